@@ -1,0 +1,111 @@
+// swift-tools-version:6.2
+
+import PackageDescription
+
+/// Settings of every target: strict language features, and warnings as errors outside generated code.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Settings of targets that hold generated code only.
+let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcHTTP2: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "kuma-trace",
+  products: [
+    .executable(name: "kuma-cp", targets: ["kuma-cp"]),
+    .executable(name: "kuma-dp", targets: ["kuma-dp"]),
+    .executable(name: "kumactl", targets: ["kumactl"]),
+    .executable(name: "kuma-demo", targets: ["kuma-demo"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(
+      url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML", "CommandLineArguments"]),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // MARK: Domain
+    .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
+    .target(name: "MeshPolicy", dependencies: ["MeshModel"], swiftSettings: strict),
+    .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
+    .target(name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", grdb], swiftSettings: strict),
+
+    // MARK: Envoy
+    .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
+    .target(
+      name: "MeshXDS", dependencies: ["MeshModel", "MeshPolicy", "EnvoyAPI", protobuf, crypto], swiftSettings: strict),
+
+    // MARK: Edges
+    .target(
+      name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", httpTypes], swiftSettings: strict),
+    .target(name: "TraceCollector", dependencies: ["CZlib", grdb, httpTypes], swiftSettings: strict),
+    .target(
+      name: "MeshClient", dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore], swiftSettings: strict),
+    .target(name: "ProcessSupervisor", dependencies: ["CSpawn"], swiftSettings: strict),
+    .target(name: "CSpawn"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // MARK: Programs
+    .executableTarget(
+      name: "kuma-cp",
+      dependencies: [
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "MeshHTTP", "TraceCollector",
+        argumentParser, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
+        nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, x509, crypto,
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "kuma-dp",
+      dependencies: ["MeshModel", "MeshClient", "ProcessSupervisor", argumentParser, logging],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser], swiftSettings: strict),
+    .executableTarget(
+      name: "kuma-demo",
+      dependencies: ["ProcessSupervisor", argumentParser, asyncHTTPClient, hummingbird, nioCore],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,122 @@
+import OrderedCollections
+import Yams
+
+extension DocumentValue {
+  /// How many values one document may hold, aliases counted as often as they are used.
+  static let valueLimit = 200_000
+
+  /// Reads every document of a YAML text; empty documents are `null`. JSON text is accepted too, as YAML includes it.
+  ///
+  /// - Throws: ``DocumentError`` with line and column.
+  public static func yamlDocuments(_ text: String) throws(DocumentError) -> [DocumentValue] {
+    do {
+      var values: [DocumentValue] = []
+      let parser = try Parser(yaml: text)
+      while let node = try parser.nextRoot() {
+        var budget = valueLimit
+        values.append(try DocumentValue(node, depth: 0, budget: &budget))
+      }
+      return values
+    } catch let error as DocumentError {
+      throw error
+    } catch let error as YamlError {
+      throw DocumentError(error)
+    } catch {
+      throw DocumentError(code: .syntax, message: "the YAML document cannot be read: \(error)")
+    }
+  }
+
+  private init(_ node: Node, depth: Int, budget: inout Int) throws(DocumentError) {
+    budget -= 1
+    guard depth <= Self.depthLimit, budget >= 0 else {
+      throw DocumentError(
+        code: .tooLarge, message: "the document is nested too deeply or holds more than \(Self.valueLimit) values",
+        line: node.mark?.line, column: node.mark?.column)
+    }
+    switch node {
+    case .mapping(let mapping):
+      var object = Object(minimumCapacity: mapping.count)
+      for (key, value) in mapping {
+        guard case .scalar(let scalar) = key else {
+          throw DocumentError(
+            code: .syntax, message: "a key has to be text", line: key.mark?.line, column: key.mark?.column)
+        }
+        object[scalar.string] = try DocumentValue(value, depth: depth + 1, budget: &budget)
+      }
+      self = .object(object)
+    case .sequence(let sequence):
+      var items: [DocumentValue] = []
+      items.reserveCapacity(sequence.count)
+      for item in sequence { items.append(try DocumentValue(item, depth: depth + 1, budget: &budget)) }
+      self = .array(items)
+    case .scalar(let scalar): self = Self.resolve(scalar, node: node)
+    case .alias:
+      throw DocumentError(
+        code: .syntax, message: "the alias has no anchor", line: node.mark?.line, column: node.mark?.column)
+    }
+  }
+
+  private static func resolve(_ scalar: Node.Scalar, node: Node) -> DocumentValue {
+    guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
+    switch node.tag.rawValue {
+    case Tag.Name.null.rawValue: return .null
+    case Tag.Name.bool.rawValue: return node.bool.map(DocumentValue.bool) ?? .string(scalar.string)
+    case Tag.Name.int.rawValue:
+      return node.int.map { .integer(Int64($0)) } ?? node.float.map(DocumentValue.number) ?? .string(scalar.string)
+    case Tag.Name.float.rawValue: return node.float.map(DocumentValue.number) ?? .string(scalar.string)
+    default: return .string(scalar.string)
+    }
+  }
+
+  /// The value as a YAML document with a line feed at the end.
+  ///
+  /// - Parameter sortKeys: whether keys are sorted, as Kuma's command line prints them.
+  public func yaml(sortKeys: Bool = true) -> String {
+    let value = sortKeys ? sortedByKey() : self
+    // Serialising a tree of plain nodes cannot fail; were it to, JSON is YAML too.
+    return (try? Yams.serialize(node: value.node, width: -1, allowUnicode: true)) ?? value.json() + "\n"
+  }
+
+  private var node: Node {
+    switch self {
+    case .null: return Node("null", Tag(.null))
+    case .bool(let value): return Node(value ? "true" : "false", Tag(.bool))
+    case .integer(let value): return Node(String(value), Tag(.int))
+    case .number(let value): return Node(Self.text(of: value), Tag(.float))
+    case .string(let value): return .scalar(Node.Scalar(value, Tag(.str), Self.style(of: value)))
+    case .array(let items):
+      return .sequence(Node.Sequence(items.map(\.node), Tag(.seq), items.isEmpty ? .flow : .block))
+    case .object(let object):
+      let pairs = object.map { (DocumentValue.string($0.key).node, $0.value.node) }
+      return .mapping(Node.Mapping(pairs, Tag(.map), pairs.isEmpty ? .flow : .block))
+    }
+  }
+
+  /// Text that a reader would take for something else is quoted; several lines stand as a block.
+  private static func style(of text: String) -> Node.Scalar.Style {
+    if text.contains("\n") { return .literal }
+    let plain = Node(text)
+    if text.isEmpty || plain.tag.rawValue != Tag.Name.str.rawValue { return .doubleQuoted }
+    if text == "*" { return .singleQuoted }
+    return .any
+  }
+}
+
+extension DocumentError {
+  fileprivate init(_ error: YamlError) {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      self.init(code: .syntax, message: problem, line: mark.line, column: mark.column)
+    case .reader(let problem, let offset, _, _):
+      let place = offset.map { " at byte \($0)" } ?? ""
+      self.init(code: .syntax, message: problem + place)
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let keys = duplicates.map { "\"\($0)\"" }.joined(separator: ", ")
+      self.init(
+        code: .syntax, message: "the key \(keys) is given more than once", line: context.mark.line,
+        column: context.mark.column)
+    default: self.init(code: .syntax, message: "the YAML document cannot be read: \(error)")
+    }
+  }
+}

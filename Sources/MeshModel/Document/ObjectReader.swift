@@ -1,0 +1,135 @@
+import OrderedCollections
+
+/// Reads the fields of one object, notes the ones nobody asked for, and says where a value is of the wrong kind.
+///
+/// The rules of leniency are those of protobuf's JSON form, which Kuma's users know: `null` counts as absent, numbers
+/// may be given as text, a field is found under its camelCase and its snake_case name, unknown fields are ignored.
+/// Each unknown field becomes a ``FieldNotice``, so that a misspelt one does not go unseen.
+struct ObjectReader: ~Copyable {
+  private let object: DocumentValue.Object
+  private let path: String
+  private var known: Set<String> = []
+
+  init(_ value: DocumentValue, path: String) throws(DocumentError) {
+    guard case .object(let object) = value else { throw Self.wrongKind(value, path: path, expected: "an object") }
+    self.object = object
+    self.path = path
+  }
+
+  private init(object: DocumentValue.Object, path: String) {
+    self.object = object
+    self.path = path
+  }
+
+  /// The value of a field; `nil` when absent or `null`.
+  mutating func value(_ name: String) -> DocumentValue? {
+    known.insert(name)
+    var found = object[name]
+    if found == nil {
+      let snake = Self.snakeCase(name)
+      if snake != name, let value = object[snake] {
+        known.insert(snake)
+        found = value
+      }
+    }
+    if case .null? = found { return nil }
+    return found
+  }
+
+  mutating func string(_ name: String) throws(DocumentError) -> String? {
+    guard let value = value(name) else { return nil }
+    guard case .string(let text) = value else { throw wrongKind(value, name, expected: "text") }
+    return text
+  }
+
+  mutating func bool(_ name: String) throws(DocumentError) -> Bool? {
+    guard let value = value(name) else { return nil }
+    guard case .bool(let truth) = value else { throw wrongKind(value, name, expected: "true or false") }
+    return truth
+  }
+
+  mutating func number(_ name: String) throws(DocumentError) -> Double? {
+    guard let value = value(name) else { return nil }
+    if let number = value.number, number.isFinite { return number }
+    if let text = value.string, let number = Double(text), number.isFinite { return number }
+    throw wrongKind(value, name, expected: "a number")
+  }
+
+  /// An unsigned number of 32 bits, such as a port.
+  mutating func unsigned(_ name: String) throws(DocumentError) -> UInt32? {
+    guard let value = value(name) else { return nil }
+    if let number = value.number, let result = UInt32(exactly: number) { return result }
+    if let text = value.string, let result = UInt32(text) { return result }
+    throw wrongKind(value, name, expected: "a whole number from 0 to 4294967295")
+  }
+
+  /// A field that holds text by name, such as tags; a value that is `null` is read as empty text.
+  mutating func stringMap(_ name: String) throws(DocumentError) -> [String: String]? {
+    guard let value = value(name) else { return nil }
+    guard case .object(let object) = value else { throw wrongKind(value, name, expected: "an object") }
+    var map: [String: String] = [:]
+    for (key, item) in object {
+      switch item {
+      case .string(let text): map[key] = text
+      case .null: map[key] = ""
+      default: throw Self.wrongKind(item, path: "\(join(name))[\"\(key)\"]", expected: "text; put it in quotes")
+      }
+    }
+    return map
+  }
+
+  /// The items of a list with their paths; empty when absent.
+  mutating func list(_ name: String) throws(DocumentError) -> [(value: DocumentValue, path: String)] {
+    guard let value = value(name) else { return [] }
+    guard case .array(let items) = value else { throw wrongKind(value, name, expected: "a list") }
+    let base = join(name)
+    return items.enumerated().map { ($0.element, "\(base)[\($0.offset)]") }
+  }
+
+  /// The path of a field of this object.
+  func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+  /// Notes fields as read that others interpret.
+  mutating func ignore(_ names: some Sequence<String>) { known.formUnion(names) }
+
+  /// A notice for every field that was not asked for.
+  consuming func notices() -> [FieldNotice] {
+    let known = self.known
+    let path = self.path
+    return object.keys.filter { !known.contains($0) }.map { key in
+      FieldNotice(
+        field: path.isEmpty ? key : "\(path).\(key)",
+        suggestion: NearestName.find(key, among: known))
+    }
+  }
+
+  private func wrongKind(_ value: DocumentValue, _ name: String, expected: String) -> DocumentError {
+    Self.wrongKind(value, path: join(name), expected: expected)
+  }
+
+  static func wrongKind(_ value: DocumentValue, path: String, expected: String) -> DocumentError {
+    let place = path.isEmpty ? "the document" : path
+    return DocumentError(code: .wrongKind, message: "\(place) has to be \(expected), not \(value.kind)")
+  }
+
+  private static func snakeCase(_ name: String) -> String {
+    var result = ""
+    for character in name {
+      if character.isUppercase { result += "_" + character.lowercased() } else { result.append(character) }
+    }
+    return result
+  }
+}
+
+/// A field of a document that is not known and was ignored.
+public struct FieldNotice: Sendable, Hashable {
+  /// The path of the field, from the specification's root.
+  public var field: String
+  /// The known field that was probably meant.
+  public var suggestion: String?
+
+  /// The notice as a sentence.
+  public var message: String {
+    "\(field): unknown field, ignored" + (suggestion.map { "; did you mean \"\($0)\"?" } ?? "")
+  }
+}

@@ -1,0 +1,42 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What counts as an address.
+public enum HostRules {
+  /// Whether text is an IPv4 address in dotted form.
+  public static func isIPv4(_ text: String) -> Bool {
+    var address = in_addr()
+    return inet_pton(AF_INET, text, &address) == 1
+  }
+
+  /// Whether text is an IPv6 address without brackets.
+  public static func isIPv6(_ text: String) -> Bool {
+    var address = in6_addr()
+    return inet_pton(AF_INET6, text, &address) == 1
+  }
+
+  /// Whether text is an IP address.
+  public static func isIP(_ text: String) -> Bool { isIPv4(text) || isIPv6(text) }
+
+  /// Whether text is a host name as the domain name system knows it.
+  static func isDomainName(_ text: String) -> Bool {
+    guard !text.isEmpty, text.utf8.count <= 253 else { return false }
+    var name = text[...]
+    if name.hasSuffix(".") { name = name.dropLast() }
+    return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+      guard let first = label.utf8.first, let last = label.utf8.last, label.utf8.count <= 63 else { return false }
+      func isWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+      return isWord(first) && isWord(last) && label.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") }
+    }
+  }
+}

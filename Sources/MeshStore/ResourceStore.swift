@@ -1,0 +1,102 @@
+public import MeshModel
+
+/// Keeps resources and tells of every change.
+///
+/// Invariants, checked by one contract suite on every store:
+/// - A write has been made durable before its call returns.
+/// - The store's clock sets the times: `creationTime` at creation only, `modificationTime` at every write. Times of
+///   one store never go backwards, and two creations never share one time.
+/// - Mesh-scoped resources can be created only in an existing mesh; deleting a mesh deletes them; a mesh cannot be
+///   deleted while it has data plane proxies. Deleting a proxy deletes its insight.
+public protocol ResourceStore: Sendable {
+  /// The resource, or `nil` when there is none.
+  func get(_ key: ResourceKey) async throws(StoreError) -> Resource?
+
+  /// The resources of a type, sorted by mesh and name; of one mesh, or of all when it is `nil`.
+  func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource]
+
+  /// Creates or updates a resource. Labels, specification and key are taken from the argument; times and revision are
+  /// the store's. A write that would change nothing but the modification time still is a write.
+  ///
+  /// - Returns: the resource as stored, and whether it was created.
+  /// - Throws: ``StoreError`` `meshNotFound`, `conflict` when the condition does not hold, `unavailable`.
+  func put(_ resource: Resource, if condition: WriteCondition) async throws(StoreError) -> (stored: Resource, created: Bool)
+
+  /// Deletes a resource and what depends on it.
+  ///
+  /// - Throws: ``StoreError`` `notFound`, `meshInUse`, `unavailable`.
+  func delete(_ key: ResourceKey) async throws(StoreError)
+
+  /// A new subscription to changes: first the whole present state, then whatever has changed since the last element,
+  /// the newest form of each resource once. A slow reader gets fewer, larger elements and never an old form.
+  func changes() -> ResourceChanges
+}
+
+extension ResourceStore {
+  /// Creates or updates a resource without a condition.
+  @discardableResult
+  public func put(_ resource: Resource) async throws(StoreError) -> (stored: Resource, created: Bool) {
+    try await put(resource, if: .always)
+  }
+}
+
+/// What must hold for a write to be made.
+public enum WriteCondition: Sendable, Hashable {
+  /// Nothing.
+  case always
+  /// The resource does not exist.
+  case absent
+  /// The resource exists with this revision.
+  case revision(UInt64)
+}
+
+/// Why a store could not do what it was asked.
+public struct StoreError: Error, Sendable, CustomStringConvertible {
+  /// The kind of failure, for programs to match on.
+  public enum Code: Sendable, Hashable {
+    /// There is no such resource.
+    case notFound
+    /// The mesh of a resource does not exist.
+    case meshNotFound
+    /// A mesh cannot be deleted because it has data plane proxies.
+    case meshInUse
+    /// The condition of a write does not hold.
+    case conflict
+    /// The store cannot be reached, is full or is damaged; nothing was written.
+    case unavailable
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// What is wrong and what to do, in a sentence.
+  public var message: String
+  /// The underlying error.
+  public var cause: (any Error)?
+
+  /// Describes a failure.
+  public init(code: Code, message: String, cause: (any Error)? = nil) {
+    self.code = code
+    self.message = message
+    self.cause = cause
+  }
+
+  /// The message.
+  public var description: String { message }
+}
+
+/// What has changed in a store since the last element of a subscription.
+public struct ChangeSet: Sendable {
+  /// Whether the element holds the whole present state: everything known before is void.
+  public var isWholeState: Bool
+  /// The newest form of each resource that was written.
+  public var written: [Resource]
+  /// The resources that were deleted and do not exist now.
+  public var deleted: [ResourceKey]
+
+  /// Makes an element.
+  public init(isWholeState: Bool, written: [Resource], deleted: [ResourceKey]) {
+    self.isWholeState = isWholeState
+    self.written = written
+    self.deleted = deleted
+  }
+}
