@@ -27,7 +27,8 @@ extension DocumentValue {
       case UInt8(ascii: "["), UInt8(ascii: "{"):
         depth += 1
         if depth > Self.depthLimit {
-          throw DocumentError(code: .tooLarge, message: "the document is nested more than \(Self.depthLimit) levels deep")
+          throw DocumentError(
+            code: .tooLarge, message: "the document is nested more than \(Self.depthLimit) levels deep")
         }
       case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
       default: break

@@ -118,7 +118,6 @@ public struct ZipkinConf: Sendable, Hashable {
     return (conf, reader.notices())
   }
 
-
   var document: DocumentValue.Object {
     var object: DocumentValue.Object = [:]
     if !apiVersion.isEmpty { object["apiVersion"] = .string(apiVersion) }
@@ -154,7 +153,6 @@ public struct DatadogConf: Sendable, Hashable {
       splitService: try reader.bool("splitService") ?? false)
     return (conf, reader.notices())
   }
-
 
   var document: DocumentValue.Object {
     var object: DocumentValue.Object = ["address": .string(address), "port": .integer(Int64(port))]

@@ -53,7 +53,9 @@ public struct ResourceDocument: Sendable {
     let created = try Self.time(&reader, "creationTime")
     let modified = try Self.time(&reader, "modificationTime")
     let labels = try reader.stringMap("labels") ?? [:]
-    guard case .object(var object) = document else { throw ObjectReader.wrongKind(document, path: "", expected: "an object") }
+    guard case .object(var object) = document else {
+      throw ObjectReader.wrongKind(document, path: "", expected: "an object")
+    }
     for key in Self.identityKeys { object[key] = nil }
     let (spec, notices) = try Self.spec(type, .object(object))
     self.init(
@@ -66,7 +68,8 @@ public struct ResourceDocument: Sendable {
     var reader = try ObjectReader(document, path: "")
     let version = try reader.string("apiVersion") ?? ""
     guard version == Self.apiVersion else {
-      throw DocumentError(code: .unknownType, message: "apiVersion has to be \"\(Self.apiVersion)\", not \"\(version)\"")
+      throw DocumentError(
+        code: .unknownType, message: "apiVersion has to be \"\(Self.apiVersion)\", not \"\(version)\"")
     }
     let type = try Self.type(named: try reader.string("kind"))
     var mesh = try reader.string("mesh")

@@ -1,0 +1,294 @@
+public import MeshModel
+
+/// The live state of one mesh: its proxies, services and policies, indexed both ways, so that a change touches exactly
+/// the proxies that it concerns.
+///
+/// A value: changes go in, the set of affected proxies comes out. Nothing is computed for the others.
+public struct MeshIndex: Sendable {
+  private struct Proxy {
+    var dataplane: Dataplane
+    var winner: PolicyPrecedence?
+  }
+
+  /// The mesh's name.
+  public let name: String
+  /// The mesh; `nil` until it is known and after it is deleted.
+  public private(set) var mesh: Mesh?
+  private var proxies: [String: Proxy] = [:]
+  private var policies = PolicyIndex()
+  /// Proxies with an inbound or gateway tag, by tag name and value; under the empty value, all that have the name.
+  private var proxiesByTag: [String: [String: Set<String>]] = [:]
+  /// The proxies for which a policy is the winner.
+  private var winners: [String: Set<String>] = [:]
+  /// The healthy endpoints that each proxy contributes to each service.
+  private var contributions: [String: [String: [ServiceEndpoints.Endpoint]]] = [:]
+  /// The services, shared by all their callers.
+  private var services: [String: ServiceEndpoints] = [:]
+  /// The proxies that call a service.
+  private var callers: [String: Set<String>] = [:]
+
+  /// An empty mesh.
+  public init(name: String) { self.name = name }
+
+  /// Whether there is nothing left of the mesh.
+  public var isEmpty: Bool { mesh == nil && proxies.isEmpty && policies.count == 0 }
+
+  // MARK: Changes
+
+  /// What changed at once: written resources of this mesh and deleted ones.
+  public struct Change: Sendable {
+    /// The mesh itself; an inner `nil` when it was deleted.
+    public var mesh: Mesh??
+    /// Proxies by name; `nil` when deleted.
+    public var dataplanes: [String: Dataplane?]
+    /// Policies by name with their creation times; `nil` when deleted.
+    public var policies: [String: (content: TrafficTrace, creationTime: Timestamp)?]
+
+    /// An empty change.
+    public init() {
+      mesh = nil
+      dataplanes = [:]
+      policies = [:]
+    }
+
+    /// Whether nothing changed.
+    public var isEmpty: Bool { mesh == nil && dataplanes.isEmpty && policies.isEmpty }
+  }
+
+  /// Takes a change in.
+  ///
+  /// - Returns: the proxies whose configuration may differ now, and those that are gone.
+  public mutating func apply(_ change: Change) -> (affected: Set<String>, removed: Set<String>) {
+    var affected: Set<String> = []
+    var removed: Set<String> = []
+    if let new = change.mesh { affected.formUnion(replaceMesh(by: new)) }
+    var dirtyServices: Set<String> = []
+    for (name, dataplane) in change.dataplanes {
+      if let dataplane {
+        if replaceProxy(name, by: dataplane, dirtyServices: &dirtyServices) { affected.insert(name) }
+      } else if removeProxy(name, dirtyServices: &dirtyServices) {
+        removed.insert(name)
+      }
+    }
+    for service in dirtyServices where rebuild(service) { affected.formUnion(callers[service] ?? []) }
+    if !change.policies.isEmpty { affected.formUnion(replacePolicies(change.policies)) }
+    return (affected.subtracting(removed), removed)
+  }
+
+  private mutating func replaceMesh(by new: Mesh?) -> Set<String> {
+    guard new != mesh else { return [] }
+    let old = mesh
+    mesh = new
+    var affected: Set<String> = []
+    for (policy, users) in winners {
+      guard let content = policies.policy(policy) else { continue }
+      let before = BackendResolution(content, in: old ?? Mesh()).backend
+      let after = BackendResolution(content, in: new ?? Mesh()).backend
+      if before != after { affected.formUnion(users) }
+    }
+    return affected
+  }
+
+  private mutating func replaceProxy(
+    _ name: String, by dataplane: Dataplane, dirtyServices: inout Set<String>
+  ) -> Bool {
+    let old = proxies[name]
+    guard old?.dataplane != dataplane else { return false }
+    if let old { unfile(name, old, dirtyServices: &dirtyServices) }
+    for (tag, values) in dataplane.tagValues {
+      for value in values { proxiesByTag[tag, default: [:]][value, default: []].insert(name) }
+      proxiesByTag[tag, default: [:]]["", default: []].insert(name)
+    }
+    for service in dataplane.calledServices { callers[service, default: []].insert(name) }
+    let contribution = dataplane.endpoints
+    for (service, endpoints) in contribution {
+      contributions[service, default: [:]][name] = endpoints
+      dirtyServices.insert(service)
+    }
+    let winner = policies.winner(for: dataplane.tagSets)
+    if let winner { winners[winner.name, default: []].insert(name) }
+    proxies[name] = Proxy(dataplane: dataplane, winner: winner)
+    return true
+  }
+
+  private mutating func removeProxy(_ name: String, dirtyServices: inout Set<String>) -> Bool {
+    guard let old = proxies.removeValue(forKey: name) else { return false }
+    unfile(name, old, dirtyServices: &dirtyServices)
+    return true
+  }
+
+  private mutating func unfile(_ name: String, _ proxy: Proxy, dirtyServices: inout Set<String>) {
+    for (tag, values) in proxy.dataplane.tagValues {
+      for value in values.union([""]) {
+        proxiesByTag[tag]?[value]?.remove(name)
+        if proxiesByTag[tag]?[value]?.isEmpty == true { proxiesByTag[tag]?[value] = nil }
+      }
+      if proxiesByTag[tag]?.isEmpty == true { proxiesByTag[tag] = nil }
+    }
+    for service in proxy.dataplane.calledServices { remove(name, from: &callers, at: service) }
+    for service in proxy.dataplane.endpoints.keys {
+      contributions[service]?[name] = nil
+      if contributions[service]?.isEmpty == true { contributions[service] = nil }
+      dirtyServices.insert(service)
+    }
+    if let winner = proxy.winner { remove(name, from: &winners, at: winner.name) }
+  }
+
+  private func remove(_ name: String, from sets: inout [String: Set<String>], at key: String) {
+    sets[key]?.remove(name)
+    if sets[key]?.isEmpty == true { sets[key] = nil }
+  }
+
+  /// Makes a service anew from its contributions.
+  ///
+  /// - Returns: whether it differs from before.
+  private mutating func rebuild(_ service: String) -> Bool {
+    let old = services[service]
+    guard let parts = contributions[service] else {
+      services[service] = nil
+      return old != nil
+    }
+    let new = ServiceEndpoints(mesh: name, service: service, endpoints: parts.values.flatMap { $0 })
+    guard new != old else { return false }
+    services[service] = new
+    return true
+  }
+
+  private mutating func replacePolicies(
+    _ changes: [String: (content: TrafficTrace, creationTime: Timestamp)?]
+  ) -> Set<String> {
+    var concerned: Set<String> = []
+    var affected: Set<String> = []
+    let mesh = mesh ?? Mesh()
+    for (name, change) in changes {
+      let old = policies.policy(name)
+      let users = winners[name] ?? []
+      concerned.formUnion(users)
+      guard let (content, creationTime) = change else {
+        policies.remove(name)
+        continue
+      }
+      policies.insert(name, content, creationTime: creationTime)
+      concerned.formUnion(proxies(matching: content))
+      if let old, BackendResolution(old, in: mesh).backend != BackendResolution(content, in: mesh).backend {
+        affected.formUnion(users)
+      }
+    }
+    for name in concerned {
+      guard let proxy = proxies[name] else { continue }
+      let winner = policies.winner(for: proxy.dataplane.tagSets)
+      proxies[name]?.winner = winner
+      guard winner?.name != proxy.winner?.name else { continue }
+      if let old = proxy.winner { remove(name, from: &winners, at: old.name) }
+      if let winner { winners[winner.name, default: []].insert(name) }
+      affected.insert(name)
+    }
+    return affected
+  }
+
+  // MARK: Questions
+
+  /// The names of the proxies that a policy matches by any selector, winning or not.
+  public func proxies(matching policy: TrafficTrace) -> Set<String> {
+    var result: Set<String> = []
+    for selector in policy.selectors {
+      // The rarest of the selector's tags bounds the search.
+      let lists = selector.match.map { tag, value in
+        proxiesByTag[tag]?[value == TrafficTrace.wildcard ? "" : value] ?? []
+      }
+      guard let shortest = lists.min(by: { $0.count < $1.count }) else {
+        result.formUnion(proxies.keys)
+        continue
+      }
+      guard selector.match.count > 1 else {
+        result.formUnion(shortest)
+        continue
+      }
+      for name in shortest {
+        if proxies[name]?.dataplane.tagSets.contains(where: selector.matches) == true { result.insert(name) }
+      }
+    }
+    return result
+  }
+
+  /// The names of the proxies for which a policy is the winner.
+  public func proxies(wonBy policy: String) -> Set<String> { winners[policy] ?? [] }
+
+  /// The policy that applies to a proxy.
+  public func winner(for proxy: String) -> PolicyPrecedence? { proxies[proxy]?.winner }
+
+  /// Every policy that matches a proxy, the winner first.
+  public func candidates(for proxy: String) -> [PolicyPrecedence] {
+    policies.candidates(for: proxies[proxy]?.dataplane.tagSets ?? [])
+  }
+
+  /// A policy by name.
+  public func policy(_ name: String) -> TrafficTrace? { policies.policy(name) }
+
+  /// A proxy by name.
+  public func dataplane(_ name: String) -> Dataplane? { proxies[name]?.dataplane }
+
+  /// The names of all proxies.
+  public var dataplaneNames: some Collection<String> { proxies.keys }
+
+  /// What a proxy's winning policy's backend turns out to be; `nil` when no policy matches.
+  public func resolution(for proxy: String) -> BackendResolution? {
+    guard let winner = proxies[proxy]?.winner, let policy = policies.policy(winner.name) else { return nil }
+    return BackendResolution(policy, in: mesh ?? Mesh())
+  }
+
+  /// The configuration of a proxy; `nil` when there is no such proxy.
+  public func configuration(for proxy: String) -> ProxyConfiguration? {
+    guard let dataplane = proxies[proxy]?.dataplane, let networking = dataplane.networking else { return nil }
+    let callerTags = dataplane.tagValues
+    return ProxyConfiguration(
+      proxy: ProxyID(mesh: name, name: proxy), identifyingService: dataplane.identifyingService,
+      isIPv6: HostRules.isIPv6(networking.address),
+      inbounds: networking.inbound.compactMap { $0.configuration(proxyAddress: networking.address) },
+      outbounds: networking.outbound.compactMap { outbound in
+        guard let service = outbound.tags[TagName.service], let port = UInt16(exactly: outbound.port), port > 0
+        else { return nil }
+        return ProxyConfiguration.Outbound(
+          address: outbound.address.isEmpty ? "127.0.0.1" : outbound.address, port: port,
+          destination: services[service] ?? ServiceEndpoints(mesh: name, service: service, endpoints: []),
+          callerTags: callerTags)
+      },
+      tracing: resolution(for: proxy)?.backend.flatMap { TracingDestination($0) })
+  }
+}
+
+extension Dataplane {
+  /// The services that the proxy calls.
+  fileprivate var calledServices: Set<String> {
+    Set(networking?.outbound.compactMap { $0.tags[TagName.service] } ?? [])
+  }
+
+  /// The healthy endpoints that the proxy offers, by service.
+  fileprivate var endpoints: [String: [ServiceEndpoints.Endpoint]] {
+    guard let networking else { return [:] }
+    var result: [String: [ServiceEndpoints.Endpoint]] = [:]
+    for inbound in networking.inbound where inbound.isHealthy && inbound.port != Inbound.servicelessPort {
+      guard let service = inbound.tags[TagName.service], let port = UInt16(exactly: inbound.port), port > 0
+      else { continue }
+      let own = inbound.address.isEmpty ? networking.address : inbound.address
+      result[service, default: []].append(
+        ServiceEndpoints.Endpoint(
+          address: networking.advertisedAddress.isEmpty ? own : networking.advertisedAddress, port: port,
+          tags: inbound.tags))
+    }
+    return result
+  }
+}
+
+extension Dataplane.Inbound {
+  fileprivate func configuration(proxyAddress: String) -> ProxyConfiguration.Inbound? {
+    guard port != Self.servicelessPort, let listenerPort = UInt16(exactly: port), listenerPort > 0,
+      let workloadPort = UInt16(exactly: servicePort == 0 ? port : servicePort)
+    else { return nil }
+    let listener = address.isEmpty ? proxyAddress : address
+    return ProxyConfiguration.Inbound(
+      address: listener, port: listenerPort, workloadAddress: serviceAddress.isEmpty ? listener : serviceAddress,
+      workloadPort: workloadPort, service: tags[TagName.service] ?? "",
+      serviceProtocol: ServiceProtocol(tag: tags[TagName.protocol]), tags: tags)
+  }
+}

@@ -1,0 +1,230 @@
+public import MeshModel
+
+/// The identity of a proxy.
+public struct ProxyID: Sendable, Hashable, Comparable, CustomStringConvertible {
+  /// The mesh.
+  public var mesh: String
+  /// The data plane proxy's name.
+  public var name: String
+
+  /// Names a proxy.
+  public init(mesh: String, name: String) {
+    self.mesh = mesh
+    self.name = name
+  }
+
+  /// Reads Envoy's node id, `<mesh>.<name>`; the name may hold dots. `nil` when there is no dot.
+  public init?(nodeID: String) {
+    guard let dot = nodeID.firstIndex(of: "."), dot != nodeID.startIndex else { return nil }
+    let name = nodeID[nodeID.index(after: dot)...]
+    guard !name.isEmpty else { return nil }
+    self.init(mesh: String(nodeID[..<dot]), name: String(name))
+  }
+
+  /// Envoy's node id.
+  public var description: String { "\(mesh).\(name)" }
+
+  /// By mesh, then name.
+  public static func < (a: ProxyID, b: ProxyID) -> Bool { (a.mesh, a.name) < (b.mesh, b.name) }
+}
+
+/// Everything that decides one proxy's configuration, with no trace of how users wrote it or how Envoy spells it.
+public struct ProxyConfiguration: Sendable, Hashable {
+  /// The proxy.
+  public var proxy: ProxyID
+  /// The service by which the proxy is known: the alphabetically first of its services.
+  public var identifyingService: String
+  /// Whether the proxy's own address is IPv6, which decides how names of collectors are resolved.
+  public var isIPv6: Bool
+  /// What the proxy serves, in the order of the Dataplane.
+  public var inbounds: [Inbound]
+  /// What the proxy calls, in the order of the Dataplane.
+  public var outbounds: [Outbound]
+  /// Where spans go; `nil` when the proxy is not traced.
+  public var tracing: TracingDestination?
+
+  /// Makes a configuration.
+  public init(
+    proxy: ProxyID, identifyingService: String, isIPv6: Bool, inbounds: [Inbound], outbounds: [Outbound],
+    tracing: TracingDestination?
+  ) {
+    self.proxy = proxy
+    self.identifyingService = identifyingService
+    self.isIPv6 = isIPv6
+    self.inbounds = inbounds
+    self.outbounds = outbounds
+    self.tracing = tracing
+  }
+
+  /// A listener in front of the application.
+  public struct Inbound: Sendable, Hashable {
+    /// The listener's IP address.
+    public var address: String
+    /// The listener's port.
+    public var port: UInt16
+    /// The application's IP address.
+    public var workloadAddress: String
+    /// The application's port.
+    public var workloadPort: UInt16
+    /// The service.
+    public var service: String
+    /// The service's protocol, from this inbound's own tag.
+    public var serviceProtocol: ServiceProtocol
+    /// The inbound's tags.
+    public var tags: [String: String]
+
+    /// Makes an inbound.
+    public init(
+      address: String, port: UInt16, workloadAddress: String, workloadPort: UInt16, service: String,
+      serviceProtocol: ServiceProtocol, tags: [String: String]
+    ) {
+      self.address = address
+      self.port = port
+      self.workloadAddress = workloadAddress
+      self.workloadPort = workloadPort
+      self.service = service
+      self.serviceProtocol = serviceProtocol
+      self.tags = tags
+    }
+  }
+
+  /// A listener through which the application calls a service.
+  public struct Outbound: Sendable, Hashable {
+    /// The listener's IP address.
+    public var address: String
+    /// The listener's port.
+    public var port: UInt16
+    /// The service called, with its endpoints.
+    public var destination: ServiceEndpoints
+    /// The calling proxy's tags, all values of each name, which the destination is told in a header.
+    public var callerTags: [String: Set<String>]
+
+    /// Makes an outbound.
+    public init(
+      address: String, port: UInt16, destination: ServiceEndpoints, callerTags: [String: Set<String>]
+    ) {
+      self.address = address
+      self.port = port
+      self.destination = destination
+      self.callerTags = callerTags
+    }
+  }
+}
+
+/// A service as its callers see it. One object is shared by all callers, so that it is encoded once for all of them.
+public final class ServiceEndpoints: Sendable, Hashable {
+  /// The mesh.
+  public let mesh: String
+  /// The service's name.
+  public let service: String
+  /// The protocol that all healthy endpoints understand; unknown when there are none.
+  public let serviceProtocol: ServiceProtocol
+  /// The healthy endpoints, sorted.
+  public let endpoints: [Endpoint]
+  private let hash: Int
+
+  /// An instance of a service.
+  public struct Endpoint: Sendable, Hashable, Comparable {
+    /// The IP address.
+    public var address: String
+    /// The port.
+    public var port: UInt16
+    /// The instance's tags.
+    public var tags: [String: String]
+
+    /// Makes an endpoint.
+    public init(address: String, port: UInt16, tags: [String: String]) {
+      self.address = address
+      self.port = port
+      self.tags = tags
+    }
+
+    /// By address and port; instances at one address by their tags, so that the order is total.
+    public static func < (a: Endpoint, b: Endpoint) -> Bool {
+      if a.address != b.address { return a.address < b.address }
+      if a.port != b.port { return a.port < b.port }
+      guard a.tags != b.tags else { return false }
+      return a.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        .lexicographicallyPrecedes(b.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    }
+  }
+
+  /// Makes a service from its healthy endpoints in any order.
+  public init(mesh: String, service: String, endpoints: [Endpoint]) {
+    self.mesh = mesh
+    self.service = service
+    self.endpoints = endpoints.sorted()
+    let protocols = endpoints.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) }
+    self.serviceProtocol = protocols.dropFirst().reduce(protocols.first ?? .unknown) { $0.common(with: $1) }
+    var hasher = Hasher()
+    hasher.combine(mesh)
+    hasher.combine(service)
+    hasher.combine(self.endpoints)
+    self.hash = hasher.finalize()
+  }
+
+  /// Whether mesh, service and endpoints are the same.
+  public static func == (a: ServiceEndpoints, b: ServiceEndpoints) -> Bool {
+    a === b || (a.hash == b.hash && a.mesh == b.mesh && a.service == b.service && a.endpoints == b.endpoints)
+  }
+
+  /// Hashes a value computed once.
+  public func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+}
+
+/// Where a proxy's spans go, and how many requests are traced.
+public struct TracingDestination: Sendable, Hashable {
+  /// The backend's name.
+  public var backend: String
+  /// The share of requests traced, in percent; `nil` leaves it to Envoy, which traces all.
+  public var sampling: Double?
+  /// What receives the spans.
+  public var receiver: Receiver
+
+  /// Makes a destination.
+  public init(backend: String, sampling: Double?, receiver: Receiver) {
+    self.backend = backend
+    self.sampling = sampling
+    self.receiver = receiver
+  }
+
+  /// The kinds of receivers.
+  public enum Receiver: Sendable, Hashable {
+    /// A collector of Zipkin spans.
+    case zipkin(CollectorURL, format: ZipkinFormat, traceId128bit: Bool, sharedSpanContext: Bool?)
+    /// A Datadog agent.
+    case datadog(address: String, port: UInt16, splitService: Bool)
+  }
+
+  /// How Zipkin spans are encoded.
+  public enum ZipkinFormat: Sendable, Hashable {
+    /// JSON, version 2.
+    case json
+    /// Protobuf, version 2.
+    case protobuf
+  }
+}
+
+extension TracingDestination {
+  /// What a mesh's backend means; `nil` when its settings cannot be used, which validation prevents.
+  ///
+  /// `httpJsonV1` is accepted and means JSON of version 2, as in Kuma 2.7.
+  public init?(_ backend: TracingBackend) {
+    switch backend.kind {
+    case .zipkin:
+      guard let conf = try? backend.zipkin(), let url = try? CollectorURL(conf.url) else { return nil }
+      self.init(
+        backend: backend.name, sampling: backend.sampling,
+        receiver: .zipkin(
+          url, format: conf.apiVersion == "httpProto" ? .protobuf : .json, traceId128bit: conf.traceId128bit,
+          sharedSpanContext: conf.sharedSpanContext))
+    case .datadog:
+      guard let conf = try? backend.datadog(), let port = UInt16(exactly: conf.port), port > 0, !conf.address.isEmpty
+      else { return nil }
+      self.init(
+        backend: backend.name, sampling: backend.sampling,
+        receiver: .datadog(address: conf.address, port: port, splitService: conf.splitService))
+    case nil: return nil
+    }
+  }
+}
