@@ -76,7 +76,8 @@ let package = Package(
     // MARK: Envoy
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
     .target(
-      name: "MeshXDS", dependencies: ["MeshModel", "MeshPolicy", "EnvoyAPI", protobuf, crypto], swiftSettings: strict),
+      name: "MeshXDS", dependencies: ["MeshModel", "MeshPolicy", "EnvoyAPI", collections, protobuf, crypto],
+      swiftSettings: strict),
 
     // MARK: Edges
     .target(

@@ -1,0 +1,191 @@
+public import MeshModel
+import OrderedCollections
+
+/// Writes the configuration that an Envoy starts with: who it is and where its control plane is. Everything else
+/// comes from there.
+public struct BootstrapRenderer: Sendable {
+  /// The proxy's name as Envoy's node carries it: mesh and name, of which the former holds no dot.
+  public var nodeID: String
+  /// The service that identifies the proxy; Zipkin spans carry it as the service's name.
+  public var service: String
+  /// The control plane's host: a name or an IP address without brackets.
+  public var host: String
+  /// The control plane's port.
+  public var port: UInt16
+  /// Whether the control plane is reached over TLS.
+  public var isTLS: Bool
+  /// The authority, in PEM, that the control plane's certificate is verified by; empty for no verification.
+  public var trustedCA: String
+  /// The port of Envoy's administration interface on the loopback address; 0 for none.
+  public var adminPort: UInt32
+  /// Whether Envoy asks for changes only.
+  public var usesDelta: Bool
+  /// What the proxy said of itself.
+  public var request: BootstrapRequest
+
+  /// Makes a renderer for one proxy.
+  public init(
+    request: BootstrapRequest, service: String, host: String, port: UInt16, isTLS: Bool, trustedCA: String = "",
+    adminPort: UInt32 = 0, usesDelta: Bool = false
+  ) {
+    self.request = request
+    self.nodeID = "\(request.mesh).\(request.name)"
+    self.service = service
+    self.host = host
+    self.port = port
+    self.isTLS = isTLS
+    self.trustedCA = trustedCA
+    self.adminPort = adminPort
+    self.usesDelta = usesDelta
+  }
+
+  /// The address at which the administration interface listens.
+  public static let adminAddress = "127.0.0.1"
+  /// The name of the control plane's cluster.
+  public static let discoveryCluster = "ads_cluster"
+
+  /// The bootstrap; write it as YAML or JSON, both of which Envoy reads.
+  public func render() -> DocumentValue {
+    var bootstrap: DocumentValue.Object = [:]
+    if adminPort != 0 { bootstrap["admin"] = admin }
+    bootstrap["dynamicResources"] = dynamicResources
+    bootstrap["layeredRuntime"] = [
+      "layers": [
+        [
+          "name": "kuma",
+          // Regular expressions of any size are accepted, large ones warned of. Source: Kuma 2.7.
+          "staticLayer": [
+            "re2.max_program_size.error_level": 4_294_967_295, "re2.max_program_size.warn_level": 1000,
+          ],
+        ]
+      ]
+    ]
+    bootstrap["node"] = ["cluster": .string(service), "id": .string(nodeID), "metadata": metadata]
+    bootstrap["staticResources"] = ["clusters": [cluster]]
+    bootstrap["statsConfig"] = ["statsTags": .array(Self.statsTags)]
+    return .object(bootstrap)
+  }
+
+  private var admin: DocumentValue {
+    [
+      "accessLog": [
+        [
+          "name": "envoy.access_loggers.file",
+          "typedConfig": [
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": "/dev/null",
+          ],
+        ]
+      ],
+      "address": Self.socket(Self.adminAddress, adminPort),
+    ]
+  }
+
+  private var dynamicResources: DocumentValue {
+    var service: DocumentValue.Object = ["envoyGrpc": ["clusterName": .string(Self.discoveryCluster)]]
+    if !request.dataplaneToken.isEmpty {
+      service["initialMetadata"] = [["key": "authorization", "value": .string(request.dataplaneToken)]]
+    }
+    // Envoy waits for its first configuration as long as it takes, rather than to serve without one.
+    let overStream: DocumentValue = ["ads": [:], "initialFetchTimeout": "0s", "resourceApiVersion": "V3"]
+    return [
+      "adsConfig": [
+        "apiType": .string(usesDelta ? "DELTA_GRPC" : "GRPC"), "grpcServices": [.object(service)],
+        "setNodeOnFirstMessageOnly": true, "transportApiVersion": "V3",
+      ],
+      "cdsConfig": overStream, "ldsConfig": overStream,
+    ]
+  }
+
+  /// The node's metadata; numbers are written as text, as Kuma's control planes expect them.
+  private var metadata: DocumentValue {
+    var metadata: DocumentValue.Object = [:]
+    if adminPort != 0 {
+      metadata["dataplane.admin.address"] = .string(Self.adminAddress)
+      metadata["dataplane.admin.port"] = .string(String(adminPort))
+    }
+    if request.dnsPort != 0 { metadata["dataplane.dns.port"] = .string(String(request.dnsPort)) }
+    if request.emptyDNSPort != 0 { metadata["dataplane.dns.empty.port"] = .string(String(request.emptyDNSPort)) }
+    metadata["dataplane.proxyType"] = .string(request.proxyType.isEmpty ? "dataplane" : request.proxyType)
+    if !request.dataplaneResource.isEmpty { metadata["dataplane.resource"] = .string(request.dataplaneResource) }
+    if !request.dataplaneToken.isEmpty { metadata["dataplane.token"] = .string(request.dataplaneToken) }
+    if !request.dynamicMetadata.isEmpty {
+      var values: DocumentValue.Object = [:]
+      for (key, value) in request.dynamicMetadata.sorted(by: { $0.key < $1.key }) { values[key] = .string(value) }
+      metadata["dynamicMetadata"] = .object(values)
+    }
+    metadata["features"] = .array(request.features.map { .string($0) })
+    let version = request.version
+    var envoy: DocumentValue.Object = ["build": .string(version.envoyBuild), "version": .string(version.envoy)]
+    if let isCompatible = version.isCompatible { envoy["kumaDpCompatible"] = .bool(isCompatible) }
+    metadata["version"] = [
+      "envoy": .object(envoy),
+      "kumaDp": [
+        "buildDate": .string(version.buildDate), "gitCommit": .string(version.gitCommit),
+        "gitTag": .string(version.gitTag), "version": .string(version.kumaDp),
+      ],
+    ]
+    if !request.workDirectory.isEmpty { metadata["workdir"] = .string(request.workDirectory) }
+    return .object(metadata)
+  }
+
+  private var cluster: DocumentValue {
+    let name = DocumentValue.string(Self.discoveryCluster)
+    var cluster: DocumentValue.Object = [
+      "connectTimeout": "1s",
+      "loadAssignment": [
+        "clusterName": name,
+        "endpoints": [["lbEndpoints": [["endpoint": ["address": Self.socket(host, UInt32(port))]]]]],
+      ],
+      "name": name,
+    ]
+    if isTLS { cluster["transportSocket"] = transportSocket }
+    cluster["type"] = .string(HostRules.isIP(host) ? "STATIC" : "STRICT_DNS")
+    cluster["typedExtensionProtocolOptions"] = [
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": [
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        // A control plane that vanished without a word is noticed by its silence, at either level.
+        "explicitHttpConfig": [
+          "http2ProtocolOptions": ["connectionKeepalive": ["interval": "15s", "timeout": "10s"]]
+        ],
+      ]
+    ]
+    cluster["upstreamConnectionOptions"] = [
+      "tcpKeepalive": ["keepaliveInterval": 10, "keepaliveProbes": 3, "keepaliveTime": 10]
+    ]
+    return .object(cluster)
+  }
+
+  private var transportSocket: DocumentValue {
+    let isIP = HostRules.isIP(host)
+    var context: DocumentValue.Object = ["tlsParams": ["tlsMinimumProtocolVersion": "TLSv1_2"]]
+    if !trustedCA.isEmpty {
+      context["validationContext"] = [
+        "matchTypedSubjectAltNames": [
+          ["matcher": ["exact": .string(host)], "sanType": .string(isIP ? "IP_ADDRESS" : "DNS")]
+        ],
+        "trustedCa": ["inlineString": .string(trustedCA)],
+      ]
+    }
+    var tls: DocumentValue.Object = [
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+      "commonTlsContext": .object(context),
+    ]
+    // An address is no server name (RFC 6066, section 3).
+    if !isIP { tls["sni"] = .string(host) }
+    return ["name": "envoy.transport_sockets.tls", "typedConfig": .object(tls)]
+  }
+
+  private static func socket(_ address: String, _ port: UInt32) -> DocumentValue {
+    ["socketAddress": ["address": .string(address), "portValue": .integer(Int64(port))]]
+  }
+
+  /// Parts of statistics' names that become tags. Source of the names: Kuma 2.7.
+  private static let statsTags: [DocumentValue] = [
+    ["regex": #"^grpc\.((.+)\.)"#, "tagName": "name"],
+    ["regex": #"^grpc.*streams_closed(_([0-9]+))"#, "tagName": "status"],
+    ["regex": #"^kafka(\.(\S*[0-9]))\."#, "tagName": "kafka_name"],
+    ["regex": #"^kafka\..*\.(.*?(?=_duration|$))"#, "tagName": "kafka_type"],
+    ["regex": #"(worker_([0-9]+)\.)"#, "tagName": "worker"],
+    ["regex": #"((.+?)\.)rbac\."#, "tagName": "listener"],
+  ]
+}

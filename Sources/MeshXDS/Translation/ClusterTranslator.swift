@@ -1,0 +1,138 @@
+import EnvoyAPI
+import MeshModel
+import MeshPolicy
+import SwiftProtobuf
+
+/// Makes clusters and their endpoints.
+enum ClusterTranslator {
+  typealias Cluster = Envoy_Config_Cluster_V3_Cluster
+  typealias LoadAssignment = Envoy_Config_Endpoint_V3_ClusterLoadAssignment
+
+  /// How long a connection to the application may take to be made, in seconds. Source: Kuma 2.7.
+  private static let localConnectTimeout: Int64 = 10
+  /// How long a connection to anything else may take to be made, in seconds. Source: Kuma 2.7.
+  private static let connectTimeout: Int64 = 5
+
+  /// The application behind an inbound.
+  static func local(
+    _ inbound: ProxyConfiguration.Inbound, name: String
+  ) throws(TranslationError) -> Cluster {
+    var cluster = Cluster()
+    cluster.name = name
+    cluster.altStatName = EnvoyNames.statistics(name)
+    cluster.type = .static
+    cluster.connectTimeout = .seconds(localConnectTimeout)
+    cluster.loadAssignment = assignment(name, [endpoint(inbound.workloadAddress, inbound.workloadPort)])
+    if inbound.serviceProtocol.isHTTP2 { try cluster.speakHTTP2() }
+    return cluster
+  }
+
+  /// A service of the mesh, whose endpoints come in resources of their own.
+  static func service(_ name: String, isHTTP2: Bool) throws(TranslationError) -> Cluster {
+    var cluster = Cluster()
+    cluster.name = name
+    cluster.type = .eds
+    cluster.connectTimeout = .seconds(connectTimeout)
+    cluster.edsClusterConfig.edsConfig.ads = Envoy_Config_Core_V3_AggregatedConfigSource()
+    cluster.edsClusterConfig.edsConfig.resourceApiVersion = .v3
+    if isHTTP2 { try cluster.speakHTTP2() }
+    return cluster
+  }
+
+  /// The endpoints of a service of the mesh. Their tags are told to Envoy without the service's, which is the same
+  /// for all.
+  static func endpoints(_ service: ServiceEndpoints) -> LoadAssignment {
+    assignment(
+      service.service,
+      service.endpoints.map { instance in
+        var result = endpoint(instance.address, instance.port)
+        result.loadBalancingWeight = Google_Protobuf_UInt32Value(1)
+        let tags = instance.tags.filter { $0.key != TagName.service }
+        if !tags.isEmpty {
+          let fields = Google_Protobuf_Struct(tags)
+          result.metadata.filterMetadata = ["envoy.lb": fields, "envoy.transport_socket_match": fields]
+        }
+        return result
+      })
+  }
+
+  /// The collector of a backend. Spans go there directly, not through the mesh.
+  static func tracing(_ destination: TracingDestination, isIPv6: Bool) throws(TranslationError) -> Cluster {
+    let host: String
+    let port: UInt16
+    var isTLS = false
+    switch destination.receiver {
+    case .zipkin(let url, _, _, _):
+      host = url.host
+      port = url.port
+      isTLS = url.isTLS
+    case .datadog(let address, let number, _):
+      host = address
+      port = number
+    }
+    var cluster = Cluster()
+    cluster.name = EnvoyNames.tracingCluster(destination.backend)
+    cluster.altStatName = EnvoyNames.statistics(cluster.name)
+    cluster.connectTimeout = .seconds(connectTimeout)
+    cluster.loadAssignment = assignment(cluster.name, [endpoint(host, port)])
+    let isIP = HostRules.isIP(host)
+    if isIP {
+      cluster.type = .static
+    } else {
+      cluster.type = .strictDns
+      // A host that has no IPv6 shall not try addresses it cannot reach.
+      cluster.dnsLookupFamily = isIPv6 ? .auto : .v4Only
+    }
+    if isTLS {
+      // The collector's certificate is not verified, as in Kuma. An address is no server name (RFC 6066, section 3).
+      var tls = Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext()
+      tls.allowRenegotiation = true
+      if !isIP { tls.sni = host }
+      var match = Cluster.TransportSocketMatch()
+      match.name = host
+      match.match = Google_Protobuf_Struct()
+      match.transportSocket.name = "envoy.transport_sockets.tls"
+      match.transportSocket.typedConfig = try tls.packed()
+      cluster.transportSocketMatches = [match]
+    }
+    return cluster
+  }
+
+  private static func assignment(
+    _ cluster: String, _ endpoints: [Envoy_Config_Endpoint_V3_LbEndpoint]
+  ) -> LoadAssignment {
+    var assignment = LoadAssignment()
+    assignment.clusterName = cluster
+    if !endpoints.isEmpty {
+      var locality = Envoy_Config_Endpoint_V3_LocalityLbEndpoints()
+      locality.lbEndpoints = endpoints
+      assignment.endpoints = [locality]
+    }
+    return assignment
+  }
+
+  private static func endpoint(_ address: String, _ port: UInt16) -> Envoy_Config_Endpoint_V3_LbEndpoint {
+    var endpoint = Envoy_Config_Endpoint_V3_LbEndpoint()
+    endpoint.endpoint.address = .socket(address, port)
+    return endpoint
+  }
+}
+
+extension Envoy_Config_Cluster_V3_Cluster {
+  /// Makes Envoy speak HTTP/2 to the cluster's endpoints.
+  fileprivate mutating func speakHTTP2() throws(TranslationError) {
+    var options = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions()
+    options.explicitHTTPConfig.http2ProtocolOptions = Envoy_Config_Core_V3_Http2ProtocolOptions()
+    typedExtensionProtocolOptions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = try options.packed()
+  }
+}
+
+extension Envoy_Config_Core_V3_Address {
+  /// An IP address, or for clusters that resolve names a name, with a port.
+  static func socket(_ address: String, _ port: UInt16) -> Self {
+    var result = Self()
+    result.socketAddress.address = address
+    result.socketAddress.portValue = UInt32(port)
+    return result
+  }
+}

@@ -1,0 +1,59 @@
+public import Foundation
+
+/// A resource of Envoy's, encoded once. Copies share the bytes, so that a thousand proxies cost the memory of one.
+public struct EncodedResource: Sendable, Hashable {
+  /// The name, unique among the resources of its type that a proxy gets.
+  public let name: String
+  /// The type, one of ``ResourceTypeURL``'s.
+  public let typeURL: String
+  /// The encoded message; the value of an `Any` whose type is ``typeURL``.
+  public let bytes: Data
+  /// The hash of ``bytes``.
+  public let contentHash: ContentHash
+
+  /// Takes an encoded message.
+  public init(name: String, typeURL: String, bytes: Data) {
+    self.name = name
+    self.typeURL = typeURL
+    self.bytes = bytes
+    self.contentHash = ContentHash(of: bytes)
+  }
+
+  /// Whether type, name and content are the same.
+  public static func == (a: EncodedResource, b: EncodedResource) -> Bool {
+    a.contentHash == b.contentHash && a.name == b.name && a.typeURL == b.typeURL
+  }
+
+  /// Hashes name and content.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(name)
+    hasher.combine(contentHash)
+  }
+}
+
+/// The types of resources that proxies get.
+public enum ResourceTypeURL {
+  /// `Listener`.
+  public static let listener = "type.googleapis.com/envoy.config.listener.v3.Listener"
+  /// `Cluster`.
+  public static let cluster = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+  /// `ClusterLoadAssignment`: the endpoints of a cluster.
+  public static let endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+}
+
+/// Everything that one proxy is configured with. Each list is sorted by name and holds no name twice.
+public struct ProxyResources: Sendable, Hashable {
+  /// The listeners.
+  public var listeners: [EncodedResource]
+  /// The clusters that the listeners name.
+  public var clusters: [EncodedResource]
+  /// The endpoints of those clusters that discover them.
+  public var endpoints: [EncodedResource]
+
+  /// Makes a configuration.
+  public init(listeners: [EncodedResource] = [], clusters: [EncodedResource] = [], endpoints: [EncodedResource] = []) {
+    self.listeners = listeners
+    self.clusters = clusters
+    self.endpoints = endpoints
+  }
+}

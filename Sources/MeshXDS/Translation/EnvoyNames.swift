@@ -1,0 +1,47 @@
+import MeshModel
+
+/// The names under which Envoy knows things; part of what users see in its statistics and logs. Source: Kuma 2.7.
+enum EnvoyNames {
+  /// `inbound:10.0.0.1:80`, `inbound:[fd00::1]:80`.
+  static func inboundListener(_ address: String, _ port: UInt16) -> String {
+    "inbound:\(hostAndPort(address, port))"
+  }
+
+  /// `outbound:127.0.0.1:10001`.
+  static func outboundListener(_ address: String, _ port: UInt16) -> String {
+    "outbound:\(hostAndPort(address, port))"
+  }
+
+  /// `localhost:8080`, whatever the application's address is.
+  static func localCluster(_ port: UInt16) -> String { "localhost:\(port)" }
+
+  /// The cluster of an application whose ``localCluster(_:)`` is taken by another with the same port.
+  static func localCluster(_ address: String, _ port: UInt16, isHTTP2: Bool) -> String {
+    "localhost:\(port):\(isHTTP2 ? "http2:" : "")\(address)"
+  }
+
+  /// `tracing:jaeger`.
+  static func tracingCluster(_ backend: String) -> String { "tracing:\(backend)" }
+
+  /// `inbound:web`: the routes of an inbound, of which there is one per service.
+  static func inboundRoute(_ service: String) -> String { "inbound:\(service)" }
+
+  /// `outbound:web`: the routes of an outbound.
+  static func outboundRoute(_ service: String) -> String { "outbound:\(service)" }
+
+  /// A name as statistics can hold it: every character but ASCII letters, digits, `_` and `-` becomes `_`.
+  static func statistics(_ name: String) -> String {
+    var text = ""
+    for scalar in name.unicodeScalars {
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", "_", "-": text.unicodeScalars.append(scalar)
+      default: text += "_"
+      }
+    }
+    return text
+  }
+
+  private static func hostAndPort(_ address: String, _ port: UInt16) -> String {
+    HostRules.isIPv6(address) ? "[\(address)]:\(port)" : "\(address):\(port)"
+  }
+}

@@ -1,0 +1,120 @@
+import EnvoyAPI
+public import MeshPolicy
+
+/// Puts a proxy's configuration into Envoy's form.
+///
+/// The same configuration always gives the same bytes, in this process and the next. What proxies share — the
+/// clusters and endpoints of services, the clusters of collectors — is encoded once. Source of names and values:
+/// Kuma 2.7, unless a comment says otherwise.
+public struct EnvoyTranslator: Sendable {
+  private let memo = EncodingMemo()
+
+  /// Makes a translator with an empty memory of encodings. Copies share the memory.
+  public init() {}
+
+  /// How many shared resources were encoded, and not taken from memory; for metrics.
+  public var sharedEncodings: Int { memo.encodings }
+
+  /// The resources of one proxy.
+  ///
+  /// - Throws: ``TranslationError`` when a resource cannot be encoded; the proxy then keeps what it has.
+  public func resources(for proxy: ProxyConfiguration) throws(TranslationError) -> ProxyResources {
+    let tracing = try proxy.tracing.map { (destination) throws(TranslationError) in
+      try TracingTranslator(destination, identifyingService: proxy.identifyingService)
+    }
+    // Of two listeners at one address the last one stays, as in Kuma.
+    var listeners: [String: EncodedResource] = [:]
+    var clusters: [String: EncodedResource] = [:]
+    var endpoints: [String: EncodedResource] = [:]
+
+    let local = LocalClusters(proxy.inbounds)
+    for inbound in proxy.inbounds {
+      let cluster = local.name(for: inbound)
+      let listener = try ListenerTranslator.inbound(inbound, cluster: cluster, tracing: tracing)
+      listeners[listener.name] = try listener.resource(named: listener.name)
+      clusters[cluster] = try ClusterTranslator.local(inbound, name: cluster).resource(named: cluster)
+    }
+    for outbound in proxy.outbounds {
+      let listener = try ListenerTranslator.outbound(outbound, tracing: tracing)
+      listeners[listener.name] = try listener.resource(named: listener.name)
+      let destination = outbound.destination
+      guard endpoints[destination.service] == nil else { continue }
+      clusters[destination.service] = try serviceCluster(destination)
+      endpoints[destination.service] = try serviceEndpoints(destination)
+    }
+    if let destination = proxy.tracing {
+      let cluster = try tracingCluster(destination, mesh: proxy.proxy.mesh, isIPv6: proxy.isIPv6)
+      clusters[cluster.name] = cluster
+    }
+    return ProxyResources(
+      listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints))
+  }
+
+  private func serviceCluster(_ destination: ServiceEndpoints) throws(TranslationError) -> EncodedResource {
+    // Proxies speak HTTP/2 to each other wherever they see requests; the receiving listener detects it.
+    let isHTTP2 = destination.serviceProtocol.isHTTP
+    return try memo.resource(
+      .serviceCluster(mesh: destination.mesh, service: destination.service), .serviceCluster(isHTTP2: isHTTP2)
+    ) { () throws(TranslationError) in
+      try ClusterTranslator.service(destination.service, isHTTP2: isHTTP2).resource(named: destination.service)
+    }
+  }
+
+  private func serviceEndpoints(_ destination: ServiceEndpoints) throws(TranslationError) -> EncodedResource {
+    try memo.resource(
+      .endpoints(mesh: destination.mesh, service: destination.service), .endpoints(destination)
+    ) { () throws(TranslationError) in
+      try ClusterTranslator.endpoints(destination).resource(named: destination.service)
+    }
+  }
+
+  private func tracingCluster(
+    _ destination: TracingDestination, mesh: String, isIPv6: Bool
+  ) throws(TranslationError) -> EncodedResource {
+    try memo.resource(
+      .tracingCluster(mesh: mesh, backend: destination.backend, isIPv6: isIPv6), .tracingCluster(destination.receiver)
+    ) { () throws(TranslationError) in
+      let cluster = try ClusterTranslator.tracing(destination, isIPv6: isIPv6)
+      return try cluster.resource(named: cluster.name)
+    }
+  }
+
+  private static func sorted(_ resources: [String: EncodedResource]) -> [EncodedResource] {
+    resources.values.sorted { $0.name < $1.name }
+  }
+}
+
+/// The clusters of a proxy's applications.
+///
+/// Kuma names them by port alone, and of two applications at one port it forgets the first. Here the first keeps
+/// Kuma's name and the others get longer ones, so that requests reach the application they are for.
+struct LocalClusters {
+  private struct Application: Hashable {
+    var address: String
+    var port: UInt16
+    var isHTTP2: Bool
+
+    init(_ inbound: ProxyConfiguration.Inbound) {
+      address = inbound.workloadAddress
+      port = inbound.workloadPort
+      isHTTP2 = inbound.serviceProtocol.isHTTP2
+    }
+  }
+
+  private var firstAtPort: [UInt16: Application] = [:]
+
+  init(_ inbounds: [ProxyConfiguration.Inbound]) {
+    for inbound in inbounds where firstAtPort[inbound.workloadPort] == nil {
+      firstAtPort[inbound.workloadPort] = Application(inbound)
+    }
+  }
+
+  /// The name of the cluster behind an inbound.
+  func name(for inbound: ProxyConfiguration.Inbound) -> String {
+    let application = Application(inbound)
+    guard let first = firstAtPort[application.port], first != application else {
+      return EnvoyNames.localCluster(application.port)
+    }
+    return EnvoyNames.localCluster(application.address, application.port, isHTTP2: application.isHTTP2)
+  }
+}

@@ -1,0 +1,148 @@
+import EnvoyAPI
+import MeshModel
+import MeshPolicy
+import SwiftProtobuf
+
+/// Makes listeners.
+enum ListenerTranslator {
+  typealias Listener = Envoy_Config_Listener_V3_Listener
+  typealias ConnectionManager = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
+  typealias Routes = Envoy_Config_Route_V3_RouteConfiguration
+
+  /// The header in which a caller's proxy tells its tags to the destination's proxy, which removes it.
+  private static let tagsHeader = "x-kuma-tags"
+
+  /// A listener for the requests of others.
+  static func inbound(
+    _ inbound: ProxyConfiguration.Inbound, cluster: String, tracing: TracingTranslator?
+  ) throws(TranslationError) -> Listener {
+    var listener = listener(
+      EnvoyNames.inboundListener(inbound.address, inbound.port), .inbound, inbound.address, inbound.port,
+      tags: inbound.tags)
+    let statistics = EnvoyNames.statistics(cluster)
+    guard inbound.serviceProtocol.isHTTP else {
+      listener.filterChains = [try tcpChain(cluster, statistics: statistics)]
+      return listener
+    }
+    var manager = try connectionManager(inbound.serviceProtocol, statistics: statistics)
+    // What a client claims of its certificate does not reach the application.
+    manager.forwardClientCertDetails = .sanitizeSet
+    manager.setCurrentClientCertDetails.uri = true
+    manager.routeConfig = routes(EnvoyNames.inboundRoute(inbound.service), host: inbound.service, cluster: cluster)
+    manager.routeConfig.requestHeadersToRemove = [tagsHeader]
+    if let tracing { manager.tracing = try tracing.tracing(.inbound(service: inbound.service)) }
+    listener.filterChains = [try httpChain(manager)]
+    return listener
+  }
+
+  /// A listener for the application's requests to a service.
+  static func outbound(
+    _ outbound: ProxyConfiguration.Outbound, tracing: TracingTranslator?
+  ) throws(TranslationError) -> Listener {
+    let service = outbound.destination.service
+    var listener = listener(
+      EnvoyNames.outboundListener(outbound.address, outbound.port), .outbound, outbound.address, outbound.port,
+      tags: [TagName.service: service])
+    let statistics = EnvoyNames.statistics(service)
+    guard outbound.destination.serviceProtocol.isHTTP else {
+      listener.filterChains = [try tcpChain(service, statistics: statistics)]
+      return listener
+    }
+    var manager = try connectionManager(outbound.destination.serviceProtocol, statistics: statistics)
+    manager.routeConfig = routes(EnvoyNames.outboundRoute(service), host: service, cluster: service)
+    if !outbound.callerTags.isEmpty {
+      var option = Envoy_Config_Core_V3_HeaderValueOption()
+      option.header.key = tagsHeader
+      option.header.value = headerValue(outbound.callerTags)
+      manager.routeConfig.requestHeadersToAdd = [option]
+    }
+    if let tracing { manager.tracing = try tracing.tracing(.outbound(destination: service)) }
+    listener.filterChains = [try httpChain(manager)]
+    return listener
+  }
+
+  /// Tags as one header: `&k1=v1&&k2=v2,v3&`, sorted. A percent sign would begin a command of Envoy's.
+  static func headerValue(_ tags: [String: Set<String>]) -> String {
+    tags.sorted { $0.key < $1.key }.map { "&\($0.key)=\($0.value.sorted().joined(separator: ","))&" }.joined()
+      .split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
+  }
+
+  private static func listener(
+    _ name: String, _ direction: Envoy_Config_Core_V3_TrafficDirection, _ address: String, _ port: UInt16,
+    tags: [String: String]
+  ) -> Listener {
+    var listener = Listener()
+    listener.name = name
+    listener.trafficDirection = direction
+    listener.address = .socket(address, port)
+    listener.enableReusePort = Google_Protobuf_BoolValue(false)
+    if !tags.isEmpty { listener.metadata.filterMetadata = ["io.kuma.tags": Google_Protobuf_Struct(tags)] }
+    return listener
+  }
+
+  private static func connectionManager(
+    _ serviceProtocol: ServiceProtocol, statistics: String
+  ) throws(TranslationError) -> ConnectionManager {
+    var manager = ConnectionManager()
+    manager.statPrefix = statistics
+    manager.internalAddressConfig.cidrRanges = [range("127.0.0.1", 32), range("::1", 128)]
+    // Envoy ends a stream on which nothing moved for five minutes unless told otherwise. A gRPC stream may rest for
+    // as long as both ends like; a response over HTTP/1.1 gets half an hour, as Kuma's default policy has it.
+    manager.streamIdleTimeout = .seconds(serviceProtocol.isHTTP2 ? 0 : 1800)
+    var router = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter()
+    router.name = "envoy.filters.http.router"
+    router.typedConfig = try Envoy_Extensions_Filters_Http_Router_V3_Router().packed()
+    manager.httpFilters = [router]
+    return manager
+  }
+
+  private static func range(_ prefix: String, _ length: UInt32) -> Envoy_Config_Core_V3_CidrRange {
+    var range = Envoy_Config_Core_V3_CidrRange()
+    range.addressPrefix = prefix
+    range.prefixLen = Google_Protobuf_UInt32Value(length)
+    return range
+  }
+
+  /// Every request to one cluster, for as long as it takes.
+  private static func routes(_ name: String, host: String, cluster: String) -> Routes {
+    var route = Envoy_Config_Route_V3_Route()
+    route.match.prefix = "/"
+    route.route.cluster = cluster
+    route.route.timeout = .seconds(0)
+    var virtualHost = Envoy_Config_Route_V3_VirtualHost()
+    virtualHost.name = host
+    virtualHost.domains = ["*"]
+    virtualHost.routes = [route]
+    var routes = Routes()
+    routes.name = name
+    routes.validateClusters = Google_Protobuf_BoolValue(false)
+    routes.virtualHosts = [virtualHost]
+    return routes
+  }
+
+  private static func httpChain(
+    _ manager: ConnectionManager
+  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
+    try chain("envoy.filters.network.http_connection_manager", manager)
+  }
+
+  private static func tcpChain(
+    _ cluster: String, statistics: String
+  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
+    var proxy = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy()
+    proxy.statPrefix = statistics
+    proxy.cluster = cluster
+    return try chain("envoy.filters.network.tcp_proxy", proxy)
+  }
+
+  private static func chain(
+    _ name: String, _ configuration: some Message
+  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
+    var filter = Envoy_Config_Listener_V3_Filter()
+    filter.name = name
+    filter.typedConfig = try configuration.packed()
+    var chain = Envoy_Config_Listener_V3_FilterChain()
+    chain.filters = [filter]
+    return chain
+  }
+}
