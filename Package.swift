@@ -84,7 +84,9 @@ let package = Package(
       name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", httpTypes], swiftSettings: strict),
     .target(name: "TraceCollector", dependencies: ["CZlib", grdb, httpTypes], swiftSettings: strict),
     .target(
-      name: "MeshClient", dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore], swiftSettings: strict),
+      name: "MeshClient",
+      dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
+      swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn"], swiftSettings: strict),
     .target(name: "CSpawn"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

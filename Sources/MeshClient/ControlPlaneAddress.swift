@@ -1,0 +1,65 @@
+/// The base address of a control plane's HTTP API.
+public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
+  /// Whether the connection is encrypted.
+  public let isSecure: Bool
+  /// The host name or address, an IPv6 address without its brackets.
+  public let host: String
+  /// The port; the scheme's own where none was given.
+  public let port: Int
+  /// The address without a slash at the end, as it was given otherwise.
+  public let description: String
+
+  /// Where a control plane listens when nothing else is configured.
+  public static let local = ControlPlaneAddress(
+    isSecure: false, host: "localhost", port: 5681, description: "http://localhost:5681")
+
+  private init(isSecure: Bool, host: String, port: Int, description: String) {
+    self.isSecure = isSecure
+    self.host = host
+    self.port = port
+    self.description = description
+  }
+
+  /// Reads an address such as `http://localhost:5681`; a path is kept as a prefix of every request.
+  ///
+  /// - Throws: ``ControlPlaneError`` with the code `invalidAddress`.
+  public init(_ text: String) throws(ControlPlaneError) {
+    var text = text
+    while text.hasSuffix("/") { text.removeLast() }
+    let lowercase = text.lowercased()
+    let isSecure = lowercase.hasPrefix("https://")
+    guard isSecure || lowercase.hasPrefix("http://") else {
+      throw Self.invalid(text, "it has to begin with http:// or https://")
+    }
+    let rest = text.dropFirst(isSecure ? 8 : 7)
+    guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !rest.contains(where: { "?#@\\\"<>".contains($0) }) else {
+      throw Self.invalid(text, "it may hold a host, a port and a path, nothing else")
+    }
+    let authority = rest.prefix { $0 != "/" }
+    var host = authority
+    var port: Substring?
+    if authority.hasPrefix("[") {
+      guard let end = authority.firstIndex(of: "]") else { throw Self.invalid(text, "the bracket is not closed") }
+      host = authority[authority.index(after: authority.startIndex)..<end]
+      let tail = authority[authority.index(after: end)...]
+      guard tail.isEmpty || tail.hasPrefix(":") else { throw Self.invalid(text, "the port is not a number") }
+      port = tail.isEmpty ? nil : tail.dropFirst()
+    } else if let colon = authority.firstIndex(of: ":") {
+      host = authority[..<colon]
+      port = authority[authority.index(after: colon)...]
+    }
+    guard !host.isEmpty else { throw Self.invalid(text, "it names no host") }
+    var number = isSecure ? 443 : 80
+    if let port {
+      guard let value = UInt16(port), value > 0 else { throw Self.invalid(text, "the port has to be from 1 to 65535") }
+      number = Int(value)
+    }
+    self.init(isSecure: isSecure, host: String(host), port: number, description: text)
+  }
+
+  private static func invalid(_ text: String, _ reason: String) -> ControlPlaneError {
+    ControlPlaneError(
+      code: .invalidAddress,
+      title: "parse \"\(text)\": not an address of a control plane such as \(Self.local): \(reason)")
+  }
+}

@@ -1,0 +1,229 @@
+import AsyncHTTPClient
+public import MeshModel
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// Talks to a control plane's HTTP API.
+///
+/// Making one costs nothing: threads, connections and TLS are set up when the first request is sent. One client may be
+/// used by several tasks at once.
+public final class ControlPlaneClient: Sendable {
+  /// The control plane.
+  public let address: ControlPlaneAddress
+  /// How it is talked to.
+  public let settings: Settings
+
+  private let http = Mutex<HTTPClient?>(nil)
+
+  /// Makes a client.
+  public init(address: ControlPlaneAddress, settings: Settings = Settings()) {
+    self.address = address
+    self.settings = settings
+  }
+
+  deinit {
+    // The connections end with the client; nobody waits for that.
+    http.withLock { $0 }?.shutdown { _ in }
+  }
+
+  /// Keeps the threads of all clients of this process to one. Has an effect only before the first request.
+  public static func useOneThread() { NIOSingletons.groupLoopCountSuggestion = 1 }
+
+  /// How a control plane is talked to.
+  public struct Settings: Sendable {
+    /// Headers that every request carries.
+    public var headers: [(name: String, value: String)]
+    /// How long one request may take, answer included.
+    public var timeout: Duration
+    /// A file with the certificates to trust, PEM, instead of the system's.
+    public var caFile: String?
+    /// Files with the certificate and the key to show to the control plane, PEM.
+    public var clientCertificate: (certificateFile: String, keyFile: String)?
+    /// Whether the control plane's certificate goes unchecked.
+    public var skipVerify: Bool
+
+    /// Makes settings.
+    public init(
+      headers: [(name: String, value: String)] = [], timeout: Duration = .seconds(60), caFile: String? = nil,
+      clientCertificate: (certificateFile: String, keyFile: String)? = nil, skipVerify: Bool = false
+    ) {
+      self.headers = headers
+      self.timeout = timeout
+      self.caFile = caFile
+      self.clientCertificate = clientCertificate
+      self.skipVerify = skipVerify
+    }
+  }
+
+  /// The methods of requests.
+  public enum Method: String, Sendable {
+    /// Reads.
+    case get = "GET"
+    /// Creates or replaces.
+    case put = "PUT"
+    /// Removes.
+    case delete = "DELETE"
+    /// Asks for something to be made.
+    case post = "POST"
+  }
+
+  /// An answer, whatever its status.
+  public struct Response: Sendable {
+    /// The status.
+    public var status: Int
+    /// The body.
+    public var body: [UInt8]
+  }
+
+  /// The largest answer that is read, in bytes.
+  static let responseLimit = 64 << 20
+
+  /// Sends a request and returns the answer of any status.
+  ///
+  /// - Parameters:
+  ///   - path: the path with its query, escaped, beginning with a slash.
+  ///   - document: the body, sent as JSON.
+  /// - Throws: ``ControlPlaneError`` when there is no answer.
+  public func exchange(_ method: Method, _ path: String, document: DocumentValue? = nil)
+    async throws(ControlPlaneError) -> Response
+  {
+    var request = HTTPClientRequest(url: address.description + path)
+    request.method = HTTPMethod(rawValue: method.rawValue)
+    request.headers.add(name: "accept", value: "application/json")
+    for header in settings.headers { request.headers.replaceOrAdd(name: header.name, value: header.value) }
+    if let document {
+      request.headers.replaceOrAdd(name: "content-type", value: "application/json")
+      request.body = .bytes(ByteBuffer(string: document.json()))
+    }
+    let client = try client()
+    do {
+      let response = try await client.execute(request, timeout: timeout)
+      let body = try await response.body.collect(upTo: Self.responseLimit)
+      return Response(status: Int(response.status.code), body: Array(body.readableBytesView))
+    } catch {
+      throw failure(error, method: method, path: path)
+    }
+  }
+
+  /// Sends a request that has to succeed and returns the JSON of the answer, `null` when it is empty.
+  ///
+  /// - Throws: ``ControlPlaneError``, read from the answer's body where there is one.
+  public func send(_ method: Method, _ path: String, document: DocumentValue? = nil)
+    async throws(ControlPlaneError) -> DocumentValue
+  {
+    let response = try await exchange(method, path, document: document)
+    let request = "\(method.rawValue) \(address)\(path)"
+    guard (200..<300).contains(response.status) else {
+      throw ControlPlaneError(status: response.status, body: response.body, request: request)
+    }
+    if response.body.allSatisfy({ $0 <= 0x20 }) { return .null }
+    do {
+      return try DocumentValue(json: response.body)
+    } catch {
+      throw ControlPlaneError(
+        code: .unexpectedAnswer, status: response.status,
+        title: "\(request) was answered with something other than JSON; is \(address) a control plane?", cause: error)
+    }
+  }
+
+  private var timeout: TimeAmount {
+    let (seconds, attoseconds) = settings.timeout.components
+    return .nanoseconds(
+      min(max(seconds, 0), 1_000_000_000) &* 1_000_000_000 &+ max(attoseconds, 0) / 1_000_000_000)
+  }
+
+  private func client() throws(ControlPlaneError) -> HTTPClient {
+    do {
+      return try http.withLock { client throws in
+        if let client { return client }
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout.connect = min(timeout, .seconds(10))
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        if address.isSecure { configuration.tlsConfiguration = try tls() }
+        let made = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        client = made
+        return made
+      }
+    } catch let error as ControlPlaneError {
+      throw error
+    } catch {
+      throw ControlPlaneError(code: .invalidCredentials, title: "\(error)", cause: error)
+    }
+  }
+
+  private func tls() throws -> TLSConfiguration {
+    func read<Value>(_ what: String, _ file: String, _ body: () throws -> Value) throws -> Value {
+      do {
+        return try body()
+      } catch {
+        throw ControlPlaneError(
+          code: .invalidCredentials, title: "the \(what) file \"\(file)\" cannot be read as PEM: \(error)", cause: error
+        )
+      }
+    }
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.minimumTLSVersion = .tlsv12
+    if settings.skipVerify { configuration.certificateVerification = .none }
+    if let file = settings.caFile {
+      let roots = try read("CA certificate", file) { try NIOSSLCertificate.fromPEMFile(file) }
+      configuration.trustRoots = .certificates(roots)
+    }
+    if let (certificateFile, keyFile) = settings.clientCertificate {
+      let chain = try read("client certificate", certificateFile) {
+        try NIOSSLCertificate.fromPEMFile(certificateFile)
+      }
+      configuration.certificateChain = chain.map { .certificate($0) }
+      configuration.privateKey = .privateKey(
+        try read("client key", keyFile) { try NIOSSLPrivateKey(file: keyFile, format: .pem) })
+    }
+    return configuration
+  }
+
+  private func failure(_ error: any Error, method: Method, path: String) -> ControlPlaneError {
+    let verb = method.rawValue.prefix(1) + method.rawValue.dropFirst().lowercased()
+    let request = "\(verb) \"\(address)\(path)\""
+    if let error = error as? HTTPClientError {
+      switch error {
+      case .deadlineExceeded, .readTimeout, .writeTimeout:
+        let seconds = settings.timeout.components.seconds
+        return ControlPlaneError(
+          code: .timedOut,
+          title: "\(request): no answer within \(seconds) s; try again or allow more time with --api-timeout",
+          cause: error)
+      default: break
+      }
+    }
+    if error is NIOTooManyBytesError {
+      return ControlPlaneError(
+        code: .unexpectedAnswer, title: "\(request): the answer is larger than 64 MiB; ask for fewer with --size",
+        cause: error)
+    }
+    let reason = Self.reason(error)
+    let advice =
+      address.isSecure && "\(error)".contains("CERTIFICATE")
+      ? "name its CA certificate, or skip the check of certificates"
+      : "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
+    return ControlPlaneError(
+      code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
+      cause: error)
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError:
+      if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
+        return "the host name cannot be resolved"
+      }
+      return error.connectionErrors.first.map { reason($0.error) } ?? "no connection"
+    case let error as IOError: return error.errnoCode == 111 ? "connection refused" : "\(error)"
+    case let error as HTTPClientError where error == .connectTimeout: return "no answer to the attempt to connect"
+    case let error as HTTPClientError: return error.shortDescription
+    default: return "\(error)"
+    }
+  }
+}

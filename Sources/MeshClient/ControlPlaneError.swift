@@ -1,0 +1,99 @@
+public import MeshModel
+
+/// Why a control plane did not do what it was asked.
+public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
+  /// The kind of failure, for programs to match on.
+  public enum Code: Sendable, Hashable {
+    /// The address is no address.
+    case invalidAddress
+    /// A certificate or key cannot be read.
+    case invalidCredentials
+    /// Nothing answers at the address.
+    case unreachable
+    /// No answer came in time.
+    case timedOut
+    /// Something answers, but no control plane, or not in a form that can be read.
+    case unexpectedAnswer
+    /// Status 404.
+    case notFound
+    /// Status 400, 413, 415 or another that blames the request.
+    case refused
+    /// Status 401 or 403.
+    case denied
+    /// Status 405: the resource is not changed through this control plane.
+    case notAllowed
+    /// Status 409: it was changed meanwhile.
+    case conflict
+    /// Status 500 or above.
+    case server
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// The status, when there was an answer.
+  public var status: Int?
+  /// What failed: the server's title, or our own sentence.
+  public var title: String
+  /// The server's reason; empty when it gave none.
+  public var detail: String
+  /// The fields at fault.
+  public var violations: [Violation]
+  /// The error underneath.
+  public var cause: (any Error)?
+
+  /// Describes a failure.
+  public init(
+    code: Code, status: Int? = nil, title: String, detail: String = "", violations: [Violation] = [],
+    cause: (any Error)? = nil
+  ) {
+    self.code = code
+    self.status = status
+    self.title = title
+    self.detail = detail
+    self.violations = violations
+    self.cause = cause
+  }
+
+  /// Title and reason on the first line, then a line for each field, as Kuma's command line prints them.
+  public var description: String {
+    var text = detail.isEmpty ? title : "\(title) (\(detail))"
+    for violation in violations { text += "\n* \(violation.field): \(violation.message)" }
+    return text
+  }
+}
+
+extension ControlPlaneError {
+  /// Reads an answer that is no success.
+  ///
+  /// Both spellings of the body are read: `details` and `causes` (Kuma before 2.5), `detail` and `invalid_parameters`
+  /// (since then). Anything else, such as a proxy's page, is quoted in short.
+  init(status: Int, body: [UInt8], request: String) {
+    let document = try? DocumentValue(json: body)
+    let violations = (document?["invalid_parameters"]?.array ?? document?["causes"]?.array ?? []).map { item in
+      Violation(
+        field: item["field"]?.string ?? "", message: item["reason"]?.string ?? item["message"]?.string ?? "")
+    }
+    let detail = document?["detail"]?.string ?? document?["details"]?.string ?? ""
+    let code = Self.code(of: status)
+    if let title = document?["title"]?.string {
+      self.init(code: code, status: status, title: title, detail: detail, violations: violations)
+      return
+    }
+    let text = String(decoding: body.prefix(200), as: UTF8.self)
+      .split(whereSeparator: \.isNewline).joined(separator: " ")
+    self.init(
+      code: code, status: status, title: "\(request) was answered with status \(status)", detail: text)
+  }
+
+  private static func code(of status: Int) -> Code {
+    switch status {
+    case 401, 403: .denied
+    case 404: .notFound
+    case 405: .notAllowed
+    case 409: .conflict
+    case 400..<500: .refused
+    case 500...: .server
+    default: .unexpectedAnswer
+    }
+  }
+}
