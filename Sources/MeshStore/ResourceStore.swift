@@ -30,6 +30,10 @@ public protocol ResourceStore: Sendable {
   /// A new subscription to changes: first the whole present state, then whatever has changed since the last element,
   /// the newest form of each resource once. A slow reader gets fewer, larger elements and never an old form.
   func changes() -> ResourceChanges
+
+  /// The ``ChangeSet/sequence`` of the newest change: a subscriber that has reached it has seen every write that was
+  /// answered before the question.
+  var sequence: UInt64 { get }
 }
 
 extension ResourceStore {
@@ -93,8 +97,12 @@ public struct ChangeSet: Sendable {
   /// The resources that were deleted and do not exist now.
   public var deleted: [ResourceKey]
 
+  /// How far the element reaches; later elements of one store have larger numbers.
+  public var sequence: UInt64
+
   /// Makes an element.
-  public init(isWholeState: Bool, written: [Resource], deleted: [ResourceKey]) {
+  public init(isWholeState: Bool, written: [Resource], deleted: [ResourceKey], sequence: UInt64 = 0) {
+    self.sequence = sequence
     self.isWholeState = isWholeState
     self.written = written
     self.deleted = deleted

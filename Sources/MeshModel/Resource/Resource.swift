@@ -123,6 +123,31 @@ extension Resource {
 }
 
 extension ResourceSpec {
+  /// Reads the specification of a type from its document form, without the keys of identity.
+  ///
+  /// - Throws: ``DocumentError`` when a field has a value of the wrong kind.
+  public init(_ type: ResourceType, document: DocumentValue) throws(DocumentError) {
+    self = try Self.read(type, document).spec
+  }
+
+  static func read(_ type: ResourceType, _ document: DocumentValue) throws(DocumentError)
+    -> (spec: ResourceSpec, notices: [FieldNotice])
+  {
+    func read<Content: ResourceContent>(_: Content.Type) throws(DocumentError) -> (ResourceSpec, [FieldNotice]) {
+      let (content, notices) = try Content.read(document)
+      return (content.spec, notices)
+    }
+    switch type {
+    case .mesh: return try read(Mesh.self)
+    case .trafficTrace: return try read(TrafficTrace.self)
+    case .dataplane: return try read(Dataplane.self)
+    case .dataplaneInsight: return try read(DataplaneInsight.self)
+    }
+  }
+
+  /// The specification in document form.
+  public var document: DocumentValue { .object(content.document) }
+
   /// The content behind the specification.
   public var content: any ResourceContent {
     switch self {

@@ -57,7 +57,7 @@ public struct ResourceDocument: Sendable {
       throw ObjectReader.wrongKind(document, path: "", expected: "an object")
     }
     for key in Self.identityKeys { object[key] = nil }
-    let (spec, notices) = try Self.spec(type, .object(object))
+    let (spec, notices) = try ResourceSpec.read(type, .object(object))
     self.init(
       resource: Resource(
         mesh: mesh, name: name, spec: spec, labels: labels, creationTime: created, modificationTime: modified),
@@ -87,7 +87,7 @@ public struct ResourceDocument: Sendable {
       }
     }
     if mesh == nil { mesh = labels["kuma.io/mesh"] ?? "default" }
-    let (spec, notices) = try Self.spec(type, reader.value("spec") ?? [:])
+    let (spec, notices) = try ResourceSpec.read(type, reader.value("spec") ?? [:])
     self.init(
       resource: Resource(mesh: mesh ?? "", name: name, spec: spec, labels: labels, creationTime: created),
       form: .kubernetes,
@@ -113,21 +113,6 @@ public struct ResourceDocument: Sendable {
       throw ObjectReader.wrongKind(.string(text), path: reader.join(name), expected: "a time as in RFC 3339")
     }
     return time
-  }
-
-  private static func spec(_ type: ResourceType, _ document: DocumentValue) throws(DocumentError)
-    -> (ResourceSpec, [FieldNotice])
-  {
-    func read<Content: ResourceContent>(_ type: Content.Type) throws(DocumentError) -> (ResourceSpec, [FieldNotice]) {
-      let (content, notices) = try Content.read(document)
-      return (content.spec, notices)
-    }
-    switch type {
-    case .mesh: return try read(Mesh.self)
-    case .trafficTrace: return try read(TrafficTrace.self)
-    case .dataplane: return try read(Dataplane.self)
-    case .dataplaneInsight: return try read(DataplaneInsight.self)
-    }
   }
 }
 

@@ -79,8 +79,19 @@ extension TrafficTrace: ResourceContent {
 }
 
 extension DocumentValue {
-  /// Tags as an object, sorted by name.
-  static func tags(_ tags: [String: String]) -> DocumentValue {
+  /// Tags or labels as an object, sorted by name.
+  public static func tags(_ tags: [String: String]) -> DocumentValue {
     .object(Object(uniqueKeysWithValues: tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+  }
+
+  /// The tags or labels that this object holds; `nil` when it is no object or holds anything but text.
+  public var tags: [String: String]? {
+    guard case .object(let object) = self else { return nil }
+    var tags: [String: String] = [:]
+    for (name, value) in object {
+      guard case .string(let text) = value else { return nil }
+      tags[name] = text
+    }
+    return tags
   }
 }

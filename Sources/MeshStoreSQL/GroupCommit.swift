@@ -1,0 +1,191 @@
+import GRDB
+import MeshModel
+import MeshStore
+import Synchronization
+
+/// Carries out writes in the order in which they come; those that come while the disk is busy share one transaction.
+///
+/// The work is done on the database's own queue, by whichever write finds it idle: no task runs for it, and a cancelled
+/// caller disturbs no other. A write that is refused (an absent mesh, a condition that does not hold) changes nothing and
+/// leaves the others of its transaction alone. When a transaction fails, its writes are tried again one by one.
+final class GroupCommit: Sendable {
+  /// A write.
+  enum Operation: Sendable {
+    case put(ResourceRow, WriteCondition)
+    case delete(ResourceKey)
+  }
+
+  /// What a write did.
+  enum Outcome: Sendable {
+    case stored(Resource, created: Bool)
+    case deleted
+  }
+
+  private struct Request: Sendable {
+    let operation: Operation
+    let continuation: CheckedContinuation<Result<Outcome, StoreError>, Never>
+  }
+
+  private struct State {
+    var pending: [Request] = []
+    var isWorking = false
+  }
+
+  /// How many writes share a transaction at most; it bounds the time that the first of them waits.
+  private static let sizeLimit = 1000
+
+  private let file: SQLiteFile
+  private let feed: ChangeFeed
+  private let clock: Mutex<StoreClock>
+  private let state = Mutex(State())
+
+  init(file: SQLiteFile, feed: ChangeFeed, clock: StoreClock) {
+    self.file = file
+    self.feed = feed
+    self.clock = Mutex(clock)
+  }
+
+  /// Writes; returns when the write is on the disk and subscribers have been told, or when it was refused.
+  func submit(_ operation: Operation) async -> Result<Outcome, StoreError> {
+    await withCheckedContinuation { continuation in
+      let isIdle = state.withLock { state in
+        state.pending.append(Request(operation: operation, continuation: continuation))
+        defer { state.isWorking = true }
+        return !state.isWorking
+      }
+      if isIdle { file.pool.asyncWriteWithoutTransaction { self.work(on: $0) } }
+    }
+  }
+
+  private func work(on database: Database) {
+    while true {
+      let batch = state.withLock { state -> [Request] in
+        let batch = Array(state.pending.prefix(Self.sizeLimit))
+        state.pending.removeFirst(batch.count)
+        state.isWorking = !batch.isEmpty
+        return batch
+      }
+      if batch.isEmpty { return }
+      commit(batch, on: database)
+    }
+  }
+
+  private func commit(_ batch: [Request], on database: Database) {
+    var results: [Result<Outcome, StoreError>] = []
+    var changes: [ChangeFeedStateMachine.Change] = []
+    do {
+      try database.inTransaction(.immediate) {
+        for request in batch {
+          do {
+            results.append(.success(try perform(request.operation, on: database, changes: &changes)))
+          } catch let refusal as StoreError {
+            results.append(.failure(refusal))
+          }
+        }
+        if !changes.isEmpty {
+          try database.cachedStatement(sql: "UPDATE store_clock SET last_time = ?")
+            .execute(arguments: [clock.withLock { $0.last.nanosecondsSince1970 }])
+        }
+        return .commit
+      }
+    } catch {
+      guard batch.count == 1 else {
+        for request in batch { commit([request], on: database) }
+        return
+      }
+      for request in batch { request.continuation.resume(returning: .failure(file.error(error, doing: "written"))) }
+      return
+    }
+    feed.publish(changes)
+    for (request, result) in zip(batch, results) { request.continuation.resume(returning: result) }
+  }
+
+  /// Carries out one write. Everything that can be refused is refused before anything is changed.
+  private func perform(
+    _ operation: Operation, on database: Database, changes: inout [ChangeFeedStateMachine.Change]
+  ) throws -> Outcome {
+    switch operation {
+    case .put(let row, let condition):
+      let (stored, created) = try put(row, condition, on: database)
+      changes.append(.written(stored))
+      return .stored(stored, created: created)
+    case .delete(let key):
+      changes += try delete(key, on: database).map { .deleted($0) }
+      return .deleted
+    }
+  }
+
+  private func put(
+    _ row: ResourceRow, _ condition: WriteCondition, on database: Database
+  ) throws -> (stored: Resource, created: Bool) {
+    var stored = row.resource
+    let key = stored.key
+    let present = try Row.fetchOne(
+      database.cachedStatement(
+        sql: "SELECT creation_time, revision FROM resource WHERE type = ? AND mesh = ? AND name = ?"),
+      arguments: [key.type.rawValue, key.mesh, key.name])
+    if key.type.isMeshScoped, try !exists(ResourceKey(type: .mesh, name: key.mesh), on: database) {
+      throw StoreError.meshNotFound(key.mesh)
+    }
+    let revision = present.flatMap { Int64.fromDatabaseValue($0[1]) }
+    guard condition.holds(for: revision.map(UInt64.init(clamping:))) else {
+      throw StoreError.conflict(key, present: revision.map(UInt64.init(clamping:)), condition: condition)
+    }
+    let now = clock.withLock { $0.tick() }
+    let created = present.flatMap { Int64.fromDatabaseValue($0[0]) }.map(Timestamp.init(nanosecondsSince1970:)) ?? now
+    stored.creationTime = created
+    stored.modificationTime = now
+    stored.revision = UInt64(clamping: (revision ?? 0) &+ 1)
+    let statement = try database.cachedStatement(
+      sql: """
+        INSERT INTO resource (type, mesh, name, creation_time, modification_time, revision, labels, spec)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (type, mesh, name) DO UPDATE SET modification_time = excluded.modification_time,
+          revision = excluded.revision, labels = excluded.labels, spec = excluded.spec
+        """)
+    try statement.execute(arguments: [
+      key.type.rawValue, key.mesh, key.name, created.nanosecondsSince1970, now.nanosecondsSince1970,
+      Int64(clamping: stored.revision), row.labels, row.spec,
+    ])
+    return (stored, present == nil)
+  }
+
+  private func delete(_ key: ResourceKey, on database: Database) throws -> [ResourceKey] {
+    guard try exists(key, on: database) else { throw StoreError.notFound(key) }
+    var deleted = [key]
+    switch key.type {
+    case .mesh:
+      // The table's foreign key takes them along; the subscribers want to know which they were.
+      let members = try Row.fetchAll(
+        database.cachedStatement(sql: "SELECT type, name FROM resource WHERE mesh = ?"), arguments: [key.name])
+      for row in members {
+        guard let type = String.fromDatabaseValue(row[0]).flatMap(ResourceType.init(rawValue:)),
+          let name = String.fromDatabaseValue(row[1])
+        else { continue }
+        if type == .dataplane { throw StoreError.meshInUse(key.name) }
+        deleted.append(ResourceKey(type: type, mesh: key.name, name: name))
+      }
+    case .dataplane:
+      let insight = ResourceKey(type: .dataplaneInsight, mesh: key.mesh, name: key.name)
+      if try exists(insight, on: database) {
+        try remove(insight, on: database)
+        deleted.append(insight)
+      }
+    case .trafficTrace, .dataplaneInsight: break
+    }
+    try remove(key, on: database)
+    return deleted
+  }
+
+  private func remove(_ key: ResourceKey, on database: Database) throws {
+    try database.cachedStatement(sql: "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?")
+      .execute(arguments: [key.type.rawValue, key.mesh, key.name])
+  }
+
+  private func exists(_ key: ResourceKey, on database: Database) throws -> Bool {
+    guard !key.mesh.utf8.contains(0), !key.name.utf8.contains(0) else { return false }
+    let statement = try database.cachedStatement(
+      sql: "SELECT 1 FROM resource WHERE type = ? AND mesh = ? AND name = ?")
+    return try Row.fetchOne(statement, arguments: [key.type.rawValue, key.mesh, key.name]) != nil
+  }
+}

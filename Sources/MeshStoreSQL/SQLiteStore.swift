@@ -1,0 +1,105 @@
+import GRDB
+public import MeshModel
+public import MeshStore
+import Synchronization
+
+/// A store in one SQLite file, for one control plane.
+///
+/// Every write is on the disk before its call returns (write-ahead log, `synchronous = FULL`). Writes that come at the
+/// same time share one transaction, each with an outcome of its own. While a store is open, no other can open the file.
+public final class SQLiteStore: ResourceStore {
+  /// Where the database is.
+  public let path: String
+
+  private let file: SQLiteFile
+  private let feed: ChangeFeed
+  private let writer: GroupCommit
+  private let isClosed = Mutex(false)
+
+  /// Opens a database, or makes one where there is none. Missing directories are made with mode 0700, the file with 0600.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - clock: the source of times.
+  ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
+  /// - Throws: ``StoreError`` `unavailable`: the file cannot be made, read or locked, is damaged, is no database of ours, or
+  ///   was written by a newer version.
+  public convenience init(
+    path: String, clock: @escaping StoreClock.Source = StoreClock.wallClock, busyTimeout: Double = 5
+  ) throws(StoreError) {
+    try self.init(path: path, clock: clock, busyTimeout: busyTimeout, pageLimit: nil)
+  }
+
+  /// - Parameter pageLimit: how many pages the file may have, as if the disk were full then.
+  init(
+    path: String, clock: @escaping StoreClock.Source, busyTimeout: Double, pageLimit: Int?
+  ) throws(StoreError) {
+    let file = try SQLiteFile(path: path, busyTimeout: busyTimeout, pageLimit: pageLimit)
+    let (resources, lastTime) = try file.load()
+    self.path = path
+    self.file = file
+    feed = ChangeFeed(present: ResourceTable(resources))
+    writer = GroupCommit(file: file, feed: feed, clock: StoreClock(source: clock, last: lastTime))
+  }
+
+  /// The resource, or `nil` when there is none.
+  public func get(_ key: ResourceKey) async throws(StoreError) -> Resource? {
+    try await read { try ResourceRow.fetch(key, in: $0) }
+  }
+
+  /// The resources of a type, sorted by mesh and name.
+  public func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource] {
+    try await read { try ResourceRow.fetch(type, mesh: mesh, in: $0) }
+  }
+
+  /// Creates or updates a resource.
+  public func put(
+    _ resource: Resource, if condition: WriteCondition
+  ) async throws(StoreError) -> (stored: Resource, created: Bool) {
+    let row = try ResourceRow(resource)
+    let outcome = try await submit(.put(row, condition)).get()
+    guard case .stored(let resource, let created) = outcome else { throw file.closedError }
+    return (resource, created)
+  }
+
+  /// Deletes a resource and what depends on it.
+  public func delete(_ key: ResourceKey) async throws(StoreError) {
+    _ = try await submit(.delete(key)).get()
+  }
+
+  /// A new subscription to changes.
+  public func changes() -> ResourceChanges { feed.changes() }
+
+  /// The number of the newest change.
+  public var sequence: UInt64 { feed.sequence }
+
+  /// Waits for the writes under way, ends every subscription and gives the file free. After this every call fails.
+  public func close() throws(StoreError) {
+    let wasClosed = isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return isClosed
+    }
+    guard !wasClosed else { return }
+    defer { feed.finish() }
+    try file.close()
+  }
+
+  private func submit(_ operation: GroupCommit.Operation) async -> Result<GroupCommit.Outcome, StoreError> {
+    guard !isClosed.withLock({ $0 }) else { return .failure(file.closedError) }
+    return await writer.submit(operation)
+  }
+
+  /// Reads on a connection of its own. GRDB's own `async` form would fail when the task is cancelled; ours answers.
+  private func read<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(StoreError) -> Value {
+    guard !isClosed.withLock({ $0 }) else { throw file.closedError }
+    let file = self.file
+    return try await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, StoreError>, Never>) in
+      file.pool.asyncRead { database in
+        continuation.resume(
+          returning: Result { try body(database.get()) }.mapError { file.error($0, doing: "read") })
+      }
+    }.get()
+  }
+}
