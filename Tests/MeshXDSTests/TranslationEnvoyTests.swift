@@ -1,0 +1,74 @@
+import EnvoyAPI
+import Foundation
+import MeshModel
+import Testing
+
+@testable import MeshXDS
+
+/// The real Envoy, where there is one: `$ENVOY`, or the one that the project keeps in its `.venv`.
+enum RealEnvoy {
+  static let path: String? = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let candidates = [
+      ProcessInfo.processInfo.environment["ENVOY"], root.appending(path: ".venv/bin/envoy").path(percentEncoded: false),
+    ]
+    return candidates.compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
+  }()
+
+  /// Has Envoy read a configuration without starting, and returns its complaint; `nil` when it accepts.
+  static func complaint(about text: String, fileExtension: String) throws -> String? {
+    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).\(fileExtension)")
+    try text.write(to: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: file) }
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: path ?? "envoy")
+    process.arguments = ["--mode", "validate", "-l", "warning", "-c", file.path(percentEncoded: false)]
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let said = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return process.terminationStatus == 0 ? nil : String(decoding: said, as: UTF8.self)
+  }
+}
+
+@Suite("What the real Envoy accepts", .enabled(if: RealEnvoy.path != nil), .serialized)
+struct TranslationEnvoyTests {
+  @Test("accepts every translated configuration", arguments: TranslationScenario.all)
+  func scenario(_ scenario: TranslationScenario) throws {
+    let document = try EnvoyTranslator().resources(for: scenario.configuration).document()
+    #expect(try RealEnvoy.complaint(about: Self.bootstrap(document).json(), fileExtension: "json") == nil)
+  }
+
+  @Test("refuses a tracer whose cluster is missing, so that the acceptance above means something")
+  func refusal() throws {
+    let scenario = try #require(TranslationScenario.all.first { $0.name == "zipkin-defaults" })
+    var resources = try EnvoyTranslator().resources(for: scenario.configuration)
+    resources.clusters.removeAll { $0.name.hasPrefix("tracing:") }
+    let complaint = try RealEnvoy.complaint(
+      about: Self.bootstrap(try resources.document()).json(), fileExtension: "json")
+    #expect(complaint?.contains("tracing:jaeger") == true)
+  }
+
+  /// The resources as a static configuration. Endpoints become clusters of their own, so that they are read too.
+  static func bootstrap(_ document: DocumentValue) -> DocumentValue {
+    func resources(_ key: String) -> [DocumentValue] { document[key]?.array?.compactMap { $0["resource"] } ?? [] }
+    let endpoints: [DocumentValue] = resources("endpoints").map { assignment in
+      let name = DocumentValue.string("endpoints:\(assignment["clusterName"]?.string ?? "")")
+      return ["name": name, "type": "STATIC", "connectTimeout": "1s", "loadAssignment": assignment]
+    }
+    let discovery = BootstrapRenderer(
+      request: BootstrapRequest(mesh: "shop", name: "web"), service: "web", host: "127.0.0.1", port: 5678, isTLS: false
+    ).render()
+    let ads: [DocumentValue] = discovery["staticResources"]?["clusters"]?.array ?? []
+    return [
+      "node": ["id": "shop.web", "cluster": "web"],
+      "dynamicResources": ["adsConfig": discovery["dynamicResources"]?["adsConfig"] ?? [:]],
+      "staticResources": [
+        "listeners": .array(resources("listeners")), "clusters": .array(resources("clusters") + endpoints + ads),
+      ],
+    ]
+  }
+}
