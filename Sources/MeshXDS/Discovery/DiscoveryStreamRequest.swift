@@ -1,0 +1,61 @@
+public import EnvoyAPI
+
+/// The two variants of the discovery protocol.
+public enum DiscoveryVariant: Sendable, Hashable {
+  /// Each response carries all resources of its type that the proxy asked for.
+  case stateOfTheWorld
+  /// Each response carries what changed.
+  case incremental
+}
+
+/// A request on a discovery stream, in either variant.
+public struct DiscoveryStreamRequest: Sendable {
+  /// Who asks. Obligatory on the first request of a stream.
+  public var node: Envoy_Config_Core_V3_Node?
+  /// The type of resources that it is about.
+  public var typeURL: String
+  /// The response that it answers; empty if it answers none.
+  public var nonce: String
+  /// Why the proxy refused that response; `nil` if it did not.
+  public var rejection: String?
+  /// What is asked for.
+  public var interest: Interest
+
+  /// What a request asks for.
+  public enum Interest: Sendable {
+    /// State of the world: all names, where none means all resources, and the version that the proxy holds.
+    case all(names: [String], version: String)
+    /// Incremental: names more and names less, and on the first request of a type what the proxy holds already.
+    case change(subscribe: [String], unsubscribe: [String], initialVersions: [String: String])
+  }
+
+  /// Makes a request.
+  public init(
+    node: Envoy_Config_Core_V3_Node? = nil, typeURL: String, nonce: String = "", rejection: String? = nil,
+    interest: Interest
+  ) {
+    self.node = node
+    self.typeURL = typeURL
+    self.nonce = nonce
+    self.rejection = rejection
+    self.interest = interest
+  }
+
+  /// Takes a message of the state-of-the-world variant.
+  public init(_ message: Envoy_Service_Discovery_V3_DiscoveryRequest) {
+    self.init(
+      node: message.hasNode ? message.node : nil, typeURL: message.typeURL, nonce: message.responseNonce,
+      rejection: message.hasErrorDetail ? message.errorDetail.message : nil,
+      interest: .all(names: message.resourceNames, version: message.versionInfo))
+  }
+
+  /// Takes a message of the incremental variant.
+  public init(_ message: Envoy_Service_Discovery_V3_DeltaDiscoveryRequest) {
+    self.init(
+      node: message.hasNode ? message.node : nil, typeURL: message.typeURL, nonce: message.responseNonce,
+      rejection: message.hasErrorDetail ? message.errorDetail.message : nil,
+      interest: .change(
+        subscribe: message.resourceNamesSubscribe, unsubscribe: message.resourceNamesUnsubscribe,
+        initialVersions: message.initialResourceVersions))
+  }
+}

@@ -1,0 +1,273 @@
+public import EnvoyAPI
+
+/// The protocol of one aggregated discovery stream (ADS) as a value: events in, actions out, no I/O.
+///
+/// Responses follow Envoy's order, clusters, their endpoints, listeners; a cluster is withdrawn only after the listeners
+/// that might name it have been acknowledged without it. At most one response is being written, and at most one of a
+/// type awaits its answer: a newer snapshot replaces what has not been sent.
+public struct DiscoveryStreamStateMachine: Sendable {
+  /// What happened.
+  public enum Event: Sendable {
+    /// The proxy sent a request.
+    case request(DiscoveryStreamRequest)
+    /// The proxy is to hold this now.
+    case snapshotChanged(ProxySnapshot)
+    /// The response handed out last is written; the writer is ready again.
+    case sent
+  }
+
+  /// What is to be done, in order.
+  public enum Action: Sendable {
+    /// The first request told who the proxy is. Nothing is sent before a snapshot is given.
+    case nodeKnown(Envoy_Config_Core_V3_Node)
+    /// Write a response, then report ``Event/sent``.
+    case send(DiscoveryStreamResponse)
+    /// The proxy accepted a response.
+    case acknowledged(typeURL: String, version: String, nonce: String)
+    /// The proxy refused a response, and why.
+    case rejected(typeURL: String, version: String, nonce: String, message: String)
+    /// End the stream. No action follows, and later events have none.
+    case fail(Failure)
+  }
+
+  /// Why a stream must end.
+  public struct Failure: Error, Sendable, Hashable {
+    /// The kinds of failures.
+    public enum Code: Sendable, Hashable {
+      /// A request says something that makes no sense.
+      case invalidArgument
+      /// A request asks for too much.
+      case resourceExhausted
+    }
+    /// What kind of failure it is.
+    public let code: Code
+    /// What is wrong and what to do.
+    public let message: String
+  }
+
+  /// How many types a stream may subscribe to; Envoy has about a dozen.
+  public static let typeLimit = 32
+
+  /// The variant of the stream.
+  public let variant: DiscoveryVariant
+  /// The proxy's id, once known.
+  public private(set) var nodeID: String?
+
+  private var snapshot: ProxySnapshot?
+  private var subscriptions: [TypeSubscription] = []
+  private var remembered: [String: [ResourceSet]]
+  private var isWriting = false
+  private var isReturning = false
+  private var hasFailed = false
+  private var lastNonce: UInt64 = 0
+
+  /// Makes the protocol of a new stream.
+  ///
+  /// - Parameter remembered: what the proxy held when its previous stream ended, see ``held``.
+  public init(variant: DiscoveryVariant, remembered: [String: [ResourceSet]] = [:]) {
+    self.variant = variant
+    self.remembered = remembered
+  }
+
+  /// What the proxy may hold by type URL, as far as known: what it acknowledged, and what it was sent but did not
+  /// answer yet.
+  public var held: [String: [ResourceSet]] {
+    var sets: [String: [ResourceSet]] = [:]
+    for subscription in subscriptions {
+      sets[subscription.typeURL] = [subscription.inFlight?.held, subscription.held].compactMap { $0 }
+    }
+    return sets
+  }
+
+  /// How many responses of a type went which way.
+  public func counters(_ typeURL: String) -> DiscoveryCounters {
+    subscriptions.first { $0.typeURL == typeURL }?.counters ?? DiscoveryCounters()
+  }
+
+  /// The version of a type that the proxy refused last and that is still withheld, with the proxy's reason.
+  public func rejection(_ typeURL: String) -> (version: String, message: String)? {
+    subscriptions.first { $0.typeURL == typeURL }?.rejected.map { ($0.version, $0.message) }
+  }
+
+  /// Whether nothing is due or under way.
+  public var isSettled: Bool {
+    !isWriting && subscriptions.allSatisfy { $0.inFlight == nil && due($0) == nil }
+  }
+
+  /// Adds what the proxy held when its previous stream ended, which the proxy's id is needed to find.
+  public mutating func remember(_ held: [String: [ResourceSet]]) { remembered = held }
+
+  /// Takes an event.
+  public mutating func handle(_ event: Event) -> [Action] {
+    guard !hasFailed else { return [] }
+    var actions: [Action] = []
+    switch event {
+    case .request(let request):
+      take(request, into: &actions)
+    case .snapshotChanged(let newest):
+      snapshot = newest
+    case .sent:
+      isWriting = false
+    }
+    if !hasFailed { sendNext(into: &actions) }
+    return actions
+  }
+
+  // MARK: Requests
+
+  private mutating func take(_ request: DiscoveryStreamRequest, into actions: inout [Action]) {
+    if let node = request.node, !node.id.isEmpty {
+      if let nodeID, nodeID != node.id {
+        let message = "the node id changed from \(nodeID) to \(node.id); open a stream of its own for another node"
+        return fail(.invalidArgument, message, into: &actions)
+      }
+      if nodeID == nil {
+        nodeID = node.id
+        actions.append(.nodeKnown(node))
+      }
+    }
+    guard nodeID != nil else {
+      return fail(.invalidArgument, "the first request of a stream must carry node.id", into: &actions)
+    }
+    guard !request.typeURL.isEmpty else {
+      return fail(.invalidArgument, "type_url is missing; on an aggregated stream it is required", into: &actions)
+    }
+    guard request.interest.variant == variant else {
+      return fail(.invalidArgument, "the request is of another variant of the protocol", into: &actions)
+    }
+    guard let index = subscriptions.firstIndex(where: { $0.typeURL == request.typeURL }) else {
+      guard subscriptions.count < Self.typeLimit else {
+        return fail(
+          .resourceExhausted, "a stream may subscribe to \(Self.typeLimit) types of resources", into: &actions)
+      }
+      var subscription = TypeSubscription(typeURL: request.typeURL)
+      subscription.start(request)
+      isReturning = isReturning || subscription.claim != nil
+      subscriptions.append(subscription)
+      subscriptions.sort { Self.rank($0.typeURL) < Self.rank($1.typeURL) }
+      return
+    }
+    switch subscriptions[index].update(request) {
+    case .none: break
+    case .acknowledged(let answered):
+      actions.append(
+        .acknowledged(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce))
+      if request.typeURL == ResourceTypeURL.cluster { refreshEndpoints(of: answered.changed) }
+    case .rejected(let answered, let message):
+      actions.append(
+        .rejected(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce, message: message))
+    }
+  }
+
+  /// A cluster whose definition changed waits for endpoints anew, and the request for them may have merged with an
+  /// acknowledgement, or, in the incremental variant, may never come.
+  private mutating func refreshEndpoints(of clusters: [String]) {
+    guard let index = subscriptions.firstIndex(where: { $0.typeURL == ResourceTypeURL.endpoints }) else { return }
+    subscriptions[index].force(clusters)
+  }
+
+  private mutating func fail(_ code: Failure.Code, _ message: String, into actions: inout [Action]) {
+    hasFailed = true
+    actions.append(.fail(Failure(code: code, message: message)))
+  }
+
+  // MARK: Responses
+
+  private mutating func sendNext(into actions: inout [Action]) {
+    guard snapshot != nil else { return }
+    resolveClaims()
+    guard !isWriting else { return }
+    for index in subscriptions.indices {
+      let subscription = subscriptions[index]
+      if isHeldBack(subscription.typeURL) { continue }
+      subscriptions[index].forgetRejection(ifHolding: target(subscription))
+      guard let due = due(subscription) else { continue }
+      lastNonce &+= 1
+      let nonce = String(lastNonce)
+      subscriptions[index].sent(due, nonce: nonce)
+      isWriting = true
+      let response = DiscoveryStreamResponse(
+        variant: variant, typeURL: subscription.typeURL, version: due.version, nonce: nonce,
+        resources: due.resources, removed: due.removed)
+      actions.append(.send(response))
+      return
+    }
+  }
+
+  private mutating func resolveClaims() {
+    for index in subscriptions.indices where subscriptions[index].claim != nil {
+      let subscription = subscriptions[index]
+      let target = subscription.requested(of: snapshot?[subscription.typeURL] ?? .empty)
+      subscriptions[index].resolveClaim(target: target, remembered: remembered[subscription.typeURL] ?? [])
+    }
+  }
+
+  /// Whether a type must wait for others: endpoints for an answer about clusters, listeners for both.
+  private func isHeldBack(_ typeURL: String) -> Bool {
+    let order = Self.rank(typeURL).0
+    guard order <= Self.listenerRank else { return false }
+    return subscriptions.contains { Self.rank($0.typeURL).0 < order && ($0.inFlight != nil || due($0) != nil) }
+  }
+
+  private func due(_ subscription: TypeSubscription) -> TypeSubscription.Due? {
+    guard snapshot != nil else { return nil }
+    return subscription.due(target: target(subscription), variant: variant, mayRemove: mayRemove(subscription.typeURL))
+  }
+
+  /// What the proxy is to hold of a type right now: what the snapshot says and, for the time being, what listeners
+  /// or clusters that it still has may need.
+  private func target(_ subscription: TypeSubscription) -> ResourceSet {
+    guard let snapshot else { return .empty }
+    let wanted = subscription.requested(of: snapshot[subscription.typeURL])
+    guard let held = subscription.held, held != wanted else { return wanted }
+    switch subscription.typeURL {
+    case ResourceTypeURL.cluster:
+      return listenersAreSettled ? wanted : wanted.adding(missingFrom: subscription.requested(of: held))
+    case ResourceTypeURL.endpoints where variant == .incremental:
+      guard let clusters = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.cluster })?.held else {
+        return wanted
+      }
+      return wanted.adding(missingFrom: held.filtered { clusters[$0.name] != nil })
+    default:
+      return wanted
+    }
+  }
+
+  private func mayRemove(_ typeURL: String) -> Bool {
+    switch typeURL {
+    case ResourceTypeURL.cluster, ResourceTypeURL.endpoints: listenersAreSettled
+    default: true
+    }
+  }
+
+  /// Whether the listeners that the proxy has are those of the snapshot, so that none names a withdrawn cluster.
+  private var listenersAreSettled: Bool {
+    guard let snapshot else { return false }
+    guard let listeners = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.listener }) else {
+      // A new proxy has no listeners; one that comes back has those of its earlier stream.
+      return !isReturning
+    }
+    guard listeners.inFlight == nil, listeners.claim == nil, let held = listeners.held else { return false }
+    return listeners.foreign.isEmpty && held == listeners.requested(of: snapshot.listeners)
+  }
+
+  private static let listenerRank = 2
+
+  private static func rank(_ typeURL: String) -> (Int, String) {
+    switch typeURL {
+    case ResourceTypeURL.cluster: (0, "")
+    case ResourceTypeURL.endpoints: (1, "")
+    case ResourceTypeURL.listener: (listenerRank, "")
+    default: (listenerRank + 1, typeURL)
+    }
+  }
+}
+
+extension DiscoveryStreamRequest.Interest {
+  fileprivate var variant: DiscoveryVariant {
+    switch self {
+    case .all: .stateOfTheWorld
+    case .change: .incremental
+    }
+  }
+}

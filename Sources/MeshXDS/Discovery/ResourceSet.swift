@@ -1,0 +1,119 @@
+import Foundation
+
+/// Resources of one type, sorted by name, with the version that their content has.
+///
+/// A value with shared storage: copies, and sets that were filtered without losing anything, cost one reference. The
+/// version is a hash over every name and content, so it is the same in every process that holds the same resources.
+public struct ResourceSet: Sendable, Equatable {
+  private final class Storage: Sendable {
+    let resources: [EncodedResource]
+    let version: String
+
+    init(sorted resources: [EncodedResource]) {
+      self.resources = resources
+      self.version = ResourceSet.version(of: resources)
+    }
+  }
+
+  private let storage: Storage
+
+  /// No resources.
+  public static let empty = ResourceSet(sorted: [])
+
+  /// Makes a set. Where a name occurs twice the later one counts.
+  public init(_ resources: some Sequence<EncodedResource>) {
+    var byName: [String: EncodedResource] = [:]
+    for resource in resources { byName[resource.name] = resource }
+    self.init(sorted: byName.values.sorted { $0.name < $1.name })
+  }
+
+  private init(sorted resources: [EncodedResource]) {
+    storage = Storage(sorted: resources)
+  }
+
+  /// The resources in the order of their names.
+  public var resources: [EncodedResource] { storage.resources }
+
+  /// 32 hexadecimal digits that stand for names and contents; never empty.
+  public var version: String { storage.version }
+
+  /// Whether there are none.
+  public var isEmpty: Bool { storage.resources.isEmpty }
+
+  /// How many there are.
+  public var count: Int { storage.resources.count }
+
+  /// Whether names and contents are the same: O(1).
+  public static func == (a: ResourceSet, b: ResourceSet) -> Bool {
+    a.storage === b.storage || a.storage.version == b.storage.version
+  }
+
+  /// The resource of a name: O(log n).
+  public subscript(name: String) -> EncodedResource? {
+    let resources = storage.resources
+    var low = resources.startIndex
+    var high = resources.endIndex
+    while low < high {
+      let middle = low + (high - low) / 2
+      let candidate = resources[middle]
+      if candidate.name == name { return candidate }
+      if candidate.name < name { low = middle + 1 } else { high = middle }
+    }
+    return nil
+  }
+
+  /// The resources of certain names. The same storage if that is all of them.
+  public func filtered(to names: Set<String>) -> ResourceSet {
+    filtered { names.contains($0.name) }
+  }
+
+  /// The resources that satisfy a condition. The same storage if that is all of them.
+  public func filtered(_ isIncluded: (EncodedResource) -> Bool) -> ResourceSet {
+    let kept = storage.resources.filter(isIncluded)
+    if kept.count == storage.resources.count { return self }
+    return kept.isEmpty ? .empty : ResourceSet(sorted: kept)
+  }
+
+  /// These resources, and those of another set that have other names.
+  public func adding(missingFrom other: ResourceSet) -> ResourceSet {
+    if storage === other.storage || other.isEmpty { return self }
+    let extras = other.resources.filter { self[$0.name] == nil }
+    return extras.isEmpty ? self : ResourceSet(sorted: (storage.resources + extras).sorted { $0.name < $1.name })
+  }
+
+  /// The names of resources that another set lacks or has with other content.
+  public func names(differingFrom other: ResourceSet) -> [String] {
+    if self == other { return [] }
+    return storage.resources.compactMap { $0.contentHash == other[$0.name]?.contentHash ? nil : $0.name }
+  }
+
+  private static func version(of resources: [EncodedResource]) -> String {
+    var content = Data()
+    content.reserveCapacity(resources.count * 80)
+    for resource in resources {
+      content.append(contentsOf: resource.name.utf8)
+      content.append(0)
+      content.append(contentsOf: resource.contentHash.bytes)
+    }
+    return ContentHash(of: content).shortDescription
+  }
+}
+
+extension ContentHash {
+  /// The first half of the hash, in hexadecimal digits: what versions on the wire consist of.
+  var shortDescription: String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count)
+    for byte in bytes.prefix(16) {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+extension EncodedResource {
+  /// The version of this resource alone, which the incremental variant of the protocol transports.
+  public var version: String { contentHash.shortDescription }
+}

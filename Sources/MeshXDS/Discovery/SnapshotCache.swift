@@ -1,0 +1,113 @@
+import Synchronization
+
+/// The newest snapshot of every proxy, and the streams that wait for one.
+///
+/// A proxy whose snapshot does not change costs nothing. Wake-ups coalesce: a stream that is slow finds the newest
+/// snapshot when it looks, never a queue of old ones.
+public final class SnapshotCache: Sendable {
+  private struct Entry {
+    var snapshot: ProxySnapshot?
+    var watchers: [SnapshotWatch.ID: @Sendable () -> Void] = [:]
+    /// What the proxy may have held when its last stream ended.
+    var held: [String: [ResourceSet]] = [:]
+
+    var isUseless: Bool { snapshot == nil && watchers.isEmpty }
+  }
+
+  private struct State {
+    var entries: [String: Entry] = [:]
+    var lastWatch: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// Makes an empty cache.
+  public init() {}
+
+  /// How many proxies have a snapshot or a stream.
+  public var count: Int { state.withLock { $0.entries.count } }
+
+  /// The ids of the proxies that have at least one stream.
+  public var watchedProxies: [String] {
+    state.withLock { state in state.entries.compactMap { $0.value.watchers.isEmpty ? nil : $0.key } }
+  }
+
+  /// Sets what a proxy is to hold and wakes its streams, unless it equals what the proxy was to hold already.
+  ///
+  /// - Returns: whether it differed.
+  @discardableResult
+  public func set(_ snapshot: ProxySnapshot, for proxy: String) -> Bool {
+    let wakeUps: [@Sendable () -> Void]? = state.withLock { state in
+      var entry = state.entries[proxy] ?? Entry()
+      if let current = entry.snapshot {
+        if current == snapshot { return nil }
+        entry.snapshot = snapshot.sharing(current)
+      } else {
+        entry.snapshot = snapshot
+      }
+      state.entries[proxy] = entry
+      return Array(entry.watchers.values)
+    }
+    guard let wakeUps else { return false }
+    for wakeUp in wakeUps { wakeUp() }
+    return true
+  }
+
+  /// Forgets a proxy's snapshot. Its streams keep what they have.
+  public func remove(_ proxy: String) {
+    state.withLock { state in
+      guard var entry = state.entries[proxy] else { return }
+      entry.snapshot = nil
+      entry.held = [:]
+      state.entries[proxy] = entry.isUseless ? nil : entry
+    }
+  }
+
+  /// What a proxy is to hold; `nil` if that is not known (yet).
+  public func snapshot(for proxy: String) -> ProxySnapshot? {
+    state.withLock { $0.entries[proxy]?.snapshot }
+  }
+
+  /// What a proxy may have held when its last stream ended, by type URL.
+  public func held(by proxy: String) -> [String: [ResourceSet]] {
+    state.withLock { $0.entries[proxy]?.held ?? [:] }
+  }
+
+  /// Has a stream woken when the snapshot of its proxy changes, and at once if there is one.
+  ///
+  /// - Parameter wakeUp: must be cheap and must not call the cache; wake-ups that come before the stream looks at
+  ///   the snapshot may be merged into one.
+  public func watch(_ proxy: String, wakeUp: @escaping @Sendable () -> Void) -> SnapshotWatch {
+    let (id, isKnown) = state.withLock { state in
+      state.lastWatch &+= 1
+      let id = SnapshotWatch.ID(proxy: proxy, number: state.lastWatch)
+      state.entries[proxy, default: Entry()].watchers[id] = wakeUp
+      return (id, state.entries[proxy]?.snapshot != nil)
+    }
+    if isKnown { wakeUp() }
+    return SnapshotWatch(id: id)
+  }
+
+  /// Ends a watch.
+  ///
+  /// - Parameter held: what the proxy may hold at the end, for its next stream.
+  public func end(_ watch: SnapshotWatch, held: [String: [ResourceSet]] = [:]) {
+    state.withLock { state in
+      guard var entry = state.entries[watch.id.proxy], entry.watchers.removeValue(forKey: watch.id) != nil else {
+        return
+      }
+      if entry.snapshot != nil { entry.held = held }
+      state.entries[watch.id.proxy] = entry.isUseless ? nil : entry
+    }
+  }
+}
+
+/// A stream's interest in the snapshot of a proxy.
+public struct SnapshotWatch: Sendable, Hashable {
+  struct ID: Sendable, Hashable {
+    var proxy: String
+    var number: UInt64
+  }
+
+  let id: ID
+}

@@ -1,0 +1,255 @@
+/// What a stream knows about one type of resources: what the proxy asked for, what it holds, what is under way.
+///
+/// A value without I/O; ``DiscoveryStreamStateMachine`` decides when it may send.
+struct TypeSubscription: Sendable {
+  /// A response that the proxy has not answered yet, and what the proxy holds once it accepts it.
+  struct InFlight: Sendable {
+    var nonce: String
+    var version: String
+    var held: ResourceSet
+    /// Names whose content the response changes.
+    var changed: [String]
+    var removed: [String]
+  }
+
+  /// A version that the proxy refused.
+  struct Rejected: Sendable {
+    var version: String
+    var message: String
+  }
+
+  /// What a proxy says on its first request that it holds from an earlier stream.
+  enum Claim: Sendable {
+    case version(String)
+    case resources([String: String])
+  }
+
+  let typeURL: String
+  /// Whether all resources are asked for.
+  private(set) var isWildcard = false
+  /// The names asked for.
+  private(set) var names: Set<String> = []
+  /// What the proxy holds as far as known; `nil` if it holds something unknown.
+  private(set) var held: ResourceSet? = .empty
+  /// Incremental: names that the proxy holds with unknown content.
+  private(set) var foreign: Set<String> = []
+  /// Incremental: names that were asked for and whose absence has not been told yet.
+  private(set) var untold: Set<String> = []
+  /// What the proxy claimed to hold, until it has been compared with a snapshot.
+  private(set) var claim: Claim?
+  /// Whether the proxy waits for an answer even if nothing changed.
+  private(set) var mustAnswer = false
+  /// Names to send even if the proxy should hold them: it may have forgotten them.
+  private(set) var forced: Set<String> = []
+  private(set) var inFlight: InFlight?
+  private(set) var rejected: Rejected?
+  var counters = DiscoveryCounters()
+
+  private var lastNonce: String?
+  private var hasNamed = false
+
+  init(typeURL: String) { self.typeURL = typeURL }
+
+  /// Whether a response tells by omission what is gone. Of endpoints and other named resources it does not.
+  var isFullState: Bool {
+    isWildcard || typeURL == ResourceTypeURL.cluster || typeURL == ResourceTypeURL.listener
+  }
+
+  /// The part of a set that was asked for.
+  func requested(of set: ResourceSet) -> ResourceSet { isWildcard ? set : set.filtered(to: names) }
+
+  // MARK: Requests
+
+  /// What an answer to a response said.
+  enum Answer: Sendable {
+    case none
+    case acknowledged(InFlight)
+    case rejected(InFlight, message: String)
+  }
+
+  /// Takes the first request of the type on a stream.
+  mutating func start(_ request: DiscoveryStreamRequest) {
+    switch request.interest {
+    case .all(let names, let version):
+      setNames(names)
+      mustAnswer = version.isEmpty
+      if !version.isEmpty { claim(.version(version)) }
+    case .change(let subscribe, let unsubscribe, let initialVersions):
+      if subscribe.isEmpty { isWildcard = true }
+      change(subscribe: subscribe, unsubscribe: unsubscribe, initialVersions: initialVersions)
+      mustAnswer = isWildcard && initialVersions.isEmpty
+      if !initialVersions.isEmpty { claim(.resources(initialVersions)) }
+    }
+  }
+
+  /// Takes a later request of the type.
+  mutating func update(_ request: DiscoveryStreamRequest) -> Answer {
+    let answer = settle(nonce: request.nonce, rejection: request.rejection)
+    switch request.interest {
+    case .all(let newNames, let version):
+      let before = names
+      let wasWildcard = isWildcard
+      setNames(newNames)
+      let isRepeat = inFlight == nil && (request.nonce.isEmpty || request.nonce == lastNonce)
+      guard case .none = answer, isRepeat, request.rejection == nil else { break }
+      // The proxy asks again without having got anything since: a cluster that was updated waits for its endpoints,
+      // even though their version is unchanged (Envoy's documentation of the protocol, "resource warming").
+      if !isFullState, isWildcard == wasWildcard, !names.isEmpty, names == before {
+        mustAnswer = true
+      } else if isFullState, version.isEmpty, request.nonce.isEmpty {
+        mustAnswer = true
+      }
+    case .change(let subscribe, let unsubscribe, _):
+      change(subscribe: subscribe, unsubscribe: unsubscribe, initialVersions: [:])
+    }
+    forgetUnrequested()
+    return answer
+  }
+
+  private mutating func settle(nonce: String, rejection: String?) -> Answer {
+    guard let answered = inFlight, !nonce.isEmpty, answered.nonce == nonce else { return .none }
+    inFlight = nil
+    if let rejection {
+      rejected = Rejected(version: answered.version, message: rejection)
+      counters.rejected &+= 1
+      return .rejected(answered, message: rejection)
+    }
+    held = answered.held
+    foreign.subtract(answered.removed)
+    foreign = foreign.filter { answered.held[$0] == nil }
+    rejected = nil
+    counters.acknowledged &+= 1
+    return .acknowledged(answered)
+  }
+
+  private mutating func setNames(_ list: [String]) {
+    var set = Set(list)
+    let hasStar = set.remove("*") != nil
+    // No names mean all resources only as long as the proxy never named any.
+    isWildcard = hasStar || (set.isEmpty && !hasNamed)
+    hasNamed = hasNamed || !list.isEmpty
+    names = set
+  }
+
+  private mutating func change(subscribe: [String], unsubscribe: [String], initialVersions: [String: String]) {
+    for name in unsubscribe {
+      if name == "*" { isWildcard = false } else { names.remove(name) }
+      forced.remove(name)
+      untold.remove(name)
+    }
+    for name in subscribe {
+      if name == "*" {
+        isWildcard = true
+        mustAnswer = true
+        continue
+      }
+      names.insert(name)
+      // A name must be answered even if the proxy had it before: it may have forgotten it.
+      if initialVersions[name] == nil {
+        forced.insert(name)
+        untold.insert(name)
+      }
+    }
+  }
+
+  private mutating func forgetUnrequested() {
+    guard !isWildcard else { return }
+    held = held?.filtered(to: names)
+    foreign.formIntersection(names)
+  }
+
+  private mutating func claim(_ claim: Claim) {
+    self.claim = claim
+    held = nil
+  }
+
+  // MARK: Claims
+
+  /// Compares what the proxy claims to hold with what it is to hold, and with what it is remembered to have held.
+  mutating func resolveClaim(target: ResourceSet, remembered: [ResourceSet]) {
+    guard let claim else { return }
+    self.claim = nil
+    switch claim {
+    case .version(let version):
+      let candidates = [target] + remembered.map { requested(of: $0) }
+      held = candidates.first { $0.version == version }
+    case .resources(let versions):
+      let all = ([target] + remembered).reduce(ResourceSet.empty) { known, candidate in
+        known.adding(missingFrom: candidate.filtered { versions[$0.name] == $0.version })
+      }
+      held = all
+      foreign = Set(versions.keys.filter { all[$0] == nil && (isWildcard || names.contains($0)) })
+    }
+  }
+
+  // MARK: Responses
+
+  /// A response that is due.
+  struct Due: Sendable {
+    var version: String
+    var resources: [EncodedResource]
+    var removed: [String]
+    var held: ResourceSet
+    var changed: [String]
+  }
+
+  /// What is to be sent so that the proxy comes to hold the target, a set that was filtered to what it asked for.
+  ///
+  /// - Parameter mayRemove: whether resources with unknown content may be removed now.
+  func due(target: ResourceSet, variant: DiscoveryVariant, mayRemove: Bool) -> Due? {
+    guard inFlight == nil, claim == nil else { return nil }
+    // A refused version is not offered again.
+    if let rejected, rejected.version == target.version { return nil }
+    let differing = held.map { target.names(differingFrom: $0) } ?? target.resources.map(\.name)
+    switch variant {
+    case .stateOfTheWorld:
+      let isChanged = isFullState ? held != target : (held == nil || !differing.isEmpty)
+      let isForced = forced.contains { target[$0] != nil }
+      guard mustAnswer || isChanged || isForced else { return nil }
+      return Due(
+        version: target.version, resources: target.resources, removed: [], held: target, changed: differing)
+    case .incremental:
+      let changed = Set(differing)
+      let upserts = target.resources.filter { changed.contains($0.name) || forced.contains($0.name) }
+      var removed = Set((held ?? .empty).resources.lazy.map(\.name).filter { target[$0] == nil })
+      if mayRemove { removed.formUnion(foreign.lazy.filter { target[$0] == nil }) }
+      removed.formUnion(untold.lazy.filter { target[$0] == nil })
+      guard mustAnswer || !upserts.isEmpty || !removed.isEmpty else { return nil }
+      return Due(
+        version: target.version, resources: upserts, removed: removed.sorted(), held: target, changed: differing)
+    }
+  }
+
+  /// Notes that what was due is being sent.
+  mutating func sent(_ due: Due, nonce: String) {
+    inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, changed: due.changed, removed: due.removed)
+    lastNonce = nonce
+    mustAnswer = false
+    forced = []
+    untold = []
+    counters.sent &+= 1
+  }
+
+  /// Has resources sent again, those of them that are asked for.
+  mutating func force(_ changed: some Sequence<String>) {
+    for name in changed where isWildcard || names.contains(name) { forced.insert(name) }
+  }
+
+  /// Forgets a rejection that no longer matters because the proxy holds what it is to hold.
+  mutating func forgetRejection(ifHolding target: ResourceSet) {
+    if rejected != nil, held == target { rejected = nil }
+  }
+}
+
+/// How many responses of a type went which way.
+public struct DiscoveryCounters: Sendable, Hashable {
+  /// Responses sent.
+  public var sent: UInt64 = 0
+  /// Responses that the proxy accepted.
+  public var acknowledged: UInt64 = 0
+  /// Responses that the proxy refused.
+  public var rejected: UInt64 = 0
+
+  /// Makes counters that stand at zero.
+  public init() {}
+}

@@ -1,0 +1,62 @@
+import EnvoyAPI
+import Foundation
+import MeshXDS
+
+/// Short names for the types in tests.
+enum Kind: String, CaseIterable {
+  case cds, eds, lds, rds
+
+  var typeURL: String {
+    switch self {
+    case .cds: ResourceTypeURL.cluster
+    case .eds: ResourceTypeURL.endpoints
+    case .lds: ResourceTypeURL.listener
+    case .rds: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+    }
+  }
+
+  init?(typeURL: String) {
+    guard let kind = Kind.allCases.first(where: { $0.typeURL == typeURL }) else { return nil }
+    self = kind
+  }
+}
+
+extension EncodedResource {
+  /// A resource whose encoding is a text.
+  static func text(_ kind: Kind, _ name: String, _ content: String) -> EncodedResource {
+    EncodedResource(name: name, typeURL: kind.typeURL, bytes: Data(content.utf8))
+  }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension ResourceSet {
+  /// Resources from words `name` or `name=content`.
+  static func words(_ kind: Kind, _ words: String) -> ResourceSet {
+    ResourceSet(
+      words.split(separator: " ").map { word in
+        let parts = word.split(separator: "=", maxSplits: 1)
+        return .text(kind, String(parts[0]), parts.count > 1 ? String(parts[1]) : "1")
+      })
+  }
+}
+
+extension ProxySnapshot {
+  /// A snapshot from words.
+  static func words(cds: String = "", eds: String = "", lds: String = "") -> ProxySnapshot {
+    ProxySnapshot(clusters: .words(.cds, cds), endpoints: .words(.eds, eds), listeners: .words(.lds, lds))
+  }
+}
+
+/// A pseudo-random generator with a seed (SplitMix64), so that a failing case can be run again.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+}
