@@ -1,47 +1,12 @@
-import Foundation
 import OrderedCollections
 
 extension DocumentValue {
   /// Reads one JSON document.
   ///
-  /// - Throws: ``DocumentError`` with the parser's account of the place.
+  /// - Throws: ``DocumentError`` with line and column.
   public init(json bytes: some Sequence<UInt8>) throws(DocumentError) {
-    let data = Data(bytes)
-    // Checked before parsing, so that no parser's recursion meets an endless nest.
-    var depth = 0
-    var inString = false
-    var escaped = false
-    for byte in data {
-      if inString {
-        if escaped {
-          escaped = false
-        } else if byte == UInt8(ascii: "\\") {
-          escaped = true
-        } else if byte == UInt8(ascii: "\"") {
-          inString = false
-        }
-        continue
-      }
-      switch byte {
-      case UInt8(ascii: "\""): inString = true
-      case UInt8(ascii: "["), UInt8(ascii: "{"):
-        depth += 1
-        if depth > Self.depthLimit {
-          throw DocumentError(
-            code: .tooLarge, message: "the document is nested more than \(Self.depthLimit) levels deep")
-        }
-      case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
-      default: break
-      }
-    }
-    do {
-      self = try JSONDecoder().decode(DocumentValue.self, from: data)
-    } catch let DecodingError.dataCorrupted(context) {
-      let cause = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
-      throw DocumentError(code: .syntax, message: cause ?? context.debugDescription)
-    } catch {
-      throw DocumentError(code: .syntax, message: "not a JSON document")
-    }
+    var parser = JSONParser(Array(bytes))
+    self = try parser.parse()
   }
 
   /// How JSON text is laid out.
@@ -57,46 +22,6 @@ extension DocumentValue {
     var writer = JSONWriter(layout: layout)
     writer.write(self, level: 0)
     return writer.text
-  }
-}
-
-extension DocumentValue: Decodable {
-  private struct Key: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  /// Decodes any JSON value.
-  public init(from decoder: any Decoder) throws {
-    // Containers first: most values of a resource are objects and texts, and a failed attempt is costly.
-    if let container = try? decoder.container(keyedBy: Key.self) {
-      var object = Object(minimumCapacity: container.allKeys.count)
-      for key in container.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
-        object[key.stringValue] = try container.decode(DocumentValue.self, forKey: key)
-      }
-      self = .object(object)
-      return
-    }
-    if var container = try? decoder.unkeyedContainer() {
-      var items: [DocumentValue] = []
-      while !container.isAtEnd { items.append(try container.decode(DocumentValue.self)) }
-      self = .array(items)
-      return
-    }
-    let container = try decoder.singleValueContainer()
-    if let value = try? container.decode(String.self) {
-      self = .string(value)
-    } else if container.decodeNil() {
-      self = .null
-    } else if let value = try? container.decode(Bool.self) {
-      self = .bool(value)
-    } else if let value = try? container.decode(Int64.self) {
-      self = .integer(value)
-    } else {
-      self = .number(try container.decode(Double.self))
-    }
   }
 }
 

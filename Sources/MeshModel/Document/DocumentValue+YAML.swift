@@ -9,6 +9,7 @@ extension DocumentValue {
   ///
   /// - Throws: ``DocumentError`` with line and column.
   public static func yamlDocuments(_ text: String) throws(DocumentError) -> [DocumentValue] {
+    try checkAliases(text)
     do {
       var values: [DocumentValue] = []
       let parser = try Parser(yaml: text)
@@ -23,6 +24,41 @@ extension DocumentValue {
       throw DocumentError(error)
     } catch {
       throw DocumentError(code: .syntax, message: "the YAML document cannot be read: \(error)")
+    }
+  }
+
+  /// Refuses text whose aliases could stand for more than can be held ("billion laughs").
+  ///
+  /// It has to be known before the text is parsed, as the parser compares keys, written out in full. The bound takes the
+  /// worst arrangement of so many anchors and aliases: levels that each repeat the one below. `*` and `&` within text
+  /// count too, which does not matter but in the extreme.
+  private static func checkAliases(_ text: String) throws(DocumentError) {
+    var anchors = 0
+    var aliases = 0
+    var previous: UInt8 = 0
+    for byte in text.utf8 {
+      if previous == UInt8(ascii: "*") || previous == UInt8(ascii: "&") {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          if previous == UInt8(ascii: "*") { aliases += 1 } else { anchors += 1 }
+        default: break
+        }
+      }
+      previous = byte
+    }
+    guard aliases > 0, anchors > 0 else { return }
+    var size = 0.0
+    for levels in 1...min(anchors, aliases, 64) {
+      var product = 1.0
+      for _ in 0..<levels { product *= Double(aliases) / Double(levels) }
+      size = max(size, product)
+    }
+    guard size * Double(text.utf8.count) <= Double(1 << 24) else {
+      throw DocumentError(
+        code: .tooLarge,
+        message: "the text has \(aliases) aliases of \(anchors) anchors, which could stand for too many values; "
+          + "write them out")
     }
   }
 
@@ -49,23 +85,34 @@ extension DocumentValue {
       items.reserveCapacity(sequence.count)
       for item in sequence { items.append(try DocumentValue(item, depth: depth + 1, budget: &budget)) }
       self = .array(items)
-    case .scalar(let scalar): self = Self.resolve(scalar, node: node)
+    case .scalar(let scalar): self = try Self.resolve(scalar, node: node)
     case .alias:
       throw DocumentError(
         code: .syntax, message: "the alias has no anchor", line: node.mark?.line, column: node.mark?.column)
     }
   }
 
-  private static func resolve(_ scalar: Node.Scalar, node: Node) -> DocumentValue {
+  private static func resolve(_ scalar: Node.Scalar, node: Node) throws(DocumentError) -> DocumentValue {
     guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
     switch node.tag.rawValue {
     case Tag.Name.null.rawValue: return .null
     case Tag.Name.bool.rawValue: return node.bool.map(DocumentValue.bool) ?? .string(scalar.string)
     case Tag.Name.int.rawValue:
-      return node.int.map { .integer(Int64($0)) } ?? node.float.map(DocumentValue.number) ?? .string(scalar.string)
-    case Tag.Name.float.rawValue: return node.float.map(DocumentValue.number) ?? .string(scalar.string)
+      if let integer = node.int { return .integer(Int64(integer)) }
+      return try number(node) ?? .string(scalar.string)
+    case Tag.Name.float.rawValue: return try number(node) ?? .string(scalar.string)
     default: return .string(scalar.string)
     }
+  }
+
+  private static func number(_ node: Node) throws(DocumentError) -> DocumentValue? {
+    guard let value = node.float else { return nil }
+    guard value.isFinite else {
+      throw DocumentError(
+        code: .syntax, message: "a number has to be finite; put it in quotes if it is text", line: node.mark?.line,
+        column: node.mark?.column)
+    }
+    return DocumentValue(number: value)
   }
 
   /// The value as a YAML document with a line feed at the end.

@@ -41,6 +41,11 @@ extension Dataplane: ResourceContent {
 }
 
 extension Dataplane.Networking {
+  /// A choice as text; the one that protobuf counts as its zero is the same as none.
+  fileprivate static func leavingOut(_ zero: String, _ choice: String?) -> String {
+    choice == zero ? "" : choice ?? ""
+  }
+
   static func read(_ value: DocumentValue, path: String) throws(DocumentError) -> (Self, [FieldNotice]) {
     var reader = try ObjectReader(value, path: path)
     var networking = Self(address: try reader.string("address") ?? "")
@@ -59,12 +64,12 @@ extension Dataplane.Networking {
     if let value = reader.value("gateway") {
       var gateway = try ObjectReader(value, path: reader.join("gateway"))
       networking.gateway = Dataplane.Gateway(
-        tags: try gateway.stringMap("tags") ?? [:], type: try gateway.string("type") ?? "")
+        tags: try gateway.stringMap("tags") ?? [:], type: Self.leavingOut("DELEGATED", try gateway.string("type")))
       notices += gateway.notices()
     }
     if let value = reader.value("admin") {
       var admin = try ObjectReader(value, path: reader.join("admin"))
-      networking.adminPort = try admin.unsigned("port")
+      networking.adminPort = try admin.unsigned("port") ?? 0
       notices += admin.notices()
     }
     networking.transparentProxying = reader.value("transparentProxying")
@@ -99,7 +104,7 @@ extension Dataplane.Inbound {
     inbound.servicePort = try reader.unsigned("servicePort") ?? 0
     inbound.serviceAddress = try reader.string("serviceAddress") ?? ""
     inbound.address = try reader.string("address") ?? ""
-    inbound.state = try reader.string("state") ?? ""
+    inbound.state = Dataplane.Networking.leavingOut("Ready", try reader.string("state"))
     if let value = reader.value("health") {
       var health = try ObjectReader(value, path: reader.join("health"))
       inbound.ready = try health.bool("ready") ?? false

@@ -190,10 +190,12 @@ extension DataplaneInsight.Subscription {
       for discovery in DataplaneInsight.Discovery.allCases {
         guard let value = status.value(discovery.rawValue) else { continue }
         var counts = try ObjectReader(value, path: status.join(discovery.rawValue))
-        result.status.counts[discovery] = DataplaneInsight.Counts(
+        let read = DataplaneInsight.Counts(
           responsesSent: try counts.count("responsesSent"),
           responsesAcknowledged: try counts.count("responsesAcknowledged"),
           responsesRejected: try counts.count("responsesRejected"))
+        // The document form names every kind; those of which nothing was sent are no entries.
+        if read != DataplaneInsight.Counts() { result.status.counts[discovery] = read }
       }
       if let value = status.value("lastRejection") {
         var rejection = try ObjectReader(value, path: status.join("lastRejection"))
