@@ -118,7 +118,7 @@ public struct ResourceChanges: AsyncSequence, Sendable {
   public func makeAsyncIterator() -> Iterator { Iterator(subscription: Subscription(feed: feed)) }
 
   /// One subscription.
-  public struct Iterator: AsyncIteratorProtocol {
+  public struct Iterator: AsyncIteratorProtocol, Sendable {
     fileprivate let subscription: Subscription
 
     /// The next element; waits until there is one.

@@ -20,7 +20,9 @@ public protocol ResourceStore: Sendable {
   ///
   /// - Returns: the resource as stored, and whether it was created.
   /// - Throws: ``StoreError`` `meshNotFound`, `conflict` when the condition does not hold, `unavailable`.
-  func put(_ resource: Resource, if condition: WriteCondition) async throws(StoreError) -> (stored: Resource, created: Bool)
+  func put(_ resource: Resource, if condition: WriteCondition) async throws(StoreError) -> (
+    stored: Resource, created: Bool
+  )
 
   /// Deletes a resource and what depends on it.
   ///

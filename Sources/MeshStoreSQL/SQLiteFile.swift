@@ -69,6 +69,8 @@ struct SQLiteFile: Sendable {
 
   func close() throws(StoreError) {
     do {
+      // So that the one file holds everything, and can be copied. What is in the log is safe in any case.
+      _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
       try pool.close()
       lock.release()
     } catch {

@@ -1,0 +1,33 @@
+/// A condition did not come true in time.
+public struct NotInTime: Error, CustomStringConvertible {
+  /// What was waited for.
+  public let description: String
+}
+
+/// Asks for a value again and again until it is there.
+///
+/// - Parameters:
+///   - deadline: how long to wait.
+///   - what: what is waited for, for the error.
+/// - Throws: ``NotInTime``, or what the question throws.
+@discardableResult
+public func eventually<Value: Sendable>(
+  deadline: Duration = .seconds(10), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  _ question: () async throws -> Value?
+) async throws -> Value {
+  let clock = ContinuousClock()
+  let end = clock.now.advanced(by: deadline)
+  while true {
+    if let value = try await question() { return value }
+    guard clock.now < end else { throw NotInTime(description: "\(what) did not come within \(deadline)") }
+    try await clock.sleep(for: .milliseconds(5))
+  }
+}
+
+/// Waits until a condition holds.
+public func eventually(
+  deadline: Duration = .seconds(10), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  holds condition: () async throws -> Bool
+) async throws {
+  try await eventually(deadline: deadline, what) { try await condition() ? () : nil }
+}

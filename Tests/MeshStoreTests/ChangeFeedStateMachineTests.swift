@@ -1,0 +1,157 @@
+import MeshModel
+import MeshStore
+import MeshTestSupport
+import Testing
+
+@Suite struct ChangeFeedStateMachineTests {
+  private func delivered(_ action: ChangeFeedStateMachine.NextAction) -> ChangeSet? {
+    if case .deliver(let changes) = action { changes } else { nil }
+  }
+
+  private func waits(_ action: ChangeFeedStateMachine.NextAction) -> Bool {
+    if case .wait = action { true } else { false }
+  }
+
+  private func ends(_ action: ChangeFeedStateMachine.NextAction) -> Bool {
+    if case .end = action { true } else { false }
+  }
+
+  @Test func theWholeStateComesFirstAndThenTheSubscriberWaits() {
+    var machine = ChangeFeedStateMachine(present: ResourceTable([.mesh()]))
+    let subscriber = machine.subscribe()
+    let first = delivered(machine.next(subscriber))
+    #expect(first?.isWholeState == true)
+    #expect(first?.written == [.mesh()])
+    #expect(waits(machine.next(subscriber)))
+    let wakeups = machine.commit([.written(.trafficTrace("t"))])
+    #expect(wakeups.map(\.subscriber) == [subscriber])
+    #expect(wakeups.first?.changes?.written == [.trafficTrace("t")])
+    #expect(wakeups.first?.changes?.isWholeState == false)
+  }
+
+  @Test func nobodyIsWokenWhoDoesNotWait() {
+    var machine = ChangeFeedStateMachine()
+    let subscriber = machine.subscribe()
+    #expect(machine.commit([.written(.mesh())]).isEmpty)
+    #expect(delivered(machine.next(subscriber))?.written == [.mesh()])
+    #expect(machine.commit([.written(.mesh(backends: []))]).isEmpty)
+    #expect(delivered(machine.next(subscriber))?.written == [.mesh(backends: [])])
+    #expect(waits(machine.next(subscriber)))
+  }
+
+  @Test func changesOfOneCommitAreOneElement() {
+    var machine = ChangeFeedStateMachine()
+    let subscriber = machine.subscribe()
+    _ = machine.next(subscriber)
+    _ = machine.next(subscriber)
+    let wakeups = machine.commit([
+      .written(.mesh()), .written(.trafficTrace("a")), .written(.trafficTrace("a", backend: "x")),
+      .deleted(ResourceKey(type: .mesh, name: "default")),
+    ])
+    #expect(wakeups.count == 1)
+    #expect(wakeups.first?.changes?.written == [.trafficTrace("a", backend: "x")])
+    #expect(wakeups.first?.changes?.deleted.isEmpty == true)
+    #expect(machine.sequence == 1)
+  }
+
+  @Test func aSlowSubscriberCostsNoMoreThanWhatExists() {
+    var machine = ChangeFeedStateMachine(present: ResourceTable([.mesh(), .dataplane("known")]))
+    let subscriber = machine.subscribe()
+    _ = machine.next(subscriber)
+    for number in 0..<10_000 {
+      _ = machine.commit([.written(.dataplane("d\(number)"))])
+      _ = machine.commit([.deleted(ResourceKey(type: .dataplane, mesh: "default", name: "d\(number)"))])
+      _ = machine.commit([.written(.insight("i", sent: UInt64(number)))])
+    }
+    _ = machine.commit([.deleted(ResourceKey(type: .dataplane, mesh: "default", name: "known"))])
+    #expect(machine.pendingCount(subscriber) == 2)
+    let element = delivered(machine.next(subscriber))
+    #expect(element?.written == [.insight("i", sent: 9999)])
+    #expect(element?.deleted == [ResourceKey(type: .dataplane, mesh: "default", name: "known")])
+  }
+
+  @Test func deletingWhatIsNotThereIsNoChange() {
+    var machine = ChangeFeedStateMachine()
+    let subscriber = machine.subscribe()
+    _ = machine.next(subscriber)
+    _ = machine.next(subscriber)
+    #expect(machine.commit([.deleted(ResourceKey(type: .mesh, name: "none"))]).isEmpty)
+    #expect(machine.sequence == 0)
+  }
+
+  @Test func aCancelledSubscriberMissesNothing() {
+    var machine = ChangeFeedStateMachine()
+    let subscriber = machine.subscribe()
+    _ = machine.next(subscriber)
+    #expect(waits(machine.next(subscriber)))
+    let wakeup = machine.cancelWait(subscriber)
+    #expect(wakeup?.subscriber == subscriber)
+    #expect(wakeup?.changes == nil)
+    #expect(machine.cancelWait(subscriber) == nil)
+    #expect(machine.commit([.written(.mesh())]).isEmpty)
+    #expect(delivered(machine.next(subscriber))?.written == [.mesh()])
+  }
+
+  @Test func unsubscribingFreesEverythingAndEndsAWait() {
+    var machine = ChangeFeedStateMachine()
+    let waiting = machine.subscribe()
+    let other = machine.subscribe()
+    _ = machine.next(waiting)
+    _ = machine.next(waiting)
+    #expect(machine.unsubscribe(waiting)?.subscriber == waiting)
+    #expect(machine.unsubscribe(other) == nil)
+    #expect(machine.subscriberCount == 0)
+    #expect(machine.commit([.written(.mesh())]).isEmpty)
+    #expect(ends(machine.next(waiting)))
+  }
+
+  @Test func finishingEndsEverySubscription() {
+    var machine = ChangeFeedStateMachine()
+    let waiting = machine.subscribe()
+    _ = machine.next(waiting)
+    _ = machine.next(waiting)
+    #expect(machine.finish().map(\.subscriber) == [waiting])
+    #expect(ends(machine.next(waiting)))
+    let late = machine.subscribe()
+    #expect(ends(machine.next(late)))
+  }
+
+  @Test func anIteratorUnsubscribesWhenItGoes() async throws {
+    let feed = ChangeFeed()
+    do {
+      var changes = feed.changes().makeAsyncIterator()
+      #expect(await changes.next()?.isWholeState == true)
+      #expect(feed.subscriberCount == 1)
+    }
+    #expect(feed.subscriberCount == 0)
+  }
+
+  @Test func closingEndsAWaitingReader() async throws {
+    let feed = ChangeFeed()
+    let reader = Task {
+      var count = 0
+      for await _ in feed.changes() { count += 1 }
+      return count
+    }
+    try await eventually("the subscription", holds: { feed.subscriberCount == 1 })
+    feed.finish()
+    #expect(await reader.value <= 1)
+  }
+}
+
+@Suite struct StoreClockTests {
+  @Test("readings grow", arguments: [0, 1_700_000_000, -5, Int64.max, Int64.min])
+  func grows(_ seconds: Int64) {
+    var clock = StoreClock(source: { Timestamp(seconds: seconds) }, last: Timestamp(seconds: 10))
+    let first = clock.tick()
+    let second = clock.tick()
+    #expect(first > Timestamp(seconds: 10))
+    // At the end of time there is nothing later; the clock stands still there and does not trap.
+    #expect(second > first || second.nanosecondsSince1970 == .max)
+  }
+
+  @Test func theWallClockIsTaken() {
+    var clock = StoreClock()
+    #expect(clock.tick() > Timestamp(seconds: 1_700_000_000))
+  }
+}
