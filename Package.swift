@@ -105,7 +105,7 @@ let package = Package(
       dependencies: ["MeshModel", "MeshClient", "ProcessSupervisor", argumentParser, logging],
       swiftSettings: strict),
     .executableTarget(
-      name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser], swiftSettings: strict),
+      name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser, collections], swiftSettings: strict),
     .executableTarget(
       name: "kuma-demo",
       dependencies: ["ProcessSupervisor", argumentParser, asyncHTTPClient, hummingbird, nioCore],

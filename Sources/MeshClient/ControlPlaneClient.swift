@@ -44,18 +44,36 @@ public final class ControlPlaneClient: Sendable {
     public var clientCertificate: (certificateFile: String, keyFile: String)?
     /// Whether the control plane's certificate goes unchecked.
     public var skipVerify: Bool
+    /// Is told of every request when it is over.
+    public var observer: (@Sendable (Exchange) -> Void)?
 
     /// Makes settings.
     public init(
       headers: [(name: String, value: String)] = [], timeout: Duration = .seconds(60), caFile: String? = nil,
-      clientCertificate: (certificateFile: String, keyFile: String)? = nil, skipVerify: Bool = false
+      clientCertificate: (certificateFile: String, keyFile: String)? = nil, skipVerify: Bool = false,
+      observer: (@Sendable (Exchange) -> Void)? = nil
     ) {
       self.headers = headers
       self.timeout = timeout
       self.caFile = caFile
       self.clientCertificate = clientCertificate
       self.skipVerify = skipVerify
+      self.observer = observer
     }
+  }
+
+  /// A request that is over.
+  public struct Exchange: Sendable {
+    /// The method.
+    public var method: Method
+    /// The whole address.
+    public var url: String
+    /// The status; `nil` when there was no answer.
+    public var status: Int?
+    /// The body that was sent.
+    public var body: String?
+    /// How long it took.
+    public var duration: Duration
   }
 
   /// The methods of requests.
@@ -92,15 +110,23 @@ public final class ControlPlaneClient: Sendable {
   {
     var request = HTTPClientRequest(url: address.description + path)
     request.method = HTTPMethod(rawValue: method.rawValue)
-    request.headers.add(name: "accept", value: "application/json")
+    request.headers.add(name: "accept", value: "application/json, text/plain;q=0.5, */*;q=0.1")
     for header in settings.headers { request.headers.replaceOrAdd(name: header.name, value: header.value) }
-    if let document {
+    let text = document?.json()
+    if let text {
       request.headers.replaceOrAdd(name: "content-type", value: "application/json")
-      request.body = .bytes(ByteBuffer(string: document.json()))
+      request.body = .bytes(ByteBuffer(string: text))
     }
     let client = try client()
+    let start = ContinuousClock.now
+    var status: Int?
+    defer {
+      settings.observer?(
+        Exchange(method: method, url: request.url, status: status, body: text, duration: ContinuousClock.now - start))
+    }
     do {
       let response = try await client.execute(request, timeout: timeout)
+      status = Int(response.status.code)
       let body = try await response.body.collect(upTo: Self.responseLimit)
       return Response(status: Int(response.status.code), body: Array(body.readableBytesView))
     } catch {
@@ -127,6 +153,17 @@ public final class ControlPlaneClient: Sendable {
         code: .unexpectedAnswer, status: response.status,
         title: "\(request) was answered with something other than JSON; is \(address) a control plane?", cause: error)
     }
+  }
+
+  /// Reads text that is no JSON, such as the statistics of a proxy.
+  ///
+  /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
+  public func text(_ path: String) async throws(ControlPlaneError) -> String {
+    let response = try await exchange(.get, path)
+    guard (200..<300).contains(response.status) else {
+      throw ControlPlaneError(status: response.status, body: response.body, request: "GET \(address)\(path)")
+    }
+    return String(decoding: response.body, as: UTF8.self)
   }
 
   private var timeout: TimeAmount {

@@ -1,0 +1,179 @@
+import MeshModel
+
+/// Finds out what a command line that was not understood was meant to be.
+///
+/// The rules and words are those of Kuma's command line: flags may stand anywhere, an unknown command at the top is an error,
+/// further down it shows help, and what is missing is checked after what is wrong.
+struct CommandLineReader {
+  /// What a command line turns out to be.
+  enum Finding: Equatable {
+    /// Someone asks for the help of the command with this path.
+    case help([String])
+    /// An error; the usage of a command is shown with it when there is a path.
+    case failure(String, usage: [String]? = nil, hint: String? = nil)
+    /// Nothing that these rules know is wrong.
+    case nothingWrong([String])
+  }
+
+  let tree: CommandTree
+
+  /// Options with a value that may stand before the command, without the value in the same word.
+  private static let leadingOptions: Set<String> = [
+    "--config-file", "--log-level", "--api-timeout", "-o", "--output", "-m", "--mesh",
+  ]
+
+  /// The arguments with options that stand before or between the words of the command put behind them, since the parser
+  /// wants the command first: `get -o yaml meshes` becomes `get meshes -o yaml`.
+  static func commandFirst(_ arguments: [String]) -> [String] {
+    var words = arguments.prefix { !$0.hasPrefix("-") }
+    // Behind two words there is a whole command, or nearly so.
+    guard words.count < 2 else { return arguments }
+    var options: [String] = []
+    var rest = arguments.dropFirst(words.count)
+    while let next = rest.first {
+      let name = next.split(separator: "=", maxSplits: 1).first.map(String.init) ?? next
+      guard next == "--no-config" || leadingOptions.contains(name) else { break }
+      options.append(next)
+      rest = rest.dropFirst()
+      if name == next, next != "--no-config", let value = rest.popFirst() { options.append(value) }
+    }
+    words += rest.prefix { !$0.hasPrefix("-") }
+    rest = rest.drop { !$0.hasPrefix("-") }
+    return words + options + rest
+  }
+
+  /// Reads a command line.
+  func read(_ arguments: [String]) -> Finding {
+    var arguments = arguments
+    if arguments.first == "help" { arguments = arguments.dropFirst() + ["--help"] }
+    let (path, rest) = find(arguments)
+    let node = tree.nodes(path).last ?? tree.root
+    var positionals: [String] = []
+    var given: Set<String> = []
+    var wantsHelp = false
+    var index = rest.startIndex
+    while index < rest.endIndex {
+      let argument = rest[index]
+      index += 1
+      if argument == "--" {
+        positionals += rest[index...]
+        break
+      }
+      guard argument.hasPrefix("-"), argument != "-" else {
+        positionals.append(argument)
+        continue
+      }
+      if argument == "--help" || argument == "-h" {
+        wantsHelp = true
+        continue
+      }
+      switch flag(argument, in: node) {
+      case .unknown(let message):
+        return unknownCommand(path, positionals, rest[index...]) ?? .failure(message, usage: path)
+      case .known(let flag, let value):
+        given.insert(flag.long ?? "")
+        guard flag.takesValue else { continue }
+        var value = value
+        if value == nil, index < rest.endIndex {
+          value = rest[index]
+          index += 1
+        }
+        guard let value else {
+          let name = argument.hasPrefix("--") ? argument : "'\(argument.dropFirst().prefix(1))' in \(argument)"
+          return .failure("flag needs an argument: \(name)", usage: path)
+        }
+        if let message = Self.check(value, of: flag) { return .failure(message, usage: path) }
+      }
+    }
+    if let finding = unknownCommand(path, positionals, []), !wantsHelp { return finding }
+    if wantsHelp || !node.isRunnable { return .help(path) }
+    return missing(path, node, positionals, given)
+  }
+
+  /// What is left to check when every flag is known.
+  private func missing(_ path: [String], _ node: CommandTree.Node, _ positionals: [String], _ given: Set<String>)
+    -> Finding
+  {
+    let wanted = node.positionals.count
+    if wanted == 0, let extra = positionals.first {
+      return .failure(
+        "unknown command \"\(extra)\" for \"\((["kumactl"] + path).joined(separator: " "))\"", usage: path)
+    }
+    if positionals.count != wanted {
+      return .failure("accepts \(wanted) arg(s), received \(positionals.count)", usage: path)
+    }
+    let absent = node.flags.filter { $0.isRequired && $0.takesValue && !given.contains($0.long ?? "") }
+    guard absent.isEmpty else {
+      let names = absent.compactMap(\.long).sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+      return .failure("required flag(s) \(names) not set")
+    }
+    return .nothingWrong(path)
+  }
+
+  /// The path of the command that is named, and the other words.
+  private func find(_ arguments: [String]) -> (path: [String], rest: [String]) {
+    var path: [String] = []
+    var rest: [String] = []
+    var node = tree.root
+    var index = arguments.startIndex
+    while index < arguments.endIndex {
+      let argument = arguments[index]
+      if argument == "--" { break }
+      if argument.hasPrefix("-"), argument != "-" {
+        rest.append(argument)
+        index += 1
+        if case .known(let flag, nil) = flag(argument, in: node), flag.takesValue, index < arguments.endIndex {
+          rest.append(arguments[index])
+          index += 1
+        }
+        continue
+      }
+      guard let child = node.child(argument) else { break }
+      path.append(argument)
+      node = child
+      index += 1
+    }
+    return (path, rest + arguments[index...])
+  }
+
+  private func unknownCommand(_ path: [String], _ positionals: [String], _ rest: ArraySlice<String>) -> Finding? {
+    guard path.isEmpty, let word = (positionals + rest.filter { !$0.hasPrefix("-") }).first else { return nil }
+    var message = "unknown command \"\(word)\" for \"kumactl\""
+    if let name = NearestName.find(word, among: tree.root.children.map(\.name)) {
+      message += "\n\nDid you mean this?\n\t\(name)\n"
+    }
+    return .failure(message, hint: "Run 'kumactl --help' for usage.")
+  }
+
+  private enum Match {
+    case known(CommandTree.Argument, value: String?)
+    case unknown(String)
+  }
+
+  private func flag(_ argument: String, in node: CommandTree.Node) -> Match {
+    let flags = node.reachableFlags
+    if argument.hasPrefix("--") {
+      let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = parts.first.map(String.init) ?? ""
+      guard let flag = flags.first(where: { $0.long == name }) else { return .unknown("unknown flag: --\(name)") }
+      return .known(flag, value: parts.count > 1 ? String(parts[1]) : nil)
+    }
+    let letters = argument.dropFirst()
+    guard let letter = letters.first, let flag = flags.first(where: { $0.short == letter }) else {
+      return .unknown("unknown shorthand flag: '\(letters.prefix(1))' in \(argument)")
+    }
+    var value = letters.dropFirst()
+    if value.hasPrefix("=") { value = value.dropFirst() }
+    return .known(flag, value: letters.count == 1 ? nil : String(value))
+  }
+
+  private static func check(_ value: String, of flag: CommandTree.Argument) -> String? {
+    let name = flag.short.map { "-\($0), --\(flag.long ?? "")" } ?? "--\(flag.long ?? "")"
+    switch flag.valueName {
+    case "int" where Int(value) == nil: return "invalid argument \"\(value)\" for \"\(name)\" flag: not a whole number"
+    case "duration" where DurationArgument(argument: value) == nil:
+      return "invalid argument \"\(value)\" for \"\(name)\" flag: not a duration such as 500ms, 10s or 1m30s"
+    default: return nil
+    }
+  }
+}

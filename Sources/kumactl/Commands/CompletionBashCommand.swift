@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct CompletionBashCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bash", abstract: "Output bash completions.",
+    discussion: """
+      Output bash completions.
+
+      Examples:
+      kumactl completion bash
+      """)
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws { Console.write(Kumactl.completionScript(for: .bash) + "\n") }
+}

@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct CompletionFishCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fish", abstract: "Output fish completions.",
+    discussion: """
+      Output fish completions.
+
+      Examples:
+      kumactl completion fish
+      """)
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws { Console.write(Kumactl.completionScript(for: .fish) + "\n") }
+}

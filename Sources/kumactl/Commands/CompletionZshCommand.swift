@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct CompletionZshCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "zsh", abstract: "Output zsh completions.",
+    discussion: """
+      Output zsh completions.
+
+      Examples:
+      kumactl completion zsh
+      """)
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws { Console.write(Kumactl.completionScript(for: .zsh) + "\n") }
+}

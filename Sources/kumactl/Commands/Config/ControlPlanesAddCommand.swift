@@ -1,0 +1,110 @@
+import ArgumentParser
+import MeshClient
+import MeshModel
+import OrderedCollections
+
+struct ControlPlanesAddCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Add a Control Plane.",
+    discussion: """
+      Add a Control Plane and make it the active one. It has to answer.
+
+      Examples:
+      kumactl config control-planes add --name local --address http://localhost:5681
+      kumactl config control-planes add --name test --address https://test:5682 --ca-cert-file ca.pem
+      """)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("URL of the Control Plane's API, such as http://localhost:5681", valueName: "string"))
+  var address: String
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"))
+  var name: String
+
+  @Flag(help: "replace a Control Plane of the same name")
+  var overwrite = false
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("file with the CA certificates to trust, PEM", valueName: "string"),
+    completion: .file())
+  var caCertFile: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("file with the certificate to show, PEM", valueName: "string"),
+    completion: .file())
+  var clientCertFile: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("file with the key of that certificate, PEM", valueName: "string"),
+    completion: .file())
+  var clientKeyFile: String?
+
+  @Flag(help: "leave the Control Plane's certificate unchecked")
+  var skipVerify = false
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "header of every request, in the form name=value; may be given several times", valueName: "string"))
+  var headers: [String] = []
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("kind of authentication: tokens", valueName: "string"))
+  var authType: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("setting of the authentication, such as token=…", valueName: "string"))
+  var authConf: [String] = []
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    let session = Session(global)
+    var file = try session.configurationFile()
+    if file.configuration.contains(name), !overwrite {
+      throw CommandFailure(
+        "Control Plane with name \"\(name)\" already exists. Use --overwrite to replace an existing one.")
+    }
+    let controlPlane = KumactlConfiguration.ControlPlane(name: name, url: address, settings: try settings())
+    let client = try session.client(for: controlPlane)
+    do {
+      _ = try await client.index()
+    } catch {
+      throw CommandFailure("could not connect to the Control Plane API Server: \(error)")
+    }
+    file.configuration.add(controlPlane)
+    try file.save()
+    Console.write("added Control Plane \"\(name)\"\nswitched active Control Plane to \"\(name)\"\n")
+  }
+
+  private func settings() throws -> DocumentValue.Object {
+    func pairs(_ flag: String, _ texts: [String]) throws -> [(name: String, value: String)] {
+      do {
+        return try texts.map { text throws(VariableTemplate.Failure) in try VariableTemplate.variable(text) }
+      } catch {
+        throw CommandFailure("--\(flag): a value has to have the form name=value")
+      }
+    }
+    if (clientCertFile == nil) != (clientKeyFile == nil) {
+      throw CommandFailure("--client-cert-file and --client-key-file have to be given together")
+    }
+    if let authType, authType != "tokens" {
+      throw CommandFailure("unknown authentication \"\(authType)\". Allowed values: tokens")
+    }
+    var settings: DocumentValue.Object = [:]
+    if let caCertFile { settings["caCertFile"] = .string(caCertFile) }
+    if let clientCertFile { settings["clientCertFile"] = .string(clientCertFile) }
+    if let clientKeyFile { settings["clientKeyFile"] = .string(clientKeyFile) }
+    if skipVerify { settings["skipVerify"] = true }
+    let headers = try pairs("headers", headers)
+    if !headers.isEmpty {
+      settings["headers"] = .array(headers.map { ["key": .string($0.name), "value": .string($0.value)] })
+    }
+    if let authType { settings["authType"] = .string(authType) }
+    var conf: DocumentValue.Object = [:]
+    for (name, value) in try pairs("auth-conf", authConf) { conf[name] = .string(value) }
+    if !conf.isEmpty { settings["authConf"] = .object(conf) }
+    return settings
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+
+struct ControlPlanesRemoveCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Remove a Control Plane.",
+    discussion: """
+      Remove a Control Plane. When it was the active one, the first that remains becomes it.
+
+      Examples:
+      kumactl config control-planes remove --name test
+      """)
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"))
+  var name: String
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    var file = try Session(global).configurationFile()
+    let before = file.configuration.active?.name
+    guard file.configuration.remove(name) else {
+      throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+    }
+    try file.save()
+    Console.write("removed Control Plane \"\(name)\"\n")
+    if let active = file.configuration.active?.name, active != before {
+      Console.write("switched active Control Plane to \"\(active)\"\n")
+    }
+  }
+}

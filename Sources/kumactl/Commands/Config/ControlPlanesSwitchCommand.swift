@@ -1,0 +1,26 @@
+import ArgumentParser
+
+struct ControlPlanesSwitchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "switch", abstract: "Switch active Control Plane.",
+    discussion: """
+      Switch active Control Plane.
+
+      Examples:
+      kumactl config control-planes switch --name local
+      """)
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"))
+  var name: String
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    var file = try Session(global).configurationFile()
+    guard file.configuration.activate(name) else {
+      throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+    }
+    try file.save()
+    Console.write("switched active Control Plane to \"\(name)\"\n")
+  }
+}

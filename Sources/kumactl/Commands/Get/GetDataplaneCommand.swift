@@ -1,0 +1,24 @@
+import ArgumentParser
+
+struct GetDataplaneCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dataplane", abstract: "Show a single Dataplane resource.",
+    discussion: """
+      Show a single Dataplane resource.
+
+      Examples:
+      kumactl get dataplane web-1
+      kumactl get dataplane web-1 -o yaml
+      """)
+
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  var name: String
+
+  @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    try await ResourceReading<DataplaneRow>(global: global, output: output, mesh: mesh.mesh).one(name)
+  }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+
+struct GetMeshCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mesh", abstract: "Show a single Mesh resource.",
+    discussion: """
+      Show a single Mesh resource.
+
+      Examples:
+      kumactl get mesh default
+      kumactl get mesh default -o yaml
+      """)
+
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  var name: String
+
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    try await ResourceReading<MeshRow>(global: global, output: output).one(name)
+  }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+
+struct GetTrafficTraceCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "traffic-trace", abstract: "Show a single TrafficTrace resource.",
+    discussion: """
+      Show a single TrafficTrace resource.
+
+      Examples:
+      kumactl get traffic-trace all
+      kumactl get traffic-trace all -o yaml
+      """)
+
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  var name: String
+
+  @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    try await ResourceReading<TrafficTraceRow>(global: global, output: output, mesh: mesh.mesh).one(name)
+  }
+}

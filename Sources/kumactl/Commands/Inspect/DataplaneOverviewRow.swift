@@ -1,0 +1,57 @@
+import MeshModel
+import OrderedCollections
+
+/// A proxy with what the control plane knows of it.
+struct DataplaneOverviewRow: DocumentRow {
+  static let headers = [
+    "MESH", "NAME", "TAGS", "STATUS", "LAST CONNECTED AGO", "LAST UPDATED AGO", "TOTAL UPDATES", "TOTAL ERRORS",
+    "CERT REGENERATED AGO", "CERT EXPIRATION", "CERT REGENERATIONS", "CERT BACKEND", "SUPPORTED CERT BACKENDS",
+    "KUMA-DP VERSION", "ENVOY VERSION", "DEPENDENCIES VERSIONS", "NOTES",
+  ]
+  let cells: [String]
+
+  init(_ document: DocumentValue, now: Timestamp) {
+    let dataplane = document["dataplane"].flatMap { try? Dataplane.read($0).content }
+    let source = document["dataplaneInsight"] ?? [:]
+    let insight = (try? DataplaneInsight.read(source).content) ?? DataplaneInsight()
+    let last = insight.subscriptions.last
+    let totals = insight.subscriptions.map(\.status.total)
+    func sum(_ part: (DataplaneInsight.Counts) -> UInt64) -> String {
+      String(totals.reduce(0) { $0 &+ part($1) })
+    }
+    let certificate = source["mTLS"]
+    let backends = (certificate?["supportedBackends"]?.array ?? []).compactMap(\.string)
+    let dependencies = source["subscriptions"]?.array?.last?["version"]?["dependencies"]?.object ?? [:]
+    cells = [
+      document["mesh"]?.string ?? "", document["name"]?.string ?? "", dataplane.map(DataplaneRow.tags) ?? "",
+      Self.status(dataplane, insight), Age.text(since: insight.subscriptions.map(\.connectTime).max(), now: now),
+      Age.text(since: insight.subscriptions.compactMap(\.status.lastUpdateTime).max(), now: now),
+      sum(\.responsesAcknowledged), sum(\.responsesRejected),
+      Age.text(since: certificate?["lastCertificateRegeneration"]?.string.flatMap(Timestamp.init), now: now),
+      certificate?["certificateExpirationTime"]?.string ?? "-",
+      certificate?["certificateRegenerations"]?.number.map { String(format($0)) } ?? "0",
+      certificate?["issuedBackend"]?.string ?? "-", backends.joined(separator: ","), last?.version?.kumaDp ?? "",
+      last?.version?.envoy ?? "",
+      dependencies.isEmpty
+        ? "-" : dependencies.map { "\($0.key): \($0.value.string ?? "")" }.joined(separator: ", "),
+      Self.notes(last),
+    ]
+    func format(_ number: Double) -> Int { Int(exactly: number) ?? 0 }
+  }
+
+  /// Whether a proxy is connected, and all of its inbounds are ready.
+  private static func status(_ dataplane: Dataplane?, _ insight: DataplaneInsight) -> String {
+    guard insight.isOnline else { return "Offline" }
+    let inbounds = dataplane?.networking?.inbound ?? []
+    let ready = inbounds.filter { $0.ready != false && ($0.state.isEmpty || $0.state == "Ready") }
+    if ready.count == inbounds.count { return "Online" }
+    return ready.isEmpty ? "Offline" : "Partially degraded"
+  }
+
+  /// Why the proxy refused configuration, when it did and has not accepted any since.
+  private static func notes(_ subscription: DataplaneInsight.Subscription?) -> String {
+    guard let rejection = subscription?.status.lastRejection else { return "" }
+    let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    return "\(rejection.discovery.rawValue.uppercased()) refused: \(message)"
+  }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import MeshClient
+import MeshModel
+import OrderedCollections
+
+struct InspectDataplaneCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dataplane", abstract: "Inspect Dataplane.",
+    discussion: """
+      Inspect Dataplane.
+
+      Examples:
+      # The policies that apply to a proxy
+      kumactl inspect dataplane web-1
+
+      # Why a proxy is traced, or is not
+      kumactl inspect dataplane web-1 --type=tracing
+
+      # What its Envoy says
+      kumactl inspect dataplane web-1 --type=config-dump
+      """)
+
+  /// What can be asked of a proxy, with the last part of the address that answers it.
+  private enum Inspection: String {
+    case policies
+    case tracing = "_tracing"
+    case configDump = "xds"
+    case stats
+    case clusters
+
+    init?(argument: String) {
+      switch argument {
+      case "policies": self = .policies
+      case "tracing": self = .tracing
+      case "config-dump": self = .configDump
+      case "stats": self = .stats
+      case "clusters": self = .clusters
+      default: return nil
+      }
+    }
+  }
+
+  @Argument(help: ArgumentHelp("the proxy's name", valueName: "NAME"))
+  var name: String
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("what to show: policies, tracing, config-dump, stats or clusters", valueName: "string"),
+    completion: .list(["policies", "tracing", "config-dump", "stats", "clusters"]))
+  var type = "policies"
+
+  @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    guard let inspection = Inspection(argument: type) else { throw CommandFailure("invalid inspection type") }
+    let client = try Session(global).client()
+    let key = ResourceKey(type: .dataplane, mesh: mesh.mesh, name: name)
+    let path = "\(ControlPlaneClient.path(key))/\(inspection.rawValue)"
+    switch inspection {
+    case .policies: Console.write(Self.text(policies: try await client.list(path).items))
+    case .tracing: Console.write(try await client.send(.get, path).yaml(sortKeys: false))
+    case .configDump: Console.write(try await client.send(.get, path).json(.indented(2)) + "\n")
+    case .stats, .clusters: Console.write(try await client.text(path))
+    }
+  }
+
+  /// A block for each attachment: its heading, then types and names of policies.
+  private static func text(policies items: [DocumentValue]) -> String {
+    items.map { item in
+      let name = item["name"]?.string ?? ""
+      let service = item["service"]?.string ?? ""
+      let heading: String
+      switch item["type"]?.string {
+      case "inbound": heading = "INBOUND \(name)(\(service))"
+      case "outbound": heading = "OUTBOUND \(name)(\(service))"
+      case "service": heading = "SERVICE \(service.isEmpty ? name : service)"
+      default: heading = "DATAPLANE"
+      }
+      var text = "\(heading):\n"
+      for (type, policies) in (item["matchedPolicies"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
+        text += "  \(type)\n"
+        for policy in policies.array ?? [] { text += "    \(policy["name"]?.string ?? "")\n" }
+      }
+      return text + "\n"
+    }.joined()
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import MeshClient
+import MeshModel
+
+struct InspectDataplanesCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dataplanes", abstract: "Inspect Dataplanes.",
+    discussion: """
+      Inspect Dataplanes: their tags, whether they are connected, and how they answered to configuration.
+
+      Examples:
+      kumactl inspect dataplanes
+      kumactl inspect dataplanes --tag kuma.io/service=web
+      """)
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "only proxies with this tag, in the form name=value; may be given several times", valueName: "string"))
+  var tag: [String] = []
+
+  @Flag(help: "only gateways")
+  var gateway = false
+
+  @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    var query: [(String, String)] = []
+    for text in tag {
+      do {
+        let (name, value) = try VariableTemplate.variable(text)
+        query.append(("tag", "\(name):\(value)"))
+      } catch {
+        throw CommandFailure("--tag: \"\(text)\" has to have the form name=value")
+      }
+    }
+    if gateway { query.append(("gateway", "true")) }
+    let path = "/meshes/\(ControlPlaneClient.escape(mesh.mesh))/dataplanes+insights"
+    try await OverviewListing<DataplaneOverviewRow>(global: global, output: output, subject: "DataplaneOverview")
+      .run(path, query: query)
+  }
+}

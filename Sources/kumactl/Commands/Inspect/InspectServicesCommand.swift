@@ -1,0 +1,44 @@
+import ArgumentParser
+import MeshClient
+import MeshModel
+
+struct InspectServicesCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "services", abstract: "Inspect Services.",
+    discussion: """
+      Inspect Services: which there are, and how many of their proxies are connected.
+
+      Examples:
+      kumactl inspect services --mesh default
+      """)
+
+  @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    try await OverviewListing<Row>(global: global, output: output, subject: "ServiceInsight")
+      .run("/meshes/\(ControlPlaneClient.escape(mesh.mesh))/service-insights")
+  }
+
+  /// A count of a summary; those that are zero are left out of it.
+  static func count(_ value: DocumentValue?) -> String {
+    String(value?.number.flatMap { Int(exactly: $0) } ?? 0)
+  }
+
+  /// Proxies that are connected, and all of them.
+  static func proxies(_ counts: DocumentValue?) -> String { "\(count(counts?["online"]))/\(count(counts?["total"]))" }
+
+  private struct Row: DocumentRow {
+    static let headers = ["MESH", "SERVICE", "TYPE", "STATUS", "DATAPLANES"]
+    let cells: [String]
+
+    init(_ document: DocumentValue, now: Timestamp) {
+      let status = (document["status"]?.string ?? "").split(separator: "_").joined(separator: " ")
+      cells = [
+        document["mesh"]?.string ?? "", document["name"]?.string ?? "", document["serviceType"]?.string ?? "",
+        status.prefix(1).uppercased() + status.dropFirst(), proxies(document["dataplanes"]),
+      ]
+    }
+  }
+}

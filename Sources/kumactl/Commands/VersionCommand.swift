@@ -1,0 +1,59 @@
+import ArgumentParser
+import MeshClient
+import MeshModel
+import OrderedCollections
+
+struct VersionCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "version", abstract: "Print version.",
+    discussion: """
+      Print version.
+
+      Examples:
+      kumactl version
+      kumactl version --detailed
+      """)
+
+  @Flag(name: [.customShort("a"), .long], help: "print everything that is known")
+  var detailed = false
+
+  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+
+  func run() async throws {
+    let version = ProductVersion.current
+    if detailed {
+      Console.write(
+        """
+        Product:       \(ProductVersion.product)
+        Version:       \(version)
+        Git Tag:       \(version)
+        Git Commit:    \(BuildRecord.commit)
+        Build Date:    \(BuildRecord.date)
+
+        """)
+    } else {
+      Console.write("Client: \(ProductVersion.product) \(version)\n")
+    }
+    do {
+      let index = try await Session(global).client().index()
+      if detailed {
+        Console.write("Server: \(Self.ordered(index.document).json(.indented(3)))\n")
+      } else {
+        let product = index.document["product"]?.string ?? index.tagline
+        Console.write("Server: \(product) \(index.version)\n")
+      }
+    } catch let error as ControlPlaneError {
+      Console.notice("Unable to connect to control plane: \(error)")
+    } catch let error as CommandFailure where error.isUnconfirmed {
+      Console.notice("Unable to connect to control plane: \(error.message)")
+    }
+  }
+
+  /// The server's answer with the known keys first, in Kuma's order.
+  private static func ordered(_ document: DocumentValue) -> DocumentValue {
+    let known = ["hostname", "tagline", "product", "version", "instanceId", "clusterId", "gui"]
+    var object: DocumentValue.Object = [:]
+    for key in known { object[key] = document[key] }
+    return .object(object.merging(document.object ?? [:]) { first, _ in first })
+  }
+}

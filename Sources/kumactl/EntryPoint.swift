@@ -1,0 +1,70 @@
+import ArgumentParser
+import Glibc
+import MeshClient
+
+/// Where the program starts.
+///
+/// The arguments are parsed by swift-argument-parser. Whatever it refuses is examined again by ``CommandLineReader``, which
+/// words help and errors the way users of Kuma's command line know them.
+@main
+enum EntryPoint {
+  static func main() async {
+    // A reader that goes away, such as `head`, ends the program without a word.
+    signal(SIGPIPE, SIG_DFL)
+    ControlPlaneClient.useOneThread()
+    exit(await run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Runs one command line and returns the exit code.
+  static func run(_ arguments: [String]) async -> Int32 {
+    let command: any ParsableCommand
+    do {
+      command = try Kumactl.parseAsRoot(CommandLineReader.commandFirst(arguments))
+    } catch {
+      return refuse(arguments, error)
+    }
+    guard var command = command as? any AsyncParsableCommand else { return refuse(arguments, nil) }
+    do {
+      try await command.run()
+      return 0
+    } catch {
+      return fail(error)
+    }
+  }
+
+  /// Answers arguments that name no command to run: with help, or with an error.
+  private static func refuse(_ arguments: [String], _ error: (any Error)?) -> Int32 {
+    let reader = CommandLineReader(tree: CommandTree())
+    switch reader.read(arguments) {
+    case .help(let path):
+      Console.write(reader.tree.help(for: path))
+      return 0
+    case .failure(let message, let usage, let hint):
+      if let usage { Console.write(reader.tree.usage(of: usage) + "\n") }
+      Console.error(message)
+      if let hint { Console.notice(hint) }
+      return 1
+    case .nothingWrong(let path):
+      guard let error else {
+        Console.write(reader.tree.help(for: path))
+        return 0
+      }
+      Console.write(reader.tree.usage(of: path) + "\n")
+      Console.error(Kumactl.message(for: error))
+      return 1
+    }
+  }
+
+  private static func fail(_ error: any Error) -> Int32 {
+    switch error {
+    case let error as CommandFailure:
+      if error.isUnconfirmed { Console.unconfirmed() }
+      Console.error(error.message)
+    case let error as ControlPlaneError:
+      if error.code == .unreachable || error.code == .timedOut { Console.unconfirmed() }
+      Console.error(error.description)
+    default: Console.error("\(error)")
+    }
+    return 1
+  }
+}

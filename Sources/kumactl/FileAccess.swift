@@ -1,0 +1,91 @@
+import Glibc
+
+/// Files, read and written through the system's own calls.
+enum FileAccess {
+  /// Why a file could not be read or written.
+  struct Failure: Error, CustomStringConvertible {
+    /// What was tried: `open`, `read`, `write`.
+    let action: String
+    /// The file.
+    let path: String
+    /// The system's number of the error.
+    let number: Int32
+
+    var description: String {
+      let text = String(cString: strerror(number))
+      return "\(action) \(path): \(text.prefix(1).lowercased())\(text.dropFirst())"
+    }
+  }
+
+  /// The largest file that is read, in bytes.
+  static let limit = 64 << 20
+
+  /// The bytes of a file.
+  static func read(_ path: String) -> Result<[UInt8], Failure> {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return .failure(Failure(action: "read", path: path, number: errno)) }
+      guard count > 0 else { return .success(bytes) }
+      bytes += buffer.prefix(count)
+      guard bytes.count <= limit else { return .failure(Failure(action: "read", path: path, number: EFBIG)) }
+    }
+  }
+
+  /// Replaces a file as a whole: readers see the old content or the new one. Its owner alone may read it.
+  static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
+    // A link stays a link: what it points to is replaced.
+    let target =
+      realpath(path, nil).map { pointer in
+        defer { free(pointer) }
+        return String(cString: pointer)
+      } ?? path
+    let temporary = "\(target).\(getpid())"
+    func failure(_ action: String) -> Result<Void, Failure> {
+      let failure = Failure(action: action, path: path, number: errno)
+      unlink(temporary)
+      return .failure(failure)
+    }
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        let result = failure("write")
+        close(file)
+        return result
+      }
+      rest = rest.dropFirst(count)
+    }
+    guard close(file) == 0 else { return failure("write") }
+    guard rename(temporary, target) == 0 else { return failure("rename") }
+    return .success(())
+  }
+
+  /// Whether a path is a directory.
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The names in a directory, sorted.
+  static func names(in path: String) -> Result<[String], Failure> {
+    guard let directory = opendir(path) else { return .failure(Failure(action: "open", path: path, number: errno)) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return .success(names.sorted())
+  }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+
+/// Options of every command.
+struct GlobalOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "how long a request to the control plane may take; 0 takes the default", valueName: "duration"))
+  var apiTimeout = DurationArgument(.seconds(60))
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("path of the configuration file, instead of $HOME/.kumactl/config", valueName: "string"),
+    completion: .file())
+  var configFile: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("how much is told: off, info or debug", valueName: "string"),
+    completion: .list(["off", "info", "debug"]))
+  var logLevel = "off"
+
+  @Flag(help: "neither read nor write a configuration file; the control plane is http://localhost:5681")
+  var noConfig = false
+
+  func validate() throws {
+    guard ["off", "info", "debug"].contains(logLevel) else {
+      throw ValidationError("unknown log level \"\(logLevel)\"")
+    }
+  }
+}
+
+/// The choice of an output format.
+struct OutputOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("o", allowingJoined: true), .long], parsing: .unconditional,
+    help: ArgumentHelp("output format: table, yaml or json", valueName: "string"),
+    completion: .list(["table", "yaml", "json"]))
+  var output = "table"
+
+  var format: OutputFormat { get throws { try OutputFormat(named: output) } }
+}
+
+/// The choice of a mesh.
+struct MeshOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
+    help: ArgumentHelp("mesh to use", valueName: "string"))
+  var mesh = "default"
+}
+
+/// The choice of a part of a list.
+struct PagingOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "the offset that indicates starting element of the resources list to retrieve", valueName: "string")
+  )
+  var offset: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("maximum number of elements to return", valueName: "int"))
+  var size: Int?
+}
+
+/// A length of time as Go writes it: `500ms`, `1m30s`.
+struct DurationArgument: ExpressibleByArgument, CustomStringConvertible {
+  let duration: Duration
+  let description: String
+
+  init(_ duration: Duration) {
+    self.duration = duration
+    self.description = "\(duration.components.seconds)s"
+  }
+
+  init?(argument: String) {
+    var rest = Substring(argument)
+    var total = Duration.zero
+    if rest == "0" { rest = "0s" }
+    guard !rest.isEmpty else { return nil }
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+      rest = rest.dropFirst(digits.count)
+      let unit = rest.prefix { $0.isLetter }
+      rest = rest.dropFirst(unit.count)
+      let scale = ["h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9][String(unit)]
+      guard let number = Double(digits), let scale, number * scale < 1e9 else { return nil }
+      total += .seconds(number * scale)
+    }
+    duration = total > .zero ? total : .seconds(60)
+    description = argument
+  }
+}

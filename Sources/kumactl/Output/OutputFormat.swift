@@ -1,0 +1,38 @@
+import MeshModel
+import OrderedCollections
+
+/// How resources are printed.
+enum OutputFormat: String, CaseIterable {
+  case table
+  case yaml
+  case json
+
+  init(named name: String) throws {
+    guard let format = OutputFormat(rawValue: name) else { throw CommandFailure("unknown output format \"\(name)\"") }
+    self = format
+  }
+
+  /// A document as text; a table's place is taken by YAML.
+  func text(_ document: DocumentValue) -> String {
+    switch self {
+    case .json: document.json(.indented(2)) + "\n"
+    case .table, .yaml: document.yaml()
+    }
+  }
+
+  /// A resource as text; in YAML its identity stands before its specification.
+  func text(_ resource: Resource) -> String {
+    switch self {
+    case .json: return text(resource.document())
+    case .table, .yaml:
+      let identity = DocumentValue.object(resource.metaDocument).sortedByKey().object ?? [:]
+      let content = DocumentValue.object(resource.spec.content.document).sortedByKey().object ?? [:]
+      return DocumentValue.object(identity.merging(content) { identity, _ in identity }).yaml(sortKeys: false)
+    }
+  }
+
+  /// The list form of documents: Kuma's command line never names a next page in it.
+  func text(list items: [DocumentValue], total: Int) -> String {
+    text(["total": .integer(Int64(total)), "items": .array(items), "next": .null])
+  }
+}

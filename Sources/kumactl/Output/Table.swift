@@ -1,0 +1,35 @@
+/// One row of a table; its type knows the heading.
+protocol TableRow {
+  /// The headings of the columns.
+  static var headers: [String] { get }
+  /// The cells, as many as there are headings.
+  var cells: [String] { get }
+}
+
+/// Rows under their headings, columns as wide as their widest cell.
+struct Table<Row: TableRow> {
+  let rows: [Row]
+
+  /// The spaces between columns.
+  private static var gap: Int { 3 }
+
+  var text: String {
+    let lines = [Row.headers] + rows.map(\.cells)
+    var widths = Row.headers.map(\.count)
+    for line in lines {
+      for (index, cell) in line.enumerated() where index < widths.count {
+        widths[index] = max(widths[index], cell.count)
+      }
+    }
+    var text = ""
+    for line in lines {
+      var row = ""
+      for (cell, width) in zip(line, widths) {
+        row += cell + String(repeating: " ", count: width - cell.count + Self.gap)
+      }
+      while row.last == " " { row.removeLast() }
+      text += row + "\n"
+    }
+    return text
+  }
+}

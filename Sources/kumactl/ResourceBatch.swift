@@ -1,0 +1,101 @@
+import MeshClient
+import MeshModel
+import OrderedCollections
+
+/// Resources that were read and found to be in order, ready to be written one after the other.
+struct ResourceBatch {
+  /// A resource and what its reader noticed.
+  struct Item {
+    let resource: Resource
+    let notices: [String]
+
+    /// The resource with the times of one that was never stored, as a dry run shows it. Source: Kuma 2.7.
+    var neverStored: Resource {
+      var resource = resource
+      resource.creationTime = Timestamp(seconds: -62_135_596_800)
+      resource.modificationTime = resource.creationTime
+      return resource
+    }
+
+    /// Whether the control plane says the same of a field; it knows it by its path in the Universal form.
+    func isRepeated(_ notice: String, in warnings: [String]) -> Bool {
+      let universal = notice.hasPrefix("spec.") ? String(notice.dropFirst(5)) : notice
+      return warnings.contains(universal)
+    }
+  }
+
+  private(set) var items: [Item] = []
+
+  /// Reads the documents of a text.
+  ///
+  /// - Parameter variables: what is filled in; the text stays as it is when there are none.
+  mutating func add(_ text: String, variables: [String: String]) throws {
+    var text = text
+    if !variables.isEmpty {
+      do {
+        text = try VariableTemplate.render(text, variables: variables)
+      } catch {
+        throw Self.invalid("\(error)")
+      }
+    }
+    var documents: [DocumentValue]
+    do {
+      documents = try DocumentValue.yamlDocuments(text)
+    } catch {
+      throw Self.invalid("invalid meta type: \"\(error)\"")
+    }
+    // A separator at the very end is a common habit; elsewhere an empty document is a mistake.
+    while documents.count > 1, documents.last == .null { documents.removeLast() }
+    if documents.isEmpty, !text.isEmpty { documents = [.null] }
+    for document in documents { items.append(try Self.item(document)) }
+  }
+
+  private static func item(_ document: DocumentValue) throws -> Item {
+    if case .object = document {
+    } else if document != .null {
+      throw invalid("invalid meta type: \"the document has to be an object, not \(document.kind)\"")
+    }
+    let read: ResourceDocument
+    do {
+      read = try ResourceDocument(document == .null ? [:] : document)
+    } catch {
+      guard error.code != .unknownType else { throw invalid(error.message) }
+      let type = document["type"]?.string ?? document["kind"]?.string ?? "resource"
+      throw invalid("invalid \(type) object: \"\(error)\"")
+    }
+    let resource = read.resource
+    guard resource.type.isUserWritten else { throw invalid("invalid resource type \"\(resource.type.rawValue)\"") }
+    let violations = resource.violations()
+    guard violations.isEmpty else { throw invalid(text(violations)) }
+    let identity = identityViolations(of: resource)
+    guard identity.isEmpty else { throw CommandFailure(text(identity)) }
+    return Item(resource: resource, notices: read.notices.map(\.message))
+  }
+
+  /// The rules of names that Kuma's command line checks; the control plane's are stricter for new resources.
+  private static func identityViolations(of resource: Resource) -> [Violation] {
+    func check(_ field: String, _ value: String, _ symbols: String) -> Violation? {
+      guard !value.isEmpty else { return Violation(field: field, message: "cannot be empty") }
+      let isValid = value.unicodeScalars.allSatisfy { scalar in
+        ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || symbols.unicodeScalars.contains(scalar)
+      }
+      let list = symbols.map { "'\($0)'" }.joined(separator: ", ")
+      return isValid
+        ? nil
+        : Violation(
+          field: field,
+          message: "invalid characters. Valid characters are numbers, lowercase latin letters and \(list) symbols.")
+    }
+    return [
+      check("name", resource.name, "-_."), resource.type.isMeshScoped ? check("mesh", resource.mesh, "-_") : nil,
+    ].compactMap { $0 }
+  }
+
+  private static func text(_ violations: [Violation]) -> String {
+    violations.map(\.description).joined(separator: "; ")
+  }
+
+  private static func invalid(_ reason: String) -> CommandFailure {
+    CommandFailure("YAML contains invalid resource: \(reason)")
+  }
+}

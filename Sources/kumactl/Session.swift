@@ -1,0 +1,53 @@
+import MeshClient
+import MeshModel
+
+/// Leads from the options of a command to the control plane that is meant.
+struct Session {
+  let options: GlobalOptions
+
+  init(_ options: GlobalOptions) { self.options = options }
+
+  /// The configuration and the place where it is kept.
+  func configurationFile() throws -> ConfigurationFile {
+    try ConfigurationFile(path: options.configFile, isStored: !options.noConfig)
+  }
+
+  /// The control plane that the configuration names as the active one.
+  func client() throws -> ControlPlaneClient {
+    let configuration = try configurationFile().configuration
+    guard let controlPlane = configuration.active else {
+      throw CommandFailure(
+        "active Control Plane is not set. Use `kumactl config control-planes add` to add a Control Plane and make it "
+          + "active", isUnconfirmed: true)
+    }
+    return try client(for: controlPlane)
+  }
+
+  /// A client of a control plane.
+  func client(for controlPlane: KumactlConfiguration.ControlPlane) throws -> ControlPlaneClient {
+    let address: ControlPlaneAddress
+    do {
+      address = try ControlPlaneAddress(controlPlane.url)
+    } catch {
+      throw CommandFailure("API Server URL is invalid: \(error.title)")
+    }
+    return ControlPlaneClient(
+      address: address,
+      settings: ControlPlaneClient.Settings(
+        headers: controlPlane.headers, timeout: options.apiTimeout.duration, caFile: controlPlane.caCertFile,
+        clientCertificate: controlPlane.clientCertificate, skipVerify: controlPlane.skipVerify, observer: observer))
+  }
+
+  /// Tells of requests, as far as the log level asks for it.
+  private var observer: (@Sendable (ControlPlaneClient.Exchange) -> Void)? {
+    guard options.logLevel != "off" else { return nil }
+    let showsBody = options.logLevel == "debug"
+    return { exchange in
+      let (seconds, attoseconds) = exchange.duration.components
+      let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+      let status = exchange.status.map { "status \($0)" } ?? "no answer"
+      Console.notice("\(exchange.method.rawValue) \(exchange.url): \(status), \(milliseconds) ms")
+      if showsBody, let body = exchange.body { Console.notice(body) }
+    }
+  }
+}
