@@ -1,0 +1,158 @@
+import GRPCNIOTransportHTTP2
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import NIOTLS
+
+/// Finds out what a new connection speaks, TLS or not, gRPC or HTTP/1.1, sets the pipeline up for it and leaves.
+///
+/// The first byte tells TLS (a handshake record begins with 0x16). The protocol negotiated in the handshake tells gRPC
+/// (`h2`); without one the first bytes do, since HTTP/2 begins with a fixed preface (RFC 9113, section 3.4).
+final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+
+  /// How the pipelines are set up.
+  struct Setup: Sendable {
+    let tls: NIOSSLContext?
+    let timeout: TimeAmount
+    let connectionConfigurator: HTTP2ServerTransport.ConnectionConfigurator
+    let bootstrap: BootstrapHandler.Setup
+  }
+
+  private enum State {
+    case firstByte
+    case handshake
+    case preface
+    case decided
+  }
+
+  private static let preface = Array("PRI * HTTP/2.0".utf8)
+
+  private let setup: Setup
+  private var state = State.firstByte
+  private var isTLS = false
+  private var buffer = ByteBuffer()
+  private var timer: Scheduled<Void>?
+
+  init(setup: Setup) { self.setup = setup }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    // A peer that does not say what it wants is not waited for.
+    timer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.timeout) { [channel = context.channel] in
+      channel.close(promise: nil)
+    }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    timer?.cancel()
+    timer = nil
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    timer?.cancel()
+    timer = nil
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if case .decided = state { return context.fireErrorCaught(error) }
+    context.close(promise: nil)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .decided = state { return context.fireUserInboundEventTriggered(event) }
+    switch event {
+    case is ChannelShouldQuiesceEvent:
+      context.close(promise: nil)
+    case TLSUserEvent.handshakeCompleted(let negotiated):
+      if negotiated == "h2" {
+        configureDiscovery(context)
+      } else {
+        state = .preface
+        decide(context)
+      }
+    default:
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    guard let first = bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) else { return }
+    switch state {
+    case .firstByte:
+      if first == 0x16 {
+        startTLS(context, bytes)
+      } else {
+        state = .preface
+        buffer.writeBuffer(&bytes)
+        decide(context)
+      }
+    case .handshake, .preface, .decided:
+      buffer.writeBuffer(&bytes)
+      if case .preface = state { decide(context) }
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    if case .decided = state { context.fireChannelReadComplete() }
+  }
+
+  private func startTLS(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) {
+    guard let tls = setup.tls else { return context.close(promise: nil) }
+    state = .handshake
+    isTLS = true
+    do {
+      let handler = NIOSSLServerHandler(context: tls)
+      try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
+      context.pipeline.syncOperations.fireChannelRead(NIOAny(bytes))
+      context.pipeline.syncOperations.fireChannelReadComplete()
+    } catch {
+      context.close(promise: nil)
+    }
+  }
+
+  private func decide(_ context: ChannelHandlerContext) {
+    let seen = buffer.readableBytesView.prefix(Self.preface.count)
+    guard !seen.isEmpty else { return }
+    guard seen.elementsEqual(Self.preface.prefix(seen.count)) else { return configureBootstrap(context) }
+    if seen.count == Self.preface.count { configureDiscovery(context) }
+  }
+
+  private func configureDiscovery(_ context: ChannelHandlerContext) {
+    state = .decided
+    let channel = context.channel
+    let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS = isTLS ? .configured(requireALPN: false) : .none
+    setup.connectionConfigurator.configure(channel: channel, tls: tls).assumeIsolated().whenComplete { result in
+      switch result {
+      case .success(let connection):
+        ConnectionAcceptor.deliver(connection, of: channel)
+        channel.pipeline.syncOperations.removeHandler(self, promise: nil)
+      case .failure:
+        channel.close(promise: nil)
+      }
+    }
+  }
+
+  private func configureBootstrap(_ context: ChannelHandlerContext) {
+    state = .decided
+    do {
+      let pipeline = context.pipeline.syncOperations
+      try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
+      try pipeline.addHandler(BootstrapHandler(setup: setup.bootstrap))
+      pipeline.removeHandler(self, promise: nil)
+    } catch {
+      context.close(promise: nil)
+    }
+  }
+
+  func removeHandler(context: ChannelHandlerContext, removalToken: ChannelHandlerContext.RemovalToken) {
+    if buffer.readableBytes > 0 {
+      context.fireChannelRead(wrapInboundOut(buffer))
+      context.fireChannelReadComplete()
+      buffer = ByteBuffer()
+    }
+    context.leavePipeline(removalToken: removalToken)
+  }
+}

@@ -1,0 +1,138 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Logging
+import MeshXDS
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+
+/// The server for proxies: one port for TLS and plaintext, for discovery streams over gRPC and for `POST /bootstrap`
+/// over HTTP/1.1, as Kuma's data plane server has it.
+final class DataplaneServer: Service {
+  /// Bounds that keep one peer, or many, from taking everything.
+  struct Limits: Sendable {
+    /// Discovery streams at a time.
+    var streams = 20_000
+    /// Streams at a time whose proxy is being registered; more are asked to try again.
+    var openingStreams = 1_000
+    /// Bytes of a discovery request.
+    var requestBytes = 4 * 1024 * 1024
+    /// Bytes of the body of an HTTP request.
+    var bodyBytes = 1024 * 1024
+    /// How long a new connection may take to tell what it speaks, TLS handshake included.
+    var classification = Duration.seconds(10)
+    /// How long an HTTP request may take to arrive, and a connection may wait for the next one.
+    var httpRequest = Duration.seconds(30)
+    /// After how much silence a proxy is asked for a sign of life, and how long it has for it.
+    var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
+    /// How long streams may take to end when the server stops.
+    var shutdown = Duration.seconds(5)
+  }
+
+  /// Where and how to listen.
+  struct Configuration: Sendable {
+    /// The address or name to bind to.
+    var host = "127.0.0.1"
+    /// The port; 0 takes a free one.
+    var port = 5678
+    /// The certificate for TLS; without one only plaintext is served.
+    var certificate: ServerCertificate?
+    /// Bounds.
+    var limits = Limits()
+  }
+
+  private typealias Transport = HTTP2ServerTransport.Custom<DataplaneListener>
+
+  private let configuration: Configuration
+  private let discovery: DiscoveryService
+  private let server: GRPCServer<Transport>
+  private let port: Mutex<Int?>
+
+  /// - Parameters:
+  ///   - cache: what proxies are to hold.
+  ///   - observer: follows the streams.
+  ///   - eventLoopGroup: runs the connections.
+  ///   - onListening: told the port once connections are accepted.
+  ///   - bootstrap: answers HTTP/1.1 requests, whatever their method and path.
+  /// - Throws: if the certificate cannot be used.
+  init(
+    configuration: Configuration, cache: SnapshotCache, observer: any ProxySessionObserver, logger: Logger,
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    onListening: @escaping @Sendable (Int) -> Void = { _ in }, bootstrap: @escaping BootstrapHandler.Responder
+  ) throws {
+    self.configuration = configuration
+    let limits = configuration.limits
+    let tls = try configuration.certificate.map { try $0.makeContext() }
+    let listener = DataplaneListener(
+      host: configuration.host, port: configuration.port, eventLoopGroup: eventLoopGroup,
+      setup: { connectionConfigurator in
+        ConnectionClassifier.Setup(
+          tls: tls, timeout: TimeAmount(limits.classification), connectionConfigurator: connectionConfigurator,
+          bootstrap: BootstrapHandler.Setup(
+            responder: bootstrap, bodyLimit: limits.bodyBytes, timeout: TimeAmount(limits.httpRequest)))
+      },
+      logger: logger, onListening: onListening)
+    discovery = DiscoveryService(cache: cache, observer: observer, limits: limits, logger: logger)
+    var router = RPCRouter<Transport>()
+    discovery.register(with: &router)
+    server = GRPCServer(
+      transport: Transport(listenerFactory: listener, config: Self.transport(limits)), router: router)
+    port = Mutex(nil)
+  }
+
+  private static func transport(_ limits: Limits) -> Transport.Config {
+    var config = Transport.Config.defaults
+    config.rpc.maxRequestPayloadSize = limits.requestBytes
+    config.http2.maxConcurrentStreams = 100
+    config.connection.maxGraceTime = limits.shutdown
+    config.connection.keepalive = HTTP2ServerTransport.Config.Keepalive(
+      time: limits.keepalive.time, timeout: limits.keepalive.timeout,
+      // Envoy pings as often as its bootstrap says; gRPC's default would cut it off below five minutes.
+      clientBehavior: HTTP2ServerTransport.Config.ClientKeepaliveBehavior(
+        minPingIntervalWithoutCalls: .milliseconds(100), allowWithoutCalls: true))
+    return config
+  }
+
+  /// How many discovery streams are open.
+  var streamCount: Int { discovery.streamCount }
+
+  /// The port on which the server listens; `nil` before it does and after it has stopped.
+  var boundPort: Int? {
+    get async { await server.transport.listeningAddress?.port }
+  }
+
+  /// Serves until the service group shuts down gracefully or the task is cancelled.
+  ///
+  /// - Throws: `IOError` if the address cannot be bound.
+  func run() async throws {
+    let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    try await withTaskCancellationOrGracefulShutdownHandler {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { [server] in
+          do {
+            try await server.serve()
+          } catch let error as RuntimeError {
+            throw error.cause as? IOError ?? error
+          }
+        }
+        group.addTask { [limits = configuration.limits] in
+          for await _ in stops { try await Task.sleep(for: limits.shutdown * 2) }
+        }
+        try await group.next()
+        group.cancelAll()
+      }
+    } onCancelOrGracefulShutdown: { [discovery, server] in
+      discovery.beginShutdown()
+      server.beginGracefulShutdown()
+      stop.yield()
+      stop.finish()
+    }
+  }
+}
+
+extension GRPCNIOTransportCore.SocketAddress {
+  /// The port of an IP address.
+  fileprivate var port: Int? { ipv4?.port ?? ipv6?.port }
+}

@@ -1,0 +1,221 @@
+import EnvoyAPI
+import Foundation
+import GRPCCore
+import Logging
+import MeshXDS
+import SwiftProtobuf
+import Synchronization
+
+/// Serves aggregated discovery streams, in both variants.
+final class DiscoveryService: Sendable {
+  private struct State {
+    var streams: [String: DiscoveryMailbox] = [:]
+    var opening = 0
+    var isShuttingDown = false
+  }
+
+  private let cache: SnapshotCache
+  private let observer: any ProxySessionObserver
+  private let limits: DataplaneServer.Limits
+  private let logger: Logger
+  private let state = Mutex(State())
+
+  init(
+    cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, logger: Logger
+  ) {
+    self.cache = cache
+    self.observer = observer
+    self.limits = limits
+    self.logger = logger
+  }
+
+  /// How many streams are open.
+  var streamCount: Int { state.withLock { $0.streams.count } }
+
+  /// Registers the methods of `envoy.service.discovery.v3.AggregatedDiscoveryService`.
+  func register<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    for (method, variant) in [
+      ("StreamAggregatedResources", DiscoveryVariant.stateOfTheWorld), ("DeltaAggregatedResources", .incremental),
+    ] {
+      router.registerHandler(
+        forMethod: MethodDescriptor(
+          fullyQualifiedService: "envoy.service.discovery.v3.AggregatedDiscoveryService", method: method),
+        deserializer: DiscoveryRequestDeserializer(variant: variant),
+        serializer: EncodedMessageSerializer()
+      ) { request, context in
+        StreamingServerResponse { writer in
+          try await self.serve(request, variant: variant, remotePeer: context.remotePeer, writer: writer)
+          return [:]
+        }
+      }
+    }
+  }
+
+  /// Ends all streams with a status that has proxies connect again, and refuses new ones.
+  func beginShutdown() {
+    let streams = state.withLock { state in
+      state.isShuttingDown = true
+      return Array(state.streams.values)
+    }
+    for stream in streams { stream.end(.shutdown) }
+  }
+
+  // MARK: One stream
+
+  private func serve(
+    _ request: StreamingServerRequest<DiscoveryStreamRequest>, variant: DiscoveryVariant, remotePeer: String,
+    writer: RPCWriter<[UInt8]>
+  ) async throws {
+    let mailbox = DiscoveryMailbox(variant: variant)
+    let id = UUID().uuidString.lowercased()
+    try admit(mailbox, id: id)
+    defer { state.withLock { _ = $0.streams.removeValue(forKey: id) } }
+    let authorization = request.metadata[stringValues: "authorization"].first { _ in true }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        do {
+          for try await message in request.messages { mailbox.receive(message) }
+          mailbox.end(.closedByProxy)
+        } catch let error as RPCError where error.code == .invalidArgument {
+          mailbox.end(.failed(error.message))
+        } catch {
+          mailbox.end(.closedByProxy)
+        }
+      }
+      defer { group.cancelAll() }
+      var stream = OpenStream(mailbox: mailbox, writer: writer)
+      let end: SessionEnd
+      do {
+        end = try await pump(&stream) { node in
+          ProxySession(id: id, node: node, variant: variant, authorization: authorization, remotePeer: remotePeer)
+        }
+      } catch {
+        await close(stream, end: .closedByProxy)
+        throw error
+      }
+      await close(stream, end: end)
+      switch end {
+      case .closedByProxy: return
+      case .shutdown: throw RPCError(code: .unavailable, message: "the control plane stops; connect again")
+      case .failed(let message): throw RPCError(code: .invalidArgument, message: message)
+      }
+    }
+  }
+
+  private struct OpenStream {
+    let mailbox: DiscoveryMailbox
+    let writer: RPCWriter<[UInt8]>
+    var session: ProxySession?
+    var watch: SnapshotWatch?
+  }
+
+  private func admit(_ mailbox: DiscoveryMailbox, id: String) throws(RPCError) {
+    try state.withLock { state throws(RPCError) in
+      if state.isShuttingDown {
+        throw RPCError(code: .unavailable, message: "the control plane stops; connect again")
+      }
+      guard state.streams.count < limits.streams else {
+        throw RPCError(
+          code: .resourceExhausted, message: "this control plane serves \(limits.streams) streams and takes no more")
+      }
+      state.streams[id] = mailbox
+    }
+  }
+
+  /// Does what the state machine says until the stream ends.
+  private func pump(
+    _ stream: inout OpenStream, session: (Envoy_Config_Core_V3_Node) -> ProxySession
+  ) async throws -> SessionEnd {
+    let mailbox = stream.mailbox
+    for await _ in mailbox.wakeUps {
+      work: while true {
+        switch mailbox.next() {
+        case .wait: break work
+        case .end(let end): return end
+        case .lookUpSnapshot:
+          if let proxy = stream.session?.node.id, let snapshot = cache.snapshot(for: proxy) { mailbox.apply(snapshot) }
+        case .act(.nodeKnown(let node)):
+          try await open(&stream, session(node))
+        case .act(.send(let response)):
+          guard let session = stream.session else { break }
+          try await stream.writer.write(response.serialized())
+          await observer.responseSent(session, typeURL: response.typeURL, version: response.version)
+          mailbox.noteSent()
+        case .act(.acknowledged(let typeURL, let version, _)):
+          guard let session = stream.session else { break }
+          await observer.acknowledged(session, typeURL: typeURL, version: version)
+        case .act(.rejected(let typeURL, let version, _, let message)):
+          guard let session = stream.session else { break }
+          await observer.rejected(session, typeURL: typeURL, version: version, message: message)
+        case .act(.fail(let failure)):
+          mailbox.end(.failed(failure.message))
+        }
+      }
+    }
+    // The stream's task was cancelled.
+    return .shutdown
+  }
+
+  private func open(_ stream: inout OpenStream, _ session: ProxySession) async throws(RPCError) {
+    try state.withLock { state throws(RPCError) in
+      guard state.opening < limits.openingStreams else {
+        throw RPCError(code: .unavailable, message: "too many proxies connect at this moment; try again soon")
+      }
+      state.opening += 1
+    }
+    defer { state.withLock { $0.opening -= 1 } }
+    do {
+      try await observer.sessionOpened(session)
+    } catch {
+      logger.info(
+        "a proxy was refused", metadata: ["proxy": "\(session.node.id)", "reason": "\(error.message)"])
+      throw RPCError(code: error.code.rpcCode, message: error.message)
+    }
+    let mailbox = stream.mailbox
+    stream.session = session
+    mailbox.remember(cache.held(by: session.node.id))
+    stream.watch = cache.watch(session.node.id) { mailbox.noteSnapshot() }
+  }
+
+  private func close(_ stream: OpenStream, end: SessionEnd) async {
+    if let watch = stream.watch { cache.end(watch, held: stream.mailbox.held) }
+    if let session = stream.session { await observer.sessionClosed(session, end: end) }
+  }
+}
+
+extension SessionRefusal.Code {
+  fileprivate var rpcCode: RPCError.Code {
+    switch self {
+    case .invalidArgument: .invalidArgument
+    case .notFound: .notFound
+    case .unauthenticated: .unauthenticated
+    case .permissionDenied: .permissionDenied
+    case .resourceExhausted: .resourceExhausted
+    case .unavailable: .unavailable
+    }
+  }
+}
+
+/// Decodes requests of either variant.
+struct DiscoveryRequestDeserializer: MessageDeserializer {
+  let variant: DiscoveryVariant
+
+  func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> DiscoveryStreamRequest {
+    do {
+      let content = bytes.withUnsafeBytes { Data($0) }
+      switch variant {
+      case .stateOfTheWorld:
+        return DiscoveryStreamRequest(try Envoy_Service_Discovery_V3_DiscoveryRequest(serializedBytes: content))
+      case .incremental:
+        return DiscoveryStreamRequest(try Envoy_Service_Discovery_V3_DeltaDiscoveryRequest(serializedBytes: content))
+      }
+    } catch {
+      throw RPCError(code: .invalidArgument, message: "the request cannot be decoded: \(error)")
+    }
+  }
+}
+
+/// Passes on messages that are encoded already.
+struct EncodedMessageSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
+}

@@ -1,0 +1,52 @@
+import EnvoyAPI
+import MeshXDS
+
+/// A proxy's stream, from its first request on.
+struct ProxySession: Sendable {
+  /// Identifies the stream; a random UUID in lower case.
+  let id: String
+  /// What the proxy tells of itself.
+  let node: Envoy_Config_Core_V3_Node
+  /// The variant of the protocol that it speaks.
+  let variant: DiscoveryVariant
+  /// The request's `authorization` header, if any.
+  let authorization: String?
+  /// The proxy's address, for logs.
+  let remotePeer: String
+}
+
+/// Why a stream ended.
+enum SessionEnd: Sendable, Equatable {
+  /// The proxy closed it, or the connection was lost.
+  case closedByProxy
+  /// The control plane stops; the proxy is expected to connect again.
+  case shutdown
+  /// The proxy broke the protocol.
+  case failed(String)
+}
+
+/// A stream is refused.
+struct SessionRefusal: Error, Sendable {
+  /// The kinds of refusals, each a gRPC status.
+  enum Code: Sendable {
+    case invalidArgument, notFound, unauthenticated, permissionDenied, resourceExhausted, unavailable
+  }
+  let code: Code
+  /// What is wrong and what to do; sent to the proxy.
+  let message: String
+}
+
+/// Follows the lives of the streams of proxies. Calls for one stream come one after the other.
+protocol ProxySessionObserver: Sendable {
+  /// A proxy introduced itself. Nothing is sent to it before this returns. Throwing ``SessionRefusal`` ends the stream;
+  /// ``sessionClosed(_:end:)`` is then not called.
+  func sessionOpened(_ session: ProxySession) async throws(SessionRefusal)
+  /// A response was written.
+  func responseSent(_ session: ProxySession, typeURL: String, version: String) async
+  /// The proxy accepted a response.
+  func acknowledged(_ session: ProxySession, typeURL: String, version: String) async
+  /// The proxy refused a response.
+  func rejected(_ session: ProxySession, typeURL: String, version: String, message: String) async
+  /// The stream of an opened session ended.
+  func sessionClosed(_ session: ProxySession, end: SessionEnd) async
+}

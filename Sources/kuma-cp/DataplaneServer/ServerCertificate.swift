@@ -1,0 +1,137 @@
+import Crypto
+import Foundation
+import NIOSSL
+import SwiftASN1
+import X509
+
+/// The certificate and key with which the data plane server proves who it is.
+struct ServerCertificate: Sendable {
+  /// A certificate cannot be used.
+  struct Failure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    let message: String
+    /// The underlying error.
+    let cause: (any Error)?
+
+    var description: String { cause.map { "\(message): \($0)" } ?? message }
+  }
+
+  /// The certificate, and those above it if any, as PEM: what a proxy has to trust.
+  let certificatePEM: String
+  /// The key as PEM.
+  let privateKeyPEM: String
+
+  /// Reads a certificate and its key.
+  static func load(certificateFile: String, keyFile: String) throws(Failure) -> ServerCertificate {
+    func read(_ file: String) throws(Failure) -> String {
+      do {
+        return try String(contentsOfFile: file, encoding: .utf8)
+      } catch {
+        throw Failure(message: "the file \(file) cannot be read; it has to be PEM", cause: error)
+      }
+    }
+    let certificate = ServerCertificate(certificatePEM: try read(certificateFile), privateKeyPEM: try read(keyFile))
+    do {
+      _ = try certificate.makeContext()
+    } catch {
+      throw Failure(
+        message: "\(certificateFile) and \(keyFile) are not a certificate and its key in PEM form", cause: error)
+    }
+    return certificate
+  }
+
+  /// Reads `kuma-cp.crt` and `kuma-cp.key` of a directory, or makes them if there are none, or none that is valid for
+  /// at least a day.
+  ///
+  /// - Parameter hosts: names and addresses by which proxies reach the server, besides those of the loopback interface.
+  static func loadOrCreate(
+    directory: String, hosts: [String], now: Date = Date()
+  ) throws(Failure) -> ServerCertificate {
+    let folder = URL(fileURLWithPath: directory, isDirectory: true)
+    let certificateFile = folder.appendingPathComponent("kuma-cp.crt")
+    let keyFile = folder.appendingPathComponent("kuma-cp.key")
+    let files = FileManager.default
+    if files.fileExists(atPath: certificateFile.path), files.fileExists(atPath: keyFile.path) {
+      let existing = try load(certificateFile: certificateFile.path, keyFile: keyFile.path)
+      if let leaf = try? Certificate(pemEncoded: existing.certificatePEM),
+        leaf.notValidAfter > now.addingTimeInterval(86_400)
+      {
+        return existing
+      }
+    }
+    do {
+      let made = try make(hosts: hosts, now: now)
+      try files.createDirectory(at: folder, withIntermediateDirectories: true)
+      // The certificate last: a certificate without its key would look like a finished pair.
+      try write(made.privateKeyPEM, to: keyFile, permissions: 0o600)
+      try write(made.certificatePEM, to: certificateFile, permissions: 0o644)
+      return made
+    } catch {
+      throw Failure(
+        message: "no certificate could be made in \(directory); make the directory writable or configure a certificate",
+        cause: error)
+    }
+  }
+
+  private static func write(_ text: String, to file: URL, permissions: Int) throws {
+    let draft = file.appendingPathExtension("new")
+    try? FileManager.default.removeItem(at: draft)
+    let attributes: [FileAttributeKey: Any] = [.posixPermissions: permissions]
+    guard FileManager.default.createFile(atPath: draft.path, contents: Data(text.utf8), attributes: attributes) else {
+      throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: draft.path])
+    }
+    guard rename(draft.path, file.path) == 0 else {
+      throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file.path])
+    }
+  }
+
+  /// Makes a certificate that signs itself and is good for ten years.
+  static func make(hosts: [String], now: Date = Date()) throws -> ServerCertificate {
+    let key = P256.Signing.PrivateKey()
+    let privateKey = Certificate.PrivateKey(key)
+    let name = try DistinguishedName { CommonName("kuma-control-plane") }
+    var names: [GeneralName] = []
+    var seen: Set<String> = []
+    for host in ["localhost", "127.0.0.1", "::1"] + hosts where !host.isEmpty && seen.insert(host).inserted {
+      if let address = ipAddressBytes(host) {
+        names.append(.ipAddress(ASN1OctetString(contentBytes: address[...])))
+      } else {
+        names.append(.dnsName(host))
+      }
+    }
+    let certificate = try Certificate(
+      version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: privateKey.publicKey,
+      notValidBefore: now.addingTimeInterval(-3_600), notValidAfter: now.addingTimeInterval(3_650 * 86_400),
+      issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
+      extensions: try Certificate.Extensions {
+        Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
+        Critical(KeyUsage(digitalSignature: true, keyCertSign: true))
+        try ExtendedKeyUsage([.serverAuth])
+        SubjectAlternativeNames(names)
+      },
+      issuerPrivateKey: privateKey)
+    return ServerCertificate(
+      certificatePEM: try certificate.serializeAsPEM().pemString + "\n", privateKeyPEM: key.pemRepresentation + "\n")
+  }
+
+  /// The bytes of a numeric address in network order; `nil` for a name.
+  private static func ipAddressBytes(_ host: String) -> [UInt8]? {
+    var v4 = in_addr()
+    if inet_pton(AF_INET, host, &v4) == 1 { return withUnsafeBytes(of: &v4) { Array($0) } }
+    var v6 = in6_addr()
+    if inet_pton(AF_INET6, host, &v6) == 1 { return withUnsafeBytes(of: &v6) { Array($0) } }
+    return nil
+  }
+
+  /// The TLS side of a server with this certificate: TLS 1.2 and up, gRPC and HTTP/1.1.
+  func makeContext() throws -> NIOSSLContext {
+    let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8)).map {
+      NIOSSLCertificateSource.certificate($0)
+    }
+    let key = try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem)
+    var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+    configuration.minimumTLSVersion = .tlsv12
+    configuration.applicationProtocols = ["h2", "http/1.1"]
+    return try NIOSSLContext(configuration: configuration)
+  }
+}
