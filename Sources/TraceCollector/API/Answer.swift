@@ -1,0 +1,63 @@
+import HTTPTypes
+
+/// An answer before it is rendered.
+struct Answer {
+  var status = HTTPResponse.Status.ok
+  var contentType = "application/json"
+  var fields: [(name: String, value: String)] = []
+  var body: [UInt8] = []
+  var cacheControl = "no-store"
+
+  /// An answer without a body.
+  init(status: HTTPResponse.Status) { self.status = status }
+
+  /// A file of the page.
+  init(file: [UInt8], contentType: String, cacheControl: String) {
+    body = file
+    self.contentType = contentType
+    self.cacheControl = cacheControl
+  }
+
+  /// An answer in JSON.
+  init(status: HTTPResponse.Status = .ok, _ write: (inout JSONWriter) -> Void) {
+    self.status = status
+    var json = JSONWriter()
+    write(&json)
+    body = json.bytes
+  }
+
+  /// An error, as a sentence; that is how Zipkin's clients expect it.
+  init(_ error: CollectorError) {
+    switch error.code {
+    case .invalid: status = .badRequest
+    case .notFound: status = .notFound
+    case .tooLarge: status = .contentTooLarge
+    case .unsupported: status = .unsupportedMediaType
+    case .unavailable:
+      status = .serviceUnavailable
+      fields.append(("Retry-After", "1"))
+    }
+    contentType = "text/plain; charset=utf-8"
+    body = Array((error.message + "\n").utf8)
+  }
+
+  static func methodNotAllowed(_ allowed: String) -> Answer {
+    var answer = Answer(
+      CollectorError(code: .invalid, message: "this path does not know the method; it knows \(allowed)"))
+    answer.status = .methodNotAllowed
+    answer.fields.append(("Allow", allowed))
+    return answer
+  }
+
+  func rendered(withBody: Bool) -> (HTTPResponse, [UInt8]) {
+    var response = HTTPResponse(status: status)
+    if !body.isEmpty { response.headerFields[.contentType] = contentType }
+    response.headerFields[.contentLength] = String(body.count)
+    response.headerFields[.cacheControl] = cacheControl
+    response.headerFields[.xContentTypeOptions] = "nosniff"
+    for (name, value) in fields {
+      if let name = HTTPField.Name(name) { response.headerFields[name] = value }
+    }
+    return (response, withBody ? body : [])
+  }
+}

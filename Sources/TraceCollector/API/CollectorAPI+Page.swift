@@ -1,0 +1,30 @@
+import HTTPTypes
+
+extension CollectorAPI {
+  /// Nothing but our own files, no script or style in the page itself, no frame around it.
+  static let contentSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+  /// A file of the page; nil if the path is none.
+  func page(_ path: String) -> Answer? {
+    var answer: Answer
+    if path == "/" || path.element(after: "/traces/") != nil {
+      answer = Answer(
+        file: Array(PageFiles.html.utf8), contentType: "text/html; charset=utf-8", cacheControl: "no-cache")
+    } else if path.element(after: "/zipkin/traces/") != nil || path == "/zipkin" || path == "/zipkin/" {
+      // Links that were made for Zipkin's own page.
+      answer = Answer(status: .found)
+      let id = path.element(after: "/zipkin/traces/").flatMap { TraceID($0) }
+      answer.fields.append(("Location", id.map { "/traces/\($0)" } ?? "/"))
+    } else if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
+      answer = Answer(file: Array(file.content.utf8), contentType: file.type, cacheControl: "no-cache")
+    } else {
+      return nil
+    }
+    answer.fields.append(("Content-Security-Policy", Self.contentSecurityPolicy))
+    answer.fields.append(("Referrer-Policy", "no-referrer"))
+    answer.fields.append(("X-Frame-Options", "DENY"))
+    return answer
+  }
+}

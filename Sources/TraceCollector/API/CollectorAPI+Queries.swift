@@ -1,0 +1,165 @@
+extension CollectorAPI {
+  /// Answers a query; nil if the path is none.
+  func query(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {
+    switch parameters.path {
+    case "/health":
+      return Answer { json in
+        json.beginObject()
+        json.key("status")
+        json.string("UP")
+        json.endObject()
+      }
+    case "/api/v2/services": return names(store.serviceNames())
+    case "/api/v2/spans": return names(store.spanNames(service: try parameters.required("serviceName")))
+    case "/api/v2/remoteServices":
+      return names(store.remoteServiceNames(service: try parameters.required("serviceName")))
+    case "/api/v2/autocompleteKeys": return names(store.settings.autocompleteKeys)
+    case "/api/v2/autocompleteValues": return names(store.autocompleteValues(key: try parameters.required("key")))
+    case "/api/v2/traces": return try await traces(parameters)
+    case "/api/v2/traceMany": return try await traceMany(parameters)
+    case "/api/v2/dependencies": return try await dependencies(parameters)
+    case "/api/summaries": return try await summaries(parameters)
+    default: break
+    }
+    if let text = parameters.path.element(after: "/api/v2/trace/") {
+      let spans = try await trace(text)
+      return Answer { $0.spans(spans) }
+    }
+    if let text = parameters.path.element(after: "/api/trees/") { return try await tree(text) }
+    return nil
+  }
+
+  private func names(_ names: [String]) -> Answer { Answer { $0.strings(names) } }
+
+  private func id(_ text: String, _ what: String) throws(CollectorError) -> TraceID {
+    guard let id = TraceID(text) else {
+      throw CollectorError(
+        code: .invalid, message: "\(what) must have 1 to 32 hexadecimal digits and not be zero: '\(text.prefix(64))'")
+    }
+    return id
+  }
+
+  private func trace(_ text: String) async throws(CollectorError) -> [Span] {
+    let id = try id(text, "the id of a trace")
+    guard let spans = try await store.trace(id) else {
+      throw CollectorError(code: .notFound, message: "there is no trace \(id)")
+    }
+    return spans
+  }
+
+  private func traces(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
+    let result = try await store.search(query)
+    var answer = Answer { json in
+      json.beginArray()
+      for trace in result.traces { json.spans(trace) }
+      json.endArray()
+    }
+    // Zipkin's answer has no place for it.
+    if !result.isComplete { answer.fields.append(("Search-Incomplete", "true")) }
+    return answer
+  }
+
+  private func traceMany(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    var ids: [TraceID] = []
+    for text in try parameters.required("traceIds").split(separator: ",") {
+      let id = try id(String(text), "each id in the parameter traceIds")
+      guard !ids.contains(id) else {
+        throw CollectorError(code: .invalid, message: "the parameter traceIds names \(id) twice")
+      }
+      ids.append(id)
+      guard ids.count <= limits.tracesPerQuery else {
+        throw CollectorError(
+          code: .invalid, message: "the parameter traceIds must name at most \(limits.tracesPerQuery) traces")
+      }
+    }
+    let traces = try await store.traces(ids)
+    return Answer { json in
+      json.beginArray()
+      for trace in traces { json.spans(trace) }
+      json.endArray()
+    }
+  }
+
+  private func dependencies(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), endIsRequired: true)
+    let links = try await store.dependencies(endTs: endTs, lookback: lookback)
+    return Answer { json in
+      json.beginArray()
+      for link in links {
+        json.beginObject()
+        json.key("parent")
+        json.string(link.parent)
+        json.key("child")
+        json.string(link.child)
+        json.key("callCount")
+        json.number(link.callCount)
+        if link.errorCount > 0 {
+          json.key("errorCount")
+          json.number(link.errorCount)
+        }
+        json.endObject()
+      }
+      json.endArray()
+    }
+  }
+
+  // MARK: For the page
+
+  private func summaries(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
+    let result = try await store.search(query)
+    return Answer { json in
+      json.beginObject()
+      json.key("isComplete")
+      json.bool(result.isComplete)
+      json.key("traces")
+      json.beginArray()
+      for trace in result.traces {
+        guard let summary = TraceSummary(SpanTree(trace)) else { continue }
+        json.beginObject()
+        json.summary(summary)
+        json.endObject()
+      }
+      json.endArray()
+      json.endObject()
+    }
+  }
+
+  private func tree(_ text: String) async throws(CollectorError) -> Answer {
+    let tree = SpanTree(try await trace(text))
+    return Answer { json in
+      json.beginObject()
+      if let summary = TraceSummary(tree) { json.summary(summary) }
+      json.key("nodes")
+      json.beginArray()
+      for node in tree.nodes {
+        json.beginObject()
+        json.key("depth")
+        json.number(node.depth)
+        json.key("parent")
+        json.number(node.parent ?? -1)
+        json.key("descendants")
+        json.number(node.descendants)
+        json.key("isDetached")
+        json.bool(node.isDetached)
+        json.key("isError")
+        json.bool(node.span.isError)
+        json.key("span")
+        json.span(node.span)
+        json.endObject()
+      }
+      json.endArray()
+      json.endObject()
+    }
+  }
+}
+
+extension String {
+  /// The one path element behind a prefix, its escapes undone; nil if there is none or more.
+  func element(after prefix: String) -> String? {
+    guard hasPrefix(prefix) else { return nil }
+    let rest = dropFirst(prefix.count)
+    return rest.isEmpty || rest.contains("/") ? nil : QueryParameters.decoded(rest)
+  }
+}

@@ -1,0 +1,129 @@
+/// The parameters of a request, read from its path.
+struct QueryParameters {
+  /// The path before the question mark, its escapes not yet undone.
+  let path: String
+  private var values: [String: String] = [:]
+
+  init(_ target: String) {
+    guard let mark = target.firstIndex(of: "?") else {
+      path = target
+      return
+    }
+    path = String(target[..<mark])
+    for pair in target[target.index(after: mark)...].split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let key = Self.decoded(parts[0], plusIsSpace: true)
+      if values[key] == nil { values[key] = parts.count > 1 ? Self.decoded(parts[1], plusIsSpace: true) : "" }
+    }
+  }
+
+  /// A parameter; nil if it is absent or empty.
+  subscript(_ name: String) -> String? {
+    guard let value = values[name], !value.isEmpty else { return nil }
+    return value
+  }
+
+  /// A parameter that has to be there.
+  func required(_ name: String) throws(CollectorError) -> String {
+    guard let value = self[name] else {
+      throw CollectorError(code: .invalid, message: "the parameter \(name) is missing")
+    }
+    return value
+  }
+
+  /// A whole number; nil if absent.
+  func number(_ name: String, from minimum: Int64, unit: String) throws(CollectorError) -> Int64? {
+    guard let text = self[name] else { return nil }
+    guard let value = Int64(text), value >= minimum else {
+      throw CollectorError(
+        code: .invalid,
+        message: "the parameter \(name) must be a whole number of \(unit), at least \(minimum), not "
+          + "'\(text.prefix(64))'")
+    }
+    return value
+  }
+
+  /// Undoes percent escapes; a wrong escape stands for itself, bytes that are no UTF-8 become replacement characters.
+  static func decoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String {
+    let bytes = Array(text.utf8)
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var index = 0
+    while index < bytes.count {
+      if bytes[index] == 0x25, index + 2 < bytes.count, let high = Hexadecimal.value(bytes[index + 1]),
+        let low = Hexadecimal.value(bytes[index + 2])
+      {
+        result.append(UInt8(high << 4 | low))
+        index += 3
+      } else {
+        result.append(plusIsSpace && bytes[index] == 0x2B ? 0x20 : bytes[index])
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}
+
+extension TraceQuery {
+  /// Reads Zipkin's parameters of a search, and `errorsOnly`, which is ours.
+  init(_ parameters: QueryParameters, now: Int64, limits: CollectorLimits) throws(CollectorError) {
+    let (endTs, lookback) = try parameters.time(now: now)
+    self.init(endTs: endTs, lookback: lookback)
+    if let limit = try parameters.number("limit", from: 1, unit: "traces") {
+      guard limit <= limits.tracesPerQuery else {
+        throw CollectorError(
+          code: .invalid, message: "the parameter limit must be at most \(limits.tracesPerQuery), not \(limit)")
+      }
+      self.limit = Int(limit)
+    }
+    serviceName = parameters["serviceName"]?.lowercased()
+    // Zipkin's own page sends "all" for every name.
+    spanName = parameters["spanName"].map { $0.lowercased() }.flatMap { $0 == "all" ? nil : $0 }
+    remoteServiceName = parameters["remoteServiceName"].map { $0.lowercased() }.flatMap { $0 == "all" ? nil : $0 }
+    minDuration = try parameters.number("minDuration", from: 1, unit: "microseconds")
+    maxDuration = try parameters.number("maxDuration", from: 1, unit: "microseconds")
+    if let maxDuration {
+      guard let minDuration else {
+        throw CollectorError(code: .invalid, message: "the parameter maxDuration is only valid with minDuration")
+      }
+      guard maxDuration >= minDuration else {
+        throw CollectorError(
+          code: .invalid, message: "the parameter maxDuration must not be smaller than minDuration")
+      }
+    }
+    switch parameters["errorsOnly"] {
+    case nil, "false": errorsOnly = false
+    case "true": errorsOnly = true
+    default: throw CollectorError(code: .invalid, message: "the parameter errorsOnly must be true or false")
+    }
+    annotations = Self.conditions(parameters["annotationQuery"] ?? "")
+  }
+
+  /// `a and b=c`: names of annotations or tags, and tags with their values.
+  static func conditions(_ text: String) -> [(key: String, value: String)] {
+    var words: [Substring] = []
+    var conditions: [(key: String, value: String)] = []
+    func finish() {
+      let condition = words.joined(separator: " ")
+      words = []
+      guard !condition.isEmpty else { return }
+      let parts = condition.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      conditions.append((String(parts[0]), parts.count > 1 ? String(parts[1]) : ""))
+    }
+    for word in text.split(separator: " ", omittingEmptySubsequences: true) {
+      if word.lowercased() == "and" { finish() } else { words.append(word) }
+    }
+    finish()
+    return conditions
+  }
+}
+
+extension QueryParameters {
+  /// The time of a search: `endTs` (now if absent) and `lookback` (a day), in milliseconds.
+  func time(now: Int64, endIsRequired: Bool = false) throws(CollectorError) -> (endTs: Int64, lookback: Int64) {
+    if endIsRequired { _ = try required("endTs") }
+    let endTs = try number("endTs", from: 1, unit: "milliseconds since 1970") ?? now
+    let lookback = try number("lookback", from: 1, unit: "milliseconds") ?? 86_400_000
+    return (endTs, lookback)
+  }
+}

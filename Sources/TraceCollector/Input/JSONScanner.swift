@@ -1,0 +1,264 @@
+/// A text that is not JSON, or not of the shape that is wanted.
+struct JSONError: Error, Hashable {
+  /// Where it goes wrong, in bytes from the start.
+  var offset: Int
+  /// What is wrong there.
+  var reason: String
+}
+
+/// Reads JSON (RFC 8259) from bytes, token by token, and builds nothing: its caller knows the shape it wants.
+///
+/// Texts are checked to be UTF-8, nesting is bounded, and nothing in the bytes can make it trap.
+struct JSONScanner {
+  private let bytes: [UInt8]
+  private(set) var position = 0
+  private let nestingLimit: Int
+  private var nesting = 0
+
+  init(_ bytes: [UInt8], nestingLimit: Int) {
+    self.bytes = bytes
+    self.nestingLimit = nestingLimit
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+  }
+
+  func error(_ reason: String, at offset: Int? = nil) -> JSONError {
+    JSONError(offset: offset ?? position, reason: reason)
+  }
+
+  /// The first byte of what comes next, after blanks; an error at the end.
+  mutating func next(_ wanted: String) throws(JSONError) -> UInt8 {
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte > 0x20 { return byte }
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+      position += 1
+    }
+    throw unexpected(wanted)
+  }
+
+  private func unexpected(_ wanted: String) -> JSONError {
+    guard position < bytes.count else { return error("\(wanted) is missing: the text ends") }
+    let byte = bytes[position]
+    let found =
+      byte > 0x20 && byte < 0x7F ? "'\(Character(UnicodeScalar(byte)))'" : "the byte 0x" + String(byte, radix: 16)
+    return error("\(wanted) is expected, not \(found)")
+  }
+
+  /// Goes into an array or an object; false if it is empty (then it is already left).
+  mutating func enter(_ open: UInt8, _ close: UInt8, _ wanted: String) throws(JSONError) -> Bool {
+    guard try next(wanted) == open else { throw unexpected(wanted) }
+    nesting += 1
+    guard nesting <= nestingLimit else { throw error("nested deeper than \(nestingLimit) levels") }
+    position += 1
+    guard try next("a value or the end") == close else { return true }
+    position += 1
+    nesting -= 1
+    return false
+  }
+
+  /// Goes past a comma, true, or past the end of the array or object, false.
+  mutating func more(_ close: UInt8) throws(JSONError) -> Bool {
+    switch try next("',' or '\(Character(UnicodeScalar(close)))'") {
+    case 0x2C:
+      position += 1
+      return true
+    case close:
+      position += 1
+      nesting -= 1
+      return false
+    default: throw unexpected("',' or '\(Character(UnicodeScalar(close)))'")
+    }
+  }
+
+  mutating func enterArray() throws(JSONError) -> Bool { try enter(0x5B, 0x5D, "'['") }
+
+  mutating func enterObject() throws(JSONError) -> Bool { try enter(0x7B, 0x7D, "'{'") }
+
+  mutating func moreElements() throws(JSONError) -> Bool { try more(0x5D) }
+
+  mutating func moreMembers() throws(JSONError) -> Bool { try more(0x7D) }
+
+  /// A member's name and its colon.
+  mutating func key() throws(JSONError) -> String {
+    let key = try string("a name in quotes")
+    guard try next("':'") == 0x3A else { throw unexpected("':'") }
+    position += 1
+    return key
+  }
+
+  /// After the value: nothing but blanks.
+  mutating func end() throws(JSONError) {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x0A, 0x0D, 0x09: position += 1
+      default: throw unexpected("the end of the text")
+      }
+    }
+  }
+
+  // MARK: Texts
+
+  mutating func string(_ wanted: String) throws(JSONError) -> String {
+    guard try next(wanted) == 0x22 else { throw unexpected(wanted) }
+    let start = position + 1
+    var end = start
+    var seen: UInt8 = 0
+    while end < bytes.count {
+      let byte = bytes[end]
+      if byte == 0x22 {
+        position = end + 1
+        if seen < 0x80 { return String(decoding: bytes[start..<end], as: UTF8.self) }
+        guard let text = String(validating: bytes[start..<end], as: UTF8.self) else {
+          throw error("the text is not UTF-8", at: start)
+        }
+        return text
+      }
+      if byte == 0x5C { return try escapedString(from: start, to: end) }
+      guard byte >= 0x20 else { throw error("a control character stands in a text; write it as an escape", at: end) }
+      seen |= byte
+      end += 1
+    }
+    throw error("the closing quote is missing", at: start - 1)
+  }
+
+  private mutating func escapedString(from start: Int, to first: Int) throws(JSONError) -> String {
+    var text = Array(bytes[start..<first])
+    var index = first
+    while index < bytes.count {
+      let byte = bytes[index]
+      if byte == 0x22 {
+        position = index + 1
+        guard let text = String(validating: text, as: UTF8.self) else {
+          throw error("the text is not UTF-8", at: start)
+        }
+        return text
+      }
+      guard byte >= 0x20 else { throw error("a control character stands in a text; write it as an escape", at: index) }
+      if byte == 0x5C {
+        try appendEscape(at: &index, to: &text)
+      } else {
+        text.append(byte)
+        index += 1
+      }
+    }
+    throw error("the closing quote is missing", at: start - 1)
+  }
+
+  private func appendEscape(at index: inout Int, to text: inout [UInt8]) throws(JSONError) {
+    guard index + 1 < bytes.count else { throw error("the closing quote is missing", at: index) }
+    let plain: UInt8
+    switch bytes[index + 1] {
+    case 0x22: plain = 0x22
+    case 0x5C: plain = 0x5C
+    case 0x2F: plain = 0x2F
+    case 0x62: plain = 0x08
+    case 0x66: plain = 0x0C
+    case 0x6E: plain = 0x0A
+    case 0x72: plain = 0x0D
+    case 0x74: plain = 0x09
+    case 0x75:
+      try appendUnicodeEscape(at: &index, to: &text)
+      return
+    default: throw error("an escape that JSON does not know", at: index)
+    }
+    text.append(plain)
+    index += 2
+  }
+
+  private func appendUnicodeEscape(at index: inout Int, to text: inout [UInt8]) throws(JSONError) {
+    guard var code = codeUnit(at: index) else { throw error("four hexadecimal digits must follow \\u", at: index) }
+    index += 6
+    if code & 0xFC00 == 0xD800, let low = codeUnit(at: index), low & 0xFC00 == 0xDC00 {
+      code = 0x10000 + (code & 0x3FF) << 10 + low & 0x3FF
+      index += 6
+    }
+    // Half of a pair alone is no character; it becomes the replacement character, as browsers do.
+    let scalar = UnicodeScalar(code) ?? "\u{FFFD}"
+    text.append(contentsOf: String(Character(scalar)).utf8)
+  }
+
+  /// The code unit of `\uXXXX` at an offset.
+  private func codeUnit(at index: Int) -> UInt32? {
+    guard index + 6 <= bytes.count, bytes[index] == 0x5C, bytes[index + 1] == 0x75 else { return nil }
+    var code: UInt64 = 0
+    for digit in bytes[(index + 2)..<(index + 6)] {
+      guard let value = Hexadecimal.value(digit) else { return nil }
+      code = code << 4 | value
+    }
+    return UInt32(code)
+  }
+
+  // MARK: Numbers and the rest
+
+  /// A number as it is written.
+  mutating func number() throws(JSONError) -> String {
+    _ = try next("a number")
+    let start = position
+    if peek == 0x2D { position += 1 }
+    let integer = digits()
+    guard integer > 0 else { throw unexpected("a digit") }
+    if integer > 1, bytes[position - integer] == 0x30 {
+      throw error("a number must not begin with 0", at: position - integer)
+    }
+    if peek == 0x2E {
+      position += 1
+      guard digits() > 0 else { throw unexpected("a digit") }
+    }
+    if peek == 0x65 || peek == 0x45 {
+      position += 1
+      if peek == 0x2B || peek == 0x2D { position += 1 }
+      guard digits() > 0 else { throw unexpected("a digit") }
+    }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  private mutating func digits() -> Int {
+    let start = position
+    while let byte = peek, byte >= 0x30, byte <= 0x39 { position += 1 }
+    return position - start
+  }
+
+  /// Goes past `true`, `false` or `null` if it stands next.
+  mutating func literal(_ word: StaticString) throws(JSONError) -> Bool {
+    _ = try next("a value")
+    guard position + word.utf8CodeUnitCount <= bytes.count else { return false }
+    for index in 0..<word.utf8CodeUnitCount where bytes[position + index] != word.utf8Start[index] { return false }
+    position += word.utf8CodeUnitCount
+    return true
+  }
+
+  /// Goes past a value of any kind, without recursion.
+  mutating func skipValue() throws(JSONError) {
+    var closers: [UInt8] = []
+    repeat {
+      switch try next("a value") {
+      case 0x22: _ = try string("a text")
+      case 0x5B:
+        if try enterArray() {
+          closers.append(0x5D)
+          continue
+        }
+      case 0x7B:
+        if try enterObject() {
+          closers.append(0x7D)
+          _ = try key()
+          continue
+        }
+      case 0x2D, 0x30...0x39: _ = try number()
+      default:
+        if try literal("true") { break }
+        if try literal("false") { break }
+        guard try literal("null") else { throw unexpected("a value") }
+      }
+      while let closer = closers.last {
+        if try more(closer) {
+          if closer == 0x7D { _ = try key() }
+          break
+        }
+        closers.removeLast()
+      }
+    } while !closers.isEmpty
+  }
+}

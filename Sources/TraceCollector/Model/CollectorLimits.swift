@@ -1,0 +1,33 @@
+/// What the collector lets in. A bound exists for everything that a sender chooses.
+public struct CollectorLimits: Sendable, Hashable {
+  /// Bytes of a request's body, as it came and also after it was inflated.
+  public var bodyBytes = 10 * 1024 * 1024
+  /// Spans in one request.
+  public var spansPerRequest = 20_000
+  /// How deep JSON may be nested.
+  public var nesting = 32
+  /// Tags of one span.
+  public var tagsPerSpan = 512
+  /// Annotations of one span.
+  public var annotationsPerSpan = 1_024
+  /// Bytes of a service's, an operation's or a tag's name.
+  public var nameBytes = 1_024
+  /// Bytes of all texts of one span together.
+  public var textBytesPerSpan = 128 * 1024
+  /// Different names of services in the store.
+  public var services = 10_000
+  /// Different operations, and different remote services, of one service that are listed and indexed; a span beyond is
+  /// stored and found by its service.
+  public var namesPerService = 2_000
+  /// Spans that wait for the disk; more are refused for the moment.
+  public var waitingSpans = 200_000
+  /// Traces that one query may ask for.
+  public var tracesPerQuery = 1_000
+  /// Traces that one query may look at before it answers with what it has found.
+  public var tracesScannedPerQuery = 50_000
+  /// Spans of one trace that are read.
+  public var spansPerTrace = 50_000
+
+  /// The limits that suit a few dozen services.
+  public init() {}
+}

@@ -1,0 +1,49 @@
+import Synchronization
+
+/// What has been counted since the start; for Prometheus. Reading is cheap and never waits.
+public final class CollectorMetrics: Sendable {
+  /// The counters at one moment.
+  public struct Snapshot: Sendable, Hashable {
+    /// Requests to store spans.
+    public var requests: Int
+    /// Bytes of their bodies as they came.
+    public var requestBytes: Int
+    /// Spans that are on the disk.
+    public var spansAccepted: Int
+    /// Spans that were refused because something in them is wrong.
+    public var spansRejected: Int
+    /// Spans that were refused because the store was full, locked or too far behind; the sender was told.
+    public var spansDropped: Int
+    /// Transactions that stored spans.
+    public var commits: Int
+    /// Spans that retention has removed.
+    public var spansExpired: Int
+    /// Queries answered.
+    public var queries: Int
+  }
+
+  let requests = Atomic(0)
+  let requestBytes = Atomic(0)
+  let spansAccepted = Atomic(0)
+  let spansRejected = Atomic(0)
+  let spansDropped = Atomic(0)
+  let commits = Atomic(0)
+  let spansExpired = Atomic(0)
+  let queries = Atomic(0)
+
+  /// Makes counters that stand at zero.
+  public init() {}
+
+  /// The counters now.
+  public var snapshot: Snapshot {
+    Snapshot(
+      requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
+      spansAccepted: spansAccepted.load(ordering: .relaxed), spansRejected: spansRejected.load(ordering: .relaxed),
+      spansDropped: spansDropped.load(ordering: .relaxed), commits: commits.load(ordering: .relaxed),
+      spansExpired: spansExpired.load(ordering: .relaxed), queries: queries.load(ordering: .relaxed))
+  }
+}
+
+extension Atomic<Int> {
+  func count(_ amount: Int) { wrappingAdd(amount, ordering: .relaxed) }
+}

@@ -1,0 +1,64 @@
+/// Puts the spans that the store holds together to traces.
+enum TraceAssembly {
+  private struct Identity: Hashable {
+    let id: UInt64
+    let kind: Span.Kind?
+    let isShared: Bool
+    let service: String
+    let timestamp: Int64
+  }
+
+  /// Traces of spans whose ids have one low half in common.
+  ///
+  /// A sender that cuts ids to 64 bits takes part in the trace of 128 bits with the same low half. If there are several of
+  /// those, their ids are different traces, and the short ones go to the first.
+  static func traces(_ spans: [Span]) -> [[Span]] {
+    var highs: [UInt64] = []
+    for span in spans where span.traceID.high != 0 && !highs.contains(span.traceID.high) {
+      highs.append(span.traceID.high)
+    }
+    guard highs.count > 1 else { return spans.isEmpty ? [] : [merged(spans)] }
+    return highs.map { high in
+      merged(spans.filter { $0.traceID.high == high || ($0.traceID.high == 0 && high == highs[0]) })
+    }
+  }
+
+  /// The spans without those that were sent twice, in the order of their starts.
+  static func merged(_ spans: [Span]) -> [Span] {
+    var positions: [Identity: Int] = [:]
+    positions.reserveCapacity(spans.count)
+    var merged: [Span] = []
+    merged.reserveCapacity(spans.count)
+    for span in spans {
+      let identity = Identity(
+        id: span.id, kind: span.kind, isShared: span.isShared, service: span.serviceName, timestamp: span.timestamp)
+      if let position = positions[identity] {
+        merge(span, into: &merged[position])
+      } else {
+        positions[identity] = merged.count
+        merged.append(span)
+      }
+    }
+    return merged.enumerated().sorted { precedes($0.element, $0.offset, $1.element, $1.offset) }.map(\.element)
+  }
+
+  private static func merge(_ span: Span, into other: inout Span) {
+    if other == span { return }
+    other.duration = max(other.duration, span.duration)
+    other.parentID = other.parentID ?? span.parentID
+    other.remoteEndpoint = other.remoteEndpoint ?? span.remoteEndpoint
+    if other.name.isEmpty { other.name = span.name }
+    for annotation in span.annotations where !other.annotations.contains(annotation) {
+      other.annotations.append(annotation)
+    }
+    for tag in span.tags where other.tag(tag.key) == nil { other.tags.append(tag) }
+  }
+
+  /// The order of spans: by start (unknown ones last), the client's side before the server's, by id.
+  static func precedes(_ first: Span, _ firstIndex: Int, _ second: Span, _ secondIndex: Int) -> Bool {
+    let starts = (first.timestamp > 0 ? first.timestamp : .max, second.timestamp > 0 ? second.timestamp : .max)
+    if starts.0 != starts.1 { return starts.0 < starts.1 }
+    if first.isServerSide != second.isServerSide { return !first.isServerSide }
+    return first.id != second.id ? first.id < second.id : firstIndex < secondIndex
+  }
+}

@@ -1,0 +1,74 @@
+/// What traces are searched for: Zipkin's query parameters. Everything that is given must hold.
+public struct TraceQuery: Sendable, Hashable {
+  /// A service that took part; if given, the other conditions are for its spans only.
+  public var serviceName: String?
+  /// The operation of a span.
+  public var spanName: String?
+  /// The service at the other end of a span.
+  public var remoteServiceName: String?
+  /// Tags with their values; with an empty value an annotation, or a tag of any value.
+  public var annotations: [(key: String, value: String)] {
+    get { conditions.map { ($0.key, $0.value) } }
+    set { conditions = newValue.map { Span.Tag($0.key, $0.value) } }
+  }
+  private var conditions: [Span.Tag] = []
+  /// The length of a span in microseconds, at least.
+  public var minDuration: Int64?
+  /// The length of a span in microseconds, at most.
+  public var maxDuration: Int64?
+  /// Whether a span must have failed.
+  public var errorsOnly = false
+  /// Traces that began at this moment or before, in milliseconds since 1970.
+  public var endTs: Int64
+  /// And not longer before it than this, in milliseconds.
+  public var lookback: Int64
+  /// How many traces at most.
+  public var limit: Int
+
+  /// Makes a query that finds everything in a time.
+  public init(endTs: Int64, lookback: Int64, limit: Int = 10) {
+    self.endTs = endTs
+    self.lookback = lookback
+    self.limit = limit
+  }
+
+  /// The first moment of the time, in milliseconds since 1970.
+  var startTs: Int64 { endTs.subtractingReportingOverflow(lookback).overflow ? 0 : max(0, endTs &- lookback) }
+
+  /// Whether a trace is what is searched for. The conditions may hold in different spans of it.
+  func matches(_ spans: [Span]) -> Bool {
+    guard let timestamp = Self.timestamp(of: spans) else { return false }
+    guard timestamp / 1_000 >= startTs, timestamp / 1_000 <= endTs else { return false }
+    var needsService = serviceName != nil
+    var needsName = spanName != nil
+    var needsRemote = remoteServiceName != nil
+    var needsDuration = minDuration != nil || maxDuration != nil
+    var needsError = errorsOnly
+    var missing = conditions
+    for span in spans where serviceName == nil || span.serviceName == serviceName {
+      needsService = false
+      if span.name == spanName { needsName = false }
+      if span.remoteServiceName == remoteServiceName { needsRemote = false }
+      if needsError, span.isError { needsError = false }
+      if span.duration >= minDuration ?? 0, span.duration <= maxDuration ?? .max { needsDuration = false }
+      if !missing.isEmpty {
+        missing.removeAll { condition in
+          condition.value.isEmpty
+            ? span.tag(condition.key) != nil || span.annotations.contains { $0.value == condition.key }
+            : span.tag(condition.key) == condition.value
+        }
+      }
+    }
+    return !needsService && !needsName && !needsRemote && !needsDuration && !needsError && missing.isEmpty
+  }
+
+  /// When a trace began: the start of its first span without a parent, or else of the first span with a start.
+  static func timestamp(of spans: [Span]) -> Int64? {
+    var first: Int64?
+    for span in spans where span.timestamp > 0 {
+      if span.parentID == nil, !span.isShared { return span.timestamp }
+      first = min(first ?? .max, span.timestamp)
+    }
+    return first
+  }
+}
