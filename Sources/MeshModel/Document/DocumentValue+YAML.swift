@@ -72,12 +72,31 @@ extension DocumentValue {
     switch node {
     case .mapping(let mapping):
       var object = Object(minimumCapacity: mapping.count)
+      var merged: [DocumentValue] = []
       for (key, value) in mapping {
         guard case .scalar(let scalar) = key else {
           throw DocumentError(
             code: .syntax, message: "a key has to be text", line: key.mark?.line, column: key.mark?.column)
         }
-        object[scalar.string] = try DocumentValue(value, depth: depth + 1, budget: &budget)
+        let value = try DocumentValue(value, depth: depth + 1, budget: &budget)
+        if key.tag.rawValue == Tag.Name.merge.rawValue {
+          merged += value.array ?? [value]
+          continue
+        }
+        // The parser compares keys with their kinds; in a document `1` and `"1"` are the same.
+        guard object.updateValue(value, forKey: scalar.string) == nil else {
+          throw DocumentError(
+            code: .syntax, message: "the key \"\(scalar.string)\" is given more than once", line: key.mark?.line,
+            column: key.mark?.column)
+        }
+      }
+      for value in merged {
+        guard case .object(let other) = value else {
+          throw DocumentError(
+            code: .syntax, message: "the merge key \"<<\" takes an object or a list of objects",
+            line: mapping.mark?.line, column: mapping.mark?.column)
+        }
+        object.merge(other) { present, _ in present }
       }
       self = .object(object)
     case .sequence(let sequence):
@@ -141,6 +160,8 @@ extension DocumentValue {
 
   /// Text that a reader would take for something else is quoted; several lines stand as a block.
   private static func style(of text: String) -> Node.Scalar.Style {
+    // A byte order mark is dropped by readers unless it is escaped.
+    if text.unicodeScalars.contains("\u{feff}") { return .doubleQuoted }
     if text.contains("\n") { return .literal }
     let plain = Node(text)
     if text.isEmpty || plain.tag.rawValue != Tag.Name.str.rawValue { return .doubleQuoted }

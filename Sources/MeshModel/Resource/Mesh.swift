@@ -233,7 +233,7 @@ extension TracingBackend {
   var document: DocumentValue.Object {
     var object: DocumentValue.Object = ["name": .string(name)]
     if name.isEmpty { object = [:] }
-    if let sampling { object["sampling"] = .number(sampling) }
+    if let sampling { object["sampling"] = DocumentValue(number: sampling) }
     if !type.isEmpty { object["type"] = .string(type) }
     if let conf { object["conf"] = .object(conf) }
     return object

@@ -1,7 +1,8 @@
 /// A collector's address, taken apart by the rules of Go's `url.ParseRequestURI`, which decide what Kuma accepts.
 ///
 /// Only the scheme's `https` is meaningful; user, query and fragment are dropped. Stricter than Kuma where Envoy could
-/// not use the address: a port past 65535 and an empty path are refused.
+/// not use the address: a port past 65535, an empty host or path and control
+/// characters in the decoded path are refused.
 public struct CollectorURL: Sendable, Hashable {
   /// Whether the collector is reached over TLS.
   public let isTLS: Bool
@@ -45,13 +46,17 @@ public struct CollectorURL: Sendable, Hashable {
     var authority = rest[..<slash]
     if let at = authority.lastIndex(of: "@") {
       guard authority[..<at].utf8.allSatisfy(Self.isUserInfoByte) else { throw .invalid }
+      _ = try Self.unescape(authority[..<at])
       authority = authority[authority.index(after: at)...]
     }
     let path = try Self.unescape(rest[slash...])
     let (host, port) = try Self.splitPort(authority)
     guard !port.isEmpty else { throw .noPort }
     guard let number = UInt16(port), number > 0 else { throw .portRange }
+    guard !host.isEmpty else { throw .invalid }
     guard !path.isEmpty else { throw .noPath }
+    // Decoded, it becomes a line of the request's head: a line feed there would begin another.
+    guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw .invalid }
     self.isTLS = scheme.lowercased() == "https"
     self.host = host
     self.port = number
@@ -110,6 +115,11 @@ public struct CollectorURL: Sendable, Hashable {
     isAlphanumeric(byte) || "-._:~!$&'()*+,;=%@".utf8.contains(byte)
   }
 
+  private static func hexValue(_ byte: UInt8) -> UInt8? {
+    guard byte < 0x80, let value = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+    return UInt8(value)
+  }
+
   private static func unescape(_ text: Substring) throws(Failure) -> String {
     guard text.contains("%") else { return String(text) }
     var bytes: [UInt8] = []
@@ -119,10 +129,10 @@ public struct CollectorURL: Sendable, Hashable {
         bytes.append(byte)
         continue
       }
-      guard let high = iterator.next(), let low = iterator.next(),
-        let value = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16), high != UInt8(ascii: "+")
-      else { throw .invalid }
-      bytes.append(value)
+      guard let high = iterator.next().flatMap(hexValue), let low = iterator.next().flatMap(hexValue) else {
+        throw .invalid
+      }
+      bytes.append(high << 4 | low)
     }
     return String(decoding: bytes, as: UTF8.self)
   }
