@@ -11,7 +11,7 @@ public final class SQLiteStore: ResourceStore {
   /// Where the database is.
   public let path: String
 
-  private let file: SQLiteFile
+  let file: SQLiteFile
   private let feed: ChangeFeed
   private let writer: GroupCommit
   private let isClosed = Mutex(false)
