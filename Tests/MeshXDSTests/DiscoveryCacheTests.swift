@@ -37,17 +37,23 @@ struct DiscoveryCacheTests {
     #expect(cache.watchedProxies.isEmpty)
   }
 
-  @Test("What a proxy held is kept for its next stream until the proxy is removed")
+  @Test("What a proxy held is kept for its next stream, of a bounded number of proxies")
   func remembersWhatWasHeld() {
+    func leave(_ proxy: String) {
+      let watch = cache.watch(proxy) {}
+      cache.end(watch, held: [Kind.cds.typeURL: [.words(.cds, "x")]])
+      cache.end(watch, held: [Kind.cds.typeURL: []])
+    }
     cache.set(.words(), for: "a")
-    let watch = cache.watch("a") {}
-    cache.end(watch, held: [Kind.cds.typeURL: [.words(.cds, "x")]])
-    cache.end(watch, held: [:])
-    #expect(cache.held(by: "a") == [Kind.cds.typeURL: [.words(.cds, "x")]])
+    leave("a")
     cache.remove("a")
-    #expect(cache.held(by: "a").isEmpty)
+    #expect(cache.held(by: "a") == [Kind.cds.typeURL: [.words(.cds, "x")]])
     #expect(cache.snapshot(for: "a") == nil)
     #expect(cache.count == 0)
+    for number in 0..<SnapshotCache.memoryLimit { leave("b\(number)") }
+    #expect(!cache.held(by: "a").isEmpty)
+    for number in 0..<SnapshotCache.memoryLimit { leave("c\(number)") }
+    #expect(cache.held(by: "a").isEmpty)
   }
 
   @Test("Equal sets of a new snapshot share the storage of the old one, equality stays by content")

@@ -81,11 +81,11 @@ private let start: [(Step, [String])] = [
   (.ask(.cds), ["node n"]),
   (.snapshot(first), ["cds #1 a b"]),
   (.sent, []),
-  (.ask(.eds, "a"), []),
-  (.ask(.cds, version: cdsVersion, nonce: "1"), ["ack cds #1", "eds #2 a"]),
+  (.ask(.eds, "a"), ["eds #2 a"]),
   (.sent, []),
   (.ask(.eds, "a", version: edsVersion, nonce: "2"), ["ack eds #2"]),
-  (.ask(.lds), ["lds #3 l"]),
+  (.ask(.lds), []),
+  (.ask(.cds, version: cdsVersion, nonce: "1"), ["ack cds #1", "lds #3 l"]),
   (.sent, []),
   (.ask(.lds, version: ldsVersion, nonce: "3"), ["ack lds #3"]),
 ]
@@ -94,11 +94,11 @@ private let startIncremental: [(Step, [String])] = [
   (.change(.cds), ["node n"]),
   (.snapshot(first), ["cds #1 a b"]),
   (.sent, []),
-  (.change(.eds, "a"), []),
-  (.change(.cds, nonce: "1"), ["ack cds #1", "eds #2 a"]),
+  (.change(.eds, "a"), ["eds #2 a"]),
   (.sent, []),
   (.change(.eds, nonce: "2"), ["ack eds #2"]),
-  (.change(.lds), ["lds #3 l"]),
+  (.change(.lds), []),
+  (.change(.cds, nonce: "1"), ["ack cds #1", "lds #3 l"]),
   (.sent, []),
   (.change(.lds, nonce: "3"), ["ack lds #3"]),
 ]
@@ -109,9 +109,8 @@ private let scripts: [DiscoveryScript] = [
     "all types asked for at once still go in order",
     [
       (.ask(.lds), ["node n"]), (.ask(.eds, "a"), []), (.ask(.cds), []),
-      (.snapshot(first), ["cds #1 a b"]), (.sent, []),
-      (.ask(.cds, nonce: "1"), ["ack cds #1", "eds #2 a"]), (.sent, []),
-      (.ask(.eds, "a", nonce: "2"), ["ack eds #2", "lds #3 l"]),
+      (.snapshot(first), ["cds #1 a b"]), (.sent, ["eds #2 a"]), (.sent, []),
+      (.ask(.cds, nonce: "1"), ["ack cds #1"]), (.ask(.eds, "a", nonce: "2"), ["ack eds #2", "lds #3 l"]),
     ]),
   DiscoveryScript(
     "clusters and listeners without endpoints asked for",
@@ -147,21 +146,35 @@ private let scripts: [DiscoveryScript] = [
   DiscoveryScript(
     "a refused version is not sent again, other types go on",
     start + [
-      (.snapshot(.words(cds: "a=2 b", eds: "a", lds: "l")), ["cds #4 a b"]), (.sent, []),
+      (.snapshot(.words(cds: "a b=2", eds: "a", lds: "l")), ["cds #4 a b"]), (.sent, []),
       (.ask(.cds, nonce: "4", error: "bad"), ["nack cds #4 bad"]),
       (.ask(.cds, nonce: "4", error: "bad"), []),
-      (.snapshot(.words(cds: "a=2 b", eds: "a=2", lds: "l=2")), ["eds #5 a"]), (.sent, []),
+      (.snapshot(.words(cds: "a b=2", eds: "a=2", lds: "l=2")), ["eds #5 a"]), (.sent, []),
       (.ask(.eds, "a", nonce: "5"), ["ack eds #5", "lds #6 l"]), (.sent, []),
       (.ask(.lds, nonce: "6"), ["ack lds #6"]),
-      (.snapshot(.words(cds: "a=3 b", eds: "a=2", lds: "l=2")), ["cds #7 a b"]),
+      (.snapshot(.words(cds: "a b=3", eds: "a=2", lds: "l=2")), ["cds #7 a b"]),
     ]),
   DiscoveryScript(
-    "an updated cluster that asks for its unchanged endpoints gets them",
+    "an updated cluster gets its unchanged endpoints before it is acknowledged, its request is not answered twice",
     start + [
-      (.snapshot(.words(cds: "a=2 b", eds: "a", lds: "l")), ["cds #4 a b"]), (.sent, []),
+      (.snapshot(.words(cds: "a=2 b", eds: "a", lds: "l=2")), ["cds #4 a b"]), (.sent, ["eds #5 a"]), (.sent, []),
       (.ask(.eds, "a", version: edsVersion, nonce: "2"), []),
-      (.ask(.cds, nonce: "4"), ["ack cds #4", "eds #5 a"]), (.sent, []),
       (.ask(.eds, "a", version: edsVersion, nonce: "5"), ["ack eds #5"]),
+      (.ask(.cds, nonce: "4"), ["ack cds #4", "lds #6 l"]),
+    ]),
+  DiscoveryScript(
+    "a new cluster gets its endpoints before it is acknowledged",
+    start + [
+      (.snapshot(.words(cds: "a b c", eds: "a c", lds: "l=2")), ["cds #4 a b c"]), (.sent, []),
+      (.ask(.eds, "a c", version: edsVersion, nonce: "2"), ["eds #5 a c"]), (.sent, []),
+      (.ask(.eds, "a c", nonce: "5"), ["ack eds #5"]), (.ask(.cds, nonce: "4"), ["ack cds #4", "lds #6 l"]),
+    ]),
+  DiscoveryScript(
+    "a new cluster that is withdrawn at once still gets its endpoints, as nothing would go on without",
+    start + [
+      (.snapshot(.words(cds: "a b c", eds: "a c", lds: "l=2")), ["cds #4 a b c"]), (.sent, []),
+      (.snapshot(first), []), (.ask(.eds, "a c", version: edsVersion, nonce: "2"), ["eds #5 a c"]), (.sent, []),
+      (.ask(.eds, "a c", nonce: "5"), ["ack eds #5"]), (.ask(.cds, nonce: "4"), ["ack cds #4", "cds #6 a b"]),
     ]),
   DiscoveryScript(
     "a repeated request for endpoints is answered",
@@ -227,8 +240,8 @@ private let scripts: [DiscoveryScript] = [
   DiscoveryScript(
     "incremental: endpoints of an updated cluster are sent again", .incremental,
     startIncremental + [
-      (.snapshot(.words(cds: "a=2 b", eds: "a", lds: "l")), ["cds #4 a"]), (.sent, []),
-      (.change(.cds, nonce: "4"), ["ack cds #4", "eds #5 a"]),
+      (.snapshot(.words(cds: "a=2 b", eds: "a", lds: "l")), ["cds #4 a"]), (.sent, ["eds #5 a"]), (.sent, []),
+      (.change(.eds, nonce: "5"), ["ack eds #5"]), (.change(.cds, nonce: "4"), ["ack cds #4"]),
     ]),
   DiscoveryScript(
     "incremental: subscribing again is answered, unsubscribing is not", .incremental,

@@ -56,6 +56,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private var snapshot: ProxySnapshot?
   private var subscriptions: [TypeSubscription] = []
   private var remembered: [String: [ResourceSet]]
+  /// Endpoints that are in no snapshot any more, of clusters that the proxy still has.
+  private var carriedEndpoints = ResourceSet.empty
   private var isWriting = false
   private var isReturning = false
   private var hasFailed = false
@@ -105,7 +107,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case .request(let request):
       take(request, into: &actions)
     case .snapshotChanged(let newest):
+      let earlier = snapshot?.endpoints
       snapshot = newest
+      if let earlier, earlier != newest.endpoints { carryEndpoints(ofEarlier: earlier) }
     case .sent:
       isWriting = false
     }
@@ -152,18 +156,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case .acknowledged(let answered):
       actions.append(
         .acknowledged(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce))
-      if request.typeURL == ResourceTypeURL.cluster { refreshEndpoints(of: answered.changed) }
+      if request.typeURL == ResourceTypeURL.cluster { carryEndpoints(ofEarlier: .empty) }
     case .rejected(let answered, let message):
       actions.append(
         .rejected(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce, message: message))
     }
-  }
-
-  /// A cluster whose definition changed waits for endpoints anew, and the request for them may have merged with an
-  /// acknowledgement, or, in the incremental variant, may never come.
-  private mutating func refreshEndpoints(of clusters: [String]) {
-    guard let index = subscriptions.firstIndex(where: { $0.typeURL == ResourceTypeURL.endpoints }) else { return }
-    subscriptions[index].force(clusters)
   }
 
   private mutating func fail(_ code: Failure.Code, _ message: String, into actions: inout [Action]) {
@@ -185,6 +182,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
       lastNonce &+= 1
       let nonce = String(lastNonce)
       subscriptions[index].sent(due, nonce: nonce)
+      if subscription.typeURL == ResourceTypeURL.cluster { refreshEndpoints(of: due.changed) }
       isWriting = true
       let response = DiscoveryStreamResponse(
         variant: variant, typeURL: subscription.typeURL, version: due.version, nonce: nonce,
@@ -202,11 +200,33 @@ public struct DiscoveryStreamStateMachine: Sendable {
     }
   }
 
-  /// Whether a type must wait for others: endpoints for an answer about clusters, listeners for both.
+  /// Whether a type must wait for others. Endpoints follow clusters at once, since Envoy accepts clusters only when it
+  /// has got the endpoints of all that are new (seen with 1.40); listeners wait until it has accepted both.
   private func isHeldBack(_ typeURL: String) -> Bool {
     let order = Self.rank(typeURL).0
     guard order <= Self.listenerRank else { return false }
-    return subscriptions.contains { Self.rank($0.typeURL).0 < order && ($0.inFlight != nil || due($0) != nil) }
+    return subscriptions.contains {
+      Self.rank($0.typeURL).0 < order && ((order == Self.listenerRank && $0.inFlight != nil) || due($0) != nil)
+    }
+  }
+
+  /// A cluster whose definition changes waits for its endpoints anew. Its request for them may have merged with an
+  /// acknowledgement, or, in the incremental variant, may never come: they follow unasked.
+  private mutating func refreshEndpoints(of clusters: [String]) {
+    guard let index = subscriptions.firstIndex(where: { $0.typeURL == ResourceTypeURL.endpoints }) else { return }
+    subscriptions[index].force(clusters)
+  }
+
+  /// Keeps endpoints that the newest snapshot lacks for clusters that the proxy has or is about to get: as long as a
+  /// new cluster waits for endpoints, Envoy accepts no further clusters.
+  private mutating func carryEndpoints(ofEarlier earlier: ResourceSet) {
+    let all = earlier.adding(missingFrom: carriedEndpoints)
+    guard !all.isEmpty else { return }
+    let clusters = subscriptions.first { $0.typeURL == ResourceTypeURL.cluster }
+    carriedEndpoints = all.filtered { endpoints in
+      snapshot?.endpoints[endpoints.name] == nil
+        && (clusters?.held?[endpoints.name] != nil || clusters?.inFlight?.held[endpoints.name] != nil)
+    }
   }
 
   private func due(_ subscription: TypeSubscription) -> TypeSubscription.Due? {
@@ -218,7 +238,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// or clusters that it still has may need.
   private func target(_ subscription: TypeSubscription) -> ResourceSet {
     guard let snapshot else { return .empty }
-    let wanted = subscription.requested(of: snapshot[subscription.typeURL])
+    var source = snapshot[subscription.typeURL]
+    if subscription.typeURL == ResourceTypeURL.endpoints { source = source.adding(missingFrom: carriedEndpoints) }
+    let wanted = subscription.requested(of: source)
     guard let held = subscription.held, held != wanted else { return wanted }
     switch subscription.typeURL {
     case ResourceTypeURL.cluster:

@@ -8,16 +8,20 @@ public final class SnapshotCache: Sendable {
   private struct Entry {
     var snapshot: ProxySnapshot?
     var watchers: [SnapshotWatch.ID: @Sendable () -> Void] = [:]
-    /// What the proxy may have held when its last stream ended.
-    var held: [String: [ResourceSet]] = [:]
-
     var isUseless: Bool { snapshot == nil && watchers.isEmpty }
   }
 
   private struct State {
     var entries: [String: Entry] = [:]
     var lastWatch: UInt64 = 0
+    /// What proxies may have held when their last streams ended, in two generations so that the oldest go first.
+    var held: [String: [String: [ResourceSet]]] = [:]
+    var heldBefore: [String: [String: [ResourceSet]]] = [:]
   }
+
+  /// Of how many proxies, at least, is remembered what they held when they left. Needed only where a proxy comes back
+  /// to a configuration that changed meanwhile; without it some requests may fail for a moment.
+  public static let memoryLimit = 256
 
   private let state = Mutex(State())
 
@@ -58,7 +62,6 @@ public final class SnapshotCache: Sendable {
     state.withLock { state in
       guard var entry = state.entries[proxy] else { return }
       entry.snapshot = nil
-      entry.held = [:]
       state.entries[proxy] = entry.isUseless ? nil : entry
     }
   }
@@ -70,7 +73,7 @@ public final class SnapshotCache: Sendable {
 
   /// What a proxy may have held when its last stream ended, by type URL.
   public func held(by proxy: String) -> [String: [ResourceSet]] {
-    state.withLock { $0.entries[proxy]?.held ?? [:] }
+    state.withLock { $0.held[proxy] ?? $0.heldBefore[proxy] ?? [:] }
   }
 
   /// Has a stream woken when the snapshot of its proxy changes, and at once if there is one.
@@ -96,8 +99,13 @@ public final class SnapshotCache: Sendable {
       guard var entry = state.entries[watch.id.proxy], entry.watchers.removeValue(forKey: watch.id) != nil else {
         return
       }
-      if entry.snapshot != nil { entry.held = held }
       state.entries[watch.id.proxy] = entry.isUseless ? nil : entry
+      guard !held.isEmpty else { return }
+      if state.held.count >= Self.memoryLimit {
+        state.heldBefore = state.held
+        state.held = [:]
+      }
+      state.held[watch.id.proxy] = held
     }
   }
 }

@@ -7,8 +7,6 @@ struct TypeSubscription: Sendable {
     var nonce: String
     var version: String
     var held: ResourceSet
-    /// Names whose content the response changes.
-    var changed: [String]
     var removed: [String]
   }
 
@@ -190,6 +188,7 @@ struct TypeSubscription: Sendable {
     var resources: [EncodedResource]
     var removed: [String]
     var held: ResourceSet
+    /// The names whose content changes.
     var changed: [String]
   }
 
@@ -222,7 +221,7 @@ struct TypeSubscription: Sendable {
 
   /// Notes that what was due is being sent.
   mutating func sent(_ due: Due, nonce: String) {
-    inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, changed: due.changed, removed: due.removed)
+    inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, removed: due.removed)
     lastNonce = nonce
     mustAnswer = false
     forced = []
