@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// The work is done on the database's own queue, by whichever write finds it idle: no task runs for it, and a cancelled
 /// caller disturbs no other. A write that is refused (an absent mesh, a condition that does not hold) changes nothing and
-/// leaves the others of its transaction alone. When a transaction fails, its writes are tried again one by one.
+/// leaves the others of its transaction alone. When a transaction fails and one write may be at fault, such as one too
+/// large for the disk, they are tried again one by one.
 final class GroupCommit: Sendable {
   /// A write.
   enum Operation: Sendable {
@@ -89,7 +90,7 @@ final class GroupCommit: Sendable {
         return .commit
       }
     } catch {
-      guard batch.count == 1 else {
+      if batch.count > 1, SQLiteFile.mayBeOneWritesFault(error) {
         for request in batch { commit([request], on: database) }
         return
       }

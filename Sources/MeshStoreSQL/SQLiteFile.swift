@@ -153,6 +153,17 @@ extension SQLiteFile {
     StoreError(code: .unavailable, message: "the database \(path) has been closed; open it again")
   }
 
+  /// Whether a failed transaction may succeed without one of its writes. Where the file itself is out of reach, it will
+  /// not, and each attempt would wait for as long again.
+  static func mayBeOneWritesFault(_ error: any Error) -> Bool {
+    switch (error as? DatabaseError)?.resultCode {
+    case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN,
+      .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_IOERR, .SQLITE_NOMEM, .SQLITE_MISUSE:
+      false
+    default: true
+    }
+  }
+
   /// A failure as a sentence that names the file and says what to do.
   func error(_ error: any Error, doing action: String) -> StoreError {
     Self.error(error, path: path, doing: action)

@@ -253,6 +253,15 @@ func expectUnavailable(
     let other = try DatabaseQueue(path: path, configuration: configuration)
     try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
     await expectUnavailable([path, "locked"]) { try await store.put(.mesh()) }
+    // Many at once do not wait one after the other.
+    let duration = await ContinuousClock().measure {
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<500 {
+          group.addTask { await expectUnavailable([path, "locked"]) { try await store.put(.mesh()) } }
+        }
+      }
+    }
+    #expect(duration < .seconds(15))
     #expect(store.sequence == 0)
     try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
     try await store.put(.mesh())
