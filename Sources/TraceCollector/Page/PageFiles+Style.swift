@@ -1,0 +1,360 @@
+extension PageFiles {
+  /// How the page looks, in light and in dark.
+  static let style = ##"""
+    :root {
+      color-scheme: light dark;
+      --ground: #f6f7f9;
+      --surface: #ffffff;
+      --sunken: #eef0f4;
+      --hover: #f3f5fb;
+      --chosen: #e9ecff;
+      --line: #e2e5eb;
+      --line-soft: #eceef2;
+      --ink: #1a2130;
+      --ink-soft: #596377;
+      --ink-faint: #8992a3;
+      --accent: #4655d4;
+      --on-accent: #ffffff;
+      --error: #c8322f;
+      --error-soft: #fdeceb;
+      --warning: #9a5b00;
+      --warning-soft: #fdf2dd;
+      --shadow: 0 1px 2px rgb(20 28 46 / 5%), 0 4px 16px rgb(20 28 46 / 5%);
+      --sans: Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+      --mono: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+      --c0: #4f63d9; --c1: #0f8f8c; --c2: #c2662d; --c3: #8a4fc7; --c4: #3a8d3f; --c5: #c43d7b; --c6: #2079b8;
+      --c7: #a07a12; --c8: #6d6af0; --c9: #178a63; --c10: #7d8b1c; --c11: #5a7391; --c12: #9b5b9e; --c13: #0b7fa0;
+    }
+    @media (prefers-color-scheme: dark) {
+      :root {
+        --ground: #0f1218;
+        --surface: #161b23;
+        --sunken: #1d232d;
+        --hover: #1b212b;
+        --chosen: #232b45;
+        --line: #29303c;
+        --line-soft: #202732;
+        --ink: #e5e9f0;
+        --ink-soft: #a3adbd;
+        --ink-faint: #717c8e;
+        --accent: #8f9dff;
+        --on-accent: #10141d;
+        --error: #ff7b72;
+        --error-soft: #38191b;
+        --warning: #eeb04e;
+        --warning-soft: #33260f;
+        --shadow: 0 1px 2px rgb(0 0 0 / 30%), 0 6px 20px rgb(0 0 0 / 22%);
+        --c0: #8494ff; --c1: #3fc2bd; --c2: #ef9a5f; --c3: #bd8cf2; --c4: #74c277; --c5: #f080b1; --c6: #5fb2ee;
+        --c7: #d8b350; --c8: #a3a1ff; --c9: #4cc79a; --c10: #c5cf5a; --c11: #98b0cd; --c12: #d39bd6; --c13: #55c3dd;
+      }
+    }
+    .colour-0 { --service: var(--c0); }
+    .colour-1 { --service: var(--c1); }
+    .colour-2 { --service: var(--c2); }
+    .colour-3 { --service: var(--c3); }
+    .colour-4 { --service: var(--c4); }
+    .colour-5 { --service: var(--c5); }
+    .colour-6 { --service: var(--c6); }
+    .colour-7 { --service: var(--c7); }
+    .colour-8 { --service: var(--c8); }
+    .colour-9 { --service: var(--c9); }
+    .colour-10 { --service: var(--c10); }
+    .colour-11 { --service: var(--c11); }
+    .colour-12 { --service: var(--c12); }
+    .colour-13 { --service: var(--c13); }
+    .colour-none { --service: var(--ink-faint); }
+
+    *, ::before, ::after { box-sizing: border-box; }
+    [hidden] { display: none !important; }
+    html { scrollbar-gutter: stable; }
+    body {
+      margin: 0;
+      min-height: 100vh;
+      background: var(--ground);
+      color: var(--ink);
+      font: 13px/1.45 var(--sans);
+      font-feature-settings: "tnum", "cv05";
+      font-variant-numeric: tabular-nums;
+      -webkit-font-smoothing: antialiased;
+    }
+    h1, h2, h3, p, dl, dd, pre, ol { margin: 0; padding: 0; }
+    a { color: inherit; text-decoration: none; }
+    b { font-weight: 600; }
+    code, pre, .mono { font-family: var(--mono); font-size: 12px; }
+    :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; border-radius: 4px; }
+    main:focus { outline: none; }
+    .errors { color: var(--error); }
+    .hidden-text { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+    noscript, .loading { display: block; padding: 48px 24px; text-align: center; color: var(--ink-soft); }
+
+    button, .button, input, select { font: inherit; color: inherit; }
+    button, .button {
+      display: inline-block; padding: 5px 12px; cursor: pointer;
+      background: var(--surface); border: 1px solid var(--line); border-radius: 7px;
+    }
+    button:hover, .button:hover { border-color: var(--ink-faint); }
+    .quiet {
+      padding: 1px 7px; font-size: 11.5px; color: var(--ink-soft); background: none;
+      border: 1px solid var(--line); border-radius: 6px;
+    }
+    .quiet:hover { color: var(--ink); border-color: var(--ink-faint); }
+    input[type="text"], input[type="search"], select {
+      height: 32px; padding: 0 10px; min-width: 0;
+      background: var(--surface); border: 1px solid var(--line); border-radius: 7px;
+    }
+    select {
+      appearance: none; padding-right: 26px; text-overflow: ellipsis;
+      background-image: linear-gradient(45deg, transparent 50%, var(--ink-faint) 50%),
+        linear-gradient(-45deg, transparent 50%, var(--ink-faint) 50%);
+      background-position: right 14px center, right 10px center;
+      background-size: 4px 4px;
+      background-repeat: no-repeat;
+    }
+    input:hover, select:hover:enabled { border-color: var(--ink-faint); }
+    input:invalid { border-color: var(--error); }
+    select:disabled { color: var(--ink-faint); background-color: var(--sunken); opacity: 1; }
+    ::placeholder { color: var(--ink-faint); opacity: 1; }
+    kbd {
+      display: inline-block; min-width: 18px; padding: 0 5px; margin-right: 3px; text-align: center;
+      font: 11px/17px var(--sans); color: var(--ink-soft);
+      background: var(--surface); border: 1px solid var(--line); border-bottom-width: 2px;
+      border-radius: 4px;
+    }
+
+    /* The top */
+    .top {
+      position: sticky; top: 0; z-index: 5; display: flex; align-items: center; gap: 20px;
+      height: 52px; padding: 0 24px;
+      background: var(--surface); border-bottom: 1px solid var(--line);
+    }
+    .brand { display: flex; align-items: center; gap: 9px; font-size: 15px; letter-spacing: -0.01em; }
+    .jump { flex: 0 1 330px; }
+    .jump input { width: 100%; background: var(--ground); border-color: transparent; }
+    .hints {
+      display: flex; gap: 16px; margin-left: auto; color: var(--ink-faint); font-size: 12px; white-space: nowrap;
+    }
+    .hints kbd + kbd { margin-left: -1px; }
+
+    /* Services */
+    .chips { display: flex; flex-wrap: wrap; gap: 4px 6px; align-items: center; min-width: 0; }
+    .chip {
+      display: inline-flex; align-items: center; gap: 5px; max-width: 220px; height: 20px; padding: 0 7px 0 6px;
+      font-size: 11.5px; color: var(--ink-soft); white-space: nowrap;
+      background: color-mix(in srgb, var(--service) 10%, transparent); border-radius: 5px;
+    }
+    .chip-name { overflow: hidden; text-overflow: ellipsis; color: color-mix(in srgb, var(--service) 55%, var(--ink)); }
+    .chip-count { color: var(--ink-faint); }
+    .chip-errors { color: var(--error); font-weight: 600; }
+    .chip.failed { box-shadow: inset 0 0 0 1px color-mix(in srgb, var(--error) 45%, transparent); }
+    .dot { flex: none; width: 7px; height: 7px; border-radius: 50%; background: var(--service); }
+    .badge {
+      flex: none; padding: 0 6px; font-size: 11px; line-height: 16px; color: var(--ink-soft);
+      background: var(--sunken); border-radius: 8px;
+    }
+    .badge.warning { color: var(--warning); background: var(--warning-soft); }
+    .operation { color: var(--ink-soft); font-weight: 400; overflow-wrap: anywhere; }
+
+    /* The list */
+    .search { max-width: 1480px; margin: 0 auto; padding: 18px 24px 48px; }
+    .filters {
+      display: grid; grid-template-columns: 1.2fr 1.2fr 1.5fr 0.7fr 0.9fr 0.5fr auto; gap: 12px; align-items: end;
+    }
+    .field { display: grid; gap: 4px; min-width: 0; }
+    .field > span { font-size: 11.5px; color: var(--ink-soft); }
+    .field > * { width: 100%; }
+    .toggles { display: flex; gap: 8px; }
+    .toggle {
+      display: flex; align-items: center; gap: 7px; height: 32px; padding: 0 11px; cursor: pointer; white-space: nowrap;
+      background: var(--surface); border: 1px solid var(--line); border-radius: 7px;
+    }
+    .toggle:hover { border-color: var(--ink-faint); }
+    .toggle input { position: absolute; opacity: 0; }
+    .toggle::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--line); }
+    .toggle:has(:checked) { border-color: color-mix(in srgb, var(--toggle) 55%, var(--line)); }
+    .toggle:has(:checked)::before { background: var(--toggle); }
+    .toggle:has(:focus-visible) { outline: 2px solid var(--accent); outline-offset: 1px; }
+    .toggle.errors { --toggle: var(--error); color: inherit; }
+    .toggle.live { --toggle: #2da36a; }
+    .plot {
+      margin-top: 16px; overflow: hidden;
+      background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
+    }
+    .plot svg { display: block; width: 100%; height: auto; }
+    .plot text { font-size: 11px; fill: var(--ink-faint); }
+    .plot .grid { stroke: var(--line-soft); }
+    .point { fill: var(--accent); fill-opacity: 0.5; stroke: var(--surface); }
+    .point.error { fill: var(--error); fill-opacity: 0.85; }
+    .plot a:hover .point { fill-opacity: 1; stroke: var(--ink); }
+    .search > .bar { display: flex; justify-content: space-between; align-items: center; margin: 16px 2px 8px; }
+    .summary { color: var(--ink-soft); }
+    .summary b { color: var(--ink); }
+    .sort { display: flex; align-items: center; gap: 8px; color: var(--ink-soft); }
+    .sort select { height: 28px; }
+    .traces {
+      background: var(--surface); border: 1px solid var(--line); border-radius: 10px; box-shadow: var(--shadow);
+    }
+    .trace {
+      display: grid; grid-template-columns: minmax(0, 1fr) 250px 84px 108px; gap: 24px; align-items: center;
+      padding: 9px 18px 10px 16px; border-bottom: 1px solid var(--line-soft); border-left: 3px solid transparent;
+    }
+    .trace:first-child { border-radius: 10px 10px 0 0; }
+    .trace:last-child { border-bottom: 0; border-radius: 0 0 10px 10px; }
+    .trace:hover, .trace:focus-visible { background: var(--hover); }
+    .trace:focus-visible { outline-offset: -2px; }
+    .trace.failed { border-left-color: var(--error); }
+    .trace .what { display: grid; gap: 5px; min-width: 0; }
+    .root { display: flex; gap: 8px; align-items: baseline; min-width: 0; font-size: 13.5px; white-space: nowrap; }
+    .root b, .root .operation { overflow: hidden; text-overflow: ellipsis; }
+    .trace .length, .trace .size, .trace .when { display: grid; gap: 4px; }
+    .trace .length b { font-size: 13.5px; }
+    .trace .size, .trace .when { text-align: right; font-size: 12px; color: var(--ink-faint); }
+    .trace .size b, .trace .when b { font-weight: 500; color: var(--ink); }
+    .trace .size .errors { color: var(--error); }
+    .meter { display: block; height: 5px; background: var(--sunken); border-radius: 3px; overflow: hidden; }
+    .meter i { display: block; height: 100%; background: var(--accent); border-radius: 3px; }
+    .meter.error i { background: var(--error); }
+    .more { color: var(--ink-faint); font-size: 11.5px; }
+
+    /* When there is nothing to list */
+    .notice { max-width: 620px; margin: 0 auto; padding: 56px 24px; text-align: center; color: var(--ink-soft); }
+    .notice h2 { color: var(--ink); font-size: 17px; margin-bottom: 8px; }
+    .notice > * + p, .notice > button { margin-top: 14px; }
+    .notice .button { margin-left: 8px; }
+    .start { padding: 40px 32px 32px; }
+    .start .lead { text-align: center; color: var(--ink-soft); }
+    .start h2 { font-size: 19px; letter-spacing: -0.01em; color: var(--ink); margin-bottom: 4px; }
+    .ways { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 20px; margin-top: 28px; }
+    .ways section { min-width: 0; }
+    .ways header { display: flex; justify-content: space-between; align-items: center; }
+    .ways h3 { font-size: 13.5px; }
+    .ways p { margin: 2px 0 10px; color: var(--ink-soft); }
+    .ways pre {
+      padding: 14px 16px; overflow-x: auto; line-height: 1.55;
+      background: var(--ground); border: 1px solid var(--line); border-radius: 8px;
+    }
+
+    /* One trace */
+    .one-trace { padding: 14px 24px 64px; }
+    .crumbs { display: flex; align-items: center; gap: 8px; color: var(--ink-faint); }
+    .crumbs a:first-child { color: var(--accent); font-weight: 500; }
+    .crumbs code { color: var(--ink-soft); }
+    .title h1 { margin-top: 8px; font-size: 20px; font-weight: 650; letter-spacing: -0.015em; overflow-wrap: anywhere; }
+    .title h1 .operation { margin-left: 10px; font-size: 17px; letter-spacing: -0.01em; }
+    .overview { display: flex; flex-wrap: wrap; gap: 12px 32px; align-items: center; margin: 12px 0 16px; }
+    .facts { display: flex; flex-wrap: wrap; gap: 8px 28px; }
+    .fact dt { font-size: 11.5px; color: var(--ink-faint); }
+    .fact dd { font-weight: 600; }
+    .fact.errors dd { color: var(--error); }
+    .fact.warning dd { color: var(--warning); }
+    .overview > .chips { margin-left: auto; justify-content: flex-end; }
+    .stage { display: flex; gap: 16px; align-items: flex-start; }
+    .frame {
+      flex: 1; min-width: 0; background: var(--surface);
+      border: 1px solid var(--line); border-radius: 10px; box-shadow: var(--shadow);
+    }
+    .ruler, .row { display: grid; grid-template-columns: minmax(240px, 38%) minmax(0, 1fr); }
+    .ruler {
+      position: sticky; top: 52px; z-index: 2; height: 34px; align-items: center; color: var(--ink-faint);
+      font-size: 11.5px; background: var(--surface); border-bottom: 1px solid var(--line); border-radius: 10px 10px 0 0;
+    }
+    .ruler-left { display: flex; justify-content: space-between; padding: 0 12px 0 16px; }
+    .folds { display: flex; gap: 6px; }
+    .ticks { position: relative; height: 100%; margin-right: 20px; }
+    .tick {
+      position: absolute; top: 0; height: 100%; padding-left: 6px; line-height: 34px; white-space: nowrap;
+      border-left: 1px solid var(--line);
+    }
+    .tick.last {
+      padding: 0 6px 0 0; transform: translateX(-100%); border-left: 0; border-right: 1px solid var(--line);
+    }
+    .rows { position: relative; overflow: hidden; border-radius: 0 0 10px 10px; }
+    .rows:focus { outline: none; }
+    .row { position: absolute; left: 0; right: 0; height: 28px; cursor: pointer; }
+    .row:hover { background: var(--hover); }
+    .row.selected { background: var(--chosen); }
+    .row .name {
+      display: flex; align-items: center; gap: 6px; min-width: 0; padding: 0 10px 0 10px; white-space: nowrap;
+      border-right: 1px solid var(--line);
+    }
+    .indent {
+      flex: none; align-self: stretch; margin-right: -6px;
+      background: repeating-linear-gradient(90deg, transparent 0 6px, var(--line) 6px 7px, transparent 7px 14px);
+    }
+    .fold { flex: none; width: 14px; color: var(--ink-faint); font-size: 11px; text-align: center; }
+    .fold[data-fold]:hover { color: var(--ink); }
+    .strip { flex: none; width: 3px; height: 16px; border-radius: 2px; background: var(--service); }
+    .label { overflow: hidden; text-overflow: ellipsis; flex: 0 1 auto; }
+    .label b { margin-right: 7px; }
+    .row.failed .label .operation { color: var(--error); }
+    .alarm {
+      flex: none; width: 15px; height: 15px; font-size: 11px; font-weight: 700; line-height: 15px; text-align: center;
+      color: var(--surface); background: var(--error); border-radius: 50%;
+    }
+    .kind { flex: none; margin-left: auto; padding-left: 6px; color: var(--ink-faint); font-size: 11px; }
+    .lane {
+      position: relative; margin-right: 20px; border-right: 1px solid var(--line-soft);
+      background: linear-gradient(90deg, var(--line-soft) 1px, transparent 1px) 0 0 / 25% 100%;
+    }
+    .lane .bar {
+      position: absolute; top: 7px; height: 14px; min-width: 2px; border-radius: 3px; background: var(--service);
+    }
+    .row.failed .lane .bar { background: var(--error); box-shadow: 0 0 0 1.5px var(--error-soft); }
+    .lane .length { position: absolute; top: 5px; font-size: 11.5px; color: var(--ink-soft); white-space: nowrap; }
+    .lane .length.inside { color: var(--surface); font-weight: 500; }
+    .event {
+      position: absolute; top: 10px; width: 8px; height: 8px; margin-left: -4px;
+      background: var(--surface); border: 1.5px solid var(--ink); border-radius: 50%;
+    }
+
+    /* One span */
+    .details {
+      position: sticky; top: 68px; flex: none; width: 400px; max-height: calc(100vh - 84px); overflow: auto;
+      background: var(--surface); border: 1px solid var(--line); border-top: 3px solid var(--service);
+      border-radius: 10px; box-shadow: var(--shadow);
+    }
+    .details header { display: flex; justify-content: space-between; gap: 12px; padding: 12px 16px 0; }
+    .details h2 { font-size: 15px; overflow-wrap: anywhere; }
+    .details .close {
+      align-self: flex-start; padding: 0 7px; font-size: 17px; line-height: 22px; border: 0; background: none;
+    }
+    .quick { display: grid; grid-template-columns: repeat(3, auto); gap: 12px; padding: 10px 16px 14px; }
+    .quick div { display: grid; }
+    .quick b { font-size: 14px; }
+    .quick span { font-size: 11.5px; color: var(--ink-faint); }
+    .note {
+      margin: 0 16px 12px; padding: 8px 10px; border-radius: 7px;
+      color: var(--warning); background: var(--warning-soft);
+    }
+    .details section { padding: 10px 16px 12px; border-top: 1px solid var(--line-soft); }
+    .details h3 { margin-bottom: 5px; font-size: 11.5px; font-weight: 500; color: var(--ink-faint); }
+    .details table { width: 100%; border-collapse: collapse; table-layout: fixed; }
+    .details th, .details td {
+      padding: 3px 0; font-weight: 400; text-align: left; vertical-align: top; overflow-wrap: anywhere;
+    }
+    .details th { width: 42%; padding-right: 12px; color: var(--ink-soft); }
+    .details td { font-family: var(--mono); font-size: 12px; white-space: pre-wrap; }
+    .details tr.errors td { color: var(--error); font-weight: 600; }
+    .events { list-style: none; }
+    .events li { display: grid; grid-template-columns: 84px 1fr; gap: 8px; padding: 3px 0; overflow-wrap: anywhere; }
+    .events .mono { color: var(--ink-soft); }
+    .actions { display: flex; gap: 8px; padding: 4px 16px 16px; }
+
+    @media (max-width: 1080px) {
+      .hints { display: none; }
+      .filters { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+      .stage { flex-direction: column; align-items: stretch; }
+      .details { position: static; width: auto; max-height: none; }
+    }
+    @media (max-width: 720px) {
+      .top, .search, .one-trace { padding-left: 12px; padding-right: 12px; }
+      .brand b { display: none; }
+      .trace { grid-template-columns: minmax(0, 1fr) 96px; gap: 12px; }
+      .trace .size, .trace .when { display: none; }
+      .ruler, .row { grid-template-columns: minmax(150px, 46%) minmax(0, 1fr); }
+      .ways { grid-template-columns: minmax(0, 1fr); }
+    }
+    @media (prefers-reduced-motion: no-preference) {
+      .trace, .row, .toggle, button, input, select { transition: background-color 80ms, border-color 80ms; }
+    }
+    """##
+}
