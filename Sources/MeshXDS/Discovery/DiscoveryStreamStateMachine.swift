@@ -48,6 +48,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// How many types a stream may subscribe to; Envoy has about a dozen.
   public static let typeLimit = 32
 
+  /// How many sets of a type are remembered for a proxy's next stream.
+  private static let memoryDepth = 4
+
   /// The variant of the stream.
   public let variant: DiscoveryVariant
   /// The proxy's id, once known.
@@ -58,6 +61,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private var remembered: [String: [ResourceSet]]
   /// Endpoints that are in no snapshot any more, of clusters that the proxy still has.
   private var carriedEndpoints = ResourceSet.empty
+  /// Clusters that changed on this stream before endpoints were asked for.
+  private var redefinedClusters: Set<String> = []
   private var isWriting = false
   private var isReturning = false
   private var hasFailed = false
@@ -68,15 +73,24 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// - Parameter remembered: what the proxy held when its previous stream ended, see ``held``.
   public init(variant: DiscoveryVariant, remembered: [String: [ResourceSet]] = [:]) {
     self.variant = variant
-    self.remembered = remembered
+    self.remembered = [:]
+    remember(remembered)
   }
 
-  /// What the proxy may hold by type URL, as far as known: what it acknowledged, and what it was sent but did not
-  /// answer yet.
+  /// What the proxy may hold by type URL, as far as known: what it acknowledged, what it was sent but did not answer
+  /// yet, and the endpoints that its clusters may wait for.
   public var held: [String: [ResourceSet]] {
-    var sets: [String: [ResourceSet]] = [:]
-    for subscription in subscriptions {
-      sets[subscription.typeURL] = [subscription.inFlight?.held, subscription.held].compactMap { $0 }
+    // A stream that broke before it got to a type knows what the stream before it knew.
+    var sets = remembered
+    for subscription in subscriptions where subscription.claim == nil {
+      let known = [subscription.inFlight?.held, subscription.held].compactMap { $0 }
+      let older = subscription.held == nil ? remembered[subscription.typeURL] ?? [] : []
+      sets[subscription.typeURL] = Array((known + older).prefix(Self.memoryDepth))
+    }
+    if let snapshot {
+      let needed = snapshot.endpoints.adding(missingFrom: carriedEndpoints)
+      sets[ResourceTypeURL.endpoints] = Array(
+        ((sets[ResourceTypeURL.endpoints] ?? []).prefix(Self.memoryDepth - 1) + [needed]))
     }
     return sets
   }
@@ -97,7 +111,10 @@ public struct DiscoveryStreamStateMachine: Sendable {
   }
 
   /// Adds what the proxy held when its previous stream ended, which the proxy's id is needed to find.
-  public mutating func remember(_ held: [String: [ResourceSet]]) { remembered = held }
+  public mutating func remember(_ held: [String: [ResourceSet]]) {
+    remembered = held
+    carriedEndpoints = (held[ResourceTypeURL.endpoints] ?? []).reduce(.empty) { $0.adding(missingFrom: $1) }
+  }
 
   /// Takes an event.
   public mutating func handle(_ event: Event) -> [Action] {
@@ -139,7 +156,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
     guard request.interest.variant == variant else {
       return fail(.invalidArgument, "the request is of another variant of the protocol", into: &actions)
     }
-    guard let index = subscriptions.firstIndex(where: { $0.typeURL == request.typeURL }) else {
+    guard let index = self.index(of: request.typeURL) else {
       guard subscriptions.count < Self.typeLimit else {
         return fail(
           .resourceExhausted, "a stream may subscribe to \(Self.typeLimit) types of resources", into: &actions)
@@ -147,6 +164,16 @@ public struct DiscoveryStreamStateMachine: Sendable {
       var subscription = TypeSubscription(typeURL: request.typeURL)
       subscription.start(request)
       isReturning = isReturning || subscription.claim != nil
+      // Envoy asks for clusters first, unless new ones wait for their endpoints, which it seems to have if the stream
+      // broke after they were redefined.
+      if request.typeURL == ResourceTypeURL.endpoints, self.index(of: ResourceTypeURL.cluster) == nil {
+        subscription.answerAnyway()
+        isReturning = true
+      }
+      if request.typeURL == ResourceTypeURL.endpoints {
+        subscription.force(redefinedClusters)
+        redefinedClusters = []
+      }
       subscriptions.append(subscription)
       subscriptions.sort { Self.rank($0.typeURL) < Self.rank($1.typeURL) }
       return
@@ -156,7 +183,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case .acknowledged(let answered):
       actions.append(
         .acknowledged(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce))
-      if request.typeURL == ResourceTypeURL.cluster { carryEndpoints(ofEarlier: .empty) }
+      if request.typeURL == ResourceTypeURL.cluster {
+        carryEndpoints(ofEarlier: .empty)
+        // Listeners may have been refused for want of a cluster.
+        if let listeners = self.index(of: ResourceTypeURL.listener) { subscriptions[listeners].forgetRejection() }
+      }
     case .rejected(let answered, let message):
       actions.append(
         .rejected(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce, message: message))
@@ -205,6 +236,12 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private func isHeldBack(_ typeURL: String) -> Bool {
     let order = Self.rank(typeURL).0
     guard order <= Self.listenerRank else { return false }
+    // A proxy whose new clusters wait for endpoints asks for clusters only later, and needs them before listeners.
+    if order == Self.listenerRank, index(of: ResourceTypeURL.cluster) == nil,
+      index(of: ResourceTypeURL.endpoints) != nil
+    {
+      return true
+    }
     return subscriptions.contains {
       Self.rank($0.typeURL).0 < order && ((order == Self.listenerRank && $0.inFlight != nil) || due($0) != nil)
     }
@@ -213,8 +250,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// A cluster whose definition changes waits for its endpoints anew. Its request for them may have merged with an
   /// acknowledgement, or, in the incremental variant, may never come: they follow unasked.
   private mutating func refreshEndpoints(of clusters: [String]) {
-    guard let index = subscriptions.firstIndex(where: { $0.typeURL == ResourceTypeURL.endpoints }) else { return }
-    subscriptions[index].force(clusters)
+    if let endpoints = index(of: ResourceTypeURL.endpoints) {
+      subscriptions[endpoints].force(clusters)
+    } else {
+      redefinedClusters.formUnion(clusters)
+    }
   }
 
   /// Keeps endpoints that the newest snapshot lacks for clusters that the proxy has or is about to get: as long as a
@@ -224,8 +264,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
     guard !all.isEmpty else { return }
     let clusters = subscriptions.first { $0.typeURL == ResourceTypeURL.cluster }
     carriedEndpoints = all.filtered { endpoints in
-      snapshot?.endpoints[endpoints.name] == nil
-        && (clusters?.held?[endpoints.name] != nil || clusters?.inFlight?.held[endpoints.name] != nil)
+      guard snapshot?.endpoints[endpoints.name] == nil else { return false }
+      guard let clusters, let held = clusters.held else { return true }
+      return held[endpoints.name] != nil || clusters.inFlight?.held[endpoints.name] != nil
     }
   }
 
@@ -272,6 +313,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     guard listeners.inFlight == nil, listeners.claim == nil, let held = listeners.held else { return false }
     return listeners.foreign.isEmpty && held == listeners.requested(of: snapshot.listeners)
   }
+
+  private func index(of typeURL: String) -> Int? { subscriptions.firstIndex { $0.typeURL == typeURL } }
 
   private static let listenerRank = 2
 

@@ -8,6 +8,8 @@ struct TypeSubscription: Sendable {
     var version: String
     var held: ResourceSet
     var removed: [String]
+    /// Names that were sent although the proxy seemed to hold them.
+    var forced: Set<String>
   }
 
   /// A version that the proxy refused.
@@ -109,6 +111,8 @@ struct TypeSubscription: Sendable {
     inFlight = nil
     if let rejection {
       rejected = Rejected(version: answered.version, message: rejection)
+      // What it may have forgotten it has not got now either.
+      if !answered.forced.isEmpty { held = held?.filtered { !answered.forced.contains($0.name) } }
       counters.rejected &+= 1
       return .rejected(answered, message: rejection)
     }
@@ -221,7 +225,7 @@ struct TypeSubscription: Sendable {
 
   /// Notes that what was due is being sent.
   mutating func sent(_ due: Due, nonce: String) {
-    inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, removed: due.removed)
+    inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, removed: due.removed, forced: forced)
     lastNonce = nonce
     mustAnswer = false
     forced = []
@@ -234,9 +238,18 @@ struct TypeSubscription: Sendable {
     for name in changed where isWildcard || names.contains(name) { forced.insert(name) }
   }
 
+  /// Has the proxy answered although it seems to hold what it is to hold.
+  mutating func answerAnyway() {
+    mustAnswer = true
+    forced.formUnion(names)
+  }
+
+  /// Has a refused version offered again, because what it depends on changed.
+  mutating func forgetRejection() { rejected = nil }
+
   /// Forgets a rejection that no longer matters because the proxy holds what it is to hold.
   mutating func forgetRejection(ifHolding target: ResourceSet) {
-    if rejected != nil, held == target { rejected = nil }
+    if rejected != nil, held == target, foreign.isEmpty { rejected = nil }
   }
 }
 
