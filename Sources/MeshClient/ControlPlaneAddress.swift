@@ -24,14 +24,13 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Throws: ``ControlPlaneError`` with the code `invalidAddress`.
   public init(_ text: String) throws(ControlPlaneError) {
-    var text = text
-    while text.hasSuffix("/") { text.removeLast() }
     let lowercase = text.lowercased()
     let isSecure = lowercase.hasPrefix("https://")
     guard isSecure || lowercase.hasPrefix("http://") else {
       throw Self.invalid(text, "it has to begin with http:// or https://")
     }
-    let rest = text.dropFirst(isSecure ? 8 : 7)
+    var rest = text.dropFirst(isSecure ? 8 : 7)
+    while rest.hasSuffix("/") { rest.removeLast() }
     guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !rest.contains(where: { "?#@\\\"<>".contains($0) }) else {
       throw Self.invalid(text, "it may hold a host, a port and a path, nothing else")
     }
@@ -54,7 +53,8 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
       guard let value = UInt16(port), value > 0 else { throw Self.invalid(text, "the port has to be from 1 to 65535") }
       number = Int(value)
     }
-    self.init(isSecure: isSecure, host: String(host), port: number, description: text)
+    self.init(
+      isSecure: isSecure, host: String(host), port: number, description: "\(text.prefix(isSecure ? 8 : 7))\(rest)")
   }
 
   private static func invalid(_ text: String, _ reason: String) -> ControlPlaneError {

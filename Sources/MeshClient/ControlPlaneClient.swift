@@ -104,10 +104,11 @@ public final class ControlPlaneClient: Sendable {
   /// - Parameters:
   ///   - path: the path with its query, escaped, beginning with a slash.
   ///   - document: the body, sent as JSON.
+  ///   - mediaType: what the answer may be.
   /// - Throws: ``ControlPlaneError`` when there is no answer.
-  public func exchange(_ method: Method, _ path: String, document: DocumentValue? = nil)
-    async throws(ControlPlaneError) -> Response
-  {
+  public func exchange(
+    _ method: Method, _ path: String, document: DocumentValue? = nil, accepting mediaType: String = "application/json"
+  ) async throws(ControlPlaneError) -> Response {
     var request = HTTPClientRequest(url: address.description + path)
     request.method = HTTPMethod(rawValue: method.rawValue)
     request.headers.add(name: "accept", value: "application/json, text/plain;q=0.5, */*;q=0.1")
@@ -159,7 +160,7 @@ public final class ControlPlaneClient: Sendable {
   ///
   /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
   public func text(_ path: String) async throws(ControlPlaneError) -> String {
-    let response = try await exchange(.get, path)
+    let response = try await exchange(.get, path, accepting: "*/*")
     guard (200..<300).contains(response.status) else {
       throw ControlPlaneError(status: response.status, body: response.body, request: "GET \(address)\(path)")
     }

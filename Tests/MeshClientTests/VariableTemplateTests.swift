@@ -1,0 +1,48 @@
+import MeshClient
+import Testing
+
+@Suite("Variables in text")
+struct VariableTemplateTests {
+  @Test(
+    "are filled in",
+    arguments: [
+      ("plain text", ["a": "1"], "plain text"),
+      ("name: {{ name }}", ["name": "web"], "name: web"),
+      ("{{name}} and {{  name  }}", ["name": "x"], "x and x"),
+      ("{{ a.b }}/{{ a.c.d }}", ["a.b": "deep", "a.c.d": "deeper"], "deep/deeper"),
+      ("[{{ missing }}]", ["other": "1"], "[]"),
+      ("[{{ a.missing }}]", ["a.b": "1"], "[]"),
+      ("{{ html }}", ["html": "<a href=\"x\">&'</a>"], "<a href=\"x\">&'</a>"),
+      ("{{ value }}", ["value": "{{ name }}"], "{{ name }}"),
+      ("first\n  {{ name }}\nlast\n", ["name": "x"], "first\n  x\nlast\n"),
+    ])
+  func render(text: String, variables: [String: String], expected: String) throws {
+    #expect(try VariableTemplate.render(text, variables: variables) == expected)
+  }
+
+  @Test(
+    "are refused when they make no sense",
+    arguments: [
+      ("{{ a", ["a": "1"]), ("{{#a}}", ["a": "1"]), ("x", ["a": "1", "a.b": "2"]), ("x", ["a..b": "1"]),
+      ("x", [".": "1"]),
+    ])
+  func refuse(text: String, variables: [String: String]) {
+    #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.render(text, variables: variables) }
+  }
+
+  @Test("are read from name=value")
+  func read() throws {
+    #expect(try VariableTemplate.variables(["a=1", "b=x=y", "c=", "a=2"]) == ["a": "2", "b": "x=y", "c": ""])
+    for text in ["a", "=1", ""] {
+      #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.variables([text]) }
+    }
+  }
+
+  @Test("say where a template is broken")
+  func place() {
+    let failure = #expect(throws: VariableTemplate.Failure.self) {
+      try VariableTemplate.render("ok\n{{ a", variables: ["a": "1"])
+    }
+    #expect(failure?.description.contains("line 2") == true)
+  }
+}

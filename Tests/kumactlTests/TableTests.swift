@@ -1,0 +1,58 @@
+import MeshModel
+import Testing
+
+@testable import kumactl
+
+@Suite("Tables")
+struct TableTests {
+  private struct Row: TableRow {
+    static let headers = ["NAME", "A LONG HEADING", "AGE"]
+    let cells: [String]
+  }
+
+  @Test("have columns as wide as their widest cell, and nothing at the end of a line")
+  func columns() {
+    let table = Table(rows: [Row(cells: ["a-long-name", "", "1s"]), Row(cells: ["b", "x", ""])])
+    #expect(
+      table.text == """
+        NAME          A LONG HEADING   AGE
+        a-long-name                    1s
+        b             x
+
+        """)
+  }
+
+  @Test("without rows are a heading")
+  func empty() { #expect(Table<TrafficTraceRow>(rows: []).text == "MESH   NAME   AGE\n") }
+
+  @Test(
+    "show ages in the largest whole unit",
+    arguments: [
+      (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"), (86_400, "1d"),
+      (364 * 86_400, "364d"), (365 * 86_400, "1y"), (-1, "0s"), (-2, "never"),
+    ] as [(Int64, String)])
+  func age(seconds: Int64, expected: String) {
+    let now = Timestamp(seconds: 1_800_000_000)
+    #expect(Age.text(since: Timestamp(seconds: now.seconds - seconds), now: now) == expected)
+  }
+
+  @Test("say never of what has not happened")
+  func never() {
+    #expect(Age.text(since: nil, now: Timestamp(seconds: 10)) == "never")
+    #expect(Age.text(since: Timestamp(seconds: -62_135_596_800), now: Timestamp(seconds: 10)) == "never")
+  }
+
+  @Test("put the tags of all inbounds together")
+  func tags() throws {
+    let document: DocumentValue = [
+      "networking": [
+        "inbound": [
+          ["port": 1, "tags": ["kuma.io/service": "web", "v": "1"]],
+          ["port": 2, "tags": ["kuma.io/service": "admin"]],
+        ],
+        "gateway": ["tags": ["kuma.io/service": "edge"]],
+      ]
+    ]
+    #expect(DataplaneRow.tags(of: try Dataplane.read(document).content) == "kuma.io/service=admin,edge,web v=1")
+  }
+}
