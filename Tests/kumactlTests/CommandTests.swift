@@ -1,0 +1,213 @@
+import HTTPTypes
+import MeshHTTP
+import MeshModel
+import MeshPolicy
+import MeshStore
+import Synchronization
+import Testing
+
+/// The program against the real API over a store in memory.
+@Suite("Commands")
+struct CommandTests {
+  /// No proxies run in these tests, so no policy applies to any.
+  private struct NoProxies: ProxyInspecting {
+    func winner(for proxy: ProxyID) -> String? { nil }
+    func proxies(wonBy policy: String, mesh: String) -> [String] { [] }
+    func proxies(matchedBy policy: String, mesh: String) -> [String] { [] }
+    func explanation(of proxy: ProxyID) -> DocumentValue? { nil }
+  }
+
+  /// Serves the API, adds it to the program's configuration, and tells which requests were made.
+  private func withControlPlane(
+    _ body: @escaping @Sendable (KumactlProcess, String, @Sendable () -> [String]) async throws -> Void
+  ) async throws {
+    let api = MeshAPI(
+      store: MemoryStore(),
+      configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
+      inspection: NoProxies(), now: { Timestamp(seconds: 1_800_000_000) })
+    let requests = Mutex<[String]>([])
+    let responder: LoopbackServer.Responder = { request, bytes in
+      requests.withLock { $0.append("\(request.method.rawValue) \(request.path ?? "")") }
+      return await api.respond(to: request, body: bytes)
+    }
+    try await LoopbackServer.run(responder) { base in
+      try await KumactlProcess.withHome { kumactl in
+        let added = try await kumactl("config", "control-planes", "add", "--name", "test", "--address", base)
+        #expect(added.status == 0, "\(added.errors)")
+        requests.withLock { $0 = [] }
+        try await body(kumactl, base) { requests.withLock { $0 } }
+      }
+    }
+  }
+
+  private static let mesh = """
+    type: Mesh
+    name: default
+    tracing:
+      backends:
+      - name: jaeger-collector
+        type: zipkin
+        conf: {url: "http://jaeger:9411/api/v2/spans"}
+
+    """
+
+  private static func policy(_ name: String, backend: String = "jaeger-collector") -> String {
+    """
+    type: TrafficTrace
+    mesh: default
+    name: \(name)
+    selectors:
+    - match: {kuma.io/service: '*'}
+    conf: {backend: \(backend)}
+
+    """
+  }
+
+  @Test("apply, show and delete resources")
+  func lifeCycle() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let text = Self.mesh + "---\n" + Self.policy("a") + "---\n" + Self.policy("b")
+      #expect(try await kumactl("apply", "-f", "-", input: text).status == 0)
+      let table = try await kumactl("get", "traffic-traces").output
+      #expect(
+        table.split(separator: "\n").map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+          "MESH NAME", "default a", "default b",
+        ])
+      let json = try await kumactl("get", "traffic-trace", "a", "-o", "json").output
+      #expect(try DocumentValue(json: json.utf8)["conf"]?["backend"] == "jaeger-collector")
+      let part = try await kumactl("get", "traffic-traces", "--size", "1")
+      #expect(part.output.hasSuffix("\n\nRerun command with --offset=1 argument to retrieve more resources\n"))
+      #expect(try await kumactl("delete", "traffic-trace", "a").output == "deleted TrafficTrace \"a\"\n")
+      let gone = try await kumactl("delete", "traffic-trace", "a")
+      #expect(gone == .init(status: 1, output: "", errors: "Error: there is no TrafficTrace with name \"a\"\n"))
+    }
+  }
+
+  @Test("what was exported can be applied again, in both forms", arguments: ["universal", "kubernetes"])
+  func export(form: String) async throws {
+    try await withControlPlane { kumactl, _, _ in
+      #expect(try await kumactl("apply", "-f", "-", input: Self.mesh + "---\n" + Self.policy("a")).status == 0)
+      let exported = try await kumactl("export", "--format", form)
+      #expect(exported.status == 0)
+      #expect(try await kumactl("delete", "mesh", "default").status == 0)
+      let applied = try await kumactl("apply", "-f", "-", input: exported.output)
+      #expect(applied.status == 0, "\(applied.errors)")
+      #expect(try await kumactl("export", "--format", form).output == exported.output)
+    }
+  }
+
+  @Test("warn about a backend that is nowhere, and apply the policy nevertheless")
+  func warning() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let text = Self.mesh + "---\n" + Self.policy("a", backend: "jager-collector")
+      let applied = try await kumactl("apply", "-f", "-", input: text)
+      #expect(applied.status == 0)
+      #expect(applied.output == "")
+      let warnings = applied.errors.split(separator: "\n")
+      #expect(warnings.allSatisfy { $0.hasPrefix("Warning: ") })
+      #expect(warnings.contains { $0.contains("jaeger-collector") })
+      #expect(try await kumactl("get", "traffic-trace", "a").status == 0)
+    }
+  }
+
+  @Test("write nothing when one of the resources is wrong")
+  func allOrNothing() async throws {
+    try await withControlPlane { kumactl, _, requests in
+      let text = Self.mesh + "---\ntype: TrafficTrace\nmesh: default\nname: bad\n"
+      let applied = try await kumactl("apply", "-f", "-", input: text)
+      #expect(
+        applied.errors == "Error: YAML contains invalid resource: selectors: must have at least one element\n")
+      #expect(applied.status == 1)
+      #expect(requests().isEmpty)
+    }
+  }
+
+  @Test("say how far they came when the control plane refuses a resource")
+  func partial() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let stray = Self.policy("a").split(separator: "\n").map { $0 == "mesh: default" ? "mesh: none" : $0 }
+      let text = Self.mesh + "---\n" + stray.joined(separator: "\n")
+      let applied = try await kumactl("apply", "-f", "-", input: text)
+      #expect(applied.status == 1)
+      #expect(applied.errors.hasPrefix("Error: Failed to retrieve Mesh (Not found)\n* TrafficTrace none/a: "))
+      #expect(try await kumactl("get", "mesh", "default").status == 0)
+    }
+  }
+
+  @Test("apply the files of a directory, and text from an address that answers 200 only")
+  func sources() async throws {
+    try await withControlPlane { kumactl, base, _ in
+      try kumactl.write(Self.mesh, to: "dir/1.yaml")
+      try kumactl.write(Self.policy("{{ name }}"), to: "dir/2.yml")
+      try kumactl.write("not: [yaml", to: "dir/notes.txt")
+      let applied = try await kumactl("apply", "-f", "dir", "--var", "name=web")
+      #expect(applied.status == 0, "\(applied.errors)")
+      #expect(try await kumactl("get", "traffic-trace", "web").status == 0)
+      // The API's own answer is a resource that can be applied.
+      #expect(try await kumactl("apply", "-f", "\(base)/meshes/default").status == 0)
+      let missing = try await kumactl("apply", "-f", "\(base)/meshes/none")
+      #expect(missing.status == 1)
+      #expect(missing.errors.contains("\(base)/meshes/none") && missing.errors.contains("404"))
+    }
+  }
+
+  @Test("show a dry run without asking the control plane")
+  func dryRun() async throws {
+    try await withControlPlane { kumactl, _, requests in
+      let shown = try await kumactl("apply", "--dry-run", "-f", "-", input: Self.policy("a"))
+      #expect(shown.status == 0)
+      #expect(try DocumentValue.yamlDocuments(shown.output).first?["name"] == "a")
+      #expect(requests().isEmpty)
+    }
+  }
+
+  @Test("print the versions of both sides")
+  func version() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let shown = try await kumactl("version")
+      #expect(shown.output == "Client: Kuma \(ProductVersion.current)\nServer: Kuma 1.2.3\n")
+    }
+  }
+
+  @Test("leave the configuration alone when they are told to")
+  func noConfig() async throws {
+    try await KumactlProcess.withHome { kumactl in
+      let listed = try await kumactl("config", "control-planes", "list", "--no-config")
+      #expect(listed.output == "ACTIVE   NAME    ADDRESS\n*        local   http://localhost:5681\n")
+      #expect(try await kumactl("config", "view").status == 0)
+      let switched = try await kumactl("config", "control-planes", "switch", "--name", "local", "--no-config")
+      #expect(switched.status == 1)
+    }
+  }
+
+  @Test("tell of requests when asked, without colours where there is no terminal")
+  func logging() async throws {
+    try await withControlPlane { kumactl, base, _ in
+      let shown = try await kumactl("get", "meshes", "--log-level", "info")
+      #expect(shown.errors.hasPrefix("GET \(base)/meshes: status 200, "))
+      let failed = try await kumactl("get", "mesh", "none")
+      #expect(failed.errors == "Error: No resources found\n")
+    }
+  }
+
+  @Test("generate a policy that applies")
+  func generate() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      #expect(try await kumactl("apply", "-f", "-", input: Self.mesh).status == 0)
+      let policy = try await kumactl("generate", "traffic-trace", "--name", "eu", "--tag", "region=eu")
+      #expect(try await kumactl("apply", "-f", "-", input: policy.output).status == 0)
+      let refused = try await kumactl("generate", "traffic-trace", "--name", "EU", "--tag", "a b=c")
+      #expect(refused.status == 1)
+      #expect(refused.errors.hasPrefix("Error: name: invalid characters"))
+    }
+  }
+
+  @Test("give a completion script for every shell", arguments: ["bash", "fish", "zsh"])
+  func completion(shell: String) async throws {
+    try await KumactlProcess.withHome { kumactl in
+      let script = try await kumactl("completion", shell)
+      #expect(script.status == 0)
+      #expect(script.output.contains("traffic-traces"))
+    }
+  }
+}
