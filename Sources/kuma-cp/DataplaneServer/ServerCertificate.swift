@@ -123,7 +123,7 @@ struct ServerCertificate: Sendable {
     return nil
   }
 
-  /// The TLS side of a server with this certificate: TLS 1.2 and up, gRPC and HTTP/1.1.
+  /// The TLS side of a server with this certificate: TLS 1.2 and up, HTTP/1.1 and gRPC.
   func makeContext() throws -> NIOSSLContext {
     let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8)).map {
       NIOSSLCertificateSource.certificate($0)
@@ -131,7 +131,8 @@ struct ServerCertificate: Sendable {
     let key = try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem)
     var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
-    configuration.applicationProtocols = ["h2", "http/1.1"]
+    // The server chooses: proxies offer h2 only, whoever can do both comes for the bootstrap.
+    configuration.applicationProtocols = ["http/1.1", "h2"]
     return try NIOSSLContext(configuration: configuration)
   }
 }

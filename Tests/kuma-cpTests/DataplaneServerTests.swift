@@ -1,0 +1,278 @@
+import EnvoyAPI
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import HTTPTypes
+import Logging
+import MeshXDS
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import SwiftProtobuf
+import Synchronization
+import Testing
+
+@testable import kuma_cp
+
+/// Notes what happens to streams, and refuses one proxy.
+private final class SessionRecorder: ProxySessionObserver {
+  private let lines = Mutex<[String]>([])
+  var events: [String] { lines.withLock { $0 } }
+  private func note(_ line: String) { lines.withLock { $0.append(line) } }
+
+  func sessionOpened(_ session: ProxySession) async throws(SessionRefusal) {
+    if session.node.id == "refused" { throw SessionRefusal(code: .permissionDenied, message: "not you") }
+    note("open \(session.node.id)")
+  }
+  func responseSent(_ session: ProxySession, typeURL: String, version: String) async { note("sent") }
+  func acknowledged(_ session: ProxySession, typeURL: String, version: String) async { note("acknowledged") }
+  func rejected(_ session: ProxySession, typeURL: String, version: String, message: String) async {
+    note("rejected \(message)")
+  }
+  func sessionClosed(_ session: ProxySession, end: SessionEnd) async { note("close \(end)") }
+}
+
+/// Lines that several tasks write.
+private final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+  var all: [String] { lines.withLock { $0 } }
+  func append(_ more: [String]) { lines.withLock { $0 += more } }
+}
+
+private struct ProtobufSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ message: Envoy_Service_Discovery_V3_DiscoveryRequest) throws -> Bytes {
+    Bytes(try message.serializedBytes() as [UInt8])
+  }
+}
+
+private struct ProtobufDeserializer: MessageDeserializer {
+  func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> Envoy_Service_Discovery_V3_DiscoveryResponse {
+    try Envoy_Service_Discovery_V3_DiscoveryResponse(serializedBytes: bytes.withUnsafeBytes { Data($0) })
+  }
+}
+
+@Suite("Data plane server", .timeLimit(.minutes(1)))
+struct DataplaneServerTests {
+  private let cache = SnapshotCache()
+  private let recorder = SessionRecorder()
+
+  /// Runs a server on a free port while a body runs.
+  private func withServer(
+    certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
+    _ body: (Int) async throws -> Void
+  ) async throws {
+    var configuration = DataplaneServer.Configuration()
+    configuration.port = 0
+    configuration.certificate = certificate
+    configuration.limits.classification = classification
+    configuration.limits.bodyBytes = 1_000
+    let (ports, listening) = AsyncStream<Int>.makeStream()
+    let server = try DataplaneServer(
+      configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
+      onListening: { listening.yield($0) }
+    ) { request, body in
+      (HTTPResponse(status: .ok), Array("\(request.method) \(request.path ?? "") \(body.count)".utf8))
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      try await body(port)
+      group.cancelAll()
+    }
+  }
+
+  /// Sends bytes and returns everything that comes back until the server closes the connection.
+  private func exchange(_ port: Int, _ bytes: [UInt8], tls: NIOSSLContext? = nil) async throws -> String {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            let handler = try NIOSSLClientHandler(context: tls, serverHostname: "localhost")
+            try channel.pipeline.syncOperations.addHandler(handler)
+          }
+          return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+        }
+      }
+    return try await channel.executeThenClose { inbound, outbound in
+      if !bytes.isEmpty { try await outbound.write(ByteBuffer(bytes: bytes)) }
+      var answer = ByteBuffer()
+      do {
+        for try await var part in inbound { answer.writeBuffer(&part) }
+      } catch {
+        // A reset is a close too.
+      }
+      return String(buffer: answer)
+    }
+  }
+
+  private let request = Array(
+    "POST /bootstrap HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab".utf8)
+
+  @Test("HTTP/1.1 is answered without TLS and with, whether the client negotiates or not")
+  func bootstrap() async throws {
+    let certificate = try ServerCertificate.make(hosts: [])
+    let root = try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificatePEM.utf8))
+    try await withServer(certificate: certificate) { port in
+      let plain = try await exchange(port, request)
+      #expect(plain.hasSuffix("POST /bootstrap 2"))
+      for protocols in [[], ["http/1.1"], ["h2", "http/1.1"]] {
+        var client = TLSConfiguration.makeClientConfiguration()
+        client.trustRoots = .certificates(root)
+        client.applicationProtocols = protocols
+        let answer = try await exchange(port, request, tls: NIOSSLContext(configuration: client))
+        #expect(answer.hasSuffix("POST /bootstrap 2"), "\(protocols)")
+      }
+    }
+  }
+
+  @Test(
+    "Peers that say nothing, or nonsense, are closed and hurt no one",
+    arguments: [
+      "", "PRI * HT", "\u{16}\u{3}\u{1}", "\u{16}nonsense, and more than a handshake has room for", "nonsense\r\n\r\n",
+    ])
+  func nonsense(_ text: String) async throws {
+    let certificate = try ServerCertificate.make(hosts: [])
+    try await withServer(certificate: certificate, classification: .milliseconds(200)) { port in
+      let answer = try await exchange(port, Array(text.utf8))
+      #expect(!answer.contains("200 OK"))
+      let next = try await exchange(port, request)
+      #expect(next.contains("200 OK"))
+    }
+  }
+
+  @Test("A body over the limit is refused, announced or not")
+  func bodyLimit() async throws {
+    let body = String(repeating: "x", count: 1_001)
+    try await withServer { port in
+      let announced = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n" + body
+      let chunked = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n\(body)\r\n0\r\n\r\n"
+      for text in [announced, chunked] {
+        let answer = try await exchange(port, Array(text.utf8))
+        #expect(answer.hasPrefix("HTTP/1.1 413"))
+      }
+    }
+  }
+
+  // MARK: Discovery
+
+  /// Opens a stream, sends requests and gives each response to a closure, which answers it or ends the stream.
+  private func stream(
+    _ port: Int, _ first: Envoy_Service_Discovery_V3_DiscoveryRequest,
+    _ answer:
+      @escaping @Sendable (Envoy_Service_Discovery_V3_DiscoveryResponse) ->
+      Envoy_Service_Discovery_V3_DiscoveryRequest?
+  ) async throws {
+    let transport = try HTTP2ClientTransport.Posix(
+      target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
+    let method = MethodDescriptor(
+      fullyQualifiedService: "envoy.service.discovery.v3.AggregatedDiscoveryService",
+      method: "StreamAggregatedResources")
+    try await withGRPCClient(transport: transport) { client in
+      let (outbox, outgoing) = AsyncStream<Envoy_Service_Discovery_V3_DiscoveryRequest>.makeStream()
+      outgoing.yield(first)
+      let request = StreamingClientRequest<Envoy_Service_Discovery_V3_DiscoveryRequest> { writer in
+        for await message in outbox { try await writer.write(message) }
+      }
+      try await client.bidirectionalStreaming(
+        request: request, descriptor: method, serializer: ProtobufSerializer(), deserializer: ProtobufDeserializer(),
+        options: .defaults
+      ) { response in
+        for try await message in response.messages {
+          if let next = answer(message) { outgoing.yield(next) } else { outgoing.finish() }
+        }
+      }
+    }
+  }
+
+  private func clusters(_ node: String) -> Envoy_Service_Discovery_V3_DiscoveryRequest {
+    var request = Envoy_Service_Discovery_V3_DiscoveryRequest()
+    request.node.id = node
+    request.typeURL = ResourceTypeURL.cluster
+    return request
+  }
+
+  private func snapshot(_ content: String) -> ProxySnapshot {
+    ProxySnapshot(
+      clusters: ResourceSet([EncodedResource(name: "c", typeURL: ResourceTypeURL.cluster, bytes: Data(content.utf8))]))
+  }
+
+  @Test("A proxy gets its snapshot and its changes, and the observer learns of all")
+  func discovery() async throws {
+    cache.set(snapshot("one"), for: "p")
+    let received = Lines()
+    try await withServer { port in
+      try await stream(port, clusters("p")) { [cache, snapshot = snapshot("two")] response in
+        received.append(response.resources.map { String(decoding: $0.value, as: UTF8.self) })
+        guard received.all.count == 1 else { return nil }
+        var request = Envoy_Service_Discovery_V3_DiscoveryRequest()
+        request.typeURL = response.typeURL
+        request.responseNonce = response.nonce
+        cache.set(snapshot, for: "p")
+        return request
+      }
+    }
+    #expect(received.all == ["one", "two"])
+    #expect(recorder.events == ["open p", "sent", "acknowledged", "sent", "close closedByProxy"])
+  }
+
+  @Test("A refused proxy and one that breaks the protocol get a status that says so")
+  func refusals() async throws {
+    try await withServer { port in
+      for (node, code) in [("refused", RPCError.Code.permissionDenied), ("", .invalidArgument)] {
+        do {
+          try await stream(port, clusters(node)) { _ in nil }
+          Issue.record("no error for \(node)")
+        } catch let error as RPCError {
+          #expect(error.code == code)
+        }
+      }
+    }
+    #expect(recorder.events == [])
+  }
+
+  @Test("A server that stops ends its streams so that proxies come back")
+  func shutdown() async throws {
+    cache.set(snapshot("one"), for: "p")
+    let (responses, arrived) = AsyncStream<Void>.makeStream()
+    let ended = Lines()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      try await withServer { port in
+        group.addTask {
+          do {
+            try await stream(port, clusters("p")) { _ in
+              arrived.yield()
+              return clusters("p")
+            }
+          } catch let error as RPCError {
+            ended.append(["\(error.code)"])
+          }
+        }
+        for await _ in responses { break }
+      }
+      try await group.waitForAll()
+    }
+    #expect(ended.all == ["\(RPCError.Code.unavailable)"])
+    #expect(recorder.events.last == "close shutdown")
+  }
+
+  @Test("A certificate is made once, its key readable by the owner only")
+  func certificate() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let made = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: ["cp.example", "10.0.0.1"])
+    let again = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [])
+    #expect(made.certificatePEM == again.certificatePEM && made.privateKeyPEM == again.privateKeyPEM)
+    let key = folder.appendingPathComponent("kuma-cp.key").path
+    let mode = try FileManager.default.attributesOfItem(atPath: key)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    // In ten years there is a new one.
+    let later = Date(timeIntervalSinceNow: 3_651 * 86_400)
+    let renewed = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [], now: later)
+    #expect(renewed.certificatePEM != made.certificatePEM)
+    try Data("nonsense".utf8).write(to: URL(fileURLWithPath: key))
+    #expect(throws: ServerCertificate.Failure.self) {
+      try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [])
+    }
+  }
+}
