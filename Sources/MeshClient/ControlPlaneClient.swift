@@ -241,17 +241,19 @@ public final class ControlPlaneClient: Sendable {
         code: .unexpectedAnswer, title: "\(request): the answer is larger than 64 MiB; ask for fewer with --size",
         cause: error)
     }
-    let reason = Self.reason(error)
+    let isUntrusted = "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+    let reason = isUntrusted ? "its certificate is signed by nobody that is trusted here" : Self.reason(error)
     let advice =
-      address.isSecure && "\(error)".contains("CERTIFICATE")
-      ? "name its CA certificate, or skip the check of certificates"
+      isUntrusted
+      ? "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
       : "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
     return ControlPlaneError(
       code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
       cause: error)
   }
 
-  private static func reason(_ error: any Error) -> String {
+  /// Why no connection came about or lasted, in a few words.
+  static func reason(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:
       if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {

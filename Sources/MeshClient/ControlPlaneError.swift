@@ -79,6 +79,10 @@ extension ControlPlaneError {
       self.init(code: code, status: status, title: title, detail: detail, violations: violations)
       return
     }
+    if status == 404 {
+      self.init(code: code, status: status, title: "\(request): the server does not know this address")
+      return
+    }
     let text = String(decoding: body.prefix(200), as: UTF8.self)
       .split(whereSeparator: \.isNewline).joined(separator: " ")
     self.init(

@@ -19,19 +19,32 @@ public enum RemoteText {
   ///
   /// - Parameter timeout: how long it may take, in whole seconds.
   public static func fetch(_ url: String, timeoutSeconds: Int64 = 10) async throws(Failure) -> String {
-    let response: HTTPClientResponse
-    let body: ByteBuffer
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    let result = await answer(of: client, to: url, timeoutSeconds)
+    try? await client.shutdown()
+    let (status, text) = try result.get()
+    guard status == 200 else {
+      throw Failure(description: "Get \"\(url)\": the answer has status \(status), not 200")
+    }
+    return text
+  }
+
+  private static func answer(of client: HTTPClient, to url: String, _ timeoutSeconds: Int64)
+    async -> Result<(status: UInt, text: String), Failure>
+  {
     do {
-      response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(timeoutSeconds))
-      body = try await response.body.collect(upTo: limit)
+      let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(timeoutSeconds))
+      let body = try await response.body.collect(upTo: limit)
+      return .success((response.status.code, String(buffer: body)))
     } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {
-      throw Failure(description: "Get \"\(url)\": no answer within \(timeoutSeconds) s", cause: error)
+      return .failure(Failure(description: "Get \"\(url)\": no answer within \(timeoutSeconds) s", cause: error))
+    } catch is NIOTooManyBytesError {
+      return .failure(Failure(description: "Get \"\(url)\": the text is larger than 16 MiB"))
     } catch {
-      throw Failure(description: "Get \"\(url)\": \(error)", cause: error)
+      return .failure(
+        Failure(description: "Get \"\(url)\": \(ControlPlaneClient.reason(error))", cause: error))
     }
-    guard response.status == .ok else {
-      throw Failure(description: "Get \"\(url)\": the answer has status \(response.status.code), not 200")
-    }
-    return String(buffer: body)
   }
 }

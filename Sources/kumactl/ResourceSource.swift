@@ -20,6 +20,9 @@ struct ResourceSource {
     let names = try Self.get(FileAccess.names(in: name)).filter { name in
       [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } && !name.hasPrefix(".")
     }
+    guard !names.isEmpty else {
+      throw CommandFailure("error while reading provided file: \(name) holds no file that ends in .yaml, .yml or .json")
+    }
     let directory = name.hasSuffix("/") ? name : name + "/"
     return try names.map { try Self.text(of: directory + $0) }
   }

@@ -42,6 +42,13 @@ struct ControlPlaneErrorTests {
     #expect(error.description.count < 300)
   }
 
+  @Test("say that an address is not known when the answer is no control plane's")
+  func unknownAddress() {
+    let error = ControlPlaneError(status: 404, body: Array("404: Page Not Found".utf8), request: "GET http://x/y")
+    #expect(error.code == .notFound)
+    #expect(error.description == "GET http://x/y: the server does not know this address")
+  }
+
   @Test(
     "survive bodies of any shape",
     arguments: [

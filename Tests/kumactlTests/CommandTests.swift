@@ -151,6 +151,17 @@ struct CommandTests {
     }
   }
 
+  @Test("say what is wrong with a source", arguments: ["empty", "missing.yaml", "http://127.0.0.1:1/x.yaml"])
+  func badSource(name: String) async throws {
+    try await KumactlProcess.withHome { kumactl in
+      try kumactl.write("", to: "empty/notes.txt")
+      let applied = try await kumactl("apply", "-f", name)
+      #expect(applied.status == 1)
+      #expect(applied.errors.hasPrefix("Error: error while reading provided file: "))
+      #expect(applied.errors.contains(name))
+    }
+  }
+
   @Test("show a dry run without asking the control plane")
   func dryRun() async throws {
     try await withControlPlane { kumactl, _, requests in
