@@ -34,6 +34,7 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -69,7 +70,7 @@ let package = Package(
   targets: [
     // MARK: Domain
     .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
-    .target(name: "MeshPolicy", dependencies: ["MeshModel"], swiftSettings: strict),
+    .target(name: "MeshPolicy", dependencies: ["MeshModel", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
     .target(name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", grdb], swiftSettings: strict),
 
@@ -81,7 +82,8 @@ let package = Package(
 
     // MARK: Edges
     .target(
-      name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", httpTypes], swiftSettings: strict),
+      name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
+      swiftSettings: strict),
     .target(name: "TraceCollector", dependencies: ["CZlib", grdb, httpTypes], swiftSettings: strict),
     .target(
       name: "MeshClient",
@@ -97,7 +99,7 @@ let package = Package(
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "MeshHTTP", "TraceCollector",
         argumentParser, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
-        nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, x509, crypto,
+        nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto, collections,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -109,6 +111,64 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: ["ProcessSupervisor", argumentParser, asyncHTTPClient, hummingbird, nioCore],
+      swiftSettings: strict),
+
+    // MARK: Not shipped
+    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshStoreSQLTests", dependencies: ["MeshModel", "MeshStore", "MeshStoreSQL", "MeshTestSupport", grdb],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshXDSTests",
+      dependencies: ["EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", protobuf],
+      exclude: ["Goldens"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshHTTPTests",
+      dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", httpTypes],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshClientTests",
+      dependencies: ["MeshClient", "MeshModel", "MeshTestSupport", httpTypes, hummingbird, logging, nioCore],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TraceCollectorTests",
+      dependencies: [
+        "CZlib", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb,
+        httpTypes,
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "ProcessSupervisorTests", dependencies: ["MeshTestSupport", "ProcessSupervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "kuma-cpTests",
+      dependencies: [
+        "kuma-cp", "EnvoyAPI", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", grpcCore,
+        grpcHTTP2,
+        httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "kuma-dpTests",
+      dependencies: ["kuma-dp", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "kumactlTests",
+      dependencies: [
+        "kumactl", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", argumentParser, collections,
+        httpTypes, hummingbird, logging, nioCore,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: [
+        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor", httpTypes,
+        hummingbird, logging, nioCore,
+      ],
       swiftSettings: strict),
   ]
 )

@@ -228,6 +228,9 @@ public struct MeshIndex: Sendable {
   /// A proxy by name.
   public func dataplane(_ name: String) -> Dataplane? { proxies[name]?.dataplane }
 
+  /// The names of all policies.
+  public var policyNames: some Collection<String> { policies.names }
+
   /// The names of all proxies.
   public var dataplaneNames: some Collection<String> { proxies.keys }
 
@@ -271,10 +274,11 @@ extension Dataplane {
       guard let service = inbound.tags[TagName.service], let port = UInt16(exactly: inbound.port), port > 0
       else { continue }
       let own = inbound.address.isEmpty ? networking.address : inbound.address
+      let address = networking.advertisedAddress.isEmpty ? own : networking.advertisedAddress
+      // A host name that is not resolved yet cannot be sent to a proxy.
+      guard HostRules.isIP(address) else { continue }
       result[service, default: []].append(
-        ServiceEndpoints.Endpoint(
-          address: networking.advertisedAddress.isEmpty ? own : networking.advertisedAddress, port: port,
-          tags: inbound.tags))
+        ServiceEndpoints.Endpoint(address: address, port: port, tags: inbound.tags))
     }
     return result
   }
@@ -286,6 +290,7 @@ extension Dataplane.Inbound {
       let workloadPort = UInt16(exactly: servicePort == 0 ? port : servicePort)
     else { return nil }
     let listener = address.isEmpty ? proxyAddress : address
+    guard HostRules.isIP(listener) else { return nil }
     return ProxyConfiguration.Inbound(
       address: listener, port: listenerPort, workloadAddress: serviceAddress.isEmpty ? listener : serviceAddress,
       workloadPort: workloadPort, service: tags[TagName.service] ?? "",

@@ -1,0 +1,53 @@
+import MeshModel
+import MeshStore
+
+/// What every route works with.
+struct APIContext: Sendable {
+  let store: any ResourceStore
+  let inspection: any ProxyInspecting
+  let configuration: APIConfiguration
+  let now: @Sendable () -> Timestamp
+
+  /// Titles of errors. Source: Kuma 2.7.
+  enum Title {
+    static let retrieve = "Could not retrieve a resource"
+    static let retrieveList = "Could not retrieve resources"
+    static let process = "Could not process a resource"
+    static let create = "Could not create a resource"
+    static let update = "Could not update a resource"
+    static let delete = "Could not delete a resource"
+    static let mesh = "Failed to retrieve Mesh"
+  }
+
+  /// The resource, or `nil` when there is none.
+  func find(_ key: ResourceKey, title: String) async throws(APIError) -> Resource? {
+    do throws(StoreError) {
+      return try await store.get(key)
+    } catch {
+      throw APIError(error, title: title, mesh: key.mesh)
+    }
+  }
+
+  /// The resource.
+  func get(_ key: ResourceKey, title: String) async throws(APIError) -> Resource {
+    guard let resource = try await find(key, title: title) else { throw .notFound(title) }
+    return resource
+  }
+
+  /// A mesh that has to exist.
+  @discardableResult
+  func mesh(_ name: String, title: String = Title.mesh) async throws(APIError) -> Resource {
+    try await get(ResourceKey(type: .mesh, name: name), title: title)
+  }
+
+  /// The resources of a type.
+  func list(
+    _ type: ResourceType, mesh: String?, title: String = Title.retrieveList
+  ) async throws(APIError) -> [Resource] {
+    do throws(StoreError) {
+      return try await store.list(type, mesh: mesh)
+    } catch {
+      throw APIError(error, title: title, mesh: mesh ?? "")
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import HTTPTypes
+import MeshModel
+import MeshStore
+import OrderedCollections
+
+/// Why a request was not done, in the terms of Kuma's error bodies.
+struct APIError: Error, Sendable {
+  /// The status.
+  var status: HTTPResponse.Status
+  /// What was being done.
+  var title: String
+  /// What is wrong.
+  var detail: String
+  /// The rules that the request breaks.
+  var violations: [Violation] = []
+
+  /// Something does not exist.
+  static func notFound(_ title: String) -> APIError { APIError(status: .notFound, title: title, detail: "Not found") }
+
+  /// A resource or a parameter breaks rules.
+  static func invalid(
+    _ violations: [Violation], title: String, detail: String = "Resource is not valid"
+  ) -> APIError {
+    APIError(status: .badRequest, title: title, detail: detail, violations: violations)
+  }
+
+  /// A body cannot be read as a resource.
+  static func unreadable(_ type: ResourceType, _ message: String) -> APIError {
+    let quoted = DocumentValue.string(message).json()
+    return APIError(status: .badRequest, title: "Bad Request", detail: "invalid \(type.rawValue) object: \(quoted)")
+  }
+
+  /// A failure of the store while something was done.
+  init(_ error: StoreError, title: String, mesh: String) {
+    switch error.code {
+    case .notFound: self = .notFound(title)
+    case .meshNotFound:
+      let violation = Violation(field: "mesh", message: "mesh of name \(mesh) is not found")
+      self = .invalid([violation], title: title, detail: "Mesh is not found")
+    case .meshInUse:
+      let message = "unable to delete mesh, there are still some dataplanes attached"
+      self = .invalid([Violation(field: "mesh", message: message)], title: title)
+    case .conflict:
+      self.init(
+        status: .conflict, title: "Conflict",
+        detail: "The resource was changed by somebody else at the same time; read it again and repeat the change.")
+    case .unavailable:
+      self.init(status: .serviceUnavailable, title: title, detail: error.message)
+    }
+  }
+
+  init(status: HTTPResponse.Status, title: String, detail: String, violations: [Violation] = []) {
+    self.status = status
+    self.title = title
+    self.detail = detail
+    self.violations = violations
+  }
+
+  /// The body. Keys of older clients (`details`, `causes`) stand beside the newer ones. Source: Kuma 2.7.
+  var document: DocumentValue {
+    var object: DocumentValue.Object = [
+      "type": "/std-errors", "status": .integer(Int64(status.code)), "title": .string(title),
+      "detail": .string(detail),
+    ]
+    if !violations.isEmpty {
+      object["invalid_parameters"] = .array(
+        violations.map { ["field": .string($0.field), "reason": .string($0.message)] })
+    }
+    object["details"] = .string(detail)
+    if !violations.isEmpty {
+      object["causes"] = .array(violations.map { ["field": .string($0.field), "message": .string($0.message)] })
+    }
+    return .object(object)
+  }
+
+  /// The answer.
+  var response: APIResponse { .json(document, status: status) }
+}

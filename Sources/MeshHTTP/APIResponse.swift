@@ -1,0 +1,37 @@
+import HTTPTypes
+import MeshModel
+
+/// An answer before it is put into HTTP's terms.
+struct APIResponse: Sendable {
+  /// The status.
+  var status: HTTPResponse.Status
+  /// The body's media type; `nil` for no body.
+  var contentType: String?
+  /// The body.
+  var body: [UInt8]
+  /// Methods that the path has, for a 405.
+  var allowed: [HTTPRequest.Method] = []
+
+  /// An answer without a body.
+  static func empty(_ status: HTTPResponse.Status) -> APIResponse {
+    APIResponse(status: status, contentType: nil, body: [])
+  }
+
+  /// A JSON document, indented by one space as Kuma's are.
+  static func json(_ document: DocumentValue, status: HTTPResponse.Status = .ok) -> APIResponse {
+    APIResponse(status: status, contentType: "application/json", body: Array((document.json(.indented(1)) + "\n").utf8))
+  }
+
+  /// Plain text: what is answered where no route was chosen.
+  static func text(_ text: String, status: HTTPResponse.Status) -> APIResponse {
+    APIResponse(status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
+  }
+
+  /// The answer as a message.
+  var message: (HTTPResponse, [UInt8]) {
+    var response = HTTPResponse(status: status)
+    if let contentType { response.headerFields[.contentType] = contentType }
+    if !allowed.isEmpty { response.headerFields[.allow] = allowed.map(\.rawValue).sorted().joined(separator: ", ") }
+    return (response, body)
+  }
+}

@@ -1,0 +1,121 @@
+import HTTPTypes
+import MeshModel
+import MeshPolicy
+import MeshStore
+import OrderedCollections
+
+/// Which policy applies to which proxy, and why.
+struct InspectionRoutes: Sendable {
+  let context: APIContext
+
+  var routes: [Route] {
+    [
+      Route(
+        .get, "/meshes/{mesh}/dataplanes/{name}/policies", "Names the policy that applies to a proxy.",
+        handler: policies),
+      Route(
+        .get, "/meshes/{mesh}/dataplanes/{name}/_tracing",
+        "Explains why a proxy is traced or not: candidates, winner, backend, listeners.", handler: explanation),
+      Route(
+        .get, "/meshes/{mesh}/traffic-traces/{name}/dataplanes", "Lists the proxies to which a policy applies.",
+        handler: won),
+      Route(
+        .get, "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
+        "Lists the proxies that a policy matches, whether or not another one takes precedence.",
+        query: [.name] + QueryParameter.paging, handler: matched),
+      Route(
+        .get, "/meshes/{mesh}/traffic-traces/{name}/_warnings",
+        "Lists what will not work as a policy's writer expects.",
+        handler: warnings(.trafficTrace)),
+      Route(
+        .get, "/meshes/{mesh}/_warnings", "Lists what will not work as a mesh's writer expects.",
+        handler: warnings(.mesh)),
+    ]
+  }
+
+  private func policies(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
+    let title = "Could not get MatchedPolicies"
+    try await context.mesh(proxy.mesh, title: "Could not build MeshContext")
+    _ = try await context.get(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name), title: title)
+    var items: [DocumentValue] = []
+    do throws(StoreError) {
+      if let winner = try await context.inspection.winner(for: proxy),
+        let policy = try await context.store.get(ResourceKey(type: .trafficTrace, mesh: proxy.mesh, name: winner))
+      {
+        items.append([
+          "type": "dataplane", "matchedPolicies": ["TrafficTrace": .array([.object(policy.metaDocument)])],
+        ])
+      }
+    } catch {
+      throw APIError(error, title: title, mesh: proxy.mesh)
+    }
+    return .json([
+      "kind": "SidecarDataplane", "total": .integer(Int64(items.count)), "items": .array(items),
+    ])
+  }
+
+  private func explanation(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
+    try await context.mesh(proxy.mesh)
+    do throws(StoreError) {
+      guard let document = try await context.inspection.explanation(of: proxy) else {
+        throw StoreError(code: .notFound, message: "")
+      }
+      return .json(document)
+    } catch {
+      throw APIError(error, title: APIContext.Title.retrieve, mesh: proxy.mesh)
+    }
+  }
+
+  /// An unknown policy applies to nothing, which is no error. Source: Kuma 2.7.
+  private func won(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let mesh = request.parameter("mesh")
+    let title = "Could not list Dataplanes"
+    try await context.mesh(mesh, title: title)
+    do throws(StoreError) {
+      let names = try await context.inspection.proxies(wonBy: request.parameter("name"), mesh: mesh)
+      let items = names.map { name -> DocumentValue in
+        [
+          "kind": "SidecarDataplane", "dataplane": ["mesh": .string(mesh), "name": .string(name)],
+          "attachments": .array([["type": "dataplane"]]),
+        ]
+      }
+      return .json(["total": .integer(Int64(items.count)), "items": .array(items)])
+    } catch {
+      throw APIError(error, title: title, mesh: mesh)
+    }
+  }
+
+  private func matched(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let mesh = request.parameter("mesh")
+    let title = "Could not retrieve policy"
+    try await context.mesh(mesh)
+    let policy = try await context.get(
+      ResourceKey(type: .trafficTrace, mesh: mesh, name: request.parameter("name")), title: title)
+    let part = request.query.first("name") ?? ""
+    let page = try Page(request.query)
+    do throws(StoreError) {
+      let names = try await context.inspection.proxies(matchedBy: policy.name, mesh: mesh)
+        .filter { part.isEmpty || $0.contains(part) }
+      let (slice, next) = page.slice(names)
+      var object: DocumentValue.Object = [
+        "items": .array(slice.map { ["mesh": .string(mesh), "name": .string($0), "type": "Dataplane"] })
+      ]
+      if let next { object["next"] = .string(request.link(offset: next)) }
+      object["total"] = .integer(Int64(names.count))
+      return .json(.object(object))
+    } catch {
+      throw APIError(error, title: title, mesh: mesh)
+    }
+  }
+
+  private func warnings(_ type: ResourceType) -> Route.Handler {
+    { request async throws(APIError) in
+      let routes = ResourceRoutes(context: context, type: type)
+      if type.isMeshScoped { try await context.mesh(request.parameter("mesh")) }
+      let resource = try await context.get(routes.key(request), title: APIContext.Title.retrieve)
+      return .json(.warnings(await WarningSource(context: context).warnings(about: resource)))
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import HTTPTypes
+import MeshModel
+import OrderedCollections
+
+/// Proxies together with what is known of their connections.
+struct OverviewRoutes: Sendable {
+  let context: APIContext
+
+  /// Each list has two paths, the older and the newer one. Source: Kuma 2.7.
+  var routes: [Route] {
+    let query = [.name] + QueryParameter.paging + QueryParameter.proxyFilters
+    let listed = "Lists proxies with their connections."
+    let listedAll = "Lists the proxies of all meshes with their connections."
+    let one = "Reads a proxy with its connections."
+    return [
+      Route(.get, "/meshes/{mesh}/dataplanes/_overview", listed, query: query, handler: list),
+      Route(.get, "/meshes/{mesh}/dataplanes/{name}/_overview", one, handler: read),
+      Route(.get, "/dataplanes/_overview", listedAll, query: query, handler: list),
+      Route(.get, "/meshes/{mesh}/dataplanes+insights", listed, query: query, handler: list),
+      Route(.get, "/meshes/{mesh}/dataplanes+insights/{name}", one, handler: read),
+      Route(.get, "/dataplanes+insights", listedAll, query: query, handler: list),
+    ]
+  }
+
+  private func list(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let mesh = request.parameters["mesh"]
+    if let mesh { try await context.mesh(mesh) }
+    let filter = try ResourceFilter(request, type: .dataplane)
+    let proxies = try await context.list(.dataplane, mesh: mesh).filter(filter.includes)
+    var insights: [ResourceKey: Resource] = [:]
+    for insight in try await context.list(.dataplaneInsight, mesh: mesh) { insights[insight.key] = insight }
+    return try request.listResponse(proxies) { proxy in
+      Self.document(proxy, insight: insights[proxy.insightKey].map { $0.spec.content.document })
+    }
+  }
+
+  private func read(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let mesh = request.parameter("mesh")
+    try await context.mesh(mesh)
+    let title = APIContext.Title.retrieve
+    let key = ResourceKey(type: .dataplane, mesh: mesh, name: request.parameter("name"))
+    let proxy = try await context.get(key, title: title)
+    let insight = try await context.find(proxy.insightKey, title: title)
+    // One proxy is shown with an empty insight when it was never seen; a list leaves the key out.
+    return .json(Self.document(proxy, insight: insight?.spec.content.document ?? [:]))
+  }
+
+  private static func document(_ proxy: Resource, insight: DocumentValue.Object?) -> DocumentValue {
+    var object = proxy.metaDocument
+    object["type"] = "DataplaneOverview"
+    object["dataplane"] = .object(proxy.spec.content.document)
+    if let insight { object["dataplaneInsight"] = .object(insight) }
+    return .object(object)
+  }
+}
+
+extension Resource {
+  /// The key of what is known of a proxy's connections.
+  var insightKey: ResourceKey { ResourceKey(type: .dataplaneInsight, mesh: mesh, name: name) }
+}

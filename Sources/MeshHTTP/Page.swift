@@ -1,0 +1,64 @@
+import MeshModel
+
+/// Which part of a list is asked for. Source: Kuma 2.7.
+struct Page: Sendable, Equatable {
+  /// How many items; `nil` for all of them.
+  var size: Int?
+  /// The first item.
+  var offset: Int
+
+  /// The items on a page when nothing is asked for.
+  static let defaultSize = 100
+  /// The most items on a page.
+  static let maximumSize = 1000
+
+  /// Reads `size` and `offset`.
+  init(_ query: QueryParameters) throws(APIError) {
+    let title = APIContext.Title.retrieveList
+    var size = Self.defaultSize
+    if let text = query.first("size"), !text.isEmpty {
+      func refusal(_ message: String) -> APIError {
+        .invalid([Violation(field: "size", message: message)], title: title, detail: "Invalid page size")
+      }
+      guard let number = Int(text) else { throw refusal("invalid format") }
+      guard number <= Self.maximumSize else {
+        throw refusal("invalid page size of \(number). Maximum page size is \(Self.maximumSize)")
+      }
+      size = number
+    }
+    var offset = 0
+    if let text = query.first("offset"), !text.isEmpty {
+      guard let number = Int(text), number >= 0 else {
+        throw .invalid(
+          [Violation(field: "offset", message: "Invalid format")], title: title, detail: "Invalid offset")
+      }
+      offset = number
+    }
+    self.size = size == 0 ? nil : size
+    self.offset = size == 0 ? 0 : offset
+  }
+
+  /// The items on the page, and where the next page begins when there is one. A negative size yields no items, and a
+  /// next page before this one, as in Kuma.
+  func slice<Item>(_ items: [Item]) -> (items: ArraySlice<Item>, next: Int?) {
+    guard let size else { return (items[...], nil) }
+    let (end, overflow) = offset.addingReportingOverflow(size)
+    let start = min(offset, items.count)
+    let stop = min(max(overflow ? Int.max : end, start), items.count)
+    return (items[start..<stop], !overflow && end < items.count ? end : nil)
+  }
+}
+
+extension APIRequest {
+  /// The link to another page of the same list.
+  func link(offset: Int) -> String { "\(base)\(rawPath)?\(query.encoded(setting: "offset", to: String(offset)))" }
+
+  /// A list: one page of its items, with the count of all and the link to the next page.
+  func listResponse<Item>(_ items: [Item], _ document: (Item) -> DocumentValue) throws(APIError) -> APIResponse {
+    let (page, next) = try Page(query).slice(items)
+    return .json([
+      "total": .integer(Int64(items.count)), "items": .array(page.map(document)),
+      "next": next.map { .string(link(offset: $0)) } ?? .null,
+    ])
+  }
+}

@@ -1,0 +1,58 @@
+import MeshModel
+
+/// Which resources of a list are asked for. Source: Kuma 2.7.
+struct ResourceFilter: Sendable {
+  private var name: String
+  private var tags: [(name: String, part: String)] = []
+  private var gateway: GatewayFilter?
+
+  private enum GatewayFilter: String {
+    case any = "true"
+    case none = "false"
+    case builtin
+    case delegated
+  }
+
+  /// Reads the filters that lists of a type know.
+  init(_ request: APIRequest, type: ResourceType) throws(APIError) {
+    name = request.query.first("name") ?? ""
+    guard type == .dataplane else { return }
+    for text in request.query.all("tag") {
+      // Values may hold colons; a text without any is not understood and ignored.
+      guard let colon = text.firstIndex(of: ":") else { continue }
+      tags.append((String(text[..<colon]), String(text[text.index(after: colon)...])))
+    }
+    guard let text = request.query.first("gateway"), !text.isEmpty else { return }
+    guard let filter = GatewayFilter(rawValue: text.lowercased()) else {
+      // The misspelling is Kuma's, whose clients may know it.
+      throw .invalid(
+        [
+          Violation(
+            field: "\(request.pattern).gateway",
+            message: "shoud use `true`, `false`, 'builtin' or 'delegated' instead of \(text)")
+        ], title: APIContext.Title.retrieveList)
+    }
+    gateway = filter
+  }
+
+  /// Whether a resource is asked for.
+  func includes(_ resource: Resource) -> Bool {
+    guard name.isEmpty || resource.name.contains(name) else { return false }
+    guard let dataplane = resource.content(Dataplane.self) else { return true }
+    guard includes(dataplane.networking?.gateway) else { return false }
+    return tags.isEmpty
+      || dataplane.tagSets.contains { set in
+        tags.allSatisfy { tag in set[tag.name].map { tag.part.isEmpty || $0.contains(tag.part) } ?? false }
+      }
+  }
+
+  private func includes(_ gateway: Dataplane.Gateway?) -> Bool {
+    switch self.gateway {
+    case nil: true
+    case .any: gateway != nil
+    case .none?: gateway == nil
+    case .builtin: gateway?.isBuiltin == true
+    case .delegated: gateway?.isBuiltin == false
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import HTTPTypes
+import MeshModel
+import MeshStore
+
+/// Reading and writing resources of one type.
+struct ResourceRoutes: Sendable {
+  let context: APIContext
+  let type: ResourceType
+
+  /// The routes of the type: lists, one resource, and its writing where users write it.
+  var routes: [Route] {
+    let segment = type.pathSegment
+    let collection = type.isMeshScoped ? "/meshes/{mesh}/\(segment)" : "/\(segment)"
+    let item = type.isMeshScoped ? "\(collection)/{name}" : "\(collection)/{mesh}"
+    let filters = [.name] + QueryParameter.paging + (type == .dataplane ? QueryParameter.proxyFilters : [])
+    let query = filters + [.format]
+    var routes = [
+      Route(.get, collection, "Lists the \(type.rawValue) resources.", query: query, handler: list),
+      Route(.get, item, "Reads a \(type.rawValue).", query: [.format], handler: read),
+    ]
+    if type.isUserWritten {
+      routes.append(Route(.put, item, "Creates or replaces a \(type.rawValue).", handler: write))
+      routes.append(Route(.delete, item, "Deletes a \(type.rawValue).", handler: delete))
+    }
+    if type.isMeshScoped {
+      routes.append(
+        Route(.get, "/\(segment)", "Lists the \(type.rawValue) resources of all meshes.", query: query, handler: list))
+    }
+    return routes
+  }
+
+  /// The resource that a request is about.
+  func key(_ request: APIRequest) -> ResourceKey {
+    type.isMeshScoped
+      ? ResourceKey(type: type, mesh: request.parameter("mesh"), name: request.parameter("name"))
+      : ResourceKey(type: type, name: request.parameter("mesh"))
+  }
+
+  private func list(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let mesh = request.parameters["mesh"]
+    if let mesh { try await context.mesh(mesh) }
+    let form = try request.form
+    let filter = try ResourceFilter(request, type: type)
+    let items = try await context.list(type, mesh: mesh).filter(filter.includes)
+    return try request.listResponse(items) { $0.document(form) }
+  }
+
+  private func read(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let key = key(request)
+    if type.isMeshScoped { try await context.mesh(key.mesh) }
+    let form = try request.form
+    return .json(try await context.get(key, title: APIContext.Title.retrieve).document(form))
+  }
+
+  private func delete(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let key = key(request)
+    if type.isMeshScoped { try await context.mesh(key.mesh) }
+    do {
+      try await context.store.delete(key)
+    } catch {
+      throw APIError(error, title: APIContext.Title.delete, mesh: key.mesh)
+    }
+    return .empty(.ok)
+  }
+}
+
+extension APIRequest {
+  /// The form in which the answer is asked for.
+  var form: ResourceDocument.Form {
+    get throws(APIError) {
+      switch query.first("format") {
+      case nil, "", "universal": return .universal
+      case "kubernetes", "k8s": return .kubernetes
+      default:
+        let message = "must be one of: universal, kubernetes, k8s"
+        throw .invalid([Violation(field: "format", message: message)], title: "Invalid format")
+      }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import HTTPTypes
+import MeshModel
+
+/// What the control plane says about itself.
+struct ServerRoutes: Sendable {
+  let context: APIContext
+
+  var routes: [Route] {
+    [
+      Route(.get, "/", "Says who answers.", handler: index),
+      Route(.get, "/config", "Shows the effective configuration.", handler: config),
+      Route(.get, "/versions", "Shows which Envoy goes with which kuma-dp.", handler: versions),
+      Route(.get, "/policies", "Lists the kinds of policies.", handler: policies),
+      Route(.get, "/who-am-i", "Says who the client is taken for.", handler: whoAmI),
+    ]
+  }
+
+  private func index(_ request: APIRequest) -> APIResponse {
+    let configuration = context.configuration
+    return .json([
+      "hostname": .string(configuration.hostname), "tagline": "Kuma", "product": "Kuma",
+      "version": .string(configuration.version), "instanceId": .string(configuration.instanceId),
+      "clusterId": .string(configuration.clusterId), "gui": "/gui",
+    ])
+  }
+
+  private func config(_ request: APIRequest) -> APIResponse { .json(context.configuration.effective) }
+
+  private func versions(_ request: APIRequest) -> APIResponse { .json(context.configuration.versions) }
+
+  private func policies(_ request: APIRequest) -> APIResponse {
+    let policy: DocumentValue = [
+      "name": "TrafficTrace", "readOnly": .bool(context.configuration.isReadOnly),
+      "path": .string(ResourceType.trafficTrace.pathSegment), "singularDisplayName": "Traffic Trace",
+      "pluralDisplayName": "Traffic Traces", "isExperimental": false, "isTargetRefBased": false, "isInbound": false,
+      "isOutbound": false,
+    ]
+    return .json(["policies": .array([policy])])
+  }
+
+  /// There is no authentication, so everyone may do everything: Kuma's name for that is the administrator.
+  private func whoAmI(_ request: APIRequest) -> APIResponse {
+    .json([
+      "name": "mesh-system:admin", "groups": .array(["mesh-system:admin", "mesh-system:authenticated"]),
+    ])
+  }
+}

@@ -1,0 +1,70 @@
+import MeshModel
+import MeshPolicy
+import MeshStore
+
+/// Gathers what the pure rules of ``PolicyWarnings`` need to know.
+///
+/// Warnings never hinder: when something cannot be found out, the write still was made, and the warning that needed it is
+/// left out.
+struct WarningSource: Sendable {
+  let context: APIContext
+
+  /// Warnings about a write that was made.
+  func warnings(writing resource: Resource, over old: Resource?, notices: [FieldNotice]) async -> [String] {
+    notices.map(\.message) + (await warnings(about: resource, over: old))
+  }
+
+  /// Warnings about a resource as it is stored.
+  func warnings(about resource: Resource) async -> [String] {
+    // Fields that were kept although they are not known, in a backend's settings, are found by reading it again.
+    let notices = (try? ResourceDocument(resource.document()))?.notices ?? []
+    return await warnings(writing: resource, over: nil, notices: notices)
+  }
+
+  private func warnings(about resource: Resource, over old: Resource?) async -> [String] {
+    switch resource.spec {
+    case .trafficTrace(let policy): await warnings(about: policy, name: resource.name, mesh: resource.mesh)
+    case .mesh(let mesh): await warnings(about: mesh, name: resource.name, over: old?.content(Mesh.self))
+    case .dataplane, .dataplaneInsight: []
+    }
+  }
+
+  private func warnings(about policy: TrafficTrace, name: String, mesh: String) async -> [String] {
+    var warnings: [String] = []
+    if let resource = try? await context.store.get(ResourceKey(type: .mesh, name: mesh)),
+      let content = resource.content(Mesh.self)
+    {
+      warnings += PolicyWarnings.backend(of: policy, name: name, mesh: content, meshName: mesh)
+    }
+    return warnings + (await reach(of: policy, name: name, mesh: mesh))
+  }
+
+  private func reach(of policy: TrafficTrace, name: String, mesh: String) async -> [String] {
+    do throws(StoreError) {
+      guard try await context.inspection.proxies(wonBy: name, mesh: mesh).isEmpty else { return [] }
+      let matched = try await context.inspection.proxies(matchedBy: name, mesh: mesh)
+      guard matched.isEmpty else {
+        var winners: Set<String> = []
+        for proxy in matched {
+          if let winner = try await context.inspection.winner(for: ProxyID(mesh: mesh, name: proxy)) {
+            winners.insert(winner)
+          }
+        }
+        return PolicyWarnings.overshadowed(name: name, matched: matched.count, winners: winners)
+      }
+      let proxies = try await context.store.list(.dataplane, mesh: mesh).compactMap { $0.content(Dataplane.self) }
+      return PolicyWarnings.unmatched(policy, name: name, meshName: mesh, proxies: proxies)
+    } catch {
+      return []
+    }
+  }
+
+  private func warnings(about mesh: Mesh, name: String, over old: Mesh?) async -> [String] {
+    let resources = (try? await context.store.list(.trafficTrace, mesh: name)) ?? []
+    let policies = resources.compactMap { resource in
+      resource.content(TrafficTrace.self).map { (name: resource.name, policy: $0) }
+    }
+    return PolicyWarnings.settings(of: mesh)
+      + PolicyWarnings.policies(policies, losingBackendsIn: mesh, meshName: name, before: old)
+  }
+}

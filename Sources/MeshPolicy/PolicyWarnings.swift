@@ -1,0 +1,119 @@
+public import MeshModel
+
+/// Sentences about policies and backends that are accepted but will not do what their writer expects.
+///
+/// Kuma accepts all of these silently; the rules by which nothing is traced are its own.
+public enum PolicyWarnings {
+  /// How many names a sentence lists before it only counts.
+  private static let nameLimit = 5
+
+  /// Warnings about the backend that a policy resolves to.
+  public static func backend(
+    of policy: TrafficTrace, name: String, mesh: Mesh, meshName: String
+  ) -> [String] {
+    switch BackendResolution(policy, in: mesh) {
+    case .found: return []
+    case .unknown(let backend):
+      let backends = mesh.tracing?.backends.map(\.name) ?? []
+      let hint: String
+      if let nearest = NearestName.find(backend, among: backends) {
+        hint = "did you mean \"\(nearest)\"?"
+      } else if backends.isEmpty {
+        hint = "it has none."
+      } else {
+        hint = "it has \(list(backends))."
+      }
+      return [
+        "TrafficTrace \"\(name)\" names the tracing backend \"\(backend)\", which mesh \"\(meshName)\" does not have; "
+          + "\(hint) Nothing will be traced."
+      ]
+    case .noDefault:
+      return [
+        "TrafficTrace \"\(name)\" names no tracing backend, and mesh \"\(meshName)\" has no tracing.defaultBackend. "
+          + "Nothing will be traced; set conf.backend or the default."
+      ]
+    }
+  }
+
+  /// The warning that no proxy matches a policy. There is none while the mesh has no proxies at all.
+  ///
+  /// - Parameter proxies: all proxies of the mesh.
+  public static func unmatched(
+    _ policy: TrafficTrace, name: String, meshName: String, proxies: [Dataplane]
+  ) -> [String] {
+    guard !proxies.isEmpty else { return [] }
+    var values: [String: Set<String>] = [:]
+    for proxy in proxies { values.merge(proxy.tagValues) { $0.union($1) } }
+    let sentence = "TrafficTrace \"\(name)\" matches none of the \(proxies.count) data plane proxies of mesh \"\(meshName)\""
+    guard let hint = policy.selectors.lazy.compactMap({ hint(for: $0, values: values) }).first else {
+      return [sentence + ": no single inbound has all tags of a selector."]
+    }
+    return [sentence + ": " + hint]
+  }
+
+  /// Which tag of a selector no proxy has.
+  private static func hint(for selector: TrafficTrace.Selector, values: [String: Set<String>]) -> String? {
+    for (tag, value) in selector.match.sorted(by: { $0.key < $1.key }) {
+      guard let known = values[tag] else {
+        let nearest = NearestName.find(tag, among: values.keys).map { "; did you mean \"\($0)\"?" } ?? "."
+        return "none has the tag \"\(tag)\"\(nearest)"
+      }
+      guard value != TrafficTrace.wildcard, !known.contains(value) else { continue }
+      let nearest = NearestName.find(value, among: known).map { "; did you mean \"\($0)\"?" } ?? "."
+      return "none has the tag \"\(tag)\" with the value \"\(value)\"\(nearest)"
+    }
+    return nil
+  }
+
+  /// The warning that a policy matches proxies but applies to none of them.
+  ///
+  /// - Parameters:
+  ///   - matched: how many proxies it matches.
+  ///   - winners: the policies that apply to them instead.
+  public static func overshadowed(name: String, matched: Int, winners: Set<String>) -> [String] {
+    guard matched > 0, !winners.isEmpty else { return [] }
+    let proxies = matched == 1 ? "the one proxy that it matches" : "each of the \(matched) proxies that it matches"
+    let others = winners.subtracting([name]).sorted()
+    return [
+      "TrafficTrace \"\(name)\" applies to no proxy: \(proxies) has a more specific or later created policy, "
+        + "\(list(others))."
+    ]
+  }
+
+  /// Warnings about settings of a mesh's backends that are accepted and mean something else than they say.
+  public static func settings(of mesh: Mesh) -> [String] {
+    (mesh.tracing?.backends ?? []).compactMap { backend in
+      guard backend.kind == .zipkin, (try? backend.zipkin())?.apiVersion == "httpJsonV1" else { return nil }
+      return "Tracing backend \"\(backend.name)\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans are "
+        + "sent as JSON of version 2. Say \"httpJson\"."
+    }
+  }
+
+  /// Warnings about policies of a mesh whose backend is not there.
+  ///
+  /// - Parameter before: the mesh as it was before an update. Policies that had no backend then are not mentioned,
+  ///   because the update is not at fault. `nil` to mention all.
+  public static func policies(
+    _ policies: [(name: String, policy: TrafficTrace)], losingBackendsIn mesh: Mesh, meshName: String, before: Mesh?
+  ) -> [String] {
+    var users: [String: [String]] = [:]
+    for (name, policy) in policies where BackendResolution(policy, in: mesh).backend == nil {
+      if let before, BackendResolution(policy, in: before).backend == nil { continue }
+      users[policy.backend, default: []].append(name)
+    }
+    return users.sorted { $0.key < $1.key }.map { backend, names in
+      let verb = names.count == 1 ? "names" : "name"
+      let missing =
+        backend.isEmpty
+        ? "no tracing.defaultBackend, on which TrafficTrace \(list(names.sorted())) \(names.count == 1 ? "relies" : "rely")"
+        : "no tracing backend \"\(backend)\", which TrafficTrace \(list(names.sorted())) \(verb)"
+      return "Mesh \"\(meshName)\" has \(missing). Nothing will be traced there."
+    }
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(nameLimit).map { "\"\($0)\"" }.joined(separator: ", ")
+    let rest = names.count - min(names.count, nameLimit)
+    return rest == 0 ? shown : "\(shown) and \(rest) more"
+  }
+}

@@ -1,0 +1,156 @@
+public import MeshModel
+import OrderedCollections
+
+/// Why a proxy is traced, or is not: everything that decided it, for people.
+public struct ProxyExplanation: Sendable, Hashable {
+  /// The proxy.
+  public var proxy: ProxyID
+  /// Every policy that matches, the winner first.
+  public var candidates: [PolicyPrecedence]
+  /// What the winner's backend turned out to be; `nil` when no policy matches.
+  public var resolution: BackendResolution?
+  /// The proxy's listeners, inbounds first.
+  public var listeners: [Listener]
+
+  /// A listener with its verdict.
+  public struct Listener: Sendable, Hashable {
+    /// The side of the application on which it listens.
+    public enum Direction: String, Sendable, Hashable {
+      /// Requests to the application.
+      case inbound
+      /// Requests of the application.
+      case outbound
+    }
+
+    /// The side.
+    public var direction: Direction
+    /// The IP address.
+    public var address: String
+    /// The port.
+    public var port: UInt16
+    /// The service that is offered or called.
+    public var service: String
+    /// The protocol that the proxy speaks there.
+    public var serviceProtocol: ServiceProtocol
+    /// Why requests leave no spans here whatever the policy; `nil` when they can.
+    public var obstacle: String?
+  }
+
+  /// Whether any request through the proxy leaves spans.
+  public var isTraced: Bool { resolution?.backend != nil && listeners.contains { $0.obstacle == nil } }
+
+  /// The verdict in a sentence.
+  public var summary: String {
+    guard let winner = candidates.first else {
+      return "Not traced: no TrafficTrace of the mesh matches this proxy."
+    }
+    switch resolution {
+    case nil, .noDefault?:
+      return "Not traced: TrafficTrace \"\(winner.name)\" names no backend, and the mesh has no tracing.defaultBackend."
+    case .unknown(let backend)?:
+      return
+        "Not traced: TrafficTrace \"\(winner.name)\" leads to the tracing backend \"\(backend)\", which the mesh does "
+        + "not have; there is no falling back to another."
+    case .found(let backend)?:
+      let traced = listeners.count { $0.obstacle == nil }
+      guard traced > 0 else {
+        return "Not traced: none of the \(listeners.count) listeners sees HTTP; set the tag \(TagName.protocol)."
+      }
+      return
+        "Traced by TrafficTrace \"\(winner.name)\": \(traced) of \(listeners.count) listeners send spans to the tracing "
+        + "backend \"\(backend.name)\"."
+    }
+  }
+
+  /// The explanation in document form.
+  public var document: DocumentValue {
+    let backend: DocumentValue
+    switch resolution {
+    case nil: backend = .null
+    case .noDefault?: backend = ["status": "noDefault"]
+    case .unknown(let name)?: backend = ["status": "unknown", "name": .string(name)]
+    case .found(let found)?:
+      var object: DocumentValue.Object = ["status": "found", "name": .string(found.name), "type": .string(found.type)]
+      object["sampling"] = found.sampling.map(DocumentValue.number) ?? .null
+      backend = .object(object)
+    }
+    return [
+      "mesh": .string(proxy.mesh), "name": .string(proxy.name), "traced": .bool(isTraced), "summary": .string(summary),
+      "winner": candidates.first.map { .string($0.name) } ?? .null,
+      "candidates": .array(
+        candidates.map { candidate in
+          [
+            "name": .string(candidate.name),
+            "rank": [
+              "exact": .integer(Int64(candidate.rank.exact)), "wildcard": .integer(Int64(candidate.rank.wildcard)),
+            ],
+            "creationTime": .string(candidate.creationTime.description),
+          ]
+        }),
+      "backend": backend,
+      "listeners": .array(listeners.map { $0.document(isTraced: resolution?.backend != nil) }),
+    ]
+  }
+}
+
+extension ProxyExplanation.Listener {
+  fileprivate func document(isTraced: Bool) -> DocumentValue {
+    var object: DocumentValue.Object = [
+      "direction": .string(direction.rawValue), "address": .string(address), "port": .integer(Int64(port)),
+      "service": .string(service), "protocol": .string(serviceProtocol.rawValue),
+      "traced": .bool(isTraced && obstacle == nil),
+    ]
+    if let obstacle { object["reason"] = .string(obstacle) }
+    return .object(object)
+  }
+}
+
+extension MeshIndex {
+  /// Why a proxy is traced, or is not; `nil` when there is no such proxy.
+  public func explanation(for proxy: String) -> ProxyExplanation? {
+    guard let configuration = configuration(for: proxy) else { return nil }
+    return ProxyExplanation(
+      proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution(for: proxy),
+      listeners: configuration.inbounds.map(\.explained) + configuration.outbounds.map(\.explained))
+  }
+}
+
+extension ProxyConfiguration.Inbound {
+  fileprivate var explained: ProxyExplanation.Listener {
+    var obstacle: String?
+    if !serviceProtocol.isHTTP {
+      obstacle =
+        tags[TagName.protocol] == nil
+        ? "the inbound has no tag \(TagName.protocol) and is handled as TCP"
+        : "the protocol is \(serviceProtocol.rawValue), and only requests of http, http2 and grpc are traced"
+    }
+    return ProxyExplanation.Listener(
+      direction: .inbound, address: address, port: port, service: service, serviceProtocol: serviceProtocol,
+      obstacle: obstacle)
+  }
+}
+
+extension ProxyConfiguration.Outbound {
+  fileprivate var explained: ProxyExplanation.Listener {
+    ProxyExplanation.Listener(
+      direction: .outbound, address: address, port: port, service: destination.service,
+      serviceProtocol: destination.serviceProtocol, obstacle: destination.tracingObstacle)
+  }
+}
+
+extension ServiceEndpoints {
+  /// Why requests to the service cannot be traced at their callers; `nil` when they can.
+  fileprivate var tracingObstacle: String? {
+    guard !serviceProtocol.isHTTP else { return nil }
+    guard !endpoints.isEmpty else { return "the service has no healthy endpoint, so its protocol is not known" }
+    let tagged = endpoints.map { $0.tags[TagName.protocol] }
+    let missing = tagged.count { $0 == nil }
+    if missing == endpoints.count { return "no endpoint of the service has the tag \(TagName.protocol)" }
+    if missing > 0 { return "\(missing) of \(endpoints.count) endpoints have no tag \(TagName.protocol)" }
+    let protocols = Set(tagged.compactMap { $0?.lowercased() }).sorted()
+    guard protocols.count > 1 else {
+      return "the protocol is \(protocols.first ?? ""), and only requests of http, http2 and grpc are traced"
+    }
+    return "the endpoints speak different protocols (\(protocols.joined(separator: ", "))) and have only TCP in common"
+  }
+}
