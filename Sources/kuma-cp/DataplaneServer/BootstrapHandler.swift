@@ -7,7 +7,7 @@ final class BootstrapHandler: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
 
-  /// Answers a request with its whole body.
+  /// Answers a request with its whole body; the request's scheme tells whether the connection is secured.
   typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
 
   /// What all connections share.
@@ -20,13 +20,17 @@ final class BootstrapHandler: ChannelInboundHandler {
   }
 
   private let setup: Setup
+  private let isTLS: Bool
   private var head: HTTPRequestHead?
   private var body = ByteBuffer()
   private var timer: Scheduled<Void>?
   /// Whether the rest of the connection is not looked at any more.
   private var isRefused = false
 
-  init(setup: Setup) { self.setup = setup }
+  init(setup: Setup, isTLS: Bool) {
+    self.setup = setup
+    self.isTLS = isTLS
+  }
 
   func handlerAdded(context: ChannelHandlerContext) { startTimer(context) }
   func handlerRemoved(context: ChannelHandlerContext) { stopTimer() }
@@ -62,7 +66,7 @@ final class BootstrapHandler: ChannelInboundHandler {
   }
 
   private func answer(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
-    guard let request = HTTPRequest(head) else {
+    guard let request = HTTPRequest(head, scheme: isTLS ? "https" : "http") else {
       return refuse(context, .badRequest, "The request's method or target is not valid.\n")
     }
     let bytes = Array(body.readableBytesView)
@@ -132,7 +136,7 @@ final class BootstrapHandler: ChannelInboundHandler {
 
 extension HTTPRequest {
   /// The request of a parsed head; `nil` if its method is no token.
-  fileprivate init?(_ head: HTTPRequestHead) {
+  fileprivate init?(_ head: HTTPRequestHead, scheme: String) {
     guard let method = HTTPRequest.Method(head.method.rawValue) else { return nil }
     var fields = HTTPFields()
     for (name, value) in head.headers {
@@ -140,6 +144,6 @@ extension HTTPRequest {
       fields.append(HTTPField(name: name, value: value))
     }
     self.init(
-      method: method, scheme: nil, authority: head.headers.first(name: "host"), path: head.uri, headerFields: fields)
+      method: method, scheme: scheme, authority: head.headers.first(name: "host"), path: head.uri, headerFields: fields)
   }
 }

@@ -140,7 +140,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
-      try pipeline.addHandler(BootstrapHandler(setup: setup.bootstrap))
+      try pipeline.addHandler(BootstrapHandler(setup: setup.bootstrap, isTLS: isTLS))
       pipeline.removeHandler(self, promise: nil)
     } catch {
       context.close(promise: nil)

@@ -105,16 +105,19 @@ final class DataplaneServer: Service {
 
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///
-  /// - Throws: `IOError` if the address cannot be bound.
+  /// - Throws: ``ListenFailure`` if the address cannot be bound.
   func run() async throws {
     let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     try await withTaskCancellationOrGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { [server] in
+        group.addTask { [server, configuration] in
           do {
             try await server.serve()
           } catch let error as RuntimeError {
-            throw error.cause as? IOError ?? error
+            guard let cause = error.cause as? IOError else { throw error }
+            throw ListenFailure(
+              name: Pipeline.Server.dataplane, endpoint: .init(host: configuration.host, port: configuration.port),
+              error: cause)
           }
         }
         group.addTask { [limits = configuration.limits] in

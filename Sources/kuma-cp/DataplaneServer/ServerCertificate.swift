@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import MeshXDS
 import NIOSSL
 import SwiftASN1
 import X509
@@ -121,6 +122,36 @@ struct ServerCertificate: Sendable {
     var v6 = in6_addr()
     if inet_pton(AF_INET6, host, &v6) == 1 { return withUnsafeBytes(of: &v6) { Array($0) } }
     return nil
+  }
+
+  /// The names and addresses for which the certificate stands; `nil` when it cannot be read.
+  var names: Set<String>? {
+    guard let leaf = try? Certificate(pemEncoded: certificatePEM),
+      let alternatives = try? leaf.extensions.subjectAlternativeNames
+    else { return nil }
+    return Set(
+      alternatives.compactMap { name in
+        switch name {
+        case .dnsName(let name): name
+        case .ipAddress(let octets): Self.ipAddressText(Array(octets.bytes))
+        default: nil
+        }
+      })
+  }
+
+  private static func ipAddressText(_ bytes: [UInt8]) -> String? {
+    guard bytes.count == 4 || bytes.count == 16 else { return nil }
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    let family = bytes.count == 4 ? AF_INET : AF_INET6
+    guard inet_ntop(family, bytes, &text, socklen_t(text.count)) != nil else { return nil }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// What a certificate that a proxy trusts is good for.
+  static func inspectAuthority(_ pem: String) -> BootstrapSettings.AuthorityVerdict {
+    guard let certificate = try? Certificate(pemEncoded: pem) else { return .unreadable }
+    guard let constraints = try? certificate.extensions.basicConstraints else { return .notAnAuthority }
+    return constraints == .notCertificateAuthority ? .notAnAuthority : .usable
   }
 
   /// The TLS side of a server with this certificate: TLS 1.2 and up, HTTP/1.1 and gRPC.

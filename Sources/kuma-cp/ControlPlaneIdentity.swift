@@ -1,0 +1,47 @@
+import Foundation
+import NIOCore
+
+/// Who this control plane is.
+enum ControlPlaneIdentity {
+  /// The machine's name.
+  static let hostname = ProcessInfo.processInfo.hostName
+
+  /// Identifies this run: the machine and four random hexadecimal digits, as Kuma has it.
+  static func instance() -> String {
+    let digits = String(UInt16.random(in: .min ... .max), radix: 16)
+    return "\(hostname)-\(String(repeating: "0", count: 4 - digits.count))\(digits)"
+  }
+
+  /// A file of the work directory cannot be used.
+  struct Failure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    var description: String
+  }
+
+  /// Identifies the store over restarts: a UUID in a file beside it, made at the first start.
+  ///
+  /// - Parameter directory: the work directory; `nil` when nothing outlives the process.
+  static func cluster(in directory: URL?) throws(Failure) -> String {
+    let fresh = UUID().uuidString.lowercased()
+    guard let file = directory?.appending(path: "cluster-id") else { return fresh }
+    if let text = try? String(contentsOf: file, encoding: .utf8),
+      let known = UUID(uuidString: text.trimmingCharacters(in: .whitespacesAndNewlines))
+    {
+      return known.uuidString.lowercased()
+    }
+    do {
+      try Data("\(fresh)\n".utf8).write(to: file, options: .atomic)
+    } catch {
+      let path = file.path(percentEncoded: false)
+      throw Failure(description: "\(path) cannot be written; make its directory writable or choose another: \(error)")
+    }
+    return fresh
+  }
+
+  /// The names and addresses by which proxies may reach a server that listens on an address.
+  static func names(listeningOn host: String) -> [String] {
+    guard host == "0.0.0.0" || host == "::" else { return [hostname, host] }
+    let devices = (try? System.enumerateDevices()) ?? []
+    return [hostname] + devices.compactMap { $0.address?.ipAddress }
+  }
+}

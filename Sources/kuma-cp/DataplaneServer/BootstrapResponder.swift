@@ -1,0 +1,56 @@
+import HTTPTypes
+import MeshModel
+import MeshStore
+import MeshXDS
+
+/// Puts `POST /bootstrap` on the data plane server: HTTP's terms on one side, the endpoint's on the other.
+struct BootstrapResponder: Sendable {
+  let store: any ResourceStore
+  let certificate: ServerCertificate
+  /// Whether proxies may hold on to the certificate itself: only one that stays the same for years is handed out.
+  let isOwnCertificate: Bool
+  /// The port of the data plane server; `nil` before it listens.
+  let port: @Sendable () -> Int?
+
+  /// Answers a request; its scheme tells whether the connection is secured.
+  func respond(to request: HTTPRequest, body: [UInt8]) async -> (HTTPResponse, [UInt8]) {
+    let path = (request.path ?? "/").prefix { $0 != "?" }
+    guard path == "/bootstrap" else {
+      return Self.text(.notFound, "Not found. This port serves POST /bootstrap and discovery over gRPC.\n")
+    }
+    guard request.method == .post else {
+      return Self.text(.methodNotAllowed, "Only POST is served here.\n", allow: "POST")
+    }
+    let answer = await endpoint.respond(
+      to: BootstrapEndpoint.Input(
+        host: request.authority ?? "", isTLS: request.scheme == "https",
+        accept: request.headerFields[.accept] ?? "", body: body))
+    var response = HTTPResponse(status: HTTPResponse.Status(code: answer.status))
+    for (name, value) in answer.headers {
+      if let name = HTTPField.Name(name) { response.headerFields[name] = value }
+    }
+    return (response, answer.body)
+  }
+
+  private var endpoint: BootstrapEndpoint {
+    let store = store
+    return BootstrapEndpoint(
+      settings: BootstrapSettings(
+        discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
+        trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
+        inspectAuthority: ServerCertificate.inspectAuthority),
+      resources: BootstrapEndpoint.Resources(
+        dataplane: { mesh, name in
+          try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
+        },
+        meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil }))
+  }
+
+  private static func text(_ status: HTTPResponse.Status, _ text: String, allow: String? = nil) -> (
+    HTTPResponse, [UInt8]
+  ) {
+    var response = HTTPResponse(status: status, headerFields: [.contentType: "text/plain; charset=utf-8"])
+    response.headerFields[.allow] = allow
+    return (response, Array(text.utf8))
+  }
+}

@@ -1,0 +1,41 @@
+import Glibc
+
+/// What this process uses.
+struct ProcessUsage {
+  /// Processor time so far, in seconds.
+  var cpuSeconds: Double
+  /// Memory resident now, in bytes.
+  var residentBytes: Int
+  /// Open file descriptors.
+  var openFiles: Int
+
+  /// Reads the present use.
+  static func current() -> ProcessUsage {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return ProcessUsage(
+      cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime), residentBytes: residentPages() * pageSize,
+      openFiles: openDescriptors())
+  }
+
+  private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
+
+  private static func residentPages() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard fgets(&buffer, Int32(buffer.count), file) != nil else { return 0 }
+    let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let fields = text.split(separator: " ")
+    return fields.count > 1 ? Int(fields[1]) ?? 0 : 0
+  }
+
+  private static func openDescriptors() -> Int {
+    guard let directory = opendir("/proc/self/fd") else { return 0 }
+    defer { closedir(directory) }
+    var count = 0
+    while readdir(directory) != nil { count += 1 }
+    return max(0, count - 3)
+  }
+}

@@ -1,0 +1,173 @@
+import Foundation
+import Logging
+import MeshHTTP
+import MeshModel
+import MeshPolicy
+import MeshStore
+import MeshStoreSQL
+import MeshXDS
+import OrderedCollections
+import ServiceLifecycle
+import TraceCollector
+import UnixSignals
+
+/// The control plane, put together: start reading here.
+///
+/// A change of configuration passes through these stages, each a type of its own, joined here and nowhere else:
+///
+/// ```
+/// YAML ─▶ ResourceDocument ─▶ MeshAPI ─▶ ResourceStore ─▶ Reconciler ─▶ MeshIndex ─▶ ProxyConfiguration
+///                                                                                           │
+///            Envoy ◀─ DataplaneServer ◀─ SnapshotCache ◀─ ProxySnapshot ◀─ EnvoyTranslator ◀┘
+///              │ spans
+///              └─▶ CollectorAPI ─▶ SpanStore ─▶ page
+/// ```
+struct Pipeline: Sendable {
+  /// Where the servers listen; ports are known once they do.
+  let ports: BoundPorts
+  private let services: [any Service]
+  private let logger: Logger
+
+  /// The names of the servers, as logs and ``ports`` know them.
+  enum Server {
+    static let api = "HTTP API"
+    static let dataplane = "data plane server"
+    static let diagnostics = "diagnostics"
+    static let collector = "trace collector"
+  }
+
+  /// Opens the store and puts the stages together; nothing runs yet.
+  ///
+  /// - Throws: an error whose description says what is wrong and what to do.
+  static func build(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
+    let ports = BoundPorts(logger: logger)
+    let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
+    let instance = ControlPlaneIdentity.instance()
+
+    let (store, closing) = try openStore(configuration, in: directory)
+    if !configuration.skipMeshCreation { try await createFirstMesh(in: store, logger: logger) }
+
+    let cache = SnapshotCache()
+    let translator = EnvoyTranslator()
+    let resolver = AddressResolver(logger: logger)
+    let reconciler = Reconciler(
+      store: store, translator: translator, cache: cache, resolver: resolver, logger: logger)
+    let sessions = ProxySessions(
+      store: store, reconciler: reconciler, instance: instance, zone: configuration.zone,
+      removalDelay: configuration.deregistrationDelay, logger: logger)
+
+    let certificate = try loadCertificate(configuration, in: directory)
+    let bootstrap = BootstrapResponder(
+      store: store, certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
+    ) { ports.port(Server.dataplane) }
+    ports.expect(Server.dataplane)
+    let dataplaneServer = try DataplaneServer(
+      configuration: DataplaneServer.Configuration(
+        host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate),
+      cache: cache, observer: sessions, logger: logger,
+      onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
+      bootstrap: bootstrap.respond)
+
+    let api = MeshAPI(
+      store: store,
+      configuration: APIConfiguration(
+        hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
+        clusterId: try ControlPlaneIdentity.cluster(
+          in: configuration.store == .memory ? nil : directory), zone: configuration.zone,
+        isReadOnly: configuration.apiReadOnly, effective: configuration.document,
+        versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])]),
+      inspection: LiveInspection(reconciler: reconciler), now: { .now })
+
+    var services = closing
+    var collectorMetrics: CollectorMetrics?
+    var collectorService: HTTPListener?
+    if let endpoint = configuration.collector {
+      let collector = try openCollector(configuration, in: directory)
+      services += [ClosingService { try collector.store.close() }, RetentionService(store: collector.store)]
+      collectorMetrics = collector.api.metrics
+      collectorService = HTTPListener(
+        name: Server.collector, endpoint: endpoint, bodyLimit: collector.api.limits.bodyBytes, ports: ports,
+        logger: logger, responder: collector.api.respond)
+    }
+    let metrics = ControlPlaneMetrics(
+      reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
+      dataplaneServer: dataplaneServer, collector: collectorMetrics)
+    let diagnostics = DiagnosticsAPI(
+      obstacles: {
+        let waiting = ports.missing.map { "the \($0) does not listen yet" }
+        return await reconciler.isSynchronized ? waiting : waiting + ["the store's content is not loaded yet"]
+      },
+      metrics: metrics.write)
+
+    // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
+    services += [resolver, reconciler, sessions]
+    services.append(
+      HTTPListener(
+        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyLimit: 4096, ports: ports, logger: logger
+      ) { request, _ in await diagnostics.respond(to: request) })
+    if let collectorService { services.append(collectorService) }
+    services.append(
+      HTTPListener(
+        name: Server.api, endpoint: configuration.api, bodyLimit: api.bodyLimit, ports: ports, logger: logger,
+        responder: api.respond))
+    services.append(dataplaneServer)
+    return Pipeline(ports: ports, services: services, logger: logger)
+  }
+
+  /// Runs everything until a signal or a failure.
+  ///
+  /// - Throws: what ended the first service that failed.
+  func run() async throws {
+    var configuration = ServiceGroupConfiguration(
+      services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger)
+    configuration.maximumGracefulShutdownDuration = .seconds(10)
+    try await ServiceGroup(configuration: configuration).run()
+    logger.info("stopped")
+  }
+
+  /// The group's own messages say little to an operator.
+  private var quietLogger: Logger {
+    var quiet = logger
+    quiet.logLevel = max(logger.logLevel, .critical)
+    return quiet
+  }
+
+  // MARK: Stores
+
+  private static func openStore(
+    _ configuration: ControlPlaneConfiguration, in directory: URL
+  ) throws(StoreError) -> (store: any ResourceStore, services: [any Service]) {
+    switch configuration.store {
+    case .memory: return (MemoryStore(), [])
+    case .sqlite:
+      let store = try SQLiteStore(path: directory.appending(path: "kuma.db").path(percentEncoded: false))
+      return (store, [ClosingService { try store.close() }])
+    }
+  }
+
+  private static func openCollector(
+    _ configuration: ControlPlaneConfiguration, in directory: URL
+  ) throws(CollectorError) -> (store: SpanStore, api: CollectorAPI) {
+    let store = try SpanStore(path: directory.appending(path: "traces.db").path(percentEncoded: false))
+    return (store, CollectorAPI(store: store))
+  }
+
+  /// A new store gets the mesh that documentation and defaults of all tools speak of.
+  private static func createFirstMesh(in store: any ResourceStore, logger: Logger) async throws(StoreError) {
+    guard try await store.list(.mesh, mesh: nil).isEmpty else { return }
+    _ = try await store.put(Resource(name: "default", spec: .mesh(Mesh())), if: .absent)
+    logger.info("mesh created", metadata: ["mesh": "default"])
+  }
+
+  private static func loadCertificate(
+    _ configuration: ControlPlaneConfiguration, in directory: URL
+  ) throws(ServerCertificate.Failure) -> ServerCertificate {
+    if let certificate = configuration.tlsCertificateFile, let key = configuration.tlsKeyFile {
+      return try ServerCertificate.load(certificateFile: certificate, keyFile: key)
+    }
+    return try ServerCertificate.loadOrCreate(
+      directory: directory.path(percentEncoded: false),
+      hosts: ControlPlaneIdentity.names(listeningOn: configuration.dataplaneServer.host))
+  }
+}

@@ -1,0 +1,216 @@
+import Logging
+import MeshModel
+import MeshPolicy
+import MeshStore
+import MeshXDS
+import ServiceLifecycle
+
+/// Keeps the configuration of every connected proxy equal to what the store says.
+///
+/// A change of the store goes into the mesh's index, which says which proxies it concerns; those of them that are
+/// connected are computed anew and put into the cache, which pushes what differs. Nothing runs when nothing changes.
+actor Reconciler: Service {
+  /// What the reconciler has done, for metrics and tests.
+  struct Counters: Sendable {
+    /// Elements of the store's change stream taken in.
+    var changeSets = 0
+    /// Resources in them.
+    var changes = 0
+    /// Proxy configurations computed.
+    var computed = 0
+    /// Snapshots that differed and were handed to the cache.
+    var published = 0
+  }
+
+  private let store: any ResourceStore
+  private let translator: any ProxyTranslating
+  private let cache: SnapshotCache
+  private let resolver: AddressResolver
+  private let logger: Logger
+  private var meshes: [String: MeshIndex] = [:]
+  /// The proxies that have a stream, with the number of streams.
+  private var connected: [ProxyID: Int] = [:]
+  /// Proxies whose address is a host name, as they were written.
+  private var named: [ProxyID: Dataplane] = [:]
+  private(set) var counters = Counters()
+  private(set) var isSynchronized = false
+  /// How far the store's changes have been taken in, and who waits for more.
+  private var sequence: UInt64 = 0
+  private var hasEnded = false
+  private var waiting: [(sequence: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
+
+  init(
+    store: any ResourceStore, translator: any ProxyTranslating, cache: SnapshotCache, resolver: AddressResolver,
+    logger: Logger
+  ) {
+    self.store = store
+    self.translator = translator
+    self.cache = cache
+    self.resolver = resolver
+    self.logger = logger
+  }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      async let names: Void = self.followNames()
+      await self.followStore()
+      await names
+    }
+  }
+
+  private func followStore() async {
+    for await set in store.changes() { apply(set) }
+    for waiter in waiting { waiter.continuation.resume() }
+    waiting = []
+    hasEnded = true
+  }
+
+  // MARK: Changes
+
+  /// Waits until every write that was answered before has been taken in, so that a reader sees its own writes.
+  private func catchUp() async {
+    let target = store.sequence
+    guard sequence < target || !isSynchronized, !hasEnded else { return }
+    await withCheckedContinuation { waiting.append((target, $0)) }
+  }
+
+  private func apply(_ set: ChangeSet) {
+    counters.changeSets += 1
+    counters.changes += set.written.count + set.deleted.count
+    var changes: [String: MeshIndex.Change] = [:]
+    if set.isWholeState {
+      // Everything known that the state does not name is gone.
+      for (name, index) in meshes {
+        var change = MeshIndex.Change()
+        change.mesh = .some(nil)
+        for proxy in index.dataplaneNames { change.dataplanes[proxy] = .some(nil) }
+        for policy in index.policyNames { change.policies[policy] = .some(nil) }
+        changes[name] = change
+      }
+      isSynchronized = true
+    }
+    for key in set.deleted { note(key, nil, in: &changes) }
+    for resource in set.written { note(resource.key, resource, in: &changes) }
+    for (mesh, change) in changes { apply(change, to: mesh) }
+    sequence = set.sequence
+    waiting.removeAll { waiter in
+      guard waiter.sequence <= sequence else { return false }
+      waiter.continuation.resume()
+      return true
+    }
+  }
+
+  private func note(_ key: ResourceKey, _ resource: Resource?, in changes: inout [String: MeshIndex.Change]) {
+    let mesh = key.owningMesh
+    switch key.type {
+    case .mesh: changes[mesh, default: MeshIndex.Change()].mesh = .some(resource?.content(Mesh.self))
+    case .trafficTrace:
+      changes[mesh, default: MeshIndex.Change()].policies[key.name] = .some(
+        resource.flatMap { resource in
+          resource.content(TrafficTrace.self).map {
+            (content: $0, creationTime: resource.creationTime ?? Timestamp(seconds: 0))
+          }
+        })
+    case .dataplane:
+      let proxy = ProxyID(mesh: mesh, name: key.name)
+      let dataplane = resource?.content(Dataplane.self)
+      named[proxy] = nil
+      guard let dataplane, let address = dataplane.networking?.address, !HostRules.isIP(address) else {
+        changes[mesh, default: MeshIndex.Change()].dataplanes[key.name] = .some(dataplane)
+        return
+      }
+      named[proxy] = dataplane
+      resolver.add(address)
+      changes[mesh, default: MeshIndex.Change()].dataplanes[key.name] = .some(resolved(dataplane))
+    case .dataplaneInsight: break
+    }
+  }
+
+  private func apply(_ change: MeshIndex.Change, to mesh: String) {
+    guard !change.isEmpty else { return }
+    var index = meshes.removeValue(forKey: mesh) ?? MeshIndex(name: mesh)
+    let (affected, removed) = index.apply(change)
+    if !index.isEmpty { meshes[mesh] = index }
+    for name in removed { cache.remove(ProxyID(mesh: mesh, name: name).description) }
+    for name in affected {
+      let proxy = ProxyID(mesh: mesh, name: name)
+      if connected[proxy] != nil { publish(proxy) }
+    }
+  }
+
+  /// Computes a proxy's configuration and hands it on when it differs from the last one.
+  private func publish(_ proxy: ProxyID) {
+    guard let configuration = meshes[proxy.mesh]?.configuration(for: proxy.name) else { return }
+    counters.computed += 1
+    do {
+      let snapshot = try translator.snapshot(for: configuration)
+      if cache.set(snapshot, for: proxy.description) { counters.published += 1 }
+    } catch {
+      // The proxy keeps what it has; the others are not concerned.
+      logger.error(
+        "a proxy's configuration could not be made; it keeps its last one",
+        metadata: ["proxy": "\(proxy)", "error": "\(error)"])
+    }
+  }
+
+  // MARK: Host names
+
+  /// The proxy with its host name replaced by an address, when one is known.
+  private func resolved(_ dataplane: Dataplane) -> Dataplane {
+    guard var networking = dataplane.networking, let address = resolver.address(of: networking.address)
+    else { return dataplane }
+    networking.address = address
+    var result = dataplane
+    result.networking = networking
+    return result
+  }
+
+  private func followNames() async {
+    for await names in resolver.updates {
+      var changes: [String: MeshIndex.Change] = [:]
+      for (proxy, dataplane) in named where names.contains(dataplane.networking?.address ?? "") {
+        changes[proxy.mesh, default: MeshIndex.Change()].dataplanes[proxy.name] = .some(resolved(dataplane))
+      }
+      for (mesh, change) in changes { apply(change, to: mesh) }
+    }
+  }
+
+  // MARK: Proxies
+
+  /// Notes that a proxy has opened a stream, and computes its configuration.
+  func connect(_ proxy: ProxyID) async {
+    await catchUp()
+    connected[proxy, default: 0] += 1
+    publish(proxy)
+  }
+
+  /// Notes that a stream of a proxy has ended. What nobody reads is not kept.
+  func disconnect(_ proxy: ProxyID) {
+    guard let count = connected[proxy] else { return }
+    connected[proxy] = count > 1 ? count - 1 : nil
+    if connected[proxy] == nil { cache.remove(proxy.description) }
+  }
+
+  /// How many proxies are connected.
+  var connectedCount: Int { connected.count }
+
+  // MARK: Questions
+
+  /// Asks a mesh's index, with every write that has been answered taken in.
+  func inspect<Answer: Sendable>(_ mesh: String, _ question: @Sendable (MeshIndex) -> Answer) async -> Answer {
+    await catchUp()
+    return question(meshes[mesh] ?? MeshIndex(name: mesh))
+  }
+}
+
+/// Turns a proxy's configuration into what is sent to it.
+protocol ProxyTranslating: Sendable {
+  /// - Throws: when the configuration cannot be expressed; the proxy then keeps what it has.
+  func snapshot(for configuration: ProxyConfiguration) throws -> ProxySnapshot
+}
+
+extension EnvoyTranslator: ProxyTranslating {
+  func snapshot(for configuration: ProxyConfiguration) throws -> ProxySnapshot {
+    ProxySnapshot(try resources(for: configuration))
+  }
+}

@@ -1,0 +1,22 @@
+import ServiceLifecycle
+import TraceCollector
+
+/// Closes something after everything that is listed behind it in the group has stopped.
+struct ClosingService: Service {
+  let close: @Sendable () throws -> Void
+
+  func run() async throws {
+    // Thrown when the task is cancelled because another service failed: then too, what is open is closed.
+    try? await gracefulShutdown()
+    try close()
+  }
+}
+
+/// Removes spans that are too old or too many.
+struct RetentionService: Service {
+  let store: SpanStore
+
+  func run() async throws {
+    try await cancelWhenGracefulShutdown { [store] in try await store.run() }
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Testing
+
+@testable import kuma_cp
+
+@Suite("Configuration of the control plane")
+struct ConfigurationTests {
+  /// Writes a configuration file that is gone when the body returns.
+  private func withFile<Result>(_ text: String, _ body: (String) async throws -> Result) async throws -> Result {
+    let path = NSTemporaryDirectory() + "kuma-cp-\(UUID().uuidString).yaml"
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try await body(path)
+  }
+
+  private func failure(
+    file: String? = nil, environment: [String: String] = [:], flags: [Setting: (flag: String, value: String)] = [:]
+  ) async -> String? {
+    do {
+      _ = try await ControlPlaneConfiguration.load(file: file, environment: environment, flags: flags)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test("everything listens on loopback at Kuma's ports by default")
+  func defaults() async throws {
+    let (configuration, warnings) = try await ControlPlaneConfiguration.load(
+      file: nil, environment: ["HOME": "/home/someone"], flags: [:])
+    #expect(configuration.api == .init(host: "127.0.0.1", port: 5681))
+    #expect(configuration.dataplaneServer == .init(host: "127.0.0.1", port: 5678))
+    #expect(configuration.diagnostics == .init(host: "127.0.0.1", port: 5680))
+    #expect(configuration.collector == .init(host: "127.0.0.1", port: 9411))
+    #expect(configuration.store == .sqlite)
+    #expect(configuration.workDirectory == "/home/someone/.local/state/kuma-trace")
+    #expect(configuration.document["apiServer"]?["http"]?["port"] == 5681)
+    #expect(warnings.isEmpty)
+  }
+
+  @Test(
+    "each setting has Kuma's variable",
+    arguments: [
+      (Setting.apiServerPort, "KUMA_API_SERVER_HTTP_PORT"), (.apiServerInterface, "KUMA_API_SERVER_HTTP_INTERFACE"),
+      (.dpServerPort, "KUMA_DP_SERVER_PORT"), (.diagnosticsPort, "KUMA_DIAGNOSTICS_SERVER_PORT"),
+      (.storeType, "KUMA_STORE_TYPE"), (.workDir, "KUMA_GENERAL_WORK_DIR"),
+      (.skipMeshCreation, "KUMA_DEFAULTS_SKIP_MESH_CREATION"), (.collectorEnabled, "KUMA_COLLECTOR_ENABLED"),
+      (.collectorPort, "KUMA_COLLECTOR_ZIPKIN_PORT"), (.collectorInterface, "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
+      (.zoneName, "KUMA_MULTIZONE_ZONE_NAME"), (.apiServerReadOnly, "KUMA_API_SERVER_READ_ONLY"),
+      (.deregistrationDelay, "KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"),
+    ])
+  func variables(setting: Setting, name: String) {
+    #expect(setting.environmentVariable == name)
+  }
+
+  @Test("every setting is read from its variable", arguments: Setting.all)
+  func everyVariableIsRead(setting: Setting) {
+    let source = SettingSource.environment([setting.environmentVariable: "given"])
+    #expect(source.value(setting)?.text == "given")
+    #expect(source.value(setting)?.place == setting.environmentVariable)
+  }
+
+  @Test("flags win over the environment, which wins over the file")
+  func precedence() async throws {
+    let file = """
+      apiServer:
+        http: {port: 1001}
+      dpServer: {port: 1002}
+      diagnostics: {serverPort: 1003}
+      """
+    try await withFile(file) { path in
+      let (configuration, _) = try await ControlPlaneConfiguration.load(
+        file: path, environment: ["KUMA_API_SERVER_HTTP_PORT": "2001", "KUMA_DP_SERVER_PORT": "2002"],
+        flags: [.apiServerPort: ("--api-port", "3001")])
+      #expect(configuration.api.port == 3001)
+      #expect(configuration.dataplaneServer.port == 2002)
+      #expect(configuration.diagnostics.port == 1003)
+    }
+  }
+
+  @Test("a key that is not known is named with the nearest one")
+  func unknownKey() async throws {
+    try await withFile("apiServer:\n  http:\n    prot: 1\n") { path in
+      let message = await failure(file: path)
+      #expect(message == "\(path): unknown key apiServer.http.prot; did you mean apiServer.http.port?")
+    }
+  }
+
+  @Test(
+    "a section given as a value, and a value given as a list, are refused",
+    arguments: [
+      ("apiServer: 5\n", "unknown key apiServer"),
+      ("dpServer:\n  port: [1]\n", "dpServer.port has to be a single value"),
+      ("- 1\n", "has to hold keys and values"), ("a: [\n", "no valid YAML"), ("a: 1\n---\nb: 2\n", "2 documents"),
+    ])
+  func wrongShape(text: String, part: String) async throws {
+    try await withFile(text) { path in
+      let message = try #require(await failure(file: path))
+      #expect(message.contains(part), "\(message)")
+    }
+  }
+
+  @Test("an empty file is no fault", arguments: ["", "---\n", "# nothing\n"])
+  func emptyFile(text: String) async throws {
+    try await withFile(text) { path in #expect(await failure(file: path) == nil) }
+  }
+
+  @Test(
+    "a bad value names its place",
+    arguments: [
+      ("KUMA_DP_SERVER_PORT", "65536"), ("KUMA_DP_SERVER_PORT", "http"), ("KUMA_DP_SERVER_PORT", ""),
+      ("KUMA_API_SERVER_HTTP_INTERFACE", "example.com"), ("KUMA_STORE_TYPE", "redis"),
+      ("KUMA_COLLECTOR_ENABLED", "maybe"), ("KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY", "soon"),
+      ("KUMA_LOG_LEVEL", "loud"),
+    ])
+  func badValue(variable: String, value: String) async throws {
+    let message = try #require(await failure(environment: [variable: value]))
+    #expect(message.hasPrefix("\(variable): \"\(value)\""), "\(message)")
+  }
+
+  @Test("a variable that names no setting is a warning")
+  func unknownVariable() async throws {
+    let (_, warnings) = try await ControlPlaneConfiguration.load(
+      file: nil, environment: ["KUMA_API_SERVER_HTTP_PROT": "1", "PATH": "/bin"], flags: [:])
+    #expect(
+      warnings == [
+        "the environment variable KUMA_API_SERVER_HTTP_PROT names no setting and is ignored; "
+          + "did you mean KUMA_API_SERVER_HTTP_PORT?"
+      ])
+  }
+
+  @Test("a missing file is named")
+  func missingFile() async {
+    #expect(await failure(file: "/nowhere/kuma.yaml")?.contains("/nowhere/kuma.yaml") == true)
+  }
+
+  @Test("a certificate without a key is refused")
+  func halfCertificate() async {
+    #expect(
+      await failure(environment: ["KUMA_GENERAL_TLS_CERT_FILE": "a.pem"])?.hasPrefix("general.tlsKeyFile is missing")
+        == true)
+  }
+
+  @Test(
+    "durations are read as Kuma writes them",
+    arguments: [
+      ("10s", Duration.seconds(10)), ("500ms", .milliseconds(500)), ("2m", .seconds(120)), ("1h", .seconds(3600)),
+      ("0", .zero),
+    ])
+  func durations(text: String, duration: Duration) async throws {
+    let (configuration, _) = try await ControlPlaneConfiguration.load(
+      file: nil, environment: ["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY": text], flags: [:])
+    #expect(configuration.deregistrationDelay == duration)
+  }
+}
