@@ -45,7 +45,7 @@ OUTSIDE = {
     "MeshStoreSQL": {"GRDB", "Synchronization", "Foundation", "Glibc", "Musl"},
     "EnvoyAPI": {"Foundation", "SwiftProtobuf"},
     "MeshXDS": {"Foundation", "SwiftProtobuf", "Crypto", "Collections", "OrderedCollections", "Synchronization"},
-    "MeshHTTP": {"HTTPTypes", "Foundation"},
+    "MeshHTTP": {"HTTPTypes", "OrderedCollections"},
     "TraceCollector": {"GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
 }
 

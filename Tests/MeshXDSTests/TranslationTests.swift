@@ -2,6 +2,7 @@ import EnvoyAPI
 import Foundation
 import MeshModel
 import MeshPolicy
+import MeshTestSupport
 import SwiftProtobuf
 import Testing
 
@@ -14,7 +15,7 @@ struct TranslationTests {
   @Test("gives the recorded resources", arguments: TranslationScenario.all)
   func golden(_ scenario: TranslationScenario) throws {
     let resources = try EnvoyTranslator().resources(for: scenario.configuration)
-    try Golden.check(try resources.document().json(.indented(1)) + "\n", "\(scenario.name).json")
+    try Golden().check(try resources.document().sortedByKey().json(.indented(1)) + "\n", "\(scenario.name).json")
   }
 
   struct ProtocolRule: Sendable, CustomTestStringConvertible {

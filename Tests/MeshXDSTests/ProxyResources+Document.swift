@@ -1,27 +1,7 @@
 import EnvoyAPI
-import Foundation
 import MeshModel
 import MeshXDS
 import SwiftProtobuf
-import Testing
-
-/// Expected output kept in files beside the tests. With `GOLDEN_REWRITE=1` in the environment the files are written
-/// instead of compared.
-enum Golden {
-  private static let isRewriting = ProcessInfo.processInfo.environment["GOLDEN_REWRITE"] == "1"
-
-  /// Compares text with the file of that name, byte for byte.
-  static func check(_ text: String, _ name: String, _ sourceLocation: SourceLocation = #_sourceLocation) throws {
-    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Goldens/\(name)")
-    if isRewriting {
-      try text.write(to: file, atomically: true, encoding: .utf8)
-      return
-    }
-    let expected = try? String(contentsOf: file, encoding: .utf8)
-    #expect(
-      text == expected, "differs from Goldens/\(name); GOLDEN_REWRITE=1 rewrites it", sourceLocation: sourceLocation)
-  }
-}
 
 extension ProxyResources {
   /// Everything decoded again, in protobuf's JSON form, each resource with the hash of its bytes.

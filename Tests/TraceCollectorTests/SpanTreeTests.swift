@@ -1,0 +1,144 @@
+import Testing
+
+@testable import TraceCollector
+
+@Suite struct SpanTreeTests {
+  /// A tree as text: a line per node, indented, with `!` where a parent is missing.
+  private func draw(_ spans: [Span]) -> [String] {
+    SpanTree(spans).nodes.map { node in
+      let kind = node.span.kind.map { "\($0)" } ?? "local"
+      return String(repeating: "  ", count: node.depth) + "\(node.span.id) \(node.span.serviceName) \(kind)"
+        + (node.isDetached ? " !" : "")
+    }
+  }
+
+  @Test("The server's side of a shared id hangs below the client's, and its calls below it")
+  func sharedIDs() {
+    let spans = [
+      span(1, .server, service: "gateway", at: 0),
+      span(2, parent: 1, .client, service: "gateway", at: 1),
+      span(2, parent: 1, .server, service: "orders", at: 2, shared: true),
+      span(3, parent: 2, .client, service: "orders", at: 3),
+      span(3, parent: 2, .server, service: "payments", at: 4, shared: true),
+      span(4, parent: 2, .client, service: "orders", at: 5),
+    ]
+    let expected = [
+      "1 gateway server", "  2 gateway client", "    2 orders server", "      3 orders client",
+      "        3 payments server", "      4 orders client",
+    ]
+    #expect(draw(spans) == expected)
+    #expect(draw(spans.reversed()) == expected)
+    #expect(draw(spans + spans) == expected)
+  }
+
+  @Test("The same id without the flag is told apart by its kind")
+  func sameIDWithoutFlag() {
+    #expect(
+      draw([span(2, .server, service: "b", at: 1), span(2, .client, service: "a", at: 0)])
+        == ["2 a client", "  2 b server"])
+  }
+
+  @Test("A child in the client's service hangs below the client's side")
+  func childOfTheClient() {
+    let spans = [
+      span(2, .client, service: "a", at: 0), span(2, .server, service: "b", at: 1, shared: true),
+      span(3, parent: 2, service: "a", at: 2), span(4, parent: 2, service: "c", at: 3),
+    ]
+    #expect(draw(spans) == ["2 a client", "  2 b server", "    4 c local", "  3 a local"])
+  }
+
+  @Test("Without shared ids the parents alone decide")
+  func ownIDs() {
+    let spans = [
+      span(1, .server, service: "a", at: 0), span(2, parent: 1, .client, service: "a", at: 1),
+      span(3, parent: 2, .server, service: "b", at: 2),
+    ]
+    #expect(draw(spans) == ["1 a server", "  2 a client", "    3 b server"])
+  }
+
+  @Test("What is not there leaves roots that say so")
+  func missing() {
+    let spans = [
+      span(9, parent: 8, service: "late", at: 1), span(2, .server, service: "half", at: 2, shared: true),
+      span(1, service: "whole", at: 5),
+    ]
+    #expect(draw(spans) == ["1 whole local", "9 late local !", "2 half server !"])
+  }
+
+  @Test("Cycles are cut and every span is there once")
+  func cycles() {
+    let spans = [
+      span(1, parent: 3, at: 0), span(2, parent: 1, at: 1), span(3, parent: 2, at: 2), span(4, parent: 3, at: 3),
+      span(5, parent: 5, at: 4),
+    ]
+    #expect(
+      draw(spans) == [
+        "1 frontend local !", "  2 frontend local", "    3 frontend local", "      4 frontend local",
+        "5 frontend local !",
+      ])
+  }
+
+  @Test("A retry that reuses the id keeps its server sides apart")
+  func retries() {
+    let spans = [
+      span(2, .client, service: "a", at: 0), span(2, .server, service: "b", at: 1, shared: true),
+      span(2, .server, service: "b", at: 5, shared: true),
+    ]
+    #expect(draw(spans) == ["2 a client", "  2 b server", "  2 b server"])
+  }
+
+  @Test("A chain of 20,000 spans needs no stack, and descendants are counted")
+  func deepChain() {
+    let spans = (1...20_000).map { (number: Int) -> Span in
+      span(UInt64(number), parent: number == 1 ? nil : UInt64(number - 1), at: Int64(number))
+    }
+    let nodes = SpanTree(spans.reversed()).nodes
+    let descendants: [Int] = nodes.map { $0.descendants }
+    #expect(descendants == Array((0..<20_000).reversed()))
+    #expect(nodes.last?.depth == 19_999)
+  }
+
+  @Test("Any spans make a forest that holds each once")
+  func randomSpans() {
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<500 {
+      let spans = (0..<Int.random(in: 1...12, using: &random)).map { index in
+        span(
+          .random(in: 1...5, using: &random), parent: Bool.random() ? .random(in: 1...6, using: &random) : nil,
+          [.client, .server, nil].randomElement(using: &random) ?? nil, service: ["a", "b"].randomElement() ?? "a",
+          at: Int64(index), shared: .random(using: &random))
+      }
+      let tree = SpanTree(spans)
+      #expect(tree.nodes.count == spans.count)
+      for (index, node) in tree.nodes.enumerated() {
+        if let parent = node.parent {
+          #expect(parent < index)
+          #expect(tree.nodes[parent].depth == node.depth - 1)
+          #expect(index <= parent + tree.nodes[parent].descendants)
+        } else {
+          #expect(node.depth == 0)
+        }
+      }
+    }
+  }
+
+  @Test func summary() throws {
+    let summary = try #require(
+      TraceSummary(
+        SpanTree([
+          span(high: 3, 1, .server, service: "a", name: "get /", at: 0, for: 5_000),
+          span(2, parent: 1, .client, service: "a", at: 1, for: 9_000, tags: [.init("error", "true")]),
+          span(2, parent: 1, .server, service: "b", at: 2, tags: [.init("error", "false")], shared: true),
+          span(7, parent: 6, service: "", at: 3),
+        ])))
+    #expect(summary.traceID.description == "0000000000000003000000000000000a")
+    #expect([summary.rootService, summary.rootName] == ["a", "get /"])
+    #expect(summary.duration == 10_000)
+    #expect([summary.spanCount, summary.errorCount, summary.detachedCount] == [4, 1, 1])
+    #expect(
+      summary.services == [
+        .init(name: "a", spanCount: 2, errorCount: 1), .init(name: "b", spanCount: 1, errorCount: 0),
+        .init(name: "", spanCount: 1, errorCount: 0),
+      ])
+  }
+}

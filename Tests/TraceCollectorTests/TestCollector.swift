@@ -1,0 +1,114 @@
+import CZlib
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import TraceCollector
+
+/// A collector on a database of its own, removed at the end.
+final class TestCollector {
+  /// 2026-10-01 in milliseconds: the present of the tests.
+  static let now: Int64 = 1_790_812_800_000
+
+  let directory: URL
+  let settings: SpanStore.Settings
+  let store: SpanStore
+  let api: CollectorAPI
+
+  init(_ change: (inout SpanStore.Settings) -> Void = { _ in }) throws {
+    directory = FileManager.default.temporaryDirectory.appending(path: "collector-\(UUID().uuidString)")
+    var settings = SpanStore.Settings()
+    settings.clock = WallClock { TestCollector.now }
+    change(&settings)
+    self.settings = settings
+    store = try SpanStore(path: directory.appending(path: "deep/spans.db").path, settings: settings)
+    api = CollectorAPI(store: store)
+  }
+
+  var path: String { directory.appending(path: "deep/spans.db").path }
+
+  deinit {
+    try? store.close()
+    try? FileManager.default.removeItem(at: directory)
+  }
+
+  func get(_ path: String) async -> Reply { await send(.get, path) }
+
+  func post(_ json: String, encoding: String? = nil) async -> Reply {
+    await send(.post, "/api/v2/spans", Array(json.utf8), encoding: encoding)
+  }
+
+  func send(_ method: HTTPRequest.Method, _ path: String, _ body: [UInt8] = [], encoding: String? = nil) async -> Reply {
+    var request = HTTPRequest(method: method, scheme: "http", authority: "127.0.0.1", path: path)
+    request.headerFields[.contentEncoding] = encoding
+    let (response, body) = await api.respond(to: request, body: body)
+    return Reply(status: response.status.code, fields: response.headerFields, body: body)
+  }
+
+  /// Stores spans; none may be refused.
+  func add(_ spans: Span...) async throws {
+    #expect(try await store.add(spans).isEmpty)
+  }
+}
+
+/// An answer of the collector.
+struct Reply {
+  let status: Int
+  let fields: HTTPFields
+  let body: [UInt8]
+
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  func field(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
+
+  /// The body as JSON, by Foundation's reader: another one than ours.
+  func json<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
+    try JSONDecoder().decode(type, from: Data(body))
+  }
+
+  /// The ids of the spans of traces.
+  func traces() throws -> [[String]] { try json([[SpanID]].self).map { $0.map(\.id) } }
+
+  struct SpanID: Decodable {
+    let id: String
+    let traceId: String
+  }
+}
+
+/// A span some milliseconds after the tests' present minus a minute.
+func span(
+  trace: UInt64 = 0xA, high: UInt64 = 0, _ id: UInt64, parent: UInt64? = nil, _ kind: Span.Kind? = nil,
+  service: String = "frontend", name: String = "get /", at milliseconds: Int64 = 0, for duration: Int64 = 1_000,
+  remote: String = "", tags: [Span.Tag] = [], annotations: [Span.Annotation] = [], shared: Bool = false
+) -> Span {
+  Span(
+    traceID: TraceID(high: high, low: trace), id: id, parentID: parent, kind: kind, name: name,
+    timestamp: (TestCollector.now - 60_000 + milliseconds) * 1_000, duration: duration,
+    localEndpoint: service.isEmpty ? nil : Endpoint(serviceName: service),
+    remoteEndpoint: remote.isEmpty ? nil : Endpoint(serviceName: remote), annotations: annotations, tags: tags,
+    isShared: shared)
+}
+
+/// Packs bytes with zlib itself.
+func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
+  var stream = z_stream()
+  try #require(
+    deflateInit2_(
+      &stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size)) == Z_OK)
+  defer { deflateEnd(&stream) }
+  var input = bytes
+  var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(bytes.count))))
+  let outputCount = output.count
+  let status = input.withUnsafeMutableBufferPointer { input in
+    output.withUnsafeMutableBufferPointer { output in
+      stream.next_in = input.baseAddress
+      stream.avail_in = UInt32(bytes.count)
+      stream.next_out = output.baseAddress
+      stream.avail_out = UInt32(outputCount)
+      return deflate(&stream, Z_FINISH)
+    }
+  }
+  try #require(status == Z_STREAM_END)
+  return Array(output.prefix(outputCount - Int(stream.avail_out)))
+}
