@@ -166,7 +166,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor", asyncHTTPClient,
+        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor",
+        asyncHTTPClient,
         hummingbird, logging, nioCore, nioHTTP1,
       ],
       swiftSettings: strict),

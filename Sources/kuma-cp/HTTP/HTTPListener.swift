@@ -37,7 +37,8 @@ struct HTTPListener: Service {
     let limit = bodyLimit
     let responder = responder
     var quiet = logger
-    quiet.logLevel = max(logger.logLevel, .warning)
+    // The server calls it an error when connections end because it is told to stop.
+    if logger.logLevel > .debug { quiet.logLevel = .critical }
     let application = Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in
         await Self.respond(to: request, limit: limit, responder: responder)

@@ -1,0 +1,111 @@
+import Foundation
+import MeshClient
+import MeshModel
+import MeshTestSupport
+import ProcessSupervisor
+import Synchronization
+
+/// A real control plane as a process, on free ports that it keeps over restarts.
+final class ControlPlaneProcess: Sendable {
+  /// Where it listens.
+  struct Ports: Sendable {
+    var api: Int
+    var dataplane: Int
+    var diagnostics: Int
+    var collector: Int
+  }
+
+  let ports: Ports
+  let home: URL
+  private let process = Mutex<ChildProcess?>(nil)
+  let log = Lines()
+
+  init(home: URL) throws {
+    let free = try FreePort.take(4)
+    ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3])
+    self.home = home
+  }
+
+  /// Starts it and waits until it is ready.
+  func start() async throws {
+    var environment = Programs.environment
+    environment["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"] = "1s"
+    let started = try ChildProcess.start(
+      ChildProcess.Command(
+        Programs.path("kuma-cp"),
+        [
+          "run", "--work-dir", home.appending(path: "cp").path(percentEncoded: false), "--api-port", "\(ports.api)",
+          "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
+          "\(ports.collector)",
+        ], environment: environment, output: .lines(log.append), errors: .lines(log.append)))
+    process.withLock { $0 = started }
+    try await eventually(deadline: .seconds(60), "the control plane's readiness") {
+      if let status = started.currentExitStatus {
+        throw Failure(description: "the control plane \(status):\n\(log.tail())")
+      }
+      return try await HTTPProbe.get(port: ports.diagnostics, "/ready")?.status == 200
+    }
+  }
+
+  /// Kills it without a chance to say goodbye.
+  func kill() async {
+    let running = process.withLock { $0 }
+    running?.signal(.kill)
+    _ = await running?.exitStatus()
+  }
+
+  /// Ends it in order.
+  func stop() async { _ = await process.withLock { $0 }?.terminate(grace: .seconds(15)) }
+
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  // MARK: The API
+
+  private func client() throws -> ControlPlaneClient {
+    ControlPlaneClient(
+      address: try ControlPlaneAddress("http://127.0.0.1:\(ports.api)"),
+      settings: ControlPlaneClient.Settings(timeout: .seconds(20)))
+  }
+
+  func get(_ path: String) async throws -> DocumentValue { try await client().send(.get, path) }
+
+  func delete(_ path: String) async throws { _ = try await client().send(.delete, path) }
+
+  /// Applies YAML with the real command line; returns what it printed as errors.
+  @discardableResult
+  func apply(_ yaml: String) async throws -> [String] {
+    let file = home.appending(path: "apply-\(UUID().uuidString).yaml")
+    try Data(yaml.utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    if !FileManager.default.fileExists(atPath: home.appending(path: ".kumactl/config").path(percentEncoded: false)) {
+      let added = try await Programs.run(
+        "kumactl",
+        ["config", "control-planes", "add", "--name", "test", "--address", "http://127.0.0.1:\(ports.api)"], home: home)
+      guard added.status.isSuccess else { throw Failure(description: added.errors.joined(separator: "\n")) }
+    }
+    let applied = try await Programs.run("kumactl", ["apply", "-f", file.path(percentEncoded: false)], home: home)
+    guard applied.status.isSuccess else { throw Failure(description: applied.errors.joined(separator: "\n")) }
+    return applied.errors
+  }
+
+  /// The newest connection of a proxy, as the API tells it; `nil` while the proxy is not known.
+  func subscription(of proxy: String) async throws -> DocumentValue? {
+    do {
+      let overview = try await get("/meshes/default/dataplanes/\(proxy)/_overview")
+      return overview["dataplaneInsight"]?["subscriptions"]?.array?.last
+    } catch let error as ControlPlaneError where error.code == .notFound {
+      return nil
+    }
+  }
+
+  /// The spans in the embedded collector of requests with a path.
+  func spans(path: String) async throws -> [SpanRecorder.Span] {
+    guard let answer = try await HTTPProbe.get(port: ports.collector, "/api/v2/traces?limit=1000&lookback=3600000"),
+      answer.status == 200
+    else { return [] }
+    let traces = try DocumentValue(json: answer.body).array ?? []
+    return traces.flatMap { $0.array ?? [] }.map(SpanRecorder.span).filter { $0.path == path }
+  }
+}

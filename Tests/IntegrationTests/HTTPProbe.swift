@@ -1,0 +1,27 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+/// Requests of a person with curl: one connection each, so that no request goes through a listener of yesterday.
+enum HTTPProbe {
+  struct Answer: Sendable {
+    var status: Int
+    var body: [UInt8]
+    var text: String { String(decoding: body, as: UTF8.self) }
+  }
+
+  /// The answer to a GET; `nil` when nobody listens or answers.
+  static func get(port: Int, _ path: String) async throws -> Answer? {
+    var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+    request.headers.add(name: "connection", value: "close")
+    do {
+      let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+      let body = try await response.body.collect(upTo: 64 << 20)
+      return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      return nil
+    }
+  }
+}

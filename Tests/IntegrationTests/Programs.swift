@@ -1,0 +1,50 @@
+import Foundation
+import MeshModel
+import ProcessSupervisor
+import Synchronization
+
+/// The programs under test, where the build puts them: beside the tests.
+enum Programs {
+  static func path(_ name: String) throws -> String {
+    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(filePath: tests).deletingLastPathComponent().appending(path: name).path(percentEncoded: false)
+  }
+
+  /// The real Envoy: `$ENVOY`, or the one that the project keeps in its `.venv`.
+  static let envoy: String? = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let candidates = [
+      ProcessInfo.processInfo.environment["ENVOY"], root.appending(path: ".venv/bin/envoy").path(percentEncoded: false),
+    ]
+    return candidates.compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
+  }()
+
+  /// Without variables that would configure the programs behind the tests' backs.
+  static var environment: [String: String] {
+    ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }
+  }
+
+  /// Runs a program to its end.
+  static func run(
+    _ name: String, _ arguments: [String], home: URL
+  ) async throws -> (status: ExitStatus, output: [String], errors: [String]) {
+    let output = Lines()
+    let errors = Lines()
+    var environment = environment
+    environment["HOME"] = home.path(percentEncoded: false)
+    let process = try ChildProcess.start(
+      ChildProcess.Command(
+        path(name), arguments, environment: environment, output: .lines(output.append), errors: .lines(errors.append)))
+    return (await process.exitStatus(), output.all, errors.all)
+  }
+}
+
+/// Lines that a thread writes and tests read.
+final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+  var all: [String] { lines.withLock { $0 } }
+  func append(_ line: String) { lines.withLock { $0.append(line) } }
+  /// The last lines, for messages.
+  func tail(_ count: Int = 15) -> String { all.suffix(count).joined(separator: "\n") }
+}

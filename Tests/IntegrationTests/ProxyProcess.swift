@@ -1,0 +1,112 @@
+import Foundation
+import MeshModel
+import MeshTestSupport
+import ProcessSupervisor
+
+/// A real Envoy under a real kuma-dp, in front of an application of the tests.
+struct ProxyProcess: Sendable {
+  let name: String
+  let inboundPort: Int
+  let outboundPort: Int
+  let adminPort: Int
+  let process: ChildProcess
+  let log: Lines
+
+  /// Starts a proxy for a service.
+  ///
+  /// - Parameters:
+  ///   - inboundPort: where its listener is; a free port when `nil`.
+  ///   - calls: the service behind its outbound.
+  static func start(
+    _ name: String, tags: [String: String] = [:], applicationPort: Int, inboundPort: Int? = nil, calls: String,
+    controlPlane: ControlPlaneProcess
+  ) async throws -> ProxyProcess {
+    let free = try FreePort.take(3)
+    let inbound = inboundPort ?? free[0]
+    let more = tags.sorted { $0.key < $1.key }.map { "\n      \($0.key): \($0.value)" }.joined()
+    let dataplane = """
+      type: Dataplane
+      mesh: default
+      name: {{ name }}
+      networking:
+        address: 127.0.0.1
+        admin: {port: \(free[2])}
+        inbound:
+        - port: \(inbound)
+          servicePort: \(applicationPort)
+          tags:
+            kuma.io/service: {{ name }}
+            kuma.io/protocol: http\(more)
+        outbound:
+        - port: \(free[1])
+          tags: {kuma.io/service: \(calls)}
+      """
+    let file = controlPlane.home.appending(path: "\(name).yaml")
+    try Data(dataplane.utf8).write(to: file)
+    let log = Lines()
+    let process = try ChildProcess.start(
+      ChildProcess.Command(
+        Programs.path("kuma-dp"),
+        [
+          "run", "--dataplane-file", file.path(percentEncoded: false), "--dataplane-var", "name=\(name)",
+          "--cp-address", "http://127.0.0.1:\(controlPlane.ports.dataplane)", "--binary-path", Programs.envoy ?? "",
+          // One thread sends its spans in order; connections to an earlier listener end soon.
+          "--concurrency", "1", "--drain-time", "1s",
+        ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
+    return ProxyProcess(
+      name: name, inboundPort: inbound, outboundPort: free[1], adminPort: free[2], process: process, log: log)
+  }
+
+  /// Waits until the proxy answers requests in both directions.
+  func waitUntilServing() async throws {
+    try await eventually(deadline: .seconds(90), "an answer through \(name)'s listeners") {
+      if let status = process.currentExitStatus {
+        throw ControlPlaneProcess.Failure(description: "kuma-dp of \(name) \(status):\n\(log.tail())")
+      }
+      guard try await HTTPProbe.get(port: inboundPort, "/warm-up")?.status == 200 else { return false }
+      return try await HTTPProbe.get(port: outboundPort, "/warm-up")?.status == 200
+    }
+  }
+
+  func stop() async { _ = await process.terminate(grace: .seconds(20)) }
+
+  // MARK: What Envoy says of itself
+
+  /// The tracing configuration of the listeners in use, by listener; a listener without tracing is `null`.
+  func tracing() async throws -> [String: DocumentValue]? {
+    guard
+      let answer = try await HTTPProbe.get(port: adminPort, "/config_dump?resource=dynamic_listeners"),
+      answer.status == 200
+    else { return nil }
+    var result: [String: DocumentValue] = [:]
+    for listener in try DocumentValue(json: answer.body)["configs"]?.array ?? [] {
+      // While a newer form warms up, the one in use is yesterday's.
+      guard listener["warming_state"] == nil, let active = listener["active_state"]?["listener"] else { return nil }
+      let filter = active["filter_chains"]?.array?.first?["filters"]?.array?.last
+      result[active["name"]?.string ?? ""] = filter?["typed_config"]?["tracing"] ?? .null
+    }
+    return result
+  }
+
+  /// Waits until all listeners have a tracing configuration that fits and those they replaced are gone.
+  func waitForTracing(_ what: String, _ fits: @Sendable (DocumentValue) -> Bool) async throws {
+    try await eventually(deadline: .seconds(30), "tracing of \(name) with \(what)") {
+      guard let tracing = try await tracing(), tracing.count == 2, tracing.values.allSatisfy(fits) else { return false }
+      let draining = try await counters("draining")
+      return draining.values.allSatisfy { $0 == 0 }
+    }
+  }
+
+  /// Envoy's counters whose names hold a text.
+  func counters(_ filter: String) async throws -> [String: Int] {
+    let text = try await HTTPProbe.get(port: adminPort, "/stats?filter=\(filter)")?.text ?? ""
+    var result: [String: Int] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, let value = Int(parts[1].trimmingCharacters(in: .whitespaces)) {
+        result[String(parts[0])] = value
+      }
+    }
+    return result
+  }
+}

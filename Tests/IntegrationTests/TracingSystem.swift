@@ -1,0 +1,131 @@
+import Foundation
+import MeshModel
+import MeshTestSupport
+import Synchronization
+import Testing
+
+/// A whole mesh: a control plane with its collector, a second collector, an agent, and two services behind real Envoys,
+/// `web` (region eu), which calls `api` (region us).
+final class TracingSystem: Sendable {
+  let controlPlane: ControlPlaneProcess
+  let recorder = SpanRecorder()
+  let agent = AgentRecorder()
+  private let servers = Mutex<[String: Int]>([:])
+  private let running = Mutex<[ProxyProcess]>([])
+
+  private init(home: URL) throws { controlPlane = try ControlPlaneProcess(home: home) }
+
+  /// Runs a body with the system, and ends everything afterwards.
+  static func run(
+    proxies: Bool = true, _ body: @escaping @Sendable (TracingSystem) async throws -> Void
+  ) async throws {
+    let home = FileManager.default.temporaryDirectory.appending(path: "tracing-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: home) }
+    let system = try TracingSystem(home: home)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      defer { group.cancelAll() }
+      group.addTask { try await system.recorder.serve { system.note("recorder", $0) } }
+      group.addTask { try await system.agent.serve { system.note("agent", $0) } }
+      group.addTask { try await TestServer.echo("web") { system.note("web", $0) } }
+      group.addTask { try await TestServer.echo("api") { system.note("api", $0) } }
+      var failure: (any Error)?
+      do { try await system.live(proxies: proxies, body) } catch { failure = error }
+      for proxy in system.running.withLock({ $0 }) { await proxy.stop() }
+      await system.controlPlane.stop()
+      if let failure { throw failure }
+    }
+  }
+
+  private func live(proxies: Bool, _ body: (TracingSystem) async throws -> Void) async throws {
+    try await controlPlane.start()
+    if proxies {
+      for (name, region, calls) in [("web", "eu", "api"), ("api", "us", "web")] {
+        try await start(name, tags: ["region": region], calls: calls)
+      }
+      for proxy in running.withLock({ $0 }) { try await proxy.waitUntilServing() }
+    }
+    try await body(self)
+  }
+
+  /// Starts a proxy.
+  @discardableResult
+  func start(_ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String) async throws
+    -> ProxyProcess
+  {
+    let proxy = try await ProxyProcess.start(
+      name, tags: tags, applicationPort: try await port(of: name), inboundPort: inboundPort, calls: calls,
+      controlPlane: controlPlane)
+    running.withLock { $0.append(proxy) }
+    return proxy
+  }
+
+  private func note(_ server: String, _ port: Int) { servers.withLock { $0[server] = port } }
+
+  /// The port of a server of the tests.
+  func port(of server: String) async throws -> Int {
+    try await eventually("the server \(server)") { servers.withLock { $0[server] ?? $0["api"] } }
+  }
+
+  func proxy(_ name: String) throws -> ProxyProcess {
+    try #require(running.withLock { $0.first { $0.name == name } })
+  }
+
+  /// The proxies that have been started.
+  var proxies: [ProxyProcess] { running.withLock { $0 } }
+
+  /// Sends requests from web to api, so that both proxies see each of them.
+  func call(_ path: String, times: Int = 10) async throws {
+    let port = try proxy("web").outboundPort
+    for _ in 0..<times {
+      let answer = try await HTTPProbe.get(port: port, path)
+      #expect(answer?.status == 200, "\(path) was answered with \(String(describing: answer?.status))")
+    }
+  }
+
+  /// Sends requests until spans fulfil a condition: Envoy sends them five at a time.
+  func call(
+    _ path: String, untilSpans what: String, of collector: @Sendable () async throws -> [SpanRecorder.Span],
+    fit condition: @Sendable ([SpanRecorder.Span]) -> Bool
+  ) async throws {
+    try await eventually(deadline: .seconds(60), "spans of \(path): \(what)") {
+      try await call(path, times: 5)
+      return condition(try await collector())
+    }
+  }
+
+  // MARK: Resources
+
+  /// The address of the second collector.
+  func recorderURL() async throws -> String { "http://127.0.0.1:\(try await port(of: "recorder"))/api/v2/spans" }
+
+  /// The address of the control plane's own collector.
+  var embeddedURL: String { "http://127.0.0.1:\(controlPlane.ports.collector)/api/v2/spans" }
+
+  /// The documentation's mesh with another address, as YAML.
+  static func mesh(backends: [(name: String, url: String)], sampling: String = "100.0") -> String {
+    var text = "type: Mesh\nname: default\ntracing:\n  defaultBackend: \(backends[0].name)\n  backends:\n"
+    for backend in backends {
+      text +=
+        "  - name: \(backend.name)\n    type: zipkin\n    sampling: \(sampling)\n    conf:\n      url: \(backend.url)\n"
+    }
+    return text
+  }
+
+  /// A policy as YAML.
+  static func policy(
+    _ name: String = "trace-all-traffic", match: [String: String] = ["kuma.io/service": "'*'"], backend: String
+  ) -> String {
+    let tags = match.sorted { $0.key < $1.key }.map { "    \($0.key): \($0.value)\n" }.joined()
+    return """
+      type: TrafficTrace
+      name: \(name)
+      mesh: default
+      selectors:
+      - match:
+      \(tags)conf:
+        backend: \(backend)
+
+      """
+  }
+}
