@@ -130,7 +130,7 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
       name: "MeshHTTPTests",
-      dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", httpTypes],
+      dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes],
       swiftSettings: strict),
     .testTarget(
       name: "MeshClientTests",

@@ -10,7 +10,7 @@ struct APIResponse: Sendable {
   /// The body.
   var body: [UInt8]
   /// Methods that the path has, for a 405.
-  var allowed: [HTTPRequest.Method] = []
+  var allowed: Set<HTTPRequest.Method> = []
 
   /// An answer without a body.
   static func empty(_ status: HTTPResponse.Status) -> APIResponse {

@@ -25,8 +25,7 @@ struct InspectionRoutes: Sendable {
         query: [.name] + QueryParameter.paging, handler: matched),
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/_warnings",
-        "Lists what will not work as a policy's writer expects.",
-        handler: warnings(.trafficTrace)),
+        "Lists what will not work as a policy's writer expects.", handler: warnings(.trafficTrace)),
       Route(
         .get, "/meshes/{mesh}/_warnings", "Lists what will not work as a mesh's writer expects.",
         handler: warnings(.mesh)),

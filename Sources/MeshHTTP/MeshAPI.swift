@@ -30,13 +30,17 @@ public final class MeshAPI: Sendable {
     routes += OverviewRoutes(context: context).routes
     routes += InspectionRoutes(context: context).routes
     routes += InsightRoutes(context: context).routes
-    let description = Array(
-      OpenAPIDocument(routes: routes, version: configuration.version).document.yaml(sortKeys: false).utf8)
-    routes.append(
-      Route(.get, "/openapi.yaml", "Describes the API.", produces: MediaType.yaml) { _ in
-        APIResponse(status: .ok, contentType: MediaType.yaml, body: description)
-      })
+    let document = OpenAPIDocument(
+      routes: routes + [Self.descriptionRoute(answering: [])], version: configuration.version
+    ).document
+    routes.append(Self.descriptionRoute(answering: Array(document.yaml(sortKeys: false).utf8)))
     table = RouteTable(routes: routes)
+  }
+
+  private static func descriptionRoute(answering body: [UInt8]) -> Route {
+    Route(.get, "/openapi.yaml", "Describes the API.", produces: MediaType.yaml) { _ in
+      APIResponse(status: .ok, contentType: MediaType.yaml, body: body)
+    }
   }
 
   /// The largest body accepted, in bytes, so that a transport need not read more.

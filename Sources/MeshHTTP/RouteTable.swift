@@ -94,7 +94,7 @@ struct RouteTable: Sendable {
     /// A route with its parameters.
     case found(Route, parameters: [String: String])
     /// The path is known, but not with this method.
-    case otherMethods([HTTPRequest.Method])
+    case otherMethods(Set<HTTPRequest.Method>)
     /// The path is not known.
     case none
   }
@@ -107,7 +107,7 @@ struct RouteTable: Sendable {
     if let best = candidates.first(where: { $0.route.method == method }) {
       return .found(best.route, parameters: best.parameters)
     }
-    return candidates.isEmpty ? .none : .otherMethods(candidates.map(\.route.method))
+    return candidates.isEmpty ? .none : .otherMethods(Set(candidates.map(\.route.method)))
   }
 
   private static func isMoreSpecific(_ a: Route, _ b: Route) -> Bool {
