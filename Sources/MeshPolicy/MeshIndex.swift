@@ -191,13 +191,13 @@ public struct MeshIndex: Sendable {
   /// The names of the proxies that a policy matches by any selector, winning or not.
   public func proxies(matching policy: TrafficTrace) -> Set<String> {
     var result: Set<String> = []
-    for selector in policy.selectors {
+    for selector in policy.effectiveSelectors {
       // The rarest of the selector's tags bounds the search.
       let lists = selector.match.map { tag, value in
         proxiesByTag[tag]?[value == TrafficTrace.wildcard ? "" : value] ?? []
       }
       guard let shortest = lists.min(by: { $0.count < $1.count }) else {
-        result.formUnion(proxies.keys)
+        for (name, proxy) in proxies where !proxy.dataplane.tagSets.isEmpty { result.insert(name) }
         continue
       }
       guard selector.match.count > 1 else {

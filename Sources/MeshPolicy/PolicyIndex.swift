@@ -39,9 +39,7 @@ public struct PolicyIndex: Sendable {
   public mutating func insert(_ name: String, _ content: TrafficTrace, creationTime: Timestamp) {
     remove(name)
     var anchors: [TagTerm] = []
-    // A policy without selectors counts as one that matches everything at the lowest rank. Source: Kuma 2.7.
-    let all = content.selectors.isEmpty ? [TrafficTrace.Selector(match: [:])] : content.selectors
-    for selector in all {
+    for selector in content.effectiveSelectors {
       let entry = Entry(
         precedence: PolicyPrecedence(
           rank: SelectorRank(selector), creationTime: creationTime, name: name),
@@ -157,8 +155,12 @@ extension TrafficTrace.Selector {
 }
 
 extension TrafficTrace {
+  /// The selectors; for a policy without any, which cannot pass validation but may be in a store, one that matches
+  /// everything at the lowest rank. Source: Kuma 2.7.
+  var effectiveSelectors: [Selector] { selectors.isEmpty ? [Selector(match: [:])] : selectors }
+
   /// Whether any selector matches any of a proxy's tag sets, regardless of other policies.
   public func matches(_ tagSets: [[String: String]]) -> Bool {
-    selectors.contains { selector in tagSets.contains { selector.matches($0) } }
+    effectiveSelectors.contains { selector in tagSets.contains { selector.matches($0) } }
   }
 }

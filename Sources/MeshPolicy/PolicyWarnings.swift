@@ -44,7 +44,10 @@ public enum PolicyWarnings {
     guard !proxies.isEmpty else { return [] }
     var values: [String: Set<String>] = [:]
     for proxy in proxies { values.merge(proxy.tagValues) { $0.union($1) } }
-    let sentence = "TrafficTrace \"\(name)\" matches none of the \(proxies.count) data plane proxies of mesh \"\(meshName)\""
+    let all =
+      proxies.count == 1
+      ? "does not match the one data plane proxy" : "matches none of the \(proxies.count) data plane proxies"
+    let sentence = "TrafficTrace \"\(name)\" \(all) of mesh \"\(meshName)\""
     guard let hint = policy.selectors.lazy.compactMap({ hint(for: $0, values: values) }).first else {
       return [sentence + ": no single inbound has all tags of a selector."]
     }
@@ -84,8 +87,8 @@ public enum PolicyWarnings {
   public static func settings(of mesh: Mesh) -> [String] {
     (mesh.tracing?.backends ?? []).compactMap { backend in
       guard backend.kind == .zipkin, (try? backend.zipkin())?.apiVersion == "httpJsonV1" else { return nil }
-      return "Tracing backend \"\(backend.name)\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans are "
-        + "sent as JSON of version 2. Say \"httpJson\"."
+      return "Tracing backend \"\(backend.name)\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans "
+        + "are sent as JSON of version 2. Say \"httpJson\"."
     }
   }
 
@@ -102,11 +105,12 @@ public enum PolicyWarnings {
       users[policy.backend, default: []].append(name)
     }
     return users.sorted { $0.key < $1.key }.map { backend, names in
-      let verb = names.count == 1 ? "names" : "name"
+      let isOne = names.count == 1
+      let policies = "TrafficTrace \(list(names.sorted()))"
       let missing =
         backend.isEmpty
-        ? "no tracing.defaultBackend, on which TrafficTrace \(list(names.sorted())) \(names.count == 1 ? "relies" : "rely")"
-        : "no tracing backend \"\(backend)\", which TrafficTrace \(list(names.sorted())) \(verb)"
+        ? "no tracing.defaultBackend, on which \(policies) \(isOne ? "relies" : "rely")"
+        : "no tracing backend \"\(backend)\", which \(policies) \(isOne ? "names" : "name")"
       return "Mesh \"\(meshName)\" has \(missing). Nothing will be traced there."
     }
   }
