@@ -125,16 +125,16 @@ public struct MeshIndex: Sendable {
       }
       if proxiesByTag[tag]?.isEmpty == true { proxiesByTag[tag] = nil }
     }
-    for service in proxy.dataplane.calledServices { remove(name, from: &callers, at: service) }
+    for service in proxy.dataplane.calledServices { Self.remove(name, from: &callers, at: service) }
     for service in proxy.dataplane.endpoints.keys {
       contributions[service]?[name] = nil
       if contributions[service]?.isEmpty == true { contributions[service] = nil }
       dirtyServices.insert(service)
     }
-    if let winner = proxy.winner { remove(name, from: &winners, at: winner.name) }
+    if let winner = proxy.winner { Self.remove(name, from: &winners, at: winner.name) }
   }
 
-  private func remove(_ name: String, from sets: inout [String: Set<String>], at key: String) {
+  private static func remove(_ name: String, from sets: inout [String: Set<String>], at key: String) {
     sets[key]?.remove(name)
     if sets[key]?.isEmpty == true { sets[key] = nil }
   }
@@ -179,7 +179,7 @@ public struct MeshIndex: Sendable {
       let winner = policies.winner(for: proxy.dataplane.tagSets)
       proxies[name]?.winner = winner
       guard winner?.name != proxy.winner?.name else { continue }
-      if let old = proxy.winner { remove(name, from: &winners, at: old.name) }
+      if let old = proxy.winner { Self.remove(name, from: &winners, at: old.name) }
       if let winner { winners[winner.name, default: []].insert(name) }
       affected.insert(name)
     }

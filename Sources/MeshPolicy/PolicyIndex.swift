@@ -49,10 +49,10 @@ public struct PolicyIndex: Sendable {
             value: value == TrafficTrace.wildcard ? TagInterner.anyValue : interner.intern(value))
         })
       guard let anchor = entry.terms.max(by: { anchorQuality($0) < anchorQuality($1) }) else {
-        file(entry, into: &unconditional)
+        Self.file(entry, into: &unconditional)
         continue
       }
-      file(entry, into: &selectors[anchor, default: []])
+      Self.file(entry, into: &selectors[anchor, default: []])
       anchors.append(anchor)
     }
     policies[name] = Policy(content: content, creationTime: creationTime, anchors: anchors)
@@ -74,7 +74,7 @@ public struct PolicyIndex: Sendable {
     return term.value == TagInterner.anyValue ? -(filed + 1_000_000_000) : -filed
   }
 
-  private func file(_ entry: Entry, into list: inout [Entry]) {
+  private static func file(_ entry: Entry, into list: inout [Entry]) {
     var low = 0
     var high = list.count
     while low < high {
