@@ -110,7 +110,14 @@ let package = Package(
       name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser, collections], swiftSettings: strict),
     .executableTarget(
       name: "kuma-demo",
-      dependencies: ["ProcessSupervisor", argumentParser, asyncHTTPClient, hummingbird, nioCore],
+      dependencies: [
+        "ProcessSupervisor", argumentParser, asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
+        nioHTTP1,
+      ],
+      resources: [
+        .embedInCode("Documents/dataplane.yaml"), .embedInCode("Documents/mesh.yaml"),
+        .embedInCode("Documents/traffic-trace.yaml"), .embedInCode("Documents/traffic-trace-as-documented.yaml"),
+      ],
       swiftSettings: strict),
 
     // MARK: Not shipped
@@ -163,6 +170,7 @@ let package = Package(
         httpTypes, hummingbird, logging, nioCore,
       ],
       swiftSettings: strict),
+    .testTarget(name: "kuma-demoTests", dependencies: ["kuma-demo"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

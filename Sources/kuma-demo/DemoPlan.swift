@@ -1,0 +1,79 @@
+/// What the demo runs: its services, who calls whom, and every port.
+struct DemoPlan: Sendable {
+  /// A service with the proxy beside it.
+  struct Service: Sendable {
+    var name: String
+    /// The services that it calls, in this order.
+    var calls: [String]
+    /// Which of its requests fails: every so manieth; `nil` for none.
+    var failsEvery: Int?
+    /// About how long it works on a request, in milliseconds.
+    var workMilliseconds: Int
+    /// Where the service itself listens.
+    var port: Int
+    /// Where its proxy takes requests for it.
+    var sidecarPort: Int
+    /// Where its proxy is administered.
+    var adminPort: Int
+    /// Where its proxy takes its requests to others, by their names.
+    var outboundPorts: [String: Int]
+
+    /// The name of the proxy.
+    var proxy: String { "\(name)-1" }
+  }
+
+  /// The control plane's ports.
+  struct ControlPlanePorts: Sendable {
+    var api: Int
+    var dataplane: Int
+    var diagnostics: Int
+    var collector: Int
+  }
+
+  let controlPlane: ControlPlanePorts
+  let services: [Service]
+  /// Usual ports that somebody else has, each with the one that is taken instead.
+  let replacedPorts: [(usual: Int, instead: Int)]
+
+  /// The service that the demo's own requests go to.
+  var entry: Service { services[0] }
+
+  /// The spans of one whole trace: the entry's, and two for each call.
+  var spansPerTrace: Int { 1 + 2 * services.reduce(0) { $0 + $1.calls.count } }
+
+  /// The address at which a browser shows the traces.
+  var pageURL: String { "\(collectorURL)/" }
+  var collectorURL: String { "http://127.0.0.1:\(controlPlane.collector)" }
+  var apiURL: String { "http://127.0.0.1:\(controlPlane.api)" }
+  var dataplaneServerURL: String { "http://127.0.0.1:\(controlPlane.dataplane)" }
+  var readinessURL: String { "http://127.0.0.1:\(controlPlane.diagnostics)/ready" }
+  /// The address of the entry's proxy.
+  var entryURL: String { "http://127.0.0.1:\(entry.sidecarPort)/" }
+
+  /// Makes a plan with ports that are free now.
+  ///
+  /// - Parameter usesUsualPorts: whether the control plane's usual ports are taken where they are free.
+  /// - Throws: ``DemoFailure`` when no ports are free.
+  init(usesUsualPorts: Bool) throws(DemoFailure) {
+    var ports = FreePorts()
+    func port(_ usual: Int) throws(DemoFailure) -> Int {
+      usesUsualPorts ? try ports.take(preferring: usual) : try ports.take()
+    }
+    controlPlane = ControlPlanePorts(
+      api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411))
+    replacedPorts = ports.replaced
+    services = try Self.shop.map { part throws(DemoFailure) in
+      var service = Service(
+        name: part.name, calls: part.calls, failsEvery: part.failsEvery, workMilliseconds: part.work,
+        port: try ports.take(), sidecarPort: try ports.take(), adminPort: try ports.take(), outboundPorts: [:])
+      for call in part.calls { service.outboundPorts[call] = try ports.take() }
+      return service
+    }
+  }
+
+  /// A small shop. What is not in stock cannot be paid for, and sometimes the payment fails.
+  private static let shop: [(name: String, calls: [String], failsEvery: Int?, work: Int)] = [
+    ("storefront", ["catalogue", "checkout"], nil, 3), ("catalogue", [], nil, 8), ("checkout", ["payments"], nil, 4),
+    ("payments", [], 6, 12),
+  ]
+}

@@ -1,0 +1,163 @@
+import Foundation
+
+extension DemoRun {
+  /// Shows that requests pass all proxies and that nobody traces them yet.
+  func showUntraced(_ plan: DemoPlan) async throws {
+    try await narrator.step(
+      "sending a request through all four", done: { "a request passes all four; nothing is traced yet" }
+    ) {
+      // A proxy may learn of the others a moment after it runs.
+      let answer = try await wait("no request passed all proxies", about: "kuma-dp-\(plan.entry.name)") {
+        try await send(plan).flatMap { $0.status == 200 ? $0.answer : nil }
+      }
+      if let trace = answer.traceId {
+        throw DemoFailure("a request belonged to trace \(trace) although no policy asks for one", program: "kuma-cp")
+      }
+    }
+  }
+
+  /// Applies the documents and waits until every proxy has taken what follows from them.
+  func applyDocuments(_ kumactl: Kumactl, _ plan: DemoPlan, _ proxies: [EnvoyAdministration]) async throws {
+    func apply(_ document: String, _ done: String) async throws -> [String] {
+      try await narrator.step("kumactl apply -f \(document)", done: { _ in "kumactl apply -f \(document): \(done)" }) {
+        try await kumactl.apply(document)
+      }
+    }
+    for line in try await apply("mesh.yaml", "the mesh has a tracing backend") { narrator.detail(line, .warning) }
+    let warnings = try await apply("traffic-trace-as-documented.yaml", "the documentation's slip")
+    guard !warnings.isEmpty else {
+      throw DemoFailure("kumactl did not warn of the backend that does not exist", program: "kuma-cp")
+    }
+    for line in warnings { narrator.detail(line, .warning) }
+    note { $0.warnings = warnings }
+
+    let before = try await listenerUpdates(of: proxies)
+    let start = Date().timeIntervalSince1970 * 1000
+    for line in try await apply("traffic-trace.yaml", "corrected") { narrator.detail(line, .warning) }
+    let milliseconds = try await narrator.step(
+      "waiting for the four Envoys",
+      done: { (time: Int64) in "the last of four Envoys had it \(time) ms after kumactl was started" }
+    ) {
+      var last: UInt64 = 0
+      for (proxy, before) in zip(proxies, before) {
+        let time = try await wait(
+          "the Envoy of \(proxy.service) did not take its new listeners", about: "kuma-cp", every: .milliseconds(5)
+        ) { try await Self.timeOfTracing(proxy, after: before) }
+        last = max(last, time)
+      }
+      return Int64(max(Double(last) - start, 0).rounded())
+    }
+    narrator.detail("by their own clocks: the latest of listener_manager.lds.update_time")
+    note { $0.applyToLastAckMilliseconds = milliseconds }
+  }
+
+  private func listenerUpdates(
+    of proxies: [EnvoyAdministration]
+  ) async throws -> [EnvoyAdministration.ListenerUpdates] {
+    var all: [EnvoyAdministration.ListenerUpdates] = []
+    for proxy in proxies {
+      let updates = try await wait("the Envoy of \(proxy.service) did not say what it has", about: nil) {
+        try await proxy.listenerUpdates()
+      }
+      all.append(updates)
+    }
+    return all
+  }
+
+  /// When an Envoy took listeners that trace; `nil` while it has not.
+  ///
+  /// - Throws: ``DemoFailure`` when it refuses them.
+  private static func timeOfTracing(
+    _ proxy: EnvoyAdministration, after before: EnvoyAdministration.ListenerUpdates
+  ) async throws -> UInt64? {
+    guard let now = try await proxy.listenerUpdates() else { return nil }
+    guard now.rejected <= before.rejected else {
+      throw DemoFailure(
+        "the Envoy of \(proxy.service) refused its new listeners", program: "kuma-dp-\(proxy.service)")
+    }
+    guard now.accepted > before.accepted, try await proxy.isTracing() else { return nil }
+    return now.time
+  }
+
+  /// Sends the requests of the demo.
+  ///
+  /// - Returns: the traces of those that succeeded, in order.
+  func sendRequests(_ plan: DemoPlan) async throws -> [String] {
+    let traces = try await narrator.step(
+      "sending \(options.requests) requests",
+      done: { (_: [String]) in
+        let failed = summary.errors
+        return "\(summary.requests) requests sent" + (failed == 0 ? "" : ", \(failed) of which failed on purpose")
+      }
+    ) {
+      var traces: [String] = []
+      for _ in 0..<options.requests {
+        try fleet.check()
+        guard let (status, answer) = try await send(plan) else {
+          throw DemoFailure(
+            "a request to the storefront had no answer", program: "kuma-dp-\(plan.entry.name)")
+        }
+        note { summary in
+          summary.requests += 1
+          if status >= 500 { summary.errors += 1 }
+        }
+        if status == 200, let trace = answer.traceId { traces.append(trace) }
+      }
+      return traces
+    }
+    guard !traces.isEmpty else {
+      throw DemoFailure("no request came to a service with the headers of a trace", program: "kuma-cp")
+    }
+    return traces
+  }
+
+  /// Sends a request to the entry through its proxy; `nil` when there is no answer of the service.
+  func send(_ plan: DemoPlan) async throws(CancellationError) -> (status: Int, answer: ShopAnswer)? {
+    guard let answer = try await client.attempt(plan.entryURL), let decoded = answer.decoded(ShopAnswer.self) else {
+      return nil
+    }
+    return (answer.status, decoded)
+  }
+
+  /// Waits until one of the traces is whole, the first ones first.
+  func awaitTrace(among traces: [String], _ plan: DemoPlan) async throws -> TraceTree {
+    var missing = ["everything"]
+    let tree = try await narrator.step(
+      "waiting for spans; Envoy sends them five at a time, or after five seconds",
+      done: { (tree: TraceTree) in
+        "the first trace is whole: \(tree.nodes.count) spans of \(plan.services.count) services"
+      }
+    ) {
+      do {
+        return try await wait("no trace became whole", about: "kuma-cp", every: .milliseconds(50)) {
+          for trace in traces.prefix(3) {
+            guard
+              let tree = try await client.attempt("\(plan.collectorURL)/api/trees/\(trace)")?.decoded(TraceTree.self)
+            else { continue }
+            missing = tree.missing(for: plan)
+            if missing.isEmpty { return tree }
+          }
+          return nil
+        }
+      } catch var failure as DemoFailure {
+        if failure.program == "kuma-cp" { failure.description += "; missing: \(missing.joined(separator: ", "))" }
+        throw failure
+      }
+    }
+    note { summary in
+      summary.traceId = tree.traceId
+      summary.spans = tree.nodes.count
+      summary.clientSpans = tree.count("CLIENT")
+      summary.serverSpans = tree.count("SERVER")
+      summary.secondsToFirstTrace = (ContinuousClock.now - self.start).secondsRounded
+    }
+    return tree
+  }
+
+  /// Draws a trace.
+  func draw(_ tree: TraceTree, _ plan: DemoPlan) {
+    let style = narrator.style
+    narrator.say("", "  \(style.text("Trace \(tree.traceId)", .strong))", "")
+    for line in TraceDrawing(tree, services: plan.services.map(\.name), style: style).lines { narrator.say(line) }
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import ProcessSupervisor
+
+/// The demo's command line.
+@main
+struct KumaDemo: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kuma-demo",
+    abstract: "Shows a trace through four services and four real Envoys, from two documents to a tree of spans.",
+    usage: "kuma-demo [<options>]",
+    discussion: """
+      Starts a control plane with its trace collector, four small HTTP services and an Envoy beside each; applies the \
+      two documents of the TrafficTrace policy's documentation; sends requests; and draws the first trace. Every tick \
+      stands for something that has been seen to happen.
+
+      It goes on until Ctrl-C, which ends everything and removes all files; a second Ctrl-C does not wait. With \
+      --headless it ends by itself, writes a summary in JSON to standard output and everything else to standard error, \
+      and succeeds only if one tree of spans holds both sides of every call between the four services.
+
+      Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411) where these are free. Envoy is \
+      --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
+      """,
+    subcommands: [ServiceCommand.self])
+
+  @Flag(help: "End after the first trace, with a summary in JSON on standard output.")
+  var headless = false
+
+  @Option(help: ArgumentHelp("How many requests are sent before the first trace is drawn.", valueName: "count"))
+  var requests = 12
+
+  @Option(help: ArgumentHelp("Requests per second afterwards.", valueName: "number"))
+  var rate = 1.0
+
+  @Option(help: ArgumentHelp("The Envoy to use.", valueName: "file"), completion: .file())
+  var envoy: String?
+
+  @Flag(help: "Take any free ports, not the usual ones.")
+  var freePorts = false
+
+  @Flag(help: "Keep the folder with the logs and documents.")
+  var keep = false
+
+  func validate() throws {
+    guard (1...1000).contains(requests) else { throw ValidationError("--requests has to be from 1 to 1000") }
+    guard rate > 0, rate <= 100 else { throw ValidationError("--rate has to be above 0 and at most 100") }
+  }
+
+  func run() async throws {
+    let options = DemoOptions(
+      isHeadless: headless, requests: requests, rate: rate, envoy: envoy, usesUsualPorts: !freePorts,
+      keepsFolder: keep)
+    let code = await DemoSession.run(options)
+    if code != 0 { throw ExitCode(code) }
+  }
+}
+
+/// What the command line asks for.
+struct DemoOptions: Sendable {
+  /// Whether the demo ends by itself with a summary.
+  var isHeadless: Bool
+  /// Requests before the first trace is drawn.
+  var requests: Int
+  /// Requests per second afterwards.
+  var rate: Double
+  /// A path of Envoy, where one is given.
+  var envoy: String?
+  /// Whether the control plane takes its usual ports where they are free.
+  var usesUsualPorts: Bool
+  /// Whether the folder is kept.
+  var keepsFolder: Bool
+}

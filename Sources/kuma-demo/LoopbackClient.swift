@@ -1,0 +1,46 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// Sends requests to servers on this machine.
+struct LoopbackClient: Sendable {
+  /// How long one request may take, in seconds.
+  var timeout: Int64 = 5
+
+  /// An answer, whatever its status.
+  struct Answer: Sendable {
+    var status: Int
+    var body: [UInt8]
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The body as a value; `nil` when it is something else.
+    func decoded<Value: Decodable>(_ type: Value.Type = Value.self) -> Value? {
+      try? JSONDecoder().decode(type, from: Data(body))
+    }
+  }
+
+  /// Sends a GET request.
+  ///
+  /// - Throws: what AsyncHTTPClient throws when there is no answer.
+  func get(_ url: String, headers: [(name: String, value: String)] = []) async throws -> Answer {
+    var request = HTTPClientRequest(url: url)
+    for header in headers { request.headers.add(name: header.name, value: header.value) }
+    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(timeout))
+    let body = try await response.body.collect(upTo: 16 << 20)
+    return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
+  }
+
+  /// Sends a GET request to a server that may not be there yet.
+  ///
+  /// - Returns: `nil` when there is no answer.
+  func attempt(_ url: String) async throws(CancellationError) -> Answer? {
+    do {
+      return try await get(url)
+    } catch {
+      if Task.isCancelled { throw CancellationError() }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Glibc
+
+/// Hands out ports of 127.0.0.1 on which nobody listens, none twice.
+struct FreePorts {
+  /// Below the range from which Linux takes the ports of outgoing connections, one of which could come in between.
+  private static let range = 20_000..<32_000
+
+  private var taken: Set<Int> = []
+  private var next = Int.random(in: range)
+  /// Preferred ports that were not free, each with the port taken instead.
+  private(set) var replaced: [(usual: Int, instead: Int)] = []
+
+  /// Takes a port, if possible the preferred one.
+  ///
+  /// - Throws: ``DemoFailure`` when none is free.
+  mutating func take(preferring preferred: Int) throws(DemoFailure) -> Int {
+    if !taken.contains(preferred), Self.isFree(preferred) {
+      taken.insert(preferred)
+      return preferred
+    }
+    let port = try take()
+    replaced.append((preferred, port))
+    return port
+  }
+
+  /// Takes any port.
+  ///
+  /// - Throws: ``DemoFailure`` when none is free.
+  mutating func take() throws(DemoFailure) -> Int {
+    for _ in Self.range {
+      let port = next
+      next = port + 1 < Self.range.upperBound ? port + 1 : Self.range.lowerBound
+      if !taken.contains(port), Self.isFree(port) {
+        taken.insert(port)
+        return port
+      }
+    }
+    throw DemoFailure("no port of 127.0.0.1 from \(Self.range.lowerBound) to \(Self.range.upperBound - 1) is free")
+  }
+
+  /// Whether a server could listen at a port now.
+  static func isFree(_ port: Int) -> Bool {
+    guard let number = UInt16(exactly: port) else { return false }
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    // As servers do it: connections that have ended lately are no obstacle, a listener is.
+    var yes: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = number.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 && listen(descriptor, 1) == 0
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+
+/// A small HTTP service that calls others and passes the trace on.
+///
+/// It knows nothing of tracing but six headers, which it copies from a request to the requests that it makes for it. That
+/// is all that a service has to do; the proxies do the rest.
+final class ShopService: Sendable {
+  /// The headers that keep a trace together, as the policy's documentation lists them.
+  private static let traceHeaders = [
+    "x-request-id", "x-b3-traceid", "x-b3-parentspanid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
+  ]
+  private static let forwardedNames = traceHeaders.compactMap { HTTPField.Name($0) }
+
+  private let name: String
+  private let calls: [(name: String, url: String)]
+  private let failsEvery: Int?
+  private let workMilliseconds: Int
+  private let count = Atomic(0)
+
+  init(name: String, calls: [(name: String, url: String)], failsEvery: Int?, workMilliseconds: Int) {
+    self.name = name
+    self.calls = calls
+    self.failsEvery = failsEvery
+    self.workMilliseconds = workMilliseconds
+  }
+
+  /// Answers `/health`, which does no work, and any other path by working, calling and working again.
+  func respond(to request: Request) async throws -> Response {
+    if request.uri.path == "/health" { return try Self.response(.ok, ShopAnswer(service: name)) }
+    let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+    let headers = Self.forwardedNames.compactMap { name in
+      request.headers[name].map { (name: name.canonicalName, value: $0) }
+    }
+    var answer = ShopAnswer(service: name)
+    answer.traceId = headers.first { $0.name == "x-b3-traceid" }?.value
+    try await work()
+    if let failsEvery, number.isMultiple(of: failsEvery) {
+      answer.error = "\(name) fails one of \(failsEvery) requests, and this is the one"
+      return try Self.response(.serviceUnavailable, answer)
+    }
+    for call in calls {
+      let (called, error) = await ask(call, headers)
+      if let called { answer.calls.append(called) }
+      if let error {
+        answer.error = error
+        return try Self.response(.serviceUnavailable, answer)
+      }
+      try await work()
+    }
+    return try Self.response(.ok, answer)
+  }
+
+  /// Asks another service through this service's own proxy.
+  private func ask(
+    _ call: (name: String, url: String), _ headers: [(name: String, value: String)]
+  ) async -> (answer: ShopAnswer?, error: String?) {
+    do {
+      let answer = try await LoopbackClient().get(call.url, headers: headers)
+      let isFine = (200..<300).contains(answer.status)
+      return (answer.decoded(), isFine ? nil : "\(call.name) answered \(answer.status)")
+    } catch {
+      return (nil, "\(call.name) did not answer: \(error)")
+    }
+  }
+
+  private func work() async throws {
+    let microseconds = workMilliseconds * 1000
+    try await Task.sleep(for: .microseconds(Int.random(in: microseconds / 2...max(microseconds, 1))))
+  }
+
+  private static func response(_ status: HTTPResponse.Status, _ answer: ShopAnswer) throws -> Response {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var bytes = Array(try encoder.encode(answer))
+    bytes.append(UInt8(ascii: "\n"))
+    return Response(
+      status: status, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+}
+
+/// What a service answers.
+struct ShopAnswer: Codable, Sendable {
+  var service: String
+  /// The trace that the request belongs to, if it came with one.
+  var traceId: String?
+  /// What the services answered that were called for it.
+  var calls: [ShopAnswer] = []
+  /// Why it failed, if it did.
+  var error: String?
+}
