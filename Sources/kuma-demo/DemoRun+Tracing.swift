@@ -24,7 +24,7 @@ extension DemoRun {
       }
     }
     for line in try await apply("mesh.yaml", "the mesh has a tracing backend") { narrator.detail(line, .warning) }
-    let warnings = try await apply("traffic-trace-as-documented.yaml", "the documentation's slip")
+    let warnings = try await apply("traffic-trace-as-documented.yaml", "with its slip")
     guard !warnings.isEmpty else {
       throw DemoFailure("kumactl did not warn of the backend that does not exist", program: "kuma-cp")
     }
@@ -49,6 +49,17 @@ extension DemoRun {
     }
     narrator.detail("by their own clocks: the latest of listener_manager.lds.update_time")
     note { $0.applyToLastAckMilliseconds = milliseconds }
+
+    // Requests on a connection from before go the old way, untraced, until Envoy has closed it.
+    try await narrator.step(
+      "waiting for the old connections to end", done: { "the proxies have closed the connections of before" }
+    ) {
+      for proxy in proxies {
+        try await wait("the Envoy of \(proxy.service) still holds old connections", about: nil) {
+          try await proxy.hasDrained() ? () : nil
+        }
+      }
+    }
   }
 
   private func listenerUpdates(
@@ -83,7 +94,7 @@ extension DemoRun {
   ///
   /// - Returns: the traces of those that succeeded, in order.
   func sendRequests(_ plan: DemoPlan) async throws -> [String] {
-    let traces = try await narrator.step(
+    try await narrator.step(
       "sending \(options.requests) requests",
       done: { (_: [String]) in
         let failed = summary.errors
@@ -103,12 +114,11 @@ extension DemoRun {
         }
         if status == 200, let trace = answer.traceId { traces.append(trace) }
       }
+      guard !traces.isEmpty else {
+        throw DemoFailure("no request came to a service with the headers of a trace", program: "kuma-cp")
+      }
       return traces
     }
-    guard !traces.isEmpty else {
-      throw DemoFailure("no request came to a service with the headers of a trace", program: "kuma-cp")
-    }
-    return traces
   }
 
   /// Sends a request to the entry through its proxy; `nil` when there is no answer of the service.

@@ -147,8 +147,9 @@ final class DemoRun: Sendable {
     ]
     for call in service.calls { variables.append("\(call)=\(service.outboundPorts[call] ?? 0)") }
     return [
-      "run", "--cp-address", plan.dataplaneServerURL, "--binary-path", programs.envoy, "--dataplane-file",
-      folder.file("dataplane.yaml"),
+      "run", "--cp-address", plan.dataplaneServerURL, "--binary-path", programs.envoy, "--concurrency", "1",
+      "--drain-time",
+      "1s", "--dataplane-file", folder.file("dataplane.yaml"),
     ] + variables.flatMap { ["--dataplane-var", $0] }
   }
 

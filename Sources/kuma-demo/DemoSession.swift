@@ -102,7 +102,9 @@ enum DemoSession {
       if let program = failure.program {
         narrator.say("", "    The last lines of \(folder.log(program)):")
         let lines = folder.lastLines(of: program)
-        for line in lines.isEmpty ? ["(it is empty)"] : lines { narrator.detail(line) }
+        for line in lines.isEmpty ? ["(it is empty)"] : lines {
+          narrator.say("    " + narrator.style.text(line, .quiet))
+        }
       }
       keepsFolder = keepsFolder || hasStarted
     }

@@ -8,6 +8,15 @@ struct LoopbackClient: Sendable {
   /// How long one request may take, in seconds.
   var timeout: Int64 = 5
 
+  /// Threads and connections are shared for as long as the process lives.
+  private static let http: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    // A server that is not there yet is asked again by those who wait for it.
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.httpVersion = .http1Only
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
+
   /// An answer, whatever its status.
   struct Answer: Sendable {
     var status: Int
@@ -27,7 +36,7 @@ struct LoopbackClient: Sendable {
   func get(_ url: String, headers: [(name: String, value: String)] = []) async throws -> Answer {
     var request = HTTPClientRequest(url: url)
     for header in headers { request.headers.add(name: header.name, value: header.value) }
-    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(timeout))
+    let response = try await Self.http.execute(request, timeout: .seconds(timeout))
     let body = try await response.body.collect(upTo: 16 << 20)
     return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
   }

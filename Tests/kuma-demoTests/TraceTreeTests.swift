@@ -33,7 +33,7 @@ struct TraceTreeTests {
         "localEndpoint": ["serviceName": side.service], "tags": tags,
       ]
       nodes.append([
-        "depth": depths[index], "parent": side.parent, "isDetached": false, "isError": failing.contains(index),
+        "depth": depths[index], "parent": side.parent, "isError": failing.contains(index),
         "span": span,
       ])
     }
@@ -64,7 +64,7 @@ struct TraceTreeTests {
     detached[4].parent = -1
     #expect(
       try Self.tree(detached).missing(for: plan) == [
-        "its spans are no single tree", "the call from storefront to checkout",
+        "what joins its pieces", "the call from storefront to checkout",
       ])
   }
 

@@ -19,21 +19,33 @@ struct EnvoyAdministration: Sendable {
     return parts.count > 1 ? String(parts[1]) : info.version
   }
 
-  /// How often Envoy took listeners, and when it last did.
+  /// How often Envoy took listeners, and when it last did; `nil` when it does not answer.
   func listenerUpdates() async throws -> ListenerUpdates? {
-    let filter = "%5Elistener_manager%5C.lds%5C.update_"
-    guard let answer = try await client.attempt("\(url)/stats?filter=\(filter)"), answer.status == 200 else {
+    guard let values = try await listenerStatistics(), let accepted = values["lds.update_success"] else { return nil }
+    return ListenerUpdates(
+      accepted: accepted, rejected: values["lds.update_rejected"] ?? 0, time: values["lds.update_time"] ?? 0)
+  }
+
+  /// Whether no connection is left that goes by an older configuration.
+  func hasDrained() async throws -> Bool {
+    guard let values = try await listenerStatistics(), let listeners = values["total_listeners_draining"],
+      let chains = values["total_filter_chains_draining"]
+    else { return false }
+    return listeners == 0 && chains == 0
+  }
+
+  /// What Envoy counts of its listeners as a whole.
+  private func listenerStatistics() async throws -> [Substring: UInt64]? {
+    let prefix = "listener_manager."
+    guard let answer = try await client.attempt("\(url)/stats?filter=%5E\(prefix)"), answer.status == 200 else {
       return nil
     }
     var values: [Substring: UInt64] = [:]
-    for line in answer.text.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 1)
+    for line in answer.text.split(separator: "\n") where line.hasPrefix(prefix) {
+      let parts = line.dropFirst(prefix.count).split(separator: ":", maxSplits: 1)
       if parts.count == 2, let value = UInt64(parts[1].drop { $0 == " " }) { values[parts[0]] = value }
     }
-    guard let accepted = values["listener_manager.lds.update_success"] else { return nil }
-    return ListenerUpdates(
-      accepted: accepted, rejected: values["listener_manager.lds.update_rejected"] ?? 0,
-      time: values["listener_manager.lds.update_time"] ?? 0)
+    return values
   }
 
   /// Whether one of the listeners in use reports to a Zipkin collector.

@@ -14,14 +14,13 @@ struct TraceTree: Decodable, Sendable {
     var depth: Int
     /// The index of the node above; -1 for a root.
     var parent: Int
-    /// Whether its parent is missing.
-    var isDetached: Bool
     var isError: Bool
     var span: Span
   }
 
   /// What the demo reads of a Zipkin span.
   struct Span: Decodable, Sendable {
+    var parentId: String?
     var kind: String?
     var timestamp: Int64?
     var duration: Int64?
@@ -48,8 +47,9 @@ struct TraceTree: Decodable, Sendable {
   /// both sides of every call between the services at the right places.
   func missing(for plan: DemoPlan) -> [String] {
     var missing: [String] = []
-    if nodes.count(where: { $0.parent < 0 }) != 1 || nodes.contains(where: \.isDetached) {
-      missing.append("its spans are no single tree")
+    let roots = nodes.filter { $0.parent < 0 }
+    if roots.count != 1 || roots.contains(where: { $0.span.parentId != nil }) {
+      missing.append("what joins its pieces")
     }
     for service in plan.services {
       let servers = nodes.indices.filter {
