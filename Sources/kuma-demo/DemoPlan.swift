@@ -38,9 +38,6 @@ struct DemoPlan: Sendable {
   /// The service that the demo's own requests go to.
   var entry: Service { services[0] }
 
-  /// The spans of one whole trace: the entry's, and two for each call.
-  var spansPerTrace: Int { 1 + 2 * services.reduce(0) { $0 + $1.calls.count } }
-
   /// The address at which a browser shows the traces.
   var pageURL: String { "\(collectorURL)/" }
   var collectorURL: String { "http://127.0.0.1:\(controlPlane.collector)" }

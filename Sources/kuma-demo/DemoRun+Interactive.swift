@@ -20,7 +20,12 @@ extension DemoRun {
     let style = narrator.style
     narrator.say("  \(style.text("Requests go on until Ctrl-C, which leaves nothing behind.", .quiet))")
     while !narrator.isGone {
-      try fleet.check()
+      do {
+        try fleet.check()
+      } catch {
+        narrator.say("  \(style.text("✗", .bad)) a program has ended that should run on")
+        throw error
+      }
       let answer = try await send(plan)
       sent += 1
       if answer?.status != 200 { failed += 1 }

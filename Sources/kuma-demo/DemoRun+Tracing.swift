@@ -24,7 +24,7 @@ extension DemoRun {
       }
     }
     for line in try await apply("mesh.yaml", "the mesh has a tracing backend") { narrator.detail(line, .warning) }
-    let warnings = try await apply("traffic-trace-as-documented.yaml", "with its slip")
+    let warnings = try await apply("traffic-trace-as-documented.yaml", "taken, with a warning")
     guard !warnings.isEmpty else {
       throw DemoFailure("kumactl did not warn of the backend that does not exist", program: "kuma-cp")
     }

@@ -62,7 +62,7 @@ final class DemoRun: Sendable {
 
   private func findPrograms() async throws -> Programs {
     let (programs, _) = try await narrator.step(
-      "looking for Envoy", done: { (found: (Programs, String)) in "Envoy is \(found.1)" }
+      "looking for Envoy", done: { (found: (Programs, String)) in "Envoy found: \(found.1)" }
     ) {
       let programs = try Programs(envoy: options.envoy)
       let outcome = try await fleet.run(programs.envoy, ["--version"])

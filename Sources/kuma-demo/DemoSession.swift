@@ -35,9 +35,9 @@ enum DemoSession {
     let end = await perform(demo, until: signals) {
       // The second Ctrl-C: no waiting, but nothing stays either.
       fleet.kill()
-      narrator.clear()
       if !options.keepsFolder { folder.remove() }
-      _exit(130)
+      narrator.abandon()
+      _exit(options.isHeadless ? 130 : 0)
     } after: { end in
       await conclude(end, options, narrator, folder, fleet)
     }

@@ -25,7 +25,7 @@ struct Kumactl: Sendable {
 
   /// The command that lets a person use kumactl with the demo's control plane.
   var alias: String {
-    "alias kumactl='\(program) --config-file \(folder.kumactlConfiguration)'"
+    "alias kumactl='\(Programs.typed(program)) --config-file \(folder.kumactlConfiguration)'"
   }
 
   /// The command with which a person applies a document again.

@@ -39,6 +39,15 @@ struct Programs: Sendable {
     return String(path.dropFirst(directory.count + 1))
   }
 
+  /// A path of a program beside this one, by the way that this one was called: `.build/debug` is a link to a longer name.
+  static func typed(_ path: String) -> String {
+    guard let called = CommandLine.arguments.first, let slash = called.lastIndex(of: "/"),
+      let name = path.split(separator: "/").last
+    else { return path }
+    let short = absolute("\(called[..<slash])/\(name)")
+    return access(short, X_OK) == 0 ? short : path
+  }
+
   private static var ownPath: String? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = readlink("/proc/self/exe", &buffer, buffer.count)

@@ -51,8 +51,13 @@ final class Narrator: Sendable {
     }
   }
 
-  /// Removes a line that was to be replaced.
-  func clear() { state.withLock { clear(&$0) } }
+  /// Ends the step under way without a word.
+  func abandon() {
+    state.withLock { state in
+      state.waiting = nil
+      clear(&state)
+    }
+  }
 
   /// Does a step, with a note while it is under way, a tick when it is done, and a cross when it fails.
   ///
@@ -72,10 +77,7 @@ final class Narrator: Sendable {
       return value
     } catch {
       if Task.isCancelled {
-        state.withLock { state in
-          state.waiting = nil
-          clear(&state)
-        }
+        abandon()
       } else {
         finish(style.text("✗", .bad), doing, since: start)
       }

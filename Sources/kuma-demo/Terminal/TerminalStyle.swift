@@ -9,9 +9,6 @@ struct TerminalStyle: Sendable {
   /// Characters in a line.
   var width: Int
 
-  /// The style of plain text.
-  static let plain = TerminalStyle(isTerminal: false, hasColours: false, width: 80)
-
   /// What can be written to a file of this process.
   init(of descriptor: Int32) {
     var size = winsize()

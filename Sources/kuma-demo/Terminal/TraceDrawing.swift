@@ -16,7 +16,8 @@ struct TraceDrawing {
   var lines: [String] {
     let labels = tree.nodes.indices.map(label)
     let labelWidth = labels.map(\.width).max() ?? 0
-    let barWidth = max(style.width - labelWidth - 16, 10)
+    let timeWidth = tree.nodes.contains(where: \.isError) ? 22 : 16
+    let barWidth = max(style.width - labelWidth - timeWidth, 10)
     return zip(tree.nodes, labels).map { node, label in
       let padding = String(repeating: " ", count: labelWidth - label.width + 2)
       return "  " + label.text + padding + bar(node, width: barWidth) + " " + time(node)
