@@ -31,6 +31,18 @@ import Testing
     #expect(draw(spans + spans) == expected)
   }
 
+  @Test("A root that is marked as shared is whole if it has the trace's own id, as Envoy's roots do")
+  func sharedRoot() {
+    let calls = [
+      span(trace: 7, 2, parent: 7, .client, service: "gateway", at: 1),
+      span(trace: 7, 2, parent: 7, .server, service: "orders", at: 2, shared: true),
+    ]
+    let whole = [span(trace: 7, 7, .server, service: "gateway", at: 0, shared: true)] + calls
+    #expect(draw(whole) == ["7 gateway server", "  2 gateway client", "    2 orders server"])
+    #expect(TraceQuery.timestamp(of: whole.reversed()) == whole[0].timestamp)
+    #expect(draw([span(trace: 7, 3, .server, service: "gateway", at: 0, shared: true)]) == ["3 gateway server !"])
+  }
+
   @Test("The same id without the flag is told apart by its kind")
   func sameIDWithoutFlag() {
     #expect(
@@ -89,9 +101,7 @@ import Testing
 
   @Test("A chain of 20,000 spans needs no stack, and descendants are counted")
   func deepChain() {
-    let spans = (1...20_000).map { (number: Int) -> Span in
-      span(UInt64(number), parent: number == 1 ? nil : UInt64(number - 1), at: Int64(number))
-    }
+    let spans = (1...20_000).map { (id: UInt64) in span(id, parent: id == 1 ? nil : id - 1, at: Int64(id)) }
     let nodes = SpanTree(spans.reversed()).nodes
     let descendants: [Int] = nodes.map { $0.descendants }
     #expect(descendants == Array((0..<20_000).reversed()))

@@ -155,6 +155,10 @@ extension Span {
     return error != "false"
   }
 
+  /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
+  /// Envoy marks every receiving side so, also that of a request that came without a trace.
+  var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
+
   /// Whether it is the receiving side of a call.
   var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
 

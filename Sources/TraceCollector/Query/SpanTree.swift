@@ -79,7 +79,7 @@ private struct SpanLinks {
     for (index, span) in spans.enumerated() {
       let parent = Self.otherSide(of: index, spans, byID) ?? Self.parent(of: index, spans, byID)
       parents.append(parent)
-      isDetached.append(parent == nil && (span.parentID != nil || span.isShared))
+      isDetached.append(parent == nil && !span.isRoot)
     }
   }
 

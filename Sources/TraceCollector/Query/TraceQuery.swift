@@ -66,7 +66,7 @@ public struct TraceQuery: Sendable, Hashable {
   static func timestamp(of spans: [Span]) -> Int64? {
     var first: Int64?
     for span in spans where span.timestamp > 0 {
-      if span.parentID == nil, !span.isShared { return span.timestamp }
+      if span.isRoot { return span.timestamp }
       first = min(first ?? .max, span.timestamp)
     }
     return first
