@@ -170,7 +170,10 @@ let package = Package(
         httpTypes, hummingbird, logging, nioCore,
       ],
       swiftSettings: strict),
-    .testTarget(name: "kuma-demoTests", dependencies: ["kuma-demo"], swiftSettings: strict),
+    .testTarget(
+      name: "kuma-demoTests",
+      dependencies: ["kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "MeshTestSupport", "ProcessSupervisor"],
+      swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -8,7 +8,7 @@ extension DemoRun {
       "  Storefront  \(style.text("curl \(plan.entryURL)", .accent))", "",
       "  \(style.text("To try in another terminal:", .quiet))", "",
       "    \(kumactl.alias)", "    kumactl inspect dataplanes", "    kumactl get traffic-traces",
-      "    kumactl delete traffic-trace trace-all-traffic   \(style.text("# new requests leave no trace", .quiet))",
+      "    kumactl delete traffic-trace trace-all-traffic   \(style.text("# ends tracing", .quiet))",
       "    \(kumactl.applyCommand("traffic-trace.yaml"))", "")
   }
 

@@ -24,7 +24,7 @@ extension DemoRun {
       }
     }
     for line in try await apply("mesh.yaml", "the mesh has a tracing backend") { narrator.detail(line, .warning) }
-    let warnings = try await apply("traffic-trace-as-documented.yaml", "taken, with a warning")
+    let warnings = try await apply("traffic-trace-as-documented.yaml", "with a warning")
     guard !warnings.isEmpty else {
       throw DemoFailure("kumactl did not warn of the backend that does not exist", program: "kuma-cp")
     }
@@ -133,7 +133,7 @@ extension DemoRun {
   func awaitTrace(among traces: [String], _ plan: DemoPlan) async throws -> TraceTree {
     var missing = ["everything"]
     let tree = try await narrator.step(
-      "waiting for spans; Envoy sends them five at a time, or after five seconds",
+      "waiting for spans, which Envoys send five at a time",
       done: { (tree: TraceTree) in
         "the first trace is whole: \(tree.nodes.count) spans of \(plan.services.count) services"
       }

@@ -57,7 +57,7 @@ final class DemoRun: Sendable {
       "", "  \(style.text("TrafficTrace, from two documents to a trace", .strong))", "",
       "    \(name("storefront", 0)) ─┬─▶ \(name("catalogue", 1))",
       "                └─▶ \(name("checkout", 2)) ──▶ \(name("payments", 3)) \(notice)", "",
-      "  " + style.text("Four services, a real Envoy beside each. A tick is something that has happened.", .quiet), "")
+      "  " + style.text("Four services with a real Envoy each. A tick is something that has happened.", .quiet), "")
   }
 
   private func findPrograms() async throws -> Programs {

@@ -81,13 +81,13 @@ struct TraceTreeTests {
     let lines = TraceDrawing(try Self.tree(Self.whole, failing: [6]), services: services, style: style).lines
     #expect(
       lines == [
-        "  storefront server            ━━━━━━━━━━━━━━━   40.0 ms",
-        "  ├─ → catalogue client         ━━━━             10.0 ms",
-        "  │  └─ catalogue server        ━━━               8.0 ms",
-        "  └─ → checkout client               ━━━━━━━━    20.0 ms",
-        "     └─ checkout server              ━━━━━━━     18.0 ms",
-        "        └─ → payments client          ━━━━━      12.0 ms",
-        "           └─ payments server         ━━━━       10.0 ms ✗ 503",
+        "  storefront server            ━━━━━━━━━━━━━━   40.0 ms",
+        "  ├─ → catalogue client         ━━━━            10.0 ms",
+        "  │  └─ catalogue server        ━━━              8.0 ms",
+        "  └─ → checkout client              ━━━━━━━     20.0 ms",
+        "     └─ checkout server             ━━━━━━      18.0 ms",
+        "        └─ → payments client          ━━━━      12.0 ms",
+        "           └─ payments server         ━━━━      10.0 ms ✗ 503",
       ])
   }
 

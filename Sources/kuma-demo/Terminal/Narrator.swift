@@ -15,6 +15,9 @@ final class Narrator: Sendable {
   private let descriptor: Int32
   private let state = Mutex(State())
 
+  /// Characters in a line; the terminal's own `^C` has to find room after them, or a line cannot be written again.
+  private var width: Int { style.width - 3 }
+
   init(descriptor: Int32) {
     self.descriptor = descriptor
     style = TerminalStyle(of: descriptor)
@@ -35,7 +38,7 @@ final class Narrator: Sendable {
   func detail(_ text: String, _ tone: TerminalStyle.Tone = .quiet) {
     state.withLock { state in
       clear(&state)
-      for line in Self.wrapped(text, width: style.width - 4) {
+      for line in Self.wrapped(text, width: width - 4) {
         write("    \(style.text(line, tone))\n", &state)
       }
     }
@@ -46,7 +49,7 @@ final class Narrator: Sendable {
     guard style.isTerminal else { return }
     state.withLock { state in
       clear(&state)
-      write(String(text.prefix(style.width - 1)), &state)
+      write(String(text.prefix(width)), &state)
       state.hasOpenLine = true
     }
   }
@@ -95,7 +98,8 @@ final class Narrator: Sendable {
         guard let waiting = state.waiting else { return }
         clear(&state)
         let elapsed = Self.text(ContinuousClock.now - waiting.start)
-        let line = Self.aligned(waiting.text, elapsed, width: style.width - 4)
+        let text = String(waiting.text.prefix(max(width - 5 - elapsed.count, 0)))
+        let line = Self.aligned(text, elapsed, width: width - 4)
         write("  \(style.text(frames[frame % frames.count], .accent)) \(style.text(line, .quiet))", &state)
         state.hasOpenLine = true
       }
@@ -109,7 +113,7 @@ final class Narrator: Sendable {
     state.withLock { state in
       state.waiting = nil
       clear(&state)
-      let line = Self.aligned(text, "", width: style.width - 5 - elapsed.count)
+      let line = Self.aligned(text, "", width: width - 5 - elapsed.count)
       write("  \(mark) \(line) \(style.text(elapsed, .quiet))\n", &state)
     }
   }

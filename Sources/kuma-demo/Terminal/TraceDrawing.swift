@@ -16,7 +16,7 @@ struct TraceDrawing {
   var lines: [String] {
     let labels = tree.nodes.indices.map(label)
     let labelWidth = labels.map(\.width).max() ?? 0
-    let timeWidth = tree.nodes.contains(where: \.isError) ? 22 : 16
+    let timeWidth = tree.nodes.contains(where: \.isError) ? 23 : 17
     let barWidth = max(style.width - labelWidth - timeWidth, 10)
     return zip(tree.nodes, labels).map { node, label in
       let padding = String(repeating: " ", count: labelWidth - label.width + 2)
