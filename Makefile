@@ -1,18 +1,61 @@
-# What there is to do here. `make demo` is where to start.
+# What people type; `make` alone lists it. `make demo` is where to start.
 #
-#   make demo                    builds, gets an Envoy, and shows a trace; goes on until Ctrl-C
-#   make demo ARGS=--headless    the same without a person: ends by itself with a summary in JSON on standard output
-#   make build                   builds all programs
+# ARGS goes to the program that a target runs: make demo ARGS=--headless, make test ARGS='--filter MeshPolicy'.
 
-.PHONY: demo build
-.DEFAULT_GOAL := build
+ARGS ?=
+BUILD := .build/debug
+SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CZlib,$(wildcard Sources/*)) \
+  $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build release check check-structure fmt fmt-check bench golden proto clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Only the demo writes to standard output. It is the last command and replaces its shell, so that Ctrl-C reaches it once.
-demo:
+demo: ## everything, running: control plane, collector, four services behind real Envoys; Ctrl-C ends it
 	@Scripts/setup demo
 	@$(MAKE) --no-print-directory build >&2
-	@exec .build/debug/kuma-demo $(ARGS)
+	@exec $(BUILD)/kuma-demo $(ARGS)
 
-build:
-	@[ -x .build/debug/kuma-demo ] || echo "build: compiling everything; the first time takes 5 to 10 minutes"
+test: ## every test, with real Envoys, real SQLite and a real browser
+	@Scripts/setup test
+	@[ -d $(BUILD) ] || echo "test: compiling everything; the first time takes 5 to 10 minutes"
+	swift build --build-tests
+	swift test --skip-build $(ARGS)
+
+build: ## the four programs, for debugging, in .build/debug
+	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 5 to 10 minutes"
 	@swift build
+
+release: ## the four programs, optimised and needing no Swift where they run, in .build/release
+	@Scripts/setup demo
+	swift build -c release --static-swift-stdlib
+
+check: fmt-check check-structure ## format, arrows between targets, protos against the official ones
+
+check-structure:
+	@Scripts/setup test
+	Scripts/check-arrows.py
+	.venv/bin/python Scripts/check-protos.py
+
+fmt: ## format the sources in place
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+fmt-check:
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+bench: ## the benchmarks, each a ratio against a baseline taken in the same run
+	@Scripts/setup test
+	Benchmarks/run $(ARGS)
+
+golden: ## write the golden files of the tests anew; look at the difference before you commit it
+	GOLDEN_REWRITE=1 swift test $(ARGS)
+	@git diff --stat
+
+proto: ## generate Sources/EnvoyAPI from Protos
+	Scripts/generate-protos
+
+clean: ## remove what was built
+	rm -rf .build
