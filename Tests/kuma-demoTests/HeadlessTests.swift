@@ -78,7 +78,7 @@ struct HeadlessTests {
     #expect(summary.clientSpans == 3)
     #expect(summary.serverSpans == 4)
     #expect(summary.requests == 7)
-    #expect(summary.errors == 1)
+    #expect((1...2).contains(summary.errors))
     #expect(summary.warnings.contains { $0.contains("jager-collector") && $0.contains("jaeger-collector") })
     #expect(summary.applyToLastAckMilliseconds != nil)
     #expect(run.errors.contains("→ payments client"))

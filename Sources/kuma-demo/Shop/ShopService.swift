@@ -39,6 +39,7 @@ final class ShopService: Sendable {
     answer.traceId = headers.first { $0.name == "x-b3-traceid" }?.value
     try await work()
     if let failsEvery, number.isMultiple(of: failsEvery) {
+      answer.isDeliberate = true
       answer.error = "\(name) fails one of \(failsEvery) requests, and this is the one"
       return try Self.response(.serviceUnavailable, answer)
     }
@@ -92,4 +93,9 @@ struct ShopAnswer: Codable, Sendable {
   var calls: [ShopAnswer] = []
   /// Why it failed, if it did.
   var error: String?
+  /// Whether it failed by itself, as it is meant to now and then.
+  var isDeliberate: Bool?
+
+  /// Whether it failed because a service is meant to.
+  var failedOnPurpose: Bool { isDeliberate == true || calls.contains(where: \.failedOnPurpose) }
 }
