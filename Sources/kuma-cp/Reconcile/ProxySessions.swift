@@ -164,6 +164,8 @@ actor ProxySessions: Service {
   func rejected(stream: String, _ discovery: DataplaneInsight.Discovery?, message: String) {
     count(stream, discovery) { $0.responsesRejected &+= 1 }
     guard let discovery, let proxy = sessions[stream]?.proxy else { return }
+    // Envoy ends its reasons with a line feed, and joins several with one; a log has one line per event.
+    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
     sessions[stream]?.subscription.status.lastRejection = DataplaneInsight.Rejection(
       discovery: discovery, time: .now, message: message)
     logger.warning(
