@@ -30,16 +30,15 @@ public final class MeshAPI: Sendable {
     routes += OverviewRoutes(context: context).routes
     routes += InspectionRoutes(context: context).routes
     routes += InsightRoutes(context: context).routes
-    let document = OpenAPIDocument(
-      routes: routes + [Self.descriptionRoute(answering: [])], version: configuration.version
-    ).document
-    routes.append(Self.descriptionRoute(answering: Array(document.yaml(sortKeys: false).utf8)))
-    table = RouteTable(routes: routes)
+    table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version)])
   }
 
-  private static func descriptionRoute(answering body: [UInt8]) -> Route {
+  /// The route that describes the others and itself. The description is made when it is asked for.
+  private static func description(of routes: [Route], version: String) -> Route {
     Route(.get, "/openapi.yaml", "Describes the API.", produces: MediaType.yaml) { _ in
-      APIResponse(status: .ok, contentType: MediaType.yaml, body: body)
+      let all = routes + [description(of: routes, version: version)]
+      let text = OpenAPIDocument(routes: all, version: version).document.yaml(sortKeys: false)
+      return APIResponse(status: .ok, contentType: MediaType.yaml, body: Array(text.utf8))
     }
   }
 

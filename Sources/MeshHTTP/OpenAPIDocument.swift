@@ -64,7 +64,7 @@ struct OpenAPIDocument: Sendable {
     if route.pattern.contains("{") { responses["404"] = failure("There is no such thing.") }
     if route.isWrite { responses["405"] = failure("The control plane is read-only.") }
     if route.needsBody {
-      responses["409"] = failure("Somebody else changed the resource at the same time.")
+      responses["409"] = failure("Somebody else created and deleted the resource at the same time.")
       responses["413"] = failure("The body is too large.")
     }
     responses["503"] = failure("The store cannot be reached.")

@@ -5,7 +5,7 @@ import MeshStore
 import OrderedCollections
 
 extension ResourceRoutes {
-  /// How often a write is repeated when others write the same resource at the same moment.
+  /// How often a write is repeated when others create and delete the same resource at the same moment.
   private static let attempts = 3
 
   /// The label that says where a resource comes from, set when it is created. Source: Kuma 2.7.
@@ -23,7 +23,8 @@ extension ResourceRoutes {
       let existing = try await context.find(key, title: APIContext.Title.process)
       try check(body, against: key, isNew: existing == nil)
       let title = existing == nil ? APIContext.Title.create : APIContext.Title.update
-      let condition = existing.map { WriteCondition.revision($0.revision) } ?? .absent
+      // A creation has to be one, because other rules hold for it. Of updates the last one stays.
+      let condition = existing == nil ? WriteCondition.absent : .always
       do throws(StoreError) {
         let (stored, created) = try await context.store.put(
           resource(body, key: key, isNew: existing == nil), if: condition)

@@ -32,14 +32,19 @@ struct TestAPI: Sendable {
     var detail: String? { document["detail"]?.string }
   }
 
-  init(isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit) {
+  /// - Parameter through: what stands between the API and the store.
+  init(
+    isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit,
+    through wrap: (MemoryStore) -> any ResourceStore = { $0 }
+  ) {
     store = MemoryStore { [clock] in clock.now }
+    let reached = wrap(store)
     api = MeshAPI(
-      store: store,
+      store: reached,
       configuration: APIConfiguration(
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]], versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: PlainInspection(store: store), now: { [clock] in clock.now })
+      inspection: PlainInspection(store: reached), now: { [clock] in clock.now })
   }
 
   /// Sends a request; a body without a type of its own is JSON.
