@@ -16,7 +16,7 @@ public struct MeshIndex: Sendable {
   public private(set) var mesh: Mesh?
   private var proxies: [String: Proxy] = [:]
   private var policies = PolicyIndex()
-  /// Proxies with an inbound or gateway tag, by tag name and value; under the empty value, all that have the name.
+  /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
   /// The proxies for which a policy is the winner.
   private var winners: [String: Set<String>] = [:]
@@ -96,8 +96,9 @@ public struct MeshIndex: Sendable {
     guard old?.dataplane != dataplane else { return false }
     if let old { unfile(name, old, dirtyServices: &dirtyServices) }
     for (tag, values) in dataplane.tagValues {
-      for value in values { proxiesByTag[tag, default: [:]][value, default: []].insert(name) }
-      proxiesByTag[tag, default: [:]]["", default: []].insert(name)
+      for value in values.union([TrafficTrace.wildcard]) {
+        proxiesByTag[tag, default: [:]][value, default: []].insert(name)
+      }
     }
     for service in dataplane.calledServices { callers[service, default: []].insert(name) }
     let contribution = dataplane.endpoints
@@ -119,7 +120,7 @@ public struct MeshIndex: Sendable {
 
   private mutating func unfile(_ name: String, _ proxy: Proxy, dirtyServices: inout Set<String>) {
     for (tag, values) in proxy.dataplane.tagValues {
-      for value in values.union([""]) {
+      for value in values.union([TrafficTrace.wildcard]) {
         proxiesByTag[tag]?[value]?.remove(name)
         if proxiesByTag[tag]?[value]?.isEmpty == true { proxiesByTag[tag]?[value] = nil }
       }
@@ -193,9 +194,7 @@ public struct MeshIndex: Sendable {
     var result: Set<String> = []
     for selector in policy.effectiveSelectors {
       // The rarest of the selector's tags bounds the search.
-      let lists = selector.match.map { tag, value in
-        proxiesByTag[tag]?[value == TrafficTrace.wildcard ? "" : value] ?? []
-      }
+      let lists = selector.match.map { tag, value in proxiesByTag[tag]?[value] ?? [] }
       guard let shortest = lists.min(by: { $0.count < $1.count }) else {
         for (name, proxy) in proxies where !proxy.dataplane.tagSets.isEmpty { result.insert(name) }
         continue

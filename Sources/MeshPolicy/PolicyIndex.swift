@@ -158,9 +158,4 @@ extension TrafficTrace {
   /// The selectors; for a policy without any, which cannot pass validation but may be in a store, one that matches
   /// everything at the lowest rank. Source: Kuma 2.7.
   var effectiveSelectors: [Selector] { selectors.isEmpty ? [Selector(match: [:])] : selectors }
-
-  /// Whether any selector matches any of a proxy's tag sets, regardless of other policies.
-  public func matches(_ tagSets: [[String: String]]) -> Bool {
-    effectiveSelectors.contains { selector in tagSets.contains { selector.matches($0) } }
-  }
 }

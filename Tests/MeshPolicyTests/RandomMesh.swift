@@ -110,7 +110,7 @@ struct RandomMesh {
       case 0: match[TagName.service] = pick("*", "web", "api", "db")
       case 1: match[TagName.protocol] = pick("*", "http", "tcp")
       case 2: match["version"] = pick("*", "v1", "v2", "V1")
-      default: match["region"] = pick("*", "us", "eu")
+      default: match["region"] = pick("*", "us", "eu", "")
       }
     }
     return match
@@ -143,7 +143,7 @@ struct RandomMesh {
     var tags = [TagName.service: pick("web", "api", "db")]
     if !chance(4) { tags[TagName.protocol] = pick("http", "tcp", "http2", "grpc") }
     if chance(2) { tags["version"] = pick("v1", "v2", "v3") }
-    if chance(2) { tags["region"] = pick("us", "eu") }
+    if chance(2) { tags["region"] = chance(8) ? "" : pick("us", "eu") }
     return tags
   }
 }
