@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 /// Options of every command.
 struct GlobalOptions: ParsableArguments {
@@ -72,19 +73,7 @@ struct DurationArgument: ExpressibleByArgument, CustomStringConvertible {
   }
 
   init?(argument: String) {
-    var rest = Substring(argument)
-    var total = Duration.zero
-    if rest == "0" { rest = "0s" }
-    guard !rest.isEmpty else { return nil }
-    while !rest.isEmpty {
-      let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-      rest = rest.dropFirst(digits.count)
-      let unit = rest.prefix { $0.isLetter }
-      rest = rest.dropFirst(unit.count)
-      let scale = ["h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9][String(unit)]
-      guard let number = Double(digits), let scale, number * scale < 1e9 else { return nil }
-      total += .seconds(number * scale)
-    }
+    guard let total = Duration(goText: argument) else { return nil }
     duration = total > .zero ? total : .seconds(60)
     description = argument
   }

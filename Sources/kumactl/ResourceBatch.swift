@@ -67,28 +67,9 @@ struct ResourceBatch {
     guard resource.type.isUserWritten else { throw invalid("invalid resource type \"\(resource.type.rawValue)\"") }
     let violations = resource.violations()
     guard violations.isEmpty else { throw invalid(text(violations)) }
-    let identity = identityViolations(of: resource)
+    let identity = NameRules.violations(ofIdentityOf: resource)
     guard identity.isEmpty else { throw CommandFailure(text(identity)) }
     return Item(resource: resource, notices: read.notices.map(\.message))
-  }
-
-  /// The rules of names that Kuma's command line checks; the control plane's are stricter for new resources.
-  private static func identityViolations(of resource: Resource) -> [Violation] {
-    func check(_ field: String, _ value: String, _ symbols: String) -> Violation? {
-      guard !value.isEmpty else { return Violation(field: field, message: "cannot be empty") }
-      let isValid = value.unicodeScalars.allSatisfy { scalar in
-        ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || symbols.unicodeScalars.contains(scalar)
-      }
-      let list = symbols.map { "'\($0)'" }.joined(separator: ", ")
-      return isValid
-        ? nil
-        : Violation(
-          field: field,
-          message: "invalid characters. Valid characters are numbers, lowercase latin letters and \(list) symbols.")
-    }
-    return [
-      check("name", resource.name, "-_."), resource.type.isMeshScoped ? check("mesh", resource.mesh, "-_") : nil,
-    ].compactMap { $0 }
   }
 
   private static func text(_ violations: [Violation]) -> String {

@@ -8,7 +8,7 @@ struct ResourceSource {
 
   /// The texts, of a directory one for each file in the order of names.
   func texts() async throws -> [String] {
-    if name == "-" { return [String(decoding: Console.readAll(), as: UTF8.self)] }
+    if name == "-" { return [String(decoding: try Self.get(FileAccess.readStandardInput()), as: UTF8.self)] }
     if name.hasPrefix("http://") || name.hasPrefix("https://") {
       do {
         return [try await RemoteText.fetch(name)]

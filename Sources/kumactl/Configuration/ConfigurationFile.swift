@@ -1,4 +1,5 @@
 import Glibc
+import MeshClient
 import MeshModel
 
 /// The file that keeps the configuration: `$HOME/.kumactl/config` unless another one is named.

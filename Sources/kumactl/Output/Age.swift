@@ -3,12 +3,8 @@ import MeshModel
 
 /// Times as tables show them. Source: Kuma 2.7.
 enum Age {
-  /// The time now.
-  static var now: Timestamp {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(truncatingIfNeeded: time.tv_nsec))
-  }
+  /// The time now, in whole seconds.
+  static var now: Timestamp { Timestamp(seconds: Int64(time(nil))) }
 
   /// How long ago a time was, in its largest whole unit; `never` when there is none or it is to come.
   static func text(since time: Timestamp?, now: Timestamp) -> String {

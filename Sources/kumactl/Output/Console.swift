@@ -1,4 +1,5 @@
 import Glibc
+import MeshClient
 
 /// The program's output. Colours appear on a terminal only, and not when `NO_COLOR` is set.
 enum Console {
@@ -26,27 +27,5 @@ enum Console {
     return "\u{1B}[\(code)m\(text)\u{1B}[0m"
   }
 
-  private static func write(_ text: String, to file: Int32) {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-      if written < 0 {
-        if errno == EINTR || errno == EAGAIN { continue }
-        return
-      }
-      bytes = bytes.dropFirst(written)
-    }
-  }
-
-  /// Everything that standard input holds.
-  static func readAll() -> [UInt8] {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = buffer.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return bytes }
-      bytes += buffer.prefix(count)
-    }
-  }
+  private static func write(_ text: String, to file: Int32) { FileAccess.write(text.utf8, to: file) }
 }

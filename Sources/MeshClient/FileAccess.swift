@@ -1,17 +1,18 @@
 import Glibc
 
 /// Files, read and written through the system's own calls.
-enum FileAccess {
+public enum FileAccess {
   /// Why a file could not be read or written.
-  struct Failure: Error, CustomStringConvertible {
+  public struct Failure: Error, CustomStringConvertible {
     /// What was tried: `open`, `read`, `write`.
-    let action: String
+    public let action: String
     /// The file.
-    let path: String
+    public let path: String
     /// The system's number of the error.
-    let number: Int32
+    public let number: Int32
 
-    var description: String {
+    /// What was tried with which file, and the system's text for the error.
+    public var description: String {
       let text = String(cString: strerror(number))
       return "\(action) \(path): \(text.prefix(1).lowercased())\(text.dropFirst())"
     }
@@ -21,10 +22,17 @@ enum FileAccess {
   static let limit = 64 << 20
 
   /// The bytes of a file.
-  static func read(_ path: String) -> Result<[UInt8], Failure> {
+  public static func read(_ path: String) -> Result<[UInt8], Failure> {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
     defer { close(file) }
+    return read(file, name: path)
+  }
+
+  /// Everything that is to be read from standard input.
+  public static func readStandardInput() -> Result<[UInt8], Failure> { read(STDIN_FILENO, name: "standard input") }
+
+  private static func read(_ file: Int32, name path: String) -> Result<[UInt8], Failure> {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {
@@ -38,7 +46,7 @@ enum FileAccess {
   }
 
   /// Replaces a file as a whole: readers see the old content or the new one. Its owner alone may read it.
-  static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
+  public static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
     // A link stays a link: what it points to is replaced.
     let target =
       realpath(path, nil).map { pointer in
@@ -53,30 +61,44 @@ enum FileAccess {
     }
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else {
-        let result = failure("write")
-        close(file)
-        return result
-      }
-      rest = rest.dropFirst(count)
+    guard write(bytes, to: file) else {
+      let result = failure("write")
+      close(file)
+      return result
     }
     guard close(file) == 0 else { return failure("write") }
     guard rename(temporary, target) == 0 else { return failure("rename") }
     return .success(())
   }
 
+  /// Writes to an open file, a pipe or a terminal, waiting where it has no room.
+  ///
+  /// - Returns: whether everything was written; `errno` tells why not.
+  @discardableResult
+  public static func write(_ bytes: some Collection<UInt8>, to file: Int32) -> Bool {
+    var rest = Array(bytes)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        guard errno == EAGAIN else { return false }
+        var wait = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
+        poll(&wait, 1, -1)
+        continue
+      }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+
   /// Whether a path is a directory.
-  static func isDirectory(_ path: String) -> Bool {
+  public static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// The names in a directory, sorted.
-  static func names(in path: String) -> Result<[String], Failure> {
+  public static func names(in path: String) -> Result<[String], Failure> {
     guard let directory = opendir(path) else { return .failure(Failure(action: "open", path: path, number: errno)) }
     defer { closedir(directory) }
     var names: [String] = []

@@ -1,12 +1,16 @@
-import Glibc
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
 
 /// When the running program was built, and from what, as far as that can be told from outside.
-enum BuildRecord {
+public enum BuildRecord {
   /// The commit, which a build of the package is not told.
-  static let commit = "unknown"
+  public static let commit = "unknown"
 
   /// The time at which the program's file was last written.
-  static var date: String {
+  public static var date: String {
     var status = stat()
     guard stat("/proc/self/exe", &status) == 0 else { return "unknown" }
     var time = status.st_mtim.tv_sec

@@ -1,0 +1,25 @@
+import MeshModel
+import Testing
+
+@Suite("Durations as text")
+struct DurationTextTests {
+  @Test(
+    "are read as Go writes them",
+    arguments: [
+      ("0", Duration.zero), ("500ms", .milliseconds(500)), ("1m30s", .seconds(90)), ("1.5h", .seconds(5400)),
+      ("0s", .zero),
+    ])
+  func read(text: String, duration: Duration) { #expect(Duration(goText: text) == duration) }
+
+  @Test(
+    "are not read from other text", arguments: ["", "10", "s", "1x", "1s1", "-1s", "1..2s", "99999999999h", "\u{661}s"])
+  func refused(text: String) { #expect(Duration(goText: text) == nil) }
+
+  @Test(
+    "are written in words",
+    arguments: [
+      (Duration.zero, "0 s"), (.milliseconds(20), "20 ms"), (.seconds(3), "3 s"), (.milliseconds(1500), "1 s 500 ms"),
+      (.seconds(300), "5 min"), (.seconds(90), "1 min 30 s"), (.seconds(3600), "1 h"), (.seconds(5430), "1 h 30 min"),
+    ])
+  func words(duration: Duration, words: String) { #expect(duration.words == words) }
+}
