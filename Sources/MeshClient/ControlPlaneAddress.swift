@@ -60,6 +60,7 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
   private static func invalid(_ text: String, _ reason: String) -> ControlPlaneError {
     ControlPlaneError(
       code: .invalidAddress,
-      title: "parse \"\(text)\": not an address of a control plane such as \(Self.local): \(reason)")
+      title: "parse \"\(text)\": not an address of a control plane such as \(Self.local): \(reason)",
+      reason: reason)
   }
 }

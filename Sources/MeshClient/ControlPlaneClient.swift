@@ -40,6 +40,8 @@ public final class ControlPlaneClient: Sendable {
     public var timeout: Duration
     /// A file with the certificates to trust, PEM, instead of the system's.
     public var caFile: String?
+    /// The certificates to trust themselves, PEM; used where no file is named.
+    public var caCertificates: String?
     /// Files with the certificate and the key to show to the control plane, PEM.
     public var clientCertificate: (certificateFile: String, keyFile: String)?
     /// Whether the control plane's certificate goes unchecked.
@@ -50,12 +52,13 @@ public final class ControlPlaneClient: Sendable {
     /// Makes settings.
     public init(
       headers: [(name: String, value: String)] = [], timeout: Duration = .seconds(60), caFile: String? = nil,
-      clientCertificate: (certificateFile: String, keyFile: String)? = nil, skipVerify: Bool = false,
-      observer: (@Sendable (Exchange) -> Void)? = nil
+      caCertificates: String? = nil, clientCertificate: (certificateFile: String, keyFile: String)? = nil,
+      skipVerify: Bool = false, observer: (@Sendable (Exchange) -> Void)? = nil
     ) {
       self.headers = headers
       self.timeout = timeout
       self.caFile = caFile
+      self.caCertificates = caCertificates
       self.clientCertificate = clientCertificate
       self.skipVerify = skipVerify
       self.observer = observer
@@ -210,6 +213,13 @@ public final class ControlPlaneClient: Sendable {
     if let file = settings.caFile {
       let roots = try read("CA certificate", file) { try NIOSSLCertificate.fromPEMFile(file) }
       configuration.trustRoots = .certificates(roots)
+    } else if let text = settings.caCertificates {
+      do {
+        configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(text.utf8)))
+      } catch {
+        throw ControlPlaneError(
+          code: .invalidCredentials, title: "the CA certificate cannot be read as PEM: \(error)", cause: error)
+      }
     }
     if let (certificateFile, keyFile) = settings.clientCertificate {
       let chain = try read("client certificate", certificateFile) {
@@ -232,24 +242,30 @@ public final class ControlPlaneClient: Sendable {
         return ControlPlaneError(
           code: .timedOut,
           title: "\(request): no answer within \(seconds) s; try again or allow more time with --api-timeout",
-          cause: error)
+          reason: "no answer within \(seconds) s", cause: error)
       default: break
       }
     }
     if error is NIOTooManyBytesError {
       return ControlPlaneError(
         code: .unexpectedAnswer, title: "\(request): the answer is larger than 64 MiB; ask for fewer with --size",
-        cause: error)
+        reason: "the answer is larger than 64 MiB", cause: error)
     }
-    let isUntrusted = "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
-    let reason = isUntrusted ? "its certificate is signed by nobody that is trusted here" : Self.reason(error)
+    let isMisnamed = "\(error)".contains("failedToValidateHostname")
+    let isUntrusted = isMisnamed || "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+    let reason =
+      isMisnamed
+      ? "its certificate is not for \(address.host)"
+      : isUntrusted ? "its certificate is signed by nobody that is trusted here" : Self.reason(error)
     let advice =
       isUntrusted
       ? "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
       : "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
-    return ControlPlaneError(
+    var failure = ControlPlaneError(
       code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
-      cause: error)
+      reason: reason, cause: error)
+    failure.isUntrusted = isUntrusted
+    return failure
   }
 
   /// Why no connection came about or lasted, in a few words.

@@ -36,6 +36,10 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   public var title: String
   /// The server's reason; empty when it gave none.
   public var detail: String
+  /// Why there was no answer, or why the address is none, in a few words to follow a colon; empty otherwise.
+  public var reason: String
+  /// Whether somebody answered whose certificate is not trusted.
+  public var isUntrusted = false
   /// The fields at fault.
   public var violations: [Violation]
   /// The error underneath.
@@ -44,12 +48,13 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   /// Describes a failure.
   public init(
     code: Code, status: Int? = nil, title: String, detail: String = "", violations: [Violation] = [],
-    cause: (any Error)? = nil
+    reason: String = "", cause: (any Error)? = nil
   ) {
     self.code = code
     self.status = status
     self.title = title
     self.detail = detail
+    self.reason = reason
     self.violations = violations
     self.cause = cause
   }
