@@ -220,6 +220,7 @@ struct BootstrapEndpointTests {
     let cluster = try #require(bootstrap["staticResources"]?["clusters"]?.array?.first)
     #expect(cluster["transportSocket"] == nil)
     #expect(cluster["type"] == "STRICT_DNS")
+    #expect(cluster["dnsLookupFamily"] == "ALL")
   }
 
   @Test(
