@@ -104,7 +104,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "kuma-dp",
-      dependencies: ["MeshModel", "MeshClient", "ProcessSupervisor", argumentParser, logging],
+      dependencies: ["MeshModel", "MeshClient", "ProcessSupervisor", argumentParser, collections, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser, collections], swiftSettings: strict),

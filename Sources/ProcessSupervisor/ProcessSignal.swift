@@ -16,6 +16,8 @@ public struct ProcessSignal: Sendable, Hashable, RawRepresentable, CustomStringC
   public static let kill = ProcessSignal(rawValue: SIGKILL)
   /// The terminal went away.
   public static let hangUp = ProcessSignal(rawValue: SIGHUP)
+  /// Asks a program to end and leave an image of its memory, as Ctrl-\ does.
+  public static let quit = ProcessSignal(rawValue: SIGQUIT)
 
   private static let names: [Int32: String] = [
     SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT",

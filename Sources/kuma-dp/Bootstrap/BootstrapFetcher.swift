@@ -1,0 +1,81 @@
+import Logging
+import MeshClient
+import MeshModel
+
+/// Asks the control plane for a bootstrap until it gives one or refuses.
+struct BootstrapFetcher: Sendable {
+  /// How long to go on. Source of the defaults: Kuma 1.1 to 2.7.
+  struct Retry: Sendable, Equatable {
+    /// The time between two attempts.
+    var backoff: Duration = .seconds(3)
+    /// The time after which no further attempt is begun.
+    var limit: Duration = .seconds(300)
+  }
+
+  private let client: ControlPlaneClient
+  private let retry: Retry
+  private let proxy: (mesh: String, name: String)
+  private let logger: Logger
+
+  /// - Parameter timeout: how long one attempt may take.
+  init(_ configuration: LaunchConfiguration, timeout: Duration = .seconds(10), logger: Logger) {
+    client = ControlPlaneClient(
+      address: configuration.controlPlane,
+      settings: ControlPlaneClient.Settings(
+        headers: [(name: "accept", value: "application/json")], timeout: timeout,
+        caCertificates: configuration.caCertificate, skipVerify: configuration.caCertificate == nil))
+    retry = configuration.retry
+    proxy = (configuration.mesh, configuration.name)
+    self.logger = logger
+  }
+
+  /// Asks again and again, and logs a line whenever the reason for that is another.
+  ///
+  /// - Throws: ``LaunchFailure``; `interrupted` when the calling task is cancelled.
+  func fetch(_ request: DocumentValue) async throws(LaunchFailure) -> Bootstrap {
+    let clock = ContinuousClock()
+    let end = clock.now + retry.limit
+    var reported: String?
+    while true {
+      let reason: String
+      switch await attempt(request) {
+      case .bootstrap(let bootstrap): return bootstrap
+      case .never(let message): throw LaunchFailure(.refused, message)
+      case .later(let text): reason = text
+      }
+      guard !Task.isCancelled else { throw Self.interrupted }
+      guard clock.now + retry.backoff < end else {
+        throw LaunchFailure(
+          .noControlPlane,
+          "no bootstrap from the control plane at \(client.address) within \(retry.limit.words): \(reason)")
+      }
+      if reported != reason {
+        let rhythm = reported == nil ? "; trying every \(retry.backoff.words), for \(retry.limit.words) at most" : ""
+        logger.warning("no bootstrap from the control plane at \(client.address): \(reason)\(rhythm)")
+        reported = reason
+      }
+      do {
+        try await clock.sleep(for: retry.backoff)
+      } catch {
+        throw Self.interrupted
+      }
+    }
+  }
+
+  private static let interrupted = LaunchFailure(.interrupted, "ended before Envoy was started")
+
+  private func attempt(_ request: DocumentValue) async -> BootstrapVerdict {
+    do {
+      let answer = try await client.exchange(.post, "/bootstrap", document: request)
+      return BootstrapVerdict(status: answer.status, body: answer.body, from: client.address, proxy: proxy)
+    } catch {
+      if error.code == .invalidCredentials { return .never(error.title) }
+      if error.isUntrusted {
+        return .never(
+          "the control plane at \(client.address) is not trusted: \(error.reason); correct --ca-cert-file or the host in "
+            + "--cp-address")
+      }
+      return .later(error.reason.isEmpty ? error.title : error.reason)
+    }
+  }
+}

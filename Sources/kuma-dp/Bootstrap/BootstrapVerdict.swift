@@ -1,0 +1,47 @@
+import MeshClient
+
+/// What an answer to `POST /bootstrap` means. Source of the rules: Kuma 2.7.
+enum BootstrapVerdict: Sendable, Equatable {
+  /// Here it is.
+  case bootstrap(Bootstrap)
+  /// There is none yet; why, to follow a colon.
+  case later(String)
+  /// There will be none; why, in a sentence.
+  case never(String)
+
+  /// Judges an answer.
+  ///
+  /// - Parameter proxy: mesh and name of the proxy, whose Dataplane the control plane has to know.
+  init(status: Int, body: [UInt8], from address: ControlPlaneAddress, proxy: (mesh: String, name: String)) {
+    let text = Self.text(body)
+    switch status {
+    case 200..<300:
+      guard let bootstrap = Bootstrap(answer: body) else {
+        self = .never("\(address)/bootstrap gave something that is no configuration of Envoy; \(Self.advice)")
+        return
+      }
+      self = .bootstrap(bootstrap)
+    case 404 where body.isEmpty:
+      self = .later(
+        "it has no Dataplane \"\(proxy.name)\" in the mesh \"\(proxy.mesh)\"; create it with `kumactl apply`, or give "
+          + "its definition with --dataplane-file")
+    case 404: self = .never("there is no \(address)/bootstrap; \(Self.advice) (\(text))")
+    case 400..<500:
+      self = .never(
+        "the control plane at \(address) refuses the proxy: \(text.isEmpty ? "status \(status)" : text)")
+    case 500...: self = .later("it answered with status \(status)\(text.isEmpty ? "" : ": \(text)")")
+    default:
+      self = .never("\(address)/bootstrap was answered with status \(status); \(Self.advice)")
+    }
+  }
+
+  private static let advice =
+    "--cp-address has to name the port of the data plane server (5678 by default), not that of the HTTP API"
+
+  /// The text of an answer as it can stand in a message: at most 4 KiB, no control characters.
+  private static func text(_ body: [UInt8]) -> String {
+    let text = String(decoding: body.prefix(4096), as: UTF8.self)
+    let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
+    return String(scalars).split(separator: " ").joined(separator: " ")
+  }
+}

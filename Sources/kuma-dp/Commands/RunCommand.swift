@@ -1,0 +1,52 @@
+import ArgumentParser
+import Glibc
+import Logging
+import MeshClient
+import ProcessSupervisor
+
+/// `kuma-dp run`.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run a proxy until it is told to end.",
+    discussion: """
+      The proxy is described by a Dataplane: give it with --dataplane-file or --dataplane, and it is there as long as \
+      the proxy is; or name one that the control plane has, with --name and --mesh. Every option can be set by the \
+      environment variable that stands in its help, too; an option wins.
+
+      Ctrl-C, SIGTERM or a terminal that goes away end Envoy when the requests in flight are answered, or after \
+      --drain-time; a second one ends it at once. The exit code is Envoy's.
+
+      Examples:
+        kuma-dp run -d web.yaml
+        kuma-dp run -d web.yaml -v name=web-1 -v port=8080
+        kuma-dp run --name web-1 --cp-address http://localhost:5678
+      """)
+
+  @OptionGroup var options: RunOptions
+
+  func run() async throws {
+    do throws(LaunchFailure) {
+      try await run(environment: ChildProcess.currentEnvironment)
+    } catch {
+      FileAccess.write("Error: \(error)\n".utf8, to: STDERR_FILENO)
+      throw ExitCode(error.exitCode)
+    }
+  }
+
+  private func run(environment: [String: String]) async throws(LaunchFailure) {
+    // A reader of the log that goes away does not end the proxy.
+    signal(SIGPIPE, SIG_IGN)
+    let configuration = try LaunchConfiguration(
+      SettingReader(flags: options.values, environment: environment), variables: options.dataplaneVar)
+    let signals: TerminationSignals
+    do {
+      signals = try TerminationSignals.install([.interrupt, .terminate, .hangUp, .quit])
+    } catch {
+      throw LaunchFailure(.badSetting, error.message, cause: error)
+    }
+    ControlPlaneClient.useOneThread()
+    let run = ProxyRun(
+      configuration: configuration, environment: environment, logger: configuration.logLevel.logger(label: "kuma-dp"))
+    try await run(signals: signals)
+  }
+}

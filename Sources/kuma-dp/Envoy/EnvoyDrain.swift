@@ -1,0 +1,69 @@
+import Logging
+import MeshClient
+import MeshModel
+
+/// Lets an Envoy finish what it does before it is ended, through its administration interface.
+struct EnvoyDrain: Sendable {
+  private let admin: ControlPlaneClient?
+  private let limit: Duration
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - adminPort: the port of the administration interface; without one there is nothing to wait for.
+  ///   - limit: how long it may take.
+  init(adminPort: UInt16?, limit: Duration, logger: Logger) {
+    let address = adminPort.flatMap { try? ControlPlaneAddress("http://127.0.0.1:\($0)") }
+    admin = address.map { ControlPlaneClient(address: $0, settings: ControlPlaneClient.Settings(timeout: .seconds(2))) }
+    self.limit = limit
+    self.logger = logger
+  }
+
+  /// Has Envoy tell its clients to go elsewhere, and waits until no request is in flight, or for the limit.
+  ///
+  /// An Envoy that does not answer is not waited for; nor is anything once the calling task is cancelled.
+  func callAsFunction() async {
+    guard let admin, limit > .zero else { return }
+    let clock = ContinuousClock()
+    let end = clock.now + limit
+    do {
+      // Answers then carry "connection: close", or GOAWAY in HTTP/2. Source: Envoy 1.40, "Draining".
+      for path in ["/healthcheck/fail", "/drain_listeners?graceful"] { _ = try await admin.exchange(.post, path) }
+      var isAnnounced = false
+      while true {
+        let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
+        guard busy > 0, clock.now < end else { return }
+        if !isAnnounced {
+          logger.info(
+            "waiting for \(busy) requests or connections in flight, \(limit.words) at most; ask again to end now")
+          isAnnounced = true
+        }
+        try await clock.sleep(for: .milliseconds(100))
+      }
+    } catch {
+      logger.debug("Envoy is ended without waiting: \(error)")
+    }
+  }
+
+  /// How many requests and connections of other protocols are in flight, by Envoy's statistics.
+  ///
+  /// A connection of HTTP without a request is idle: it can be closed at any time.
+  static func busy(_ statistics: String) -> Int64 {
+    var connections: Int64 = 0
+    var requests: Int64 = 0
+    for line in statistics.split(whereSeparator: \.isNewline) {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard let name = parts.first, let value = parts.last.flatMap({ Int64($0.drop(while: \.isWhitespace)) }),
+        (0...1_000_000_000).contains(value)
+      else { continue }
+      let isListener = name.hasPrefix("listener.")
+      let isHTTP = name.hasPrefix("http.")
+      // The administration interface counts the question itself; threads count again what their listener counts.
+      if name.hasPrefix("http.admin.") || name.hasPrefix("listener.admin.") { continue }
+      if isListener, name.contains(".worker_") || name.contains(".main_thread.") { continue }
+      if isListener, name.hasSuffix(".downstream_cx_active") { connections += value }
+      if isHTTP, name.hasSuffix(".downstream_cx_active") { connections -= value }
+      if isHTTP, name.hasSuffix(".downstream_rq_active") { requests += value }
+    }
+    return max(connections, 0) + requests
+  }
+}

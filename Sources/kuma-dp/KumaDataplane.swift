@@ -1,0 +1,12 @@
+import ArgumentParser
+import MeshModel
+
+/// The command line of the program that runs an Envoy beside an application.
+@main
+struct KumaDataplane: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kuma-dp",
+    abstract: "Data plane proxy of the mesh: gets its configuration from the control plane and runs Envoy with it.",
+    version: "\(ProductVersion.product) \(ProductVersion.current)",
+    subcommands: [RunCommand.self, VersionCommand.self])
+}
