@@ -25,6 +25,7 @@ let grpcHTTP2: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2", packa
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -141,7 +142,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshClientTests",
-      dependencies: ["MeshClient", "MeshModel", "MeshTestSupport", httpTypes, hummingbird, logging, nioCore],
+      dependencies: [
+        "MeshClient", "MeshModel", "MeshTestSupport", httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TraceCollectorTests",
@@ -161,13 +164,16 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",
-      dependencies: ["kuma-dp", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor"],
+      dependencies: [
+        "kuma-dp", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor", argumentParser,
+        collections, crypto, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore, nioSSL, x509,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "kumactlTests",
       dependencies: [
         "kumactl", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", argumentParser, collections,
-        httpTypes, hummingbird, logging, nioCore,
+        httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
       ],
       swiftSettings: strict),
     .testTarget(

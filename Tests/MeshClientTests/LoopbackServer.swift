@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 
@@ -8,8 +9,11 @@ enum LoopbackServer {
   typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
 
   /// Serves while a body runs, which is given the server's address.
+  ///
+  /// - Parameter server: what is spoken; the address begins with `http://` in any case.
   static func run<Value: Sendable>(
-    _ responder: @escaping Responder, _ body: @escaping @Sendable (_ base: String) async throws -> Value
+    server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder,
+    _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     var logger = Logger(label: "loopback")
@@ -22,7 +26,7 @@ enum LoopbackServer {
           status: head.status, headers: head.headerFields,
           body: content.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: content)))
       },
-      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+      server: server, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
       onServerRunning: { channel in
         continuation.yield(channel.localAddress?.port ?? 0)
         continuation.finish()

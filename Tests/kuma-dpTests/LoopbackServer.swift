@@ -1,0 +1,1 @@
+../MeshClientTests/LoopbackServer.swift

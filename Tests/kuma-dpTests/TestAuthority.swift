@@ -1,0 +1,42 @@
+import Crypto
+import Foundation
+import HummingbirdCore
+import HummingbirdTLS
+import NIOSSL
+import SwiftASN1
+import X509
+
+/// A certificate that signs itself, for a server of a test.
+struct TestAuthority {
+  /// The certificate as PEM.
+  let certificate: String
+  private let key: String
+
+  /// - Parameter name: the host name that the certificate is for.
+  init(for name: String) throws {
+    let key = P256.Signing.PrivateKey()
+    let privateKey = Certificate.PrivateKey(key)
+    let subject = try DistinguishedName { CommonName("test") }
+    let certificate = try Certificate(
+      version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: privateKey.publicKey,
+      notValidBefore: Date.now.addingTimeInterval(-3600), notValidAfter: Date.now.addingTimeInterval(86_400),
+      issuer: subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
+      extensions: try Certificate.Extensions {
+        Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
+        SubjectAlternativeNames([.dnsName(name)])
+      },
+      issuerPrivateKey: privateKey)
+    self.certificate = try certificate.serializeAsPEM().pemString
+    self.key = key.pemRepresentation
+  }
+
+  /// A server that speaks HTTP/1.1 over TLS.
+  func server() throws -> HTTPServerBuilder {
+    let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)).map {
+      NIOSSLCertificateSource.certificate($0)
+    }
+    let key = try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)
+    return try .tls(
+      .http1(), tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+  }
+}
