@@ -123,6 +123,9 @@ let package = Package(
 
     // MARK: Not shipped
     .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore"], swiftSettings: strict),
+    .target(
+      name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
@@ -143,37 +146,36 @@ let package = Package(
     .testTarget(
       name: "MeshClientTests",
       dependencies: [
-        "MeshClient", "MeshModel", "MeshTestSupport", httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
+        "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "CZlib", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb,
-        httpTypes,
-      ], swiftSettings: strict),
+        "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes,
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["MeshTestSupport", "ProcessSupervisor"], swiftSettings: strict),
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "EnvoyAPI", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", grpcCore,
-        grpcHTTP2,
-        httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
+        grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",
       dependencies: [
-        "kuma-dp", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor", argumentParser,
-        collections, crypto, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore, nioSSL, x509,
+        "kuma-dp", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor",
+        argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "kumactl", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", argumentParser, collections,
-        httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
+        "kumactl", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport",
+        argumentParser, collections, httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -184,8 +186,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor",
-        asyncHTTPClient,
-        hummingbird, logging, nioCore, nioHTTP1,
+        asyncHTTPClient, hummingbird, logging, nioCore, nioHTTP1,
       ],
       swiftSettings: strict),
   ]

@@ -34,6 +34,7 @@ ARROWS = {
     "kumactl": {"MeshModel", "MeshClient"},
     "kuma-demo": {"ProcessSupervisor"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
+    "LoopbackTestSupport": set(),
 }
 
 # What targets of ours may use from outside; whoever is not listed may use anything. Domain targets know no transport,

@@ -1,3 +1,5 @@
+import ProcessSupervisor
+
 /// What the demo runs: its services, who calls whom, and every port.
 struct DemoPlan: Sendable {
   /// A service with the proxy beside it.
@@ -50,16 +52,16 @@ struct DemoPlan: Sendable {
   /// Makes a plan with ports that are free now.
   ///
   /// - Parameter usesUsualPorts: whether the control plane's usual ports are taken where they are free.
-  /// - Throws: ``DemoFailure`` when no ports are free.
-  init(usesUsualPorts: Bool) throws(DemoFailure) {
+  /// - Throws: when no ports are free.
+  init(usesUsualPorts: Bool) throws(FreePorts.Exhausted) {
     var ports = FreePorts()
-    func port(_ usual: Int) throws(DemoFailure) -> Int {
+    func port(_ usual: Int) throws(FreePorts.Exhausted) -> Int {
       usesUsualPorts ? try ports.take(preferring: usual) : try ports.take()
     }
     controlPlane = ControlPlanePorts(
       api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411))
     replacedPorts = ports.replaced
-    services = try Self.shop.map { part throws(DemoFailure) in
+    services = try Self.shop.map { part throws(FreePorts.Exhausted) in
       var service = Service(
         name: part.name, calls: part.calls, failsEvery: part.failsEvery, workMilliseconds: part.work,
         port: try ports.take(), sidecarPort: try ports.take(), adminPort: try ports.take(), outboundPorts: [:])

@@ -1,24 +1,16 @@
 import Foundation
-import MeshModel
+import MeshTestSupport
 import ProcessSupervisor
 import Synchronization
 
 /// The programs under test, where the build puts them: beside the tests.
 enum Programs {
   static func path(_ name: String) throws -> String {
-    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    return URL(filePath: tests).deletingLastPathComponent().appending(path: name).path(percentEncoded: false)
+    try TestPrograms.path(name)
   }
 
-  /// The real Envoy: `$ENVOY`, or the one that the project keeps in its `.venv`.
-  static let envoy: String? = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let candidates = [
-      ProcessInfo.processInfo.environment["ENVOY"], root.appending(path: ".venv/bin/envoy").path(percentEncoded: false),
-    ]
-    return candidates.compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
-  }()
+  /// The real Envoy.
+  static let envoy = TestPrograms.envoy
 
   /// Without variables that would configure the programs behind the tests' backs.
   static var environment: [String: String] {

@@ -1,4 +1,5 @@
 import HTTPTypes
+import LoopbackTestSupport
 import MeshModel
 import Synchronization
 import Testing

@@ -1,20 +1,14 @@
 import EnvoyAPI
 import Foundation
 import MeshModel
+import MeshTestSupport
 import Testing
 
 @testable import MeshXDS
 
-/// The real Envoy, where there is one: `$ENVOY`, or the one that the project keeps in its `.venv`.
+/// The real Envoy, where there is one.
 enum RealEnvoy {
-  static let path: String? = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let candidates = [
-      ProcessInfo.processInfo.environment["ENVOY"], root.appending(path: ".venv/bin/envoy").path(percentEncoded: false),
-    ]
-    return candidates.compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
-  }()
+  static let path = TestPrograms.envoy
 
   /// Has Envoy read a configuration without starting, and returns its complaint; `nil` when it accepts.
   static func complaint(about text: String, fileExtension: String) throws -> String? {

@@ -34,16 +34,14 @@ struct HeadlessTests {
     let folder = manager.temporaryDirectory.appending(path: "kuma-demo-tests-\(UUID().uuidString)").path()
     try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? manager.removeItem(atPath: folder) }
-    // The program stands beside the tests, where the build puts both.
-    let tests = try manager.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let program = URL(filePath: tests).deletingLastPathComponent().appending(path: "kuma-demo").path()
     var environment = ChildProcess.currentEnvironment
     environment["TMPDIR"] = folder
     let output = Mutex("")
     let errors = Mutex("")
     let process = try ChildProcess.start(
       ChildProcess.Command(
-        program, arguments, environment: environment, output: .lines { line in output.withLock { $0 += line + "\n" } },
+        TestPrograms.path("kuma-demo"), arguments, environment: environment,
+        output: .lines { line in output.withLock { $0 += line + "\n" } },
         errors: .lines { line in errors.withLock { $0 += line + "\n" } }))
     if let text {
       try await eventually(deadline: .seconds(60), text) { errors.withLock { $0.contains(text) } }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Logging
+import LoopbackTestSupport
 import MeshClient
 import MeshModel
 import MeshXDS

@@ -1,12 +1,13 @@
 import Foundation
+import LoopbackTestSupport
 import MeshModel
+import MeshTestSupport
 import Testing
 
 @testable import kuma_dp
 
 /// The real Envoy, where there is one.
-let realEnvoy = try? EnvoyLocation.find(
-  named: nil, environment: ProcessInfo.processInfo.environment, program: EnvoyLocation.thisProgram)
+let realEnvoy = TestPrograms.envoy
 
 @Suite("Envoy's executable")
 struct EnvoyLocationTests {

@@ -34,13 +34,7 @@ struct ProxyProcess: Sendable {
       ChildProcess.Command("/bin/sh", ["-c", script, try program] + arguments), in: folder, environment: [:])
   }
 
-  /// The path of the program, which stands beside the tests, where the build puts both.
-  private static var program: String {
-    get throws {
-      let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      return URL(filePath: tests).deletingLastPathComponent().appending(path: "kuma-dp").path()
-    }
-  }
+  private static var program: String { get throws { try TestPrograms.path("kuma-dp") } }
 
   private static func start(
     _ command: ChildProcess.Command, in folder: TestFolder, environment: [String: String]

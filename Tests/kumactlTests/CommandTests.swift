@@ -1,4 +1,5 @@
 import HTTPTypes
+import LoopbackTestSupport
 import MeshHTTP
 import MeshModel
 import MeshPolicy

@@ -1,4 +1,5 @@
 import Foundation
+import MeshTestSupport
 
 /// Runs the program as users do: as a process of its own, in a home of its own.
 struct KumactlProcess: Sendable {
@@ -28,10 +29,8 @@ struct KumactlProcess: Sendable {
 
   /// Runs a command line and waits for its end.
   func callAsFunction(_ arguments: String..., input: String = "") async throws -> Outcome {
-    // The program stands beside the tests, where the build puts both.
-    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let process = Process()
-    process.executableURL = URL(filePath: tests).deletingLastPathComponent().appending(path: "kumactl")
+    process.executableURL = URL(filePath: try TestPrograms.path("kumactl"))
     process.arguments = arguments
     process.currentDirectoryURL = home
     process.environment = ["HOME": home.path(), "PATH": "/usr/bin:/bin"]

@@ -1,4 +1,5 @@
 import Glibc
+import ProcessSupervisor
 
 /// A port of 127.0.0.1 that one run of this program has to itself among all runs on the machine.
 ///
@@ -35,34 +36,14 @@ final class LoopbackPort: Sendable {
 
   /// Takes any port; `nil` when there is none.
   static func any() -> LoopbackPort? {
+    var ports = FreePorts()
     for _ in 0..<100 {
-      guard let number = listen(0) else { return nil }
+      guard let number = try? UInt16(exactly: ports.take()) else { return nil }
       if let port = LoopbackPort(number) { return port }
     }
     return nil
   }
 
   /// Whether nobody listens at a port at the moment.
-  static func isFree(_ port: UInt16) -> Bool { listen(port) != nil }
-
-  /// Binds a port, 0 for any, lets it go at once, and returns its number.
-  private static func listen(_ port: UInt16) -> UInt16? {
-    let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    // Connections that ended a moment ago do not count, nor do they for Envoy.
-    var yes: Int32 = 1
-    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(file, address, length) == 0 && getsockname(file, address, &length) == 0
-      }
-    }
-    return isBound ? UInt16(bigEndian: address.sin_port) : nil
-  }
+  static func isFree(_ port: UInt16) -> Bool { FreePorts.isFree(Int(port)) }
 }

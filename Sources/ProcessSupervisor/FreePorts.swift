@@ -1,19 +1,28 @@
 import Glibc
 
-/// Hands out ports of 127.0.0.1 on which nobody listens, none twice.
-struct FreePorts {
+/// Hands out ports of 127.0.0.1 on which nobody listens, none twice: for the servers that children run.
+public struct FreePorts: Sendable {
+  /// No port is free.
+  public struct Exhausted: Error, Sendable, CustomStringConvertible {
+    /// Which ports were tried.
+    public var description: String
+  }
+
   /// Below the range from which Linux takes the ports of outgoing connections, one of which could come in between.
   private static let range = 20_000..<32_000
 
   private var taken: Set<Int> = []
   private var next = Int.random(in: range)
   /// Preferred ports that were not free, each with the port taken instead.
-  private(set) var replaced: [(usual: Int, instead: Int)] = []
+  public private(set) var replaced: [(usual: Int, instead: Int)] = []
+
+  /// Nothing is handed out yet.
+  public init() {}
 
   /// Takes a port, if possible the preferred one.
   ///
-  /// - Throws: ``DemoFailure`` when none is free.
-  mutating func take(preferring preferred: Int) throws(DemoFailure) -> Int {
+  /// - Throws: ``Exhausted``.
+  public mutating func take(preferring preferred: Int) throws(Exhausted) -> Int {
     if !taken.contains(preferred), Self.isFree(preferred) {
       taken.insert(preferred)
       return preferred
@@ -25,8 +34,8 @@ struct FreePorts {
 
   /// Takes any port.
   ///
-  /// - Throws: ``DemoFailure`` when none is free.
-  mutating func take() throws(DemoFailure) -> Int {
+  /// - Throws: ``Exhausted``.
+  public mutating func take() throws(Exhausted) -> Int {
     for _ in Self.range {
       let port = next
       next = port + 1 < Self.range.upperBound ? port + 1 : Self.range.lowerBound
@@ -35,11 +44,12 @@ struct FreePorts {
         return port
       }
     }
-    throw DemoFailure("no port of 127.0.0.1 from \(Self.range.lowerBound) to \(Self.range.upperBound - 1) is free")
+    throw Exhausted(
+      description: "no port of 127.0.0.1 from \(Self.range.lowerBound) to \(Self.range.upperBound - 1) is free")
   }
 
   /// Whether a server could listen at a port now.
-  static func isFree(_ port: Int) -> Bool {
+  public static func isFree(_ port: Int) -> Bool {
     guard let number = UInt16(exactly: port) else { return false }
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return false }

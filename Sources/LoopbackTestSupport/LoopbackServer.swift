@@ -1,17 +1,18 @@
-import HTTPTypes
+public import HTTPTypes
 import Hummingbird
-import HummingbirdCore
+public import HummingbirdCore
 import Logging
 import NIOCore
 
 /// A real HTTP server on a free port of 127.0.0.1, for as long as a test needs it.
-enum LoopbackServer {
-  typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
+public enum LoopbackServer {
+  /// Answers a request with its whole body.
+  public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
 
   /// Serves while a body runs, which is given the server's address.
   ///
   /// - Parameter server: what is spoken; the address begins with `http://` in any case.
-  static func run<Value: Sendable>(
+  public static func run<Value: Sendable>(
     server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder,
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
@@ -50,7 +51,7 @@ enum LoopbackServer {
   }
 
   /// Serves answers that are looked up by method and target, and fails everything else with 404 as Kuma does.
-  static func answering(_ answers: [String: (Int, String)]) -> Responder {
+  public static func answering(_ answers: [String: (Int, String)]) -> Responder {
     { request, _ in
       let key = "\(request.method.rawValue) \(request.path ?? "")"
       let (status, text) = answers[key] ?? (404, #"{"title":"Could not retrieve a resource","details":"Not found"}"#)

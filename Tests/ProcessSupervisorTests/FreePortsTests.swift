@@ -1,7 +1,6 @@
 import Glibc
+import ProcessSupervisor
 import Testing
-
-@testable import kuma_demo
 
 @Suite("Free ports")
 struct FreePortsTests {

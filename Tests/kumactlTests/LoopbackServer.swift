@@ -1,1 +1,0 @@
-../MeshClientTests/LoopbackServer.swift
