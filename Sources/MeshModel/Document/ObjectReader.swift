@@ -96,11 +96,7 @@ struct ObjectReader: ~Copyable {
   consuming func notices() -> [FieldNotice] {
     let known = self.known
     let path = self.path
-    return object.keys.filter { !known.contains($0) }.map { key in
-      FieldNotice(
-        field: path.isEmpty ? key : "\(path).\(key)",
-        suggestion: NearestName.find(key, among: known))
-    }
+    return object.keys.filter { !known.contains($0) }.map { FieldNotice(name: $0, path: path, known: known) }
   }
 
   private func wrongKind(_ value: DocumentValue, _ name: String, expected: String) -> DocumentError {
@@ -118,18 +114,5 @@ struct ObjectReader: ~Copyable {
       if character.isUppercase { result += "_" + character.lowercased() } else { result.append(character) }
     }
     return result
-  }
-}
-
-/// A field of a document that is not known and was ignored.
-public struct FieldNotice: Sendable, Hashable {
-  /// The path of the field, from the specification's root.
-  public var field: String
-  /// The known field that was probably meant.
-  public var suggestion: String?
-
-  /// The notice as a sentence.
-  public var message: String {
-    "\(field): unknown field, ignored" + (suggestion.map { "; did you mean \"\($0)\"?" } ?? "")
   }
 }

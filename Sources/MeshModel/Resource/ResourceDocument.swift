@@ -91,7 +91,7 @@ public struct ResourceDocument: Sendable {
     self.init(
       resource: Resource(mesh: mesh ?? "", name: name, spec: spec, labels: labels, creationTime: created),
       form: .kubernetes,
-      notices: reader.notices() + notices.map { FieldNotice(field: "spec.\($0.field)", suggestion: $0.suggestion) })
+      notices: reader.notices() + notices.map { $0.inside("spec") })
   }
 
   private init(resource: Resource, form: Form, notices: [FieldNotice]) {
