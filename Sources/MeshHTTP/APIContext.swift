@@ -8,6 +8,12 @@ struct APIContext: Sendable {
   let configuration: APIConfiguration
   let now: @Sendable () -> Timestamp
 
+  /// Writes into the store.
+  var writer: ResourceWriter { ResourceWriter(resources: store, inspection: inspection, zone: configuration.zone) }
+
+  /// Finds out what will not work as expected.
+  var warnings: WarningSource { WarningSource(resources: store, inspection: inspection) }
+
   /// Titles of errors. Source: Kuma 2.7.
   enum Title {
     static let retrieve = "Could not retrieve a resource"

@@ -15,7 +15,8 @@ struct InspectionRoutes: Sendable {
         handler: policies),
       Route(
         .get, "/meshes/{mesh}/dataplanes/{name}/_tracing",
-        "Explains why a proxy is traced or not: candidates, winner, backend, listeners.", handler: explanation),
+        "Explains why a proxy is traced or not: candidates, winner, backend, listeners, connection.",
+        handler: explanation),
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/dataplanes", "Lists the proxies to which a policy applies.",
         handler: won),
@@ -26,6 +27,10 @@ struct InspectionRoutes: Sendable {
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/_warnings",
         "Lists what will not work as a policy's writer expects.", handler: warnings(.trafficTrace)),
+      Route(
+        .get, "/meshes/{mesh}/dataplanes/{name}/_warnings",
+        "Lists why a proxy, or those that call it, will not be traced as its writer expects.",
+        handler: warnings(.dataplane)),
       Route(
         .get, "/meshes/{mesh}/_warnings", "Lists what will not work as a mesh's writer expects.",
         handler: warnings(.mesh)),
@@ -58,10 +63,13 @@ struct InspectionRoutes: Sendable {
     let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
     try await context.mesh(proxy.mesh)
     do throws(StoreError) {
-      guard let document = try await context.inspection.explanation(of: proxy) else {
+      guard var explanation = try await context.inspection.explanation(of: proxy) else {
         throw StoreError(code: .notFound, message: "")
       }
-      return .json(document)
+      let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
+      let insight = try await context.store.get(key)?.content(DataplaneInsight.self)
+      explanation.connection = ProxyConnection(insight)
+      return .json(explanation.document)
     } catch {
       throw APIError(error, title: APIContext.Title.retrieve, mesh: proxy.mesh)
     }
@@ -114,7 +122,7 @@ struct InspectionRoutes: Sendable {
       let routes = ResourceRoutes(context: context, type: type)
       if type.isMeshScoped { try await context.mesh(request.parameter("mesh")) }
       let resource = try await context.get(routes.key(request), title: APIContext.Title.retrieve)
-      return .json(.warnings(await WarningSource(context: context).warnings(about: resource)))
+      return .json(.warnings(await context.warnings.warnings(about: resource)))
     }
   }
 }

@@ -4,8 +4,8 @@ public import MeshStore
 
 /// The HTTP API of the control plane, without a transport: requests in, answers out.
 ///
-/// Paths, statuses and bodies are those of Kuma 2.7; warnings in the answers to writes, `_warnings`, `_tracing` and
-/// `/openapi.yaml` are additions.
+/// Paths, statuses and bodies are those of Kuma 2.7; warnings in the answers to writes, `_warnings`, `_tracing`,
+/// `/_dry-run` and `/openapi.yaml` are additions.
 public final class MeshAPI: Sendable {
   private let configuration: APIConfiguration
   private let table: RouteTable
@@ -30,6 +30,7 @@ public final class MeshAPI: Sendable {
     routes += OverviewRoutes(context: context).routes
     routes += InspectionRoutes(context: context).routes
     routes += InsightRoutes(context: context).routes
+    routes += DryRunRoutes(context: context).routes
     table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version)])
   }
 

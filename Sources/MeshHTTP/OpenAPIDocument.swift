@@ -60,13 +60,13 @@ struct OpenAPIDocument: Sendable {
     default:
       responses["200"] = ["description": "The answer.", "content": Self.content(route.produces, ["type": "object"])]
     }
-    if route.isWrite || !route.query.isEmpty { responses["400"] = failure("A rule is broken.") }
-    if route.pattern.contains("{") { responses["404"] = failure("There is no such thing.") }
+    if route.needsBody || route.isWrite || !route.query.isEmpty { responses["400"] = failure("A rule is broken.") }
+    if route.needsBody || route.pattern.contains("{") { responses["404"] = failure("There is no such thing.") }
     if route.isWrite { responses["405"] = failure("The control plane is read-only.") }
-    if route.needsBody {
+    if route.needsBody, route.isWrite {
       responses["409"] = failure("Somebody else created and deleted the resource at the same time.")
-      responses["413"] = failure("The body is too large.")
     }
+    if route.needsBody { responses["413"] = failure("The body is too large.") }
     responses["503"] = failure("The store cannot be reached.")
     return responses
   }

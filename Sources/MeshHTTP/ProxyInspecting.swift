@@ -1,4 +1,4 @@
-public import MeshModel
+import MeshModel
 public import MeshPolicy
 public import MeshStore
 
@@ -7,18 +7,34 @@ public import MeshStore
 /// An answer reflects every write that the store acknowledged before the question was asked, so that a user who has
 /// just written a policy sees its effect.
 public protocol ProxyInspecting: Sendable {
-  /// The name of the TrafficTrace that applies to a proxy; `nil` when none does or there is no such proxy.
+  /// Asks the index of a mesh; that of an unknown mesh is empty.
   ///
   /// - Throws: ``StoreError`` `unavailable` when the state is not known.
-  func winner(for proxy: ProxyID) async throws(StoreError) -> String?
+  func inspect<Answer: Sendable>(
+    _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
+  ) async throws(StoreError) -> Answer
+}
+
+extension ProxyInspecting {
+  /// The name of the TrafficTrace that applies to a proxy; `nil` when none does or there is no such proxy.
+  func winner(for proxy: ProxyID) async throws(StoreError) -> String? {
+    try await inspect(proxy.mesh) { $0.winner(for: proxy.name)?.name }
+  }
 
   /// The names of a mesh's proxies to which a TrafficTrace applies, sorted. Whether its backend exists is no matter.
-  func proxies(wonBy policy: String, mesh: String) async throws(StoreError) -> [String]
+  func proxies(wonBy policy: String, mesh: String) async throws(StoreError) -> [String] {
+    try await inspect(mesh) { $0.proxies(wonBy: policy).sorted() }
+  }
 
   /// The names of a mesh's proxies that any selector of a TrafficTrace matches, sorted.
-  func proxies(matchedBy policy: String, mesh: String) async throws(StoreError) -> [String]
+  func proxies(matchedBy policy: String, mesh: String) async throws(StoreError) -> [String] {
+    try await inspect(mesh) { index in
+      index.policy(policy).map { index.proxies(matching: $0).sorted() } ?? []
+    }
+  }
 
-  /// Why a proxy is traced, or is not: the policies considered, the winner, the backend and the listeners, as a document;
-  /// `nil` when there is no such proxy.
-  func explanation(of proxy: ProxyID) async throws(StoreError) -> DocumentValue?
+  /// Why a proxy is traced, or is not; `nil` when there is no such proxy.
+  func explanation(of proxy: ProxyID) async throws(StoreError) -> ProxyExplanation? {
+    try await inspect(proxy.mesh) { $0.explanation(for: proxy.name) }
+  }
 }

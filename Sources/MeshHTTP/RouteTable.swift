@@ -15,6 +15,8 @@ struct Route: Sendable {
   var query: [QueryParameter]
   /// The media type of its answers.
   var produces: String
+  /// Whether it changes something; what its method says where nothing else is said.
+  var isWrite: Bool
   /// Does it.
   var handler: Handler
   /// The pattern taken apart.
@@ -30,22 +32,20 @@ struct Route: Sendable {
 
   init(
     _ method: HTTPRequest.Method, _ pattern: String, _ summary: String, query: [QueryParameter] = [],
-    produces: String = MediaType.json, handler: @escaping Handler
+    produces: String = MediaType.json, isWrite: Bool? = nil, handler: @escaping Handler
   ) {
     self.method = method
     self.pattern = pattern
     self.summary = summary
     self.query = query
     self.produces = produces
+    self.isWrite = isWrite ?? (method == .put || method == .delete || method == .post || method == .patch)
     self.handler = handler
     segments = pattern.split(separator: "/").map { part in
       part.hasPrefix("{") && part.hasSuffix("}")
         ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
     }
   }
-
-  /// Whether the route changes something.
-  var isWrite: Bool { method == .put || method == .delete || method == .post || method == .patch }
 
   /// Whether the route reads a body.
   var needsBody: Bool { method == .put || method == .post || method == .patch }

@@ -7,11 +7,12 @@ import MeshStore
 /// Warnings never hinder: when something cannot be found out, the write still was made, and the warning that needed it is
 /// left out.
 struct WarningSource: Sendable {
-  let context: APIContext
+  let resources: any ResourceAccess
+  let inspection: any ProxyInspecting
 
   /// Warnings about a write that was made.
   func warnings(writing resource: Resource, over old: Resource?, notices: [FieldNotice]) async -> [String] {
-    notices.map(\.message) + (await warnings(about: resource, over: old))
+    notices.messages + (await warnings(about: resource, over: old))
   }
 
   /// Warnings about a resource as it is stored.
@@ -25,13 +26,15 @@ struct WarningSource: Sendable {
     switch resource.spec {
     case .trafficTrace(let policy): await warnings(about: policy, name: resource.name, mesh: resource.mesh)
     case .mesh(let mesh): await warnings(about: mesh, name: resource.name, over: old?.content(Mesh.self))
-    case .dataplane, .dataplaneInsight: []
+    case .dataplane:
+      (try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? []
+    case .dataplaneInsight: []
     }
   }
 
   private func warnings(about policy: TrafficTrace, name: String, mesh: String) async -> [String] {
     var warnings: [String] = []
-    if let resource = try? await context.store.get(ResourceKey(type: .mesh, name: mesh)),
+    if let resource = try? await resources.get(ResourceKey(type: .mesh, name: mesh)),
       let content = resource.content(Mesh.self)
     {
       warnings += PolicyWarnings.backend(of: policy, name: name, mesh: content, meshName: mesh)
@@ -41,18 +44,21 @@ struct WarningSource: Sendable {
 
   private func reach(of policy: TrafficTrace, name: String, mesh: String) async -> [String] {
     do throws(StoreError) {
-      guard try await context.inspection.proxies(wonBy: name, mesh: mesh).isEmpty else { return [] }
-      let matched = try await context.inspection.proxies(matchedBy: name, mesh: mesh)
+      let (isUsed, warnings) = try await inspection.inspect(mesh) { index in
+        (!index.proxies(wonBy: name).isEmpty, index.warnings(aboutPolicy: name))
+      }
+      guard !isUsed else { return warnings }
+      let matched = try await inspection.proxies(matchedBy: name, mesh: mesh)
       guard matched.isEmpty else {
         var winners: Set<String> = []
         for proxy in matched {
-          if let winner = try await context.inspection.winner(for: ProxyID(mesh: mesh, name: proxy)) {
+          if let winner = try await inspection.winner(for: ProxyID(mesh: mesh, name: proxy)) {
             winners.insert(winner)
           }
         }
         return PolicyWarnings.overshadowed(name: name, matched: matched.count, winners: winners)
       }
-      let proxies = try await context.store.list(.dataplane, mesh: mesh).compactMap { $0.content(Dataplane.self) }
+      let proxies = try await resources.list(.dataplane, mesh: mesh).compactMap { $0.content(Dataplane.self) }
       return PolicyWarnings.unmatched(policy, name: name, meshName: mesh, proxies: proxies)
     } catch {
       return []
@@ -60,8 +66,8 @@ struct WarningSource: Sendable {
   }
 
   private func warnings(about mesh: Mesh, name: String, over old: Mesh?) async -> [String] {
-    let resources = (try? await context.store.list(.trafficTrace, mesh: name)) ?? []
-    let policies = resources.compactMap { resource in
+    let stored = (try? await resources.list(.trafficTrace, mesh: name)) ?? []
+    let policies = stored.compactMap { resource in
       resource.content(TrafficTrace.self).map { (name: resource.name, policy: $0) }
     }
     return PolicyWarnings.settings(of: mesh)

@@ -21,11 +21,13 @@ public struct MeshIndex: Sendable {
   /// The proxies for which a policy is the winner.
   private var winners: [String: Set<String>] = [:]
   /// The healthy endpoints that each proxy contributes to each service.
-  private var contributions: [String: [String: [ServiceEndpoints.Endpoint]]] = [:]
+  private(set) var contributions: [String: [String: [ServiceEndpoints.Endpoint]]] = [:]
   /// The services, shared by all their callers.
   private var services: [String: ServiceEndpoints] = [:]
   /// The proxies that call a service.
-  private var callers: [String: Set<String>] = [:]
+  private(set) var callers: [String: Set<String>] = [:]
+  /// The services some of whose endpoints speak HTTP while all of them together do not.
+  private(set) var downgraded: Set<String> = []
 
   /// An empty mesh.
   public init(name: String) { self.name = name }
@@ -53,6 +55,24 @@ public struct MeshIndex: Sendable {
 
     /// Whether nothing changed.
     public var isEmpty: Bool { mesh == nil && dataplanes.isEmpty && policies.isEmpty }
+
+    /// Notes that a resource of the mesh was written or deleted.
+    ///
+    /// - Parameter resource: the resource as it is now; `nil` when it was deleted.
+    public mutating func note(_ key: ResourceKey, _ resource: Resource?) {
+      switch key.type {
+      case .mesh: mesh = .some(resource?.content(Mesh.self))
+      case .trafficTrace:
+        policies[key.name] = .some(
+          resource.flatMap { resource in
+            resource.content(TrafficTrace.self).map {
+              (content: $0, creationTime: resource.creationTime ?? Timestamp(seconds: 0))
+            }
+          })
+      case .dataplane: dataplanes[key.name] = .some(resource?.content(Dataplane.self))
+      case .dataplaneInsight: break
+      }
+    }
   }
 
   /// Takes a change in.
@@ -147,11 +167,13 @@ public struct MeshIndex: Sendable {
     let old = services[service]
     guard let parts = contributions[service] else {
       services[service] = nil
+      downgraded.remove(service)
       return old != nil
     }
     let new = ServiceEndpoints(mesh: name, service: service, endpoints: parts.values.flatMap { $0 })
     guard new != old else { return false }
     services[service] = new
+    if new.isDowngraded { downgraded.insert(service) } else { downgraded.remove(service) }
     return true
   }
 
@@ -227,6 +249,16 @@ public struct MeshIndex: Sendable {
   /// A proxy by name.
   public func dataplane(_ name: String) -> Dataplane? { proxies[name]?.dataplane }
 
+  /// The services that a proxy calls.
+  func calledServices(of proxy: String) -> Set<String> { proxies[proxy]?.dataplane.calledServices ?? [] }
+
+  /// Whether any listener of a proxy sees HTTP, so that the proxy can leave spans.
+  func hasHTTPListener(_ proxy: String) -> Bool {
+    guard let dataplane = proxies[proxy]?.dataplane else { return false }
+    return dataplane.hasHTTPInbound
+      || dataplane.calledServices.contains { services[$0]?.serviceProtocol.isHTTP == true }
+  }
+
   /// The names of all policies.
   public var policyNames: some Collection<String> { policies.names }
 
@@ -260,6 +292,13 @@ public struct MeshIndex: Sendable {
 }
 
 extension Dataplane {
+  /// Whether an inbound sees HTTP. Its address may be a host name that is not resolved yet.
+  fileprivate var hasHTTPInbound: Bool {
+    networking?.inbound.contains {
+      $0.port != Inbound.servicelessPort && ServiceProtocol(tag: $0.tags[TagName.protocol]).isHTTP
+    } ?? false
+  }
+
   /// The services that the proxy calls.
   fileprivate var calledServices: Set<String> {
     Set(networking?.outbound.compactMap { $0.tags[TagName.service] } ?? [])

@@ -4,8 +4,9 @@ public import MeshModel
 ///
 /// Kuma accepts all of these silently; the rules by which nothing is traced are its own.
 public enum PolicyWarnings {
-  /// How many names a sentence lists before it only counts.
-  private static let nameLimit = 5
+  /// How many names a sentence lists, and how many sentences say the same of different things, before the rest is only
+  /// counted.
+  private static let limit = 5
 
   /// Warnings about the backend that a policy resolves to.
   public static func backend(
@@ -17,14 +18,14 @@ public enum PolicyWarnings {
       let backends = mesh.tracing?.backends.map(\.name) ?? []
       let hint: String
       if let nearest = NearestName.find(backend, among: backends) {
-        hint = "did you mean \"\(nearest)\"?"
+        hint = "did you mean \"\(nearest.abridged())\"?"
       } else if backends.isEmpty {
         hint = "it has none."
       } else {
         hint = "it has \(list(backends))."
       }
       return [
-        "TrafficTrace \"\(name)\" names the tracing backend \"\(backend)\", which mesh \"\(meshName)\" does not have; "
+        "TrafficTrace \"\(name)\" names the tracing backend \"\(backend.abridged())\", which mesh \"\(meshName)\" does not have; "
           + "\(hint) Nothing will be traced."
       ]
     case .noDefault:
@@ -63,7 +64,7 @@ public enum PolicyWarnings {
       }
       guard value != TrafficTrace.wildcard, !known.contains(value) else { continue }
       let nearest = NearestName.find(value, among: known).map { "; did you mean \"\($0)\"?" } ?? "."
-      return "none has the tag \"\(tag)\" with the value \"\(value)\"\(nearest)"
+      return "none has the tag \"\(tag)\" with the value \"\(value.abridged())\"\(nearest)"
     }
     return nil
   }
@@ -85,10 +86,14 @@ public enum PolicyWarnings {
 
   /// Warnings about settings of a mesh's backends that are accepted and mean something else than they say.
   public static func settings(of mesh: Mesh) -> [String] {
-    (mesh.tracing?.backends ?? []).compactMap { backend in
-      guard backend.kind == .zipkin, (try? backend.zipkin())?.apiVersion == "httpJsonV1" else { return nil }
-      return "Tracing backend \"\(backend.name)\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans "
-        + "are sent as JSON of version 2. Say \"httpJson\"."
+    let outdated = (mesh.tracing?.backends ?? []).filter { backend in
+      backend.kind == .zipkin && (try? backend.zipkin())?.apiVersion == "httpJsonV1"
+    }
+    return few(outdated.map(\.name)) { name in
+      "Tracing backend \"\(name.abridged())\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans are sent "
+        + "as JSON of version 2. Say \"httpJson\"."
+    } rest: { names in
+      "The same holds for \(names.count == 1 ? "the tracing backend" : "the tracing backends") \(list(names))."
     }
   }
 
@@ -104,20 +109,35 @@ public enum PolicyWarnings {
       if let before, BackendResolution(policy, in: before).backend == nil { continue }
       users[policy.backend, default: []].append(name)
     }
-    return users.sorted { $0.key < $1.key }.map { backend, names in
+    return few(users.sorted { $0.key < $1.key }) { backend, names in
       let isOne = names.count == 1
       let policies = "TrafficTrace \(list(names.sorted()))"
       let missing =
         backend.isEmpty
         ? "no tracing.defaultBackend, on which \(policies) \(isOne ? "relies" : "rely")"
-        : "no tracing backend \"\(backend)\", which \(policies) \(isOne ? "names" : "name")"
+        : "no tracing backend \"\(backend.abridged())\", which \(policies) \(isOne ? "names" : "name")"
       return "Mesh \"\(meshName)\" has \(missing). Nothing will be traced there."
+    } rest: { others in
+      "Mesh \"\(meshName)\" has none of the tracing backends \(list(others.map(\.key))) either, which policies name."
     }
   }
 
-  private static func list(_ names: [String]) -> String {
-    let shown = names.prefix(nameLimit).map { "\"\($0)\"" }.joined(separator: ", ")
-    let rest = names.count - min(names.count, nameLimit)
+  /// Names in quotes, and how many there are beyond those.
+  static func list(_ names: some Collection<String>) -> String { join(names) { "\"\($0.abridged())\"" } }
+
+  /// A few items in words, and how many there are beyond those.
+  static func join<Item>(_ items: some Collection<Item>, _ text: (Item) -> String) -> String {
+    let shown = items.prefix(limit).map(text).joined(separator: ", ")
+    let rest = items.count - min(items.count, limit)
     return rest == 0 ? shown : "\(shown) and \(rest) more"
+  }
+
+  /// A sentence about each of a few items, and one about all beyond those.
+  static func few<Item>(
+    _ items: some Collection<Item>, _ sentence: (Item) -> String, rest: (ArraySlice<Item>) -> String
+  ) -> [String] {
+    let items = Array(items)
+    let others = items.dropFirst(limit)
+    return items.prefix(limit).map(sentence) + (others.isEmpty ? [] : [rest(others)])
   }
 }

@@ -121,6 +121,8 @@ public final class ServiceEndpoints: Sendable, Hashable {
   public let serviceProtocol: ServiceProtocol
   /// The healthy endpoints, sorted.
   public let endpoints: [Endpoint]
+  /// Whether some endpoints speak HTTP while all of them together are handled as TCP.
+  public let isDowngraded: Bool
   private let hash: Int
 
   /// An instance of a service.
@@ -156,6 +158,7 @@ public final class ServiceEndpoints: Sendable, Hashable {
     self.endpoints = endpoints.sorted()
     let protocols = endpoints.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) }
     self.serviceProtocol = protocols.dropFirst().reduce(protocols.first ?? .unknown) { $0.common(with: $1) }
+    self.isDowngraded = !serviceProtocol.isHTTP && protocols.contains(where: \.isHTTP)
     var hasher = Hasher()
     hasher.combine(mesh)
     hasher.combine(service)

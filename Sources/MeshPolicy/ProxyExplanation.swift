@@ -11,6 +11,8 @@ public struct ProxyExplanation: Sendable, Hashable {
   public var resolution: BackendResolution?
   /// The proxy's listeners, inbounds first.
   public var listeners: [Listener]
+  /// The proxy's connection; `nil` where it was not asked for.
+  public var connection: ProxyConnection?
 
   /// A listener with its verdict.
   public struct Listener: Sendable, Hashable {
@@ -36,11 +38,13 @@ public struct ProxyExplanation: Sendable, Hashable {
     public var obstacle: String?
   }
 
-  /// Whether any request through the proxy leaves spans.
+  /// Whether any request through the proxy leaves spans, once the proxy has its configuration.
   public var isTraced: Bool { resolution?.backend != nil && listeners.contains { $0.obstacle == nil } }
 
-  /// The verdict in a sentence.
-  public var summary: String {
+  /// The verdict in a sentence, and in a second one what keeps the running Envoy from it.
+  public var summary: String { connection?.obstacle.map { "\(verdict) \($0)" } ?? verdict }
+
+  private var verdict: String {
     guard let winner = candidates.first else {
       return "Not traced: no TrafficTrace of the mesh matches this proxy."
     }
@@ -53,8 +57,11 @@ public struct ProxyExplanation: Sendable, Hashable {
         + "not have; there is no falling back to another."
     case .found(let backend)?:
       let traced = listeners.count { $0.obstacle == nil }
+      guard !listeners.isEmpty else { return "Not traced: the proxy has no listeners." }
       guard traced > 0 else {
-        return "Not traced: none of the \(listeners.count) listeners sees HTTP; set the tag \(TagName.protocol)."
+        let which =
+          listeners.count == 1 ? "the one listener does not see" : "none of the \(listeners.count) listeners sees"
+        return "Not traced: \(which) HTTP; set the tag \(TagName.protocol)."
       }
       return
         "Traced by TrafficTrace \"\(winner.name)\": \(traced) of \(listeners.count) listeners send spans to the tracing "
@@ -74,7 +81,7 @@ public struct ProxyExplanation: Sendable, Hashable {
       object["sampling"] = found.sampling.map(DocumentValue.number) ?? .null
       backend = .object(object)
     }
-    return [
+    var document: DocumentValue.Object = [
       "mesh": .string(proxy.mesh), "name": .string(proxy.name), "traced": .bool(isTraced), "summary": .string(summary),
       "winner": candidates.first.map { .string($0.name) } ?? .null,
       "candidates": .array(
@@ -90,6 +97,8 @@ public struct ProxyExplanation: Sendable, Hashable {
       "backend": backend,
       "listeners": .array(listeners.map { $0.document(isTraced: resolution?.backend != nil) }),
     ]
+    if let connection { document["connection"] = connection.document }
+    return .object(document)
   }
 }
 
@@ -146,7 +155,9 @@ extension ServiceEndpoints {
     let tagged = endpoints.map { $0.tags[TagName.protocol] }
     let missing = tagged.count { $0 == nil }
     if missing == endpoints.count { return "no endpoint of the service has the tag \(TagName.protocol)" }
-    if missing > 0 { return "\(missing) of \(endpoints.count) endpoints have no tag \(TagName.protocol)" }
+    if missing > 0 {
+      return "\(missing) of \(endpoints.count) endpoints \(missing == 1 ? "has" : "have") no tag \(TagName.protocol)"
+    }
     let protocols = Set(tagged.compactMap { $0?.lowercased() }).sorted()
     guard protocols.count > 1 else {
       return "the protocol is \(protocols.first ?? ""), and only requests of http, http2 and grpc are traced"

@@ -1,14 +1,7 @@
 public import MeshModel
 
-/// Keeps resources and tells of every change.
-///
-/// Invariants, checked by one contract suite on every store:
-/// - A write has been made durable before its call returns.
-/// - The store's clock sets the times: `creationTime` at creation only, `modificationTime` at every write. Times of
-///   one store never go backwards, and two creations never share one time.
-/// - Mesh-scoped resources can be created only in an existing mesh; deleting a mesh deletes them; a mesh cannot be
-///   deleted while it has data plane proxies. Deleting a proxy deletes its insight.
-public protocol ResourceStore: Sendable {
+/// Reads and writes resources by the rules of a store.
+public protocol ResourceAccess: Sendable {
   /// The resource, or `nil` when there is none.
   func get(_ key: ResourceKey) async throws(StoreError) -> Resource?
 
@@ -23,7 +16,17 @@ public protocol ResourceStore: Sendable {
   func put(_ resource: Resource, if condition: WriteCondition) async throws(StoreError) -> (
     stored: Resource, created: Bool
   )
+}
 
+/// Keeps resources and tells of every change.
+///
+/// Invariants, checked by one contract suite on every store:
+/// - A write has been made durable before its call returns.
+/// - The store's clock sets the times: `creationTime` at creation only, `modificationTime` at every write. Times of
+///   one store never go backwards, and two creations never share one time.
+/// - Mesh-scoped resources can be created only in an existing mesh; deleting a mesh deletes them; a mesh cannot be
+///   deleted while it has data plane proxies. Deleting a proxy deletes its insight.
+public protocol ResourceStore: ResourceAccess {
   /// Deletes a resource and what depends on it.
   ///
   /// - Throws: ``StoreError`` `notFound`, `meshInUse`, `unavailable`.
@@ -38,7 +41,7 @@ public protocol ResourceStore: Sendable {
   var sequence: UInt64 { get }
 }
 
-extension ResourceStore {
+extension ResourceAccess {
   /// Creates or updates a resource without a condition.
   @discardableResult
   public func put(_ resource: Resource) async throws(StoreError) -> (stored: Resource, created: Bool) {

@@ -100,6 +100,11 @@ final class ControlPlaneProcess: Sendable {
     }
   }
 
+  /// Why a proxy is traced, or is not.
+  func explanation(of proxy: String) async throws -> DocumentValue {
+    try await get("/meshes/default/dataplanes/\(proxy)/_tracing")
+  }
+
   /// The spans in the embedded collector of requests with a path.
   func spans(path: String) async throws -> [SpanRecorder.Span] {
     guard let answer = try await HTTPProbe.get(port: ports.collector, "/api/v2/traces?limit=1000&lookback=3600000"),

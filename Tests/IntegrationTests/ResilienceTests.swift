@@ -105,6 +105,13 @@ struct ResilienceTests {
         }
       }
       #expect(refusing.process.currentExitStatus == nil)
+      let explanation = try await controlPlane.explanation(of: "refusing")
+      #expect(explanation["connection"]?["status"] == "online")
+      #expect(explanation["connection"]?["lastRejection"] == rejection)
+      #expect(explanation["connection"]?["lastAcknowledgementTime"]?.string != nil, "the clusters were taken")
+      #expect(
+        explanation["summary"]?.string?.contains("The running Envoy does not do this: it refused its last listeners")
+          == true)
 
       try await system.call("/undisturbed", untilSpans: "of both", of: { system.recorder.spans(path: "/undisturbed") })
       {

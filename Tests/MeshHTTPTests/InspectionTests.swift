@@ -81,9 +81,17 @@ import Testing
     #expect(await api.get("\(path)?size=x").causes == ["size: invalid format"])
   }
 
-  @Test("why a proxy is traced comes from the inspection") func explanation() async throws {
+  @Test("why a proxy is traced, and whether it has that configuration") func explanation() async throws {
     let api = try await Self.withPolicies()
-    #expect(await api.get("/meshes/shop/dataplanes/a/_tracing").document == ["proxy": "shop.a", "winner": "web"])
+    let path = "/meshes/shop/dataplanes/a/_tracing"
+    let unseen = await api.get(path).document
+    #expect(unseen["winner"] == "web")
+    #expect(unseen["candidates"]?.array?.compactMap { $0["name"]?.string } == ["web", "any"])
+    #expect(unseen["connection"]?["status"] == "neverConnected")
+    try await api.store.put(.insight("a", mesh: "shop"))
+    let seen = await api.get(path).document
+    #expect(seen["connection"]?["status"] == "online")
+    #expect(seen["connection"]?["connectTime"] == "2023-11-14T22:13:20.000000001Z")
   }
 
   @Test(

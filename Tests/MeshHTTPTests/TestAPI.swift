@@ -44,7 +44,7 @@ struct TestAPI: Sendable {
       configuration: APIConfiguration(
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]], versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: PlainInspection(store: reached), now: { [clock] in clock.now })
+      inspection: IndexInspection(store: reached), now: { [clock] in clock.now })
   }
 
   /// Sends a request; a body without a type of its own is JSON.

@@ -108,7 +108,7 @@ import Testing
         "TrafficTrace \"t\" does not match the one data plane proxy of mesh \"shop\": none has the tag "
           + "\"kuma.io/service\" with the value \"wep\"; did you mean \"web\"?"
       ])
-    await api.putProxy("e", service: "wep")
+    await api.putProxy("e", service: "wep", tags: #","kuma.io/protocol":"http""#)
     #expect(await api.get("/meshes/shop/traffic-traces/t/_warnings").warnings.isEmpty)
   }
 
@@ -122,6 +122,44 @@ import Testing
         "TrafficTrace \"t\" applies to no proxy: the one proxy that it matches has a more specific or later created "
           + "policy, \"exact\"."
       ])
+  }
+
+  @Test("a proxy that keeps its service from HTTP") func downgrade() async throws {
+    let api = try await TestAPI.withMesh()
+    let http = #","kuma.io/protocol":"http""#
+    await api.putProxy(
+      "web",
+      networking: #"""
+        {"address":"10.1.0.1","inbound":[{"port":80,"tags":{"kuma.io/service":"web"\#(http)}}],
+         "outbound":[{"port":10001,"tags":{"kuma.io/service":"api"}}]}
+        """#)
+    await api.putProxy("api-1", service: "api", tags: http)
+    await api.putProxy("api-2", service: "api")
+    let downgrade =
+      "Service \"api\" is handled as TCP, and requests to it will leave no spans at its callers: data plane proxy "
+      + "\"api-2\" has no tag kuma.io/protocol, while others speak http."
+    let silent =
+      "TrafficTrace \"t\" applies to a data plane proxy that has no HTTP listener and will leave no spans: \"api-2\". Set "
+      + "the tag kuma.io/protocol to http, http2 or grpc."
+    let written = await api.putTrace("t")
+    #expect(written.status == 201)
+    #expect(written.warnings == [silent, downgrade])
+    #expect(await api.get("/meshes/shop/traffic-traces/t/_warnings").warnings == [silent, downgrade])
+    #expect(await api.get("/meshes/shop/dataplanes/api-2/_warnings").warnings == [silent, downgrade])
+    #expect(await api.putProxy("api-2", service: "api").warnings == [silent, downgrade])
+    #expect(await api.putProxy("api-2", service: "api", tags: http).warnings.isEmpty)
+    #expect(await api.get("/meshes/shop/traffic-traces/t/_warnings").warnings.isEmpty)
+  }
+
+  @Test("a body with very many unknown fields gets a short answer") func manyFields() async throws {
+    let api = try await TestAPI.withMesh()
+    let fields = (0..<9_000).map { "\"f\($0)\":1" }.joined(separator: ",")
+    let answer = await api.put(
+      "/meshes/shop/traffic-traces/t",
+      "{\"type\":\"TrafficTrace\",\"mesh\":\"shop\",\"name\":\"t\",\"selectors\":[{\"match\":{\"a\":\"b\"}}],\(fields)}"
+    )
+    #expect(answer.warnings.count == 21)
+    #expect(answer.warnings.last == "and 8980 more unknown fields, ignored")
   }
 
   @Test(

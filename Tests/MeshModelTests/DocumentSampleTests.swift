@@ -104,7 +104,7 @@ enum Sample {
     {type: DataplaneInsight, mesh: m, name: d, subscriptions: [{id: a, controlPlaneInstanceId: b, \
     connectTime: '2026-01-02T03:04:05.6Z', disconnectTime: '2026-01-02T03:04:06Z', status: {cds: \
     {responsesSent: '18446744073709551615', responsesRejected: 2}, lastUpdateTime: '2026-01-02T03:04:05Z', \
-    lastRejection: {type: lds, time: '2026-01-02T03:04:05Z', message: refused}}, \
+    lastAcknowledgementTime: '2026-01-02T03:04:04Z', lastRejection: {type: lds, time: '2026-01-02T03:04:05Z', message: refused}}, \
     version: {kumaDp: {version: '1'}, envoy: {version: '2'}}}]}
     """,
   ]

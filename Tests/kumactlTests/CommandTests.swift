@@ -2,7 +2,6 @@ import HTTPTypes
 import LoopbackTestSupport
 import MeshHTTP
 import MeshModel
-import MeshPolicy
 import MeshStore
 import Synchronization
 import Testing
@@ -10,22 +9,15 @@ import Testing
 /// The program against the real API over a store in memory.
 @Suite("Commands")
 struct CommandTests {
-  /// No proxies run in these tests, so no policy applies to any.
-  private struct NoProxies: ProxyInspecting {
-    func winner(for proxy: ProxyID) -> String? { nil }
-    func proxies(wonBy policy: String, mesh: String) -> [String] { [] }
-    func proxies(matchedBy policy: String, mesh: String) -> [String] { [] }
-    func explanation(of proxy: ProxyID) -> DocumentValue? { nil }
-  }
-
   /// Serves the API, adds it to the program's configuration, and tells which requests were made.
-  private func withControlPlane(
+  func withControlPlane(
+    store: MemoryStore = MemoryStore(),
     _ body: @escaping @Sendable (KumactlProcess, String, @Sendable () -> [String]) async throws -> Void
   ) async throws {
     let api = MeshAPI(
-      store: MemoryStore(),
+      store: store,
       configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
-      inspection: NoProxies(), now: { Timestamp(seconds: 1_800_000_000) })
+      inspection: IndexInspection(store: store), now: { Timestamp(seconds: 1_800_000_000) })
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in
       requests.withLock { $0.append("\(request.method.rawValue) \(request.path ?? "")") }

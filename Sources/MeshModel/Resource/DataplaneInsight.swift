@@ -58,13 +58,19 @@ public struct DataplaneInsight: Sendable, Hashable {
     public var lastUpdateTime: Timestamp?
     /// Counts by kind of configuration.
     public var counts: [Discovery: Counts]
+    /// When the proxy last accepted a response; `nil` when it has not or it is not known.
+    public var lastAcknowledgementTime: Timestamp?
     /// The most recent rejection that no acceptance of the same kind has followed.
     public var lastRejection: Rejection?
 
     /// Makes a status.
-    public init(lastUpdateTime: Timestamp? = nil, counts: [Discovery: Counts] = [:], lastRejection: Rejection? = nil) {
+    public init(
+      lastUpdateTime: Timestamp? = nil, counts: [Discovery: Counts] = [:], lastAcknowledgementTime: Timestamp? = nil,
+      lastRejection: Rejection? = nil
+    ) {
       self.lastUpdateTime = lastUpdateTime
       self.counts = counts
+      self.lastAcknowledgementTime = lastAcknowledgementTime
       self.lastRejection = lastRejection
     }
 
@@ -187,6 +193,7 @@ extension DataplaneInsight.Subscription {
     if let value = reader.value("status") {
       var status = try ObjectReader(value, path: reader.join("status"))
       result.status.lastUpdateTime = try status.time("lastUpdateTime")
+      result.status.lastAcknowledgementTime = try status.time("lastAcknowledgementTime")
       for discovery in DataplaneInsight.Discovery.allCases {
         guard let value = status.value(discovery.rawValue) else { continue }
         var counts = try ObjectReader(value, path: status.join(discovery.rawValue))
@@ -226,12 +233,8 @@ extension DataplaneInsight.Subscription {
     for discovery in DataplaneInsight.Discovery.allCases {
       section[discovery.rawValue] = .object((status.counts[discovery] ?? DataplaneInsight.Counts()).document)
     }
-    if let rejection = status.lastRejection {
-      section["lastRejection"] = [
-        "type": .string(rejection.discovery.rawValue), "time": .string(rejection.time.description),
-        "message": .string(rejection.message),
-      ]
-    }
+    if let time = status.lastAcknowledgementTime { section["lastAcknowledgementTime"] = .string(time.description) }
+    if let rejection = status.lastRejection { section["lastRejection"] = rejection.document }
     object["status"] = .object(section)
     if let version {
       object["version"] = [
@@ -239,6 +242,13 @@ extension DataplaneInsight.Subscription {
       ]
     }
     return object
+  }
+}
+
+extension DataplaneInsight.Rejection {
+  /// The rejection in document form.
+  public var document: DocumentValue {
+    ["type": .string(discovery.rawValue), "time": .string(time.description), "message": .string(message)]
   }
 }
 

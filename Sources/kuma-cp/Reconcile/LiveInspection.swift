@@ -1,5 +1,4 @@
 import MeshHTTP
-import MeshModel
 import MeshPolicy
 import MeshStore
 
@@ -7,21 +6,9 @@ import MeshStore
 struct LiveInspection: ProxyInspecting {
   let reconciler: Reconciler
 
-  func winner(for proxy: ProxyID) async throws(StoreError) -> String? {
-    await reconciler.inspect(proxy.mesh) { $0.winner(for: proxy.name)?.name }
-  }
-
-  func proxies(wonBy policy: String, mesh: String) async throws(StoreError) -> [String] {
-    await reconciler.inspect(mesh) { $0.proxies(wonBy: policy).sorted() }
-  }
-
-  func proxies(matchedBy policy: String, mesh: String) async throws(StoreError) -> [String] {
-    await reconciler.inspect(mesh) { index in
-      index.policy(policy).map { index.proxies(matching: $0).sorted() } ?? []
-    }
-  }
-
-  func explanation(of proxy: ProxyID) async throws(StoreError) -> DocumentValue? {
-    await reconciler.inspect(proxy.mesh) { $0.explanation(for: proxy.name)?.document }
+  func inspect<Answer: Sendable>(
+    _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
+  ) async throws(StoreError) -> Answer {
+    await reconciler.inspect(mesh, question)
   }
 }

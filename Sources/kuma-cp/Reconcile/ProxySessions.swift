@@ -33,6 +33,8 @@ actor ProxySessions: Service {
     var proxy: ProxyID
     var subscription: DataplaneInsight.Subscription
     var registered: Bool
+    /// The rejections that no acceptance of their kind has followed.
+    var rejections: [DataplaneInsight.Discovery: DataplaneInsight.Rejection] = [:]
   }
 
   /// The label of Dataplanes that are there only as long as their proxy.
@@ -156,8 +158,9 @@ actor ProxySessions: Service {
   /// A proxy has accepted a response.
   func acknowledged(stream: String, _ discovery: DataplaneInsight.Discovery?) {
     count(stream, discovery) { $0.responsesAcknowledged &+= 1 }
-    guard let discovery, sessions[stream]?.subscription.status.lastRejection?.discovery == discovery else { return }
-    sessions[stream]?.subscription.status.lastRejection = nil
+    guard let discovery else { return }
+    sessions[stream]?.subscription.status.lastAcknowledgementTime = .now
+    note(nil, of: discovery, on: stream)
   }
 
   /// A proxy has refused a response.
@@ -166,11 +169,20 @@ actor ProxySessions: Service {
     guard let discovery, let proxy = sessions[stream]?.proxy else { return }
     // Envoy ends its reasons with a line feed, and joins several with one; a log has one line per event.
     let message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    sessions[stream]?.subscription.status.lastRejection = DataplaneInsight.Rejection(
-      discovery: discovery, time: .now, message: message)
+    note(DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message), of: discovery, on: stream)
     logger.warning(
       "a proxy rejected its configuration",
       metadata: ["proxy": "\(proxy)", "type": "\(discovery.rawValue)", "reason": "\(message)"])
+  }
+
+  /// Notes what stands of a kind of configuration: an accepted one says nothing of another that is still refused.
+  private func note(
+    _ rejection: DataplaneInsight.Rejection?, of discovery: DataplaneInsight.Discovery, on stream: String
+  ) {
+    guard var session = sessions[stream] else { return }
+    session.rejections[discovery] = rejection
+    session.subscription.status.lastRejection = session.rejections.values.max { $0.time < $1.time }
+    sessions[stream] = session
   }
 
   private func count(

@@ -102,28 +102,19 @@ actor Reconciler: Service {
 
   private func note(_ key: ResourceKey, _ resource: Resource?, in changes: inout [String: MeshIndex.Change]) {
     let mesh = key.owningMesh
-    switch key.type {
-    case .mesh: changes[mesh, default: MeshIndex.Change()].mesh = .some(resource?.content(Mesh.self))
-    case .trafficTrace:
-      changes[mesh, default: MeshIndex.Change()].policies[key.name] = .some(
-        resource.flatMap { resource in
-          resource.content(TrafficTrace.self).map {
-            (content: $0, creationTime: resource.creationTime ?? Timestamp(seconds: 0))
-          }
-        })
-    case .dataplane:
+    var resource = resource
+    if key.type == .dataplane {
       let proxy = ProxyID(mesh: mesh, name: key.name)
-      let dataplane = resource?.content(Dataplane.self)
       named[proxy] = nil
-      guard let dataplane, let address = dataplane.networking?.address, !HostRules.isIP(address) else {
-        changes[mesh, default: MeshIndex.Change()].dataplanes[key.name] = .some(dataplane)
-        return
+      if let dataplane = resource?.content(Dataplane.self), let address = dataplane.networking?.address,
+        !HostRules.isIP(address)
+      {
+        named[proxy] = dataplane
+        resolver.add(address)
+        resource?.spec = .dataplane(resolved(dataplane))
       }
-      named[proxy] = dataplane
-      resolver.add(address)
-      changes[mesh, default: MeshIndex.Change()].dataplanes[key.name] = .some(resolved(dataplane))
-    case .dataplaneInsight: break
     }
+    changes[mesh, default: MeshIndex.Change()].note(key, resource)
   }
 
   private func apply(_ change: MeshIndex.Change, to mesh: String) {

@@ -1,0 +1,75 @@
+import HTTPTypes
+import MeshModel
+import MeshPolicy
+import MeshStore
+import OrderedCollections
+
+/// What writes would do, without doing it.
+struct DryRunRoutes: Sendable {
+  let context: APIContext
+
+  var routes: [Route] {
+    [
+      Route(
+        .post, "/_dry-run",
+        "Tells what writing resources one after the other would change, and writes nothing: the body's resources is a "
+          + "list of them in Universal form.", isWrite: false, handler: dryRun)
+    ]
+  }
+
+  private func dryRun(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    let documents = try Self.documents(request.body)
+    let draft = ResourceDraft(over: context.store, inspection: context.inspection, now: context.now)
+    let writer = ResourceWriter(resources: draft, inspection: draft, zone: context.configuration.zone)
+    var results: [DocumentValue] = []
+    for (index, document) in documents.enumerated() {
+      do throws(APIError) {
+        results.append(try await Self.result(document, writer: writer))
+      } catch {
+        var error = error
+        if documents.count > 1 {
+          let name = document["name"]?.string ?? ""
+          let subject = name.isEmpty ? "a resource without a name" : "\"\(name.abridged())\""
+          error.violations.append(
+            Violation(field: "resources[\(index)]", message: "this is about \(subject); nothing was written"))
+        }
+        throw error
+      }
+    }
+    let changes = await draft.changes
+    return .json([
+      "dryRun": true, "resources": .array(results), "changes": .array(changes.map(\.document)),
+    ])
+  }
+
+  private static func documents(_ bytes: [UInt8]) throws(APIError) -> [DocumentValue] {
+    let detail: String
+    do throws(DocumentError) {
+      if let documents = try DocumentValue(json: bytes)["resources"]?.array { return documents }
+      detail = "resources has to be a list of resources in Universal form"
+    } catch {
+      detail = error.description
+    }
+    throw APIError(status: .badRequest, title: "Bad Request", detail: detail)
+  }
+
+  /// Makes one write in the draft, as if it were a request of its own.
+  private static func result(_ document: DocumentValue, writer: ResourceWriter) async throws(APIError) -> DocumentValue
+  {
+    guard let type = ResourceType(rawValue: document["type"]?.string ?? ""), type.isUserWritten else {
+      let names = ResourceType.allCases.filter(\.isUserWritten).map(\.rawValue).joined(separator: ", ")
+      throw .invalid(
+        [Violation(field: "type", message: "must be one of: \(names)")], title: APIContext.Title.process)
+    }
+    let body = try ResourceBody(document, type: type)
+    let key = body.resource.key
+    if type.isMeshScoped, !key.mesh.isEmpty { try await writer.requireMesh(key.mesh) }
+    let outcome = try await writer.write(body, to: key)
+    var object: DocumentValue.Object = ["type": .string(type.rawValue)]
+    if type.isMeshScoped { object["mesh"] = .string(key.mesh) }
+    object["name"] = .string(key.name)
+    object["action"] = outcome.created ? "create" : outcome.isUnchanged ? "unchanged" : "update"
+    object["warnings"] = .array(outcome.warnings.map(DocumentValue.string))
+    return .object(object)
+  }
+}

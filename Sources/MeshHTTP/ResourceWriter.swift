@@ -1,0 +1,107 @@
+import MeshModel
+import MeshPolicy
+import MeshStore
+
+/// Creates and replaces resources by the API's rules: in the store, or in a draft of what would be there.
+struct ResourceWriter: Sendable {
+  let resources: any ResourceAccess
+  let inspection: any ProxyInspecting
+  /// The zone that every proxy's tag is set to; empty to leave the tag alone.
+  let zone: String
+
+  /// How often a write is repeated when others create and delete the same resource at the same moment.
+  private static let attempts = 3
+
+  /// The label that says where a resource comes from, set when it is created. Source: Kuma 2.7.
+  private static let origin = (name: "kuma.io/origin", value: "zone")
+
+  /// A write that was made.
+  struct Outcome: Sendable {
+    /// The resource as it was before; `nil` when there was none.
+    var old: Resource?
+    /// The resource as it is.
+    var stored: Resource
+    /// Whether it is new.
+    var created: Bool
+    /// What will not work as its writer expects.
+    var warnings: [String]
+
+    /// Whether the resource says the same as before.
+    var isUnchanged: Bool {
+      guard let old else { return false }
+      func labels(_ resource: Resource) -> [String: String] { resource.labels.filter { $0.key != origin.name } }
+      return old.spec == stored.spec && labels(old) == labels(stored)
+    }
+  }
+
+  /// A mesh that has to exist.
+  func requireMesh(_ name: String) async throws(APIError) {
+    let title = APIContext.Title.mesh
+    guard try await find(ResourceKey(type: .mesh, name: name), title: title) != nil else { throw .notFound(title) }
+  }
+
+  /// Creates or replaces the resource that a body describes.
+  ///
+  /// - Parameter key: the resource that the request is about, which the body has to name too.
+  func write(_ body: ResourceBody, to key: ResourceKey) async throws(APIError) -> Outcome {
+    // The order is Kuma's: a specification that breaks rules hides that the identity does.
+    let violations = body.resource.violations()
+    guard violations.isEmpty else { throw .invalid(violations, title: APIContext.Title.process) }
+    for _ in 0..<Self.attempts {
+      let existing = try await find(key, title: APIContext.Title.process)
+      try check(body, against: key, isNew: existing == nil)
+      let title = existing == nil ? APIContext.Title.create : APIContext.Title.update
+      // A creation has to be one, because other rules hold for it. Of updates the last one stays.
+      let condition = existing == nil ? WriteCondition.absent : .always
+      do throws(StoreError) {
+        let (stored, created) = try await resources.put(
+          resource(body, key: key, isNew: existing == nil), if: condition)
+        let warnings = await WarningSource(resources: resources, inspection: inspection).warnings(
+          writing: stored, over: existing, notices: body.notices)
+        return Outcome(old: existing, stored: stored, created: created, warnings: warnings)
+      } catch {
+        if error.code != .conflict { throw APIError(error, title: title, mesh: key.mesh) }
+      }
+    }
+    throw APIError(StoreError(code: .conflict, message: ""), title: APIContext.Title.update, mesh: key.mesh)
+  }
+
+  private func find(_ key: ResourceKey, title: String) async throws(APIError) -> Resource? {
+    do throws(StoreError) {
+      return try await resources.get(key)
+    } catch {
+      throw APIError(error, title: title, mesh: key.mesh)
+    }
+  }
+
+  private func check(_ body: ResourceBody, against key: ResourceKey, isNew: Bool) throws(APIError) {
+    func mismatch(_ field: String) -> Violation {
+      Violation(field: field, message: "\(field) from the URL has to be the same as in body")
+    }
+    let type = key.type
+    let name = body.resource.name
+    var violations: [Violation] = []
+    if name != key.name { violations.append(mismatch("name")) }
+    if body.type != type.rawValue { violations.append(mismatch("type")) }
+    if type.isMeshScoped, body.resource.mesh != key.mesh { violations.append(mismatch("mesh")) }
+    // A name that already exists is left in peace: older versions allowed more of them.
+    if isNew || name.isEmpty { violations += NameRules.violations(ofNewName: name) }
+    if type.isMeshScoped, body.resource.mesh.isEmpty {
+      violations.append(Violation(field: "mesh", message: "cannot be empty"))
+    }
+    guard violations.isEmpty else { throw .invalid(violations, title: APIContext.Title.process) }
+    guard isNew, type == .mesh else { return }
+    let tooLong = NameRules.violations(ofNewMeshName: name)
+    guard tooLong.isEmpty else { throw .invalid(tooLong, title: APIContext.Title.create) }
+  }
+
+  private func resource(_ body: ResourceBody, key: ResourceKey, isNew: Bool) -> Resource {
+    var resource = body.resource
+    resource.key = key
+    if isNew { resource.labels[Self.origin.name] = Self.origin.value }
+    if case .dataplane(let dataplane) = resource.spec {
+      resource.spec = .dataplane(dataplane.settingZone(zone))
+    }
+    return resource
+  }
+}

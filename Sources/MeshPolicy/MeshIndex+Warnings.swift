@@ -1,0 +1,73 @@
+import MeshModel
+
+/// Warnings about proxies that a policy applies to and that leave no spans nevertheless.
+extension MeshIndex {
+  /// Warnings about the proxies to which a policy applies and about the services that they call.
+  public func warnings(aboutPolicy policy: String) -> [String] {
+    let users = proxies(wonBy: policy)
+    let silent = users.filter { !hasHTTPListener($0) }.sorted()
+    let services = downgraded.filter { service in callers[service]?.isDisjoint(with: users) == false }
+    return PolicyWarnings.withoutHTTP(silent, policy: policy) + warnings(aboutDowngraded: services)
+  }
+
+  /// Warnings about a proxy, about the services that it calls, and about those that it offers to proxies that are traced.
+  /// There are none where no policy applies.
+  public func warnings(aboutProxy proxy: String) -> [String] {
+    var services = Set((dataplane(proxy)?.tagSets ?? []).compactMap { $0[TagName.service] })
+      .filter { service in callers[service]?.contains { winner(for: $0) != nil } == true }
+    var warnings: [String] = []
+    if let winner = winner(for: proxy) {
+      services.formUnion(calledServices(of: proxy))
+      if !hasHTTPListener(proxy) { warnings = PolicyWarnings.withoutHTTP([proxy], policy: winner.name) }
+    }
+    return warnings + self.warnings(aboutDowngraded: services.intersection(downgraded))
+  }
+
+  private func warnings(aboutDowngraded services: Set<String>) -> [String] {
+    PolicyWarnings.few(services.sorted()) { service in
+      PolicyWarnings.downgrade(of: service, contributions: contributions[service] ?? [:])
+    } rest: { others in
+      "The same holds for \(others.count == 1 ? "the service" : "the services") \(PolicyWarnings.list(others))."
+    }
+  }
+}
+
+extension PolicyWarnings {
+  /// The warning that a policy applies to proxies that see no HTTP.
+  ///
+  /// - Parameter proxies: the names of the proxies.
+  static func withoutHTTP(_ proxies: [String], policy: String) -> [String] {
+    guard !proxies.isEmpty else { return [] }
+    let subject = proxies.count == 1 ? "a data plane proxy" : "\(proxies.count) data plane proxies"
+    let verb = proxies.count == 1 ? "has" : "have"
+    return [
+      "TrafficTrace \"\(policy)\" applies to \(subject) that \(verb) no HTTP listener and will leave no spans: "
+        + "\(list(proxies)). Set the tag \(TagName.protocol) to http, http2 or grpc."
+    ]
+  }
+
+  /// The warning that a service is handled as TCP although some of its proxies speak HTTP.
+  ///
+  /// The protocol that most of them speak is taken to be the one that is meant.
+  ///
+  /// - Parameter contributions: the service's endpoints by proxy.
+  static func downgrade(of service: String, contributions: [String: [ServiceEndpoints.Endpoint]]) -> String {
+    var counts: [ServiceProtocol: Int] = [:]
+    for endpoint in contributions.values.joined() {
+      let spoken = ServiceProtocol(tag: endpoint.tags[TagName.protocol])
+      if spoken.isHTTP { counts[spoken, default: 0] += 1 }
+    }
+    let meant = counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .http
+    let others = contributions.sorted { $0.key < $1.key }.compactMap { proxy, endpoints in
+      endpoints.lazy.map { $0.tags[TagName.protocol] }.first { !ServiceProtocol(tag: $0).common(with: meant).isHTTP }
+        .map { (proxy: proxy, tag: $0) }
+    }
+    let reasons = join(others) { proxy, tag in
+      guard let tag else { return "data plane proxy \"\(proxy)\" has no tag \(TagName.protocol)" }
+      return "data plane proxy \"\(proxy)\" has \(TagName.protocol) \"\(tag.abridged())\""
+    }
+    return
+      "Service \"\(service)\" is handled as TCP, and requests to it will leave no spans at its callers: \(reasons), "
+      + "while others speak \(meant.rawValue)."
+  }
+}

@@ -1,0 +1,75 @@
+public import MeshModel
+
+/// What is known of a proxy's connection to the control plane, as far as it tells whether the proxy has the
+/// configuration that it should have.
+public struct ProxyConnection: Sendable, Hashable {
+  /// Whether the proxy is connected.
+  public enum Status: String, Sendable, Hashable {
+    /// It is.
+    case online
+    /// It was.
+    case offline
+    /// It never was.
+    case neverConnected
+  }
+
+  /// Whether the proxy is connected.
+  public var status: Status
+  /// When the current or last connection began.
+  public var connectTime: Timestamp?
+  /// When the last connection ended; `nil` while one lasts.
+  public var disconnectTime: Timestamp?
+  /// When the proxy last accepted configuration.
+  public var lastAcknowledgementTime: Timestamp?
+  /// What the proxy refused last and has not accepted since.
+  public var lastRejection: DataplaneInsight.Rejection?
+
+  /// Takes a proxy's connection out of what is known of it.
+  ///
+  /// - Parameter insight: `nil` when nothing is known.
+  public init(_ insight: DataplaneInsight?) {
+    let subscriptions = insight?.subscriptions ?? []
+    guard let current = subscriptions.last(where: { $0.disconnectTime == nil }) ?? subscriptions.last else {
+      status = .neverConnected
+      return
+    }
+    status = current.disconnectTime == nil ? .online : .offline
+    connectTime = current.connectTime
+    disconnectTime = current.disconnectTime
+    lastAcknowledgementTime = subscriptions.compactMap(\.status.lastAcknowledgementTime).max()
+    lastRejection = current.status.lastRejection
+  }
+
+  /// What keeps the running Envoy from doing what the policies say, in a sentence; `nil` when nothing does.
+  ///
+  /// Tracing is a matter of listeners and clusters: refused endpoints do not hinder it.
+  public var obstacle: String? {
+    let refusal = lastRejection.flatMap { rejection -> String? in
+      switch rejection.discovery {
+      case .cds, .lds:
+        let what = rejection.discovery == .cds ? "clusters" : "listeners"
+        return "refused its last \(what) (\(rejection.discovery.rawValue.uppercased())) at \(rejection.time) and keeps "
+          + "earlier ones: \(rejection.message.abridged())"
+      case .eds, .rds: return nil
+      }
+    }
+    switch status {
+    case .neverConnected: return "The proxy has never connected to the control plane, so no Envoy does this yet."
+    case .offline:
+      let since = disconnectTime.map { " since \($0)" } ?? ""
+      let what = refusal.map { "; before, it \($0)" } ?? ""
+      return "The proxy is offline\(since): its Envoy, if it runs at all, has the configuration of that time\(what)"
+        + (what.isEmpty ? "." : "")
+    case .online: return refusal.map { "The running Envoy does not do this: it \($0)" }
+    }
+  }
+
+  /// The connection in document form.
+  public var document: DocumentValue {
+    func text(_ time: Timestamp?) -> DocumentValue { time.map { .string($0.description) } ?? .null }
+    return [
+      "status": .string(status.rawValue), "connectTime": text(connectTime), "disconnectTime": text(disconnectTime),
+      "lastAcknowledgementTime": text(lastAcknowledgementTime), "lastRejection": lastRejection?.document ?? .null,
+    ]
+  }
+}

@@ -1,0 +1,102 @@
+import MeshModel
+import MeshPolicy
+import OrderedCollections
+import Testing
+
+/// Whether a proxy has the configuration that it should have.
+@Suite struct ProxyConnectionTests {
+  private static func subscription(
+    from start: Int64, to end: Int64? = nil, accepted: Int64? = nil, refused: DataplaneInsight.Discovery? = nil
+  ) -> DataplaneInsight.Subscription {
+    DataplaneInsight.Subscription(
+      id: "\(start)", controlPlaneInstanceId: "cp", connectTime: Timestamp(seconds: start),
+      disconnectTime: end.map { Timestamp(seconds: $0) },
+      status: DataplaneInsight.Status(
+        lastAcknowledgementTime: accepted.map { Timestamp(seconds: $0) },
+        lastRejection: refused.map {
+          DataplaneInsight.Rejection(discovery: $0, time: Timestamp(seconds: 60), message: "cannot bind")
+        }))
+  }
+
+  @Test("a proxy that was never seen", arguments: [nil, DataplaneInsight()])
+  func never(insight: DataplaneInsight?) {
+    let connection = ProxyConnection(insight)
+    #expect(connection.status == .neverConnected)
+    #expect(
+      connection.obstacle == "The proxy has never connected to the control plane, so no Envoy does this yet.")
+  }
+
+  @Test("a connected proxy that took everything") func online() {
+    let connection = ProxyConnection(
+      DataplaneInsight(subscriptions: [
+        Self.subscription(from: 1, to: 5, accepted: 4, refused: .lds), Self.subscription(from: 10, accepted: 20),
+      ]))
+    #expect(connection.obstacle == nil, "what an earlier connection refused is no matter")
+    #expect(
+      connection.document == [
+        "status": "online", "connectTime": "1970-01-01T00:00:10Z", "disconnectTime": .null,
+        "lastAcknowledgementTime": "1970-01-01T00:00:20Z", "lastRejection": .null,
+      ])
+  }
+
+  @Test("an overlapping older connection that has ended does not count") func overlapping() {
+    let connection = ProxyConnection(
+      DataplaneInsight(subscriptions: [Self.subscription(from: 1), Self.subscription(from: 2, to: 3)]))
+    #expect(connection.status == .online)
+    #expect(connection.connectTime == Timestamp(seconds: 1))
+  }
+
+  @Test(
+    "a connected proxy that refuses",
+    arguments: [
+      (
+        .lds,
+        "The running Envoy does not do this: it refused its last listeners (LDS) at 1970-01-01T00:01:00Z and keeps "
+          + "earlier ones: cannot bind"
+      ),
+      (
+        .cds,
+        "The running Envoy does not do this: it refused its last clusters (CDS) at 1970-01-01T00:01:00Z and keeps "
+          + "earlier ones: cannot bind"
+      ),
+      (.eds, nil),
+    ] as [(DataplaneInsight.Discovery, String?)])
+  func refusing(discovery: DataplaneInsight.Discovery, obstacle: String?) {
+    let connection = ProxyConnection(
+      DataplaneInsight(subscriptions: [Self.subscription(from: 1, refused: discovery)]))
+    #expect(connection.obstacle == obstacle)
+    #expect(
+      connection.document["lastRejection"] == [
+        "type": .string(discovery.rawValue), "time": "1970-01-01T00:01:00Z", "message": "cannot bind",
+      ])
+  }
+
+  @Test("a proxy that is gone, and what it had refused before") func offline() {
+    let start =
+      "The proxy is offline since 1970-01-01T00:02:00Z: its Envoy, if it runs at all, has the configuration of that time"
+    func obstacle(_ refused: DataplaneInsight.Discovery?) -> String? {
+      ProxyConnection(DataplaneInsight(subscriptions: [Self.subscription(from: 1, to: 120, refused: refused)])).obstacle
+    }
+    #expect(obstacle(nil) == start + ".")
+    #expect(
+      obstacle(.lds) == start
+        + "; before, it refused its last listeners (LDS) at 1970-01-01T00:01:00Z and keeps earlier "
+        + "ones: cannot bind")
+  }
+
+  @Test("the verdict is followed by what hinders it") func summary() throws {
+    var change = MeshIndex.Change()
+    change.dataplanes["p"] = Dataplane(inbounds: ["service=web"])
+    var index = MeshIndex(name: "m")
+    _ = index.apply(change)
+    var explanation = try #require(index.explanation(for: "p"))
+    let verdict = "Not traced: no TrafficTrace of the mesh matches this proxy."
+    #expect(explanation.summary == verdict)
+    #expect(explanation.document["connection"] == nil)
+    explanation.connection = ProxyConnection(nil)
+    #expect(
+      explanation.summary
+        == verdict + " The proxy has never connected to the control plane, so no Envoy does this yet.")
+    #expect(explanation.document["connection"]?["status"] == "neverConnected")
+  }
+}

@@ -1,0 +1,1 @@
+../MeshHTTPTests/IndexInspection.swift
