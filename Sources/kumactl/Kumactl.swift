@@ -4,6 +4,13 @@ import ArgumentParser
 struct Kumactl: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kumactl", abstract: "Management tool for Kuma.",
+    discussion: """
+      Management tool for Kuma.
+
+      Examples:
+      kumactl apply -f resources.yaml
+      kumactl inspect dataplanes
+      """,
     subcommands: [
       ApplyCommand.self, CompletionCommand.self, ConfigCommand.self, DeleteCommand.self, ExportCommand.self,
       GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, VersionCommand.self,

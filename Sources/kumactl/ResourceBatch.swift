@@ -17,10 +17,12 @@ struct ResourceBatch {
       return resource
     }
 
-    /// Whether the control plane says the same of a field; it knows it by its path in the Universal form.
-    func isRepeated(_ notice: String, in warnings: [String]) -> Bool {
-      let universal = notice.hasPrefix("spec.") ? String(notice.dropFirst(5)) : notice
-      return warnings.contains(universal)
+    /// What was noticed of the resource, here and by the control plane, each thing once. The control plane knows a field by
+    /// its path in the Universal form.
+    func warnings(with others: [String]) -> [String] {
+      notices.filter { notice in
+        !others.contains(notice.hasPrefix("spec.") ? String(notice.dropFirst(5)) : notice)
+      } + others
     }
   }
 
@@ -69,7 +71,7 @@ struct ResourceBatch {
     guard violations.isEmpty else { throw invalid(text(violations)) }
     let identity = NameRules.violations(ofIdentityOf: resource)
     guard identity.isEmpty else { throw CommandFailure(text(identity)) }
-    return Item(resource: resource, notices: read.notices.map(\.message))
+    return Item(resource: resource, notices: read.notices.messages)
   }
 
   private static func text(_ violations: [Violation]) -> String {

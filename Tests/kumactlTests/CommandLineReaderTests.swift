@@ -27,6 +27,8 @@ struct CommandLineReaderTests {
       ["version", "-a"], ["get", "meshes", "--size", "3"], ["get", "mesh", "x", "-ojson"],
       ["get", "mesh", "-o=json", "x"],
       ["apply", "-f", "-", "-v", "a=1", "-v", "b=-2"], ["apply", "-fx.yaml", "--dry-run"], ["completion", "zsh"],
+      ["apply", "--dry-run", "-f", "x"], ["apply", "--dry-run=server", "-f", "x", "-o", "json"],
+      ["inspect", "dataplane", "x", "--type=tracing", "-ojson"],
       ["config", "control-planes", "add", "--name", "x", "--address", "http://x", "--skip-verify"],
       ["delete", "traffic-trace", "x", "-m", "other"], ["install", "tracing", "--namespace", "x"],
       ["inspect", "dataplanes", "--tag", "a=b", "--tag", "c=d", "--gateway"],
@@ -97,17 +99,17 @@ struct CommandLineReaderTests {
     }
   }
 
-  @Test("are all documented: every command has a sentence, every flag a text, and runnable ones an example")
+  @Test("are all documented: every command has a sentence, every flag a text, and there are examples")
   func documented() {
+    let tree = CommandTree()
     func check(_ node: CommandTree.Node, _ path: [String]) {
       #expect(node.abstract.hasSuffix("."), "\(path)")
       for flag in node.flags + node.positionals {
         #expect(!flag.abstract.isEmpty, "\(path) \(flag.long ?? flag.valueName)")
       }
-      if node.isRunnable { #expect(CommandTree().help(for: path).contains("\nExamples:\n"), "\(path)") }
+      #expect(tree.help(for: path).contains("Example"), "\(path)")
       for child in node.children { check(child, path + [child.name]) }
     }
-    let tree = CommandTree()
     #expect(tree.root.children.count == 10)
     check(tree.root, [])
   }

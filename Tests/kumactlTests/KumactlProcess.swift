@@ -29,6 +29,11 @@ struct KumactlProcess: Sendable {
 
   /// Runs a command line and waits for its end.
   func callAsFunction(_ arguments: String..., input: String = "") async throws -> Outcome {
+    try await run(arguments, input: input)
+  }
+
+  /// Runs a command line and waits for its end.
+  func run(_ arguments: [String], input: String = "") async throws -> Outcome {
     let process = Process()
     process.executableURL = URL(filePath: try TestPrograms.path("kumactl"))
     process.arguments = arguments

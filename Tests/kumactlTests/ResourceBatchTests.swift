@@ -32,8 +32,8 @@ struct ResourceBatchTests {
     #expect(items.map(\.resource.key.description) == ["Mesh default", "TrafficTrace default/all"])
     let notice = try #require(items.last?.notices.first)
     #expect(notice.hasPrefix("spec.colour: unknown field"))
-    #expect(items.last?.isRepeated(notice, in: [String(notice.dropFirst(5))]) == true)
-    #expect(items.last?.isRepeated(notice, in: ["something else"]) == false)
+    #expect(items.last?.warnings(with: [String(notice.dropFirst(5))]) == [String(notice.dropFirst(5))])
+    #expect(items.last?.warnings(with: ["something else"]) == [notice, "something else"])
   }
 
   @Test("have variables filled in only when there are some")

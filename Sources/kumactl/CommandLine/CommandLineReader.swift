@@ -72,7 +72,7 @@ struct CommandLineReader {
         return unknownCommand(path, positionals, rest[index...]) ?? .failure(message, usage: path)
       case .known(let flag, let value):
         given.insert(flag.long ?? "")
-        guard flag.takesValue else { continue }
+        guard flag.needsValue else { continue }
         var value = value
         if value == nil, index < rest.endIndex {
           value = rest[index]
@@ -122,7 +122,7 @@ struct CommandLineReader {
       if argument.hasPrefix("-"), argument != "-" {
         rest.append(argument)
         index += 1
-        if case .known(let flag, nil) = flag(argument, in: node), flag.takesValue, index < arguments.endIndex {
+        if case .known(let flag, nil) = flag(argument, in: node), flag.needsValue, index < arguments.endIndex {
           rest.append(arguments[index])
           index += 1
         }

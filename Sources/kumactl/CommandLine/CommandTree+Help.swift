@@ -52,7 +52,7 @@ extension CommandTree {
       var name = flag.short.map { "  -\($0), --\(flag.long ?? "")" } ?? "      --\(flag.long ?? "")"
       if flag.takesValue { name += " \(flag.isRepeating ? "\(flag.valueName)s" : flag.valueName)" }
       var text = flag.abstract
-      if !flag.defaultValue.isEmpty, flag.takesValue {
+      if !flag.defaultValue.isEmpty, flag.needsValue {
         text += flag.valueName == "string" ? " (default \"\(flag.defaultValue)\")" : " (default \(flag.defaultValue))"
       }
       return (name, text)

@@ -36,6 +36,10 @@ struct CommandTree {
     var isRepeating: Bool
     /// Whether help lists it apart from the command's own.
     var isGlobal: Bool
+
+    /// Whether a value has to follow. It may be left out where the value's name tells what is then taken, which is the
+    /// form in which help shows it: `string[="client"]`.
+    var needsValue: Bool { takesValue && !valueName.contains("[=") }
   }
 
   /// The title under which options of several commands stand.

@@ -18,6 +18,9 @@ struct ApplyCommand: AsyncParsableCommand {
       # Show what would be applied
       kumactl apply -f resources.yaml --dry-run
 
+      # Ask the control plane what would change, and which proxies would send their spans elsewhere
+      kumactl apply -f resources.yaml --dry-run=server
+
       # Every YAML and JSON file of a directory; a web address; standard input
       kumactl apply -f policies/
       kumactl apply -f https://example.com/policy.yaml
@@ -38,12 +41,40 @@ struct ApplyCommand: AsyncParsableCommand {
     help: ArgumentHelp("variable to fill in, in the form name=value; may be given several times", valueName: "string"))
   var `var`: [String] = []
 
-  @Flag(help: "print the resources as they would be applied, without applying them")
-  var dryRun = false
+  @Option(
+    defaultAsFlag: "client", parsing: .next,
+    help: ArgumentHelp(
+      "apply nothing: print the resources (client), or what the control plane says would change (server)",
+      valueName: "string[=\"client\"]"),
+    completion: .list(["client", "server"]))
+  var dryRun: String?
 
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
+  /// What is done instead of applying.
+  private enum DryRun {
+    case client
+    case server
+
+    /// Reads the option's value; a truth value is what a flag would have.
+    init?(_ text: String?) throws {
+      switch text {
+      case nil, "none", "false": return nil
+      case "client", "true": self = .client
+      case "server": self = .server
+      case let other?:
+        throw CommandFailure("invalid dry-run value \"\(other)\": must be none, client or server")
+      }
+    }
+  }
+
   func run() async throws {
+    let dryRun = try DryRun(dryRun)
+    let format = try output.format
+    guard format == .table || dryRun == .server else {
+      throw CommandFailure("--output chooses the form of what --dry-run=server finds; give both or neither")
+    }
     let variables: [String: String]
     do {
       variables = try VariableTemplate.variables(`var`)
@@ -56,20 +87,22 @@ struct ApplyCommand: AsyncParsableCommand {
       for text in try await ResourceSource(source).texts() { try batch.add(text, variables: variables) }
     }
     guard !batch.items.isEmpty else { throw CommandFailure("no resource(s) passed to apply") }
-    if dryRun {
+    switch dryRun {
+    case .client:
       Console.warn(batch.items.flatMap(\.notices))
       Console.write(batch.items.map { OutputFormat.yaml.text($0.neverStored) }.joined(separator: "---\n"))
-      return
+    case .server: try await ServerDryRun(items: batch.items, format: format).run(Session(global).client())
+    case nil: try await apply(batch.items, client: Session(global).client())
     }
-    try await apply(batch.items, client: Session(global).client())
   }
 
   private func apply(_ items: [ResourceBatch.Item], client: ControlPlaneClient) async throws {
+    var shown: Set<String> = []
     for (index, item) in items.enumerated() {
       let resource = item.resource
       do {
         let outcome = try await client.put(resource)
-        Console.warn(item.notices.filter { !item.isRepeated($0, in: outcome.warnings) } + outcome.warnings)
+        Console.warn(item.warnings(with: outcome.warnings).filter { shown.insert($0).inserted })
       } catch {
         var error = error.during("failed to apply \(resource.key)")
         guard items.count > 1 else { throw error }

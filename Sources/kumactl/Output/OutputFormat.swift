@@ -13,10 +13,12 @@ enum OutputFormat: String, CaseIterable {
   }
 
   /// A document as text; a table's place is taken by YAML.
-  func text(_ document: DocumentValue) -> String {
+  ///
+  /// - Parameter sortKeys: whether YAML has its keys in alphabetical order; JSON has them as they are.
+  func text(_ document: DocumentValue, sortKeys: Bool = true) -> String {
     switch self {
     case .json: document.json(.indented(2)) + "\n"
-    case .table, .yaml: document.yaml()
+    case .table, .yaml: document.yaml(sortKeys: sortKeys)
     }
   }
 

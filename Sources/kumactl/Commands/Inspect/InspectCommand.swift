@@ -3,6 +3,13 @@ import ArgumentParser
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Inspect Kuma resources.",
+    discussion: """
+      Inspect Kuma resources.
+
+      Examples:
+      kumactl inspect dataplanes
+      kumactl inspect dataplane web-1 --type=tracing
+      """,
     subcommands: [
       InspectDataplaneCommand.self, InspectDataplanesCommand.self, InspectMeshesCommand.self,
       InspectServicesCommand.self, InspectTrafficTraceCommand.self,

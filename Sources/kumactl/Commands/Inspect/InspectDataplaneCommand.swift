@@ -7,7 +7,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dataplane", abstract: "Inspect Dataplane.",
     discussion: """
-      Inspect Dataplane.
+      Inspect Dataplane: the policies that apply to it, why it is traced or not, or what its Envoy says.
 
       Examples:
       # The policies that apply to a proxy
@@ -15,6 +15,9 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
 
       # Why a proxy is traced, or is not
       kumactl inspect dataplane web-1 --type=tracing
+
+      # The same for programs
+      kumactl inspect dataplane web-1 --type=tracing -o json
 
       # What its Envoy says
       kumactl inspect dataplane web-1 --type=config-dump
@@ -50,17 +53,30 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
   var type = "policies"
 
   @OptionGroup var mesh: MeshOptions
+  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
     guard let inspection = Inspection(argument: type) else { throw CommandFailure("invalid inspection type") }
+    let format = try output.format
     let client = try Session(global).client()
     let key = ResourceKey(type: .dataplane, mesh: mesh.mesh, name: name)
     let path = "\(ControlPlaneClient.path(key))/\(inspection.rawValue)"
     switch inspection {
-    case .policies: Console.write(Self.text(policies: try await client.list(path).items))
-    case .tracing: Console.write(try await client.send(.get, path).yaml(sortKeys: false))
-    case .configDump: Console.write(try await client.send(.get, path).json(.indented(2)) + "\n")
+    case .policies:
+      guard format == .table else {
+        Console.write(format.text(try await client.send(.get, path)))
+        return
+      }
+      Console.write(Self.text(policies: try await client.list(path).items))
+    case .tracing:
+      let explanation = try await client.send(.get, path)
+      Console.write(
+        format == .table
+          ? TracingReport(explanation, now: Age.now).text : format.text(explanation, sortKeys: false))
+    case .configDump:
+      let dump = try await client.send(.get, path)
+      Console.write((format == .table ? OutputFormat.json : format).text(dump))
     case .stats, .clusters: Console.write(try await client.text(path))
     }
   }

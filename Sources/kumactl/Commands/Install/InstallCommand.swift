@@ -3,5 +3,11 @@ import ArgumentParser
 struct InstallCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "install", abstract: "Install various Kuma components.",
+    discussion: """
+      Install various Kuma components.
+
+      Examples:
+      kumactl install tracing | kubectl apply -f -
+      """,
     subcommands: [InstallObservabilityCommand.self, InstallTracingCommand.self])
 }

@@ -1,0 +1,101 @@
+import MeshModel
+
+/// Why a proxy is traced, or is not, as people read it: the verdict, then what led to it.
+struct TracingReport {
+  let text: String
+
+  /// - Parameter explanation: what the control plane answers at `_tracing`.
+  init(_ explanation: DocumentValue, now: Timestamp) {
+    var sections = [(explanation["summary"]?.string ?? "") + "\n"]
+    let winner = explanation["winner"]?.string
+    let candidates = (explanation["candidates"]?.array ?? []).map { CandidateRow($0, winner: winner, now: now) }
+    if !candidates.isEmpty {
+      sections.append("Policies that match, the first one applies:\n\n" + Table(rows: candidates).text)
+    }
+    if let backend = explanation["backend"], backend != .null {
+      sections.append("Backend:\n\n" + Table(rows: [BackendRow(backend)]).text)
+    }
+    let listeners = (explanation["listeners"]?.array ?? []).map(ListenerRow.init)
+    if !listeners.isEmpty { sections.append("Listeners:\n\n" + Table(rows: listeners).text) }
+    if let connection = explanation["connection"] {
+      sections.append("Connection:\n\n" + Table(rows: [ConnectionRow(connection, now: now)]).text)
+      if let rejection = connection["lastRejection"], rejection != .null {
+        sections.append(Self.text(rejection: rejection, now: now))
+      }
+    }
+    text = sections.joined(separator: "\n")
+  }
+
+  private static func text(rejection: DocumentValue, now: Timestamp) -> String {
+    let type = (rejection["type"]?.string ?? "").uppercased()
+    let message = (rejection["message"]?.string ?? "").split(whereSeparator: \.isNewline).joined(separator: " ")
+    let age = Age.text(since: rejection["time"]?.string.flatMap(Timestamp.init), now: now)
+    return "\(type) refused \(age) ago: \(message)\n"
+  }
+
+  private struct CandidateRow: TableRow {
+    static let headers = ["APPLIES", "POLICY", "EXACT TAGS", "WILDCARD TAGS", "AGE"]
+    let cells: [String]
+
+    init(_ candidate: DocumentValue, winner: String?, now: Timestamp) {
+      let name = candidate["name"]?.string ?? ""
+      let rank = candidate["rank"]
+      cells = [
+        name == winner ? "*" : "", name, InspectServicesCommand.count(rank?["exact"]),
+        InspectServicesCommand.count(rank?["wildcard"]),
+        Age.text(since: candidate["creationTime"]?.string.flatMap(Timestamp.init), now: now),
+      ]
+    }
+  }
+
+  private struct BackendRow: TableRow {
+    static let headers = ["NAME", "STATUS", "TYPE", "SAMPLING"]
+    let cells: [String]
+
+    init(_ backend: DocumentValue) {
+      let status: String
+      switch backend["status"]?.string {
+      case "noDefault": status = "none named, no default"
+      case "unknown": status = "not in the mesh"
+      case let other: status = other ?? ""
+      }
+      let sampling = backend["sampling"].flatMap { $0 == .null ? nil : "\($0.json())%" } ?? "all"
+      cells = [
+        backend["name"]?.string ?? "-", status, backend["type"]?.string ?? "-",
+        backend["status"]?.string == "found" ? sampling : "-",
+      ]
+    }
+  }
+
+  private struct ListenerRow: TableRow {
+    static let headers = ["DIRECTION", "ADDRESS", "SERVICE", "PROTOCOL", "TRACED", "REASON"]
+    let cells: [String]
+
+    init(_ listener: DocumentValue) {
+      let address = listener["address"]?.string ?? ""
+      let host = address.contains(":") ? "[\(address)]" : address
+      cells = [
+        listener["direction"]?.string ?? "", "\(host):\(InspectServicesCommand.count(listener["port"]))",
+        listener["service"]?.string ?? "", listener["protocol"]?.string ?? "",
+        listener["traced"]?.bool == true ? "yes" : "no", listener["reason"]?.string ?? "",
+      ]
+    }
+  }
+
+  private struct ConnectionRow: TableRow {
+    static let headers = ["STATUS", "CONNECTED AGO", "DISCONNECTED AGO", "LAST ACCEPTED AGO"]
+    let cells: [String]
+
+    init(_ connection: DocumentValue, now: Timestamp) {
+      func age(_ name: String) -> String {
+        Age.text(since: connection[name]?.string.flatMap(Timestamp.init), now: now)
+      }
+      let isConnected = connection["disconnectTime"] == .null
+      let status = connection["status"]?.string ?? ""
+      cells = [
+        status == "neverConnected" ? "never connected" : status, age("connectTime"),
+        isConnected ? "-" : age("disconnectTime"), age("lastAcknowledgementTime"),
+      ]
+    }
+  }
+}
