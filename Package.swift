@@ -152,7 +152,8 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes,
+        "CZlib", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes, hummingbird, logging,
+        nioCore,
       ],
       swiftSettings: strict),
     .testTarget(

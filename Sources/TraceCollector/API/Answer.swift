@@ -11,11 +11,18 @@ struct Answer {
   /// An answer without a body.
   init(status: HTTPResponse.Status) { self.status = status }
 
-  /// A file of the page.
-  init(file: [UInt8], contentType: String, cacheControl: String) {
-    body = file
-    self.contentType = contentType
-    self.cacheControl = cacheControl
+  /// A file of the page, or that it has not changed since the browser got it. Browsers ask every time, as a new version
+  /// of the program may come at any moment.
+  init(_ file: PageFiles.File, knownTags: String?) {
+    cacheControl = "no-cache"
+    fields.append(("ETag", file.entityTag))
+    let known = (knownTags ?? "").split(whereSeparator: { $0 == "," || $0 == " " })
+    if known.contains(where: { $0 == file.entityTag || $0 == "W/" + file.entityTag }) {
+      status = .notModified
+    } else {
+      body = file.content
+      contentType = file.type
+    }
   }
 
   /// An answer in JSON.
@@ -52,7 +59,7 @@ struct Answer {
   func rendered(withBody: Bool) -> (HTTPResponse, [UInt8]) {
     var response = HTTPResponse(status: status)
     if !body.isEmpty { response.headerFields[.contentType] = contentType }
-    response.headerFields[.contentLength] = String(body.count)
+    if status != .notModified { response.headerFields[.contentLength] = String(body.count) }
     response.headerFields[.cacheControl] = cacheControl
     response.headerFields[.xContentTypeOptions] = "nosniff"
     for (name, value) in fields {

@@ -7,18 +7,17 @@ extension CollectorAPI {
     + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   /// A file of the page; nil if the path is none.
-  func page(_ path: String) -> Answer? {
+  func page(_ path: String, knownTags: String? = nil) -> Answer? {
     var answer: Answer
     if path == "/" || path.element(after: "/traces/") != nil {
-      answer = Answer(
-        file: Array(PageFiles.html.utf8), contentType: "text/html; charset=utf-8", cacheControl: "no-cache")
+      answer = Answer(PageFiles.page, knownTags: knownTags)
     } else if path.element(after: "/zipkin/traces/") != nil || path == "/zipkin" || path == "/zipkin/" {
       // Links that were made for Zipkin's own page.
       answer = Answer(status: .found)
       let id = path.element(after: "/zipkin/traces/").flatMap { TraceID($0) }
       answer.fields.append(("Location", id.map { "/traces/\($0)" } ?? "/"))
     } else if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
-      answer = Answer(file: Array(file.content.utf8), contentType: file.type, cacheControl: "no-cache")
+      answer = Answer(file, knownTags: knownTags)
     } else {
       return nil
     }

@@ -108,15 +108,14 @@ extension CollectorAPI {
 
   private func summaries(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
     let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
-    let result = try await store.search(query)
+    let result = try await store.summaries(query)
     return Answer { json in
       json.beginObject()
       json.key("isComplete")
       json.bool(result.isComplete)
       json.key("traces")
       json.beginArray()
-      for trace in result.traces {
-        guard let summary = TraceSummary(SpanTree(trace)) else { continue }
+      for summary in result.traces {
         json.beginObject()
         json.summary(summary)
         json.endObject()

@@ -52,7 +52,9 @@ public final class CollectorAPI: Sendable {
     switch request.method {
     case .post where isSpans: return try await storeSpans(request, body)
     case .get, .head:
-      if let answer = try await query(parameters) ?? page(parameters.path) { return answer }
+      if let answer = try await query(parameters) { return answer }
+      let knownTags = request.headerFields[.ifNoneMatch]
+      if let answer = page(parameters.path, knownTags: knownTags) { return answer }
       throw CollectorError(code: .notFound, message: "there is nothing at \(parameters.path.prefix(256))")
     default: return Answer.methodNotAllowed(isSpans ? "GET, HEAD, POST" : "GET, HEAD")
     }
@@ -80,7 +82,8 @@ public final class CollectorAPI: Sendable {
     }
     let parsed = try SpanParser.parse(json, limits: limits)
     var rejections = parsed.rejections
-    for rejection in try await store.add(parsed.spans) where parsed.indices.indices.contains(rejection.index) {
+    for rejection in try await store.add(parsed.spans, bytes: json.count)
+    where parsed.indices.indices.contains(rejection.index) {
       rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
     }
     metrics.spansRejected.count(rejections.count)

@@ -99,22 +99,40 @@ extension TraceQuery {
     annotations = Self.conditions(parameters["annotationQuery"] ?? "")
   }
 
-  /// `a and b=c`: names of annotations or tags, and tags with their values.
+  /// `a and b=c`: names of annotations or tags, and tags with their values. As with Zipkin, of a key that stands there
+  /// twice the last value counts, and a bare key does not undo a value.
   static func conditions(_ text: String) -> [(key: String, value: String)] {
-    var words: [Substring] = []
     var conditions: [(key: String, value: String)] = []
-    func finish() {
-      let condition = words.joined(separator: " ")
-      words = []
-      guard !condition.isEmpty else { return }
-      let parts = condition.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      conditions.append((String(parts[0]), parts.count > 1 ? String(parts[1]) : ""))
+    for part in parts(text) {
+      let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let key = trimmed(halves[0])
+      guard !key.isEmpty else { continue }
+      let value = halves.count > 1 ? trimmed(halves[1]) : nil
+      if let index = conditions.firstIndex(where: { $0.key == key }) {
+        if let value { conditions[index].value = value }
+      } else {
+        conditions.append((key, value ?? ""))
+      }
     }
-    for word in text.split(separator: " ", omittingEmptySubsequences: true) {
-      if word.lowercased() == "and" { finish() } else { words.append(word) }
-    }
-    finish()
     return conditions
+  }
+
+  /// What stands between ` and `, at most a hundred parts.
+  private static func parts(_ text: String) -> [Substring] {
+    var parts: [Substring] = []
+    var rest = text[...]
+    while parts.count < 99, let separator = rest.firstRange(of: " and ") {
+      parts.append(rest[..<separator.lowerBound])
+      rest = rest[separator.upperBound...]
+    }
+    return parts + [rest]
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    var text = text
+    while text.first?.isWhitespace == true { text.removeFirst() }
+    while text.last?.isWhitespace == true { text.removeLast() }
+    return String(text)
   }
 }
 

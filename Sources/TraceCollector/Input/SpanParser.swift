@@ -101,7 +101,7 @@ struct SpanParser {
         let parent = try id("parentId", mayBeZero: true)
         span.parentID = parent == 0 ? nil : parent
       case "kind": span.kind = try kind()
-      case "name": span.name = try name("name").lowercased()
+      case "name": span.name = try operation().lowercased()
       case "timestamp": span.timestamp = max(0, try integer("timestamp"))
       case "duration": span.duration = max(0, try integer("duration"))
       case "localEndpoint": span.localEndpoint = try endpoint("localEndpoint")
@@ -228,6 +228,7 @@ struct SpanParser {
       return []
     }
     var tags: [Span.Tag] = []
+    var positions: [String: Int] = [:]
     guard try scanner.enterObject() else { return [] }
     repeat {
       let key = try scanner.key()
@@ -238,8 +239,9 @@ struct SpanParser {
       }
       check(key, "the name of a tag")
       guard let value = try tagValue(key) else { continue }
-      if let index = tags.firstIndex(where: { $0.key == key }) {
-        tags[index].value = value
+      if let position = positions.updateValue(tags.count, forKey: key) {
+        positions[key] = position
+        tags[position].value = value
       } else {
         tags.append(Span.Tag(key, value))
       }
@@ -273,6 +275,13 @@ struct SpanParser {
     let text = try scanner.string("a text")
     textBytes += text.utf8.count
     if textBytes > limits.textBytesPerSpan { reject("its texts are longer than \(limits.textBytesPerSpan) bytes") }
+    return text
+  }
+
+  /// The name of an operation, which may be a whole URL.
+  private mutating func operation() throws(JSONError) -> String {
+    guard let text = try text("name") else { return "" }
+    if text.utf8.contains(0) { reject("name holds a zero byte") }
     return text
   }
 

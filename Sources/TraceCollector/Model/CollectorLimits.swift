@@ -10,7 +10,7 @@ public struct CollectorLimits: Sendable, Hashable {
   public var tagsPerSpan = 512
   /// Annotations of one span.
   public var annotationsPerSpan = 1_024
-  /// Bytes of a service's, an operation's or a tag's name.
+  /// Bytes of a service's or a tag's name. A longer name of an operation is stored, but not listed or indexed.
   public var nameBytes = 1_024
   /// Bytes of all texts of one span together.
   public var textBytesPerSpan = 128 * 1024
@@ -21,10 +21,14 @@ public struct CollectorLimits: Sendable, Hashable {
   public var namesPerService = 2_000
   /// Spans that wait for the disk; more are refused for the moment.
   public var waitingSpans = 200_000
+  /// Bytes of the JSON of the spans that wait for the disk; more are refused for the moment.
+  public var waitingBytes = 256 * 1024 * 1024
   /// Traces that one query may ask for.
   public var tracesPerQuery = 1_000
   /// Traces that one query may look at before it answers with what it has found.
   public var tracesScannedPerQuery = 50_000
+  /// Spans that one query may answer with, before it answers with what it has found.
+  public var spansPerQuery = 100_000
   /// Spans of one trace that are read.
   public var spansPerTrace = 50_000
 

@@ -6,14 +6,15 @@ extension PageFiles {
     import { showTrace } from "./trace.js";
 
     const main = document.getElementById("main");
+    /** What the views get: where they draw, how they go elsewhere, and where the list stood last. */
+    const page = { main, open, hints: showHints, say, searchAddress: "/", lastTrace: undefined };
     let leave = () => {};
 
     /** Shows what the address names. */
     function route() {
       leave();
       const match = /^\/traces\/([0-9a-f]{1,32})$/i.exec(location.pathname);
-      const page = { main, open, hints: showHints, say };
-      leave = (match ? showTrace(page, match[1].toLowerCase()) : showSearch(page)) ?? (() => {});
+            leave = (match ? showTrace(page, match[1].toLowerCase()) : showSearch(page)) ?? (() => {});
     }
 
     /** Goes to an address of ours without loading the page again. */

@@ -25,9 +25,26 @@ extension PageFiles {
       return node;
     }
 
-    /** Microseconds for reading: 850 µs, 12.3 ms, 4.56 s, 3 min 12 s. */
-    export function duration(micros) {
+    /** Text of any length for a tooltip or a title. */
+    export function plain(text, length = 300) {
+      return text.length > length ? `${text.slice(0, length)}…` : text;
+    }
+
+    /** The smallest of 1, 2 and 5 times a power of ten that cuts a length into no more parts than wanted. */
+    export function stepOf(length, parts) {
+      const least = Math.max(1, length / parts);
+      const power = 10 ** Math.floor(Math.log10(least));
+      return power * ([1, 2, 5, 10].find((factor) => factor * power >= least * 0.9999) ?? 10);
+    }
+
+    /** Microseconds for reading: 850 µs, 12.3 ms, 4.56 s, 3 min 12 s; with a step, those of an axis: 0.5 ms, 20 ms. */
+    export function duration(micros, step) {
       if (!(micros > 0)) return "0 ms";
+      if (step && micros < 60e6) {
+        const [unit, name] = micros < 1000 ? [1, "µs"] : micros < 1e6 ? [1e3, "ms"] : [1e6, "s"];
+        const places = Math.max(0, Math.ceil(Math.log10(unit / step) - 1e-9));
+        return `${(micros / unit).toFixed(Math.min(places, 6))} ${name}`;
+      }
       if (micros < 1000) return `${Math.round(micros)} µs`;
       if (micros < 999950) return `${digits(micros / 1000)} ms`;
       if (micros < 59.995e6) return `${digits(micros / 1e6)} s`;
@@ -107,14 +124,29 @@ extension PageFiles {
 
     export const unnamed = "(no service name)";
 
-    /** A service with its colour and how many spans it has. */
-    export function chip(service, errors, spans) {
+    /** A service with its colour, how many spans it has, and how many of them failed. */
+    export function chip({ name, spanCount, errorCount }) {
+      const title = `${plain(name || unnamed)}: ${count(spanCount, "span")}`
+        + (errorCount ? `, ${count(errorCount, "error")}` : "");
       return el(
-        "span", { class: `chip ${colour(service)}${errors ? " failed" : ""}` },
+        "span", { class: `chip ${colour(name)}`, title },
         el("i", { class: "dot" }),
-        el("span", { class: "chip-name", text: service || unnamed }),
-        spans === undefined ? null : el("span", { class: "chip-count", text: spans }),
-        errors ? el("span", { class: "chip-errors", text: count(errors, "error") }) : null);
+        el("span", { class: "chip-name", text: name || unnamed }),
+        el("span", { class: "chip-count", text: spanCount }),
+        errorCount ? el("span", { class: "chip-errors", text: errorCount }) : null);
+    }
+
+    /** A message in the place of what cannot be shown. */
+    export function notice({ title, text, detail, failed }, ...actions) {
+      return el("div", { class: `notice${failed ? " failed" : ""}` },
+        el("h2", { text: title }), el("p", { text }), detail ? el("p", { class: "mono", text: detail }) : null,
+        actions.length ? el("p", { class: "actions" }, actions) : null);
+    }
+
+    /** Grey lines in the place of what is being read. */
+    export function skeleton(lines, label) {
+      return el("div", { class: "skeleton", role: "status", "aria-label": label },
+        Array.from({ length: lines }, () => el("i")));
     }
 
     /** Asks the collector; an answer that is none becomes an error with the collector's sentence. */

@@ -1,7 +1,9 @@
 extension PageFiles {
   /// The list of traces with its filters.
   static let searchScript = ##"""
-    import { ago, chip, clock, colour, count, duration, el, fetchJSON, parseDuration, svg, unnamed } from "./dom.js";
+    import { ago, chip, clock, colour, count, duration, el, fetchJSON, moment, notice, parseDuration, plain, skeleton,
+      unnamed } from "./dom.js";
+    import { drawPlot } from "./plot.js";
     import { emptyCollector } from "./start.js";
 
     const lookbacks = {
@@ -19,10 +21,11 @@ extension PageFiles {
       const state = { ...defaults };
       for (const [key, value] of new URLSearchParams(location.search)) if (key in defaults) state[key] = value;
       if (!(state.lookback in lookbacks)) state.lookback = defaults.lookback;
+      page.searchAddress = location.pathname + location.search;
 
       const summary = el("p", { class: "summary" });
-      const plot = el("div", { class: "plot" });
-      const list = el("div", { class: "traces" });
+      const plot = el("div", { class: "plot", hidden: true });
+      const list = el("div", { class: "traces" }, skeleton(8, "Reading the traces"));
       const form = filters();
       page.main.replaceChildren(el("div", { class: "search" }, form.node, plot, el("div", { class: "bar" }, summary,
         form.sort), list));
@@ -46,10 +49,10 @@ extension PageFiles {
         } catch (error) {
           if (error.name === "AbortError") return;
           shown = "";
-          plot.replaceChildren();
+          plot.hidden = true;
           summary.textContent = "";
-          list.replaceChildren(el("div", { class: "notice failed" }, el("h2", { text: "This search did not work" }),
-            el("p", { text: error.message })));
+          list.replaceChildren(notice({ title: "This search did not work", text: error.message, failed: true },
+            el("button", { type: "button", text: "Try again", onclick: refresh })));
         }
         if (!isLeft && state.live === "1") timer = setTimeout(tick, 3000);
       }
@@ -80,7 +83,8 @@ extension PageFiles {
         if (key === "service") state.span = "";
         const query = new URLSearchParams();
         for (const [name, value] of Object.entries(state)) if (value !== defaults[name]) query.set(name, value);
-        history.replaceState(null, "", query.size ? `/?${query}` : "/");
+        page.searchAddress = query.size ? `/?${query}` : "/";
+        history.replaceState(null, "", page.searchAddress);
         if (key === "service") form.loadSpans();
         refresh();
       }
@@ -164,7 +168,9 @@ extension PageFiles {
           failed ? el("span", { class: "errors", text: ` · ${failed} with errors` }) : "",
           result.isComplete ? "" : " · the search stopped early; choose a shorter time or a service");
         page.say(`${traces.length} traces`);
-        drawPlot(traces);
+        form.sort.hidden = !traces.length;
+        summary.hidden = !traces.length && !services.length;
+        drawPlot(plot, traces);
         if (!traces.length) {
           list.replaceChildren(services.length ? nothingFound() : emptyCollector());
           return;
@@ -172,76 +178,37 @@ extension PageFiles {
         const longest = Math.max(1, ...traces.map((trace) => trace.duration));
         list.replaceChildren(...traces.map((trace) => row(trace, longest)));
         if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+        else if (page.lastTrace) list.querySelector(`a[href="${CSS.escape(page.lastTrace)}"]`)?.focus();
+        page.lastTrace = undefined;
       }
 
       function row(trace, longest) {
         const bar = el("span", { class: `meter ${trace.errorCount ? "error" : ""}` }, el("i"));
         bar.firstChild.style.width = `${Math.max(0.8, (100 * trace.duration) / longest)}%`;
-        return el("a", { class: `trace ${trace.errorCount ? "failed" : ""}`, href: `/traces/${trace.traceId}` },
+        return el("a", { class: `trace ${trace.errorCount ? "failed" : ""}`, href: `/traces/${trace.traceId}`,
+          onclick: () => { page.lastTrace = `/traces/${trace.traceId}`; } },
           el("span", { class: "what" },
             el("span", { class: `root ${colour(trace.rootService)}` },
               el("b", { text: trace.rootService || unnamed }), el("span", { class: "operation", text: trace.rootName }),
-              trace.detachedCount ? el("span", { class: "badge", text: "incomplete",
+              trace.detachedCount ? el("span", { class: "badge warning", text: "incomplete",
                 title: `${count(trace.detachedCount, "span")} without the parent they name` }) : null),
-            el("span", { class: "chips" }, trace.services.slice(0, 10).map((service) =>
-              chip(service.name, service.errorCount, service.spanCount)),
-              trace.services.length > 10
-                ? el("span", { class: "more", text: `+${trace.services.length - 10}` }) : null)),
+            el("span", { class: "chips" }, trace.services.slice(0, 10).map(chip),
+              trace.services.length > 10 ? el("span", { class: "more", text: `+${trace.services.length - 10}`,
+                title: plain(trace.services.slice(10).map((service) => service.name || unnamed).join(", ")) }) : null)),
           el("span", { class: "length" }, el("b", { text: duration(trace.duration) }), bar),
           el("span", { class: "size" }, el("b", { text: count(trace.spanCount, "span") }),
-            el("span", { class: trace.errorCount ? "errors" : "",
-              text: trace.errorCount ? count(trace.errorCount, "error") : "no errors" })),
-          el("span", { class: "when" }, el("b", { text: clock(trace.timestamp) }),
-            el("span", { "data-start": trace.timestamp, text: ago(trace.timestamp) })));
+            trace.errorCount ? el("span", { class: "errors", text: count(trace.errorCount, "error") }) : null),
+          el("time", { class: "when", datetime: trace.timestamp ? new Date(trace.timestamp / 1000).toISOString() : null,
+            title: moment(trace.timestamp) },
+            el("b", { "data-start": trace.timestamp, text: ago(trace.timestamp) }),
+            el("span", { text: clock(trace.timestamp) })));
       }
 
       function nothingFound() {
-        return el("div", { class: "notice" }, el("h2", { text: "No trace matches" }),
-          el("p", { text: `Nothing like this was recorded in the last ${lookbacks[state.lookback]}. `
-            + "A longer time or fewer filters may find more." }),
-          el("button", { type: "button", text: "Clear the filters", onclick: () => page.open("/?lookback=7d") }));
-      }
-
-      /** Durations over time; each point is a trace. */
-      function drawPlot(traces) {
-        plot.hidden = traces.length < 2;
-        if (plot.hidden) return;
-        const width = Math.max(320, plot.clientWidth || 1200);
-        const height = 112;
-        const inner = { left: 62, right: 18, top: 10, bottom: 22 };
-        const times = traces.map((trace) => trace.timestamp);
-        const [first, last] = [Math.min(...times), Math.max(...times)];
-        const lengths = traces.map((trace) => Math.max(1, trace.duration));
-        const low = Math.log10(Math.min(...lengths)) - 0.1;
-        const high = Math.max(low + 0.4, Math.log10(Math.max(...lengths)) + 0.1);
-        const x = (time) => inner.left
-          + ((width - inner.left - inner.right) * (time - first)) / Math.max(1, last - first);
-        const y = (length) => inner.top
-          + (height - inner.top - inner.bottom) * (1 - (Math.log10(Math.max(1, length)) - low) / (high - low));
-        const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-          "aria-label": "Durations of the traces over time" });
-        for (const part of [0, 0.5, 1]) {
-          const length = 10 ** (low + (high - low) * part);
-          picture.append(
-            svg("line", { x1: inner.left, x2: width - inner.right, y1: y(length), y2: y(length), class: "grid" }),
-            svg("text", { x: inner.left - 10, y: y(length) + 4, "text-anchor": "end", text: duration(length) }));
-        }
-        for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-          const anchor = part === 0 ? "start" : part === 1 ? "end" : "middle";
-          const time = first + (last - first) * part;
-          picture.append(
-            svg("text", { x: x(time), y: height - 5, "text-anchor": anchor, text: clock(time).slice(0, 8) }));
-        }
-        for (const trace of [...traces].sort((a, b) => (a.errorCount > 0) - (b.errorCount > 0))) {
-          const radius = 3 + Math.min(4, Math.log2(1 + trace.spanCount) / 2);
-          picture.append(svg("a", { href: `/traces/${trace.traceId}`, tabindex: "-1" },
-            svg("circle", { cx: x(trace.timestamp), cy: y(trace.duration), r: radius,
-              class: trace.errorCount ? "point error" : "point" },
-            svg("title", {
-              text: `${trace.rootService || unnamed} ${trace.rootName} · ${duration(trace.duration)}`,
-            }))));
-        }
-        plot.replaceChildren(picture);
+        return notice({ title: "No trace matches",
+          text: `Nothing like this was recorded in the last ${lookbacks[state.lookback]}. `
+            + "A longer time or fewer filters may find more." },
+        el("button", { type: "button", text: "Clear the filters", onclick: () => page.open("/?lookback=7d") }));
       }
 
       // Keyboard

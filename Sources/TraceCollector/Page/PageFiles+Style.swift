@@ -66,7 +66,7 @@ extension PageFiles {
 
     *, ::before, ::after { box-sizing: border-box; }
     [hidden] { display: none !important; }
-    html { scrollbar-gutter: stable; }
+    html { overflow-y: scroll; background: var(--ground); }
     body {
       margin: 0;
       min-height: 100vh;
@@ -140,12 +140,14 @@ extension PageFiles {
     .chip {
       display: inline-flex; align-items: center; gap: 5px; max-width: 220px; height: 20px; padding: 0 7px 0 6px;
       font-size: 11.5px; color: var(--ink-soft); white-space: nowrap;
-      background: color-mix(in srgb, var(--service) 10%, transparent); border-radius: 5px;
+      background: color-mix(in srgb, var(--service) 11%, transparent); border-radius: 5px;
     }
     .chip-name { overflow: hidden; text-overflow: ellipsis; color: color-mix(in srgb, var(--service) 55%, var(--ink)); }
     .chip-count { color: var(--ink-faint); }
-    .chip-errors { color: var(--error); font-weight: 600; }
-    .chip.failed { box-shadow: inset 0 0 0 1px color-mix(in srgb, var(--error) 45%, transparent); }
+    .chip-errors {
+      min-width: 14px; padding: 0 4px; margin-right: -3px; font-size: 10.5px; font-weight: 600; line-height: 14px;
+      text-align: center; color: var(--surface); background: var(--error); border-radius: 7px;
+    }
     .dot { flex: none; width: 7px; height: 7px; border-radius: 50%; background: var(--service); }
     .badge {
       flex: none; padding: 0 6px; font-size: 11px; line-height: 16px; color: var(--ink-soft);
@@ -153,6 +155,8 @@ extension PageFiles {
     }
     .badge.warning { color: var(--warning); background: var(--warning-soft); }
     .operation { color: var(--ink-soft); font-weight: 400; overflow-wrap: anywhere; }
+    /* Text from spans keeps its direction to itself. */
+    .operation, .chip-name, .value, .label b, .root b, h1 span, h2 { unicode-bidi: isolate; }
 
     /* The list */
     .search { max-width: 1480px; margin: 0 auto; padding: 18px 24px 48px; }
@@ -194,7 +198,7 @@ extension PageFiles {
       background: var(--surface); border: 1px solid var(--line); border-radius: 10px; box-shadow: var(--shadow);
     }
     .trace {
-      display: grid; grid-template-columns: minmax(0, 1fr) 250px 84px 108px; gap: 24px; align-items: center;
+      display: grid; grid-template-columns: minmax(0, 1fr) 250px 76px 100px; gap: 24px; align-items: center;
       padding: 9px 18px 10px 16px; border-bottom: 1px solid var(--line-soft); border-left: 3px solid transparent;
     }
     .trace:first-child { border-radius: 10px 10px 0 0; }
@@ -207,19 +211,32 @@ extension PageFiles {
     .root b, .root .operation { overflow: hidden; text-overflow: ellipsis; }
     .trace .length, .trace .size, .trace .when { display: grid; gap: 4px; }
     .trace .length b { font-size: 13.5px; }
-    .trace .size, .trace .when { text-align: right; font-size: 12px; color: var(--ink-faint); }
+    .trace .size, .trace .when { align-self: center; text-align: right; font-size: 12px; color: var(--ink-faint); }
     .trace .size b, .trace .when b { font-weight: 500; color: var(--ink); }
     .trace .size .errors { color: var(--error); }
-    .meter { display: block; height: 5px; background: var(--sunken); border-radius: 3px; overflow: hidden; }
+    .meter { display: block; height: 6px; background: var(--sunken); border-radius: 3px; overflow: hidden; }
     .meter i { display: block; height: 100%; background: var(--accent); border-radius: 3px; }
     .meter.error i { background: var(--error); }
     .more { color: var(--ink-faint); font-size: 11.5px; }
 
     /* When there is nothing to list */
-    .notice { max-width: 620px; margin: 0 auto; padding: 56px 24px; text-align: center; color: var(--ink-soft); }
-    .notice h2 { color: var(--ink); font-size: 17px; margin-bottom: 8px; }
-    .notice > * + p, .notice > button { margin-top: 14px; }
-    .notice .button { margin-left: 8px; }
+    .notice { max-width: 640px; margin: 0 auto; padding: 64px 24px; text-align: center; color: var(--ink-soft); }
+    .notice h2 { color: var(--ink); font-size: 17px; letter-spacing: -0.01em; }
+    .notice h2::before {
+      content: "?"; display: block; width: 40px; height: 40px; margin: 0 auto 16px; border-radius: 50%;
+      font-weight: 500; line-height: 40px; color: var(--accent); background: var(--chosen);
+    }
+    .notice.failed h2::before { content: "!"; color: var(--error); background: var(--error-soft); }
+    .notice p { margin-top: 10px; overflow-wrap: anywhere; }
+    .notice p::first-letter { text-transform: uppercase; }
+    .notice .mono::first-letter { text-transform: none; }
+    .notice .actions { justify-content: center; padding: 8px 0 0; }
+    .notice .actions > * { color: var(--ink); }
+    .skeleton { padding: 2px 18px 10px; }
+    .skeleton i { display: block; height: 14px; margin: 18px 0; background: var(--sunken); border-radius: 5px; }
+    .skeleton i:nth-child(3n + 1) { width: 46%; }
+    .skeleton i:nth-child(3n + 2) { width: 72%; }
+    .skeleton i:nth-child(3n) { width: 34%; }
     .start { padding: 40px 32px 32px; }
     .start .lead { text-align: center; color: var(--ink-soft); }
     .start h2 { font-size: 19px; letter-spacing: -0.01em; color: var(--ink); margin-bottom: 4px; }
@@ -238,12 +255,17 @@ extension PageFiles {
     .crumbs { display: flex; align-items: center; gap: 8px; color: var(--ink-faint); }
     .crumbs a:first-child { color: var(--accent); font-weight: 500; }
     .crumbs code { color: var(--ink-soft); }
-    .title h1 { margin-top: 8px; font-size: 20px; font-weight: 650; letter-spacing: -0.015em; overflow-wrap: anywhere; }
+    .crumbs code { overflow-wrap: anywhere; }
+    .title h1 {
+      display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; margin-top: 8px;
+      font-size: 20px; font-weight: 650; letter-spacing: -0.015em; overflow-wrap: anywhere;
+    }
     .title h1 .operation { margin-left: 10px; font-size: 17px; letter-spacing: -0.01em; }
     .overview { display: flex; flex-wrap: wrap; gap: 12px 32px; align-items: center; margin: 12px 0 16px; }
     .facts { display: flex; flex-wrap: wrap; gap: 8px 28px; }
     .fact dt { font-size: 11.5px; color: var(--ink-faint); }
     .fact dd { font-weight: 600; }
+    .fact small { margin-left: 8px; font-size: 12px; font-weight: 400; color: var(--ink-faint); }
     .fact.errors dd { color: var(--error); }
     .fact.warning dd { color: var(--warning); }
     .overview > .chips { margin-left: auto; justify-content: flex-end; }
@@ -252,26 +274,32 @@ extension PageFiles {
       flex: 1; min-width: 0; background: var(--surface);
       border: 1px solid var(--line); border-radius: 10px; box-shadow: var(--shadow);
     }
-    .ruler, .row { display: grid; grid-template-columns: minmax(240px, 38%) minmax(0, 1fr); }
+    .ruler, .row { display: grid; grid-template-columns: minmax(260px, 38%) minmax(0, 1fr); }
     .ruler {
-      position: sticky; top: 52px; z-index: 2; height: 34px; align-items: center; color: var(--ink-faint);
+      position: sticky; top: 52px; z-index: 2; height: 34px; color: var(--ink-faint);
       font-size: 11.5px; background: var(--surface); border-bottom: 1px solid var(--line); border-radius: 10px 10px 0 0;
     }
-    .ruler-left { display: flex; justify-content: space-between; padding: 0 12px 0 16px; }
-    .folds { display: flex; gap: 6px; }
-    .ticks { position: relative; height: 100%; margin-right: 20px; }
-    .tick {
-      position: absolute; top: 0; height: 100%; padding-left: 6px; line-height: 34px; white-space: nowrap;
-      border-left: 1px solid var(--line);
+    .ruler-left {
+      display: flex; justify-content: space-between; align-items: center; gap: 8px; padding: 0 10px 0 16px;
+      white-space: nowrap; border-right: 1px solid var(--line);
     }
-    .tick.last {
-      padding: 0 6px 0 0; transform: translateX(-100%); border-left: 0; border-right: 1px solid var(--line);
+    .ruler-name { overflow: hidden; text-overflow: ellipsis; }
+    .folds { display: flex; gap: 6px; }
+    .ticks { position: relative; margin-right: 20px; overflow: hidden; cursor: col-resize; touch-action: pan-y; }
+    .tick {
+      position: absolute; top: 0; height: 100%; padding-left: 6px; line-height: 33px; white-space: nowrap;
+      border-left: 1px solid var(--line); pointer-events: none; user-select: none;
+    }
+    .tick.first { border-left-color: transparent; }
+    .mark {
+      position: absolute; inset: 0 auto 0 0; background: color-mix(in srgb, var(--accent) 22%, transparent);
+      border: solid var(--accent); border-width: 0 1px; pointer-events: none;
     }
     .rows { position: relative; overflow: hidden; border-radius: 0 0 10px 10px; }
-    .rows:focus { outline: none; }
+    .rows:focus-visible { outline-offset: -2px; border-radius: 0 0 10px 10px; }
     .row { position: absolute; left: 0; right: 0; height: 28px; cursor: pointer; }
     .row:hover { background: var(--hover); }
-    .row.selected { background: var(--chosen); }
+    .row.selected { background: var(--chosen); box-shadow: inset 3px 0 0 var(--accent); }
     .row .name {
       display: flex; align-items: center; gap: 6px; min-width: 0; padding: 0 10px 0 10px; white-space: nowrap;
       border-right: 1px solid var(--line);
@@ -292,48 +320,88 @@ extension PageFiles {
     }
     .kind { flex: none; margin-left: auto; padding-left: 6px; color: var(--ink-faint); font-size: 11px; }
     .lane {
-      position: relative; margin-right: 20px; border-right: 1px solid var(--line-soft);
-      background: linear-gradient(90deg, var(--line-soft) 1px, transparent 1px) 0 0 / 25% 100%;
+      position: relative; margin-right: 20px; overflow: hidden;
+      background: linear-gradient(90deg, var(--line-soft) 1px, transparent 1px) var(--offset, 0) 0 / var(--step, 25%) 100%;
     }
+    /* The calling side is hollow, the answering side full, work within a service thin. */
     .lane .bar {
-      position: absolute; top: 7px; height: 14px; min-width: 2px; border-radius: 3px; background: var(--service);
+      position: absolute; top: 7px; height: 14px; min-width: 3px; border-radius: 3px; background: var(--service);
     }
-    .row.failed .lane .bar { background: var(--error); box-shadow: 0 0 0 1.5px var(--error-soft); }
+    .lane .bar.client, .lane .bar.producer {
+      background: color-mix(in srgb, var(--service) 20%, var(--surface)); box-shadow: inset 0 0 0 1.5px var(--service);
+    }
+    .lane .bar.local { top: 10px; height: 8px; }
+    .row.failed .lane .bar { border-bottom: 3px solid var(--error); }
+    .row.failed .lane .bar.client, .row.failed .lane .bar.producer {
+      box-shadow: inset 1.5px 0 0 var(--service), inset -1.5px 0 0 var(--service), inset 0 1.5px 0 var(--service);
+    }
     .lane .length { position: absolute; top: 5px; font-size: 11.5px; color: var(--ink-soft); white-space: nowrap; }
-    .lane .length.inside { color: var(--surface); font-weight: 500; }
+    .row.failed .lane .length { color: var(--error); font-weight: 600; }
+    .lane .length.inside, .row.failed .lane .length.inside { color: var(--surface); font-weight: 500; }
+    .lane .length.inside.client, .lane .length.inside.producer,
+    .row.failed .lane .length.inside.client, .row.failed .lane .length.inside.producer { color: var(--ink); }
+    .lane .beyond { position: absolute; top: 5px; color: var(--ink-faint); }
+    .lane .beyond.after { right: 2px; }
     .event {
       position: absolute; top: 10px; width: 8px; height: 8px; margin-left: -4px;
       background: var(--surface); border: 1.5px solid var(--ink); border-radius: 50%;
     }
+    /* Where it is narrow the bar stands below the name. */
+    .stacked .ruler, .stacked .row { grid-template-columns: minmax(0, 1fr); }
+    .stacked .ruler { height: 62px; grid-template-rows: 36px 26px; }
+    .stacked .ruler-left { border-right: 0; border-bottom: 1px solid var(--line-soft); }
+    .stacked .ticks, .stacked .lane { margin: 0 12px; }
+    .stacked .tick { line-height: 25px; }
+    .stacked .row { height: 46px; grid-template-rows: 25px 20px; border-bottom: 1px solid var(--line-soft); }
+    .stacked .row .name { border-right: 0; padding-left: 4px; }
+    .stacked .indent {
+      background: repeating-linear-gradient(90deg, transparent 0 4px, var(--line) 4px 5px, transparent 5px 8px);
+    }
+    .stacked .lane .bar { top: 3px; height: 12px; }
+    .stacked .lane .bar.local { top: 5px; }
+    .stacked .lane .length, .stacked .lane .beyond { top: 0; }
+    .stacked .event { top: 5px; }
 
     /* One span */
     .details {
-      position: sticky; top: 68px; flex: none; width: 400px; max-height: calc(100vh - 84px); overflow: auto;
+      position: sticky; top: 68px; flex: none; width: 420px; max-height: calc(100vh - 84px); overflow: auto;
       background: var(--surface); border: 1px solid var(--line); border-top: 3px solid var(--service);
       border-radius: 10px; box-shadow: var(--shadow);
     }
+    .details:focus { outline: none; }
     .details header { display: flex; justify-content: space-between; gap: 12px; padding: 12px 16px 0; }
+    .details header div { min-width: 0; }
+    .details header .operation { max-height: 96px; overflow: auto; }
     .details h2 { font-size: 15px; overflow-wrap: anywhere; }
     .details .close {
       align-self: flex-start; padding: 0 7px; font-size: 17px; line-height: 22px; border: 0; background: none;
     }
-    .quick { display: grid; grid-template-columns: repeat(3, auto); gap: 12px; padding: 10px 16px 14px; }
+    .details .close:hover { background: var(--sunken); }
+    .quick { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 8px 14px; padding: 10px 16px 14px; }
     .quick div { display: grid; }
     .quick b { font-size: 14px; }
     .quick span { font-size: 11.5px; color: var(--ink-faint); }
     .note {
-      margin: 0 16px 12px; padding: 8px 10px; border-radius: 7px;
+      margin: 0 16px 12px; padding: 8px 10px; border-radius: 7px; overflow-wrap: anywhere;
       color: var(--warning); background: var(--warning-soft);
     }
+    .note.failed { color: var(--error); background: var(--error-soft); }
     .details section { padding: 10px 16px 12px; border-top: 1px solid var(--line-soft); }
-    .details h3 { margin-bottom: 5px; font-size: 11.5px; font-weight: 500; color: var(--ink-faint); }
+    .details h3 { margin-bottom: 5px; font-size: 11.5px; font-weight: 600; color: var(--ink-soft); }
     .details table { width: 100%; border-collapse: collapse; table-layout: fixed; }
     .details th, .details td {
-      padding: 3px 0; font-weight: 400; text-align: left; vertical-align: top; overflow-wrap: anywhere;
+      padding: 3px 0; font-weight: 400; text-align: left; vertical-align: baseline; overflow-wrap: anywhere;
     }
-    .details th { width: 42%; padding-right: 12px; color: var(--ink-soft); }
-    .details td { font-family: var(--mono); font-size: 12px; white-space: pre-wrap; }
+    .details th { width: 38%; padding-right: 12px; color: var(--ink-soft); }
+    .details td { position: relative; font-family: var(--mono); font-size: 12px; white-space: pre-wrap; }
     .details tr.errors td { color: var(--error); font-weight: 600; }
+    .value { display: block; max-height: 240px; overflow: auto; }
+    .find {
+      position: absolute; top: 2px; right: 0; padding: 0 6px; font: 11px/18px var(--sans); opacity: 0;
+      color: var(--accent); background: var(--surface); border: 1px solid var(--line); border-radius: 5px;
+    }
+    tr:hover .find, .find:focus-visible { opacity: 1; }
+    .find:hover { border-color: var(--accent); }
     .events { list-style: none; }
     .events li { display: grid; grid-template-columns: 84px 1fr; gap: 8px; padding: 3px 0; overflow-wrap: anywhere; }
     .events .mono { color: var(--ink-soft); }
@@ -344,17 +412,27 @@ extension PageFiles {
       .filters { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
       .stage { flex-direction: column; align-items: stretch; }
       .details { position: static; width: auto; max-height: none; }
+      .find { opacity: 1; }
     }
     @media (max-width: 720px) {
       .top, .search, .one-trace { padding-left: 12px; padding-right: 12px; }
       .brand b { display: none; }
-      .trace { grid-template-columns: minmax(0, 1fr) 96px; gap: 12px; }
-      .trace .size, .trace .when { display: none; }
-      .ruler, .row { grid-template-columns: minmax(150px, 46%) minmax(0, 1fr); }
+      .jump { flex: 1; }
+      .filters { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; }
+      .trace { grid-template-columns: minmax(0, 1fr) auto; gap: 8px 12px; padding: 10px 14px 12px 12px; }
+      .trace .what { grid-column: 1 / -1; }
+      .trace .size { display: none; }
+      .trace .length { grid-template-columns: 64px minmax(0, 1fr); align-items: center; }
+      .trace .when span { display: none; }
+      .overview > .chips { margin-left: 0; justify-content: flex-start; }
+      .facts { gap: 8px 22px; }
       .ways { grid-template-columns: minmax(0, 1fr); }
+      .start { padding: 28px 14px 18px; }
     }
     @media (prefers-reduced-motion: no-preference) {
       .trace, .row, .toggle, button, input, select { transition: background-color 80ms, border-color 80ms; }
+      .skeleton i { animation: breathe 1.4s ease-in-out infinite; }
+      @keyframes breathe { 50% { opacity: 0.45; } }
     }
     """##
 }

@@ -1,30 +1,31 @@
 extension PageFiles {
   /// One trace as a waterfall.
   static let traceScript = ##"""
-    import { chip, clock, colour, copyButton, duration, el, fetchJSON, moment, unnamed } from "./dom.js";
+    import { ago, chip, colour, copyButton, duration, el, fetchJSON, moment, notice, plain, skeleton, unnamed }
+      from "./dom.js";
     import { showDetails } from "./details.js";
-
-    const rowHeight = 28;
+    import { Timeline } from "./timeline.js";
 
     /** One trace as a waterfall. */
     export function showTrace(page, id) {
       document.title = `${id} · kuma-trace`;
-      page.hints([[["j", "k"], "move"], [["←", "→"], "fold"], [["n"], "next error"], [["Esc"], "back"]]);
+      page.hints([[["j", "k"], "move"], [["←", "→"], "fold"], [["n"], "next error"], [["z"], "zoom"], [["Esc"], "back"]]);
       const request = new AbortController();
-      page.main.replaceChildren(el("p", { class: "loading", text: "Reading the trace…" }));
+      page.main.replaceChildren(el("div", { class: "one-trace" }, skeleton(8, "Reading the trace")));
       let view;
       fetchJSON(`/api/trees/${id}`, request.signal).then((trace) => {
         view = new Waterfall(page, trace, id);
       }, (error) => {
         if (error.name === "AbortError") return;
-        page.main.replaceChildren(el("div", { class: "notice failed" },
-          el("h2", { text: error.status === 404 ? "This trace is not here" : "The trace cannot be shown" }),
-          el("p", { text: error.status === 404
+        const isMissing = error.status === 404;
+        page.main.replaceChildren(notice({
+          title: isMissing ? "This trace is not here" : "The trace cannot be shown",
+          text: isMissing
             ? "Its spans may be on their way (Envoy sends them every few seconds), or it is older than what is kept."
-            : error.message }),
-          el("p", { class: "mono", text: id }),
-          el("p", {}, el("button", { type: "button", text: "Try again", onclick: () => page.open(location.pathname) }),
-            el("a", { class: "button", href: "/", text: "All traces" }))));
+            : error.message,
+          detail: id, failed: !isMissing,
+        }, el("button", { type: "button", text: "Try again", onclick: () => page.open(location.pathname + location.search) }),
+        el("a", { class: "button", href: page.searchAddress, text: "All traces" })));
       });
       return () => {
         request.abort();
@@ -44,20 +45,21 @@ extension PageFiles {
         this.nodes = trace.nodes;
         this.folded = new Set();
         this.selected = -1;
-        this.length = Math.max(1, trace.duration);
-        document.title = `${trace.rootService || unnamed} ${trace.rootName} · kuma-trace`;
+        this.time = new Timeline(trace, () => this.redraw());
+        document.title = `${trace.rootService || unnamed} ${plain(trace.rootName, 80)} · kuma-trace`;
         this.rows = el("div", { class: "rows", role: "tree", tabindex: "0", "aria-label": "Spans" });
         this.rows.addEventListener("click", (event) => this.click(event));
-        this.details = el("aside", { class: "details", hidden: true, "aria-label": "The selected span" });
+        this.details = el("aside", { class: "details", hidden: true, tabindex: "-1", "aria-label": "The selected span" });
         this.frame = el("div", { class: "frame" }, this.ruler(), this.rows);
         page.main.replaceChildren(el("div", { class: "one-trace" }, this.header(id),
           el("div", { class: "stage" }, this.frame, this.details)));
         this.onScroll = () => this.draw();
+        this.onResize = () => this.redraw();
         this.onKey = (event) => this.key(event);
         window.addEventListener("scroll", this.onScroll, { passive: true });
-        window.addEventListener("resize", this.onScroll);
+        window.addEventListener("resize", this.onResize);
         document.addEventListener("keydown", this.onKey);
-        this.layOut();
+        this.redraw();
         const query = new URLSearchParams(location.search);
         const named = (node) => node.span.id === query.get("span");
         const index = Math.max(this.nodes.findIndex((node) => named(node) && side(node) === query.get("side")),
@@ -68,46 +70,55 @@ extension PageFiles {
 
       leave() {
         window.removeEventListener("scroll", this.onScroll);
-        window.removeEventListener("resize", this.onScroll);
+        window.removeEventListener("resize", this.onResize);
         document.removeEventListener("keydown", this.onKey);
       }
 
       header(id) {
         const { trace } = this;
+        const traceID = trace.traceId || id;
         const depth = 1 + this.nodes.reduce((deepest, node) => Math.max(deepest, node.depth), 0);
         const fact = (name, value, extra) => el("div", { class: `fact ${extra ?? ""}` }, el("dt", { text: name }),
-          el("dd", { text: value }));
+          el("dd", {}, value));
         return el("header", { class: "title" },
-          el("p", { class: "crumbs" }, el("a", { href: "/", text: "Traces" }), el("span", { text: "/" }),
-            el("code", { text: trace.traceId || id }), copyButton(trace.traceId || id),
-            el("a", { class: "quiet", href: `/api/v2/trace/${trace.traceId || id}`, text: "JSON" })),
+          el("p", { class: "crumbs" }, el("a", { href: this.page.searchAddress, text: "Traces" }),
+            el("span", { text: "/" }), el("code", { class: "trace-id", text: traceID }), copyButton(traceID, "Copy id"),
+            el("a", { class: "quiet", href: `/api/v2/trace/${traceID}`, text: "JSON" })),
           el("h1", {}, el("span", { text: trace.rootService || unnamed }),
             el("span", { class: "operation", text: trace.rootName })),
           el("div", { class: "overview" },
             el("dl", { class: "facts" },
-              fact("Duration", duration(trace.duration)), fact("Start", moment(trace.timestamp)),
-              fact("Spans", trace.spanCount), fact("Services", trace.services.length), fact("Depth", depth),
-              fact("Errors", trace.errorCount, trace.errorCount ? "errors" : ""),
+              fact("Duration", duration(trace.duration)),
+              fact("Started", el("span", {}, moment(trace.timestamp),
+                el("small", { text: ago(trace.timestamp) }))),
+              fact("Services", trace.services.length), fact("Spans", trace.spanCount), fact("Depth", depth),
+              fact("Errors", trace.errorCount || "none", trace.errorCount ? "errors" : ""),
               trace.detachedCount ? fact("Without parent", trace.detachedCount, "warning") : null),
-            el("div", { class: "chips" }, trace.services.map((service) =>
-              chip(service.name, service.errorCount, service.spanCount)))));
+            el("div", { class: "chips" }, trace.services.map(chip))));
       }
 
       ruler() {
-        const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
-          const tick = el("span", { class: part === 1 ? "tick last" : "tick", text: duration(this.length * part) });
-          tick.style.left = `${part * 100}%`;
-          return tick;
-        });
+        const button = (text, title, action) => el("button", { type: "button", class: "quiet", text, title,
+          onclick: action });
+        this.zoomOut = button("Whole trace", "Show all of the time again", () => this.time.show(0, this.time.length));
         return el("div", { class: "ruler" },
-          el("div", { class: "ruler-left" }, el("span", { text: "Service and operation" }),
-            el("span", { class: "folds" },
-              el("button", { type: "button", class: "quiet", text: "Fold", onclick: () => this.foldAll(true) }),
-              el("button", { type: "button", class: "quiet", text: "Unfold", onclick: () => this.foldAll(false) }))),
-          el("div", { class: "ticks" }, ticks));
+          el("div", { class: "ruler-left" }, el("span", { class: "ruler-name", text: "Service and operation" }),
+            el("span", { class: "folds" }, this.zoomOut,
+              button("Fold", "Fold everything below the first level", () => this.foldAll(true)),
+              button("Unfold", "Unfold everything", () => this.foldAll(false)))),
+          this.time.labels);
       }
 
       // Rows: only those in sight exist.
+
+      redraw() {
+        this.rowHeight = this.rows.clientWidth < 640 ? 46 : 28;
+        this.frame.classList.toggle("stacked", this.rowHeight > 28);
+        this.frame.classList.toggle("zoomed", !this.time.isWhole);
+        this.zoomOut.hidden = this.time.isWhole;
+        this.time.draw(this.frame);
+        this.layOut();
+      }
 
       layOut() {
         this.visible = [];
@@ -115,15 +126,15 @@ extension PageFiles {
           this.visible.push(index);
           if (this.folded.has(index)) index += this.nodes[index].descendants;
         }
-        this.rows.style.height = `${this.visible.length * rowHeight}px`;
+        this.rows.style.height = `${this.visible.length * this.rowHeight}px`;
         this.drawn = undefined;
         this.draw();
       }
 
       draw() {
         const top = this.rows.getBoundingClientRect().top;
-        const first = Math.max(0, Math.floor(-top / rowHeight) - 12);
-        const last = Math.min(this.visible.length, Math.ceil((window.innerHeight - top) / rowHeight) + 12);
+        const first = Math.max(0, Math.floor(-top / this.rowHeight) - 12);
+        const last = Math.min(this.visible.length, Math.ceil((window.innerHeight - top) / this.rowHeight) + 12);
         const drawn = `${first} ${last} ${this.selected}`;
         if (drawn === this.drawn) return;
         this.drawn = drawn;
@@ -131,6 +142,7 @@ extension PageFiles {
         for (let position = first; position < last; position += 1) rows.push(this.row(position));
         this.rows.replaceChildren(...rows);
         if (this.selected >= 0) this.rows.setAttribute("aria-activedescendant", `span-${this.selected}`);
+        else this.rows.removeAttribute("aria-activedescendant");
       }
 
       row(position) {
@@ -140,8 +152,7 @@ extension PageFiles {
         const service = span.localEndpoint?.serviceName ?? "";
         const isFolded = this.folded.has(index);
         const indent = el("span", { class: "indent" });
-        const depth = Math.min(node.depth, 24);
-        indent.style.width = `${depth * 14}px`;
+        indent.style.width = `${Math.min(node.depth, 24) * (this.rowHeight > 28 ? 8 : 14)}px`;
         const fold = node.descendants
           ? el("span", { class: "fold", "data-fold": index, text: isFolded ? "▸" : "▾" })
           : el("span", { class: "fold" });
@@ -153,46 +164,16 @@ extension PageFiles {
           "aria-expanded": node.descendants ? String(!isFolded) : undefined,
         },
         el("div", { class: "name" }, indent, fold, el("i", { class: "strip" }),
-          el("span", { class: "label" },
+          el("span", { class: "label", title: plain(`${service || unnamed} ${span.name ?? ""}`) },
             el("b", { text: service || unnamed }), el("span", { class: "operation", text: span.name ?? "" })),
           isFolded ? el("span", { class: "badge", text: `+${node.descendants}` }) : null,
           node.isDetached ? el("span", { class: "badge warning", text: "no parent",
             title: "The parent that this span names was not recorded" }) : null,
-          node.isError ? el("span", { class: "alarm", text: "!", title: "error" }) : null,
+          node.isError ? el("span", { class: "alarm", role: "img", "aria-label": "error", text: "!" }) : null,
           span.kind ? el("span", { class: "kind", text: span.kind.toLowerCase() }) : null),
-        this.bar(span));
-        row.style.top = `${position * rowHeight}px`;
+        this.time.lane(node));
+        row.style.top = `${position * this.rowHeight}px`;
         return row;
-      }
-
-      bar(span) {
-        const lane = el("div", { class: "lane" });
-        if (!(span.timestamp > 0)) {
-          lane.append(el("span", { class: "length", text: "time unknown" }));
-          return lane;
-        }
-        const left = (100 * (span.timestamp - this.trace.timestamp)) / this.length;
-        const width = (100 * (span.duration ?? 0)) / this.length;
-        const bar = el("i", { class: "bar" });
-        bar.style.left = `${left}%`;
-        bar.style.width = `${width}%`;
-        const text = el("span", { class: "length", text: duration(span.duration ?? 0) });
-        if (left + width < 86) text.style.left = `calc(${left + width}% + 7px)`;
-        else if (left > 14) text.style.right = `calc(${100 - left}% + 7px)`;
-        else {
-          text.style.right = `calc(${100 - Math.min(100, left + width)}% + 8px)`;
-          text.classList.add("inside");
-        }
-        lane.append(bar);
-        for (const annotation of (span.annotations ?? []).slice(0, 100)) {
-          const place = (100 * (annotation.timestamp - this.trace.timestamp)) / this.length;
-          if (!(place >= 0 && place <= 100)) continue;
-          const event = el("i", { class: "event", title: `${annotation.value} at ${clock(annotation.timestamp)}` });
-          event.style.left = `${place}%`;
-          lane.append(event);
-        }
-        lane.append(text);
-        return lane;
       }
 
       // What can be done
@@ -226,28 +207,41 @@ extension PageFiles {
         const node = this.nodes[index];
         const query = node ? `?span=${encodeURIComponent(node.span.id)}&side=${side(node)}` : "";
         history.replaceState(null, "", location.pathname + query);
+        const changesWidth = this.details.hidden === Boolean(node);
         this.details.hidden = !node;
         if (node) {
           for (let parent = node.parent; parent >= 0; parent = this.nodes[parent].parent) this.folded.delete(parent);
-          showDetails(this.details, node, this.trace, () => this.select(-1));
+          showDetails(this.details, this.nodes, index, this.trace, () => this.select(-1));
         }
-        if (reveals && node) {
-          this.layOut();
-          this.scrollTo(index);
-        }
+        if (changesWidth) this.redraw();
+        else if (reveals) this.layOut();
+        if (reveals && node) this.scrollTo(index);
         this.draw();
       }
 
       scrollTo(index) {
-        const top = this.rows.getBoundingClientRect().top + this.visible.indexOf(index) * rowHeight;
+        const top = this.rows.getBoundingClientRect().top + this.visible.indexOf(index) * this.rowHeight;
+        const low = window.innerHeight - 2 * this.rowHeight - 24;
         if (top < 120) window.scrollBy(0, top - 120);
-        else if (top > window.innerHeight - 80) window.scrollBy(0, top - window.innerHeight + 80);
+        else if (top > low) window.scrollBy(0, top - low);
       }
 
       move(step) {
         const position = this.visible.indexOf(this.selected);
         const next = position < 0 ? 0 : Math.max(0, Math.min(this.visible.length - 1, position + step));
         this.select(this.visible[next], true);
+      }
+
+      /** Shows the time of the selected span, with a little around it, or the whole trace again. */
+      zoom() {
+        const span = this.nodes[this.selected]?.span;
+        if (!this.time.isWhole || !(span?.timestamp > 0)) {
+          this.time.show(0, this.time.length);
+          return;
+        }
+        const start = span.timestamp - this.trace.timestamp;
+        const around = Math.max(5, (span.duration ?? 0) * 0.05);
+        this.time.show(start - around, start + (span.duration ?? 0) + around);
       }
 
       key(event) {
@@ -257,6 +251,8 @@ extension PageFiles {
         switch (event.key) {
           case "j": case "ArrowDown": this.move(1); break;
           case "k": case "ArrowUp": this.move(-1); break;
+          case "Home": this.select(this.visible[0], true); break;
+          case "End": this.select(this.visible[this.visible.length - 1], true); break;
           case "ArrowLeft":
             if (!node) return;
             if (node.descendants && !this.folded.has(this.selected)) this.fold(this.selected, true);
@@ -273,9 +269,11 @@ extension PageFiles {
             if (next >= 0) this.select(next, true);
             break;
           }
+          case "z": this.zoom(); break;
           case "Escape":
             if (node) this.select(-1);
-            else this.page.open("/");
+            else if (!this.time.isWhole) this.time.show(0, this.time.length);
+            else this.page.open(this.page.searchAddress);
             break;
           default: return;
         }

@@ -3,9 +3,9 @@ import GRDB
 import Synchronization
 
 /// What a search found.
-public struct TraceSearch: Sendable {
-  /// The traces, the newest first, each a list of spans in the order of their starts.
-  public var traces: [[Span]] = []
+public struct TraceSearch<Trace: Sendable>: Sendable {
+  /// The traces, the newest first.
+  public var traces: [Trace] = []
   /// Whether all the time that was asked for was looked through (or enough was found).
   public var isComplete = true
 }
@@ -43,9 +43,22 @@ extension SpanStore {
     try await read { database in try ids.compactMap { try self.trace($0, database) } }
   }
 
-  /// The newest traces that match.
-  public func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch {
-    try await read { database in try self.search(query, database) }
+  /// The newest traces that match, each a list of spans in the order of their starts.
+  public func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<[Span]> {
+    let limit = settings.limits.spansPerQuery
+    return try await read { database in
+      // All of them are in memory until they are sent.
+      var count = 0
+      return try self.search(query, database) { spans in
+        count += spans.count
+        return count > limit && count > spans.count ? nil : spans
+      }
+    }
+  }
+
+  /// The newest traces that match, each in a line.
+  public func summaries(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<TraceSummary> {
+    try await read { database in try self.search(query, database) { TraceSummary(SpanTree($0)) } }
   }
 
   /// The calls between services in a time, in milliseconds since 1970.
@@ -97,14 +110,22 @@ extension SpanStore {
 
   // MARK: Search
 
-  private func search(_ query: TraceQuery, _ database: Database) throws -> TraceSearch {
-    var result = TraceSearch()
-    result.isComplete = try scan(query, database) { spans in
-      result.traces.append(spans)
-      return result.traces.count < query.limit
+  /// Searches; the function makes of a trace what is wanted, and nil if there is no more room.
+  private func search<Trace>(
+    _ query: TraceQuery, _ database: Database, _ make: ([Span]) -> Trace?
+  ) throws -> TraceSearch<Trace> {
+    var found: [(start: Int64, trace: Trace)] = []
+    var isFull = false
+    let isComplete = try scan(query, database) { spans in
+      guard let trace = make(spans) else {
+        isFull = true
+        return false
+      }
+      found.append((TraceQuery.timestamp(of: spans) ?? 0, trace))
+      return found.count < query.limit
     }
-    result.traces.sort { (TraceQuery.timestamp(of: $0) ?? 0) > (TraceQuery.timestamp(of: $1) ?? 0) }
-    return result
+    found.sort { $0.start > $1.start }
+    return TraceSearch(traces: found.map(\.trace), isComplete: isComplete && !isFull)
   }
 
   /// Gives each matching trace to a function, the newest about first, until it has enough. False if there were too many
@@ -112,7 +133,7 @@ extension SpanStore {
   private func scan(_ query: TraceQuery, _ database: Database, _ found: ([Span]) -> Bool) throws -> Bool {
     guard query.limit > 0 else { return true }
     var postings = try PostingMerge(
-      terms: terms.withLock { Self.drivers(of: query, $0, namesPerService: settings.limits.namesPerService) },
+      terms: terms.withLock { Self.drivers(of: query, $0, limits: settings.limits) },
       from: query.startTs, to: query.endTs, database)
     var seen: Set<Int64> = []
     while let trace = try postings.next() {
@@ -127,14 +148,15 @@ extension SpanStore {
   }
 
   /// The terms of which one at least is in every trace that matches: the rarest kind that the query allows.
-  private static func drivers(of query: TraceQuery, _ terms: TermTable, namesPerService: Int) -> [Int64] {
+  private static func drivers(of query: TraceQuery, _ terms: TermTable, limits: CollectorLimits) -> [Int64] {
     let services = query.serviceName.map { [$0] } ?? Array(terms.services)
     if let name = query.remoteServiceName ?? query.spanName {
       let kind: Term.Kind = query.remoteServiceName != nil ? .remoteService : .operation
-      // A service with too many names has them not all indexed; it is searched whole.
+      // Not all names of a service with too many are indexed, and no long one; it is searched whole.
       return services.compactMap { service in
-        terms.number(kind, service, name)
-          ?? (terms.valueCount(kind, of: service) >= namesPerService ? terms.number(.service, service) : nil)
+        let isIndexed =
+          name.utf8.count <= limits.nameBytes && terms.valueCount(kind, of: service) < limits.namesPerService
+        return terms.number(kind, service, name) ?? (isIndexed ? nil : terms.number(.service, service))
       }
     }
     let kind: Term.Kind = query.errorsOnly ? .errors : .service

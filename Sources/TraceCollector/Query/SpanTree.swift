@@ -66,42 +66,72 @@ public struct SpanTree: Sendable {
   }
 }
 
+/// The spans of a trace by their ids. However many share one id, each is found without going through all of them.
+private struct Sides {
+  private struct Place: Hashable {
+    let id: UInt64
+    let service: String
+  }
+
+  /// The sides of an id that are no server's, in the order of their starts.
+  private var clients: [UInt64: [Int]] = [:]
+  /// The first server's side of an id, of any service and of one.
+  private var servers: [UInt64: Int] = [:]
+  private var serversByService: [Place: Int] = [:]
+  /// The first span with an id that a service reported.
+  private var firstByService: [Place: Int] = [:]
+
+  init(_ spans: [Span]) {
+    for (index, span) in spans.enumerated() {
+      let place = Place(id: span.id, service: span.serviceName)
+      if firstByService[place] == nil { firstByService[place] = index }
+      guard span.isServerSide else {
+        clients[span.id, default: []].append(index)
+        continue
+      }
+      if servers[span.id] == nil { servers[span.id] = index }
+      if serversByService[place] == nil { serversByService[place] = index }
+    }
+  }
+
+  /// For a server's side: the client's side with the same id.
+  func caller(of span: Span, in spans: [Span]) -> Int? {
+    guard span.isServerSide, let clients = clients[span.id] else { return nil }
+    // With several (a retry that reused its id), the last one that began before the server's side did. The clients are
+    // in order, those without a start at the end.
+    var low = 0
+    var high = clients.count
+    while low < high {
+      let middle = (low + high) / 2
+      let start = spans[clients[middle]].timestamp
+      if start > 0, start <= span.timestamp { low = middle + 1 } else { high = middle }
+    }
+    return clients[max(low - 1, 0)]
+  }
+
+  /// The span that is named as the parent: of two sides that share the id, the one in the child's service, otherwise the
+  /// server's side.
+  func parent(of span: Span) -> Int? {
+    guard let id = span.parentID, id != span.id else { return nil }
+    let place = Place(id: id, service: span.serviceName)
+    return serversByService[place] ?? firstByService[place] ?? servers[id] ?? clients[id]?.first
+  }
+}
+
 /// Which span hangs under which.
 private struct SpanLinks {
   private(set) var parents: [Int?]
   private(set) var isDetached: [Bool]
 
   init(_ spans: [Span]) {
-    var byID: [UInt64: [Int]] = [:]
-    for (index, span) in spans.enumerated() { byID[span.id, default: []].append(index) }
+    let sides = Sides(spans)
     parents = []
     isDetached = []
-    for (index, span) in spans.enumerated() {
-      let parent = Self.otherSide(of: index, spans, byID) ?? Self.parent(of: index, spans, byID)
+    for span in spans {
+      let parent = sides.caller(of: span, in: spans) ?? sides.parent(of: span)
       parents.append(parent)
       isDetached.append(parent == nil && !span.isRoot)
     }
-  }
-
-  /// For a server's side: the client's side with the same id.
-  private static func otherSide(of index: Int, _ spans: [Span], _ byID: [UInt64: [Int]]) -> Int? {
-    let span = spans[index]
-    guard span.isServerSide else { return nil }
-    let clients = (byID[span.id] ?? []).filter { $0 != index && !spans[$0].isServerSide }
-    // With several (a retry that reused its id), the last one that began before the server's side did.
-    return clients.last { spans[$0].timestamp <= span.timestamp } ?? clients.first
-  }
-
-  /// The span that is named as the parent: of two sides that share the id, the one in the child's service, otherwise the
-  /// server's side.
-  private static func parent(of index: Int, _ spans: [Span], _ byID: [UInt64: [Int]]) -> Int? {
-    let span = spans[index]
-    guard let parentID = span.parentID, parentID != span.id, let candidates = byID[parentID] else { return nil }
-    let servers = candidates.filter { spans[$0].isServerSide }
-    let service = span.serviceName
-    return servers.first { spans[$0].serviceName == service }
-      ?? candidates.first { spans[$0].serviceName == service }
-      ?? servers.first ?? candidates.first
   }
 
   /// Makes roots of spans that hang under themselves by some way round.

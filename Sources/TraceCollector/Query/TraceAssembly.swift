@@ -1,5 +1,7 @@
 /// Puts the spans that the store holds together to traces.
 enum TraceAssembly {
+  private static let annotationsPerMerge = 1_024
+
   private struct Identity: Hashable {
     let id: UInt64
     let kind: Span.Kind?
@@ -13,14 +15,14 @@ enum TraceAssembly {
   /// A sender that cuts ids to 64 bits takes part in the trace of 128 bits with the same low half. If there are several of
   /// those, their ids are different traces, and the short ones go to the first.
   static func traces(_ spans: [Span]) -> [[Span]] {
-    var highs: [UInt64] = []
-    for span in spans where span.traceID.high != 0 && !highs.contains(span.traceID.high) {
-      highs.append(span.traceID.high)
+    var positions: [UInt64: Int] = [:]
+    for span in spans where span.traceID.high != 0 && positions[span.traceID.high] == nil {
+      positions[span.traceID.high] = positions.count
     }
-    guard highs.count > 1 else { return spans.isEmpty ? [] : [merged(spans)] }
-    return highs.map { high in
-      merged(spans.filter { $0.traceID.high == high || ($0.traceID.high == 0 && high == highs[0]) })
-    }
+    guard positions.count > 1 else { return spans.isEmpty ? [] : [merged(spans)] }
+    var traces = [[Span]](repeating: [], count: positions.count)
+    for span in spans { traces[positions[span.traceID.high] ?? 0].append(span) }
+    return traces.map(merged)
   }
 
   /// The spans without those that were sent twice, in the order of their starts.
@@ -48,7 +50,9 @@ enum TraceAssembly {
     other.parentID = other.parentID ?? span.parentID
     other.remoteEndpoint = other.remoteEndpoint ?? span.remoteEndpoint
     if other.name.isEmpty { other.name = span.name }
-    for annotation in span.annotations where !other.annotations.contains(annotation) {
+    // Bounded, as something sent over and over with other annotations each time would take ever longer.
+    for annotation in span.annotations
+    where other.annotations.count < annotationsPerMerge && !other.annotations.contains(annotation) {
       other.annotations.append(annotation)
     }
     for tag in span.tags where other.tag(tag.key) == nil { other.tags.append(tag) }

@@ -8,21 +8,41 @@ extension SpanStore {
 
   /// Removes what retention does not keep, in small transactions.
   func expire() async {
-    var removed = 0
+    var touched: Set<Term> = []
     while !Task.isCancelled {
-      let count = (try? await file.pool.writeWithoutTransaction { try self.expireSome(on: $0) }) ?? 0
-      guard count > 0 else { break }
-      removed += count
-      metrics.spansExpired.count(count)
+      guard let expiry = try? await file.pool.writeWithoutTransaction({ try self.expireSome(on: $0) }),
+        expiry.count > 0
+      else { break }
+      touched.formUnion(expiry.terms)
+      metrics.spansExpired.count(expiry.count)
     }
-    if removed > 0 { try? await file.pool.writeWithoutTransaction { try self.forgetTerms(on: $0) } }
+    await forget(touched)
+  }
+
+  /// Forgets those of which no span is left. In pieces, as a store of many services has a great many terms.
+  func forget(_ candidates: some Sequence<Term>) async {
+    var rest = candidates.filter { $0.kind != .tagValue }
+    while !rest.isEmpty {
+      let piece = Array(rest.suffix(Self.termsPerExpiry))
+      rest.removeLast(piece.count)
+      try? await file.pool.writeWithoutTransaction { try self.forget(piece, on: $0) }
+    }
+  }
+
+  private static let termsPerExpiry = 500
+
+  private struct Expiry {
+    var count = 0
+    /// What the removed spans were found by.
+    var terms: Set<Term> = []
   }
 
   /// Removes some of the oldest spans; 0 if all are to be kept.
-  private func expireSome(on database: Database) throws -> Int {
+  private func expireSome(on database: Database) throws -> Expiry {
     let retention = settings.retention
     let state = writer.withLock { (first: $0.firstID, next: $0.nextID, count: $0.count) }
-    guard state.count > 0 else { return 0 }
+    var expiry = Expiry()
+    guard state.count > 0 else { return expiry }
     var excess = retention.maximumSpans.map { max(0, state.count - max(0, $0)) } ?? 0
     if let maximum = retention.maximumBytes, try usedBytes(database) > maximum { excess = max(excess, 1_000) }
     let cutoff = retention.maximumAge.map {
@@ -50,7 +70,9 @@ extension SpanStore {
         removed += 1
         guard let record else { continue }
         let time = Self.time(of: record.span, received: record.received)
-        let numbers = terms.withLock { terms in Self.terms(of: record.span).compactMap { terms.numbers[$0] } }
+        let found = Self.terms(of: record.span)
+        expiry.terms.formUnion(found)
+        let numbers = terms.withLock { terms in found.compactMap { terms.numbers[$0] } }
         for number in numbers { try delete.execute(arguments: [number, time, trace]) }
       }
       if let last {
@@ -61,7 +83,8 @@ extension SpanStore {
     }
     let count = Int64(removed)
     writer.withLock { $0.firstID = min($0.nextID, $0.firstID &+ count) }
-    return removed
+    expiry.count = removed
+    return expiry
   }
 
   private func usedBytes(_ database: Database) throws -> Int {
@@ -72,11 +95,11 @@ extension SpanStore {
   }
 
   /// Forgets services and operations of which no span is left.
-  private func forgetTerms(on database: Database) throws {
-    let known = terms.withLock { $0.numbers }
+  private func forget(_ candidates: [Term], on database: Database) throws {
+    let numbers = terms.withLock { terms in candidates.map { ($0, terms.numbers[$0]) } }
     var gone: [Term] = []
     try database.inTransaction(.immediate) {
-      for (term, number) in known where term.kind != .tagValue {
+      for case (let term, let number?) in numbers {
         let statement = try database.cachedStatement(sql: "SELECT 1 FROM posting WHERE term = ? LIMIT 1")
         guard try Row.fetchOne(statement, arguments: [number]) == nil else { continue }
         try database.cachedStatement(sql: "DELETE FROM term WHERE id = ?").execute(arguments: [number])

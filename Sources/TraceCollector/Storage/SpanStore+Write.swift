@@ -129,6 +129,7 @@ extension SpanStore {
           if index < wanted.count { numbers.append(number) }
           continue
         }
+        guard term.value.utf8.count <= limits.nameBytes else { continue }
         if !term.value.isEmpty, terms.valueCount(term.kind, of: term.service) >= limits.namesPerService { continue }
         guard !term.value.utf8.contains(0) else { continue }
         let number = terms.add(term)

@@ -45,12 +45,14 @@ public final class SpanStore: Sendable {
 
   struct Request: Sendable {
     let spans: [Span]
+    let bytes: Int
     let continuation: CheckedContinuation<Result<[SpanRejection], CollectorError>, Never>
   }
 
   private struct Queue {
     var waiting: [Request] = []
     var waitingSpans = 0
+    var waitingBytes = 0
     var isWorking = false
     var isClosed = false
   }
@@ -90,19 +92,31 @@ public final class SpanStore: Sendable {
   /// How many spans there are, those sent twice counted twice.
   public var spanCount: Int { writer.withLock { $0.count } }
 
+  /// Whether it has been closed, or is about to be.
+  var isClosed: Bool { queue.withLock { $0.isClosed } }
+
+  /// How many spans wait for the disk.
+  public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }
+
   /// Stores spans. Returns when they are on the disk, with those that were not stored because of what is in them; throws
   /// if none was stored.
-  public func add(_ spans: [Span]) async throws(CollectorError) -> [SpanRejection] {
+  ///
+  /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
+  public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> [SpanRejection] {
     guard !spans.isEmpty else { return [] }
     let result = await withCheckedContinuation { continuation in
-      let request = Request(spans: spans, continuation: continuation)
+      let request = Request(spans: spans, bytes: bytes, continuation: continuation)
       let outcome = queue.withLock { queue -> (refusal: CollectorError?, startsWork: Bool) in
         if queue.isClosed { return (closedError, false) }
-        if queue.waitingSpans > 0, queue.waitingSpans &+ spans.count > settings.limits.waitingSpans {
+        let limits = settings.limits
+        if !queue.waiting.isEmpty,
+          queue.waitingSpans &+ spans.count > limits.waitingSpans || queue.waitingBytes &+ bytes > limits.waitingBytes
+        {
           return (overloadError, false)
         }
         queue.waiting.append(request)
         queue.waitingSpans += spans.count
+        queue.waitingBytes += bytes
         defer { queue.isWorking = true }
         return (nil, !queue.isWorking)
       }
@@ -121,6 +135,8 @@ public final class SpanStore: Sendable {
 
   /// Removes what retention does not keep, until cancelled. Without it the store works but grows.
   public func run() async throws {
+    // The last run may have ended between removing spans and forgetting their names.
+    await forget(terms.withLock { Array($0.numbers.keys) })
     while !Task.isCancelled {
       await expire()
       do { try await Task.sleep(for: .seconds(5)) } catch { return }
@@ -153,6 +169,7 @@ public final class SpanStore: Sendable {
       let batch = Array(queue.waiting.prefix(count))
       queue.waiting.removeFirst(count)
       queue.waitingSpans -= spans
+      queue.waitingBytes -= batch.reduce(0) { $0 + $1.bytes }
       return batch
     }
     let results = store(batch, on: database)
@@ -171,6 +188,7 @@ public final class SpanStore: Sendable {
   private var overloadError: CollectorError {
     CollectorError(
       code: .unavailable,
-      message: "too many spans wait for the disk (\(settings.limits.waitingSpans)); send again later")
+      message: "more spans wait for the disk than are let in (\(settings.limits.waitingSpans) spans or "
+        + "\(settings.limits.waitingBytes) bytes); send again later")
   }
 }

@@ -25,6 +25,15 @@ struct StoreFile: Sendable {
     self.path = path
     try Self.makeDirectories(for: file)
     lock = try FileLock(path: file + ".lock", of: path)
+    // Made here, as SQLite would let others read it, and gives the files beside it the same permissions.
+    let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw CollectorError(
+        code: .unavailable,
+        message: "the trace store \(path) cannot be opened: \(String(cString: strerror(errno))); check its directory "
+          + "and permissions")
+    }
+    closeDescriptor(descriptor)
     var configuration = Configuration()
     configuration.busyMode = .timeout(busyTimeout)
     configuration.label = "SpanStore"
@@ -54,7 +63,6 @@ struct StoreFile: Sendable {
     } catch {
       throw Self.error(error, path: path, doing: "opened")
     }
-    _ = chmod(file, 0o600)
   }
 
   /// A store's schema, one step per version. Never change a step that was released: add one.
