@@ -10,6 +10,7 @@ extension PageFiles {
     <title>Traces · kuma-trace</title>
     <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="/assets/app.css">
+    <link rel="stylesheet" href="/assets/trace.css">
     <script type="module" src="/assets/app.js"></script>
     </head>
     <body>

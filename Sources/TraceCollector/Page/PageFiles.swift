@@ -35,6 +35,7 @@ enum PageFiles {
     "search.js": (searchScript, script),
     "start.js": (startScript, script),
     "timeline.js": (timelineScript, script),
+    "trace.css": (traceStyle, "text/css; charset=utf-8"),
     "trace.js": (traceScript, script),
     "details.js": (detailsScript, script),
   ]

@@ -9,7 +9,7 @@ extension SpanStore {
   /// Removes what retention does not keep, in small transactions.
   func expire() async {
     var touched: Set<Term> = []
-    while !Task.isCancelled {
+    while !Task.isCancelled, !isClosed {
       guard let expiry = try? await file.pool.writeWithoutTransaction({ try self.expireSome(on: $0) }),
         expiry.count > 0
       else { break }
@@ -22,7 +22,7 @@ extension SpanStore {
   /// Forgets those of which no span is left. In pieces, as a store of many services has a great many terms.
   func forget(_ candidates: some Sequence<Term>) async {
     var rest = candidates.filter { $0.kind != .tagValue }
-    while !rest.isEmpty {
+    while !rest.isEmpty, !isClosed {
       let piece = Array(rest.suffix(Self.termsPerExpiry))
       rest.removeLast(piece.count)
       try? await file.pool.writeWithoutTransaction { try self.forget(piece, on: $0) }

@@ -143,9 +143,14 @@ public final class SpanStore: Sendable {
     }
   }
 
-  /// Waits for the writes that were begun, refuses others, and closes the file.
+  /// Waits for the writes that were begun, refuses others, and closes the file. A second call does nothing.
   public func close() throws(CollectorError) {
-    queue.withLock { $0.isClosed = true }
+    let isFirst = queue.withLock { queue in
+      defer { queue.isClosed = true }
+      return !queue.isClosed
+    }
+    // A closed connection must not be touched again.
+    guard isFirst else { return }
     while queue.withLock({ $0.isWorking }) {
       // The work is on the database's queue; one turn of it is waited for.
       file.pool.writeWithoutTransaction { _ in }

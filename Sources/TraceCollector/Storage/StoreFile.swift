@@ -104,6 +104,9 @@ struct StoreFile: Sendable {
   }
 
   func close() throws(CollectorError) {
+    // The file alone is then whole, for whoever copies it. Without it nothing is lost either: the log beside it is read
+    // when the store is opened again.
+    _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     do {
       try pool.close()
       lock.release()
