@@ -77,23 +77,25 @@ import Testing
     #expect(result.indices == [0, 2])
   }
 
-  @Test("What is not JSON is refused with its place", arguments: [
-    ("", "line 1, column 1 (byte 0): '[' is missing: the text ends"),
-    ("{}", "line 1, column 1 (byte 0): '[' is expected, not '{'"),
-    ("[\n  {\"a\": 01}]", "line 2, column 9 (byte 10): a number must not begin with 0"),
-    ("[1,]", "line 1, column 4 (byte 3): a value is expected, not ']'"),
-    ("[1 2]", "line 1, column 4 (byte 3): ',' or ']' is expected, not '2'"),
-    ("[] x", "line 1, column 4 (byte 3): the end of the text is expected, not 'x'"),
-    ("[nul]", "line 1, column 2 (byte 1): a value is expected, not 'n'"),
-    ("[1.]", "line 1, column 4 (byte 3): a digit is expected, not ']'"),
-    ("[-]", "line 1, column 3 (byte 2): a digit is expected, not ']'"),
-    ("[{1:2}]", "line 1, column 3 (byte 2): a name in quotes is expected, not '1'"),
-    ("[\"\\x\"]", "line 1, column 3 (byte 2): an escape that JSON does not know"),
-    ("[\"\\u12g4\"]", "line 1, column 3 (byte 2): four hexadecimal digits must follow \\u"),
-    ("[\"a\nb\"]", "line 1, column 4 (byte 3): a control character stands in a text; write it as an escape"),
-    ("[\"abc", "line 1, column 2 (byte 1): the closing quote is missing"),
-    ("\u{1}", "line 1, column 1 (byte 0): '[' is expected, not the byte 0x1"),
-  ])
+  @Test(
+    "What is not JSON is refused with its place",
+    arguments: [
+      ("", "line 1, column 1 (byte 0): '[' is missing: the text ends"),
+      ("{}", "line 1, column 1 (byte 0): '[' is expected, not '{'"),
+      ("[\n  {\"a\": 01}]", "line 2, column 9 (byte 10): a number must not begin with 0"),
+      ("[1,]", "line 1, column 4 (byte 3): a value is expected, not ']'"),
+      ("[1 2]", "line 1, column 4 (byte 3): ',' or ']' is expected, not '2'"),
+      ("[] x", "line 1, column 4 (byte 3): the end of the text is expected, not 'x'"),
+      ("[nul]", "line 1, column 2 (byte 1): a value is expected, not 'n'"),
+      ("[1.]", "line 1, column 4 (byte 3): a digit is expected, not ']'"),
+      ("[-]", "line 1, column 3 (byte 2): a digit is expected, not ']'"),
+      ("[{1:2}]", "line 1, column 3 (byte 2): a name in quotes is expected, not '1'"),
+      ("[\"\\x\"]", "line 1, column 3 (byte 2): an escape that JSON does not know"),
+      ("[\"\\u12g4\"]", "line 1, column 3 (byte 2): four hexadecimal digits must follow \\u"),
+      ("[\"a\nb\"]", "line 1, column 4 (byte 3): a control character stands in a text; write it as an escape"),
+      ("[\"abc", "line 1, column 2 (byte 1): the closing quote is missing"),
+      ("\u{1}", "line 1, column 1 (byte 0): '[' is expected, not the byte 0x1"),
+    ])
   func brokenJSON(text: String, reason: String) throws {
     let error = #expect(throws: CollectorError.self) { try parse(text) }
     #expect(error?.code == .invalid)
@@ -122,27 +124,33 @@ import Testing
     #expect(refused > bytes.count)
   }
 
-  @Test("Nesting without end is refused, wherever it stands", arguments: [
-    String(repeating: "[", count: 100_000), "[" + String(repeating: #"{"a":"#, count: 100_000),
-    #"[{"traceId":"1","id":"1","tags":"# + String(repeating: "[", count: 100_000),
-  ])
+  @Test(
+    "Nesting without end is refused, wherever it stands",
+    arguments: [
+      String(repeating: "[", count: 100_000), "[" + String(repeating: #"{"a":"#, count: 100_000),
+      #"[{"traceId":"1","id":"1","tags":"# + String(repeating: "[", count: 100_000),
+    ])
   func deepNesting(text: String) {
     let error = #expect(throws: CollectorError.self) { try parse(text) }
     #expect(error?.message.contains("nested deeper than 32 levels") == true)
   }
 
-  @Test("Half of a surrogate pair becomes the replacement character", arguments: [
-    (#"\ud83d"#, "\u{FFFD}"), (#"\ude00\ud83d"#, "\u{FFFD}\u{FFFD}"), (#"\ud83dx"#, "\u{FFFD}x"),
-    (#"\ud83d\ude00"#, "😀"), (#"\ud83d\u0041"#, "\u{FFFD}A"),
-  ])
+  @Test(
+    "Half of a surrogate pair becomes the replacement character",
+    arguments: [
+      (#"\ud83d"#, "\u{FFFD}"), (#"\ude00\ud83d"#, "\u{FFFD}\u{FFFD}"), (#"\ud83dx"#, "\u{FFFD}x"),
+      (#"\ud83d\ude00"#, "😀"), (#"\ud83d\u0041"#, "\u{FFFD}A"),
+    ])
   func surrogates(escaped: String, expected: String) throws {
     let result = try parse(#"[{"traceId":"1","id":"1","tags":{"a":"\#(escaped)"}}]"#)
     #expect(result.spans.first?.tag("a") == expected)
   }
 
-  @Test("Text that is not UTF-8 is refused", arguments: [
-    [0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80],
-  ] as [[UInt8]])
+  @Test(
+    "Text that is not UTF-8 is refused",
+    arguments: [
+      [0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80],
+    ] as [[UInt8]])
   func invalidUTF8(bytes: [UInt8]) {
     for prefix in ["", "\\n"] {
       let body = Array(#"[{"traceId":"1","id":"1","name":"\#(prefix)"#.utf8) + bytes + Array(#""}]"#.utf8)
@@ -162,7 +170,10 @@ import Testing
     let cases = [
       (#""tags":{"a":"","b":"","c":"","d":""}}"#, "more than 3 tags"),
       (#""annotations":[{"timestamp":1,"value":"a"},{"timestamp":1,"value":"a"}]}"#, "more than 1 annotations"),
-      (#""name":"abcdefghijk"}"#, "name is 11 bytes long; at most 10 are allowed"),
+      (
+        #""localEndpoint":{"serviceName":"abcdefghijk"}}"#,
+        "localEndpoint.serviceName is 11 bytes long; at most 10 are allowed"
+      ),
       (#""tags":{"abcdefghijk":""}}"#, "the name of a tag is 11 bytes long; at most 10 are allowed"),
       (#""tags":{"a":"\#(String(repeating: "x", count: 101))"}}"#, "its texts are longer than 100 bytes"),
     ]

@@ -5,7 +5,8 @@ import Testing
 @Suite struct SpanRecordTests {
   static let spans: [Span] = [
     Span(traceID: TraceID(low: 1), id: 1),
-    Span(traceID: TraceID(high: .max, low: .max), id: 2, parentID: .max, kind: .consumer, isDebug: true, isShared: true),
+    Span(
+      traceID: TraceID(high: .max, low: .max), id: 2, parentID: .max, kind: .consumer, isDebug: true, isShared: true),
     span(7, parent: 0xA, .client, tags: [.init("a", ""), .init("b", "é😀"), .init("c", "\u{0}x")]),
     span(
       8, .server, remote: "other",

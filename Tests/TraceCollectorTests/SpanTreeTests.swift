@@ -101,7 +101,9 @@ import Testing
 
   @Test("A chain of 20,000 spans needs no stack, and descendants are counted")
   func deepChain() {
-    let spans = (1...20_000).map { (id: UInt64) in span(id, parent: id == 1 ? nil : id - 1, at: Int64(id)) }
+    let spans = (1...20_000).map { (number: Int) -> Span in
+      span(UInt64(number), parent: number == 1 ? nil : UInt64(number - 1), at: Int64(number))
+    }
     let nodes = SpanTree(spans.reversed()).nodes
     let descendants: [Int] = nodes.map { $0.descendants }
     #expect(descendants == Array((0..<20_000).reversed()))

@@ -1,5 +1,6 @@
 import CZlib
 import Foundation
+import GRDB
 import HTTPTypes
 import Testing
 
@@ -32,17 +33,65 @@ final class TestCollector {
     try? FileManager.default.removeItem(at: directory)
   }
 
-  func get(_ path: String) async -> Reply { await send(.get, path) }
-
-  func post(_ json: String, encoding: String? = nil) async -> Reply {
-    await send(.post, "/api/v2/spans", Array(json.utf8), encoding: encoding)
+  func get(_ path: String, fields: [HTTPField.Name: String] = [:]) async -> Reply {
+    await send(.get, path, fields: fields)
   }
 
-  func send(_ method: HTTPRequest.Method, _ path: String, _ body: [UInt8] = [], encoding: String? = nil) async -> Reply {
+  func post(_ json: String, fields: [HTTPField.Name: String] = [:]) async -> Reply {
+    await post(Array(json.utf8), fields: fields)
+  }
+
+  func post(_ body: [UInt8], fields: [HTTPField.Name: String] = [:]) async -> Reply {
+    await send(.post, "/api/v2/spans", body, fields: fields)
+  }
+
+  func send(
+    _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8] = [], fields: [HTTPField.Name: String] = [:]
+  ) async -> Reply {
+    await Self.send(to: api, method, path, body, fields: fields)
+  }
+
+  /// As ``send(_:_:_:fields:)``, for tasks that must not share the collector.
+  static func send(
+    to api: CollectorAPI, _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8] = [],
+    fields: [HTTPField.Name: String] = [:]
+  ) async -> Reply {
     var request = HTTPRequest(method: method, scheme: "http", authority: "127.0.0.1", path: path)
-    request.headerFields[.contentEncoding] = encoding
+    for (name, value) in fields { request.headerFields[name] = value }
     let (response, body) = await api.respond(to: request, body: body)
     return Reply(status: response.status.code, fields: response.headerFields, body: body)
+  }
+
+  /// Opens the store's file again, after closing it.
+  func reopened() throws -> SpanStore {
+    try store.close()
+    return try SpanStore(path: path, settings: settings)
+  }
+
+  /// Keeps the database's writer busy until the returned semaphore is signalled.
+  func holdWriter() -> DispatchSemaphore {
+    let release = DispatchSemaphore(value: 0)
+    store.file.pool.asyncWriteWithoutTransaction { _ in release.wait() }
+    return release
+  }
+
+  /// Lets the database grow by some pages only, as if the disk were full then. Gives how many it has.
+  func limitPages(more: Int) throws -> Int {
+    try store.file.pool.writeWithoutTransaction { database in
+      let used = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+      try database.execute(sql: "PRAGMA max_page_count = \(used + more)")
+      return used
+    }
+  }
+
+  /// Stores spans; false if the store could not.
+  func tryAdd(_ spans: [Span]) async throws -> Bool {
+    do {
+      _ = try await store.add(spans)
+      return true
+    } catch  where error.code == .unavailable {
+      return false
+    }
   }
 
   /// Stores spans; none may be refused.
@@ -52,7 +101,7 @@ final class TestCollector {
 }
 
 /// An answer of the collector.
-struct Reply {
+struct Reply: Sendable {
   let status: Int
   let fields: HTTPFields
   let body: [UInt8]

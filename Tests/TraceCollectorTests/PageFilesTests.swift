@@ -1,0 +1,114 @@
+import CZlib
+import HTTPTypes
+import Testing
+
+@testable import TraceCollector
+
+/// The page's files as they are served.
+@Suite struct PageFilesTests {
+  @Test(
+    "Every address of the page gives the page", arguments: ["/", "/traces/abc", "/?service=a", "/traces/abc?span=1"])
+  func page(path: String) async throws {
+    let collector = try TestCollector()
+    let reply = await collector.get(path)
+    #expect(reply.status == 200)
+    #expect(reply.field("Content-Type") == "text/html; charset=utf-8")
+    #expect(reply.text == PageFiles.html)
+  }
+
+  @Test("Nothing but our own files may run or be loaded")
+  func policy() async throws {
+    let collector = try TestCollector()
+    for path in ["/", "/assets/app.js", "/assets/app.css", "/assets/icon.svg"] {
+      let reply = await collector.get(path)
+      let policy = try #require(reply.field("Content-Security-Policy"))
+      #expect(policy.contains("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"))
+      #expect(policy.contains("frame-ancestors 'none'"))
+      #expect(!policy.contains("unsafe"))
+      #expect(reply.field("X-Content-Type-Options") == "nosniff")
+      #expect(reply.field("Referrer-Policy") == "no-referrer")
+    }
+    // Nothing in the page needs more.
+    #expect(!PageFiles.html.contains("<script>"))
+    #expect(!PageFiles.html.contains("style="))
+    #expect(!PageFiles.html.contains(" on"))
+    for (name, file) in PageFiles.assets where name.hasSuffix(".js") {
+      let text = String(decoding: file.content, as: UTF8.self)
+      for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute(\"style\""]
+      {
+        #expect(!text.contains(word), "\(name) uses \(word)")
+      }
+    }
+  }
+
+  @Test("Every file that is named is there, and every file is named")
+  func references() async throws {
+    let collector = try TestCollector()
+    var found: Set<String> = []
+    func note(_ name: Substring) { found.insert(String(name)) }
+    for match in PageFiles.html.matches(of: /"\/assets\/([^"]+)"/) { note(match.output.1) }
+    for file in PageFiles.assets.values {
+      let text = String(decoding: file.content, as: UTF8.self)
+      for match in text.matches(of: /from "\.\/([^"]+)"/) { note(match.output.1) }
+    }
+    #expect(found == Set(PageFiles.assets.keys))
+    for name in found {
+      let reply = await collector.get("/assets/\(name)")
+      #expect(reply.status == 200)
+      #expect(reply.field("Content-Type") == PageFiles.assets[name]?.type)
+      #expect(reply.body == PageFiles.assets[name]?.content)
+    }
+    for path in ["/assets/", "/assets/none.js", "/assets/../app.js", "/traces/", "/index.html"] {
+      #expect(await collector.get(path).status == 404)
+    }
+  }
+
+  @Test("A browser that has a file is told so, and gets a changed one")
+  func caching() async throws {
+    let collector = try TestCollector()
+    for path in ["/", "/assets/app.js"] {
+      let first = await collector.get(path)
+      let tag = try #require(first.field("ETag"))
+      #expect(first.field("Cache-Control") == "no-cache")
+      for known in [tag, "\"old\", W/\(tag)"] {
+        let second = await collector.get(path, fields: [.ifNoneMatch: known])
+        #expect(second.status == 304)
+        #expect(second.body.isEmpty)
+        #expect(second.field("ETag") == tag)
+        #expect(second.field("Content-Length") == nil)
+      }
+      #expect(await collector.get(path, fields: [.ifNoneMatch: "\"old\""]).status == 200)
+    }
+    #expect(Set(PageFiles.assets.values.map(\.entityTag)).count == PageFiles.assets.count)
+    #expect(await collector.get("/api/v2/services").field("Cache-Control") == "no-store")
+  }
+
+  @Test func head() async throws {
+    let collector = try TestCollector()
+    let (get, head) = (await collector.get("/"), await collector.send(.head, "/"))
+    #expect(head.status == 200)
+    #expect(head.fields == get.fields)
+    #expect(head.body.isEmpty)
+  }
+
+  @Test("Links to Zipkin's own page lead to ours")
+  func zipkinLinks() async throws {
+    let collector = try TestCollector()
+    let locations = [
+      ("/zipkin", "/"), ("/zipkin/", "/"), ("/zipkin/traces/ABC", "/traces/0000000000000abc"),
+      ("/zipkin/traces/x%0d", "/"),
+    ]
+    for (path, location) in locations {
+      let reply = await collector.get(path)
+      #expect(reply.status == 302)
+      #expect(reply.field("Location") == location)
+    }
+  }
+
+  @Test("All files together are below 60 kB when compressed")
+  func size() throws {
+    var size = try gzip(PageFiles.page.content).count
+    for file in PageFiles.assets.values { size += try gzip(file.content).count }
+    #expect(size < 60_000)
+  }
+}

@@ -1,0 +1,140 @@
+import HTTPTypes
+import MeshTestSupport
+import Synchronization
+import Testing
+
+@testable import TraceCollector
+
+/// What is kept, and that removing the rest stops nothing.
+@Suite struct RetentionTests {
+  /// A clock that a test moves.
+  private final class Hand: Sendable {
+    private let milliseconds = Atomic(TestCollector.now)
+
+    var clock: WallClock { WallClock { self.milliseconds.load(ordering: .relaxed) } }
+
+    func advance(_ amount: Int64) { milliseconds.add(amount, ordering: .relaxed) }
+  }
+
+  private static func spans(_ range: Range<Int>, service: String = "a") -> [Span] {
+    range.map { span(trace: UInt64($0) + 1, 1, service: service, name: "get /\($0 / 100)", at: Int64($0)) }
+  }
+
+  @Test("Beyond a number of spans the first that came go first, with their names")
+  func count() async throws {
+    let collector = try TestCollector {
+      $0.retention = Retention(maximumSpans: 100, maximumAge: nil, maximumBytes: nil)
+    }
+    _ = try await collector.store.add(Self.spans(0..<2_400, service: "old"))
+    _ = try await collector.store.add(Self.spans(2_400..<2_600, service: "new"))
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 100)
+    #expect(collector.api.metrics.snapshot.spansExpired == 2_500)
+    #expect(try await collector.store.trace(TraceID(low: 2_500)) == nil)
+    #expect(try await collector.store.trace(TraceID(low: 2_501)) != nil)
+    #expect(collector.store.serviceNames() == ["new"])
+    #expect(collector.store.spanNames(service: "new") == ["get /25"])
+    #expect(try await collector.get("/api/v2/traces?limit=1000").traces().count == 100)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 100)
+
+    let store = try collector.reopened()
+    #expect(store.spanCount == 100)
+    #expect(store.serviceNames() == ["new"])
+    try store.close()
+  }
+
+  @Test("After a time a span goes, whatever its own times say")
+  func age() async throws {
+    let hand = Hand()
+    let collector = try TestCollector {
+      $0.clock = hand.clock
+      $0.retention = Retention(maximumSpans: nil, maximumAge: .seconds(60), maximumBytes: nil)
+    }
+    _ = try await collector.store.add(Self.spans(0..<10))
+    hand.advance(40_000)
+    _ = try await collector.store.add(Self.spans(10..<20))
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 20)
+    hand.advance(20_001)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 10)
+    #expect(try await collector.store.trace(TraceID(low: 11)) != nil)
+    hand.advance(60_000)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 0)
+    #expect(collector.store.serviceNames().isEmpty)
+    // A store that has become empty takes new spans.
+    _ = try await collector.store.add(Self.spans(5..<6))
+    #expect(collector.store.spanCount == 1)
+    #expect(collector.store.serviceNames() == ["a"])
+  }
+
+  @Test("Beyond a size spans go, while more are stored and asked for")
+  func bytes() async throws {
+    let maximum = 1 << 20
+    let collector = try TestCollector {
+      $0.retention = Retention(maximumSpans: nil, maximumAge: nil, maximumBytes: maximum)
+    }
+    let (api, store) = (collector.api, collector.store)
+    let filler = String(repeating: "0123456789abcdef", count: 60)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for sender in 0..<4 {
+        group.addTask {
+          for number in 0..<25 {
+            let list = (0..<40).map { index in
+              let id = String(1 + sender * 1_000 + number * 40 + index, radix: 16)
+              return #"{"traceId":"\#(id)","id":"1","timestamp":\#(TestCollector.now)000,"#
+                + #""localEndpoint":{"serviceName":"s\#(sender)"},"tags":{"f":"\#(id)\#(filler)"}}"#
+            }
+            let body = Array("[\(list.joined(separator: ","))]".utf8)
+            #expect(await TestCollector.send(to: api, .post, "/api/v2/spans", body).status == 202)
+            #expect(await TestCollector.send(to: api, .get, "/api/v2/traces?serviceName=s\(sender)").status == 200)
+          }
+        }
+      }
+      group.addTask {
+        while store.spanCount < 1_000 { await Task.yield() }
+        for _ in 0..<20 { await store.expire() }
+      }
+      try await group.waitForAll()
+    }
+    #expect(api.metrics.snapshot.spansAccepted == 4_000)
+    await store.expire()
+    #expect(store.spanCount < 1_500)
+    #expect(api.metrics.snapshot.spansExpired + store.spanCount == 4_000)
+    // The rest is whole: everything that is counted is found.
+    let rest = try await store.search(TraceQuery(endTs: TestCollector.now, lookback: 86_400_000, limit: 5_000))
+    #expect(rest.traces.count == store.spanCount)
+  }
+
+  @Test("The service that removes runs until it is cancelled, and forgets names that nothing is left of")
+  func run() async throws {
+    let collector = try TestCollector { $0.retention = Retention(maximumSpans: 10, maximumAge: nil, maximumBytes: nil) }
+    let store = collector.store
+    _ = try await store.add(Self.spans(0..<50))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await store.run() }
+      try await eventually { store.spanCount == 10 }
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test("On a full disk retention makes room again")
+  func fullDisk() async throws {
+    let collector = try TestCollector {
+      $0.retention = Retention(maximumSpans: 200, maximumAge: nil, maximumBytes: nil)
+    }
+    let used = try collector.limitPages(more: 40)
+    #expect(used > 0)
+    var stored = 0
+    while try await collector.tryAdd(Self.spans(stored..<(stored + 100))) { stored += 100 }
+    #expect(stored > 200)
+    #expect(collector.store.spanCount == stored)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 200)
+    #expect(try await collector.tryAdd(Self.spans(stored..<(stored + 100))))
+    #expect(collector.store.spanCount == 300)
+  }
+}
