@@ -46,6 +46,10 @@ let package = Package(
     .executable(name: "kuma-dp", targets: ["kuma-dp"]),
     .executable(name: "kumactl", targets: ["kumactl"]),
     .executable(name: "kuma-demo", targets: ["kuma-demo"]),
+    // Nothing to be used by others: only products can be reached from Benchmarks/, which is a package of its own.
+    .library(
+      name: "BenchmarkedStages",
+      targets: ["MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "TraceCollector"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,0 +1,28 @@
+/// Something that is measured.
+struct Benchmark: Sendable {
+  /// What it is called on the command line and in the results.
+  let name: String
+  /// What it measures, in a few words.
+  let summary: String
+  /// Measures.
+  let run: @Sendable (BenchmarkContext) async throws -> [ResultRow]
+
+  private init(
+    _ name: String, _ summary: String, _ run: @escaping @Sendable (BenchmarkContext) async throws -> [ResultRow]
+  ) {
+    self.name = name
+    self.summary = summary
+    self.run = run
+  }
+
+  /// All of them, in the order in which they run.
+  static let all = [
+    Benchmark("matching", "which policy applies to which proxy", MatchingBenchmark.run),
+    Benchmark("push", "a change of a mesh, up to the snapshots of 1000 proxies", PushBenchmark.run),
+    Benchmark("response", "discovery responses from encoded resources", ResponseBenchmark.run),
+    Benchmark("store", "durable writes of resources", StoreBenchmark.run),
+    Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
+    Benchmark("query", "traces found among many", QueryBenchmark.run),
+    Benchmark("startup", "the start of kumactl", StartupBenchmark.run),
+  ]
+}

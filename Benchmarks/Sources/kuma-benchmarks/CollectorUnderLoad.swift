@@ -1,0 +1,58 @@
+import Foundation
+import GRDB
+import HTTPTypes
+import TraceCollector
+
+/// A collector with a store of its own, asked without HTTP in between.
+final class CollectorUnderLoad: Sendable {
+  let path: String
+  private let store: SpanStore
+  private let api: CollectorAPI
+
+  init(_ context: BenchmarkContext) throws {
+    path = context.newPath("spans.db")
+    store = try SpanStore(path: path)
+    api = CollectorAPI(store: store)
+  }
+
+  /// How many spans are stored.
+  var spanCount: Int { store.spanCount }
+
+  /// Posts bodies, so many at a time; each must be accepted.
+  func post(_ bodies: [[UInt8]], concurrently senders: Int) async throws {
+    try await withThrowingTaskGroup { group in
+      for sender in 0..<senders {
+        group.addTask {
+          var request = HTTPRequest(method: .post, scheme: "http", authority: "127.0.0.1", path: "/api/v2/spans")
+          request.headerFields[.contentType] = "application/json"
+          for number in stride(from: sender, to: bodies.count, by: senders) {
+            let (response, answer) = await self.api.respond(to: request, body: bodies[number])
+            try BenchmarkFailure.unless(
+              response.status == .accepted && answer.isEmpty,
+              "the collector answered \(response.status) \(String(decoding: answer, as: UTF8.self))")
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Asks a question; the body of the answer.
+  func get(_ path: String) async throws -> [UInt8] {
+    let (response, body) = await api.respond(
+      to: HTTPRequest(method: .get, scheme: "http", authority: "127.0.0.1", path: path))
+    try BenchmarkFailure.unless(response.status == .ok, "the collector answered \(response.status) to \(path)")
+    return body
+  }
+
+  /// Closes the store and moves what is left in the write-ahead log, 16 MB at most, into the database.
+  ///
+  /// - Returns: the bytes of the database.
+  func close() throws -> Int {
+    try store.close()
+    let database = try DatabaseQueue(path: path)
+    try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try database.close()
+    return try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+  }
+}

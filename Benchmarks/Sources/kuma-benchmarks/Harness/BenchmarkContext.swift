@@ -1,0 +1,28 @@
+import Foundation
+
+/// What a benchmark is run with.
+struct BenchmarkContext {
+  /// Whether it shall be over soon, at the price of precision.
+  let isQuick: Bool
+  /// A folder for files, on a real disk; removed at the end.
+  let folder: URL
+  /// The `kumactl` to start.
+  let kumactl: URL?
+
+  /// The second of two sizes in a quick run, the first otherwise.
+  func size<Size>(_ whole: Size, quick: Size) -> Size { isQuick ? quick : whole }
+
+  /// A path in the folder that nobody has used.
+  func newPath(_ name: String) -> String { folder.appending(path: "\(name)-\(UUID().uuidString)").path }
+}
+
+/// Something came out that must not: figures of wrong work are worth nothing.
+struct BenchmarkFailure: Error, CustomStringConvertible {
+  /// What came out, and what should have.
+  let description: String
+
+  /// Fails unless a condition holds.
+  static func unless(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+    if !condition { throw BenchmarkFailure(description: message()) }
+  }
+}
