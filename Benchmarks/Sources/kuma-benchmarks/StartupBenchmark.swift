@@ -4,8 +4,8 @@ import Foundation
 enum StartupBenchmark {
   static func run(_ context: BenchmarkContext) throws -> [ResultRow] {
     guard let kumactl = context.kumactl else {
-      throw BenchmarkFailure(
-        description: "there is no kumactl; build it with `make release` or `make build`, or leave out startup")
+      say("startup is left out, as there is no kumactl; build it with `make release` or `make build`")
+      return []
     }
     let build = kumactl.pathComponents.contains("release") ? "release build" : "debug build"
     let configuration = context.newPath("kumactl")

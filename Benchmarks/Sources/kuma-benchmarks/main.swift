@@ -1,8 +1,5 @@
 import Foundation
 
-/// Writes a line that is no result.
-func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
-
 /// Says what is wrong with the command line, and ends.
 func refuse(_ problem: String) -> Never {
   say("benchmarks: \(problem)")
@@ -34,7 +31,7 @@ while let word = words.popFirst() {
 }
 
 var load = [0.0]
-getloadavg(&load, 1)
+_ = getloadavg(&load, 1)
 say("\(ProcessInfo.processInfo.activeProcessorCount) processors, load \(Unit.short(load[0])) at the start")
 
 let own = folder.appending(path: "run-\(UUID().uuidString)")
@@ -55,6 +52,10 @@ do {
   hasFailed = true
 }
 try? FileManager.default.removeItem(at: own)
+guard !rows.isEmpty else {
+  say("benchmarks: nothing was measured")
+  exit(1)
+}
 print(rows.table)
 print("\nMedians of rounds in which value and baseline take turns. RATIO is above 1 where the value is the better one.")
 exit(hasFailed ? 1 : 0)
