@@ -156,8 +156,7 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "CZlib", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes, hummingbird, logging,
-        nioCore,
+        "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(

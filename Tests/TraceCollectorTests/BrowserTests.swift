@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import LoopbackTestSupport
 import MeshTestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import HTTPTypes
+import LoopbackTestSupport
 import MeshModel
 import MeshStore
 import MeshTestSupport
