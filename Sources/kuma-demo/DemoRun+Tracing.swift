@@ -133,7 +133,9 @@ extension DemoRun {
   func send(_ plan: DemoPlan) async throws(CancellationError) -> (status: Int, answer: ShopAnswer)? {
     // Envoy may close a kept connection in the moment in which it is used again.
     for _ in 0..<2 {
-      if let answer = try await client.attempt(plan.entryURL), let decoded = answer.decoded(ShopAnswer.self) {
+      if let answer = try await client.attempt(plan.entryURL, host: "\(plan.entry.name).mesh"),
+        let decoded = answer.decoded(ShopAnswer.self)
+      {
         return (answer.status, decoded)
       }
     }

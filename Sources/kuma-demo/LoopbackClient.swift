@@ -32,9 +32,13 @@ struct LoopbackClient: Sendable {
 
   /// Sends a GET request.
   ///
+  /// - Parameter host: whom the request is for, by which proxies name their spans; the address's host when `nil`.
   /// - Throws: what AsyncHTTPClient throws when there is no answer.
-  func get(_ url: String, headers: [(name: String, value: String)] = []) async throws -> Answer {
+  func get(
+    _ url: String, host: String? = nil, headers: [(name: String, value: String)] = []
+  ) async throws -> Answer {
     var request = HTTPClientRequest(url: url)
+    if let host { request.headers.add(name: "host", value: host) }
     for header in headers { request.headers.add(name: header.name, value: header.value) }
     let response = try await Self.http.execute(request, timeout: .seconds(timeout))
     let body = try await response.body.collect(upTo: 16 << 20)
@@ -44,9 +48,9 @@ struct LoopbackClient: Sendable {
   /// Sends a GET request to a server that may not be there yet.
   ///
   /// - Returns: `nil` when there is no answer.
-  func attempt(_ url: String) async throws(CancellationError) -> Answer? {
+  func attempt(_ url: String, host: String? = nil) async throws(CancellationError) -> Answer? {
     do {
-      return try await get(url)
+      return try await get(url, host: host)
     } catch {
       if Task.isCancelled { throw CancellationError() }
       return nil

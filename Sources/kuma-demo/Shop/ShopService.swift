@@ -60,7 +60,7 @@ final class ShopService: Sendable {
     _ call: (name: String, url: String), _ headers: [(name: String, value: String)]
   ) async -> (answer: ShopAnswer?, error: String?) {
     do {
-      let answer = try await LoopbackClient().get(call.url, headers: headers)
+      let answer = try await LoopbackClient().get(call.url, host: "\(call.name).mesh", headers: headers)
       let isFine = (200..<300).contains(answer.status)
       return (answer.decoded(), isFine ? nil : "\(call.name) answered \(answer.status)")
     } catch {
