@@ -8,10 +8,10 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CZl
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release check check-structure fmt fmt-check bench golden proto clean
+.PHONY: help demo test build release check check-structure conformance fmt fmt-check bench golden proto clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Only the demo writes to standard output. It is the last command and replaces its shell, so that Ctrl-C reaches it once.
 demo: ## everything, running: control plane, collector, four services behind real Envoys; Ctrl-C ends it
@@ -39,6 +39,11 @@ check-structure:
 	@Scripts/setup test
 	Scripts/check-arrows.py
 	.venv/bin/python Scripts/check-protos.py
+
+conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER says where they are
+	@Scripts/setup test
+	@$(MAKE) --no-print-directory build >&2
+	@BUILD=$(BUILD) Scripts/conformance
 
 fmt: ## format the sources in place
 	swift format format --in-place --parallel --recursive $(SOURCES)

@@ -43,6 +43,17 @@ import Testing
     #expect(url.authority == row.authority)
   }
 
+  @Test("where no path is written, Zipkin's is meant")
+  func path() throws {
+    for text in ["http://z:9411", "http://z:9411?a=b"] {
+      let url = try CollectorURL(text)
+      #expect(url.path == "/api/v2/spans")
+      #expect(!url.hasPath)
+      #expect(url.authority == "z:9411")
+    }
+    #expect(try CollectorURL("http://z:9411/").hasPath)
+  }
+
   static let refused: [(String, CollectorURL.Failure)] = [
     ("", .invalid), ("invalid-url", .invalid), ("zipkin/a", .invalid), (":9411/a", .invalid),
     ("1http://z:9411/a", .invalid), ("http://z:port/a", .invalid), ("http://z:+1/a", .invalid),
@@ -57,7 +68,6 @@ import Testing
     ("http://[::1]/a", .noPort), ("http:", .noPort), ("mailto:a@b", .noPort),
     ("http://z:0/a", .portRange), ("http://z:65536/a", .portRange),
     ("http://z:99999999999999999999999/a", .portRange),
-    ("http://z:9411", .noPath), ("http://z:9411?a=b", .noPath),
   ]
 
   @Test("refused addresses", arguments: refused)

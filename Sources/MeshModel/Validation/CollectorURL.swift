@@ -1,8 +1,8 @@
 /// A collector's address, taken apart by the rules of Go's `url.ParseRequestURI`, which decide what Kuma accepts.
 ///
 /// Only the scheme's `https` is meaningful; user, query and fragment are dropped. Stricter than Kuma where Envoy could
-/// not use the address: a port past 65535, an empty host or path and control
-/// characters in the decoded path are refused.
+/// not use the address: a port past 65535, an empty host and control characters in the decoded path are refused. An
+/// absent path, which Envoy could not use either, means the one that Zipkin has.
 public struct CollectorURL: Sendable, Hashable {
   /// Whether the collector is reached over TLS.
   public let isTLS: Bool
@@ -10,8 +10,10 @@ public struct CollectorURL: Sendable, Hashable {
   public let host: String
   /// The port.
   public let port: UInt16
-  /// The path, percent-decoded.
+  /// The path, percent-decoded; ``zipkinPath`` where none is written.
   public let path: String
+  /// Whether a path is written.
+  public let hasPath: Bool
   /// Host and port as they were written: what spans are sent to in the `Host` header.
   public let authority: String
 
@@ -23,9 +25,10 @@ public struct CollectorURL: Sendable, Hashable {
     case noPort = "port has to be explicitly specified"
     /// The port is past 65535 or 0, which Envoy cannot use.
     case portRange = "port must be in the range [1, 65535]"
-    /// There is no path, which Envoy refuses.
-    case noPath = "path has to be explicitly specified, such as /api/v2/spans"
   }
+
+  /// The path at which Zipkin, and what is compatible with it, takes spans. Source: the Zipkin API, version 2.
+  public static let zipkinPath = "/api/v2/spans"
 
   /// Takes an address apart.
   public init(_ text: String) throws(Failure) {
@@ -54,13 +57,13 @@ public struct CollectorURL: Sendable, Hashable {
     guard !port.isEmpty else { throw .noPort }
     guard let number = UInt16(port), number > 0 else { throw .portRange }
     guard !host.isEmpty else { throw .invalid }
-    guard !path.isEmpty else { throw .noPath }
     // Decoded, it becomes a line of the request's head: a line feed there would begin another.
     guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw .invalid }
     self.isTLS = scheme.lowercased() == "https"
     self.host = host
     self.port = number
-    self.path = path
+    self.path = path.isEmpty ? Self.zipkinPath : path
+    self.hasPath = !path.isEmpty
     self.authority = String(authority)
   }
 
