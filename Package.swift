@@ -103,8 +103,9 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "MeshHTTP", "TraceCollector",
-        argumentParser, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird, hummingbirdCore, logging, nioCore,
-        nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto, collections,
+        argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird, hummingbirdCore,
+        logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto,
+        collections,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -164,8 +165,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "EnvoyAPI", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", grpcCore,
-        grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
+        "kuma-cp", "EnvoyAPI", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS",
+        grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -190,7 +191,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor",
-        asyncHTTPClient, hummingbird, logging, nioCore, nioHTTP1,
+        asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
       ],
       swiftSettings: strict),
   ]

@@ -8,16 +8,19 @@ enum MediaType {
   /// YAML, which the description of the API is answered in.
   static let yaml = "application/yaml"
 
+  /// Plain text, which Envoys answer in.
+  static let text = "text/plain"
+
   /// Whether a body of the type is read. Without a type only requests that need no body are.
   static func accepts(contentType: String?, needsBody: Bool) -> Bool {
     guard let contentType, !contentType.isEmpty else { return !needsBody }
     return names(contentType).contains(json)
   }
 
-  /// Whether an answer of the type is wanted by an `Accept` header.
-  static func matches(accept: String?, produced: String) -> Bool {
+  /// Whether an answer of one of the types is wanted by an `Accept` header.
+  static func matches(accept: String?, produced: [String]) -> Bool {
     guard let accept, !accept.isEmpty else { return true }
-    return names(accept).contains { $0 == "*/*" || $0 == produced }
+    return names(accept).contains { $0 == "*/*" || produced.contains($0) }
   }
 
   private static func names(_ header: String) -> [String] {

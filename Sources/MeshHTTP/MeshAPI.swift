@@ -16,10 +16,11 @@ public final class MeshAPI: Sendable {
   ///   - store: keeps the resources.
   ///   - configuration: what the API tells about the control plane.
   ///   - inspection: knows which policy applies to which proxy.
+  ///   - administration: asks proxies' Envoys.
   ///   - now: the clock.
   public init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
-    now: @escaping @Sendable () -> Timestamp
+    administration: any EnvoyAdministration, now: @escaping @Sendable () -> Timestamp
   ) {
     self.configuration = configuration
     let context = APIContext(store: store, inspection: inspection, configuration: configuration, now: now)
@@ -29,6 +30,7 @@ public final class MeshAPI: Sendable {
     }
     routes += OverviewRoutes(context: context).routes
     routes += InspectionRoutes(context: context).routes
+    routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes
     table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version)])
@@ -36,7 +38,7 @@ public final class MeshAPI: Sendable {
 
   /// The route that describes the others and itself. The description is made when it is asked for.
   private static func description(of routes: [Route], version: String) -> Route {
-    Route(.get, "/openapi.yaml", "Describes the API.", produces: MediaType.yaml) { _ in
+    Route(.get, "/openapi.yaml", "Describes the API.", produces: [MediaType.yaml]) { _ in
       let all = routes + [description(of: routes, version: version)]
       let text = OpenAPIDocument(routes: all, version: version).document.yaml(sortKeys: false)
       return APIResponse(status: .ok, contentType: MediaType.yaml, body: Array(text.utf8))
@@ -87,7 +89,8 @@ public final class MeshAPI: Sendable {
       return .text("415: Unsupported Media Type", status: .unsupportedMediaType)
     }
     guard MediaType.matches(accept: headers[.accept], produced: route.produces) else {
-      return .text("406: Not Acceptable\n\nAvailable representations: \(route.produces)", status: .notAcceptable)
+      let types = route.produces.joined(separator: ", ")
+      return .text("406: Not Acceptable\n\nAvailable representations: \(types)", status: .notAcceptable)
     }
     if configuration.isReadOnly, route.isWrite {
       return APIError(

@@ -58,7 +58,11 @@ struct OpenAPIDocument: Sendable {
       responses["201"] = warnings
     case .delete: responses["200"] = ["description": "Deleted."]
     default:
-      responses["200"] = ["description": "The answer.", "content": Self.content(route.produces, ["type": "object"])]
+      var content: DocumentValue.Object = [:]
+      for type in route.produces {
+        content[type] = ["schema": type == MediaType.text ? Self.string : ["type": "object"]]
+      }
+      responses["200"] = ["description": "The answer.", "content": .object(content)]
     }
     if route.needsBody || route.isWrite || !route.query.isEmpty { responses["400"] = failure("A rule is broken.") }
     if route.needsBody || route.pattern.contains("{") { responses["404"] = failure("There is no such thing.") }
@@ -68,6 +72,7 @@ struct OpenAPIDocument: Sendable {
     }
     if route.needsBody { responses["413"] = failure("The body is too large.") }
     responses["503"] = failure("The store cannot be reached.")
+    for own in route.failures { responses[String(own.status.code)] = failure(own.summary) }
     return responses
   }
 

@@ -13,14 +13,22 @@ struct Route: Sendable {
   var summary: String
   /// The parameters of the query that it knows.
   var query: [QueryParameter]
-  /// The media type of its answers.
-  var produces: String
+  /// The media types of its answers.
+  var produces: [String]
   /// Whether it changes something; what its method says where nothing else is said.
   var isWrite: Bool
+  /// Failures of its own, beside those that follow from what kind of route it is.
+  var failures: [Failure]
   /// Does it.
   var handler: Handler
   /// The pattern taken apart.
   let segments: [Segment]
+
+  /// A way in which a route can fail, for the description of the API.
+  struct Failure: Sendable {
+    var status: HTTPResponse.Status
+    var summary: String
+  }
 
   /// A part of a path.
   enum Segment: Sendable, Hashable {
@@ -32,7 +40,7 @@ struct Route: Sendable {
 
   init(
     _ method: HTTPRequest.Method, _ pattern: String, _ summary: String, query: [QueryParameter] = [],
-    produces: String = MediaType.json, isWrite: Bool? = nil, handler: @escaping Handler
+    produces: [String] = [MediaType.json], isWrite: Bool? = nil, failures: [Failure] = [], handler: @escaping Handler
   ) {
     self.method = method
     self.pattern = pattern
@@ -40,6 +48,7 @@ struct Route: Sendable {
     self.query = query
     self.produces = produces
     self.isWrite = isWrite ?? (method == .put || method == .delete || method == .post || method == .patch)
+    self.failures = failures
     self.handler = handler
     segments = pattern.split(separator: "/").map { part in
       part.hasPrefix("{") && part.hasSuffix("}")

@@ -68,6 +68,7 @@ struct Pipeline: Sendable {
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: bootstrap.respond)
 
+    let administration = EnvoyAdministrationClient { await sessions.whereabouts(of: $0) }
     let api = MeshAPI(
       store: store,
       configuration: APIConfiguration(
@@ -76,7 +77,7 @@ struct Pipeline: Sendable {
           in: configuration.store == .memory ? nil : directory), zone: configuration.zone,
         isReadOnly: configuration.apiReadOnly, effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])]),
-      inspection: LiveInspection(reconciler: reconciler), now: { .now })
+      inspection: LiveInspection(reconciler: reconciler), administration: administration, now: { .now })
 
     var services = closing
     var collectorMetrics: CollectorMetrics?
@@ -100,7 +101,7 @@ struct Pipeline: Sendable {
       metrics: metrics.write)
 
     // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
-    services += [resolver, reconciler, sessions]
+    services += [resolver, reconciler, sessions, administration]
     services.append(
       HTTPListener(
         name: Server.diagnostics, endpoint: configuration.diagnostics, bodyLimit: 4096, ports: ports, logger: logger

@@ -17,9 +17,11 @@ struct ProxyProcess: Sendable {
   /// - Parameters:
   ///   - inboundPort: where its listener is; a free port when `nil`.
   ///   - calls: the service behind its outbound.
+  ///   - namesAdminPort: whether the Dataplane says where Envoy's administration interface is. ``adminPort`` means
+  ///     nothing otherwise.
   static func start(
     _ name: String, tags: [String: String] = [:], applicationPort: Int, inboundPort: Int? = nil, calls: String,
-    controlPlane: ControlPlaneProcess
+    namesAdminPort: Bool = true, controlPlane: ControlPlaneProcess
   ) async throws -> ProxyProcess {
     let free = try FreePort.take(3)
     let inbound = inboundPort ?? free[0]
@@ -30,7 +32,7 @@ struct ProxyProcess: Sendable {
       name: {{ name }}
       networking:
         address: 127.0.0.1
-        admin: {port: \(free[2])}
+        \(namesAdminPort ? "admin: {port: \(free[2])}" : "# nothing is said of the administration interface")
         inbound:
         - port: \(inbound)
           servicePort: \(applicationPort)

@@ -50,12 +50,12 @@ final class TracingSystem: Sendable {
 
   /// Starts a proxy.
   @discardableResult
-  func start(_ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String) async throws
-    -> ProxyProcess
-  {
+  func start(
+    _ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true
+  ) async throws -> ProxyProcess {
     let proxy = try await ProxyProcess.start(
       name, tags: tags, applicationPort: try await port(of: name), inboundPort: inboundPort, calls: calls,
-      controlPlane: controlPlane)
+      namesAdminPort: namesAdminPort, controlPlane: controlPlane)
     running.withLock { $0.append(proxy) }
     return proxy
   }

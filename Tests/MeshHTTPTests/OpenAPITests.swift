@@ -27,8 +27,9 @@ import Testing
       "/meshes/{mesh}/dataplanes", "/meshes/{mesh}/dataplanes+insights", "/meshes/{mesh}/dataplanes+insights/{name}",
       "/meshes/{mesh}/dataplanes/_overview", "/meshes/{mesh}/dataplanes/{name}",
       "/meshes/{mesh}/dataplanes/{name}/_overview", "/meshes/{mesh}/dataplanes/{name}/_tracing",
-      "/meshes/{mesh}/dataplanes/{name}/_warnings",
-      "/meshes/{mesh}/dataplanes/{name}/policies", "/meshes/{mesh}/service-insights",
+      "/meshes/{mesh}/dataplanes/{name}/_warnings", "/meshes/{mesh}/dataplanes/{name}/clusters",
+      "/meshes/{mesh}/dataplanes/{name}/policies", "/meshes/{mesh}/dataplanes/{name}/stats",
+      "/meshes/{mesh}/dataplanes/{name}/xds", "/meshes/{mesh}/service-insights",
       "/meshes/{mesh}/service-insights/{name}", "/meshes/{mesh}/traffic-traces",
       "/meshes/{mesh}/traffic-traces/{name}", "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
       "/meshes/{mesh}/traffic-traces/{name}/_warnings", "/meshes/{mesh}/traffic-traces/{name}/dataplanes",
@@ -52,7 +53,7 @@ import Testing
       let answer = await isQuestion ? api.get(path) : api.send(.post, path, #"{"resources":[]}"#)
       #expect(answer.status == 200, "\(pattern)")
       let content = described[isQuestion ? "get" : "post"]?["responses"]?["200"]?["content"]?.object
-      #expect(content?.keys.elements == answer.contentType.map { [$0] }, "\(pattern)")
+      #expect(content?.keys.first == answer.contentType, "\(pattern)")
     }
   }
 

@@ -10,6 +10,7 @@ import Testing
 struct TestAPI: Sendable {
   let store: MemoryStore
   let clock = TestClock()
+  let envoys: PlainAdministration
   private let api: MeshAPI
 
   /// What was answered.
@@ -35,8 +36,9 @@ struct TestAPI: Sendable {
   /// - Parameter through: what stands between the API and the store.
   init(
     isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit,
-    through wrap: (MemoryStore) -> any ResourceStore = { $0 }
+    envoys: PlainAdministration = PlainAdministration(), through wrap: (MemoryStore) -> any ResourceStore = { $0 }
   ) {
+    self.envoys = envoys
     store = MemoryStore { [clock] in clock.now }
     let reached = wrap(store)
     api = MeshAPI(
@@ -44,7 +46,7 @@ struct TestAPI: Sendable {
       configuration: APIConfiguration(
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]], versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: IndexInspection(store: reached), now: { [clock] in clock.now })
+      inspection: IndexInspection(store: reached), administration: envoys, now: { [clock] in clock.now })
   }
 
   /// Sends a request; a body without a type of its own is JSON.

@@ -2,6 +2,7 @@ import HTTPTypes
 import LoopbackTestSupport
 import MeshHTTP
 import MeshModel
+import MeshPolicy
 import MeshStore
 import Synchronization
 import Testing
@@ -9,6 +10,17 @@ import Testing
 /// The program against the real API over a store in memory.
 @Suite("Commands")
 struct CommandTests {
+  /// Proxies whose Envoys repeat what they are asked.
+  private struct EchoingEnvoys: EnvoyAdministration {
+    func answer(to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?) -> [UInt8] {
+      switch question {
+      case .configuration: Array(#"{"configs":[{"of":"\#(proxy)"}]}"#.utf8)
+      case .statistics: Array("statistics of \(proxy): 1\n".utf8)
+      case .clusters: Array("clusters of \(proxy)::2\n".utf8)
+      }
+    }
+  }
+
   /// Serves the API, adds it to the program's configuration, and tells which requests were made.
   func withControlPlane(
     store: MemoryStore = MemoryStore(),
@@ -17,7 +29,8 @@ struct CommandTests {
     let api = MeshAPI(
       store: store,
       configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
-      inspection: IndexInspection(store: store), now: { Timestamp(seconds: 1_800_000_000) })
+      inspection: IndexInspection(store: store), administration: EchoingEnvoys(),
+      now: { Timestamp(seconds: 1_800_000_000) })
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in
       requests.withLock { $0.append("\(request.method.rawValue) \(request.path ?? "")") }
@@ -86,6 +99,32 @@ struct CommandTests {
       let applied = try await kumactl("apply", "-f", "-", input: exported.output)
       #expect(applied.status == 0, "\(applied.errors)")
       #expect(try await kumactl("export", "--format", form).output == exported.output)
+    }
+  }
+
+  @Test("show what a proxy's Envoy says")
+  func envoy() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let proxy = """
+        ---
+        type: Dataplane
+        mesh: default
+        name: web
+        networking:
+          address: 10.0.0.1
+          inbound: [{port: 80, tags: {kuma.io/service: web}}]
+
+        """
+      #expect(try await kumactl("apply", "-f", "-", input: Self.mesh + proxy).status == 0)
+      let dump = try await kumactl("inspect", "dataplane", "web", "--type=config-dump")
+      #expect(dump.output == "{\n  \"configs\": [\n    {\n      \"of\": \"default.web\"\n    }\n  ]\n}\n")
+      let statistics = try await kumactl("inspect", "dataplane", "web", "--type=stats")
+      #expect(statistics.output == "statistics of default.web: 1\n")
+      let clusters = try await kumactl("inspect", "dataplane", "web", "--type", "clusters")
+      #expect(clusters.output == "clusters of default.web::2\n")
+      let absent = try await kumactl("inspect", "dataplane", "api", "--type=stats")
+      #expect(absent.errors == "Error: Could not get dataplane resource (Not found)\n")
+      #expect(absent.status == 1)
     }
   }
 

@@ -117,10 +117,10 @@ struct ServerCertificate: Sendable {
 
   /// The bytes of a numeric address in network order; `nil` for a name.
   private static func ipAddressBytes(_ host: String) -> [UInt8]? {
-    var v4 = in_addr()
-    if inet_pton(AF_INET, host, &v4) == 1 { return withUnsafeBytes(of: &v4) { Array($0) } }
-    var v6 = in6_addr()
-    if inet_pton(AF_INET6, host, &v6) == 1 { return withUnsafeBytes(of: &v6) { Array($0) } }
+    for (family, length) in [(AF_INET, 4), (AF_INET6, 16)] {
+      var bytes = [UInt8](repeating: 0, count: length)
+      if inet_pton(family, host, &bytes) == 1 { return bytes }
+    }
     return nil
   }
 

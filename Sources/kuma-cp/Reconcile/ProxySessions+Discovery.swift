@@ -7,7 +7,7 @@ import SwiftProtobuf
 extension ProxySessions: ProxySessionObserver {
   func sessionOpened(_ session: ProxySession) async throws(SessionRefusal) {
     do {
-      _ = try await open(stream: session.id, Introduction(session.node))
+      _ = try await open(stream: session.id, Introduction(session.node, peer: session.remotePeer))
     } catch {
       throw SessionRefusal(code: error.isTemporary ? .unavailable : .invalidArgument, message: error.description)
     }
@@ -30,7 +30,7 @@ extension ProxySessions: ProxySessionObserver {
 
 extension ProxySessions.Introduction {
   /// Reads what a node tells of itself. Source of the keys: Kuma 2.7.
-  init(_ node: Envoy_Config_Core_V3_Node) {
+  init(_ node: Envoy_Config_Core_V3_Node, peer: String) {
     let metadata = node.metadata.fields
     let versions = metadata["version"]?.structValue.fields ?? [:]
     func version(_ program: String) -> String {
@@ -40,9 +40,11 @@ extension ProxySessions.Introduction {
     if envoy.isEmpty, case .userAgentBuildVersion(let build) = node.userAgentVersionType {
       envoy = "\(build.version.majorNumber).\(build.version.minorNumber).\(build.version.patch)"
     }
+    let adminPort = metadata["dataplane.admin.port"].flatMap { UInt16($0.stringValue) }
     self.init(
       nodeID: node.id, dataplane: metadata["dataplane.resource"]?.stringValue,
-      version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy))
+      version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
+      whereabouts: ProxySessions.Whereabouts(peer: peer, adminPort: adminPort == 0 ? nil : adminPort))
   }
 }
 

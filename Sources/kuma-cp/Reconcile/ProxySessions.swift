@@ -19,6 +19,16 @@ actor ProxySessions: Service {
     var dataplane: String?
     /// What runs there.
     var version: DataplaneInsight.ProxyVersion
+    /// Where it can be asked about itself.
+    var whereabouts: Whereabouts
+  }
+
+  /// Where a connected proxy can be asked about itself.
+  struct Whereabouts: Sendable, Hashable {
+    /// The address from which it is connected, in gRPC's form: `ipv4:127.0.0.1:40000`.
+    var peer: String
+    /// The port of its Envoy's administration interface, at its machine's loopback address; `nil` when it names none.
+    var adminPort: UInt16?
   }
 
   /// A proxy's stream is refused.
@@ -33,6 +43,7 @@ actor ProxySessions: Service {
     var proxy: ProxyID
     var subscription: DataplaneInsight.Subscription
     var registered: Bool
+    var whereabouts: Whereabouts
     /// The rejections that no acceptance of their kind has followed.
     var rejections: [DataplaneInsight.Discovery: DataplaneInsight.Rejection] = [:]
   }
@@ -93,7 +104,8 @@ actor ProxySessions: Service {
     removals[proxy] = nil
     let subscription = DataplaneInsight.Subscription(
       id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version)
-    sessions[stream] = Session(proxy: proxy, subscription: subscription, registered: registered)
+    sessions[stream] = Session(
+      proxy: proxy, subscription: subscription, registered: registered, whereabouts: introduction.whereabouts)
     streams[proxy, default: []].insert(stream)
     if insights[proxy] == nil {
       let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
@@ -212,6 +224,12 @@ actor ProxySessions: Service {
     await reconciler.disconnect(proxy)
     touch(proxy)
     logger.info("proxy disconnected", metadata: ["proxy": "\(proxy)", "stream": "\(stream)"])
+  }
+
+  /// Where a proxy can be asked about itself, by its newest stream; `nil` when it is not connected.
+  func whereabouts(of proxy: ProxyID) -> Whereabouts? {
+    (streams[proxy] ?? []).compactMap { sessions[$0] }
+      .max { $0.subscription.connectTime < $1.subscription.connectTime }?.whereabouts
   }
 
   private func touch(_ proxy: ProxyID) {

@@ -1,0 +1,186 @@
+import AsyncHTTPClient
+import MeshHTTP
+import MeshModel
+import MeshPolicy
+import NIOCore
+import NIOHTTP1
+import ServiceLifecycle
+import Synchronization
+
+/// Asks the Envoys of connected proxies over their administration interfaces.
+///
+/// An interface listens on the loopback address of its proxy's machine, so only those of this machine can be asked. What
+/// answers there is asked first which proxy it belongs to: the port is what a proxy says, and the proxy of a tunnel only
+/// seems to be on this machine.
+final class EnvoyAdministrationClient: EnvoyAdministration, Service {
+  /// Bounds on what one question takes.
+  struct Limits: Sendable {
+    /// How long an answer may take as a whole.
+    var time = Duration.seconds(10)
+    /// Bytes of an answer.
+    var bytes = 64 << 20
+    /// Questions at a time.
+    var questions = 8
+  }
+
+  private struct State {
+    var client: HTTPClient?
+    var questions = 0
+  }
+
+  private let whereabouts: @Sendable (ProxyID) async -> ProxySessions.Whereabouts?
+  private let limits: Limits
+  private let state = Mutex(State())
+
+  /// - Parameter whereabouts: where a proxy is; `nil` when it is not connected.
+  init(
+    limits: Limits = Limits(), whereabouts: @escaping @Sendable (ProxyID) async -> ProxySessions.Whereabouts?
+  ) {
+    self.limits = limits
+    self.whereabouts = whereabouts
+  }
+
+  func run() async throws {
+    var configuration = HTTPClient.Configuration()
+    configuration.httpVersion = .http1Only
+    configuration.redirectConfiguration = .disallow
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.timeout.connect = TimeAmount(limits.time)
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    state.withLock { $0.client = client }
+    // Thrown when the task is cancelled because another service failed: then too, the connections are closed.
+    try? await gracefulShutdown()
+    state.withLock { $0.client = nil }
+    try await client.shutdown()
+  }
+
+  func answer(
+    to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
+  ) async throws(EnvoyAdministrationError) -> [UInt8] {
+    guard let whereabouts = await whereabouts(proxy) else {
+      throw EnvoyAdministrationError(
+        .notConnected,
+        "The proxy \(proxy.name) is not connected to this control plane, so its Envoy cannot be asked; start the proxy, "
+          + "or look at its connections with kumactl inspect dataplanes.")
+    }
+    guard let port = whereabouts.adminPort ?? defaultPort else {
+      throw EnvoyAdministrationError(
+        .noInterface,
+        "The Envoy of \(proxy.name) has no administration interface; start its kuma-dp without --admin-port 0.")
+    }
+    guard LocalMachine.has(peer: whereabouts.peer) else {
+      let machine = LocalMachine.host(of: whereabouts.peer) ?? whereabouts.peer
+      throw EnvoyAdministrationError(
+        .elsewhere,
+        "The proxy \(proxy.name) runs on another machine, \(machine), and its Envoy's administration interface is not "
+          + "exposed, since there is no mesh TLS yet to protect it; ask it there: "
+          + "curl http://127.0.0.1:\(port)\(question.path)")
+    }
+    let client = try admit()
+    defer { state.withLock { $0.questions -= 1 } }
+    let interface = AdministrationInterface(client: client, proxy: proxy, port: port, byteLimit: limits.bytes)
+    return try await inTime(interface) { interface in
+      try await interface.checkIdentity()
+      return try await interface.get(question.path)
+    }
+  }
+
+  private func admit() throws(EnvoyAdministrationError) -> HTTPClient {
+    let (client, isBusy) = state.withLock { state in
+      guard let client = state.client else { return (nil as HTTPClient?, false) }
+      guard state.questions < limits.questions else { return (nil, true) }
+      state.questions += 1
+      return (client, false)
+    }
+    if let client { return client }
+    throw EnvoyAdministrationError(
+      .busy,
+      isBusy
+        ? "\(limits.questions) questions to Envoys are being answered, and more are not taken; ask again in a moment."
+        : "The control plane starts or stops; ask again in a moment.")
+  }
+
+  /// The client's own time limit ends with the head of an answer; this one holds for all of it.
+  private func inTime(
+    _ interface: AdministrationInterface,
+    _ body: @escaping @Sendable (AdministrationInterface) async throws -> [UInt8]
+  ) async throws(EnvoyAdministrationError) -> [UInt8] {
+    let limit = limits.time
+    do {
+      return try await withThrowingTaskGroup(of: [UInt8].self) { group in
+        defer { group.cancelAll() }
+        group.addTask { try await body(interface) }
+        group.addTask {
+          try await Task.sleep(for: limit)
+          throw EnvoyAdministrationError(
+            .timedOut, "\(interface) has not answered within \(limit.words); is its machine overloaded?")
+        }
+        return try await group.next() ?? []
+      }
+    } catch let error as EnvoyAdministrationError {
+      throw error
+    } catch {
+      throw EnvoyAdministrationError(
+        .unreachable, "\(interface) cannot be asked: \(error). Is its Envoy running?", cause: error)
+    }
+  }
+}
+
+/// The administration interface of one Envoy.
+private struct AdministrationInterface: Sendable, CustomStringConvertible {
+  let client: HTTPClient
+  let proxy: ProxyID
+  let port: UInt16
+  let byteLimit: Int
+
+  var description: String { "The administration interface of \(proxy.name)'s Envoy, http://127.0.0.1:\(port)," }
+
+  /// Finds out whose Envoy this is.
+  func checkIdentity() async throws {
+    let answer: [UInt8]
+    do {
+      answer = try await get("/server_info")
+    } catch let error as EnvoyAdministrationError {
+      throw stranger("a program that is no Envoy", cause: error)
+    }
+    let node = (try? DocumentValue(json: answer))?["node"]?["id"]?.string
+    guard node != proxy.description else { return }
+    throw stranger(node.map { "the Envoy of another proxy, \($0.prefix(300))" } ?? "a program that is no Envoy")
+  }
+
+  private func stranger(_ owner: String, cause: (any Error)? = nil) -> EnvoyAdministrationError {
+    EnvoyAdministrationError(
+      .unexpectedAnswer,
+      "127.0.0.1:\(port), where the administration interface of \(proxy.name)'s Envoy should be, belongs to \(owner); "
+        + "give the proxy a port of its own with networking.admin.port or --admin-port, and restart it.", cause: cause)
+  }
+
+  func get(_ path: String) async throws -> [UInt8] {
+    var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+    // One question, one connection: none stays behind for the next, which may be of another Envoy.
+    request.headers.add(name: "connection", value: "close")
+    do {
+      let response = try await client.execute(request, deadline: .distantFuture)
+      guard response.status == .ok else {
+        throw EnvoyAdministrationError(
+          .unexpectedAnswer, "\(self) has answered \(path) with status \(response.status.code).")
+      }
+      return Array(try await response.body.collect(upTo: byteLimit).readableBytesView)
+    } catch let error as NIOTooManyBytesError {
+      throw EnvoyAdministrationError(
+        .unexpectedAnswer,
+        "\(self) has answered \(path) with more than \(byteLimit) bytes; ask it on its own machine.", cause: error)
+    }
+  }
+}
+
+extension EnvoyQuestion {
+  /// The path of the administration interface that answers the question. Source: Envoy 1.40.
+  fileprivate var path: String {
+    switch self {
+    case .configuration(let withEndpoints): withEndpoints ? "/config_dump?include_eds" : "/config_dump"
+    case .statistics(let asJSON): asJSON ? "/stats?format=json" : "/stats"
+    case .clusters(let asJSON): asJSON ? "/clusters?format=json" : "/clusters"
+    }
+  }
+}
