@@ -134,7 +134,8 @@ let package = Package(
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport"], swiftSettings: strict),
+      name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport", collections],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(

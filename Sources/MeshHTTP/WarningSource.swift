@@ -70,7 +70,7 @@ struct WarningSource: Sendable {
     let policies = stored.compactMap { resource in
       resource.content(TrafficTrace.self).map { (name: resource.name, policy: $0) }
     }
-    return PolicyWarnings.settings(of: mesh)
+    return PolicyWarnings.settings(of: mesh) + PolicyWarnings.differences(of: mesh, name: name)
       + PolicyWarnings.policies(policies, losingBackendsIn: mesh, meshName: name, before: old)
   }
 }

@@ -75,6 +75,19 @@ import Testing
     #expect(await api.get("/meshes/m/_warnings").warnings == expected)
   }
 
+  @Test("a mesh that says what is not done") func differences() async {
+    let api = TestAPI()
+    let mesh = """
+      {"type":"Mesh","name":"shop","mtls":{"enabledBackend":"ca","backends":[{"name":"ca","type":"builtin"}]},
+        "tracing":{"backends":[{"name":"z","type":"zipkin","conf":{"url":"http://z:9411"}}]}}
+      """
+    let answer = await api.put("/meshes/shop", mesh)
+    #expect(answer.warnings.count == 2)
+    #expect(answer.warnings.first?.contains("mtls.enabledBackend") == true)
+    #expect(answer.warnings.last?.contains("/api/v2/spans") == true)
+    #expect(await api.get("/meshes/shop/_warnings").warnings == answer.warnings)
+  }
+
   @Test("a mesh that says httpJsonV1") func oldFormat() async {
     let answer = await TestAPI().put(
       "/meshes/m",
