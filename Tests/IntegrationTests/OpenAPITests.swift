@@ -101,6 +101,10 @@ struct OpenAPITests {
           try await server.check("get", pattern, Names.present.path(pattern) + "?size=2000", expected: 400)
         }
       }
+      for (pattern, methods) in server.paths where methods["post"] != nil {
+        try await server.check("post", pattern, pattern, body: ["resources": []], expected: 200)
+        try await server.check("post", pattern, pattern, body: ["resources": "none"], expected: 400)
+      }
       let written = server.paths.filter { $0.value["put"] != nil }.keys
       #expect(written.count == 3)
       // The mesh comes first, and goes last.
