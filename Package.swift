@@ -77,7 +77,9 @@ let package = Package(
     .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
-    .target(name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", grdb], swiftSettings: strict),
+    .target(name: "SQLiteFiles", dependencies: [grdb], swiftSettings: strict),
+    .target(
+      name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", "SQLiteFiles", grdb], swiftSettings: strict),
 
     // MARK: Envoy
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
@@ -89,7 +91,7 @@ let package = Package(
     .target(
       name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
-    .target(name: "TraceCollector", dependencies: ["CZlib", grdb, httpTypes], swiftSettings: strict),
+    .target(name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", grdb, httpTypes], swiftSettings: strict),
     .target(
       name: "MeshClient",
       dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],

@@ -154,7 +154,9 @@ import Testing
     let collector = try TestCollector()
     #expect(try open("") == "the trace store has no usable path; give the path of a file")
     #expect(try open("a\u{0}b") == "the trace store has no usable path; give the path of a file")
-    #expect(try open("/proc/none/spans.db").hasPrefix("the directory /proc/none of the trace store cannot be made: "))
+    #expect(
+      try open("/proc/none/spans.db").hasPrefix(
+        "the directory /proc/none of the trace store /proc/none/spans.db cannot be made: "))
     let directory = collector.directory.appending(path: "deep").path
     #expect(try open(directory).hasPrefix("the trace store \(directory) cannot be opened: "))
   }

@@ -1,4 +1,3 @@
-import MeshStore
 import Synchronization
 
 #if canImport(Glibc)
@@ -7,24 +6,19 @@ import Synchronization
   import Musl
 #endif
 
-/// Keeps two stores from opening one file: each would not hear of the other's changes.
+/// Keeps two programs from opening one database: each would not hear of the other's changes.
 final class FileLock: Sendable {
   private let descriptor: Int32
   private let isHeld = Atomic(true)
 
-  init(path: String, of database: String) throws(StoreError) {
+  init(path: String, of database: String, kind: DatabaseKind) throws(DatabaseFileError) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      throw StoreError(
-        code: .unavailable,
-        message: "the database \(database) cannot be opened: \(String(cString: strerror(errno))); check its directory "
-          + "and permissions")
-    }
+    guard descriptor >= 0 else { throw .cannotOpen(kind, database) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       closeDescriptor(descriptor)
-      throw StoreError(
+      throw DatabaseFileError(
         code: .unavailable,
-        message: "the database \(database) is in use by another control plane; stop that one, or give another path")
+        message: "the \(kind.noun) \(database) is in use by another \(kind.owner); stop that one, or give another path")
     }
     self.descriptor = descriptor
   }

@@ -1,0 +1,65 @@
+import GRDB
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Why a database file could not be used.
+public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
+  /// The kind of failure.
+  public enum Code: Sendable, Hashable {
+    /// The path or the file is none for this program: another one has to be given.
+    case unsuitable
+    /// It cannot be used now: full, locked, damaged, or not to be written.
+    case unavailable
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// What is wrong and what to do, in a sentence that names the file.
+  public var message: String
+  /// The underlying error.
+  public var cause: (any Error)?
+
+  /// Describes a failure.
+  public init(code: Code, message: String, cause: (any Error)? = nil) {
+    self.code = code
+    self.message = message
+    self.cause = cause
+  }
+
+  /// The message.
+  public var description: String { message }
+
+  static func cannotOpen(_ kind: DatabaseKind, _ path: String) -> DatabaseFileError {
+    DatabaseFileError(
+      code: .unavailable,
+      message: "the \(kind.noun) \(path) cannot be opened: \(reason(errno)); check its directory and permissions")
+  }
+
+  static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
+
+  /// A failure of SQLite's as a sentence.
+  init(_ error: any Error, _ kind: DatabaseKind, path: String, doing action: String) {
+    if let error = error as? DatabaseFileError {
+      self = error
+      return
+    }
+    let cause: String
+    switch (error as? DatabaseError)?.resultCode {
+    case nil: cause = "\(error)"
+    case .SQLITE_FULL?: cause = "the disk is full; make room, then \(kind.retry)"
+    case .SQLITE_BUSY?, .SQLITE_LOCKED?:
+      cause = "another program has locked it; end that program, then \(kind.retry)"
+    case .SQLITE_READONLY?, .SQLITE_PERM?, .SQLITE_AUTH?, .SQLITE_CANTOPEN?:
+      cause = "it or its directory cannot be written; check that both exist and their permissions"
+    case .SQLITE_CORRUPT?, .SQLITE_NOTADB?: cause = "it is damaged or no database; \(kind.repair)"
+    case .SQLITE_IOERR?: cause = "the disk has failed to read or write; check the disk"
+    default: cause = (error as? DatabaseError)?.message ?? "\(error)"
+    }
+    self.init(
+      code: .unavailable, message: "the \(kind.noun) \(path) cannot be \(action): \(cause)", cause: error)
+  }
+}
