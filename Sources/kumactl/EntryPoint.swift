@@ -17,6 +17,13 @@ enum EntryPoint {
 
   /// Runs one command line and returns the exit code.
   static func run(_ arguments: [String]) async -> Int32 {
+    if asksForHelp(arguments) {
+      let reader = CommandLineReader(tree: CommandTree())
+      if case .help(let path) = reader.read(arguments) {
+        Console.write(reader.tree.help(for: path))
+        return 0
+      }
+    }
     let command: any ParsableCommand
     do {
       command = try Kumactl.parseAsRoot(CommandLineReader.commandFirst(arguments))
@@ -30,6 +37,12 @@ enum EntryPoint {
     } catch {
       return fail(error)
     }
+  }
+
+  /// Whether help is probably wanted, for which the parser, which would only refuse, need not be asked first.
+  private static func asksForHelp(_ arguments: [String]) -> Bool {
+    arguments.isEmpty || arguments.first == "help"
+      || arguments.prefix { $0 != "--" }.contains { $0 == "--help" || $0 == "-h" }
   }
 
   /// Answers arguments that name no command to run: with help, or with an error.

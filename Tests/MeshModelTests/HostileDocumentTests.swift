@@ -152,7 +152,8 @@ import Testing
 
   static let places: [(String, Int, Int)] = [
     ("a: b\nc: [1\n", 3, 1), ("a: b\n  c: d\n", 2, 4), ("a: 1\nb: 2\na: 3\n", 1, 1), ("a: \"x\nb: 1", 2, 5),
-    ("a: {b: c, ? [x] : d}\n", 1, 13), ("1: a\n\"1\": b\n", 2, 1), ("a: .nan\n", 1, 4), ("\tb: c", 1, 1),
+    ("a: {b: c, ? [x] : d}\n", 1, 13), ("1: a\n\"1\": b\n", 1, 1), ("1: a\n!!int 1: b\n", 2, 1), ("a: .nan\n", 1, 4),
+    ("\tb: c", 1, 1),
   ]
 
   @Test("YAML errors name line and column", arguments: places)

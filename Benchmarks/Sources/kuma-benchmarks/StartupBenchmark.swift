@@ -1,6 +1,6 @@
 import Foundation
 
-/// The start of `kumactl`: its version, after the control plane could not be reached.
+/// The start of `kumactl`: by itself, and up to an answer after the control plane could not be reached.
 enum StartupBenchmark {
   static func run(_ context: BenchmarkContext) throws -> [ResultRow] {
     guard let kumactl = context.kumactl else {
@@ -23,31 +23,36 @@ enum StartupBenchmark {
       currentContext: closed
       """.utf8
     ).write(to: URL(fileURLWithPath: configuration))
-    let version = ChildCommand(kumactl.path, "--config-file", configuration, "version")
-    var rows = try compare(context, version, build: build, with: ChildCommand("/bin/true"), called: "/bin/true")
-    if let kubectl = Self.find("kubectl") {
-      let other = ChildCommand(kubectl, "version", "--client")
-      rows += try compare(context, version, build: build, with: other, called: "kubectl version --client")
+    let kubectl = Self.find("kubectl")
+    var rows: [ResultRow] = []
+    for words in [["config", "view"], ["version"]] {
+      let command = ChildCommand(kumactl.path, ["--config-file", configuration] + words)
+      let name = "kumactl \(words.joined(separator: " ")) (\(build))"
+      rows += try compare(context, command, called: name, with: ChildCommand("/bin/true"), called: "/bin/true")
+      guard let kubectl else { continue }
+      let other = ChildCommand(kubectl, ["version", "--client"])
+      rows += try compare(context, command, called: name, with: other, called: "kubectl version --client")
     }
     return rows
   }
 
   private static func compare(
-    _ context: BenchmarkContext, _ version: ChildCommand, build: String, with other: ChildCommand, called name: String
+    _ context: BenchmarkContext, _ command: ChildCommand, called name: String, with other: ChildCommand,
+    called otherName: String
   ) throws -> [ResultRow] {
     var cpu = Comparison()
     var wall = Comparison()
-    _ = (try version.run(), try other.run())
+    _ = (try command.run(), try other.run())
     for round in 0..<context.size(30, quick: 10) {
       let early = round.isMultiple(of: 2) ? nil : try other.run()
-      let own = try version.run()
+      let own = try command.run()
       let baseline = if let early { early } else { try other.run() }
       cpu.add(value: own.cpu, baseline: baseline.cpu)
       wall.add(value: own.wall, baseline: baseline.wall)
     }
     return [
-      ResultRow("startup", "kumactl version (\(build)), CPU", in: .seconds, against: name, cpu),
-      ResultRow("startup", "kumactl version (\(build)), wall", in: .seconds, against: name, wall),
+      ResultRow("startup", "\(name), CPU", in: .seconds, against: otherName, cpu),
+      ResultRow("startup", "\(name), wall", in: .seconds, against: otherName, wall),
     ]
   }
 

@@ -12,7 +12,8 @@ extension DocumentValue {
     try checkAliases(text)
     do {
       var values: [DocumentValue] = []
-      let parser = try Parser(yaml: text)
+      // Scalars are resolved by PlainScalar.
+      let parser = try Parser(yaml: text, resolver: .basic)
       while let node = try parser.nextRoot() {
         var budget = valueLimit
         values.append(try DocumentValue(node, depth: 0, budget: &budget))
@@ -79,11 +80,11 @@ extension DocumentValue {
             code: .syntax, message: "a key has to be text", line: key.mark?.line, column: key.mark?.column)
         }
         let value = try DocumentValue(value, depth: depth + 1, budget: &budget)
-        if key.tag.rawValue == Tag.Name.merge.rawValue {
+        if scalar.style == .plain, scalar.string == "<<" {
           merged += value.array ?? [value]
           continue
         }
-        // The parser compares keys with their kinds; in a document `1` and `"1"` are the same.
+        // The parser compares keys with their tags, which a document may write out.
         guard object.updateValue(value, forKey: scalar.string) == nil else {
           throw DocumentError(
             code: .syntax, message: "the key \"\(scalar.string)\" is given more than once", line: key.mark?.line,
@@ -113,15 +114,25 @@ extension DocumentValue {
 
   private static func resolve(_ scalar: Node.Scalar, node: Node) throws(DocumentError) -> DocumentValue {
     guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-    switch node.tag.rawValue {
-    case Tag.Name.null.rawValue: return .null
-    case Tag.Name.bool.rawValue: return node.bool.map(DocumentValue.bool) ?? .string(scalar.string)
-    case Tag.Name.int.rawValue:
+    switch tag(of: scalar) {
+    case .null: return .null
+    case .bool:
+      // The library does not make a truth value of a scalar that it has resolved as text.
+      return Node(scalar.string, Tag(.bool, .basic)).bool.map(DocumentValue.bool) ?? .string(scalar.string)
+    case .int:
       if let integer = node.int { return .integer(Int64(integer)) }
       return try number(node) ?? .string(scalar.string)
-    case Tag.Name.float.rawValue: return try number(node) ?? .string(scalar.string)
+    case .float: return try number(node) ?? .string(scalar.string)
     default: return .string(scalar.string)
     }
+  }
+
+  /// The name of a scalar's tag: the one that is written, or else what the text stands for.
+  private static func tag(of scalar: Node.Scalar) -> Tag.Name {
+    let written = Tag.Name(rawValue: scalar.tag.description)
+    guard written == .implicit else { return written }
+    guard scalar.style == .plain || scalar.style == .any else { return .str }
+    return PlainScalar.tag(of: scalar.string)
   }
 
   private static func number(_ node: Node) throws(DocumentError) -> DocumentValue? {
@@ -145,16 +156,16 @@ extension DocumentValue {
 
   private var node: Node {
     switch self {
-    case .null: return Node("null", Tag(.null))
-    case .bool(let value): return Node(value ? "true" : "false", Tag(.bool))
-    case .integer(let value): return Node(String(value), Tag(.int))
-    case .number(let value): return Node(Self.text(of: value), Tag(.float))
-    case .string(let value): return .scalar(Node.Scalar(value, Tag(.str), Self.style(of: value)))
+    case .null: return Node("null", Tag(.null, .basic))
+    case .bool(let value): return Node(value ? "true" : "false", Tag(.bool, .basic))
+    case .integer(let value): return Node(String(value), Tag(.int, .basic))
+    case .number(let value): return Node(Self.text(of: value), Tag(.float, .basic))
+    case .string(let value): return .scalar(Node.Scalar(value, Tag(.str, .basic), Self.style(of: value)))
     case .array(let items):
-      return .sequence(Node.Sequence(items.map(\.node), Tag(.seq), items.isEmpty ? .flow : .block))
+      return .sequence(Node.Sequence(items.map(\.node), Tag(.seq, .basic), items.isEmpty ? .flow : .block))
     case .object(let object):
       let pairs = object.map { (DocumentValue.string($0.key).node, $0.value.node) }
-      return .mapping(Node.Mapping(pairs, Tag(.map), pairs.isEmpty ? .flow : .block))
+      return .mapping(Node.Mapping(pairs, Tag(.map, .basic), pairs.isEmpty ? .flow : .block))
     }
   }
 
@@ -163,8 +174,7 @@ extension DocumentValue {
     // A byte order mark is dropped by readers unless it is escaped.
     if text.unicodeScalars.contains("\u{feff}") { return .doubleQuoted }
     if text.contains("\n") { return .literal }
-    let plain = Node(text)
-    if text.isEmpty || plain.tag.rawValue != Tag.Name.str.rawValue { return .doubleQuoted }
+    if PlainScalar.tag(of: text) != .str { return .doubleQuoted }
     if text == "*" { return .singleQuoted }
     return .any
   }

@@ -4,7 +4,7 @@ import Foundation
 struct ChildCommand {
   private let words: [String]
 
-  init(_ words: String...) { self.words = words }
+  init(_ program: String, _ arguments: [String] = []) { words = [program] + arguments }
 
   /// Runs it to its end, which must be a success.
   func run() throws -> Cost {
