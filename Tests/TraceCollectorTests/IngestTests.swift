@@ -81,13 +81,15 @@ import Testing
     "Anything may be JSON but what says that it is something else",
     arguments: [
       (nil, 202), ("application/json", 202), ("application/json; charset=utf-8", 202), ("text/plain", 202),
-      ("application/x-www-form-urlencoded", 202), ("application/x-protobuf", 415), ("Application/X-Thrift", 415),
+      ("application/x-www-form-urlencoded", 202), ("application/x-protobuf", 400), ("Application/X-Thrift", 415),
     ] as [(String?, Int)])
   func contentTypes(type: String?, status: Int) async throws {
     let collector = try TestCollector()
     let reply = await collector.post("[\(Self.good)]", fields: type.map { [.contentType: $0] } ?? [:])
     #expect(reply.status == status)
-    if status == 415 { #expect(reply.text.hasPrefix("spans must be sent as application/json, not as ")) }
+    if status == 415 {
+      #expect(reply.text.hasPrefix("spans must be sent as application/json or application/x-protobuf, not as "))
+    }
     #expect(collector.store.spanCount == (status == 202 ? 1 : 0))
   }
 
@@ -154,7 +156,8 @@ import Testing
     let reply = await collector.post(String(repeating: " ", count: 101))
     #expect(reply.status == 413)
     #expect(reply.text == "the body is larger than 100 bytes; send fewer spans at once\n")
-    let (response, body) = collector.api.tooLarge()
+    let (response, body) = collector.api.refuse(
+      HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/api/v2/spans"), because: .tooLarge)
     #expect(response.status.code == 413)
     #expect(body == reply.body)
   }
@@ -208,7 +211,7 @@ import Testing
     let refused = await collector.post(body)
     #expect(refused.status == 503)
     #expect(refused.field("Retry-After") == "1")
-    #expect(collector.api.metrics.snapshot.spansDropped == 2)
+    #expect(collector.api.metrics.snapshot.requestsFailed == 1)
     release.signal()
     #expect(await first.status == 202)
     #expect(await collector.post(body).status == 202)

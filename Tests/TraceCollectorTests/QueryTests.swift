@@ -16,7 +16,7 @@ import Testing
       ("/api/v2/spans?serviceName=a", "[]"), ("/api/v2/spans?serviceName=unknown", "[]"),
       ("/api/v2/remoteServices?serviceName=b", #"["c"]"#), ("/api/v2/autocompleteKeys", #"["env"]"#),
       ("/api/v2/autocompleteValues?key=env", #"["dev","prod"]"#), ("/api/v2/autocompleteValues?key=other", "[]"),
-      ("/health", #"{"status":"UP"}"#),
+      ("/zipkin/api/v2/services", #"["a","b"]"#), ("/zipkin/api/v2/spans?serviceName=B", #"["get /y","post /x"]"#),
     ]
     for (path, body) in expected {
       let reply = await collector.get(path)

@@ -4,6 +4,8 @@ import HTTPTypes
 struct Answer {
   var status = HTTPResponse.Status.ok
   var contentType = "application/json"
+  /// Whether the content type is said even of an empty body, which some formats have for a message of their own.
+  var hasType = false
   var fields: [(name: String, value: String)] = []
   var body: [UInt8] = []
   var cacheControl = "no-store"
@@ -58,7 +60,7 @@ struct Answer {
 
   func rendered(withBody: Bool) -> (HTTPResponse, [UInt8]) {
     var response = HTTPResponse(status: status)
-    if !body.isEmpty { response.headerFields[.contentType] = contentType }
+    if !body.isEmpty || hasType { response.headerFields[.contentType] = contentType }
     if status != .notModified { response.headerFields[.contentLength] = String(body.count) }
     response.headerFields[.cacheControl] = cacheControl
     response.headerFields[.xContentTypeOptions] = "nosniff"

@@ -4,108 +4,125 @@ public import HTTPTypes
 ///
 /// | Path | Answer |
 /// |---|---|
-/// | `POST /api/v2/spans` | stores spans |
+/// | `POST /api/v2/spans`, `POST /api/v1/spans` | stores Zipkin's spans, of the second and the first format |
+/// | `POST /v1/traces` | stores OpenTelemetry's spans |
+/// | `POST /api/import` | stores what a query answered |
 /// | `GET /api/v2/…` | Zipkin's v2 queries |
+/// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
 /// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
 /// | `GET /`, `/traces/{id}`, `/assets/…` | the page |
-/// | `GET /health` | whether it is up |
+/// | `GET /health`, `/info`, `/metrics`, `/prometheus`, `/config.json` | what it says about itself |
+///
+/// Paths of Zipkin's are there with `/zipkin` before them too, as its page asks for them.
 public final class CollectorAPI: Sendable {
-  /// What is let in. Whoever reads the body should stop at ``CollectorLimits/bodyBytes``, and answer
-  /// with ``tooLarge()``.
+  /// What can be chosen.
+  public struct Settings: Sendable {
+    /// The origins whose pages may use the API from a browser; `*` for all, none for none.
+    public var allowedOrigins: [String] = []
+    /// What `/info` tells.
+    public var version = "unknown"
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// Why a request is refused before its body has been read.
+  public enum Refusal: Sendable {
+    /// The body is larger than ``CollectorLimits/bodyBytes``.
+    case tooLarge
+    /// Too many bodies are being read; the sender may try again.
+    case overloaded
+  }
+
+  /// What is let in. Whoever reads the body should stop at ``CollectorLimits/bodyBytes``, and answer with
+  /// ``refuse(_:because:)``.
   public let limits: CollectorLimits
   /// What is counted.
   public var metrics: CollectorMetrics { store.metrics }
   let store: SpanStore
+  let settings: Settings
   let clock: WallClock
+  private let crossOrigin: CrossOriginRule
 
   /// Makes the collector of a store.
-  public init(store: SpanStore) {
+  public init(store: SpanStore, settings: Settings = Settings()) {
     self.store = store
+    self.settings = settings
     limits = store.settings.limits
     clock = store.settings.clock
+    crossOrigin = CrossOriginRule(settings.allowedOrigins)
   }
 
   /// Answers a request. Never throws, and answers everything.
   public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
-    let answer: Answer
-    do {
-      answer = try await route(request, body)
-    } catch {
-      answer = Answer(error)
+    await answered(request) {
+      do throws(CollectorError) {
+        return try await self.route(request, body)
+      } catch {
+        return Answer(error)
+      }
     }
+  }
+
+  /// The answer to a request whose body is not read.
+  public func refuse(_ request: HTTPRequest, because refusal: Refusal) -> (HTTPResponse, [UInt8]) {
+    metrics.requests.count(1)
+    metrics.requestsFailed.count(1)
+    let error: CollectorError =
+      switch refusal {
+      case .tooLarge: bodyError
+      case .overloaded: .overloaded
+      }
+    var answer =
+      QueryParameters(request.path ?? "/").path == Self.otlpPath
+      ? OTLPAnswer(request).failure(error) : Answer(error)
+    answer.fields += crossOrigin.fields(for: request)
     return answer.rendered(withBody: request.method != .head)
   }
 
-  /// The answer to a body that is too large to be read.
-  public func tooLarge() -> (HTTPResponse, [UInt8]) {
-    Answer(bodyError).rendered(withBody: true)
+  /// Adds what browsers want to know to an answer, and answers their questions.
+  func answered(
+    _ request: HTTPRequest, _ make: @Sendable () async -> Answer
+  ) async -> (HTTPResponse, [UInt8]) {
+    var answer: Answer
+    if let preflight = crossOrigin.preflight(request) { answer = preflight } else { answer = await make() }
+    answer.fields += crossOrigin.fields(for: request)
+    return answer.rendered(withBody: request.method != .head)
   }
 
-  private var bodyError: CollectorError {
+  var bodyError: CollectorError {
     CollectorError(
       code: .tooLarge, message: "the body is larger than \(limits.bodyBytes) bytes; send fewer spans at once")
   }
 
   private func route(_ request: HTTPRequest, _ body: [UInt8]) async throws(CollectorError) -> Answer {
-    let parameters = QueryParameters(request.path ?? "/")
-    let isSpans = parameters.path == "/api/v2/spans"
+    let parameters = QueryParameters(Self.withoutPrefix(request.path ?? "/"))
+    let path = parameters.path
+    if path == Self.otlpPath { return await storeOTLP(request, body) }
     switch request.method {
-    case .post where isSpans: return try await storeSpans(request, body)
+    case .post:
+      guard let format = try format(path: path, request) else { break }
+      return Answer(try await store(request, body, as: format))
     case .get, .head:
       if let answer = try await query(parameters) { return answer }
+      if let answer = try await export(parameters) { return answer }
+      if let answer = await server(path) { return answer }
       let knownTags = request.headerFields[.ifNoneMatch]
-      if let answer = page(parameters.path, knownTags: knownTags) { return answer }
-      throw CollectorError(code: .notFound, message: "there is nothing at \(parameters.path.prefix(256))")
-    default: return Answer.methodNotAllowed(isSpans ? "GET, HEAD, POST" : "GET, HEAD")
+      if let answer = page(path, knownTags: knownTags) { return answer }
+      guard Self.writeOnly.contains(path) else {
+        throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
+      }
+    default: break
     }
+    if Self.writeOnly.contains(path) { return Answer.methodNotAllowed("POST") }
+    return Answer.methodNotAllowed(path == "/api/v2/spans" ? "GET, HEAD, POST" : "GET, HEAD")
   }
 
-  // MARK: Spans in
+  private static let writeOnly: Set<String> = ["/api/v1/spans", "/api/import"]
 
-  private func storeSpans(_ request: HTTPRequest, _ body: [UInt8]) async throws(CollectorError) -> Answer {
-    let metrics = store.metrics
-    metrics.requests.count(1)
-    metrics.requestBytes.count(body.count)
-    guard body.count <= limits.bodyBytes else { throw bodyError }
-    let type = request.headerFields[.contentType]?.lowercased() ?? ""
-    guard !type.hasPrefix("application/x-protobuf"), !type.hasPrefix("application/x-thrift") else {
-      throw CollectorError(code: .unsupported, message: "spans must be sent as application/json, not as \(type)")
-    }
-    let encoding = request.headerFields[.contentEncoding]?.lowercased() ?? "identity"
-    let json: [UInt8]
-    switch encoding {
-    case "identity", "": json = body
-    case "gzip", "x-gzip", "deflate": json = try Inflater.inflate(body, limit: limits.bodyBytes)
-    default:
-      throw CollectorError(
-        code: .unsupported, message: "the content encoding must be gzip or identity, not \(encoding.prefix(64))")
-    }
-    let parsed = try SpanParser.parse(json, limits: limits)
-    var rejections = parsed.rejections
-    for rejection in try await store.add(parsed.spans, bytes: json.count)
-    where parsed.indices.indices.contains(rejection.index) {
-      rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
-    }
-    metrics.spansRejected.count(rejections.count)
-    guard !rejections.isEmpty else { return Answer(status: .accepted) }
-    rejections.sort { $0.index < $1.index }
-    let stored = parsed.spans.count + parsed.rejections.count - rejections.count
-    return Answer(status: stored > 0 ? .accepted : .badRequest) { json in
-      json.beginObject()
-      json.key("stored")
-      json.number(stored)
-      json.key("rejected")
-      json.beginArray()
-      for rejection in rejections {
-        json.beginObject()
-        json.key("index")
-        json.number(rejection.index)
-        json.key("reason")
-        json.string(rejection.reason)
-        json.endObject()
-      }
-      json.endArray()
-      json.endObject()
-    }
+  /// Zipkin serves its API also below the path of its page.
+  private static func withoutPrefix(_ target: String) -> String {
+    target.hasPrefix("/zipkin/api/") || target.hasPrefix("/zipkin/config.json")
+      ? String(target.dropFirst("/zipkin".count)) : target
   }
 }

@@ -60,6 +60,12 @@ struct JSONWriter {
     bytes.append(contentsOf: (value ? "true" : "false").utf8)
   }
 
+  /// A value that is JSON already.
+  mutating func literal(_ json: String) {
+    comma()
+    bytes.append(contentsOf: json.utf8)
+  }
+
   mutating func strings(_ values: [String]) {
     beginArray()
     for value in values { string(value) }

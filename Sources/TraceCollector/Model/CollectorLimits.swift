@@ -14,6 +14,8 @@ public struct CollectorLimits: Sendable, Hashable {
   public var nameBytes = 1_024
   /// Bytes of all texts of one span together.
   public var textBytesPerSpan = 128 * 1024
+  /// Bytes of all texts of the spans of one request, what OpenTelemetry's resources say counted for each of their spans.
+  public var textBytesPerRequest = 64 * 1024 * 1024
   /// Different names of services in the store.
   public var services = 10_000
   /// Different operations, and different remote services, of one service that are listed and indexed; a span beyond is

@@ -6,6 +6,8 @@ public final class CollectorMetrics: Sendable {
   public struct Snapshot: Sendable, Hashable {
     /// Requests to store spans.
     public var requests: Int
+    /// Those of which nothing was stored.
+    public var requestsFailed: Int
     /// Bytes of their bodies as they came.
     public var requestBytes: Int
     /// Spans that are on the disk.
@@ -23,6 +25,7 @@ public final class CollectorMetrics: Sendable {
   }
 
   let requests = Atomic(0)
+  let requestsFailed = Atomic(0)
   let requestBytes = Atomic(0)
   let spansAccepted = Atomic(0)
   let spansRejected = Atomic(0)
@@ -37,9 +40,10 @@ public final class CollectorMetrics: Sendable {
   /// The counters now.
   public var snapshot: Snapshot {
     Snapshot(
-      requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
-      spansAccepted: spansAccepted.load(ordering: .relaxed), spansRejected: spansRejected.load(ordering: .relaxed),
-      spansDropped: spansDropped.load(ordering: .relaxed), commits: commits.load(ordering: .relaxed),
+      requests: requests.load(ordering: .relaxed), requestsFailed: requestsFailed.load(ordering: .relaxed),
+      requestBytes: requestBytes.load(ordering: .relaxed), spansAccepted: spansAccepted.load(ordering: .relaxed),
+      spansRejected: spansRejected.load(ordering: .relaxed), spansDropped: spansDropped.load(ordering: .relaxed),
+      commits: commits.load(ordering: .relaxed),
       spansExpired: spansExpired.load(ordering: .relaxed), queries: queries.load(ordering: .relaxed))
   }
 }

@@ -1,0 +1,22 @@
+import Foundation
+
+extension TestPrograms {
+  /// The Python of the project's set-up, if it has some packages; `nil` when it is not there or lacks one.
+  ///
+  /// - Parameter packages: folders of packages, such as `py_zipkin`.
+  public static func python(with packages: [String]) -> String? {
+    let venv = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: ".venv")
+    let python = venv.appending(path: "bin/python").path(percentEncoded: false)
+    let libraries = venv.appending(path: "lib")
+    let files = FileManager.default
+    let versions = (try? files.contentsOfDirectory(atPath: libraries.path(percentEncoded: false))) ?? []
+    let isComplete = versions.contains { version in
+      packages.allSatisfy { package in
+        files.fileExists(
+          atPath: libraries.appending(path: "\(version)/site-packages/\(package)").path(percentEncoded: false))
+      }
+    }
+    return isComplete && files.isExecutableFile(atPath: python) ? python : nil
+  }
+}

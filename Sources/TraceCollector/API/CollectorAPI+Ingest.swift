@@ -1,0 +1,112 @@
+import HTTPTypes
+
+extension CollectorAPI {
+  /// What became of a request's spans.
+  struct Outcome {
+    /// How many were stored.
+    var stored: Int
+    /// Those that were not, in their order.
+    var rejections: [SpanRejection]
+  }
+
+  /// The format in which spans come to one of Zipkin's paths; nil if the path takes none. Like Zipkin, whatever does not
+  /// say that it is something else is taken for JSON.
+  func format(path: String, _ request: HTTPRequest) throws(CollectorError) -> SpanFormat? {
+    let type = Self.mediaType(request)
+    let isProtobuf = type == "application/x-protobuf" || type == "application/protobuf"
+    let json: SpanFormat
+    switch path {
+    case "/api/v2/spans": json = .zipkinJSON
+    case "/api/import": json = .zipkinTraces
+    case "/api/v1/spans": json = .zipkinV1JSON
+    default: return nil
+    }
+    if isProtobuf, json != .zipkinV1JSON { return .zipkinProtobuf }
+    guard !isProtobuf, type != "application/x-thrift", type != "application/vnd.apache.thrift.binary" else {
+      let known = json == .zipkinV1JSON ? "application/json" : "application/json or application/x-protobuf"
+      throw CollectorError(code: .unsupported, message: "spans must be sent as \(known), not as \(type)")
+    }
+    return json
+  }
+
+  static func mediaType(_ request: HTTPRequest) -> String {
+    let type = request.headerFields[.contentType]?.prefix { $0 != ";" } ?? ""
+    return String(type.prefix(256)).lowercased().filter { !$0.isWhitespace }
+  }
+
+  /// Stores the spans of a body.
+  func store(
+    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
+  ) async throws(CollectorError) -> Outcome {
+    let metrics = store.metrics
+    metrics.requests.count(1)
+    metrics.requestBytes.count(body.count)
+    do throws(CollectorError) {
+      // Before anything is unpacked or parsed: what cannot be stored must cost little.
+      guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
+      let bytes = try unpacked(request, body)
+      let parsed = try format.parse(bytes, limits: limits)
+      return try await store(parsed, bytes: bytes.count)
+    } catch {
+      metrics.requestsFailed.count(1)
+      throw error
+    }
+  }
+
+  private func store(_ parsed: SpanParser.Result, bytes: Int) async throws(CollectorError) -> Outcome {
+    var rejections = parsed.rejections
+    for rejection in try await store.add(parsed.spans, bytes: bytes)
+    where parsed.indices.indices.contains(rejection.index) {
+      rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
+    }
+    store.metrics.spansRejected.count(rejections.count)
+    rejections.sort { $0.index < $1.index }
+    return Outcome(stored: parsed.spans.count + parsed.rejections.count - rejections.count, rejections: rejections)
+  }
+
+  private func unpacked(_ request: HTTPRequest, _ body: [UInt8]) throws(CollectorError) -> [UInt8] {
+    guard body.count <= limits.bodyBytes else { throw bodyError }
+    let encoding = request.headerFields[.contentEncoding]?.lowercased() ?? "identity"
+    switch encoding {
+    case "identity", "": return body
+    case "gzip", "x-gzip", "deflate": return try Inflater.inflate(body, limit: limits.bodyBytes)
+    default:
+      throw CollectorError(
+        code: .unsupported, message: "the content encoding must be gzip or identity, not \(encoding.prefix(64))")
+    }
+  }
+}
+
+extension CollectorError {
+  /// Too much is going on; nothing was looked at.
+  static var overloaded: CollectorError {
+    CollectorError(code: .unavailable, message: "more spans come than can be stored; send again later")
+  }
+}
+
+extension Answer {
+  /// What Zipkin's senders are told: 202, and in the body which spans were not stored and why; 400 if none was.
+  init(_ outcome: CollectorAPI.Outcome) {
+    guard !outcome.rejections.isEmpty else {
+      self.init(status: .accepted)
+      return
+    }
+    self.init(status: outcome.stored > 0 ? .accepted : .badRequest) { json in
+      json.beginObject()
+      json.key("stored")
+      json.number(outcome.stored)
+      json.key("rejected")
+      json.beginArray()
+      for rejection in outcome.rejections {
+        json.beginObject()
+        json.key("index")
+        json.number(rejection.index)
+        json.key("reason")
+        json.string(rejection.reason)
+        json.endObject()
+      }
+      json.endArray()
+      json.endObject()
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/// Reads the members of objects from JSON, one item of a list after the other. A value of the wrong kind is the present
+/// item's problem and leaves the others whole; only what is no JSON at all is thrown.
+struct JSONFieldReader {
+  typealias Member = (inout JSONFieldReader, _ key: String) throws(JSONError) -> Void
+  typealias Element = (inout JSONFieldReader) throws(JSONError) -> Void
+
+  var scanner: JSONScanner
+  /// What is wrong with the present item; the first thing found counts.
+  private(set) var problem: String?
+
+  init(_ bytes: [UInt8], nestingLimit: Int) { scanner = JSONScanner(bytes, nestingLimit: nestingLimit) }
+
+  /// Begins with the next item.
+  mutating func beginItem() { problem = nil }
+
+  mutating func reject(_ reason: String) {
+    if problem == nil { problem = reason }
+  }
+
+  /// Gives each member of an object that is not null; the function must read or skip the value.
+  mutating func object(_ field: String, _ member: Member) throws(JSONError) {
+    guard try isNext(0x7B, field, "an object") else { return }
+    guard try scanner.enterObject() else { return }
+    repeat {
+      let key = try scanner.key()
+      if try scanner.literal("null") { continue }
+      try member(&self, key)
+    } while try scanner.moreMembers()
+  }
+
+  /// Gives each element of a list; the function must read or skip it.
+  mutating func list(_ field: String, _ element: Element) throws(JSONError) {
+    guard try isNext(0x5B, field, "a list") else { return }
+    guard try scanner.enterArray() else { return }
+    repeat { try element(&self) } while try scanner.moreElements()
+  }
+
+  /// Whether a value of some kind comes next; goes past a value of another kind, which is then the item's problem.
+  private mutating func isNext(_ first: UInt8, _ field: String, _ wanted: String) throws(JSONError) -> Bool {
+    if try scanner.next("a value") == first { return true }
+    reject("\(field) must be \(wanted)")
+    try scanner.skipValue()
+    return false
+  }
+
+  mutating func skip() throws(JSONError) { try scanner.skipValue() }
+
+  /// A text; nil after a value of another kind.
+  mutating func text(_ field: String) throws(JSONError) -> String? {
+    guard try isNext(0x22, field, "a text") else { return nil }
+    return try scanner.string("a text")
+  }
+
+  /// A text or a number as it is written; nil after a value of another kind.
+  mutating func textOrNumber(_ field: String) throws(JSONError) -> (text: String, isNumber: Bool)? {
+    switch try scanner.next("a value") {
+    case 0x22: return (try scanner.string("a text"), false)
+    case 0x2D, 0x30...0x39: return (try scanner.number(), true)
+    default:
+      reject("\(field) must be a number")
+      try scanner.skipValue()
+      return nil
+    }
+  }
+
+  /// A whole number, which may stand in quotes; 0 after anything else.
+  mutating func integer(_ field: String) throws(JSONError) -> Int64 {
+    guard let (text, _) = try textOrNumber(field) else { return 0 }
+    if let value = Int64(text) { return value }
+    // Some senders write times as floating-point numbers.
+    if text.utf8.count <= 64, let value = Double(text), value.magnitude < 9e18 { return Int64(value) }
+    reject("\(field) must be a whole number of at most 64 bits")
+    return 0
+  }
+
+  /// A whole number that is not negative and may stand in quotes; 0 after anything else.
+  mutating func unsigned(_ field: String) throws(JSONError) -> UInt64 {
+    guard let (text, _) = try textOrNumber(field) else { return 0 }
+    if let value = UInt64(text) { return value }
+    if text.utf8.count <= 64, let value = Double(text), value >= 0, value < 1.8e19 { return UInt64(value) }
+    reject("\(field) must be a whole number of at most 64 bits, and not negative")
+    return 0
+  }
+
+  mutating func flag(_ field: String) throws(JSONError) -> Bool {
+    if try scanner.literal("true") { return true }
+    if try scanner.literal("false") { return false }
+    reject("\(field) must be true or false")
+    try scanner.skipValue()
+    return false
+  }
+}
