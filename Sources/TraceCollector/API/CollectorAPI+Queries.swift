@@ -12,6 +12,7 @@ extension CollectorAPI {
     case "/api/v2/traceMany": return try await traceMany(parameters)
     case "/api/v2/dependencies": return try await dependencies(parameters)
     case "/api/summaries": return try await summaries(parameters)
+    case "/api/propagation": return try await propagation(parameters)
     default: break
     }
     if let text = parameters.path.element(after: "/api/v2/trace/") {
@@ -120,30 +121,41 @@ extension CollectorAPI {
 
   private func tree(_ text: String) async throws(CollectorError) -> Answer {
     let tree = SpanTree(try await trace(text))
+    let pieces = try await store.brokenPieces(of: tree)
+    let parent = try await store.probableParent(of: tree)
     return Answer { json in
       json.beginObject()
       if let summary = TraceSummary(tree) { json.summary(summary) }
-      json.key("nodes")
-      json.beginArray()
-      for node in tree.nodes {
-        json.beginObject()
-        json.key("depth")
-        json.number(node.depth)
-        json.key("parent")
-        json.number(node.parent ?? -1)
-        json.key("descendants")
-        json.number(node.descendants)
-        json.key("isDetached")
-        json.bool(node.isDetached)
-        json.key("isError")
-        json.bool(node.span.isError)
-        json.key("span")
-        json.span(node.span)
-        json.endObject()
-      }
-      json.endArray()
+      json.nodes(of: tree)
+      if let parent { json.probableParent(parent) }
+      if !pieces.isEmpty { json.pieces(pieces) }
       json.endObject()
     }
+  }
+}
+
+extension JSONWriter {
+  /// Writes the member `nodes`: the spans of a trace, each at its place.
+  mutating func nodes(of tree: SpanTree) {
+    key("nodes")
+    beginArray()
+    for node in tree.nodes {
+      beginObject()
+      key("depth")
+      number(node.depth)
+      key("parent")
+      number(node.parent ?? -1)
+      key("descendants")
+      number(node.descendants)
+      key("isDetached")
+      bool(node.isDetached)
+      key("isError")
+      bool(node.span.isError)
+      key("span")
+      span(node.span)
+      endObject()
+    }
+    endArray()
   }
 }
 

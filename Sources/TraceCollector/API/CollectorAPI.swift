@@ -10,6 +10,7 @@ public import HTTPTypes
 /// | `GET /api/v2/…` | Zipkin's v2 queries |
 /// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
 /// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
+/// | `GET /api/propagation` | which services pass on traces |
 /// | `GET /`, `/traces/{id}`, `/assets/…` | the page |
 /// | `GET /health`, `/info`, `/metrics`, `/prometheus`, `/config.json` | what it says about itself |
 ///

@@ -55,6 +55,14 @@ struct JSONWriter {
     bytes.append(contentsOf: String(value).utf8)
   }
 
+  /// Writes a share or a probability, to four digits.
+  mutating func fraction(_ value: Double) {
+    comma()
+    let digits = String(Int((min(max(value, 0), 1) * 10_000).rounded()))
+    let text = digits.count > 4 ? "1.0" : "0." + String(repeating: "0", count: 4 - digits.count) + digits
+    bytes.append(contentsOf: text.utf8)
+  }
+
   mutating func bool(_ value: Bool) {
     comma()
     bytes.append(contentsOf: (value ? "true" : "false").utf8)
@@ -65,6 +73,8 @@ struct JSONWriter {
     comma()
     bytes.append(contentsOf: json.utf8)
   }
+
+  mutating func null() { literal("null") }
 
   mutating func strings(_ values: [String]) {
     beginArray()

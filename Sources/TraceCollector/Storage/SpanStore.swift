@@ -59,6 +59,8 @@ public final class SpanStore: Sendable {
 
   /// What is counted.
   public let metrics: CollectorMetrics
+  /// What is analysed of the spans that have been stored.
+  public let propagation: PropagationMonitor
   let settings: Settings
   let file: StoreFile
   /// What traces are found by; the writer adds to it, queries read it.
@@ -78,6 +80,7 @@ public final class SpanStore: Sendable {
     file = try StoreFile(path: path, busyTimeout: settings.busyTimeout)
     self.settings = settings
     self.metrics = metrics
+    propagation = PropagationMonitor(clock: settings.clock)
     let content: (terms: TermTable, writer: WriterState)
     do {
       content = try file.pool.read { database in try (TermTable.load(database), WriterState(database)) }
@@ -126,6 +129,7 @@ public final class SpanStore: Sendable {
     switch result {
     case .success(let rejections):
       metrics.spansAccepted.count(spans.count - rejections.count)
+      propagation.observe(spans)
       return rejections
     case .failure(let error):
       metrics.spansDropped.count(spans.count)

@@ -1,0 +1,67 @@
+import EnvoyAPI
+public import Foundation
+import SwiftProtobuf
+
+/// What a simulated proxy holds of one type: the content of each resource by name.
+public struct HeldResources: Sendable, Hashable {
+  /// Encoded resources by name.
+  public internal(set) var contents: [String: Data] = [:]
+  /// The version of the last response.
+  public internal(set) var version = ""
+}
+
+/// Tells the names of encoded resources. Proxies of a fleet hold much of the same, which is decoded once.
+struct ResourceNames {
+  struct Description {
+    var name: String
+    /// Whether it is a cluster whose endpoints are asked for.
+    var needsEndpoints: Bool
+  }
+
+  /// By content: `Data` hashes only its beginning, so its length and end are hashed too.
+  private struct Key: Hashable {
+    let bytes: Data
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(bytes.count)
+      bytes.withUnsafeBytes { buffer in hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: buffer.suffix(256))) }
+    }
+  }
+
+  private static let capacity = 20_000
+  private var known: [Key: Description] = [:]
+
+  /// Describes a resource.
+  ///
+  /// - Throws: if it is not what its type says.
+  mutating func describe(_ bytes: Data, typeURL: String) throws -> Description {
+    let key = Key(bytes: bytes)
+    if let found = known[key] { return found }
+    let description: Description
+    switch typeURL {
+    case SimulatedType.clusters:
+      let cluster = try Envoy_Config_Cluster_V3_Cluster(serializedBytes: bytes)
+      var needsEndpoints = false
+      if case .type(.eds) = cluster.clusterDiscoveryType { needsEndpoints = true }
+      description = Description(name: cluster.name, needsEndpoints: needsEndpoints)
+    case SimulatedType.endpoints:
+      let assignment = try Envoy_Config_Endpoint_V3_ClusterLoadAssignment(serializedBytes: bytes)
+      description = Description(name: assignment.clusterName, needsEndpoints: false)
+    default:
+      let listener = try Envoy_Config_Listener_V3_Listener(serializedBytes: bytes)
+      description = Description(name: listener.name, needsEndpoints: false)
+    }
+    if known.count >= Self.capacity { known.removeAll(keepingCapacity: true) }
+    known[key] = description
+    return description
+  }
+}
+
+/// The types that a simulated proxy subscribes to, in the order in which Envoy does.
+public enum SimulatedType {
+  /// Clusters (CDS).
+  public static let clusters = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+  /// Endpoints (EDS).
+  public static let endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+  /// Listeners (LDS).
+  public static let listeners = "type.googleapis.com/envoy.config.listener.v3.Listener"
+}

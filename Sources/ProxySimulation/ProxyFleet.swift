@@ -1,0 +1,177 @@
+import EnvoyAPI
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import NIOPosix
+import Synchronization
+
+/// Proxies that subscribe as Envoy does, each with a connection of its own, over real gRPC.
+///
+/// What they receive and when they answered is kept, for tests to compare and benchmarks to time.
+public final class ProxyFleet: Sendable {
+  /// Whom the proxies connect to, and who they are.
+  public struct Settings: Sendable {
+    /// The address of the data plane server.
+    public var host = "127.0.0.1"
+    /// Its port.
+    public var port: Int
+    /// Whether to use TLS. The server's certificate is not checked: whoever measures knows it.
+    public var isSecure = false
+    /// Whether to use the incremental variant of the protocol.
+    public var isIncremental = false
+    /// How long a proxy waits before it connects again.
+    public var reconnectDelay = Duration.milliseconds(200)
+
+    /// Settings for a server of this machine.
+    public init(port: Int) { self.port = port }
+  }
+
+  /// What is known of one proxy.
+  public struct Proxy: Sendable {
+    /// Envoy's node id: `<mesh>.<name>`.
+    public let nodeID: String
+    /// What it holds, by type URL.
+    public internal(set) var held: [String: HeldResources] = [:]
+    /// Responses received, refused ones too.
+    public internal(set) var responses = 0
+    /// Responses refused.
+    public internal(set) var refused = 0
+    /// Streams opened so far.
+    public internal(set) var streams = 0
+    /// Whether a stream is open.
+    public internal(set) var isConnected = false
+    /// When the last answer was handed to the transport.
+    public internal(set) var lastAnswer: ContinuousClock.Instant?
+    /// Why the last stream ended.
+    public internal(set) var lastFailure: String?
+
+    /// Whether it holds a first configuration: it has been given listeners.
+    public var isConfigured: Bool { held[SimulatedType.listeners] != nil }
+  }
+
+  private struct State {
+    var proxies: [Proxy]
+    var names = ResourceNames()
+    /// Refusals that are still to come, by proxy and type.
+    var refusals: [Int: [String: String]] = [:]
+    var isPaused = false
+  }
+
+  private let settings: Settings
+  private let state: Mutex<State>
+  private let indices: [String: Int]
+
+  /// Makes a fleet; nothing connects before ``run()``.
+  public init(nodeIDs: [String], settings: Settings) {
+    self.settings = settings
+    state = Mutex(State(proxies: nodeIDs.map { Proxy(nodeID: $0) }))
+    indices = Dictionary(nodeIDs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// All proxies as they are now.
+  public var proxies: [Proxy] { state.withLock { $0.proxies } }
+
+  /// Answers a question about the proxies without a copy of them.
+  public func ask<Answer: Sendable>(_ question: ([Proxy]) -> Answer) -> Answer {
+    state.withLock { question($0.proxies) }
+  }
+
+  /// Has a proxy refuse the next response of a type.
+  public func refuseNext(_ typeURL: String, of nodeID: String, message: String) {
+    guard let index = indices[nodeID] else { return }
+    state.withLock { $0.refusals[index, default: [:]][typeURL] = message }
+  }
+
+  /// Runs all proxies until cancelled; those whose stream ends connect again.
+  public func run() async {
+    await withDiscardingTaskGroup { group in
+      let count = state.withLock { $0.proxies.count }
+      for index in 0..<count { group.addTask { await self.runProxy(index) } }
+    }
+  }
+
+  private func runProxy(_ index: Int) async {
+    while !Task.isCancelled {
+      do {
+        try await stream(index)
+        note(index) { $0.lastFailure = "the server ended the stream" }
+      } catch {
+        note(index) { $0.lastFailure = "\(error)" }
+      }
+      note(index) { $0.isConnected = false }
+      // Spread, so that a fleet that was cut off does not come back as one.
+      let delay = settings.reconnectDelay * Double.random(in: 0.5...1.5)
+      do { try await Task.sleep(for: delay) } catch { return }
+    }
+  }
+
+  private func note(_ index: Int, _ change: (inout Proxy) -> Void) {
+    state.withLock { change(&$0.proxies[index]) }
+  }
+
+  private func stream(_ index: Int) async throws {
+    let security: HTTP2ClientTransport.Posix.TransportSecurity =
+      settings.isSecure ? .tls { $0.serverCertificateVerification = .noVerification } : .plaintext
+    let transport = try HTTP2ClientTransport.Posix(
+      target: .ipv4(address: settings.host, port: settings.port), transportSecurity: security)
+    try await withGRPCClient(transport: transport) { client in
+      if settings.isIncremental {
+        try await serve(index, client, IncrementalVariant.self)
+      } else {
+        try await serve(index, client, WholeStateVariant.self)
+      }
+    }
+  }
+
+  private func serve<Variant: SimulatedVariant>(
+    _ index: Int, _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ variant: Variant.Type
+  ) async throws {
+    let (outbox, outgoing) = AsyncStream<SimulatedRequest>.makeStream()
+    let nodeID = state.withLock { $0.proxies[index].nodeID }
+    let request = StreamingClientRequest<Variant.Request> { writer in
+      var isFirst = true
+      for await request in outbox {
+        try await writer.write(Variant.encode(request, node: isFirst ? nodeID : nil))
+        isFirst = false
+      }
+    }
+    var machine = SubscriptionStateMachine(isIncremental: settings.isIncremental)
+    for request in machine.start() { outgoing.yield(request) }
+    let conversation = Mutex(machine)
+    note(index) { proxy in
+      proxy.streams += 1
+      proxy.isConnected = true
+      proxy.held = [:]
+    }
+    defer { outgoing.finish() }
+    try await client.bidirectionalStreaming(
+      request: request,
+      descriptor: MethodDescriptor(
+        fullyQualifiedService: "envoy.service.discovery.v3.AggregatedDiscoveryService", method: Variant.method),
+      serializer: BytesSerializer<Variant.Request>(), deserializer: BytesDeserializer<Variant.Response>(),
+      options: .defaults
+    ) { response in
+      for try await message in response.messages {
+        let requests = try conversation.withLock { try self.take(Variant.decode(message), index, &$0) }
+        for request in requests { outgoing.yield(request) }
+      }
+      outgoing.finish()
+    }
+  }
+
+  private func take(
+    _ response: SimulatedResponse, _ index: Int, _ machine: inout SubscriptionStateMachine
+  ) throws -> [SimulatedRequest] {
+    try state.withLock { state in
+      if let refusal = state.refusals[index]?.removeValue(forKey: response.typeURL) {
+        machine.refusals[response.typeURL] = refusal
+      }
+      let requests = try machine.take(response, names: &state.names)
+      state.proxies[index].held = machine.held
+      state.proxies[index].responses += 1
+      if requests.first?.refusal != nil { state.proxies[index].refused += 1 }
+      state.proxies[index].lastAnswer = .now
+      return requests
+    }
+  }
+}

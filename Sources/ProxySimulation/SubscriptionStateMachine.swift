@@ -1,0 +1,105 @@
+import EnvoyAPI
+import Foundation
+import SwiftProtobuf
+
+/// A response of either variant, as far as a proxy acts on it.
+struct SimulatedResponse {
+  var typeURL: String
+  var version: String
+  var nonce: String
+  var resources: [Data]
+  var removed: [String]
+}
+
+/// A request of either variant.
+struct SimulatedRequest {
+  var typeURL: String
+  var version: String
+  var nonce: String
+  /// All that is asked for by name, in the variant that sends whole states; empty for everything.
+  var names: [String]
+  /// What is asked for from now on, in the incremental variant.
+  var subscribe: [String]
+  var unsubscribe: [String]
+  /// Why the response was refused.
+  var refusal: String?
+}
+
+/// What a proxy answers, as a value: responses in, requests out.
+///
+/// As Envoy does: clusters are asked for first, then the endpoints of those that want them, and listeners once clusters
+/// and endpoints are there. Every response is acknowledged.
+struct SubscriptionStateMachine {
+  let isIncremental: Bool
+  private(set) var held: [String: HeldResources] = [:]
+  private var endpointNames: [String] = []
+  private var hasAskedForListeners = false
+  /// Whether the next response of a type is to be refused, and why.
+  var refusals: [String: String] = [:]
+
+  init(isIncremental: Bool) { self.isIncremental = isIncremental }
+
+  /// The requests with which a stream begins.
+  mutating func start() -> [SimulatedRequest] { [ask(SimulatedType.clusters)] }
+
+  /// Takes a response and gives the requests that follow from it, the answer first.
+  mutating func take(_ response: SimulatedResponse, names: inout ResourceNames) throws -> [SimulatedRequest] {
+    let type = response.typeURL
+    if let refusal = refusals.removeValue(forKey: type) {
+      var answer = ask(type)
+      answer.version = held[type]?.version ?? ""
+      answer.nonce = response.nonce
+      answer.refusal = refusal
+      return [answer]
+    }
+    var resources = held[type] ?? HeldResources()
+    // A whole state replaces what is held, but for endpoints, of which a response may bring some only.
+    if !isIncremental, type != SimulatedType.endpoints { resources.contents = [:] }
+    var edsClusters: [String] = []
+    for bytes in response.resources {
+      let description = try names.describe(bytes, typeURL: type)
+      resources.contents[description.name] = bytes
+      if description.needsEndpoints { edsClusters.append(description.name) }
+    }
+    for name in response.removed { resources.contents[name] = nil }
+    resources.version = response.version
+    held[type] = resources
+
+    var answer = ask(type)
+    answer.version = response.version
+    answer.nonce = response.nonce
+    guard type == SimulatedType.clusters else { return [answer] + askForListeners(after: type) }
+    if isIncremental {
+      edsClusters = try resources.contents.values.compactMap { bytes in
+        let description = try names.describe(bytes, typeURL: type)
+        return description.needsEndpoints ? description.name : nil
+      }
+    }
+    return [answer] + askForEndpoints(edsClusters.sorted()) + askForListeners(after: type)
+  }
+
+  private mutating func askForEndpoints(_ wanted: [String]) -> [SimulatedRequest] {
+    guard wanted != endpointNames else { return [] }
+    var request = ask(SimulatedType.endpoints)
+    let (old, new) = (Set(endpointNames), Set(wanted))
+    request.subscribe = wanted.filter { !old.contains($0) }
+    request.unsubscribe = endpointNames.filter { !new.contains($0) }
+    request.names = wanted
+    request.version = held[SimulatedType.endpoints]?.version ?? ""
+    endpointNames = wanted
+    for name in request.unsubscribe { held[SimulatedType.endpoints]?.contents[name] = nil }
+    return [request]
+  }
+
+  private mutating func askForListeners(after type: String) -> [SimulatedRequest] {
+    guard !hasAskedForListeners, type == SimulatedType.endpoints || endpointNames.isEmpty else { return [] }
+    hasAskedForListeners = true
+    return [ask(SimulatedType.listeners)]
+  }
+
+  private func ask(_ type: String) -> SimulatedRequest {
+    SimulatedRequest(
+      typeURL: type, version: "", nonce: "", names: type == SimulatedType.endpoints ? endpointNames : [], subscribe: [],
+      unsubscribe: [])
+  }
+}

@@ -1,0 +1,117 @@
+extension CollectorAPI {
+  private static let usualLookback: Int64 = 3_600_000
+
+  /// Answers which services pass on the traces that they receive.
+  func propagation(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let endTs =
+      try parameters.number("endTs", from: 1, unit: "milliseconds since 1970") ?? clock.milliseconds()
+    let lookback = try parameters.number("lookback", from: 1, unit: "milliseconds") ?? Self.usualLookback
+    // In microseconds; what does not fit is longer than anything is remembered.
+    let to = min(endTs, 1 << 50) * 1_000
+    let from = max(0, to - min(lookback, 1 << 50) * 1_000)
+    let report = await store.propagation.report(from: from, to: to)
+    return Answer { $0.propagation(report) }
+  }
+}
+
+extension JSONWriter {
+  mutating func propagation(_ report: PropagationReport) {
+    beginObject()
+    key("lostShare")
+    fraction(report.lostShare)
+    key("services")
+    beginArray()
+    for service in report.services { self.service(service) }
+    endArray()
+    endObject()
+  }
+
+  private mutating func service(_ service: PropagationReport.Service) {
+    beginObject()
+    for (name, value) in [
+      ("service", service.name), ("verdict", service.verdict.rawValue), ("message", service.message),
+    ] {
+      key(name)
+      string(value)
+    }
+    for (name, value) in [
+      ("inbound", service.inbound), ("continued", service.continued), ("started", service.started),
+    ] {
+      key(name)
+      number(value)
+    }
+    key("rate")
+    if let rate = service.rate { fraction(rate) } else { null() }
+    key("callees")
+    beginArray()
+    for callee in service.callees {
+      beginObject()
+      key("service")
+      string(callee.name)
+      for (name, value) in [
+        ("continued", callee.continued), ("started", callee.started), ("unrelated", callee.unrelated),
+      ] {
+        key(name)
+        number(value)
+      }
+      key("message")
+      string(callee.message)
+      endObject()
+    }
+    endArray()
+    key("examples")
+    beginArray()
+    for (callee, example) in service.examples {
+      beginObject()
+      for (name, value) in [
+        ("traceID", example.trace.description), ("brokenTraceID", example.brokenTrace.description),
+        ("callee", callee),
+      ] {
+        key(name)
+        string(value)
+      }
+      key("confidence")
+      fraction(example.confidence)
+      endObject()
+    }
+    endArray()
+    endObject()
+  }
+
+  /// Writes the member `probableParent`: the request for which a trace was probably begun.
+  mutating func probableParent(_ parent: ProbableParent) {
+    key("probableParent")
+    beginObject()
+    key("traceID")
+    string(parent.trace.description)
+    key("spanID")
+    string(Hexadecimal.text(parent.span))
+    key("confidence")
+    fraction(parent.confidence)
+    key("reason")
+    string(parent.reason)
+    endObject()
+  }
+
+  /// Writes the member `pieces`: traces that are probably continuations of this one.
+  mutating func pieces(_ pieces: [BrokenPiece]) {
+    key("pieces")
+    beginArray()
+    for piece in pieces {
+      beginObject()
+      key("traceID")
+      string(piece.call.traceID.description)
+      key("under")
+      number(piece.under)
+      key("confidence")
+      fraction(piece.parent.confidence)
+      key("service")
+      string(piece.call.serviceName)
+      key("reason")
+      string(piece.parent.reason)
+      nodes(of: piece.tree)
+      endObject()
+    }
+    endArray()
+  }
+}

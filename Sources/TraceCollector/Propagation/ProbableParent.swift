@@ -1,0 +1,171 @@
+/// The request for which a call was probably made that began a trace of its own.
+struct ProbableParent: Sendable, Equatable {
+  let trace: TraceID
+  let span: UInt64
+  /// The probability, about.
+  let confidence: Double
+  /// Why, as a sentence.
+  let reason: String
+}
+
+/// Finds the request to which a call belongs that began a trace of its own, among all that its service received about
+/// that time. Each call gets one request at most, and the same one from whichever trace it is looked at.
+struct ProbableParentSearch {
+  private struct Candidate {
+    let request: InboundRequest
+    /// Whom the service called for it with its trace.
+    var callees: Set<String>
+  }
+
+  private var candidates: [ProxyInstance: [Candidate]] = [:]
+  private let isComplete: Bool
+
+  /// How long after a request its id still tells what was done for it, in microseconds.
+  private static let memory: Int64 = 60_000_000
+
+  /// - Parameters:
+  ///   - traces: those in which the service had a part about that time.
+  ///   - isComplete: whether they are all.
+  init(_ traces: [[Span]], service: String, isComplete: Bool) {
+    self.isComplete = isComplete
+    for trace in traces {
+      var callees: [UInt64: Set<String>] = [:]
+      for span in trace where span.isOutbound && span.serviceName == service {
+        if let parent = span.parentID { callees[parent, default: []].insert(span.callee) }
+      }
+      for span in trace where span.isInbound && span.serviceName == service {
+        guard let request = InboundRequest(span) else { continue }
+        candidates[ProxyInstance(span), default: []].append(
+          Candidate(request: request, callees: callees[span.id] ?? []))
+      }
+    }
+  }
+
+  /// The request for which a call was made; nil if there is none that could be it, or nothing that says so.
+  ///
+  /// - Parameter knowledge: what the service's other calls to the same callee say; nil if there are none.
+  func parent(of call: Span, knowledge: PropagationKnowledge?) -> ProbableParent? {
+    guard call.isStartedCall, call.timestamp.isTimeOfDay else { return nil }
+    let all = (candidates[ProxyInstance(call)] ?? []).filter { $0.request.trace != call.traceID }
+    let number = call.requestNumber
+    if number != 0 {
+      let same = all.filter { candidate in
+        candidate.request.requestNumber == number && candidate.request.start <= call.timestamp
+          && candidate.request.end + Self.memory > call.timestamp
+      }
+      if let request = same.max(by: Self.isWorse)?.request {
+        return ProbableParent(
+          trace: request.trace, span: request.span, confidence: 0.99 / Double(same.count),
+          reason: "the call carries the x-request-id of this request, but another trace")
+      }
+    }
+    let inFlight = all.filter { $0.request.start <= call.timestamp && $0.request.end > call.timestamp }
+    // A service that waits for its answers ends its calls before the request; one that called the same service for a
+    // request with its trace has made the call that this one would be.
+    let within = inFlight.filter { $0.request.end >= call.end && !$0.callees.contains(call.callee) }
+    let likely = within.isEmpty ? inFlight : within
+    guard let best = likely.max(by: Self.isWorse)?.request else { return nil }
+    var confidence: Double
+    var reason: String
+    switch knowledge {
+    case .broken(let share):
+      confidence = 0.95 * max(share, 0.05)
+      reason = "\(call.serviceName) makes calls to \(call.callee) for requests without their trace headers, and "
+    case .undecided, nil:
+      // Somebody who looks at the first broken trace is to see it, and that it may be chance.
+      confidence = 0.5
+      reason = "too few calls are known to exclude chance; "
+    case .unrelated: return nil
+    }
+    confidence /= Double(likely.count)
+    reason +=
+      likely.count == 1
+      ? "this was the one request in flight in the same proxy"
+      : "this was one of \(likely.count) requests in flight in the same proxy"
+    if !isComplete {
+      confidence /= 2
+      reason += ", and not all requests of that time could be looked at"
+    }
+    return ProbableParent(trace: best.trace, span: best.span, confidence: confidence, reason: reason)
+  }
+
+  /// The later start is the better one; ids decide between equal ones, so that the choice is the same each time.
+  private static func isWorse(_ first: Candidate, _ second: Candidate) -> Bool {
+    (first.request.start, first.request.trace.low, first.request.span)
+      < (second.request.start, second.request.trace.low, second.request.span)
+  }
+}
+
+/// A trace that is probably the continuation of another one.
+struct BrokenPiece: Sendable {
+  let tree: SpanTree
+  let parent: ProbableParent
+  /// The node of the other trace under which it belongs.
+  let under: Int
+  let call: Span
+}
+
+extension SpanStore {
+  private static let tracesPerSearch = 300
+  private static let servicesPerTrace = 20
+  private static let piecesPerTrace = 20
+  /// How long before a call the trace of its request may have begun, in milliseconds.
+  private static let longestWait: Int64 = 30_000
+
+  /// The request for which the first call of a trace was probably made; nil if it begins otherwise, or nothing says so.
+  func probableParent(of tree: SpanTree) async throws(CollectorError) -> ProbableParent? {
+    guard let root = tree.nodes.first?.span, root.isStartedCall, root.timestamp.isTimeOfDay else { return nil }
+    let knowledge = await propagation.knowledge(of: [root.serviceName])
+    return try await probableParent(of: root, knowledge[root.serviceName])
+  }
+
+  private func probableParent(
+    of call: Span, _ knowledge: [String: PropagationKnowledge]?
+  ) async throws(CollectorError) -> ProbableParent? {
+    let found = try await traces(
+      with: call.serviceName, from: call.timestamp / 1_000 - Self.longestWait, to: call.timestamp / 1_000)
+    let search = ProbableParentSearch(found.traces, service: call.serviceName, isComplete: found.isComplete)
+    return search.parent(of: call, knowledge: knowledge?[call.callee])
+  }
+
+  /// The traces that are probably continuations of this one, in the order of their starts.
+  func brokenPieces(of tree: SpanTree) async throws(CollectorError) -> [BrokenPiece] {
+    var times: [String: (from: Int64, to: Int64)] = [:]
+    for node in tree.nodes where node.span.isInbound {
+      guard let request = InboundRequest(node.span) else { continue }
+      let name = node.span.serviceName
+      guard !name.isEmpty, times[name] != nil || times.count < Self.servicesPerTrace else { continue }
+      let known = times[name] ?? (request.start, request.end)
+      times[name] = (min(known.from, request.start), max(known.to, request.end))
+    }
+    let knowledge = await propagation.knowledge(of: Set(times.keys))
+    var pieces: [BrokenPiece] = []
+    for (service, time) in times.sorted(by: { $0.key < $1.key }) {
+      // A service of which only passed on or unrelated calls are known has no pieces; that is the usual case.
+      let known = knowledge[service]
+      if let known, known.values.allSatisfy({ $0 == .unrelated }), await propagation.remembers(time.from) { continue }
+      let found = try await traces(with: service, from: time.from / 1_000, to: time.to / 1_000)
+      for spans in found.traces {
+        guard let call = spans.first(where: { $0.isStartedCall && $0.serviceName == service }),
+          pieces.count < Self.piecesPerTrace, time.from <= call.timestamp, call.timestamp <= time.to,
+          let parent = try await probableParent(of: call, known),
+          let under = tree.nodes.firstIndex(where: { node in
+            node.span.isInbound && node.span.serviceName == service && node.span.id == parent.span
+              && node.span.traceID.low == parent.trace.low
+          })
+        else { continue }
+        pieces.append(BrokenPiece(tree: SpanTree(spans), parent: parent, under: under, call: call))
+      }
+    }
+    return pieces.sorted { $0.call.timestamp < $1.call.timestamp }
+  }
+
+  private func traces(
+    with service: String, from: Int64, to: Int64
+  ) async throws(CollectorError) -> (traces: [[Span]], isComplete: Bool) {
+    var query = TraceQuery(endTs: to, lookback: max(to - from, 1), limit: Self.tracesPerSearch)
+    query.serviceName = service
+    let found = try await search(query)
+    return (found.traces, found.isComplete && found.traces.count < Self.tracesPerSearch)
+  }
+}

@@ -1,0 +1,358 @@
+/// Finds services that receive requests with a trace and make others for them without it.
+///
+/// A proxy sees both: the requests that its service received, and those that it sent, which continue a trace if the
+/// service copied the headers, and begin one if it did not. A service also sends requests for nobody, and those begin
+/// traces as well. ``ChanceTest`` tells them apart; where it cannot, nobody is blamed.
+///
+/// A value with no clock, store or thread. Spans may come in any order. What it keeps is bounded by
+/// ``PropagationLimits``, whatever comes; what it had no room for is counted.
+public struct PropagationAnalyzer: Sendable {
+  /// A call that began a trace, not judged yet.
+  struct StartedCall: Sendable {
+    let trace: TraceID
+    let pair: Int
+    /// Microseconds since 1970.
+    let start: Int64
+    let requestNumber: UInt64
+  }
+
+  /// What is known of a proxy.
+  struct Instance: Sendable {
+    let service: Int
+    var inbound: [InboundRequest] = []
+    var started: [StartedCall] = []
+    /// Requests that ended up to this moment have been forgotten.
+    var forgottenUntil: Int64 = 0
+    /// Where the reach of the last group of calls to a callee ends, and when the last call to it was.
+    var groupedUntil: [Int: Int64] = [:]
+    var lastCall: [Int: Int64] = [:]
+  }
+
+  /// What is known of a service.
+  struct Service: Sendable {
+    let name: String
+    var inbound = Minutes<Int>(0)
+    var pairs: [String: Int] = [:]
+    /// Whether its spans come from proxies that forward B3 headers.
+    var isBesideEnvoy = false
+  }
+
+  /// What is known of the calls from a service to another.
+  struct Pair: Sendable {
+    let service: Int
+    let callee: String
+    var calls = Minutes(CallCounts())
+    var locks = LockTest()
+    var examples: [PropagationReport.Example] = []
+    /// When the last call that continued a trace began, in microseconds since 1970.
+    var lastContinued: Int64 = 0
+    /// Calls during requests that began traces after that.
+    var inFlightSinceContinued = 0
+    var nextExample = 0
+  }
+
+  let limits: PropagationLimits
+  private(set) var services: [Service] = []
+  var pairs: [Pair] = []
+  private(set) var instances: [Instance] = []
+  private var servicesByName: [String: Int] = [:]
+  private var instancesByProxy: [ProxyInstance: Int] = [:]
+  /// Spans that were taken in, and spans for which there was no room here or on the way here.
+  private(set) var spanCount = 0
+  private(set) var droppedCount = 0
+  /// When the first and the newest span began, in microseconds since 1970.
+  private var since: Int64 = 0
+  private var newest: Int64 = 0
+
+  /// Milliseconds.
+  private static let longestMemory: Int64 = 3_600_000
+  private static let reachesPerGroup: Int64 = 8
+  private static let callsPerGroup = 16
+  /// By how much a proxy's clock may be ahead, in milliseconds.
+  private static let largestSkew: Int64 = 600_000
+
+  /// Makes an analyzer that knows nothing.
+  public init(limits: PropagationLimits = PropagationLimits()) { self.limits = limits }
+
+  /// Whether what happened at a moment is within what is remembered, in microseconds since 1970.
+  func remembers(_ time: Int64) -> Bool { since > 0 && time >= since && time >= newest - Self.longestMemory * 1_000 }
+
+  /// Counts spans that were lost on the way here.
+  public mutating func drop(_ count: Int) { droppedCount += count }
+
+  /// Takes in what proxies reported, in any order. What happened longer ago than it remembers, or is yet to happen by
+  /// the collector's clock, is left out.
+  ///
+  /// - Parameter now: milliseconds since 1970.
+  public mutating func add(_ spans: [Span], now: Int64) {
+    let now = min(max(now, 0), 1 << 50)
+    let first = now - Self.longestMemory
+    let last = now + Self.largestSkew
+    for span in spans where span.isInbound || span.isOutbound {
+      if span.timestamp / 1_000 >= first, span.timestamp / 1_000 <= last { add(span) }
+    }
+  }
+
+  private mutating func add(_ span: Span) {
+    guard span.timestamp.isTimeOfDay, !span.serviceName.isEmpty, let instance = instance(of: span) else {
+      droppedCount += 1
+      return
+    }
+    spanCount += 1
+    if since == 0 { since = span.timestamp }
+    newest = max(newest, span.timestamp)
+    let service = instances[instance].service
+    if span.isInbound {
+      services[service].inbound.change(at: span.timestamp) { $0 += 1 }
+      if span.isShared { services[service].isBesideEnvoy = true }
+      guard let request = InboundRequest(span) else { return }
+      instances[instance].inbound.append(request)
+    } else {
+      guard let pair = pair(service, span.callee) else {
+        droppedCount += 1
+        return
+      }
+      guard span.isRoot else {
+        pairs[pair].calls.change(at: span.timestamp) { $0.continued += 1 }
+        if span.timestamp > pairs[pair].lastContinued {
+          pairs[pair].lastContinued = span.timestamp
+          pairs[pair].inFlightSinceContinued = 0
+        }
+        return
+      }
+      instances[instance].started.append(
+        StartedCall(trace: span.traceID, pair: pair, start: span.timestamp, requestNumber: span.requestNumber))
+    }
+    let share = limits.events / max(instances.count, 1)
+    let room = min(max(limits.leastEventsPerProxy, share), limits.mostEventsPerProxy)
+    if instances[instance].inbound.count + instances[instance].started.count > room { makeRoom(instance) }
+  }
+
+  private mutating func instance(of span: Span) -> Int? {
+    let proxy = ProxyInstance(span)
+    if let known = instancesByProxy[proxy] { return known }
+    let service: Int
+    if let known = servicesByName[proxy.service] {
+      service = known
+    } else {
+      guard services.count < limits.services else { return nil }
+      service = services.count
+      services.append(Service(name: proxy.service))
+      servicesByName[proxy.service] = service
+    }
+    guard instances.count < limits.proxies else { return nil }
+    instancesByProxy[proxy] = instances.count
+    instances.append(Instance(service: service))
+    return instances.count - 1
+  }
+
+  private mutating func pair(_ service: Int, _ callee: String) -> Int? {
+    if let known = services[service].pairs[callee] { return known }
+    guard services[service].pairs.count < limits.calleesPerService, pairs.count < limits.pairs else { return nil }
+    services[service].pairs[callee] = pairs.count
+    pairs.append(Pair(service: service, callee: callee))
+    return pairs.count - 1
+  }
+
+  // MARK: Judging calls
+
+  /// Judges what can be judged and forgets the older half.
+  private mutating func makeRoom(_ index: Int) {
+    let ends = instances[index].inbound.map(\.end).sorted()
+    guard let middle = ends.isEmpty ? nil : ends[ends.count / 2] else {
+      // Calls alone, and no request for which they could have been made.
+      judge(index, InboundTimeline([]), until: .max)
+      return
+    }
+    if !instances[index].started.isEmpty {
+      judge(index, InboundTimeline(instances[index].inbound), until: ends[ends.count * 3 / 4])
+    }
+    instances[index].inbound.removeAll { $0.end <= middle }
+    instances[index].forgottenUntil = max(instances[index].forgottenUntil, middle)
+    // What is left over is too much newer than any request.
+    if instances[index].started.count > limits.leastEventsPerProxy {
+      judge(index, InboundTimeline(instances[index].inbound), until: .max)
+    }
+  }
+
+  /// Judges all calls that wait for it, with what is known now.
+  mutating func judgeAll() {
+    for index in instances.indices where !instances[index].started.isEmpty {
+      judge(index, InboundTimeline(instances[index].inbound), until: .max)
+    }
+  }
+
+  /// Judges the calls of a proxy that began before a moment, less the reach of what is compared.
+  private mutating func judge(_ index: Int, _ timeline: InboundTimeline, until: Int64) {
+    let last = until == .max ? until : until - timeline.reach
+    var ripe: [StartedCall] = []
+    instances[index].started.removeAll { call in
+      guard call.start <= last else { return false }
+      ripe.append(call)
+      return true
+    }
+    ripe.sort { $0.start < $1.start }
+    var byNumber: [UInt64: InboundRequest] = [:]
+    if ripe.contains(where: { $0.requestNumber != 0 }) {
+      for request in timeline.requests where request.requestNumber != 0 { byNumber[request.requestNumber] = request }
+    }
+    var byPair: [Int: [StartedCall]] = [:]
+    for call in ripe {
+      judge(call, index, timeline, byNumber)
+      byPair[call.pair, default: []].append(call)
+    }
+    for (pair, calls) in byPair { group(calls, pair, index, timeline) }
+  }
+
+  /// Makes observations of the calls from a proxy to a callee, which are in the order of their starts.
+  private mutating func group(_ calls: [StartedCall], _ pair: Int, _ index: Int, _ timeline: InboundTimeline) {
+    let reach = timeline.reach
+    var next = 0
+    while next < calls.count {
+      let first = calls[next].start
+      guard first - reach >= max(instances[index].forgottenUntil, instances[index].groupedUntil[pair] ?? .min) else {
+        next += 1
+        continue
+      }
+      guard first + reach <= timeline.knownUntil else { return }
+      var group: [StartedCall] = []
+      while next < calls.count, calls[next].start < first + Self.reachesPerGroup * reach,
+        calls[next].start + reach <= timeline.knownUntil
+      {
+        group.append(calls[next])
+        next += 1
+      }
+      // Any will do as long as it is not their times that decide; ids are random.
+      if group.count > Self.callsPerGroup {
+        group = Array(group.sorted { $0.trace.low < $1.trace.low }.prefix(Self.callsPerGroup))
+      }
+      instances[index].groupedUntil[pair] = calls[next - 1].start + reach
+      let observation = timeline.observation(of: group.map(\.start))
+      pairs[pair].calls.change(at: first) { $0.test.observe(observation) }
+    }
+  }
+
+  private mutating func judge(
+    _ call: StartedCall, _ index: Int, _ timeline: InboundTimeline, _ byNumber: [UInt64: InboundRequest]
+  ) {
+    let count = timeline.count(at: call.start)
+    var counts = CallCounts()
+    counts.begun = 1
+    if count > 0 { counts.inFlight = 1 }
+    var certain: InboundRequest?
+    if call.requestNumber != 0, let request = byNumber[call.requestNumber], request.trace != call.trace,
+      request.start <= call.start, request.end > call.start
+    {
+      certain = request
+      counts.certain = 1
+    }
+    pairs[call.pair].calls.change(at: call.start) { $0.add(counts) }
+    let lastCall = instances[index].lastCall[call.pair]
+    instances[index].lastCall[call.pair] = call.start
+    guard count > 0 else { return }
+    if call.start > pairs[call.pair].lastContinued { pairs[call.pair].inFlightSinceContinued += 1 }
+    let candidates = timeline.candidates(at: call.start)
+    guard let latest = candidates.first else { return }
+    // With more in flight, the last start is too often that of another one. Only the first call for a request tells.
+    if count > 2 {
+      pairs[call.pair].locks.observeCrowd()
+    } else if let lastCall, lastCall < latest.start {
+      let end = timeline.lastEnd(before: call.start).map { call.start - $0 }
+      pairs[call.pair].locks.observe(
+        LockTest.Sample(
+          start: call.start - latest.start, end: end.flatMap { $0 <= 4 * timeline.reach ? $0 : nil },
+          call: call.start - lastCall))
+    }
+    pairs[call.pair].note(
+      PropagationReport.Example(
+        trace: (certain ?? latest).trace, brokenTrace: call.trace, time: call.start, candidates: count,
+        isCertain: certain != nil), limit: limits.examplesPerCallee)
+  }
+}
+
+extension PropagationAnalyzer.Pair {
+  fileprivate mutating func note(_ example: PropagationReport.Example, limit: Int) {
+    if examples.count < limit {
+      examples.append(example)
+    } else if limit > 0 {
+      examples[nextExample] = example
+      nextExample = (nextExample + 1) % limit
+    }
+  }
+}
+
+/// What a ``PropagationAnalyzer`` keeps. With the defaults about 40 MB at most.
+public struct PropagationLimits: Sendable, Hashable {
+  /// Services that are told apart.
+  public var services = 2_000
+  /// Proxies that are told apart.
+  public var proxies = 2_000
+  /// Pairs of a service and a service that it calls.
+  public var pairs = 4_000
+  /// Services that one calls.
+  public var calleesPerService = 100
+  /// Requests and calls that are kept until they have been compared, of all proxies together.
+  public var events = 400_000
+  /// And of each proxy, however many there are.
+  public var leastEventsPerProxy = 128
+  /// And of each proxy at most: it bounds what a report has to go through.
+  public var mostEventsPerProxy = 16_384
+  /// Examples that are kept for a service and a service that it calls.
+  public var examplesPerCallee = 3
+
+  /// The limits that suit a mesh of a thousand proxies.
+  public init() {}
+}
+
+/// What was counted of the calls from a service to another in a minute.
+struct CallCounts: Sendable {
+  /// Calls that continued a trace.
+  var continued = 0
+  /// Calls that began a trace.
+  var begun = 0
+  /// Those of them that were made while a request was in flight.
+  var inFlight = 0
+  /// Those of them that carry the id of such a request.
+  var certain = 0
+  var test = ChanceTest()
+
+  mutating func add(_ other: CallCounts) {
+    continued += other.continued
+    begun += other.begun
+    inFlight += other.inFlight
+    certain += other.certain
+    test.add(other.test)
+  }
+}
+
+/// A value for each minute of the last hour in which there was something.
+struct Minutes<Value: Sendable>: Sendable {
+  private static var kept: Int64 { 61 }
+  private(set) var values: [(minute: Int64, value: Value)] = []
+  private let nothing: Value
+
+  init(_ nothing: Value) { self.nothing = nothing }
+
+  /// Changes the value of a minute; nothing happens if it is too long ago.
+  ///
+  /// - Parameter time: microseconds since 1970.
+  mutating func change(at time: Int64, _ body: (inout Value) -> Void) {
+    let minute = time / 60_000_000
+    var index = values.count
+    while index > 0, values[index - 1].minute > minute { index -= 1 }
+    if index > 0, values[index - 1].minute == minute {
+      body(&values[index - 1].value)
+      return
+    }
+    if let newest = values.last?.minute, minute <= newest - Self.kept { return }
+    var value = nothing
+    body(&value)
+    values.insert((minute, value), at: index)
+    if let newest = values.last?.minute { values.removeAll { $0.minute <= newest - Self.kept } }
+  }
+
+  /// The values of the minutes that have a part in a time, in microseconds since 1970.
+  func values(from: Int64, to: Int64) -> [Value] {
+    values.filter { $0.minute >= from / 60_000_000 && $0.minute <= to / 60_000_000 }.map(\.value)
+  }
+}

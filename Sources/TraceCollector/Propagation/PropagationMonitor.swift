@@ -1,0 +1,57 @@
+import Dispatch
+import Synchronization
+
+/// Analyses what the store has committed, beside it: on a queue of its own, whose length is bounded.
+public final class PropagationMonitor: Sendable {
+  private let queue = DispatchQueue(label: "propagation", qos: .utility)
+  private let analyzer: Mutex<PropagationAnalyzer>
+  private let waiting = Atomic(0)
+  private let lost = Atomic(0)
+  private let clock: WallClock
+
+  /// Spans that may wait; more are counted and left out, as nobody is to wait for an analysis.
+  private static let waitingLimit = 100_000
+
+  /// Makes a monitor that has seen nothing.
+  public init(limits: PropagationLimits = PropagationLimits(), clock: WallClock = .system) {
+    analyzer = Mutex(PropagationAnalyzer(limits: limits))
+    self.clock = clock
+  }
+
+  /// Takes in what has been committed. Returns at once.
+  public func observe(_ spans: [Span]) {
+    guard !spans.isEmpty else { return }
+    guard waiting.load(ordering: .relaxed) + spans.count <= Self.waitingLimit else {
+      lost.count(spans.count)
+      return
+    }
+    waiting.count(spans.count)
+    queue.async { [self] in
+      let now = clock.milliseconds()
+      analyzer.withLock { analyzer in
+        analyzer.drop(lost.exchange(0, ordering: .relaxed))
+        analyzer.add(spans, now: now)
+      }
+      waiting.count(-spans.count)
+    }
+  }
+
+  /// What the services did in a time, in microseconds since 1970, as far as it has been observed before the call.
+  public func report(from: Int64, to: Int64) async -> PropagationReport {
+    await ask { $0.report(from: from, to: to) }
+  }
+
+  /// Whether what happened at a moment would be known here, in microseconds since 1970.
+  func remembers(_ time: Int64) async -> Bool { await ask { $0.remembers(time) } }
+
+  /// What is known of the calls from services.
+  func knowledge(of services: Set<String>) async -> [String: [String: PropagationKnowledge]] {
+    await ask { $0.knowledge(of: services) }
+  }
+
+  private func ask<Answer: Sendable>(_ question: @escaping @Sendable (PropagationAnalyzer) -> Answer) async -> Answer {
+    await withCheckedContinuation { continuation in
+      queue.async { [self] in continuation.resume(returning: question(analyzer.withLock { $0 })) }
+    }
+  }
+}

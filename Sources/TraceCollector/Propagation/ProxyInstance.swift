@@ -1,0 +1,39 @@
+/// One proxy: spans of one have their times from one clock, so that they can be compared to the microsecond.
+struct ProxyInstance: Hashable, Sendable {
+  let service: String
+  /// The tag `node_id`, which an Envoy puts into its spans; empty if there is none.
+  let node: String
+  let address: String
+
+  init(_ span: Span) {
+    service = span.serviceName
+    node = span.tag("node_id") ?? ""
+    address = span.localEndpoint.map { $0.ipv4.isEmpty ? $0.ipv6 : $0.ipv4 } ?? ""
+  }
+}
+
+extension Span {
+  /// Whether it is a request that its service received.
+  var isInbound: Bool { kind == .server }
+
+  /// Whether it is a request that its service sent.
+  var isOutbound: Bool { kind == .client && !isShared }
+
+  /// Whether it is a request that its service sent without the headers of a trace, so that a new one began.
+  var isStartedCall: Bool { isOutbound && isRoot }
+
+  /// Whom a request is for: Envoy's cluster, or else the other end, or else what the operation is called.
+  var callee: String {
+    if let cluster = tag("upstream_cluster"), !cluster.isEmpty, cluster != "-" { return cluster }
+    return remoteServiceName.isEmpty ? name : remoteServiceName
+  }
+
+  /// A number for the id that Envoy gives a request and keeps where it is forwarded; 0 if there is none.
+  var requestNumber: UInt64 {
+    guard let id = tag("guid:x-request-id"), !id.isEmpty else { return 0 }
+    // FNV-1a: equal ids have to give equal numbers, and nobody gains from two that collide.
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return max(hash, 1)
+  }
+}

@@ -1,0 +1,287 @@
+@testable import TraceCollector
+
+/// A service behind a proxy, the requests that it gets, and all that it does: the spans that a collector gets of it.
+struct PropagationSimulation {
+  /// When requests come.
+  enum Arrival {
+    /// By themselves, so many a second.
+    case open(perSecond: Double)
+    /// From clients that wait for each answer and then for some milliseconds.
+    case closed(clients: Int, pause: ClosedRange<Double>)
+    /// Every so many milliseconds.
+    case periodic(milliseconds: Double)
+    /// In sessions of some requests, each after the answer to the one before, with long pauses between.
+    case sessions(requests: Int, pause: ClosedRange<Double>, between: Double)
+    /// For some seconds as many as said, then a tenth of that.
+    case waves(perSecond: Double, seconds: Double)
+  }
+
+  /// What the service does for nobody in particular.
+  enum Background {
+    case random(perSecond: Double, callee: String)
+    case periodic(milliseconds: Double, jitter: Double, callee: String)
+    case bursts(everySeconds: Double, calls: Int, apart: Double, callee: String)
+    /// After so many milliseconds from the answer to each request.
+    case afterAnswer(milliseconds: ClosedRange<Double>, callee: String)
+    /// In the same waves as the requests.
+    case waves(perSecond: Double, seconds: Double, callee: String)
+    case atStart(calls: Int, callee: String)
+  }
+
+  var arrival = Arrival.open(perSecond: 20)
+  var requests = 10_000
+  /// Milliseconds.
+  var length = 20.0...60.0
+  /// A part of the requests takes longer.
+  var longShare = 0.0
+  var longLength = 10_000.0...30_000.0
+  /// The services called for each request, with the part of the calls that lack the headers.
+  var calls: [(callee: String, broken: Double)] = []
+  var callLength = 3.0...9.0
+  /// Whether a call without the headers keeps the id of the request.
+  var keepsRequestID = false
+  var retries = 0.0
+  var background: [Background] = []
+  var instances = 1
+  /// The clock of each further instance is ahead by this many milliseconds more.
+  var skew = 0.0
+  var inboundSampling = 1.0
+  var rootSampling = 1.0
+  var lost = 0.0
+  /// How late spans come, in milliseconds.
+  var delay = 0.0...0.0
+  /// Every so many seconds nothing is reported for two seconds.
+  var restartEvery: Double?
+  var isGateway = false
+
+  static let begin = Int64(1_700_000_000_000)
+
+  /// Splitmix64: the same numbers from the same seed, everywhere.
+  struct Random: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var z = state
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+    mutating func milliseconds(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &self) }
+    mutating func happens(_ share: Double) -> Bool { share > 0 && Double.random(in: 0..<1, using: &self) < share }
+    /// The wait for the next of events that come so often per second, in milliseconds.
+    mutating func wait(perSecond rate: Double) -> Double {
+      -Self.logarithm(Double.random(in: 0x1p-30..<1, using: &self)) * 1_000 / rate
+    }
+    /// By its series, so that the numbers are the same everywhere.
+    private static func logarithm(_ value: Double) -> Double {
+      let exponent = Double(value.exponent)
+      let x = (value.significand - 1) / (value.significand + 1)
+      let square = x * x
+      let series = x * (1 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9 + square / 11)))))
+      return exponent * 0.693_147_180_559_945_3 + 2 * series
+    }
+  }
+
+  /// A span with the moment at which it comes to the collector, in milliseconds from the beginning.
+  typealias Report = (at: Double, span: Span)
+
+  /// All spans, in the order in which they come.
+  func reports(seed: UInt64) -> [Report] {
+    var random = Random(state: seed)
+    var reports: [Report] = []
+    let times = closed(&random) ?? starts(&random).map { ($0, $0 + lengthOfOne(&random)) }
+    let last = times.map(\.end).max() ?? 1_000
+    for (index, time) in times.enumerated() {
+      request(time, index % instances, &random, &reports)
+    }
+    for item in background {
+      for (start, callee, instance) in starts(of: item, times, last, &random) {
+        began(callee, start, random.milliseconds(callLength), instance, 0, &random, &reports)
+      }
+    }
+    reports = reports.filter { report in
+      let start = Double(report.span.timestamp - Self.begin * 1_000) / 1_000
+      if let restartEvery, start.truncatingRemainder(dividingBy: restartEvery * 1_000) < 2_000 { return false }
+      return !random.happens(lost)
+    }
+    return reports.sorted { $0.at < $1.at }
+  }
+
+  private func lengthOfOne(_ random: inout Random) -> Double {
+    random.happens(longShare) ? random.milliseconds(longLength) : random.milliseconds(length)
+  }
+
+  private func starts(_ random: inout Random) -> [Double] {
+    var starts: [Double] = []
+    var time = 0.0
+    switch arrival {
+    case .open(let rate):
+      while starts.count < requests {
+        time += random.wait(perSecond: rate)
+        starts.append(time)
+      }
+    case .periodic(let interval):
+      for index in 0..<requests { starts.append(Double(index) * interval + random.milliseconds(0...2)) }
+    case .waves(let rate, let seconds):
+      while starts.count < requests {
+        let isHigh = (time / 1_000 / seconds).truncatingRemainder(dividingBy: 2) < 1
+        time += random.wait(perSecond: isHigh ? rate : rate / 10)
+        starts.append(time)
+      }
+    case .closed, .sessions: break
+    }
+    return starts
+  }
+
+  /// The times of requests from clients that wait for answers; nil if they come otherwise.
+  private func closed(_ random: inout Random) -> [(start: Double, end: Double)]? {
+    var times: [(start: Double, end: Double)] = []
+    switch arrival {
+    case .closed(let clients, let pause):
+      for _ in 0..<clients {
+        var time = random.milliseconds(0...50)
+        for _ in 0..<(requests / clients) {
+          let end = time + lengthOfOne(&random)
+          times.append((time, end))
+          time = end + random.milliseconds(pause)
+        }
+      }
+    case .sessions(let count, let pause, let between):
+      var time = 0.0
+      while times.count < requests {
+        for _ in 0..<count {
+          let end = time + lengthOfOne(&random)
+          times.append((time, end))
+          time = end + random.milliseconds(pause)
+        }
+        time += random.wait(perSecond: 1_000 / between)
+      }
+    case .open, .periodic, .waves: return nil
+    }
+    return times
+  }
+
+  private func starts(
+    of item: Background, _ times: [(start: Double, end: Double)], _ last: Double, _ random: inout Random
+  ) -> [(Double, String, Int)] {
+    var starts: [(Double, String, Int)] = []
+    for instance in 0..<instances {
+      var time = 0.0
+      switch item {
+      case .random(let rate, let callee):
+        while time < last {
+          time += random.wait(perSecond: rate)
+          starts.append((time, callee, instance))
+        }
+      case .periodic(let interval, let jitter, let callee):
+        time = random.milliseconds(0...interval)
+        while time < last {
+          starts.append((time + random.milliseconds(0...jitter), callee, instance))
+          time += interval
+        }
+      case .bursts(let seconds, let calls, let apart, let callee):
+        time = random.milliseconds(0...seconds * 1_000)
+        while time < last {
+          for index in 0..<calls { starts.append((time + Double(index) * apart, callee, instance)) }
+          time += random.milliseconds(seconds * 500...seconds * 1_500)
+        }
+      case .afterAnswer(let delay, let callee):
+        for (index, request) in times.enumerated() where index % instances == instance {
+          starts.append((request.end + random.milliseconds(delay), callee, instance))
+        }
+      case .waves(let rate, let seconds, let callee):
+        while time < last {
+          let isHigh = (time / 1_000 / seconds).truncatingRemainder(dividingBy: 2) < 1
+          time += random.wait(perSecond: isHigh ? rate : rate / 10)
+          starts.append((time, callee, instance))
+        }
+      case .atStart(let calls, let callee):
+        for index in 0..<calls { starts.append((Double(index) * 2, callee, instance)) }
+      }
+    }
+    return starts
+  }
+
+  // MARK: Spans
+
+  private func request(
+    _ time: (start: Double, end: Double), _ instance: Int, _ random: inout Random, _ reports: inout [Report]
+  ) {
+    // A request that its sender did not sample is not reported, nor are the calls that continue it.
+    let isSampled = !random.happens(1 - inboundSampling)
+    let trace = random.next() | 1
+    let number = random.next()
+    if isSampled, !isGateway {
+      report(
+        trace: trace, id: trace, parent: nil, .server, callee: nil, time.start, time.end - time.start, instance,
+        number, &random, &reports)
+    }
+    var start = time.start + random.milliseconds(1...4)
+    for call in calls {
+      let tries = random.happens(retries) ? 2 : 1
+      for _ in 0..<tries {
+        let length = random.milliseconds(callLength)
+        if isGateway || random.happens(call.broken) {
+          began(call.callee, start, length, instance, keepsRequestID ? number : 0, &random, &reports)
+        } else if isSampled {
+          report(
+            trace: trace, id: random.next(), parent: trace, .client, callee: call.callee, start, length, instance,
+            number, &random, &reports)
+        }
+        start += length + random.milliseconds(0.5...2)
+      }
+    }
+  }
+
+  private func began(
+    _ callee: String, _ start: Double, _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout Random,
+    _ reports: inout [Report]
+  ) {
+    guard !random.happens(1 - rootSampling) else { return }
+    let trace = random.next() | 1
+    report(
+      trace: trace, id: trace, parent: nil, .client, callee: callee, start, length, instance,
+      number == 0 ? random.next() : number, &random, &reports)
+  }
+
+  private func report(
+    trace: UInt64, id: UInt64, parent: UInt64?, _ kind: Span.Kind, callee: String?, _ start: Double,
+    _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout Random, _ reports: inout [Report]
+  ) {
+    let clock = start + Double(instance) * skew
+    var tags = [
+      Span.Tag("node_id", "default.orders-\(instance)"), Span.Tag("guid:x-request-id", String(number, radix: 16)),
+    ]
+    if let callee { tags.append(Span.Tag("upstream_cluster", callee)) }
+    let span = Span(
+      traceID: TraceID(low: trace), id: id, parentID: parent, kind: kind, name: "orders.mesh",
+      timestamp: Self.begin * 1_000 + Int64(clock * 1_000), duration: max(Int64(length * 1_000), 1),
+      localEndpoint: Endpoint(serviceName: "orders", ipv4: "10.0.0.\(instance + 1)"), tags: tags,
+      isShared: kind == .server)
+    reports.append((start + length + random.milliseconds(delay), span))
+  }
+
+  // MARK: What is said of it
+
+  /// How many requests had come when the service was blamed first, as it is asked all along; nil if it never was.
+  ///
+  /// - Parameter looks: how often is asked.
+  func requestsUntilBlamed(seed: UInt64, looks: Int = 20, limits: PropagationLimits = PropagationLimits()) -> (
+    requests: Int?, report: PropagationReport
+  ) {
+    let reports = reports(seed: seed)
+    var analyzer = PropagationAnalyzer(limits: limits)
+    let size = max(reports.count / looks, 1)
+    var report = analyzer.report(from: 0, to: 1 << 60)
+    var seen = 0
+    for first in stride(from: 0, to: reports.count, by: size) {
+      let batch = reports[first..<min(first + size, reports.count)]
+      let now = Self.begin + Int64(batch.last?.at ?? 0)
+      analyzer.add(batch.map(\.span), now: now)
+      seen += batch.count { $0.span.isInbound }
+      report = analyzer.report(from: 0, to: 1 << 60)
+      if !report.blamed.isEmpty { return (seen, report) }
+    }
+    return (nil, report)
+  }
+}
