@@ -20,6 +20,9 @@ struct DemoPlan: Sendable {
     /// Where its proxy takes its requests to others, by their names.
     var outboundPorts: [String: Int]
 
+    /// The address of the service itself, not of its proxy.
+    var url: String { "http://127.0.0.1:\(port)" }
+
     /// The name of the proxy.
     var proxy: String { "\(name)-1" }
   }
@@ -69,6 +72,9 @@ struct DemoPlan: Sendable {
       return service
     }
   }
+
+  /// The services that call others.
+  static var callers: [String] { shop.filter { !$0.calls.isEmpty }.map(\.name) }
 
   /// A small shop. What is not in stock cannot be paid for, and sometimes the payment fails.
   private static let shop: [(name: String, calls: [String], failsEvery: Int?, work: Int)] = [

@@ -9,7 +9,13 @@ extension DemoRun {
       "  \(style.text("To try in another terminal:", .quiet))", "",
       "    \(kumactl.alias)", "    kumactl inspect dataplanes", "    kumactl get traffic-traces",
       "    kumactl delete traffic-trace trace-all-traffic   \(style.text("# ends tracing", .quiet))",
-      "    \(kumactl.applyCommand("traffic-trace.yaml"))", "")
+      "    \(kumactl.applyCommand("traffic-trace.yaml"))")
+    for service in plan.services where !service.calls.isEmpty {
+      narrator.say(
+        "    curl \(service.url)/break   \(style.text("# \(service.name) stops forwarding the headers; /mend", .quiet))"
+      )
+    }
+    narrator.say("")
   }
 
   /// Sends a request now and then until it is cancelled or nobody reads any more.
@@ -17,6 +23,7 @@ extension DemoRun {
     let interval = Duration.seconds(1 / options.rate)
     var sent = 0
     var failed = 0
+    var named = Set(summary.named)
     let style = narrator.style
     narrator.say("  \(style.text("Requests go on until Ctrl-C, which leaves nothing behind.", .quiet))")
     while !narrator.isGone {
@@ -29,6 +36,13 @@ extension DemoRun {
       let answer = try await send(plan)
       sent += 1
       if answer?.status != 200 { failed += 1 }
+      if sent.isMultiple(of: 10), let report = try await propagation(plan) {
+        for service in report.named where !named.contains(service.service) {
+          narrator.say("  \(style.text("!", .warning)) \(service.service) breaks traces:")
+          narrator.detail(service.message, .warning)
+        }
+        named = Set(report.named.map(\.service))
+      }
       let last = answer?.answer.traceId.map { "last trace \($0)" } ?? "the last one was not traced"
       narrator.passing(
         "  \(style.text("●", .good)) \(sent) more \(sent == 1 ? "request" : "requests"), \(failed) failed · \(last)")

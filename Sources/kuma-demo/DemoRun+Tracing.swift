@@ -104,22 +104,9 @@ extension DemoRun {
       }
     ) {
       var traces: [String] = []
-      for _ in 0..<options.requests {
-        try fleet.check()
-        guard let (status, answer) = try await send(plan) else {
-          throw DemoFailure(
-            "a request to the storefront had no answer", program: "kuma-dp-\(plan.entry.name)")
-        }
-        note { summary in
-          summary.requests += 1
-          if status != 200 { summary.errors += 1 }
-        }
-        if status == 200 {
-          if let trace = answer.traceId { traces.append(trace) }
-        } else if !answer.failedOnPurpose {
-          unexpected.append(answer.error ?? "the storefront answered \(status)")
-        }
-      }
+      let first = min(options.requests, Self.requestsInARow)
+      try await sendRequests(first, lanes: 1, plan, &traces, &unexpected)
+      try await sendRequests(options.requests - first, lanes: Self.lanes, plan, &traces, &unexpected)
       guard !traces.isEmpty else {
         throw DemoFailure("no request came to a service with the headers of a trace", program: "kuma-cp")
       }
@@ -127,6 +114,42 @@ extension DemoRun {
     }
     for reason in unexpected { narrator.detail("not on purpose: \(reason)", .warning) }
     return traces
+  }
+
+  private static let requestsInARow = 100
+  private static let lanes = 8
+
+  private func sendRequests(
+    _ count: Int, lanes: Int, _ plan: DemoPlan, _ traces: inout [String], _ unexpected: inout [String]
+  ) async throws {
+    let answers = try await withThrowingTaskGroup(of: [(Int, ShopAnswer)].self) { group in
+      for lane in 0..<lanes {
+        group.addTask {
+          var answers: [(Int, ShopAnswer)] = []
+          for _ in stride(from: lane, to: count, by: lanes) {
+            try self.fleet.check()
+            guard let answer = try await self.send(plan) else {
+              throw DemoFailure(
+                "a request to the storefront had no answer", program: "kuma-dp-\(plan.entry.name)")
+            }
+            answers.append(answer)
+          }
+          return answers
+        }
+      }
+      return try await group.reduce(into: []) { $0 += $1 }
+    }
+    for (status, answer) in answers {
+      note { summary in
+        summary.requests += 1
+        if status != 200 { summary.errors += 1 }
+      }
+      if status == 200 {
+        if let trace = answer.traceId { traces.append(trace) }
+      } else if !answer.failedOnPurpose {
+        unexpected.append(answer.error ?? "the storefront answered \(status)")
+      }
+    }
   }
 
   /// Sends a request to the entry through its proxy; `nil` when there is no answer of the service.

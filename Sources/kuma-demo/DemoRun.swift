@@ -44,6 +44,7 @@ final class DemoRun: Sendable {
     let traces = try await sendRequests(plan)
     let tree = try await awaitTrace(among: traces, plan)
     draw(tree, plan)
+    if let broken = options.broken { try await breakTraces(broken, plan) } else { try await showNobodyNamed(plan) }
     if options.isHeadless { return }
     showNextCommands(kumactl, plan, tree)
     try await goOn(plan)

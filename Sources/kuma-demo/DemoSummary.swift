@@ -24,11 +24,19 @@ struct DemoSummary: Encodable, Sendable {
   var warnings: [String] = []
   var requests = 0
   var errors = 0
+  /// The service that was made to stop forwarding the headers.
+  var broken: String?
+  /// The services that the collector names as breaking traces.
+  var named: [String] = []
+  /// What it says of them.
+  var namedBecause: [String] = []
+  /// From the moment at which the service stopped until it was named.
+  var secondsToNamed: Double?
   /// The address of the page while the demo ran.
   var page: String?
 
-  /// Whether the trace was found whole.
-  var isWhole: Bool { traceId != nil && spans > 0 }
+  /// Whether the trace was found whole, and exactly the service was named that breaks traces, if one does.
+  var isWhole: Bool { traceId != nil && spans > 0 && named == (broken.map { [$0] } ?? []) }
 
   /// The summary as JSON.
   var json: String {

@@ -15,7 +15,12 @@ struct KumaDemo: AsyncParsableCommand {
 
       It goes on until Ctrl-C, which ends everything and removes all files; a second Ctrl-C does not wait. With \
       --headless it ends by itself, writes a summary in JSON to standard output and everything else to standard error, \
-      and succeeds only if one tree of spans holds both sides of every call between the four services.
+      and succeeds only if one tree of spans holds both sides of every call between the four services, and no service is \
+      named as breaking traces.
+
+      With --break one of the services stops forwarding the trace headers after the first trace, and the collector, which \
+      sees what goes in and out of each service, has to name it. While the demo goes on, GET /break and /mend at the \
+      service's own port do the same.
 
       Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411) where these are free. Envoy is \
       --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
@@ -25,11 +30,20 @@ struct KumaDemo: AsyncParsableCommand {
   @Flag(help: "End after the first trace, with a summary in JSON on standard output.")
   var headless = false
 
-  @Option(help: ArgumentHelp("How many requests are sent before the first trace is drawn.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "How many requests are sent before the first trace is drawn; those after the first 100 eight at a time.",
+      valueName: "count"))
   var requests = 12
 
   @Option(help: ArgumentHelp("Requests per second afterwards.", valueName: "number"))
-  var rate = 1.0
+  var rate = 5.0
+
+  @Option(
+    name: .customLong("break"),
+    help: ArgumentHelp("Let a service stop forwarding the trace headers: storefront or checkout.", valueName: "service")
+  )
+  var broken: String?
 
   @Option(help: ArgumentHelp("The Envoy to use.", valueName: "file"), completion: .file())
   var envoy: String?
@@ -41,13 +55,19 @@ struct KumaDemo: AsyncParsableCommand {
   var keep = false
 
   func validate() throws {
-    guard (1...1000).contains(requests) else { throw ValidationError("--requests has to be from 1 to 1000") }
+    guard (1...100_000).contains(requests) else {
+      throw ValidationError("--requests has to be from 1 to 100000")
+    }
+    if let broken, !DemoPlan.callers.contains(broken) {
+      throw ValidationError(
+        "--break has to name a service that calls others: \(DemoPlan.callers.joined(separator: " or "))")
+    }
     guard rate > 0, rate <= 100 else { throw ValidationError("--rate has to be above 0 and at most 100") }
   }
 
   func run() async throws {
     let options = DemoOptions(
-      isHeadless: headless, requests: requests, rate: rate, envoy: envoy, usesUsualPorts: !freePorts,
+      isHeadless: headless, requests: requests, rate: rate, broken: broken, envoy: envoy, usesUsualPorts: !freePorts,
       keepsFolder: keep)
     let code = await DemoSession.run(options)
     if code != 0 { throw ExitCode(code) }
@@ -62,6 +82,8 @@ struct DemoOptions: Sendable {
   var requests: Int
   /// Requests per second afterwards.
   var rate: Double
+  /// The service that is to stop forwarding the trace headers.
+  var broken: String?
   /// A path of Envoy, where one is given.
   var envoy: String?
   /// Whether the control plane takes its usual ports where they are free.

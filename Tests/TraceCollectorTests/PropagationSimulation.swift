@@ -1,9 +1,9 @@
 @testable import TraceCollector
 
 /// A service behind a proxy, the requests that it gets, and all that it does: the spans that a collector gets of it.
-struct PropagationSimulation {
+struct PropagationSimulation: Sendable {
   /// When requests come.
-  enum Arrival {
+  enum Arrival: Sendable {
     /// By themselves, so many a second.
     case open(perSecond: Double)
     /// From clients that wait for each answer and then for some milliseconds.
@@ -17,7 +17,7 @@ struct PropagationSimulation {
   }
 
   /// What the service does for nobody in particular.
-  enum Background {
+  enum Background: Sendable {
     case random(perSecond: Double, callee: String)
     case periodic(milliseconds: Double, jitter: Double, callee: String)
     case bursts(everySeconds: Double, calls: Int, apart: Double, callee: String)

@@ -21,6 +21,9 @@ struct HeadlessTests {
     var errors: Int
     var warnings: [String]
     var applyToLastAckMilliseconds: Int?
+    var broken: String?
+    var named: [String]
+    var namedBecause: [String]
   }
 
   /// Runs the demo in a folder for temporary files of its own.
@@ -81,6 +84,29 @@ struct HeadlessTests {
     #expect(summary.applyToLastAckMilliseconds != nil)
     #expect(run.errors.contains("→ payments client"))
     #expect(run.left.isEmpty)
+  }
+
+  @Test(
+    "a service that stops forwarding the headers is named", .timeLimit(.minutes(3)),
+    arguments: ["checkout", "storefront"])
+  func broken(service: String) async throws {
+    let run = try await Self.run(["--headless", "--free-ports", "--break", service])
+    let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))
+    #expect(run.status.isSuccess, "\(run.errors)")
+    #expect(summary.broken == service)
+    #expect(summary.named == [service])
+    #expect(summary.namedBecause.first?.contains("\(service) forwards the trace headers to") == true)
+    #expect(run.left.isEmpty)
+  }
+
+  @Test("with some hundred requests, eight at a time, nobody is named", .timeLimit(.minutes(3)))
+  func nobodyNamed() async throws {
+    let run = try await Self.run(["--headless", "--free-ports", "--requests", "400"])
+    let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))
+    #expect(run.status.isSuccess, "\(run.errors)")
+    #expect(summary.requests == 400)
+    #expect(summary.named.isEmpty)
+    #expect(run.errors.contains("every service forwards the trace headers, says the collector"))
   }
 
   @Test("a signal ends it, and nothing is left", .timeLimit(.minutes(3)))

@@ -90,8 +90,8 @@ struct LockTest: Sendable, Equatable {
     var call: Int64
   }
 
-  private static let kept = 64
-  private static let fewest = 10
+  private static let kept = 256
+  private static let fewest = 16
   private var samples: [Sample] = []
   private var next = 0
   /// Calls that met so many requests that it cannot be said which.
@@ -115,20 +115,22 @@ struct LockTest: Sendable, Equatable {
     guard samples.count >= Self.fewest else { return crowded < Self.fewest }
     // Between two calls there is the jitter of both. Work with a clock of its own would meet every request only if
     // those came by the same clock; if it misses some, it has to be much less steady to be taken for an answer to them.
-    let margin = isExclusive ? 1.25 : 2.5
+    let margin = isExclusive ? 1.15 : 2.3
     if isAsSteady(samples, margin, \.call) { return true }
     let close = samples.filter { $0.end != nil }
     return close.count * 10 >= samples.count * 7 && isAsSteady(close, margin) { $0.end ?? 0 }
   }
 
   private func isAsSteady(_ samples: [Sample], _ margin: Double, _ other: (Sample) -> Int64) -> Bool {
-    margin * Double(Self.spread(samples.map(\.start))) > Double(Self.spread(samples.map(other)))
+    // Few samples say little about how steady something is.
+    let margin = margin * (1 + 2 / Double(max(samples.count, 1)).squareRoot())
+    return margin * Double(Self.spread(samples.map(\.start))) > Double(Self.spread(samples.map(other)))
   }
 
-  /// The median of the distances from the median.
+  /// How far apart those are that only a tenth is below and above.
   private static func spread(_ values: [Int64]) -> Int64 {
-    func median(_ values: [Int64]) -> Int64 { values.isEmpty ? 0 : values.sorted()[values.count / 2] }
-    let middle = median(values)
-    return median(values.map { abs($0 - middle) })
+    let values = values.sorted()
+    let tenth = values.count / 10
+    return values.isEmpty ? 0 : values[values.count - 1 - tenth] - values[tenth]
   }
 }

@@ -8,6 +8,8 @@ public final class PropagationMonitor: Sendable {
   private let waiting = Atomic(0)
   private let lost = Atomic(0)
   private let clock: WallClock
+  /// When it was made, in milliseconds since 1970.
+  private let begin: Int64
 
   /// Spans that may wait; more are counted and left out, as nobody is to wait for an analysis.
   private static let waitingLimit = 100_000
@@ -16,7 +18,11 @@ public final class PropagationMonitor: Sendable {
   public init(limits: PropagationLimits = PropagationLimits(), clock: WallClock = .system) {
     analyzer = Mutex(PropagationAnalyzer(limits: limits))
     self.clock = clock
+    begin = clock.milliseconds()
   }
+
+  /// Takes in what had been committed before the monitor was made.
+  func recall(_ spans: [Span]) { observe(spans.filter { $0.end / 1_000 < begin }) }
 
   /// Takes in what has been committed. Returns at once.
   public func observe(_ spans: [Span]) {
@@ -53,5 +59,20 @@ public final class PropagationMonitor: Sendable {
     await withCheckedContinuation { continuation in
       queue.async { [self] in continuation.resume(returning: question(analyzer.withLock { $0 })) }
     }
+  }
+}
+
+extension SpanStore {
+  /// In milliseconds.
+  private static let recalledTime: Int64 = 900_000
+  private static let recalledTraces = 2_000
+
+  /// Lets the analysis know what was stored lately, so that a restart does not make it forget everything.
+  func recallPropagation() async {
+    let query = TraceQuery(
+      endTs: settings.clock.milliseconds(), lookback: Self.recalledTime, limit: Self.recalledTraces)
+    // Whatever is wrong with the file, those that need it will say so; the analysis can begin with nothing.
+    guard let found = try? await search(query) else { return }
+    for trace in found.traces { propagation.recall(trace) }
   }
 }

@@ -141,6 +141,7 @@ public final class SpanStore: Sendable {
   public func run() async throws {
     // The last run may have ended between removing spans and forgetting their names.
     await forget(terms.withLock { Array($0.numbers.keys) })
+    await recallPropagation()
     while !Task.isCancelled {
       await expire()
       do { try await Task.sleep(for: .seconds(5)) } catch { return }

@@ -7,7 +7,8 @@ import Synchronization
 /// A small HTTP service that calls others and passes the trace on.
 ///
 /// It knows nothing of tracing but six headers, which it copies from a request to the requests that it makes for it. That
-/// is all that a service has to do; the proxies do the rest.
+/// is all that a service has to do; the proxies do the rest. Asked for `/break` it stops doing so, as a service whose
+/// authors have not heard of it, and asked for `/mend` it begins again.
 final class ShopService: Sendable {
   /// The headers that keep a trace together, as the policy's documentation lists them.
   private static let traceHeaders = [
@@ -20,6 +21,7 @@ final class ShopService: Sendable {
   private let failsEvery: Int?
   private let workMilliseconds: Int
   private let count = Atomic(0)
+  private let forwards = Atomic(true)
 
   init(name: String, calls: [(name: String, url: String)], failsEvery: Int?, workMilliseconds: Int) {
     self.name = name
@@ -28,9 +30,15 @@ final class ShopService: Sendable {
     self.workMilliseconds = workMilliseconds
   }
 
-  /// Answers `/health`, which does no work, and any other path by working, calling and working again.
+  /// Answers `/health`, `/break` and `/mend`, which do no work, and any other path by working, calling and working again.
   func respond(to request: Request) async throws -> Response {
-    if request.uri.path == "/health" { return try Self.response(.ok, ShopAnswer(service: name)) }
+    switch request.uri.path {
+    case "/health": return try Self.response(.ok, ShopAnswer(service: name))
+    case "/break", "/mend":
+      forwards.store(request.uri.path == "/mend", ordering: .relaxed)
+      return try Self.response(.ok, ShopAnswer(service: name))
+    default: break
+    }
     let number = count.wrappingAdd(1, ordering: .relaxed).newValue
     let headers = Self.forwardedNames.compactMap { name in
       request.headers[name].map { (name: name.canonicalName, value: $0) }
@@ -44,7 +52,7 @@ final class ShopService: Sendable {
       return try Self.response(.serviceUnavailable, answer)
     }
     for call in calls {
-      let (called, error) = await ask(call, headers)
+      let (called, error) = await ask(call, forwards.load(ordering: .relaxed) ? headers : [])
       if let called { answer.calls.append(called) }
       if let error {
         answer.error = error

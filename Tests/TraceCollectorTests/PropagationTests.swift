@@ -1,0 +1,204 @@
+import Foundation
+import Testing
+
+@testable import TraceCollector
+
+/// Whom the analysis blames for broken traces, and whom it does not.
+@Suite struct PropagationTests {
+  /// More seeds than one are for an afternoon: PROPAGATION_SEEDS.
+  private static let seeds = ProcessInfo.processInfo.environment["PROPAGATION_SEEDS"].flatMap { UInt64($0) } ?? 1
+
+  @Test("Who breaks no trace is not blamed in 10,000 requests", arguments: PropagationScenario.innocent)
+  func innocent(scenario: PropagationScenario) {
+    for seed in 1...Self.seeds {
+      let outcome = scenario.simulation.requestsUntilBlamed(seed: seed)
+      #expect(outcome.requests == nil, "seed \(seed): \(outcome.report.blamed.map(\.message))")
+      #expect(outcome.report.services.map(\.name) == ["orders"])
+    }
+  }
+
+  @Test("Who breaks traces is found", arguments: PropagationScenario.broken)
+  func broken(scenario: PropagationScenario, within: Int) throws {
+    for seed in 1...Self.seeds {
+      let outcome = scenario.simulation.requestsUntilBlamed(seed: seed, looks: 100)
+      let requests = try #require(outcome.requests, "seed \(seed)")
+      #expect(requests <= within, "seed \(seed)")
+      let service = try #require(outcome.report.blamed.first)
+      #expect(service.callees.filter(\.isBroken).map(\.name) == ["payments"])
+    }
+  }
+
+  // MARK: What is said
+
+  /// Requests every 200 ms or so, each with a call 5 ms after its start.
+  private func calls(
+    _ count: Int, from first: Int = 0, isForwarded: Bool, id: (Int) -> UInt64 = { _ in 0 }, callee: String = "payments"
+  ) -> [Span] {
+    (first..<first + count).flatMap { index -> [Span] in
+      let start = Int64(index) * 200 + Int64(index * 37 % 50)
+      let trace = UInt64(2 * index + 1)
+      let own = UInt64(1_000_000 + 2 * index)
+      let number = id(index)
+      return [
+        proxySpan(trace, trace, nil, .server, at: start, for: 40, number: number),
+        proxySpan(
+          isForwarded ? trace : own, own, isForwarded ? trace : nil, .client, at: start + 5, for: 20, callee: callee,
+          number: number),
+      ]
+    }
+  }
+
+  private func proxySpan(
+    _ trace: UInt64, _ id: UInt64, _ parent: UInt64?, _ kind: Span.Kind, at start: Int64, for length: Int64,
+    callee: String? = nil, number: UInt64 = 0
+  ) -> Span {
+    var tags = [Span.Tag("node_id", "default.orders-1"), Span.Tag("component", "proxy")]
+    if let callee { tags.append(Span.Tag("upstream_cluster", callee)) }
+    if number != 0 { tags.append(Span.Tag("guid:x-request-id", "id-\(number)")) }
+    return span(
+      trace: trace, id, parent: parent, kind, service: "orders", at: start, for: length * 1_000, tags: tags,
+      shared: kind == .server)
+  }
+
+  private func report(_ spans: [Span], limits: PropagationLimits = PropagationLimits()) -> PropagationReport {
+    var analyzer = PropagationAnalyzer(limits: limits)
+    analyzer.add(spans, now: TestCollector.now)
+    return analyzer.report(from: 0, to: 1 << 60)
+  }
+
+  @Test("A service that forwards nothing is told which headers to copy")
+  func breaks() throws {
+    let service = try #require(report(calls(60, isForwarded: false)).blamed.first)
+    #expect(service.verdict == .breaks)
+    #expect([service.inbound, service.continued, service.started] == [60, 0, 60])
+    #expect(service.rate == 0)
+    #expect(
+      service.message
+        == "orders forwards the trace headers to payments in 0 of 60 calls: copy these headers from each request to the "
+        + "requests made for it: x-request-id, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags.")
+    let example = try #require(service.examples.first)
+    #expect(example.callee == "payments")
+    #expect(example.example.brokenTrace.low == example.example.trace.low - 1 + 1_000_000)
+    #expect((0.8...0.95).contains(example.example.confidence))
+  }
+
+  @Test("One that stopped forwarding is named, with what it does now")
+  func stopped() throws {
+    let spans = calls(30, isForwarded: true) + calls(40, from: 30, isForwarded: false)
+    let service = try #require(report(spans).blamed.first)
+    #expect(service.verdict == .partly)
+    #expect(
+      service.message.hasPrefix(
+        "orders forwards the trace headers to payments in 30 of 70 calls, and in none of the last 40: "))
+    #expect(service.rate.map { abs($0 - 3.0 / 7) < 1e-9 } == true)
+  }
+
+  @Test("The id of a request with another trace leaves no doubt, however few calls there are")
+  func requestID() throws {
+    let spans = calls(3, isForwarded: false, id: { UInt64($0 + 1) })
+    let service = try #require(report(spans).blamed.first)
+    #expect(service.message.hasSuffix("(x-request-id is forwarded already, the others are not.)"))
+    #expect(service.examples.allSatisfy { $0.example.isCertain && $0.example.confidence == 0.99 })
+    #expect(report(calls(3, isForwarded: false, id: { UInt64($0 % 2 + 7 * ($0 + 1)) })).services.count == 1)
+    #expect(report(calls(2, isForwarded: false, id: { UInt64($0 + 1) })).blamed.isEmpty)
+  }
+
+  @Test("Few calls are no evidence")
+  func few() throws {
+    let service = try #require(report(calls(8, isForwarded: false)).services.first)
+    #expect(service.verdict == .unknown)
+    #expect(service.message == "orders made 8 calls that began traces; nothing says that they were made for requests.")
+    #expect(service.rate == nil)
+  }
+
+  @Test("The other verdicts")
+  func verdicts() throws {
+    let forwards = try #require(report(calls(10, isForwarded: true)).services.first)
+    #expect(forwards.verdict == .forwards)
+    #expect(forwards.message == "orders forwards the trace headers in all 10 calls that it made for requests.")
+    #expect(forwards.rate == 1)
+    let receives = try #require(report(calls(10, isForwarded: true).filter { $0.kind == .server }).services.first)
+    #expect(receives.verdict == .receivesOnly)
+    let gateway = try #require(report(calls(90, isForwarded: false).filter { $0.kind == .client }).services.first)
+    #expect(gateway.verdict == .unknown)
+    #expect(gateway.message == "orders makes calls and received no request through its proxy: it begins traces.")
+  }
+
+  @Test("The order in which spans come makes no difference")
+  func order() {
+    let spans = calls(60, isForwarded: false) + calls(60, from: 60, isForwarded: true)
+    let expected = report(spans).blamed.map(\.message)
+    var random = PropagationSimulation.Random(state: 7)
+    #expect(!expected.isEmpty)
+    #expect(report(spans.shuffled(using: &random)).blamed.map(\.message) == expected)
+    #expect(report(spans.reversed()).blamed.map(\.message) == expected)
+  }
+
+  @Test("Only the time that is asked for counts")
+  func time() throws {
+    var analyzer = PropagationAnalyzer()
+    analyzer.add(calls(60, isForwarded: false), now: TestCollector.now)
+    let begin = (TestCollector.now - 60_000) * 1_000
+    #expect(analyzer.report(from: begin, to: begin + 1).services.count == 1)
+    #expect(analyzer.report(from: 0, to: begin - 60_000_000).services.isEmpty)
+    #expect(analyzer.report(from: begin + 120_000_000, to: 1 << 60).services.isEmpty)
+  }
+
+  // MARK: Bounds
+
+  @Test("What is kept is bounded, and a break is found nevertheless")
+  func bounds() throws {
+    var limits = PropagationLimits()
+    limits.events = 64
+    limits.leastEventsPerProxy = 64
+    let service = try #require(report(calls(250, isForwarded: false), limits: limits).blamed.first)
+    #expect([service.inbound, service.started] == [250, 250])
+    var analyzer = PropagationAnalyzer(limits: limits)
+    analyzer.add(calls(250, isForwarded: false), now: TestCollector.now)
+    #expect(analyzer.instances.allSatisfy { $0.inbound.count + $0.started.count <= 65 })
+  }
+
+  @Test("There is room for so many services, proxies and callees, and what comes beyond is counted")
+  func rooms() {
+    var limits = PropagationLimits()
+    limits.services = 3
+    limits.proxies = 4
+    limits.calleesPerService = 2
+    limits.pairs = 3
+    let spans = (0..<10).flatMap { service in
+      (0..<10).map { callee in
+        span(
+          UInt64(service * 10 + callee + 1), .client, service: "s\(service)", remote: "c\(callee)",
+          tags: [.init("node_id", "n\(callee % 2)")])
+      }
+    }
+    let report = report(spans, limits: limits)
+    #expect(report.services.count <= 3)
+    #expect(report.services.allSatisfy { $0.callees.count <= 2 })
+    #expect(report.lostShare > 0.9)
+  }
+
+  @Test("Times that are none do no harm")
+  func hostileTimes() {
+    let times: [Int64] = [
+      0, 1, -1, .min, .max, .max - 1, 1 << 60, TestCollector.now * 1_000, TestCollector.now * 1_001,
+    ]
+    var spans: [Span] = []
+    for start in times {
+      for length in times {
+        for kind in Span.Kind.allCases {
+          var span = span(1, kind, service: "orders")
+          span.timestamp = start
+          span.duration = length
+          spans.append(span)
+        }
+      }
+    }
+    for now in times {
+      var analyzer = PropagationAnalyzer()
+      analyzer.add(spans, now: now)
+      analyzer.add(calls(60, isForwarded: false), now: TestCollector.now)
+      #expect(analyzer.report(from: .min, to: .max).blamed.count == 1)
+    }
+  }
+}
