@@ -39,6 +39,13 @@ let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swi
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
+/// The page of the collector: what browsers get, as it stands.
+let pageFiles = [
+  "app.css", "app.js", "compare.js", "details.js", "dom.js", "format.js", "graph.js", "icon.svg", "index.html",
+  "keys.js", "layout.js", "model.js", "plot.js", "search.js", "services.js", "standalone.js", "start.js", "timeline.js",
+  "trace.js", "views.css", "waterfall.js",
+]
+
 let package = Package(
   name: "kuma-trace",
   products: [
@@ -91,7 +98,9 @@ let package = Package(
     .target(
       name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
-    .target(name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", grdb, httpTypes], swiftSettings: strict),
+    .target(
+      name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", grdb, httpTypes],
+      resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
       name: "MeshClient",
       dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],

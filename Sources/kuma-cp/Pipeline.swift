@@ -81,14 +81,18 @@ struct Pipeline: Sendable {
 
     var services = closing
     var collectorMetrics: CollectorMetrics?
-    var collectorService: HTTPListener?
+    var collectorServices: [any Service] = []
     if let endpoint = configuration.collector {
       let collector = try openCollector(configuration, in: directory)
       services += [ClosingService { try collector.store.close() }, RetentionService(store: collector.store)]
       collectorMetrics = collector.api.metrics
-      collectorService = HTTPListener(
-        name: Server.collector, endpoint: endpoint, bodyLimit: collector.api.limits.bodyBytes, ports: ports,
-        logger: logger, responder: collector.api.respond)
+      collectorServices = [
+        HTTPListener(
+          name: Server.collector, endpoint: endpoint, bodyLimit: collector.api.limits.bodyBytes, ports: ports,
+          logger: logger, responder: collector.api.respond),
+        // Before the listener stops, as it waits for what is open.
+        ClosingService { collector.api.stopWaiting() },
+      ]
     }
     let metrics = ControlPlaneMetrics(
       reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
@@ -106,7 +110,7 @@ struct Pipeline: Sendable {
       HTTPListener(
         name: Server.diagnostics, endpoint: configuration.diagnostics, bodyLimit: 4096, ports: ports, logger: logger
       ) { request, _ in await diagnostics.respond(to: request) })
-    if let collectorService { services.append(collectorService) }
+    services += collectorServices
     services.append(
       HTTPListener(
         name: Server.api, endpoint: configuration.api, bodyLimit: api.bodyLimit, ports: ports, logger: logger,

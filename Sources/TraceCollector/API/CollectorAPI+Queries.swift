@@ -20,6 +20,7 @@ extension CollectorAPI {
       return Answer { $0.spans(spans) }
     }
     if let text = parameters.path.element(after: "/api/trees/") { return try await tree(text) }
+    if let text = parameters.path.element(after: "/api/export/html/") { return try await document(text) }
     return nil
   }
 
@@ -100,37 +101,25 @@ extension CollectorAPI {
 
   // MARK: For the page
 
-  private func summaries(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
-    let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
-    let result = try await store.summaries(query)
-    return Answer { json in
-      json.beginObject()
-      json.key("isComplete")
-      json.bool(result.isComplete)
-      json.key("traces")
-      json.beginArray()
-      for summary in result.traces {
-        json.beginObject()
-        json.summary(summary)
-        json.endObject()
-      }
-      json.endArray()
-      json.endObject()
-    }
+  private func tree(_ text: String) async throws(CollectorError) -> Answer {
+    let tree = try await treeJSON(text)
+    return Answer { $0.raw(tree.json) }
   }
 
-  private func tree(_ text: String) async throws(CollectorError) -> Answer {
+  /// A trace as a tree, as `/api/trees/{id}` answers it.
+  func treeJSON(_ text: String) async throws(CollectorError) -> (id: TraceID, json: [UInt8]) {
     let tree = SpanTree(try await trace(text))
     let pieces = try await store.brokenPieces(of: tree)
     let parent = try await store.probableParent(of: tree)
-    return Answer { json in
-      json.beginObject()
-      if let summary = TraceSummary(tree) { json.summary(summary) }
-      json.nodes(of: tree)
-      if let parent { json.probableParent(parent) }
-      if !pieces.isEmpty { json.pieces(pieces) }
-      json.endObject()
-    }
+    var json = JSONWriter()
+    json.beginObject()
+    let summary = TraceSummary(tree)
+    if let summary { json.summary(summary) }
+    json.nodes(of: tree)
+    if let parent { json.probableParent(parent) }
+    if !pieces.isEmpty { json.pieces(pieces) }
+    json.endObject()
+    return (summary?.traceID ?? TraceID(low: 0), json.bytes)
   }
 }
 

@@ -11,7 +11,8 @@ public import HTTPTypes
 /// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
 /// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
 /// | `GET /api/propagation` | which services pass on traces |
-/// | `GET /`, `/traces/{id}`, `/assets/…` | the page |
+/// | `GET /api/export/html/{id}` | a trace as a file that browsers show without a collector |
+/// | `GET /`, `/traces/{id}`, `/compare/{id}/{id}`, `/graph`, `/services/{name}`, `/propagation`, `/assets/…` | the page |
 /// | `GET /health`, `/info`, `/metrics`, `/prometheus`, `/config.json` | what it says about itself |
 ///
 /// Paths of Zipkin's are there with `/zipkin` before them too, as its page asks for them.

@@ -69,12 +69,15 @@ struct JSONWriter {
   }
 
   /// A value that is JSON already.
-  mutating func literal(_ json: String) {
-    comma()
-    bytes.append(contentsOf: json.utf8)
-  }
+  mutating func literal(_ json: String) { raw(Array(json.utf8)) }
 
   mutating func null() { literal("null") }
+
+  /// The same, in bytes.
+  mutating func raw(_ value: [UInt8]) {
+    comma()
+    bytes.append(contentsOf: value)
+  }
 
   mutating func strings(_ values: [String]) {
     beginArray()

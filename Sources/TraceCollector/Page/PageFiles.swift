@@ -1,5 +1,5 @@
 /// The files of the page. They are part of the program, so that it needs no directory beside it, and they are served as
-/// they stand: there is no build step. Each lies in a file of its own beside this one.
+/// they stand: there is no build step. They lie beside this one.
 enum PageFiles {
   /// A file as it is sent.
   struct File: Sendable {
@@ -8,35 +8,49 @@ enum PageFiles {
     /// Changes when the content does, so that browsers ask for it without getting it again.
     let entityTag: String
 
-    init(_ content: String, type: String) {
-      self.content = Array(content.utf8)
+    init(_ content: [UInt8], type: String) {
+      self.content = content
       self.type = type
       // FNV-1a: nobody gains anything from a collision.
       var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-      for byte in self.content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+      for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
       entityTag = "\"\(Hexadecimal.text(hash))\""
     }
+
+    /// The content as text.
+    var text: String { String(decoding: content, as: UTF8.self) }
   }
 
   /// The page itself.
-  static let page = File(html, type: "text/html; charset=utf-8")
+  static let page = File(PackageResources.index_html, type: "text/html; charset=utf-8")
 
   /// What lies under `/assets/`, by name.
-  static let assets: [String: File] = sources.mapValues { File($0.content, type: $0.type) }
-
-  private static let script = "text/javascript; charset=utf-8"
-
-  private static let sources: [String: (content: String, type: String)] = [
-    "icon.svg": (icon, "image/svg+xml"),
-    "app.css": (style, "text/css; charset=utf-8"),
-    "app.js": (appScript, script),
-    "dom.js": (domScript, script),
-    "plot.js": (plotScript, script),
-    "search.js": (searchScript, script),
-    "start.js": (startScript, script),
-    "timeline.js": (timelineScript, script),
-    "trace.css": (traceStyle, "text/css; charset=utf-8"),
-    "trace.js": (traceScript, script),
-    "details.js": (detailsScript, script),
+  static let assets: [String: File] = [
+    "icon.svg": File(PackageResources.icon_svg, type: "image/svg+xml"),
+    "app.css": style(PackageResources.app_css),
+    "views.css": style(PackageResources.views_css),
+    "app.js": script(PackageResources.app_js),
+    "compare.js": script(PackageResources.compare_js),
+    "details.js": script(PackageResources.details_js),
+    "dom.js": script(PackageResources.dom_js),
+    "format.js": script(PackageResources.format_js),
+    "graph.js": script(PackageResources.graph_js),
+    "keys.js": script(PackageResources.keys_js),
+    "layout.js": script(PackageResources.layout_js),
+    "model.js": script(PackageResources.model_js),
+    "plot.js": script(PackageResources.plot_js),
+    "search.js": script(PackageResources.search_js),
+    "services.js": script(PackageResources.services_js),
+    "start.js": script(PackageResources.start_js),
+    "timeline.js": script(PackageResources.timeline_js),
+    "trace.js": script(PackageResources.trace_js),
+    "waterfall.js": script(PackageResources.waterfall_js),
   ]
+
+  /// The start of a trace in a file of its own; see ``TraceDocument``.
+  static let standalone = script(PackageResources.standalone_js)
+
+  private static func script(_ content: [UInt8]) -> File { File(content, type: "text/javascript; charset=utf-8") }
+
+  private static func style(_ content: [UInt8]) -> File { File(content, type: "text/css; charset=utf-8") }
 }

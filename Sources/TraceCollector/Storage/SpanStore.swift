@@ -69,6 +69,8 @@ public final class SpanStore: Sendable {
   let texts: Mutex<[String]>
   let writer: Mutex<WriterState>
   private let queue = Mutex(Queue())
+  /// Told after each commit.
+  let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
 
   /// Spans in one transaction, about: it bounds how long the first of them waits.
   private static let spansPerCommit = 20_000
@@ -128,6 +130,7 @@ public final class SpanStore: Sendable {
     }
     switch result {
     case .success(let rejections):
+      changes.send()
       metrics.spansAccepted.count(spans.count - rejections.count)
       propagation.observe(spans)
       return rejections

@@ -1,4 +1,5 @@
 import CZlib
+import Foundation
 import HTTPTypes
 import Testing
 
@@ -7,13 +8,17 @@ import Testing
 /// The page's files as they are served.
 @Suite struct PageFilesTests {
   @Test(
-    "Every address of the page gives the page", arguments: ["/", "/traces/abc", "/?service=a", "/traces/abc?span=1"])
+    "Every address of the page gives the page",
+    arguments: [
+      "/", "/traces/abc", "/?service=a", "/traces/abc?span=1", "/graph", "/services/a%2Fb", "/propagation",
+      "/compare/a/b",
+    ])
   func page(path: String) async throws {
     let collector = try TestCollector()
     let reply = await collector.get(path)
     #expect(reply.status == 200)
     #expect(reply.field("Content-Type") == "text/html; charset=utf-8")
-    #expect(reply.text == PageFiles.html)
+    #expect(reply.text == PageFiles.page.text)
   }
 
   @Test("Nothing but our own files may run or be loaded")
@@ -29,11 +34,12 @@ import Testing
       #expect(reply.field("Referrer-Policy") == "no-referrer")
     }
     // Nothing in the page needs more.
-    #expect(!PageFiles.html.contains("<script>"))
-    #expect(!PageFiles.html.contains("style="))
-    #expect(!PageFiles.html.contains(" on"))
-    for (name, file) in PageFiles.assets where name.hasSuffix(".js") {
-      let text = String(decoding: file.content, as: UTF8.self)
+    #expect(!PageFiles.page.text.contains("<script>"))
+    #expect(!PageFiles.page.text.contains("style="))
+    #expect(!PageFiles.page.text.contains(" on"))
+    for (name, file) in PageFiles.assets.merging(["standalone.js": PageFiles.standalone], uniquingKeysWith: { $1 })
+    where name.hasSuffix(".js") {
+      let text = file.text
       for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute(\"style\""]
       {
         #expect(!text.contains(word), "\(name) uses \(word)")
@@ -46,7 +52,7 @@ import Testing
     let collector = try TestCollector()
     var found: Set<String> = []
     func note(_ name: Substring) { found.insert(String(name)) }
-    for match in PageFiles.html.matches(of: /"\/assets\/([^"]+)"/) { note(match.output.1) }
+    for match in PageFiles.page.text.matches(of: /"\/assets\/([^"]+)"/) { note(match.output.1) }
     for file in PageFiles.assets.values {
       let text = String(decoding: file.content, as: UTF8.self)
       for match in text.matches(of: /from "\.\/([^"]+)"/) { note(match.output.1) }
@@ -58,7 +64,10 @@ import Testing
       #expect(reply.field("Content-Type") == PageFiles.assets[name]?.type)
       #expect(reply.body == PageFiles.assets[name]?.content)
     }
-    for path in ["/assets/", "/assets/none.js", "/assets/../app.js", "/traces/", "/index.html"] {
+    for path in [
+      "/assets/", "/assets/none.js", "/assets/../app.js", "/traces/", "/index.html", "/compare/a", "/compare/a/",
+      "/compare/a/b/c", "/services/", "/graph/a",
+    ] {
       #expect(await collector.get(path).status == 404)
     }
   }
@@ -105,10 +114,28 @@ import Testing
     }
   }
 
-  @Test("All files together are below 60 kB when compressed")
+  @Test("All files together are below 60 kB when compressed, each by itself")
   func size() throws {
-    var size = try gzip(PageFiles.page.content).count
+    var size = try gzip(PageFiles.page.content).count + gzip(PageFiles.standalone.content).count
     for file in PageFiles.assets.values { size += try gzip(file.content).count }
     #expect(size < 60_000)
+  }
+
+  @Test("Modules import what is exported, and nothing that they do not use")
+  func imports() throws {
+    for (name, file) in PageFiles.assets.merging(["standalone.js": PageFiles.standalone], uniquingKeysWith: { $1 })
+    where name.hasSuffix(".js") {
+      for match in file.text.matches(of: /import\s*\{([^}]*)\}\s*from\s*"\.\/([^"]+)";/) {
+        let other = try #require(PageFiles.assets[String(match.output.2)]?.text)
+        for item in match.output.1.split(separator: ",") {
+          let item = item.trimmingCharacters(in: .whitespacesAndNewlines)
+          #expect(
+            ["function ", "class ", "const "].contains { other.contains("export \($0)\(item)") }
+              || other.contains("export async function \(item)"), "\(name): \(item) from \(match.output.2)")
+          let rest = file.text.replacing(match.output.0, with: "")
+          #expect(rest.contains(try Regex("\\b\(item)\\b")), "\(name) does not use \(item)")
+        }
+      }
+    }
   }
 }

@@ -1,0 +1,89 @@
+/// A trace as one HTML file: the page's own code with the data beside it. It opens from a disk and asks nobody.
+///
+/// The modules of the page become functions in one script, as a file cannot load others under its policy. The policy names
+/// a number that nobody could know before, so that nothing from a span can become a script even if it were not escaped.
+enum TraceDocument {
+  /// The modules, each after those that it imports.
+  static let modules = [
+    "format.js", "dom.js", "keys.js", "model.js", "timeline.js", "details.js", "waterfall.js", "standalone.js",
+  ]
+
+  private static let styles = ["app.css", "views.css"]
+
+  /// The file. `tree` is what `/api/trees/{id}` answers; `services` are all names, so that colours are those of the page.
+  static func html(id: TraceID, tree: [UInt8], services: [String]) -> [UInt8] {
+    var names = JSONWriter()
+    names.strings(services)
+    var random = SystemRandomNumberGenerator()
+    let nonce = Hexadecimal.text(random.next() as UInt64) + Hexadecimal.text(random.next() as UInt64)
+    var html: [UInt8] = []
+    func add(_ text: String) { html.append(contentsOf: text.utf8) }
+    add(
+      """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-\(nonce)'; \
+      style-src 'nonce-\(nonce)'; img-src data:; base-uri 'none'; form-action 'none'">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <meta name="color-scheme" content="light dark">
+      <title>Trace \(id)</title>
+      <style nonce="\(nonce)">
+      \(styles.compactMap { PageFiles.assets[$0]?.text }.joined())</style>
+      </head>
+      <body>
+      <header class="top"><span class="brand"><b>kuma-trace</b></span>
+      <button type="button" class="quiet help" id="help" aria-label="Keys" title="Keys (?)">?</button></header>
+      <main id="main" tabindex="-1"></main>
+      <p id="status" class="hidden-text" role="status"></p>
+      <script type="application/json" id="trace">{"services":
+      """)
+    html.append(contentsOf: escaped(names.bytes))
+    add(",\"answer\":")
+    html.append(contentsOf: escaped(tree))
+    add("}</script>\n<script nonce=\"\(nonce)\" type=\"module\">\n")
+    add(script)
+    add("</script>\n</body>\n</html>\n")
+    return html
+  }
+
+  /// JSON in which nothing looks like a tag: these bytes stand in strings only, where an escape means the same.
+  private static func escaped(_ json: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(json.count)
+    for byte in json {
+      switch byte {
+      case 0x26, 0x3C, 0x3E:
+        result.append(contentsOf: [0x5C, 0x75, 0x30, 0x30])
+        result.append(Hexadecimal.digits[Int(byte >> 4)])
+        result.append(Hexadecimal.digits[Int(byte & 15)])
+      default: result.append(byte)
+      }
+    }
+    return result
+  }
+
+  /// All modules as one script.
+  static let script: String = {
+    var script = "const modules = {};\n"
+    for name in modules {
+      let text = name == "standalone.js" ? PageFiles.standalone.text : PageFiles.assets[name]?.text ?? ""
+      script += "modules[\"\(name)\"] = (() => {\n\(body(of: text))})();\n"
+    }
+    return script
+  }()
+
+  /// A module as the body of a function: what it imports is taken from the others, what it exports is what it returns.
+  private static func body(of module: String) -> String {
+    var exports: [Substring] = []
+    var body = module.replacing(/import\s*\{([^}]*)\}\s*from\s*"\.\/([^"]+)";/) { match in
+      "const {\(match.output.1)} = modules[\"\(match.output.2)\"];"
+    }
+    body.replace(/(^|\n)export (async function|function|class|const) (\w+)/) { match in
+      exports.append(match.output.3)
+      return "\(match.output.1)\(match.output.2) \(match.output.3)"
+    }
+    return body + "return { \(exports.joined(separator: ", ")) };\n"
+  }
+}

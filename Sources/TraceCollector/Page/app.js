@@ -1,0 +1,138 @@
+import { showCompare } from "./compare.js";
+import { assignColours, fetchJSON, isTyping } from "./dom.js";
+import { showGraph } from "./graph.js";
+import { setKeys, showKeys } from "./keys.js";
+import { showSearch } from "./search.js";
+import { showOperations, showPropagation } from "./services.js";
+import { showTrace } from "./trace.js";
+
+const main = document.getElementById("main");
+/** What the views get: where they draw, how they go elsewhere, and where the list stood last. */
+const page = { main, open, setQuery, keys: setKeys, say, searchAddress: "/", lastTrace: undefined };
+
+const views = [
+  [/^\/traces\/([0-9a-f]{1,32})$/i, "traces", (id) => showTrace(page, id.toLowerCase())],
+  [/^\/compare\/([0-9a-f]{1,32})\/([0-9a-f]{1,32})$/i, "traces",
+    (a, b) => showCompare(page, a.toLowerCase(), b.toLowerCase())],
+  [/^\/graph$/, "graph", () => showGraph(page)],
+  [/^\/services\/([^/]+)$/, "graph", (name) => showOperations(page, decoded(name))],
+  [/^\/propagation$/, "propagation", () => showPropagation(page)],
+];
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What is shown: how it is left, and how it follows a change of its own address. */
+let present = {};
+let shownPath;
+
+function route() {
+  if (shownPath === location.pathname && present.restore) {
+    present.restore();
+    return;
+  }
+  present.leave?.();
+  shownPath = location.pathname;
+  let name = "traces";
+  present = {};
+  for (const [pattern, view, show] of views) {
+    const match = pattern.exec(location.pathname);
+    if (!match) continue;
+    name = view;
+    present = show(...match.slice(1)) ?? {};
+    break;
+  }
+  if (!present.leave) present = showSearch(page);
+  for (const link of document.querySelectorAll(".views a")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function open(address) {
+  history.pushState(null, "", address);
+  route();
+  window.scrollTo(0, 0);
+}
+
+/** Writes what a view shows into its address; a step can be gone back. */
+function setQuery(query, isStep) {
+  const address = location.pathname + (query.size ? `?${query}` : "");
+  if (address === location.pathname + location.search) return;
+  if (isStep) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+}
+
+function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='/']");
+  if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.hasAttribute("download") || link.target || link.getAttribute("href").startsWith("/api/")) return;
+  event.preventDefault();
+  open(link.getAttribute("href"));
+});
+
+const idField = document.getElementById("jump-id");
+document.getElementById("jump").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const id = idField.value.trim().toLowerCase();
+  const isID = /^[0-9a-f]{1,32}$/.test(id);
+  idField.setCustomValidity(isID || !id ? "" : "A trace id has 1 to 32 hexadecimal digits.");
+  idField.reportValidity();
+  if (!isID) return;
+  idField.value = "";
+  idField.blur();
+  open(`/traces/${id}`);
+});
+idField.addEventListener("input", () => idField.setCustomValidity(""));
+idField.addEventListener("keydown", (event) => { if (event.key === "Escape") idField.blur(); });
+
+document.getElementById("help").addEventListener("click", showKeys);
+
+// The keys that work everywhere: "g" and a view's letter, within a second.
+let goes = 0;
+document.addEventListener("keydown", (event) => {
+  if (isTyping(event)) return;
+  const address = event.timeStamp - goes < 1000 && { t: page.searchAddress, s: "/graph", p: "/propagation" }[event.key];
+  goes = 0;
+  if (event.key === "?") showKeys();
+  else if (event.key === "o") idField.focus();
+  else if (event.key === "g") goes = event.timeStamp;
+  else if (address) open(address);
+  else return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
+window.addEventListener("popstate", route);
+
+/** Says at the top when a service breaks traces. Without the collector's word, nothing is said. */
+async function watchPropagation() {
+  if (!document.hidden) {
+    const answer = await fetchJSON("/api/propagation").catch((error) => error);
+    if (answer.status === 404) return;
+    const names = (answer.services ?? []).filter((service) => service.verdict === "breaks").map((service) => service.service);
+    const badge = document.getElementById("breaks");
+    badge.hidden = !names.length;
+    badge.textContent = names.length;
+    badge.title = `${names.join(", ")} ${names.length === 1 ? "breaks" : "break"} traces`;
+    badge.setAttribute("aria-label", badge.title);
+  }
+  setTimeout(watchPropagation, 60_000);
+}
+
+try {
+  assignColours(await fetchJSON("/api/v2/services"));
+} catch {
+  // The view says it.
+}
+route();
+watchPropagation();

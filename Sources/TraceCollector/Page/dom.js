@@ -1,0 +1,134 @@
+import { count, plain } from "./format.js";
+
+// Everything that comes from a span goes into the page through textContent or setAttribute on names chosen here;
+// nothing is ever parsed as HTML.
+
+/** Makes an element. Keys that begin with "on" are listeners, "text" is its text, the others are attributes. */
+export function el(name, properties, ...children) {
+  return fill(document.createElement(name), properties, children);
+}
+
+export function svg(name, properties, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", name), properties, children);
+}
+
+function fill(node, properties, children) {
+  for (const [key, value] of Object.entries(properties ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "text") node.textContent = value;
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+const colourCount = 14;
+const colours = new Map();
+
+/** The class with a service's colour: the same on every view, and different as long as there are enough colours. */
+export function colour(service) {
+  if (!service) return "colour-none";
+  if (!colours.has(service)) {
+    let hash = 2166136261;
+    for (const character of service) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
+    let slot = hash % colourCount;
+    if (colours.size < colourCount) {
+      const taken = new Set(colours.values());
+      while (taken.has(slot)) slot = (slot + 1) % colourCount;
+    }
+    colours.set(service, slot);
+  }
+  return `colour-${colours.get(service)}`;
+}
+
+/** Gives services their colours in the order of their names, so that they are the same after a reload. */
+export function assignColours(services) {
+  for (const service of services) colour(service);
+}
+
+export const unnamed = "(no service name)";
+
+/** A service with its colour, how many spans it has, and how many of them failed. */
+export function chip({ name, spanCount, errorCount }, element = "span") {
+  const title = `${plain(name || unnamed)}: ${count(spanCount, "span")}`
+    + (errorCount ? `, ${count(errorCount, "error")}` : "");
+  return el(element, { class: `chip ${colour(name)}`, title, type: element === "button" ? "button" : null },
+    el("i", { class: "dot" }), el("span", { class: "chip-name", text: name || unnamed }),
+    el("span", { class: "chip-count", text: spanCount }),
+    errorCount ? el("span", { class: "chip-errors", text: errorCount }) : null);
+}
+
+/** A message in the place of what cannot be shown. */
+export function notice({ title, text, detail, failed }, ...actions) {
+  return el("div", { class: `notice${failed ? " failed" : ""}` },
+    el("h2", { text: title }), el("p", { text }), detail ? el("p", { class: "mono", text: detail }) : null,
+    actions.length ? el("p", { class: "actions" }, actions) : null);
+}
+
+export function skeleton(lines, label) {
+  return el("div", { class: "skeleton", role: "status", "aria-label": label },
+    Array.from({ length: lines }, () => el("i")));
+}
+
+/** Asks the collector; an answer that is none becomes an error with the collector's sentence. */
+export async function fetchJSON(path, signal) {
+  let response;
+  try {
+    response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const failure = new Error("The collector does not answer. Is it still running?");
+    failure.isDown = true;
+    throw failure;
+  }
+  if (!response.ok) {
+    const failure = new Error((await response.text()).trim() || `The collector answered ${response.status}.`);
+    failure.status = response.status;
+    throw failure;
+  }
+  return response.json();
+}
+
+export function copyButton(text, label = "Copy", description) {
+  const button = el("button", { type: "button", class: "quiet copy", text: label, "aria-label": description });
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed";
+    }
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+  return button;
+}
+
+/** Whether a key was meant for a field, or for the browser. */
+export function isTyping(event) {
+  return event.metaKey || event.ctrlKey || event.altKey || Boolean(event.target.matches?.("input:not([type=checkbox]), select, textarea"))
+    || Boolean(document.querySelector("dialog[open]"));
+}
+
+/** Puts the choices of a field; the chosen one stays choosable although it is not among them. */
+export function setOptions(field, options, value) {
+  const all = options.some(([key]) => key === value) ? options : [...options, [value, value]];
+  const known = [...field.options].map((option) => option.value);
+  if (known.length !== all.length || all.some(([key], index) => key !== known[index])) {
+    field.replaceChildren(...all.map(([key, name]) => el("option", { value: key, text: name })));
+  }
+  field.value = value;
+}
+
+/** The message in the place of a view whose data did not come, and what to do next. */
+export function failed(error, what, again) {
+  const isAbsent = error.status === 404 || error.status === 501;
+  return notice({
+    title: isAbsent ? `${what} is not available` : error.isDown ? "The collector does not answer" : `${what} cannot be shown`,
+    text: isAbsent ? "This collector does not offer it; a newer version does." : error.isDown
+      ? "It may have been stopped or be starting again. Spans that proxies send meanwhile are lost; what is stored stays."
+      : error.message,
+    failed: !isAbsent,
+  }, el("button", { type: "button", text: "Try again", onclick: again }),
+  el("a", { class: "button", href: "/", text: "All traces" }));
+}

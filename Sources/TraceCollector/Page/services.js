@@ -1,0 +1,219 @@
+import { colour, el, failed, fetchJSON, notice, setOptions, skeleton, unnamed } from "./dom.js";
+import { count, duration, lookbackLength, lookbacks, percent, perSecond, plain } from "./format.js";
+
+const usual = "1h";
+
+/**
+ * A view of what was recorded in a time that can be chosen: its head, and below it what comes of the collector's answers.
+ * `read` gets the length of the time in milliseconds and a function that asks, `draw` what it gave and the time's name.
+ */
+export function showPeriod(page, { title, keys, head, what, read, draw }) {
+  document.title = `${title} · kuma-trace`;
+  page.keys(title, keys);
+  let request = new AbortController();
+
+  async function load() {
+    request.abort();
+    request = new AbortController();
+    const { signal } = request;
+    const lookback = period();
+    const field = el("select", { id: "lookback", onchange: () => {
+      const query = new URLSearchParams(location.search);
+      query.delete("lookback");
+      if (field.value !== usual) query.set("lookback", field.value);
+      page.setQuery(query, true);
+      load();
+    } });
+    setOptions(field, Object.entries(lookbacks).map(([key, name]) => [key, `Last ${name}`]), lookback);
+    const content = el("div", {}, skeleton(6, `Reading: ${title}`));
+    page.main.replaceChildren(el("div", { class: "view" }, el("header", { class: "head" }, el("div", {}, head(lookback)),
+      el("label", { class: "field" }, el("span", { text: "Time" }), field)), content));
+    try {
+      const answer = await read(lookbackLength(lookback), (path) => fetchJSON(path, signal));
+      draw(content, answer, lookback);
+    } catch (error) {
+      if (error.name !== "AbortError") content.replaceChildren(failed(error, what, load));
+    }
+  }
+
+  load();
+  return { leave: () => request.abort(), restore: load };
+}
+
+function period() {
+  const name = new URLSearchParams(location.search).get("lookback");
+  return name in lookbacks ? name : usual;
+}
+
+/** An address with a time, and with what else is given of its query. */
+export function inPeriod(path, lookback, others = {}) {
+  const query = new URLSearchParams(Object.entries(others).filter(([, value]) => value));
+  if (lookback !== usual) query.set("lookback", lookback);
+  return query.size ? `${path}?${query}` : path;
+}
+
+export function tracesOf(service, lookback, { span, hasErrors } = {}) {
+  return inPeriod("/", lookback, { service, span, errors: hasErrors ? "1" : "" });
+}
+
+export function operationsOf(service, lookback) {
+  return service ? inPeriod(`/services/${encodeURIComponent(service)}`, lookback) : tracesOf("", lookback);
+}
+
+export function longer(path) {
+  return el("a", { class: "button", href: `${path}?lookback=7d`, text: "Look at 7 days" });
+}
+
+// Operations
+
+const columns = [
+  ["name", "Operation"], ["calls", "Calls"], ["perSecond", "Calls/s"], ["errors", "Errors"], ["p50", "p50"], ["p90", "p90"],
+  ["p99", "p99"], ["max", "max"],
+];
+
+export function showOperations(page, name) {
+  return showPeriod(page, {
+    title: plain(name, 80), what: "The table of operations",
+    keys: [[["Tab"], "next column or operation"], [["Enter"], "sort by it, or its traces"]],
+    head: (lookback) => [el("p", { class: "crumbs" }, el("a", { href: inPeriod("/graph", lookback), text: "Services" }),
+      el("span", { text: "/" })), el("h1", { class: colour(name) }, el("i", { class: "dot" }), el("span", { text: plain(name) }))],
+    read: (length, ask) => Promise.all([
+      ask(`/api/operations?serviceName=${encodeURIComponent(name)}&lookback=${length}`),
+      ask(`/api/graph?lookback=${length}`).catch((error) => {
+        if (error.name === "AbortError") throw error;
+        return { edges: [] };
+      }),
+    ]),
+    draw: (content, [{ operations }, { edges }], lookback) => {
+      const query = new URLSearchParams(location.search);
+      const order = { sort: query.get("sort"), isUpward: query.get("order") === "up" };
+      if (!columns.some(([key]) => key === order.sort)) order.sort = "calls";
+      const draw = () => content.replaceChildren(...operationsView(name, operations, edges, { lookback, ...order }, (sort) => {
+        order.isUpward = order.sort === sort ? !order.isUpward : sort === "name";
+        order.sort = sort;
+        const address = inPeriod("", lookback, { sort: sort === "calls" ? "" : sort, order: order.isUpward ? "up" : "" });
+        page.setQuery(new URLSearchParams(address), true);
+        draw();
+        content.querySelector(`[data-sort="${sort}"]`)?.focus();
+      }));
+      draw();
+      page.say(count(operations.length, "operation"));
+    },
+  });
+}
+
+export function operationsView(name, operations, edges, { lookback, sort, isUpward }, choose) {
+  const neighbours = (title, names) => names.length ? el("p", { class: "neighbours" }, el("span", { class: "faint", text: title }),
+    names.map((other) => el("a", { class: `chip ${colour(other)}`, href: operationsOf(other, lookback) },
+      el("i", { class: "dot" }), el("span", { class: "chip-name", text: plain(other, 80) })))) : null;
+  const around = el("div", { class: "around" },
+    neighbours("Called by", edges.filter((edge) => edge.child === name && edge.parent !== name).map((edge) => edge.parent)),
+    neighbours("Calls", edges.filter((edge) => edge.parent === name && edge.child !== name).map((edge) => edge.child)),
+    el("a", { class: "button", href: tracesOf(name, lookback), text: "Its traces" }));
+  if (!operations.length) {
+    return [around, notice({ title: "No operations in this time",
+      text: `${plain(name, 80)} recorded nothing in the last ${lookbacks[lookback]}.` },
+    longer(`/services/${encodeURIComponent(name)}`))];
+  }
+  const sorted = [...operations].sort((a, b) => (isUpward ? 1 : -1)
+    * (sort === "name" ? a.name.localeCompare(b.name) : a[sort] - b[sort]) || b.calls - a.calls);
+  const longest = Math.max(1, ...operations.map((operation) => operation.p99));
+  const header = columns.map(([key, title]) => el("th", { scope: "col", class: key === "name" ? null : "number",
+    "aria-sort": key === sort ? (isUpward ? "ascending" : "descending") : null },
+  el("button", { type: "button", class: "bare", "data-sort": key, onclick: () => choose(key) }, title,
+    key === sort ? el("span", { class: "arrow", "aria-hidden": "true", text: isUpward ? " ↑" : " ↓" }) : null)));
+  return [around, el("div", { class: "frame" }, el("div", { class: "scrolls" }, el("table", { class: "data operations" },
+    el("thead", {}, el("tr", {}, header, el("th", { scope: "col", class: "spread" }, "p50 – p99"))),
+    el("tbody", {}, sorted.map((operation) => el("tr", {},
+      el("th", { scope: "row" }, el("a", { href: tracesOf(name, lookback, { span: operation.name }), text: plain(operation.name) || "(no name)" })),
+      number(operation.calls.toLocaleString("en")), number(perSecond(operation.perSecond)),
+      el("td", { class: "number" }, operation.errors ? el("a", { class: "errors", href: tracesOf(name, lookback, { span: operation.name, hasErrors: true }),
+        text: `${operation.errors.toLocaleString("en")} · ${percent(operation.errors, operation.calls)}` }) : "–"),
+      number(duration(operation.p50)), number(duration(operation.p90)), number(duration(operation.p99)), number(duration(operation.max)),
+      el("td", { class: "spread" }, spread(operation, longest))))))))];
+}
+
+/** The middle and the upper end of the durations as a bar; the line is p90. */
+function spread({ p50, p90, p99 }, longest) {
+  const part = (name, from, to) => {
+    const mark = el("i", { class: name });
+    mark.style.left = `${(100 * from) / longest}%`;
+    if (to > from) mark.style.width = `${(100 * (to - from)) / longest}%`;
+    return mark;
+  };
+  return el("span", { class: "track", "aria-hidden": "true" }, part("amount", p50, p99), part("tick90", p90, p90));
+}
+
+function number(text) { return el("td", { class: "number", text }); }
+
+// Propagation
+
+const verdicts = {
+  breaks: ["breaks traces", "bad"], partly: ["passes some on", "warn"], forwards: ["passes on", "good"],
+  "receives only": ["calls nobody", "calm"], unknown: ["not known yet", "calm"],
+};
+const ranks = Object.keys(verdicts);
+
+export function showPropagation(page) {
+  return showPeriod(page, {
+    title: "Propagation", what: "The check of propagation", keys: [],
+    head: () => [el("h1", { text: "Propagation" }), el("p", { class: "lead", text: "A service has to copy the headers of a "
+      + "request to the requests that it makes for it. One that does not breaks the traces that pass through it." })],
+    read: (length, ask) => ask(`/api/propagation?lookback=${length}`),
+    draw: (content, answer, lookback) => {
+      content.replaceChildren(propagationView(answer, lookback));
+      page.say(count(answer.services.length, "service"));
+    },
+  });
+}
+
+/** A line for each service, those first that need work. */
+export function propagationView({ services }, lookback) {
+  if (!services.length) {
+    return notice({ title: "Nothing to judge yet", text: `No calls were recorded in the last ${lookbacks[lookback]}.` },
+      longer("/propagation"));
+  }
+  const rank = (service) => (ranks.indexOf(service.verdict) + ranks.length) % ranks.length;
+  const sorted = [...services].sort((a, b) => rank(a) - rank(b) || (a.rate ?? 1) - (b.rate ?? 1)
+    || a.service.localeCompare(b.service));
+  const broken = sorted.filter((service) => service.verdict === "breaks");
+  return el("div", {}, el("p", { class: `banner ${broken.length ? "broken" : "fine"}`, role: "status" },
+    broken.length ? el("span", {}, el("b", { text: `${count(broken.length, "service")} ${broken.length === 1 ? "breaks" : "break"} traces: ` }),
+      broken.map((service) => service.service || unnamed).join(", "), ". Requests that pass through start a new trace behind it.")
+      : el("b", { text: "No service is known to break traces." })),
+  el("ul", { class: "frame verdicts" }, sorted.map((service) => line(service, lookback))));
+}
+
+function line(service, lookback) {
+  const [word, tone] = verdicts[service.verdict] ?? [service.verdict, "calm"];
+  const total = service.continued + service.started;
+  const bar = el("i", { class: "amount" });
+  bar.style.width = `${100 * (service.rate ?? 0)}%`;
+  return el("li", { class: `verdict-line ${tone}` },
+    el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
+      el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
+    el("div", { class: "said" }, el("p", { text: plain(service.message ?? "", 1000) }), callees(service), examples(service)),
+    el("div", { class: "share" }, service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
+      : [el("b", { text: percent(service.rate, 1) }), el("span", { class: "faint", text: ` of ${count(total, "call")} carried on` }),
+        el("span", { class: "track" }, bar)]));
+}
+
+function callees({ callees = [] }) {
+  if (!callees.length) return null;
+  return el("table", { class: "callees" }, el("thead", { class: "hidden-text" }, el("tr", {}, ["Called service", "Carried on", "Says"]
+    .map((name) => el("th", { scope: "col", text: name })))),
+  el("tbody", {}, callees.map((callee) => el("tr", { class: callee.started ? "bad" : null },
+    el("th", { scope: "row" }, "→ ", plain(callee.service || unnamed, 120)),
+    el("td", { class: "number", text: `${callee.continued.toLocaleString("en")} of ${(callee.continued + callee.started).toLocaleString("en")}` }),
+    el("td", { text: plain(callee.message ?? "", 500) })))));
+}
+
+function examples({ examples = [] }) {
+  if (!examples.length) return null;
+  return el("p", { class: "examples" }, el("span", { class: "faint", text: "For example " }), examples.slice(0, 5).map((example, index) =>
+    [index ? ", " : "", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.traceID)}`, text: short(example.traceID) }),
+      " went on as ", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.brokenTraceID)}`, text: short(example.brokenTraceID) }),
+      example.callee ? ` in ${plain(example.callee, 80)}` : "", ` (${Math.round(100 * (example.confidence ?? 0))} % sure)`]));
+}
+
+function short(id) { return id.replace(/^0+(?=.)/, "").slice(-8); }

@@ -1,0 +1,63 @@
+import { el, failed, fetchJSON, notice, skeleton } from "./dom.js";
+import { traceKeys, Waterfall } from "./waterfall.js";
+
+export function showTrace(page, id) {
+  document.title = `${id} · kuma-trace`;
+  page.keys("A trace", traceKeys);
+  const request = new AbortController();
+  let view;
+  const around = {
+    main: page.main, say: page.say,
+    query: () => new URLSearchParams(location.search),
+    setQuery: (query, isStep) => page.setQuery(query, isStep),
+    back: () => page.open(page.searchAddress),
+    crumb: () => [el("a", { href: page.searchAddress, text: "Traces" }), el("span", { text: "/" })],
+    traceLink: (id) => el("a", { class: "link", href: `/traces/${encodeURIComponent(id)}`, text: "Open it" }),
+    searchLink: (key, value) => `/?${new URLSearchParams({ q: `${key}=${value}` })}`,
+    actions: exports,
+  };
+
+  async function load() {
+    page.main.replaceChildren(el("div", { class: "one-trace" }, skeleton(8, "Reading the trace")));
+    try {
+      view = new Waterfall(around, await fetchJSON(`/api/trees/${id}`, request.signal), id);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      page.main.replaceChildren(error.status === 404 ? notice({
+        title: "This trace is not here",
+        text: "Its spans may be on their way (Envoy sends them every few seconds), or it is older than what is kept.",
+        detail: id,
+      }, el("button", { type: "button", text: "Try again", onclick: load }),
+      el("a", { class: "button", href: page.searchAddress, text: "All traces" })) : failed(error, "The trace", load));
+    }
+  }
+
+  load();
+  return {
+    leave() {
+      request.abort();
+      view?.leave();
+    },
+    restore() { view?.restore(); },
+  };
+}
+
+function exports(id) {
+  const way = (href, name, text, what) => el("a", { role: "menuitem", href, download: name }, el("b", { text }),
+    el("span", { text: what }));
+  const menu = el("details", { class: "menu" }, el("summary", { class: "quiet", text: "Export" }),
+    el("div", { role: "menu" },
+      way(`/api/v2/trace/${id}`, `trace-${id}.zipkin.json`, "Zipkin JSON", "for Zipkin and everything that reads its v2"),
+      way(`/api/export/jaeger/${id}`, `trace-${id}.jaeger.json`, "Jaeger JSON", "for Jaeger's page: Upload"),
+      way(`/api/export/html/${id}`, `trace-${id}.html`, "One HTML file", "this view, opens without a collector"),
+      el("a", { role: "menuitem", href: `/api/v2/trace/${id}`, target: "_blank", rel: "noopener" },
+        el("b", { text: "Look at the JSON" }), el("span", { text: "in a new tab" }))));
+  menu.addEventListener("focusout", (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.firstChild.focus();
+    event.stopPropagation();
+  });
+  return menu;
+}

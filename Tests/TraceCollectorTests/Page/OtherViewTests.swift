@@ -1,0 +1,177 @@
+import Foundation
+import HTTPTypes
+import MeshTestSupport
+import Testing
+
+@testable import TraceCollector
+
+extension PageInBrowser {
+  /// What the collector answers about services; used as long as a collector has no answer of its own.
+  enum Written {
+    static let graph = """
+      {"services":[
+        {"name":"catalog","spans":2,"calls":1,"errors":0},{"name":"fraud","spans":1,"calls":1,"errors":0},
+        {"name":"frontend","spans":5,"calls":1,"errors":1},{"name":"gateway","spans":2,"calls":1,"errors":1},
+        {"name":"orders","spans":4,"calls":1,"errors":1},{"name":"payments","spans":4,"calls":2,"errors":2},
+        {"name":"recommend","spans":1,"calls":1,"errors":0},{"name":"sessions","spans":1,"calls":1,"errors":0}],
+      "edges":[
+        {"parent":"frontend","child":"catalog","calls":1,"errors":0,"p50":11000,"p90":11000,"p99":11000,"max":11000},
+        {"parent":"frontend","child":"orders","calls":1,"errors":1,"p50":49200,"p90":49200,"p99":49200,"max":49200},
+        {"parent":"frontend","child":"recommend","calls":1,"errors":0,"p50":6800,"p90":6800,"p99":6800,"max":6800},
+        {"parent":"frontend","child":"sessions","calls":1,"errors":0,"p50":3400,"p90":3400,"p99":3400,"max":3400},
+        {"parent":"gateway","child":"frontend","calls":1,"errors":1,"p50":76800,"p90":76800,"p99":76800,"max":76800},
+        {"parent":"orders","child":"payments","calls":2,"errors":2,"p50":4200,"p90":29100,"p99":29100,"max":29100},
+        {"parent":"payments","child":"acquirer.example.com","calls":1,"errors":1,"p50":18100,"p90":18100,"p99":18100,"max":18100},
+        {"parent":"payments","child":"fraud","calls":1,"errors":0,"p50":5000,"p90":5000,"p99":5000,"max":5000}]}
+      """
+    static let operations = """
+      {"service":"orders","operations":[
+        {"name":"post /orders","calls":24,"errors":4,"p50":49200,"p90":80100,"p99":301000,"max":310000,"perSecond":0.0067},
+        {"name":"get /orders","calls":120,"errors":0,"p50":3200,"p90":6100,"p99":22000,"max":41000,"perSecond":0.033}]}
+      """
+    static let propagation = """
+      {"services":[
+        {"service":"frontend","verdict":"forwards","message":"It passes on what it gets.","inbound":9,"continued":36,"started":0,
+         "rate":1,"callees":[{"service":"catalog","continued":9,"started":0,"message":""}],"examples":[]},
+        {"service":"orders","verdict":"breaks","message":"It does not copy the headers to its calls of payments.","inbound":9,
+         "continued":0,"started":9,"rate":0,
+         "callees":[{"service":"payments","continued":0,"started":9,"message":"each of its calls began a trace"}],
+         "examples":[{"traceID":"000000006b756d610000000000c0ffee","brokenTraceID":"000000006b756d61000000000000b0b0",
+           "callee":"payments","confidence":0.86}]},
+        {"service":"fraud","verdict":"receives only","message":"It calls nobody.","inbound":9,"continued":0,"started":0,
+         "rate":null,"callees":[],"examples":[]}]}
+      """
+
+    static func answer(_ path: String, _ api: CollectorAPI) async -> [UInt8]? {
+      for (prefix, text) in [
+        ("/api/graph", graph), ("/api/operations", operations), ("/api/propagation", propagation),
+      ] where path.hasPrefix(prefix) {
+        return Array(text.utf8)
+      }
+      return nil
+    }
+  }
+
+  /// The services, their operations and who breaks traces.
+  @Suite struct OtherViews {
+    @Test("The graph shows who calls whom, and the table the same")
+    func graph() async throws {
+      try await serve(Checkout().spans, missing: Written.answer) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/graph")
+          try await browser.wait(for: ".board .service")
+          let services = try await browser.texts(
+            "[...document.querySelectorAll('.service-name')].map((name) => name.textContent).sort()")
+          #expect(services.count >= 8)
+          for name in ["catalog", "fraud", "frontend", "gateway", "orders", "payments", "recommend", "sessions"] {
+            #expect(services.contains(name), "\(name)")
+          }
+          let rows = try await browser.texts(of: ".tables section:last-child tbody tr")
+          #expect(rows.contains { $0.hasPrefix("gateway → frontend") })
+          #expect(rows.contains { $0.hasPrefix("orders → payments") })
+          // Callers stand to the left of what they call, and no box on another.
+          #expect(
+            try await browser.isTrue(
+              """
+              (() => { const boxes = [...document.querySelectorAll(".service")].map((node) =>
+                  [node.querySelector(".service-name").textContent, node.querySelector(".box").getBoundingClientRect()]);
+                const left = (name) => boxes.find(([other]) => other === name)[1].left;
+                return left("gateway") < left("frontend") && left("frontend") < left("orders") && left("orders") < left("payments")
+                  && boxes.every(([one, a]) => boxes.every(([two, b]) => one === two || a.right <= b.left || b.right <= a.left
+                    || a.bottom <= b.top || b.bottom <= a.top)); })()
+              """))
+          // Numbers come with the mouse and with the keyboard.
+          try await browser.hover(".service[aria-label^='orders'] .box")
+          try await browser.wait("document.querySelector('.info b')?.textContent === 'orders'")
+          try await browser.evaluate("document.querySelector('.edge[aria-label^=\"orders calls payments\"]').focus()")
+          try await browser.wait("document.querySelector('.info b')?.textContent === 'orders → payments'")
+          #expect(try await browser.texts(of: ".info")[0].contains("p99"))
+          try await browser.press("Enter")
+          try await browser.wait(for: ".trace")
+          #expect(try await browser.address() == "/?service=payments&errors=1")
+          try await browser.goBack()
+          try await browser.wait(for: ".board .service")
+          try await browser.evaluate(
+            "(() => { const field = document.getElementById('lookback'); field.value = '6h'; field.dispatchEvent(new Event('change')); })()"
+          )
+          try await browser.wait("location.search === '?lookback=6h'")
+          try await browser.wait(for: ".board .service")
+          try await browser.click(".service[aria-label^='orders']")
+          try await browser.wait("location.pathname === '/services/orders'")
+        }
+      }
+    }
+
+    @Test("A service's operations are sorted by any column and lead to their traces")
+    func operations() async throws {
+      var spans = Checkout().spans
+      for number: Int64 in 0..<5 {
+        spans.append(
+          Span(
+            traceID: TraceID(low: UInt64(0x500 + number)), id: 1, kind: .server, name: "get /orders",
+            timestamp: (now - 3_000) * 1_000, duration: 1_000 + number, localEndpoint: Endpoint(serviceName: "orders")))
+      }
+      try await serve(spans, missing: Written.answer) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/services/orders")
+          try await browser.wait(for: ".operations tbody tr")
+          #expect(try await browser.texts(of: ".operations tbody th") == ["get /orders", "post /orders"])
+          try await browser.click("[data-sort=p99]")
+          try await browser.wait("location.search === '?sort=p99'")
+          #expect(try await browser.texts(of: ".operations tbody th") == ["post /orders", "get /orders"])
+          #expect(try await browser.text("document.querySelector('[aria-sort]').innerText").hasPrefix("p99"))
+          try await browser.press("Enter")
+          try await browser.wait("location.search === '?sort=p99&order=up'")
+          #expect(try await browser.texts(of: ".operations tbody th") == ["get /orders", "post /orders"])
+          #expect(try await browser.texts(of: ".neighbours")[0].hasPrefix("Called by frontend"))
+          try await browser.click(".operations tbody th a")
+          try await browser.wait(for: ".trace")
+          #expect(try await browser.address().hasPrefix("/?service=orders&span=get+%2Forders"))
+        }
+      }
+    }
+
+    @Test("The service that breaks traces is named, with examples, and at the top of every view")
+    func propagation() async throws {
+      try await serve(Checkout().spans, missing: Written.answer) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/propagation")
+          try await browser.wait(for: ".verdict-line")
+          // The verdicts themselves are the collector's affair and tested there.
+          let answer = try await browser.texts(
+            "fetch('/api/propagation').then((answer) => answer.json()).then(({ services }) => services.map((service) => service.service).sort())"
+          )
+          let shown = try await browser.texts(
+            "[...document.querySelectorAll('.verdict-line .name')].map((name) => name.textContent).sort()")
+          #expect(!shown.isEmpty && shown == answer)
+          let breaking = try await browser.texts(
+            "fetch('/api/propagation').then((answer) => answer.json()).then(({ services }) => services.filter((service) => service.verdict === 'breaks').map((service) => service.service))"
+          )
+          if breaking.isEmpty {
+            #expect(try await browser.isTrue("document.getElementById('breaks').hidden"))
+          } else {
+            try await browser.wait(for: "#breaks:not([hidden])")
+            #expect(try await browser.texts(of: "#breaks") == ["\(breaking.count)"])
+            let first = try await browser.texts(of: ".verdict-line")[0]
+            #expect(first.hasPrefix("\(breaking[0]) breaks traces"), "\(first)")
+          }
+        }
+      }
+    }
+
+    @Test("What a collector does not offer is said so")
+    func notOffered() async throws {
+      try await serve(Checkout().spans) { base, _ in
+        try await Browser.run { browser in
+          for path in ["/graph", "/services/orders", "/propagation"] {
+            try await browser.open(base + path)
+            try await browser.wait("document.querySelector('.notice, .board, .operations, .verdicts')")
+            let notices = try await browser.texts(of: ".notice h2")
+            #expect(notices.allSatisfy { $0.hasSuffix("is not available") || $0.hasSuffix("yet") }, "\(notices)")
+            #expect(!browser.console.contains { $0.hasPrefix("exception") })
+          }
+        }
+      }
+    }
+  }
+}
