@@ -56,7 +56,10 @@ let package = Package(
     // Nothing to be used by others: only products can be reached from Benchmarks/, which is a package of its own.
     .library(
       name: "BenchmarkedStages",
-      targets: ["MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "TraceCollector"]),
+      targets: [
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
+        "TraceCollector", "PostgresTestSupport",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -88,6 +91,10 @@ let package = Package(
     .target(
       name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", "SQLiteFiles", grdb], swiftSettings: strict),
 
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(
+      name: "MeshStorePostgres", dependencies: ["CLibPQ", "MeshStore", "MeshModel"], swiftSettings: strict),
+
     // MARK: Envoy
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
     .target(
@@ -113,8 +120,9 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "MeshHTTP", "TraceCollector",
-        argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird, hummingbirdCore,
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
+        "TraceCollector", argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes, hummingbird,
+        hummingbirdCore,
         logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto,
         collections,
       ],
@@ -141,6 +149,7 @@ let package = Package(
 
     // MARK: Not shipped
     .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore"], swiftSettings: strict),
+    .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
       name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],
       swiftSettings: strict),
@@ -153,6 +162,10 @@ let package = Package(
       name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshStoreSQLTests", dependencies: ["MeshModel", "MeshStore", "MeshStoreSQL", "MeshTestSupport", grdb],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshStorePostgresTests",
+      dependencies: ["MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "PostgresTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "MeshXDSTests",
@@ -204,8 +217,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "ProcessSupervisor",
-        asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "PostgresTestSupport",
+        "ProcessSupervisor", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
       ],
       swiftSettings: strict),
   ]

@@ -20,6 +20,8 @@ ARROWS = {
     "MeshStore": {"MeshModel"},
     "SQLiteFiles": set(),
     "MeshStoreSQL": {"MeshStore", "MeshModel", "SQLiteFiles"},
+    "CLibPQ": set(),
+    "MeshStorePostgres": {"CLibPQ", "MeshStore", "MeshModel"},
     "EnvoyAPI": set(),
     "MeshXDS": {"MeshModel", "MeshPolicy", "EnvoyAPI"},
     "MeshHTTP": {"MeshModel", "MeshStore", "MeshPolicy"},
@@ -29,13 +31,15 @@ ARROWS = {
     "CSpawn": set(),
     "CZlib": set(),
     "kuma-cp": {
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "EnvoyAPI", "MeshXDS", "MeshHTTP", "TraceCollector",
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
+        "TraceCollector",
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor"},
     "kumactl": {"MeshModel", "MeshClient"},
     "kuma-demo": {"ProcessSupervisor"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
+    "PostgresTestSupport": {"ProcessSupervisor"},
 }
 
 # What targets of ours may use from outside; whoever is not listed may use anything. Domain targets know no transport,
@@ -45,6 +49,7 @@ OUTSIDE = {
     "MeshPolicy": {"Collections", "OrderedCollections"},
     "MeshStore": {"Synchronization", "Glibc", "Musl"},
     "MeshStoreSQL": {"GRDB", "Synchronization", "Foundation", "Glibc", "Musl"},
+    "MeshStorePostgres": {"Synchronization", "Foundation", "Glibc", "Musl"},
     "SQLiteFiles": {"GRDB", "Synchronization", "Glibc", "Musl"},
     "EnvoyAPI": {"Foundation", "SwiftProtobuf"},
     "MeshXDS": {"Foundation", "SwiftProtobuf", "Crypto", "Collections", "OrderedCollections", "Synchronization"},

@@ -40,9 +40,12 @@ public final class MemoryStore: ResourceStore {
   }
 
   /// Deletes a resource and what depends on it.
-  public func delete(_ key: ResourceKey) throws(StoreError) {
+  public func delete(_ key: ResourceKey, if condition: WriteCondition = .always) throws(StoreError) {
     try feed.transact { table throws(StoreError) in
-      guard table[key] != nil else { throw .notFound(key) }
+      guard let present = table[key] else { throw .notFound(key) }
+      guard condition.holds(for: present.revision) else {
+        throw .conflict(key, present: present.revision, condition: condition)
+      }
       if key.type == .mesh, table.contains(.dataplane, mesh: key.name) { throw .meshInUse(key.name) }
       return (table.deletion(of: key).map { .deleted($0) }, ())
     }

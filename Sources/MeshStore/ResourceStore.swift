@@ -29,8 +29,8 @@ public protocol ResourceAccess: Sendable {
 public protocol ResourceStore: ResourceAccess {
   /// Deletes a resource and what depends on it.
   ///
-  /// - Throws: ``StoreError`` `notFound`, `meshInUse`, `unavailable`.
-  func delete(_ key: ResourceKey) async throws(StoreError)
+  /// - Throws: ``StoreError`` `notFound`, `conflict` when the condition does not hold, `meshInUse`, `unavailable`.
+  func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError)
 
   /// A new subscription to changes: first the whole present state, then whatever has changed since the last element,
   /// the newest form of each resource once. A slow reader gets fewer, larger elements and never an old form.
@@ -47,6 +47,23 @@ extension ResourceAccess {
   public func put(_ resource: Resource) async throws(StoreError) -> (stored: Resource, created: Bool) {
     try await put(resource, if: .always)
   }
+}
+
+extension ResourceStore {
+  /// Deletes a resource and what depends on it, without a condition.
+  public func delete(_ key: ResourceKey) async throws(StoreError) { try await delete(key, if: .always) }
+}
+
+/// A store that several control planes use at once. What they do to it is told to all.
+public protocol SharedStore: ResourceStore {
+  /// Those of some control planes, by the names of their runs, that are connected to the store.
+  ///
+  /// - Throws: ``StoreError`` `unavailable`.
+  func connected(of instances: Set<String>) async throws(StoreError) -> Set<String>
+
+  /// An element each time that the store is in reach again after it was not. Others may have taken this control plane for
+  /// gone meanwhile.
+  func returnsToService() -> AsyncStream<Void>
 }
 
 /// What must hold for a write to be made.

@@ -12,8 +12,8 @@ import Synchronization
 final class GroupCommit: Sendable {
   /// A write.
   enum Operation: Sendable {
-    case put(ResourceRow, WriteCondition)
-    case delete(ResourceKey)
+    case put(ResourceRecord, WriteCondition)
+    case delete(ResourceKey, WriteCondition)
   }
 
   /// What a write did.
@@ -110,14 +110,14 @@ final class GroupCommit: Sendable {
       let (stored, created) = try put(row, condition, on: database)
       changes.append(.written(stored))
       return .stored(stored, created: created)
-    case .delete(let key):
-      changes += try delete(key, on: database).map { .deleted($0) }
+    case .delete(let key, let condition):
+      changes += try delete(key, condition, on: database).map { .deleted($0) }
       return .deleted
     }
   }
 
   private func put(
-    _ row: ResourceRow, _ condition: WriteCondition, on database: Database
+    _ row: ResourceRecord, _ condition: WriteCondition, on database: Database
   ) throws -> (stored: Resource, created: Bool) {
     var stored = row.resource
     let key = stored.key
@@ -151,8 +151,13 @@ final class GroupCommit: Sendable {
     return (stored, present == nil)
   }
 
-  private func delete(_ key: ResourceKey, on database: Database) throws -> [ResourceKey] {
-    guard try exists(key, on: database) else { throw StoreError.notFound(key) }
+  private func delete(
+    _ key: ResourceKey, _ condition: WriteCondition, on database: Database
+  ) throws -> [ResourceKey] {
+    guard let revision = try revision(of: key, on: database) else { throw StoreError.notFound(key) }
+    guard condition.holds(for: revision) else {
+      throw StoreError.conflict(key, present: revision, condition: condition)
+    }
     var deleted = [key]
     switch key.type {
     case .mesh:
@@ -184,9 +189,14 @@ final class GroupCommit: Sendable {
   }
 
   private func exists(_ key: ResourceKey, on database: Database) throws -> Bool {
-    guard !key.mesh.utf8.contains(0), !key.name.utf8.contains(0) else { return false }
+    try revision(of: key, on: database) != nil
+  }
+
+  private func revision(of key: ResourceKey, on database: Database) throws -> UInt64? {
+    guard ResourceRecord.canBeNamed(key) else { return nil }
     let statement = try database.cachedStatement(
-      sql: "SELECT 1 FROM resource WHERE type = ? AND mesh = ? AND name = ?")
-    return try Row.fetchOne(statement, arguments: [key.type.rawValue, key.mesh, key.name]) != nil
+      sql: "SELECT revision FROM resource WHERE type = ? AND mesh = ? AND name = ?")
+    return try Row.fetchOne(statement, arguments: [key.type.rawValue, key.mesh, key.name])
+      .map { UInt64(clamping: Int64.fromDatabaseValue($0[0]) ?? 0) }
   }
 }

@@ -56,15 +56,15 @@ public final class SQLiteStore: ResourceStore {
   public func put(
     _ resource: Resource, if condition: WriteCondition
   ) async throws(StoreError) -> (stored: Resource, created: Bool) {
-    let row = try ResourceRow(resource)
+    let row = try ResourceRecord(resource)
     let outcome = try await submit(.put(row, condition)).get()
     guard case .stored(let resource, let created) = outcome else { throw file.closedError }
     return (resource, created)
   }
 
   /// Deletes a resource and what depends on it.
-  public func delete(_ key: ResourceKey) async throws(StoreError) {
-    _ = try await submit(.delete(key)).get()
+  public func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError) {
+    _ = try await submit(.delete(key, condition)).get()
   }
 
   /// A new subscription to changes.

@@ -118,6 +118,19 @@ extension StoreContract {
         await expect(.notFound) { try await store.delete(key) }
       }
     },
+    StoreContract("a deletion's condition is checked, and a refused one changes nothing") { store, _ async throws in
+      try await store.put(.mesh())
+      try await store.put(.dataplane("d"))
+      try await store.put(.insight("d"))
+      try await store.put(.dataplane("d"))
+      let before = try await store.everything()
+      await expect(.conflict) { try await store.delete(.dataplane("d"), if: .revision(1)) }
+      await expect(.conflict) { try await store.delete(.dataplane("d"), if: .absent) }
+      await expect(.notFound) { try await store.delete(.dataplane("e"), if: .revision(1)) }
+      #expect(try await store.everything() == before)
+      try await store.delete(.dataplane("d"), if: .revision(2))
+      #expect(try await store.everything().count == 1)
+    },
     StoreContract("a mesh with proxies stays") { store, _ async throws in
       try await store.put(.mesh())
       try await store.put(.trafficTrace("t"))

@@ -43,9 +43,9 @@ private final class TroubledStore: ResourceStore {
     return try base.put(resource, if: condition)
   }
 
-  func delete(_ key: ResourceKey) throws(StoreError) {
+  func delete(_ key: ResourceKey, if condition: WriteCondition) throws(StoreError) {
     try check()
-    try base.delete(key)
+    try base.delete(key, if: condition)
   }
 
   func changes() -> ResourceChanges { base.changes() }

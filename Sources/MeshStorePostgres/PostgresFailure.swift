@@ -1,0 +1,61 @@
+import MeshStore
+
+/// Something went wrong with a connection or a statement.
+struct PostgresFailure: Error {
+  enum Kind: Sendable, Equatable {
+    /// No connection could be made.
+    case unreachable
+    /// The connection broke, or the server did not answer in time.
+    case lost
+    /// The server refused a statement, with its SQLSTATE. The connection can still be used.
+    case refused(String)
+    /// The store was closed meanwhile.
+    case closing
+    /// No attempt will end otherwise: the database is newer than this program, or holds something else.
+    case hopeless
+  }
+
+  var kind: Kind
+  /// What happened, with neither a full stop nor a line feed.
+  var message: String
+
+  init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }
+      .joined(separator: "; ")
+  }
+
+  /// Whether the connection cannot be used any more.
+  var endsConnection: Bool {
+    switch kind {
+    // Classes of SQLSTATE: connection exceptions, a server that is read-only, one that shuts down.
+    case .refused(let state): state.hasPrefix("08") || state == "25006" || state.hasPrefix("57P")
+    case .unreachable, .lost, .closing, .hopeless: true
+    }
+  }
+
+  /// Whether a failed transaction may succeed without one of its writes.
+  var mayBeOneWritesFault: Bool {
+    guard case .refused(let state) = kind, !endsConnection else { return false }
+    // Not where resources are short (53), an operator intervenes (57), rights are missing (42501), or a lock is held.
+    return !["53", "57", "58"].contains(state.prefix(2)) && state != "42501" && state != "55P03"
+  }
+}
+
+extension StoreError {
+  /// A failure in the store's terms.
+  init(_ failure: PostgresFailure, _ configuration: PostgresConfiguration, doing action: String) {
+    let place = configuration.place
+    let message =
+      switch failure.kind {
+      case .unreachable: "\(place) cannot be reached: \(failure.message); try again when it is back"
+      case .lost: "\(place) was lost: \(failure.message); try again"
+      case .refused("55P03"):
+        "\(place) is held by another control plane that does not let go: \(failure.message); try again"
+      case .refused: "\(place) cannot be \(action): \(failure.message)"
+      case .closing: "\(place) has been closed; open it again"
+      case .hopeless: "\(place) cannot be used: \(failure.message)"
+      }
+    self.init(code: .unavailable, message: message, cause: failure)
+  }
+}

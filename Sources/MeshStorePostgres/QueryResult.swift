@@ -1,0 +1,44 @@
+import CLibPQ
+
+/// What a statement gave: rows whose columns are in PostgreSQL's binary form.
+final class QueryResult {
+  private let pointer: OpaquePointer
+
+  /// Takes over a result of libpq.
+  init(owning pointer: OpaquePointer) { self.pointer = pointer }
+
+  deinit { PQclear(pointer) }
+
+  /// The number of rows.
+  var count: Int { Int(PQntuples(pointer)) }
+
+  private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
+    let row = Int32(clamping: row)
+    let column = Int32(clamping: column)
+    guard row >= 0, row < PQntuples(pointer), column >= 0, column < PQnfields(pointer),
+      PQgetisnull(pointer, row, column) == 0, let value = PQgetvalue(pointer, row, column)
+    else { return nil }
+    return UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(pointer, row, column)))
+  }
+
+  /// A text or a JSON text; `nil` for null.
+  func text(_ row: Int, _ column: Int) -> String? { bytes(row, column).map { String(decoding: $0, as: UTF8.self) } }
+
+  /// An integer of 2, 4 or 8 bytes, or a truth value; `nil` for null and what is none.
+  func int(_ row: Int, _ column: Int) -> Int64? {
+    guard let bytes = bytes(row, column), let first = bytes.first, bytes.count <= 8 else { return nil }
+    let negative: Int64 = bytes.count > 1 && first & 0x80 != 0 ? -1 : 0
+    return bytes.reduce(negative) { $0 << 8 | Int64($1) }
+  }
+
+  /// The SQLSTATE of a refusal.
+  var state: String { PQresultErrorField(pointer, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? "" }
+
+  /// The reason of a refusal, and the server's hint. The details may hold values, and stay away.
+  var message: String {
+    [UInt8(ascii: "M"), UInt8(ascii: "H")]
+      .compactMap { PQresultErrorField(pointer, Int32($0)).map { String(cString: $0) } }.joined(separator: "; ")
+  }
+
+  var status: ExecStatusType { PQresultStatus(pointer) }
+}

@@ -1,0 +1,166 @@
+import MeshModel
+import MeshStore
+
+/// What a transaction writes: decided in memory, where all that was committed before is known.
+struct WritePlan: Sendable {
+  /// A write.
+  enum Operation: Sendable {
+    case put(ResourceRecord, WriteCondition)
+    case delete(ResourceKey, WriteCondition)
+  }
+
+  /// What a write did.
+  enum Outcome: Sendable {
+    case stored(Resource, created: Bool)
+    case deleted
+  }
+
+  private struct Entry {
+    var resource: Resource
+    var labels: String
+    var spec: String
+  }
+
+  /// What became of each operation.
+  private(set) var results: [Result<Outcome, StoreError>] = []
+  /// The changes, in order.
+  private(set) var changes: [ChangeFeedStateMachine.Change] = []
+  /// The last form of what was touched; `nil` for what is gone.
+  private var touched: [ResourceKey: Entry?] = [:]
+  private var existedBefore: Set<ResourceKey> = []
+  private var clock: StoreClock
+
+  /// Decides on operations, each knowing those before it.
+  init(_ operations: [Operation], on table: ResourceTable, clock: StoreClock) {
+    self.clock = clock
+    for operation in operations {
+      do throws(StoreError) {
+        switch operation {
+        case .put(let record, let condition): results.append(.success(try put(record, condition, on: table)))
+        case .delete(let key, let condition):
+          try delete(key, condition, on: table)
+          results.append(.success(.deleted))
+        }
+      } catch {
+        results.append(.failure(error))
+      }
+    }
+    existedBefore = Set(touched.keys.filter { table[$0] != nil })
+  }
+
+  private func present(_ key: ResourceKey, on table: ResourceTable) -> Resource? {
+    if let entry = touched[key] { return entry?.resource }
+    return table[key]
+  }
+
+  private mutating func put(
+    _ record: ResourceRecord, _ condition: WriteCondition, on table: ResourceTable
+  ) throws(StoreError) -> Outcome {
+    var stored = record.resource
+    let key = stored.key
+    let old = present(key, on: table)
+    if key.type.isMeshScoped, present(ResourceKey(type: .mesh, name: key.mesh), on: table) == nil {
+      throw .meshNotFound(key.mesh)
+    }
+    guard condition.holds(for: old?.revision) else {
+      throw .conflict(key, present: old?.revision, condition: condition)
+    }
+    let now = clock.tick()
+    stored.creationTime = old?.creationTime ?? now
+    stored.modificationTime = now
+    stored.revision = UInt64(clamping: Int64(clamping: (old?.revision ?? 0) &+ 1))
+    touched[key] = .some(Entry(resource: stored, labels: record.labels, spec: record.spec))
+    changes.append(.written(stored))
+    return .stored(stored, created: old == nil)
+  }
+
+  private mutating func delete(
+    _ key: ResourceKey, _ condition: WriteCondition, on table: ResourceTable
+  ) throws(StoreError) {
+    guard let old = present(key, on: table) else { throw .notFound(key) }
+    guard condition.holds(for: old.revision) else {
+      throw .conflict(key, present: old.revision, condition: condition)
+    }
+    var gone = Set(table.deletion(of: key)).filter { present($0, on: table) != nil }
+    for (other, entry) in touched where entry != nil {
+      let goesAlong =
+        key.type == .mesh
+        ? other.owningMesh == key.name
+        : key.type == .dataplane
+          && other == ResourceKey(type: .dataplaneInsight, mesh: key.mesh, name: key.name)
+      if goesAlong { gone.insert(other) }
+    }
+    gone.insert(key)
+    if key.type == .mesh, gone.contains(where: { $0.type == .dataplane }) { throw .meshInUse(key.name) }
+    for key in gone.sorted() {
+      touched[key] = .some(nil)
+      changes.append(.deleted(key))
+    }
+  }
+
+  // MARK: Statements
+
+  /// The statements that write it, and the end of the transaction.
+  ///
+  /// - Parameters:
+  ///   - number: the transaction's number.
+  ///   - forgetting: up to which transaction deletions need not be known any more; `nil` to leave them as they are.
+  func statements(number: Int64, forgetting: Int64?) -> [Statement] {
+    let written = touched.values.compactMap(\.self).sorted { $0.resource.key < $1.resource.key }
+    let gone = touched.filter { $0.value == nil && existedBefore.contains($0.key) }.keys.sorted()
+    let created = written.map(\.resource.key).filter { !existedBefore.contains($0) }
+    var statements: [Statement] = []
+    if !written.isEmpty {
+      let resources = written.map(\.resource)
+      statements.append(
+        Statement(
+          """
+          INSERT INTO kuma_trace_resource
+            (type, mesh, name, creation_time, modification_time, revision, labels, spec, change)
+          SELECT type, mesh, name, created, modified, revision, labels::json, spec::json, $9
+          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+            AS new (type, mesh, name, created, modified, revision, labels, spec)
+          ON CONFLICT (type, mesh, name) DO UPDATE SET creation_time = excluded.creation_time,
+            modification_time = excluded.modification_time, revision = excluded.revision, labels = excluded.labels,
+            spec = excluded.spec, change = excluded.change
+          """,
+          .texts(resources.map(\.key.type.rawValue)), .texts(resources.map(\.mesh)), .texts(resources.map(\.name)),
+          .ints(resources.map { $0.creationTime?.nanosecondsSince1970 ?? 0 }),
+          .ints(resources.map { $0.modificationTime?.nanosecondsSince1970 ?? 0 }),
+          .ints(resources.map { Int64(clamping: $0.revision) }), .texts(written.map(\.labels)),
+          .texts(written.map(\.spec)), .int(number)))
+    }
+    if !created.isEmpty { statements.append(Self.forget("kuma_trace_deletion", created)) }
+    if !gone.isEmpty {
+      statements.append(Self.forget("kuma_trace_resource", gone))
+      statements.append(
+        Statement(
+          """
+          INSERT INTO kuma_trace_deletion (type, mesh, name, change)
+          SELECT type, mesh, name, $4 FROM unnest($1, $2, $3) AS gone (type, mesh, name)
+          ON CONFLICT (type, mesh, name) DO UPDATE SET change = excluded.change
+          """,
+          .texts(gone.map(\.type.rawValue)), .texts(gone.map(\.mesh)), .texts(gone.map(\.name)), .int(number)))
+    }
+    if let forgetting {
+      statements.append(Statement("DELETE FROM kuma_trace_deletion WHERE change <= $1", .int(forgetting)))
+      statements.append(Statement("UPDATE kuma_trace_store SET forgotten_change = $1", .int(forgetting)))
+    }
+    return statements + [
+      Statement(
+        "UPDATE kuma_trace_store SET last_change = $1, last_time = $2", .int(number),
+        .int(clock.last.nanosecondsSince1970)),
+      Statement("SELECT pg_notify('\(Schema.channel)', $1)", .text(String(number))),
+      Statement("COMMIT"),
+    ]
+  }
+
+  private static func forget(_ table: String, _ keys: [ResourceKey]) -> Statement {
+    Statement(
+      """
+      DELETE FROM \(table) AS old USING unnest($1, $2, $3) AS key (type, mesh, name)
+      WHERE old.type = key.type AND old.mesh = key.mesh AND old.name = key.name
+      """,
+      .texts(keys.map(\.type.rawValue)), .texts(keys.map(\.mesh)), .texts(keys.map(\.name)))
+  }
+}

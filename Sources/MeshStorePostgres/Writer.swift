@@ -1,0 +1,262 @@
+import Foundation
+import MeshModel
+import MeshStore
+import Synchronization
+
+/// Carries out writes on a connection and a thread of its own. Those that come while the server is busy share one
+/// transaction.
+///
+/// A transaction first takes the lock on the database's one row, then reads what others have committed, and so decides
+/// on the true state: conditions hold across control planes. All that it writes is sent in one round trip.
+final class Writer: Sendable {
+  /// Something to be done.
+  enum Request: Sendable {
+    case write(WritePlan.Operation, CheckedContinuation<Result<WritePlan.Outcome, StoreError>, Never>)
+    case ask([Int64], CheckedContinuation<Result<Set<Int64>, StoreError>, Never>)
+
+    func fail(_ error: StoreError) {
+      switch self {
+      case .write(_, let continuation): continuation.resume(returning: .failure(error))
+      case .ask(_, let continuation): continuation.resume(returning: .failure(error))
+      }
+    }
+  }
+
+  private struct State {
+    var pending: [Request] = []
+    var isClosing = false
+    /// Until when nobody tries to connect after a failure, and what the failure was.
+    var pause: (end: ContinuousClock.Instant, error: StoreError)?
+    var schedule: ReconnectSchedule
+  }
+
+  /// How many writes share a transaction at most; it bounds the time that the first of them waits.
+  private static let sizeLimit = 1000
+  /// For how many transactions deletions are remembered; who has missed more compares everything.
+  private let memory: Int64
+
+  private let configuration: PostgresConfiguration
+  private let reader: ReplicaReader
+  private let clock: StoreClock.Source
+  private let wake: WakeSignal
+  private let state: Mutex<State>
+  private let onConnect: @Sendable () -> Void
+  private let onEnd: @Sendable () -> Void
+
+  init(
+    configuration: PostgresConfiguration, reader: ReplicaReader, clock: @escaping StoreClock.Source,
+    memory: Int64, onConnect: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
+  ) throws(PostgresFailure) {
+    self.configuration = configuration
+    self.reader = reader
+    self.clock = clock
+    self.memory = memory
+    self.onConnect = onConnect
+    self.onEnd = onEnd
+    wake = try WakeSignal()
+    // A write asks at once whether the server is back, but not each of many.
+    let short = min(configuration.minimumReconnectInterval, .milliseconds(250))
+    state = Mutex(
+      State(schedule: ReconnectSchedule(minimum: short, maximum: configuration.minimumReconnectInterval)))
+  }
+
+  func start() {
+    let thread = Thread { self.run() }
+    thread.name = "postgres-writer"
+    thread.start()
+  }
+
+  /// Puts a request behind those that wait.
+  func submit(_ request: Request) {
+    let isClosing = state.withLock { state in
+      if !state.isClosing { state.pending.append(request) }
+      return state.isClosing
+    }
+    guard !isClosing else { return request.fail(closedError) }
+    wake.signal()
+  }
+
+  /// Lets what is under way end, and refuses the rest.
+  func close() {
+    state.withLock { $0.isClosing = true }
+    wake.signal()
+  }
+
+  /// The server was reached by another connection.
+  func retryNow() {
+    state.withLock {
+      $0.pause = nil
+      $0.schedule.succeeded()
+    }
+  }
+
+  private var closedError: StoreError {
+    StoreError(PostgresFailure(.closing, ""), configuration, doing: "written")
+  }
+
+  // MARK: The thread
+
+  private func run() {
+    var connection: Connection?
+    while true {
+      let (batch, isClosing) = state.withLock { state -> ([Request], Bool) in
+        let batch = Array(state.pending.prefix(Self.sizeLimit))
+        state.pending.removeFirst(batch.count)
+        return (batch, state.isClosing)
+      }
+      if isClosing {
+        for request in batch { request.fail(closedError) }
+        if batch.isEmpty { break }
+        continue
+      }
+      if batch.isEmpty {
+        if !configuration.keepsIdleConnections { connection = nil }
+        if wait(for: connection?.socket ?? -1, or: wake, until: nil) == .ready {
+          // Nothing was asked: it is the connection's end, or a notice.
+          do { _ = try connection?.notifications() } catch { connection = lose() }
+        }
+        continue
+      }
+      work(batch, on: &connection)
+    }
+    connection = nil
+    onEnd()
+  }
+
+  private func lose() -> Connection? {
+    reader.replica.distrust()
+    return nil
+  }
+
+  private func connect() throws(StoreError) -> Connection {
+    if let pause = state.withLock({ $0.pause }), pause.end > .now { throw pause.error }
+    do {
+      let connection = try Connection.open(configuration, or: wake) { state.withLock { $0.isClosing } }
+      retryNow()
+      onConnect()
+      return connection
+    } catch {
+      let error = StoreError(error, configuration, doing: "written")
+      state.withLock { state in
+        state.pause = (.now + state.schedule.failed(.random(in: 0...1)), error)
+      }
+      throw error
+    }
+  }
+
+  private func work(_ batch: [Request], on connection: inout Connection?) {
+    var operations: [WritePlan.Operation] = []
+    var continuations: [CheckedContinuation<Result<WritePlan.Outcome, StoreError>, Never>] = []
+    for request in batch {
+      switch request {
+      case .write(let operation, let continuation):
+        operations.append(operation)
+        continuations.append(continuation)
+      case .ask(let keys, let continuation):
+        continuation.resume(returning: ask(keys, on: &connection))
+      }
+    }
+    guard !operations.isEmpty else { return }
+    let results = commit(operations, on: &connection)
+    for (continuation, result) in zip(continuations, results) { continuation.resume(returning: result) }
+  }
+
+  /// Does something on the connection. One that was open already may have ended unnoticed: then it is done once more on a
+  /// new one, unless it has begun to commit.
+  private func use<Value>(
+    _ connection: inout Connection?, canRepeat: () -> Bool = { true },
+    _ body: (Connection) throws(PostgresFailure) -> Value
+  ) throws(PostgresUseFailure) -> Value {
+    while true {
+      let wasOpen = connection != nil
+      let used: Connection
+      if let connection {
+        used = connection
+      } else {
+        do throws(StoreError) { used = try connect() } catch { throw PostgresUseFailure(error: error) }
+      }
+      connection = used
+      do throws(PostgresFailure) {
+        return try body(used)
+      } catch {
+        if error.endsConnection {
+          connection = lose()
+          if wasOpen, canRepeat() { continue }
+        }
+        throw PostgresUseFailure(error: StoreError(error, configuration, doing: "written"), failure: error)
+      }
+    }
+  }
+
+  private func commit(
+    _ operations: [WritePlan.Operation], on connection: inout Connection?
+  ) -> [Result<WritePlan.Outcome, StoreError>] {
+    var isCommitting = false
+    do throws(PostgresUseFailure) {
+      return try use(&connection, canRepeat: { !isCommitting }) { (connection) throws(PostgresFailure) in
+        do throws(PostgresFailure) {
+          let head = try reader.readForWriting(on: connection)
+          let clock = StoreClock(source: self.clock, last: head.time)
+          let plan = reader.replica.feed.read { WritePlan(operations, on: $0, clock: clock) }
+          guard !plan.changes.isEmpty else {
+            try connection.run([Statement("ROLLBACK")])
+            return plan.results
+          }
+          let number = head.change + 1
+          isCommitting = true
+          try connection.run(plan.statements(number: number, forgetting: forgetting(head)))
+          isCommitting = false
+          reader.replica.apply(own: plan.changes, number: number, after: head)
+          return plan.results
+        } catch {
+          if !error.endsConnection { try connection.run([Statement("ROLLBACK")]) }
+          throw error
+        }
+      }
+    } catch {
+      if operations.count > 1, error.failure?.mayBeOneWritesFault == true {
+        return operations.flatMap { commit([$0], on: &connection) }
+      }
+      var failure = error.error
+      if isCommitting, error.failure?.endsConnection == true {
+        failure.message +=
+          "; whether the write was made is not known before the database is back: read it again"
+      }
+      return operations.map { _ in .failure(failure) }
+    }
+  }
+
+  /// Up to which transaction deletions can be forgotten: a good many at a time.
+  private func forgetting(_ head: Replica.Head) -> Int64? {
+    let limit = head.change - memory
+    return limit >= head.forgotten + max(1, memory / 10) ? limit : nil
+  }
+
+  /// Which of some advisory locks are held by anybody.
+  private func ask(_ keys: [Int64], on connection: inout Connection?) -> Result<Set<Int64>, StoreError> {
+    do throws(PostgresUseFailure) {
+      return .success(
+        try use(&connection) { (connection) throws(PostgresFailure) in
+          let result = try connection.run([
+            Statement(
+              """
+              SELECT key FROM unnest($1) AS key WHERE key IN (
+                SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+                WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+              """, .ints(keys))
+          ])[0]
+          return Set((0..<result.count).compactMap { result.int($0, 0) })
+        })
+    } catch {
+      return .failure(error.error)
+    }
+  }
+}
+
+/// What kept a connection from being used.
+private struct PostgresUseFailure: Error {
+  var error: StoreError
+  /// What the connection said; `nil` where there was none.
+  var failure: PostgresFailure?
+}

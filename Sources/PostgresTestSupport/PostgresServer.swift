@@ -1,0 +1,231 @@
+import Foundation
+import ProcessSupervisor
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A real PostgreSQL server of a test's own, in a temporary folder, at a free port of 127.0.0.1 and a Unix socket.
+///
+/// It ends with the process that started it, however that ends. PostgreSQL does not run as root: then it runs as the
+/// user `postgres`, whom Debian's package makes.
+public final class PostgresServer: Sendable {
+  /// The server cannot be used.
+  public struct Failure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    public let description: String
+  }
+
+  /// The port, at 127.0.0.1 and as part of the socket's name.
+  public let port: Int
+  /// The folder of the Unix socket, where everybody is trusted.
+  public let socketFolder: String
+  /// The owner of everything.
+  public static let user = "kuma"
+  /// The owner's password, which is asked for at 127.0.0.1.
+  public static let password = "s3cret of tests"
+
+  private let folder: URL
+  private let programs: URL
+  private let settings: [String]
+  private let process = Mutex<ChildProcess?>(nil)
+  private let lines = Mutex<[String]>([])
+
+  // MARK: Start and end
+
+  /// Makes a cluster and starts its server.
+  ///
+  /// - Parameters:
+  ///   - isDurable: whether commits wait for the disk, as they do outside of tests.
+  ///   - folder: where its own folder is made; where temporary files are, when it is `nil`.
+  /// - Throws: ``Failure`` saying what to install, or what the server said.
+  public static func start(isDurable: Bool = false, folder: String? = nil) async throws -> PostgresServer {
+    let server = try PostgresServer(
+      isDurable: isDurable,
+      in: folder.map { URL(filePath: $0, directoryHint: .isDirectory) } ?? FileManager.default.temporaryDirectory)
+    do {
+      try await server.makeCluster()
+      try await server.start()
+    } catch {
+      await server.remove()
+      throw error
+    }
+    return server
+  }
+
+  /// The server that the tests of a process share: started once, ended and removed at the process's end.
+  public static func shared() async throws -> PostgresServer { try await sharedStart.value }
+
+  private static let sharedStart = Task {
+    let server = try await start()
+    shared.withLock { $0 = server }
+    atexit { PostgresServer.shared.withLock { $0 }?.removeAtExit() }
+    return server
+  }
+  private static let shared = Mutex<PostgresServer?>(nil)
+
+  private init(isDurable: Bool, in parent: URL) throws {
+    programs = try Self.findPrograms()
+    var ports = FreePorts()
+    port = try ports.take()
+    // Short: the name of a Unix socket has 107 bytes at most.
+    folder = parent.appending(path: "pg-\(UUID().uuidString.prefix(8))")
+    socketFolder = folder.path(percentEncoded: false)
+    settings = isDurable ? [] : ["-c", "fsync=off", "-c", "full_page_writes=off"]
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    if geteuid() == 0 {
+      guard let account = getpwnam("postgres") else {
+        throw Failure(description: "PostgreSQL does not run as root, and there is no user postgres; \(Self.advice)")
+      }
+      guard chown(socketFolder, account.pointee.pw_uid, account.pointee.pw_gid) == 0 else {
+        throw Failure(description: "\(socketFolder) cannot be given to the user postgres")
+      }
+    }
+  }
+
+  private static let advice =
+    "install Debian's package postgresql (Scripts/setup does), or set POSTGRES_BIN to the folder of initdb and postgres"
+
+  private static func findPrograms() throws -> URL {
+    var folders: [String] = []
+    if let given = ProcessInfo.processInfo.environment["POSTGRES_BIN"] { folders.append(given) }
+    let debian = "/usr/lib/postgresql"
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: debian)) ?? []
+    folders += versions.sorted { (Int($0) ?? 0) > (Int($1) ?? 0) }.map { "\(debian)/\($0)/bin" }
+    folders += (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    let found = folders.first { folder in
+      ["initdb", "postgres", "psql"].allSatisfy { FileManager.default.isExecutableFile(atPath: "\(folder)/\($0)") }
+    }
+    guard let found else { throw Failure(description: "there is no PostgreSQL server on this machine; \(advice)") }
+    return URL(filePath: found, directoryHint: .isDirectory)
+  }
+
+  /// A command of the server's owner. Changing the user loses the tie to this process, so it is made again.
+  private func command(_ program: String, _ arguments: [String]) -> ChildProcess.Command {
+    let path = programs.appending(path: program).path(percentEncoded: false)
+    let note: @Sendable (String) -> Void = { [weak self] line in self?.lines.withLock { $0.append(line) } }
+    var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PG") }
+    environment["LC_ALL"] = "C"
+    let asOther = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT", "--", path]
+    let isRoot = geteuid() == 0
+    return ChildProcess.Command(
+      isRoot ? "setpriv" : path, (isRoot ? asOther : []) + arguments, environment: environment, directory: socketFolder,
+      output: .lines(note), errors: .lines(note))
+  }
+
+  private func makeCluster() async throws {
+    let passwordFile = folder.appending(path: "password")
+    try Data(Self.password.utf8).write(to: passwordFile)
+    let initdb = try ChildProcess.start(
+      command(
+        "initdb",
+        [
+          "-D", data, "-U", Self.user, "-E", "UTF8", "--locale=C", "--no-sync", "--auth-local=trust",
+          "--auth-host=scram-sha-256", "--pwfile=\(passwordFile.path(percentEncoded: false))",
+        ]))
+    guard await initdb.exitStatus().isSuccess else { throw Failure(description: "initdb failed:\n\(log)") }
+  }
+
+  private var data: String { "\(socketFolder)/data" }
+  /// The last lines that the server has written.
+  public var log: String { lines.withLock { $0.suffix(15).joined(separator: "\n") } }
+
+  /// Starts the server again after its end, and waits until it takes connections.
+  public func start() async throws {
+    let started = try ChildProcess.start(
+      command(
+        "postgres",
+        [
+          "-D", data, "-k", socketFolder, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1", "-c",
+          "max_connections=300",
+        ] + settings))
+    process.withLock { $0 = started }
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      if let status = started.currentExitStatus { throw Failure(description: "the server \(status):\n\(log)") }
+      if (try? await query("SELECT 1", database: "postgres")) == ["1"] { return }
+      guard .now < deadline else { throw Failure(description: "the server is not ready after a minute:\n\(log)") }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  /// Ends the server as an operator would, without waiting for its clients.
+  public func stop() async {
+    let running = process.withLock { $0 }
+    running?.signal(ProcessSignal(rawValue: SIGINT))
+    _ = await running?.end(within: .seconds(20))
+  }
+
+  /// Ends the server without a chance to say goodbye, and its children, which would notice only when they are busy.
+  public func kill() async {
+    let running = process.withLock { $0 }
+    let all = family
+    running?.signal(.kill)
+    for pid in all { Glibc.kill(pid, SIGKILL) }
+    _ = await running?.exitStatus()
+  }
+
+  /// Stops the server's time, or lets it go on.
+  public func freeze(_ isFrozen: Bool) { for pid in family { Glibc.kill(pid, isFrozen ? SIGSTOP : SIGCONT) } }
+
+  /// The server and its children, which lead sessions of their own.
+  private var family: [Int32] {
+    guard let parent = process.withLock({ $0 }), parent.currentExitStatus == nil else { return [] }
+    let numbers = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
+    return [parent.pid]
+      + numbers.filter { number in
+        guard let stat = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8) else { return false }
+        // After the name in parentheses: the state, the parent.
+        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+        return fields.count > 2 && Int32(fields[2]) == parent.pid
+      }
+  }
+
+  /// Ends the server and removes its folder.
+  public func remove() async {
+    freeze(false)
+    await stop()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  private func removeAtExit() {
+    guard let running = process.withLock({ $0 }) else { return }
+    for pid in family { Glibc.kill(pid, SIGCONT) }
+    running.signal(ProcessSignal(rawValue: SIGQUIT))
+    for _ in 0..<500 where running.currentExitStatus == nil { usleep(10_000) }
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  // MARK: Databases
+
+  /// Makes an empty database with a name of its own.
+  public func makeDatabase(_ options: String = "") async throws -> String {
+    let name = "t\(UUID().uuidString.lowercased().filter { $0 != "-" })"
+    try await query("CREATE DATABASE \(name) \(options)", database: "postgres")
+    return name
+  }
+
+  /// Runs SQL with `psql`, as a person would, and gives the lines of the answer.
+  @discardableResult
+  public func query(_ sql: String, database: String) async throws -> [String] {
+    let output = Mutex<[String]>([])
+    let errors = Mutex<[String]>([])
+    let psql = try ChildProcess.start(
+      ChildProcess.Command(
+        programs.appending(path: "psql").path(percentEncoded: false),
+        [
+          "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socketFolder, "-p", "\(port)", "-U", Self.user, "-d",
+          database, "-c", sql,
+        ],
+        environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"],
+        output: .lines { line in output.withLock { $0.append(line) } },
+        errors: .lines { line in errors.withLock { $0.append(line) } }))
+    guard await psql.exitStatus().isSuccess else {
+      throw Failure(description: "\(sql): \(errors.withLock { $0.joined(separator: "\n") })")
+    }
+    return output.withLock { $0 }
+  }
+}
