@@ -17,10 +17,12 @@ public final class MeshAPI: Sendable {
   ///   - configuration: what the API tells about the control plane.
   ///   - inspection: knows which policy applies to which proxy.
   ///   - administration: asks proxies' Envoys.
+  ///   - foreign: what other servers of the program do, for the description of the API.
   ///   - now: the clock.
   public init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
-    administration: any EnvoyAdministration, now: @escaping @Sendable () -> Timestamp
+    administration: any EnvoyAdministration, foreign: @escaping @Sendable () -> [ForeignOperation] = { [] },
+    now: @escaping @Sendable () -> Timestamp
   ) {
     self.configuration = configuration
     let context = APIContext(store: store, inspection: inspection, configuration: configuration, now: now)
@@ -33,14 +35,16 @@ public final class MeshAPI: Sendable {
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes
-    table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version)])
+    table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version, foreign)])
   }
 
   /// The route that describes the others and itself. The description is made when it is asked for.
-  private static func description(of routes: [Route], version: String) -> Route {
+  private static func description(
+    of routes: [Route], version: String, _ foreign: @escaping @Sendable () -> [ForeignOperation]
+  ) -> Route {
     Route(.get, "/openapi.yaml", "Describes the API.", produces: [MediaType.yaml]) { _ in
-      let all = routes + [description(of: routes, version: version)]
-      let text = OpenAPIDocument(routes: all, version: version).document.yaml(sortKeys: false)
+      let all = routes + [description(of: routes, version: version, foreign)]
+      let text = OpenAPIDocument(routes: all, version: version, foreign: foreign()).document.yaml(sortKeys: false)
       return APIResponse(status: .ok, contentType: MediaType.yaml, body: Array(text.utf8))
     }
   }

@@ -6,6 +6,8 @@ import OrderedCollections
 struct OpenAPIDocument: Sendable {
   let routes: [Route]
   let version: String
+  /// What other servers of the program do.
+  var foreign: [ForeignOperation] = []
 
   /// The description.
   var document: DocumentValue {
@@ -14,6 +16,11 @@ struct OpenAPIDocument: Sendable {
       var methods = paths[route.pattern]?.object ?? [:]
       methods[route.method.rawValue.lowercased()] = operation(route)
       paths[route.pattern] = .object(methods)
+    }
+    for operation in foreign {
+      var methods = paths[operation.path]?.object ?? [:]
+      methods[operation.method.lowercased()] = operation.operation
+      paths[operation.path] = .object(methods)
     }
     return [
       "openapi": "3.0.3",

@@ -1,8 +1,5 @@
 import ArgumentParser
-import Foundation
-import Logging
 import MeshModel
-import ServiceLifecycle
 
 /// The control plane's command line.
 @main
@@ -11,7 +8,7 @@ struct KumaControlPlane: AsyncParsableCommand {
     commandName: "kuma-cp",
     abstract: "Control plane of the mesh: resources, HTTP API, configuration of proxies, trace collector.",
     version: "\(ProductVersion.product) \(ProductVersion.current)",
-    subcommands: [Run.self, Settings.self, Version.self])
+    subcommands: [Run.self, Collector.self, Settings.self, Version.self])
 
   /// `kuma-cp version`.
   struct Version: ParsableCommand {
@@ -69,16 +66,13 @@ struct KumaControlPlane: AsyncParsableCommand {
     @Option(name: .customLong("zone"), help: "Zone of this control plane.")
     var zone: String?
 
-    @Option(
-      name: .customLong("log-level"),
-      help: ArgumentHelp("Least level logged.", valueName: "trace|debug|info|warning|error"))
-    var logLevel: String?
+    @OptionGroup var otlp: OTLPOptions
 
-    @Option(name: .customLong("log-format"), help: ArgumentHelp("How log lines are written.", valueName: "text|json"))
-    var logFormat: String?
+    @OptionGroup var logging: LoggingOptions
 
     private var flags: [Setting: (flag: String, value: String)] {
-      var flags: [Setting: (flag: String, value: String)] = [:]
+      var flags = otlp.flags
+      flags.merge(logging.flags) { first, _ in first }
       func add(_ setting: Setting, _ flag: String, _ value: String?) {
         if let value { flags[setting] = (flag, value) }
       }
@@ -90,42 +84,13 @@ struct KumaControlPlane: AsyncParsableCommand {
       add(.collectorPort, "--zipkin-port", zipkinPort)
       add(.collectorEnabled, "--no-collector", noCollector ? "false" : nil)
       add(.zoneName, "--zone", zone)
-      add(.logLevel, "--log-level", logLevel)
-      add(.logFormat, "--log-format", logFormat)
       return flags
     }
 
     func run() async throws {
-      do {
-        let (configuration, warnings) = try await ControlPlaneConfiguration.load(
-          file: configFile, environment: ProcessInfo.processInfo.environment, flags: flags)
-        let logger = Self.bootstrapLogging(configuration)
-        for warning in warnings { logger.warning("\(warning)") }
-        let controlPlane = try await Pipeline.build(configuration, logger: logger)
-        try await controlPlane.run()
-      } catch let error as any CustomStringConvertible & Error {
-        FileHandle.standardError.write(Data("Error: \(error.description)\n".utf8))
-        throw ExitCode(1)
+      try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
+        try await Pipeline.build(configuration, logger: logger)
       }
-    }
-
-    private static func bootstrapLogging(_ configuration: ControlPlaneConfiguration) -> Logger {
-      let level = configuration.logLevel
-      switch configuration.logFormat {
-      case .json:
-        LoggingSystem.bootstrap { label in
-          var handler = JSONLogHandler(label: label)
-          handler.logLevel = level
-          return handler
-        }
-      case .text:
-        LoggingSystem.bootstrap { label in
-          var handler = StreamLogHandler.standardError(label: label)
-          handler.logLevel = level
-          return handler
-        }
-      }
-      return Logger(label: "kuma-cp")
     }
   }
 }

@@ -34,6 +34,7 @@ struct Pipeline: Sendable {
     static let dataplane = "data plane server"
     static let diagnostics = "diagnostics"
     static let collector = "trace collector"
+    static let otlp = "trace collector for OpenTelemetry"
   }
 
   /// Opens the store and puts the stages together; nothing runs yet.
@@ -69,6 +70,7 @@ struct Pipeline: Sendable {
       bootstrap: bootstrap.respond)
 
     let administration = EnvoyAdministrationClient { await sessions.whereabouts(of: $0) }
+    let description = configuration.collector.map { CollectorDescription(ports: ports, configuration: $0) }
     let api = MeshAPI(
       store: store,
       configuration: APIConfiguration(
@@ -77,26 +79,17 @@ struct Pipeline: Sendable {
           in: configuration.store == .memory ? nil : directory), zone: configuration.zone,
         isReadOnly: configuration.apiReadOnly, effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])]),
-      inspection: LiveInspection(reconciler: reconciler), administration: administration, now: { .now })
+      inspection: LiveInspection(reconciler: reconciler), administration: administration,
+      foreign: { [description] in description?.operations ?? [] }, now: { .now })
 
     var services = closing
-    var collectorMetrics: CollectorMetrics?
-    var collectorServices: [any Service] = []
-    if let endpoint = configuration.collector {
-      let collector = try openCollector(configuration, in: directory)
-      services += [ClosingService { try collector.store.close() }, RetentionService(store: collector.store)]
-      collectorMetrics = collector.api.metrics
-      collectorServices = [
-        HTTPListener(
-          name: Server.collector, endpoint: endpoint, bodyLimit: collector.api.limits.bodyBytes, ports: ports,
-          logger: logger, responder: collector.api.respond),
-        // Before the listener stops, as it waits for what is open.
-        ClosingService { collector.api.stopWaiting() },
-      ]
+    let collector = try configuration.collector.map { settings in
+      try CollectorServices.open(settings, in: directory, ports: ports, logger: logger)
     }
+    if let collector { services += collector.closing }
     let metrics = ControlPlaneMetrics(
       reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
-      dataplaneServer: dataplaneServer, collector: collectorMetrics)
+      dataplaneServer: dataplaneServer, collector: collector?.api.metrics)
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         let waiting = ports.missing.map { "the \($0) does not listen yet" }
@@ -108,15 +101,31 @@ struct Pipeline: Sendable {
     services += [resolver, reconciler, sessions, administration]
     services.append(
       HTTPListener(
-        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyLimit: 4096, ports: ports, logger: logger
+        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyRule: .atMost(4096), ports: ports,
+        logger: logger
       ) { request, _ in await diagnostics.respond(to: request) })
-    services += collectorServices
+    if let collector { services += collector.listeners }
     services.append(
       HTTPListener(
-        name: Server.api, endpoint: configuration.api, bodyLimit: api.bodyLimit, ports: ports, logger: logger,
-        responder: api.respond))
+        name: Server.api, endpoint: configuration.api, bodyRule: .atMost(api.bodyLimit), ports: ports,
+        logger: logger, responder: api.respond))
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
+  }
+
+  /// Opens the trace collector's store and puts the collector together, without a control plane; nothing runs yet.
+  ///
+  /// - Throws: an error whose description says what is wrong and what to do.
+  static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) throws -> Pipeline {
+    guard let settings = configuration.collector else {
+      throw ControlPlaneConfiguration.Failure(
+        description: "\(Setting.collectorEnabled.key) is false: there would be nothing to run")
+    }
+    let ports = BoundPorts(logger: logger)
+    let collector = try CollectorServices.open(
+      settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory), ports: ports,
+      logger: logger)
+    return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 
   /// Runs everything until a signal or a failure.
@@ -149,13 +158,6 @@ struct Pipeline: Sendable {
       let store = try SQLiteStore(path: directory.appending(path: "kuma.db").path(percentEncoded: false))
       return (store, [ClosingService { try store.close() }])
     }
-  }
-
-  private static func openCollector(
-    _ configuration: ControlPlaneConfiguration, in directory: URL
-  ) throws(CollectorError) -> (store: SpanStore, api: CollectorAPI) {
-    let store = try SpanStore(path: directory.appending(path: "traces.db").path(percentEncoded: false))
-    return (store, CollectorAPI(store: store))
   }
 
   /// A new store gets the mesh that documentation and defaults of all tools speak of.

@@ -36,7 +36,7 @@ struct ControlPlaneConfiguration: Sendable {
   var skipMeshCreation: Bool
   var zone: String
   var deregistrationDelay: Duration
-  var collector: Endpoint?
+  var collector: CollectorConfiguration?
   var logLevel: Logger.Level
   var logFormat: LogFormat
   /// The settings as they are in effect, in the form of the configuration file; served at `/config`.
@@ -64,9 +64,8 @@ struct ControlPlaneConfiguration: Sendable {
     if let file { sources.append(try await .file(path: file)) }
     let reader = SettingReader(sources: sources)
 
-    var collector: Endpoint? = Endpoint(
-      host: try reader.host(.collectorInterface), port: try reader.port(.collectorPort))
-    if try !reader.bool(.collectorEnabled) { collector = nil }
+    // Read even if it is off, so that a fault shows before it is turned on.
+    let collector = try CollectorConfiguration(reader)
     let certificate = try reader.optional(.tlsCertFile)
     let key = try reader.optional(.tlsKeyFile)
     if (certificate == nil) != (key == nil) {
@@ -86,7 +85,7 @@ struct ControlPlaneConfiguration: Sendable {
       skipMeshCreation: try reader.bool(.skipMeshCreation),
       zone: reader.value(.zoneName).text,
       deregistrationDelay: try reader.duration(.deregistrationDelay),
-      collector: collector,
+      collector: try reader.bool(.collectorEnabled) ? collector : nil,
       logLevel: try reader.choice(.logLevel), logFormat: try reader.choice(.logFormat),
       document: reader.document)
     return (configuration, SettingSource.unknownVariables(in: environment))

@@ -60,21 +60,16 @@ struct Setting: Sendable, Hashable {
   static let deregistrationDelay = Setting(
     key: "xdsServer.dataplaneDeregistrationDelay", defaultValue: "10s",
     summary: "How long a proxy that registered itself may be away before its Dataplane is removed.")
-  static let collectorEnabled = Setting(
-    key: "collector.enabled", defaultValue: "true", summary: "Whether the embedded trace collector and its page run.")
-  static let collectorPort = Setting(
-    key: "collector.zipkinPort", defaultValue: "9411", summary: "Port of the collector; 0 picks a free one.")
-  static let collectorInterface = Setting(
-    key: "collector.zipkinInterface", defaultValue: "127.0.0.1", summary: "Address on which the collector listens.")
   static let logLevel = Setting(
     key: "log.level", defaultValue: "info", summary: "Least level logged: trace, debug, info, warning, error.")
   static let logFormat = Setting(
     key: "log.format", defaultValue: "text", summary: "How log lines are written: text or json.")
 
   /// Every setting, in the order in which they are shown.
-  static let all: [Setting] = [
-    .apiServerPort, .apiServerInterface, .apiServerReadOnly, .dpServerPort, .dpServerInterface, .diagnosticsPort,
-    .diagnosticsInterface, .storeType, .workDir, .tlsCertFile, .tlsKeyFile, .skipMeshCreation, .zoneName,
-    .deregistrationDelay, .collectorEnabled, .collectorPort, .collectorInterface, .logLevel, .logFormat,
-  ]
+  static let all: [Setting] =
+    [
+      .apiServerPort, .apiServerInterface, .apiServerReadOnly, .dpServerPort, .dpServerInterface, .diagnosticsPort,
+      .diagnosticsInterface, .storeType, .workDir, .tlsCertFile, .tlsKeyFile, .skipMeshCreation, .zoneName,
+      .deregistrationDelay,
+    ] + ofCollector + [.logLevel, .logFormat]
 }

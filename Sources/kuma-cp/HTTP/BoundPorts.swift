@@ -22,6 +22,9 @@ final class BoundPorts: Sendable {
     state.withLock { $0.ports[name] = port }
   }
 
+  /// Notes that a server will not listen, and need not be waited for.
+  func giveUp(_ name: String) { state.withLock { _ = $0.expected.remove(name) } }
+
   /// The port of a server; `nil` until it listens.
   func port(_ name: String) -> Int? { state.withLock { $0.ports[name] } }
 

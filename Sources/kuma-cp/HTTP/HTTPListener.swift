@@ -2,46 +2,98 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
+import TraceCollector
 
 /// Serves a transport-free responder over HTTP/1.1: the one place where requests become values and values answers.
 struct HTTPListener: Service {
   /// Answers a request with its whole body.
   typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
 
+  /// Why a body is not read to its end.
+  enum BodyRefusal: Sendable {
+    /// It is larger than one may be.
+    case tooLarge
+    /// Too much is being read at the moment.
+    case overloaded
+  }
+
+  /// How bodies are let in.
+  struct BodyRule: Sendable {
+    /// Bytes of one body.
+    var limit: Int
+    /// Bytes of all bodies at a time; `nil` for any number.
+    var admission: BodyAdmission?
+    /// The answer to a request whose body is not read.
+    var refuse: @Sendable (HTTPRequest, BodyRefusal) -> (HTTPResponse, [UInt8])
+
+    /// Bodies of some size, others refused in a sentence.
+    static func atMost(_ limit: Int) -> BodyRule {
+      BodyRule(limit: limit, admission: nil) { _, refusal in
+        let (status, text): (HTTPResponse.Status, String) =
+          switch refusal {
+          case .tooLarge: (.contentTooLarge, "The body is larger than \(limit) bytes; send less at a time.\n")
+          case .overloaded: (.serviceUnavailable, "Too much is being sent; try again later.\n")
+          }
+        return (
+          HTTPResponse(status: status, headerFields: [.contentType: "text/plain; charset=utf-8"]), Array(text.utf8)
+        )
+      }
+    }
+  }
+
   private let name: String
   private let endpoint: ControlPlaneConfiguration.Endpoint
-  private let bodyLimit: Int
+  private let bodyRule: BodyRule
   private let responder: Responder
   private let ports: BoundPorts
   private let logger: Logger
+  private let threads: CollectorThreads?
+  private let adviceIfTaken: String?
 
   /// - Parameters:
   ///   - name: what is served, for logs and messages.
-  ///   - bodyLimit: bytes of a body above which the answer is 413.
+  ///   - bodyRule: which bodies are let in.
   ///   - ports: told the port once the server listens.
+  ///   - threads: does the work, away from everything else; `nil` for the threads that all share.
+  ///   - adviceIfTaken: what is logged when the port is taken and the program goes on without this server; `nil` to fail.
   init(
-    name: String, endpoint: ControlPlaneConfiguration.Endpoint, bodyLimit: Int, ports: BoundPorts, logger: Logger,
-    responder: @escaping Responder
+    name: String, endpoint: ControlPlaneConfiguration.Endpoint, bodyRule: BodyRule, ports: BoundPorts, logger: Logger,
+    threads: CollectorThreads? = nil, adviceIfTaken: String? = nil, responder: @escaping Responder
   ) {
     self.name = name
     self.endpoint = endpoint
-    self.bodyLimit = bodyLimit
+    self.bodyRule = bodyRule
     self.responder = responder
     self.ports = ports
     self.logger = logger
+    self.threads = threads
+    self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
   }
 
   func run() async throws {
-    let limit = bodyLimit
-    let responder = responder
+    guard let threads else { return try await serve(on: .singleton) }
+    // A loop of its own, that a flood of connections holds up nobody else's.
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    group.next().execute { CollectorThreads.giveWay() }
+    do {
+      try await withTaskExecutorPreference(threads) { try await serve(on: .shared(group)) }
+    } catch {
+      try? await group.shutdownGracefully()
+      throw error
+    }
+    try await group.shutdownGracefully()
+  }
+
+  private func serve(on loops: EventLoopGroupProvider) async throws {
     var quiet = logger
     // The server calls it an error when connections end because it is told to stop.
     if logger.logLevel > .debug { quiet.logLevel = .critical }
     let application = Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in
-        await Self.respond(to: request, limit: limit, responder: responder)
+      responder: CallbackResponder<BasicRequestContext> { [bodyRule, responder] request, _ in
+        await Self.respond(to: request, bodyRule, responder)
       },
       server: .http1(configuration: .init(idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
@@ -49,32 +101,52 @@ struct HTTPListener: Service {
       onServerRunning: { [ports, name, endpoint] channel in
         ports.set(name, channel.localAddress?.port ?? 0, host: endpoint.host)
       },
-      logger: quiet)
+      eventLoopGroupProvider: loops, logger: quiet)
     do {
       try await application.run()
     } catch let error as IOError {
-      throw ListenFailure(name: name, endpoint: endpoint, error: error)
+      let failure = ListenFailure(name: name, endpoint: endpoint, error: error)
+      guard failure.isTaken, let adviceIfTaken else { throw failure }
+      logger.warning("\(failure). The program goes on without it: \(adviceIfTaken)")
+      ports.giveUp(name)
+      // A service that returns ends the program.
+      try? await gracefulShutdown()
     }
   }
 
-  private static func respond(to request: Request, limit: Int, responder: Responder) async -> Response {
-    let body: ByteBuffer
+  private static func respond(to request: Request, _ rule: BodyRule, _ responder: Responder) async -> Response {
+    var body = ByteBuffer()
+    var taken = 0
+    defer { rule.admission?.give(taken) }
     do {
-      body = try await request.body.collect(upTo: limit)
-    } catch is NIOTooManyBytesError {
-      return Response(
-        status: .contentTooLarge, headers: [.contentType: "text/plain; charset=utf-8", .connection: "close"],
-        body: ResponseBody(
-          byteBuffer: ByteBuffer(string: "The body is larger than \(limit) bytes; send less at a time.\n")))
+      for try await var chunk in request.body {
+        let count = chunk.readableBytes
+        guard body.readableBytes + count <= rule.limit else { return refusal(request, rule, .tooLarge) }
+        if let admission = rule.admission {
+          guard admission.take(count) else { return refusal(request, rule, .overloaded) }
+          taken += count
+        }
+        body.writeBuffer(&chunk)
+      }
     } catch {
       return Response(
         status: .badRequest, headers: [.contentType: "text/plain; charset=utf-8", .connection: "close"],
         body: ResponseBody(byteBuffer: ByteBuffer(string: "The body could not be read.\n")))
     }
-    let (head, bytes) = await responder(request.head, Array(body.readableBytesView))
-    return Response(
-      status: head.status, headers: head.headerFields,
-      body: bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    return response(await responder(request.head, Array(body.readableBytesView)))
+  }
+
+  private static func refusal(_ request: Request, _ rule: BodyRule, _ reason: BodyRefusal) -> Response {
+    var refusal = response(rule.refuse(request.head, reason))
+    // What follows on the connection is the rest of the body.
+    refusal.headers[.connection] = "close"
+    return refusal
+  }
+
+  private static func response(_ answer: (head: HTTPResponse, body: [UInt8])) -> Response {
+    Response(
+      status: answer.head.status, headers: answer.head.headerFields,
+      body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
   }
 }
 
@@ -83,6 +155,9 @@ struct ListenFailure: Error, CustomStringConvertible {
   var name: String
   var endpoint: ControlPlaneConfiguration.Endpoint
   var error: IOError
+
+  /// Whether somebody else listens there.
+  var isTaken: Bool { error.errnoCode == 98 }
 
   var description: String {
     let address = "\(endpoint.host):\(endpoint.port)"

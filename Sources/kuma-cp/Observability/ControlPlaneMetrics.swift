@@ -48,6 +48,8 @@ struct ControlPlaneMetrics: Sendable {
 
   private func write(_ spans: CollectorMetrics.Snapshot, _ page: inout PrometheusText) {
     page.add("kuma_collector_requests_total", .counter, "Requests to store spans.", spans.requests)
+    page.add(
+      "kuma_collector_requests_failed_total", .counter, "Requests of which nothing was stored.", spans.requestsFailed)
     page.add("kuma_collector_request_bytes_total", .counter, "Bytes of their bodies as they came.", spans.requestBytes)
     page.add(
       "kuma_collector_spans_total", .counter, "Spans received, by what became of them.",

@@ -1,3 +1,4 @@
+import CoreFoundation
 import Glibc
 
 /// What this process uses.

@@ -1,0 +1,33 @@
+import MeshHTTP
+import TraceCollector
+
+/// The collector's part of the description of the API.
+struct CollectorDescription: Sendable {
+  let ports: BoundPorts
+  let configuration: CollectorConfiguration
+
+  /// What the collector does, at the ports where it listens now.
+  var operations: [ForeignOperation] {
+    CollectorRoute.all.map { route in
+      var servers = [address(Pipeline.Server.collector, configuration.zipkin)]
+      if route.isForExporters, let otlp = configuration.otlp { servers.append(address(Pipeline.Server.otlp, otlp)) }
+      return ForeignOperation(
+        method: route.method, path: route.path, summary: route.summary,
+        query: route.query.map { .init(name: $0.name, summary: $0.summary, requiredExample: $0.requiredExample) },
+        accepts: route.accepts,
+        responses: route.responses.map { .init(status: $0.status, summary: $0.summary, types: $0.types) },
+        servers: servers.compactMap(\.self))
+    }
+  }
+
+  /// Nil for a server that does not listen. Whoever reads the description is on this machine, or knows its name.
+  private func address(_ name: String, _ endpoint: ControlPlaneConfiguration.Endpoint) -> String? {
+    guard let port = ports.port(name) else { return nil }
+    let host =
+      switch endpoint.host {
+      case "0.0.0.0", "::": "127.0.0.1"
+      case let host: host.contains(":") ? "[\(host)]" : host
+      }
+    return "http://\(host):\(port)"
+  }
+}
