@@ -1,4 +1,4 @@
-import Foundation
+import HTTPTypes
 import Testing
 
 @testable import TraceCollector
@@ -109,7 +109,7 @@ import Testing
     #expect(report.services.map(\.service) == ["checkout", "payments", "storefront"])
     #expect(report.services.map(\.verdict) == ["breaks", "receives only", "forwards"])
     let checkout = try #require(report.services.first)
-    #expect([checkout.inbound, checkout.continued, checkout.started] == [60, 0, 60])
+    #expect([checkout.inbound, checkout.continued, checkout.started] as [Int] == [60, 0, 60])
     #expect(checkout.rate == 0)
     #expect(checkout.callees.map(\.service) == ["payments"])
     #expect(checkout.callees.map(\.started) == [60])
@@ -206,7 +206,7 @@ import Testing
 
   @Test("After a restart what was stored lately is known")
   func restart() async throws {
-    let collector = try TestCollector
+    let collector = try TestCollector()
     _ = try await broken(collector)
     let store = try collector.reopened()
     defer { try? store.close() }

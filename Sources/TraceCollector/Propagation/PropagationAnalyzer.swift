@@ -175,9 +175,12 @@ public struct PropagationAnalyzer: Sendable {
     }
   }
 
-  /// Judges all calls that wait for it, with what is known now.
-  mutating func judgeAll() {
+  /// Judges the calls that wait for it, with what is known now.
+  ///
+  /// - Parameter names: of the services whose calls are meant; nil for all.
+  mutating func judgeAll(of names: Set<String>? = nil) {
     for index in instances.indices where !instances[index].started.isEmpty {
+      if let names, !names.contains(services[instances[index].service].name) { continue }
       judge(index, InboundTimeline(instances[index].inbound), until: .max)
     }
   }

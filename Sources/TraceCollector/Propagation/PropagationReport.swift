@@ -117,7 +117,7 @@ extension PropagationAnalyzer {
   /// What is known of the calls from a service, by the names of those that it calls; nil if nothing of the service.
   func knowledge(of services: Set<String>) -> [String: [String: PropagationKnowledge]] {
     var judged = self
-    judged.judgeAll()
+    judged.judgeAll(of: services)
     var all: [String: [String: PropagationKnowledge]] = [:]
     for service in judged.services where services.contains(service.name) {
       all[service.name] = [:]
