@@ -109,7 +109,7 @@ function total([a, b]) {
 function row(line, scale, isDifferent) {
   const name = el("th", { scope: "row" }, el("span", { class: "tree" }, el("i", { class: `strip ${colour(line.service)}` }),
     el("b", { text: plain(line.service || unnamed, 80) }), el("span", { class: "operation", text: plain(line.name, 200) })));
-  name.firstChild.style.paddingLeft = `${Math.min(line.depth, 24) * 16}px`;
+  name.firstChild.style.setProperty("--depth", Math.min(line.depth, 24));
   const tone = line.only ? `only-${line.only}` : !isDifferent ? "same" : line.difference > 0 ? "slower" : "faster";
   return el("tr", { class: tone }, name, side(line.a, scale, "a"), side(line.b, scale, "b"),
     el("td", { class: "number difference", text: line.only ? `only in ${line.only.toUpperCase()}` : difference(line) }));

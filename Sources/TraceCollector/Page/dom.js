@@ -33,10 +33,10 @@ export function colour(service) {
     let hash = 2166136261;
     for (const character of service) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
     let slot = hash % colourCount;
-    if (colours.size < colourCount) {
-      const taken = new Set(colours.values());
-      while (taken.has(slot)) slot = (slot + 1) % colourCount;
-    }
+    // Another one while there are enough; then one of those that the fewest have.
+    const users = new Array(colourCount).fill(0);
+    for (const taken of colours.values()) users[taken] += 1;
+    while (users[slot] > Math.min(...users)) slot = (slot + 1) % colourCount;
     colours.set(service, slot);
   }
   return `colour-${colours.get(service)}`;

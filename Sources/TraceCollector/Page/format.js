@@ -70,11 +70,14 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Calls per second: 0.02, 1.4, 120. */
-export function perSecond(value) {
-  if (!(value > 0)) return "0";
-  if (value >= 100) return Math.round(value).toLocaleString("en");
-  return value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(1);
+/** Calls per second as people count: 120/s, 1.34/s, 2.5/min, 6/h. */
+export function rate(value) {
+  const [factor, unit] = value >= 0.1 || !(value > 0) ? [1, "s"] : value >= 0.1 / 60 ? [60, "min"] : [3600, "h"];
+  return `${value > 0 ? brief(value * factor) : 0}/${unit}`;
+}
+
+function brief(value) {
+  return value >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(value < 1 ? 2 : 3)));
 }
 
 /** A part of a whole: 0 %, 0.4 %, 37 %; never 0 % or 100 % where it is not. */

@@ -1,5 +1,5 @@
 import { colour, el, notice, svg, unnamed } from "./dom.js";
-import { count, duration, lookbackLength, lookbacks, percent, perSecond, plain } from "./format.js";
+import { count, duration, lookbackLength, lookbacks, percent, plain, rate } from "./format.js";
 import { layOut } from "./layout.js";
 import { longer, operationsOf, showPeriod, tracesOf } from "./services.js";
 import { emptyCollector } from "./start.js";
@@ -63,7 +63,7 @@ function picture({ services, edges }, lookback, seconds) {
     const at = points.map(([x, y]) => [x + margin.x, y + margin.top]);
     const isBad = edge.errors > 0;
     const path = isLoop ? loop(at) : curve(at);
-    const numbers = `${perSecond(edge.calls / seconds)}/s, ${percent(edge.errors, edge.calls)} errors, p50 ${duration(edge.p50)}, p99 ${duration(edge.p99)}`;
+    const numbers = `${rate(edge.calls / seconds)}, ${percent(edge.errors, edge.calls)} errors, p50 ${duration(edge.p50)}, p99 ${duration(edge.p99)}`;
     const node = svg("a", { class: `edge${isBad ? " bad" : ""}`, href: tracesOf(edge.child, lookback, { hasErrors: isBad }),
       "aria-label": plain(`${edge.parent} calls ${edge.child}: ${numbers}`),
       ...on(() => focus((part) => part.edge === edge || part.name === edge.parent || part.name === edge.child, edgeFacts(edge, seconds))) },
@@ -78,7 +78,7 @@ function picture({ services, edges }, lookback, seconds) {
     const isBack = x > at[at.length - 2][0] ? 0 : 1;
     const label = svg("text", { class: `edge-label${isBad ? " bad" : ""}`, x: isBack ? x + 12 : x - 12, y: isBelow ? y + 14 : y - 5,
       "text-anchor": isBack ? "start" : "end",
-      text: `${perSecond(edge.calls / seconds)}/s · ${duration(edge.p50)}` });
+      text: `${rate(edge.calls / seconds)} · ${duration(edge.p50)}` });
     parts.push({ node: label, edge });
     labels.push(label);
   }
@@ -93,7 +93,7 @@ function picture({ services, edges }, lookback, seconds) {
     svg("rect", { class: "box", width: size.width, height: size.height, rx: 9 }),
     svg("rect", { class: "side", width: 4, height: size.height - 18, x: 8, y: 9, rx: 2 }),
     svg("text", { class: "service-name", x: 20, y: 23, text: plain(name || unnamed, 17) }),
-    svg("text", { class: "service-rate", x: 20, y: 41 }, svg("tspan", { text: `${perSecond((service.calls || 0) / seconds)}/s` }),
+    svg("text", { class: "service-rate", x: 20, y: 41 }, svg("tspan", { text: `${rate((service.calls || 0) / seconds)}` }),
       error ? svg("tspan", { class: "errors", text: error }) : null));
     parts.push({ node, name });
     board.append(node);
@@ -118,14 +118,14 @@ function loop([[fromX, y], [toX]]) { return `M${fromX} ${y}C${fromX - 8} ${y - 3
 
 function edgeFacts(edge, seconds) {
   return [el("b", {}, plain(edge.parent || unnamed, 80), " → ", plain(edge.child || unnamed, 80)), ...facts([
-    ["calls", edge.calls.toLocaleString("en")], ["per second", perSecond(edge.calls / seconds)],
+    ["calls", edge.calls.toLocaleString("en")], ["rate", rate(edge.calls / seconds)],
     ["errors", `${edge.errors.toLocaleString("en")} · ${percent(edge.errors, edge.calls)}`, edge.errors],
     ["p50", duration(edge.p50)], ["p90", duration(edge.p90)], ["p99", duration(edge.p99)], ["max", duration(edge.max)]])];
 }
 
 function serviceFacts(service, seconds) {
   return [el("b", { text: plain(service.name || unnamed, 80) }), ...facts([
-    ["calls", service.calls.toLocaleString("en")], ["per second", perSecond(service.calls / seconds)],
+    ["calls", service.calls.toLocaleString("en")], ["rate", rate(service.calls / seconds)],
     ["errors", `${service.errors.toLocaleString("en")} · ${percent(service.errors, service.calls || service.spans)}`, service.errors],
     ["spans", service.spans.toLocaleString("en")]])];
 }
@@ -136,19 +136,19 @@ function facts(pairs) {
 
 function serviceTable(services, edges, lookback, seconds) {
   const sum = (name, end) => edges.filter((edge) => edge[end] === name).length;
-  return dataTable("Services", ["Service", "Spans", "Calls/s", "Errors", "Called by", "Calls"],
+  return dataTable("Services", ["Service", "Spans", "Rate", "Errors", "Callers", "Calls"],
     [...services].sort((a, b) => b.calls - a.calls || a.name.localeCompare(b.name)).map((service) => [
       el("a", { href: operationsOf(service.name, lookback), class: colour(service.name) }, el("i", { class: "dot" }), plain(service.name || unnamed)),
-      service.spans.toLocaleString("en"), perSecond(service.calls / seconds),
+      service.spans.toLocaleString("en"), rate(service.calls / seconds),
       errors(service.errors, service.calls || service.spans), sum(service.name, "child") || "–", sum(service.name, "parent") || "–",
     ]));
 }
 
 function edgeTable(edges, lookback, seconds) {
-  return dataTable("Calls", ["Caller → called", "Calls/s", "Errors", "p50", "p90", "p99", "max"],
+  return dataTable("Calls", ["Caller → called", "Rate", "Errors", "p50", "p90", "p99", "max"],
     [...edges].sort((a, b) => b.calls - a.calls).map((edge) => [
       el("a", { href: tracesOf(edge.child, lookback, { hasErrors: edge.errors > 0 }) }, plain(edge.parent || unnamed), " → ", plain(edge.child || unnamed)),
-      perSecond(edge.calls / seconds), errors(edge.errors, edge.calls),
+      rate(edge.calls / seconds), errors(edge.errors, edge.calls),
       duration(edge.p50), duration(edge.p90), duration(edge.p99), duration(edge.max),
     ]));
 }

@@ -212,7 +212,6 @@ export function showSearch(page) {
   }
 
   function render(result, services) {
-    // What is selected and focused stays so: nothing is drawn anew that has not changed.
     const key = JSON.stringify([result.traces, result.isComplete, state.sort]);
     if (key === shown) return;
     const isFirst = shown === undefined;

@@ -1,5 +1,5 @@
 import { colour, el, failed, fetchJSON, notice, setOptions, skeleton, unnamed } from "./dom.js";
-import { count, duration, lookbackLength, lookbacks, percent, perSecond, plain } from "./format.js";
+import { count, duration, lookbackLength, lookbacks, percent, plain, rate } from "./format.js";
 
 const usual = "1h";
 
@@ -67,7 +67,7 @@ export function longer(path) {
 // Operations
 
 const columns = [
-  ["name", "Operation"], ["calls", "Calls"], ["perSecond", "Calls/s"], ["errors", "Errors"], ["p50", "p50"], ["p90", "p90"],
+  ["name", "Operation"], ["calls", "Calls"], ["perSecond", "Rate"], ["errors", "Errors"], ["p50", "p50"], ["p90", "p90"],
   ["p99", "p99"], ["max", "max"],
 ];
 
@@ -126,7 +126,7 @@ export function operationsView(name, operations, edges, { lookback, sort, isUpwa
     el("thead", {}, el("tr", {}, header, el("th", { scope: "col", class: "spread" }, "p50 – p99"))),
     el("tbody", {}, sorted.map((operation) => el("tr", {},
       el("th", { scope: "row" }, el("a", { href: tracesOf(name, lookback, { span: operation.name }), text: plain(operation.name) || "(no name)" })),
-      number(operation.calls.toLocaleString("en")), number(perSecond(operation.perSecond)),
+      number(operation.calls.toLocaleString("en")), number(rate(operation.perSecond)),
       el("td", { class: "number" }, operation.errors ? el("a", { class: "errors", href: tracesOf(name, lookback, { span: operation.name, hasErrors: true }),
         text: `${operation.errors.toLocaleString("en")} · ${percent(operation.errors, operation.calls)}` }) : "–"),
       number(duration(operation.p50)), number(duration(operation.p90)), number(duration(operation.p99)), number(duration(operation.max)),

@@ -24,7 +24,7 @@ export class Timeline {
     this.changed(isDone);
   }
 
-  /** Looks closer (below 1) or from further away, the middle staying where it is. */
+  /** Looks closer (below 1) or from further away. */
   scale(factor) {
     const [middle, half] = [(this.from + this.to) / 2, ((this.to - this.from) / 2) * factor];
     this.show(middle - half, middle + half);
@@ -39,7 +39,7 @@ export class Timeline {
   /** Where a moment lies, in percent of the width. */
   place(time) { return (100 * (time - this.from)) / (this.to - this.from); }
 
-  /** Draws the ticks; `frame` gets their distance, for the lines behind the bars. */
+  /** `frame` gets the distance of the ticks, for the lines behind the bars. */
   draw(frame) {
     const width = this.labels.clientWidth || 600;
     const span = this.to - this.from;
@@ -52,7 +52,6 @@ export class Timeline {
       const place = this.place(time);
       const tick = el("span", { class: place > 0 ? "tick" : "tick first",
         text: time === 0 ? "0" : duration(time, step) });
-      // A label that would not fit before the end is left out, its line stays.
       if ((width * (100 - place)) / 100 < 52) tick.textContent = "";
       tick.style.left = `${place}%`;
       ticks.push(tick);

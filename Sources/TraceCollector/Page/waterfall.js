@@ -113,8 +113,6 @@ export class Waterfall {
     this.page.setQuery(query, isStep);
   }
 
-  // What is around the rows
-
   show() {
     const { trace } = this;
     this.rows = el("div", { class: "rows", role: "tree", tabindex: "0", "aria-label": "Spans" });
@@ -191,8 +189,9 @@ export class Waterfall {
     if (trace.skews.length) {
       const worst = new Map();
       for (const skew of trace.skews) {
-        const { service } = trace.nodes[skew.index];
-        if (Math.abs(skew.shift) > Math.abs(worst.get(service)?.shift ?? 0)) worst.set(service, skew);
+        // As against the trace's first span: a shift below a shifted caller may take it back.
+        const { service, shift } = trace.nodes[skew.index];
+        if (Math.abs(shift) > Math.max(1, Math.abs(worst.get(service) ?? 0))) worst.set(service, shift);
       }
       const before = trace.skews.filter((skew) => skew.isBefore).length;
       banners.append(el("div", { class: "banner clocks", role: "note" },
@@ -200,7 +199,7 @@ export class Waterfall {
           before ? `${count(before, "call")} would have been answered before ${before === 1 ? "it was" : "they were"} made. `
             : `${count(trace.skews.length, "call")} would have ended after the caller had its answer. `,
           this.adjusts ? "Shifted: " : "As recorded; it would take a shift of ",
-          [...worst].slice(0, 4).map(([service, { shift }], index) => [index ? ", " : "",
+          [...worst].slice(0, 4).map(([service, shift], index) => [index ? ", " : "",
             el("span", { class: "name", text: service || unnamed }),
             ` by ${shift > 0 ? "+" : "−"}${duration(Math.abs(shift))}`]),
           worst.size > 4 ? ` and ${worst.size - 4} more.` : "."),
@@ -368,8 +367,6 @@ export class Waterfall {
     return plain(`${node.service || unnamed} calls ${answer.service || unnamed}: ${name}`);
   }
 
-  // What can be done
-
   click(event) {
     const line = event.target.closest(".row");
     if (!line) return;
@@ -452,7 +449,7 @@ export class Waterfall {
     if (row) this.select(row.answer >= 0 ? row.answer : row.node, true);
   }
 
-  /** Goes to the next row that is looked for, or else the next that failed. */
+  /** The next row that is looked for, or else that failed. */
   next(step) {
     const wanted = this.trace.rows.filter((row) => this.found ? this.found.has(row.index) : this.trace.isFailed(row));
     if (!wanted.length) return;
@@ -461,7 +458,7 @@ export class Waterfall {
     this.selectRow((wanted.find((row) => step * (row.index - present) > 0) ?? wanted[0]).index);
   }
 
-  /** Shows the time of the selected row, with a little around it, or the whole trace again. */
+  /** The time of the selected row with a little around it, or all. */
   zoom() {
     const node = this.trace.nodes[this.selected];
     if (!this.time.isWhole || !node?.isTimed) {

@@ -131,7 +131,7 @@ final class Browser: Sendable {
   /// The text of each element, its white space as one blank.
   func texts(of selector: String) async throws -> [String] {
     try await texts(
-      "[...document.querySelectorAll(\(Self.quoted(selector)))].map((node) => node.innerText.trim().replace(/\\s+/g, ' '))"
+      "[...document.querySelectorAll(\(Self.quoted(selector)))].map((node) => (node.innerText ?? node.textContent).trim().replace(/\\s+/g, ' '))"
     )
   }
 

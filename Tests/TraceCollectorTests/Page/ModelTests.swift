@@ -84,7 +84,7 @@ extension PageInBrowser {
       try await check([
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["a", "a", "S", "y", 40, 30]));"#
-            + "trace.nodes.length; " + show, "60 0 | "
+            + show, "0 10 | 70"
         ),
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["b", "a", "S", "y", 40, 30], ["c", "b", "L", "y", 45, 5]));"#
@@ -180,14 +180,14 @@ extension PageInBrowser {
       try await check([
         (
           #"""
-          const { duration, parseDuration, percent, perSecond } = await import("/assets/format.js");
+          const { duration, parseDuration, percent, rate } = await import("/assets/format.js");
           return [duration(0), duration(850), duration(12345), duration(999949), duration(4560000), duration(192e6), duration(7500e6)].join(", ")
             + " | " + [parseDuration("250us"), parseDuration("1.5s"), parseDuration("7"), parseDuration("x")].join(", ")
             + " | " + [percent(0, 5), percent(1, 10000), percent(37, 100), percent(9999, 10000), percent(5, 5), percent(1, 0)].join(", ")
-            + " | " + [perSecond(0), perSecond(0.0042), perSecond(1.337), perSecond(12.3), perSecond(1234)].join(", ");
+            + " | " + [rate(0), rate(0.0006), rate(0.05), rate(1.337), rate(12.3), rate(1234)].join(", ");
           """#,
           "0 ms, 850 µs, 12.3 ms, 1000 ms, 4.56 s, 3 min 12 s, 2 h 5 min | 250, 1500000, 7000,  | "
-            + "0 %, < 0.1 %, 37 %, 99.9 %, 100 %, 0 % | 0, 0.004, 1.34, 12.3, 1,234"
+            + "0 %, < 0.1 %, 37 %, 99.9 %, 100 %, 0 % | 0/s, 2.16/h, 3/min, 1.34/s, 12.3/s, 1,234/s"
         )
       ])
     }
