@@ -192,8 +192,9 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "EnvoyAPI", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS",
-        grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, protobuf, serviceLifecycle,
+        "kuma-cp", "EnvoyAPI", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshStorePostgres",
+        "MeshTestSupport", "MeshXDS", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        protobuf, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(

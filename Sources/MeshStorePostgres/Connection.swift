@@ -182,7 +182,7 @@ final class Connection {
       guard unsent >= 0 else { throw PostgresFailure(.lost, lastError) }
       switch wait(for: socket, unsent == 1 ? POLLIN | POLLOUT : POLLIN, or: nil, until: deadline) {
       case .ready, .woken: break
-      case .timedOut: throw PostgresFailure(.lost, "the server did not answer within \(timeout)")
+      case .timedOut: throw PostgresFailure(.silent, "the server did not answer within \(timeout)")
       }
       guard PQconsumeInput(handle) == 1 else { throw PostgresFailure(.lost, lastError) }
     }

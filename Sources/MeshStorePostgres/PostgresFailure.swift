@@ -5,8 +5,10 @@ struct PostgresFailure: Error {
   enum Kind: Sendable, Equatable {
     /// No connection could be made.
     case unreachable
-    /// The connection broke, or the server did not answer in time.
+    /// The connection broke.
     case lost
+    /// The server did not answer in time.
+    case silent
     /// The server refused a statement, with its SQLSTATE. The connection can still be used.
     case refused(String)
     /// The store was closed meanwhile.
@@ -30,7 +32,7 @@ struct PostgresFailure: Error {
     switch kind {
     // Classes of SQLSTATE: connection exceptions, a server that is read-only, one that shuts down.
     case .refused(let state): state.hasPrefix("08") || state == "25006" || state.hasPrefix("57P")
-    case .unreachable, .lost, .closing, .hopeless: true
+    case .unreachable, .lost, .silent, .closing, .hopeless: true
     }
   }
 
@@ -49,7 +51,7 @@ extension StoreError {
     let message =
       switch failure.kind {
       case .unreachable: "\(place) cannot be reached: \(failure.message); try again when it is back"
-      case .lost: "\(place) was lost: \(failure.message); try again"
+      case .lost, .silent: "\(place) was lost: \(failure.message); try again"
       case .refused("55P03"):
         "\(place) is held by another control plane that does not let go: \(failure.message); try again"
       case .refused: "\(place) cannot be \(action): \(failure.message)"

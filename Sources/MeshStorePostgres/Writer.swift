@@ -181,7 +181,8 @@ final class Writer: Sendable {
       } catch {
         if error.endsConnection {
           connection = lose()
-          if wasOpen, canRepeat() { continue }
+          // Not where the server is silent: the next attempt would take as long.
+          if wasOpen, error.kind != .silent, canRepeat() { continue }
         }
         throw PostgresUseFailure(error: StoreError(error, configuration, doing: "written"), failure: error)
       }

@@ -162,10 +162,25 @@ public final class PostgresServer: Sendable {
   /// Ends the server without a chance to say goodbye, and its children, which would notice only when they are busy.
   public func kill() async {
     let running = process.withLock { $0 }
+    // Stopped first, it starts no child that would be overlooked.
+    running?.signal(ProcessSignal(rawValue: SIGSTOP))
     let all = family
-    running?.signal(.kill)
     for pid in all { Glibc.kill(pid, SIGKILL) }
     _ = await running?.exitStatus()
+    // A child that is still there keeps the next server from starting.
+    for _ in 0..<1000 where all.contains(where: { Glibc.kill($0, 0) == 0 && !Self.isZombie($0) }) {
+      try? await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
+  private static func isZombie(_ pid: Int32) -> Bool { stat(pid)?.state == "Z" }
+
+  /// The state and the parent of a process.
+  private static func stat(_ pid: Int32) -> (state: Substring, parent: Int32?)? {
+    guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
+    // They follow the name in parentheses.
+    let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+    return fields.count > 2 ? (fields[1], Int32(fields[2])) : nil
   }
 
   /// Stops the server's time, or lets it go on.
@@ -175,13 +190,7 @@ public final class PostgresServer: Sendable {
   private var family: [Int32] {
     guard let parent = process.withLock({ $0 }), parent.currentExitStatus == nil else { return [] }
     let numbers = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
-    return [parent.pid]
-      + numbers.filter { number in
-        guard let stat = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8) else { return false }
-        // After the name in parentheses: the state, the parent.
-        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
-        return fields.count > 2 && Int32(fields[2]) == parent.pid
-      }
+    return [parent.pid] + numbers.filter { Self.stat($0)?.parent == parent.pid }
   }
 
   /// Ends the server and removes its folder.
@@ -227,5 +236,34 @@ public final class PostgresServer: Sendable {
       throw Failure(description: "\(sql): \(errors.withLock { $0.joined(separator: "\n") })")
     }
     return output.withLock { $0 }
+  }
+
+  /// Has `pgbench` insert a text into a table with a column `spec`, each insert a transaction.
+  ///
+  /// - Returns: inserts per second.
+  public func insertsPerSecond(
+    into table: String, text: String, clients: Int, perClient: Int, database: String
+  ) async throws -> Double {
+    let script = folder.appending(path: "insert.sql")
+    // A colon would begin one of pgbench's variables.
+    let literal = text.replacing("'", with: "''").replacing(":", with: ";")
+    try Data("INSERT INTO \(table) (spec) VALUES ('\(literal)');\n".utf8).write(to: script)
+    let output = Mutex<[String]>([])
+    let pgbench = try ChildProcess.start(
+      ChildProcess.Command(
+        programs.appending(path: "pgbench").path(percentEncoded: false),
+        [
+          "-n", "-M", "prepared", "-f", script.path(percentEncoded: false), "-c", "\(clients)", "-j", "2", "-t",
+          "\(perClient)", "-h", "127.0.0.1", "-p", "\(port)", "-U", Self.user, database,
+        ],
+        environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C", "PGPASSWORD": Self.password],
+        output: .lines { line in output.withLock { $0.append(line) } }, errors: .discard))
+    let status = await pgbench.exitStatus()
+    let lines = output.withLock { $0 }
+    let words = lines.first { $0.hasPrefix("tps") }?.split(separator: " ") ?? []
+    guard status.isSuccess, words.count > 2, let rate = Double(words[2]) else {
+      throw Failure(description: "pgbench \(status): \(lines.suffix(3).joined(separator: "; "))")
+    }
+    return rate
   }
 }

@@ -107,14 +107,18 @@ extension KumaControlPlane {
   /// Reads the settings, puts a program together and runs it; a failure is a sentence on standard error.
   static func run(
     file: String?, flags: [Setting: (flag: String, value: String)],
-    _ build: (ControlPlaneConfiguration, Logger) async throws -> Pipeline
+    _ build: @escaping @Sendable (ControlPlaneConfiguration, Logger) async throws -> Pipeline
   ) async throws {
     do {
       let (configuration, warnings) = try await ControlPlaneConfiguration.load(
         file: file, environment: ProcessInfo.processInfo.environment, flags: flags)
       let logger = bootstrapLogging(configuration)
       for warning in warnings { logger.warning("\(warning)") }
-      try await build(configuration, logger).run()
+      guard let pipeline = try await StartInterruption.run({ try await build(configuration, logger) }) else {
+        logger.info("stopped before the start was complete")
+        return
+      }
+      try await pipeline.run()
     } catch let error as any CustomStringConvertible & Error {
       FileHandle.standardError.write(Data("Error: \(error.description)\n".utf8))
       throw ExitCode(1)

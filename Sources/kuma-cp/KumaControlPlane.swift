@@ -36,13 +36,15 @@ struct KumaControlPlane: AsyncParsableCommand {
       abstract: "Run the control plane until it is interrupted.",
       discussion: """
         Without any option everything listens on 127.0.0.1 and resources are kept in SQLite in the user's state directory.
+        With --store postgres several control planes share a database: see the settings store.postgres.
         Settings come from defaults < --config-file < environment < flags; `kuma-cp settings` lists them all.
         """)
 
     @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
     var configFile: String?
 
-    @Option(name: .customLong("store"), help: ArgumentHelp("Where resources are kept.", valueName: "sqlite|memory"))
+    @Option(
+      name: .customLong("store"), help: ArgumentHelp("Where resources are kept.", valueName: "sqlite|postgres|memory"))
     var store: String?
 
     @Option(name: .customLong("work-dir"), help: "Directory of databases and certificates.")

@@ -4,7 +4,6 @@ import MeshHTTP
 import MeshModel
 import MeshPolicy
 import MeshStore
-import MeshStoreSQL
 import MeshXDS
 import OrderedCollections
 import ServiceLifecycle
@@ -45,8 +44,9 @@ struct Pipeline: Sendable {
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
     let instance = ControlPlaneIdentity.instance()
 
-    let (store, closing) = try openStore(configuration, in: directory)
-    if !configuration.skipMeshCreation { try await createFirstMesh(in: store, logger: logger) }
+    let opened = try await OpenedStore.open(configuration, in: directory, instance: instance, logger: logger)
+    let store = opened.store
+    if !configuration.skipMeshCreation { try await opened.createFirstMesh(logger: logger) }
 
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
@@ -75,14 +75,13 @@ struct Pipeline: Sendable {
       store: store,
       configuration: APIConfiguration(
         hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
-        clusterId: try ControlPlaneIdentity.cluster(
-          in: configuration.store == .memory ? nil : directory), zone: configuration.zone,
+        clusterId: opened.clusterID, zone: configuration.zone,
         isReadOnly: configuration.apiReadOnly, effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])]),
       inspection: LiveInspection(reconciler: reconciler), administration: administration,
       foreign: { [description] in description?.operations ?? [] }, now: { .now })
 
-    var services = closing
+    var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(settings, in: directory, ports: ports, logger: logger)
     }
@@ -145,26 +144,6 @@ struct Pipeline: Sendable {
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .critical)
     return quiet
-  }
-
-  // MARK: Stores
-
-  private static func openStore(
-    _ configuration: ControlPlaneConfiguration, in directory: URL
-  ) throws(StoreError) -> (store: any ResourceStore, services: [any Service]) {
-    switch configuration.store {
-    case .memory: return (MemoryStore(), [])
-    case .sqlite:
-      let store = try SQLiteStore(path: directory.appending(path: "kuma.db").path(percentEncoded: false))
-      return (store, [ClosingService { try store.close() }])
-    }
-  }
-
-  /// A new store gets the mesh that documentation and defaults of all tools speak of.
-  private static func createFirstMesh(in store: any ResourceStore, logger: Logger) async throws(StoreError) {
-    guard try await store.list(.mesh, mesh: nil).isEmpty else { return }
-    _ = try await store.put(Resource(name: "default", spec: .mesh(Mesh())), if: .absent)
-    logger.info("mesh created", metadata: ["mesh": "default"])
   }
 
   private static func loadCertificate(

@@ -3,12 +3,12 @@ import TraceCollector
 
 /// Closes something after everything that is listed behind it in the group has stopped.
 struct ClosingService: Service {
-  let close: @Sendable () throws -> Void
+  let close: @Sendable () async throws -> Void
 
   func run() async throws {
     // Thrown when the task is cancelled because another service failed: then too, what is open is closed.
     try? await gracefulShutdown()
-    try close()
+    try await close()
   }
 }
 

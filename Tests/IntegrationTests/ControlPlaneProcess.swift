@@ -20,7 +20,11 @@ final class ControlPlaneProcess: Sendable {
   private let process = Mutex<ChildProcess?>(nil)
   let log = Lines()
 
-  init(home: URL) throws {
+  private let settings: [String: String]
+
+  /// - Parameter settings: variables of the environment.
+  init(home: URL, settings: [String: String] = [:]) throws {
+    self.settings = settings
     let free = try FreePort.take(4)
     ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3])
     self.home = home
@@ -28,7 +32,24 @@ final class ControlPlaneProcess: Sendable {
 
   /// Starts it and waits until it is ready.
   func start() async throws {
-    var environment = Programs.environment
+    let started = try launch()
+    try await eventually(deadline: .seconds(60), "the control plane's readiness") {
+      if let status = started.currentExitStatus {
+        throw Failure(description: "the control plane \(status):\n\(log.tail())")
+      }
+      return try await isReady
+    }
+  }
+
+  /// Whether it is ready.
+  var isReady: Bool {
+    get async throws { try await HTTPProbe.get(port: ports.diagnostics, "/ready")?.status == 200 }
+  }
+
+  /// Starts it.
+  @discardableResult
+  func launch() throws -> ChildProcess {
+    var environment = Programs.environment.merging(settings) { $1 }
     environment["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"] = "1s"
     let started = try ChildProcess.start(
       ChildProcess.Command(
@@ -39,12 +60,7 @@ final class ControlPlaneProcess: Sendable {
           "\(ports.collector)",
         ], environment: environment, output: .lines(log.append), errors: .lines(log.append)))
     process.withLock { $0 = started }
-    try await eventually(deadline: .seconds(60), "the control plane's readiness") {
-      if let status = started.currentExitStatus {
-        throw Failure(description: "the control plane \(status):\n\(log.tail())")
-      }
-      return try await HTTPProbe.get(port: ports.diagnostics, "/ready")?.status == 200
-    }
+    return started
   }
 
   /// Kills it without a chance to say goodbye.

@@ -11,8 +11,22 @@ enum HTTPProbe {
   }
 
   /// The answer to a GET; `nil` when nobody listens or answers.
-  static func get(port: Int, _ path: String) async throws -> Answer? {
+  static func get(port: Int, _ path: String) async throws -> Answer? { try await send(.GET, port: port, path) }
+
+  /// The answer to a PUT with JSON; `nil` when nobody listens or answers.
+  static func put(port: Int, _ path: String, _ json: String) async throws -> Answer? {
+    try await send(.PUT, port: port, path, body: json)
+  }
+
+  private static func send(
+    _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil
+  ) async throws -> Answer? {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+    request.method = method
+    if let body {
+      request.headers.add(name: "content-type", value: "application/json")
+      request.body = .bytes(ByteBuffer(string: body))
+    }
     request.headers.add(name: "connection", value: "close")
     do {
       let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))

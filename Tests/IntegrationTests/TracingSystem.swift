@@ -13,16 +13,19 @@ final class TracingSystem: Sendable {
   private let servers = Mutex<[String: Int]>([:])
   private let running = Mutex<[ProxyProcess]>([])
 
-  private init(home: URL) throws { controlPlane = try ControlPlaneProcess(home: home) }
+  private init(home: URL, settings: [String: String]) throws {
+    controlPlane = try ControlPlaneProcess(home: home, settings: settings)
+  }
 
   /// Runs a body with the system, and ends everything afterwards.
   static func run(
-    proxies: Bool = true, _ body: @escaping @Sendable (TracingSystem) async throws -> Void
+    proxies: Bool = true, settings: [String: String] = [:],
+    _ body: @escaping @Sendable (TracingSystem) async throws -> Void
   ) async throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "tracing-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: home) }
-    let system = try TracingSystem(home: home)
+    let system = try TracingSystem(home: home, settings: settings)
     try await withThrowingTaskGroup(of: Void.self) { group in
       defer { group.cancelAll() }
       group.addTask { try await system.recorder.serve { system.note("recorder", $0) } }
@@ -35,6 +38,20 @@ final class TracingSystem: Sendable {
       await system.controlPlane.stop()
       if let failure { throw failure }
     }
+  }
+
+  /// Runs a body with a control plane that the body starts, and ends it afterwards.
+  static func runWithoutControlPlane(
+    settings: [String: String], _ body: (TracingSystem) async throws -> Void
+  ) async throws {
+    let home = FileManager.default.temporaryDirectory.appending(path: "tracing-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: home) }
+    let system = try TracingSystem(home: home, settings: settings)
+    var failure: (any Error)?
+    do { try await body(system) } catch { failure = error }
+    await system.controlPlane.stop()
+    if let failure { throw failure }
   }
 
   private func live(proxies: Bool, _ body: (TracingSystem) async throws -> Void) async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import MeshModel
+import MeshStorePostgres
 import Testing
 
 @testable import kuma_cp
@@ -44,7 +45,14 @@ struct ConfigurationTests {
     arguments: [
       (Setting.apiServerPort, "KUMA_API_SERVER_HTTP_PORT"), (.apiServerInterface, "KUMA_API_SERVER_HTTP_INTERFACE"),
       (.dpServerPort, "KUMA_DP_SERVER_PORT"), (.diagnosticsPort, "KUMA_DIAGNOSTICS_SERVER_PORT"),
-      (.storeType, "KUMA_STORE_TYPE"), (.workDir, "KUMA_GENERAL_WORK_DIR"),
+      (.storeType, "KUMA_STORE_TYPE"), (.postgresHost, "KUMA_STORE_POSTGRES_HOST"),
+      (.postgresDatabase, "KUMA_STORE_POSTGRES_DB_NAME"),
+      (.postgresConnectionTimeout, "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT"),
+      (.postgresMaxOpenConnections, "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS"),
+      (.postgresMaxIdleConnections, "KUMA_STORE_POSTGRES_MAX_IDLE_CONNECTIONS"),
+      (.postgresMinReconnectInterval, "KUMA_STORE_POSTGRES_MIN_RECONNECT_INTERVAL"),
+      (.postgresTLSMode, "KUMA_STORE_POSTGRES_TLS_MODE"), (.postgresTLSCaPath, "KUMA_STORE_POSTGRES_TLS_CA_PATH"),
+      (.workDir, "KUMA_GENERAL_WORK_DIR"),
       (.skipMeshCreation, "KUMA_DEFAULTS_SKIP_MESH_CREATION"), (.collectorEnabled, "KUMA_COLLECTOR_ENABLED"),
       (.collectorPort, "KUMA_COLLECTOR_ZIPKIN_PORT"), (.collectorInterface, "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
       (.zoneName, "KUMA_MULTIZONE_ZONE_NAME"), (.apiServerReadOnly, "KUMA_API_SERVER_READ_ONLY"),
@@ -128,6 +136,48 @@ struct ConfigurationTests {
         "the environment variable KUMA_API_SERVER_HTTP_PROT names no setting and is ignored; "
           + "did you mean KUMA_API_SERVER_HTTP_PORT?"
       ])
+  }
+
+  @Test("the database's settings are read from file and environment, and the password is shown to nobody")
+  func postgres() async throws {
+    let file = """
+      store:
+        type: postgres
+        postgres:
+          host: db.example.com
+          port: 5433
+          maxReconnectInterval: 5s
+          tls: {mode: verifyFull, caPath: /ca.pem}
+      """
+    try await withFile(file) { path in
+      let (configuration, warnings) = try await ControlPlaneConfiguration.load(
+        file: path,
+        environment: ["KUMA_STORE_POSTGRES_PASSWORD": "a secret", "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT": "7"],
+        flags: [:])
+      #expect(warnings.isEmpty)
+      #expect(configuration.store == .postgres)
+      let database = configuration.postgres
+      #expect(database.host == "db.example.com" && database.port == 5433 && database.user == "kuma")
+      #expect(database.password == "a secret" && database.database == "kuma")
+      #expect(database.connectionTimeout == .seconds(7) && database.maximumReconnectInterval == .seconds(5))
+      #expect(database.tlsMode == .verifyFull && database.authorityPath == "/ca.pem")
+      #expect(configuration.document["store"]?["postgres"]?["password"] == "*****")
+      #expect(!"\(configuration)".contains("a secret"))
+    }
+  }
+
+  @Test(
+    "settings of the database that cannot be meant are refused",
+    arguments: [
+      (["MAX_OPEN_CONNECTIONS": "1"], "too few"), (["TLS_MODE": "verifyCa"], "caPath is missing"),
+      (["TLS_CERT_PATH": "/c.pem"], "keyPath is missing"), (["MIN_RECONNECT_INTERVAL": "90s"], "below"),
+      (["MIN_RECONNECT_INTERVAL": "0"], "above 0"), (["CONNECTION_TIMEOUT": "0"], "1 to 3600"),
+      (["CONNECTION_TIMEOUT": "5s"], "no number"), (["HOST": ""], "no value"), (["TLS_MODE": "maybe"], "verifyFull"),
+    ])
+  func badDatabase(variables: [String: String], part: String) async throws {
+    let environment = Dictionary(uniqueKeysWithValues: variables.map { ("KUMA_STORE_POSTGRES_" + $0.key, $0.value) })
+    let message = try #require(await failure(environment: environment))
+    #expect(message.contains(part), "\(message)")
   }
 
   @Test("a missing file is named")

@@ -21,6 +21,7 @@ struct Benchmark: Sendable {
     Benchmark("push", "a change of a mesh, up to the snapshots of 1000 proxies", PushBenchmark.run),
     Benchmark("response", "discovery responses from encoded resources", ResponseBenchmark.run),
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
+    Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
     Benchmark("startup", "the start of kumactl", StartupBenchmark.run),

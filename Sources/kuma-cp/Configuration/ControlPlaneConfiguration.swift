@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Logging
 import MeshModel
+import MeshStorePostgres
 import OrderedCollections
 import SystemPackage
 
@@ -16,6 +17,7 @@ struct ControlPlaneConfiguration: Sendable {
   /// Where resources are kept.
   enum StoreType: String, CaseIterable, Sendable {
     case sqlite
+    case postgres
     case memory
   }
 
@@ -30,6 +32,8 @@ struct ControlPlaneConfiguration: Sendable {
   var dataplaneServer: Endpoint
   var diagnostics: Endpoint
   var store: StoreType
+  /// Where the database is; in use with ``StoreType/postgres`` only.
+  var postgres: PostgresConfiguration
   var workDirectory: String
   var tlsCertificateFile: String?
   var tlsKeyFile: String?
@@ -79,7 +83,7 @@ struct ControlPlaneConfiguration: Sendable {
       dataplaneServer: Endpoint(host: try reader.host(.dpServerInterface), port: try reader.port(.dpServerPort)),
       diagnostics: Endpoint(
         host: try reader.host(.diagnosticsInterface), port: try reader.port(.diagnosticsPort)),
-      store: try reader.choice(.storeType),
+      store: try reader.choice(.storeType), postgres: try reader.postgres(),
       workDirectory: try reader.optional(.workDir) ?? Self.defaultWorkDirectory(environment),
       tlsCertificateFile: certificate, tlsKeyFile: key,
       skipMeshCreation: try reader.bool(.skipMeshCreation),
@@ -260,7 +264,8 @@ struct SettingReader {
   var document: DocumentValue {
     var root: DocumentValue = [:]
     for setting in Setting.all {
-      let text = value(setting).text
+      // As Kuma shows it.
+      let text = setting.isSecret ? "*****" : value(setting).text
       let leaf: DocumentValue =
         switch text {
         case "true": true

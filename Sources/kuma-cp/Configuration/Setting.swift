@@ -8,6 +8,8 @@ struct Setting: Sendable, Hashable {
   let defaultValue: String
   /// What the setting does, in a line.
   let summary: String
+  /// Whether the value is shown to nobody.
+  var isSecret = false
 
   /// The environment variable: `KUMA_API_SERVER_HTTP_PORT`.
   var environmentVariable: String {
@@ -43,7 +45,44 @@ struct Setting: Sendable, Hashable {
   static let diagnosticsInterface = Setting(
     key: "diagnostics.serverInterface", defaultValue: "127.0.0.1", summary: "Address on which diagnostics listen.")
   static let storeType = Setting(
-    key: "store.type", defaultValue: "sqlite", summary: "Where resources are kept: sqlite or memory.")
+    key: "store.type", defaultValue: "sqlite", summary: "Where resources are kept: sqlite, postgres or memory.")
+  static let postgresHost = Setting(
+    key: "store.postgres.host", defaultValue: "127.0.0.1",
+    summary: "Host of PostgreSQL, or the directory of its socket; several, separated by commas, are tried in turn.")
+  static let postgresPort = Setting(
+    key: "store.postgres.port", defaultValue: "15432", summary: "Port of PostgreSQL.")
+  static let postgresUser = Setting(
+    key: "store.postgres.user", defaultValue: "kuma", summary: "User of the database.")
+  static let postgresPassword = Setting(
+    key: "store.postgres.password", defaultValue: "kuma",
+    summary: "Password of the user; empty for what ~/.pgpass says.", isSecret: true)
+  static let postgresDatabase = Setting(
+    key: "store.postgres.dbName", defaultValue: "kuma", summary: "Name of the database, whose encoding is UTF8.")
+  static let postgresConnectionTimeout = Setting(
+    key: "store.postgres.connectionTimeout", defaultValue: "5",
+    summary: "How many seconds a connection may take to be made, and an answer to come.")
+  static let postgresMaxOpenConnections = Setting(
+    key: "store.postgres.maxOpenConnections", defaultValue: "50",
+    summary: "Limit of open connections; two are used, so 2 or more, or 0 for no limit.")
+  static let postgresMaxIdleConnections = Setting(
+    key: "store.postgres.maxIdleConnections", defaultValue: "50",
+    summary: "Below 0, the connection that writes is closed when nothing is to be written.")
+  static let postgresMinReconnectInterval = Setting(
+    key: "store.postgres.minReconnectInterval", defaultValue: "1s",
+    summary: "How long to wait after the first failure to connect; doubled after each more.")
+  static let postgresMaxReconnectInterval = Setting(
+    key: "store.postgres.maxReconnectInterval", defaultValue: "60s",
+    summary: "How long to wait between attempts to connect at most.")
+  static let postgresTLSMode = Setting(
+    key: "store.postgres.tls.mode", defaultValue: "disable",
+    summary: "TLS to PostgreSQL: disable, verifyNone, verifyCa or verifyFull.")
+  static let postgresTLSCertPath = Setting(
+    key: "store.postgres.tls.certPath", defaultValue: "", summary: "Certificate (PEM) that is shown to PostgreSQL.")
+  static let postgresTLSKeyPath = Setting(
+    key: "store.postgres.tls.keyPath", defaultValue: "", summary: "Key (PEM) that belongs to it.")
+  static let postgresTLSCaPath = Setting(
+    key: "store.postgres.tls.caPath", defaultValue: "",
+    summary: "Certificate (PEM) of the authority of PostgreSQL's; needed by verifyCa and verifyFull.")
   static let workDir = Setting(
     key: "general.workDir", defaultValue: "",
     summary: "Directory of databases and certificates; empty for kuma-trace in the user's state directory.")
@@ -69,7 +108,10 @@ struct Setting: Sendable, Hashable {
   static let all: [Setting] =
     [
       .apiServerPort, .apiServerInterface, .apiServerReadOnly, .dpServerPort, .dpServerInterface, .diagnosticsPort,
-      .diagnosticsInterface, .storeType, .workDir, .tlsCertFile, .tlsKeyFile, .skipMeshCreation, .zoneName,
+      .diagnosticsInterface, .storeType, .postgresHost, .postgresPort, .postgresUser, .postgresPassword,
+      .postgresDatabase, .postgresConnectionTimeout, .postgresMaxOpenConnections, .postgresMaxIdleConnections,
+      .postgresMinReconnectInterval, .postgresMaxReconnectInterval, .postgresTLSMode, .postgresTLSCertPath,
+      .postgresTLSKeyPath, .postgresTLSCaPath, .workDir, .tlsCertFile, .tlsKeyFile, .skipMeshCreation, .zoneName,
       .deregistrationDelay,
     ] + ofCollector + [.logLevel, .logFormat]
 }

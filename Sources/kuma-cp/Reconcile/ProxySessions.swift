@@ -42,7 +42,8 @@ actor ProxySessions: Service {
   private struct Session {
     var proxy: ProxyID
     var subscription: DataplaneInsight.Subscription
-    var registered: Bool
+    /// The Dataplane that the proxy has brought along.
+    var registration: Resource?
     var whereabouts: Whereabouts
     /// The rejections that no acceptance of their kind has followed.
     var rejections: [DataplaneInsight.Discovery: DataplaneInsight.Rejection] = [:]
@@ -51,7 +52,16 @@ actor ProxySessions: Service {
   /// The label of Dataplanes that are there only as long as their proxy.
   static let registrationLabel = "kuma-trace.io/registered-by"
 
+  /// A Dataplane that is to be removed.
+  private struct Removal {
+    var time: ContinuousClock.Instant
+    /// What the removal was decided on: whoever registers the proxy anew, here or at another control plane, changes it.
+    var revision: UInt64?
+  }
+
   private let store: any ResourceStore
+  /// The store, where other control planes use it too.
+  private let shared: (any SharedStore)?
   private let reconciler: Reconciler
   private let instance: String
   private let zone: String
@@ -66,7 +76,9 @@ actor ProxySessions: Service {
   private var insights: [ProxyID: DataplaneInsight] = [:]
   private var dirty: Set<ProxyID> = []
   /// When a registered Dataplane is removed unless its proxy comes back.
-  private var removals: [ProxyID: ContinuousClock.Instant] = [:]
+  private var removals: [ProxyID: Removal] = [:]
+  /// Proxies of which something could not be written, until the store is back.
+  private var unwritten: Set<ProxyID> = []
   private let wake: AsyncStream<Void>
   private let wakeUp: AsyncStream<Void>.Continuation
   /// What became of all responses since the start.
@@ -81,6 +93,7 @@ actor ProxySessions: Service {
     startupGrace: Duration = .seconds(60), logger: Logger
   ) {
     self.store = store
+    shared = store as? any SharedStore
     self.reconciler = reconciler
     self.instance = instance
     self.zone = zone
@@ -100,12 +113,12 @@ actor ProxySessions: Service {
       throw Refusal(
         isTemporary: false, description: "the node id \"\(introduction.nodeID)\" has to be <mesh>.<dataplane name>")
     }
-    let registered = try await register(introduction.dataplane, of: proxy)
+    let registration = try await register(introduction.dataplane, of: proxy)
     removals[proxy] = nil
     let subscription = DataplaneInsight.Subscription(
       id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version)
     sessions[stream] = Session(
-      proxy: proxy, subscription: subscription, registered: registered, whereabouts: introduction.whereabouts)
+      proxy: proxy, subscription: subscription, registration: registration, whereabouts: introduction.whereabouts)
     streams[proxy, default: []].insert(stream)
     if insights[proxy] == nil {
       let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
@@ -122,8 +135,8 @@ actor ProxySessions: Service {
     return proxy
   }
 
-  private func register(_ document: String?, of proxy: ProxyID) async throws(Refusal) -> Bool {
-    guard let document, !document.isEmpty else { return false }
+  private func register(_ document: String?, of proxy: ProxyID) async throws(Refusal) -> Resource? {
+    guard let document, !document.isEmpty else { return nil }
     let resource: Resource
     do {
       guard let first = try ResourceDocument.all(in: document).first?.resource else {
@@ -148,8 +161,17 @@ actor ProxySessions: Service {
     let wanted = Resource(
       mesh: proxy.mesh, name: proxy.name, spec: content.settingZone(zone).spec, labels: labels)
     do throws(StoreError) {
-      if let old = try await store.get(wanted.key), old.spec == wanted.spec, old.labels == wanted.labels { return true }
-      try await store.put(wanted)
+      let old = try await store.get(wanted.key)
+      let isKnown = old?.spec == wanted.spec && old?.labels == wanted.labels
+      // Another control plane may be about to remove it: the write tells it not to.
+      if isKnown, shared == nil { return wanted }
+      do throws(StoreError) {
+        try await store.put(wanted)
+      } catch {
+        guard isKnown, error.code == .unavailable else { throw error }
+        // What is known is served; the write is made up for.
+        unwritten.insert(proxy)
+      }
     } catch {
       switch error.code {
       case .meshNotFound:
@@ -159,7 +181,7 @@ actor ProxySessions: Service {
       default: throw Refusal(isTemporary: true, description: error.message)
       }
     }
-    return true
+    return wanted
   }
 
   /// A response was sent on a stream.
@@ -219,7 +241,7 @@ actor ProxySessions: Service {
     streams[proxy]?.remove(stream)
     if streams[proxy]?.isEmpty == true {
       streams[proxy] = nil
-      if session.registered { removals[proxy] = clock.now + removalDelay }
+      if session.registration != nil { await scheduleRemoval(of: proxy, at: clock.now + removalDelay) }
     }
     await reconciler.disconnect(proxy)
     touch(proxy)
@@ -245,14 +267,16 @@ actor ProxySessions: Service {
   // MARK: Writing
 
   func run() async throws {
-    await settleEarlierRun()
+    await settle()
     await cancelWhenGracefulShutdown {
+      async let others: Void = self.followOthers()
       for await _ in self.wake {
         repeat {
           try? await Task.sleep(for: Self.pause)
           await self.work()
         } while await self.hasWork && !Task.isCancelled
       }
+      await others
     }
     // The proxies are told nothing and keep running; only what is known of them is written down.
     for session in sessions.values {
@@ -273,9 +297,9 @@ actor ProxySessions: Service {
   private func work() async {
     await flush()
     let now = clock.now
-    for (proxy, time) in removals where time <= now {
+    for (proxy, removal) in removals where removal.time <= now {
       removals[proxy] = nil
-      await remove(proxy)
+      await remove(proxy, removal)
     }
   }
 
@@ -285,66 +309,173 @@ actor ProxySessions: Service {
     }
     let proxies = dirty
     dirty = []
-    await withTaskGroup { group in
+    let failures = await withTaskGroup(of: (ProxyID, StoreError)?.self) { group in
       for proxy in proxies {
         guard let insight = insights[proxy] else { continue }
-        group.addTask { await self.write(insight, of: proxy) }
+        group.addTask { await self.write(insight, of: proxy).map { (proxy, $0) } }
       }
+      var failures: [ProxyID: StoreError] = [:]
+      for await case let (proxy, error)? in group { failures[proxy] = error }
+      return failures
     }
-    for proxy in proxies where streams[proxy] == nil { insights[proxy] = nil }
-  }
-
-  private func write(_ insight: DataplaneInsight, of proxy: ProxyID) async {
-    do throws(StoreError) {
-      // Without a Dataplane there is nothing to know about.
-      guard try await store.get(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)) != nil else {
-        return
-      }
-      try await store.put(Resource(mesh: proxy.mesh, name: proxy.name, spec: insight.spec))
-    } catch {
-      guard error.code != .meshNotFound else { return }
+    if let (proxy, error) = failures.first {
       logger.warning(
-        "what is known of a proxy cannot be stored", metadata: ["proxy": "\(proxy)", "error": "\(error)"])
+        "what is known of proxies cannot be stored",
+        metadata: ["proxies": "\(failures.count)", "proxy": "\(proxy)", "error": "\(error)"])
+      // A store that tells when it is back is asked then.
+      if shared != nil { unwritten.formUnion(failures.keys) }
+    }
+    for proxy in proxies where streams[proxy] == nil && !unwritten.contains(proxy) { insights[proxy] = nil }
+  }
+
+  /// - Returns: why it could not be written.
+  private func write(_ insight: DataplaneInsight, of proxy: ProxyID) async -> StoreError? {
+    let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
+    while true {
+      do throws(StoreError) {
+        // Without a Dataplane there is nothing to know about.
+        guard try await store.get(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)) != nil else {
+          return nil
+        }
+        guard shared != nil else {
+          try await store.put(Resource(mesh: proxy.mesh, name: proxy.name, spec: insight.spec))
+          return nil
+        }
+        let stored = try await store.get(key)
+        let merged = insight.merged(
+          into: stored?.content(DataplaneInsight.self) ?? DataplaneInsight(), by: instance)
+        _ = try await store.put(
+          Resource(mesh: proxy.mesh, name: proxy.name, spec: merged.spec),
+          if: stored.map { .revision($0.revision) } ?? .absent)
+        return nil
+      } catch {
+        switch error.code {
+        // Another control plane was faster, and what it wrote is known now.
+        case .conflict where !Task.isCancelled: continue
+        case .meshNotFound, .conflict: return nil
+        default: return error
+        }
+      }
     }
   }
 
-  private func remove(_ proxy: ProxyID) async {
+  private func scheduleRemoval(of proxy: ProxyID, at time: ContinuousClock.Instant) async {
+    let present = try? await store.get(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name))
+    guard streams[proxy] == nil else { return }
+    removals[proxy] = Removal(time: time, revision: present?.revision)
+    wakeUp.yield()
+  }
+
+  private func remove(_ proxy: ProxyID, _ removal: Removal) async {
     let key = ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)
     do throws(StoreError) {
       guard let resource = try await store.get(key), resource.labels[Self.registrationLabel] != nil else { return }
-      guard streams[proxy] == nil else { return }
-      try await store.delete(key)
+      let insight = try await store.get(ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name))
+      let isElsewhere = try await isConnectedElsewhere(insight?.content(DataplaneInsight.self))
+      guard streams[proxy] == nil, !isElsewhere else { return }
+      try await store.delete(key, if: removal.revision.map { .revision($0) } ?? .always)
       logger.info("a proxy is gone, its Dataplane is removed", metadata: ["proxy": "\(proxy)"])
     } catch {
-      guard error.code != .notFound else { return }
-      logger.warning("a Dataplane cannot be removed", metadata: ["proxy": "\(proxy)", "error": "\(error)"])
-      removals[proxy] = clock.now + .seconds(5)
-      wakeUp.yield()
+      switch error.code {
+      case .notFound: return
+      // Written meanwhile, perhaps by the control plane to which the proxy has gone: that one's insight will tell.
+      case .conflict: await scheduleRemoval(of: proxy, at: clock.now + max(removalDelay, .seconds(1)))
+      default:
+        logger.warning("a Dataplane cannot be removed", metadata: ["proxy": "\(proxy)", "error": "\(error)"])
+        removals[proxy] = Removal(time: clock.now + .seconds(5), revision: removal.revision)
+        wakeUp.yield()
+      }
     }
   }
 
-  /// What an earlier run left behind when it was killed: connections that seem to last, and proxies that may be gone.
-  private func settleEarlierRun() async {
+  // MARK: Earlier runs and other control planes
+
+  /// What earlier runs and control planes that were killed left behind: connections that seem to last, and proxies that
+  /// may be gone. What belongs to a control plane that is there is left to it.
+  private func settle() async {
     let deadline = clock.now + startupGrace
     do throws(StoreError) {
+      var insights: [ProxyID: (content: DataplaneInsight, revision: UInt64)] = [:]
+      for resource in try await store.list(.dataplaneInsight, mesh: nil) {
+        guard let content = resource.content(DataplaneInsight.self) else { continue }
+        insights[ProxyID(mesh: resource.mesh, name: resource.name)] = (content, resource.revision)
+      }
+      let present = try await connected(of: Set(insights.values.flatMap { $0.content.openInstances }))
       for resource in try await store.list(.dataplane, mesh: nil) where resource.labels[Self.registrationLabel] != nil {
         let proxy = ProxyID(mesh: resource.mesh, name: resource.name)
-        if streams[proxy] == nil { removals[proxy] = deadline }
+        guard streams[proxy] == nil, removals[proxy] == nil,
+          insights[proxy]?.content.openInstances.isDisjoint(with: present) != false
+        else { continue }
+        removals[proxy] = Removal(time: deadline, revision: resource.revision)
       }
-      for resource in try await store.list(.dataplaneInsight, mesh: nil) {
-        let proxy = ProxyID(mesh: resource.mesh, name: resource.name)
-        guard let insight = resource.content(DataplaneInsight.self), streams[proxy] == nil, insight.isOnline else {
-          continue
-        }
-        var settled = insight
-        for index in settled.subscriptions.indices where settled.subscriptions[index].disconnectTime == nil {
+      for (proxy, insight) in insights where streams[proxy] == nil {
+        var settled = insight.content
+        for index in settled.subscriptions.indices
+        where settled.subscriptions[index].disconnectTime == nil
+          && !present.contains(settled.subscriptions[index].controlPlaneInstanceId)
+        {
           settled.subscriptions[index].disconnectTime = .now
         }
-        await write(settled, of: proxy)
+        guard settled != insight.content else { continue }
+        do throws(StoreError) {
+          _ = try await store.put(
+            Resource(mesh: proxy.mesh, name: proxy.name, spec: settled.spec), if: .revision(insight.revision))
+        } catch {
+          // Somebody else was faster, with this or with news.
+          guard [.conflict, .meshNotFound].contains(error.code) else { throw error }
+        }
       }
     } catch {
-      logger.warning("what an earlier run left cannot be read", metadata: ["error": "\(error)"])
+      logger.warning("what others left cannot be settled", metadata: ["error": "\(error)"])
     }
     if !removals.isEmpty { wakeUp.yield() }
+  }
+
+  /// Which control planes are there, this one included.
+  private func connected(of instances: Set<String>) async throws(StoreError) -> Set<String> {
+    guard let shared else { return instances.intersection([instance]) }
+    return instances.isEmpty ? [] : try await shared.connected(of: instances)
+  }
+
+  private func isConnectedElsewhere(_ insight: DataplaneInsight?) async throws(StoreError) -> Bool {
+    guard let shared, let others = insight?.openInstances.subtracting([instance]), !others.isEmpty else { return false }
+    return try await !shared.connected(of: others).isEmpty
+  }
+
+  /// Looks after what other control planes leave, rarely, and makes up for what could not be written.
+  private func followOthers() async {
+    guard let shared else { return }
+    async let repair: Void = settleRarely()
+    for await _ in shared.returnsToService() { await makeUp() }
+    await repair
+  }
+
+  private func settleRarely() async {
+    while true {
+      do { try await Task.sleep(for: startupGrace) } catch { return }
+      await settle()
+    }
+  }
+
+  /// The store is back. Others may have taken this control plane for gone, and its proxies with it.
+  private func makeUp() async {
+    for session in sessions.values {
+      dirty.insert(session.proxy)
+      guard let registration = session.registration else { continue }
+      do throws(StoreError) {
+        if unwritten.contains(session.proxy) {
+          try await store.put(registration)
+        } else if try await store.get(registration.key) == nil {
+          _ = try await store.put(registration, if: .absent)
+        }
+      } catch {
+        guard error.code != .conflict else { continue }
+        logger.warning(
+          "a proxy cannot be registered again", metadata: ["proxy": "\(session.proxy)", "error": "\(error)"])
+      }
+    }
+    dirty.formUnion(unwritten)
+    unwritten = []
+    wakeUp.yield()
   }
 }
