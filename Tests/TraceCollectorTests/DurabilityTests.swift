@@ -16,7 +16,7 @@ import Testing
   @Test("After closing and opening again everything is there")
   func restart() async throws {
     let collector = try TestCollector()
-    let full = try SpanParser.parse(Array(SpanParserTests.full.utf8), limits: CollectorLimits()).spans
+    let full = try ParsedSpans.parse(Array(SpanParserTests.full.utf8), limits: CollectorLimits()).spans
     #expect(await collector.post(SpanParserTests.full).status == 202)
     for number in 0..<50 { #expect(await collector.post(Self.body(number)).status == 202) }
 

@@ -15,7 +15,7 @@ import Testing
     #expect(reply.status == 202)
     #expect(reply.body.isEmpty)
     #expect(reply.field("Content-Length") == "0")
-    let sent = try SpanParser.parse(Array(SpanParserTests.full.utf8), limits: CollectorLimits()).spans
+    let sent = try ParsedSpans.parse(Array(SpanParserTests.full.utf8), limits: CollectorLimits()).spans
     #expect(try await collector.store.trace(TraceID(low: 0x80f1_da5e_1014_7517)) == sent)
     #expect(collector.api.metrics.snapshot.spansAccepted == 1)
   }

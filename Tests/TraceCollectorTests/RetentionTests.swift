@@ -1,3 +1,4 @@
+import GRDB
 import HTTPTypes
 import MeshTestSupport
 import Synchronization
@@ -20,13 +21,19 @@ import Testing
     range.map { span(trace: UInt64($0) + 1, 1, service: service, name: "get /\($0 / 100)", at: Int64($0)) }
   }
 
-  @Test("Beyond a number of spans the first that came go first, with their names")
-  func count() async throws {
+  @Test("Beyond a number of spans the first that came go first, with their names", arguments: [65_536, 300])
+  func count(segmentSpans: Int) async throws {
     let collector = try TestCollector {
       $0.retention = Retention(maximumSpans: 100, maximumAge: nil, maximumBytes: nil)
+      $0.segmentSpans = segmentSpans
     }
-    _ = try await collector.store.add(Self.spans(0..<2_400, service: "old"))
-    _ = try await collector.store.add(Self.spans(2_400..<2_600, service: "new"))
+    for first in stride(from: 0, to: 2_400, by: 100) {
+      _ = try await collector.store.add(Self.spans(first..<(first + 100), service: "old"))
+    }
+    await collector.store.maintained {}
+    #expect(collector.store.shelf.withLock { $0.segments.count } > 0)
+    _ = try await collector.store.add(Self.spans(2_400..<2_500, service: "new"))
+    _ = try await collector.store.add(Self.spans(2_500..<2_600, service: "new"))
     await collector.store.expire()
     #expect(collector.store.spanCount == 100)
     #expect(collector.api.metrics.snapshot.spansExpired == 2_500)
@@ -35,6 +42,8 @@ import Testing
     #expect(collector.store.serviceNames() == ["new"])
     #expect(collector.store.spanNames(service: "new") == ["get /25"])
     #expect(try await collector.get("/api/v2/traces?limit=1000").traces().count == 100)
+    let rows = try await collector.store.file.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM piece") }
+    #expect(rows == 0)
     await collector.store.expire()
     #expect(collector.store.spanCount == 100)
 
@@ -77,7 +86,11 @@ import Testing
       $0.retention = Retention(maximumSpans: nil, maximumAge: nil, maximumBytes: maximum)
     }
     let (api, store) = (collector.api, collector.store)
-    let filler = String(repeating: "0123456789abcdef", count: 60)
+    // Nothing that could be packed.
+    var random = SystemRandomNumberGenerator()
+    let fillers = (0..<997).map { _ in
+      (0..<60).map { _ in String(random.next() as UInt64 | 1 << 60, radix: 16) }.joined()
+    }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for sender in 0..<4 {
         group.addTask {
@@ -85,7 +98,7 @@ import Testing
             let list = (0..<40).map { index in
               let id = String(1 + sender * 1_000 + number * 40 + index, radix: 16)
               return #"{"traceId":"\#(id)","id":"1","timestamp":\#(TestCollector.now)000,"#
-                + #""localEndpoint":{"serviceName":"s\#(sender)"},"tags":{"f":"\#(id)\#(filler)"}}"#
+                + #""localEndpoint":{"serviceName":"s\#(sender)"},"tags":{"f":"\#(id)\#(fillers[(sender * 1_000 + number * 40 + index) % 997])"}}"#
             }
             let body = Array("[\(list.joined(separator: ","))]".utf8)
             #expect(await TestCollector.send(to: api, .post, "/api/v2/spans", body).status == 202)
@@ -110,12 +123,14 @@ import Testing
 
   @Test("The service that removes runs until it is cancelled, and forgets names that nothing is left of")
   func run() async throws {
-    let collector = try TestCollector { $0.retention = Retention(maximumSpans: 10, maximumAge: nil, maximumBytes: nil) }
+    let collector = try TestCollector {
+      $0.retention = Retention(maximumSpans: 100, maximumAge: nil, maximumBytes: nil)
+    }
     let store = collector.store
-    _ = try await store.add(Self.spans(0..<50))
+    for first in stride(from: 0, to: 500, by: 100) { _ = try await store.add(Self.spans(first..<(first + 100))) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await store.run() }
-      try await eventually { store.spanCount == 10 }
+      try await eventually { store.spanCount == 100 }
       group.cancelAll()
       try await group.waitForAll()
     }

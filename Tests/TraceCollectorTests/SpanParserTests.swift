@@ -13,8 +13,8 @@ import Testing
       "unknown":[{"a":[1,-2e3,null,false]}],"nothing":null}]
     """#
 
-  private func parse(_ text: String, _ limits: CollectorLimits = CollectorLimits()) throws -> SpanParser.Result {
-    try SpanParser.parse(Array(text.utf8), limits: limits)
+  private func parse(_ text: String, _ limits: CollectorLimits = CollectorLimits()) throws -> ParsedSpans {
+    try ParsedSpans.parse(Array(text.utf8), limits: limits)
   }
 
   @Test func everyFieldIsRead() throws {
@@ -27,7 +27,7 @@ import Testing
       remoteEndpoint: Endpoint(serviceName: "caller", ipv4: "1.2.3.4"),
       annotations: [.init(timestamp: 1_516_781_775_726_001, value: "foo")],
       tags: [.init("http.path", "/aé😀\n"), .init("n", "12.50"), .init("b", "true")], isDebug: true, isShared: true)
-    #expect(result == SpanParser.Result(spans: [expected], indices: [0]))
+    #expect(result == ParsedSpans(spans: [expected], indices: [0]))
   }
 
   @Test(arguments: [
@@ -106,7 +106,7 @@ import Testing
   func truncation() {
     let bytes = Array(Self.full.utf8)
     for count in 0..<bytes.count {
-      #expect(throws: CollectorError.self) { try SpanParser.parse(Array(bytes[..<count]), limits: CollectorLimits()) }
+      #expect(throws: CollectorError.self) { try ParsedSpans.parse(Array(bytes[..<count]), limits: CollectorLimits()) }
     }
   }
 
@@ -118,7 +118,7 @@ import Testing
       for replacement: UInt8 in [0, 0x22, 0x2D, 0x30, 0x5B, 0x5C, 0x5D, 0x7B, 0x7D, 0x80, 0xFF] {
         var changed = bytes
         changed[index] = replacement
-        if (try? SpanParser.parse(changed, limits: CollectorLimits())) == nil { refused += 1 }
+        if (try? ParsedSpans.parse(changed, limits: CollectorLimits())) == nil { refused += 1 }
       }
     }
     #expect(refused > bytes.count)
@@ -154,7 +154,7 @@ import Testing
   func invalidUTF8(bytes: [UInt8]) {
     for prefix in ["", "\\n"] {
       let body = Array(#"[{"traceId":"1","id":"1","name":"\#(prefix)"#.utf8) + bytes + Array(#""}]"#.utf8)
-      let error = #expect(throws: CollectorError.self) { try SpanParser.parse(body, limits: CollectorLimits()) }
+      let error = #expect(throws: CollectorError.self) { try ParsedSpans.parse(body, limits: CollectorLimits()) }
       #expect(error?.message.hasSuffix("the text is not UTF-8") == true)
     }
   }

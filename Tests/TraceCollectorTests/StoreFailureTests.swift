@@ -96,7 +96,7 @@ import Testing
     try collector.store.close()
     let whole = try Data(contentsOf: URL(filePath: collector.path))
     // All of it has come out of the write-ahead log.
-    #expect(whole.count > 30 * 4_096)
+    #expect(whole.count > 15 * 4_096)
     var refusals = 0
     for page in stride(from: 1, to: whole.count / 4_096, by: 3) {
       var changed = whole

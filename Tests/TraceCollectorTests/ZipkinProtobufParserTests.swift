@@ -46,7 +46,7 @@ import Testing
 
   private func parse(
     _ bytes: [UInt8], _ limits: CollectorLimits = CollectorLimits()
-  ) throws -> SpanParser.Result {
+  ) throws -> ParsedSpans {
     try ZipkinProtobufParser.parse(bytes, limits: limits)
   }
 
@@ -59,7 +59,7 @@ import Testing
       remoteEndpoint: Endpoint(serviceName: "caller", ipv4: "1.2.3.4"),
       annotations: [.init(timestamp: 1_516_781_775_726_001, value: "foo")],
       tags: [.init("http.path", "/aé😀\n"), .init("twice", "2")], isDebug: true, isShared: true)
-    #expect(try parse(Self.full) == SpanParser.Result(spans: [expected], indices: [0]))
+    #expect(try parse(Self.full) == ParsedSpans(spans: [expected], indices: [0]))
   }
 
   private static func span(_ build: (inout ProtobufBytes) -> Void) -> [UInt8] {

@@ -45,6 +45,11 @@ extension CollectorAPI {
       // Before anything is unpacked or parsed: what cannot be stored must cost little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
       let bytes = try unpacked(request, body)
+      if format == .zipkinJSON {
+        let outcome = try await store.add(json: bytes)
+        metrics.spansRejected.count(outcome.rejections.count)
+        return Outcome(stored: outcome.stored, rejections: outcome.rejections)
+      }
       let parsed = try format.parse(bytes, limits: limits)
       return try await store(parsed, bytes: bytes.count)
     } catch {
@@ -53,7 +58,7 @@ extension CollectorAPI {
     }
   }
 
-  private func store(_ parsed: SpanParser.Result, bytes: Int) async throws(CollectorError) -> Outcome {
+  private func store(_ parsed: ParsedSpans, bytes: Int) async throws(CollectorError) -> Outcome {
     var rejections = parsed.rejections
     for rejection in try await store.add(parsed.spans, bytes: bytes)
     where parsed.indices.indices.contains(rejection.index) {

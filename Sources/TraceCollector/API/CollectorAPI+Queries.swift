@@ -13,6 +13,8 @@ extension CollectorAPI {
     case "/api/v2/dependencies": return try await dependencies(parameters)
     case "/api/summaries": return try await summaries(parameters)
     case "/api/propagation": return try await propagation(parameters)
+    case "/api/graph": return try await graph(parameters)
+    case "/api/operations": return try await operations(parameters)
     default: break
     }
     if let text = parameters.path.element(after: "/api/v2/trace/") {

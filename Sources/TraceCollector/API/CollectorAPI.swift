@@ -10,6 +10,7 @@ public import HTTPTypes
 /// | `GET /api/v2/…` | Zipkin's v2 queries |
 /// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
 /// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
+/// | `GET /api/graph`, `GET /api/operations` | the calls between services, and what a service does |
 /// | `GET /api/propagation` | which services pass on traces |
 /// | `GET /api/export/html/{id}` | a trace as a file that browsers show without a collector |
 /// | `GET /`, `/traces/{id}`, `/compare/{id}/{id}`, `/graph`, `/services/{name}`, `/propagation`, `/assets/…` | the page |

@@ -63,6 +63,12 @@ struct JSONWriter {
     bytes.append(contentsOf: text.utf8)
   }
 
+  /// A number that is finite.
+  mutating func decimal(_ value: Double) {
+    comma()
+    bytes.append(contentsOf: String(value.isFinite ? value : 0).utf8)
+  }
+
   mutating func bool(_ value: Bool) {
     comma()
     bytes.append(contentsOf: (value ? "true" : "false").utf8)

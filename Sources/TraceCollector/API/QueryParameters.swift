@@ -137,11 +137,13 @@ extension TraceQuery {
 }
 
 extension QueryParameters {
-  /// The time of a search: `endTs` (now if absent) and `lookback` (a day), in milliseconds.
-  func time(now: Int64, endIsRequired: Bool = false) throws(CollectorError) -> (endTs: Int64, lookback: Int64) {
+  /// The time of a search: `endTs` (now if absent) and `lookback` (a day, unless said otherwise), in milliseconds.
+  func time(
+    now: Int64, endIsRequired: Bool = false, lookback missing: Int64 = 86_400_000
+  ) throws(CollectorError) -> (endTs: Int64, lookback: Int64) {
     if endIsRequired { _ = try required("endTs") }
     let endTs = try number("endTs", from: 1, unit: "milliseconds since 1970") ?? now
-    let lookback = try number("lookback", from: 1, unit: "milliseconds") ?? 86_400_000
+    let lookback = try number("lookback", from: 1, unit: "milliseconds") ?? missing
     return (endTs, lookback)
   }
 }

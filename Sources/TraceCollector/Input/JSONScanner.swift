@@ -6,17 +6,35 @@ struct JSONError: Error, Hashable {
   var reason: String
 }
 
+/// Where a text stands among bytes that its owner knows.
+struct TextSlice {
+  var start = 0
+  var count = 0
+
+  var isEmpty: Bool { count == 0 }
+  var range: Range<Int> { start..<(start + count) }
+
+  /// The bytes of the text.
+  @inline(__always) func of(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: bytes[range])
+  }
+}
+
 /// Reads JSON (RFC 8259) from bytes, token by token, and builds nothing: its caller knows the shape it wants.
 ///
 /// Texts are checked to be UTF-8, nesting is bounded, and nothing in the bytes can make it trap.
 struct JSONScanner {
-  private let bytes: [UInt8]
+  /// The text, and behind its end the texts whose escapes had to be undone.
+  private(set) var bytes: [UInt8]
+  /// Where the text ends.
+  private let limit: Int
   private(set) var position = 0
   private let nestingLimit: Int
   private var nesting = 0
 
   init(_ bytes: [UInt8], nestingLimit: Int) {
     self.bytes = bytes
+    limit = bytes.count
     self.nestingLimit = nestingLimit
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
@@ -26,8 +44,13 @@ struct JSONScanner {
   }
 
   /// The first byte of what comes next, after blanks; an error at the end.
-  mutating func next(_ wanted: String) throws(JSONError) -> UInt8 {
-    while position < bytes.count {
+  @inline(__always) mutating func next(_ wanted: @autoclosure () -> String) throws(JSONError) -> UInt8 {
+    if position < limit, bytes[position] > 0x20 { return bytes[position] }
+    return try nextAfterBlanks(wanted())
+  }
+
+  private mutating func nextAfterBlanks(_ wanted: String) throws(JSONError) -> UInt8 {
+    while position < limit {
       let byte = bytes[position]
       if byte > 0x20 { return byte }
       guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
@@ -37,7 +60,7 @@ struct JSONScanner {
   }
 
   private func unexpected(_ wanted: String) -> JSONError {
-    guard position < bytes.count else { return error("\(wanted) is missing: the text ends") }
+    guard position < limit else { return error("\(wanted) is missing: the text ends") }
     let byte = bytes[position]
     let found =
       byte > 0x20 && byte < 0x7F ? "'\(Character(UnicodeScalar(byte)))'" : "the byte 0x" + String(byte, radix: 16)
@@ -57,8 +80,9 @@ struct JSONScanner {
   }
 
   /// Goes past a comma, true, or past the end of the array or object, false.
-  mutating func more(_ close: UInt8) throws(JSONError) -> Bool {
-    switch try next("',' or '\(Character(UnicodeScalar(close)))'") {
+  @inline(__always) mutating func more(_ close: UInt8) throws(JSONError) -> Bool {
+    func wanted() -> String { close == 0x5D ? "',' or ']'" : "',' or '}'" }
+    switch try next(wanted()) {
     case 0x2C:
       position += 1
       return true
@@ -66,7 +90,7 @@ struct JSONScanner {
       position += 1
       nesting -= 1
       return false
-    default: throw unexpected("',' or '\(Character(UnicodeScalar(close)))'")
+    default: throw unexpected(wanted())
     }
   }
 
@@ -86,9 +110,17 @@ struct JSONScanner {
     return key
   }
 
+  /// A member's name, as ``slice(_:)`` gives it, and its colon.
+  mutating func keySlice() throws(JSONError) -> TextSlice {
+    let key = try slice("a name in quotes")
+    guard try next("':'") == 0x3A else { throw unexpected("':'") }
+    position += 1
+    return key
+  }
+
   /// After the value: nothing but blanks.
   mutating func end() throws(JSONError) {
-    while position < bytes.count {
+    while position < limit {
       switch bytes[position] {
       case 0x20, 0x0A, 0x0D, 0x09: position += 1
       default: throw unexpected("the end of the text")
@@ -98,40 +130,80 @@ struct JSONScanner {
 
   // MARK: Texts
 
-  mutating func string(_ wanted: String) throws(JSONError) -> String {
+  mutating func string(_ wanted: String) throws(JSONError) -> String { text(try slice(wanted)) }
+
+  /// Where the characters of a text stand in ``bytes``, its escapes undone.
+  mutating func slice(_ wanted: String) throws(JSONError) -> TextSlice {
     guard try next(wanted) == 0x22 else { throw unexpected(wanted) }
     let start = position + 1
-    var end = start
-    var seen: UInt8 = 0
-    while end < bytes.count {
-      let byte = bytes[end]
-      if byte == 0x22 {
-        position = end + 1
-        if seen < 0x80 { return String(decoding: bytes[start..<end], as: UTF8.self) }
-        guard let text = String(validating: bytes[start..<end], as: UTF8.self) else {
-          throw error("the text is not UTF-8", at: start)
-        }
-        return text
-      }
-      if byte == 0x5C { return try escapedString(from: start, to: end) }
-      guard byte >= 0x20 else { throw error("a control character stands in a text; write it as an escape", at: end) }
-      seen |= byte
-      end += 1
+    let (stop, isASCII) = plainEnd(from: start)
+    guard stop < limit else { throw error("the closing quote is missing", at: start - 1) }
+    let byte = bytes[stop]
+    if byte == 0x5C { return try escapedText(from: start, to: stop) }
+    guard byte == 0x22 else {
+      throw error("a control character stands in a text; write it as an escape", at: stop)
     }
-    throw error("the closing quote is missing", at: start - 1)
+    if !isASCII, String(validating: bytes[start..<stop], as: UTF8.self) == nil {
+      throw error("the text is not UTF-8", at: start)
+    }
+    position = stop + 1
+    return TextSlice(start: start, count: stop - start)
   }
 
-  private mutating func escapedString(from start: Int, to first: Int) throws(JSONError) -> String {
+  /// The first quote, backslash or control character from an offset on, and whether all before it is ASCII. Eight bytes at
+  /// a time: a byte below a bound borrows from its highest bit.
+  private func plainEnd(from start: Int) -> (stop: Int, isASCII: Bool) {
+    bytes.withUnsafeBytes { bytes in
+      let ones: UInt64 = 0x0101_0101_0101_0101
+      let highs: UInt64 = 0x8080_8080_8080_8080
+      var index = start
+      var seen: UInt64 = 0
+      while index + 8 <= limit {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        let found =
+          ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word) & highs
+        if found != 0 {
+          let bits = found.trailingZeroBitCount & ~7
+          seen |= word & (1 << UInt64(bits) &- 1)
+          return (index + bits / 8, seen & highs == 0)
+        }
+        seen |= word
+        index += 8
+      }
+      while index < limit {
+        let byte = bytes[index]
+        if byte == 0x22 || byte == 0x5C || byte < 0x20 { break }
+        seen |= UInt64(byte)
+        index += 1
+      }
+      return (index, seen & highs == 0)
+    }
+  }
+
+  /// The text of a slice.
+  func text(_ slice: TextSlice) -> String { String(decoding: bytes[slice.range], as: UTF8.self) }
+
+  /// Keeps a text that does not stand in what is read.
+  mutating func append(_ text: some Collection<UInt8>) -> TextSlice {
+    let start = bytes.count
+    bytes.append(contentsOf: text)
+    return TextSlice(start: start, count: bytes.count - start)
+  }
+
+  /// Undoes the escapes of a text, behind the end of what is read.
+  private mutating func escapedText(from start: Int, to first: Int) throws(JSONError) -> TextSlice {
     var text = Array(bytes[start..<first])
     var index = first
-    while index < bytes.count {
+    while index < limit {
       let byte = bytes[index]
       if byte == 0x22 {
         position = index + 1
-        guard let text = String(validating: text, as: UTF8.self) else {
+        guard String(validating: text, as: UTF8.self) != nil else {
           throw error("the text is not UTF-8", at: start)
         }
-        return text
+        return append(text)
       }
       guard byte >= 0x20 else { throw error("a control character stands in a text; write it as an escape", at: index) }
       if byte == 0x5C {
@@ -145,7 +217,7 @@ struct JSONScanner {
   }
 
   private func appendEscape(at index: inout Int, to text: inout [UInt8]) throws(JSONError) {
-    guard index + 1 < bytes.count else { throw error("the closing quote is missing", at: index) }
+    guard index + 1 < limit else { throw error("the closing quote is missing", at: index) }
     let plain: UInt8
     switch bytes[index + 1] {
     case 0x22: plain = 0x22
@@ -179,7 +251,7 @@ struct JSONScanner {
 
   /// The code unit of `\uXXXX` at an offset.
   private func codeUnit(at index: Int) -> UInt32? {
-    guard index + 6 <= bytes.count, bytes[index] == 0x5C, bytes[index + 1] == 0x75 else { return nil }
+    guard index + 6 <= limit, bytes[index] == 0x5C, bytes[index + 1] == 0x75 else { return nil }
     var code: UInt64 = 0
     for digit in bytes[(index + 2)..<(index + 6)] {
       guard let value = Hexadecimal.value(digit) else { return nil }
@@ -191,7 +263,10 @@ struct JSONScanner {
   // MARK: Numbers and the rest
 
   /// A number as it is written.
-  mutating func number() throws(JSONError) -> String {
+  mutating func number() throws(JSONError) -> String { text(try numberSlice()) }
+
+  /// Where a number stands.
+  mutating func numberSlice() throws(JSONError) -> TextSlice {
     _ = try next("a number")
     let start = position
     if peek == 0x2D { position += 1 }
@@ -209,10 +284,10 @@ struct JSONScanner {
       if peek == 0x2B || peek == 0x2D { position += 1 }
       guard digits() > 0 else { throw unexpected("a digit") }
     }
-    return String(decoding: bytes[start..<position], as: UTF8.self)
+    return TextSlice(start: start, count: position - start)
   }
 
-  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+  private var peek: UInt8? { position < limit ? bytes[position] : nil }
 
   private mutating func digits() -> Int {
     let start = position
@@ -223,10 +298,34 @@ struct JSONScanner {
   /// Goes past `true`, `false` or `null` if it stands next.
   mutating func literal(_ word: StaticString) throws(JSONError) -> Bool {
     _ = try next("a value")
-    guard position + word.utf8CodeUnitCount <= bytes.count else { return false }
+    guard position + word.utf8CodeUnitCount <= limit else { return false }
     for index in 0..<word.utf8CodeUnitCount where bytes[position + index] != word.utf8Start[index] { return false }
     position += word.utf8CodeUnitCount
     return true
+  }
+
+  /// Goes past `null` if it stands next.
+  mutating func null() throws(JSONError) -> Bool {
+    guard try next("a value") == 0x6E else { return false }
+    return try literal("null")
+  }
+
+  /// Whether a text is a word.
+  @inline(__always) func isEqual(_ text: TextSlice, _ word: StaticString) -> Bool {
+    guard text.count == word.utf8CodeUnitCount else { return false }
+    return bytes.withUnsafeBytes { bytes in
+      for index in 0..<text.count where bytes[text.start + index] != word.utf8Start[index] { return false }
+      return true
+    }
+  }
+
+  /// Whether a text holds a zero byte: only one with escapes can.
+  func holdsZero(_ text: TextSlice) -> Bool { text.start >= limit && bytes[text.range].contains(0) }
+
+  /// Whether two texts are the same.
+  func isEqual(_ first: TextSlice, _ second: TextSlice) -> Bool {
+    guard first.count == second.count else { return false }
+    return bytes.withUnsafeBytes { first.of($0).elementsEqual(second.of($0)) }
   }
 
   /// Goes past a value of any kind, without recursion.
@@ -234,7 +333,7 @@ struct JSONScanner {
     var closers: [UInt8] = []
     repeat {
       switch try next("a value") {
-      case 0x22: _ = try string("a text")
+      case 0x22: _ = try slice("a text")
       case 0x5B:
         if try enterArray() {
           closers.append(0x5D)
@@ -243,10 +342,10 @@ struct JSONScanner {
       case 0x7B:
         if try enterObject() {
           closers.append(0x7D)
-          _ = try key()
+          _ = try keySlice()
           continue
         }
-      case 0x2D, 0x30...0x39: _ = try number()
+      case 0x2D, 0x30...0x39: _ = try numberSlice()
       default:
         if try literal("true") { break }
         if try literal("false") { break }
@@ -254,7 +353,7 @@ struct JSONScanner {
       }
       while let closer = closers.last {
         if try more(closer) {
-          if closer == 0x7D { _ = try key() }
+          if closer == 0x7D { _ = try keySlice() }
           break
         }
         closers.removeLast()

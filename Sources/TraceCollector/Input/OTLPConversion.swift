@@ -3,11 +3,11 @@
 struct OTLPConversion {
   private let limits: CollectorLimits
   private let bounds: SpanBounds
-  private var result = SpanParser.Result()
+  private var result = ParsedSpans()
   private var textBytes = 0
 
   /// The spans of a request, and those that are refused.
-  static func spans(of request: OTLPRequest, limits: CollectorLimits) -> SpanParser.Result {
+  static func spans(of request: OTLPRequest, limits: CollectorLimits) -> ParsedSpans {
     var conversion = OTLPConversion(limits: limits, bounds: SpanBounds(limits: limits))
     for resource in request.resources {
       for scope in resource.scopes {

@@ -4,7 +4,7 @@ import Foundation
 /// Numbers of 64 bits may stand in quotes or not, enums may be numbers or names.
 enum OTLPJSONParser {
   /// Reads a request. Throws if it is no JSON or too long, then none of it counts; a bad span is reported beside the others.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     // Nine levels around an attribute, and three for each level of its value.
     var reader = JSONFieldReader(bytes, nestingLimit: 12 + 3 * max(0, min(limits.nesting, 1_000)))
     var builder = Builder(limits: limits)

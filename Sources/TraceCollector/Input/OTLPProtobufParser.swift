@@ -6,7 +6,7 @@ struct OTLPProtobufParser {
   private var isTooLong = false
 
   /// Reads a request. Throws if it is none or too long, then none of it counts; a bad span is reported beside the others.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = OTLPProtobufParser(limits: limits, bounds: SpanBounds(limits: limits))
     do throws(ProtobufError) {
       try parser.readRequest(ProtobufReader(bytes))

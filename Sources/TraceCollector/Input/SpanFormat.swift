@@ -14,9 +14,9 @@ enum SpanFormat: Hashable {
   case otlpJSON
 
   /// Reads spans. Throws if nothing can be read or there are too many, then none of them counts.
-  func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
+  func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     switch self {
-    case .zipkinJSON: try SpanParser.parse(bytes, limits: limits)
+    case .zipkinJSON: try ParsedSpans.parse(bytes, limits: limits)
     case .zipkinProtobuf: try ZipkinProtobufParser.parse(bytes, limits: limits)
     case .zipkinV1JSON: try ZipkinV1Parser.parse(bytes, limits: limits)
     case .zipkinTraces: try ZipkinTracesParser.parse(bytes, limits: limits)
@@ -29,17 +29,17 @@ enum SpanFormat: Hashable {
 /// Reads what queries answer: a trace, or a list of traces.
 enum ZipkinTracesParser {
   /// Reads spans; indices go on from trace to trace.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     let found: [Range<Int>]?
     do throws(JSONError) {
       found = try ranges(bytes, limits)
     } catch {
       throw .unreadable(error, in: bytes, wanted: "a JSON list of spans or of traces")
     }
-    guard let traces = found else { return try SpanParser.parse(bytes, limits: limits) }
-    var result = SpanParser.Result()
+    guard let traces = found else { return try ParsedSpans.parse(bytes, limits: limits) }
+    var result = ParsedSpans()
     for trace in traces {
-      let next = try SpanParser.parse(Array(bytes[trace]), limits: limits)
+      let next = try ParsedSpans.parse(Array(bytes[trace]), limits: limits)
       let first = result.indices.count + result.rejections.count
       result.spans += next.spans
       result.indices += next.indices.map { $0 + first }

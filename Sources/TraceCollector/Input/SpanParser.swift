@@ -1,50 +1,48 @@
-/// Reads lists of spans in Zipkin's v2 JSON.
-struct SpanParser {
-  /// What a list holds.
-  struct Result: Sendable, Equatable {
-    /// The good spans.
-    var spans: [Span] = []
-    /// Where each good span stands in the list.
-    var indices: [Int] = []
-    /// The others.
-    var rejections: [SpanRejection] = []
-  }
+/// Takes the spans that a ``SpanParser`` finds, one after the other.
+protocol SpanSink {
+  /// A good span.
+  ///
+  /// - Parameters:
+  ///   - bytes: where its texts stand.
+  ///   - index: where it stands in the list.
+  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int)
+}
 
+/// Reads lists of spans in Zipkin's v2 JSON.
+struct SpanParser<Sink: SpanSink> {
   private var scanner: JSONScanner
   private let limits: CollectorLimits
-  /// What is wrong with the span that is being read; the first thing found counts.
+  private var sink: Sink
+  private var rejections: [SpanRejection] = []
+  /// The span that is being read.
+  private var span = SpanDraft()
+  /// What is wrong with it; the first thing found counts.
   private var problem: String?
   private var textBytes = 0
-
-  private init(_ bytes: [UInt8], limits: CollectorLimits) {
-    scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
-    self.limits = limits
-  }
-
-  /// Reads a list. Throws if it is no JSON or too long, then none of it counts; a bad span is reported beside the others.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> Result {
-    var parser = SpanParser(bytes, limits: limits)
-    do {
-      return try parser.list()
-    } catch {
-      if parser.isTooLong {
-        throw CollectorError(
-          code: .tooLarge, message: "the request has more than \(limits.spansPerRequest) spans; send fewer at once")
-      }
-      let before = bytes[..<min(error.offset, bytes.count)]
-      let line = before.count { $0 == 0x0A } + 1
-      let column = before.count - (before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0) + 1
-      throw CollectorError(
-        code: .invalid,
-        message: "the body is not a JSON list of spans: line \(line), column \(column) (byte \(error.offset)): "
-          + error.reason)
-    }
-  }
-
   private var isTooLong = false
 
-  private mutating func list() throws(JSONError) -> Result {
-    var result = Result()
+  private init(_ bytes: [UInt8], limits: CollectorLimits, sink: Sink) {
+    scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
+    self.limits = limits
+    self.sink = sink
+  }
+
+  /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
+  /// span is reported beside the others.
+  static func parse(
+    _ bytes: [UInt8], limits: CollectorLimits, into sink: Sink
+  ) throws(CollectorError) -> (sink: Sink, rejections: [SpanRejection]) {
+    var parser = SpanParser(bytes, limits: limits, sink: sink)
+    do {
+      try parser.list()
+    } catch {
+      if parser.isTooLong { throw .tooManySpans(limits) }
+      throw .unreadable(error, in: bytes, wanted: "a JSON list of spans")
+    }
+    return (parser.sink, parser.rejections)
+  }
+
+  private mutating func list() throws(JSONError) {
     var index = 0
     if try scanner.enterArray() {
       repeat {
@@ -54,18 +52,16 @@ struct SpanParser {
         }
         problem = nil
         textBytes = 0
-        let span = try span()
+        try readSpan()
         if let problem {
-          result.rejections.append(SpanRejection(index: index, reason: problem))
-        } else if let span {
-          result.spans.append(span)
-          result.indices.append(index)
+          rejections.append(SpanRejection(index: index, reason: problem))
+        } else {
+          scanner.bytes.withUnsafeBytes { sink.take(span, $0, index: index) }
         }
         index += 1
       } while try scanner.moreElements()
     }
     try scanner.end()
-    return result
   }
 
   private mutating func reject(_ reason: String) {
@@ -74,56 +70,82 @@ struct SpanParser {
 
   // MARK: A span
 
-  private mutating func span() throws(JSONError) -> Span? {
+  private enum Field {
+    case traceID, id, parentID, kind, name, timestamp, duration, localEndpoint, remoteEndpoint, annotations, tags
+    case debug, shared
+  }
+
+  private func field(_ key: TextSlice) -> Field? {
+    switch key.count {
+    case 2: scanner.isEqual(key, "id") ? .id : nil
+    case 4:
+      scanner.isEqual(key, "kind")
+        ? .kind : scanner.isEqual(key, "name") ? .name : scanner.isEqual(key, "tags") ? .tags : nil
+    case 5: scanner.isEqual(key, "debug") ? .debug : nil
+    case 6: scanner.isEqual(key, "shared") ? .shared : nil
+    case 7: scanner.isEqual(key, "traceId") ? .traceID : nil
+    case 8: scanner.isEqual(key, "parentId") ? .parentID : scanner.isEqual(key, "duration") ? .duration : nil
+    case 9: scanner.isEqual(key, "timestamp") ? .timestamp : nil
+    case 11: scanner.isEqual(key, "annotations") ? .annotations : nil
+    case 13: scanner.isEqual(key, "localEndpoint") ? .localEndpoint : nil
+    case 14: scanner.isEqual(key, "remoteEndpoint") ? .remoteEndpoint : nil
+    default: nil
+    }
+  }
+
+  /// Reads the next span into ``span``.
+  private mutating func readSpan() throws(JSONError) {
+    span.clear()
     guard try scanner.next("a span") == 0x7B else {
       reject("a span must be an object")
       try scanner.skipValue()
-      return nil
+      return
     }
-    var span = Span(traceID: TraceID(low: 0), id: 0)
     guard try scanner.enterObject() else {
       reject("traceId is missing")
-      return nil
+      return
     }
     repeat {
-      let key = try scanner.key()
-      if try scanner.literal("null") { continue }
-      switch key {
-      case "traceId":
+      let key = try scanner.keySlice()
+      if try scanner.null() { continue }
+      switch field(key) {
+      case .traceID:
         guard let text = try text("traceId") else { break }
-        if let id = TraceID(text) {
-          span.traceID = id
+        if let (high, low) = hexadecimal(text) {
+          span.traceID = TraceID(high: high, low: low)
         } else {
           reject("traceId must have 1 to 32 hexadecimal digits and not be zero")
         }
-      case "id": span.id = try id("id", mayBeZero: false)
-      case "parentId":
+      case .id: span.id = try id("id", mayBeZero: false)
+      case .parentID:
         let parent = try id("parentId", mayBeZero: true)
         span.parentID = parent == 0 ? nil : parent
-      case "kind": span.kind = try kind()
-      case "name": span.name = try operation().lowercased()
-      case "timestamp": span.timestamp = max(0, try integer("timestamp"))
-      case "duration": span.duration = max(0, try integer("duration"))
-      case "localEndpoint": span.localEndpoint = try endpoint("localEndpoint")
-      case "remoteEndpoint": span.remoteEndpoint = try endpoint("remoteEndpoint")
-      case "annotations": span.annotations = try annotations()
-      case "tags": span.tags = try tags()
-      case "debug": span.isDebug = try flag("debug")
-      case "shared": span.isShared = try flag("shared")
-      default: try scanner.skipValue()
+      case .kind: span.kind = try kind()
+      case .name: span.name = lowercased(try operation())
+      case .timestamp: span.timestamp = max(0, try integer("timestamp"))
+      case .duration: span.duration = max(0, try integer("duration"))
+      case .localEndpoint: span.localEndpoint = try endpoint("localEndpoint")
+      case .remoteEndpoint: span.remoteEndpoint = try endpoint("remoteEndpoint")
+      case .annotations: try annotations()
+      case .tags: try tags()
+      case .debug: span.isDebug = try flag("debug")
+      case .shared: span.isShared = try flag("shared")
+      case nil: try scanner.skipValue()
       }
     } while try scanner.moreMembers()
     if span.traceID.low == 0, span.traceID.high == 0 { reject("traceId is missing") }
     if span.id == 0 { reject("id is missing") }
     if span.parentID == span.id { span.parentID = nil }
-    return span
+  }
+
+  private func hexadecimal(_ text: TextSlice) -> (high: UInt64, low: UInt64)? {
+    scanner.bytes.withUnsafeBytes { Hexadecimal.parse(text.of($0)) }
   }
 
   private mutating func id(_ field: String, mayBeZero: Bool) throws(JSONError) -> UInt64 {
     guard let text = try text(field) else { return 0 }
-    let digits = text.utf8
-    if digits.count <= 16, let (_, low) = Hexadecimal.parse(digits) { return low }
-    if !mayBeZero || digits.isEmpty || digits.count > 16 || !digits.allSatisfy({ $0 == 0x30 }) {
+    if text.count <= 16, let (_, low) = hexadecimal(text) { return low }
+    if !mayBeZero || text.isEmpty || text.count > 16 || !scanner.bytes[text.range].allSatisfy({ $0 == 0x30 }) {
       reject("\(field) must have 1 to 16 hexadecimal digits" + (mayBeZero ? "" : " and not be zero"))
     }
     return 0
@@ -131,65 +153,71 @@ struct SpanParser {
 
   private mutating func kind() throws(JSONError) -> Span.Kind? {
     guard let text = try text("kind") else { return nil }
-    guard let kind = Span.Kind(zipkinName: text) else {
-      reject("kind must be CLIENT, SERVER, PRODUCER or CONSUMER")
-      return nil
-    }
-    return kind
+    for kind in Span.Kind.allCases where scanner.isEqual(text, kind.zipkinName) { return kind }
+    reject("kind must be CLIENT, SERVER, PRODUCER or CONSUMER")
+    return nil
   }
 
-  private mutating func endpoint(_ field: String) throws(JSONError) -> Endpoint? {
+  private mutating func endpoint(_ field: String) throws(JSONError) -> EndpointDraft? {
     guard try scanner.next("an endpoint") == 0x7B else {
       reject("\(field) must be an object")
       try scanner.skipValue()
       return nil
     }
-    var endpoint = Endpoint()
+    var endpoint = EndpointDraft()
     guard try scanner.enterObject() else { return nil }
     repeat {
-      let key = try scanner.key()
-      if try scanner.literal("null") { continue }
-      switch key {
-      case "serviceName": endpoint.serviceName = try name("\(field).serviceName").lowercased()
-      case "ipv4": endpoint.ipv4 = try address("\(field).ipv4", version: 4)
-      case "ipv6": endpoint.ipv6 = try address("\(field).ipv6", version: 6)
-      case "port":
-        let number = try integer("\(field).port")
+      let key = try scanner.keySlice()
+      if try scanner.null() { continue }
+      if scanner.isEqual(key, "serviceName") {
+        endpoint.serviceName = lowercased(try serviceName(field))
+      } else if scanner.isEqual(key, "ipv4") {
+        endpoint.ipv4 = try address(field, version: 4)
+      } else if scanner.isEqual(key, "ipv6") {
+        endpoint.ipv6 = try address(field, version: 6)
+      } else if scanner.isEqual(key, "port") {
+        let number = try integer("port")
         if let port = UInt16(exactly: number) {
           endpoint.port = port
         } else {
           reject("\(field).port must be a number from 0 to 65535")
         }
-      default: try scanner.skipValue()
+      } else {
+        try scanner.skipValue()
       }
     } while try scanner.moreMembers()
     return endpoint.isEmpty ? nil : endpoint
   }
 
   /// An address; one that cannot be an address is left out, as Zipkin does.
-  private mutating func address(_ field: String, version: Int) throws(JSONError) -> String {
-    guard let text = try text(field) else { return "" }
-    let isPlausible = text.utf8.allSatisfy { byte in
-      switch byte {
-      case 0x30...0x39, 0x2E: true
-      case 0x3A, 0x41...0x46, 0x61...0x66: version == 6
-      default: false
+  private mutating func address(_ field: String, version: Int) throws(JSONError) -> TextSlice {
+    guard let text = try text(version == 4 ? "ipv4" : "ipv6", of: field) else { return TextSlice() }
+    let isPlausible = scanner.bytes.withUnsafeBytes { bytes in
+      var separators = 0
+      for byte in text.of(bytes) {
+        switch byte {
+        case 0x2E: separators += version == 4 ? 1 : 0
+        case 0x30...0x39: break
+        case 0x3A where version == 6: separators += 1
+        case 0x41...0x46 where version == 6, 0x61...0x66 where version == 6: break
+        default: return false
+        }
       }
+      return version == 4 ? separators == 3 : separators >= 2
     }
-    let hasSeparator = version == 4 ? text.utf8.count { $0 == 0x2E } == 3 : text.utf8.count { $0 == 0x3A } >= 2
-    return isPlausible && hasSeparator && text.utf8.count <= 45 ? text : ""
+    return isPlausible && text.count <= 45 ? text : TextSlice()
   }
 
-  private mutating func annotations() throws(JSONError) -> [Span.Annotation] {
+  private mutating func annotations() throws(JSONError) {
+    span.annotations.removeAll(keepingCapacity: true)
     guard try scanner.next("a list") == 0x5B else {
       reject("annotations must be a list")
       try scanner.skipValue()
-      return []
+      return
     }
-    var annotations: [Span.Annotation] = []
-    guard try scanner.enterArray() else { return [] }
+    guard try scanner.enterArray() else { return }
     repeat {
-      guard annotations.count < limits.annotationsPerSpan else {
+      guard span.annotations.count < limits.annotationsPerSpan else {
         reject("more than \(limits.annotationsPerSpan) annotations")
         try scanner.skipValue()
         continue
@@ -200,64 +228,65 @@ struct SpanParser {
         continue
       }
       var timestamp: Int64?
-      var value: String?
+      var value: TextSlice?
       if try scanner.enterObject() {
         repeat {
-          let key = try scanner.key()
-          if try scanner.literal("null") { continue }
-          switch key {
-          case "timestamp": timestamp = try integer("annotations.timestamp")
-          case "value": value = try text("annotations.value")
-          default: try scanner.skipValue()
+          let key = try scanner.keySlice()
+          if try scanner.null() { continue }
+          if scanner.isEqual(key, "timestamp") {
+            timestamp = try integer("annotations.timestamp")
+          } else if scanner.isEqual(key, "value") {
+            value = try text("annotations.value")
+          } else {
+            try scanner.skipValue()
           }
         } while try scanner.moreMembers()
       }
       if let timestamp, let value {
-        annotations.append(Span.Annotation(timestamp: timestamp, value: value))
+        span.annotations.append(AnnotationDraft(timestamp: timestamp, value: value))
       } else {
         reject("an annotation must have a timestamp and a value")
       }
     } while try scanner.moreElements()
-    return annotations
   }
 
-  private mutating func tags() throws(JSONError) -> [Span.Tag] {
+  private mutating func tags() throws(JSONError) {
+    span.tags.removeAll(keepingCapacity: true)
     guard try scanner.next("an object") == 0x7B else {
       reject("tags must be an object")
       try scanner.skipValue()
-      return []
+      return
     }
-    var tags: [Span.Tag] = []
-    var positions: [String: Int] = [:]
-    guard try scanner.enterObject() else { return [] }
+    guard try scanner.enterObject() else { return }
     repeat {
-      let key = try scanner.key()
-      guard tags.count < limits.tagsPerSpan else {
+      let key = try scanner.keySlice()
+      guard span.tags.count < limits.tagsPerSpan else {
         reject("more than \(limits.tagsPerSpan) tags")
         try scanner.skipValue()
         continue
       }
       check(key, "the name of a tag")
       guard let value = try tagValue(key) else { continue }
-      if let position = positions.updateValue(tags.count, forKey: key) {
-        positions[key] = position
-        tags[position].value = value
+      let hash = scanner.bytes.withUnsafeBytes { TextHash.hash(key.of($0)) }
+      // Few enough to look at all of them. The last value of a key counts.
+      if let position = span.tags.firstIndex(where: { $0.keyHash == hash && scanner.isEqual($0.key, key) }) {
+        span.tags[position].value = value
       } else {
-        tags.append(Span.Tag(key, value))
+        span.tags.append(TagDraft(key: key, value: value, keyHash: hash))
       }
     } while try scanner.moreMembers()
-    return tags
   }
 
   /// A tag's value: a text. Numbers and truth values are taken as they are written, as Zipkin's own reader does.
-  private mutating func tagValue(_ key: String) throws(JSONError) -> String? {
+  private mutating func tagValue(_ key: TextSlice) throws(JSONError) -> TextSlice? {
     switch try scanner.next("the value of a tag") {
     case 0x22: return try text("tags")
-    case 0x2D, 0x30...0x39: return try scanner.number()
+    case 0x2D, 0x30...0x39: return try scanner.numberSlice()
     default:
-      if try scanner.literal("true") { return "true" }
-      if try scanner.literal("false") { return "false" }
-      reject("the value of the tag \(key.prefix(64)) must be a text")
+      let start = scanner.position
+      if try scanner.literal("true") { return TextSlice(start: start, count: 4) }
+      if try scanner.literal("false") { return TextSlice(start: start, count: 5) }
+      reject("the value of the tag \(scanner.text(key).prefix(64)) must be a text")
       try scanner.skipValue()
       return nil
     }
@@ -266,52 +295,75 @@ struct SpanParser {
   // MARK: Values
 
   /// A text; nil after a value of another kind, which is then the span's problem.
-  private mutating func text(_ field: String) throws(JSONError) -> String? {
+  private mutating func text(_ field: String, of whole: String? = nil) throws(JSONError) -> TextSlice? {
     guard try scanner.next("a value") == 0x22 else {
-      reject("\(field) must be a text")
+      reject("\(whole.map { $0 + "." } ?? "")\(field) must be a text")
       try scanner.skipValue()
       return nil
     }
-    let text = try scanner.string("a text")
-    textBytes += text.utf8.count
+    let text = try scanner.slice("a text")
+    textBytes += text.count
     if textBytes > limits.textBytesPerSpan { reject("its texts are longer than \(limits.textBytesPerSpan) bytes") }
     return text
   }
 
   /// The name of an operation, which may be a whole URL.
-  private mutating func operation() throws(JSONError) -> String {
-    guard let text = try text("name") else { return "" }
-    if text.utf8.contains(0) { reject("name holds a zero byte") }
+  private mutating func operation() throws(JSONError) -> TextSlice {
+    guard let text = try text("name") else { return TextSlice() }
+    if scanner.holdsZero(text) { reject("name holds a zero byte") }
     return text
   }
 
-  private mutating func name(_ field: String) throws(JSONError) -> String {
-    guard let text = try text(field) else { return "" }
-    check(text, field)
+  private mutating func serviceName(_ endpoint: String) throws(JSONError) -> TextSlice {
+    guard let text = try text("serviceName", of: endpoint) else { return TextSlice() }
+    check(text, "serviceName", of: endpoint)
     return text
   }
 
-  private mutating func check(_ name: String, _ field: String) {
-    if name.utf8.count > limits.nameBytes {
-      reject("\(field) is \(name.utf8.count) bytes long; at most \(limits.nameBytes) are allowed")
-    } else if name.utf8.contains(0) {
-      reject("\(field) holds a zero byte")
+  private mutating func check(_ name: TextSlice, _ field: String, of whole: String? = nil) {
+    if name.count > limits.nameBytes {
+      reject(
+        "\(whole.map { $0 + "." } ?? "")\(field) is \(name.count) bytes long; at most \(limits.nameBytes) are allowed")
+    } else if scanner.holdsZero(name) {
+      reject("\(whole.map { $0 + "." } ?? "")\(field) holds a zero byte")
     }
+  }
+
+  private mutating func lowercased(_ text: TextSlice) -> TextSlice {
+    let isLowercased = scanner.bytes.withUnsafeBytes { bytes in
+      text.of(bytes).allSatisfy { $0 < 0x80 && !($0 >= 0x41 && $0 <= 0x5A) }
+    }
+    return isLowercased ? text : scanner.append(scanner.text(text).lowercased().utf8)
   }
 
   private mutating func integer(_ field: String) throws(JSONError) -> Int64 {
     switch try scanner.next("a value") {
     case 0x2D, 0x30...0x39:
-      let text = try scanner.number()
-      if let value = Int64(text) { return value }
+      let text = try scanner.numberSlice()
+      if let value = decimal(text) { return value }
+      let digits = scanner.text(text)
+      if let value = Int64(digits) { return value }
       // Some senders write times as floating-point numbers.
-      if text.utf8.count <= 64, let value = Double(text), value.magnitude < 9e18 { return Int64(value) }
+      if digits.utf8.count <= 64, let value = Double(digits), value.magnitude < 9e18 { return Int64(value) }
       reject("\(field) is out of range")
     default:
       reject("\(field) must be a number")
       try scanner.skipValue()
     }
     return 0
+  }
+
+  /// A number of at most 18 digits and nothing else; nil for others.
+  private func decimal(_ text: TextSlice) -> Int64? {
+    guard text.count <= 18 else { return nil }
+    return scanner.bytes.withUnsafeBytes { bytes in
+      var value: Int64 = 0
+      for byte in text.of(bytes) {
+        guard byte >= 0x30, byte <= 0x39 else { return nil }
+        value = value * 10 + Int64(byte - 0x30)
+      }
+      return value
+    }
   }
 
   private mutating func flag(_ field: String) throws(JSONError) -> Bool {
@@ -323,6 +375,28 @@ struct SpanParser {
   }
 }
 
+/// The spans of a list as values.
+struct ParsedSpans: SpanSink, Sendable, Equatable {
+  /// The good spans.
+  var spans: [Span] = []
+  /// Where each good span stands in the list.
+  var indices: [Int] = []
+  /// The others.
+  var rejections: [SpanRejection] = []
+
+  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
+    spans.append(Span(span, bytes))
+    indices.append(index)
+  }
+
+  /// Reads a list; see ``SpanParser/parse(_:limits:into:)``.
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
+    var (result, rejections) = try SpanParser.parse(bytes, limits: limits, into: ParsedSpans())
+    result.rejections = rejections
+    return result
+  }
+}
+
 extension Span.Kind {
   /// The kind's name in Zipkin's JSON.
   var zipkinName: StaticString {
@@ -331,16 +405,6 @@ extension Span.Kind {
     case .server: "SERVER"
     case .producer: "PRODUCER"
     case .consumer: "CONSUMER"
-    }
-  }
-
-  init?(zipkinName: String) {
-    switch zipkinName {
-    case "CLIENT": self = .client
-    case "SERVER": self = .server
-    case "PRODUCER": self = .producer
-    case "CONSUMER": self = .consumer
-    default: return nil
     }
   }
 }

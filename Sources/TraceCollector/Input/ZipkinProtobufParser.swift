@@ -4,8 +4,8 @@
 /// is damaged leaves the others whole, and the collector stays free of a runtime that it needs for nothing else.
 enum ZipkinProtobufParser {
   /// Reads a list. Throws if it is no list or too long, then none of it counts; a bad span is reported beside the others.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
-    let list: (result: SpanParser.Result, isTooLong: Bool)
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
+    let list: (result: ParsedSpans, isTooLong: Bool)
     do throws(ProtobufError) {
       list = try read(bytes, limits)
     } catch {
@@ -17,10 +17,10 @@ enum ZipkinProtobufParser {
 
   private static func read(
     _ bytes: [UInt8], _ limits: CollectorLimits
-  ) throws(ProtobufError) -> (result: SpanParser.Result, isTooLong: Bool) {
+  ) throws(ProtobufError) -> (result: ParsedSpans, isTooLong: Bool) {
     let bounds = SpanBounds(limits: limits)
     var reader = ProtobufReader(bytes)
-    var result = SpanParser.Result()
+    var result = ParsedSpans()
     var index = 0
     while let field = try reader.next() {
       guard case (1, .bytes) = field else {

@@ -13,7 +13,7 @@ struct ZipkinV1Parser {
 
   /// Reads a list. Throws if it is no JSON or too long, then none of it counts; a bad span is reported beside the others.
   /// The indices are those of the v1 spans, of which each may give several.
-  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> SpanParser.Result {
+  static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = ZipkinV1Parser(bytes, limits: limits)
     do throws(JSONError) {
       return try parser.list()
@@ -23,8 +23,8 @@ struct ZipkinV1Parser {
     }
   }
 
-  private mutating func list() throws(JSONError) -> SpanParser.Result {
-    var result = SpanParser.Result()
+  private mutating func list() throws(JSONError) -> ParsedSpans {
+    var result = ParsedSpans()
     var index = 0
     if try reader.scanner.enterArray() {
       repeat {

@@ -155,13 +155,6 @@ extension Span {
     return error != "false"
   }
 
-  /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
-  /// Envoy marks every receiving side so, also that of a request that came without a trace.
-  var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
-
-  /// Whether it is the receiving side of a call.
-  var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
-
   /// Its end in microseconds since 1970; its start if the length is unknown.
   var end: Int64 { timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0) }
 }

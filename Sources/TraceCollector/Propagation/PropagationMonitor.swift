@@ -25,20 +25,24 @@ public final class PropagationMonitor: Sendable {
   func recall(_ spans: [Span]) { observe(spans.filter { $0.end / 1_000 < begin }) }
 
   /// Takes in what has been committed. Returns at once.
-  public func observe(_ spans: [Span]) {
-    guard !spans.isEmpty else { return }
-    guard waiting.load(ordering: .relaxed) + spans.count <= Self.waitingLimit else {
-      lost.count(spans.count)
+  public func observe(_ spans: [Span]) { observe(count: spans.count) { spans } }
+
+  /// Takes in what has been committed, and reads it when its turn comes. Returns at once.
+  func observe(count: Int, _ spans: @escaping @Sendable () -> [Span]) {
+    guard count > 0 else { return }
+    guard waiting.load(ordering: .relaxed) + count <= Self.waitingLimit else {
+      lost.count(count)
       return
     }
-    waiting.count(spans.count)
+    waiting.count(count)
     queue.async { [self] in
       let now = clock.milliseconds()
+      let spans = spans()
       analyzer.withLock { analyzer in
         analyzer.drop(lost.exchange(0, ordering: .relaxed))
         analyzer.add(spans, now: now)
       }
-      waiting.count(-spans.count)
+      waiting.count(-count)
     }
   }
 

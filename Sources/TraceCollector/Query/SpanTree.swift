@@ -24,9 +24,7 @@ public struct SpanTree: Sendable {
   /// Builds the tree of a trace; those that were sent twice count once.
   public init(_ spans: [Span]) {
     let spans = TraceAssembly.merged(spans)
-    var links = SpanLinks(spans)
-    links.cutCycles()
-    nodes = Self.flatten(spans, links)
+    nodes = Self.flatten(spans, SpanLinks(spans))
   }
 
   private static func flatten(_ spans: [Span], _ links: SpanLinks) -> [Node] {
@@ -62,96 +60,6 @@ public struct SpanTree: Sendable {
       Node(
         span: spans[visit.index], parent: visit.parent, depth: visit.depth, descendants: descendants[position],
         isDetached: links.isDetached[visit.index])
-    }
-  }
-}
-
-/// The spans of a trace by their ids. However many share one id, each is found without going through all of them.
-private struct Sides {
-  private struct Place: Hashable {
-    let id: UInt64
-    let service: String
-  }
-
-  /// The sides of an id that are no server's, in the order of their starts.
-  private var clients: [UInt64: [Int]] = [:]
-  /// The first server's side of an id, of any service and of one.
-  private var servers: [UInt64: Int] = [:]
-  private var serversByService: [Place: Int] = [:]
-  /// The first span with an id that a service reported.
-  private var firstByService: [Place: Int] = [:]
-
-  init(_ spans: [Span]) {
-    for (index, span) in spans.enumerated() {
-      let place = Place(id: span.id, service: span.serviceName)
-      if firstByService[place] == nil { firstByService[place] = index }
-      guard span.isServerSide else {
-        clients[span.id, default: []].append(index)
-        continue
-      }
-      if servers[span.id] == nil { servers[span.id] = index }
-      if serversByService[place] == nil { serversByService[place] = index }
-    }
-  }
-
-  /// For a server's side: the client's side with the same id.
-  func caller(of span: Span, in spans: [Span]) -> Int? {
-    guard span.isServerSide, let clients = clients[span.id] else { return nil }
-    // With several (a retry that reused its id), the last one that began before the server's side did. The clients are
-    // in order, those without a start at the end.
-    var low = 0
-    var high = clients.count
-    while low < high {
-      let middle = (low + high) / 2
-      let start = spans[clients[middle]].timestamp
-      if start > 0, start <= span.timestamp { low = middle + 1 } else { high = middle }
-    }
-    return clients[max(low - 1, 0)]
-  }
-
-  /// The span that is named as the parent: of two sides that share the id, the one in the child's service, otherwise the
-  /// server's side.
-  func parent(of span: Span) -> Int? {
-    guard let id = span.parentID, id != span.id else { return nil }
-    let place = Place(id: id, service: span.serviceName)
-    return serversByService[place] ?? firstByService[place] ?? servers[id] ?? clients[id]?.first
-  }
-}
-
-/// Which span hangs under which.
-private struct SpanLinks {
-  private(set) var parents: [Int?]
-  private(set) var isDetached: [Bool]
-
-  init(_ spans: [Span]) {
-    let sides = Sides(spans)
-    parents = []
-    isDetached = []
-    for span in spans {
-      let parent = sides.caller(of: span, in: spans) ?? sides.parent(of: span)
-      parents.append(parent)
-      isDetached.append(parent == nil && !span.isRoot)
-    }
-  }
-
-  /// Makes roots of spans that hang under themselves by some way round.
-  mutating func cutCycles() {
-    // 0: not seen, 1: on the way up from the present span, 2: known to end at a root.
-    var marks = [UInt8](repeating: 0, count: parents.count)
-    for start in parents.indices where marks[start] == 0 {
-      var path: [Int] = []
-      var next: Int? = start
-      while let index = next, marks[index] == 0 {
-        marks[index] = 1
-        path.append(index)
-        next = parents[index]
-      }
-      if let index = next, marks[index] == 1, let first = path[(path.firstIndex(of: index) ?? 0)...].min() {
-        // The first of the cycle in the order of spans.
-        parents[first] = nil
-        isDetached[first] = true
-      }
-      for index in path { marks[index] = 2 }
     }
   }
 }

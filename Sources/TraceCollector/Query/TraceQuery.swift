@@ -11,7 +11,7 @@ public struct TraceQuery: Sendable, Hashable {
     get { conditions.map { ($0.key, $0.value) } }
     set { conditions = newValue.map { Span.Tag($0.key, $0.value) } }
   }
-  private var conditions: [Span.Tag] = []
+  private(set) var conditions: [Span.Tag] = []
   /// The length of a span in microseconds, at least.
   public var minDuration: Int64?
   /// The length of a span in microseconds, at most.

@@ -1,4 +1,4 @@
-/// A span as the table `span` holds it: a few dozen bytes.
+/// A span as blocks and segments hold it: a few dozen bytes.
 ///
 /// Layout of version 1, all numbers variable-length (seven bits per byte, the lowest first) unless said:
 /// version; flags; the high half of the trace's id, the span's id and its parent's id (8 bytes each, left out where a flag
@@ -26,7 +26,10 @@ enum SpanRecord {
   // MARK: Writing
 
   /// Writes a span. `received` is when it came, in milliseconds since 1970.
-  static func encode(_ span: Span, received: Int64, texts: inout TextTable) -> [UInt8] {
+  static func encode(
+    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, texts: inout TextTable,
+    to writer: inout ByteWriter
+  ) {
     let low = span.traceID.low
     var flags: Flags = []
     if span.traceID.high != 0 { flags.insert(.high) }
@@ -40,8 +43,6 @@ enum SpanRecord {
     if !span.tags.isEmpty { flags.insert(.tags) }
     if span.kind != nil { flags.insert(.kind) }
 
-    var writer = Writer()
-    writer.bytes.reserveCapacity(160)
     writer.bytes.append(version)
     writer.number(flags.rawValue)
     if flags.contains(.high) { writer.fixed(span.traceID.high) }
@@ -51,75 +52,44 @@ enum SpanRecord {
     writer.signed(received &* 1_000 &- span.timestamp)
     writer.signed(span.duration)
     if let kind = span.kind { writer.bytes.append(kind.rawValue) }
-    writer.text(span.name, &texts)
-    if let endpoint = span.localEndpoint { writer.endpoint(endpoint, &texts) }
-    if let endpoint = span.remoteEndpoint { writer.endpoint(endpoint, &texts) }
+    writer.text(span.name.of(bytes), &texts)
+    if let endpoint = span.localEndpoint { writer.endpoint(endpoint, bytes, &texts) }
+    if let endpoint = span.remoteEndpoint { writer.endpoint(endpoint, bytes, &texts) }
     if !span.annotations.isEmpty {
-      writer.number(UInt64(span.annotations.count))
+      writer.number(span.annotations.count)
       for annotation in span.annotations {
         writer.signed(annotation.timestamp &- span.timestamp)
-        writer.text(annotation.value, &texts)
+        writer.text(annotation.value.of(bytes), &texts)
       }
     }
     if !span.tags.isEmpty {
-      writer.number(UInt64(span.tags.count))
+      writer.number(span.tags.count)
       for tag in span.tags {
-        writer.text(tag.key, &texts)
-        writer.text(tag.value, &texts)
+        writer.text(tag.key.of(bytes), hash: tag.keyHash, &texts)
+        writer.text(tag.value.of(bytes), &texts)
       }
-    }
-    return writer.bytes
-  }
-
-  private struct Writer {
-    var bytes: [UInt8] = []
-
-    mutating func number(_ value: UInt64) {
-      var rest = value
-      while rest >= 0x80 {
-        bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-        rest >>= 7
-      }
-      bytes.append(UInt8(truncatingIfNeeded: rest))
-    }
-
-    mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
-
-    mutating func fixed(_ value: UInt64) {
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
-    }
-
-    mutating func text(_ text: String, _ texts: inout TextTable) {
-      let utf8 = text.utf8
-      if let number = PackedText.decimal(utf8) {
-        self.number(number << 2 | 3)
-      } else if let id = texts.number(of: text) {
-        number(UInt64(id) << 2)
-      } else if let (high, low) = PackedText.uuid(utf8) {
-        number(2)
-        fixed(high)
-        fixed(low)
-      } else {
-        number(UInt64(utf8.count) << 2 | 1)
-        bytes.append(contentsOf: utf8)
-      }
-    }
-
-    mutating func endpoint(_ endpoint: Endpoint, _ texts: inout TextTable) {
-      text(endpoint.serviceName, &texts)
-      text(endpoint.ipv4, &texts)
-      text(endpoint.ipv6, &texts)
-      number(UInt64(endpoint.port))
     }
   }
 
   // MARK: Reading
 
+  /// When the span of a record came, in milliseconds since 1970; nil if the bytes are no record of a known version.
+  static func received(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == version else { return nil }
+    let flags = Flags(rawValue: reader.number())
+    if flags.contains(.high) { _ = reader.slice(8) }
+    if !flags.contains(.idIsLow) { _ = reader.slice(8) }
+    if flags.contains(.parent), !flags.contains(.parentIsLow) { _ = reader.slice(8) }
+    let received = reader.signed()
+    return reader.isDamaged ? nil : received
+  }
+
   /// A span, and when it came in milliseconds since 1970; nil if the bytes are no record of a known version.
   static func decode(
     _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: [String]
   ) -> (span: Span, received: Int64)? {
-    var reader = Reader(bytes: bytes, texts: texts)
+    var reader = ByteReader(bytes)
     guard reader.byte() == version else { return nil }
     let flags = Flags(rawValue: reader.number())
     var span = Span(traceID: TraceID(high: flags.contains(.high) ? reader.fixed() : 0, low: low), id: low)
@@ -131,110 +101,90 @@ enum SpanRecord {
     span.timestamp = received &* 1_000 &- reader.signed()
     span.duration = reader.signed()
     if flags.contains(.kind) { span.kind = Span.Kind(rawValue: reader.byte()) }
-    span.name = reader.text()
-    if flags.contains(.local) { span.localEndpoint = reader.endpoint() }
-    if flags.contains(.remote) { span.remoteEndpoint = reader.endpoint() }
+    span.name = reader.text(texts)
+    if flags.contains(.local) { span.localEndpoint = reader.endpoint(texts) }
+    if flags.contains(.remote) { span.remoteEndpoint = reader.endpoint(texts) }
     if flags.contains(.annotations) {
       for _ in 0..<reader.count() {
         let offset = reader.signed()
-        span.annotations.append(Span.Annotation(timestamp: span.timestamp &+ offset, value: reader.text()))
+        span.annotations.append(Span.Annotation(timestamp: span.timestamp &+ offset, value: reader.text(texts)))
       }
     }
     if flags.contains(.tags) {
       let count = reader.count()
       span.tags.reserveCapacity(count)
       for _ in 0..<count {
-        let key = reader.text()
-        span.tags.append(Span.Tag(key, reader.text()))
+        let key = reader.text(texts)
+        span.tags.append(Span.Tag(key, reader.text(texts)))
       }
     }
     return reader.isDamaged ? nil : (span, received)
   }
+}
 
-  private struct Reader {
-    let bytes: UnsafeRawBufferPointer
-    let texts: [String]
-    var position = 0
-    var isDamaged = false
+extension ByteWriter {
+  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, _ texts: inout TextTable) {
+    self.text(text, hash: TextHash.hash(text), &texts)
+  }
 
-    init(bytes: UnsafeRawBufferPointer, texts: [String]) {
-      self.bytes = bytes
-      self.texts = texts
+  /// Writes a text in the shortest way; `hash` is its ``TextHash``.
+  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, hash: UInt64, _ texts: inout TextTable) {
+    if let number = PackedText.decimal(text) {
+      self.number(number << 2 | 3)
+    } else if let id = texts.number(of: text, hash: hash) {
+      number(UInt64(id) << 2)
+    } else if let (high, low) = PackedText.uuid(text) {
+      number(2)
+      fixed(high)
+      fixed(low)
+    } else {
+      number(UInt64(text.count) << 2 | 1)
+      bytes.append(contentsOf: text)
     }
+  }
 
-    mutating func byte() -> UInt8 {
-      guard position < bytes.count else {
-        isDamaged = true
-        return 0
-      }
-      defer { position += 1 }
-      return bytes[position]
-    }
+  fileprivate mutating func endpoint(
+    _ endpoint: EndpointDraft, _ bytes: UnsafeRawBufferPointer, _ texts: inout TextTable
+  ) {
+    text(endpoint.serviceName.of(bytes), &texts)
+    text(endpoint.ipv4.of(bytes), &texts)
+    text(endpoint.ipv6.of(bytes), &texts)
+    number(UInt64(endpoint.port))
+  }
+}
 
-    mutating func number() -> UInt64 {
-      var value: UInt64 = 0
-      var shift: UInt64 = 0
-      while shift < 64 {
-        let byte = byte()
-        value |= UInt64(byte & 0x7F) << shift
-        if byte < 0x80 { return value }
-        shift += 7
-      }
-      isDamaged = true
-      return 0
+extension ByteReader {
+  fileprivate mutating func text(_ texts: [String]) -> String {
+    let number = number()
+    switch number & 3 {
+    case 0:
+      guard let index = Int(exactly: number >> 2), index < texts.count else { break }
+      return texts[index]
+    case 1:
+      guard let count = Int(exactly: number >> 2) else { break }
+      return String(decoding: slice(count), as: UTF8.self)
+    case 2:
+      let high: UInt64 = fixed()
+      return PackedText.uuidText(high, fixed())
+    default: return String(number >> 2)
     }
+    fail()
+    return ""
+  }
 
-    mutating func signed() -> Int64 {
-      let value = number()
-      return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
-    }
-
-    mutating func fixed() -> UInt64 {
-      var value: UInt64 = 0
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { value |= UInt64(byte()) << shift }
-      return value
-    }
-
-    /// How many elements follow: never more than there are bytes left.
-    mutating func count() -> Int {
-      guard let count = Int(exactly: number()), count <= bytes.count - position else {
-        isDamaged = true
-        return 0
-      }
-      return count
-    }
-
-    mutating func text() -> String {
-      let number = number()
-      switch number & 3 {
-      case 0:
-        guard let index = Int(exactly: number >> 2), index < texts.count else { break }
-        return texts[index]
-      case 1:
-        guard let count = Int(exactly: number >> 2), count <= bytes.count - position else { break }
-        defer { position += count }
-        return String(decoding: bytes[position..<(position + count)], as: UTF8.self)
-      case 2:
-        let high = fixed()
-        return PackedText.uuidText(high, fixed())
-      default: return String(number >> 2)
-      }
-      isDamaged = true
-      return ""
-    }
-
-    mutating func endpoint() -> Endpoint {
-      Endpoint(
-        serviceName: text(), ipv4: text(), ipv6: text(), port: UInt16(truncatingIfNeeded: number()))
-    }
+  fileprivate mutating func endpoint(_ texts: [String]) -> Endpoint {
+    Endpoint(
+      serviceName: text(texts), ipv4: text(texts), ipv6: text(texts), port: UInt16(truncatingIfNeeded: number()))
   }
 }
 
 /// Texts that are shorter as numbers and give the same text back.
 enum PackedText {
   /// A decimal number without leading zeros and below 2^60.
-  static func decimal(_ digits: String.UTF8View) -> UInt64? {
-    guard let first = digits.first, digits.count <= 18, first != 0x30 || digits.count == 1 else { return nil }
+  @inline(__always) static func decimal(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+    guard let first = digits.first, first >= 0x30, first <= 0x39, digits.count <= 18,
+      first != 0x30 || digits.count == 1
+    else { return nil }
     var value: UInt64 = 0
     for digit in digits {
       guard digit >= 0x30, digit <= 0x39 else { return nil }
@@ -244,7 +194,7 @@ enum PackedText {
   }
 
   /// A UUID in lower case with its four hyphens.
-  static func uuid(_ text: String.UTF8View) -> (high: UInt64, low: UInt64)? {
+  static func uuid(_ text: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64)? {
     guard text.count == 36 else { return nil }
     var high: UInt64 = 0
     var low: UInt64 = 0

@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import Synchronization
 
@@ -23,8 +24,10 @@ public struct Retention: Sendable, Hashable {
 
 /// Keeps spans in a SQLite file and finds them again.
 ///
-/// Writes that come while the disk is busy share one transaction (group commit). They are done on the database's own
-/// queue, so that no thread of the caller waits for the disk. A write is answered after its transaction is on the disk.
+/// Writes that come while the disk is busy share one transaction (group commit) and make one row, a block. They are done on
+/// the database's own queue, so that no thread of the caller waits for the disk. A write is answered after its transaction
+/// is on the disk. When enough blocks are there, a queue of the store's own puts their spans in order, as a segment, in
+/// small transactions between the writes; until then the blocks are also in memory, where queries look through them.
 public final class SpanStore: Sendable {
   /// What can be chosen.
   public struct Settings: Sendable {
@@ -38,13 +41,34 @@ public final class SpanStore: Sendable {
     public var busyTimeout = 2.0
     /// The time of day.
     public var clock = WallClock.system
+    /// How many spans make a segment: what is in memory of the newest, and what retention removes at a time.
+    var segmentSpans = 65_536
 
     /// The defaults.
     public init() {}
+
+    /// Fewer if little is to be kept.
+    var usedSegmentSpans: Int {
+      let fewest = min(segmentSpans, 1_024)
+      let bySpans = retention.maximumSpans.map { $0 / 50 } ?? .max
+      let byBytes = retention.maximumBytes.map { $0 / 50 / 200 } ?? .max
+      return max(fewest, min(segmentSpans, bySpans, byBytes))
+    }
+  }
+
+  /// Spans that were just stored.
+  public struct StoredSpans: Sendable {
+    /// How many.
+    public var count: Int { block.count }
+    let block: SpanBlock
+    let texts: [String]
+
+    /// The spans, in the order in which they came. They are read when this is called.
+    public func spans() -> [Span] { (0..<block.count).compactMap { block.span(at: $0, texts: texts) } }
   }
 
   struct Request: Sendable {
-    let spans: [Span]
+    let batch: SpanBatch
     let bytes: Int
     let continuation: CheckedContinuation<Result<[SpanRejection], CollectorError>, Never>
   }
@@ -63,14 +87,20 @@ public final class SpanStore: Sendable {
   public let propagation: PropagationMonitor
   let settings: Settings
   let file: StoreFile
-  /// What traces are found by; the writer adds to it, queries read it.
-  let terms: Mutex<TermTable>
-  /// The texts by number, as far as any record on the disk needs them.
-  let texts: Mutex<[String]>
-  let writer: Mutex<WriterState>
+  /// The names that are listed; the writer adds to it, queries read it.
+  let names = Mutex(NameTable())
+  /// Makes records of spans, and knows the texts of records.
+  let encoder: Mutex<SpanEncoder>
+  /// What is on the disk.
+  let shelf: Mutex<Shelf>
+  let outlines = OutlineCache()
+  let blockCalls = Mutex<BlockCalls?>(nil)
+  private let observer = Mutex<(@Sendable (StoredSpans) -> Void)?>(nil)
   private let queue = Mutex(Queue())
   /// Told after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
+  /// Puts blocks in order and removes what is too old.
+  private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
   /// Spans in one transaction, about: it bounds how long the first of them waits.
   private static let spansPerCommit = 20_000
@@ -83,19 +113,18 @@ public final class SpanStore: Sendable {
     self.settings = settings
     self.metrics = metrics
     propagation = PropagationMonitor(clock: settings.clock)
-    let content: (terms: TermTable, writer: WriterState)
     do {
-      content = try file.pool.read { database in try (TermTable.load(database), WriterState(database)) }
+      let content = try file.pool.read { database in try (TextTable(database), Shelf(database)) }
+      encoder = Mutex(SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys))
+      shelf = Mutex(content.1)
+      try loadContent()
     } catch {
       throw file.error(error, doing: "read")
     }
-    terms = Mutex(content.terms)
-    texts = Mutex(content.writer.texts.texts)
-    writer = Mutex(content.writer)
   }
 
   /// How many spans there are, those sent twice counted twice.
-  public var spanCount: Int { writer.withLock { $0.count } }
+  public var spanCount: Int { shelf.withLock { $0.spanCount } }
 
   /// Whether it has been closed, or is about to be.
   var isClosed: Bool { queue.withLock { $0.isClosed } }
@@ -103,24 +132,55 @@ public final class SpanStore: Sendable {
   /// How many spans wait for the disk.
   public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }
 
+  /// Sets a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
+  /// to return soon. Spans may come a second time, if their sender sent them twice. Nil, as at first, costs nothing.
+  public func observe(_ function: (@Sendable (StoredSpans) -> Void)?) { observer.withLock { $0 = function } }
+
+  func tellObserver(of block: SpanBlock) {
+    let spans = StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts })
+    propagation.observe(count: spans.count) { spans.spans() }
+    observer.withLock { $0 }?(spans)
+  }
+
   /// Stores spans. Returns when they are on the disk, with those that were not stored because of what is in them; throws
   /// if none was stored.
   ///
   /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
   public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> [SpanRejection] {
-    guard !spans.isEmpty else { return [] }
+    var batch = SpanBatch()
+    let received = settings.clock.milliseconds()
+    for span in spans { encoder.withLock { $0.encode(span, received: received, to: &batch) } }
+    return try await add(batch, bytes: bytes)
+  }
+
+  /// Stores the spans of a list in Zipkin's v2 JSON, as ``add(_:bytes:)`` does, without making values of them first.
+  ///
+  /// - Returns: how many were stored, and the others.
+  func add(json: [UInt8]) async throws(CollectorError) -> (stored: Int, rejections: [SpanRejection]) {
+    let sink = BatchSink(store: self, received: settings.clock.milliseconds())
+    var (parsed, rejections) = try SpanParser.parse(json, limits: settings.limits, into: sink)
+    let refused = try await add(parsed.batch, bytes: json.count)
+    for rejection in refused where parsed.indices.indices.contains(rejection.index) {
+      rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
+    }
+    rejections.sort { $0.index < $1.index }
+    return (parsed.batch.count - refused.count, rejections)
+  }
+
+  private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> [SpanRejection] {
+    guard batch.count > 0 else { return [] }
     let result = await withCheckedContinuation { continuation in
-      let request = Request(spans: spans, bytes: bytes, continuation: continuation)
+      let request = Request(batch: batch, bytes: bytes, continuation: continuation)
       let outcome = queue.withLock { queue -> (refusal: CollectorError?, startsWork: Bool) in
         if queue.isClosed { return (closedError, false) }
         let limits = settings.limits
         if !queue.waiting.isEmpty,
-          queue.waitingSpans &+ spans.count > limits.waitingSpans || queue.waitingBytes &+ bytes > limits.waitingBytes
+          queue.waitingSpans &+ batch.count > limits.waitingSpans || queue.waitingBytes &+ bytes > limits.waitingBytes
         {
           return (overloadError, false)
         }
         queue.waiting.append(request)
-        queue.waitingSpans += spans.count
+        queue.waitingSpans += batch.count
         queue.waitingBytes += bytes
         defer { queue.isWorking = true }
         return (nil, !queue.isWorking)
@@ -131,19 +191,16 @@ public final class SpanStore: Sendable {
     switch result {
     case .success(let rejections):
       changes.send()
-      metrics.spansAccepted.count(spans.count - rejections.count)
-      propagation.observe(spans)
+      metrics.spansAccepted.count(batch.count - rejections.count)
       return rejections
     case .failure(let error):
-      metrics.spansDropped.count(spans.count)
+      metrics.spansDropped.count(batch.count)
       throw error
     }
   }
 
   /// Removes what retention does not keep, until cancelled. Without it the store works but grows.
   public func run() async throws {
-    // The last run may have ended between removing spans and forgetting their names.
-    await forget(terms.withLock { Array($0.numbers.keys) })
     await recallPropagation()
     while !Task.isCancelled {
       await expire()
@@ -163,20 +220,36 @@ public final class SpanStore: Sendable {
       // The work is on the database's queue; one turn of it is waited for.
       file.pool.writeWithoutTransaction { _ in }
     }
+    maintenance.sync {}
     try file.close()
+  }
+
+  /// Does some work on the store's own queue, one piece after the other; nothing if the store is closed.
+  func maintain(_ work: @escaping @Sendable () -> Void) {
+    maintenance.async { if !self.isClosed { work() } }
+  }
+
+  /// As ``maintain(_:)``, and waits for it.
+  func maintained(_ work: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { continuation in
+      maintenance.async {
+        if !self.isClosed { work() }
+        continuation.resume()
+      }
+    }
   }
 
   private func schedule() {
     file.pool.asyncWriteWithoutTransaction { self.work(on: $0) }
   }
 
-  /// Stores what waits, in one transaction. A turn of its own for each, so that retention gets turns between.
+  /// Stores what waits, in one transaction. A turn of its own for each, so that others get turns between.
   private func work(on database: Database) {
     let batch = queue.withLock { queue -> [Request] in
       var count = 0
       var spans = 0
-      while count < queue.waiting.count, count == 0 || spans + queue.waiting[count].spans.count <= Self.spansPerCommit {
-        spans += queue.waiting[count].spans.count
+      while count < queue.waiting.count, count == 0 || spans + queue.waiting[count].batch.count <= Self.spansPerCommit {
+        spans += queue.waiting[count].batch.count
         count += 1
       }
       let batch = Array(queue.waiting.prefix(count))
@@ -203,5 +276,20 @@ public final class SpanStore: Sendable {
       code: .unavailable,
       message: "more spans wait for the disk than are let in (\(settings.limits.waitingSpans) spans or "
         + "\(settings.limits.waitingBytes) bytes); send again later")
+  }
+}
+
+/// Makes records of the spans of a list while it is read.
+private struct BatchSink: SpanSink {
+  let store: SpanStore
+  let received: Int64
+  var batch = SpanBatch()
+  /// Where each span stands in the list.
+  var indices: [Int] = []
+
+  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
+    // The lock is taken for each span anew, so that requests take turns.
+    store.encoder.withLock { $0.encode(span, in: bytes, received: received, to: &batch) }
+    indices.append(index)
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import SQLiteFiles
 
@@ -60,7 +61,67 @@ struct StoreFile: Sendable {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("2 segments") { database in
+      try database.execute(
+        sql: """
+          -- The spans of a commit, until they are put in order.
+          CREATE TABLE block (
+            id INTEGER NOT NULL PRIMARY KEY,
+            -- When the last of them came, in milliseconds since 1970.
+            received INTEGER NOT NULL,
+            -- See SpanBlock.
+            data BLOB NOT NULL
+          ) STRICT;
+          -- Spans in order, as many as come in seconds or hours; retention removes whole ones.
+          CREATE TABLE segment (
+            id INTEGER NOT NULL PRIMARY KEY,
+            spans INTEGER NOT NULL,
+            received INTEGER NOT NULL,
+            first_time INTEGER NOT NULL,
+            last_time INTEGER NOT NULL,
+            -- See Segment.
+            head BLOB NOT NULL
+          ) STRICT;
+          -- See Segment.Part.
+          CREATE TABLE piece (
+            id INTEGER NOT NULL PRIMARY KEY,
+            data BLOB NOT NULL
+          ) STRICT;
+          """)
+      try Self.moveSpans(database)
+      try database.execute(sql: "DROP TABLE posting; DROP TABLE term; DROP TABLE span")
+    }
     return migrator
+  }
+
+  private static let spansPerMovedBlock = 1_000
+
+  /// Makes blocks of the rows of version 1, whose records are the same. Opening the store puts them in order.
+  private static func moveSpans(_ database: Database) throws {
+    let insert = try database.makeStatement(sql: "INSERT INTO block (received, data) VALUES (?, ?)")
+    let rows = try Row.fetchCursor(database, sql: "SELECT trace, record FROM span ORDER BY id")
+    var spans: [(low: UInt64, length: Int)] = []
+    var records: [UInt8] = []
+    var received: Int64 = 0
+    func endBlock() throws {
+      guard !spans.isEmpty else { return }
+      try insert.execute(arguments: [received, Data(SpanBlock.encode(spans, records))])
+      spans.removeAll(keepingCapacity: true)
+      records.removeAll(keepingCapacity: true)
+    }
+    while let row = try rows.next() {
+      guard let trace = Int64.fromDatabaseValue(row[0]) else { continue }
+      try row.withUnsafeData(atIndex: 1) { data in
+        data?.withUnsafeBytes { bytes in
+          guard let time = SpanRecord.received(bytes) else { return }
+          received = max(received, time)
+          spans.append((UInt64(bitPattern: trace), bytes.count))
+          records.append(contentsOf: bytes)
+        }
+      }
+      if spans.count >= spansPerMovedBlock { try endBlock() }
+    }
+    try endBlock()
   }
 
   func close() throws(CollectorError) {

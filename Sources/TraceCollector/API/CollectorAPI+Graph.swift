@@ -1,0 +1,79 @@
+extension CollectorAPI {
+  /// The time of a graph unless it is said: an hour.
+  private static let lookback: Int64 = 3_600_000
+
+  /// `GET /api/graph`: the services and the calls between them; lengths in microseconds.
+  func graph(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
+    let graph = try await store.graph(endTs: endTs, lookback: lookback)
+    return Answer { json in
+      json.beginObject()
+      json.key("services")
+      json.beginArray()
+      for service in graph.services {
+        json.beginObject()
+        json.key("name")
+        json.string(service.name)
+        json.key("spans")
+        json.number(service.spans)
+        json.key("calls")
+        json.number(service.calls)
+        json.key("errors")
+        json.number(service.errors)
+        json.endObject()
+      }
+      json.endArray()
+      json.key("edges")
+      json.beginArray()
+      for edge in graph.edges {
+        json.beginObject()
+        json.key("parent")
+        json.string(edge.parent)
+        json.key("child")
+        json.string(edge.child)
+        json.figures(edge.figures)
+        json.endObject()
+      }
+      json.endArray()
+      json.endObject()
+    }
+  }
+
+  /// `GET /api/operations`: the operations of a service, how often and how long; lengths in microseconds.
+  func operations(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+    let service = try parameters.required("serviceName").lowercased()
+    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
+    let operations = try await store.operations(service: service, endTs: endTs, lookback: lookback)
+    return Answer { json in
+      json.beginObject()
+      json.key("service")
+      json.string(service)
+      json.key("operations")
+      json.beginArray()
+      for operation in operations {
+        json.beginObject()
+        json.key("name")
+        json.string(operation.name)
+        json.figures(operation.figures)
+        json.key("perSecond")
+        json.decimal(Double(operation.figures.calls) * 1_000 / Double(max(1, lookback)))
+        json.endObject()
+      }
+      json.endArray()
+      json.endObject()
+    }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func figures(_ figures: CallFigures) {
+    key("calls")
+    number(figures.calls)
+    key("errors")
+    number(figures.errors)
+    for (name, length) in [("p50", figures.p50), ("p90", figures.p90), ("p99", figures.p99), ("max", figures.max)] {
+      key(name)
+      number(length)
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/// Collects calls and writes them as one small row: how many of each class of length there were, per service, operation or
+/// pair of services and per slot of time.
+///
+/// Layout: the version 1; the length of a slot in milliseconds; the subjects, each its kind and two texts; then for each
+/// subject and slot: the subject, the slot, the failed ones, the longest, and the classes with their counts. Counts may be
+/// negative: spans that came late take back what the others were counted as without them.
+struct CallRecorder {
+  private struct Subject: Hashable {
+    let kind: Call.Kind
+    let service: UInt64
+    let other: UInt64
+  }
+
+  /// Of the subject 20 bits, of the slot 22, of the class 12, whether it failed, and whether it is taken back.
+  private struct Sample {
+    let key: UInt64
+    let duration: Int64
+  }
+
+  private let slotLength: Int64
+  private var subjects: [Subject] = []
+  private var subjectNumbers: [Subject: UInt64] = [:]
+  private var slots: [Int64] = []
+  private var slotNumbers: [Int64: UInt64] = [:]
+  private var samples: [Sample] = []
+
+  static let version: UInt8 = 1
+  /// The shortest slot in milliseconds.
+  static let shortestSlot: Int64 = 10_000
+
+  /// - Parameter extent: the milliseconds that the spans took to come. Slots are a 64th of it at least, so that a row stays
+  ///   small however slowly it filled.
+  init(extent: Int64 = 0) {
+    var length = Self.shortestSlot
+    while length < max(0, extent) / 64 { length *= 2 }
+    slotLength = length
+  }
+
+  mutating func add(_ call: Call, isTakenBack: Bool = false) {
+    let subject = number(of: Subject(kind: call.kind, service: call.service, other: call.other))
+    let slot = number(ofSlot: call.time / slotLength)
+    guard subject < 1 << 20, slot < 1 << 22 else { return }
+    let bucket = UInt64(LatencyBuckets.bucket(of: call.duration))
+    samples.append(
+      Sample(
+        key: subject << 36 | slot << 14 | bucket << 2 | (call.isError ? 2 : 0) | (isTakenBack ? 1 : 0),
+        duration: call.duration))
+  }
+
+  private mutating func number(of subject: Subject) -> UInt64 {
+    if let number = subjectNumbers[subject] { return number }
+    let number = UInt64(subjects.count)
+    subjects.append(subject)
+    subjectNumbers[subject] = number
+    return number
+  }
+
+  private mutating func number(ofSlot slot: Int64) -> UInt64 {
+    if let number = slotNumbers[slot] { return number }
+    let number = UInt64(slots.count)
+    slots.append(slot)
+    slotNumbers[slot] = number
+    return number
+  }
+
+  /// The row. `text` gives the name that a ``TextHash`` stands for, nil if it is none that is listed.
+  func encoded(_ text: (UInt64) -> String?) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.bytes.append(Self.version)
+    writer.number(UInt64(slotLength))
+    writer.number(subjects.count)
+    for subject in subjects {
+      writer.bytes.append(subject.kind.rawValue)
+      writer.text(text(subject.service) ?? "")
+      writer.text(text(subject.other) ?? "")
+    }
+    let sorted = samples.sorted { $0.key < $1.key }
+    var index = 0
+    while index < sorted.count {
+      let group = sorted[index].key >> 14
+      var counts: [(bucket: UInt64, count: Int64)] = []
+      var errors: Int64 = 0
+      var longest: Int64 = 0
+      while index < sorted.count, sorted[index].key >> 14 == group {
+        let sample = sorted[index]
+        let amount: Int64 = sample.key & 1 == 0 ? 1 : -1
+        let bucket = sample.key >> 2 & 0xFFF
+        if counts.last?.bucket != bucket { counts.append((bucket, 0)) }
+        counts[counts.count - 1].count += amount
+        if sample.key & 2 != 0 { errors += amount }
+        if amount > 0 { longest = max(longest, sample.duration) }
+        index += 1
+      }
+      counts.removeAll { $0.count == 0 }
+      guard !counts.isEmpty || errors != 0 else { continue }
+      writer.number(group >> 22)
+      writer.signed(slots[Int(group & 0x3F_FFFF)])
+      writer.signed(errors)
+      writer.signed(longest)
+      writer.number(counts.count)
+      for (bucket, count) in counts {
+        writer.number(bucket)
+        writer.signed(count)
+      }
+    }
+    return writer.bytes
+  }
+}
+
+/// The calls of some time, summed up from rows of ``CallRecorder``.
+struct CallStatistics: Sendable {
+  /// What is counted.
+  struct Subject: Hashable, Sendable {
+    var kind: Call.Kind
+    /// The service, of a pair the one that calls.
+    var service: String
+    /// The operation, or the service that is called.
+    var other: String
+  }
+
+  private(set) var tallies: [Subject: CallTally] = [:]
+  private let from: Int64
+  private let to: Int64
+
+  /// Begins to sum up what began between two moments, in milliseconds since 1970. A slot counts whole if a part of it is
+  /// in between.
+  init(from: Int64, to: Int64) {
+    self.from = from
+    self.to = to
+  }
+
+  /// Adds what a row has of the time. A damaged row adds what stands before the damage.
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == CallRecorder.version, let length = Int64(exactly: reader.number()), length > 0 else {
+      return
+    }
+    var subjects: [Subject?] = []
+    for _ in 0..<reader.count(ofSize: 3) {
+      let kind = Call.Kind(rawValue: reader.byte())
+      let service = reader.text()
+      let other = reader.text()
+      // A pair needs both names; spans without a service count for none.
+      let isNamed = !service.isEmpty && (kind != .edge || !other.isEmpty)
+      subjects.append(isNamed ? kind.map { Subject(kind: $0, service: service, other: other) } : nil)
+    }
+    while !reader.isAtEnd, !reader.isDamaged {
+      let number = Int(clamping: reader.number())
+      let slot = reader.signed()
+      let errors = reader.signed()
+      let longest = reader.signed()
+      let start = slot.multipliedReportingOverflow(by: length).partialValue
+      let isWanted = start <= to && (from < .min + length || start > from - length)
+      let subject = isWanted && subjects.indices.contains(number) ? subjects[number] : nil
+      var tally = subject.flatMap { tallies.removeValue(forKey: $0) } ?? CallTally()
+      for _ in 0..<reader.count(ofSize: 2) {
+        let bucket = UInt16(clamping: reader.number())
+        tally.add(reader.signed(), bucket: bucket)
+      }
+      tally.add(errors: errors, longest: longest)
+      if let subject { tallies[subject] = tally }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import GRDB
+import Synchronization
+
+/// The calls in blocks, as they were counted last.
+struct BlockCalls: Sendable {
+  /// The blocks and the newest segment that were there.
+  var blocks: ClosedRange<Int64>
+  var count: Int
+  var segment: Int64?
+  var row: [UInt8]
+}
+
+extension SpanStore {
+  /// How much longer than a segment's times the calls may be that it takes back, in milliseconds.
+  private static let longestTrace: Int64 = 3_600_000
+
+  /// The services and the calls between them that began in a time, in milliseconds since 1970. Times are known to 10
+  /// seconds, or to a 64th of the time that a segment took to fill.
+  public func graph(endTs: Int64, lookback: Int64) async throws(CollectorError) -> ServiceGraph {
+    ServiceGraph(try await calls(endTs: endTs, lookback: lookback))
+  }
+
+  /// The operations of a service in a time.
+  public func operations(
+    service: String, endTs: Int64, lookback: Int64
+  ) async throws(CollectorError) -> [OperationFigures] {
+    try await calls(endTs: endTs, lookback: lookback).operations(of: service.lowercased())
+  }
+
+  /// The calls between services in a time, each once.
+  public func dependencies(endTs: Int64, lookback: Int64) async throws(CollectorError) -> [DependencyLink] {
+    try await graph(endTs: endTs, lookback: lookback).edges.map { edge in
+      DependencyLink(
+        parent: edge.parent, child: edge.child, callCount: edge.figures.calls, errorCount: edge.figures.errors)
+    }
+  }
+
+  private func calls(endTs: Int64, lookback: Int64) async throws(CollectorError) -> CallStatistics {
+    try await read { database in
+      let (segments, blocks) = self.shelf.withLock { ($0.segments, $0.blocks) }
+      let from = endTs.subtractingReportingOverflow(lookback).overflow ? 0 : max(0, endTs &- lookback)
+      var statistics = CallStatistics(from: from, to: endTs)
+      for segment in segments
+      where segment.firstTime &- Self.longestTrace <= endTs && segment.lastTime &+ Self.longestTrace >= from {
+        _ = try segment.read(segment.piece(Segment.Part.calls), database) { statistics.add($0) }
+      }
+      try self.row(of: blocks, behind: segments, database).withUnsafeBytes { statistics.add($0) }
+      return statistics
+    }
+  }
+
+  /// The calls of spans that are not in a segment yet.
+  private func row(of blocks: [SpanBlock], behind segments: [Segment], _ database: Database) throws -> [UInt8] {
+    guard let first = blocks.first, let last = blocks.last else { return [] }
+    let range = first.id...max(first.id, last.id)
+    if let known = blockCalls.withLock({ $0 }), known.blocks == range, known.count == blocks.count,
+      known.segment == segments.last?.id
+    {
+      return known.row
+    }
+    var places: [(trace: UInt64, block: Int, index: Int)] = []
+    for (number, block) in blocks.enumerated() {
+      for (index, trace) in block.traces.enumerated() { places.append((trace, number, index)) }
+    }
+    places.sort { ($0.trace, $0.block, $0.index) < ($1.trace, $1.block, $1.index) }
+    let near = segments.suffix(Self.reach)
+    let texts = encoder.withLock { $0.texts.texts }
+    var recorder = CallRecorder()
+    var start = 0
+    while start < places.count {
+      let trace = places[start].trace
+      var entries: [SpanEntry] = []
+      while start < places.count, places[start].trace == trace {
+        entries.append(blocks[places[start].block].batch.entries[places[start].index])
+        start += 1
+      }
+      let before =
+        near.contains { $0.mayContain(trace: trace) }
+        ? try self.entries(of: trace, in: near, texts: texts, database) : []
+      CallLinker.calls(in: before + entries) { recorder.add($0) }
+      if !before.isEmpty { CallLinker.calls(in: before) { recorder.add($0, isTakenBack: true) } }
+    }
+    let names = names.withLock { $0 }
+    let row = recorder.encoded(names.text)
+    blockCalls.withLock { $0 = BlockCalls(blocks: range, count: blocks.count, segment: segments.last?.id, row: row) }
+    return row
+  }
+}

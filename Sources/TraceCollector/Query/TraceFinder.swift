@@ -1,0 +1,241 @@
+import GRDB
+import Synchronization
+
+/// Finds the traces that a query wants, the newest first.
+///
+/// Segments are opened when their times come up. Each gives the traces that have a term of one condition, and of the
+/// others too or that have spans elsewhere; only these are read and compared. That condition is the same in all segments,
+/// so that a trace whose spans lie in several is found whichever part of it fits.
+struct TraceFinder {
+  /// A trace that may fit, or one that does and waits for its turn.
+  private struct Candidate {
+    let time: Int64
+    let trace: UInt64
+    var spans: [Span]?
+  }
+
+  private let query: TraceQuery
+  private let conditions: SearchConditions
+  private let store: SpanStore
+  private var reader: TraceReader
+  /// The condition by which candidates are taken; nil for all traces of the service.
+  private var leading: Int?
+  /// Not yet opened: the one with the newest spans last.
+  private var closed: [Segment]
+  private var isBlocksOpened = false
+  private var heap: [Candidate] = []
+  private var seen: Set<UInt64> = []
+  /// Whether it has stopped because it looked at too many traces.
+  private(set) var hasGivenUp = false
+
+  init(_ query: TraceQuery, _ store: SpanStore) {
+    self.query = query
+    self.store = store
+    let conditions = SearchConditions(query)
+    self.conditions = conditions
+    reader = TraceReader(store)
+    leading = conditions.rarest(reader.segments)
+    closed = reader.segments.filter { conditions.mayMatch($0, condition: nil) }.sorted { $0.lastTime < $1.lastTime }
+  }
+
+  /// The next trace; nil if there is none, or if too many were looked at.
+  mutating func next(_ database: Database) throws -> (start: Int64, spans: [Span])? {
+    if !isBlocksOpened {
+      isBlocksOpened = true
+      if leading != nil { try chooseLeading(database) }
+      openBlocks()
+    }
+    while true {
+      while let segment = closed.last, segment.lastTime >= heap.first?.time ?? .min {
+        closed.removeLast()
+        try open(segment, database)
+      }
+      guard let candidate = pop() else { return nil }
+      if let spans = candidate.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
+      guard seen.insert(candidate.trace).inserted else { continue }
+      guard seen.count <= store.settings.limits.tracesScannedPerQuery else {
+        hasGivenUp = true
+        return nil
+      }
+      for spans in TraceAssembly.traces(try reader.spans(of: candidate.trace, database)) where query.matches(spans) {
+        // In the order of the traces' own starts: it waits if parts of others began later.
+        let start = TraceQuery.timestamp(of: spans) ?? 0
+        push(Candidate(time: min(start / 1_000, candidate.time), trace: candidate.trace, spans: spans))
+      }
+    }
+  }
+
+  // MARK: Segments
+
+  /// Chooses among the conditions that as few segments have the one that the fewest rows of the newest have.
+  private mutating func chooseLeading(_ database: Database) throws {
+    guard conditions.conditions.count > 1, let first = leading,
+      let segment = closed.last(where: { conditions.mayMatch($0, condition: first) })
+    else { return }
+    let fewest = closed.count { conditions.mayMatch($0, condition: first) }
+    var best = Int.max
+    for condition in conditions.conditions.indices
+    where closed.count(where: { conditions.mayMatch($0, condition: condition) }) == fewest {
+      let count = try rows(condition, in: segment, database).count
+      if count < best {
+        best = count
+        leading = condition
+      }
+    }
+  }
+
+  /// The rows of a segment that have a condition, in order.
+  private func rows(_ condition: Int, in segment: Segment, _ database: Database) throws -> [UInt32] {
+    let terms = conditions.conditions[condition]
+    if terms.count == 1 { return try segment.rows(of: terms[0], database) }
+    var rows: [UInt32] = []
+    for term in terms { rows += try segment.rows(of: term, database) }
+    return rows.sorted()
+  }
+
+  private mutating func open(_ segment: Segment, _ database: Database) throws {
+    guard conditions.mayMatch(segment, condition: leading),
+      let outline = try store.outlines.outline(of: segment, database)
+    else { return }
+    let service = conditions.service.map { outline.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
+    func traces(_ rows: some Sequence<UInt32>) -> [UInt32] {
+      var traces: [UInt32] = []
+      for row in rows where Int(row) < outline.traceOfRow.count {
+        if let service, outline.serviceOfRow[Int(row)] != service { continue }
+        let trace = outline.traceOfRow[Int(row)]
+        if traces.last != trace { traces.append(trace) }
+      }
+      return traces
+    }
+
+    var candidates: [UInt32]
+    if let leading {
+      candidates = traces(try rows(leading, in: segment, database))
+    } else {
+      candidates =
+        service == nil
+        ? Array(0..<UInt32(outline.traces.count)) : traces(outline.traceOfRow.indices.lazy.map { UInt32($0) })
+    }
+    candidates.removeAll { trace in
+      let (first, last) = (outline.firstTimes[Int(trace)], outline.lastTimes[Int(trace)])
+      if conditions.overlaps(first: first, last: last) { return false }
+      return !conditions.isNear(first: first, last: last) || !isElsewhere(outline.traces[Int(trace)], but: segment)
+    }
+    for condition in conditions.conditions.indices where condition != leading && !candidates.isEmpty {
+      let others = traces(try rows(condition, in: segment, database))
+      var position = 0
+      candidates.removeAll { trace in
+        while position < others.count, others[position] < trace { position += 1 }
+        if position < others.count, others[position] == trace { return false }
+        return !isElsewhere(outline.traces[Int(trace)], but: segment)
+      }
+    }
+    for trace in candidates {
+      push(Candidate(time: outline.firstTimes[Int(trace)], trace: outline.traces[Int(trace)]))
+    }
+  }
+
+  /// Whether a trace may have spans in the segments around another, or in blocks.
+  private func isElsewhere(_ trace: UInt64, but segment: Segment) -> Bool {
+    guard let index = reader.segments.firstIndex(where: { $0 === segment }) else { return true }
+    let near = max(0, index - SpanStore.reach)..<min(reader.segments.count, index + SpanStore.reach + 1)
+    if near.contains(where: { $0 != index && reader.segments[$0].mayContain(trace: trace) }) { return true }
+    return near.upperBound == reader.segments.count && reader.blocks.contains { $0.traces.contains(trace) }
+  }
+
+  // MARK: Blocks
+
+  /// What the spans of a trace in the blocks have of the conditions.
+  private struct Part {
+    var time = Int64.max
+    var last = Int64.min
+    var conditions: UInt64 = 0
+    var hasService = false
+  }
+
+  private mutating func openBlocks() {
+    let schemas = store.encoder.withLock { $0.schemas }
+    // More than fit into a set of bits are left to the comparison of the traces.
+    let tests = conditions.conditions.prefix(64).map { terms in
+      (terms: terms, schemas: Set(schemas.indices.filter { schema in schemas[schema].contains { terms.contains($0) } }))
+    }
+    let all: UInt64 = tests.count == 64 ? .max : 1 << UInt64(tests.count) - 1
+    var parts: [UInt64: Part] = [:]
+    for block in reader.blocks {
+      let batch = block.batch
+      for (index, entry) in batch.entries.enumerated() {
+        let isService = conditions.service.map { $0 == entry.service } ?? true
+        if !isService, parts.isEmpty || parts[entry.traceID.low] == nil { continue }
+        var met: UInt64 = 0
+        if isService {
+          let terms = batch.terms(at: index)
+          for (number, test) in tests.enumerated() {
+            if test.schemas.contains(Int(entry.schema)) || Self.contains(batch.terms, terms, test.terms) {
+              met |= 1 << UInt64(number)
+            }
+          }
+          // Nothing of the leading condition, nothing that a trace with it would be found by.
+          if met == 0, !tests.isEmpty, parts[entry.traceID.low] == nil { continue }
+        }
+        var part = parts[entry.traceID.low] ?? Part()
+        part.time = min(part.time, entry.time)
+        part.last = max(part.last, entry.time)
+        part.conditions |= met
+        part.hasService = part.hasService || isService
+        parts[entry.traceID.low] = part
+      }
+    }
+    let near = reader.segments.suffix(SpanStore.reach)
+    for (trace, part) in parts where part.hasService && conditions.isNear(first: part.time, last: part.last) {
+      if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
+      let isWhole = part.conditions & all == all && conditions.overlaps(first: part.time, last: part.last)
+      guard isWhole || near.contains(where: { $0.mayContain(trace: trace) }) else { continue }
+      push(Candidate(time: part.time, trace: trace))
+    }
+  }
+
+  @inline(__always) private static func contains(_ terms: [UInt32], _ range: Range<Int>, _ wanted: [UInt32]) -> Bool {
+    if wanted.count == 1 {
+      let term = wanted[0]
+      for index in range where terms[index] == term { return true }
+      return false
+    }
+    for index in range where wanted.contains(terms[index]) { return true }
+    return false
+  }
+
+  // MARK: The newest first
+
+  /// What fits comes before what may; then the larger trace id, so that the order is always the same.
+  private static func precedes(_ first: Candidate, _ second: Candidate) -> Bool {
+    if first.time != second.time { return first.time > second.time }
+    if (first.spans == nil) != (second.spans == nil) { return first.spans == nil }
+    return first.trace > second.trace
+  }
+
+  private mutating func push(_ candidate: Candidate) {
+    var child = heap.count
+    heap.append(candidate)
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard Self.precedes(heap[child], heap[parent]) else { break }
+      heap.swapAt(parent, child)
+      child = parent
+    }
+  }
+
+  private mutating func pop() -> Candidate? {
+    guard let first = heap.first, let last = heap.popLast() else { return nil }
+    guard !heap.isEmpty else { return first }
+    heap[0] = last
+    var parent = 0
+    while true {
+      var next = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < heap.count && Self.precedes(heap[child], heap[next]) { next = child }
+      guard next != parent else { return first }
+      heap.swapAt(parent, next)
+      parent = next
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import GRDB
+import Synchronization
+
+/// Reads the spans of traces, as they were at one moment.
+struct TraceReader {
+  let segments: [Segment]
+  let blocks: [SpanBlock]
+  private let texts: [String]
+  private let limit: Int
+  /// Which spans of the blocks a trace has; made when many traces are read.
+  private var places: [UInt64: [Place]]?
+  private var count = 0
+
+  private struct Place {
+    let block: Int
+    let index: Int
+  }
+
+  /// From how many traces on a table of all in the blocks is faster than looking through them.
+  private static let tableCount = 12
+
+  init(_ store: SpanStore) {
+    // The spans before the texts: these must be at least as new.
+    (segments, blocks) = store.shelf.withLock { ($0.segments, $0.blocks) }
+    texts = store.encoder.withLock { $0.texts.texts }
+    limit = store.settings.limits.spansPerTrace
+  }
+
+  /// The spans whose trace ids have a low half, in the order in which they came (about), as many as the limits let.
+  mutating func spans(of low: UInt64, _ database: Database) throws -> [Span] {
+    var spans: [Span] = []
+    for segment in segments where spans.count < limit {
+      try segment.records(of: low, limit: limit - spans.count, database) { record in
+        if let span = SpanRecord.decode(record, low: low, texts: texts)?.span { spans.append(span) }
+      }
+    }
+    for place in places(of: low).prefix(limit - spans.count) {
+      if let span = blocks[place.block].span(at: place.index, texts: texts) { spans.append(span) }
+    }
+    return spans
+  }
+
+  private mutating func places(of low: UInt64) -> [Place] {
+    if let places { return places[low] ?? [] }
+    count += 1
+    if count > Self.tableCount {
+      var table: [UInt64: [Place]] = [:]
+      for (number, block) in blocks.enumerated() {
+        for (index, trace) in block.traces.enumerated() {
+          table[trace, default: []].append(Place(block: number, index: index))
+        }
+      }
+      places = table
+      return table[low] ?? []
+    }
+    var found: [Place] = []
+    for (number, block) in blocks.enumerated() {
+      for (index, trace) in block.traces.enumerated() where trace == low {
+        found.append(Place(block: number, index: index))
+      }
+    }
+    return found
+  }
+}
+
+/// The outlines of segments that were read last.
+final class OutlineCache: Sendable {
+  /// However many segments there are: about 15 MB.
+  private static let capacity = 24
+
+  private let content = Mutex<[(id: Int64, outline: SegmentOutline)]>([])
+
+  /// The outline of a segment; nil if it is not there any more, or damaged.
+  func outline(of segment: Segment, _ database: Database) throws -> SegmentOutline? {
+    let known = content.withLock { content -> SegmentOutline? in
+      guard let index = content.firstIndex(where: { $0.id == segment.id }) else { return nil }
+      let entry = content.remove(at: index)
+      content.append(entry)
+      return entry.outline
+    }
+    if let known { return known }
+    let read = try segment.read(segment.piece(Segment.Part.outline), database) {
+      SegmentOutline($0, firstTime: segment.firstTime)
+    }
+    guard let read else { return nil }
+    content.withLock { content in
+      content.removeAll { $0.id == segment.id }
+      content.append((segment.id, read))
+      if content.count > Self.capacity { content.removeFirst() }
+    }
+    return read
+  }
+
+  func remove(_ id: Int64) { content.withLock { $0.removeAll { $0.id == id } } }
+}

@@ -1,0 +1,161 @@
+import Foundation
+import GRDB
+
+/// Many spans of the disk that came one after the other, put in order: what is in memory of a row of the table `segment`.
+///
+/// Its content is in rows of the table `piece`, each read by itself: chunks of traces in the order of their ids, pages of
+/// ``PostingList``s in the order of their terms, an ``SegmentOutline``, the names and the calls.
+final class Segment: Sendable {
+  /// The parts of a segment's pieces: a piece's id is the segment's, then this and a number in 24 bits.
+  enum Part {
+    static let outline: Int64 = 0
+    static let calls: Int64 = 1
+    static let names: Int64 = 2
+    static let firstPage: Int64 = 0x10_0000
+    static let firstChunk: Int64 = 0x20_0000
+  }
+
+  let id: Int64
+  /// How many spans.
+  let count: Int
+  /// When the last of its spans came, in milliseconds since 1970.
+  let received: Int64
+  /// The first and the last time under which its spans are found, in milliseconds since 1970.
+  let firstTime: Int64
+  let lastTime: Int64
+  /// The traces and terms that it has.
+  let filter: SegmentFilter
+  /// The first trace of each chunk.
+  let chunks: [UInt64]
+  /// The first term of each page.
+  let pages: [UInt32]
+
+  static let version: UInt8 = 1
+
+  init(
+    id: Int64, count: Int, received: Int64, times: (first: Int64, last: Int64), filter: SegmentFilter,
+    chunks: [UInt64], pages: [UInt32]
+  ) {
+    self.id = id
+    self.count = count
+    self.received = received
+    firstTime = times.first
+    lastTime = times.last
+    self.filter = filter
+    self.chunks = chunks
+    self.pages = pages
+  }
+
+  /// Reads a row: `id, spans, received, first_time, last_time, head`.
+  convenience init(_ row: Row) throws {
+    let numbers = (0..<5).compactMap { Int64.fromDatabaseValue(row[$0]) }
+    let head: (SegmentFilter, [UInt64], [UInt32])? = try row.withUnsafeData(atIndex: 5) { data in
+      data?.withUnsafeBytes { bytes in
+        var reader = ByteReader(bytes)
+        guard reader.byte() == Self.version else { return nil }
+        let head = (SegmentFilter(words: reader.fixed32s()), reader.fixed64s(), reader.fixed32s())
+        return reader.isDamaged ? nil : head
+      }
+    }
+    guard numbers.count == 5, let head else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a segment's head is damaged")
+    }
+    self.init(
+      id: numbers[0], count: Int(clamping: numbers[1]), received: numbers[2], times: (numbers[3], numbers[4]),
+      filter: head.0, chunks: head.1, pages: head.2)
+  }
+
+  /// The piece of a number within a part.
+  func piece(_ part: Int64, _ number: Int = 0) -> Int64 { id << 24 | (part + Int64(number)) }
+
+  func mayContain(trace low: UInt64) -> Bool { filter.mayContain(SegmentFilter.key(trace: low)) }
+
+  func mayContain(term: UInt32) -> Bool { filter.mayContain(SegmentFilter.key(term: term)) }
+
+  /// Gives the bytes of a piece to a function; nil if it is not there (any more).
+  func read<Value>(_ piece: Int64, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Value?) throws
+    -> Value?
+  {
+    let statement = try database.cachedStatement(sql: "SELECT data FROM piece WHERE id = ?")
+    let rows = try Row.fetchCursor(statement, arguments: [piece])
+    // The row is the cursor's, and goes with it.
+    return try withExtendedLifetime(rows) {
+      guard let row = try rows.next() else { return nil }
+      return try row.withUnsafeData(atIndex: 0) { data in try data?.withUnsafeBytes { try body($0) } }
+    }
+  }
+
+  /// The spans of a trace as records, in the order in which they came.
+  func records(of low: UInt64, limit: Int, _ database: Database, _ record: (UnsafeRawBufferPointer) -> Void) throws {
+    guard mayContain(trace: low) else { return }
+    let next = firstIndex(in: chunks, above: low)
+    guard next > 0 else { return }
+    _ = try read(piece(Part.firstChunk, next - 1), database) { bytes in
+      try SegmentChunk.read(bytes) { SegmentChunk.records(of: low, in: $0, limit: limit, record) }
+    }
+  }
+
+  /// The rows that have a term, in order.
+  func rows(of term: UInt32, _ database: Database) throws -> [UInt32] {
+    guard mayContain(term: term) else { return [] }
+    let next = firstIndex(in: pages, above: term)
+    guard next > 0 else { return [] }
+    return try read(piece(Part.firstPage, next - 1), database) { PostingList.rows(of: term, in: $0) } ?? []
+  }
+}
+
+/// The first index in a sorted list whose element is larger than another; the count if there is none.
+private func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
+  var low = 0
+  var high = elements.count
+  while low < high {
+    let middle = (low + high) / 2
+    if elements[middle] > element { high = middle } else { low = middle + 1 }
+  }
+  return low
+}
+
+/// The traces of a segment and their rows. A row is what one service reported of one trace; rows of a trace follow each
+/// other.
+///
+/// Layout: the version 1; the traces in order, 8 bytes each; the services, their ``TextHash`` in 8 bytes each; then for
+/// each trace its first time after the segment's, the length to its last, how many rows it has, and their services.
+final class SegmentOutline: Sendable {
+  let traces: [UInt64]
+  let firstTimes: [Int64]
+  let lastTimes: [Int64]
+  let services: [UInt64]
+  /// The trace of each row, by its place in ``traces``.
+  let traceOfRow: [UInt32]
+  /// The service of each row, by its place in ``services``.
+  let serviceOfRow: [UInt32]
+
+  static let version: UInt8 = 1
+
+  init?(_ bytes: UnsafeRawBufferPointer, firstTime: Int64) {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == Self.version else { return nil }
+    traces = reader.fixed64s()
+    services = reader.fixed64s()
+    var firstTimes: [Int64] = []
+    var lastTimes: [Int64] = []
+    var traceOfRow: [UInt32] = []
+    var serviceOfRow: [UInt32] = []
+    firstTimes.reserveCapacity(traces.count)
+    lastTimes.reserveCapacity(traces.count)
+    for trace in traces.indices {
+      let first = firstTime &+ Int64(truncatingIfNeeded: reader.number())
+      firstTimes.append(first)
+      lastTimes.append(first &+ Int64(truncatingIfNeeded: reader.number()))
+      for _ in 0..<reader.count() {
+        traceOfRow.append(UInt32(truncatingIfNeeded: trace))
+        serviceOfRow.append(UInt32(truncatingIfNeeded: reader.number()))
+      }
+    }
+    guard !reader.isDamaged else { return nil }
+    self.firstTimes = firstTimes
+    self.lastTimes = lastTimes
+    self.traceOfRow = traceOfRow
+    self.serviceOfRow = serviceOfRow
+  }
+}

@@ -1,0 +1,326 @@
+/// Makes a segment of blocks.
+struct SegmentBuilder {
+  /// A segment as it goes to the disk.
+  struct Result {
+    var segment: Segment
+    var head: [UInt8]
+    var pieces: [(id: Int64, bytes: [UInt8])]
+  }
+
+  private struct Reference {
+    let trace: UInt64
+    let service: UInt64
+    /// The block and the span in it; also the order in which spans came.
+    let place: UInt64
+  }
+
+  /// How many bytes a page of lists has about.
+  private static let pageSize = 8 * 1_024
+
+  private let id: Int64
+  private let blocks: [SpanBlock]
+  /// The terms of the keys of each schema.
+  private let schemas: [[UInt32]]
+  private var postings = PostingCollector()
+  private var rowCount: UInt32 = 0
+  private var services: [UInt64: UInt64] = [:]
+  private var serviceList: [UInt64] = []
+  private var traces: [UInt64] = []
+  /// The part of the outline that stands behind the traces.
+  private var outline = ByteWriter()
+  private var chunk = ByteWriter()
+  private var chunks: [UInt64] = []
+  private var chunkPieces: [[UInt8]] = []
+  private var calls: CallRecorder
+  private let firstTime: Int64
+  private let lastTime: Int64
+
+  private init(id: Int64, _ blocks: [SpanBlock], schemas: [[UInt32]]) {
+    self.id = id
+    self.blocks = blocks
+    self.schemas = schemas
+    let times = blocks.lazy.flatMap(\.batch.entries).map(\.time)
+    firstTime = times.min() ?? 0
+    lastTime = times.max() ?? 0
+    calls = CallRecorder(extent: (blocks.last?.received ?? 0) &- (blocks.first?.received ?? 0))
+  }
+
+  /// Puts the spans of some blocks in order.
+  ///
+  /// - Parameters:
+  ///   - schemas: the terms of the keys of each schema that the spans have.
+  ///   - names: the names that the spans have.
+  ///   - text: the name that a ``TextHash`` stands for.
+  ///   - earlier: the spans of a trace that are in earlier segments.
+  static func build(
+    id: Int64, _ blocks: [SpanBlock], schemas: [[UInt32]], names: [Name], text: (UInt64) -> String?,
+    earlier: (UInt64) throws -> [SpanEntry]
+  ) throws -> Result {
+    var builder = SegmentBuilder(id: id, blocks, schemas: schemas)
+    try builder.addTraces(earlier)
+    return builder.finish(names, text)
+  }
+
+  private mutating func addTraces(_ earlier: (UInt64) throws -> [SpanEntry]) throws {
+    var references: [Reference] = []
+    references.reserveCapacity(blocks.reduce(0) { $0 + $1.count })
+    for (number, block) in blocks.enumerated() {
+      for (index, entry) in block.batch.entries.enumerated() {
+        references.append(
+          Reference(
+            trace: entry.traceID.low, service: entry.service, place: UInt64(number) << 32 | UInt64(index)))
+      }
+    }
+    references.sort { first, second in
+      if first.trace != second.trace { return first.trace < second.trace }
+      return first.service != second.service ? first.service < second.service : first.place < second.place
+    }
+    var start = 0
+    while start < references.count {
+      var end = start + 1
+      while end < references.count, references[end].trace == references[start].trace { end += 1 }
+      let entries = addTrace(references[start..<end])
+      let before = try earlier(references[start].trace)
+      CallLinker.calls(in: before + entries) { calls.add($0) }
+      if !before.isEmpty { CallLinker.calls(in: before) { calls.add($0, isTakenBack: true) } }
+      start = end
+    }
+    endChunk()
+  }
+
+  private mutating func addTrace(_ references: ArraySlice<Reference>) -> [SpanEntry] {
+    guard let low = references.first?.trace else { return [] }
+    traces.append(low)
+    var entries: [SpanEntry] = []
+    entries.reserveCapacity(references.count)
+    var rows: [UInt64] = []
+    var first = Int64.max
+    var last = Int64.min
+    var length = 0
+    for reference in references {
+      let batch = blocks[Int(reference.place >> 32)].batch
+      let index = Int(reference.place & 0xFFFF_FFFF)
+      let entry = batch.entries[index]
+      if entries.last?.service != entry.service {
+        rows.append(number(ofService: entry.service))
+        rowCount += 1
+      }
+      let row = rowCount - 1
+      for term in batch.terms[batch.terms(at: index)] { postings.add(term, row: row) }
+      postings.add(schema: entry.schema, row: row)
+      first = min(first, entry.time)
+      last = max(last, entry.time)
+      let record = batch.records(at: index).count
+      length += record + Self.length(of: record)
+      entries.append(entry)
+    }
+    outline.number(UInt64(bitPattern: first &- firstTime))
+    outline.number(UInt64(bitPattern: last &- first))
+    outline.number(rows.count)
+    for row in rows { outline.number(row) }
+
+    if chunk.bytes.isEmpty {
+      chunks.append(low)
+      chunk.bytes.reserveCapacity(SegmentChunk.size * 5 / 4)
+    }
+    chunk.fixed(low)
+    chunk.number(length)
+    for reference in references {
+      let batch = blocks[Int(reference.place >> 32)].batch
+      let range = batch.records(at: Int(reference.place & 0xFFFF_FFFF))
+      chunk.number(range.count)
+      chunk.bytes.append(contentsOf: batch.records.bytes[range])
+    }
+    if chunk.bytes.count >= SegmentChunk.size { endChunk() }
+    return entries
+  }
+
+  /// How many bytes a number takes.
+  private static func length(of number: Int) -> Int {
+    number < 0x80 ? 1 : number < 0x4000 ? 2 : number < 0x20_0000 ? 3 : 4
+  }
+
+  private mutating func number(ofService service: UInt64) -> UInt64 {
+    if let number = services[service] { return number }
+    let number = UInt64(serviceList.count)
+    services[service] = number
+    serviceList.append(service)
+    return number
+  }
+
+  private mutating func endChunk() {
+    guard !chunk.bytes.isEmpty else { return }
+    chunkPieces.append(SegmentChunk.pack(chunk.bytes))
+    chunk.bytes.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func finish(_ names: [Name], _ text: (UInt64) -> String?) -> Result {
+    let lists = postings.lists(schemas)
+    var filter = SegmentFilter(capacity: traces.count + lists.count + serviceList.count)
+    for trace in traces { filter.insert(SegmentFilter.key(trace: trace)) }
+    for service in serviceList { filter.insert(SegmentFilter.key(term: Term.service(service))) }
+
+    var pages: [UInt32] = []
+    var pagePieces: [[UInt8]] = []
+    var page = ByteWriter()
+    for (term, rows) in lists {
+      filter.insert(SegmentFilter.key(term: term))
+      if page.bytes.isEmpty { pages.append(term) }
+      PostingList.encode(term: term, rows: rows, rowCount: Int(rowCount), to: &page)
+      if page.bytes.count >= Self.pageSize {
+        pagePieces.append(page.bytes)
+        page.bytes.removeAll(keepingCapacity: true)
+      }
+    }
+    if !page.bytes.isEmpty { pagePieces.append(page.bytes) }
+
+    var outlinePiece = ByteWriter()
+    outlinePiece.bytes.append(SegmentOutline.version)
+    outlinePiece.fixed(traces)
+    outlinePiece.fixed(serviceList)
+    outlinePiece.bytes += outline.bytes
+
+    let segment = Segment(
+      id: id, count: blocks.reduce(0) { $0 + $1.count }, received: blocks.map(\.received).max() ?? 0,
+      times: (firstTime, lastTime), filter: filter, chunks: chunks, pages: pages)
+    var head = ByteWriter()
+    head.bytes.append(Segment.version)
+    head.fixed(filter.words)
+    head.fixed(chunks)
+    head.fixed(pages)
+
+    var pieces = [
+      (segment.piece(Segment.Part.outline), outlinePiece.bytes),
+      (segment.piece(Segment.Part.calls), calls.encoded(text)),
+      (segment.piece(Segment.Part.names), Name.encode(names)),
+    ]
+    for (number, bytes) in pagePieces.enumerated() {
+      pieces.append((segment.piece(Segment.Part.firstPage, number), bytes))
+    }
+    for (number, bytes) in chunkPieces.enumerated() {
+      pieces.append((segment.piece(Segment.Part.firstChunk, number), bytes))
+    }
+    return Result(segment: segment, head: head.bytes, pieces: pieces)
+  }
+}
+
+/// Collects which rows have which terms. Rows come in order.
+private struct PostingCollector {
+  /// Term numbers by term, an open table: -1 is free.
+  private var slots = [Int32](repeating: -1, count: 1 << 12)
+  private var terms: [UInt32] = []
+  private var lastRows: [UInt32] = []
+  private var counts: [UInt32] = []
+  /// The number of the term and the row, of all of them.
+  private var pairs: [(term: Int32, row: UInt32)] = []
+  private var schemaRows: [UInt32: [UInt32]] = [:]
+
+  mutating func add(_ term: UInt32, row: UInt32) {
+    let number = number(of: term)
+    guard lastRows[number] != row &+ 1 else { return }
+    lastRows[number] = row &+ 1
+    counts[number] += 1
+    pairs.append((Int32(truncatingIfNeeded: number), row))
+  }
+
+  mutating func add(schema: UInt32, row: UInt32) {
+    guard schema != 0, schemaRows[schema]?.last != row else { return }
+    schemaRows[schema, default: []].append(row)
+  }
+
+  private mutating func number(of term: UInt32) -> Int {
+    let mask = slots.count - 1
+    var slot = Int((term &* 0x9e37_79b1) >> 7) & mask
+    while slots[slot] >= 0 {
+      if terms[Int(slots[slot])] == term { return Int(slots[slot]) }
+      slot = (slot + 1) & mask
+    }
+    slots[slot] = Int32(truncatingIfNeeded: terms.count)
+    terms.append(term)
+    lastRows.append(0)
+    counts.append(0)
+    if terms.count * 2 > slots.count { grow() }
+    return terms.count - 1
+  }
+
+  private mutating func grow() {
+    slots = [Int32](repeating: -1, count: slots.count * 4)
+    let mask = slots.count - 1
+    for (number, term) in terms.enumerated() {
+      var slot = Int((term &* 0x9e37_79b1) >> 7) & mask
+      while slots[slot] >= 0 { slot = (slot + 1) & mask }
+      slots[slot] = Int32(truncatingIfNeeded: number)
+    }
+  }
+
+  /// The terms in order, each with its rows in order.
+  mutating func lists(_ schemas: [[UInt32]]) -> [(term: UInt32, rows: ArraySlice<UInt32>)] {
+    var present: [UInt32: [UInt32]] = [:]
+    for (schema, rows) in schemaRows where Int(schema) < schemas.count {
+      for key in schemas[Int(schema)] { present[key, default: []] += rows }
+    }
+    var starts = [Int](repeating: 0, count: counts.count)
+    var total = 0
+    for (number, count) in counts.enumerated() {
+      starts[number] = total
+      total += Int(count)
+    }
+    var rows = [UInt32](repeating: 0, count: total)
+    var next = starts
+    for pair in pairs {
+      rows[next[Int(pair.term)]] = pair.row
+      next[Int(pair.term)] += 1
+    }
+    pairs = []
+    var lists: [(term: UInt32, rows: ArraySlice<UInt32>)] = []
+    lists.reserveCapacity(terms.count + present.count)
+    for (number, term) in terms.enumerated() {
+      let own = rows[starts[number]..<next[number]]
+      // Two ways to one term: a key of a known list, and of an unknown one or an annotation.
+      if let others = present.removeValue(forKey: term) {
+        lists.append((term, Self.sorted(others + own)[...]))
+      } else {
+        lists.append((term, own))
+      }
+    }
+    for (term, rows) in present { lists.append((term, Self.sorted(rows)[...])) }
+    return lists.sorted { $0.term < $1.term }
+  }
+
+  private static func sorted(_ rows: [UInt32]) -> [UInt32] {
+    var sorted: [UInt32] = []
+    sorted.reserveCapacity(rows.count)
+    for row in rows.sorted() where sorted.last != row { sorted.append(row) }
+    return sorted
+  }
+}
+
+extension Name {
+  private static let version: UInt8 = 1
+
+  /// Names as a segment holds them: the version 1, how many there are, and each one's kind and two texts.
+  static func encode(_ names: [Name]) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.bytes.append(version)
+    writer.number(names.count)
+    for name in names {
+      writer.bytes.append(name.kind.rawValue)
+      writer.text(name.service)
+      writer.text(name.value)
+    }
+    return writer.bytes
+  }
+
+  static func decode(_ bytes: UnsafeRawBufferPointer) -> [Name] {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == version else { return [] }
+    var names: [Name] = []
+    for _ in 0..<reader.count(ofSize: 3) {
+      let kind = Kind(rawValue: reader.byte())
+      let service = reader.text()
+      let value = reader.text()
+      if let kind, !reader.isDamaged { names.append(Name(kind: kind, service: service, value: value)) }
+    }
+    return names
+  }
+}

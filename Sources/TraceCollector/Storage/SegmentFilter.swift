@@ -1,0 +1,50 @@
+/// Says of a trace or a term that a segment does not have it, or that it may (one time of about 200 it is wrong then).
+///
+/// A Bloom filter in blocks of eight 32-bit words, of which an element sets one bit in each, so that a question touches
+/// one line of memory.
+struct SegmentFilter: Sendable {
+  private static let odd: [UInt32] = [
+    0x9e37_79b1, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f, 0x1656_67b1, 0xa54f_f53b, 0x510e_527f, 0x5be0_cd1d,
+  ]
+  /// However much a segment holds: 256 KiB.
+  private static let maximumBlocks = 8_192
+
+  private(set) var words: [UInt32]
+
+  /// Makes an empty filter for so many elements.
+  init(capacity: Int) {
+    let blocks = min(Self.maximumBlocks, max(1, capacity * 12 / 256 + 1))
+    words = [UInt32](repeating: 0, count: blocks * 8)
+  }
+
+  /// Reads a filter; one of no words has everything.
+  init(words: [UInt32]) { self.words = words.count % 8 == 0 ? words : [] }
+
+  /// Stands for a trace.
+  static func key(trace low: UInt64) -> UInt64 { TextHash.fold(low ^ 0x2d35_8dcc_aa6c_78a5, 0x8bb8_4b93_962e_acc9) }
+
+  /// Stands for a ``Term``.
+  static func key(term: UInt32) -> UInt64 {
+    TextHash.fold(UInt64(term) ^ 0x4b33_a62e_d433_d4a3, 0x4d5a_2da5_1de1_aa47)
+  }
+
+  mutating func insert(_ key: UInt64) {
+    let block = Self.block(key, words.count / 8)
+    for lane in 0..<8 { words[block + lane] |= Self.bit(key, lane) }
+  }
+
+  func mayContain(_ key: UInt64) -> Bool {
+    guard !words.isEmpty else { return true }
+    let block = Self.block(key, words.count / 8)
+    for lane in 0..<8 where words[block + lane] & Self.bit(key, lane) == 0 { return false }
+    return true
+  }
+
+  @inline(__always) private static func block(_ key: UInt64, _ count: Int) -> Int {
+    Int(((key >> 32) * UInt64(count)) >> 32) * 8
+  }
+
+  @inline(__always) private static func bit(_ key: UInt64, _ lane: Int) -> UInt32 {
+    1 << ((UInt32(truncatingIfNeeded: key) &* odd[lane]) >> 27)
+  }
+}

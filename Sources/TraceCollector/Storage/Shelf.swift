@@ -1,0 +1,84 @@
+import GRDB
+
+/// What is on the disk, the oldest first: segments, and behind them blocks, of which all is in memory too.
+struct Shelf: Sendable {
+  var segments: [Segment] = []
+  private(set) var blocks: [SpanBlock] = []
+  /// Spans and bytes of the blocks.
+  private(set) var blockSpans = 0
+  private(set) var blockBytes = 0
+  /// How many spans there are.
+  private(set) var spanCount = 0
+  var nextBlock: Int64 = 1
+  var nextSegment: Int64 = 1
+  /// Whether blocks are being put in order.
+  var isOrdering = false
+  /// The last of the blocks that are being put in order or removed: none is joined to it.
+  private var pinned: Int64 = 0
+
+  init() {}
+
+  /// Reads the segments. The blocks are added one by one.
+  init(_ database: Database) throws {
+    let rows = try Row.fetchCursor(
+      database, sql: "SELECT id, spans, received, first_time, last_time, head FROM segment ORDER BY id")
+    while let row = try rows.next() { segments.append(try Segment(row)) }
+    spanCount = segments.reduce(0) { $0 + $1.count }
+    nextSegment = (segments.last?.id ?? 0) + 1
+    nextBlock = (try Int64.fetchOne(database, sql: "SELECT max(id) FROM block") ?? 0) + 1
+  }
+
+  mutating func append(_ block: SpanBlock) {
+    blockSpans += block.count
+    blockBytes += block.size
+    spanCount += block.count
+    nextBlock = max(nextBlock, block.id + 1)
+    if let last = blocks.last, last.id > pinned, let joined = last.joined(with: block) {
+      blocks[blocks.count - 1] = joined
+    } else {
+      blocks.append(block)
+    }
+  }
+
+  /// What is there, of which no block will be joined with one to come.
+  mutating func pinnedCopy() -> Shelf {
+    pinned = blocks.last?.id ?? pinned
+    return self
+  }
+
+  /// Puts a segment in the place of its blocks.
+  mutating func replace(_ first: Int, with segment: Segment) {
+    removeBlocks(first)
+    segments.append(segment)
+    spanCount += segment.count
+    nextSegment = max(nextSegment, segment.id + 1)
+  }
+
+  mutating func removeBlocks(_ first: Int) {
+    for block in blocks.prefix(first) {
+      blockSpans -= block.count
+      blockBytes -= block.size
+      spanCount -= block.count
+    }
+    blocks.removeFirst(min(first, blocks.count))
+  }
+
+  mutating func removeFirstSegment() {
+    guard !segments.isEmpty else { return }
+    spanCount -= segments.removeFirst().count
+  }
+}
+
+extension TextTable {
+  /// Reads the table `text`.
+  init(_ database: Database) throws {
+    var texts: [String] = []
+    let rows = try Row.fetchCursor(database, sql: "SELECT id, value FROM text ORDER BY id")
+    while let row = try rows.next() {
+      guard let id = Int.fromDatabaseValue(row[0]), let value = String.fromDatabaseValue(row[1]), id == texts.count
+      else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the table of texts has a gap") }
+      texts.append(value)
+    }
+    self.init(texts: texts)
+  }
+}

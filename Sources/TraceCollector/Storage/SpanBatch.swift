@@ -1,0 +1,155 @@
+/// What the store looks at of a span without reading its record.
+struct SpanEntry: Sendable {
+  var traceID: TraceID
+  var id: UInt64
+  /// The id of the span that caused it; nil for the first one.
+  var parentID: UInt64?
+  var kind: Span.Kind?
+  var isShared: Bool
+  /// See ``Span/isError``.
+  var isError: Bool
+  /// In microseconds since 1970; 0 if unknown.
+  var timestamp: Int64
+  /// In microseconds.
+  var duration: Int64
+  /// The time under which it is found, in milliseconds since 1970: its start, or if that is unknown when it came.
+  var time: Int64
+  /// ``TextHash`` of the service, the operation and the remote service.
+  var service: UInt64
+  var operation: UInt64
+  var remoteService: UInt64
+  /// The number of the list of its tags' keys; see ``SpanEncoder``.
+  var schema: UInt32
+  /// Where its record and its terms end; they begin where those of the one before it end.
+  var recordEnd: Int
+  var termEnd: Int
+}
+
+/// Spans on their way to the disk.
+struct SpanBatch: Sendable {
+  var entries: [SpanEntry] = []
+  /// Their records, one after the other.
+  var records = ByteWriter()
+  /// What they are found by, one span's after the other's.
+  var terms: [UInt32] = []
+  /// The spans that have tags whose values are offered for autocompletion.
+  var completing: Set<Int> = []
+
+  var count: Int { entries.count }
+
+  func records(at index: Int) -> Range<Int> {
+    (index > 0 ? entries[index - 1].recordEnd : 0)..<entries[index].recordEnd
+  }
+
+  func terms(at index: Int) -> Range<Int> { (index > 0 ? entries[index - 1].termEnd : 0)..<entries[index].termEnd }
+
+  /// Adds spans of another batch; all but those that are left out.
+  mutating func append(_ other: SpanBatch, except excluded: Set<Int> = []) {
+    if entries.isEmpty, excluded.isEmpty {
+      self = other
+      return
+    }
+    if excluded.isEmpty {
+      let (count, recordsEnd, termsEnd) = (entries.count, records.bytes.count, terms.count)
+      records.bytes.append(contentsOf: other.records.bytes)
+      terms.append(contentsOf: other.terms)
+      for index in other.completing { completing.insert(count + index) }
+      entries.append(contentsOf: other.entries)
+      for index in count..<entries.count {
+        entries[index].recordEnd += recordsEnd
+        entries[index].termEnd += termsEnd
+      }
+      return
+    }
+    for index in other.entries.indices where !excluded.contains(index) {
+      var entry = other.entries[index]
+      records.bytes.append(contentsOf: other.records.bytes[other.records(at: index)])
+      terms.append(contentsOf: other.terms[other.terms(at: index)])
+      entry.recordEnd = records.bytes.count
+      entry.termEnd = terms.count
+      if other.completing.contains(index) { completing.insert(entries.count) }
+      entries.append(entry)
+    }
+  }
+}
+
+/// The spans of one commit: a row of the table `block`, and in memory what is needed to find them.
+///
+/// Layout: the version 1; how many spans there are; the low half of each one's trace id in 8 bytes; the length of each
+/// record; the records.
+final class SpanBlock: Sendable {
+  let id: Int64
+  let batch: SpanBatch
+  /// When the last of its spans came, in milliseconds since 1970.
+  let received: Int64
+
+  /// The low half of each span's trace id: what is looked through for a trace.
+  let traces: [UInt64]
+
+  private static let version: UInt8 = 1
+  /// Up to how many spans neighbours are put together in memory.
+  private static let smallCount = 80
+
+  init(id: Int64, batch: SpanBatch, received: Int64) {
+    self.id = id
+    self.batch = batch
+    self.received = received
+    traces = batch.entries.map(\.traceID.low)
+  }
+
+  var count: Int { batch.count }
+
+  /// The block together with the next one; nil if they are better looked through one by one.
+  func joined(with next: SpanBlock) -> SpanBlock? {
+    guard count <= next.count, count + next.count <= Self.smallCount, next.received &- received <= 1_000 else {
+      return nil
+    }
+    var whole = batch
+    whole.append(next.batch)
+    return SpanBlock(id: next.id, batch: whole, received: next.received)
+  }
+
+  /// The span with a number.
+  func span(at index: Int, texts: [String]) -> Span? {
+    batch.records.bytes.withUnsafeBytes { bytes in
+      SpanRecord.decode(
+        UnsafeRawBufferPointer(rebasing: bytes[batch.records(at: index)]), low: traces[index], texts: texts)?.span
+    }
+  }
+
+  /// Bytes in memory, about.
+  var size: Int {
+    batch.records.bytes.count + batch.terms.count * 4 + batch.count * MemoryLayout<SpanEntry>.stride
+  }
+
+  static func encode(_ batch: SpanBatch) -> [UInt8] {
+    encode((0..<batch.count).map { (batch.entries[$0].traceID.low, batch.records(at: $0).count) }, batch.records.bytes)
+  }
+
+  /// A row of records that stand one after the other, each with the low half of its trace's id and its length.
+  static func encode(_ spans: [(low: UInt64, length: Int)], _ records: [UInt8]) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.bytes.reserveCapacity(records.count + spans.count * 10 + 8)
+    writer.bytes.append(version)
+    writer.number(spans.count)
+    for span in spans { writer.fixed(span.low) }
+    for span in spans { writer.number(span.length) }
+    writer.bytes.append(contentsOf: records)
+    return writer.bytes
+  }
+
+  /// Reads a row: each span and when it came. Damaged records are left out.
+  static func decode(_ bytes: UnsafeRawBufferPointer, texts: [String]) -> [(span: Span, received: Int64)] {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == version else { return [] }
+    let count = reader.count(ofSize: 9)
+    let lows: [UInt64] = (0..<count).map { _ in reader.fixed() }
+    let lengths = (0..<count).map { _ in Int(clamping: reader.number()) }
+    var spans: [(span: Span, received: Int64)] = []
+    spans.reserveCapacity(count)
+    for (low, length) in zip(lows, lengths) {
+      if let span = SpanRecord.decode(reader.slice(length), low: low, texts: texts) { spans.append(span) }
+    }
+    return spans
+  }
+}

@@ -1,0 +1,86 @@
+/// Makes of spans what is stored, and what they are found by.
+///
+/// Most spans have one of a few lists of tags. Such a list is a schema with a number, so that what spans are found by
+/// without a value need not be kept for each span; it does not outlive the program.
+struct SpanEncoder: Sendable {
+  /// How many schemas are known at most. Spans with other lists of tags carry the terms of their keys themselves.
+  private static let schemaCapacity = 4_096
+
+  var texts: TextTable
+  /// How many of the texts are on the disk.
+  var storedTextCount: Int
+  /// The terms of the keys of each schema; of the first there are none.
+  private(set) var schemas: [[UInt32]] = [[]]
+  private var schemaNumbers: [UInt64: UInt32] = [:]
+  private let autocompleteKeys: Set<UInt64>
+  private var draft = SpanDraft()
+
+  init(texts: TextTable, autocompleteKeys: [String]) {
+    self.texts = texts
+    storedTextCount = texts.texts.count
+    self.autocompleteKeys = Set(autocompleteKeys.map { TextHash.hash($0) })
+  }
+
+  /// Adds a span to a batch.
+  mutating func encode(_ span: Span, received: Int64, to batch: inout SpanBatch) {
+    var bytes: [UInt8] = []
+    draft.fill(span, &bytes)
+    let draft = draft
+    bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
+  }
+
+  /// Adds a span whose texts stand in some bytes to a batch.
+  mutating func encode(
+    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
+  ) {
+    SpanRecord.encode(span, in: bytes, received: received, texts: &texts, to: &batch.records)
+    let operation = TextHash.hash(span.name.of(bytes))
+    let remoteService = TextHash.hash((span.remoteEndpoint?.serviceName ?? TextSlice()).of(bytes))
+    var error: Bool?
+    var schema: UInt64 = 0
+    for tag in span.tags {
+      let value = tag.value.of(bytes)
+      let valueHash = TextHash.hash(value)
+      batch.terms.append(Term.tag(tag.keyHash, valueHash))
+      schema = TextHash.fold(schema ^ tag.keyHash, 0x9fb2_1c65_1e98_df25)
+      if tag.keyHash == Self.errorKey, error == nil { error = valueHash != Self.falseValue }
+      if !autocompleteKeys.isEmpty, autocompleteKeys.contains(tag.keyHash) {
+        batch.completing.insert(batch.entries.count)
+      }
+    }
+    for annotation in span.annotations {
+      batch.terms.append(Term.present(TextHash.hash(annotation.value.of(bytes))))
+    }
+    if !span.name.isEmpty { batch.terms.append(Term.operation(operation)) }
+    if remoteService != Self.empty { batch.terms.append(Term.remoteService(remoteService)) }
+    if span.duration > 0 { batch.terms.append(Term.duration(Term.bucket(ofDuration: span.duration))) }
+    if error == true { batch.terms.append(Term.error) }
+    let number = self.schema(schema, of: span, &batch.terms)
+    batch.entries.append(
+      SpanEntry(
+        traceID: span.traceID, id: span.id, parentID: span.parentID, kind: span.kind, isShared: span.isShared,
+        isError: error == true, timestamp: span.timestamp, duration: span.duration,
+        time: span.timestamp > 0 ? span.timestamp / 1_000 : received,
+        service: TextHash.hash((span.localEndpoint?.serviceName ?? TextSlice()).of(bytes)), operation: operation,
+        remoteService: remoteService, schema: number, recordEnd: batch.records.bytes.count, termEnd: batch.terms.count))
+  }
+
+  private mutating func schema(_ hash: UInt64, of span: SpanDraft, _ terms: inout [UInt32]) -> UInt32 {
+    if span.tags.isEmpty { return 0 }
+    if let number = schemaNumbers[hash] { return number }
+    let keys = span.tags.map { Term.present($0.keyHash) }
+    guard schemas.count < Self.schemaCapacity else {
+      terms += keys
+      return 0
+    }
+    let number = UInt32(truncatingIfNeeded: schemas.count)
+    schemas.append(keys)
+    schemaNumbers[hash] = number
+    return number
+  }
+
+  /// The number of the text that is left out where nothing is known.
+  static let empty = TextHash.hash("")
+  private static let errorKey = TextHash.hash("error")
+  private static let falseValue = TextHash.hash("false")
+}

@@ -1,0 +1,192 @@
+import Foundation
+import GRDB
+import Synchronization
+
+extension SpanStore {
+  /// Bytes of a segment written in one transaction, about: it bounds how long writes of spans wait.
+  private static let bytesPerTransaction = 1 << 20
+  /// How many segments before a new one are looked through for other spans of its traces, when calls are counted.
+  static let reach = 8
+
+  /// Begins to put blocks in order if there are enough.
+  func orderIfNeeded() {
+    let isNeeded = shelf.withLock { shelf in
+      guard !shelf.isOrdering, hasEnough(shelf) else { return false }
+      shelf.isOrdering = true
+      return true
+    }
+    guard isNeeded else { return }
+    maintain { self.order() }
+  }
+
+  private func hasEnough(_ shelf: Shelf) -> Bool {
+    shelf.blockSpans >= settings.usedSegmentSpans || shelf.blockBytes >= Self.orderedBytes
+  }
+
+  /// Puts blocks in order while there are enough. A failure leaves them as they are, for the next time.
+  private func order() {
+    while !isClosed, shelf.withLock({ hasEnough($0) }), (try? orderOnce()) != nil {}
+    shelf.withLock { $0.isOrdering = false }
+  }
+
+  /// Makes a segment of the oldest blocks.
+  func orderOnce() throws {
+    let state = shelf.withLock { $0.pinnedCopy() }
+    var blocks: [SpanBlock] = []
+    var count = 0
+    var size = 0
+    for block in state.blocks where count < settings.usedSegmentSpans && size < Self.orderedBytes {
+      blocks.append(block)
+      count += block.count
+      size += block.size
+    }
+    guard let last = blocks.last else { return }
+    let (schemas, texts) = encoder.withLock { ($0.schemas, $0.texts.texts) }
+    let names = names(of: blocks)
+    let lookup = self.names.withLock { $0 }
+    let neighbours = state.segments.suffix(Self.reach)
+    // The spans of the other segments are read while the rest is made.
+    let result = try file.pool.read { database in
+      try SegmentBuilder.build(
+        id: state.nextSegment, blocks, schemas: schemas, names: names, text: lookup.text
+      ) { trace in
+        guard neighbours.contains(where: { $0.mayContain(trace: trace) }) else { return [] }
+        return try self.entries(of: trace, in: neighbours, texts: texts, database)
+      }
+    }
+    var pieces = result.pieces[...]
+    while !pieces.isEmpty, !isClosed {
+      var size = 0
+      let some = pieces.prefix { piece in
+        defer { size += piece.bytes.count }
+        return size < Self.bytesPerTransaction
+      }
+      pieces = pieces.dropFirst(some.count)
+      try write { database in
+        let statement = try database.cachedStatement(sql: "INSERT OR REPLACE INTO piece (id, data) VALUES (?, ?)")
+        for piece in some { try statement.execute(arguments: [piece.id, Data(piece.bytes)]) }
+      }
+    }
+    guard !isClosed else { return }
+    let segment = result.segment
+    try write { database in
+      try database.execute(
+        sql: "INSERT INTO segment (id, spans, received, first_time, last_time, head) VALUES (?, ?, ?, ?, ?, ?)",
+        arguments: [
+          segment.id, segment.count, segment.received, segment.firstTime, segment.lastTime, Data(result.head),
+        ])
+      try database.execute(sql: "DELETE FROM block WHERE id <= ?", arguments: [last.id])
+    }
+    let blockCount = blocks.count
+    shelf.withLock { $0.replace(blockCount, with: segment) }
+  }
+
+  func write(_ body: (Database) throws -> Void) throws {
+    try file.pool.writeWithoutTransaction { database in
+      try database.inTransaction(.immediate) {
+        try body(database)
+        return .commit
+      }
+    }
+  }
+
+  /// What calls are counted by of a trace's spans in some segments.
+  func entries(
+    of trace: UInt64, in segments: some Sequence<Segment>, texts: [String], _ database: Database
+  ) throws -> [SpanEntry] {
+    // A schema is of no use here, and neither are records.
+    var encoder = SpanEncoder(texts: TextTable(), autocompleteKeys: [])
+    var batch = SpanBatch()
+    for segment in segments {
+      try segment.records(of: trace, limit: settings.limits.spansPerTrace, database) { record in
+        guard let (span, received) = SpanRecord.decode(record, low: trace, texts: texts) else { return }
+        encoder.encode(span, received: received, to: &batch)
+      }
+    }
+    return batch.entries
+  }
+
+  // MARK: Names
+
+  /// The listed names that the spans of some blocks have.
+  func names(of blocks: [SpanBlock]) -> [Name] {
+    var found: Set<Name> = []
+    var seen: Set<UInt64> = []
+    let texts = encoder.withLock { $0.texts.texts }
+    let table = names.withLock { $0 }
+    for block in blocks {
+      for (index, entry) in block.batch.entries.enumerated() {
+        if block.batch.completing.contains(index), let span = block.span(at: index, texts: texts) {
+          found.formUnion(Name.names(of: span, autocompleteKeys: settings.autocompleteKeys))
+        }
+        guard seen.insert(NameTable.combination(entry)).inserted else { continue }
+        let service = table.text(entry.service) ?? ""
+        found.insert(Name(kind: .service, service: service))
+        if let value = table.text(entry.operation), !value.isEmpty {
+          found.insert(Name(kind: .operation, service: service, value: value))
+        }
+        if let value = table.text(entry.remoteService), !value.isEmpty {
+          found.insert(Name(kind: .remoteService, service: service, value: value))
+        }
+      }
+    }
+    return found.filter(table.contains)
+  }
+
+  // MARK: The beginning
+
+  /// Reads what an earlier run left, and puts in order what is too much for memory.
+  func loadContent() throws {
+    let segments = shelf.withLock { $0.segments }
+    try write { database in
+      // Of segments that were not finished, or not wholly removed.
+      let first = (segments.first?.id ?? 0) << 24
+      let end = segments.last.map { ($0.id + 1) << 24 } ?? 0
+      try database.execute(sql: "DELETE FROM piece WHERE id < ? OR id >= ?", arguments: [first, end])
+    }
+    try file.pool.read { database in
+      for name in try self.names(of: segments, database) { self.names.withLock { $0.insert(name) } }
+    }
+    var last: Int64 = 0
+    while let next = try loadBlocks(after: last) {
+      last = next
+      if shelf.withLock({ hasEnough($0) }) { try orderOnce() }
+    }
+  }
+
+  /// Reads blocks until there are enough for a segment; the last one's id, nil if there were none.
+  private func loadBlocks(after last: Int64) throws -> Int64? {
+    try file.pool.read { database in
+      let rows = try Row.fetchCursor(
+        database, sql: "SELECT id, received, data FROM block WHERE id > ? ORDER BY id", arguments: [last])
+      let texts = encoder.withLock { $0.texts.texts }
+      var read: Int64?
+      while !shelf.withLock({ hasEnough($0) }), let row = try rows.next() {
+        guard let id = Int64.fromDatabaseValue(row[0]), let received = Int64.fromDatabaseValue(row[1]) else { continue }
+        read = id
+        let spans = try row.withUnsafeData(atIndex: 2) { data in
+          data?.withUnsafeBytes { SpanBlock.decode($0, texts: texts) } ?? []
+        }
+        var batch = SpanBatch()
+        for (span, received) in spans {
+          encoder.withLock { $0.encode(span, received: received, to: &batch) }
+          for name in Name.names(of: span, autocompleteKeys: settings.autocompleteKeys) {
+            _ = names.withLock { $0.insert(name, limits: settings.limits) }
+          }
+        }
+        let block = SpanBlock(id: id, batch: batch, received: received)
+        shelf.withLock { $0.append(block) }
+      }
+      return read
+    }
+  }
+
+  /// The names that the spans of some segments have.
+  func names(of segments: [Segment], _ database: Database) throws -> Set<Name> {
+    var names: Set<Name> = []
+    for segment in segments {
+      if let some = try segment.read(segment.piece(Segment.Part.names), database, Name.decode) { names.formUnion(some) }
+    }
+    return names
+  }
+}

@@ -1,0 +1,84 @@
+import AsyncHTTPClient
+import Foundation
+import MeshModel
+import MeshTestSupport
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import Testing
+
+/// The collector of the real program, killed while spans come in.
+@Suite("A killed collector", .serialized, .timeLimit(.minutes(10)))
+struct CollectorCrashTests {
+  private static let kills = 50
+  private static let senders = 4
+
+  /// A request of five spans of one trace.
+  private static func body(_ trace: Int) -> String {
+    let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+    let spans = (1...5).map { id in
+      #"{"traceId":"\#(String(trace + 1, radix: 16))","id":"\#(id)","name":"get /","timestamp":\#(now),"duration":5,"#
+        + #""localEndpoint":{"serviceName":"s\#(id)"},"tags":{"n":"\#(trace)"}}"#
+    }
+    return "[\(spans.joined(separator: ","))]"
+  }
+
+  /// Whether the answer was 202; false if there was none.
+  private static func post(_ trace: Int, port: Int) async -> Bool {
+    var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v2/spans")
+    request.method = .POST
+    request.body = .bytes(ByteBuffer(string: body(trace)))
+    let answer = try? await HTTPClient.shared.execute(request, timeout: .seconds(5))
+    return answer?.status == .accepted
+  }
+
+  @Test("Killed 50 times under load, it has every span that was answered with 202 exactly once")
+  func kills() async throws {
+    let home = FileManager.default.temporaryDirectory.appending(path: "crash-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: home) }
+    let controlPlane = try ControlPlaneProcess(home: home)
+    let next = Mutex(0)
+    let accepted = Mutex<[Int]>([])
+    for _ in 0..<Self.kills {
+      try await controlPlane.start()
+      let before = accepted.withLock { $0.count }
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        let isOver = Mutex(false)
+        for _ in 0..<Self.senders {
+          group.addTask {
+            while !isOver.withLock({ $0 }) {
+              let trace = next.withLock { next in
+                defer { next += 1 }
+                return next
+              }
+              if await Self.post(trace, port: controlPlane.ports.collector) {
+                accepted.withLock { $0.append(trace) }
+              } else if isOver.withLock({ $0 }) {
+                // Nobody answered: it may be there or not. It is sent again, as senders that retry do.
+                next.withLock { $0 = min($0, trace) }
+              }
+            }
+          }
+        }
+        try await eventually(deadline: .seconds(60), "spans being accepted") {
+          accepted.withLock { $0.count } >= before + 20
+        }
+        await controlPlane.kill()
+        isOver.withLock { $0 = true }
+        try await group.waitForAll()
+      }
+    }
+    try await controlPlane.start()
+    let traces = Set(accepted.withLock { $0 })
+    #expect(traces.count >= 20 * Self.kills)
+    for trace in traces.sorted() {
+      let id = String(trace + 1, radix: 16)
+      let answer = try #require(
+        try await HTTPProbe.get(port: controlPlane.ports.collector, "/api/v2/trace/\(id)"), "no answer for \(id)")
+      let spans = try DocumentValue(json: answer.body).array ?? []
+      #expect(spans.compactMap { $0["id"]?.string.map { $0.suffix(1) } }.sorted() == ["1", "2", "3", "4", "5"])
+    }
+    await controlPlane.stop()
+  }
+}
