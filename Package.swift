@@ -153,6 +153,12 @@ let package = Package(
     .target(
       name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],
       swiftSettings: strict),
+    .target(
+      name: "ProxySimulation", dependencies: ["EnvoyAPI", "MeshModel", grpcCore, grpcHTTP2, nioPosix, protobuf],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "proxy-fleet", dependencies: ["MeshClient", "MeshModel", "ProxySimulation", argumentParser],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(

@@ -7,6 +7,8 @@ public import MeshModel
 public struct MeshIndex: Sendable {
   private struct Proxy {
     var dataplane: Dataplane
+    /// All tags of the Dataplane, see ``Dataplane/tagValues``.
+    var tags: [String: Set<String>]
     var winner: PolicyPrecedence?
   }
 
@@ -16,6 +18,8 @@ public struct MeshIndex: Sendable {
   public private(set) var mesh: Mesh?
   private var proxies: [String: Proxy] = [:]
   private var policies = PolicyIndex()
+  /// What the mesh's backends mean, by name.
+  private var destinations: [String: TracingDestination] = [:]
   /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
   /// The proxies for which a policy is the winner.
@@ -99,6 +103,9 @@ public struct MeshIndex: Sendable {
     guard new != mesh else { return [] }
     let old = mesh
     mesh = new
+    destinations = Dictionary(
+      (new?.tracing?.backends ?? []).compactMap { backend in TracingDestination(backend).map { (backend.name, $0) } },
+      uniquingKeysWith: { first, _ in first })
     var affected: Set<String> = []
     for (policy, users) in winners {
       guard let content = policies.policy(policy) else { continue }
@@ -115,7 +122,8 @@ public struct MeshIndex: Sendable {
     let old = proxies[name]
     guard old?.dataplane != dataplane else { return false }
     if let old { unfile(name, old, dirtyServices: &dirtyServices) }
-    for (tag, values) in dataplane.tagValues {
+    let tags = dataplane.tagValues
+    for (tag, values) in tags {
       for value in values.union([TrafficTrace.wildcard]) {
         proxiesByTag[tag, default: [:]][value, default: []].insert(name)
       }
@@ -128,7 +136,7 @@ public struct MeshIndex: Sendable {
     }
     let winner = policies.winner(for: dataplane.tagSets)
     if let winner { winners[winner.name, default: []].insert(name) }
-    proxies[name] = Proxy(dataplane: dataplane, winner: winner)
+    proxies[name] = Proxy(dataplane: dataplane, tags: tags, winner: winner)
     return true
   }
 
@@ -139,7 +147,7 @@ public struct MeshIndex: Sendable {
   }
 
   private mutating func unfile(_ name: String, _ proxy: Proxy, dirtyServices: inout Set<String>) {
-    for (tag, values) in proxy.dataplane.tagValues {
+    for (tag, values) in proxy.tags {
       for value in values.union([TrafficTrace.wildcard]) {
         proxiesByTag[tag]?[value]?.remove(name)
         if proxiesByTag[tag]?[value]?.isEmpty == true { proxiesByTag[tag]?[value] = nil }
@@ -273,8 +281,9 @@ public struct MeshIndex: Sendable {
 
   /// The configuration of a proxy; `nil` when there is no such proxy.
   public func configuration(for proxy: String) -> ProxyConfiguration? {
-    guard let dataplane = proxies[proxy]?.dataplane, let networking = dataplane.networking else { return nil }
-    let callerTags = dataplane.tagValues
+    guard let known = proxies[proxy], let networking = known.dataplane.networking else { return nil }
+    let dataplane = known.dataplane
+    let callerTags = known.tags
     return ProxyConfiguration(
       proxy: ProxyID(mesh: name, name: proxy), identifyingService: dataplane.identifyingService,
       isIPv6: HostRules.isIPv6(networking.address),
@@ -287,7 +296,7 @@ public struct MeshIndex: Sendable {
           destination: services[service] ?? ServiceEndpoints(mesh: name, service: service, endpoints: []),
           callerTags: callerTags)
       },
-      tracing: resolution(for: proxy)?.backend.flatMap { TracingDestination($0) })
+      tracing: resolution(for: proxy)?.backend.flatMap { destinations[$0.name] })
   }
 }
 

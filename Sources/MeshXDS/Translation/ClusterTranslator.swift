@@ -1,4 +1,5 @@
 import EnvoyAPI
+import Foundation
 import MeshModel
 import MeshPolicy
 import SwiftProtobuf
@@ -39,21 +40,39 @@ enum ClusterTranslator {
     return cluster
   }
 
-  /// The endpoints of a service of the mesh. Their tags are told to Envoy without the service's, which is the same
-  /// for all.
-  static func endpoints(_ service: ServiceEndpoints) -> LoadAssignment {
-    assignment(
-      service.service,
-      service.endpoints.map { instance in
-        var result = endpoint(instance.address, instance.port)
-        result.loadBalancingWeight = Google_Protobuf_UInt32Value(1)
-        let tags = instance.tags.filter { $0.key != TagName.service }
-        if !tags.isEmpty {
-          let fields = Google_Protobuf_Struct(tags)
-          result.metadata.filterMetadata = ["envoy.lb": fields, "envoy.transport_socket_match": fields]
-        }
-        return result
-      })
+  /// The endpoints of a service of the mesh, encoded. Their tags are told to Envoy without the service's, which is the
+  /// same for all.
+  ///
+  /// Each instance is encoded once and remembered, so that one more in a large service costs one encoding and a copy.
+  static func endpoints(_ service: ServiceEndpoints, memo: EncodingMemo) throws(TranslationError) -> Data {
+    var instances: [Data] = []
+    instances.reserveCapacity(service.endpoints.count)
+    for instance in service.endpoints {
+      instances.append(
+        try memo.part(.endpoint(instance), .place) { () throws(TranslationError) in
+          try endpoint(of: instance).encoded()
+        })
+    }
+    // ClusterLoadAssignment: cluster_name 1, endpoints 2; LocalityLbEndpoints: lb_endpoints 2.
+    let length = instances.reduce(0) { $0 + WireWriter.size(field: $1.count) }
+    var out = WireWriter(capacity: service.service.utf8.count + length + 16)
+    out.string(field: 1, service.service)
+    if !instances.isEmpty {
+      out.header(field: 2, length: length)
+      for instance in instances { out.bytes(field: 2, instance) }
+    }
+    return Data(out.bytes)
+  }
+
+  private static func endpoint(of instance: ServiceEndpoints.Endpoint) -> Envoy_Config_Endpoint_V3_LbEndpoint {
+    var result = endpoint(instance.address, instance.port)
+    result.loadBalancingWeight = Google_Protobuf_UInt32Value(1)
+    let tags = instance.tags.filter { $0.key != TagName.service }
+    if !tags.isEmpty {
+      let fields = Google_Protobuf_Struct(tags)
+      result.metadata.filterMetadata = ["envoy.lb": fields, "envoy.transport_socket_match": fields]
+    }
+    return result
   }
 
   /// The collector of a backend. Spans go there directly, not through the mesh.

@@ -1,5 +1,6 @@
 import EnvoyAPI
 public import MeshPolicy
+import SwiftProtobuf
 
 /// Puts a proxy's configuration into Envoy's form.
 ///
@@ -30,13 +31,13 @@ public struct EnvoyTranslator: Sendable {
     let local = LocalClusters(proxy.inbounds)
     for inbound in proxy.inbounds {
       let cluster = local.name(for: inbound)
-      let listener = try ListenerTranslator.inbound(inbound, cluster: cluster, tracing: tracing)
-      listeners[listener.name] = try listener.resource(named: listener.name)
-      clusters[cluster] = try ClusterTranslator.local(inbound, name: cluster).resource(named: cluster)
+      let listener = try inboundListener(inbound, cluster: cluster, of: proxy, tracing: tracing)
+      listeners[listener.name] = listener
+      clusters[cluster] = try localCluster(inbound, name: cluster)
     }
     for outbound in proxy.outbounds {
-      let listener = try ListenerTranslator.outbound(outbound, tracing: tracing)
-      listeners[listener.name] = try listener.resource(named: listener.name)
+      let listener = try outboundListener(outbound, of: proxy, tracing: tracing)
+      listeners[listener.name] = listener
       let destination = outbound.destination
       guard endpoints[destination.service] == nil else { continue }
       clusters[destination.service] = try serviceCluster(destination)
@@ -48,6 +49,46 @@ public struct EnvoyTranslator: Sendable {
     }
     return ProxyResources(
       listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints))
+  }
+
+  /// Only the address differs between replicas; the rest is encoded once for them.
+  private func inboundListener(
+    _ inbound: ProxyConfiguration.Inbound, cluster: String, of proxy: ProxyConfiguration, tracing: TracingTranslator?
+  ) throws(TranslationError) -> EncodedResource {
+    let filter = try memo.part(
+      .inboundFilter(mesh: proxy.proxy.mesh, service: inbound.service, cluster: cluster),
+      .listener(inbound.serviceProtocol, proxy.tracing, identifyingService: proxy.identifyingService)
+    ) { () throws(TranslationError) in
+      try ListenerTranslator.inboundFilter(inbound, cluster: cluster, tracing: tracing).value
+    }
+    let listener = ListenerTranslator.inbound(inbound, filter: filter)
+    return try listener.resource(named: listener.name)
+  }
+
+  private func outboundListener(
+    _ outbound: ProxyConfiguration.Outbound, of proxy: ProxyConfiguration, tracing: TracingTranslator?
+  ) throws(TranslationError) -> EncodedResource {
+    let destination = outbound.destination
+    return try memo.resource(
+      .outboundListener(
+        mesh: proxy.proxy.mesh, service: destination.service, address: outbound.address, port: outbound.port,
+        callerTags: outbound.callerTags),
+      .listener(destination.serviceProtocol, proxy.tracing, identifyingService: proxy.identifyingService)
+    ) { () throws(TranslationError) in
+      let listener = try ListenerTranslator.outbound(outbound, tracing: tracing)
+      return try listener.resource(named: listener.name)
+    }
+  }
+
+  private func localCluster(
+    _ inbound: ProxyConfiguration.Inbound, name: String
+  ) throws(TranslationError) -> EncodedResource {
+    try memo.resource(
+      .localCluster(name: name, address: inbound.workloadAddress, port: inbound.workloadPort),
+      .localCluster(isHTTP2: inbound.serviceProtocol.isHTTP2)
+    ) { () throws(TranslationError) in
+      try ClusterTranslator.local(inbound, name: name).resource(named: name)
+    }
   }
 
   private func serviceCluster(_ destination: ServiceEndpoints) throws(TranslationError) -> EncodedResource {
@@ -64,7 +105,9 @@ public struct EnvoyTranslator: Sendable {
     try memo.resource(
       .endpoints(mesh: destination.mesh, service: destination.service), .endpoints(destination)
     ) { () throws(TranslationError) in
-      try ClusterTranslator.endpoints(destination).resource(named: destination.service)
+      EncodedResource(
+        name: destination.service, typeURL: ResourceTypeURL.endpoints,
+        bytes: try ClusterTranslator.endpoints(destination, memo: memo))
     }
   }
 

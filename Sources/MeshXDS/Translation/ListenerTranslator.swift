@@ -1,4 +1,5 @@
 import EnvoyAPI
+import Foundation
 import MeshModel
 import MeshPolicy
 import SwiftProtobuf
@@ -13,17 +14,27 @@ enum ListenerTranslator {
   private static let tagsHeader = "x-kuma-tags"
 
   /// A listener for the requests of others.
-  static func inbound(
-    _ inbound: ProxyConfiguration.Inbound, cluster: String, tracing: TracingTranslator?
-  ) throws(TranslationError) -> Listener {
+  ///
+  /// - Parameter filter: the encoded configuration that ``inboundFilter(_:cluster:tracing:)`` gives.
+  static func inbound(_ inbound: ProxyConfiguration.Inbound, filter: Data) -> Listener {
     var listener = listener(
       EnvoyNames.inboundListener(inbound.address, inbound.port), .inbound, inbound.address, inbound.port,
       tags: inbound.tags)
+    let isHTTP = inbound.serviceProtocol.isHTTP
+    var configuration = Google_Protobuf_Any()
+    configuration.typeURL =
+      isHTTP ? ConnectionManager.typeURL : Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.typeURL
+    configuration.value = filter
+    listener.filterChains = [chain(isHTTP ? connectionManagerName : tcpProxyName, configuration)]
+    return listener
+  }
+
+  /// The filter of a listener for the requests of others, which is the same at every address.
+  static func inboundFilter(
+    _ inbound: ProxyConfiguration.Inbound, cluster: String, tracing: TracingTranslator?
+  ) throws(TranslationError) -> Google_Protobuf_Any {
     let statistics = EnvoyNames.statistics(cluster)
-    guard inbound.serviceProtocol.isHTTP else {
-      listener.filterChains = [try tcpChain(cluster, statistics: statistics)]
-      return listener
-    }
+    guard inbound.serviceProtocol.isHTTP else { return try tcpProxy(cluster, statistics: statistics).packed() }
     var manager = try connectionManager(inbound.serviceProtocol, statistics: statistics)
     // What a client claims of its certificate does not reach the application.
     manager.forwardClientCertDetails = .sanitizeSet
@@ -31,8 +42,7 @@ enum ListenerTranslator {
     manager.routeConfig = routes(EnvoyNames.inboundRoute(inbound.service), host: inbound.service, cluster: cluster)
     manager.routeConfig.requestHeadersToRemove = [tagsHeader]
     if let tracing { manager.tracing = try tracing.tracing(.inbound(service: inbound.service)) }
-    listener.filterChains = [try httpChain(manager)]
-    return listener
+    return try manager.packed()
   }
 
   /// A listener for the application's requests to a service.
@@ -45,7 +55,7 @@ enum ListenerTranslator {
       tags: [TagName.service: service])
     let statistics = EnvoyNames.statistics(service)
     guard outbound.destination.serviceProtocol.isHTTP else {
-      listener.filterChains = [try tcpChain(service, statistics: statistics)]
+      listener.filterChains = [chain(tcpProxyName, try tcpProxy(service, statistics: statistics).packed())]
       return listener
     }
     var manager = try connectionManager(outbound.destination.serviceProtocol, statistics: statistics)
@@ -57,7 +67,7 @@ enum ListenerTranslator {
       manager.routeConfig.requestHeadersToAdd = [option]
     }
     if let tracing { manager.tracing = try tracing.tracing(.outbound(destination: service)) }
-    listener.filterChains = [try httpChain(manager)]
+    listener.filterChains = [chain(connectionManagerName, try manager.packed())]
     return listener
   }
 
@@ -120,27 +130,24 @@ enum ListenerTranslator {
     return routes
   }
 
-  private static func httpChain(
-    _ manager: ConnectionManager
-  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
-    try chain("envoy.filters.network.http_connection_manager", manager)
-  }
+  private static let connectionManagerName = "envoy.filters.network.http_connection_manager"
+  private static let tcpProxyName = "envoy.filters.network.tcp_proxy"
 
-  private static func tcpChain(
+  private static func tcpProxy(
     _ cluster: String, statistics: String
-  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
+  ) -> Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy {
     var proxy = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy()
     proxy.statPrefix = statistics
     proxy.cluster = cluster
-    return try chain("envoy.filters.network.tcp_proxy", proxy)
+    return proxy
   }
 
   private static func chain(
-    _ name: String, _ configuration: some Message
-  ) throws(TranslationError) -> Envoy_Config_Listener_V3_FilterChain {
+    _ name: String, _ configuration: Google_Protobuf_Any
+  ) -> Envoy_Config_Listener_V3_FilterChain {
     var filter = Envoy_Config_Listener_V3_Filter()
     filter.name = name
-    filter.typedConfig = try configuration.packed()
+    filter.typedConfig = configuration
     var chain = Envoy_Config_Listener_V3_FilterChain()
     chain.filters = [filter]
     return chain

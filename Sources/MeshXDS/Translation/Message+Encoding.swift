@@ -27,7 +27,8 @@ extension Message {
     EncodedResource(name: name, typeURL: Self.typeURL, bytes: try encoded())
   }
 
-  private static var typeURL: String { "type.googleapis.com/\(protoMessageName)" }
+  /// The name of the type inside an `Any`.
+  static var typeURL: String { "type.googleapis.com/\(protoMessageName)" }
 }
 
 extension Google_Protobuf_Duration {
