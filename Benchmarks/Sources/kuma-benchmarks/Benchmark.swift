@@ -23,6 +23,7 @@ struct Benchmark: Sendable {
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
+    Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
     Benchmark("startup", "the start of kumactl", StartupBenchmark.run),
   ]
