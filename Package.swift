@@ -199,8 +199,8 @@ let package = Package(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "EnvoyAPI", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshStorePostgres",
-        "MeshTestSupport", "MeshXDS", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
-        protobuf, serviceLifecycle,
+        "MeshTestSupport", "MeshXDS", "TraceCollector", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1,
+        nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(

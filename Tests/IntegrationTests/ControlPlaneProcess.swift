@@ -13,6 +13,7 @@ final class ControlPlaneProcess: Sendable {
     var dataplane: Int
     var diagnostics: Int
     var collector: Int
+    var otlp: Int
   }
 
   let ports: Ports
@@ -25,8 +26,8 @@ final class ControlPlaneProcess: Sendable {
   /// - Parameter settings: variables of the environment.
   init(home: URL, settings: [String: String] = [:]) throws {
     self.settings = settings
-    let free = try FreePort.take(4)
-    ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3])
+    let free = try FreePort.take(5)
+    ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3], otlp: free[4])
     self.home = home
   }
 
@@ -57,7 +58,7 @@ final class ControlPlaneProcess: Sendable {
         [
           "run", "--work-dir", home.appending(path: "cp").path(percentEncoded: false), "--api-port", "\(ports.api)",
           "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
-          "\(ports.collector)",
+          "\(ports.collector)", "--otlp-port", "\(ports.otlp)",
         ], environment: environment, output: .lines(log.append), errors: .lines(log.append)))
     process.withLock { $0 = started }
     return started

@@ -2,6 +2,7 @@ import Foundation
 import MeshModel
 import MeshStorePostgres
 import Testing
+import TraceCollector
 
 @testable import kuma_cp
 
@@ -33,7 +34,12 @@ struct ConfigurationTests {
     #expect(configuration.api == .init(host: "127.0.0.1", port: 5681))
     #expect(configuration.dataplaneServer == .init(host: "127.0.0.1", port: 5678))
     #expect(configuration.diagnostics == .init(host: "127.0.0.1", port: 5680))
-    #expect(configuration.collector == .init(host: "127.0.0.1", port: 9411))
+    #expect(configuration.collector?.zipkin == .init(host: "127.0.0.1", port: 9411))
+    #expect(configuration.collector?.otlp == .init(host: "127.0.0.1", port: 4318))
+    #expect(configuration.collector?.isOTLPPortGiven == false)
+    #expect(configuration.collector?.limits == CollectorLimits())
+    #expect(configuration.collector?.retention == Retention())
+    #expect(configuration.collector?.allowedOrigins == [])
     #expect(configuration.store == .sqlite)
     #expect(configuration.workDirectory == "/home/someone/.local/state/kuma-trace")
     #expect(configuration.document["apiServer"]?["http"]?["port"] == 5681)
@@ -55,6 +61,9 @@ struct ConfigurationTests {
       (.workDir, "KUMA_GENERAL_WORK_DIR"),
       (.skipMeshCreation, "KUMA_DEFAULTS_SKIP_MESH_CREATION"), (.collectorEnabled, "KUMA_COLLECTOR_ENABLED"),
       (.collectorPort, "KUMA_COLLECTOR_ZIPKIN_PORT"), (.collectorInterface, "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
+      (.collectorOTLPPort, "KUMA_COLLECTOR_OTLP_PORT"), (.collectorOTLPEnabled, "KUMA_COLLECTOR_OTLP_ENABLED"),
+      (.collectorMaxAge, "KUMA_COLLECTOR_RETENTION_MAX_AGE"),
+      (.collectorBodySize, "KUMA_COLLECTOR_LIMITS_BODY_SIZE"),
       (.zoneName, "KUMA_MULTIZONE_ZONE_NAME"), (.apiServerReadOnly, "KUMA_API_SERVER_READ_ONLY"),
       (.deregistrationDelay, "KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"),
     ])
@@ -120,7 +129,10 @@ struct ConfigurationTests {
       ("KUMA_DP_SERVER_PORT", "65536"), ("KUMA_DP_SERVER_PORT", "http"), ("KUMA_DP_SERVER_PORT", ""),
       ("KUMA_API_SERVER_HTTP_INTERFACE", "example.com"), ("KUMA_STORE_TYPE", "redis"),
       ("KUMA_COLLECTOR_ENABLED", "maybe"), ("KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY", "soon"),
-      ("KUMA_LOG_LEVEL", "loud"),
+      ("KUMA_LOG_LEVEL", "loud"), ("KUMA_COLLECTOR_RETENTION_MAX_SIZE", "big"),
+      ("KUMA_COLLECTOR_RETENTION_MAX_SIZE", "9999999999999GiB"), ("KUMA_COLLECTOR_LIMITS_BODY_SIZE", "1"),
+      ("KUMA_COLLECTOR_LIMITS_SERVICES", "0"), ("KUMA_COLLECTOR_RETENTION_MAX_SPANS", "-1"),
+      ("KUMA_COLLECTOR_ALLOWED_ORIGINS", "grafana.example"),
     ])
   func badValue(variable: String, value: String) async throws {
     let message = try #require(await failure(environment: [variable: value]))
@@ -202,5 +214,41 @@ struct ConfigurationTests {
     let (configuration, _) = try await ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY": text], flags: [:])
     #expect(configuration.deregistrationDelay == duration)
+  }
+
+  @Test("the collector's settings come from file, environment and flags, and say what they mean")
+  func collector() async throws {
+    let file = """
+      collector:
+        otlpPort: 14318
+        storeFile: /var/lib/spans.db
+        allowedOrigins: "https://a.example, http://b.example:3000"
+        autocompleteKeys: env,team
+        retention: {maxAge: "0", maxSpans: 0, maxSize: 64MiB}
+        limits: {bodySize: 64KiB, spansPerRequest: 10, tagsPerSpan: 20, services: 30, waitingSpans: 40}
+      """
+    try await withFile(file) { path in
+      let (configuration, _) = try await ControlPlaneConfiguration.load(
+        file: path, environment: ["KUMA_COLLECTOR_OTLP_INTERFACE": "0.0.0.0"],
+        flags: [.collectorPort: ("--zipkin-port", "19411")])
+      let collector = try #require(configuration.collector)
+      #expect(collector.zipkin == .init(host: "127.0.0.1", port: 19_411))
+      #expect(collector.otlp == .init(host: "0.0.0.0", port: 14_318))
+      #expect(collector.isOTLPPortGiven)
+      #expect(collector.storeFile == "/var/lib/spans.db")
+      #expect(collector.allowedOrigins == ["https://a.example", "http://b.example:3000"])
+      #expect(collector.autocompleteKeys == ["env", "team"])
+      #expect(
+        collector.retention == Retention(maximumSpans: nil, maximumAge: nil, maximumBytes: 64 << 20))
+      let limits = collector.limits
+      #expect(limits.bodyBytes == 64 << 10)
+      let counts: [Int] = [
+        limits.spansPerRequest, limits.tagsPerSpan, limits.services, limits.waitingSpans,
+      ]
+      #expect(counts == [10, 20, 30, 40])
+    }
+    let (off, _) = try await ControlPlaneConfiguration.load(
+      file: nil, environment: ["KUMA_COLLECTOR_OTLP_ENABLED": "false"], flags: [:])
+    #expect(off.collector?.otlp == nil)
   }
 }
