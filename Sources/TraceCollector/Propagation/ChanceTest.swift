@@ -31,7 +31,7 @@ struct ChanceTest: Sendable, Equatable {
   private(set) var excess = 0.0
   private var logarithms = SIMD8<Double>(repeating: 0)
 
-  private static let fewestObservations = 10
+  private static let fewestObservations = 4
   /// How much more has to be in flight in the mean. Calls that are made for requests have 0.75 more of them in flight
   /// (the request itself, less its share in the mean); what follows requests closely may have a little more.
   private static let smallestExcess = 0.2

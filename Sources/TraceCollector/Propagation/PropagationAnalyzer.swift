@@ -66,7 +66,7 @@ public struct PropagationAnalyzer: Sendable {
 
   /// Milliseconds.
   private static let longestMemory: Int64 = 3_600_000
-  private static let reachesPerGroup: Int64 = 8
+  private static let reachesPerGroup: Int64 = 3
   private static let callsPerGroup = 16
   /// By how much a proxy's clock may be ahead, in milliseconds.
   private static let largestSkew: Int64 = 600_000

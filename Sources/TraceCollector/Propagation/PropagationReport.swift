@@ -91,6 +91,7 @@ enum PropagationKnowledge: Sendable, Equatable {
 extension PropagationAnalyzer {
   /// Calls that carry the id of a request in flight and another trace, from which on there is no doubt.
   private static let fewestCertain = 3
+  private static let fewestCalls = 10
 
   /// What the services did in a time.
   ///
@@ -141,7 +142,8 @@ extension PropagationAnalyzer {
   private static func isBroken(_ counts: CallCounts, _ locks: LockTest) -> Bool {
     if counts.certain >= fewestCertain { return true }
     let isExclusive = counts.inFlight * 20 >= counts.begun * 19
-    return counts.test.excludesChance && !locks.hasOtherReason(isExclusive: isExclusive)
+    return counts.inFlight >= fewestCalls && counts.test.excludesChance
+      && !locks.hasOtherReason(isExclusive: isExclusive)
   }
 
   private func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
