@@ -54,7 +54,7 @@ OUTSIDE = {
     "EnvoyAPI": {"Foundation", "SwiftProtobuf"},
     "MeshXDS": {"Foundation", "SwiftProtobuf", "Crypto", "Collections", "OrderedCollections", "Synchronization"},
     "MeshHTTP": {"HTTPTypes", "OrderedCollections"},
-    "TraceCollector": {"GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
+    "TraceCollector": {"Dispatch", "GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
 }
 
 PROGRAMS = {"kuma-cp", "kuma-dp", "kumactl", "kuma-demo"}
