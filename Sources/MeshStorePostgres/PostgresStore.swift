@@ -100,7 +100,10 @@ public final class PostgresStore: SharedStore {
     self.links = links
   }
 
-  deinit { beginClosing() }
+  deinit {
+    beginClosing()
+    links.set(writer: nil, follower: nil)
+  }
 
   private func beginClosing() {
     writer.close()
