@@ -15,15 +15,19 @@ struct Answer {
 
   /// A file of the page, or that it has not changed since the browser got it. Browsers ask every time, as a new version
   /// of the program may come at any moment.
-  init(_ file: PageFiles.File, knownTags: String?) {
+  init(_ file: PageFiles.File, knownTags: String?, acceptsGzip: Bool) {
     cacheControl = "no-cache"
-    fields.append(("ETag", file.entityTag))
+    let packed = acceptsGzip ? file.packed : nil
+    // What is packed differently is another representation, which has a tag of its own.
+    let tag = packed == nil ? file.entityTag : "\(file.entityTag.dropLast())-gzip\""
+    fields += [("ETag", tag), ("Vary", "Accept-Encoding")]
     let known = (knownTags ?? "").split(whereSeparator: { $0 == "," || $0 == " " })
-    if known.contains(where: { $0 == file.entityTag || $0 == "W/" + file.entityTag }) {
+    if known.contains(where: { $0 == tag || $0 == "W/" + tag }) {
       status = .notModified
     } else {
-      body = file.content
+      body = packed ?? file.content
       contentType = file.type
+      if packed != nil { fields.append(("Content-Encoding", "gzip")) }
     }
   }
 

@@ -7,17 +7,17 @@ extension CollectorAPI {
     + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   /// A file of the page; nil if the path is none.
-  func page(_ path: String, knownTags: String? = nil) -> Answer? {
+  func page(_ path: String, knownTags: String? = nil, acceptsGzip: Bool = false) -> Answer? {
     var answer: Answer
     if isView(path) {
-      answer = Answer(PageFiles.page, knownTags: knownTags)
+      answer = Answer(PageFiles.page, knownTags: knownTags, acceptsGzip: acceptsGzip)
     } else if path.element(after: "/zipkin/traces/") != nil || path == "/zipkin" || path == "/zipkin/" {
       // Links that were made for Zipkin's own page.
       answer = Answer(status: .found)
       let id = path.element(after: "/zipkin/traces/").flatMap { TraceID($0) }
       answer.fields.append(("Location", id.map { "/traces/\($0)" } ?? "/"))
     } else if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
-      answer = Answer(file, knownTags: knownTags)
+      answer = Answer(file, knownTags: knownTags, acceptsGzip: acceptsGzip)
     } else {
       return nil
     }

@@ -111,7 +111,8 @@ public final class CollectorAPI: Sendable {
       if let answer = try await export(parameters) { return answer }
       if let answer = await server(path) { return answer }
       let knownTags = request.headerFields[.ifNoneMatch]
-      if let answer = page(path, knownTags: knownTags) { return answer }
+      let acceptsGzip = Deflater.isAccepted(request.headerFields[.acceptEncoding])
+      if let answer = page(path, knownTags: knownTags, acceptsGzip: acceptsGzip) { return answer }
       guard Self.writeOnly.contains(path) else {
         throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
       }

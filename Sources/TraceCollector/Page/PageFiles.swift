@@ -7,10 +7,13 @@ enum PageFiles {
     let type: String
     /// Changes when the content does, so that browsers ask for it without getting it again.
     let entityTag: String
+    /// The content as gzip; nil if it could not be packed.
+    let packed: [UInt8]?
 
     init(_ content: [UInt8], type: String) {
       self.content = content
       self.type = type
+      packed = Deflater.gzip(content)
       // FNV-1a: nobody gains anything from a collision.
       var hash: UInt64 = 0xcbf2_9ce4_8422_2325
       for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }

@@ -1,5 +1,5 @@
 import { svg, unnamed } from "./dom.js";
-import { clock, count, duration, plain, stepOf } from "./format.js";
+import { clock, count, duration, plain } from "./format.js";
 
 const minute = 60e6;
 const steps = [1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1e6)
@@ -115,15 +115,13 @@ function mark(picture, start, done) {
   start.preventDefault();
 }
 
+/** Powers of ten, and where those are few, what is twice and five times as long. */
 function lengthTicks(low, high) {
   const ticks = [];
-  for (let power = Math.ceil(low); power <= high; power += Math.ceil((high - low) / 4)) ticks.push(10 ** power);
-  if (ticks.length > 1) return ticks;
-  const [from, to] = [10 ** low, 10 ** high];
-  const step = stepOf(to - from, 3);
-  const between = [];
-  for (let length = Math.max(1, Math.ceil(from / step)) * step; length <= to; length += step) between.push(length);
-  return between;
+  for (let power = Math.floor(low); power <= high; power += Math.ceil((high - low) / 5)) {
+    for (const factor of high - low > 2 ? [1] : [1, 2, 5]) ticks.push(factor * 10 ** power);
+  }
+  return ticks.filter((length) => length >= 10 ** low && length <= 10 ** high);
 }
 
 /** Round times of day in the reader's time zone. */

@@ -10,19 +10,20 @@ extension PageInBrowser {
   enum Written {
     static let graph = """
       {"services":[
-        {"name":"catalog","spans":2,"calls":1,"errors":0},{"name":"fraud","spans":1,"calls":1,"errors":0},
-        {"name":"frontend","spans":5,"calls":1,"errors":1},{"name":"gateway","spans":2,"calls":1,"errors":1},
-        {"name":"orders","spans":4,"calls":1,"errors":1},{"name":"payments","spans":4,"calls":2,"errors":2},
-        {"name":"recommend","spans":1,"calls":1,"errors":0},{"name":"sessions","spans":1,"calls":1,"errors":0}],
+        {"name":"catalog","spans":96,"calls":48,"errors":0},{"name":"fraud","spans":48,"calls":48,"errors":0},
+        {"name":"frontend","spans":240,"calls":48,"errors":8},{"name":"gateway","spans":96,"calls":48,"errors":8},
+        {"name":"orders","spans":152,"calls":48,"errors":8},{"name":"payments","spans":152,"calls":56,"errors":16},
+        {"name":"recommend","spans":48,"calls":48,"errors":0},{"name":"sessions","spans":48,"calls":48,"errors":0}],
       "edges":[
-        {"parent":"frontend","child":"catalog","calls":1,"errors":0,"p50":11000,"p90":11000,"p99":11000,"max":11000},
-        {"parent":"frontend","child":"orders","calls":1,"errors":1,"p50":49200,"p90":49200,"p99":49200,"max":49200},
-        {"parent":"frontend","child":"recommend","calls":1,"errors":0,"p50":6800,"p90":6800,"p99":6800,"max":6800},
-        {"parent":"frontend","child":"sessions","calls":1,"errors":0,"p50":3400,"p90":3400,"p99":3400,"max":3400},
-        {"parent":"gateway","child":"frontend","calls":1,"errors":1,"p50":76800,"p90":76800,"p99":76800,"max":76800},
-        {"parent":"orders","child":"payments","calls":2,"errors":2,"p50":4200,"p90":29100,"p99":29100,"max":29100},
-        {"parent":"payments","child":"acquirer.example.com","calls":1,"errors":1,"p50":18100,"p90":18100,"p99":18100,"max":18100},
-        {"parent":"payments","child":"fraud","calls":1,"errors":0,"p50":5000,"p90":5000,"p99":5000,"max":5000}]}
+        {"parent":"frontend","child":"catalog","calls":48,"errors":0,"p50":12100,"p90":15300,"p99":68200,"max":69300},
+        {"parent":"frontend","child":"orders","calls":48,"errors":8,"p50":54100,"p90":68300,"p99":301000,"max":310000},
+        {"parent":"frontend","child":"recommend","calls":48,"errors":0,"p50":7480,"p90":9450,"p99":42000,"max":42800},
+        {"parent":"frontend","child":"sessions","calls":48,"errors":0,"p50":3740,"p90":4720,"p99":21000,"max":21400},
+        {"parent":"gateway","child":"frontend","calls":48,"errors":8,"p50":84500,"p90":106000,"p99":474000,"max":483000},
+        {"parent":"orders","child":"payments","calls":56,"errors":16,"p50":35600,"p90":49700,"p99":220000,"max":224000},
+        {"parent":"payments","child":"acquirer.example.com","calls":48,"errors":8,"p50":26900,"p90":34000,"p99":151000,
+         "max":154000},
+        {"parent":"payments","child":"fraud","calls":48,"errors":0,"p50":5500,"p90":6950,"p99":30900,"max":31500}]}
       """
     static let operations = """
       {"service":"orders","operations":[

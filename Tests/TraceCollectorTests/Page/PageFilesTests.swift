@@ -114,6 +114,33 @@ import Testing
     }
   }
 
+  @Test("Browsers that take gzip get it, under a tag of its own")
+  func packing() async throws {
+    let collector = try TestCollector()
+    for (path, content) in [
+      ("/", PageFiles.page.content), ("/assets/app.js", PageFiles.assets["app.js"]?.content ?? []),
+    ] {
+      let plain = try #require(await collector.get(path).field("ETag"))
+      for accepted in ["gzip", "br, GZIP;q=0.5, *;q=0.1", "*"] {
+        let reply = await collector.get(path, fields: [.acceptEncoding: accepted])
+        #expect(reply.field("Content-Encoding") == "gzip")
+        #expect(reply.field("Content-Length") == "\(reply.body.count)")
+        #expect(reply.field("Vary") == "Accept-Encoding")
+        #expect(try Inflater.inflate(reply.body, limit: 1 << 20) == content)
+        let tag = try #require(reply.field("ETag"))
+        #expect(tag != plain)
+        let again = await collector.get(path, fields: [.acceptEncoding: accepted, .ifNoneMatch: tag])
+        #expect(again.status == 304)
+        #expect(again.field("Content-Encoding") == nil)
+      }
+      for accepted in ["", "br", "gzip;q=0", "gzip; q=0.000", "identity"] {
+        let reply = await collector.get(path, fields: [.acceptEncoding: accepted])
+        #expect(reply.field("Content-Encoding") == nil, "\(accepted)")
+        #expect(reply.body == content)
+      }
+    }
+  }
+
   @Test("All files together are below 60 kB when compressed, each by itself")
   func size() throws {
     var size = try gzip(PageFiles.page.content).count + gzip(PageFiles.standalone.content).count
