@@ -93,7 +93,7 @@ function picture({ services, edges }, lookback, seconds) {
     svg("rect", { class: "box", width: size.width, height: size.height, rx: 9 }),
     svg("rect", { class: "side", width: 4, height: size.height - 18, x: 8, y: 9, rx: 2 }),
     svg("text", { class: "service-name", x: 20, y: 23, text: plain(name || unnamed, 17) }),
-    svg("text", { class: "service-rate", x: 20, y: 41 }, svg("tspan", { text: `${rate((service.calls || 0) / seconds)}` }),
+    svg("text", { class: "service-rate", x: 20, y: 41 }, svg("tspan", { text: service.spans ? rate(service.calls / seconds) : "not traced" }),
       error ? svg("tspan", { class: "errors", text: error }) : null));
     parts.push({ node, name });
     board.append(node);
