@@ -13,9 +13,37 @@ struct CollectorCrashTests {
   private static let kills = 50
   private static let senders = 4
 
-  /// A request of five spans of one trace.
-  private static func body(_ trace: Int) -> String {
-    let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+  /// What the senders share.
+  private final class Load: Sendable {
+    private let next = Mutex(0)
+    private let accepted = Mutex<[Int]>([])
+    private let isOver = Mutex(false)
+    /// When the first trace began, in microseconds since 1970.
+    private let start = Int64(Date().timeIntervalSince1970 * 1_000_000)
+
+    var acceptedTraces: [Int] { accepted.withLock { $0 } }
+
+    func setOver(_ value: Bool) { isOver.withLock { $0 = value } }
+
+    /// Sends traces until it is over. What was not answered may be there or not: it is sent again, as it was.
+    func send(port: Int) async {
+      while !isOver.withLock({ $0 }) {
+        let trace = next.withLock { next in
+          defer { next += 1 }
+          return next
+        }
+        if await CollectorCrashTests.post(CollectorCrashTests.body(trace, start: start), port: port) {
+          accepted.withLock { $0.append(trace) }
+        } else {
+          next.withLock { $0 = min($0, trace) }
+        }
+      }
+    }
+  }
+
+  /// A request of five spans of one trace, the same each time.
+  private static func body(_ trace: Int, start: Int64) -> String {
+    let now = start + Int64(trace) * 1_000
     let spans = (1...5).map { id in
       #"{"traceId":"\#(String(trace + 1, radix: 16))","id":"\#(id)","name":"get /","timestamp":\#(now),"duration":5,"#
         + #""localEndpoint":{"serviceName":"s\#(id)"},"tags":{"n":"\#(trace)"}}"#
@@ -24,10 +52,10 @@ struct CollectorCrashTests {
   }
 
   /// Whether the answer was 202; false if there was none.
-  private static func post(_ trace: Int, port: Int) async -> Bool {
+  private static func post(_ body: String, port: Int) async -> Bool {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v2/spans")
     request.method = .POST
-    request.body = .bytes(ByteBuffer(string: body(trace)))
+    request.body = .bytes(ByteBuffer(string: body))
     let answer = try? await HTTPClient.shared.execute(request, timeout: .seconds(5))
     return answer?.status == .accepted
   }
@@ -38,39 +66,24 @@ struct CollectorCrashTests {
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: home) }
     let controlPlane = try ControlPlaneProcess(home: home)
-    let next = Mutex(0)
-    let accepted = Mutex<[Int]>([])
+    let load = Load()
+    let port = controlPlane.ports.collector
     for _ in 0..<Self.kills {
       try await controlPlane.start()
-      let before = accepted.withLock { $0.count }
+      let before = load.acceptedTraces.count
+      load.setOver(false)
       try await withThrowingTaskGroup(of: Void.self) { group in
-        let isOver = Mutex(false)
-        for _ in 0..<Self.senders {
-          group.addTask {
-            while !isOver.withLock({ $0 }) {
-              let trace = next.withLock { next in
-                defer { next += 1 }
-                return next
-              }
-              if await Self.post(trace, port: controlPlane.ports.collector) {
-                accepted.withLock { $0.append(trace) }
-              } else if isOver.withLock({ $0 }) {
-                // Nobody answered: it may be there or not. It is sent again, as senders that retry do.
-                next.withLock { $0 = min($0, trace) }
-              }
-            }
-          }
-        }
+        for _ in 0..<Self.senders { group.addTask { await load.send(port: port) } }
         try await eventually(deadline: .seconds(60), "spans being accepted") {
-          accepted.withLock { $0.count } >= before + 20
+          load.acceptedTraces.count >= before + 20
         }
         await controlPlane.kill()
-        isOver.withLock { $0 = true }
+        load.setOver(true)
         try await group.waitForAll()
       }
     }
     try await controlPlane.start()
-    let traces = Set(accepted.withLock { $0 })
+    let traces = Set(load.acceptedTraces)
     #expect(traces.count >= 20 * Self.kills)
     for trace in traces.sorted() {
       let id = String(trace + 1, radix: 16)

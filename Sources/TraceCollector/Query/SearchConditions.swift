@@ -5,6 +5,8 @@ struct SearchConditions {
   let service: UInt64?
   /// Of each condition the terms.
   let conditions: [[UInt32]]
+  /// The condition of lengths, and what it says without classes.
+  let lengths: (condition: Int, range: ClosedRange<Int64>)?
   let from: Int64
   let to: Int64
 
@@ -22,8 +24,11 @@ struct SearchConditions {
     // A length of 0 is in no class.
     if let shortest = query.minDuration, shortest > 0 {
       let longest = max(shortest, query.maxDuration ?? .max)
+      lengths = (conditions.count, shortest...longest)
       conditions.append(
         (Term.bucket(ofDuration: shortest)...Term.bucket(ofDuration: longest)).map { Term.duration($0) })
+    } else {
+      lengths = nil
     }
     self.conditions = conditions
     from = query.startTs

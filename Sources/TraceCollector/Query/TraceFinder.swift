@@ -150,7 +150,6 @@ struct TraceFinder {
     var time = Int64.max
     var last = Int64.min
     var conditions: UInt64 = 0
-    var hasService = false
   }
 
   private mutating func openBlocks() {
@@ -162,31 +161,32 @@ struct TraceFinder {
     let all: UInt64 = tests.count == 64 ? .max : 1 << UInt64(tests.count) - 1
     var parts: [UInt64: Part] = [:]
     for block in reader.blocks {
-      let batch = block.batch
-      for (index, entry) in batch.entries.enumerated() {
-        let isService = conditions.service.map { $0 == entry.service } ?? true
-        if !isService, parts.isEmpty || parts[entry.traceID.low] == nil { continue }
+      let (entries, terms) = (block.batch.entries, block.batch.terms)
+      for index in entries.indices {
+        if let service = conditions.service, entries[index].service != service { continue }
+        let entry = entries[index]
+        let range = (index > 0 ? entries[index - 1].termEnd : 0)..<entry.termEnd
         var met: UInt64 = 0
-        if isService {
-          let terms = batch.terms(at: index)
-          for (number, test) in tests.enumerated() {
-            if test.schemas.contains(Int(entry.schema)) || Self.contains(batch.terms, terms, test.terms) {
-              met |= 1 << UInt64(number)
+        for (number, test) in tests.enumerated() {
+          let isMet =
+            if let lengths = conditions.lengths, lengths.condition == number {
+              lengths.range.contains(entry.duration)
+            } else {
+              test.schemas.contains(Int(entry.schema)) || Self.contains(terms, range, test.terms)
             }
-          }
-          // Nothing of the leading condition, nothing that a trace with it would be found by.
-          if met == 0, !tests.isEmpty, parts[entry.traceID.low] == nil { continue }
+          if isMet { met |= 1 << UInt64(number) }
         }
+        // Nothing of the conditions, nothing that a trace with them would be found by.
+        if met == 0, !tests.isEmpty { continue }
         var part = parts[entry.traceID.low] ?? Part()
         part.time = min(part.time, entry.time)
         part.last = max(part.last, entry.time)
         part.conditions |= met
-        part.hasService = part.hasService || isService
         parts[entry.traceID.low] = part
       }
     }
     let near = reader.segments.suffix(SpanStore.reach)
-    for (trace, part) in parts where part.hasService && conditions.isNear(first: part.time, last: part.last) {
+    for (trace, part) in parts where conditions.isNear(first: part.time, last: part.last) {
       if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
       let isWhole = part.conditions & all == all && conditions.overlaps(first: part.time, last: part.last)
       guard isWhole || near.contains(where: { $0.mayContain(trace: trace) }) else { continue }

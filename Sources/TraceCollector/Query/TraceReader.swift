@@ -17,7 +17,7 @@ struct TraceReader {
   }
 
   /// From how many traces on a table of all in the blocks is faster than looking through them.
-  private static let tableCount = 12
+  private static let tableCount = 200
 
   init(_ store: SpanStore) {
     // The spans before the texts: these must be at least as new.
