@@ -54,12 +54,12 @@ extension CollectorAPI {
       cursor,
       Answer { json in
         json.beginObject()
-        json.key("cursor")
-        json.string(cursor)
         json.key("isComplete")
         json.bool(result.isComplete)
         json.key("traces")
         json.raw(traces.bytes)
+        json.key("cursor")
+        json.string(cursor)
         json.endObject()
       }
     )
