@@ -38,7 +38,7 @@ public struct CollectorRoute: Sendable {
 
 extension CollectorRoute {
   /// Everything but the page.
-  public static let all: [CollectorRoute] = ingest + queries + exports + server
+  public static let all: [CollectorRoute] = ingest + queries + analyses + exports + server
 
   private static let json = "application/json"
   private static let protobuf = "application/x-protobuf"
@@ -139,6 +139,13 @@ extension CollectorRoute {
       [Parameter(name: "key", summary: "The tag.", requiredExample: "env")], canFail: false),
     get("/api/summaries", "Finds traces, each in a line, as the page lists them.", search),
     get("/api/trees/{id}", "Gives a trace as a tree, as the page shows it."),
+  ]
+
+  private static let analyses: [CollectorRoute] = [
+    get("/api/graph", "Gives the services and the calls between them, with errors and latencies.", time),
+    get(
+      "/api/operations", "Gives the operations of a service, with errors and latencies.", [serviceName] + time),
+    get("/api/propagation", "Says which services forward the headers of traces, and which break them.", time),
   ]
 
   private static let exports: [CollectorRoute] = [
