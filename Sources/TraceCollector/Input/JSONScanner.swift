@@ -130,7 +130,11 @@ struct JSONScanner {
 
   // MARK: Texts
 
-  mutating func string(_ wanted: String) throws(JSONError) -> String { text(try slice(wanted)) }
+  mutating func string(_ wanted: String) throws(JSONError) -> String {
+    // First: it may add to the bytes that the text is then taken from.
+    let slice = try slice(wanted)
+    return text(slice)
+  }
 
   /// Where the characters of a text stand in ``bytes``, its escapes undone.
   mutating func slice(_ wanted: String) throws(JSONError) -> TextSlice {
