@@ -74,9 +74,11 @@ import Testing
   @Test("A search stops at its bounds and says so")
   func bounds() async throws {
     let collector = try await collector { $0.limits.tracesScannedPerQuery = 2 }
-    // Every trace has a length of the class in which 100 lies, or may have: only looking at them tells.
-    for trace: UInt64 in 11...14 { try await collector.add(span(trace: trace, 1, at: Int64(trace), for: 101)) }
-    let reply = await collector.get("/api/v2/traces?minDuration=102&maxDuration=102")
+    // Traces that began before the time and have spans in it: only looking at them tells.
+    for trace: UInt64 in 11...14 {
+      try await collector.add(span(trace: trace, 1, at: 0), span(trace: trace, 2, parent: 1, at: 35_000))
+    }
+    let reply = await collector.get("/api/v2/traces?endTs=\(TestCollector.now - 24_500)&lookback=1000")
     #expect(reply.status == 200)
     #expect(reply.text == "[]")
     #expect(reply.field("Search-Incomplete") == "true")

@@ -79,7 +79,7 @@ import Testing
     while !rest.isEmpty {
       _ = try await collector.store.add(Array(rest.prefix(size)))
       // Small segments take as long as large ones; their making is not to fall behind.
-      if segmentSpans < 1_000, size == 30 { await collector.store.maintained {} }
+      if segmentSpans < 1_000, size % 5 == 0 { await collector.store.maintained {} }
       rest = rest.dropFirst(size)
       size = size % 30 + 1
     }

@@ -93,6 +93,17 @@ struct TraceFinder {
     return rows.sorted()
   }
 
+  /// The same, without those of which no span is as long as is wanted.
+  private func rows(
+    _ condition: Int, in segment: Segment, _ outline: SegmentOutline, _ database: Database
+  ) throws -> [UInt32] {
+    let rows = try rows(condition, in: segment, database)
+    guard let lengths = conditions.lengths, lengths.condition == condition else { return rows }
+    return rows.filter { row in
+      Int(row) < outline.longestOfRow.count && outline.longestOfRow[Int(row)] >= lengths.range.lowerBound
+    }
+  }
+
   private mutating func open(_ segment: Segment, _ database: Database) throws {
     guard conditions.mayMatch(segment, condition: leading),
       let outline = try store.outlines.outline(of: segment, database)
@@ -110,7 +121,7 @@ struct TraceFinder {
 
     var candidates: [UInt32]
     if let leading {
-      candidates = traces(try rows(leading, in: segment, database))
+      candidates = traces(try rows(leading, in: segment, outline, database))
     } else {
       candidates =
         service == nil
@@ -122,7 +133,7 @@ struct TraceFinder {
       return !conditions.isNear(first: first, last: last) || !isElsewhere(outline.traces[Int(trace)], but: segment)
     }
     for condition in conditions.conditions.indices where condition != leading && !candidates.isEmpty {
-      let others = traces(try rows(condition, in: segment, database))
+      let others = traces(try rows(condition, in: segment, outline, database))
       var position = 0
       candidates.removeAll { trace in
         while position < others.count, others[position] < trace { position += 1 }
@@ -183,6 +194,17 @@ struct TraceFinder {
         part.last = max(part.last, entry.time)
         part.conditions |= met
         parts[entry.traceID.low] = part
+      }
+    }
+    // The trace's other spans may lie in the time where these do not.
+    if parts.values.contains(where: { !conditions.overlaps(first: $0.time, last: $0.last) }) {
+      for block in reader.blocks {
+        for (index, trace) in block.traces.enumerated() {
+          guard var part = parts[trace] else { continue }
+          part.time = min(part.time, block.batch.entries[index].time)
+          part.last = max(part.last, block.batch.entries[index].time)
+          parts[trace] = part
+        }
       }
     }
     let near = reader.segments.suffix(SpanStore.reach)

@@ -119,7 +119,8 @@ private func firstIndex<Element: Comparable>(in elements: [Element], above eleme
 /// other.
 ///
 /// Layout: the version 1; the traces in order, 8 bytes each; the services, their ``TextHash`` in 8 bytes each; then for
-/// each trace its first time after the segment's, the length to its last, how many rows it has, and their services.
+/// each trace its first time after the segment's, the length to its last, how many rows it has, and of each the service and the
+/// longest span.
 final class SegmentOutline: Sendable {
   let traces: [UInt64]
   let firstTimes: [Int64]
@@ -129,6 +130,8 @@ final class SegmentOutline: Sendable {
   let traceOfRow: [UInt32]
   /// The service of each row, by its place in ``services``.
   let serviceOfRow: [UInt32]
+  /// The length of the longest span of each row, in microseconds.
+  let longestOfRow: [Int64]
 
   static let version: UInt8 = 1
 
@@ -141,6 +144,7 @@ final class SegmentOutline: Sendable {
     var lastTimes: [Int64] = []
     var traceOfRow: [UInt32] = []
     var serviceOfRow: [UInt32] = []
+    var longestOfRow: [Int64] = []
     firstTimes.reserveCapacity(traces.count)
     lastTimes.reserveCapacity(traces.count)
     for trace in traces.indices {
@@ -150,6 +154,7 @@ final class SegmentOutline: Sendable {
       for _ in 0..<reader.count() {
         traceOfRow.append(UInt32(truncatingIfNeeded: trace))
         serviceOfRow.append(UInt32(truncatingIfNeeded: reader.number()))
+        longestOfRow.append(reader.signed())
       }
     }
     guard !reader.isDamaged else { return nil }
@@ -157,5 +162,6 @@ final class SegmentOutline: Sendable {
     self.lastTimes = lastTimes
     self.traceOfRow = traceOfRow
     self.serviceOfRow = serviceOfRow
+    self.longestOfRow = longestOfRow
   }
 }
