@@ -7,12 +7,12 @@ public struct NotInTime: Error, CustomStringConvertible {
 /// Asks for a value again and again until it is there.
 ///
 /// - Parameters:
-///   - deadline: how long to wait.
+///   - deadline: how long to wait; long, as it matters only where something is wrong, and many tests share a machine.
 ///   - what: what is waited for, for the error.
 /// - Throws: ``NotInTime``, or what the question throws.
 @discardableResult
 public func eventually<Value: Sendable>(
-  deadline: Duration = .seconds(10), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   _ question: () async throws -> Value?
 ) async throws -> Value {
   let clock = ContinuousClock()
@@ -26,7 +26,7 @@ public func eventually<Value: Sendable>(
 
 /// Waits until a condition holds.
 public func eventually(
-  deadline: Duration = .seconds(10), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   holds condition: () async throws -> Bool
 ) async throws {
   try await eventually(deadline: deadline, what) { try await condition() ? () : nil }

@@ -18,22 +18,28 @@ final class CollectorUnderLoad: Sendable {
   /// How many spans are stored.
   var spanCount: Int { store.spanCount }
 
-  /// Posts bodies, so many at a time; each must be accepted.
-  func post(_ bodies: [[UInt8]], concurrently senders: Int) async throws {
-    try await withThrowingTaskGroup { group in
+  /// Posts bodies, so many at a time; each must be accepted. Gives the seconds that each answer took.
+  @discardableResult
+  func post(_ bodies: [[UInt8]], concurrently senders: Int) async throws -> [Double] {
+    try await withThrowingTaskGroup(of: [Double].self) { group in
       for sender in 0..<senders {
         group.addTask {
           var request = HTTPRequest(method: .post, scheme: "http", authority: "127.0.0.1", path: "/api/v2/spans")
           request.headerFields[.contentType] = "application/json"
+          let clock = ContinuousClock()
+          var times: [Double] = []
           for number in stride(from: sender, to: bodies.count, by: senders) {
+            let start = clock.now
             let (response, answer) = await self.api.respond(to: request, body: bodies[number])
             try BenchmarkFailure.unless(
               response.status == .accepted && answer.isEmpty,
               "the collector answered \(response.status) \(String(decoding: answer, as: UTF8.self))")
+            times.append((clock.now - start) / .seconds(1))
           }
+          return times
         }
       }
-      try await group.waitForAll()
+      return try await group.reduce(into: []) { $0 += $1 }
     }
   }
 

@@ -1,94 +1,90 @@
 import Foundation
-import GRDB
 import TraceCollector
 
-/// Queries over a large store, through the collector's API, answers in JSON included.
+/// Queries over stores of different sizes, through the collector's API, answers in JSON included.
 enum QueryBenchmark {
+  /// A question, how often it is asked, and how long its answer is at least.
+  private struct Question {
+    var name: String
+    var count: Int
+    var bytes: Int
+    var path: (Int) -> String
+  }
+
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
-    let collector = try CollectorUnderLoad(context)
-    let requests = context.size(1000, quick: 100)
-    let load = SpanLoad(traces: requests * 1000 / SpanLoad.spansPerTrace)
-    try await fill(collector, load, requests)
-    let spans = collector.spanCount
-    let traces = spans / SpanLoad.spansPerTrace
-    let database = try DatabaseQueue(path: collector.path, configuration: readOnly)
-    let rounds = context.size(5, quick: 3)
-
-    /// The seconds of a query for one trace that cannot use the index of traces.
-    func scan(_ trace: Int) async throws -> Double {
-      let id = Int64(bitPattern: SpanLoad.id(ofTrace: trace))
-      return try await Cost.of {
-        let found = try await database.read {
-          try Row.fetchAll($0, sql: "SELECT record FROM span NOT INDEXED WHERE trace = ?", arguments: [id]).count
-        }
-        try BenchmarkFailure.unless(found == SpanLoad.spansPerTrace, "the scan found \(found) spans")
-      }.wall
-    }
-
-    /// The seconds that a question takes, on average over many that differ.
-    func ask(_ count: Int, _ question: (Int) -> String, isAnswered: ([UInt8]) -> Bool) async throws -> Double {
-      try await Cost.of {
-        for number in 0..<count {
-          let question = question(number)
-          let isAnswered = isAnswered(try await collector.get(question))
-          try BenchmarkFailure.unless(isAnswered, "the answer to \(question) is not what was stored")
-        }
-      }.wall / Double(count)
-    }
-
-    func compare(
-      _ count: Int, _ question: (Int) -> String, isAnswered: ([UInt8]) -> Bool
-    ) async throws -> Comparison {
-      var number = 0
-      return try await Comparison(rounds: rounds) {
-        try await ask(count, question, isAnswered: isAnswered)
-      } baseline: {
-        number += 1
-        return try await scan(number * 7919 % traces)
+    var rows: [ResultRow] = []
+    var smallest: [String: (spans: Int, p99: Double)] = [:]
+    for spans in context.size([100_000, 1_000_000, 10_000_000], quick: [100_000, 1_000_000]) {
+      let collector = try CollectorUnderLoad(context)
+      let requests = spans / 1000
+      let load = SpanLoad(traces: spans / SpanLoad.spansPerTrace)
+      for first in stride(from: 0, to: requests, by: 50) {
+        try await collector.post(load.bodies(first..<min(first + 50, requests), spans: 1000), concurrently: 8)
       }
+      let count = collector.spanCount
+      try BenchmarkFailure.unless(count == spans, "\(spans) spans should be stored, but \(count) are")
+      for question in questions(load, traces: spans / SpanLoad.spansPerTrace) {
+        let times = try await ask(question, collector)
+        let (p50, p99) = (times.quantile(0.5), times.quantile(0.99))
+        let first = smallest[question.name] ?? (spans, p99)
+        smallest[question.name] = first
+        var figures = Comparison()
+        figures.add(value: p99, baseline: first.p99)
+        let exponent =
+          spans > first.spans
+          ? ", N^" + Unit.short(log(p99 / first.p99) / log(Double(spans) / Double(first.spans))) : ""
+        let size = spans >= 1_000_000 ? "\(spans / 1_000_000)M" : "\(spans / 1000)k"
+        rows.append(
+          ResultRow(
+            "query", "\(size) spans: \(question.name), p99 (p50 \(Unit.seconds.text(p50))\(exponent))", in: .seconds,
+            against: "the same among \(first.spans / 1000)k spans", figures))
+      }
+      _ = try collector.close()
+      try? FileManager.default.removeItem(atPath: collector.path)
     }
+    return rows
+  }
 
-    let time = "endTs=\(load.end)&lookback=7200000&limit=20"
-    let byID = try await compare(200) { number in
-      "/api/v2/trace/\(String(SpanLoad.id(ofTrace: number * 104_729 % traces), radix: 16))"
-    } isAnswered: {
-      $0.count > 2000
+  private static func questions(_ load: SpanLoad, traces: Int) -> [Question] {
+    let end = load.end
+    let time = "endTs=\(end)&lookback=7200000&limit=20"
+    func search(_ number: Int, _ rest: String) -> String {
+      "/api/v2/traces?serviceName=service-\(number % 20)\(rest)&\(time)"
     }
-    let byService = try await compare(20) {
-      "/api/v2/traces?serviceName=service-\($0)&\(time)"
-    } isAnswered: {
-      $0.count > 40_000
-    }
-    let byTag = try await compare(5) {
-      "/api/v2/traces?serviceName=service-\($0)&annotationQuery=\(SpanLoad.rareTag)&\(time)"
-    } isAnswered: {
-      $0.count > 40_000
-    }
-    try database.close()
-    _ = try collector.close()
-
-    let size = spans >= 1_000_000 ? "\(spans / 1_000_000)M" : "\(spans / 1000)k"
-    let against = "a scan of the same table for one trace"
     return [
-      ResultRow("query", "\(size) spans: one trace by id, wall", in: .seconds, against: against, byID),
-      ResultRow("query", "\(size) spans: 20 traces of a service, wall", in: .seconds, against: against, byService),
-      ResultRow(
-        "query", "\(size) spans: 20 traces with a tag that 1 % have, wall", in: .seconds, against: against, byTag),
+      Question(name: "one trace by id", count: 400, bytes: 2000) { number in
+        "/api/v2/trace/\(String(SpanLoad.id(ofTrace: number * 104_729 % traces), radix: 16))"
+      },
+      Question(name: "20 traces of a service", count: 100, bytes: 40_000) { search($0, "") },
+      Question(name: "20 of an operation", count: 100, bytes: 40_000) {
+        search($0, "&spanName=service-\($0 % 20).example.com")
+      },
+      Question(name: "20 with a tag that 1 % have", count: 100, bytes: 40_000) {
+        search($0, "&annotationQuery=\(SpanLoad.rareTag)")
+      },
+      Question(name: "a tag that none has", count: 100, bytes: 2) { search($0, "&annotationQuery=customer=none\($0)") },
+      Question(name: "20 longer than most", count: 100, bytes: 40_000) { search($0, "&minDuration=4900") },
+      Question(name: "20 of a length", count: 100, bytes: 40_000) { search($0, "&minDuration=4500&maxDuration=4520") },
+      Question(name: "errors, none there", count: 100, bytes: 2) { search($0, "&errorsOnly=true") },
+      Question(name: "20 of a minute in the past", count: 100, bytes: 40_000) { number in
+        "/api/v2/traces?serviceName=service-\(number % 20)&endTs=\(load.start + 300_000 + Int64(number) * 10_000)"
+          + "&lookback=60000&limit=20"
+      },
+      Question(name: "graph of an hour", count: 20, bytes: 1000) { _ in "/api/graph?endTs=\(end)&lookback=7200000" },
     ]
   }
 
-  private static var readOnly: Configuration {
-    var configuration = Configuration()
-    configuration.readonly = true
-    return configuration
-  }
-
-  /// Stores traces, as many as can be stored within a minute.
-  private static func fill(_ collector: CollectorUnderLoad, _ load: SpanLoad, _ requests: Int) async throws {
-    let clock = ContinuousClock()
-    let end = clock.now.advanced(by: .seconds(60))
-    for first in stride(from: 0, to: requests, by: 50) where clock.now < end {
-      try await collector.post(load.bodies(first..<min(first + 50, requests), spans: 1000), concurrently: 8)
+  /// The seconds that each answer to a question takes.
+  private static func ask(_ question: Question, _ collector: CollectorUnderLoad) async throws -> [Double] {
+    var times: [Double] = []
+    for number in -2..<question.count {
+      let path = question.path(abs(number))
+      var length = 0
+      let cost = try await Cost.of { length = try await collector.get(path).count }
+      try BenchmarkFailure.unless(length >= question.bytes, "the answer to \(path) is not what was stored")
+      // The first ones are not measured.
+      if number >= 0 { times.append(cost.wall) }
     }
+    return times
   }
 }

@@ -50,7 +50,7 @@ struct SpanLoad {
   }
 
   /// A gateway's call to a first service and its call to a second one, seen from both sides each.
-  private func json(trace: Int, span: Int) -> String {
+  func json(trace: Int, span: Int) -> String {
     let id = Self.id(ofTrace: trace)
     let services = (0...2).map { "service-\((trace + $0 * 7) % 20)" }
     let service = services[(span + 1) / 2]

@@ -36,7 +36,7 @@ struct SearchConditions {
   }
 
   /// How far from the time that is searched other parts of a trace may lie, in milliseconds.
-  private static let longestTrace: Int64 = 60_000
+  private static let longestTrace: Int64 = 5_000
 
   /// Whether a part of a trace, or a segment, has spans in the time.
   func overlaps(first: Int64, last: Int64) -> Bool { first <= to && last >= from }
