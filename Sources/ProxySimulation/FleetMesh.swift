@@ -40,7 +40,8 @@ public struct FleetMesh: Sendable {
             backends: [
               TracingBackend(
                 name: "main", sampling: 100, zipkin: ZipkinConf(url: "http://127.0.0.1:9411/r\(revision)/spans")),
-              TracingBackend(name: "other", sampling: 10, zipkin: ZipkinConf(url: "http://127.0.0.2:9411/api/v2/spans")),
+              TracingBackend(
+                name: "other", sampling: 10, zipkin: ZipkinConf(url: "http://127.0.0.2:9411/api/v2/spans")),
             ]))))
   }
 

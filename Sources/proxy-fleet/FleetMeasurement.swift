@@ -116,7 +116,8 @@ struct FleetMeasurement {
     try await measure("policy that matches nobody", []) { _ = try await client.put(losing) }
     try await measure("identical mesh", []) { _ = try await client.put(mesh.mesh(revision: round)) }
     // The proxy's own listener, and the endpoint lists of those who call its service.
-    let callers = Set((0..<mesh.proxyCount).filter { index in (1...3).contains { mesh.service(index + $0) == service } })
+    let callers = Set(
+      (0..<mesh.proxyCount).filter { index in (1...3).contains { mesh.service(index + $0) == service } })
     try await measure("endpoint of one service", callers.union([0])) {
       _ = try await client.put(mesh.dataplane(0, revision: round))
     }

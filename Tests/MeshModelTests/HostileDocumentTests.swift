@@ -1,8 +1,9 @@
 import MeshModel
+import MeshTestSupport
 import Testing
 
 /// Text from outside that means harm: each has to be an error, soon, and must not stop the program.
-@Suite struct HostileDocumentTests {
+@Suite(.heavy) struct HostileDocumentTests {
   private func expectError(
     _ code: DocumentError.Code?, within limit: Duration = .seconds(30),
     sourceLocation: SourceLocation = #_sourceLocation,

@@ -1,7 +1,8 @@
 import MeshModel
+import MeshTestSupport
 import Testing
 
-@Suite struct TimestampTests {
+@Suite(.heavy) struct TimestampTests {
   static let both: [(String, Int64, Int32)] = [
     ("1970-01-01T00:00:00Z", 0, 0),
     ("1969-12-31T23:59:59.5Z", -1, 500_000_000),

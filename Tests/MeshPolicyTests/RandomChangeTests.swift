@@ -5,7 +5,7 @@ import Testing
 
 /// Sequences of random changes: the index that took them one by one is the index of the state they lead to, and says
 /// which proxies they concern.
-@Suite struct RandomChangeTests {
+@Suite(.heavy) struct RandomChangeTests {
   @Test("an index of changes is the index of the state", arguments: UInt64(0)..<12)
   func sequence(seed: UInt64) {
     var model = RandomMesh(seed: 10_000 + seed)

@@ -4,7 +4,7 @@ import MeshTestSupport
 import Testing
 
 /// The indexed matching against the plain rules, on 10,000 random proxies in 2,000 random meshes.
-@Suite struct RandomMatchingTests {
+@Suite(.heavy) struct RandomMatchingTests {
   @Test("the index agrees with the plain rules", arguments: 0..<8)
   func agreement(part: Int) {
     for seed in (part * 250)..<((part + 1) * 250) {

@@ -1,7 +1,8 @@
+import MeshTestSupport
 import MeshXDS
 import Testing
 
-@Suite("Discovery with a simulated proxy")
+@Suite("Discovery with a simulated proxy", .heavy)
 struct DiscoverySimulationTests {
   static let variants: [DiscoveryVariant] = [.stateOfTheWorld, .incremental]
 

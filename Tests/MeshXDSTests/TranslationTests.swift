@@ -152,13 +152,14 @@ struct TranslationSharingTests {
     let services = ["a", "b", "c"].map { service($0, instances: 3) }
     let translator = EnvoyTranslator()
     let all = try (0..<100).map { try translator.resources(for: proxy($0, calling: services)) }
-    // Three clusters, three sets of endpoints, one collector.
-    #expect(translator.sharedEncodings == 7)
+    // Three clusters, three sets of endpoints with the same three instances, three listeners, one collector.
+    #expect(translator.sharedEncodings == 13)
     let first = try #require(all.first)
     #expect(first.clusters.map(\.name) == ["a", "b", "c", "tracing:z"])
     for resources in all.dropFirst() {
       #expect(zip(first.clusters, resources.clusters).allSatisfy { address($0) == address($1) })
       #expect(zip(first.endpoints, resources.endpoints).allSatisfy { address($0) == address($1) })
+      #expect(zip(first.listeners, resources.listeners).allSatisfy { address($0) == address($1) })
     }
   }
 
@@ -167,10 +168,12 @@ struct TranslationSharingTests {
     let translator = EnvoyTranslator()
     let before = try translator.resources(
       for: proxy(1, calling: [service("a", instances: 1), service("b", instances: 1)]))
-    #expect(translator.sharedEncodings == 5)
+    // Two clusters, two sets of endpoints with the same instance, two listeners, one collector.
+    #expect(translator.sharedEncodings == 8)
     let after = try translator.resources(
       for: proxy(1, calling: [service("a", instances: 2), service("b", instances: 1)]))
-    #expect(translator.sharedEncodings == 6)
+    // One set of endpoints, and the one instance in it that is new.
+    #expect(translator.sharedEncodings == 10)
     #expect(before.clusters == after.clusters)
     #expect(before.listeners == after.listeners)
     #expect(zip(before.endpoints, after.endpoints).map { $0 == $1 } == [false, true])
@@ -195,7 +198,8 @@ struct TranslationSharingTests {
     let second = try translator.resources(for: other)
     #expect(zip(first.clusters, second.clusters).allSatisfy { $0 != $1 })
     #expect(zip(first.endpoints, second.endpoints).allSatisfy { $0 != $1 })
-    #expect(translator.sharedEncodings == 6)
+    // Of each mesh a cluster, endpoints, a listener and a collector; and the first one's instance.
+    #expect(translator.sharedEncodings == 9)
   }
 
   @Test("starts anew when it is full, and stays right")

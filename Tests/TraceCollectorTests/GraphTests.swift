@@ -1,10 +1,11 @@
 import HTTPTypes
+import MeshTestSupport
 import Testing
 
 @testable import TraceCollector
 
 /// `GET /api/graph` and `GET /api/operations`.
-@Suite struct GraphTests {
+@Suite(.heavy) struct GraphTests {
   private static let failed = [Span.Tag("error", "true")]
 
   private func collector() async throws -> TestCollector {

@@ -1,10 +1,11 @@
 import HTTPTypes
+import MeshTestSupport
 import Testing
 
 @testable import TraceCollector
 
 /// Input that means harm, in every format: it is refused or stored as it is, and what is well stays well.
-@Suite struct HostileInputTests {
+@Suite(.heavy) struct HostileInputTests {
   private static let script = #"</script><script>alert(1)</script>"'&\u{202E}"#
 
   /// The requests that a hostile sender would make of one text.

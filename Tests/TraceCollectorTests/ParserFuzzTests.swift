@@ -4,7 +4,7 @@ import Testing
 @testable import TraceCollector
 
 /// Valid bodies, changed at random, the same way in each run.
-@Suite struct ParserFuzzTests {
+@Suite(.heavy) struct ParserFuzzTests {
   private static let v1 = #"""
     [{"traceId":"1","id":"2","parentId":"1","name":"GET","timestamp":10,"duration":100,"debug":true,"annotations":[
     {"value":"cs","timestamp":10,"endpoint":{"serviceName":"web","ipv4":"10.0.0.1","port":80}},

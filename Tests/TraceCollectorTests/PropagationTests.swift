@@ -1,10 +1,11 @@
 import Foundation
+import MeshTestSupport
 import Testing
 
 @testable import TraceCollector
 
 /// Whom the analysis blames for broken traces, and whom it does not.
-@Suite struct PropagationTests {
+@Suite(.heavy) struct PropagationTests {
   /// More seeds than one are for an afternoon: PROPAGATION_SEEDS.
   private static let seeds = ProcessInfo.processInfo.environment["PROPAGATION_SEEDS"].flatMap { UInt64($0) } ?? 1
 

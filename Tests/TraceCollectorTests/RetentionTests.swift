@@ -7,7 +7,7 @@ import Testing
 @testable import TraceCollector
 
 /// What is kept, and that removing the rest stops nothing.
-@Suite struct RetentionTests {
+@Suite(.heavy) struct RetentionTests {
   /// A clock that a test moves.
   private final class Hand: Sendable {
     private let milliseconds = Atomic(TestCollector.now)

@@ -7,7 +7,7 @@ import Testing
 @testable import TraceCollector
 
 /// The page in a real browser, served over HTTP. Its pictures go to the folder `artifacts` at the repository's root.
-@Suite(.serialized, .enabled(if: Browser.executable != nil, "a Chromium in PATH is needed"))
+@Suite(.heavy, .serialized, .enabled(if: Browser.executable != nil, "a Chromium in PATH is needed"))
 enum PageInBrowser {
   static let now = WallClock.system.milliseconds()
 
