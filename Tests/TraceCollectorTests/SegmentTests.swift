@@ -70,20 +70,6 @@ import Testing
     }
   }
 
-  /// Adds spans. Where segments are as small as here, the store may ask a sender to wait until it has put spans in order.
-  private static func add(_ spans: [Span], to store: SpanStore) async throws {
-    for _ in 0..<100 {
-      do throws(CollectorError) {
-        _ = try await store.add(spans)
-        return
-      } catch {
-        guard error.code == .unavailable else { throw error }
-        await store.maintained {}
-      }
-    }
-    Issue.record("the store does not get its spans into order")
-  }
-
   @Test("Every query finds what looking at all traces finds, wherever the spans lie", arguments: [100_000, 250, 40])
   func oracle(segmentSpans: Int) async throws {
     let collector = try TestCollector { $0.segmentSpans = segmentSpans }
@@ -91,9 +77,7 @@ import Testing
     var rest = spans[...]
     var size = 1
     while !rest.isEmpty {
-      try await Self.add(Array(rest.prefix(size)), to: collector.store)
-      // Small segments take as long as large ones; their making is not to fall behind.
-      if segmentSpans < 1_000, size % 5 == 0 { await collector.store.maintained {} }
+      _ = try await collector.store.add(Array(rest.prefix(size)))
       rest = rest.dropFirst(size)
       size = size % 30 + 1
     }
@@ -134,7 +118,7 @@ import Testing
     for segmentSpans in [100_000, 120] {
       let collector = try TestCollector { $0.segmentSpans = segmentSpans }
       for first in stride(from: 0, to: spans.count, by: 10) {
-        try await Self.add(Array(spans[first..<min(first + 10, spans.count)]), to: collector.store)
+        _ = try await collector.store.add(Array(spans[first..<min(first + 10, spans.count)]))
         // Also in between, when parts of traces are there.
         if first % 200 == 0 { _ = try await collector.store.graph(endTs: TestCollector.now, lookback: 3_600_000) }
       }
@@ -157,7 +141,7 @@ import Testing
       let collector = try TestCollector { $0.segmentSpans = 60 }
       for _ in 0..<copies {
         for first in stride(from: 0, to: spans.count, by: 20) {
-          try await Self.add(Array(spans[first..<min(first + 20, spans.count)]), to: collector.store)
+          _ = try await collector.store.add(Array(spans[first..<min(first + 20, spans.count)]))
         }
       }
       await collector.store.maintained {}
@@ -173,7 +157,7 @@ import Testing
   @Test("What was begun of a segment when the process ended is removed, and done again")
   func unfinished() async throws {
     let collector = try TestCollector { $0.segmentSpans = 100 }
-    try await Self.add(Self.spans(60, seed: 2).prefix(90).map { $0 }, to: collector.store)
+    _ = try await collector.store.add(Self.spans(60, seed: 2).prefix(90).map { $0 })
     try await collector.store.file.pool.writeWithoutTransaction { database in
       try database.execute(
         sql: "INSERT INTO piece (id, data) VALUES (?, x'00'), (?, x'00')", arguments: [1 << 24, 5 << 24])

@@ -13,6 +13,8 @@ struct Shelf: Sendable {
   var nextSegment: Int64 = 1
   /// Whether blocks are being put in order.
   var isOrdering = false
+  /// Whether the last attempt at it failed.
+  var hasOrderFailed = false
   /// The last of the blocks that are being put in order or removed: none is joined to it.
   private var pinned: Int64 = 0
 

@@ -25,8 +25,14 @@ extension SpanStore {
 
   /// Puts blocks in order while there are enough. A failure leaves them as they are, for the next time.
   private func order() {
-    while !isClosed, shelf.withLock({ hasEnough($0) }), (try? orderOnce()) != nil {}
+    while !isClosed, shelf.withLock({ hasEnough($0) }) {
+      let hasFailed = (try? orderOnce()) == nil
+      shelf.withLock { $0.hasOrderFailed = hasFailed }
+      if hasFailed { break }
+      unpark()
+    }
     shelf.withLock { $0.isOrdering = false }
+    unpark()
   }
 
   /// Makes a segment of the oldest blocks.

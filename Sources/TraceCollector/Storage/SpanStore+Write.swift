@@ -3,7 +3,7 @@ import GRDB
 import Synchronization
 
 extension SpanStore {
-  /// How many times as many spans as make a segment may wait to be put in order.
+  /// How many times as many spans as make a segment may be in blocks. Then writes wait.
   private static let waitingSegments = 6
   /// Bytes of blocks in memory from which they are put in order, however few spans they have.
   static let orderedBytes = 48 << 20
@@ -86,17 +86,24 @@ extension SpanStore {
     return refused
   }
 
-  private var orderingRefusal: CollectorError? {
+  /// Whether there are as many blocks as may be in memory.
+  private var isBehind: Bool {
     let limit = settings.usedSegmentSpans * Self.waitingSegments
-    let isBehind = shelf.withLock { shelf in
+    return shelf.withLock { shelf in
       shelf.blockSpans > limit || shelf.blockBytes > Self.orderedBytes * Self.waitingSegments
     }
-    guard isBehind else { return nil }
+  }
+
+  /// Whether writes have to wait until some blocks have been put in order.
+  var mustWaitForOrder: Bool { isBehind && !shelf.withLock { $0.hasOrderFailed } }
+
+  /// Why nothing can be stored: putting blocks in order has failed, and there are too many of them.
+  private var orderingRefusal: CollectorError? {
+    guard isBehind, shelf.withLock({ $0.hasOrderFailed }) else { return nil }
     orderIfNeeded()
     return CollectorError(
       code: .unavailable,
-      message:
-        "the trace store \(file.path) is too far behind in putting spans in order: its disk is full, locked or too "
-        + "slow; send again later")
+      message: "the trace store \(file.path) cannot put its spans in order: its disk is full, has failed or is locked; "
+        + "make room, then send again")
   }
 }

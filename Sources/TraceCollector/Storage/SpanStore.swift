@@ -78,6 +78,8 @@ public final class SpanStore: Sendable {
     var waitingSpans = 0
     var waitingBytes = 0
     var isWorking = false
+    /// Whether the work stands still until blocks have been put in order.
+    var isParked = false
     var isClosed = false
   }
 
@@ -224,12 +226,10 @@ public final class SpanStore: Sendable {
     try file.close()
   }
 
-  /// Does some work on the store's own queue, one piece after the other; nothing if the store is closed.
-  func maintain(_ work: @escaping @Sendable () -> Void) {
-    maintenance.async { if !self.isClosed { work() } }
-  }
+  /// Does some work on the store's own queue, one piece after the other.
+  func maintain(_ work: @escaping @Sendable () -> Void) { maintenance.async(execute: work) }
 
-  /// As ``maintain(_:)``, and waits for it.
+  /// As ``maintain(_:)``, and waits for it; does nothing if the store is closed.
   func maintained(_ work: @escaping @Sendable () -> Void) async {
     await withCheckedContinuation { continuation in
       maintenance.async {
@@ -239,12 +239,26 @@ public final class SpanStore: Sendable {
     }
   }
 
+  /// Goes on with the writes that wait for blocks to be put in order.
+  func unpark() {
+    let wasParked = queue.withLock { queue in
+      defer { queue.isParked = false }
+      return queue.isParked
+    }
+    if wasParked { schedule() }
+  }
+
   private func schedule() {
     file.pool.asyncWriteWithoutTransaction { self.work(on: $0) }
   }
 
   /// Stores what waits, in one transaction. A turn of its own for each, so that others get turns between.
   private func work(on database: Database) {
+    if mustWaitForOrder, !isClosed {
+      queue.withLock { $0.isParked = true }
+      orderIfNeeded()
+      return
+    }
     let batch = queue.withLock { queue -> [Request] in
       var count = 0
       var spans = 0
