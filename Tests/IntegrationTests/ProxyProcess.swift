@@ -92,7 +92,7 @@ struct ProxyProcess: Sendable {
 
   /// Waits until all listeners have a tracing configuration that fits and those they replaced are gone.
   func waitForTracing(_ what: String, _ fits: @Sendable (DocumentValue) -> Bool) async throws {
-    try await eventually(deadline: .seconds(30), "tracing of \(name) with \(what)") {
+    try await eventually(deadline: .seconds(60), "tracing of \(name) with \(what)") {
       guard let tracing = try await tracing(), tracing.count == 2, tracing.values.allSatisfy(fits) else { return false }
       let draining = try await counters("draining")
       return draining.values.allSatisfy { $0 == 0 }

@@ -130,11 +130,11 @@ struct ResilienceTests {
       let controlPlane = system.controlPlane
       #expect(try await controlPlane.get("/meshes/default/dataplanes")["total"] == 2)
       await (try system.proxy("api")).stop()
-      try await eventually(deadline: .seconds(30), "one proxy less") {
+      try await eventually(deadline: .seconds(60), "one proxy less") {
         try await controlPlane.get("/meshes/default/dataplanes")["total"] == 1
       }
       let web = try system.proxy("web")
-      try await eventually(deadline: .seconds(30), "the end of api's endpoints at web") {
+      try await eventually(deadline: .seconds(60), "the end of api's endpoints at web") {
         try await HTTPProbe.get(port: web.adminPort, "/clusters")?.text.contains("api::127.0.0.1") == false
       }
     }

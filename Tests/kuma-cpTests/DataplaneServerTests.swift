@@ -133,7 +133,7 @@ struct DataplaneServerTests {
     ])
   func nonsense(_ text: String) async throws {
     let certificate = try ServerCertificate.make(hosts: [])
-    try await withServer(certificate: certificate, classification: .seconds(2)) { port in
+    try await withServer(certificate: certificate, classification: .seconds(8)) { port in
       let answer = try await exchange(port, Array(text.utf8))
       #expect(!answer.contains("200 OK"))
       let next = try await exchange(port, request)

@@ -62,10 +62,17 @@ struct EnvoyAdministrationClientTests {
     "HTTP/1.1 200 OK\r\ncontent-length: \(body.utf8.count)\r\nconnection: close\r\n\r\n\(body)"
   }
 
+  /// Many tests share a machine.
+  private static let patient: EnvoyAdministrationClient.Limits = {
+    var limits = EnvoyAdministrationClient.Limits()
+    limits.time = .seconds(60)
+    return limits
+  }()
+
   /// Runs a client that believes a proxy to be somewhere.
   private func ask(
     _ question: EnvoyQuestion = .statistics(asJSON: false), at whereabouts: ProxySessions.Whereabouts?,
-    defaultPort: UInt16? = nil, limits: EnvoyAdministrationClient.Limits = .init()
+    defaultPort: UInt16? = nil, limits: EnvoyAdministrationClient.Limits = Self.patient
   ) async throws -> Result<String, EnvoyAdministrationError> {
     let client = EnvoyAdministrationClient(limits: limits) { $0 == Self.web ? whereabouts : nil }
     return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -180,7 +187,7 @@ struct EnvoyAdministrationClientTests {
   }
 
   @Test("an answer beyond the limit") func tooLarge() async throws {
-    var limits = EnvoyAdministrationClient.Limits()
+    var limits = Self.patient
     limits.bytes = 1000
     try await withServer(["/server_info": Self.ok(Self.ours), "/stats": Self.ok(String(repeating: "x", count: 1001))]) {
       [limits] port in
