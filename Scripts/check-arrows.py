@@ -37,6 +37,8 @@ ARROWS = {
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor"},
     "kumactl": {"MeshModel", "MeshClient"},
     "kuma-demo": {"ProcessSupervisor"},
+    "ProxySimulation": {"EnvoyAPI", "MeshModel"},
+    "proxy-fleet": {"MeshClient", "MeshModel", "ProxySimulation"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
     "PostgresTestSupport": {"ProcessSupervisor"},
@@ -57,7 +59,7 @@ OUTSIDE = {
     "TraceCollector": {"Dispatch", "GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
 }
 
-PROGRAMS = {"kuma-cp", "kuma-dp", "kumactl", "kuma-demo"}
+PROGRAMS = {"kuma-cp", "kuma-dp", "kumactl", "kuma-demo", "proxy-fleet"}
 
 IMPORT = re.compile(
     r"^\s*(?:#if.*)?(?:@\w+(?:\([^)]*\))?\s+)*(?:public\s+|package\s+|internal\s+|fileprivate\s+|private\s+)?"
