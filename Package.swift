@@ -225,7 +225,8 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "PostgresTestSupport",
-        "ProcessSupervisor", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1,
+        nioPosix, nioSSL,
       ],
       swiftSettings: strict),
   ]

@@ -39,7 +39,7 @@ extension PageInBrowser {
             ("errors=1", ["c0ffee"]), ("min=200ms", ["beef"]), ("max=100ms", ["c0ffee"]),
             ("q=http.status_code%3D503", ["c0ffee"]),
             ("service=payments&span=post%20/charge&sort=longest", ["beef", "c0ffee"]), ("service=nobody", []),
-            ("limit=20&lookback=5m", ["c0ffee", "beef"]),
+            ("limit=20&lookback=6h", ["c0ffee", "beef"]),
             ("from=\(now - 70_000)&to=\(now - 50_000)", ["beef"]),
           ] {
             try await browser.open("\(base)/?\(query)&live=0")
