@@ -43,21 +43,19 @@ struct FleetMeasurement {
   let server: ServerProcess
   let rounds: Int
   let window: Duration
-  let churns: Int
   var report: FleetReport
   private let clock = ContinuousClock()
   private static let deadline = Duration.seconds(180)
 
   init(
     mesh: FleetMesh, client: ControlPlaneClient, settings: ProxyFleet.Settings, server: ServerProcess, rounds: Int,
-    window: Duration, churns: Int
+    window: Duration
   ) {
     self.mesh = mesh
     self.client = client
     self.server = server
     self.rounds = rounds
     self.window = window
-    self.churns = churns
     fleet = ProxyFleet(nodeIDs: mesh.nodeIDs, settings: settings)
     report = FleetReport(
       proxies: mesh.proxyCount, services: mesh.serviceCount, isSecure: settings.isSecure,

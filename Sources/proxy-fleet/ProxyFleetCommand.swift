@@ -18,7 +18,6 @@ struct ProxyFleetCommand: AsyncParsableCommand {
   @Option(help: "How many services they belong to.") var services = 20
   @Option(help: "How often each change is made.") var rounds = 3
   @Option(help: "Seconds after each change in which the control plane's work is counted.") var window = 2.0
-  @Option(help: "How often all proxies reconnect at the end.") var churns = 0
   @Flag(help: "Connect with TLS.") var tls = false
   @Flag(help: "Use the incremental variant of the protocol.") var delta = false
 
@@ -29,7 +28,7 @@ struct ProxyFleetCommand: AsyncParsableCommand {
     var measurement = FleetMeasurement(
       mesh: FleetMesh(proxies: proxies, services: services),
       client: ControlPlaneClient(address: try ControlPlaneAddress(api)), settings: settings,
-      server: ServerProcess(id: pid), rounds: rounds, window: .seconds(window), churns: churns)
+      server: ServerProcess(id: pid), rounds: rounds, window: .seconds(window))
     let report = try await measurement.run()
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

@@ -91,9 +91,12 @@ private struct SpanRows {
   /// Puts them into a new table, in one transaction that is on the disk at the end.
   func insert() throws -> Cost {
     try ChildCommand(
-      "/usr/bin/sqlite3", database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
-      "CREATE TABLE span (trace INTEGER NOT NULL, id INTEGER NOT NULL, json TEXT NOT NULL)",
-      ".import --csv \(file) span"
+      "/usr/bin/sqlite3",
+      [
+        database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+        "CREATE TABLE span (trace INTEGER NOT NULL, id INTEGER NOT NULL, json TEXT NOT NULL)",
+        ".import --csv \(file) span",
+      ]
     ).run()
   }
 }
