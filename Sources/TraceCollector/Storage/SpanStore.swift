@@ -120,6 +120,7 @@ public final class SpanStore: Sendable {
       encoder = Mutex(SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys))
       shelf = Mutex(content.1)
       try loadContent()
+      observe { [propagation] stored in propagation.observe(count: stored.count) { stored.spans() } }
     } catch {
       throw file.error(error, doing: "read")
     }
@@ -135,13 +136,13 @@ public final class SpanStore: Sendable {
   public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }
 
   /// Sets a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
-  /// to return soon. Spans may come a second time, if their sender sent them twice. Nil, as at first, costs nothing.
+  /// to return soon. Spans may come a second time, if their sender sent them twice. At first it is the analysis of propagation
+  /// that is told; nil costs nothing.
   public func observe(_ function: (@Sendable (StoredSpans) -> Void)?) { observer.withLock { $0 = function } }
 
   func tellObserver(of block: SpanBlock) {
-    let spans = StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts })
-    propagation.observe(count: spans.count) { spans.spans() }
-    observer.withLock { $0 }?(spans)
+    guard let function = observer.withLock({ $0 }) else { return }
+    function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
   }
 
   /// Stores spans. Returns when they are on the disk, with those that were not stored because of what is in them; throws
