@@ -1,12 +1,13 @@
 import Foundation
 
 extension TestPrograms {
-  /// The Python of the project's set-up, if it has some packages; `nil` when it is not there or lacks one.
+  /// The Python with the clients that send spans, if the project's set-up made it and it has some packages; `nil` when it
+  /// is not there or lacks one.
   ///
   /// - Parameter packages: folders of packages, such as `py_zipkin`.
   public static func python(with packages: [String]) -> String? {
     let venv = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: ".venv")
+      .deletingLastPathComponent().appending(path: ".venv-senders")
     let python = venv.appending(path: "bin/python").path(percentEncoded: false)
     let libraries = venv.appending(path: "lib")
     let files = FileManager.default
