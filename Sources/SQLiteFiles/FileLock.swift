@@ -23,8 +23,12 @@ final class FileLock: Sendable {
     self.descriptor = descriptor
   }
 
+  /// Gives the database free. Closing alone does it only once every copy of the descriptor is closed, and a process being
+  /// started has a copy between its fork and its exec.
   func release() {
-    if isHeld.exchange(false, ordering: .relaxed) { closeDescriptor(descriptor) }
+    guard isHeld.exchange(false, ordering: .relaxed) else { return }
+    _ = flock(descriptor, LOCK_UN)
+    closeDescriptor(descriptor)
   }
 
   deinit { release() }
