@@ -98,11 +98,12 @@ idField.addEventListener("keydown", (event) => { if (event.key === "Escape") idF
 document.getElementById("help").addEventListener("click", showKeys);
 
 // The keys that work everywhere: "g" and a view's letter, within a second.
-let goes = 0;
+const never = -Infinity;
+let goes = never;
 document.addEventListener("keydown", (event) => {
   if (isTyping(event)) return;
   const address = event.timeStamp - goes < 1000 && { t: page.searchAddress, s: "/graph", p: "/propagation" }[event.key];
-  goes = 0;
+  goes = never;
   if (event.key === "?") showKeys();
   else if (event.key === "o") idField.focus();
   else if (event.key === "g") goes = event.timeStamp;
