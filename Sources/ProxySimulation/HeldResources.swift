@@ -6,6 +6,8 @@ import SwiftProtobuf
 public struct HeldResources: Sendable, Hashable {
   /// Encoded resources by name.
   public internal(set) var contents: [String: Data] = [:]
+  /// Versions by name, in the incremental variant.
+  public internal(set) var versions: [String: String] = [:]
   /// The version of the last response.
   public internal(set) var version = ""
 }

@@ -30,7 +30,7 @@ public final class ProxyFleet: Sendable {
   public struct Proxy: Sendable {
     /// Envoy's node id: `<mesh>.<name>`.
     public let nodeID: String
-    /// What it holds, by type URL.
+    /// What it holds, by type URL; what it held last while it is not connected.
     public internal(set) var held: [String: HeldResources] = [:]
     /// Responses received, refused ones too.
     public internal(set) var responses = 0
@@ -91,9 +91,11 @@ public final class ProxyFleet: Sendable {
   }
 
   private func runProxy(_ index: Int) async {
+    // As Envoy's, it outlives the streams: a proxy that comes back says what it holds.
+    let conversation = Conversation(isIncremental: settings.isIncremental)
     while !Task.isCancelled {
       do {
-        try await stream(index)
+        try await stream(index, conversation)
         note(index) { $0.lastFailure = "the server ended the stream" }
       } catch {
         note(index) { $0.lastFailure = "\(error)" }
@@ -109,22 +111,22 @@ public final class ProxyFleet: Sendable {
     state.withLock { change(&$0.proxies[index]) }
   }
 
-  private func stream(_ index: Int) async throws {
+  private func stream(_ index: Int, _ conversation: Conversation) async throws {
     let security: HTTP2ClientTransport.Posix.TransportSecurity =
       settings.isSecure ? .tls { $0.serverCertificateVerification = .noVerification } : .plaintext
     let transport = try HTTP2ClientTransport.Posix(
       target: .ipv4(address: settings.host, port: settings.port), transportSecurity: security)
     try await withGRPCClient(transport: transport) { client in
       if settings.isIncremental {
-        try await serve(index, client, IncrementalVariant.self)
+        try await serve(index, conversation, client, IncrementalVariant.self)
       } else {
-        try await serve(index, client, WholeStateVariant.self)
+        try await serve(index, conversation, client, WholeStateVariant.self)
       }
     }
   }
 
   private func serve<Variant: SimulatedVariant>(
-    _ index: Int, _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ variant: Variant.Type
+    _ index: Int, _ conversation: Conversation, _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ variant: Variant.Type
   ) async throws {
     let (outbox, outgoing) = AsyncStream<SimulatedRequest>.makeStream()
     let nodeID = state.withLock { $0.proxies[index].nodeID }
@@ -135,13 +137,10 @@ public final class ProxyFleet: Sendable {
         isFirst = false
       }
     }
-    var machine = SubscriptionStateMachine(isIncremental: settings.isIncremental)
-    for request in machine.start() { outgoing.yield(request) }
-    let conversation = Mutex(machine)
+    for request in conversation.machine.withLock({ $0.start() }) { outgoing.yield(request) }
     note(index) { proxy in
       proxy.streams += 1
       proxy.isConnected = true
-      proxy.held = [:]
     }
     defer { outgoing.finish() }
     try await client.bidirectionalStreaming(
@@ -152,11 +151,18 @@ public final class ProxyFleet: Sendable {
       options: .defaults
     ) { response in
       for try await message in response.messages {
-        let requests = try conversation.withLock { try self.take(Variant.decode(message), index, &$0) }
+        let requests = try conversation.machine.withLock { try self.take(Variant.decode(message), index, &$0) }
         for request in requests { outgoing.yield(request) }
       }
       outgoing.finish()
     }
+  }
+
+  /// What a proxy and its server have told each other.
+  private final class Conversation: Sendable {
+    let machine: Mutex<SubscriptionStateMachine>
+
+    init(isIncremental: Bool) { machine = Mutex(SubscriptionStateMachine(isIncremental: isIncremental)) }
   }
 
   private func take(

@@ -50,6 +50,7 @@ enum IncrementalVariant: SimulatedVariant {
     message.responseNonce = request.nonce
     message.resourceNamesSubscribe = request.subscribe
     message.resourceNamesUnsubscribe = request.unsubscribe
+    message.initialResourceVersions = request.heldVersions
     if let refusal = request.refusal { message.errorDetail.message = refusal }
     return message
   }
@@ -57,7 +58,8 @@ enum IncrementalVariant: SimulatedVariant {
   static func decode(_ response: Envoy_Service_Discovery_V3_DeltaDiscoveryResponse) -> SimulatedResponse {
     SimulatedResponse(
       typeURL: response.typeURL, version: response.systemVersionInfo, nonce: response.nonce,
-      resources: response.resources.map(\.resource.value), removed: response.removedResources)
+      resources: response.resources.map(\.resource.value), resourceVersions: response.resources.map(\.version),
+      removed: response.removedResources)
   }
 }
 

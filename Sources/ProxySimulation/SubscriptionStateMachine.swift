@@ -8,6 +8,8 @@ struct SimulatedResponse {
   var version: String
   var nonce: String
   var resources: [Data]
+  /// The version of each resource, in the incremental variant; empty in the other.
+  var resourceVersions: [String] = []
   var removed: [String]
 }
 
@@ -21,6 +23,8 @@ struct SimulatedRequest {
   /// What is asked for from now on, in the incremental variant.
   var subscribe: [String]
   var unsubscribe: [String]
+  /// The versions of what is held from an earlier stream, by name: in a type's first request of the incremental variant.
+  var heldVersions: [String: String] = [:]
   /// Why the response was refused.
   var refusal: String?
 }
@@ -39,8 +43,22 @@ struct SubscriptionStateMachine {
 
   init(isIncremental: Bool) { self.isIncremental = isIncremental }
 
-  /// The requests with which a stream begins.
-  mutating func start() -> [SimulatedRequest] { [ask(SimulatedType.clusters)] }
+  /// The requests with which a stream begins. A proxy that comes back asks for all that it had asked for, and says what it
+  /// holds: the version of each type, or of each resource in the incremental variant.
+  mutating func start() -> [SimulatedRequest] {
+    let isReturning = held[SimulatedType.clusters] != nil
+    guard isReturning else { return [ask(SimulatedType.clusters)] }
+    var types = [SimulatedType.clusters]
+    if !endpointNames.isEmpty { types.append(SimulatedType.endpoints) }
+    if hasAskedForListeners { types.append(SimulatedType.listeners) }
+    return types.map { type in
+      var request = ask(type)
+      request.subscribe = request.names
+      request.version = held[type]?.version ?? ""
+      if isIncremental { request.heldVersions = held[type]?.versions ?? [:] }
+      return request
+    }
+  }
 
   /// Takes a response and gives the requests that follow from it, the answer first.
   mutating func take(_ response: SimulatedResponse, names: inout ResourceNames) throws -> [SimulatedRequest] {
@@ -56,12 +74,18 @@ struct SubscriptionStateMachine {
     // A whole state replaces what is held, but for endpoints, of which a response may bring some only.
     if !isIncremental, type != SimulatedType.endpoints { resources.contents = [:] }
     var edsClusters: [String] = []
-    for bytes in response.resources {
+    for (index, bytes) in response.resources.enumerated() {
       let description = try names.describe(bytes, typeURL: type)
       resources.contents[description.name] = bytes
+      if response.resourceVersions.indices.contains(index) {
+        resources.versions[description.name] = response.resourceVersions[index]
+      }
       if description.needsEndpoints { edsClusters.append(description.name) }
     }
-    for name in response.removed { resources.contents[name] = nil }
+    for name in response.removed {
+      resources.contents[name] = nil
+      resources.versions[name] = nil
+    }
     resources.version = response.version
     held[type] = resources
 
