@@ -58,7 +58,7 @@ let package = Package(
       name: "BenchmarkedStages",
       targets: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
-        "TraceCollector", "PostgresTestSupport",
+        "TraceCollector", "PostgresTestSupport", "MeshClient", "ProcessSupervisor", "ProxySimulation",
       ]),
   ],
   dependencies: [
@@ -155,9 +155,6 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "ProxySimulation", dependencies: ["EnvoyAPI", "MeshModel", grpcCore, grpcHTTP2, nioPosix, protobuf],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "proxy-fleet", dependencies: ["MeshClient", "MeshModel", "ProxySimulation", argumentParser],
       swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport", yams], swiftSettings: strict),

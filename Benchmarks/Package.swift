@@ -11,10 +11,13 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
+    .target(name: "CEpoll"),
     .executableTarget(
       name: "kuma-benchmarks",
       dependencies: [
-        .product(name: "BenchmarkedStages", package: "kuma-trace"),
+        "CEpoll", .product(name: "BenchmarkedStages", package: "kuma-trace"),
+        // Not linked: the control plane that the fleet is connected to is built along.
+        .product(name: "kuma-cp", package: "kuma-trace"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),

@@ -38,7 +38,6 @@ ARROWS = {
     "kumactl": {"MeshModel", "MeshClient"},
     "kuma-demo": {"ProcessSupervisor"},
     "ProxySimulation": {"EnvoyAPI", "MeshModel"},
-    "proxy-fleet": {"MeshClient", "MeshModel", "ProxySimulation"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
     "PostgresTestSupport": {"ProcessSupervisor"},
@@ -59,7 +58,7 @@ OUTSIDE = {
     "TraceCollector": {"Dispatch", "GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
 }
 
-PROGRAMS = {"kuma-cp", "kuma-dp", "kumactl", "kuma-demo", "proxy-fleet"}
+PROGRAMS = {"kuma-cp", "kuma-dp", "kumactl", "kuma-demo"}
 
 IMPORT = re.compile(
     r"^\s*(?:#if.*)?(?:@\w+(?:\([^)]*\))?\s+)*(?:public\s+|package\s+|internal\s+|fileprivate\s+|private\s+)?"

@@ -1,7 +1,7 @@
 public import MeshModel
 
 /// A mesh for fleets: services in a ring, each with the same number of proxies, one HTTP inbound and three outbounds
-/// per proxy, and one policy for all.
+/// per proxy, and one policy for all. The first fifty proxies, whatever their number, are a team.
 public struct FleetMesh: Sendable {
   /// The mesh's name.
   public let name: String
@@ -57,11 +57,21 @@ public struct FleetMesh: Sendable {
       spec: .trafficTrace(TrafficTrace(selectors: [TrafficTrace.Selector(match: match)], backend: backend)))
   }
 
+  /// What the proxies of the team are selected by.
+  public static let teamMatch = [TagName.service: TrafficTrace.wildcard, "team": "blue"]
+
+  private static let teamSize = 50
+
+  /// The proxies of the team.
+  public var team: Set<Int> { Set(0..<min(proxyCount, Self.teamSize)) }
+
   /// A proxy's Dataplane.
   ///
   /// - Parameter revision: changes the port, and so the endpoint that others get.
   public func dataplane(_ index: Int, revision: Int = 0) -> Resource {
     let service = index % serviceCount
+    var tags = [TagName.service: self.service(service), TagName.protocol: "http"]
+    if index < Self.teamSize { tags["team"] = "blue" }
     return Resource(
       mesh: name, name: proxyName(index),
       spec: .dataplane(
@@ -70,8 +80,7 @@ public struct FleetMesh: Sendable {
             address: "10.\(index >> 16 & 255).\(index >> 8 & 255).\(index & 255)",
             inbound: [
               Dataplane.Inbound(
-                port: UInt32(8080 + revision % 1000), servicePort: 80,
-                tags: [TagName.service: self.service(service), TagName.protocol: "http"])
+                port: UInt32(8080 + revision % 1000), servicePort: 80, tags: tags)
             ],
             outbound: (1...max(1, outboundCount)).prefix(outboundCount).map { step in
               Dataplane.Outbound(port: UInt32(10_000 + step), tags: [TagName.service: self.service(service + step)])

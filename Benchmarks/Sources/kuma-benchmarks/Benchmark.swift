@@ -20,6 +20,7 @@ struct Benchmark: Sendable {
     Benchmark("matching", "which policy applies to which proxy", MatchingBenchmark.run),
     Benchmark("push", "a change of a mesh, up to the snapshots of 1000 proxies", PushBenchmark.run),
     Benchmark("response", "discovery responses from encoded resources", ResponseBenchmark.run),
+    Benchmark("fleet", "a control plane with thousands of proxies, over gRPC and TLS", FleetBenchmark.run),
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),

@@ -13,6 +13,7 @@ func refuse(_ problem: String) -> Never {
 var isQuick = false
 var folder = FileManager.default.temporaryDirectory
 var kumactl: URL?
+var project = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
 var chosen: [String] = []
 var words = CommandLine.arguments.dropFirst()
 while let word = words.popFirst() {
@@ -21,6 +22,9 @@ while let word = words.popFirst() {
   case "--folder":
     guard let path = words.popFirst() else { refuse("--folder needs a path") }
     folder = URL(fileURLWithPath: path)
+  case "--project":
+    guard let path = words.popFirst() else { refuse("--project needs a path") }
+    project = URL(fileURLWithPath: path)
   case "--kumactl":
     guard let path = words.popFirst() else { refuse("--kumactl needs a path") }
     kumactl = URL(fileURLWithPath: path)
@@ -41,7 +45,7 @@ do {
   try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
   for benchmark in Benchmark.all where chosen.isEmpty || chosen.contains(benchmark.name) {
     say("running \(benchmark.name): \(benchmark.summary)")
-    let context = BenchmarkContext(isQuick: isQuick, folder: own, kumactl: kumactl)
+    let context = BenchmarkContext(isQuick: isQuick, folder: own, project: project, kumactl: kumactl)
     do { rows += try await benchmark.run(context) } catch {
       say("benchmarks: \(benchmark.name) failed: \(error)")
       hasFailed = true

@@ -6,11 +6,23 @@ struct BenchmarkContext {
   let isQuick: Bool
   /// A folder for files, on a real disk; removed at the end.
   let folder: URL
+  /// The folder of the project.
+  let project: URL
   /// The `kumactl` to start.
   let kumactl: URL?
 
   /// The second of two sizes in a quick run, the first otherwise.
   func size<Size>(_ whole: Size, quick: Size) -> Size { isQuick ? quick : whole }
+
+  /// The Python that the project's set-up made, with gRPC.
+  ///
+  /// - Throws: ``BenchmarkFailure`` when there is none.
+  func python() throws -> String {
+    let path = project.appending(path: ".venv/bin/python").path
+    try BenchmarkFailure.unless(
+      FileManager.default.isExecutableFile(atPath: path), "\(path) is missing; Scripts/setup installs it")
+    return path
+  }
 
   /// A path in the folder that nobody has used.
   func newPath(_ name: String) -> String { folder.appending(path: "\(name)-\(UUID().uuidString)").path }

@@ -35,6 +35,12 @@ struct Comparison {
   /// An empty comparison, for figures that are taken elsewhere.
   init() {}
 
+  /// Figures that were taken elsewhere; without baselines there are no ratios.
+  init(values: [Double], baselines: [Double] = []) {
+    self.values = values
+    self.baselines = baselines
+  }
+
   /// Takes both sides in turns. An unmeasured turn of each comes first; then every other round begins with the baseline.
   init(
     rounds: Int, value: () async throws -> Double, baseline: () async throws -> Double
@@ -88,4 +94,13 @@ extension [Double] {
 
   /// The middle one.
   var median: Double { quantile(0.5) }
+}
+
+/// The exponent x of the curve size^x that is closest to some figures: 1 where they grow as the size does.
+func growthExponent(_ figures: [(size: Int, figure: Double)]) -> Double {
+  let points = figures.filter { $0.figure > 0 }.map { (x: log(Double($0.size)), y: log($0.figure)) }
+  guard points.count > 1 else { return .nan }
+  let (x, y) = (points.map(\.x).reduce(0, +) / Double(points.count), points.map(\.y).reduce(0, +) / Double(points.count))
+  let (above, below) = points.reduce((0.0, 0.0)) { ($0.0 + ($1.x - x) * ($1.y - y), $0.1 + ($1.x - x) * ($1.x - x)) }
+  return above / below
 }

@@ -27,6 +27,10 @@ struct ResultRow {
     self.against = against
     value = unit.text(comparison.values.median)
     baseline = unit.text(comparison.baselines.median)
+    guard !comparison.baselines.isEmpty else {
+      (baseline, ratio, spread) = ("", "", "")
+      return
+    }
     let ratios = comparison.ratios(better)
     ratio = Unit.short(ratios.median)
     spread = ratios.count > 1 ? "\(Unit.short(ratios.quantile(0.25)))-\(Unit.short(ratios.quantile(0.75)))" : ""
@@ -41,6 +45,10 @@ enum Unit {
   case perSecond
   /// Bytes, written in the unit that suits.
   case bytes
+  /// A share of one processor.
+  case cores
+  /// How many.
+  case count
 
   func text(_ figure: Double) -> String {
     switch self {
@@ -48,6 +56,8 @@ enum Unit {
       if figure >= 1 { return "\(Self.short(figure)) s" }
       return figure >= 1e-3 ? "\(Self.short(figure * 1e3)) ms" : "\(Self.short(figure * 1e6)) us"
     case .perSecond: return "\(Self.short(figure)) /s"
+    case .cores: return "\(Self.short(figure * 100)) %"
+    case .count: return Self.short(figure)
     case .bytes:
       if figure >= 1e6 { return "\(Self.short(figure / 1e6)) MB" }
       return figure >= 1e4 ? "\(Self.short(figure / 1e3)) kB" : "\(Self.short(figure)) B"

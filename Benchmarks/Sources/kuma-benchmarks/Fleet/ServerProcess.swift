@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// The resources that a process of this machine uses.
 struct ServerProcess {
@@ -20,5 +19,17 @@ struct ServerProcess {
       let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Double($0) })
     else { return .nan }
     return kilobytes * 1024
+  }
+
+  /// Waits until the process has nothing left to do.
+  func isQuiet() async throws {
+    var last = cpuSeconds
+    for _ in 0..<100 {
+      try await Task.sleep(for: .milliseconds(500))
+      let now = cpuSeconds
+      if now - last < 0.005 { return }
+      last = now
+    }
+    throw BenchmarkFailure(description: "process \(id) does not come to rest")
   }
 }
