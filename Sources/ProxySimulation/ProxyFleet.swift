@@ -126,7 +126,8 @@ public final class ProxyFleet: Sendable {
   }
 
   private func serve<Variant: SimulatedVariant>(
-    _ index: Int, _ conversation: Conversation, _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ variant: Variant.Type
+    _ index: Int, _ conversation: Conversation, _ client: GRPCClient<HTTP2ClientTransport.Posix>,
+    _ variant: Variant.Type
   ) async throws {
     let (outbox, outgoing) = AsyncStream<SimulatedRequest>.makeStream()
     let nodeID = state.withLock { $0.proxies[index].nodeID }

@@ -72,7 +72,7 @@ struct Pipeline: Sendable {
     let administration = EnvoyAdministrationClient { await sessions.whereabouts(of: $0) }
     let description = configuration.collector.map { CollectorDescription(ports: ports, configuration: $0) }
     let api = MeshAPI(
-      store: store,
+      store: LiveInsights(store: store, sessions: sessions),
       configuration: APIConfiguration(
         hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
         clusterId: opened.clusterID, zone: configuration.zone,

@@ -21,15 +21,13 @@ private final class SessionRecorder: ProxySessionObserver {
   var events: [String] { lines.withLock { $0 } }
   private func note(_ line: String) { lines.withLock { $0.append(line) } }
 
-  func sessionOpened(_ session: ProxySession) async throws(SessionRefusal) {
-    if session.node.id == "refused" { throw SessionRefusal(code: .permissionDenied, message: "not you") }
-    note("open \(session.node.id)")
+  func sessionOpened(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(SessionRefusal) {
+    if session.nodeID == "refused" { throw SessionRefusal(code: .permissionDenied, message: "not you") }
+    note("open \(node.id)")
   }
-  func responseSent(_ session: ProxySession, typeURL: String, version: String) async { note("sent") }
-  func acknowledged(_ session: ProxySession, typeURL: String, version: String) async { note("acknowledged") }
-  func rejected(_ session: ProxySession, typeURL: String, version: String, message: String) async {
-    note("rejected \(message)")
-  }
+  func responseSent(_ session: ProxySession, typeURL: String) { note("sent") }
+  func acknowledged(_ session: ProxySession, typeURL: String) { note("acknowledged") }
+  func rejected(_ session: ProxySession, typeURL: String, message: String) { note("rejected \(message)") }
   func sessionClosed(_ session: ProxySession, end: SessionEnd) async { note("close \(end)") }
 }
 

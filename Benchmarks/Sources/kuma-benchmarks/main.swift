@@ -3,7 +3,7 @@ import Foundation
 /// Says what is wrong with the command line, and ends.
 func refuse(_ problem: String) -> Never {
   say("benchmarks: \(problem)")
-  say("usage: Benchmarks/run [--quick] [NAME...]")
+  say("usage: Benchmarks/run [--quick] [--proxies N,N] [NAME...]")
   for benchmark in Benchmark.all {
     say("  \(benchmark.name.padding(toLength: 10, withPad: " ", startingAt: 0))\(benchmark.summary)")
   }
@@ -13,6 +13,7 @@ func refuse(_ problem: String) -> Never {
 var isQuick = false
 var folder = FileManager.default.temporaryDirectory
 var kumactl: URL?
+var fleetSizes: [Int] = []
 var project = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
 var chosen: [String] = []
 var words = CommandLine.arguments.dropFirst()
@@ -22,6 +23,9 @@ while let word = words.popFirst() {
   case "--folder":
     guard let path = words.popFirst() else { refuse("--folder needs a path") }
     folder = URL(fileURLWithPath: path)
+  case "--proxies":
+    fleetSizes = (words.popFirst() ?? "").split(separator: ",").compactMap { Int($0) }
+    if fleetSizes.isEmpty { refuse("--proxies needs numbers, such as 250,1000") }
   case "--project":
     guard let path = words.popFirst() else { refuse("--project needs a path") }
     project = URL(fileURLWithPath: path)
@@ -45,7 +49,8 @@ do {
   try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
   for benchmark in Benchmark.all where chosen.isEmpty || chosen.contains(benchmark.name) {
     say("running \(benchmark.name): \(benchmark.summary)")
-    let context = BenchmarkContext(isQuick: isQuick, folder: own, project: project, kumactl: kumactl)
+    let context = BenchmarkContext(
+      isQuick: isQuick, folder: own, project: project, kumactl: kumactl, fleetSizes: fleetSizes)
     do { rows += try await benchmark.run(context) } catch {
       say("benchmarks: \(benchmark.name) failed: \(error)")
       hasFailed = true

@@ -108,11 +108,14 @@ struct ObjectReader: ~Copyable {
     return DocumentError(code: .wrongKind, message: "\(place) has to be \(expected), not \(value.kind)")
   }
 
+  /// Names of fields are ASCII.
   private static func snakeCase(_ name: String) -> String {
-    var result = ""
-    for character in name {
-      if character.isUppercase { result += "_" + character.lowercased() } else { result.append(character) }
+    let isUpper: (UInt8) -> Bool = { (0x41...0x5A).contains($0) }
+    guard name.utf8.contains(where: isUpper) else { return name }
+    var result: [UInt8] = []
+    for byte in name.utf8 {
+      if isUpper(byte) { result += [0x5F, byte | 0x20] } else { result.append(byte) }
     }
-    return result
+    return String(decoding: result, as: UTF8.self)
   }
 }

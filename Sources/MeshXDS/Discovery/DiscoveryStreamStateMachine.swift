@@ -19,7 +19,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// What is to be done, in order.
   public enum Action: Sendable {
     /// The first request told who the proxy is. Nothing is sent before a snapshot is given.
-    case nodeKnown(Envoy_Config_Core_V3_Node)
+    indirect case nodeKnown(Envoy_Config_Core_V3_Node)
     /// Write a response, then report ``Event/sent``.
     case send(DiscoveryStreamResponse)
     /// The proxy accepted a response.

@@ -124,6 +124,11 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     state = .decided
     let channel = context.channel
     let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS = isTLS ? .configured(requireALPN: false) : .none
+    do {
+      try context.pipeline.syncOperations.addHandler(SmallBuffers(), position: .after(self))
+    } catch {
+      return context.close(promise: nil)
+    }
     setup.connectionConfigurator.configure(channel: channel, tls: tls).assumeIsolated().whenComplete { result in
       switch result {
       case .success(let connection):

@@ -86,9 +86,7 @@ final class DiscoveryService: Sendable {
       var stream = OpenStream(mailbox: mailbox, writer: writer)
       let end: SessionEnd
       do {
-        end = try await pump(&stream) { node in
-          ProxySession(id: id, node: node, variant: variant, authorization: authorization, remotePeer: remotePeer)
-        }
+        end = try await pump(&stream, id, authorization: authorization, remotePeer: remotePeer)
       } catch {
         await close(stream, end: .closedByProxy)
         throw error
@@ -124,7 +122,7 @@ final class DiscoveryService: Sendable {
 
   /// Does what the state machine says until the stream ends.
   private func pump(
-    _ stream: inout OpenStream, session: (Envoy_Config_Core_V3_Node) -> ProxySession
+    _ stream: inout OpenStream, _ id: String, authorization: String?, remotePeer: String
   ) async throws -> SessionEnd {
     let mailbox = stream.mailbox
     for await _ in mailbox.wakeUps {
@@ -133,20 +131,22 @@ final class DiscoveryService: Sendable {
         case .wait: break work
         case .end(let end): return end
         case .lookUpSnapshot:
-          if let proxy = stream.session?.node.id, let snapshot = cache.snapshot(for: proxy) { mailbox.apply(snapshot) }
+          if let proxy = stream.session?.nodeID, let snapshot = cache.snapshot(for: proxy) { mailbox.apply(snapshot) }
         case .act(.nodeKnown(let node)):
-          try await open(&stream, session(node))
+          let session = ProxySession(
+            id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer)
+          // In a task of its own: what the registration takes of a task's memory would stay for the life of the stream.
+          try await Task { try await self.register(session, node: node) }.value
+          watch(&stream, session)
         case .act(.send(let response)):
           guard let session = stream.session else { break }
           try await stream.writer.write(response.serialized())
-          await observer.responseSent(session, typeURL: response.typeURL, version: response.version)
+          observer.responseSent(session, typeURL: response.typeURL)
           mailbox.noteSent()
-        case .act(.acknowledged(let typeURL, let version, _)):
-          guard let session = stream.session else { break }
-          await observer.acknowledged(session, typeURL: typeURL, version: version)
-        case .act(.rejected(let typeURL, let version, _, let message)):
-          guard let session = stream.session else { break }
-          await observer.rejected(session, typeURL: typeURL, version: version, message: message)
+        case .act(.acknowledged(let typeURL, _, _)):
+          if let session = stream.session { observer.acknowledged(session, typeURL: typeURL) }
+        case .act(.rejected(let typeURL, _, _, let message)):
+          if let session = stream.session { observer.rejected(session, typeURL: typeURL, message: message) }
         case .act(.fail(let failure)):
           mailbox.end(.failed(failure.message))
         }
@@ -156,7 +156,7 @@ final class DiscoveryService: Sendable {
     return .shutdown
   }
 
-  private func open(_ stream: inout OpenStream, _ session: ProxySession) async throws(RPCError) {
+  private func register(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(RPCError) {
     try state.withLock { state throws(RPCError) in
       guard state.opening < limits.openingStreams else {
         throw RPCError(code: .unavailable, message: "too many proxies connect at this moment; try again soon")
@@ -165,16 +165,18 @@ final class DiscoveryService: Sendable {
     }
     defer { state.withLock { $0.opening -= 1 } }
     do {
-      try await observer.sessionOpened(session)
+      try await observer.sessionOpened(session, node: node)
     } catch {
-      logger.info(
-        "a proxy was refused", metadata: ["proxy": "\(session.node.id)", "reason": "\(error.message)"])
+      logger.info("a proxy was refused", metadata: ["proxy": "\(session.nodeID)", "reason": "\(error.message)"])
       throw RPCError(code: error.code.rpcCode, message: error.message)
     }
+  }
+
+  private func watch(_ stream: inout OpenStream, _ session: ProxySession) {
     let mailbox = stream.mailbox
     stream.session = session
-    mailbox.remember(cache.held(by: session.node.id))
-    stream.watch = cache.watch(session.node.id) { mailbox.noteSnapshot() }
+    mailbox.remember(cache.held(by: session.nodeID))
+    stream.watch = cache.watch(session.nodeID) { mailbox.noteSnapshot() }
   }
 
   private func close(_ stream: OpenStream, end: SessionEnd) async {

@@ -1,18 +1,22 @@
 import EnvoyAPI
-import MeshXDS
 
 /// A proxy's stream, from its first request on.
-struct ProxySession: Sendable {
+final class ProxySession: Sendable {
   /// Identifies the stream; a random UUID in lower case.
   let id: String
-  /// What the proxy tells of itself.
-  let node: Envoy_Config_Core_V3_Node
-  /// The variant of the protocol that it speaks.
-  let variant: DiscoveryVariant
+  /// Envoy's node id.
+  let nodeID: String
   /// The request's `authorization` header, if any.
   let authorization: String?
   /// The proxy's address, for logs.
   let remotePeer: String
+
+  init(id: String, nodeID: String, authorization: String?, remotePeer: String) {
+    self.id = id
+    self.nodeID = nodeID
+    self.authorization = authorization
+    self.remotePeer = remotePeer
+  }
 }
 
 /// Why a stream ended.
@@ -40,13 +44,13 @@ struct SessionRefusal: Error, Sendable {
 protocol ProxySessionObserver: Sendable {
   /// A proxy introduced itself. Nothing is sent to it before this returns. Throwing ``SessionRefusal`` ends the stream;
   /// ``sessionClosed(_:end:)`` is then not called.
-  func sessionOpened(_ session: ProxySession) async throws(SessionRefusal)
+  func sessionOpened(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(SessionRefusal)
   /// A response was written.
-  func responseSent(_ session: ProxySession, typeURL: String, version: String) async
+  func responseSent(_ session: ProxySession, typeURL: String)
   /// The proxy accepted a response.
-  func acknowledged(_ session: ProxySession, typeURL: String, version: String) async
+  func acknowledged(_ session: ProxySession, typeURL: String)
   /// The proxy refused a response.
-  func rejected(_ session: ProxySession, typeURL: String, version: String, message: String) async
+  func rejected(_ session: ProxySession, typeURL: String, message: String)
   /// The stream of an opened session ended.
   func sessionClosed(_ session: ProxySession, end: SessionEnd) async
 }

@@ -34,7 +34,7 @@ struct ControlPlaneMetrics: Sendable {
     page.add(
       "kuma_xds_shared_resources_encoded_total", .counter, "Resources shared by proxies that were encoded.",
       translator.sharedEncodings)
-    let responses = await sessions.responses
+    let responses = sessions.counts.total
     page.add(
       "kuma_xds_responses_total", .counter, "Responses to proxies, by what became of them.",
       [

@@ -6,11 +6,13 @@ extension DataplaneInsight {
     Set(subscriptions.lazy.filter { $0.disconnectTime == nil }.map(\.controlPlaneInstanceId))
   }
 
-  /// What a control plane knows of its own connections, beside what others have stored of theirs.
-  func merged(into stored: DataplaneInsight, by instance: String) -> DataplaneInsight {
-    var result = stored
-    result.subscriptions.removeAll { $0.controlPlaneInstanceId == instance }
-    result.subscriptions += subscriptions.filter { $0.controlPlaneInstanceId == instance }
+  /// With the newest form of some subscriptions, beside those that are known already.
+  func updated(with newest: [Subscription]) -> DataplaneInsight {
+    if newest.isEmpty { return self }
+    var result = self
+    let ids = Set(newest.map(\.id))
+    result.subscriptions.removeAll { ids.contains($0.id) }
+    result.subscriptions += newest
     result.subscriptions.sort { $0.connectTime < $1.connectTime }
     result.subscriptions.removeFirst(max(0, result.subscriptions.count - DataplaneInsight.subscriptionLimit))
     return result

@@ -1,28 +1,49 @@
 import EnvoyAPI
+import Logging
 import MeshModel
 import MeshXDS
 import SwiftProtobuf
+import Synchronization
 
 /// The data plane server's streams, as ``ProxySessions`` sees them.
 extension ProxySessions: ProxySessionObserver {
-  func sessionOpened(_ session: ProxySession) async throws(SessionRefusal) {
+  func sessionOpened(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(SessionRefusal) {
     do {
-      _ = try await open(stream: session.id, Introduction(session.node, peer: session.remotePeer))
+      _ = try await open(stream: session.id, Introduction(node, peer: session.remotePeer))
     } catch {
       throw SessionRefusal(code: error.isTemporary ? .unavailable : .invalidArgument, message: error.description)
     }
   }
 
-  func responseSent(_ session: ProxySession, typeURL: String, version: String) {
-    sent(stream: session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+  nonisolated func responseSent(_ session: ProxySession, typeURL: String) {
+    counts.sent(session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+    noteCounts()
   }
 
-  func acknowledged(_ session: ProxySession, typeURL: String, version: String) {
-    acknowledged(stream: session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+  nonisolated func acknowledged(_ session: ProxySession, typeURL: String) {
+    if counts.acknowledged(session.id, DataplaneInsight.Discovery(typeURL: typeURL)) { noteVerdict(of: session) }
+    noteCounts()
   }
 
-  func rejected(_ session: ProxySession, typeURL: String, version: String, message: String) {
-    rejected(stream: session.id, DataplaneInsight.Discovery(typeURL: typeURL), message: message)
+  nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
+    guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
+    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    counts.rejected(
+      session.id, DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message))
+    noteVerdict(of: session)
+    logger.warning(
+      "a proxy rejected its configuration",
+      metadata: ["proxy": "\(session.nodeID)", "type": "\(discovery.rawValue)", "reason": "\(message)"])
+  }
+
+  /// Who asks here is answered with what is in memory; only other control planes need counts to be written.
+  private nonisolated func noteCounts() {
+    if shared != nil { countsChanged.yield() }
+  }
+
+  private nonisolated func noteVerdict(of session: ProxySession) {
+    verdicts.withLock { _ = $0.insert(session.id) }
+    wakeUp.yield()
   }
 
   func sessionClosed(_ session: ProxySession, end: SessionEnd) async { await close(stream: session.id) }

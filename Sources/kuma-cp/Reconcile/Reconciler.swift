@@ -187,6 +187,12 @@ actor Reconciler: Service {
 
   // MARK: Questions
 
+  /// Those of some proxies that have a Dataplane, with every write that has been answered taken in.
+  func present(of proxies: Set<ProxyID>) async -> Set<ProxyID> {
+    await catchUp()
+    return proxies.filter { meshes[$0.mesh]?.dataplane($0.name) != nil }
+  }
+
   /// Asks a mesh's index, with every write that has been answered taken in.
   func inspect<Answer: Sendable>(_ mesh: String, _ question: @Sendable (MeshIndex) -> Answer) async -> Answer {
     await catchUp()

@@ -17,7 +17,8 @@ final class AioServer {
     let folder = URL(fileURLWithPath: context.newPath("grpc-aio"))
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for (type, name) in [
-      (SimulatedType.clusters, "clusters"), (SimulatedType.endpoints, "endpoints"), (SimulatedType.listeners, "listeners"),
+      (SimulatedType.clusters, "clusters"), (SimulatedType.endpoints, "endpoints"),
+      (SimulatedType.listeners, "listeners"),
     ] {
       let response = Envoy_Service_Discovery_V3_DiscoveryResponse.with { message in
         message.typeURL = type
@@ -36,7 +37,8 @@ final class AioServer {
     let certificate = controlPlane.certificate
     child = try ChildProcess.start(
       ChildProcess.Command(
-        try context.python(), [
+        try context.python(),
+        [
           context.project.appending(path: "Benchmarks/grpc-aio-server.py").path, "\(port)", certificate.file.path,
           certificate.key.path, folder.path,
         ],

@@ -75,7 +75,11 @@ final class FanOut {
           let rest = UnsafeRawBufferPointer(rebasing: bytes[sent[index]...])
           return Glibc.send(servers[index], rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
         }
-        if written > 0 { sent[index] += written } else if errno == EAGAIN { return } else {
+        if written > 0 {
+          sent[index] += written
+        } else if errno == EAGAIN {
+          return
+        } else {
           throw BenchmarkFailure(description: "a socket cannot be written: \(String(cString: strerror(errno)))")
         }
       }

@@ -10,7 +10,8 @@ enum FleetBenchmark {
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
     var all: [FleetFigures] = []
     var rows: [ResultRow] = []
-    for size in context.size([250, 500, 1000, 2000, 5000], quick: [100, 400]) {
+    let usual = context.size([250, 500, 1000, 2000, 5000], quick: [100, 400])
+    for size in context.fleetSizes.isEmpty ? usual : context.fleetSizes {
       say("  \(size) proxies")
       let figures = try await measure(context, size)
       all.append(figures)
@@ -153,7 +154,8 @@ struct FleetFigures {
   /// Figures of wrong work are worth nothing.
   func check() throws {
     try BenchmarkFailure.unless(
-      backend.responses.allSatisfy { $0 == size }, "each of \(size) proxies should get one response: \(backend.responses)")
+      backend.responses.allSatisfy { $0 == size },
+      "each of \(size) proxies should get one response: \(backend.responses)")
     try BenchmarkFailure.unless(
       nothing.responses.allSatisfy { $0 == 0 }, "a write that changes nothing made responses: \(nothing.responses)")
   }
@@ -169,7 +171,9 @@ struct FleetFigures {
     return [
       row("all connect and hold a configuration, wall", .seconds, [connect.wall]),
       row("all connect and hold a configuration, CPU", .seconds, [connect.cpu]),
-      row("backend changes, to the last answer", .seconds, backend.last, against: "the same bytes to plain sockets", rawWall),
+      row(
+        "backend changes, to the last answer", .seconds, backend.last, against: "the same bytes to plain sockets",
+        rawWall),
       row("backend changes, to the last answer", .seconds, backend.last, against: "grpc.aio, the same bytes", aioWall),
       row("backend changes, CPU", .seconds, backend.cpu, against: "grpc.aio, the same bytes", aioCPU),
       row("policy for \(service.concerned), to the last answer", .seconds, service.last),

@@ -11,6 +11,9 @@ struct BenchmarkContext {
   /// The `kumactl` to start.
   let kumactl: URL?
 
+  /// How many proxies fleets have; chosen by the benchmark when empty.
+  var fleetSizes: [Int] = []
+
   /// The second of two sizes in a quick run, the first otherwise.
   func size<Size>(_ whole: Size, quick: Size) -> Size { isQuick ? quick : whole }
 

@@ -100,7 +100,9 @@ extension [Double] {
 func growthExponent(_ figures: [(size: Int, figure: Double)]) -> Double {
   let points = figures.filter { $0.figure > 0 }.map { (x: log(Double($0.size)), y: log($0.figure)) }
   guard points.count > 1 else { return .nan }
-  let (x, y) = (points.map(\.x).reduce(0, +) / Double(points.count), points.map(\.y).reduce(0, +) / Double(points.count))
+  let (x, y) = (
+    points.map(\.x).reduce(0, +) / Double(points.count), points.map(\.y).reduce(0, +) / Double(points.count)
+  )
   let (above, below) = points.reduce((0.0, 0.0)) { ($0.0 + ($1.x - x) * ($1.y - y), $0.1 + ($1.x - x) * ($1.x - x)) }
   return above / below
 }

@@ -1,0 +1,47 @@
+import MeshModel
+import MeshPolicy
+import MeshStore
+
+/// A store whose DataplaneInsights say what is known at this moment, not what was written last.
+///
+/// What proxies are sent and accept is counted in memory: written down after every push, it would cost more than the push.
+struct LiveInsights: ResourceStore {
+  let store: any ResourceStore
+  let sessions: ProxySessions
+
+  func get(_ key: ResourceKey) async throws(StoreError) -> Resource? {
+    let resource = try await store.get(key)
+    guard key.type == .dataplaneInsight, let resource else { return resource }
+    return resource.updated(with: await sessions.subscriptions(of: ProxyID(mesh: key.mesh, name: key.name)))
+  }
+
+  func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource] {
+    let resources = try await store.list(type, mesh: mesh)
+    guard type == .dataplaneInsight else { return resources }
+    let newest = await sessions.subscriptions(mesh: mesh)
+    return resources.map { $0.updated(with: newest[ProxyID(mesh: $0.mesh, name: $0.name)] ?? []) }
+  }
+
+  func put(
+    _ resource: Resource, if condition: WriteCondition
+  ) async throws(StoreError) -> (stored: Resource, created: Bool) {
+    try await store.put(resource, if: condition)
+  }
+
+  func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError) {
+    try await store.delete(key, if: condition)
+  }
+
+  func changes() -> ResourceChanges { store.changes() }
+
+  var sequence: UInt64 { store.sequence }
+}
+
+extension Resource {
+  fileprivate func updated(with newest: [DataplaneInsight.Subscription]) -> Resource {
+    guard !newest.isEmpty, let insight = content(DataplaneInsight.self) else { return self }
+    var result = self
+    result.spec = insight.updated(with: newest).spec
+    return result
+  }
+}
