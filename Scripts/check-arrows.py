@@ -29,10 +29,11 @@ ARROWS = {
     "TraceCollector": {"CZlib", "SQLiteFiles"},
     "ProcessSupervisor": {"CSpawn"},
     "CSpawn": set(),
+    "CHeap": set(),
     "CZlib": set(),
     "kuma-cp": {
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "TraceCollector",
+        "TraceCollector", "CHeap",
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor"},
     "kumactl": {"MeshModel", "MeshClient"},

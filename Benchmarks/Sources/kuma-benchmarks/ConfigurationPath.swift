@@ -69,7 +69,8 @@ final class ConfigurationPath {
     for name in index.apply(change).affected {
       guard let configuration = index.configuration(for: name) else { continue }
       let translator = encoding == .shared ? self.translator : EnvoyTranslator()
-      cache.set(ProxySnapshot(try translator.resources(for: configuration)), for: Self.id(name))
+      let earlier = cache.snapshot(for: Self.id(name))
+      cache.set(ProxySnapshot(try translator.resources(for: configuration), after: earlier), for: Self.id(name))
     }
     return wakeUps.count.load(ordering: .relaxed) - before
   }

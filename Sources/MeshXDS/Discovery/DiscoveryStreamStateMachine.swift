@@ -175,7 +175,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
         redefinedClusters = []
       }
       subscriptions.append(subscription)
-      subscriptions.sort { Self.rank($0.typeURL) < Self.rank($1.typeURL) }
+      subscriptions.sort { ($0.order, $0.typeURL) < ($1.order, $1.typeURL) }
       return
     }
     switch subscriptions[index].update(request) {
@@ -206,17 +206,19 @@ public struct DiscoveryStreamStateMachine: Sendable {
     resolveClaims()
     guard !isWriting else { return }
     for index in subscriptions.indices {
-      let subscription = subscriptions[index]
-      if isHeldBack(subscription.typeURL) { continue }
-      subscriptions[index].forgetRejection(ifHolding: target(subscription))
-      guard let due = due(subscription) else { continue }
+      if isHeldBack(subscriptions[index].order) { continue }
+      if subscriptions[index].rejected != nil {
+        subscriptions[index].forgetRejection(ifHolding: target(subscriptions[index]))
+      }
+      guard let due = due(subscriptions[index]) else { continue }
+      let typeURL = subscriptions[index].typeURL
       lastNonce &+= 1
       let nonce = String(lastNonce)
       subscriptions[index].sent(due, nonce: nonce)
-      if subscription.typeURL == ResourceTypeURL.cluster { refreshEndpoints(of: due.changed) }
+      if subscriptions[index].order == .clusters { refreshEndpoints(of: due.changed) }
       isWriting = true
       let response = DiscoveryStreamResponse(
-        variant: variant, typeURL: subscription.typeURL, version: due.version, nonce: nonce,
+        variant: variant, typeURL: typeURL, version: due.version, nonce: nonce,
         resources: due.resources, removed: due.removed)
       actions.append(.send(response))
       return
@@ -233,18 +235,17 @@ public struct DiscoveryStreamStateMachine: Sendable {
 
   /// Whether a type must wait for others. Endpoints follow clusters at once, since Envoy accepts clusters only when it
   /// has got the endpoints of all that are new (seen with 1.40); listeners wait until it has accepted both.
-  private func isHeldBack(_ typeURL: String) -> Bool {
-    let order = Self.rank(typeURL).0
-    guard order <= Self.listenerRank else { return false }
+  private func isHeldBack(_ order: TypeSubscription.Order) -> Bool {
+    guard order <= .listeners else { return false }
     // A proxy whose new clusters wait for endpoints asks for clusters only later, and needs them before listeners.
-    if order == Self.listenerRank, index(of: ResourceTypeURL.cluster) == nil,
-      index(of: ResourceTypeURL.endpoints) != nil
-    {
+    if order == .listeners, index(of: ResourceTypeURL.cluster) == nil, index(of: ResourceTypeURL.endpoints) != nil {
       return true
     }
-    return subscriptions.contains {
-      Self.rank($0.typeURL).0 < order && ((order == Self.listenerRank && $0.inFlight != nil) || due($0) != nil)
+    for index in subscriptions.indices where subscriptions[index].order < order {
+      if order == .listeners, subscriptions[index].inFlight != nil { return true }
+      if due(subscriptions[index]) != nil { return true }
     }
+    return false
   }
 
   /// A cluster whose definition changes waits for its endpoints anew. Its request for them may have merged with an
@@ -280,13 +281,13 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private func target(_ subscription: TypeSubscription) -> ResourceSet {
     guard let snapshot else { return .empty }
     var source = snapshot[subscription.typeURL]
-    if subscription.typeURL == ResourceTypeURL.endpoints { source = source.adding(missingFrom: carriedEndpoints) }
+    if subscription.order == .endpoints { source = source.adding(missingFrom: carriedEndpoints) }
     let wanted = subscription.requested(of: source)
     guard let held = subscription.held, held != wanted else { return wanted }
-    switch subscription.typeURL {
-    case ResourceTypeURL.cluster:
+    switch subscription.order {
+    case .clusters:
       return listenersAreSettled ? wanted : wanted.adding(missingFrom: subscription.requested(of: held))
-    case ResourceTypeURL.endpoints where variant == .incremental:
+    case .endpoints where variant == .incremental:
       guard let clusters = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.cluster })?.held else {
         return wanted
       }
@@ -315,17 +316,6 @@ public struct DiscoveryStreamStateMachine: Sendable {
   }
 
   private func index(of typeURL: String) -> Int? { subscriptions.firstIndex { $0.typeURL == typeURL } }
-
-  private static let listenerRank = 2
-
-  private static func rank(_ typeURL: String) -> (Int, String) {
-    switch typeURL {
-    case ResourceTypeURL.cluster: (0, "")
-    case ResourceTypeURL.endpoints: (1, "")
-    case ResourceTypeURL.listener: (listenerRank, "")
-    default: (listenerRank + 1, typeURL)
-    }
-  }
 }
 
 extension DiscoveryStreamRequest.Interest {

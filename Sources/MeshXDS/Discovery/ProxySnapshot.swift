@@ -23,10 +23,13 @@ public struct ProxySnapshot: Sendable, Equatable {
   }
 
   /// Makes a snapshot of what the translation yields.
-  public init(_ resources: ProxyResources) {
+  ///
+  /// - Parameter earlier: the snapshot that it replaces, whose sets are used again where nothing differs.
+  public init(_ resources: ProxyResources, after earlier: ProxySnapshot? = nil) {
     self.init(
-      clusters: ResourceSet(resources.clusters), endpoints: ResourceSet(resources.endpoints),
-      listeners: ResourceSet(resources.listeners))
+      clusters: ResourceSet(sorted: resources.clusters, orEqual: earlier?.clusters),
+      endpoints: ResourceSet(sorted: resources.endpoints, orEqual: earlier?.endpoints),
+      listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners))
   }
 
   /// The resources of a type; none for a type that is unknown.

@@ -27,6 +27,12 @@ public struct ResourceSet: Sendable, Equatable {
     self.init(sorted: byName.values.sorted { $0.name < $1.name })
   }
 
+  /// Makes a set of resources that are sorted by name, each name once; an earlier set itself where it has the same content,
+  /// so that nothing has to be hashed.
+  init(sorted resources: [EncodedResource], orEqual earlier: ResourceSet?) {
+    if let earlier, earlier.storage.resources == resources { self = earlier } else { self.init(sorted: resources) }
+  }
+
   private init(sorted resources: [EncodedResource]) {
     storage = Storage(sorted: resources)
   }

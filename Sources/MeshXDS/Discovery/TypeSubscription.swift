@@ -25,6 +25,8 @@ struct TypeSubscription: Sendable {
   }
 
   let typeURL: String
+  /// The type's place in the order in which types are sent.
+  let order: Order
   /// Whether all resources are asked for.
   private(set) var isWildcard = false
   /// The names asked for.
@@ -48,11 +50,30 @@ struct TypeSubscription: Sendable {
   private var lastNonce: String?
   private var hasNamed = false
 
-  init(typeURL: String) { self.typeURL = typeURL }
+  init(typeURL: String) {
+    self.typeURL = typeURL
+    order = Order(typeURL)
+  }
+
+  /// The order in which types are sent: Envoy's own, then all others.
+  enum Order: Int, Comparable {
+    case clusters, endpoints, listeners, others
+
+    init(_ typeURL: String) {
+      switch typeURL {
+      case ResourceTypeURL.cluster: self = .clusters
+      case ResourceTypeURL.endpoints: self = .endpoints
+      case ResourceTypeURL.listener: self = .listeners
+      default: self = .others
+      }
+    }
+
+    static func < (a: Order, b: Order) -> Bool { a.rawValue < b.rawValue }
+  }
 
   /// Whether a response tells by omission what is gone. Of endpoints and other named resources it does not.
   var isFullState: Bool {
-    isWildcard || typeURL == ResourceTypeURL.cluster || typeURL == ResourceTypeURL.listener
+    isWildcard || order == .clusters || order == .listeners
   }
 
   /// The part of a set that was asked for.
@@ -203,6 +224,8 @@ struct TypeSubscription: Sendable {
     guard inFlight == nil, claim == nil else { return nil }
     // A refused version is not offered again.
     if let rejected, rejected.version == target.version { return nil }
+    // What most subscriptions find at most changes.
+    if held == target, !mustAnswer, forced.isEmpty, foreign.isEmpty, untold.isEmpty { return nil }
     let differing = held.map { target.names(differingFrom: $0) } ?? target.resources.map(\.name)
     switch variant {
     case .stateOfTheWorld:

@@ -1,3 +1,4 @@
+import CHeap
 import Logging
 import MeshModel
 import MeshPolicy
@@ -39,6 +40,12 @@ extension ProxySessions {
   /// How long to gather news; while removals are due, also how soon news is seen.
   private static let pause = Duration.milliseconds(250)
 
+  /// How many insights are written at a time; they share transactions.
+  private static let writesAtOnce = 100
+
+  /// How many connections begin or end until the memory that this needed for a moment is given back to the system.
+  private static let movesPerCleaning = 200
+
   /// How old counts may be that other control planes read. Source: Kuma 2.7.
   private static let countPause = Duration.seconds(10)
 
@@ -48,6 +55,10 @@ extension ProxySessions {
     for (proxy, removal) in removals where removal.time <= now {
       removals[proxy] = nil
       await remove(proxy, removal)
+    }
+    if moves >= Self.movesPerCleaning {
+      moves = 0
+      heap_give_back()
     }
   }
 
@@ -69,8 +80,13 @@ extension ProxySessions {
     // Without a Dataplane there is nothing to know about.
     let present = await reconciler.present(of: proxies)
     let failures = await withTaskGroup(of: (ProxyID, StoreError)?.self) { group in
-      for proxy in present { group.addTask { await self.write(proxy).map { (proxy, $0) } } }
       var failures: [ProxyID: StoreError] = [:]
+      var started = 0
+      for proxy in present {
+        if started >= Self.writesAtOnce, case let (proxy, error)?? = await group.next() { failures[proxy] = error }
+        started += 1
+        group.addTask { await self.write(proxy).map { (proxy, $0) } }
+      }
       for await case let (proxy, error)? in group { failures[proxy] = error }
       return failures
     }

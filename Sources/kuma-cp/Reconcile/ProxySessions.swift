@@ -80,6 +80,8 @@ actor ProxySessions: Service {
   var removals: [ProxyID: Removal] = [:]
   /// Proxies of which something could not be written, until the store is back.
   var unwritten: Set<ProxyID> = []
+  /// Streams that began and ended since memory was given back.
+  var moves = 0
   /// What streams were sent and how they were answered.
   let counts = StreamCounts()
   /// Streams that refused something, or no longer do.
@@ -126,6 +128,7 @@ actor ProxySessions: Service {
     sessions[stream] = Session(
       proxy: proxy, subscription: subscription, registration: registration, whereabouts: introduction.whereabouts)
     counts.open(stream)
+    moves += 1
     streams[proxy, default: []].insert(stream)
     await reconciler.connect(proxy)
     touch(proxy)
@@ -140,6 +143,7 @@ actor ProxySessions: Service {
     session.subscription.status = counts.status(of: stream)
     session.subscription.disconnectTime = .now
     counts.close(stream)
+    moves += 1
     ended[proxy, default: []].append(session.subscription)
     streams[proxy]?.remove(stream)
     if streams[proxy]?.isEmpty == true {

@@ -134,7 +134,7 @@ actor Reconciler: Service {
     guard let configuration = meshes[proxy.mesh]?.configuration(for: proxy.name) else { return }
     counters.computed += 1
     do {
-      let snapshot = try translator.snapshot(for: configuration)
+      let snapshot = try translator.snapshot(for: configuration, after: cache.snapshot(for: proxy.description))
       if cache.set(snapshot, for: proxy.description) { counters.published += 1 }
     } catch {
       // The proxy keeps what it has; the others are not concerned.
@@ -202,12 +202,13 @@ actor Reconciler: Service {
 
 /// Turns a proxy's configuration into what is sent to it.
 protocol ProxyTranslating: Sendable {
+  /// - Parameter earlier: what the proxy is to hold so far.
   /// - Throws: when the configuration cannot be expressed; the proxy then keeps what it has.
-  func snapshot(for configuration: ProxyConfiguration) throws -> ProxySnapshot
+  func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot
 }
 
 extension EnvoyTranslator: ProxyTranslating {
-  func snapshot(for configuration: ProxyConfiguration) throws -> ProxySnapshot {
-    ProxySnapshot(try resources(for: configuration))
+  func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot {
+    ProxySnapshot(try resources(for: configuration), after: earlier)
   }
 }
