@@ -18,6 +18,8 @@ struct ResourceNames {
     var name: String
     /// Whether it is a cluster whose endpoints are asked for.
     var needsEndpoints: Bool
+    /// The resource, in memory that all proxies share.
+    var bytes: Data
   }
 
   /// By content: `Data` hashes only its beginning, so its length and end are hashed too.
@@ -44,13 +46,13 @@ struct ResourceNames {
       let cluster = try Envoy_Config_Cluster_V3_Cluster(serializedBytes: bytes)
       var needsEndpoints = false
       if case .type(.eds) = cluster.clusterDiscoveryType { needsEndpoints = true }
-      description = Description(name: cluster.name, needsEndpoints: needsEndpoints)
+      description = Description(name: cluster.name, needsEndpoints: needsEndpoints, bytes: bytes)
     case SimulatedType.endpoints:
       let assignment = try Envoy_Config_Endpoint_V3_ClusterLoadAssignment(serializedBytes: bytes)
-      description = Description(name: assignment.clusterName, needsEndpoints: false)
+      description = Description(name: assignment.clusterName, needsEndpoints: false, bytes: bytes)
     default:
       let listener = try Envoy_Config_Listener_V3_Listener(serializedBytes: bytes)
-      description = Description(name: listener.name, needsEndpoints: false)
+      description = Description(name: listener.name, needsEndpoints: false, bytes: bytes)
     }
     if known.count >= Self.capacity { known.removeAll(keepingCapacity: true) }
     known[key] = description

@@ -76,7 +76,7 @@ struct SubscriptionStateMachine {
     var edsClusters: [String] = []
     for (index, bytes) in response.resources.enumerated() {
       let description = try names.describe(bytes, typeURL: type)
-      resources.contents[description.name] = bytes
+      resources.contents[description.name] = description.bytes
       if response.resourceVersions.indices.contains(index) {
         resources.versions[description.name] = response.resourceVersions[index]
       }

@@ -14,8 +14,10 @@ struct CollectorServices {
   let listeners: [any Service]
 
   /// Opens the store; nothing runs yet.
+  ///
+  /// - Parameter connections: how many each listener may have at a time.
   static func open(
-    _ configuration: CollectorConfiguration, in directory: URL, ports: BoundPorts, logger: Logger
+    _ configuration: CollectorConfiguration, in directory: URL, connections: Int, ports: BoundPorts, logger: Logger
   ) throws(CollectorError) -> CollectorServices {
     var settings = SpanStore.Settings()
     settings.limits = configuration.limits
@@ -42,8 +44,8 @@ struct CollectorServices {
     }
     var listeners: [any Service] = [
       HTTPListener(
-        name: Pipeline.Server.collector, endpoint: configuration.zipkin, bodyRule: bodies, ports: ports,
-        logger: logger, threads: threads, responder: api.respond)
+        name: Pipeline.Server.collector, endpoint: configuration.zipkin, bodyRule: bodies,
+        connections: connections, ports: ports, logger: logger, threads: threads, responder: api.respond)
     ]
     if let endpoint = configuration.otlp {
       let advice =
@@ -51,8 +53,8 @@ struct CollectorServices {
         + "another port with \(Setting.collectorOTLPPort.key), or none with \(Setting.collectorOTLPEnabled.key)"
       listeners.append(
         HTTPListener(
-          name: Pipeline.Server.otlp, endpoint: endpoint, bodyRule: bodies, ports: ports, logger: logger,
-          threads: threads, adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice
+          name: Pipeline.Server.otlp, endpoint: endpoint, bodyRule: bodies, connections: connections, ports: ports,
+          logger: logger, threads: threads, adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice
         ) { await api.respondToOTLP($0, body: $1) })
     }
     // Before the listeners stop, as they wait for what is open.

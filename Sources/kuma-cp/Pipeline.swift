@@ -42,6 +42,7 @@ struct Pipeline: Sendable {
   /// - Throws: an error whose description says what is wrong and what to do.
   static func build(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
     heap_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
+    let descriptors = DescriptorLimit.raised()
     let ports = BoundPorts(logger: logger)
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
     let instance = ControlPlaneIdentity.instance()
@@ -64,9 +65,12 @@ struct Pipeline: Sendable {
       store: store, certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
+    var limits = DataplaneServer.Limits()
+    limits.connections = descriptors.proxyConnections
     let dataplaneServer = try DataplaneServer(
       configuration: DataplaneServer.Configuration(
-        host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate),
+        host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate,
+        limits: limits),
       cache: cache, observer: sessions, logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: bootstrap.respond)
@@ -85,7 +89,8 @@ struct Pipeline: Sendable {
 
     var services = opened.services
     let collector = try configuration.collector.map { settings in
-      try CollectorServices.open(settings, in: directory, ports: ports, logger: logger)
+      try CollectorServices.open(
+        settings, in: directory, connections: descriptors.httpConnections, ports: ports, logger: logger)
     }
     if let collector { services += collector.closing }
     let metrics = ControlPlaneMetrics(
@@ -102,14 +107,14 @@ struct Pipeline: Sendable {
     services += [resolver, reconciler, sessions, administration]
     services.append(
       HTTPListener(
-        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyRule: .atMost(4096), ports: ports,
-        logger: logger
+        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyRule: .atMost(4096),
+        connections: descriptors.httpConnections, ports: ports, logger: logger
       ) { request, _ in await diagnostics.respond(to: request) })
     if let collector { services += collector.listeners }
     services.append(
       HTTPListener(
-        name: Server.api, endpoint: configuration.api, bodyRule: .atMost(api.bodyLimit), ports: ports,
-        logger: logger, responder: api.respond))
+        name: Server.api, endpoint: configuration.api, bodyRule: .atMost(api.bodyLimit),
+        connections: descriptors.httpConnections, ports: ports, logger: logger, responder: api.respond))
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
   }
@@ -124,8 +129,8 @@ struct Pipeline: Sendable {
     }
     let ports = BoundPorts(logger: logger)
     let collector = try CollectorServices.open(
-      settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory), ports: ports,
-      logger: logger)
+      settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
+      connections: DescriptorLimit.raised().httpConnections, ports: ports, logger: logger)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 

@@ -13,6 +13,8 @@ import Synchronization
 final class DataplaneServer: Service {
   /// Bounds that keep one peer, or many, from taking everything.
   struct Limits: Sendable {
+    /// Connections at a time, whatever they speak; more are closed at once, and proxies try again.
+    var connections = 20_000
     /// Discovery streams at a time.
     var streams = 20_000
     /// Streams at a time whose proxy is being registered; more are asked to try again.
@@ -66,7 +68,8 @@ final class DataplaneServer: Service {
     let limits = configuration.limits
     let tls = try configuration.certificate.map { try $0.makeContext() }
     let listener = DataplaneListener(
-      host: configuration.host, port: configuration.port, eventLoopGroup: eventLoopGroup,
+      host: configuration.host, port: configuration.port, connections: limits.connections,
+      eventLoopGroup: eventLoopGroup,
       setup: { connectionConfigurator in
         ConnectionClassifier.Setup(
           tls: tls, timeout: TimeAmount(limits.classification), connectionConfigurator: connectionConfigurator,

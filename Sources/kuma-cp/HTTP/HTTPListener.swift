@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
@@ -46,6 +47,7 @@ struct HTTPListener: Service {
   private let name: String
   private let endpoint: ControlPlaneConfiguration.Endpoint
   private let bodyRule: BodyRule
+  private let connections: Int
   private let responder: Responder
   private let ports: BoundPorts
   private let logger: Logger
@@ -55,16 +57,19 @@ struct HTTPListener: Service {
   /// - Parameters:
   ///   - name: what is served, for logs and messages.
   ///   - bodyRule: which bodies are let in.
+  ///   - connections: how many there may be at a time; others wait.
   ///   - ports: told the port once the server listens.
   ///   - threads: does the work, away from everything else; `nil` for the threads that all share.
   ///   - adviceIfTaken: what is logged when the port is taken and the program goes on without this server; `nil` to fail.
   init(
-    name: String, endpoint: ControlPlaneConfiguration.Endpoint, bodyRule: BodyRule, ports: BoundPorts, logger: Logger,
+    name: String, endpoint: ControlPlaneConfiguration.Endpoint, bodyRule: BodyRule, connections: Int, ports: BoundPorts,
+    logger: Logger,
     threads: CollectorThreads? = nil, adviceIfTaken: String? = nil, responder: @escaping Responder
   ) {
     self.name = name
     self.endpoint = endpoint
     self.bodyRule = bodyRule
+    self.connections = connections
     self.responder = responder
     self.ports = ports
     self.logger = logger
@@ -97,7 +102,8 @@ struct HTTPListener: Service {
       },
       server: .http1(configuration: .init(idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
-        address: .hostname(endpoint.host, port: endpoint.port), backlog: 1024),
+        address: .hostname(endpoint.host, port: endpoint.port), backlog: 1024,
+        availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
       onServerRunning: { [ports, name, endpoint] channel in
         ports.set(name, channel.localAddress?.port ?? 0, host: endpoint.host)
       },

@@ -72,8 +72,11 @@ enum FleetBenchmark {
   ) async throws {
     let held = measurement.fleet.ask { $0[0].held }
     let listeners = held[SimulatedType.listeners]?.contents.values.reduce(0) { $0 + $1.count } ?? 0
-    let sockets = try FanOut(count: figures.size, payload: listeners, answer: 120)
-    for _ in 0...rounds { figures.sockets.append(try sockets.push()) }
+    // Closed before the next fleet needs descriptors.
+    do {
+      let sockets = try FanOut(count: figures.size, payload: listeners, answer: 120)
+      for _ in 0...rounds { figures.sockets.append(try sockets.push()) }
+    }
     figures.sockets.removeFirst()
 
     let server = try await AioServer(context, serving: held, as: controlPlane)
