@@ -8,7 +8,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CHe
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release check check-structure conformance fmt fmt-check bench golden proto clean
+.PHONY: help demo test build release check check-structure conformance soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER says where
 	@Scripts/setup test
 	@$(MAKE) --no-print-directory build >&2
 	@BUILD=$(BUILD) Scripts/conformance
+
+soak: ## ten minutes of random changes for a thousand proxies, over SQLite and then PostgreSQL
+	@Scripts/setup test
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_PROXIES=$${SOAK_PROXIES:-1000} swift test --filter SoakTests $(ARGS)
 
 fmt: ## format the sources in place
 	swift format format --in-place --parallel --recursive $(SOURCES)

@@ -223,8 +223,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshTestSupport", "PostgresTestSupport",
-        "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1,
+        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS",
+        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,
       ],
       swiftSettings: strict),

@@ -54,7 +54,8 @@ public final class ProxyFleet: Sendable {
     var names = ResourceNames()
     /// Refusals that are still to come, by proxy and type.
     var refusals: [Int: [String: String]] = [:]
-    var isPaused = false
+    /// What ends the present stream, by proxy.
+    var hangUps: [Int: @Sendable () -> Void] = [:]
   }
 
   private let settings: Settings
@@ -82,6 +83,12 @@ public final class ProxyFleet: Sendable {
     state.withLock { $0.refusals[index, default: [:]][typeURL] = message }
   }
 
+  /// Ends a proxy's stream; it connects again.
+  public func disconnect(_ nodeID: String) {
+    guard let index = indices[nodeID] else { return }
+    state.withLock { $0.hangUps[index] }?()
+  }
+
   /// Runs all proxies until cancelled; those whose stream ends connect again.
   public func run() async {
     await withDiscardingTaskGroup { group in
@@ -94,8 +101,10 @@ public final class ProxyFleet: Sendable {
     // As Envoy's, it outlives the streams: a proxy that comes back says what it holds.
     let conversation = Conversation(isIncremental: settings.isIncremental)
     while !Task.isCancelled {
+      let stream = Task { try await self.stream(index, conversation) }
+      state.withLock { $0.hangUps[index] = { stream.cancel() } }
       do {
-        try await stream(index, conversation)
+        try await withTaskCancellationHandler { try await stream.value } onCancel: { stream.cancel() }
         note(index) { $0.lastFailure = "the server ended the stream" }
       } catch {
         note(index) { $0.lastFailure = "\(error)" }

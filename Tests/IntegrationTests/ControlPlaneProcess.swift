@@ -64,6 +64,15 @@ final class ControlPlaneProcess: Sendable {
     return started
   }
 
+  /// Its resident memory in bytes; 0 when it does not run.
+  var residentBytes: Int {
+    guard let pid = process.withLock({ $0?.pid }),
+      let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
+    else { return 0 }
+    return (line.split { !$0.isNumber }.first.flatMap { Int($0) } ?? 0) * 1024
+  }
+
   /// Kills it without a chance to say goodbye.
   func kill() async {
     let running = process.withLock { $0 }

@@ -7,7 +7,7 @@ import Testing
 
 /// Two real control planes over one real database.
 @Suite("Several control planes over PostgreSQL", .serialized, .timeLimit(.minutes(5))) struct SharedStoreTests {
-  private static func settings(_ server: PostgresServer, _ database: String) -> [String: String] {
+  static func settings(_ server: PostgresServer, _ database: String) -> [String: String] {
     [
       "KUMA_STORE_TYPE": "postgres", "KUMA_STORE_POSTGRES_HOST": "127.0.0.1",
       "KUMA_STORE_POSTGRES_PORT": "\(server.port)", "KUMA_STORE_POSTGRES_USER": PostgresServer.user,
