@@ -23,6 +23,7 @@ struct Benchmark: Sendable {
     Benchmark("fleet", "a control plane with thousands of proxies, over gRPC and TLS", FleetBenchmark.run),
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
+    Benchmark("shared", "proxies of one control plane, writes at another", SharedFleetBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
     Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),

@@ -80,6 +80,16 @@ final class ConfigurationPath {
   /// What a proxy is to hold.
   func snapshot(of name: String) -> ProxySnapshot? { cache.snapshot(for: Self.id(name)) }
 
+  /// In how many places of memory the cluster of the first service is, over all proxies that have it.
+  func encodings() -> Int {
+    var places: Set<UnsafeRawPointer> = []
+    for name in index.dataplaneNames {
+      guard let cluster = snapshot(of: name)?.clusters["service-0"] else { continue }
+      cluster.bytes.withUnsafeBytes { if let start = $0.baseAddress { places.insert(start) } }
+    }
+    return places.count
+  }
+
   /// The bytes of all proxies' resources: counted for each proxy, and each buffer in memory counted once.
   func bytes() -> (all: Int, distinct: Int) {
     var all = 0

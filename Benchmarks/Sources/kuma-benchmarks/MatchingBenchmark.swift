@@ -1,13 +1,29 @@
 import MeshModel
 import MeshPolicy
 
-/// Which policy applies to which proxy: 2000 proxies of 100 services, 1000 policies.
+/// Which policy applies to which proxy: 10,000 proxies of 100 services, 1000 policies.
 enum MatchingBenchmark {
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
-    let proxies = proxies(2000)
+    let proxies = proxies(context.size(10_000, quick: 2000))
     let policies = policies(1000)
     let matcher = PlainMatcher(policies: policies.map { ($0.key, $0.value.content, $0.value.creationTime) })
-    let rounds = context.size(15, quick: 5)
+    let rounds = context.size(7, quick: 5)
+    let size = "\(proxies.count) proxies x \(policies.count) policies"
+
+    var winners: [String: String] = [:]
+    let matching = try await Comparison(rounds: rounds) {
+      winners = [:]
+      return await Cost.of {
+        var index = PolicyIndex()
+        for (name, policy) in policies { index.insert(name, policy.content, creationTime: policy.creationTime) }
+        for (name, proxy) in proxies { winners[name] = index.winner(for: proxy.tagSets)?.name }
+      }.cpu
+    } baseline: {
+      var plain: [String: String] = [:]
+      let cost = await Cost.of { for (name, proxy) in proxies { plain[name] = matcher.winner(for: proxy) } }
+      try BenchmarkFailure.unless(winners == plain, "index and plain matching disagree on winners")
+      return cost.cpu
+    }
 
     var index = MeshIndex(name: "default")
     var plain: [String: String] = [:]
@@ -27,11 +43,14 @@ enum MatchingBenchmark {
 
     return [
       ResultRow(
-        "matching", "2000 proxies x 1000 policies, all winners, CPU", in: .seconds,
+        "matching", "\(size), all winners, CPU", in: .seconds, against: "every policy compared with every proxy",
+        matching),
+      ResultRow(
+        "matching", "\(size), MeshIndex with all else, CPU", in: .seconds,
         against: "every policy compared with every proxy", building),
       ResultRow(
         "matching", "one policy moves to another service, CPU", in: .seconds,
-        against: "the winners of all 2000 proxies anew, same index",
+        against: "the winners of all proxies anew, same index",
         try await change(of: index, proxies, policies, rounds: rounds)),
     ]
   }
@@ -56,13 +75,14 @@ enum MatchingBenchmark {
     var all = PolicyIndex()
     for (name, policy) in policies { all.insert(name, policy.content, creationTime: policy.creationTime) }
     let repetitions = 20
+    let expected = proxies.count / 100
     return try await Comparison(rounds: rounds) {
       try await Cost.of {
         for repetition in 0..<repetitions {
           let (affected, _) = index.apply(steps[repetition % 2])
           let winners = affected.count { index.winner(for: $0)?.name == name }
           try BenchmarkFailure.unless(
-            winners == 20, "20 proxies should have gone to \(name), but \(winners) have")
+            winners == expected, "\(expected) proxies should have gone to \(name), but \(winners) have")
         }
       }.cpu / Double(repetitions)
     } baseline: {
@@ -72,7 +92,7 @@ enum MatchingBenchmark {
           all.insert(name, policy.content, creationTime: policy.creationTime)
           var winners = 0
           for proxy in proxies.values where all.winner(for: proxy.tagSets)?.name == name { winners += 1 }
-          try BenchmarkFailure.unless(winners == 20, "\(name) should win 20 proxies, but wins \(winners)")
+          try BenchmarkFailure.unless(winners == expected, "\(name) should win \(expected) proxies, but wins \(winners)")
         }
       }.cpu / Double(repetitions)
     }

@@ -33,6 +33,9 @@ enum PushBenchmark {
     let count = shared.bytes()
     bytes.add(value: Double(count.distinct), baseline: Double(count.all))
 
+    var encodings = Comparison()
+    encodings.add(value: Double(shared.encodings()), baseline: Double(mesh.proxies / mesh.services * 3))
+
     let unchanged = try await Comparison(rounds: rounds) {
       let resource = SampleMesh.mesh(path: "/api/v2/spans/\(step)")
       _ = try await shared.write(resource)
@@ -51,6 +54,9 @@ enum PushBenchmark {
       ResultRow(
         "push", "encoded resources of 1000 proxies in memory", in: .bytes,
         against: "each proxy's counted by themselves", bytes),
+      ResultRow(
+        "push", "encodings of a service's cluster, for its callers", in: .count, against: "once for each",
+        encodings),
       ResultRow(
         "push", "same Mesh written again: 0 pushes, CPU", in: .seconds,
         against: "the changed Mesh: 1000 pushes", unchanged),
