@@ -224,7 +224,8 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS",
-        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird, logging, nioCore, nioHTTP1,
+        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird,
+        logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,
       ],
       swiftSettings: strict),

@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import NIOPosix
+import SwiftProtobuf
 import Synchronization
 
 /// Proxies that subscribe as Envoy does, each with a connection of its own, over real gRPC.
@@ -19,6 +20,8 @@ public final class ProxyFleet: Sendable {
     public var isSecure = false
     /// Whether to use the incremental variant of the protocol.
     public var isIncremental = false
+    /// The Dataplane, as a document, that a proxy brings along; by node id.
+    public var dataplane: @Sendable (String) -> String? = { _ in nil }
     /// How long a proxy waits before it connects again.
     public var reconnectDelay = Duration.milliseconds(200)
 
@@ -104,7 +107,11 @@ public final class ProxyFleet: Sendable {
       let stream = Task { try await self.stream(index, conversation) }
       state.withLock { $0.hangUps[index] = { stream.cancel() } }
       do {
-        try await withTaskCancellationHandler { try await stream.value } onCancel: { stream.cancel() }
+        try await withTaskCancellationHandler {
+          try await stream.value
+        } onCancel: {
+          stream.cancel()
+        }
         note(index) { $0.lastFailure = "the server ended the stream" }
       } catch {
         note(index) { $0.lastFailure = "\(error)" }
@@ -139,11 +146,15 @@ public final class ProxyFleet: Sendable {
     _ variant: Variant.Type
   ) async throws {
     let (outbox, outgoing) = AsyncStream<SimulatedRequest>.makeStream()
-    let nodeID = state.withLock { $0.proxies[index].nodeID }
-    let request = StreamingClientRequest<Variant.Request> { writer in
+    var node = Envoy_Config_Core_V3_Node()
+    node.id = state.withLock { $0.proxies[index].nodeID }
+    if let dataplane = settings.dataplane(node.id) {
+      node.metadata.fields["dataplane.resource"] = Google_Protobuf_Value(stringValue: dataplane)
+    }
+    let request = StreamingClientRequest<Variant.Request> { [node] writer in
       var isFirst = true
       for await request in outbox {
-        try await writer.write(Variant.encode(request, node: isFirst ? nodeID : nil))
+        try await writer.write(Variant.encode(request, node: isFirst ? node : nil))
         isFirst = false
       }
     }

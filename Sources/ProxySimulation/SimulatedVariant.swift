@@ -9,7 +9,7 @@ protocol SimulatedVariant: SendableMetatype {
   associatedtype Response: Message
   /// The method of the discovery service.
   static var method: String { get }
-  static func encode(_ request: SimulatedRequest, node: String?) -> Request
+  static func encode(_ request: SimulatedRequest, node: Envoy_Config_Core_V3_Node?) -> Request
   static func decode(_ response: Response) -> SimulatedResponse
 }
 
@@ -18,10 +18,10 @@ enum WholeStateVariant: SimulatedVariant {
   static let method = "StreamAggregatedResources"
 
   static func encode(
-    _ request: SimulatedRequest, node: String?
+    _ request: SimulatedRequest, node: Envoy_Config_Core_V3_Node?
   ) -> Envoy_Service_Discovery_V3_DiscoveryRequest {
     var message = Envoy_Service_Discovery_V3_DiscoveryRequest()
-    if let node { message.node.id = node }
+    if let node { message.node = node }
     message.typeURL = request.typeURL
     message.versionInfo = request.version
     message.responseNonce = request.nonce
@@ -42,10 +42,10 @@ enum IncrementalVariant: SimulatedVariant {
   static let method = "DeltaAggregatedResources"
 
   static func encode(
-    _ request: SimulatedRequest, node: String?
+    _ request: SimulatedRequest, node: Envoy_Config_Core_V3_Node?
   ) -> Envoy_Service_Discovery_V3_DeltaDiscoveryRequest {
     var message = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest()
-    if let node { message.node.id = node }
+    if let node { message.node = node }
     message.typeURL = request.typeURL
     message.responseNonce = request.nonce
     message.resourceNamesSubscribe = request.subscribe

@@ -3,6 +3,7 @@ import MeshModel
 import MeshTestSupport
 import PostgresTestSupport
 import ProcessSupervisor
+import ProxySimulation
 import Testing
 
 /// Two real control planes over one real database.
@@ -15,6 +16,31 @@ import Testing
       "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT": "2", "KUMA_STORE_POSTGRES_MIN_RECONNECT_INTERVAL": "50ms",
       "KUMA_STORE_POSTGRES_MAX_RECONNECT_INTERVAL": "500ms",
     ]
+  }
+
+  private let outageSeconds = ProcessInfo.processInfo.environment["OUTAGE_SECONDS"].flatMap { Int($0) } ?? 0
+
+  /// A simulated proxy that brings its Dataplane along.
+  private static func newcomer(at controlPlane: ControlPlaneProcess) -> ProxyFleet {
+    var settings = ProxyFleet.Settings(port: controlPlane.ports.dataplane)
+    settings.isSecure = true
+    settings.dataplane = { _ in
+      """
+      type: Dataplane
+      mesh: default
+      name: newcomer
+      networking:
+        address: 127.0.0.1
+        inbound:
+        - port: 19999
+          servicePort: 19998
+          tags: {kuma.io/service: newcomer, kuma.io/protocol: http}
+        outbound:
+        - port: 19997
+          tags: {kuma.io/service: api}
+      """
+    }
+    return ProxyFleet(nodeIDs: ["default.newcomer"], settings: settings)
   }
 
   /// Runs a body with a server of its own and the settings that lead there.
@@ -76,10 +102,34 @@ import Testing
           // A proxy that is known comes back and is served although nothing can be written.
           let web = try system.proxy("web")
           #expect(try await web.tracing()?.count == 2)
+          // One that nobody knew gets what its mesh said last, and is registered once that can be done.
+          let newcomer = Self.newcomer(at: second)
+          let running = Task { await newcomer.run() }
+          defer { running.cancel() }
+          try await eventually("a configuration for a new proxy") {
+            newcomer.proxies[0].held[SimulatedType.listeners]?.contents.isEmpty == false
+          }
+          #expect(try await HTTPProbe.get(port: second.ports.api, "/meshes/default/dataplanes/newcomer")?.status == 404)
+          // As long as the administrator needs: OUTAGE_SECONDS makes it longer.
+          let end = ContinuousClock.now + .seconds(outageSeconds)
+          try await eventually(deadline: .seconds(outageSeconds + 60), "the end of the outage") {
+            ContinuousClock.now >= end
+          }
+          try await system.call("/later-in-the-outage", times: 3)
+          #expect(newcomer.proxies[0].streams == 1)
 
           try await server.start()
           try await eventually(deadline: .seconds(60), "a write that is taken") {
             try await HTTPProbe.put(port: second.ports.api, "/meshes/new", body)?.status == 201
+          }
+          try await eventually("the new proxy at the first") {
+            try await HTTPProbe.get(port: first.ports.api, "/meshes/default/dataplanes/newcomer")?.status == 200
+          }
+          #expect(newcomer.proxies[0].streams == 1)
+          running.cancel()
+          await running.value
+          try await eventually("its removal") {
+            try await HTTPProbe.get(port: first.ports.api, "/meshes/default/dataplanes/newcomer")?.status == 404
           }
           try await second.apply(TracingSystem.mesh(backends: [("b", url)], sampling: "50"))
           for proxy in system.proxies {

@@ -92,7 +92,8 @@ enum MatchingBenchmark {
           all.insert(name, policy.content, creationTime: policy.creationTime)
           var winners = 0
           for proxy in proxies.values where all.winner(for: proxy.tagSets)?.name == name { winners += 1 }
-          try BenchmarkFailure.unless(winners == expected, "\(name) should win \(expected) proxies, but wins \(winners)")
+          try BenchmarkFailure.unless(
+            winners == expected, "\(name) should win \(expected) proxies, but wins \(winners)")
         }
       }.cpu / Double(repetitions)
     }

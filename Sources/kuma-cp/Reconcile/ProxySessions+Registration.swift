@@ -41,8 +41,14 @@ extension ProxySessions {
       do throws(StoreError) {
         try await store.put(wanted)
       } catch {
-        guard isKnown, error.code == .unavailable else { throw error }
-        // What is known is served; the write is made up for.
+        guard error.code == .unavailable else { throw error }
+        // Proxies are served by what is known of their mesh, new ones too; the write is made up for.
+        if !isKnown {
+          guard shared != nil, await reconciler.adopt(wanted) else { throw error }
+          logger.warning(
+            "a proxy is served although it cannot be registered yet",
+            metadata: ["proxy": "\(proxy)", "error": "\(error)"])
+        }
         unwritten.insert(proxy)
       }
     } catch {
@@ -69,6 +75,7 @@ extension ProxySessions {
   func remove(_ proxy: ProxyID, _ removal: Removal) async {
     let key = ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)
     do throws(StoreError) {
+      await reconciler.release(proxy)
       guard let resource = try await store.get(key), resource.labels[Self.registrationLabel] != nil else { return }
       let insight = try await store.get(ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name))
       let isElsewhere = try await isConnectedElsewhere(insight?.content(DataplaneInsight.self))

@@ -32,6 +32,8 @@ actor Reconciler: Service {
   private var connected: [ProxyID: Int] = [:]
   /// Proxies whose address is a host name, as they were written.
   private var named: [ProxyID: Dataplane] = [:]
+  /// Dataplanes of proxies that could not be stored yet.
+  private var adopted: [ProxyID: Resource] = [:]
   private(set) var counters = Counters()
   private(set) var isSynchronized = false
   /// How far the store's changes have been taken in, and who waits for more.
@@ -89,6 +91,7 @@ actor Reconciler: Service {
       }
       isSynchronized = true
     }
+    if set.isWholeState { for resource in adopted.values { note(resource.key, resource, in: &changes) } }
     for key in set.deleted { note(key, nil, in: &changes) }
     for resource in set.written { note(resource.key, resource, in: &changes) }
     for (mesh, change) in changes { apply(change, to: mesh) }
@@ -106,6 +109,8 @@ actor Reconciler: Service {
     if key.type == .dataplane {
       let proxy = ProxyID(mesh: mesh, name: key.name)
       named[proxy] = nil
+      // What the store says counts, once it says something.
+      if let own = adopted[proxy], resource?.revision != own.revision { adopted[proxy] = nil }
       if let dataplane = resource?.content(Dataplane.self), let address = dataplane.networking?.address,
         !HostRules.isIP(address)
       {
@@ -180,6 +185,27 @@ actor Reconciler: Service {
     guard let count = connected[proxy] else { return }
     connected[proxy] = count > 1 ? count - 1 : nil
     if connected[proxy] == nil { cache.remove(proxy.description) }
+  }
+
+  /// Takes a proxy's Dataplane for stored, until the store has it or it is released.
+  ///
+  /// - Returns: whether its mesh is known; otherwise nothing happens.
+  func adopt(_ dataplane: Resource) async -> Bool {
+    await catchUp()
+    guard meshes[dataplane.mesh]?.mesh != nil else { return false }
+    var changes: [String: MeshIndex.Change] = [:]
+    adopted[ProxyID(mesh: dataplane.mesh, name: dataplane.name)] = dataplane
+    note(dataplane.key, dataplane, in: &changes)
+    for (mesh, change) in changes { apply(change, to: mesh) }
+    return true
+  }
+
+  /// Forgets an adopted Dataplane that the store still does not have.
+  func release(_ proxy: ProxyID) {
+    guard let dataplane = adopted.removeValue(forKey: proxy) else { return }
+    var changes: [String: MeshIndex.Change] = [:]
+    note(dataplane.key, nil, in: &changes)
+    for (mesh, change) in changes { apply(change, to: mesh) }
   }
 
   /// How many proxies are connected.

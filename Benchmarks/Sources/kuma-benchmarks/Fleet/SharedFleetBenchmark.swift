@@ -57,7 +57,8 @@ enum SharedFleetBenchmark {
     let polled = seconds.half.indices.map { (Double($0) + 0.5) / Double(seconds.half.count) }
     func row(_ what: String, _ values: [Double]) -> ResultRow {
       ResultRow(
-        "shared", "a write at A, to the answer of \(what) at B, wall", in: .seconds, against: "a poll each second, without the push",
+        "shared", "a write at A, to the answer of \(what) at B, wall", in: .seconds,
+        against: "a poll each second, without the push",
         Comparison(values: values, baselines: polled))
     }
     return [row("half of 100 proxies", seconds.half), row("all of 100 proxies", seconds.all)]
