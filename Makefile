@@ -4,7 +4,7 @@
 
 ARGS ?=
 BUILD := .build/debug
-SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CHeap Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
+SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CProcess Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help

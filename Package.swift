@@ -114,7 +114,7 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn"], swiftSettings: strict),
     .target(name: "CSpawn"),
-    .target(name: "CHeap"),
+    .target(name: "CProcess"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // MARK: Programs
@@ -122,7 +122,7 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "TraceCollector", "CHeap", argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes,
+        "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes,
         hummingbird,
         hummingbirdCore,
         logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto,

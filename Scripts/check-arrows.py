@@ -29,11 +29,11 @@ ARROWS = {
     "TraceCollector": {"CZlib", "SQLiteFiles"},
     "ProcessSupervisor": {"CSpawn"},
     "CSpawn": set(),
-    "CHeap": set(),
+    "CProcess": set(),
     "CZlib": set(),
     "kuma-cp": {
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "TraceCollector", "CHeap",
+        "TraceCollector", "CProcess",
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor"},
     "kumactl": {"MeshModel", "MeshClient"},

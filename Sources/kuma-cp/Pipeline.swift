@@ -1,4 +1,4 @@
-import CHeap
+import CProcess
 import Foundation
 import Logging
 import MeshHTTP
@@ -41,7 +41,7 @@ struct Pipeline: Sendable {
   ///
   /// - Throws: an error whose description says what is wrong and what to do.
   static func build(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
-    heap_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
+    process_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
     let descriptors = DescriptorLimit.raised()
     let ports = BoundPorts(logger: logger)
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)

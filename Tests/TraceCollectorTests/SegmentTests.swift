@@ -246,4 +246,31 @@ import Testing
     for await batch in told { batches.append(batch) }
     #expect(batches == [Array(spans.prefix(2))])
   }
+
+  @Test("Of one or two spans of a row it is known exactly whether one has a length, of more and of older rows not")
+  func lengths() {
+    func stored(_ durations: [Int64]) -> RowLengths {
+      var lengths = RowLengths()
+      for duration in durations { lengths.add(duration) }
+      var writer = ByteWriter()
+      lengths.write(to: &writer)
+      return writer.bytes.withUnsafeBytes { bytes in
+        var reader = ByteReader(bytes)
+        let read = RowLengths(&reader)
+        #expect(reader.isAtEnd && !reader.isDamaged)
+        return read
+      }
+    }
+    for durations: [Int64] in [[5], [5, 9], [9, 5], [0, 9], [5, 7, 9], [.max, 0, 5]] {
+      let lengths = stored(durations)
+      for range: ClosedRange<Int64> in [5...5, 6...8, 9...100, 1...4, 10...20, 0...(.max)] {
+        let isThere = durations.contains { range.contains($0) }
+        #expect(!isThere || lengths.mayBe(in: range), "\(durations) in \(range)")
+        if durations.count <= 2 { #expect(lengths.mayBe(in: range) == isThere, "\(durations) in \(range)") }
+      }
+    }
+    #expect(!stored([5, 7, 9]).mayBe(in: 10...20))
+    #expect(RowLengths(longest: 9).mayBe(in: 6...8))
+    #expect(!RowLengths(longest: 9).mayBe(in: 10...20))
+  }
 }

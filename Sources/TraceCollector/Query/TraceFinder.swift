@@ -93,14 +93,14 @@ struct TraceFinder {
     return rows.sorted()
   }
 
-  /// The same, without those of which no span is as long as is wanted.
+  /// The same, without those of which no span is of the length that is wanted.
   private func rows(
     _ condition: Int, in segment: Segment, _ outline: SegmentOutline, _ database: Database
   ) throws -> [UInt32] {
     let rows = try rows(condition, in: segment, database)
     guard let lengths = conditions.lengths, lengths.condition == condition else { return rows }
     return rows.filter { row in
-      Int(row) < outline.longestOfRow.count && outline.longestOfRow[Int(row)] >= lengths.range.lowerBound
+      Int(row) < outline.lengthsOfRow.count && outline.lengthsOfRow[Int(row)].mayBe(in: lengths.range)
     }
   }
 

@@ -93,7 +93,7 @@ struct SegmentBuilder {
     traces.append(low)
     var entries: [SpanEntry] = []
     entries.reserveCapacity(references.count)
-    var rows: [(service: UInt64, longest: Int64)] = []
+    var rows: [(service: UInt64, lengths: RowLengths)] = []
     var first = Int64.max
     var last = Int64.min
     var length = 0
@@ -102,11 +102,11 @@ struct SegmentBuilder {
       let index = Int(reference.place & 0xFFFF_FFFF)
       let entry = batch.entries[index]
       if entries.last?.service != entry.service {
-        rows.append((number(ofService: entry.service), 0))
+        rows.append((number(ofService: entry.service), RowLengths()))
         rowCount += 1
       }
       let row = rowCount - 1
-      rows[rows.count - 1].longest = max(rows[rows.count - 1].longest, entry.duration)
+      rows[rows.count - 1].lengths.add(entry.duration)
       for term in batch.terms[batch.terms(at: index)] { postings.add(term, row: row) }
       postings.add(schema: entry.schema, row: row)
       first = min(first, entry.time)
@@ -120,7 +120,7 @@ struct SegmentBuilder {
     outline.number(rows.count)
     for row in rows {
       outline.number(row.service)
-      outline.signed(row.longest)
+      row.lengths.write(to: &outline)
     }
 
     if chunk.bytes.isEmpty {

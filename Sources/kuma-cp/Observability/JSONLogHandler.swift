@@ -1,7 +1,7 @@
-import CoreFoundation
 import Foundation
 import Logging
 import MeshModel
+import MeshStore
 import OrderedCollections
 
 /// Writes each log line as one JSON object on standard error.
@@ -33,9 +33,5 @@ struct JSONLogHandler: LogHandler {
 
 extension Timestamp {
   /// The wall clock's time.
-  static var now: Timestamp {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(truncatingIfNeeded: time.tv_nsec))
-  }
+  static var now: Timestamp { StoreClock.wallClock() }
 }

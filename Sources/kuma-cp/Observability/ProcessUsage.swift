@@ -1,4 +1,4 @@
-import CoreFoundation
+import CProcess
 import Glibc
 
 /// What this process uses.
@@ -12,11 +12,8 @@ struct ProcessUsage {
 
   /// Reads the present use.
   static func current() -> ProcessUsage {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-    return ProcessUsage(
-      cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime), residentBytes: residentPages() * pageSize,
+    ProcessUsage(
+      cpuSeconds: process_cpu_seconds(), residentBytes: residentPages() * pageSize,
       openFiles: openDescriptors())
   }
 

@@ -1,4 +1,4 @@
-import CHeap
+import CProcess
 import Logging
 import MeshModel
 import MeshPolicy
@@ -58,7 +58,7 @@ extension ProxySessions {
     }
     if moves >= Self.movesPerCleaning {
       moves = 0
-      heap_give_back()
+      process_give_back_memory()
     }
   }
 

@@ -1,0 +1,32 @@
+#include "CProcess.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+
+void process_share_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+void process_give_back_memory(void) { malloc_trim(0); }
+#else
+void process_share_arenas(int count) { (void)count; }
+void process_give_back_memory(void) {}
+#endif
+
+double process_cpu_seconds(void) {
+  struct timespec time;
+  if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return 0;
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+long process_raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+  if (limit.rlim_cur < limit.rlim_max) {
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}

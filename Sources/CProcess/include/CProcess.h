@@ -1,0 +1,17 @@
+#pragma once
+
+// What kuma-cp asks the system about its own process. The structures that the system uses for it are declared by more than one
+// module that Swift imports, and which of them counts differs from build to build.
+
+/// Has threads share so many of the C library's arenas. Each thread that comes and goes would otherwise leave its own, half
+/// empty. Where the C library has no arenas nothing happens.
+void process_share_arenas(int count);
+
+/// Gives pages of the heap that nothing uses back to the system. Takes milliseconds.
+void process_give_back_memory(void);
+
+/// Processor time so far, in seconds.
+double process_cpu_seconds(void);
+
+/// Raises the limit of open descriptors to what the system allows; the limit, or -1 if it cannot be known.
+long process_raise_descriptor_limit(void);
