@@ -137,8 +137,16 @@ extension CollectorRoute {
     get(
       "/api/v2/autocompleteValues", "Lists the values of such a tag.",
       [Parameter(name: "key", summary: "The tag.", requiredExample: "env")], canFail: false),
-    get("/api/summaries", "Finds traces, each in a line, as the page lists them.", search),
-    get("/api/trees/{id}", "Gives a trace as a tree, as the page shows it."),
+    get(
+      "/api/summaries", "Finds traces, each in a line, as the page lists them; the answer has a cursor.",
+      search + [
+        Parameter(name: "after", summary: "The cursor of an answer that is known: another one is waited for."),
+        Parameter(name: "wait", summary: "How many seconds to wait for another answer, 30 at most; 0 when absent."),
+      ]),
+    get(
+      "/api/trees/{id}",
+      "Gives a trace as a tree, as the page shows it, with pieces that were probably broken off it, or the request that "
+        + "it was probably begun for."),
   ]
 
   private static let analyses: [CollectorRoute] = [
@@ -152,6 +160,9 @@ extension CollectorRoute {
     get("/api/export/zipkin", "Finds traces and gives them as a file, in Zipkin's v2 JSON.", search),
     get("/api/export/zipkin/{id}", "Gives a trace as a file, in Zipkin's v2 JSON."),
     get("/api/export/jaeger/{id}", "Gives a trace as a file that Jaeger's page opens."),
+    get(
+      "/api/export/html/{id}", "Gives a trace as a file that browsers show without a collector.",
+      types: ["text/html; charset=utf-8"]),
   ]
 
   // MARK: The server

@@ -6,6 +6,17 @@ extension DataplaneInsight {
     Set(subscriptions.lazy.filter { $0.disconnectTime == nil }.map(\.controlPlaneInstanceId))
   }
 
+  /// With every connection ended that seems to last to another run of the control plane, where there can be no other.
+  func leftBehind(by instance: String, at time: Timestamp) -> DataplaneInsight {
+    guard !openInstances.subtracting([instance]).isEmpty else { return self }
+    var result = self
+    for index in subscriptions.indices
+    where subscriptions[index].disconnectTime == nil && subscriptions[index].controlPlaneInstanceId != instance {
+      result.subscriptions[index].disconnectTime = time
+    }
+    return result
+  }
+
   /// With the newest form of some subscriptions, beside those that are known already.
   func updated(with newest: [Subscription]) -> DataplaneInsight {
     if newest.isEmpty { return self }

@@ -12,14 +12,21 @@ struct LiveInsights: ResourceStore {
   func get(_ key: ResourceKey) async throws(StoreError) -> Resource? {
     let resource = try await store.get(key)
     guard key.type == .dataplaneInsight, let resource else { return resource }
-    return resource.updated(with: await sessions.subscriptions(of: ProxyID(mesh: key.mesh, name: key.name)))
+    return updated(resource, with: await sessions.subscriptions(of: ProxyID(mesh: key.mesh, name: key.name)))
   }
 
   func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource] {
     let resources = try await store.list(type, mesh: mesh)
     guard type == .dataplaneInsight else { return resources }
     let newest = await sessions.subscriptions(mesh: mesh)
-    return resources.map { $0.updated(with: newest[ProxyID(mesh: $0.mesh, name: $0.name)] ?? []) }
+    return resources.map { updated($0, with: newest[ProxyID(mesh: $0.mesh, name: $0.name)] ?? []) }
+  }
+
+  private func updated(_ resource: Resource, with newest: [DataplaneInsight.Subscription]) -> Resource {
+    guard let insight = resource.content(DataplaneInsight.self) else { return resource }
+    var result = resource
+    result.spec = sessions.known(insight).updated(with: newest).spec
+    return result
   }
 
   func put(
@@ -35,13 +42,4 @@ struct LiveInsights: ResourceStore {
   func changes() -> ResourceChanges { store.changes() }
 
   var sequence: UInt64 { store.sequence }
-}
-
-extension Resource {
-  fileprivate func updated(with newest: [DataplaneInsight.Subscription]) -> Resource {
-    guard !newest.isEmpty, let insight = content(DataplaneInsight.self) else { return self }
-    var result = self
-    result.spec = insight.updated(with: newest).spec
-    return result
-  }
 }

@@ -109,7 +109,7 @@ extension ProxySessions {
       do throws(StoreError) {
         let stored = try await store.get(key)
         let subscriptions = subscriptions(of: proxy)
-        let insight = (stored?.content(DataplaneInsight.self) ?? DataplaneInsight()).updated(with: subscriptions)
+        let insight = known(stored?.content(DataplaneInsight.self) ?? DataplaneInsight()).updated(with: subscriptions)
         _ = try await store.put(
           Resource(mesh: proxy.mesh, name: proxy.name, spec: insight.spec),
           if: stored.map { .revision($0.revision) } ?? .absent)
@@ -134,6 +134,12 @@ extension ProxySessions {
   }
 
   // MARK: In memory
+
+  /// What is known of a proxy by what was stored of it. Of a store of its own, a control plane knows that earlier runs are over;
+  /// it is written along when the proxy comes back, and not for thousands at once at the start.
+  nonisolated func known(_ stored: DataplaneInsight) -> DataplaneInsight {
+    shared == nil ? stored.leftBehind(by: instance, at: startTime) : stored
+  }
 
   /// The subscriptions of a proxy to this control plane of which the store may not know the newest, oldest first.
   func subscriptions(of proxy: ProxyID) -> [DataplaneInsight.Subscription] {

@@ -69,6 +69,8 @@ actor ProxySessions: Service {
   let startupGrace: Duration
   let logger: Logger
   let clock = ContinuousClock()
+  /// When this run began, and connections to earlier ones had ended.
+  let startTime = Timestamp.now
 
   var sessions: [String: Session] = [:]
   var streams: [ProxyID: Set<String>] = [:]
