@@ -86,6 +86,9 @@ public final class ProxyFleet: Sendable {
     state.withLock { $0.refusals[index, default: [:]][typeURL] = message }
   }
 
+  /// Has no proxy refuse anything any more.
+  public func refuseNothing() { state.withLock { $0.refusals = [:] } }
+
   /// Ends a proxy's stream; it connects again.
   public func disconnect(_ nodeID: String) {
     guard let index = indices[nodeID] else { return }

@@ -77,25 +77,42 @@ struct SoakTests {
       let sampled = memory.count
       if clock.now - start > length * (sampled + 1) / 11 { memory.append(controlPlane.residentBytes) }
     }
-    // What was refused is offered again once it changes.
+    // What was refused is not offered again until it changes: in the end all listeners do.
+    for fleet in fleets { fleet.refuseNothing() }
+    try await changes.deletePolicies(client)
     _ = try await client.put(mesh.mesh(revision: -1))
 
     let expected = try await fresh(client, mesh)
-    try await eventually(deadline: .seconds(120), "every proxy to hold what it is to hold") {
-      fleets.allSatisfy { fleet in
-        fleet.ask { proxies in
-          proxies.allSatisfy { proxy in
-            guard proxy.isConnected, let wanted = expected[proxy.nodeID] else { return false }
-            return wanted.allSatisfy { type, contents in (proxy.held[type]?.contents ?? [:]) == contents }
-          }
-        }
+    do {
+      try await eventually(deadline: .seconds(120), "every proxy to hold what it is to hold") {
+        fleets.allSatisfy { $0.ask { $0.allSatisfy { Self.difference($0, expected) == nil } } }
       }
+    } catch {
+      for fleet in fleets {
+        for text in fleet.ask({ $0.compactMap { Self.difference($0, expected) } }).prefix(5) { Issue.record("\(text)") }
+      }
+      throw error
     }
     let streams = fleets.reduce(0) { $0 + $1.ask { $0.reduce(0) { $0 + $1.streams } } }
     let megabytes = memory.map { "\($0 / 1_000_000)" }.joined(separator: " ")
     print("soak: \(changes.steps) changes, \(streams) streams of \(proxies) proxies, memory in MB: \(megabytes)")
     // Flat: what is there at the end was there after a tenth of the time, but for what ten subscriptions of each proxy take.
     if seconds >= 300, let first = memory.first, let last = memory.last { #expect(last < first * 5 / 4) }
+  }
+
+  /// What a proxy holds and is not to, or the other way round; `nil` when there is nothing.
+  private static func difference(
+    _ proxy: ProxyFleet.Proxy, _ expected: [String: [String: [String: Data]]]
+  ) -> String? {
+    guard proxy.isConnected else { return "\(proxy.nodeID) is not connected: \(proxy.lastFailure ?? "")" }
+    guard let wanted = expected[proxy.nodeID] else { return "\(proxy.nodeID) is not known" }
+    for (type, contents) in wanted {
+      let held = proxy.held[type]?.contents ?? [:]
+      guard held != contents else { continue }
+      let names = Set(held.keys).union(contents.keys).filter { held[$0] != contents[$0] }.sorted()
+      return "\(proxy.nodeID), \(proxy.refused) refused, \(proxy.streams) streams: \(type) \(names)"
+    }
+    return nil
   }
 
   /// What each proxy is to hold by type and name, computed from nothing but the resources that are stored.
@@ -137,6 +154,12 @@ private struct RandomChanges {
   init(mesh: FleetMesh, seed: UInt64) {
     self.mesh = mesh
     generator = SeededGenerator(seed: seed)
+  }
+
+  /// All proxies are back at the policy for everyone.
+  mutating func deletePolicies(_ client: ControlPlaneClient) async throws {
+    for name in policies { try await client.delete(ResourceKey(type: .trafficTrace, mesh: mesh.name, name: name)) }
+    policies = []
   }
 
   mutating func step(_ client: ControlPlaneClient, _ fleets: [ProxyFleet]) async throws {
