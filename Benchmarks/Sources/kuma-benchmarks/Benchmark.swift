@@ -25,6 +25,7 @@ struct Benchmark: Sendable {
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
     Benchmark("shared", "proxies of one control plane, writes at another", SharedFleetBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
+    Benchmark("http", "spans in over HTTP, into a process of its own", CollectorProcessBenchmark.run),
     Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
     Benchmark("startup", "the start of kumactl", StartupBenchmark.run),

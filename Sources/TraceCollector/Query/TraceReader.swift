@@ -5,7 +5,7 @@ import Synchronization
 struct TraceReader {
   let segments: [Segment]
   let blocks: [SpanBlock]
-  private let texts: [String]
+  private let texts: TextList
   private let limit: Int
   /// Which spans of the blocks a trace has; made when many traces are read.
   private var places: [UInt64: [Place]]?

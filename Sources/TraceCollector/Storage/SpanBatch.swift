@@ -110,7 +110,7 @@ final class SpanBlock: Sendable {
   }
 
   /// The span with a number.
-  func span(at index: Int, texts: [String]) -> Span? {
+  func span(at index: Int, texts: TextList) -> Span? {
     batch.records.bytes.withUnsafeBytes { bytes in
       SpanRecord.decode(
         UnsafeRawBufferPointer(rebasing: bytes[batch.records(at: index)]), low: traces[index], texts: texts)?.span
@@ -139,7 +139,7 @@ final class SpanBlock: Sendable {
   }
 
   /// Reads a row: each span and when it came. Damaged records are left out.
-  static func decode(_ bytes: UnsafeRawBufferPointer, texts: [String]) -> [(span: Span, received: Int64)] {
+  static func decode(_ bytes: UnsafeRawBufferPointer, texts: TextList) -> [(span: Span, received: Int64)] {
     var reader = ByteReader(bytes)
     guard reader.byte() == version else { return [] }
     let count = reader.count(ofSize: 9)

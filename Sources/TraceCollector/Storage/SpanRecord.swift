@@ -87,7 +87,7 @@ enum SpanRecord {
 
   /// A span, and when it came in milliseconds since 1970; nil if the bytes are no record of a known version.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: [String]
+    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList
   ) -> (span: Span, received: Int64)? {
     var reader = ByteReader(bytes)
     guard reader.byte() == version else { return nil }
@@ -154,7 +154,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  fileprivate mutating func text(_ texts: [String]) -> String {
+  fileprivate mutating func text(_ texts: TextList) -> String {
     let number = number()
     switch number & 3 {
     case 0:
@@ -172,7 +172,7 @@ extension ByteReader {
     return ""
   }
 
-  fileprivate mutating func endpoint(_ texts: [String]) -> Endpoint {
+  fileprivate mutating func endpoint(_ texts: TextList) -> Endpoint {
     Endpoint(
       serviceName: text(texts), ipv4: text(texts), ipv6: text(texts), port: UInt16(truncatingIfNeeded: number()))
   }

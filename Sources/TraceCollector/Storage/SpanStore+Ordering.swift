@@ -98,7 +98,7 @@ extension SpanStore {
 
   /// What calls are counted by of a trace's spans in some segments.
   func entries(
-    of trace: UInt64, in segments: some Sequence<Segment>, texts: [String], _ database: Database
+    of trace: UInt64, in segments: some Sequence<Segment>, texts: TextList, _ database: Database
   ) throws -> [SpanEntry] {
     // A schema is of no use here, and neither are records.
     var encoder = SpanEncoder(texts: TextTable(), autocompleteKeys: [])

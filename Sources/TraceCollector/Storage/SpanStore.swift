@@ -61,7 +61,7 @@ public final class SpanStore: Sendable {
     /// How many.
     public var count: Int { block.count }
     let block: SpanBlock
-    let texts: [String]
+    let texts: TextList
 
     /// The spans, in the order in which they came. They are read when this is called.
     public func spans() -> [Span] { (0..<block.count).compactMap { block.span(at: $0, texts: texts) } }
@@ -97,7 +97,14 @@ public final class SpanStore: Sendable {
   let shelf: Mutex<Shelf>
   let outlines = OutlineCache()
   let blockCalls = Mutex<BlockCalls?>(nil)
-  private let observer = Mutex<(@Sendable (StoredSpans) -> Void)?>(nil)
+  /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
+  private final class Observer: Sendable {
+    let function: @Sendable (StoredSpans) -> Void
+
+    init(_ function: @escaping @Sendable (StoredSpans) -> Void) { self.function = function }
+  }
+
+  private let observer = Mutex<Observer?>(nil)
   private let queue = Mutex(Queue())
   /// Told after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
@@ -138,11 +145,14 @@ public final class SpanStore: Sendable {
   /// Sets a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
   /// to return soon. Spans may come a second time, if their sender sent them twice. At first it is the analysis of propagation
   /// that is told; nil costs nothing.
-  public func observe(_ function: (@Sendable (StoredSpans) -> Void)?) { observer.withLock { $0 = function } }
+  public func observe(_ function: (@Sendable (StoredSpans) -> Void)?) {
+    let new = function.map(Observer.init)
+    observer.withLock { $0 = new }
+  }
 
   func tellObserver(of block: SpanBlock) {
-    guard let function = observer.withLock({ $0 }) else { return }
-    function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
+    guard let observer = observer.withLock({ $0 }) else { return }
+    observer.function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
   }
 
   /// Stores spans. Returns when they are on the disk, with those that were not stored because of what is in them; throws

@@ -12,7 +12,7 @@ struct TextTable {
   private static let probes = 32
 
   /// The texts; a text's number is its index.
-  private(set) var texts: [String] = []
+  private(set) var texts = TextList()
   private var hashes: [UInt64] = []
   /// Where the bytes of each text end in ``bytes``.
   private var ends: [Int] = []
