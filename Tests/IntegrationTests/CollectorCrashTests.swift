@@ -65,7 +65,9 @@ struct CollectorCrashTests {
     let home = FileManager.default.temporaryDirectory.appending(path: "crash-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: home) }
-    let controlPlane = try ControlPlaneProcess(home: home)
+    // A fiftieth of what is kept, 1024 spans, makes a segment: several are made under way, and all that is sent is kept.
+    let controlPlane = try ControlPlaneProcess(
+      home: home, settings: ["KUMA_COLLECTOR_RETENTION_MAX_SPANS": "50000"])
     let load = Load()
     let port = controlPlane.ports.collector
     for _ in 0..<Self.kills {
