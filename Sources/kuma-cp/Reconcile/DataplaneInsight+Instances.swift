@@ -6,12 +6,13 @@ extension DataplaneInsight {
     Set(subscriptions.lazy.filter { $0.disconnectTime == nil }.map(\.controlPlaneInstanceId))
   }
 
-  /// With every connection ended that seems to last to another run of the control plane, where there can be no other.
-  func leftBehind(by instance: String, at time: Timestamp) -> DataplaneInsight {
-    guard !openInstances.subtracting([instance]).isEmpty else { return self }
+  /// With every connection ended that seems to last to a control plane that is not there any more.
+  func ending(allBut present: Set<String>, at time: Timestamp) -> DataplaneInsight {
     var result = self
     for index in subscriptions.indices
-    where subscriptions[index].disconnectTime == nil && subscriptions[index].controlPlaneInstanceId != instance {
+    where subscriptions[index].disconnectTime == nil
+      && !present.contains(subscriptions[index].controlPlaneInstanceId)
+    {
       result.subscriptions[index].disconnectTime = time
     }
     return result

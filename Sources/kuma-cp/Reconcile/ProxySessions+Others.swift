@@ -25,13 +25,7 @@ extension ProxySessions {
         removals[proxy] = Removal(time: deadline, revision: resource.revision)
       }
       for (proxy, insight) in insights where streams[proxy] == nil {
-        var settled = insight.content
-        for index in settled.subscriptions.indices
-        where settled.subscriptions[index].disconnectTime == nil
-          && !present.contains(settled.subscriptions[index].controlPlaneInstanceId)
-        {
-          settled.subscriptions[index].disconnectTime = .now
-        }
+        let settled = insight.content.ending(allBut: present, at: .now)
         guard settled != insight.content else { continue }
         do throws(StoreError) {
           _ = try await store.put(
@@ -47,10 +41,10 @@ extension ProxySessions {
     if !removals.isEmpty { wakeUp.yield() }
   }
 
-  /// Which control planes are there, this one included.
+  /// Which of some control planes are there.
   private func connected(of instances: Set<String>) async throws(StoreError) -> Set<String> {
-    guard let shared else { return instances.intersection([instance]) }
-    return instances.isEmpty ? [] : try await shared.connected(of: instances)
+    guard let shared, !instances.isEmpty else { return [] }
+    return try await shared.connected(of: instances)
   }
 
   /// Whether a proxy has gone to another control plane that is there.

@@ -138,7 +138,7 @@ extension ProxySessions {
   /// What is known of a proxy by what was stored of it. Of a store of its own, a control plane knows that earlier runs are over;
   /// it is written along when the proxy comes back, and not for thousands at once at the start.
   nonisolated func known(_ stored: DataplaneInsight) -> DataplaneInsight {
-    shared == nil ? stored.leftBehind(by: instance, at: startTime) : stored
+    shared == nil ? stored.ending(allBut: [instance], at: startTime) : stored
   }
 
   /// The subscriptions of a proxy to this control plane of which the store may not know the newest, oldest first.
