@@ -1,6 +1,6 @@
 import Glibc
 
-/// Hands out ports of 127.0.0.1 on which nobody listens, none twice: for the servers that children run.
+/// Hands out ports of 127.0.0.1 on which nobody listens, none twice in a process: for the servers that children run.
 public struct FreePorts: Sendable {
   /// No port is free.
   public struct Exhausted: Error, Sendable, CustomStringConvertible {
@@ -8,11 +8,7 @@ public struct FreePorts: Sendable {
     public var description: String
   }
 
-  /// Below the range from which Linux takes the ports of outgoing connections, one of which could come in between.
-  private static let range = 20_000..<32_000
-
   private var taken: Set<Int> = []
-  private var next = Int.random(in: range)
   /// Preferred ports that were not free, each with the port taken instead.
   public private(set) var replaced: [(usual: Int, instead: Int)] = []
 
@@ -32,20 +28,15 @@ public struct FreePorts: Sendable {
     return port
   }
 
-  /// Takes any port.
+  /// Takes any port: one that no other program that chooses ports in this way takes as long as this process runs.
   ///
   /// - Throws: ``Exhausted``.
   public mutating func take() throws(Exhausted) -> Int {
-    for _ in Self.range {
-      let port = next
-      next = port + 1 < Self.range.upperBound ? port + 1 : Self.range.lowerBound
-      if !taken.contains(port), Self.isFree(port) {
-        taken.insert(port)
-        return port
-      }
+    while let port = PortBlocks.next() {
+      if taken.insert(port).inserted, Self.isFree(port) { return port }
     }
-    throw Exhausted(
-      description: "no port of 127.0.0.1 from \(Self.range.lowerBound) to \(Self.range.upperBound - 1) is free")
+    let range = PortBlocks.range
+    throw Exhausted(description: "no port of 127.0.0.1 from \(range.lowerBound) to \(range.upperBound - 1) is free")
   }
 
   /// Whether a server could listen at a port now.

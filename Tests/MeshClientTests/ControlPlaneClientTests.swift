@@ -1,6 +1,7 @@
 import HTTPTypes
 import LoopbackTestSupport
 import MeshModel
+import MeshTestSupport
 import Synchronization
 import Testing
 
@@ -102,8 +103,9 @@ struct ControlPlaneClientTests {
 
   @Test("names the address and what to do when nothing answers")
   func unreachable() async throws {
-    // The port was free a moment ago, and nobody takes it within the test.
-    let base = try await LoopbackServer.run(LoopbackServer.answering([:])) { $0 }
+    let occupied = try OccupiedPort()
+    defer { withExtendedLifetime(occupied) {} }
+    let base = "http://127.0.0.1:\(occupied.number)"
     let error = await #expect(throws: ControlPlaneError.self) { try await client(base).index() }
     #expect(error?.code == .unreachable)
     let text = error?.description ?? ""

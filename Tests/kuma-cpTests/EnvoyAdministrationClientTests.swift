@@ -144,10 +144,9 @@ struct EnvoyAdministrationClientTests {
   }
 
   @Test("nobody listens") func refused() async throws {
-    let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .bind(host: "127.0.0.1", port: 0).get()
-    let port = try #require(listener.localAddress?.port.flatMap { UInt16(exactly: $0) })
-    try await listener.close()
+    let occupied = try OccupiedPort()
+    defer { withExtendedLifetime(occupied) {} }
+    let port = try #require(UInt16(exactly: occupied.number))
     let error = try failure(try await ask(at: Self.local(port)))
     #expect(error.code == .unreachable)
     #expect(error.message.contains("127.0.0.1:\(port)"))

@@ -3,6 +3,7 @@ import Logging
 import LoopbackTestSupport
 import MeshClient
 import MeshModel
+import MeshTestSupport
 import MeshXDS
 import OrderedCollections
 import Synchronization
@@ -215,7 +216,9 @@ struct BootstrapTests {
 
   @Test("is given up after a time, with the last reason")
   func givenUp() async throws {
-    let port = try #require(LoopbackPort.any()).number
+    let occupied = try OccupiedPort()
+    defer { withExtendedLifetime(occupied) {} }
+    let port = occupied.number
     let configuration = try configuration(
       [.name: "web", .controlPlaneAddress: "http://127.0.0.1:\(port)"],
       environment: ["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION": "40ms"])

@@ -106,7 +106,9 @@ struct ProxyRunTests {
   @Test("waits for the control plane, and says once that it does not verify it")
   func waits() async throws {
     let folder = try TestFolder()
-    let address = "https://127.0.0.1:\(try #require(LoopbackPort.any()).number)"
+    let occupied = try OccupiedPort()
+    defer { withExtendedLifetime(occupied) {} }
+    let address = "https://127.0.0.1:\(occupied.number)"
     let proxy = try ProxyProcess.start(
       in: folder, ["run", "--dataplane", TestControlPlane.definition, "--cp-address", address],
       environment: ["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION": "200ms"])
