@@ -33,6 +33,7 @@ struct DemoPlan: Sendable {
     var dataplane: Int
     var diagnostics: Int
     var collector: Int
+    var otlp: Int
   }
 
   let controlPlane: ControlPlanePorts
@@ -46,6 +47,8 @@ struct DemoPlan: Sendable {
   /// The address at which a browser shows the traces.
   var pageURL: String { "\(collectorURL)/" }
   var collectorURL: String { "http://127.0.0.1:\(controlPlane.collector)" }
+  /// Where OpenTelemetry's exporters send spans.
+  var otlpURL: String { "http://127.0.0.1:\(controlPlane.otlp)" }
   var apiURL: String { "http://127.0.0.1:\(controlPlane.api)" }
   var dataplaneServerURL: String { "http://127.0.0.1:\(controlPlane.dataplane)" }
   var readinessURL: String { "http://127.0.0.1:\(controlPlane.diagnostics)/ready" }
@@ -62,7 +65,8 @@ struct DemoPlan: Sendable {
       usesUsualPorts ? try ports.take(preferring: usual) : try ports.take()
     }
     controlPlane = ControlPlanePorts(
-      api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411))
+      api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411),
+      otlp: try port(4318))
     replacedPorts = ports.replaced
     services = try Self.shop.map { part throws(FreePorts.Exhausted) in
       var service = Service(

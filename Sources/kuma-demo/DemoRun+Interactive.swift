@@ -5,7 +5,9 @@ extension DemoRun {
     narrator.say(
       "", "  Page        \(style.text(plan.pageURL, .accent))",
       "  This trace  \(style.text("\(plan.pageURL)traces/\(tree.traceId)", .accent))",
-      "  Storefront  \(style.text("curl \(plan.entryURL)", .accent))", "",
+      "  Storefront  \(style.text("curl \(plan.entryURL)", .accent))",
+      "  OTLP        \(style.text(plan.otlpURL, .accent))   \(style.text("# takes the spans of your own programs too", .quiet))",
+      "",
       "  \(style.text("To try in another terminal:", .quiet))", "",
       "    \(kumactl.alias)", "    kumactl inspect dataplanes", "    kumactl get traffic-traces",
       "    kumactl delete traffic-trace trace-all-traffic   \(style.text("# ends tracing", .quiet))",

@@ -34,6 +34,7 @@ final class DemoRun: Sendable {
     note { summary in
       summary.services = plan.services.map(\.name)
       summary.page = plan.pageURL
+      summary.otlp = plan.otlpURL
     }
     try await startControlPlane(plan, programs)
     try await startServices(plan, programs)
@@ -85,6 +86,7 @@ final class DemoRun: Sendable {
         [
           "run", "--store", "sqlite", "--work-dir", folder.controlPlane, "--api-port", "\(ports.api)", "--dp-port",
           "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port", "\(ports.collector)",
+          "--otlp-port", "\(ports.otlp)",
         ])
       for url in [plan.readinessURL, "\(plan.collectorURL)/health", "\(plan.apiURL)/"] {
         try await wait("the control plane did not become ready", about: "kuma-cp") {

@@ -34,6 +34,8 @@ struct DemoSummary: Encodable, Sendable {
   var secondsToNamed: Double?
   /// The address of the page while the demo ran.
   var page: String?
+  /// Where the collector took spans by OTLP over HTTP meanwhile.
+  var otlp: String?
 
   /// Whether the trace was found whole, and exactly the service was named that breaks traces, if one does.
   var isWhole: Bool { traceId != nil && spans > 0 && named == (broken.map { [$0] } ?? []) }

@@ -60,22 +60,25 @@ struct CollectorCrashTests {
     return answer?.status == .accepted
   }
 
-  @Test("Killed 50 times under load, it has every span that was answered with 202 exactly once")
-  func kills() async throws {
+  /// Kills the collector again and again while spans come in; gives it back running, with what was accepted in order.
+  ///
+  /// - Parameter kept: how many spans retention keeps.
+  private static func withKilled(
+    kept: Int, _ body: (_ collector: Int, _ accepted: [Int]) async throws -> Void
+  ) async throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "crash-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: home) }
-    // A fiftieth of what is kept, 1024 spans, makes a segment: several are made under way, and all that is sent is kept.
     let controlPlane = try ControlPlaneProcess(
-      home: home, settings: ["KUMA_COLLECTOR_RETENTION_MAX_SPANS": "50000"])
+      home: home, settings: ["KUMA_COLLECTOR_RETENTION_MAX_SPANS": "\(kept)"])
     let load = Load()
     let port = controlPlane.ports.collector
-    for _ in 0..<Self.kills {
+    for _ in 0..<kills {
       try await controlPlane.start()
       let before = load.acceptedTraces.count
       load.setOver(false)
       try await withThrowingTaskGroup(of: Void.self) { group in
-        for _ in 0..<Self.senders { group.addTask { await load.send(port: port) } }
+        for _ in 0..<senders { group.addTask { await load.send(port: port) } }
         try await eventually(deadline: .seconds(60), "spans being accepted") {
           load.acceptedTraces.count >= before + 20
         }
@@ -85,15 +88,55 @@ struct CollectorCrashTests {
       }
     }
     try await controlPlane.start()
-    let traces = Set(load.acceptedTraces)
-    #expect(traces.count >= 20 * Self.kills)
-    for trace in traces.sorted() {
-      let id = String(trace + 1, radix: 16)
-      let answer = try #require(
-        try await HTTPProbe.get(port: controlPlane.ports.collector, "/api/v2/trace/\(id)"), "no answer for \(id)")
-      let spans = try DocumentValue(json: answer.body).array ?? []
-      #expect(spans.compactMap { $0["id"]?.string.map { $0.suffix(1) } }.sorted() == ["1", "2", "3", "4", "5"])
-    }
+    #expect(load.acceptedTraces.count >= 20 * kills)
+    try await body(port, load.acceptedTraces)
     await controlPlane.stop()
+  }
+
+  /// The ids of a trace's spans, in order; empty when there is no such trace.
+  private static func spans(of trace: Int, port: Int) async throws -> [String] {
+    let id = String(trace + 1, radix: 16)
+    let answer = try #require(try await HTTPProbe.get(port: port, "/api/v2/trace/\(id)"), "no answer for \(id)")
+    guard answer.status == 200 else {
+      #expect(answer.status == 404)
+      return []
+    }
+    let spans = try DocumentValue(json: answer.body).array ?? []
+    return spans.compactMap { $0["id"]?.string.map { String($0.suffix(1)) } }.sorted()
+  }
+  private static let all = ["1", "2", "3", "4", "5"]
+
+  @Test("Killed 50 times under load, it has every span that was answered with 202 exactly once")
+  func kills() async throws {
+    // A fiftieth of what is kept, 1024 spans, makes a segment: several are made under way, and all that is sent is kept.
+    try await Self.withKilled(kept: 50_000) { port, accepted in
+      for trace in Set(accepted).sorted() {
+        let spans = try await Self.spans(of: trace, port: port)
+        #expect(spans == Self.all, "trace \(trace)")
+      }
+    }
+  }
+
+  @Test("Killed 50 times while retention removes spans as they come, it keeps the newest, and none twice")
+  func retention() async throws {
+    // Each start removes what is too much, segments of 1024 spans as a whole.
+    let kept = 1_500
+    try await Self.withKilled(kept: kept) { port, accepted in
+      let oldest = try #require(accepted.first)
+      try await eventually("the oldest to be removed") { try await Self.spans(of: oldest, port: port).isEmpty }
+      // The order in which answers arrived is that of the commits but for the few that were on their way together.
+      let certain = (kept - 1_024) / 5 - 4 * Self.senders
+      for trace in accepted.suffix(certain) {
+        let spans = try await Self.spans(of: trace, port: port)
+        #expect(spans == Self.all, "trace \(trace)")
+      }
+      var held = 0
+      for trace in Set(accepted) {
+        let spans = try await Self.spans(of: trace, port: port)
+        #expect(Set(spans).count == spans.count, "trace \(trace) has a span twice: \(spans)")
+        held += spans.count
+      }
+      #expect(held <= kept)
+    }
   }
 }

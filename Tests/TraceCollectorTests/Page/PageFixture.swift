@@ -60,7 +60,7 @@ enum PageInBrowser {
       func add(
         _ id: UInt64, _ parent: UInt64?, _ kind: Span.Kind?, _ service: String, _ name: String, _ from: Int64,
         _ length: Int64, failed: Bool = false, remote: String = "", events: [(Int64, String)] = [],
-        more: [Span.Tag] = []
+        cluster: String = "localhost:8080", more: [Span.Tag] = []
       ) {
         var tags = more
         if kind != nil {
@@ -69,8 +69,8 @@ enum PageInBrowser {
             .init("http.method", name.hasPrefix("post") ? "POST" : "GET"),
             .init("http.url", "http://\(service).mesh/\(name.split(separator: "/").last ?? "")"),
             .init("http.protocol", "HTTP/1.1"), .init("http.status_code", failed ? "503" : "200"),
-            .init("upstream_cluster", "localhost:8080"), .init("user_agent", "curl/8.5.0"),
-            .init("guid:x-request-id", "8d0cbd4c-5a5d-9b1c-b9a5-0d6c2d1f4e11"),
+            .init("upstream_cluster", cluster), .init("user_agent", "curl/8.5.0"),
+            .init("guid:x-request-id", "8d0cbd4c-5a5d-9b1c-\(Hexadecimal.text(trace).suffix(12))"),
           ]
           if failed { tags.append(.init("error", "true")) }
         }
@@ -91,7 +91,7 @@ enum PageInBrowser {
         _ id: UInt64, _ parent: UInt64, _ from: String, _ to: String, _ name: String, _ at: Int64, _ length: Int64,
         net: Int64, failed: Bool = false, events: [(Int64, String)] = []
       ) {
-        add(id, parent, .client, from, name, at, length, failed: failed)
+        add(id, parent, .client, from, name, at, length, failed: failed, cluster: to)
         add(id, parent, .server, to, name, at + net, length - 2 * net, failed: failed, events: events)
       }
       let query: [Span.Tag] = [
