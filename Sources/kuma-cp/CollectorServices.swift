@@ -33,7 +33,7 @@ struct CollectorServices {
 
     // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and
     // what is in memory of it at a time is bounded.
-    let threads = CollectorThreads()
+    let loops = CollectorLoops()
     let bodies = HTTPListener.BodyRule(
       limit: api.limits.bodyBytes, admission: BodyAdmission(bytes: api.limits.waitingBytes)
     ) { request, refusal in
@@ -45,7 +45,7 @@ struct CollectorServices {
     var listeners: [any Service] = [
       HTTPListener(
         name: Pipeline.Server.collector, endpoint: configuration.zipkin, bodyRule: bodies,
-        connections: connections, ports: ports, logger: logger, threads: threads, responder: api.respond)
+        connections: connections, ports: ports, logger: logger, loops: loops, responder: api.respond)
     ]
     if let endpoint = configuration.otlp {
       let advice =
@@ -54,12 +54,15 @@ struct CollectorServices {
       listeners.append(
         HTTPListener(
           name: Pipeline.Server.otlp, endpoint: endpoint, bodyRule: bodies, connections: connections, ports: ports,
-          logger: logger, threads: threads, adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice
+          logger: logger, loops: loops, adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice
         ) { await api.respondToOTLP($0, body: $1) })
     }
     // Before the listeners stop, as they wait for what is open.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
-      api: api, closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners)
+      api: api, closing: [
+        ClosingService { try await loops.shutdown() }, ClosingService { try store.close() },
+        RetentionService(store: store),
+      ], listeners: listeners)
   }
 }

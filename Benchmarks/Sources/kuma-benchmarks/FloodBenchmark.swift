@@ -1,84 +1,85 @@
+import Foundation
 import MeshModel
+import ProxySimulation
 import Synchronization
-import TraceCollector
 
-/// Changes of a mesh while spans flood in: the collector of the same process must not hold up the configuration of proxies.
+/// Changes of a mesh while spans flood into the embedded collector, which must not hold up the configuration of proxies:
+/// a control plane in a process of its own, with simulated proxies over TLS.
 enum FloodBenchmark {
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
-    let mesh = SampleMesh(proxies: 50, services: 10)
-    let path = try await ConfigurationPath(mesh, encoding: .shared)
-    let flood = try Flood(context)
-    let pushes = context.size(200, quick: 50)
-    let rounds = context.size(5, quick: 3)
+    let controlPlane = try ControlPlane(context)
+    try await controlPlane.start()
+    do {
+      let rows = try await measure(context, controlPlane)
+      await controlPlane.stop()
+      return rows
+    } catch {
+      await controlPlane.stop()
+      throw error
+    }
+  }
 
-    var step = 0
-    /// The time below which 99 of 100 changes reach all proxies.
+  private static func measure(_ context: BenchmarkContext, _ controlPlane: ControlPlane) async throws -> [ResultRow] {
+    let measurement = FleetMeasurement(FleetMesh(proxies: 50), controlPlane)
+    try await measurement.create()
+    _ = try await measurement.connect()
+    let flood = Flood(port: controlPlane.collectorPort)
+    let changes = context.size(200, quick: 50)
+
+    /// The time below which 99 of 100 changes are answered by all proxies.
     func latency() async throws -> Double {
-      var latencies: [Double] = []
-      for _ in 0..<pushes {
-        step += 1
-        let resource = SampleMesh.mesh(path: "/api/v2/spans/\(step)")
-        latencies.append(
-          try await Cost.of {
-            let pushed = try await path.write(resource)
-            try BenchmarkFailure.unless(pushed == mesh.proxies, "\(pushed) proxies were pushed to")
-          }.wall)
-        // Changes come one by one; whatever waits for a thread gets its turn.
-        await Task.yield()
-      }
-      return latencies.quantile(0.99)
+      try await measurement.answerTimes(ofChanges: changes).map { $0.max() ?? 0 }.quantile(0.99)
     }
-
-    let own = try await Comparison(rounds: rounds) {
-      let threads = CollectorThreads()
-      return try await flood.during(threads) { try await latency() }
+    var spans: [Double] = []
+    let latencies = try await Comparison(rounds: context.size(9, quick: 3)) {
+      let (latency, rate) = try await flood.during { try await latency() }
+      spans.append(rate)
+      return latency
     } baseline: {
       try await latency()
     }
-    let shared = try await Comparison(rounds: rounds) {
-      try await flood.during(nil) { try await latency() }
-    } baseline: {
-      try await latency()
-    }
+    await measurement.end()
     return [
       ResultRow(
-        "flood", "Mesh changes, 50 proxies, p99 in a flood of spans, wall", in: .seconds,
-        against: "no flood", own),
-      ResultRow(
-        "flood", "the same, spans parsed on the threads of all", in: .seconds, against: "no flood", shared),
+        "flood", "Mesh changes, to the answer of all of 50 proxies, p99 in a flood of spans, wall", in: .seconds,
+        against: "no flood", latencies),
+      ResultRow("flood", "spans stored meanwhile", in: .perSecond, against: "", Comparison(values: spans)),
     ]
   }
 }
 
-/// Eight senders that post a thousand spans at a time as fast as they are taken.
-private final class Flood: Sendable {
-  private let collector: CollectorUnderLoad
+/// Eight connections that post a thousand spans at a time as fast as they are taken.
+private struct Flood {
+  private static let spansPerRequest = 1_000
+  let port: Int
   private let bodies: [[UInt8]]
 
-  init(_ context: BenchmarkContext) throws {
-    collector = try CollectorUnderLoad(context)
-    bodies = SpanLoad(traces: 16 * 200).bodies(0..<16, spans: 1000)
+  init(port: Int) {
+    self.port = port
+    bodies = SpanLoad(traces: 16 * 200).bodies(0..<16, spans: Self.spansPerRequest)
   }
 
   /// Floods while something is done.
   ///
-  /// - Parameter threads: where spans are parsed; nil for the threads that all tasks share.
-  func during(_ threads: CollectorThreads?, _ work: () async throws -> Double) async throws -> Double {
-    let isOver = Switch()
-    let before = collector.spanCount
+  /// - Returns: what was done, and the spans per second that were stored.
+  func during<Value: Sendable>(_ work: () async throws -> Value) async throws -> (value: Value, rate: Double) {
+    let (isOver, posted) = (Switch(), Counter())
     return try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { [collector, bodies] in
-        try await withTaskExecutorPreference(threads) {
-          while !isOver.isOn { try await collector.post(bodies, concurrently: 8) }
+      group.addTask { [port, bodies] in
+        try await HTTPSender.post(bodies, port: port, connections: 8) {
+          posted.add(1)
+          return !isOver.isOn
         }
       }
       defer { isOver.turnOn() }
-      // The flood has begun when the first spans are on the disk.
-      while collector.spanCount == before { try await Task.sleep(for: .milliseconds(1)) }
-      let result = try await work()
+      try await poll("the flood to begin") { posted.value > 0 }
+      let (clock, before) = (ContinuousClock(), posted.value)
+      let start = clock.now
+      let value = try await work()
+      let rate = Double((posted.value - before) * Self.spansPerRequest) / ((clock.now - start) / .seconds(1))
       isOver.turnOn()
       try await group.waitForAll()
-      return result
+      return (value, rate)
     }
   }
 }
@@ -87,4 +88,10 @@ private final class Switch: Sendable {
   private let state = Atomic(false)
   var isOn: Bool { state.load(ordering: .relaxed) }
   func turnOn() { state.store(true, ordering: .relaxed) }
+}
+
+private final class Counter: Sendable {
+  private let count = Atomic(0)
+  var value: Int { count.load(ordering: .relaxed) }
+  func add(_ amount: Int) { count.add(amount, ordering: .relaxed) }
 }

@@ -29,9 +29,12 @@ extension CollectorAPI {
     return json
   }
 
+  /// What a request says of its body, in small letters and without parameters and white space. Each request asks.
   static func mediaType(_ request: HTTPRequest) -> String {
-    let type = request.headerFields[.contentType]?.prefix { $0 != ";" } ?? ""
-    return String(type.prefix(256)).lowercased().filter { !$0.isWhitespace }
+    guard let field = request.headerFields[.contentType] else { return "" }
+    let type = field.utf8.prefix(256).prefix { $0 != UInt8(ascii: ";") }
+    let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
+    return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 
   /// Stores the spans of a body.

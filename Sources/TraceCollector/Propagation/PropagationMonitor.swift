@@ -5,6 +5,7 @@ import Synchronization
 public final class PropagationMonitor: Sendable {
   private let queue = DispatchQueue(label: "propagation", qos: .utility)
   private let analyzer: Mutex<PropagationAnalyzer>
+  private let pending = Mutex<[Observation]>([])
   private let waiting = Atomic(0)
   private let lost = Atomic(0)
   private let clock: WallClock
@@ -13,6 +14,15 @@ public final class PropagationMonitor: Sendable {
 
   /// Spans that may wait; more are counted and left out, as nobody is to wait for an analysis.
   private static let waitingLimit = 100_000
+
+  /// How long what has been committed waits for more: a commit of few spans costs less than waking a thread for it.
+  private static let pause = DispatchTimeInterval.milliseconds(20)
+
+  /// What was committed together.
+  private struct Observation: Sendable {
+    let count: Int
+    let spans: @Sendable () -> [Span]
+  }
 
   /// Makes a monitor that has seen nothing.
   public init(limits: PropagationLimits = PropagationLimits(), clock: WallClock = .system) {
@@ -35,14 +45,27 @@ public final class PropagationMonitor: Sendable {
       return
     }
     waiting.count(count)
-    queue.async { [self] in
+    let isFirst = pending.withLock { pending in
+      pending.append(Observation(count: count, spans: spans))
+      return pending.count == 1
+    }
+    if isFirst { queue.asyncAfter(deadline: .now() + Self.pause) { [self] in analyze() } }
+  }
+
+  /// Takes in what waits. On the queue.
+  private func analyze() {
+    let observations = pending.withLock { pending in
+      defer { pending = [] }
+      return pending
+    }
+    for observation in observations {
       let now = clock.milliseconds()
-      let spans = spans()
+      let spans = observation.spans()
       analyzer.withLock { analyzer in
         analyzer.drop(lost.exchange(0, ordering: .relaxed))
         analyzer.add(spans, now: now)
       }
-      waiting.count(-count)
+      waiting.count(-observation.count)
     }
   }
 
@@ -61,7 +84,10 @@ public final class PropagationMonitor: Sendable {
 
   private func ask<Answer: Sendable>(_ question: @escaping @Sendable (PropagationAnalyzer) -> Answer) async -> Answer {
     await withCheckedContinuation { continuation in
-      queue.async { [self] in continuation.resume(returning: question(analyzer.withLock { $0 })) }
+      queue.async { [self] in
+        analyze()
+        continuation.resume(returning: question(analyzer.withLock { $0 }))
+      }
     }
   }
 }

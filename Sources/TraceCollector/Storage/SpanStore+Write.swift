@@ -24,6 +24,7 @@ extension SpanStore {
         let block = try write(whole, on: database)
         shelf.withLock { $0.append(block) }
         metrics.commits.count(1)
+        changes.send()
         tellObserver(of: block)
         orderIfNeeded()
       }

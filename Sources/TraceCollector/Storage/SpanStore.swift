@@ -182,6 +182,8 @@ public final class SpanStore: Sendable {
 
   private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> [SpanRejection] {
     guard batch.count > 0 else { return [] }
+    // Requests that have been read already get into the same transaction as the one that begins the work.
+    if !queue.withLock({ $0.isWorking }) { await Task.yield() }
     let result = await withCheckedContinuation { continuation in
       let request = Request(batch: batch, bytes: bytes, continuation: continuation)
       let outcome = queue.withLock { queue -> (refusal: CollectorError?, startsWork: Bool) in
@@ -203,7 +205,6 @@ public final class SpanStore: Sendable {
     }
     switch result {
     case .success(let rejections):
-      changes.send()
       metrics.spansAccepted.count(batch.count - rejections.count)
       return rejections
     case .failure(let error):

@@ -51,7 +51,7 @@ struct HTTPListener: Service {
   private let responder: Responder
   private let ports: BoundPorts
   private let logger: Logger
-  private let threads: CollectorThreads?
+  private let loops: CollectorLoops?
   private let adviceIfTaken: String?
 
   /// - Parameters:
@@ -59,12 +59,12 @@ struct HTTPListener: Service {
   ///   - bodyRule: which bodies are let in.
   ///   - connections: how many there may be at a time; others wait.
   ///   - ports: told the port once the server listens.
-  ///   - threads: does the work, away from everything else; `nil` for the threads that all share.
+  ///   - loops: do the work, away from everything else; `nil` for the threads that all share.
   ///   - adviceIfTaken: what is logged when the port is taken and the program goes on without this server; `nil` to fail.
   init(
     name: String, endpoint: ControlPlaneConfiguration.Endpoint, bodyRule: BodyRule, connections: Int, ports: BoundPorts,
     logger: Logger,
-    threads: CollectorThreads? = nil, adviceIfTaken: String? = nil, responder: @escaping Responder
+    loops: CollectorLoops? = nil, adviceIfTaken: String? = nil, responder: @escaping Responder
   ) {
     self.name = name
     self.endpoint = endpoint
@@ -73,23 +73,14 @@ struct HTTPListener: Service {
     self.responder = responder
     self.ports = ports
     self.logger = logger
-    self.threads = threads
+    self.loops = loops
     self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
   }
 
   func run() async throws {
-    guard let threads else { return try await serve(on: .singleton) }
-    // A loop of its own, that a flood of connections holds up nobody else's.
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    group.next().execute { CollectorThreads.giveWay() }
-    do {
-      try await withTaskExecutorPreference(threads) { try await serve(on: .shared(group)) }
-    } catch {
-      try? await group.shutdownGracefully()
-      throw error
-    }
-    try await group.shutdownGracefully()
+    guard let loops else { return try await serve(on: .singleton) }
+    try await withTaskExecutorPreference(loops) { try await serve(on: .shared(loops.group)) }
   }
 
   private func serve(on loops: EventLoopGroupProvider) async throws {

@@ -8,6 +8,7 @@ final class ControlPlane {
   let client: ControlPlaneClient
   /// The port for proxies, at 127.0.0.1.
   let dataplanePort: Int
+  let collectorPort: Int
   private let folder: URL
   private let arguments: [String]
   private let environment: [String: String]
@@ -23,12 +24,13 @@ final class ControlPlane {
     var ports = FreePorts()
     let apiPort = try ports.take()
     dataplanePort = try ports.take()
+    collectorPort = try ports.take()
     client = ControlPlaneClient(
       address: try ControlPlaneAddress("http://127.0.0.1:\(apiPort)"),
       settings: ControlPlaneClient.Settings(timeout: .seconds(60)))
     arguments = [
       "run", "--work-dir", folder.path, "--api-port", "\(apiPort)", "--dp-port", "\(dataplanePort)",
-      "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(try ports.take())", "--otlp-port",
+      "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(collectorPort)", "--otlp-port",
       "\(try ports.take())", "--log-level", "warning",
     ]
     environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }

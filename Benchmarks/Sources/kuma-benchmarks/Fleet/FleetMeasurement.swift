@@ -119,6 +119,25 @@ final class FleetMeasurement {
     costs.concerned = concerned.count
   }
 
+  /// Changes the mesh's backend again and again, each time when all have answered the last one.
+  ///
+  /// - Parameter client: where it is written; at the fleet's own control plane, if nothing is said.
+  /// - Returns: per change, the seconds from before the write to each proxy's answer.
+  func answerTimes(ofChanges count: Int, through client: ControlPlaneClient? = nil) async throws -> [[Double]] {
+    let client = client ?? self.client
+    var times: [[Double]] = []
+    for _ in 0..<count {
+      revision += 1
+      let start = clock.now
+      _ = try await client.put(mesh.mesh(revision: revision))
+      try await poll("the proxies to answer") {
+        fleet.ask { proxies in proxies.allSatisfy { ($0.lastAnswer ?? start) > start } }
+      }
+      times.append(fleet.ask { $0.compactMap(\.lastAnswer) }.map { ($0 - start) / .seconds(1) })
+    }
+    return times
+  }
+
   // MARK: Connections
 
   /// Has every proxy leave and come back.

@@ -36,20 +36,10 @@ enum SharedFleetBenchmark {
     let measurement = FleetMeasurement(FleetMesh(proxies: 100), second)
     try await measurement.create()
     _ = try await measurement.connect()
-    let clock = ContinuousClock()
-    var result: (half: [Double], all: [Double]) = ([], [])
-    for revision in 1...context.size(60, quick: 15) {
-      let start = clock.now
-      _ = try await first.client.put(measurement.mesh.mesh(revision: revision))
-      try await poll("the proxies to answer") {
-        measurement.fleet.ask { proxies in proxies.allSatisfy { ($0.lastAnswer ?? start) > start } }
-      }
-      let times = measurement.fleet.ask { $0.compactMap(\.lastAnswer) }.map { ($0 - start) / .seconds(1) }
-      result.half.append(times.median)
-      result.all.append(times.max() ?? 0)
-    }
+    let times = try await measurement.answerTimes(
+      ofChanges: context.size(60, quick: 15), through: first.client)
     await measurement.end()
-    return result
+    return (times.map(\.median), times.map { $0.max() ?? 0 })
   }
 
   private static func rows(_ seconds: (half: [Double], all: [Double])) -> [ResultRow] {

@@ -1,0 +1,33 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// The threads on which the collector's requests are read, worked on and answered, which give way to everything else.
+///
+/// Unpacking and parsing spans is work for the processor. On the threads that all tasks of a program share, a flood of
+/// spans would keep everything else in the program waiting; here it keeps only the collector waiting. And a request does
+/// not change threads but to wait for the disk: with small requests, waking another thread costs more than the work.
+final class CollectorLoops: TaskExecutor {
+  /// Whose channels the collector's listeners have.
+  let group: MultiThreadedEventLoopGroup
+
+  /// Starts the threads: half as many as the machine has processors, and one at least.
+  init() {
+    group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
+    for loop in group.makeIterator() { loop.execute(Self.giveWay) }
+  }
+
+  /// Runs a job on the thread that asks for it, if it is one of these.
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    group.any().execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+
+  /// Ends the threads, after the work that they have.
+  func shutdown() async throws { try await group.shutdownGracefully() }
+
+  private static func giveWay() {
+    // On Linux this is about the calling thread alone. If it is refused, the thread works like any other.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+  }
+}
