@@ -118,7 +118,13 @@ struct CallStatistics: Sendable {
     var other: String
   }
 
-  private(set) var tallies: [Subject: CallTally] = [:]
+  /// The subjects that were counted, each with its figures.
+  var tallies: some Sequence<(subject: Subject, tally: CallTally)> {
+    numbers.lazy.map { [figures] in ($0.key, figures[$0.value]) }
+  }
+
+  private var numbers: [Subject: Int] = [:]
+  private var figures: [CallTally] = []
   private let from: Int64
   private let to: Int64
 
@@ -135,14 +141,14 @@ struct CallStatistics: Sendable {
     guard reader.byte() == CallRecorder.version, let length = Int64(exactly: reader.number()), length > 0 else {
       return
     }
-    var subjects: [Subject?] = []
+    var subjects: [Int?] = []
     for _ in 0..<reader.count(ofSize: 3) {
       let kind = Call.Kind(rawValue: reader.byte())
       let service = reader.text()
       let other = reader.text()
       // A pair needs both names; spans without a service count for none.
       let isNamed = !service.isEmpty && (kind != .edge || !other.isEmpty)
-      subjects.append(isNamed ? kind.map { Subject(kind: $0, service: service, other: other) } : nil)
+      subjects.append(isNamed ? kind.map { number(of: Subject(kind: $0, service: service, other: other)) } : nil)
     }
     while !reader.isAtEnd, !reader.isDamaged {
       let number = Int(clamping: reader.number())
@@ -152,13 +158,19 @@ struct CallStatistics: Sendable {
       let start = slot.multipliedReportingOverflow(by: length).partialValue
       let isWanted = start <= to && (from < .min + length || start > from - length)
       let subject = isWanted && subjects.indices.contains(number) ? subjects[number] : nil
-      var tally = subject.flatMap { tallies.removeValue(forKey: $0) } ?? CallTally()
       for _ in 0..<reader.count(ofSize: 2) {
         let bucket = UInt16(clamping: reader.number())
-        tally.add(reader.signed(), bucket: bucket)
+        let count = reader.signed()
+        if let subject { figures[subject].add(count, bucket: bucket) }
       }
-      tally.add(errors: errors, longest: longest)
-      if let subject { tallies[subject] = tally }
+      if let subject { figures[subject].add(errors: errors, longest: longest) }
     }
+  }
+
+  private mutating func number(of subject: Subject) -> Int {
+    if let number = numbers[subject] { return number }
+    numbers[subject] = figures.count
+    figures.append(CallTally())
+    return figures.count - 1
   }
 }

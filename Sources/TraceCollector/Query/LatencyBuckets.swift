@@ -23,13 +23,26 @@ struct CallTally: Sendable, Hashable {
   private(set) var errors: Int64 = 0
   /// The longest, in microseconds.
   private(set) var longest: Int64 = 0
-  /// How many of each class of ``LatencyBuckets``.
-  private var counts: [UInt16: Int64] = [:]
+  /// How many of each class of ``LatencyBuckets``, in pages of 64 classes in their order: calls of a kind are of neighbouring
+  /// classes, of which hours have millions.
+  private var pages: [Page] = []
+
+  private struct Page: Sendable, Hashable {
+    let number: UInt16
+    var counts = [Int64](repeating: 0, count: 64)
+  }
 
   /// Counts calls of a class. Fewer than none take back what was counted elsewhere.
   mutating func add(_ count: Int64, bucket: UInt16) {
     calls &+= count
-    counts[bucket, default: 0] &+= count
+    pages[page(bucket >> 6)].counts[Int(bucket & 63)] &+= count
+  }
+
+  /// The place of a page, which is made if there is none.
+  private mutating func page(_ number: UInt16) -> Int {
+    let place = pages.firstIndex { $0.number >= number } ?? pages.count
+    if place == pages.count || pages[place].number != number { pages.insert(Page(number: number), at: place) }
+    return place
   }
 
   mutating func add(errors: Int64, longest: Int64) {
@@ -39,8 +52,11 @@ struct CallTally: Sendable, Hashable {
 
   /// The length that a share of the calls of known length does not exceed, in microseconds; 0 if there are none.
   func quantile(_ share: Double) -> Int64 {
-    let known = counts.filter { $0.key > 0 && $0.value > 0 }.sorted { $0.key < $1.key }
-    let total = known.reduce(0) { $0 &+ $1.value }
+    var known = pages.flatMap { page in
+      page.counts.indices.map { (bucket: page.number << 6 | UInt16($0), count: page.counts[$0]) }
+    }
+    known.removeAll { $0.bucket == 0 || $0.count <= 0 }
+    let total = known.reduce(0) { $0 &+ $1.count }
     let wanted = max(1, Int64((share * Double(total)).rounded(.up)))
     var seen: Int64 = 0
     for (bucket, count) in known {

@@ -105,8 +105,8 @@ extension CallStatistics {
   /// The operations of a service: of the requests that it served, or if there are none of all its spans.
   func operations(of service: String) -> [OperationFigures] {
     func figures(_ kind: Call.Kind) -> [OperationFigures] {
-      tallies.filter { $0.key.kind == kind && $0.key.service == service && $0.value.calls > 0 }
-        .map { OperationFigures(name: $0.key.other, figures: CallFigures($0.value)) }.sorted { $0.name < $1.name }
+      tallies.filter { $0.subject.kind == kind && $0.subject.service == service && $0.tally.calls > 0 }
+        .map { OperationFigures(name: $0.subject.other, figures: CallFigures($0.tally)) }.sorted { $0.name < $1.name }
     }
     let requests = figures(.request)
     return requests.isEmpty ? figures(.span) : requests

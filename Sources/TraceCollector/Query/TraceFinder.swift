@@ -3,8 +3,8 @@ import Synchronization
 
 /// Finds the traces that a query wants, the newest first.
 ///
-/// Segments are opened when their times come up. Each gives the traces that have a term of one condition, and of the
-/// others too or that have spans elsewhere; only these are read and compared. That condition is the same in all segments,
+/// Segments and blocks are opened when their times come up. Each gives the traces that have a term of one condition, and of
+/// the others too or that have spans elsewhere; only these are read and compared. That condition is the same in all of them,
 /// so that a trace whose spans lie in several is found whichever part of it fits.
 struct TraceFinder {
   /// A trace that may fit, or one that does and waits for its turn.
@@ -22,7 +22,11 @@ struct TraceFinder {
   private var leading: Int?
   /// Not yet opened: the one with the newest spans last.
   private var closed: [Segment]
-  private var isBlocksOpened = false
+  private var closedBlocks: [SpanBlock]
+  private var isBegun = false
+  /// How the spans of blocks are compared with the conditions. More than fit into a set of bits are left to the comparison
+  /// of the traces.
+  private let tests: [Test]
   private var heap: [Candidate] = []
   private var seen: Set<UInt64> = []
   /// Whether it has stopped because it looked at too many traces.
@@ -36,20 +40,22 @@ struct TraceFinder {
     reader = TraceReader(store)
     leading = conditions.rarest(reader.segments)
     closed = reader.segments.filter { conditions.mayMatch($0, condition: nil) }.sorted { $0.lastTime < $1.lastTime }
+    closedBlocks = reader.blocks.filter { conditions.isNear(first: $0.firstTime, last: $0.lastTime) }
+      .sorted { $0.lastTime < $1.lastTime }
+    let schemas = store.encoder.withLock { $0.schemas }
+    tests = conditions.conditions.prefix(64).map { terms in
+      Test(terms: terms, schemas: Set(schemas.indices.filter { schemas[$0].contains { terms.contains($0) } }))
+    }
   }
 
   /// The next trace; nil if there is none, or if too many were looked at.
   mutating func next(_ database: Database) throws -> (start: Int64, spans: [Span])? {
-    if !isBlocksOpened {
-      isBlocksOpened = true
+    if !isBegun {
+      isBegun = true
       if leading != nil { try chooseLeading(database) }
-      openBlocks()
     }
     while true {
-      while let segment = closed.last, segment.lastTime >= heap.first?.time ?? .min {
-        closed.removeLast()
-        try open(segment, database)
-      }
+      try openNewer(database)
       guard let candidate = pop() else { return nil }
       if let spans = candidate.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
       guard seen.insert(candidate.trace).inserted else { continue }
@@ -61,6 +67,23 @@ struct TraceFinder {
         // In the order of the traces' own starts: it waits if parts of others began later.
         let start = TraceQuery.timestamp(of: spans) ?? 0
         push(Candidate(time: min(start / 1_000, candidate.time), trace: candidate.trace, spans: spans))
+      }
+    }
+  }
+
+  /// Opens what may have spans that are as new as the newest candidate.
+  private mutating func openNewer(_ database: Database) throws {
+    while true {
+      let newest = heap.first?.time ?? .min
+      let segment = closed.last?.lastTime ?? .min
+      if let block = closedBlocks.last, block.lastTime >= max(newest, segment) {
+        closedBlocks.removeLast()
+        open(block)
+      } else if let last = closed.last, segment >= newest {
+        closed.removeLast()
+        try open(last, database)
+      } else {
+        return
       }
     }
   }
@@ -93,11 +116,8 @@ struct TraceFinder {
     return rows.sorted()
   }
 
-  /// The same, without those of which no span is of the length that is wanted.
-  private func rows(
-    _ condition: Int, in segment: Segment, _ outline: SegmentOutline, _ database: Database
-  ) throws -> [UInt32] {
-    let rows = try rows(condition, in: segment, database)
+  /// Rows that have a condition, without those of which no span is of the length that is wanted.
+  private func fitting(_ rows: [UInt32], _ condition: Int, _ outline: SegmentOutline) -> [UInt32] {
     guard let lengths = conditions.lengths, lengths.condition == condition else { return rows }
     return rows.filter { row in
       Int(row) < outline.lengthsOfRow.count && outline.lengthsOfRow[Int(row)].mayBe(in: lengths.range)
@@ -105,9 +125,10 @@ struct TraceFinder {
   }
 
   private mutating func open(_ segment: Segment, _ database: Database) throws {
-    guard conditions.mayMatch(segment, condition: leading),
-      let outline = try store.outlines.outline(of: segment, database)
-    else { return }
+    guard conditions.mayMatch(segment, condition: leading) else { return }
+    let leadingRows = try leading.map { try rows($0, in: segment, database) }
+    // The filter was wrong: the outline, which is large, need not be read.
+    guard leadingRows?.isEmpty != true, let outline = try store.outlines.outline(of: segment, database) else { return }
     let service = conditions.service.map { outline.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
     func traces(_ rows: some Sequence<UInt32>) -> [UInt32] {
       var traces: [UInt32] = []
@@ -120,8 +141,8 @@ struct TraceFinder {
     }
 
     var candidates: [UInt32]
-    if let leading {
-      candidates = traces(try rows(leading, in: segment, outline, database))
+    if let leading, let leadingRows {
+      candidates = traces(fitting(leadingRows, leading, outline))
     } else {
       candidates =
         service == nil
@@ -133,7 +154,7 @@ struct TraceFinder {
       return !conditions.isNear(first: first, last: last) || !isElsewhere(outline.traces[Int(trace)], but: segment)
     }
     for condition in conditions.conditions.indices where condition != leading && !candidates.isEmpty {
-      let others = traces(try rows(condition, in: segment, outline, database))
+      let others = traces(fitting(try rows(condition, in: segment, database), condition, outline))
       var position = 0
       candidates.removeAll { trace in
         while position < others.count, others[position] < trace { position += 1 }
@@ -151,69 +172,73 @@ struct TraceFinder {
     guard let index = reader.segments.firstIndex(where: { $0 === segment }) else { return true }
     let near = max(0, index - SpanStore.reach)..<min(reader.segments.count, index + SpanStore.reach + 1)
     if near.contains(where: { $0 != index && reader.segments[$0].mayContain(trace: trace) }) { return true }
-    return near.upperBound == reader.segments.count && reader.blocks.contains { $0.traces.contains(trace) }
+    return near.upperBound == reader.segments.count && reader.blocks.contains { $0.mayContain(trace: trace) }
   }
 
   // MARK: Blocks
 
-  /// What the spans of a trace in the blocks have of the conditions.
+  /// What a span is compared with for one condition.
+  private struct Test {
+    let terms: [UInt32]
+    /// The schemas of which a term is one.
+    let schemas: Set<Int>
+  }
+
+  /// What the spans of a trace in a block have of the conditions.
   private struct Part {
     var time = Int64.max
     var last = Int64.min
     var conditions: UInt64 = 0
+
+    mutating func extend(to time: Int64) {
+      self.time = min(self.time, time)
+      last = max(last, time)
+    }
   }
 
-  private mutating func openBlocks() {
-    let schemas = store.encoder.withLock { $0.schemas }
-    // More than fit into a set of bits are left to the comparison of the traces.
-    let tests = conditions.conditions.prefix(64).map { terms in
-      (terms: terms, schemas: Set(schemas.indices.filter { schema in schemas[schema].contains { terms.contains($0) } }))
-    }
+  private mutating func open(_ block: SpanBlock) {
     let all: UInt64 = tests.count == 64 ? .max : 1 << UInt64(tests.count) - 1
     var parts: [UInt64: Part] = [:]
-    for block in reader.blocks {
-      let (entries, terms) = (block.batch.entries, block.batch.terms)
-      for index in entries.indices {
-        if let service = conditions.service, entries[index].service != service { continue }
-        let entry = entries[index]
-        let range = (index > 0 ? entries[index - 1].termEnd : 0)..<entry.termEnd
-        var met: UInt64 = 0
-        for (number, test) in tests.enumerated() {
-          let isMet =
-            if let lengths = conditions.lengths, lengths.condition == number {
-              lengths.range.contains(entry.duration)
-            } else {
-              test.schemas.contains(Int(entry.schema)) || Self.contains(terms, range, test.terms)
-            }
-          if isMet { met |= 1 << UInt64(number) }
-        }
-        // Nothing of the conditions, nothing that a trace with them would be found by.
-        if met == 0, !tests.isEmpty { continue }
-        var part = parts[entry.traceID.low] ?? Part()
-        part.time = min(part.time, entry.time)
-        part.last = max(part.last, entry.time)
-        part.conditions |= met
-        parts[entry.traceID.low] = part
-      }
+    let (entries, terms) = (block.batch.entries, block.batch.terms)
+    for index in entries.indices {
+      let entry = entries[index]
+      if let service = conditions.service, entry.service != service { continue }
+      let met = met(entry, terms, (index > 0 ? entries[index - 1].termEnd : 0)..<entry.termEnd)
+      // Nothing of the conditions, nothing that a trace with them would be found by.
+      if met == 0, !tests.isEmpty { continue }
+      parts[entry.traceID.low, default: Part()].extend(to: entry.time)
+      parts[entry.traceID.low, default: Part()].conditions |= met
     }
     // The trace's other spans may lie in the time where these do not.
     if parts.values.contains(where: { !conditions.overlaps(first: $0.time, last: $0.last) }) {
-      for block in reader.blocks {
-        for (index, trace) in block.traces.enumerated() {
-          guard var part = parts[trace] else { continue }
-          part.time = min(part.time, block.batch.entries[index].time)
-          part.last = max(part.last, block.batch.entries[index].time)
-          parts[trace] = part
-        }
-      }
+      for (index, trace) in block.traces.enumerated() { parts[trace]?.extend(to: entries[index].time) }
     }
-    let near = reader.segments.suffix(SpanStore.reach)
     for (trace, part) in parts where conditions.isNear(first: part.time, last: part.last) {
       if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
       let isWhole = part.conditions & all == all && conditions.overlaps(first: part.time, last: part.last)
-      guard isWhole || near.contains(where: { $0.mayContain(trace: trace) }) else { continue }
-      push(Candidate(time: part.time, trace: trace))
+      if isWhole || isElsewhere(trace, but: block) { push(Candidate(time: part.time, trace: trace)) }
     }
+  }
+
+  /// Which of the conditions a span has, a bit for each.
+  private func met(_ entry: SpanEntry, _ terms: [UInt32], _ range: Range<Int>) -> UInt64 {
+    var met: UInt64 = 0
+    for (number, test) in tests.enumerated() {
+      let isMet =
+        if let lengths = conditions.lengths, lengths.condition == number {
+          lengths.range.contains(entry.duration)
+        } else {
+          test.schemas.contains(Int(entry.schema)) || Self.contains(terms, range, test.terms)
+        }
+      if isMet { met |= 1 << UInt64(number) }
+    }
+    return met
+  }
+
+  /// Whether a trace may have spans in other blocks or the segments before them.
+  private func isElsewhere(_ trace: UInt64, but block: SpanBlock) -> Bool {
+    reader.segments.suffix(SpanStore.reach).contains { $0.mayContain(trace: trace) }
+      || reader.blocks.contains { $0 !== block && $0.mayContain(trace: trace) }
   }
 
   @inline(__always) private static func contains(_ terms: [UInt32], _ range: Range<Int>, _ wanted: [UInt32]) -> Bool {

@@ -17,7 +17,7 @@ struct TraceReader {
   }
 
   /// From how many traces on a table of all in the blocks is faster than looking through them.
-  private static let tableCount = 200
+  private static let tableCount = 1_000
 
   init(_ store: SpanStore) {
     // The spans before the texts: these must be at least as new.
@@ -54,7 +54,7 @@ struct TraceReader {
       return table[low] ?? []
     }
     var found: [Place] = []
-    for (number, block) in blocks.enumerated() {
+    for (number, block) in blocks.enumerated() where block.mayContain(trace: low) {
       for (index, trace) in block.traces.enumerated() where trace == low {
         found.append(Place(block: number, index: index))
       }

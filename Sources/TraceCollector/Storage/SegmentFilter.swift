@@ -1,4 +1,4 @@
-/// Says of a trace or a term that a segment does not have it, or that it may (one time of about 200 it is wrong then).
+/// Says of a trace or a term that a segment does not have it, or that it may (one time of some 2000 it is wrong then).
 ///
 /// A Bloom filter in blocks of eight 32-bit words, of which an element sets one bit in each, so that a question touches
 /// one line of memory.
@@ -8,12 +8,14 @@ struct SegmentFilter: Sendable {
   ]
   /// However much a segment holds: 256 KiB.
   private static let maximumBlocks = 8_192
+  /// Each answer that is wrong costs a reading of the disk, and a search asks all segments for each of its traces.
+  private static let bitsPerElement = 20
 
   private(set) var words: [UInt32]
 
   /// Makes an empty filter for so many elements.
   init(capacity: Int) {
-    let blocks = min(Self.maximumBlocks, max(1, capacity * 12 / 256 + 1))
+    let blocks = min(Self.maximumBlocks, max(1, capacity * Self.bitsPerElement / 256 + 1))
     words = [UInt32](repeating: 0, count: blocks * 8)
   }
 

@@ -60,6 +60,8 @@ final class SegmentOutline: Sendable {
   let lengthsOfRow: [RowLengths]
 
   static let version: UInt8 = 2
+  /// The service and one number of its lengths, in version 1.
+  private static let fewestRowBytes = 2
 
   init?(_ bytes: UnsafeRawBufferPointer, firstTime: Int64) {
     var reader = ByteReader(bytes)
@@ -74,6 +76,11 @@ final class SegmentOutline: Sendable {
     var lengthsOfRow: [RowLengths] = []
     firstTimes.reserveCapacity(traces.count)
     lastTimes.reserveCapacity(traces.count)
+    // Memory is taken as it is filled: too much costs nothing, growing costs half of the time.
+    let mostRows = bytes.count / Self.fewestRowBytes
+    traceOfRow.reserveCapacity(mostRows)
+    serviceOfRow.reserveCapacity(mostRows)
+    lengthsOfRow.reserveCapacity(mostRows)
     for trace in traces.indices {
       let first = firstTime &+ Int64(truncatingIfNeeded: reader.number())
       firstTimes.append(first)

@@ -85,6 +85,11 @@ final class SpanBlock: Sendable {
 
   /// The low half of each span's trace id: what is looked through for a trace.
   let traces: [UInt64]
+  /// The first and the last time under which its spans are found, in milliseconds since 1970.
+  let firstTime: Int64
+  let lastTime: Int64
+  /// The traces that it has.
+  private let filter: SegmentFilter
 
   private static let version: UInt8 = 1
   /// Up to how many spans neighbours are put together in memory.
@@ -95,7 +100,20 @@ final class SpanBlock: Sendable {
     self.batch = batch
     self.received = received
     traces = batch.entries.map(\.traceID.low)
+    var filter = SegmentFilter(capacity: traces.count)
+    var (first, last) = (Int64.max, Int64.min)
+    var known: UInt64?
+    for entry in batch.entries {
+      first = min(first, entry.time)
+      last = max(last, entry.time)
+      // A trace's spans mostly come together.
+      if known != entry.traceID.low { filter.insert(SegmentFilter.key(trace: entry.traceID.low)) }
+      known = entry.traceID.low
+    }
+    (self.filter, firstTime, lastTime) = (filter, first, last)
   }
+
+  func mayContain(trace low: UInt64) -> Bool { filter.mayContain(SegmentFilter.key(trace: low)) }
 
   var count: Int { batch.count }
 
