@@ -58,7 +58,7 @@ let package = Package(
       name: "BenchmarkedStages",
       targets: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
-        "TraceCollector", "PostgresTestSupport", "MeshClient", "ProcessSupervisor", "ProxySimulation",
+        "TraceCollector", "BrowserTestSupport", "PostgresTestSupport", "MeshClient", "ProcessSupervisor", "ProxySimulation",
       ]),
   ],
   dependencies: [
@@ -151,6 +151,7 @@ let package = Package(
 
     // MARK: Not shipped
     .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore"], swiftSettings: strict),
+    .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
       name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],
@@ -189,7 +190,8 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector", grdb, httpTypes,
+        "BrowserTestSupport", "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector",
+        grdb, httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(

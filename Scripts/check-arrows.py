@@ -41,6 +41,7 @@ ARROWS = {
     "ProxySimulation": {"EnvoyAPI", "MeshModel"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
+    "BrowserTestSupport": {"ProcessSupervisor"},
     "PostgresTestSupport": {"ProcessSupervisor"},
 }
 

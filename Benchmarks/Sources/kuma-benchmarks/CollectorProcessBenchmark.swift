@@ -1,6 +1,4 @@
 import Foundation
-import ProcessSupervisor
-import Synchronization
 
 /// Spans in over HTTP: the collector alone, the program as it is released, in a process of its own.
 enum CollectorProcessBenchmark {
@@ -15,29 +13,8 @@ enum CollectorProcessBenchmark {
   }
 
   private static func intake(_ context: BenchmarkContext, spans: Int, requests: Int) async throws -> [ResultRow] {
-    let folder = URL(fileURLWithPath: context.newPath("collector"))
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    var ports = FreePorts()
-    let port = try ports.take()
-    let child = try ChildProcess.start(
-      ChildProcess.Command(
-        Bundle.main.bundleURL.appending(path: "kuma-cp").path,
-        [
-          "collector", "--work-dir", folder.path, "--zipkin-port", "\(port)", "--otlp-port", "\(try ports.take())",
-          "--log-level", "warning",
-        ],
-        output: .discard, errors: .file(folder.appending(path: "log").path)))
-    do {
-      try await poll("the collector to listen", every: .milliseconds(10)) {
-        if let status = child.currentExitStatus { throw BenchmarkFailure(description: "kuma-cp collector \(status)") }
-        return (try? HTTPSender(port: port)) != nil
-      }
-      let rows = try await measure(ServerProcess(id: child.pid), port: port, spans: spans, requests: requests)
-      _ = await child.terminate(grace: .seconds(20))
-      return rows
-    } catch {
-      _ = await child.terminate(grace: .seconds(20))
-      throw error
+    try await CollectorProcess.run(context) {
+      try await measure($0.process, port: $0.port, spans: spans, requests: requests)
     }
   }
 

@@ -1,3 +1,4 @@
+import BrowserTestSupport
 import CZlib
 import Foundation
 import HTTPTypes

@@ -1,15 +1,14 @@
 import Foundation
 import Glibc
-import ProcessSupervisor
 import Synchronization
-import Testing
 
 /// What a browser says and is told over its DevTools protocol, through the two pipes of `--remote-debugging-pipe`: JSON
 /// texts that end with a zero byte.
-final class DevTools: Sendable {
+public final class DevTools: Sendable {
   /// A command that the browser refused, or that it did not answer.
-  struct Failure: Error, CustomStringConvertible {
-    var description: String
+  public struct Failure: Error, CustomStringConvertible {
+    /// What was wrong.
+    public var description: String
   }
 
   /// JSON as it came, which is read where it is used.
