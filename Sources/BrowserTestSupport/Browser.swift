@@ -92,6 +92,7 @@ public final class Browser: Sendable {
 
   /// As the buttons of a browser do.
   public func goBack() async throws { try await evaluate("history.back()") }
+  /// The other way.
   public func goForward() async throws { try await evaluate("history.forward()") }
 
   /// Path and query of the present address.
@@ -122,9 +123,13 @@ public final class Browser: Sendable {
     return (answer["result"] as? [String: Any])?["value"]
   }
 
+  /// The value of an expression that is a text; empty if it is none.
   public func text(_ expression: String) async throws -> String { try await evaluate(expression) as? String ?? "" }
+  /// The value of an expression that is a number.
   public func number(_ expression: String) async throws -> Double { try await evaluate(expression) as? Double ?? .nan }
+  /// The value of an expression that is a list of texts.
   public func texts(_ expression: String) async throws -> [String] { try await evaluate(expression) as? [String] ?? [] }
+  /// Whether an expression is true.
   public func isTrue(_ expression: String) async throws -> Bool { try await evaluate(expression) as? Bool ?? false }
 
   /// The text of each element, its white space as one blank.
