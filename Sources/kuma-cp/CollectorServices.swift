@@ -60,10 +60,6 @@ struct CollectorServices {
     // Before the listeners stop, as they wait for what is open.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
-      api: api,
-      closing: [
-        ClosingService { try await loops.shutdown() }, ClosingService { try store.close() },
-        RetentionService(store: store),
-      ], listeners: listeners)
+      api: api, closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners)
   }
 }

@@ -195,7 +195,7 @@ import Testing
           controlPlane.log.all.contains { $0.contains("the database cannot be reached") }
         }
         process.signal(ProcessSignal(rawValue: signal))
-        #expect(await process.end(within: .seconds(5)) == .exited(0), "\(controlPlane.log.tail())")
+        #expect(await process.end(within: .seconds(20)) == .exited(0), "\(controlPlane.log.tail())")
       }
     }
   }

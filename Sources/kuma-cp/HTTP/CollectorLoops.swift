@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// The threads on which the collector's requests are read, worked on and answered, which give way to everything else.
 ///
@@ -10,6 +11,8 @@ import NIOPosix
 final class CollectorLoops: TaskExecutor {
   /// Whose channels the collector's listeners have.
   let group: MultiThreadedEventLoopGroup
+  /// Listeners that have not ended.
+  private let listeners = Mutex(0)
 
   /// Starts the threads: half as many as the machine has processors, and one at least.
   init() {
@@ -23,8 +26,17 @@ final class CollectorLoops: TaskExecutor {
     group.any().execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 
-  /// Ends the threads, after the work that they have.
-  func shutdown() async throws { try await group.shutdownGracefully() }
+  /// Announces a listener, which has to ``leave()`` when it has ended.
+  func join() { listeners.withLock { $0 += 1 } }
+
+  /// Ends the threads if no other listener needs them: one whose thread has ended would wait for ever.
+  func leave() async throws {
+    let isLast = listeners.withLock { listeners in
+      listeners -= 1
+      return listeners == 0
+    }
+    if isLast { try await group.shutdownGracefully() }
+  }
 
   private static func giveWay() {
     // On Linux this is about the calling thread alone. If it is refused, the thread works like any other.

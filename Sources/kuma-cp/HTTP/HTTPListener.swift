@@ -76,11 +76,18 @@ struct HTTPListener: Service {
     self.loops = loops
     self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
+    loops?.join()
   }
 
   func run() async throws {
     guard let loops else { return try await serve(on: .singleton) }
-    try await withTaskExecutorPreference(loops) { try await serve(on: .shared(loops.group)) }
+    do {
+      try await withTaskExecutorPreference(loops) { try await serve(on: .shared(loops.group)) }
+    } catch {
+      try? await loops.leave()
+      throw error
+    }
+    try await loops.leave()
   }
 
   private func serve(on loops: EventLoopGroupProvider) async throws {
