@@ -57,19 +57,19 @@ enum QueryBenchmark {
       Question(name: "one trace by id", count: 400, bytes: 2000) { number in
         "/api/v2/trace/\(String(SpanLoad.id(ofTrace: number * 104_729 % traces), radix: 16))"
       },
-      Question(name: "20 traces of a service", count: 100, bytes: 40_000) { search($0, "") },
-      Question(name: "20 of an operation", count: 100, bytes: 40_000) {
+      Question(name: "20 traces of a service", count: 400, bytes: 40_000) { search($0, "") },
+      Question(name: "20 of an operation", count: 400, bytes: 40_000) {
         search($0, "&spanName=service-\($0 % 20).example.com")
       },
-      Question(name: "20 with a tag that 1 % have", count: 100, bytes: 40_000) {
+      Question(name: "20 with a tag that 1 % have", count: 400, bytes: 40_000) {
         search($0, "&annotationQuery=\(SpanLoad.rareTag)")
       },
-      Question(name: "a tag that none has", count: 100, bytes: 2) { search($0, "&annotationQuery=customer=none\($0)") },
-      Question(name: "20 longer than most", count: 100, bytes: 40_000) { search($0, "&minDuration=4900") },
-      Question(name: "20 of a length", count: 100, bytes: 40_000) { search($0, "&minDuration=4500&maxDuration=4520") },
-      Question(name: "errors, none there", count: 100, bytes: 2) { search($0, "&errorsOnly=true") },
-      Question(name: "20 of a minute in the past", count: 100, bytes: 40_000) { number in
-        "/api/v2/traces?serviceName=service-\(number % 20)&endTs=\(load.start + 300_000 + Int64(number) * 10_000)"
+      Question(name: "a tag that none has", count: 400, bytes: 2) { search($0, "&annotationQuery=customer=none\($0)") },
+      Question(name: "20 longer than most", count: 400, bytes: 40_000) { search($0, "&minDuration=4900") },
+      Question(name: "20 of a length", count: 400, bytes: 40_000) { search($0, "&minDuration=4500&maxDuration=4520") },
+      Question(name: "errors, none there", count: 400, bytes: 2) { search($0, "&errorsOnly=true") },
+      Question(name: "20 of a minute in the past", count: 400, bytes: 40_000) { number in
+        "/api/v2/traces?serviceName=service-\(number % 20)&endTs=\(load.start + 300_000 + Int64(number % 100) * 10_000)"
           + "&lookback=60000&limit=20"
       },
       Question(name: "graph of an hour", count: 20, bytes: 1000) { _ in "/api/graph?endTs=\(end)&lookback=7200000" },
