@@ -58,7 +58,8 @@ let package = Package(
       name: "BenchmarkedStages",
       targets: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
-        "TraceCollector", "BrowserTestSupport", "PostgresTestSupport", "MeshClient", "ProcessSupervisor", "ProxySimulation",
+        "TraceCollector", "BrowserTestSupport", "PostgresTestSupport", "MeshClient", "ProcessSupervisor",
+        "ProxySimulation",
       ]),
   ],
   dependencies: [
