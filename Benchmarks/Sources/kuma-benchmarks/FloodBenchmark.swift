@@ -7,16 +7,7 @@ import Synchronization
 /// a control plane in a process of its own, with simulated proxies over TLS.
 enum FloodBenchmark {
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
-    let controlPlane = try ControlPlane(context)
-    try await controlPlane.start()
-    do {
-      let rows = try await measure(context, controlPlane)
-      await controlPlane.stop()
-      return rows
-    } catch {
-      await controlPlane.stop()
-      throw error
-    }
+    try await ControlPlane.run(context) { try await measure(context, $0) }
   }
 
   private static func measure(_ context: BenchmarkContext, _ controlPlane: ControlPlane) async throws -> [ResultRow] {

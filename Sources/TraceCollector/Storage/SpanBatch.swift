@@ -43,6 +43,15 @@ struct SpanBatch: Sendable {
 
   func terms(at index: Int) -> Range<Int> { (index > 0 ? entries[index - 1].termEnd : 0)..<entries[index].termEnd }
 
+  /// The span with a number.
+  func span(at index: Int, texts: TextList) -> Span? {
+    records.bytes.withUnsafeBytes { bytes in
+      SpanRecord.decode(
+        UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts)?
+        .span
+    }
+  }
+
   /// Adds spans of another batch; all but those that are left out.
   mutating func append(_ other: SpanBatch, except excluded: Set<Int> = []) {
     if entries.isEmpty, excluded.isEmpty {
@@ -128,12 +137,7 @@ final class SpanBlock: Sendable {
   }
 
   /// The span with a number.
-  func span(at index: Int, texts: TextList) -> Span? {
-    batch.records.bytes.withUnsafeBytes { bytes in
-      SpanRecord.decode(
-        UnsafeRawBufferPointer(rebasing: bytes[batch.records(at: index)]), low: traces[index], texts: texts)?.span
-    }
-  }
+  func span(at index: Int, texts: TextList) -> Span? { batch.span(at: index, texts: texts) }
 
   /// Bytes in memory, about.
   var size: Int {

@@ -62,13 +62,12 @@ extension SpanStore {
       batch.entries.indices.filter { !names.isKnown(batch.entries[$0]) || batch.completing.contains($0) }
     }
     guard !unknown.isEmpty else { return [] }
-    let block = SpanBlock(id: 0, batch: batch, received: 0)
     let texts = encoder.withLock { $0.texts.texts }
     let limits = settings.limits
     var refused: [SpanRejection] = []
     var new: [Name] = []
     for index in unknown {
-      guard let span = block.span(at: index, texts: texts) else { continue }
+      guard let span = batch.span(at: index, texts: texts) else { continue }
       let wanted = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
       let isAdmitted = names.withLock { names in
         if !names.services.contains(span.serviceName), names.services.count >= limits.services { return false }

@@ -37,6 +37,22 @@ final class ControlPlane {
       .merging(settings) { $1 }
   }
 
+  /// Runs one while something is done.
+  static func run<Value>(_ context: BenchmarkContext, _ body: (ControlPlane) async throws -> Value) async throws
+    -> Value
+  {
+    let controlPlane = try ControlPlane(context)
+    try await controlPlane.start()
+    do {
+      let value = try await body(controlPlane)
+      await controlPlane.stop()
+      return value
+    } catch {
+      await controlPlane.stop()
+      throw error
+    }
+  }
+
   /// What its process uses.
   var process: ServerProcess { ServerProcess(id: child?.pid ?? -1) }
 

@@ -13,24 +13,11 @@ enum FleetBenchmark {
     let usual = context.size([250, 500, 1000, 2000, 5000], quick: [100, 400])
     for size in context.fleetSizes.isEmpty ? usual : context.fleetSizes {
       say("  \(size) proxies")
-      let figures = try await measure(context, size)
+      let figures = try await ControlPlane.run(context) { try await measure(context, size, $0) }
       all.append(figures)
       rows += figures.rows(name)
     }
     return rows + growth(all)
-  }
-
-  private static func measure(_ context: BenchmarkContext, _ size: Int) async throws -> FleetFigures {
-    let controlPlane = try ControlPlane(context)
-    try await controlPlane.start()
-    do {
-      let figures = try await measure(context, size, controlPlane)
-      await controlPlane.stop()
-      return figures
-    } catch {
-      await controlPlane.stop()
-      throw error
-    }
   }
 
   private static func measure(
