@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// The ports that this process chooses from, in blocks that it has to itself among all processes that choose so.

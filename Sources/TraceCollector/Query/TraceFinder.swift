@@ -190,9 +190,10 @@ struct TraceFinder {
     var last = Int64.min
     var conditions: UInt64 = 0
 
-    mutating func extend(to time: Int64) {
+    mutating func add(_ time: Int64, _ conditions: UInt64) {
       self.time = min(self.time, time)
       last = max(last, time)
+      self.conditions |= conditions
     }
   }
 
@@ -206,12 +207,11 @@ struct TraceFinder {
       let met = met(entry, terms, (index > 0 ? entries[index - 1].termEnd : 0)..<entry.termEnd)
       // Nothing of the conditions, nothing that a trace with them would be found by.
       if met == 0, !tests.isEmpty { continue }
-      parts[entry.traceID.low, default: Part()].extend(to: entry.time)
-      parts[entry.traceID.low, default: Part()].conditions |= met
+      parts[entry.traceID.low, default: Part()].add(entry.time, met)
     }
     // The trace's other spans may lie in the time where these do not.
     if parts.values.contains(where: { !conditions.overlaps(first: $0.time, last: $0.last) }) {
-      for (index, trace) in block.traces.enumerated() { parts[trace]?.extend(to: entries[index].time) }
+      for (index, trace) in block.traces.enumerated() { parts[trace]?.add(entries[index].time, 0) }
     }
     for (trace, part) in parts where conditions.isNear(first: part.time, last: part.last) {
       if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
