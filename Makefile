@@ -1,8 +1,11 @@
 # What people type; `make` alone lists it. `make demo` is where to start.
 #
 # ARGS goes to the program that a target runs: make demo ARGS=--headless, make test ARGS='--filter MeshPolicy'.
+# ONLY names the test targets to compile and run, commas between: make test ONLY=MeshPolicyTests,MeshXDSTests
 
 ARGS ?=
+ONLY ?=
+export ONLY_TESTS := $(ONLY)
 BUILD := .build/debug
 SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CProcess Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)

@@ -234,3 +234,9 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// `make test ONLY=MeshPolicyTests` compiles and links the named test targets alone (commas between several).
+if let only = Context.environment["ONLY_TESTS"], !only.isEmpty {
+  let kept = Set(only.split(separator: ",").map(String.init))
+  package.targets.removeAll { $0.type == .test && !kept.contains($0.name) }
+}
