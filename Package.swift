@@ -104,6 +104,10 @@ let package = Package(
 
     // MARK: Edges
     .target(
+      name: "HTTPService",
+      dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
+      swiftSettings: strict),
+    .target(
       name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
@@ -123,7 +127,8 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration, grpcCore, grpcHTTP2, httpTypes,
+        "HTTPService", "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration, grpcCore,
+        grpcHTTP2, httpTypes,
         hummingbird,
         hummingbirdCore,
         logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto,
@@ -183,6 +188,12 @@ let package = Package(
       dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes],
       swiftSettings: strict),
     .testTarget(
+      name: "HTTPServiceTests",
+      dependencies: [
+        "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "MeshClientTests",
       dependencies: [
         "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", httpTypes,
@@ -200,7 +211,7 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "EnvoyAPI", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshStorePostgres",
+        "kuma-cp", "EnvoyAPI", "HTTPService", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshStorePostgres",
         "MeshTestSupport", "MeshXDS", "TraceCollector", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1,
         nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],

@@ -25,6 +25,7 @@ ARROWS = {
     "EnvoyAPI": set(),
     "MeshXDS": {"MeshModel", "MeshPolicy", "EnvoyAPI"},
     "MeshHTTP": {"MeshModel", "MeshStore", "MeshPolicy"},
+    "HTTPService": set(),
     "MeshClient": {"MeshModel"},
     "TraceCollector": {"CZlib", "SQLiteFiles"},
     "ProcessSupervisor": {"CSpawn"},
@@ -33,7 +34,7 @@ ARROWS = {
     "CZlib": set(),
     "kuma-cp": {
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "TraceCollector", "CProcess",
+        "HTTPService", "TraceCollector", "CProcess",
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor"},
     "kumactl": {"MeshModel", "MeshClient"},
@@ -57,6 +58,10 @@ OUTSIDE = {
     "EnvoyAPI": {"Foundation", "SwiftProtobuf"},
     "MeshXDS": {"Foundation", "SwiftProtobuf", "Crypto", "Collections", "OrderedCollections", "Synchronization"},
     "MeshHTTP": {"HTTPTypes", "OrderedCollections"},
+    "HTTPService": {
+        "Glibc", "HTTPTypes", "HummingbirdCore", "Logging", "Musl", "NIOCore", "NIOHTTP1", "NIOPosix",
+        "ServiceLifecycle", "Synchronization",
+    },
     "TraceCollector": {"Dispatch", "GRDB", "HTTPTypes", "Synchronization", "Foundation", "Glibc", "Musl"},
 }
 

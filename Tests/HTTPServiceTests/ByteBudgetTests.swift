@@ -1,0 +1,67 @@
+import Testing
+
+@testable import HTTPService
+
+@Suite("Budget of bytes")
+struct ByteBudgetTests {
+  @Test("the newest is refused, what is there stays, and what is given back can be taken again")
+  func refusal() {
+    let budget = ByteBudget("requests", limit: 100)
+    #expect(budget.take(60))
+    #expect(!budget.take(41))
+    #expect(budget.take(40))
+    #expect(!budget.take(1))
+    #expect(budget.usage == ByteBudget.Usage(bytes: 100, peak: 100, refusals: 2))
+    budget.give(60)
+    #expect(budget.take(50))
+    #expect(budget.usage == ByteBudget.Usage(bytes: 90, peak: 100, refusals: 2))
+  }
+
+  @Test("a count near the largest integer is refused, and nothing is taken of it")
+  func overflow() {
+    let budget = ByteBudget("requests", limit: 100)
+    #expect(budget.take(1))
+    #expect(!budget.take(.max))
+    #expect(budget.take(0) && budget.take(-5))
+    budget.give(-5)
+    #expect(budget.usage.bytes == 1)
+    budget.give(.max)
+    #expect(budget.usage.bytes == 0)
+  }
+
+  @Test("shares stay within the whole, and one share cannot use up what is left for another")
+  func shares() {
+    let whole = ByteBudget("requests", limit: 100)
+    let spans = ByteBudget("spans", limit: 70, within: whole)
+    let discovery = ByteBudget("discovery", limit: 70, within: whole)
+    #expect(spans.take(70))
+    #expect(!spans.take(1))
+    #expect(whole.usage.refusals == 0)
+    #expect(discovery.take(30))
+    #expect(!discovery.take(1))
+    #expect(discovery.usage == ByteBudget.Usage(bytes: 30, peak: 30, refusals: 1))
+    #expect(whole.usage == ByteBudget.Usage(bytes: 100, peak: 100, refusals: 1))
+    spans.give(70)
+    discovery.give(30)
+    #expect(whole.usage.bytes == 0 && spans.usage.bytes == 0 && discovery.usage.bytes == 0)
+  }
+
+  @Test("a charge gives back everything when it goes away")
+  func charge() {
+    let budget = ByteBudget("requests", limit: 10)
+    do {
+      var charge = ByteCharge(on: budget)
+      let taken = [charge.add(4), charge.add(6), charge.add(1)]
+      #expect(taken == [true, true, false])
+      let held = charge.bytes
+      #expect(held == 10)
+      charge.reduce(by: 3)
+      #expect(budget.usage.bytes == 7)
+      charge.reduce(by: .max)
+      #expect(budget.usage.bytes == 0)
+      let again = charge.add(2)
+      #expect(again && budget.usage.bytes == 2)
+    }
+    #expect(budget.usage.bytes == 0)
+  }
+}
