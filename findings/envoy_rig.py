@@ -1,0 +1,180 @@
+"""What the findings about Envoy share: one real Envoy with one listener, a service behind it and a collector of spans.
+
+Python's standard library only; everything listens on loopback, at ports that the system picks, and ends with the `with` block.
+"""
+
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def free_port():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """Answers every request with the server's status, and keeps its path, headers and body."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if self.headers.get("transfer-encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        self.server.requests.append((self.path, dict(self.headers), body))
+        self.send_response(self.server.status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def server(status):
+    """An HTTP server that records; `.requests` has (path, headers, body), `.port` its port."""
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+    listening.daemon_threads = True
+    listening.status, listening.requests, listening.port = status, [], listening.server_address[1]
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    try:
+        yield listening
+    finally:
+        listening.shutdown()
+        listening.server_close()
+
+
+def cluster(name, port):
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
+    return {
+        "name": name, "type": "STATIC", "connect_timeout": "2s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+class Envoy:
+    """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to."""
+
+    def __init__(self, executable, tracing, service, collector, runtime=None, connection_manager=None):
+        self.port, self.admin = free_port(), free_port()
+        manager = {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "in", "tracing": tracing,
+            "route_config": {
+                "virtual_hosts": [
+                    {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "service"}}]}]},
+            "http_filters": [
+                {"name": "router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
+        } | (connection_manager or {})
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.port}}
+        config = {
+            "node": {"id": "n", "cluster": "web"},
+            "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}},
+            "layered_runtime": {
+                "layers": [{"name": "static", "static_layer": runtime or {}}, {"name": "admin", "admin_layer": {}}]},
+            "static_resources": {
+                "clusters": [cluster("service", service), cluster("collector", collector)],
+                "listeners": [
+                    {"name": "in", "address": address, "filter_chains": [
+                        {"filters": [{"name": "hcm", "typed_config": manager}]}]}]},
+        }
+        self.folder = tempfile.TemporaryDirectory()
+        path = os.path.join(self.folder.name, "envoy.json")
+        with open(path, "w") as file:
+            json.dump(config, file)
+        self.log = open(os.path.join(self.folder.name, "log"), "w+")
+        self.process = subprocess.Popen(
+            [executable, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warn"],
+            stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def __enter__(self):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if self.ask("/ready")[0] == 200:
+                    return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.log.seek(0)
+        text = self.log.read()
+        self.__exit__()
+        raise SystemExit(f"Envoy did not start:\n{text}")
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.log.close()
+        self.folder.cleanup()
+
+    def ask(self, path, method="GET"):
+        """Asks the administration interface; returns the status and the text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def counter(self, name):
+        """The value of a counter, 0 when Envoy has none of that name."""
+        for line in self.ask(f"/stats?filter=^{name}$")[1].splitlines():
+            return int(line.split(": ")[1])
+        return 0
+
+    def get(self, headers=None, path="/"):
+        """Sends a request through the listener, on a connection of its own; returns its status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers=headers or {})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+
+def zipkin(version="HTTP_JSON", **more):
+    """The part `tracing` for Zipkin, at 100 percent unless said otherwise."""
+    provider = {
+        "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig", "collector_cluster": "collector",
+        "collector_endpoint": "/api/v2/spans", "collector_endpoint_version": version, "collector_hostname": "collector",
+    }
+    return {"provider": {"name": "envoy.tracers.zipkin", "typed_config": provider}} | more
+
+
+def json_spans(collector):
+    return [span for _, _, body in collector.requests for span in json.loads(body)]
+
+
+def wait_for(question, seconds=15):
+    """Asks until the answer is true; returns the last answer."""
+    end = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
+
+
+def check(what, seen, expected):
+    """Prints what was seen, and ends with an error when it is not what was seen when this was written."""
+    print(f"{what}: {seen}")
+    if seen != expected:
+        raise SystemExit(f"CHANGED: {what}: {seen!r} instead of {expected!r}")
