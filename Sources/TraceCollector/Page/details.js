@@ -25,6 +25,8 @@ export function showDetails(panel, trace, index, { close, select, page }) {
     node.isError ? el("p", { class: "note failed", text: failure(span) }) : null,
     piece ? el("p", { class: "note" }, `A guess, ${Math.round(100 * (piece.confidence ?? 0))} % sure: `,
       plain(piece.reason ?? "", 400), " ", page.traceLink?.(piece.traceID)) : null,
+    node.overrun ? el("p", { class: "note", text: `It went on for ${duration(node.overrun)} after its caller's side had ended: `
+      + "the caller gave up, or did not wait for the end." }) : null,
     node.shift ? el("p", { class: "note", text: `The clock of ${service || unnamed} differs from its callers'. It recorded `
       + `${clock(span.timestamp)}; with a shift of ${node.shift > 0 ? "+" : "−"}${duration(Math.abs(node.shift))} it fits.` })
       : null,

@@ -27,35 +27,46 @@ export class Trace {
     this.skews = [];
     this.findSkews(adjusts);
     this.placeInTime();
+    this.findOverruns();
     this.joinSides(joins);
     this.layOutRows();
     this.measure();
   }
 
-  /** Where a called side cannot have run when it says, its clock differs from its caller's. */
+  /**
+   * Where a called side begins before its caller's, their clocks differ, and it is moved to where it must have run. That it
+   * ends later proves nothing: the caller gave up, or did not wait for the end of a stream. It stays where it was recorded.
+   */
   findSkews(adjusts) {
     const shifts = new Float64Array(this.nodes.length);
     this.nodes.forEach((node, index) => {
       const caller = this.nodes[node.parent];
       if (!caller) return;
       shifts[index] = shifts[node.parent];
-      if (node.kind !== "server" || caller.kind !== "client" || node.piece !== caller.piece) return;
-      if (!node.isTimed || !caller.isTimed || isSameHost(node.span, caller.span)) return;
+      if (!isAnswerOf(node, caller) || isSameHost(node.span, caller.span)) return;
       const own = node.recorded + shifts[index];
       const calling = caller.recorded + shifts[node.parent];
-      // One that lasted longer than its caller, and began after it, was given up on. That says nothing of clocks.
-      const isOutside = own < calling
-        || (own + node.length > calling + caller.length && node.length <= caller.length);
-      if (!isOutside) return;
+      if (calling - own < leastSkew) return;
       const shift = calling + Math.max(0, caller.length - node.length) / 2 - own;
-      if (Math.abs(shift) < leastSkew) return;
-      this.skews.push({ index, caller: node.parent, shift, isBefore: own < calling });
+      this.skews.push({ index, caller: node.parent, shift });
       shifts[index] += shift;
     });
     this.nodes.forEach((node, index) => {
       node.shift = shifts[index];
       node.start = node.recorded + (adjusts ? node.shift : 0);
     });
+  }
+
+  /** Called sides that went on after their caller's side had ended, with how long. */
+  findOverruns() {
+    this.overruns = [];
+    for (const node of this.nodes) {
+      const caller = this.nodes[node.parent];
+      const isCalled = caller && isAnswerOf(node, caller) && caller.length > 0;
+      const overrun = isCalled ? node.end - Math.max(caller.end, node.start) : 0;
+      node.overrun = overrun < leastSkew ? 0 : overrun;
+      if (node.overrun) this.overruns.push(node.index);
+    }
   }
 
   placeInTime() {
@@ -148,6 +159,11 @@ function nodeOf({ span, isError, isDetached }, piece, parent) {
     kind: (span.kind ?? "local").toLowerCase(),
     isTimed: span.timestamp > 0, recorded: span.timestamp ?? 0, length: span.duration ?? 0,
   };
+}
+
+/** Whether a node is the called side of its parent, with times that can be compared. */
+function isAnswerOf(node, caller) {
+  return node.kind === "server" && caller.kind === "client" && node.piece === caller.piece && node.isTimed && caller.isTimed;
 }
 
 function orderOf(node) { return node.isTimed ? node.start : Infinity; }

@@ -88,6 +88,12 @@ export class Timeline {
     }
     for (const side of sides) lane.append(this.bar(side, side === node && answer ? "outer" : ""));
     for (const side of sides) {
+      if (side.overrun) {
+        const overrun = this.stretch("overrun", side.end - side.overrun, side.end);
+        overrun.title = `Went on for ${duration(side.overrun)} after the caller's side had ended: it gave up, or did not `
+          + "wait for the end";
+        lane.append(overrun);
+      }
       for (const [from, to] of trace.critical[side.index]) lane.append(this.stretch("critical", from, to));
       for (const annotation of (side.span.annotations ?? []).slice(0, 100)) {
         const place = this.place(annotation.timestamp - trace.start + (side.start - (side.recorded - trace.start)));

@@ -193,11 +193,10 @@ export class Waterfall {
         const { service, shift } = trace.nodes[skew.index];
         if (Math.abs(shift) > Math.max(1, Math.abs(worst.get(service) ?? 0))) worst.set(service, shift);
       }
-      const before = trace.skews.filter((skew) => skew.isBefore).length;
+      const before = trace.skews.length;
       banners.append(el("div", { class: "banner clocks", role: "note" },
         el("p", {}, el("b", { text: "The services' clocks differ. " }),
-          before ? `${count(before, "call")} would have been answered before ${before === 1 ? "it was" : "they were"} made. `
-            : `${count(trace.skews.length, "call")} would have ended after the caller had its answer. `,
+          `${count(before, "call")} would have been answered before ${before === 1 ? "it was" : "they were"} made. `,
           this.adjusts ? "Shifted: " : "As recorded; it would take a shift of ",
           [...worst].slice(0, 4).map(([service, shift], index) => [index ? ", " : "",
             el("span", { class: "name", text: service || unnamed }),
@@ -237,13 +236,22 @@ export class Waterfall {
     return el("div", { class: "tools" },
       el("div", { class: "tabs", role: "tablist", "aria-label": "View" }, this.tabs),
       el("div", { class: "finder" }, this.field, this.matches),
-      only, el("span", { class: "spacer" }),
+      only, el("span", { class: "spacer" }), this.legend(),
       toggle("Critical path", "Underline what the end of the trace waited for", this.marksPath, (marksPath) => {
         this.marksPath = marksPath;
         this.redraw();
         this.save();
       }),
       toggle("Join calls", "Show both sides of a call in one row", this.joins, (joins) => this.change({ joins })));
+  }
+
+  /** What marks in the picture mean that most traces do not have. */
+  legend() {
+    const { overruns } = this.trace;
+    if (!overruns.length) return null;
+    return el("span", { class: "legend", title: "The caller gave up (a timeout), or did not wait for the end (a streamed "
+      + "answer). Its clock is not to blame: it is drawn where it was recorded." },
+    el("i", { class: "overrun" }), `${count(overruns.length, "call")} went on after the caller's side had ended`);
   }
 
   ruler() {

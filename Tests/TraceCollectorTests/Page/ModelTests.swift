@@ -78,37 +78,58 @@ extension PageInBrowser {
       ])
     }
 
-    @Test("A called side before its caller is moved, with what hangs below it; one that was given up on is not")
+    @Test("A called side that begins before its caller is moved, with what hangs below it; one that ends later is not")
     func skew() async throws {
       let show =
         "return trace.nodes.map((node) => node.start).join(\" \") + \" | \" + trace.skews.map((skew) => skew.shift).join(\" \")"
+        + " + \" | \" + trace.nodes.map((node) => node.overrun).join(\" \")"
       try await check([
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["a", "a", "S", "y", 40, 30]));"#
-            + show, "0 10 | 70"
+            + show, "0 10 | 70 | 0 0"
         ),
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["b", "a", "S", "y", 40, 30], ["c", "b", "L", "y", 45, 5]));"#
-            + show, "0 10 15 | 70"
+            + show, "0 10 15 | 70 | 0 0 0"
         ),
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["b", "a", "S", "y", 40, 30]), { adjusts: false });"#
-            + show, "60 0 | 70"
+            + show, "60 0 | 70 | 0 0"
         ),
-        // Behind the end, but shorter than the call: its clock goes ahead.
+        // One that began before its caller and lasted longer: its clock is wrong, and it went on.
         (
-          #"const trace = new Trace(make(["a", "", "C", "x", 0, 50], ["b", "a", "S", "y", 500, 40]));"# + show,
-          "0 5 | -495"
+          #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["b", "a", "S", "y", 40, 90]));"#
+            + show, "0 0 | 60 | 0 40"
         ),
-        // Longer than the call: the caller gave up.
+        // A timeout: the caller gave up at 1,000, the request was served from 900 to 1,200.
+        (
+          #"const trace = new Trace(make(["a", "", "C", "x", 0, 1000], ["b", "a", "S", "y", 900, 300]));"# + show,
+          "0 900 |  | 0 200"
+        ),
+        // A streamed answer, or a client's side that ends at the headers.
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 0, 50], ["b", "a", "S", "y", 20, 400]));"# + show,
-          "0 20 | "
+          "0 20 |  | 0 370"
+        ),
+        // It began after the caller had given up: all of it runs over.
+        (
+          #"const trace = new Trace(make(["a", "", "C", "x", 0, 50], ["b", "a", "S", "y", 500, 40]));"# + show,
+          "0 500 |  | 0 40"
+        ),
+        // A few microseconds are no difference, in either direction.
+        (
+          #"const trace = new Trace(make(["a", "", "C", "x", 5, 50], ["b", "a", "S", "y", 0, 60]));"# + show,
+          "5 0 |  | 0 0"
+        ),
+        // Nothing is known of the caller's end.
+        (
+          #"const trace = new Trace(make(["a", "", "C", "x", 0, 0], ["b", "a", "S", "y", 20, 40]));"# + show,
+          "0 20 |  | 0 0"
         ),
         // Within one service there is one clock.
         (
           #"const trace = new Trace(make(["a", "", "C", "x", 100, 50], ["b", "a", "S", "x", 40, 30]));"# + show,
-          "60 0 | "
+          "60 0 |  | 0 0"
         ),
       ])
     }
