@@ -195,7 +195,13 @@ import Testing
       try peer(3, [("net.peer.name", "old"), ("net.peer.port", "1")]) == Endpoint(serviceName: "old", port: 1))
     #expect(
       try peer(3, [("network.peer.address", "2001:DB8::1"), ("network.peer.port", "99999")])
-        == Endpoint(serviceName: "2001:db8::1", ipv6: "2001:db8::1"))
+        == Endpoint(ipv6: "2001:db8::1"))
+    #expect(
+      try peer(3, [("server.address", "10.0.0.5"), ("server.port", "5432"), ("db.name", "Orders")])
+        == Endpoint(serviceName: "orders", ipv4: "10.0.0.5", port: 5_432))
+    // Envoy's, which names its caller so.
+    #expect(try peer(3, [("peer.address", "10.0.0.9"), ("upstream_cluster", "API")]) == Endpoint(serviceName: "api"))
+    #expect(try peer(3, [("peer.address", "10.0.0.9"), ("upstream_cluster", "-")]) == nil)
     #expect(try peer(2, [("server.address", "me"), ("client.address", "1.2.3.4")]) == Endpoint(ipv4: "1.2.3.4"))
     #expect(try peer(2, [("client.address", "somebody")]) == nil)
     #expect(try peer(1, [("server.address", "x")]) == nil)

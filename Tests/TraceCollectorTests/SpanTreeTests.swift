@@ -99,6 +99,98 @@ import Testing
     #expect(draw(spans) == ["2 a client", "  2 b server", "  2 b server"])
   }
 
+  /// A server's side of an attempt at host `10.9.0.N`, and what it called.
+  private func attempt(_ host: Int, port: UInt16 = 0, at start: Int64, for duration: Int64, client: Bool = false)
+    -> Span
+  {
+    var span =
+      client
+      ? span(0xC + UInt64(host), parent: 2, .client, service: "stock", at: start, for: duration)
+      : span(2, parent: 1, .server, service: "stock", at: start, for: duration, shared: true)
+    span.localEndpoint = Endpoint(serviceName: "stock", ipv4: "10.9.0.\(host)", port: port)
+    return span
+  }
+
+  /// Which start, in milliseconds, the parents of the calls have, in the calls' order.
+  private func parents(_ spans: [Span]) -> [Int64] {
+    let nodes = SpanTree(spans).nodes
+    return nodes.filter { $0.span.kind == .client && $0.span.id != 2 }.sorted { $0.span.timestamp < $1.span.timestamp }
+      .map { node in (node.parent.map { nodes[$0].span.timestamp } ?? 0) / 1_000 - (TestCollector.now - 60_000) }
+  }
+
+  @Test("What retries with one id called hangs under the attempt of its host, then of its time, however many there are")
+  func callsOfRetries() {
+    let client = span(2, parent: 1, .client, service: "web", at: 1, for: 90_000)
+    let byHost = [
+      client, attempt(2, at: 2, for: 20_000), attempt(3, at: 40, for: 40_000),
+      attempt(3, at: 50, for: 20_000, client: true),
+    ]
+    #expect(parents(byHost) == [40])
+    // The first attempt went on when the second had begun.
+    #expect(parents([client, attempt(2, at: 2, for: 80_000)] + byHost[2...]) == [40])
+    #expect(
+      parents([
+        client, attempt(2, at: 2, for: 80_000), attempt(3, at: 40, for: 40_000),
+        attempt(2, at: 50, for: 1_000, client: true),
+      ]) == [2])
+    // One host, three times.
+    var spans = [client]
+    for (start, length): (Int64, Int64) in [(2, 8_000), (12, 8_000), (22, 8_000)] {
+      spans += [attempt(2, at: start, for: length), attempt(2, at: start + 3, for: 1_000, client: true)]
+      spans[spans.count - 1].id = UInt64(start) + 100
+    }
+    #expect(parents(spans) == [2, 12, 22])
+    // Two ports of one host, at the same time.
+    var ports = [client, attempt(2, port: 81, at: 2, for: 50_000), attempt(2, port: 82, at: 4, for: 50_000)]
+    ports += [
+      attempt(2, port: 81, at: 6, for: 1_000, client: true), attempt(2, port: 82, at: 7, for: 1_000, client: true),
+    ]
+    ports[4].id = 0x99
+    #expect(parents(ports) == [2, 4])
+    // And so many that they are looked up.
+    var many = [client]
+    for number in 0..<200 {
+      many += [
+        attempt(number % 250, at: Int64(number) * 10, for: 9_000),
+        attempt(number % 250, at: Int64(number) * 10 + 5, for: 1_000, client: true),
+      ]
+      many[many.count - 1].id = 0x1000 + UInt64(number)
+    }
+    #expect(parents(many) == (0..<200).map { Int64($0) * 10 })
+    for index in many.indices { many[index].localEndpoint?.ipv4 = "" }
+    #expect(parents(many) == (0..<200).map { Int64($0) * 10 })
+  }
+
+  @Test("Reports of one id and start keep their names, ports and addresses")
+  func reportsWithOneStart() {
+    var first = span(2, .server, service: "a", name: "get", at: 0, shared: true)
+    first.localEndpoint = Endpoint(serviceName: "a", ipv4: "10.0.0.1", port: 80)
+    var other = first
+    other.localEndpoint = Endpoint(serviceName: "a", ipv4: "10.0.0.2", port: 81)
+    #expect(Set(TraceAssembly.merged([first, other]).compactMap(\.localEndpoint?.ipv4)) == ["10.0.0.1", "10.0.0.2"])
+    other = first
+    other.localEndpoint?.port = 81
+    #expect(Set(TraceAssembly.merged([first, other]).compactMap(\.localEndpoint?.port)) == [80, 81])
+    other = first
+    other.name = "get /users/{id}"
+    #expect(Set(TraceAssembly.merged([first, other]).map(\.name)) == ["get", "get /users/{id}"])
+    other = first
+    first.remoteEndpoint = Endpoint(ipv4: "10.0.0.8")
+    other.remoteEndpoint = Endpoint(ipv4: "10.0.0.9")
+    #expect(TraceAssembly.merged([first, other]).count == 2)
+    // What one lacks it takes from the other.
+    var bare = first
+    bare.name = ""
+    bare.localEndpoint = Endpoint(serviceName: "a", port: 80)
+    bare.remoteEndpoint = Endpoint(serviceName: "b", port: 9)
+    for spans in [[first, bare], [bare, first]] {
+      let merged = TraceAssembly.merged(spans)
+      #expect(merged.map(\.name) == ["get"])
+      #expect(merged.first?.localEndpoint == Endpoint(serviceName: "a", ipv4: "10.0.0.1", port: 80))
+      #expect(merged.first?.remoteEndpoint == Endpoint(serviceName: "b", ipv4: "10.0.0.8", port: 9))
+    }
+  }
+
   @Test("A chain of 20,000 spans needs no stack, and descendants are counted")
   func deepChain() {
     let spans = (1...20_000).map { (number: Int) -> Span in

@@ -145,18 +145,24 @@ struct OTLPConversion {
     var endpoint = Endpoint()
     func port(_ key: String?) -> UInt16 { key.flatMap { tags.value($0) }.flatMap { UInt16($0) } ?? 0 }
     if kind == .client || kind == .producer {
-      for (name, portName) in peerNames {
-        guard let value = tags.value(name), !value.isEmpty else { continue }
-        // A caller's peer needs a name, or the call is none in the service graph.
-        endpoint.serviceName = value.lowercased()
-        endpoint.port = port(portName)
-        break
+      // Envoy names the cluster that it called; its `peer.address` is the caller's, as in all of its spans.
+      let cluster = kind == .client ? tags.value(PeerService.clusterTag) : nil
+      if let cluster, PeerService.isName(text: cluster) { endpoint.serviceName = cluster.lowercased() }
+      for (name, portName) in peerNames where endpoint.serviceName.isEmpty {
+        guard cluster == nil || name != "peer.address", let value = tags.value(name), !value.isEmpty else { continue }
+        // An address is no service. The next attribute may name one.
+        if PeerService.isName(text: value) {
+          endpoint.serviceName = value.lowercased()
+        } else if endpoint.ipv4.isEmpty, endpoint.ipv6.isEmpty {
+          _ = IPAddressText.set(value, in: &endpoint)
+        }
+        if endpoint.port == 0 { endpoint.port = port(portName) }
       }
     } else if let service = tags.value("peer.service") {
       endpoint.serviceName = service.lowercased()
     }
     guard kind != nil else { return endpoint.isEmpty ? nil : endpoint }
-    if !IPAddressText.set(endpoint.serviceName, in: &endpoint) {
+    if endpoint.ipv4.isEmpty, endpoint.ipv6.isEmpty {
       for (name, portName) in peerAddresses {
         guard kind == .server || kind == .consumer || name != "client.address", let value = tags.value(name),
           IPAddressText.set(value, in: &endpoint)

@@ -14,6 +14,8 @@ struct SpanDraft {
   var tags: [TagDraft] = []
   var isDebug = false
   var isShared = false
+  /// See ``Span/hasDoubtfulIDs``.
+  var hasDoubtfulIDs = false
 
   /// Empties it and keeps its memory.
   mutating func clear() {
@@ -30,6 +32,7 @@ struct SpanDraft {
     tags.removeAll(keepingCapacity: true)
     isDebug = false
     isShared = false
+    hasDoubtfulIDs = false
   }
 }
 
@@ -80,6 +83,7 @@ extension SpanDraft {
     duration = span.duration
     isDebug = span.isDebug
     isShared = span.isShared
+    hasDoubtfulIDs = span.hasDoubtfulIDs
     name = Self.slice(span.name, &bytes)
     localEndpoint = span.localEndpoint.map { EndpointDraft($0, &bytes) }
     remoteEndpoint = span.remoteEndpoint.map { EndpointDraft($0, &bytes) }
@@ -123,5 +127,6 @@ extension Span {
       remoteEndpoint: draft.remoteEndpoint.map(endpoint),
       annotations: draft.annotations.map { Annotation(timestamp: $0.timestamp, value: text($0.value)) },
       tags: draft.tags.map { Tag(text($0.key), text($0.value)) }, isDebug: draft.isDebug, isShared: draft.isShared)
+    hasDoubtfulIDs = draft.hasDoubtfulIDs
   }
 }

@@ -116,6 +116,9 @@ public struct Span: Sendable, Equatable {
   public var isDebug: Bool
   /// Whether another host began the span with this id (the server side of a shared id).
   public var isShared: Bool
+  /// Whether its id, and its parent's, may stand there with their bytes in reverse, as some Envoys send them: nothing that
+  /// came with it or before it told. See ``IDOrder``.
+  var hasDoubtfulIDs = false
 
   /// Makes a span.
   public init(

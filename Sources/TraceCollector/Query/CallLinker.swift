@@ -23,65 +23,236 @@ struct Call {
 }
 
 /// Finds the calls in a trace, each once however many sides reported it (as Zipkin counts dependencies).
+///
+/// Zipkin's rules hold: the called side counts before the caller's, queues count as they say, a caller that reports another
+/// service than the one above it was called by that one, and what names a parent that is not there hangs below the root.
+/// Beyond these, a proxy and the tracer of the application behind it report one call both: a server's side right under one
+/// of the same service is the same request, and a client's side right under one of the same service the same call.
 enum CallLinker {
   /// Gives each call of some spans that have the low half of their trace's id in common.
   static func calls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
-    for trace in TraceAssembly.traces(entries) { link(trace, emit) }
+    for trace in TraceAssembly.traces(entries) {
+      var linker = TraceLinker(trace)
+      linker.link(emit)
+    }
+  }
+}
+
+/// Finds the calls in one trace, in a time that its number of spans bounds.
+private struct TraceLinker {
+  private struct Pair: Hashable {
+    let first: UInt64
+    let service: UInt64
   }
 
-  private static func link(_ spans: [SpanEntry], _ emit: (Call) -> Void) {
-    let parents = SpanLinks(spans).parents
-    var hasServerChild = [Bool](repeating: false, count: spans.count)
-    for (index, span) in spans.enumerated() where span.kind == .server || span.isShared {
-      if let parent = parents[index] { hasServerChild[parent] = true }
-    }
+  private let spans: [SpanEntry]
+  private let parents: [Int?]
+  private let isDetached: [Bool]
+  /// The topmost span above each, or itself.
+  private var tops: [Int]
+  /// All spans, each after its parent.
+  private var order: [Int] = []
+  /// The nearest span above that has a kind, and the nearest of these that has a service.
+  private var nearest: [Int?]
+  private var callers: [Int?]
+  /// The service at the other end: what a span says, or else the client's side above it of which it is a part.
+  private var peers: [UInt64]
+  /// Whether a client's side is counted by a span below it.
+  private var isAnswered: [Bool]
+  /// Whether a server's side is the same request as one above it, and the one below it that is.
+  private var isInner: [Bool]
+  private var inner: [Int?]
+  private var innerCount: [Int]
+  /// The services that answered a client's side.
+  private var answers: Set<Pair> = []
+  /// The root, under which spans are counted whose parents are not there.
+  private let root: Int?
+  /// The services that are named as called by client's sides that nobody answered.
+  private var named: Set<UInt64> = []
+  /// What has been counted of calls whose called side is not there.
+  private var missing: Set<Pair> = []
 
-    /// The service of the nearest call above.
-    func caller(of index: Int) -> UInt64? {
-      var next = parents[index]
-      while let parent = next {
-        if spans[parent].kind != nil, spans[parent].service != SpanEncoder.empty { return spans[parent].service }
-        next = parents[parent]
+  init(_ spans: [SpanEntry]) {
+    self.spans = spans
+    let links = SpanLinks(spans)
+    parents = links.parents
+    isDetached = links.isDetached
+    tops = Array(spans.indices)
+    root = spans.indices.first { links.parents[$0] == nil && spans[$0].isRoot }
+    nearest = [Int?](repeating: nil, count: spans.count)
+    callers = nearest
+    inner = nearest
+    peers = spans.map(\.peer)
+    isAnswered = [Bool](repeating: false, count: spans.count)
+    isInner = isAnswered
+    innerCount = [Int](repeating: 0, count: spans.count)
+    order = Self.fromTheTop(links.parents)
+    for index in order { place(index) }
+    for index in spans.indices where spans[index].kind == .client && !isAnswered[index] { named.insert(peers[index]) }
+  }
+
+  private static func fromTheTop(_ parents: [Int?]) -> [Int] {
+    var firstChild = [Int](repeating: -1, count: parents.count)
+    var nextSibling = firstChild
+    var order: [Int] = []
+    order.reserveCapacity(parents.count)
+    for index in parents.indices.reversed() {
+      guard let parent = parents[index] else { continue }
+      nextSibling[index] = firstChild[parent]
+      firstChild[parent] = index
+    }
+    for index in parents.indices where parents[index] == nil { order.append(index) }
+    var next = 0
+    while next < order.count {
+      var child = firstChild[order[next]]
+      while child >= 0 {
+        order.append(child)
+        child = nextSibling[child]
       }
-      return nil
+      next += 1
     }
+    return order
+  }
 
-    func edge(_ parent: UInt64, _ child: UInt64, _ span: SpanEntry, duration: Int64, isError: Bool) {
-      guard parent != SpanEncoder.empty, child != SpanEncoder.empty else { return }
-      emit(
-        Call(kind: .edge, service: parent, other: child, time: span.time, duration: duration, isError: isError))
+  /// Finds out how a span stands to those above it.
+  private mutating func place(_ index: Int) {
+    guard let parent = parents[index] else { return }
+    let span = spans[index]
+    tops[index] = tops[parent]
+    nearest[index] = spans[parent].kind != nil ? parent : nearest[parent]
+    callers[index] =
+      spans[parent].kind != nil && spans[parent].service != SpanEncoder.empty ? parent : callers[parent]
+    guard let above = nearest[index] else { return }
+    let upper = spans[above]
+    if isServer(span) {
+      if isServer(upper), upper.service == span.service {
+        isInner[index] = true
+        inner[above] = index
+        innerCount[above] += 1
+      }
+      if upper.kind == .client {
+        isAnswered[above] = true
+        answers.insert(Pair(first: UInt64(above), service: span.service))
+      }
+    } else if upper.kind == .client, isCall(span) {
+      let isOwn = span.service == upper.service || span.service == SpanEncoder.empty
+      // One that is not right under the other may be another call.
+      let isSame =
+        (span.kind == .client && above == parent) || peers[index] == SpanEncoder.empty || peers[index] == peers[above]
+      if isOwn, isSame, peers[index] == SpanEncoder.empty { peers[index] = peers[above] }
+      if !isOwn || isSame { isAnswered[above] = true }
     }
+  }
 
+  /// Whether it served a request. One of no kind did if it shares its caller's id and names nobody whom it called.
+  private func isServer(_ span: SpanEntry) -> Bool {
+    span.kind == .server || (span.kind == nil && span.isShared && span.peer == SpanEncoder.empty)
+  }
+
+  /// Whether it is a call. One of no kind is taken for one if it names both of its sides.
+  private func isCall(_ span: SpanEntry) -> Bool {
+    span.kind == .client
+      || (span.kind == nil && span.service != SpanEncoder.empty && span.peer != SpanEncoder.empty)
+  }
+
+  // MARK: Counting
+
+  mutating func link(_ emit: (Call) -> Void) {
     for (index, span) in spans.enumerated() {
-      emit(
-        Call(
-          kind: .span, service: span.service, other: span.operation, time: span.time, duration: span.duration,
-          isError: span.isError))
-      if span.isServerSide || span.isRoot {
-        emit(
-          Call(
-            kind: .request, service: span.service, other: span.operation, time: span.time, duration: span.duration,
-            isError: span.isError))
+      count(.span, span, operation: span.operation, emit)
+      if span.isServerSide ? !isInner[index] : span.isRoot && span.kind == nil {
+        count(.request, span, operation: operation(of: index), emit)
       }
       switch span.kind {
-      case .client where !hasServerChild[index]:
-        if let caller = caller(of: index), caller != span.service {
-          edge(caller, span.service, span, duration: span.duration, isError: false)
-        }
-        edge(span.service, span.remoteService, span, duration: span.duration, isError: span.isError)
-      case .server:
-        let client = parents[index].map { spans[$0] }.flatMap { $0.kind == .client ? $0 : nil }
-        // What the caller saw counts: it has the way there and back in it.
-        edge(
-          caller(of: index) ?? span.remoteService, span.service, span,
-          duration: client.map { $0.duration > 0 ? $0.duration : span.duration } ?? span.duration,
-          isError: span.isError || client?.isError == true)
-      case .producer: edge(span.service, span.remoteService, span, duration: span.duration, isError: span.isError)
-      case .consumer: edge(span.remoteService, span.service, span, duration: span.duration, isError: span.isError)
-      case nil where !hasServerChild[index]:
-        edge(span.service, span.remoteService, span, duration: span.duration, isError: span.isError)
-      case .client, nil: break
+      case .client: call(index, emit)
+      case .server: served(index, emit)
+      case .producer: edge(span.service, peers[index], span, emit)
+      case .consumer: edge(peers[index], span.service, span, emit)
+      case nil: if isCall(span) { call(index, emit) } else if isServer(span) { served(index, emit) }
       }
     }
+  }
+
+  /// What a request is called: by the innermost of those that reported it, as an application says it best.
+  private func operation(of index: Int) -> UInt64 {
+    var operation = spans[index].operation
+    var next = index
+    while innerCount[next] == 1, let below = inner[next] {
+      next = below
+      if spans[next].operation != SpanEncoder.empty { operation = spans[next].operation }
+    }
+    return operation
+  }
+
+  private func count(_ kind: Call.Kind, _ span: SpanEntry, operation: UInt64, _ emit: (Call) -> Void) {
+    emit(
+      Call(
+        kind: kind, service: span.service, other: operation, time: span.time, duration: span.duration,
+        isError: span.isError))
+  }
+
+  private func edge(
+    _ parent: UInt64, _ child: UInt64, _ span: SpanEntry, isError: Bool? = nil, _ emit: (Call) -> Void
+  ) {
+    guard parent != SpanEncoder.empty, child != SpanEncoder.empty else { return }
+    emit(
+      Call(
+        kind: .edge, service: parent, other: child, time: span.time, duration: span.duration,
+        isError: isError ?? span.isError))
+  }
+
+  /// The span above that called, or the root if a parent is not there.
+  private func caller(of index: Int) -> (index: Int, isGuess: Bool)? {
+    if let caller = callers[index] { return (caller, false) }
+    guard let root, tops[index] != root, isDetached[tops[index]], spans[root].kind != nil else { return nil }
+    return (root, true)
+  }
+
+  private mutating func call(_ index: Int, _ emit: (Call) -> Void) {
+    let span = spans[index]
+    let caller = caller(of: index)
+    if let caller, span.service != SpanEncoder.empty, spans[caller.index].service != span.service {
+      missingServer(of: index, caller, emit)
+    }
+    guard !isAnswered[index] else { return }
+    let service = span.service != SpanEncoder.empty ? span.service : caller.map { spans[$0.index].service }
+    edge(service ?? SpanEncoder.empty, peers[index], span, emit)
+  }
+
+  /// A service makes a call below another that called it: what it served is not there, and is counted here.
+  private mutating func missingServer(of index: Int, _ caller: (index: Int, isGuess: Bool), _ emit: (Call) -> Void) {
+    let (span, above) = (spans[index], spans[caller.index])
+    if caller.isGuess {
+      // All that hangs under one missing parent was done for one request.
+      let parent = spans[tops[index]].parentID ?? spans[tops[index]].id
+      guard !named.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
+      else { return }
+      edge(above.service, span.service, span, isError: false, emit)
+    } else if above.kind == .client {
+      // The call is known, and so is whether it failed.
+      let pair = Pair(first: UInt64(caller.index), service: span.service)
+      guard !answers.contains(pair), missing.insert(pair).inserted else { return }
+      edge(above.service, span.service, above, emit)
+    } else {
+      edge(above.service, span.service, span, isError: false, emit)
+    }
+  }
+
+  private func served(_ index: Int, _ emit: (Call) -> Void) {
+    guard !isInner[index] else { return }
+    var span = spans[index]
+    let caller = caller(of: index)
+    var service = caller.map { spans[$0.index].service }
+    if let caller, caller.isGuess {
+      // Who called is better known from the span itself, and a call that was counted already is not counted again.
+      let isCounted = named.contains(span.service) || spans[caller.index].service == span.service
+      service = peers[index] != SpanEncoder.empty ? peers[index] : isCounted ? nil : service
+    }
+    // What the caller saw counts: it has the way there and back in it.
+    if let parent = parents[index], spans[parent].kind == .client {
+      if spans[parent].duration > 0 { span.duration = spans[parent].duration }
+      span.isError = span.isError || spans[parent].isError
+    }
+    edge(service ?? peers[index], span.service, span, emit)
   }
 }

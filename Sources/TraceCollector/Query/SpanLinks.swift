@@ -1,112 +1,188 @@
-/// What decides where a span stands in its trace.
-protocol TraceMember {
-  associatedtype Service: Hashable
-
-  var id: UInt64 { get }
-  var parentID: UInt64? { get }
-  var kind: Span.Kind? { get }
-  var isShared: Bool { get }
-  var timestamp: Int64 { get }
-  var traceID: TraceID { get }
-  /// What tells its service from others.
-  var serviceKey: Service { get }
-}
-
-extension TraceMember {
-  /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
-  /// Envoy marks every receiving side so, also that of a request that came without a trace.
-  var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
-
-  /// Whether it is the receiving side of a call.
-  var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
-}
-
-extension Span: TraceMember {
-  var serviceKey: String { serviceName }
-}
-
-extension SpanEntry: TraceMember {
-  var serviceKey: UInt64 { service }
-}
-
 /// The spans of a trace by their ids. However many share one id, each is found without going through all of them.
 private struct Sides<Member: TraceMember> {
-  private struct Place: Hashable {
-    let id: UInt64
-    let service: Member.Service
+  /// Many spans with one id, by what they are looked for by; each list in the order of the spans' starts.
+  private struct Crowd {
+    struct Key: Hashable {
+      var service: Member.Service?
+      var place = HostKey()
+      var isServerSide: Bool
+      var isProxied = false
+    }
+
+    var lists: [Key: [Int]] = [:]
+
+    func list(_ key: Key) -> [Int] { lists[key] ?? [] }
+  }
+
+  /// How well a span is what was looked for; the smaller one is better.
+  private struct Fit {
+    /// How well it fits by service and host.
+    var rank: Int
+    /// 0 if it ran at the moment, 1 if it began before it, 2 otherwise.
+    var time: Int
+    var start: Int64
+
+    /// Among those that began before the moment the last one is better, among others the first.
+    func isBetter(than other: Fit) -> Bool {
+      if rank != other.rank { return rank < other.rank }
+      if time != other.time { return time < other.time }
+      return time < 2 && start >= other.start
+    }
   }
 
   private let spans: [Member]
   /// A few spans are looked through faster than put into tables.
   private let isSmall: Bool
-  /// The sides of an id that are no server's, in the order of their starts.
-  private var clients: [UInt64: [Int]] = [:]
-  /// The first server's side of an id, of any service and of one.
-  private var servers: [UInt64: Int] = [:]
-  private var serversByService: [Place: Int] = [:]
-  /// The first span with an id that a service reported.
-  private var firstByService: [Place: Int] = [:]
+  private var order: [Int] = []
+  private var crowds: [UInt64: Crowd] = [:]
+
+  /// How many spans with one id are looked through.
+  private static var crowdSize: Int { 32 }
+  /// How many that began before a moment are looked at for one that had not ended.
+  private static var lookBack: Int { 16 }
 
   init(_ spans: [Member]) {
     self.spans = spans
     isSmall = spans.count <= 16
     guard !isSmall else { return }
-    for (index, span) in spans.enumerated() {
-      let place = Place(id: span.id, service: span.serviceKey)
-      if firstByService[place] == nil { firstByService[place] = index }
-      guard span.isServerSide else {
-        clients[span.id, default: []].append(index)
-        continue
-      }
-      if servers[span.id] == nil { servers[span.id] = index }
-      if serversByService[place] == nil { serversByService[place] = index }
+    order = spans.indices.sorted { spans[$0].id != spans[$1].id ? spans[$0].id < spans[$1].id : $0 < $1 }
+    var start = 0
+    while start < order.count {
+      var end = start + 1
+      while end < order.count, spans[order[end]].id == spans[order[start]].id { end += 1 }
+      if end - start > Self.crowdSize { crowds[spans[order[start]].id] = crowd(order[start..<end]) }
+      start = end
     }
   }
 
-  /// For a server's side: the client's side with the same id.
-  func caller(of span: Member) -> Int? {
-    guard span.isServerSide else { return nil }
-    // With several (a retry that reused its id), the last one that began before the server's side did. The clients are
-    // in order, those without a start at the end.
-    if isSmall {
-      var first: Int?
-      var last: Int?
-      for (index, other) in spans.enumerated() where other.id == span.id && !other.isServerSide {
-        first = first ?? index
-        if other.timestamp > 0, other.timestamp <= span.timestamp { last = index }
+  private func crowd(_ members: ArraySlice<Int>) -> Crowd {
+    var crowd = Crowd()
+    for index in members {
+      let span = spans[index]
+      let isServerSide = span.isServerSide
+      crowd.lists[Crowd.Key(isServerSide: isServerSide), default: []].append(index)
+      var key = Crowd.Key(service: span.serviceKey, isServerSide: isServerSide)
+      crowd.lists[key, default: []].append(index)
+      if isServerSide, span.isProxied {
+        key.isProxied = true
+        crowd.lists[key, default: []].append(index)
+        key.isProxied = false
       }
-      return last ?? first
+      for place in Self.places(span.place) {
+        key.place = place
+        crowd.lists[key, default: []].append(index)
+      }
     }
-    guard let clients = clients[span.id] else { return nil }
-    var low = 0
-    var high = clients.count
+    return crowd
+  }
+
+  /// A host with its port, and without it; what is unknown of it, or the same everywhere, is left out.
+  private static func places(_ host: HostKey) -> [HostKey] {
+    guard host.address != 0 else { return [] }
+    var bare = host
+    bare.port = 0
+    return (host.port != 0 ? [host] : []) + (host.isLoopback ? [] : [bare])
+  }
+
+  /// The best of the spans with an id. The function gives how well one fits but for its time, nil if it does not.
+  private func best(_ id: UInt64, at time: Int64, _ rank: (Int, Member) -> Int?) -> Int? {
+    var best: (index: Int, fit: Fit)?
+    func look(_ index: Int) {
+      let span = spans[index]
+      guard let rank = rank(index, span) else { return }
+      let fit = fit(span, at: time, rank: rank)
+      if best.map({ fit.isBetter(than: $0.fit) }) ?? true { best = (index, fit) }
+    }
+    if isSmall {
+      for index in spans.indices where spans[index].id == id { look(index) }
+      return best?.index
+    }
+    var low = order.startIndex
+    var high = order.endIndex
     while low < high {
       let middle = (low + high) / 2
-      let start = spans[clients[middle]].timestamp
-      if start > 0, start <= span.timestamp { low = middle + 1 } else { high = middle }
+      if spans[order[middle]].id < id { low = middle + 1 } else { high = middle }
     }
-    return clients[max(low - 1, 0)]
+    while low < order.count, spans[order[low]].id == id {
+      look(order[low])
+      low += 1
+    }
+    return best?.index
   }
 
-  /// The span that is named as the parent: of two sides that share the id, the one in the child's service, otherwise the
-  /// server's side.
-  func parent(of span: Member) -> Int? {
-    guard let id = span.parentID, id != span.id else { return nil }
-    if isSmall {
-      var own: Int?
-      var server: Int?
-      var client: Int?
-      for (index, other) in spans.enumerated() where other.id == id {
-        if other.serviceKey == span.serviceKey {
-          if other.isServerSide { return index }
-          own = own ?? index
-        }
-        if other.isServerSide { server = server ?? index } else { client = client ?? index }
-      }
-      return own ?? server ?? client
+  private func fit(_ span: Member, at time: Int64, rank: Int) -> Fit {
+    let began = time > 0 && span.timestamp > 0 && span.timestamp <= time
+    return Fit(rank: rank, time: !began ? 2 : span.covers(time) ? 0 : 1, start: span.timestamp)
+  }
+
+  /// The best of a list by its time alone; those without a start stand at its end.
+  private func best(of list: [Int], at time: Int64, butNot own: Int, onlyRunning: Bool = false) -> Int? {
+    var low = 0
+    var high = list.count
+    while low < high {
+      let middle = (low + high) / 2
+      let start = spans[list[middle]].timestamp
+      if start > 0, start <= time { low = middle + 1 } else { high = middle }
     }
-    let place = Place(id: id, service: span.serviceKey)
-    return serversByService[place] ?? firstByService[place] ?? servers[id] ?? clients[id]?.first
+    let began = list[max(0, low - Self.lookBack)..<low].reversed().filter { $0 != own }
+    if let running = began.first(where: { spans[$0].covers(time) }) { return running }
+    return onlyRunning ? nil : began.first ?? list.first { $0 != own }
+  }
+
+  // MARK: What is looked for
+
+  /// For a server's side: the client's side with the same id, or else the side that is not marked as the other one.
+  func caller(of index: Int) -> Int? {
+    let span = spans[index]
+    guard span.isServerSide else { return nil }
+    if let crowd = crowds[span.id] {
+      return best(of: crowd.list(Crowd.Key(isServerSide: false)), at: span.timestamp, butNot: index)
+    }
+    let place = span.place
+    return best(span.id, at: span.timestamp) { other, side in
+      guard other != index else { return nil }
+      if side.isServerSide { return span.isShared && !side.isShared ? 10 : nil }
+      return 2 - place.likeness(to: side.remotePlace)
+    }
+  }
+
+  /// For a server's side that a service reported itself: the side that the proxy before it reported of the same request.
+  func proxy(of index: Int) -> Int? {
+    let span = spans[index]
+    guard span.isServerSide, span.kind != .consumer, span.timestamp > 0, !span.isProxied else { return nil }
+    if let crowd = crowds[span.id] {
+      let key = Crowd.Key(service: span.serviceKey, isServerSide: true, isProxied: true)
+      return best(of: crowd.list(key), at: span.timestamp, butNot: index, onlyRunning: true)
+    }
+    let place = span.place
+    return best(span.id, at: span.timestamp) { other, side in
+      guard other != index, side.isServerSide, side.serviceKey == span.serviceKey, side.covers(span.timestamp),
+        side.isProxied
+      else { return nil }
+      return 2 - place.likeness(to: side.place)
+    }
+  }
+
+  /// The span that is named as the parent. Of several that share the id: one in the child's service, a server's side
+  /// before a client's and on the child's host before another, or else any server's side; then the one that ran when the
+  /// child began.
+  func parent(of index: Int) -> Int? {
+    let span = spans[index]
+    guard let id = span.parentID, id != span.id else { return nil }
+    let place = span.place
+    if let crowd = crowds[id] {
+      let service = span.serviceKey
+      var keys = Self.places(place).map { Crowd.Key(service: service, place: $0, isServerSide: true) }
+      keys += [
+        Crowd.Key(service: service, isServerSide: true), Crowd.Key(service: service, isServerSide: false),
+        Crowd.Key(isServerSide: true), Crowd.Key(isServerSide: false),
+      ]
+      return keys.lazy.compactMap { best(of: crowd.list($0), at: span.timestamp, butNot: index) }.first
+    }
+    return best(id, at: span.timestamp) { _, side in
+      if side.serviceKey != span.serviceKey { return side.isServerSide ? 4 : 5 }
+      return side.isServerSide ? 2 - place.likeness(to: side.place) : 3
+    }
   }
 }
 
@@ -121,8 +197,8 @@ struct SpanLinks {
     isDetached = []
     parents.reserveCapacity(spans.count)
     isDetached.reserveCapacity(spans.count)
-    for span in spans {
-      let parent = sides.caller(of: span) ?? sides.parent(of: span)
+    for (index, span) in spans.enumerated() {
+      let parent = sides.proxy(of: index) ?? sides.caller(of: index) ?? sides.parent(of: index)
       parents.append(parent)
       isDetached.append(parent == nil && !span.isRoot)
     }

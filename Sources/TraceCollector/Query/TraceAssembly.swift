@@ -2,30 +2,14 @@
 enum TraceAssembly {
   private static let annotationsPerMerge = 1_024
 
-  private struct Identity<Service: Hashable>: Hashable {
-    let id: UInt64
-    let kind: Span.Kind?
-    let isShared: Bool
-    let service: Service
-    let timestamp: Int64
-
-    init<Member: TraceMember>(_ span: Member) where Member.Service == Service {
-      id = span.id
-      kind = span.kind
-      isShared = span.isShared
-      service = span.serviceKey
-      timestamp = span.timestamp
-    }
-  }
-
   /// Traces of spans whose ids have one low half in common.
   ///
   /// A sender that cuts ids to 64 bits takes part in the trace of 128 bits with the same low half. If there are several of
   /// those, their ids are different traces, and the short ones go to the first.
-  static func traces(_ spans: [Span]) -> [[Span]] { parts(spans).map(merged) }
+  static func traces(_ spans: [Span]) -> [[Span]] { parts(spans).map { merged(IDOrder.settled($0)) } }
 
   /// As ``traces(_:)``.
-  static func traces(_ entries: [SpanEntry]) -> [[SpanEntry]] { parts(entries).map(merged) }
+  static func traces(_ entries: [SpanEntry]) -> [[SpanEntry]] { parts(entries).map { merged(IDOrder.settled($0)) } }
 
   private static func parts<Member: TraceMember>(_ spans: [Member]) -> [[Member]] {
     var positions: [UInt64: Int] = [:]
@@ -39,17 +23,18 @@ enum TraceAssembly {
   }
 
   /// The spans without those that were sent twice, in the order of their starts.
+  ///
+  /// Two reports are of one span if id, kind, service and start are the same and nothing that both name differs. So none
+  /// loses its name, port or address to another that began in the same microsecond.
   static func merged(_ spans: [Span]) -> [Span] {
-    var positions: [Identity<String>: Int] = [:]
-    positions.reserveCapacity(spans.count)
+    var places = ReportTable<String>(capacity: spans.count)
     var merged: [Span] = []
     merged.reserveCapacity(spans.count)
     for span in spans {
-      let identity = Identity(span)
-      if let position = positions[identity] {
+      if let position = places.position(of: span, in: merged, fits: isCompatible) {
         merge(span, into: &merged[position])
       } else {
-        positions[identity] = merged.count
+        places.insert(span, merged.count)
         merged.append(span)
       }
     }
@@ -60,31 +45,59 @@ enum TraceAssembly {
   static func merged(_ entries: [SpanEntry]) -> [SpanEntry] {
     var merged: [SpanEntry] = []
     merged.reserveCapacity(entries.count)
-    var positions: [Identity<UInt64>: Int] = [:]
     // A few are compared faster than put into a table.
     let isSmall = entries.count <= 16
+    var places = ReportTable<UInt64>(capacity: isSmall ? 0 : entries.count)
     for entry in entries {
-      let identity = Identity(entry)
-      let position = isSmall ? merged.firstIndex { Identity($0) == identity } : positions[identity]
+      let position =
+        isSmall
+        ? merged.firstIndex { ReportKey($0) == ReportKey(entry) && isCompatible($0, entry) }
+        : places.position(of: entry, in: merged, fits: isCompatible)
       if let position {
         merged[position].duration = max(merged[position].duration, entry.duration)
         merged[position].parentID = merged[position].parentID ?? entry.parentID
         if merged[position].remoteService == SpanEncoder.empty { merged[position].remoteService = entry.remoteService }
+        if merged[position].peer == SpanEncoder.empty { merged[position].peer = entry.peer }
         if merged[position].operation == SpanEncoder.empty { merged[position].operation = entry.operation }
+        merged[position].place.fill(entry.place)
+        merged[position].isProxied = merged[position].isProxied || entry.isProxied
         merged[position].isError = merged[position].isError || entry.isError
       } else {
-        if !isSmall { positions[identity] = merged.count }
+        if !isSmall { places.insert(entry, merged.count) }
         merged.append(entry)
       }
     }
     return merged.enumerated().sorted { precedes($0.element, $0.offset, $1.element, $1.offset) }.map(\.element)
   }
 
+  private static func isCompatible(_ first: SpanEntry, _ second: SpanEntry) -> Bool {
+    let empty = SpanEncoder.empty
+    return (first.operation == second.operation || first.operation == empty || second.operation == empty)
+      && (first.remoteService == second.remoteService || first.remoteService == empty || second.remoteService == empty)
+      && first.place.isCompatible(with: second.place)
+  }
+
+  private static func isCompatible(_ first: Span, _ second: Span) -> Bool {
+    isCompatible(first.name, second.name) && isCompatible(first.localEndpoint, second.localEndpoint)
+      && isCompatible(first.remoteEndpoint, second.remoteEndpoint)
+  }
+
+  private static func isCompatible(_ first: String, _ second: String) -> Bool {
+    first == second || first.isEmpty || second.isEmpty
+  }
+
+  private static func isCompatible(_ first: Endpoint?, _ second: Endpoint?) -> Bool {
+    guard let first, let second, first != second else { return true }
+    return isCompatible(first.serviceName, second.serviceName) && isCompatible(first.ipv4, second.ipv4)
+      && isCompatible(first.ipv6, second.ipv6) && (first.port == second.port || first.port == 0 || second.port == 0)
+  }
+
   private static func merge(_ span: Span, into other: inout Span) {
     if other == span { return }
     other.duration = max(other.duration, span.duration)
     other.parentID = other.parentID ?? span.parentID
-    other.remoteEndpoint = other.remoteEndpoint ?? span.remoteEndpoint
+    other.localEndpoint = filled(other.localEndpoint, span.localEndpoint)
+    other.remoteEndpoint = filled(other.remoteEndpoint, span.remoteEndpoint)
     if other.name.isEmpty { other.name = span.name }
     // Bounded, as something sent over and over with other annotations each time would take ever longer.
     for annotation in span.annotations
@@ -92,6 +105,15 @@ enum TraceAssembly {
       other.annotations.append(annotation)
     }
     for tag in span.tags where other.tag(tag.key) == nil { other.tags.append(tag) }
+  }
+
+  private static func filled(_ endpoint: Endpoint?, _ other: Endpoint?) -> Endpoint? {
+    guard var endpoint, let other else { return endpoint ?? other }
+    if endpoint.serviceName.isEmpty { endpoint.serviceName = other.serviceName }
+    if endpoint.ipv4.isEmpty { endpoint.ipv4 = other.ipv4 }
+    if endpoint.ipv6.isEmpty { endpoint.ipv6 = other.ipv6 }
+    if endpoint.port == 0 { endpoint.port = other.port }
+    return endpoint
   }
 
   /// The order of spans: by start (unknown ones last), the client's side before the server's, by id.
@@ -102,5 +124,58 @@ enum TraceAssembly {
     if starts.0 != starts.1 { return starts.0 < starts.1 }
     if first.isServerSide != second.isServerSide { return !first.isServerSide }
     return first.id != second.id ? first.id < second.id : firstIndex < secondIndex
+  }
+}
+
+/// What reports of one span have in common.
+private struct ReportKey<Service: Hashable>: Hashable {
+  let id: UInt64
+  let kind: Span.Kind?
+  let isShared: Bool
+  let service: Service
+  let timestamp: Int64
+
+  init<Member: TraceMember>(_ span: Member) where Member.Service == Service {
+    id = span.id
+    kind = span.kind
+    isShared = span.isShared
+    service = span.serviceKey
+    timestamp = span.timestamp
+  }
+}
+
+/// Finds the reports of one span.
+private struct ReportTable<Service: Hashable> {
+  /// A report with all that may tell it from another.
+  private struct Whole: Hashable {
+    let key: ReportKey<Service>
+    let operation: UInt64
+    let place: HostKey
+  }
+
+  private var wholes: [Whole: Int] = [:]
+  private var some: [ReportKey<Service>: [Int]] = [:]
+  /// How many reports with one key, all of which contradict each other, are compared with a further one.
+  private static var compared: Int { 16 }
+
+  init(capacity: Int) {
+    wholes.reserveCapacity(capacity)
+    some.reserveCapacity(capacity)
+  }
+
+  func position<Member: TraceMember>(of span: Member, in merged: [Member], fits: (Member, Member) -> Bool) -> Int?
+  where Member.Service == Service {
+    let key = ReportKey(span)
+    guard let others = some[key] else { return nil }
+    if let exact = wholes[Whole(key: key, operation: span.operationKey, place: span.place)], fits(merged[exact], span) {
+      return exact
+    }
+    return others.first { fits(merged[$0], span) }
+  }
+
+  mutating func insert<Member: TraceMember>(_ span: Member, _ position: Int) where Member.Service == Service {
+    let key = ReportKey(span)
+    wholes[Whole(key: key, operation: span.operationKey, place: span.place)] = position
+    if some[key, default: []].count < Self.compared { some[key, default: []].append(position) }
   }
 }

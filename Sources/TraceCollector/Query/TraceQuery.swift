@@ -48,7 +48,9 @@ public struct TraceQuery: Sendable, Hashable {
     for span in spans where serviceName == nil || span.serviceName == serviceName {
       needsService = false
       if span.name == spanName { needsName = false }
-      if span.remoteServiceName == remoteServiceName { needsRemote = false }
+      if needsRemote, span.remoteServiceName == remoteServiceName || span.peerService == remoteServiceName {
+        needsRemote = false
+      }
       if needsError, span.isError { needsError = false }
       if span.duration >= minDuration ?? 0, span.duration <= maxDuration ?? .max { needsDuration = false }
       if !missing.isEmpty {

@@ -22,6 +22,10 @@ struct Name: Sendable, Hashable {
     if !span.remoteServiceName.isEmpty {
       names.append(Name(kind: .remoteService, service: service, value: span.remoteServiceName))
     }
+    let peer = span.peerService
+    if !peer.isEmpty, peer != span.remoteServiceName {
+      names.append(Name(kind: .remoteService, service: service, value: peer))
+    }
     if !autocompleteKeys.isEmpty {
       for tag in span.tags
       where autocompleteKeys.contains(tag.key) && !tag.value.isEmpty && tag.value.utf8.count <= 256 {
@@ -73,7 +77,7 @@ struct NameTable: Sendable {
 
   static func combination(_ entry: SpanEntry) -> UInt64 {
     TextHash.fold(entry.service ^ 0x8ebc_6af0_9c88_c6e3, entry.operation)
-      ^ TextHash.fold(entry.remoteService ^ 0x5896_5299_9d7b_1a0f, entry.service)
+      ^ TextHash.fold(entry.remoteService ^ 0x5896_5299_9d7b_1a0f, entry.service ^ entry.peer &* 0x9fb2_1c65_1e98_df25)
   }
 
   /// Adds a name if the limits allow; false if they do not, or if it is there.

@@ -18,6 +18,14 @@ struct SpanEntry: Sendable {
   var service: UInt64
   var operation: UInt64
   var remoteService: UInt64
+  /// ``TextHash`` of ``Span/peerService``.
+  var peer: UInt64
+  /// The host that reported it.
+  var place: HostKey
+  /// See ``Span/isProxied``.
+  var isProxied: Bool
+  /// See ``Span/hasDoubtfulIDs``.
+  var hasDoubtfulIDs: Bool
   /// The number of the list of its tags' keys; see ``SpanEncoder``.
   var schema: UInt32
   /// Where its record and its terms end; they begin where those of the one before it end.

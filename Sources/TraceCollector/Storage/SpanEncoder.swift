@@ -36,6 +36,9 @@ struct SpanEncoder: Sendable {
     SpanRecord.encode(span, in: bytes, received: received, texts: &texts, to: &batch.records)
     let operation = TextHash.hash(span.name.of(bytes))
     let remoteService = TextHash.hash((span.remoteEndpoint?.serviceName ?? TextSlice()).of(bytes))
+    var peer = remoteService
+    if let name = span.remoteEndpoint?.serviceName, !PeerService.isName(name.of(bytes)) { peer = Self.empty }
+    var isProxied = false
     var error: Bool?
     var schema: UInt64 = 0
     for tag in span.tags {
@@ -44,6 +47,14 @@ struct SpanEncoder: Sendable {
       batch.terms.append(Term.tag(tag.keyHash, valueHash))
       schema = TextHash.fold(schema ^ tag.keyHash, 0x9fb2_1c65_1e98_df25)
       if tag.keyHash == Self.errorKey, error == nil { error = valueHash != Self.falseValue }
+      if tag.keyHash == PeerService.clusterKey {
+        isProxied = true
+        if span.kind == .client, PeerService.isName(value) {
+          peer = TextHash.hash(String(decoding: value, as: UTF8.self).lowercased())
+        }
+      }
+      if tag.keyHash == PeerService.nodeKey { isProxied = true }
+      if tag.keyHash == PeerService.componentKey, valueHash == PeerService.proxyValue { isProxied = true }
       if !autocompleteKeys.isEmpty, autocompleteKeys.contains(tag.keyHash) {
         batch.completing.insert(batch.entries.count)
       }
@@ -53,6 +64,7 @@ struct SpanEncoder: Sendable {
     }
     if !span.name.isEmpty { batch.terms.append(Term.operation(operation)) }
     if remoteService != Self.empty { batch.terms.append(Term.remoteService(remoteService)) }
+    if peer != Self.empty, peer != remoteService { batch.terms.append(Term.remoteService(peer)) }
     if span.duration > 0 { batch.terms.append(Term.duration(Term.bucket(ofDuration: span.duration))) }
     if error == true { batch.terms.append(Term.error) }
     let number = self.schema(schema, of: span, &batch.terms)
@@ -62,7 +74,10 @@ struct SpanEncoder: Sendable {
         isError: error == true, timestamp: span.timestamp, duration: span.duration,
         time: span.timestamp > 0 ? span.timestamp / 1_000 : received,
         service: TextHash.hash((span.localEndpoint?.serviceName ?? TextSlice()).of(bytes)), operation: operation,
-        remoteService: remoteService, schema: number, recordEnd: batch.records.bytes.count, termEnd: batch.terms.count))
+        remoteService: remoteService, peer: peer,
+        place: span.localEndpoint.map { HostKey($0, in: bytes) } ?? HostKey(), isProxied: isProxied,
+        hasDoubtfulIDs: span.hasDoubtfulIDs, schema: number, recordEnd: batch.records.bytes.count,
+        termEnd: batch.terms.count))
   }
 
   private mutating func schema(_ hash: UInt64, of span: SpanDraft, _ terms: inout [UInt32]) -> UInt32 {

@@ -21,6 +21,7 @@ enum SpanRecord {
     static let remote = Flags(rawValue: 256)
     static let annotations = Flags(rawValue: 512)
     static let kind = Flags(rawValue: 1024)
+    static let doubtfulIDs = Flags(rawValue: 2048)
   }
 
   // MARK: Writing
@@ -42,6 +43,7 @@ enum SpanRecord {
     if !span.annotations.isEmpty { flags.insert(.annotations) }
     if !span.tags.isEmpty { flags.insert(.tags) }
     if span.kind != nil { flags.insert(.kind) }
+    if span.hasDoubtfulIDs { flags.insert(.doubtfulIDs) }
 
     writer.bytes.append(version)
     writer.number(flags.rawValue)
@@ -97,6 +99,7 @@ enum SpanRecord {
     if flags.contains(.parent) { span.parentID = flags.contains(.parentIsLow) ? low : reader.fixed() }
     span.isShared = flags.contains(.shared)
     span.isDebug = flags.contains(.debug)
+    span.hasDoubtfulIDs = flags.contains(.doubtfulIDs)
     let received = reader.signed()
     span.timestamp = received &* 1_000 &- reader.signed()
     span.duration = reader.signed()

@@ -131,8 +131,10 @@ extension SpanStore {
         if let value = table.text(entry.operation), !value.isEmpty {
           found.insert(Name(kind: .operation, service: service, value: value))
         }
-        if let value = table.text(entry.remoteService), !value.isEmpty {
-          found.insert(Name(kind: .remoteService, service: service, value: value))
+        for other in [entry.remoteService, entry.peer] {
+          if let value = table.text(other), !value.isEmpty {
+            found.insert(Name(kind: .remoteService, service: service, value: value))
+          }
         }
       }
     }

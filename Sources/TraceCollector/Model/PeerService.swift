@@ -1,0 +1,58 @@
+/// Which service a span names at the other end of its call.
+enum PeerService {
+  /// The tag in which Envoy names the cluster to which it sent a request.
+  static let clusterTag = "upstream_cluster"
+  static let clusterKey = TextHash.hash(clusterTag)
+  /// The tags by which Envoy's spans say that a proxy reported them, and which.
+  static let componentKey = TextHash.hash("component")
+  static let proxyValue = TextHash.hash("proxy")
+  static let nodeKey = TextHash.hash("node_id")
+  private static let longestName = 256
+
+  /// Whether a text names a service. An address does not, nor do Envoy's `-` for none and its clusters that stand for
+  /// addresses (`inbound:…`, `outbound:passthrough:…`).
+  static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let first = text.first, text.count <= longestName, !text.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+      return false
+    }
+    if text.count == 1, first == UInt8(ascii: "-") { return false }
+    // Most names need no closer look: an address begins with a digit or has a colon, or it is `localhost`.
+    let mayBeAddress = (0x30...0x39).contains(first) || first | 0x20 == UInt8(ascii: "l") || text.contains(0x3A)
+    return !mayBeAddress || !isAddress(String(decoding: text, as: UTF8.self).lowercased())
+  }
+
+  /// As ``isName(_:)``.
+  static func isName(text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { isName(UnsafeRawBufferPointer($0)) }
+  }
+
+  private static func isAddress(_ text: String) -> Bool {
+    if text.hasPrefix("inbound:") || text.hasPrefix("outbound:passthrough") || IPAddressText.isIPv6(text) {
+      return true
+    }
+    if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+      return IPAddressText.isIPv6(String(text[text.index(after: text.startIndex)..<end]))
+    }
+    let host = text.prefix { $0 != ":" }
+    return host == "localhost" || IPAddressText.isIPv4(String(host))
+  }
+}
+
+extension Span {
+  /// The service at the other end, as far as the span tells: for a call of Envoy's the cluster that it was sent to, or
+  /// else the remote service; empty if it names none, or only an address.
+  var peerService: String {
+    if kind == .client, let cluster = tag(PeerService.clusterTag), PeerService.isName(text: cluster) {
+      return cluster.lowercased()
+    }
+    return PeerService.isName(text: remoteServiceName) ? remoteServiceName : ""
+  }
+
+  /// Whether a proxy reported it, rather than the service itself.
+  var isProxied: Bool {
+    tags.contains { tag in
+      tag.key == PeerService.clusterTag || tag.key == "node_id" || (tag.key == "component" && tag.value == "proxy")
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/// What decides where a span stands in its trace.
+protocol TraceMember {
+  associatedtype Service: Hashable
+
+  var id: UInt64 { get set }
+  var parentID: UInt64? { get set }
+  var kind: Span.Kind? { get }
+  var isShared: Bool { get }
+  var timestamp: Int64 { get }
+  var duration: Int64 { get }
+  var traceID: TraceID { get }
+  /// What tells its service from others.
+  var serviceKey: Service { get }
+  /// ``TextHash`` of its operation.
+  var operationKey: UInt64 { get }
+  /// The host that reported it.
+  var place: HostKey { get }
+  /// The host at the other end.
+  var remotePlace: HostKey { get }
+  /// Whether a proxy reported it, rather than the service itself.
+  var isProxied: Bool { get }
+  /// Whether its ids, and its parent's, may have come with their bytes in reverse.
+  var hasDoubtfulIDs: Bool { get set }
+}
+
+extension TraceMember {
+  /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
+  /// Envoy marks every receiving side so, also that of a request that came without a trace.
+  var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
+
+  /// Whether it is the receiving side of a call.
+  var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
+
+  /// Whether it ran at a moment, in microseconds since 1970.
+  func covers(_ time: Int64) -> Bool {
+    let (end, isBeyond) = timestamp.addingReportingOverflow(max(duration, 0))
+    return timestamp > 0 && timestamp <= time && (isBeyond || time <= end)
+  }
+}
+
+/// A host as far as hosts have to be told apart.
+struct HostKey: Hashable, Sendable {
+  /// ``TextHash`` of its address; 0 if unknown.
+  var address: UInt64 = 0
+  /// Its port; 0 if unknown.
+  var port: UInt16 = 0
+  /// Whether the address is the same on every machine.
+  var isLoopback = false
+
+  init() {}
+
+  init(_ endpoint: Endpoint?) {
+    let text = endpoint.map { $0.ipv4.isEmpty ? $0.ipv6 : $0.ipv4 } ?? ""
+    self.init(address: text.isEmpty ? 0 : TextHash.hash(text), port: endpoint?.port ?? 0)
+  }
+
+  init(_ endpoint: EndpointDraft, in bytes: UnsafeRawBufferPointer) {
+    let text = endpoint.ipv4.isEmpty ? endpoint.ipv6 : endpoint.ipv4
+    self.init(address: text.isEmpty ? 0 : TextHash.hash(text.of(bytes)), port: endpoint.port)
+  }
+
+  private init(address: UInt64, port: UInt16) {
+    self.init()
+    self.address = address
+    self.port = port
+    isLoopback = address == Self.loopback.0 || address == Self.loopback.1
+  }
+
+  private static let loopback = (TextHash.hash("127.0.0.1"), TextHash.hash("::1"))
+
+  /// Takes over what another knows in addition.
+  mutating func fill(_ other: HostKey) {
+    if address == 0 { (address, isLoopback) = (other.address, other.isLoopback) }
+    if port == 0 { port = other.port }
+  }
+
+  /// Whether both can be the same host: what both know is the same.
+  func isCompatible(with other: HostKey) -> Bool {
+    (address == other.address || address == 0 || other.address == 0)
+      && (port == other.port || port == 0 || other.port == 0)
+  }
+
+  /// How sure it is that both are the same host: 2, with the port; 1, but for the port; 0, unknown.
+  func likeness(to other: HostKey) -> Int {
+    guard address == other.address, address != 0 else { return 0 }
+    if port != 0, port == other.port { return 2 }
+    return isLoopback ? 0 : 1
+  }
+}
+
+extension Span: TraceMember {
+  var serviceKey: String { serviceName }
+  var operationKey: UInt64 { TextHash.hash(name) }
+  var place: HostKey { HostKey(localEndpoint) }
+  var remotePlace: HostKey { HostKey(remoteEndpoint) }
+}
+
+extension SpanEntry: TraceMember {
+  var serviceKey: UInt64 { service }
+  var operationKey: UInt64 { operation }
+  /// Not needed for what is counted.
+  var remotePlace: HostKey { HostKey() }
+}
