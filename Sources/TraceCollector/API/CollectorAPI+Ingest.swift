@@ -53,7 +53,8 @@ extension CollectorAPI {
         metrics.spansRejected.count(outcome.rejections.count)
         return Outcome(stored: outcome.stored, rejections: outcome.rejections)
       }
-      let parsed = try format.parse(bytes, limits: limits)
+      var parsed = try format.parse(bytes, limits: limits)
+      if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
       return try await store(parsed, bytes: bytes.count)
     } catch {
       metrics.requestsFailed.count(1)

@@ -64,6 +64,21 @@ extension CollectorAPI {
         json.endObject()
       }
       json.endObject()
+      let counted = metrics.snapshot
+      if counted.spansTurned > 0 || counted.spansUndecided > 0 {
+        json.key("SpanIDs")
+        json.beginObject()
+        json.key("status")
+        json.string("UP")
+        json.key("details")
+        json.beginObject()
+        json.key("turned")
+        json.number(counted.spansTurned)
+        json.key("undecided")
+        json.number(counted.spansUndecided)
+        json.endObject()
+        json.endObject()
+      }
       json.endObject()
       json.endObject()
       json.endObject()
@@ -90,6 +105,19 @@ extension CollectorAPI {
     for (name, value, help) in counters() {
       let full = "zipkin_collector_\(name)_total"
       text += "# HELP \(full) \(help)\n# TYPE \(full) counter\n\(full){transport=\"http\"} \(value)\n"
+    }
+    let counted = metrics.snapshot
+    for (name, value, help) in [
+      (
+        "zipkin_collector_span_ids_turned_total", counted.spansTurned,
+        "Spans whose ids came with their bytes in reverse, and were put right."
+      ),
+      (
+        "zipkin_collector_span_ids_undecided_total", counted.spansUndecided,
+        "Spans in protobuf of which nothing told, when they came, in which order the bytes of their ids are."
+      ),
+    ] {
+      text += "# HELP \(name) \(help)\n# TYPE \(name) counter\n\(name){transport=\"http\"} \(value)\n"
     }
     for (name, value, help) in [
       ("zipkin_storage_spans", store.spanCount, "Spans in the store."),

@@ -22,6 +22,10 @@ public final class CollectorMetrics: Sendable {
     public var spansExpired: Int
     /// Queries answered.
     public var queries: Int
+    /// Spans whose ids came with their bytes in reverse, and were put right.
+    public var spansTurned: Int
+    /// Spans in protobuf of which nothing told, when they came, in which order the bytes of their ids are.
+    public var spansUndecided: Int
   }
 
   let requests = Atomic(0)
@@ -33,6 +37,8 @@ public final class CollectorMetrics: Sendable {
   let commits = Atomic(0)
   let spansExpired = Atomic(0)
   let queries = Atomic(0)
+  let spansTurned = Atomic(0)
+  let spansUndecided = Atomic(0)
 
   /// Makes counters that stand at zero.
   public init() {}
@@ -44,7 +50,8 @@ public final class CollectorMetrics: Sendable {
       requestBytes: requestBytes.load(ordering: .relaxed), spansAccepted: spansAccepted.load(ordering: .relaxed),
       spansRejected: spansRejected.load(ordering: .relaxed), spansDropped: spansDropped.load(ordering: .relaxed),
       commits: commits.load(ordering: .relaxed),
-      spansExpired: spansExpired.load(ordering: .relaxed), queries: queries.load(ordering: .relaxed))
+      spansExpired: spansExpired.load(ordering: .relaxed), queries: queries.load(ordering: .relaxed),
+      spansTurned: spansTurned.load(ordering: .relaxed), spansUndecided: spansUndecided.load(ordering: .relaxed))
   }
 }
 

@@ -91,6 +91,8 @@ public final class SpanStore: Sendable {
   let file: StoreFile
   /// The names that are listed; the writer adds to it, queries read it.
   let names = Mutex(NameTable())
+  /// How senders of protobuf write their ids.
+  let idOrders = Mutex(IDOrderMemory())
   /// Makes records of spans, and knows the texts of records.
   let encoder: Mutex<SpanEncoder>
   /// What is on the disk.

@@ -1,0 +1,121 @@
+import Synchronization
+
+/// In which order the senders of protobuf put the bytes of their ids, as far as their spans have said.
+struct IDOrderMemory: Sendable {
+  /// Who sent a span: what tells one process on a host from another. ``TextHash`` of its parts.
+  struct Sender: Hashable, Sendable {
+    private let number: UInt64
+
+    init(_ span: Span) {
+      var number = TextHash.hash(span.serviceName)
+      let host = HostKey(span.localEndpoint)
+      for part in [
+        host.address, UInt64(host.port), TextHash.hash(span.tag("node_id") ?? ""), span.isProxied ? 1 : 2,
+      ] {
+        number = TextHash.fold(number ^ part, 0x9fb2_1c65_1e98_df25)
+      }
+      self.number = number
+    }
+  }
+
+  private struct Known {
+    var order: IDOrder
+    /// When spans said so last, in milliseconds since 1970.
+    var time: Int64
+  }
+
+  /// The newer and the older half: when the newer is full, the older is forgotten.
+  private var newer: [Sender: Known] = [:]
+  private var older: [Sender: Known] = [:]
+  static let capacity = 2_048
+  /// How long what a sender's spans said counts for others of it, in milliseconds: it may be replaced by one of another
+  /// version.
+  static let memory: Int64 = 600_000
+
+  var count: Int { newer.count + older.count }
+
+  func order(of sender: Sender, now: Int64) -> IDOrder? {
+    guard let known = newer[sender] ?? older[sender] else { return nil }
+    return abs(now &- known.time) <= Self.memory ? known.order : nil
+  }
+
+  mutating func note(_ order: IDOrder, of sender: Sender, now: Int64) {
+    if newer[sender] == nil, newer.count >= Self.capacity {
+      older = newer
+      newer = [:]
+    }
+    newer[sender] = Known(order: order, time: now)
+  }
+}
+
+extension SpanStore {
+  /// How many of a report's traces are looked for in what came before.
+  private static let tracesLookedFor = 16
+
+  /// Puts the ids of a report in Zipkin's protobuf into the right order.
+  ///
+  /// All spans of a report have theirs in one order, unless they contradict each other: then those of each sender have.
+  /// What says so is, first, the spans themselves and what is known of their traces; then what the same sender's spans said
+  /// before. What neither decides is left as it is, marked, and counted: when a trace is read, its other spans may tell.
+  func settleIDs(of spans: inout [Span]) {
+    guard !spans.isEmpty else { return }
+    let now = settings.clock.milliseconds()
+    let known = knownIDs(of: spans)
+    let senders = spans.map { IDOrderMemory.Sender($0) }
+    var whole = IDOrder.Evidence()
+    var bySender: [IDOrderMemory.Sender: IDOrder.Evidence] = [:]
+    for (span, sender) in zip(spans, senders) {
+      let evidence = IDOrder.evidence(span) { known.contains(KnownID(trace: span.traceID.low, id: $0)) }
+      whole.add(evidence)
+      bySender[sender, default: .init()].add(evidence)
+    }
+    var counts = (turned: 0, undecided: 0)
+    idOrders.withLock { memory in
+      var remembered: [IDOrderMemory.Sender: IDOrder] = [:]
+      for (sender, evidence) in bySender where !evidence.isContradictory {
+        if let order = whole.order ?? evidence.order {
+          memory.note(order, of: sender, now: now)
+        } else {
+          remembered[sender] = memory.order(of: sender, now: now)
+        }
+      }
+      for (index, sender) in senders.enumerated() {
+        let proved = whole.order ?? bySender[sender]?.order
+        if (proved ?? remembered[sender]) == .reversed {
+          spans[index].reverseIDs()
+          counts.turned += 1
+        }
+        spans[index].hasDoubtfulIDs = proved == nil
+        if proved == nil, remembered[sender] == nil { counts.undecided += 1 }
+      }
+    }
+    metrics.spansTurned.count(counts.turned)
+    metrics.spansUndecided.count(counts.undecided)
+  }
+
+  private struct KnownID: Hashable {
+    let trace: UInt64
+    let id: UInt64
+  }
+
+  /// The ids in some spans' traces that came lately and are in the right order beyond doubt.
+  private func knownIDs(of spans: [Span]) -> Set<KnownID> {
+    var traces: Set<UInt64> = []
+    for span in spans where traces.count < Self.tracesLookedFor { traces.insert(span.traceID.low) }
+    let blocks = shelf.withLock { $0.blocks }
+    var known: Set<KnownID> = []
+    for trace in traces {
+      var left = settings.limits.spansPerRequest
+      for block in blocks.reversed() where left > 0 && block.mayContain(trace: trace) {
+        for (index, other) in block.traces.enumerated() where other == trace {
+          let entry = block.batch.entries[index]
+          guard !entry.hasDoubtfulIDs else { continue }
+          known.insert(KnownID(trace: trace, id: entry.id))
+          if let parent = entry.parentID { known.insert(KnownID(trace: trace, id: parent)) }
+          left -= 1
+        }
+      }
+    }
+    return known
+  }
+}
