@@ -31,7 +31,7 @@ struct ProbableParentSearch {
     for trace in traces {
       var callees: [UInt64: Set<String>] = [:]
       for span in trace where span.isOutbound && span.serviceName == service {
-        if let parent = span.parentID { callees[parent, default: []].insert(span.callee) }
+        if let parent = span.parentID, !span.callee.isEmpty { callees[parent, default: []].insert(span.callee) }
       }
       for span in trace where span.isInbound && span.serviceName == service {
         guard let request = InboundRequest(span) else { continue }

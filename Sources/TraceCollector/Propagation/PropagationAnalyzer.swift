@@ -31,8 +31,14 @@ public struct PropagationAnalyzer: Sendable {
   /// What is known of a service.
   struct Service: Sendable {
     let name: String
+    /// Requests received, as its proxies reported them and as its own tracer did.
     var inbound = Minutes<Int>(0)
+    var ownInbound = Minutes<Int>(0)
+    /// Its calls by the services called, as its proxies reported them and as its own tracer did.
     var pairs: [String: Int] = [:]
+    var ownPairs: [String: Int] = [:]
+    /// Whether proxies report for it. What its own tracer reports are then the same requests and calls once more.
+    var hasProxy = false
     /// Whether its spans come from proxies that forward B3 headers.
     var isBesideEnvoy = false
   }
@@ -102,13 +108,19 @@ public struct PropagationAnalyzer: Sendable {
     if since == 0 { since = span.timestamp }
     newest = max(newest, span.timestamp)
     let service = instances[instance].service
+    let isProxied = span.isProxied
+    if isProxied { services[service].hasProxy = true }
     if span.isInbound {
-      services[service].inbound.change(at: span.timestamp) { $0 += 1 }
+      if isProxied {
+        services[service].inbound.change(at: span.timestamp) { $0 += 1 }
+      } else {
+        services[service].ownInbound.change(at: span.timestamp) { $0 += 1 }
+      }
       if span.isShared { services[service].isBesideEnvoy = true }
       guard let request = InboundRequest(span) else { return }
       instances[instance].inbound.append(request)
     } else {
-      guard let pair = pair(service, span.callee) else {
+      guard let pair = pair(service, span.callee, isOwn: !isProxied) else {
         droppedCount += 1
         return
       }
@@ -146,10 +158,13 @@ public struct PropagationAnalyzer: Sendable {
     return instances.count - 1
   }
 
-  private mutating func pair(_ service: Int, _ callee: String) -> Int? {
-    if let known = services[service].pairs[callee] { return known }
-    guard services[service].pairs.count < limits.calleesPerService, pairs.count < limits.pairs else { return nil }
-    services[service].pairs[callee] = pairs.count
+  private mutating func pair(_ service: Int, _ callee: String, isOwn: Bool) -> Int? {
+    let names = isOwn ? \Service.ownPairs : \Service.pairs
+    if let known = services[service][keyPath: names][callee] { return known }
+    guard services[service][keyPath: names].count < limits.calleesPerService, pairs.count < limits.pairs else {
+      return nil
+    }
+    services[service][keyPath: names][callee] = pairs.count
     pairs.append(Pair(service: service, callee: callee))
     return pairs.count - 1
   }

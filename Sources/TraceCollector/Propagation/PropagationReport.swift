@@ -122,7 +122,7 @@ extension PropagationAnalyzer {
     var all: [String: [String: PropagationKnowledge]] = [:]
     for service in judged.services where services.contains(service.name) {
       all[service.name] = [:]
-      for (callee, pair) in service.pairs {
+      for (callee, pair) in service.hasProxy ? service.pairs : service.ownPairs {
         let counts = judged.pairs[pair].counts(.min, .max)
         guard counts.begun > 0 else { continue }
         let locks = judged.pairs[pair].locks
@@ -147,8 +147,9 @@ extension PropagationAnalyzer {
   }
 
   private func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
-    let inbound = service.inbound.values(from: from, to: to).reduce(0, +)
-    let callees = service.pairs.values.compactMap { callee(pairs[$0], service, inbound, from, to) }
+    let inbound = (service.hasProxy ? service.inbound : service.ownInbound).values(from: from, to: to).reduce(0, +)
+    let callees = (service.hasProxy ? service.pairs : service.ownPairs).values
+      .compactMap { callee(pairs[$0], service, inbound, from, to) }
       .sorted { $0.name < $1.name }
     let continued = callees.reduce(0) { $0 + $1.continued }
     let started = callees.reduce(0) { $0 + $1.started }
@@ -188,13 +189,14 @@ extension PropagationAnalyzer {
   ) -> PropagationReport.Callee? {
     let counts = pair.counts(from, to)
     guard counts.continued + counts.begun > 0 else { return nil }
+    let named = pair.callee.isEmpty ? "services that its spans do not name" : pair.callee
     guard inbound > 0, Self.isBroken(counts, pair.locks) else {
       let message =
         counts.begun == 0
-        ? "All \(counts.continued) calls to \(pair.callee) continued a trace."
+        ? "All \(counts.continued) calls to \(named) continued a trace."
         : counts.continued == 0
-          ? "\(counts.begun) calls to \(pair.callee) began traces; nothing says that they were made for requests."
-          : "\(counts.continued) calls to \(pair.callee) continued a trace; \(counts.begun) began one and are not laid to"
+          ? "\(counts.begun) calls to \(named) began traces; nothing says that they were made for requests."
+          : "\(counts.continued) calls to \(named) continued a trace; \(counts.begun) began one and are not laid to"
             + " any request."
       return PropagationReport.Callee(
         name: pair.callee, continued: counts.continued, started: 0, unrelated: counts.begun, message: message,
@@ -202,7 +204,7 @@ extension PropagationAnalyzer {
     }
     let all = counts.continued + counts.inFlight
     var message =
-      "\(service.name) forwards the trace headers to \(pair.callee) in \(counts.continued) of \(all) calls"
+      "\(service.name) forwards the trace headers to \(named) in \(counts.continued) of \(all) calls"
     if counts.continued > 0, pair.inFlightSinceContinued >= 10 {
       message += ", and in none of the last \(pair.inFlightSinceContinued)"
     }

@@ -22,11 +22,8 @@ extension Span {
   /// Whether it is a request that its service sent without the headers of a trace, so that a new one began.
   var isStartedCall: Bool { isOutbound && isRoot }
 
-  /// Whom a request is for: Envoy's cluster, or else the other end, or else what the operation is called.
-  var callee: String {
-    if let cluster = tag("upstream_cluster"), !cluster.isEmpty, cluster != "-" { return cluster }
-    return remoteServiceName.isEmpty ? name : remoteServiceName
-  }
+  /// Whom a request is for; empty if the span does not say. What the operation is called says nothing of it.
+  var callee: String { peerService }
 
   /// A number for the id that Envoy gives a request and keeps where it is forwarded; 0 if there is none.
   var requestNumber: UInt64 {
