@@ -103,6 +103,7 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: Edges
+    .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
     .target(
       name: "HTTPService",
       dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
@@ -127,7 +128,8 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "HTTPService", "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration, grpcCore,
+        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration,
+        grpcCore,
         grpcHTTP2, httpTypes,
         hummingbird,
         hummingbirdCore,
@@ -137,7 +139,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "kuma-dp",
-      dependencies: ["MeshModel", "MeshClient", "ProcessSupervisor", argumentParser, collections, logging],
+      dependencies: [
+        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", argumentParser, collections, logging,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser, collections], swiftSettings: strict,
@@ -211,7 +215,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "EnvoyAPI", "HTTPService", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshStorePostgres",
+        "kuma-cp", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "MeshStorePostgres",
         "MeshTestSupport", "MeshXDS", "TraceCollector", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1,
         nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],

@@ -1,4 +1,5 @@
 import Logging
+import ProgramLog
 
 /// How much is logged.
 enum LogLevel: String, Sendable, CaseIterable {
@@ -15,7 +16,7 @@ enum LogLevel: String, Sendable, CaseIterable {
       return Logger(label: label) { _ in SwiftLogNoOpLogHandler() }
     }
     return Logger(label: label) { label in
-      var handler = StreamLogHandler.standardError(label: label)
+      var handler = PrintableLogHandler(StreamLogHandler.standardError(label: label))
       handler.logLevel = level
       return handler
     }
