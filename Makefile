@@ -7,11 +7,12 @@ ARGS ?=
 ONLY ?=
 export ONLY_TESTS := $(ONLY)
 BUILD := .build/debug
+PROGRAMS := kuma-cp kuma-dp kumactl kuma-demo
 SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CProcess Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release check check-structure conformance soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test build release check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +35,14 @@ build: ## the four programs, for debugging, in .build/debug
 
 release: ## the four programs, optimised and needing no Swift where they run, in .build/release
 	@Scripts/setup demo
-	swift build -c release --static-swift-stdlib
+	@# Each by its name: what serves tests alone is not compiled, as it needs libraries that are not linked statically.
+	@for program in $(PROGRAMS); do \
+	  swift build -c release --static-swift-stdlib --product $$program || exit 1; \
+	done
+
+check-release: ## start each of the four programs that `make release` has built
+	@Scripts/setup demo
+	Scripts/check-release
 
 check: fmt-check check-structure ## format, arrows between targets, protos against the official ones
 
