@@ -8,7 +8,13 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 
-void process_share_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+void process_share_arenas(int count) {
+  mallopt(M_ARENA_MAX, count);
+  // Said once, these stay as they are: otherwise the first large block that is freed has all later ones of its size taken from
+  // the heap, between small ones that keep it from shrinking.
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
+}
 void process_give_back_memory(void) { malloc_trim(0); }
 #else
 void process_share_arenas(int count) { (void)count; }

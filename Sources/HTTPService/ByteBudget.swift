@@ -24,7 +24,8 @@ public final class ByteBudget: Sendable {
   /// How many bytes may be taken at a time.
   public let limit: Int
   private let whole: ByteBudget?
-  private let state = Mutex(Usage())
+  private let onRelief: (@Sendable () -> Void)?
+  private let state = Mutex((usage: Usage(), isHigh: false))
 
   /// Makes a budget of which nothing is taken.
   ///
@@ -32,35 +33,40 @@ public final class ByteBudget: Sendable {
   ///   - name: what the bytes are for, as the label of a metric.
   ///   - limit: how many may be taken at a time.
   ///   - whole: the budget of which this one is a share.
-  public init(_ name: String, limit: Int, within whole: ByteBudget? = nil) {
+  ///   - onRelief: called when next to nothing is taken any more after more than an eighth was.
+  public init(
+    _ name: String, limit: Int, within whole: ByteBudget? = nil, onRelief: (@Sendable () -> Void)? = nil
+  ) {
     self.name = name
     self.limit = limit
     self.whole = whole
+    self.onRelief = onRelief
   }
 
   /// What is taken now.
-  public var usage: Usage { state.withLock { $0 } }
+  public var usage: Usage { state.withLock { $0.usage } }
 
   /// Takes bytes; false, and nothing is taken, if there are not as many left. Whoever takes bytes gives them back: see
   /// ``ByteCharge``.
   public func take(_ count: Int) -> Bool {
     guard count > 0 else { return true }
-    let isTaken = state.withLock { usage in
-      guard count <= limit - usage.bytes else {
-        usage.refusals &+= 1
+    let isTaken = state.withLock { state in
+      guard count <= limit - state.usage.bytes else {
+        state.usage.refusals &+= 1
         return false
       }
-      usage.bytes += count
+      state.usage.bytes += count
       return true
     }
     guard isTaken else { return false }
     let isWithinWhole = whole?.take(count) ?? true
-    state.withLock { usage in
+    state.withLock { state in
       if isWithinWhole {
-        usage.peak = max(usage.peak, usage.bytes)
+        state.usage.peak = max(state.usage.peak, state.usage.bytes)
+        if state.usage.bytes > limit / 8 { state.isHigh = true }
       } else {
-        usage.bytes = max(0, usage.bytes - count)
-        usage.refusals &+= 1
+        state.usage.bytes = max(0, state.usage.bytes - count)
+        state.usage.refusals &+= 1
       }
     }
     return isWithinWhole
@@ -68,9 +74,9 @@ public final class ByteBudget: Sendable {
 
   /// Whether so many bytes could be taken now; nothing is.
   public func hasRoom(for count: Int) -> Bool {
-    let isWithin = state.withLock { usage in
-      guard count > limit - usage.bytes else { return true }
-      usage.refusals &+= 1
+    let isWithin = state.withLock { state in
+      guard count > limit - state.usage.bytes else { return true }
+      state.usage.refusals &+= 1
       return false
     }
     return isWithin && whole?.hasRoom(for: count) ?? true
@@ -79,8 +85,14 @@ public final class ByteBudget: Sendable {
   /// Gives bytes back that were taken.
   public func give(_ count: Int) {
     guard count > 0 else { return }
-    state.withLock { $0.bytes = max(0, $0.bytes - count) }
+    let isRelief = state.withLock { state in
+      state.usage.bytes = max(0, state.usage.bytes - count)
+      guard state.isHigh, state.usage.bytes <= limit / 64 else { return false }
+      state.isHigh = false
+      return true
+    }
     whole?.give(count)
+    if isRelief { onRelief?() }
   }
 }
 

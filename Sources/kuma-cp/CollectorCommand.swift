@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import ProgramLog
 
 extension KumaControlPlane {
   /// `kuma-cp collector`.
@@ -48,10 +49,13 @@ extension KumaControlPlane {
       help: "Origins whose pages may use the collector; commas between, * for all.")
     var allowedOrigins: String?
 
+    @OptionGroup var hosts: HostOptions
+
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
       var flags = otlp.flags
+      flags.merge(hosts.flags) { first, _ in first }
       flags.merge(logging.flags) { first, _ in first }
       for (setting, flag, value) in [
         (Setting.workDir, "--work-dir", workDir), (.collectorStoreFile, "--store-file", storeFile),
@@ -67,6 +71,18 @@ extension KumaControlPlane {
       try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
         try Pipeline.buildCollector(configuration, logger: logger)
       }
+    }
+  }
+
+  /// Flags about who may come, of every command that runs servers.
+  struct HostOptions: ParsableArguments {
+    @Option(
+      name: .customLong("allowed-hosts"),
+      help: "Further names under which the servers may be reached; commas between, * for any.")
+    var allowedHosts: String?
+
+    var flags: [Setting: (flag: String, value: String)] {
+      allowedHosts.map { [.allowedHosts: ("--allowed-hosts", $0)] } ?? [:]
     }
   }
 
@@ -136,7 +152,7 @@ extension KumaControlPlane {
       }
     case .text:
       LoggingSystem.bootstrap { label in
-        var handler = StreamLogHandler.standardError(label: label)
+        var handler = PrintableLogHandler(StreamLogHandler.standardError(label: label))
         handler.logLevel = level
         return handler
       }

@@ -1,5 +1,5 @@
 import Foundation
-import HTTPTypes
+import HTTPService
 import Logging
 import MeshModel
 import ServiceLifecycle
@@ -13,11 +13,17 @@ struct CollectorServices {
   /// Stopped first: what lets spans in.
   let listeners: [any Service]
 
+  /// How the listeners serve requests, and what they have refused.
+  let services: [RequestService]
+
   /// Opens the store; nothing runs yet.
   ///
-  /// - Parameter connections: how many each listener may have at a time.
+  /// - Parameters:
+  ///   - connections: how many each listener may have at a time.
+  ///   - hosts: the names under which queries and the page may be reached.
   static func open(
-    _ configuration: CollectorConfiguration, in directory: URL, connections: Int, ports: BoundPorts, logger: Logger
+    _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
+    budgets: RequestBudgets, ports: BoundPorts, logger: Logger
   ) throws(CollectorError) -> CollectorServices {
     var settings = SpanStore.Settings()
     settings.limits = configuration.limits
@@ -27,39 +33,65 @@ struct CollectorServices {
       path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),
       settings: settings)
     var apiSettings = CollectorAPI.Settings()
-    apiSettings.allowedOrigins = configuration.allowedOrigins
     apiSettings.version = ProductVersion.current
+    let metrics = ServerMetrics(budgets: budgets.list)
+    apiSettings.serverMetrics = { metrics.text }
     let api = CollectorAPI(store: store, settings: apiSettings)
 
     // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and
     // what is in memory of it at a time is bounded.
     let loops = CollectorLoops()
-    let bodies = HTTPListener.BodyRule(
-      limit: api.limits.bodyBytes, admission: BodyAdmission(bytes: api.limits.waitingBytes)
-    ) { request, refusal in
-      switch refusal {
-      case .tooLarge: api.refuse(request, because: .tooLarge)
-      case .overloaded: api.refuse(request, because: .overloaded)
-      }
-    }
+    // Senders of spans name the collector as they please: an Envoy sends the name of its backend.
+    let callers = CallerRule(
+      hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
+    ) { !CollectorAPI.takesSpans($0) }
+    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger, api.respond)
+    zipkin.settings.origins = Setting.collectorAllowedOrigins.key
     var listeners: [any Service] = [
       HTTPListener(
-        name: Pipeline.Server.collector, endpoint: configuration.zipkin, bodyRule: bodies,
-        connections: connections, ports: ports, logger: logger, loops: loops, responder: api.respond)
+        endpoint: configuration.zipkin, service: zipkin, ports: ports, logger: logger, loops: loops)
     ]
+    var services = [zipkin]
     if let endpoint = configuration.otlp {
       let advice =
         "OpenTelemetry's exporters can send to \(CollectorAPI.otlpPath) of the trace collector's port as well; choose "
         + "another port with \(Setting.collectorOTLPPort.key), or none with \(Setting.collectorOTLPEnabled.key)"
+      let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
+      var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger: logger) {
+        await api.respondToOTLP($0, body: $1)
+      }
+      otlp.settings.origins = Setting.collectorAllowedOrigins.key
       listeners.append(
         HTTPListener(
-          name: Pipeline.Server.otlp, endpoint: endpoint, bodyRule: bodies, connections: connections, ports: ports,
-          logger: logger, loops: loops, adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice
-        ) { await api.respondToOTLP($0, body: $1) })
+          endpoint: endpoint, service: otlp, ports: ports, logger: logger, loops: loops,
+          adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice))
+      services.append(otlp)
     }
+    metrics.set(services)
     // Before the listeners stop, as they wait for what is open.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
-      api: api, closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners)
+      api: api, closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners,
+      services: services)
+  }
+
+  private static func service(
+    _ name: String, _ connections: Int, _ api: CollectorAPI, _ callers: CallerRule, _ budgets: RequestBudgets,
+    logger: Logger,
+    _ responder: @escaping RequestService.Responder
+  ) -> RequestService {
+    var service = RequestService(
+      name: name, connections: connections, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
+      heads: budgets.heads,
+      logger: logger, responder: responder)
+    service.settings.hosts = Setting.allowedHosts.key
+    service.refusalWording = { request, refusal in
+      switch refusal {
+      case .bodyTooLarge: api.refuse(request, because: .tooLarge)
+      case .overloaded: api.refuse(request, because: .overloaded)
+      default: nil
+      }
+    }
+    return service
   }
 }

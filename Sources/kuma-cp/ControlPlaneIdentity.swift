@@ -38,6 +38,24 @@ enum ControlPlaneIdentity {
     return fresh
   }
 
+  /// The names of this machine: its own, with and without its domain, and those which its table of hosts has for its addresses.
+  ///
+  /// - Parameter table: the text of `/etc/hosts`.
+  static func machineNames(
+    table: String = (try? String(contentsOfFile: "/etc/hosts", encoding: .utf8)) ?? ""
+  ) -> Set<String> {
+    var names: Set<String> = [hostname]
+    if let short = hostname.split(separator: ".").first { names.insert(String(short)) }
+    let addresses = Set(((try? System.enumerateDevices()) ?? []).compactMap { $0.address?.ipAddress })
+    for line in table.prefix(100_000).split(whereSeparator: \.isNewline) {
+      let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
+      guard let address = words.first else { continue }
+      guard address.hasPrefix("127.") || address == "::1" || addresses.contains(String(address)) else { continue }
+      names.formUnion(words.dropFirst().map(String.init))
+    }
+    return names
+  }
+
   /// The names and addresses by which proxies may reach a server that listens on an address.
   static func names(listeningOn host: String) -> [String] {
     guard host == "0.0.0.0" || host == "::" else { return [hostname, host] }

@@ -70,11 +70,14 @@ struct KumaControlPlane: AsyncParsableCommand {
 
     @OptionGroup var otlp: OTLPOptions
 
+    @OptionGroup var hosts: HostOptions
+
     @OptionGroup var logging: LoggingOptions
 
     private var flags: [Setting: (flag: String, value: String)] {
       var flags = otlp.flags
       flags.merge(logging.flags) { first, _ in first }
+      flags.merge(hosts.flags) { first, _ in first }
       func add(_ setting: Setting, _ flag: String, _ value: String?) {
         if let value { flags[setting] = (flag, value) }
       }

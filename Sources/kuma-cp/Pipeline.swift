@@ -1,5 +1,7 @@
 import CProcess
 import Foundation
+import HTTPService
+import HTTPTypes
 import Logging
 import MeshHTTP
 import MeshModel
@@ -44,6 +46,7 @@ struct Pipeline: Sendable {
     process_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
     let descriptors = DescriptorLimit.raised()
     let ports = BoundPorts(logger: logger)
+    let budgets = RequestBudgets()
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
     let instance = ControlPlaneIdentity.instance()
 
@@ -70,7 +73,7 @@ struct Pipeline: Sendable {
     let dataplaneServer = try DataplaneServer(
       configuration: DataplaneServer.Configuration(
         host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate,
-        limits: limits),
+        limits: limits, budgets: budgets),
       cache: cache, observer: sessions, logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: bootstrap.respond)
@@ -87,15 +90,21 @@ struct Pipeline: Sendable {
       inspection: LiveInspection(reconciler: reconciler), administration: administration,
       foreign: { [description] in description?.operations ?? [] }, now: { .now })
 
+    let hosts = HostRule(
+      names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts))
     var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
-        settings, in: directory, connections: descriptors.httpConnections, ports: ports, logger: logger)
+        settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, budgets: budgets, ports: ports,
+        logger: logger)
     }
     if let collector { services += collector.closing }
+    let apiService = Self.service(
+      Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger, api.respond)
     let metrics = ControlPlaneMetrics(
       reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
-      dataplaneServer: dataplaneServer, collector: collector?.api.metrics)
+      dataplaneServer: dataplaneServer, collector: collector?.api.metrics, budgets: budgets.list,
+      services: [apiService, dataplaneServer.service] + (collector?.services ?? []))
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         let waiting = ports.missing.map { "the \($0) does not listen yet" }
@@ -105,18 +114,35 @@ struct Pipeline: Sendable {
 
     // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
     services += [resolver, reconciler, sessions, administration]
+    let diagnosticsService = Self.service(
+      Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger
+    ) { request, _ in await diagnostics.respond(to: request) }
     services.append(
-      HTTPListener(
-        name: Server.diagnostics, endpoint: configuration.diagnostics, bodyRule: .atMost(4096),
-        connections: descriptors.httpConnections, ports: ports, logger: logger
-      ) { request, _ in await diagnostics.respond(to: request) })
+      HTTPListener(endpoint: configuration.diagnostics, service: diagnosticsService, ports: ports, logger: logger))
     if let collector { services += collector.listeners }
-    services.append(
-      HTTPListener(
-        name: Server.api, endpoint: configuration.api, bodyRule: .atMost(api.bodyLimit),
-        connections: descriptors.httpConnections, ports: ports, logger: logger, responder: api.respond))
+    services.append(HTTPListener(endpoint: configuration.api, service: apiService, ports: ports, logger: logger))
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
+  }
+
+  /// How the API and diagnostics are served.
+  private static func service(
+    _ name: String, _ configuration: ControlPlaneConfiguration, _ hosts: HostRule, _ descriptors: DescriptorLimit,
+    _ budgets: RequestBudgets, bodyLimit: Int, logger: Logger, _ responder: @escaping RequestService.Responder
+  ) -> RequestService {
+    let origins = OriginRule(configuration.apiOrigins, methods: [.get, .head, .post, .put, .delete])
+    // A large document becomes something much larger while it is read: one after the other.
+    let turns = Turns(1)
+    var service = RequestService(
+      name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
+      bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger
+    ) { request, body in
+      guard body.count > 64 << 10 else { return await responder(request, body) }
+      return await turns.take { await responder(request, body) }
+    }
+    service.settings = RequestService.SettingNames(
+      hosts: Setting.allowedHosts.key, origins: Setting.apiServerAllowedOrigins.key)
+    return service
   }
 
   /// Opens the trace collector's store and puts the collector together, without a control plane; nothing runs yet.
@@ -130,7 +156,9 @@ struct Pipeline: Sendable {
     let ports = BoundPorts(logger: logger)
     let collector = try CollectorServices.open(
       settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
-      connections: DescriptorLimit.raised().httpConnections, ports: ports, logger: logger)
+      connections: DescriptorLimit.raised().httpConnections,
+      hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
+      budgets: RequestBudgets(), ports: ports, logger: logger)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import HTTPService
@@ -63,5 +64,20 @@ struct ByteBudgetTests {
       #expect(again && budget.usage.bytes == 2)
     }
     #expect(budget.usage.bytes == 0)
+  }
+
+  @Test("relief is told once, when next to nothing is left of much")
+  func relief() {
+    let count = Atomic(0)
+    let budget = ByteBudget("requests", limit: 640) { count.add(1, ordering: .relaxed) }
+    #expect(budget.take(80))
+    budget.give(80)
+    #expect(count.load(ordering: .relaxed) == 0)
+    #expect(budget.take(81))
+    budget.give(70)
+    #expect(count.load(ordering: .relaxed) == 0)
+    budget.give(1)
+    budget.give(10)
+    #expect(count.load(ordering: .relaxed) == 1)
   }
 }

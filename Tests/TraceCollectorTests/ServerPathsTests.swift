@@ -60,61 +60,36 @@ import Testing
     #expect(page.text.contains("\nzipkin_storage_spans 1\n"))
   }
 
-  // MARK: Other origins
-
-  /// A collector, to be kept as long as its API is used, and an API that lets some origins in.
-  private func collector(_ origins: [String]) throws -> (TestCollector, CollectorAPI) {
+  @Test("a slash at the end of a path counts for nothing, and what is not there is not found, whatever the method")
+  func slashes() async throws {
     let collector = try TestCollector()
-    var settings = CollectorAPI.Settings()
-    settings.allowedOrigins = origins
-    return (collector, CollectorAPI(store: collector.store, settings: settings))
-  }
-
-  private static let preflight: [HTTPField.Name: String] = [
-    .origin: "http://a.example", .accessControlRequestMethod: "POST", .accessControlRequestHeaders: "content-type",
-  ]
-
-  @Test("By default no page of another origin is let in") func closed() async throws {
-    let (collector, api) = try collector([])
-    defer { withExtendedLifetime(collector) {} }
-    let preflight = await TestCollector.send(to: api, .options, "/v1/traces", fields: Self.preflight)
-    #expect(preflight.status == 403)
-    #expect(preflight.field("Access-Control-Allow-Origin") == nil)
-    let get = await TestCollector.send(to: api, .get, "/api/v2/services", fields: [.origin: "http://a.example"])
-    #expect(get.status == 200)
-    #expect(get.field("Access-Control-Allow-Origin") == nil)
-  }
-
-  @Test("Named origins are let in, others are not") func named() async throws {
-    let (collector, api) = try collector(["http://a.example", "http://b.example"])
-    defer { withExtendedLifetime(collector) {} }
-    let preflight = await TestCollector.send(to: api, .options, "/v1/traces", fields: Self.preflight)
-    #expect(preflight.status == 204)
-    #expect(preflight.field("Access-Control-Allow-Origin") == "http://a.example")
-    #expect(preflight.field("Access-Control-Allow-Methods") == "GET, HEAD, POST")
-    #expect(preflight.field("Access-Control-Allow-Headers")?.contains("Content-Type") == true)
-    #expect(preflight.field("Vary") == "Origin")
-    for (path, status) in [("/api/v2/services", 200), ("/api/v2/trace/1", 404), ("/v1/traces", 405)] {
-      let reply = await TestCollector.send(to: api, .get, path, fields: [.origin: "http://b.example"])
-      #expect(reply.status == status)
-      #expect(reply.field("Access-Control-Allow-Origin") == "http://b.example")
+    let span = #"[{"traceId":"1","id":"1"}]"#
+    for (method, path, status) in [
+      (HTTPRequest.Method.post, "/api/v2/spans/", 202), (.post, "/zipkin/api/v2/spans/", 202), (.get, "/health/", 200),
+      (.get, "/api/v2/services/?x=1", 200), (.get, "/api/v2/trace/1/", 200), (.get, "/v1/traces/", 405),
+      (.put, "/api/v2/trace/1/", 405), (.post, "/api/v2/services/", 405), (.post, "/nothing", 404),
+      (.delete, "/api/v2/nothing/", 404), (.get, "/api/v1/spans/", 405),
+    ] {
+      let reply = await collector.send(method, path, method == .post ? Array(span.utf8) : [])
+      #expect(reply.status == status, "\(method) \(path)")
     }
-    let other = await TestCollector.send(to: api, .get, "/api/v2/services", fields: [.origin: "http://c.example"])
-    #expect(other.field("Access-Control-Allow-Origin") == nil)
-    #expect(other.field("Vary") == "Origin")
-    let (otlp, _) = await api.respondToOTLP(
-      HTTPRequest(
-        method: .options, scheme: nil, authority: nil, path: "/v1/traces",
-        headerFields: [.origin: "http://a.example", .accessControlRequestMethod: "POST"]))
-    #expect(otlp.status.code == 204)
+    let request = HTTPRequest(
+      method: .post, scheme: "http", authority: "x", path: "/v1/traces/",
+      headerFields: [.contentType: "application/json"])
+    let (answer, _) = await collector.api.respondToOTLP(request, body: Array(#"{"resourceSpans":[]}"#.utf8))
+    #expect(answer.status == .ok)
   }
 
-  @Test("A star lets all in") func star() async throws {
-    let (collector, api) = try collector(["*"])
-    defer { withExtendedLifetime(collector) {} }
-    let get = await TestCollector.send(to: api, .get, "/api/v2/services", fields: [.origin: "http://c.example"])
-    #expect(get.field("Access-Control-Allow-Origin") == "*")
-    let own = await TestCollector.send(to: api, .get, "/api/v2/services")
-    #expect(own.field("Access-Control-Allow-Origin") == nil)
+  @Test("senders of spans may name the collector as they please, others may not")
+  func senders() {
+    for (method, path, isSender) in [
+      (HTTPRequest.Method.post, "/api/v2/spans", true), (.post, "/zipkin/api/v2/spans", true),
+      (.post, "/api/v1/spans/", true),
+      (.post, "/v1/traces?x=1", true), (.options, "/v1/traces", true), (.get, "/api/v2/spans?serviceName=a", false),
+      (.post, "/api/import", false), (.get, "/", false), (.get, "/health", false),
+    ] {
+      let request = HTTPRequest(method: method, scheme: "http", authority: "x", path: path)
+      #expect(CollectorAPI.takesSpans(request) == isSender, "\(method) \(path)")
+    }
   }
 }

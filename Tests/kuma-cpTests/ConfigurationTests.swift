@@ -27,6 +27,35 @@ struct ConfigurationTests {
     }
   }
 
+  @Test("names and origins are read as they are meant, and what is none is refused with its setting")
+  func callers() async throws {
+    let (configuration, _) = try await ControlPlaneConfiguration.load(
+      file: nil,
+      environment: [
+        "HOME": "/home/someone", "KUMA_GENERAL_ALLOWED_HOSTS": "cp.example, *.mesh.example",
+        "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": "https://gui.example:3000,*",
+      ], flags: [:])
+    #expect(configuration.allowedHosts == ["cp.example", "*.mesh.example"])
+    #expect(configuration.apiOrigins == ["https://gui.example:3000", "*"])
+    for (variable, value) in [
+      ("KUMA_GENERAL_ALLOWED_HOSTS", "cp.example:5681"), ("KUMA_GENERAL_ALLOWED_HOSTS", "http://cp.example"),
+      ("KUMA_API_SERVER_CORS_ALLOWED_DOMAINS", "gui.example"),
+      ("KUMA_API_SERVER_CORS_ALLOWED_DOMAINS", "https://gui.example/"), ("KUMA_COLLECTOR_ALLOWED_ORIGINS", ".*"),
+    ] {
+      let message = await failure(environment: [variable: value])
+      #expect(message?.contains(variable) == true && message?.contains("\"\(value)\"") == true, "\(variable) \(value)")
+    }
+  }
+
+  @Test("this machine's names are its own and those that its table of hosts has for its addresses")
+  func machineNames() {
+    let names = ControlPlaneIdentity.machineNames(
+      table:
+        "127.0.0.1 localhost loop.example # mine\n::1\tsix\n203.0.113.9 elsewhere\n#127.0.0.1 comment\n\n127.0.1.1\n")
+    #expect(names.isSuperset(of: [ControlPlaneIdentity.hostname, "localhost", "loop.example", "six"]))
+    #expect(names.isDisjoint(with: ["elsewhere", "comment", "mine", "#", "127.0.0.1"]))
+  }
+
   @Test("everything listens on loopback at Kuma's ports by default")
   func defaults() async throws {
     let (configuration, warnings) = try await ControlPlaneConfiguration.load(

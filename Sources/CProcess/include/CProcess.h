@@ -3,8 +3,9 @@
 // What kuma-cp asks the system about its own process. The structures that the system uses for it are declared by more than one
 // module that Swift imports, and which of them counts differs from build to build.
 
-/// Has threads share so many of the C library's arenas. Each thread that comes and goes would otherwise leave its own, half
-/// empty. Where the C library has no arenas nothing happens.
+/// Has threads share so many of the C library's arenas, and large blocks come from the system and go back there. Each thread that
+/// comes and goes would otherwise leave an arena of its own, half empty, and large blocks would leave holes in the heap. Where
+/// the C library has no arenas nothing happens.
 void process_share_arenas(int count);
 
 /// Gives pages of the heap that nothing uses back to the system. Takes milliseconds.

@@ -62,7 +62,7 @@ struct Answer {
     return answer
   }
 
-  func rendered(withBody: Bool) -> (HTTPResponse, [UInt8]) {
+  func rendered(for request: HTTPRequest) -> (HTTPResponse, [UInt8]) {
     var response = HTTPResponse(status: status)
     if !body.isEmpty || hasType { response.headerFields[.contentType] = contentType }
     if status != .notModified { response.headerFields[.contentLength] = String(body.count) }
@@ -71,6 +71,6 @@ struct Answer {
     for (name, value) in fields {
       if let name = HTTPField.Name(name) { response.headerFields[name] = value }
     }
-    return (response, withBody ? body : [])
+    return (response, request.method == .head ? [] : body)
   }
 }

@@ -7,14 +7,12 @@ extension CollectorAPI {
   /// Answers a request at the port for OpenTelemetry's exporters, where nothing else is served.
   public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
     let path = QueryParameters(request.path ?? "/").path
-    return await answered(request) {
-      guard path == Self.otlpPath else {
-        let error = CollectorError(
-          code: .notFound, message: "there is nothing at \(path.prefix(256)); spans are sent to \(Self.otlpPath)")
-        return OTLPAnswer(request).failure(error)
-      }
-      return await self.storeOTLP(request, body)
+    guard path == Self.otlpPath else {
+      let error = CollectorError(
+        code: .notFound, message: "there is nothing at \(path.prefix(256)); spans are sent to \(Self.otlpPath)")
+      return OTLPAnswer(request).failure(error).rendered(for: request)
     }
+    return await storeOTLP(request, body).rendered(for: request)
   }
 
   /// Stores an `ExportTraceServiceRequest`, and answers as OpenTelemetry's protocol wants it over HTTP

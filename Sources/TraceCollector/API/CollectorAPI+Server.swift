@@ -127,7 +127,7 @@ extension CollectorAPI {
     }
     var answer = Answer(status: .ok)
     answer.contentType = "text/plain; version=0.0.4; charset=utf-8"
-    answer.body = Array(text.utf8)
+    answer.body = Array((text + settings.serverMetrics()).utf8)
     return answer
   }
 

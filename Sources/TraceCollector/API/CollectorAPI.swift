@@ -20,10 +20,10 @@ public import HTTPTypes
 public final class CollectorAPI: Sendable {
   /// What can be chosen.
   public struct Settings: Sendable {
-    /// The origins whose pages may use the API from a browser; `*` for all, none for none.
-    public var allowedOrigins: [String] = []
     /// What `/info` tells.
     public var version = "unknown"
+    /// What `/prometheus` tells besides, in Prometheus' text format: about the servers that requests come through.
+    public var serverMetrics: @Sendable () -> String = { "" }
 
     /// The defaults.
     public init() {}
@@ -45,7 +45,6 @@ public final class CollectorAPI: Sendable {
   let store: SpanStore
   let settings: Settings
   let clock: WallClock
-  private let crossOrigin: CrossOriginRule
 
   /// Makes the collector of a store.
   public init(store: SpanStore, settings: Settings = Settings()) {
@@ -53,18 +52,22 @@ public final class CollectorAPI: Sendable {
     self.settings = settings
     limits = store.settings.limits
     clock = store.settings.clock
-    crossOrigin = CrossOriginRule(settings.allowedOrigins)
   }
 
   /// Answers a request. Never throws, and answers everything.
   public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
-    await answered(request) {
-      do throws(CollectorError) {
-        return try await self.route(request, body)
-      } catch {
-        return Answer(error)
-      }
+    do throws(CollectorError) {
+      return try await route(request, body).rendered(for: request)
+    } catch {
+      return Answer(error).rendered(for: request)
     }
+  }
+
+  /// Whether a request brings spans, or asks whether it may. Senders name the collector as they please.
+  public static func takesSpans(_ request: HTTPRequest) -> Bool {
+    guard request.method == .post || request.method == .options else { return false }
+    let path = QueryParameters(withoutPrefix(request.path ?? "/")).path
+    return path == otlpPath || path == "/api/v2/spans" || path == "/api/v1/spans"
   }
 
   /// The answer to a request whose body is not read.
@@ -76,21 +79,8 @@ public final class CollectorAPI: Sendable {
       case .tooLarge: bodyError
       case .overloaded: .overloaded
       }
-    var answer =
-      QueryParameters(request.path ?? "/").path == Self.otlpPath
-      ? OTLPAnswer(request).failure(error) : Answer(error)
-    answer.fields += crossOrigin.fields(for: request)
-    return answer.rendered(withBody: request.method != .head)
-  }
-
-  /// Adds what browsers want to know to an answer, and answers their questions.
-  func answered(
-    _ request: HTTPRequest, _ make: @Sendable () async -> Answer
-  ) async -> (HTTPResponse, [UInt8]) {
-    var answer: Answer
-    if let preflight = crossOrigin.preflight(request) { answer = preflight } else { answer = await make() }
-    answer.fields += crossOrigin.fields(for: request)
-    return answer.rendered(withBody: request.method != .head)
+    let isOTLP = QueryParameters(request.path ?? "/").path == Self.otlpPath
+    return (isOTLP ? OTLPAnswer(request).failure(error) : Answer(error)).rendered(for: request)
   }
 
   var bodyError: CollectorError {
@@ -117,6 +107,9 @@ public final class CollectorAPI: Sendable {
         throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
       }
     default: break
+    }
+    guard CollectorRoute.all.contains(where: { $0.matches(path) }) || page(path) != nil else {
+      throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
     }
     if Self.writeOnly.contains(path) { return Answer.methodNotAllowed("POST") }
     return Answer.methodNotAllowed(path == "/api/v2/spans" ? "GET, HEAD, POST" : "GET, HEAD")

@@ -37,6 +37,12 @@ public struct CollectorRoute: Sendable {
 }
 
 extension CollectorRoute {
+  /// Whether a path, its escapes not yet undone, is one of this route's.
+  func matches(_ path: String) -> Bool {
+    guard let hole = self.path.firstRange(of: "{id}") else { return path == self.path }
+    return path.element(after: String(self.path[..<hole.lowerBound])) != nil
+  }
+
   /// Everything but the page.
   public static let all: [CollectorRoute] = ingest + queries + analyses + exports + server
 

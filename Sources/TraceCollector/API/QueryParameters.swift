@@ -1,20 +1,25 @@
 /// The parameters of a request, read from its path.
 struct QueryParameters {
-  /// The path before the question mark, its escapes not yet undone.
+  /// The path before the question mark, its escapes not yet undone. Slashes at its end count for nothing.
   let path: String
   private var values: [String: String] = [:]
 
   init(_ target: String) {
     guard let mark = target.firstIndex(of: "?") else {
-      path = target
+      path = Self.withoutSlashes(target[...])
       return
     }
-    path = String(target[..<mark])
+    path = Self.withoutSlashes(target[..<mark])
     for pair in target[target.index(after: mark)...].split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let key = Self.decoded(parts[0], plusIsSpace: true)
       if values[key] == nil { values[key] = parts.count > 1 ? Self.decoded(parts[1], plusIsSpace: true) : "" }
     }
+  }
+
+  private static func withoutSlashes(_ path: Substring) -> String {
+    guard let last = path.lastIndex(where: { $0 != "/" }) else { return path.isEmpty ? "" : "/" }
+    return String(path[...last])
   }
 
   /// A parameter; nil if it is absent or empty.

@@ -1,3 +1,4 @@
+import HTTPService
 import MeshModel
 import TraceCollector
 
@@ -35,13 +36,8 @@ struct CollectorConfiguration: Sendable {
     limits.tagsPerSpan = try reader.count(.collectorTagsPerSpan, from: 1)
     limits.services = try reader.count(.collectorServices, from: 1)
     limits.waitingSpans = try reader.count(.collectorWaitingSpans, from: 1)
-    allowedOrigins = reader.list(.collectorAllowedOrigins)
+    allowedOrigins = try reader.origins(.collectorAllowedOrigins)
     autocompleteKeys = reader.list(.collectorAutocompleteKeys)
-    for origin in allowedOrigins where origin != "*" && !(origin.contains("://") && !origin.hasSuffix("/")) {
-      throw ControlPlaneConfiguration.Failure(
-        description: "\(reader.value(.collectorAllowedOrigins).place): \"\(origin)\" is no origin; give one such as "
-          + "https://grafana.example:3000, without a path, or * for all")
-    }
   }
 }
 
@@ -57,6 +53,28 @@ extension SettingReader {
       while part.last?.isWhitespace == true { part.removeLast() }
       return String(part)
     }.filter { !$0.isEmpty }
+  }
+
+  /// Origins of pages, or `*`.
+  func origins(_ setting: Setting) throws -> [String] {
+    let origins = list(setting)
+    for origin in origins where !OriginRule.isOrigin(origin) {
+      throw ControlPlaneConfiguration.Failure(
+        description: "\(value(setting).place): \"\(origin)\" is no origin; give one such as "
+          + "https://grafana.example:3000, without a path, or * for all")
+    }
+    return origins
+  }
+
+  /// Names under which a server may be reached.
+  func hosts(_ setting: Setting) throws -> [String] {
+    let hosts = list(setting)
+    for host in hosts where !HostRule.isName(host) {
+      throw ControlPlaneConfiguration.Failure(
+        description: "\(value(setting).place): \"\(host)\" is no name; give one such as cp.example, without a port, or "
+          + "*.mesh.example for every name below, or * for any")
+    }
+    return hosts
   }
 
   func count(_ setting: Setting, from minimum: Int) throws -> Int {

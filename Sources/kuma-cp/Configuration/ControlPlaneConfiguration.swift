@@ -29,6 +29,10 @@ struct ControlPlaneConfiguration: Sendable {
 
   var api: Endpoint
   var apiReadOnly: Bool
+  /// The origins whose pages may use the API.
+  var apiOrigins: [String]
+  /// Further names under which servers may be reached.
+  var allowedHosts: [String]
   var dataplaneServer: Endpoint
   var diagnostics: Endpoint
   var store: StoreType
@@ -79,7 +83,8 @@ struct ControlPlaneConfiguration: Sendable {
     }
     let configuration = ControlPlaneConfiguration(
       api: Endpoint(host: try reader.host(.apiServerInterface), port: try reader.port(.apiServerPort)),
-      apiReadOnly: try reader.bool(.apiServerReadOnly),
+      apiReadOnly: try reader.bool(.apiServerReadOnly), apiOrigins: try reader.origins(.apiServerAllowedOrigins),
+      allowedHosts: try reader.hosts(.allowedHosts),
       dataplaneServer: Endpoint(host: try reader.host(.dpServerInterface), port: try reader.port(.dpServerPort)),
       diagnostics: Endpoint(
         host: try reader.host(.diagnosticsInterface), port: try reader.port(.diagnosticsPort)),

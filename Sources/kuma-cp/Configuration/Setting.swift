@@ -34,6 +34,15 @@ struct Setting: Sendable, Hashable {
     key: "apiServer.http.interface", defaultValue: "127.0.0.1", summary: "Address on which the HTTP API listens.")
   static let apiServerReadOnly = Setting(
     key: "apiServer.readOnly", defaultValue: "false", summary: "Whether the HTTP API refuses writes.")
+  static let apiServerAllowedOrigins = Setting(
+    key: "apiServer.corsAllowedDomains", defaultValue: "",
+    summary: "Origins whose pages may use the HTTP API from a browser, such as https://gui.example:3000, with commas "
+      + "between; * for all, empty for none.")
+  static let allowedHosts = Setting(
+    key: "general.allowedHosts", defaultValue: "",
+    summary:
+      "Names, beside localhost, this machine's and the certificate's, under which the HTTP API, diagnostics and the "
+      + "collector's queries may be reached, such as cp.example or *.mesh.example, with commas between; * for any.")
   static let dpServerPort = Setting(
     key: "dpServer.port", defaultValue: "5678",
     summary: "Port of the data plane server: bootstrap and xDS, TLS and plaintext; 0 picks a free one.")
@@ -107,11 +116,13 @@ struct Setting: Sendable, Hashable {
   /// Every setting, in the order in which they are shown.
   static let all: [Setting] =
     [
-      .apiServerPort, .apiServerInterface, .apiServerReadOnly, .dpServerPort, .dpServerInterface, .diagnosticsPort,
+      .apiServerPort, .apiServerInterface, .apiServerReadOnly, .apiServerAllowedOrigins, .dpServerPort,
+      .dpServerInterface, .diagnosticsPort,
       .diagnosticsInterface, .storeType, .postgresHost, .postgresPort, .postgresUser, .postgresPassword,
       .postgresDatabase, .postgresConnectionTimeout, .postgresMaxOpenConnections, .postgresMaxIdleConnections,
       .postgresMinReconnectInterval, .postgresMaxReconnectInterval, .postgresTLSMode, .postgresTLSCertPath,
-      .postgresTLSKeyPath, .postgresTLSCaPath, .workDir, .tlsCertFile, .tlsKeyFile, .skipMeshCreation, .zoneName,
+      .postgresTLSKeyPath, .postgresTLSCaPath, .workDir, .allowedHosts, .tlsCertFile, .tlsKeyFile, .skipMeshCreation,
+      .zoneName,
       .deregistrationDelay,
     ] + ofCollector + [.logLevel, .logFormat]
 }

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshStore
@@ -14,7 +15,7 @@ struct BootstrapResponder: Sendable {
 
   /// Answers a request; its scheme tells whether the connection is secured.
   func respond(to request: HTTPRequest, body: [UInt8]) async -> (HTTPResponse, [UInt8]) {
-    let path = (request.path ?? "/").prefix { $0 != "?" }
+    let path = request.plainPath
     guard path == "/bootstrap" else {
       return Self.text(.notFound, "Not found. This port serves POST /bootstrap and discovery over gRPC.\n")
     }

@@ -1,6 +1,6 @@
 import GRPCNIOTransportHTTP2
+import HTTPService
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import NIOTLS
 
@@ -17,7 +17,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     let tls: NIOSSLContext?
     let timeout: TimeAmount
     let connectionConfigurator: HTTP2ServerTransport.ConnectionConfigurator
-    let bootstrap: BootstrapHandler.Setup
+    let bootstrap: RequestService
   }
 
   private enum State {
@@ -30,12 +30,17 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   private static let preface = Array("PRI * HTTP/2.0".utf8)
 
   private let setup: Setup
+  /// The connection's place among all that there may be.
+  private let slot: ConnectionSlot?
   private var state = State.firstByte
   private var isTLS = false
   private var buffer = ByteBuffer()
   private var timer: Scheduled<Void>?
 
-  init(setup: Setup) { self.setup = setup }
+  init(setup: Setup, slot: ConnectionSlot?) {
+    self.setup = setup
+    self.slot = slot
+  }
 
   func handlerAdded(context: ChannelHandlerContext) {
     // A peer that does not say what it wants is not waited for.
@@ -122,6 +127,8 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
   private func configureDiscovery(_ context: ChannelHandlerContext) {
     state = .decided
+    // It may be silent for hours, and must not make room for others.
+    slot?.keep()
     let channel = context.channel
     let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS = isTLS ? .configured(requireALPN: false) : .none
     do {
@@ -143,10 +150,8 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   private func configureBootstrap(_ context: ChannelHandlerContext) {
     state = .decided
     do {
-      let pipeline = context.pipeline.syncOperations
-      try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
-      try pipeline.addHandler(BootstrapHandler(setup: setup.bootstrap, isTLS: isTLS))
-      pipeline.removeHandler(self, promise: nil)
+      try setup.bootstrap.configure(context.channel, slot: slot, isSecure: isTLS)
+      context.pipeline.syncOperations.removeHandler(self, promise: nil)
     } catch {
       context.close(promise: nil)
     }

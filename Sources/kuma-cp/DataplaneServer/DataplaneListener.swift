@@ -1,4 +1,5 @@
 import GRPCNIOTransportHTTP2
+import HTTPService
 import Logging
 import NIOCore
 import NIOPosix
@@ -10,8 +11,6 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
 
   let host: String
   let port: Int
-  /// How many connections there may be at a time.
-  let connections: Int
   let eventLoopGroup: any EventLoopGroup
   let setup: @Sendable (HTTP2ServerTransport.ConnectionConfigurator) -> ConnectionClassifier.Setup
   let logger: Logger
@@ -39,15 +38,16 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
       }
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(ConnectionClassifier(setup: setup))
+          guard let slot = try setup.bootstrap.place(for: channel) else { return }
+          try channel.pipeline.syncOperations.addHandler(ConnectionClassifier(setup: setup, slot: slot))
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .bind(host: host, port: port).get()
-    let (connections, logger) = (connections, logger)
+    let logger = logger
     let wrapped = try await server.eventLoop.submit {
       let pipeline = server.pipeline.syncOperations
-      try pipeline.addHandler(ConnectionAcceptor(limit: connections, logger: logger))
+      try pipeline.addHandler(ConnectionAcceptor(logger: logger))
       let wrapped = try NIOAsyncChannel<ConnectionChannel, Never>(wrappingChannelSynchronously: server)
       try pipeline.addHandler(ConnectionRegistrar())
       return wrapped
@@ -64,16 +64,10 @@ final class ConnectionAcceptor: ChannelInboundHandler {
   typealias InboundIn = Channel
   typealias InboundOut = DataplaneListener.ConnectionChannel
 
-  private let limit: Int
   private let logger: Logger
   private var context: ChannelHandlerContext?
-  private var open = 0
-  private var isFull = false
 
-  init(limit: Int, logger: Logger) {
-    self.limit = limit
-    self.logger = logger
-  }
+  init(logger: Logger) { self.logger = logger }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -81,22 +75,6 @@ final class ConnectionAcceptor: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard let registrar = try? context.pipeline.syncOperations.context(handlerType: ConnectionRegistrar.self) else {
       return unwrapInboundIn(data).close(promise: nil)
-    }
-    let channel = unwrapInboundIn(data)
-    guard open < limit else {
-      if !isFull {
-        logger.warning(
-          "no more connections of proxies are taken until some end; raise the limit of open files (ulimit -n)",
-          metadata: ["connections": "\(open)"])
-      }
-      isFull = true
-      return channel.close(promise: nil)
-    }
-    open += 1
-    let here = NIOLoopBound(self, eventLoop: context.eventLoop)
-    channel.closeFuture.hop(to: context.eventLoop).whenComplete { _ in
-      here.value.open -= 1
-      here.value.isFull = false
     }
     registrar.fireChannelRead(data)
   }

@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import HTTPService
 import Logging
 import MeshXDS
 import NIOCore
@@ -13,7 +14,8 @@ import Synchronization
 final class DataplaneServer: Service {
   /// Bounds that keep one peer, or many, from taking everything.
   struct Limits: Sendable {
-    /// Connections at a time, whatever they speak; more are closed at once, and proxies try again.
+    /// Connections at a time, whatever they speak. For more, those of other callers than proxies are ended; where there are
+    /// none, new ones are closed at once, and proxies try again.
     var connections = 20_000
     /// Discovery streams at a time.
     var streams = 20_000
@@ -25,8 +27,6 @@ final class DataplaneServer: Service {
     var bodyBytes = 1024 * 1024
     /// How long a new connection may take to tell what it speaks, TLS handshake included.
     var classification = Duration.seconds(10)
-    /// How long an HTTP request may take to arrive, and a connection may wait for the next one.
-    var httpRequest = Duration.seconds(30)
     /// After how much silence a proxy is asked for a sign of life, and how long it has for it.
     var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
     /// How long streams may take to end when the server stops.
@@ -43,10 +43,16 @@ final class DataplaneServer: Service {
     var certificate: ServerCertificate?
     /// Bounds.
     var limits = Limits()
+    /// Bounds what all requests hold together.
+    var budgets = RequestBudgets()
+    /// The pages that may use the server from a browser: none needs to.
+    var origins = OriginRule([])
   }
 
   private typealias Transport = HTTP2ServerTransport.Custom<DataplaneListener>
 
+  /// How requests over HTTP are served, and what was refused of them.
+  let service: RequestService
   private let configuration: Configuration
   private let discovery: DiscoveryService
   private let server: GRPCServer<Transport>
@@ -62,19 +68,20 @@ final class DataplaneServer: Service {
   init(
     configuration: Configuration, cache: SnapshotCache, observer: any ProxySessionObserver, logger: Logger,
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
-    onListening: @escaping @Sendable (Int) -> Void = { _ in }, bootstrap: @escaping BootstrapHandler.Responder
+    onListening: @escaping @Sendable (Int) -> Void = { _ in }, bootstrap: @escaping RequestService.Responder
   ) throws {
     self.configuration = configuration
     let limits = configuration.limits
     let tls = try configuration.certificate.map { try $0.makeContext() }
+    let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
+    self.service = service
     let listener = DataplaneListener(
-      host: configuration.host, port: configuration.port, connections: limits.connections,
+      host: configuration.host, port: configuration.port,
       eventLoopGroup: eventLoopGroup,
       setup: { connectionConfigurator in
         ConnectionClassifier.Setup(
           tls: tls, timeout: TimeAmount(limits.classification), connectionConfigurator: connectionConfigurator,
-          bootstrap: BootstrapHandler.Setup(
-            responder: bootstrap, bodyLimit: limits.bodyBytes, timeout: TimeAmount(limits.httpRequest)))
+          bootstrap: service)
       },
       logger: logger, onListening: onListening)
     discovery = DiscoveryService(cache: cache, observer: observer, limits: limits, logger: logger)
@@ -83,6 +90,17 @@ final class DataplaneServer: Service {
     server = GRPCServer(
       transport: Transport(listenerFactory: listener, config: Self.transport(limits)), router: router)
     port = Mutex(nil)
+  }
+
+  /// How `POST /bootstrap` is served. Proxies name the server as they please, and no page has anything to do here.
+  private static func bootstrapService(
+    _ configuration: Configuration, logger: Logger, _ responder: @escaping RequestService.Responder
+  ) -> RequestService {
+    RequestService(
+      name: Pipeline.Server.dataplane, connections: configuration.limits.connections,
+      callers: CallerRule(hosts: HostRule(names: []), origins: configuration.origins) { _ in false },
+      bodyLimit: configuration.limits.bodyBytes, bodies: configuration.budgets.bootstrap,
+      heads: configuration.budgets.heads, logger: logger, responder: responder)
   }
 
   private static func transport(_ limits: Limits) -> Transport.Config {

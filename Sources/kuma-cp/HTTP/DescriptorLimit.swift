@@ -6,7 +6,7 @@ struct DescriptorLimit: Sendable {
   private static let reserve = 128
   private static let httpServers = 4
 
-  /// Connections of one HTTP server.
+  /// Connections of one HTTP server; those that are ended for new ones are for a moment more.
   let httpConnections: Int
   /// Connections of proxies.
   let proxyConnections: Int

@@ -1,3 +1,4 @@
+import HTTPService
 import MeshModel
 import MeshXDS
 import TraceCollector
@@ -10,11 +11,15 @@ struct ControlPlaneMetrics: Sendable {
   let translator: EnvoyTranslator
   let dataplaneServer: DataplaneServer
   let collector: CollectorMetrics?
+  let budgets: [ByteBudget]
+  let services: [RequestService]
 
   /// Adds every metric to a page.
   func write(_ page: inout PrometheusText) async {
     await writeConfiguration(&page)
     if let collector { write(collector.snapshot, &page) }
+    page.add(budgets)
+    page.add(services)
     let usage = ProcessUsage.current()
     page.add(
       "process_cpu_seconds_total", .counter, "Processor time used, in seconds.",

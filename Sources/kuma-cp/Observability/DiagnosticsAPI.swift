@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 
 /// The diagnostics server's paths: `/ready`, `/healthy` and `/metrics`.
@@ -9,7 +10,7 @@ struct DiagnosticsAPI: Sendable {
 
   /// Answers a request.
   func respond(to request: HTTPRequest) async -> (HTTPResponse, [UInt8]) {
-    let path = (request.path ?? "/").prefix { $0 != "?" }
+    let path = request.plainPath
     guard request.method == .get || request.method == .head else {
       return Self.text(.methodNotAllowed, "Only GET is served here.\n")
     }

@@ -1,0 +1,221 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Reads the requests of a connection, one after the other, has each answered and writes the answer.
+///
+/// What can be refused is refused as soon as it is known: by the head, before the body comes.
+final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private enum State {
+    case waiting
+    case receiving
+    case answering
+    /// What comes is not looked at any more.
+    case refused
+  }
+
+  /// What is kept of a request until its answer is written.
+  private struct Exchange {
+    var request: HTTPRequest
+    var version: HTTPVersion
+    var isKeepAlive: Bool
+  }
+
+  private let service: RequestService
+  private let watch: ReceiptWatch
+  private let isSecure: Bool
+  private var state = State.waiting
+  private var exchange: Exchange?
+  private var body: [UInt8] = []
+  /// Whether the other side has said that it will send nothing more.
+  private var isHalfClosed = false
+
+  init(service: RequestService, watch: ReceiptWatch, isSecure: Bool) {
+    self.service = service
+    self.watch = watch
+    self.isSecure = isSecure
+  }
+
+  // MARK: Requests
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let part = unwrapInboundIn(data)
+    switch (state, part) {
+    case (.waiting, .head(let head)): begin(context, head)
+    case (.receiving, .body(let bytes)):
+      guard bytes.readableBytes <= service.bodyLimit - body.count else {
+        return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
+      }
+      guard watch.takes(bytes.readableBytes) else { return refuse(context, .overloaded) }
+      body.append(contentsOf: bytes.readableBytesView)
+    case (.receiving, .end): complete(context)
+    default: break
+    }
+  }
+
+  private func begin(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
+    state = .receiving
+    watch.headCame(size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count })
+    guard
+      let request = HTTPRequest(
+        head, scheme: isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
+    else { return refuse(context, .malformed("the method or the target is none"), version: head.version) }
+    exchange = Exchange(request: request, version: head.version, isKeepAlive: head.isKeepAlive)
+    guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("Host stands there twice")) }
+    if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
+
+    let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
+    if let announced {
+      guard announced <= service.bodyLimit else {
+        return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
+      }
+      guard service.bodies.hasRoom(for: announced) else { return refuse(context, .overloaded) }
+      body.reserveCapacity(announced)
+    }
+    // A client of HTTP/1.0 knows no answer before the answer (https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1).
+    guard let expectation = head.headers.first(name: "expect"), !head.version.isBeforeHTTP11 else { return }
+    guard expectation.lowercased() == "100-continue" else { return refuse(context, .expectation) }
+    guard announced != 0 else { return }
+    context.writeAndFlush(
+      wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+  }
+
+  private func complete(_ context: ChannelHandlerContext) {
+    guard let exchange else { return }
+    state = .answering
+    watch.requestCame()
+    let (request, bytes) = (exchange.request, body)
+    body = []
+    if let response = service.callers.origins.preflight(request) { return answer(context, (response, [])) }
+    let loop = context.eventLoop
+    let here = NIOLoopBound(self, eventLoop: loop)
+    let there = NIOLoopBound(context, eventLoop: loop)
+    let (responder, running) = (service.responder, service.running)
+    running.begin()
+    Task(executorPreference: service.executor) {
+      defer { running.end() }
+      let answer = await responder(request, bytes)
+      loop.execute { here.value.answer(there.value, answer) }
+    }
+  }
+
+  // MARK: Answers
+
+  private func answer(_ context: ChannelHandlerContext, _ answer: (head: HTTPResponse, body: [UInt8])) {
+    guard case .answering = state, let exchange, context.channel.isActive else { return }
+    self.exchange = nil
+    state = .waiting
+    var answer = answer
+    answer.head.headerFields.add(service.callers.origins.fields(for: exchange.request))
+    let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.head.headerFields[.connection] != "close"
+    let written = write(
+      context, answer, isHead: exchange.request.method == .head, version: exchange.version, isKeepAlive: isKeepAlive)
+    guard !isKeepAlive else { return }
+    state = .refused
+    let channel = context.channel
+    written.whenComplete { _ in channel.close(promise: nil) }
+  }
+
+  private func refuse(_ context: ChannelHandlerContext, _ refusal: RequestRefusal, version: HTTPVersion = .http1_1) {
+    state = .refused
+    body = []
+    let request = exchange?.request
+    exchange = nil
+    let answer = service.answer(to: request, refusal)
+    service.note(refusal.reason, Self.logLine(refusal, service))
+    let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
+    write(context, answer, isHead: request?.method == .head, version: version, isKeepAlive: false).whenComplete { _ in
+      watch.value.linger()
+    }
+  }
+
+  private static func logLine(_ refusal: RequestRefusal, _ service: RequestService) -> String {
+    let sentence = refusal.sentence(hostSetting: service.settings.hosts, originSetting: service.settings.origins)
+    return "a request is refused: \(sentence)"
+  }
+
+  @discardableResult
+  private func write(
+    _ context: ChannelHandlerContext, _ answer: (head: HTTPResponse, body: [UInt8]), isHead: Bool, version: HTTPVersion,
+    isKeepAlive: Bool
+  ) -> EventLoopFuture<Void> {
+    let status = answer.head.status
+    var headers = HTTPHeaders()
+    headers.reserveCapacity(answer.head.headerFields.count + 3)
+    for field in answer.head.headerFields where field.name != .connection && field.name != .contentLength {
+      headers.add(name: field.name.rawName, value: field.value)
+    }
+    headers.add(name: "Date", value: HTTPDate.now)
+    if status != .noContent, status != .notModified {
+      let length = isHead && answer.body.isEmpty ? answer.head.headerFields[.contentLength] : nil
+      headers.add(name: "Content-Length", value: length ?? String(answer.body.count))
+    }
+    if !isKeepAlive {
+      headers.add(name: "Connection", value: "close")
+    } else if version.isBeforeHTTP11 {
+      headers.add(name: "Connection", value: "keep-alive")
+    }
+    let head = HTTPResponseHead(
+      version: version, status: HTTPResponseStatus(statusCode: status.code), headers: headers)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if !isHead, !answer.body.isEmpty {
+      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    let number = watch.answerMade(bytes: answer.body.count)
+    let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
+    written.futureResult.whenSuccess { watch.value.answerLeft(number) }
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    return written.futureResult
+  }
+
+  // MARK: The connection
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+    switch state {
+    case .waiting, .receiving:
+      refuse(context, error == .headerOverflow ? .headTooLarge : .malformed("it cannot be read"))
+    case .answering, .refused: break
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
+    isHalfClosed = true
+    if case .answering = state { return }
+    context.close(promise: nil)
+  }
+}
+
+extension HTTPRequest {
+  /// The request of a parsed head; nil if its method is no token.
+  ///
+  /// - Parameter address: where the connection leads, for a request that names no host.
+  fileprivate init?(_ head: HTTPRequestHead, scheme: String, address: String?) {
+    guard let method = HTTPRequest.Method(head.method.rawValue) else { return nil }
+    var fields = HTTPFields()
+    for (name, value) in head.headers {
+      guard let name = HTTPField.Name(name) else { continue }
+      fields.append(HTTPField(name: name, value: value))
+    }
+    self.init(
+      method: method, scheme: scheme, authority: head.headers.first(name: "host") ?? address, path: head.uri,
+      headerFields: fields)
+  }
+}
+
+extension HTTPVersion {
+  fileprivate var isBeforeHTTP11: Bool { major < 1 || (major == 1 && minor < 1) }
+}
+
+extension SocketAddress {
+  /// The address and port as `Host` has them.
+  fileprivate var authority: String? {
+    guard let ipAddress, let port else { return nil }
+    return ipAddress.contains(":") ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"
+  }
+}

@@ -1,0 +1,367 @@
+import HTTPTypes
+import Logging
+import MeshTestSupport
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import HTTPService
+
+@Suite("HTTP server", .timeLimit(.minutes(2)))
+struct HTTPServerTests {
+  /// Bodies of requests that have reached the responder.
+  private final class Requests: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    func append(_ line: String) { lines.withLock { $0.append(line) } }
+  }
+
+  /// A service that answers with what it was sent, and waits at `/wait` until it is told to go on.
+  private func service(
+    connections: Int = 100, bodyLimit: Int = 1_000, budget: Int = 100_000, heads: Int = 50_000,
+    requests: Requests = Requests(),
+    gate: Gate = Gate()
+  ) -> RequestService {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    return RequestService(
+      name: "test", connections: connections,
+      callers: CallerRule(hosts: HostRule(names: []), origins: OriginRule(["http://a.example"])), bodyLimit: bodyLimit,
+      bodies: ByteBudget("bodies", limit: budget), heads: ByteBudget("heads", limit: heads), logger: logger
+    ) { request, body in
+      requests.append("\(request.method.rawValue) \(request.path ?? "") \(body.count)")
+      if request.path == "/wait" { await gate.wait() }
+      return (
+        HTTPResponse(status: .ok, headerFields: [.contentType: "text/plain"]),
+        Array("\(request.authority ?? "") \(body.count) bytes".utf8)
+      )
+    }
+  }
+
+  /// Where requests wait.
+  private final class Gate: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+    var count: Int { state.withLock { $0.waiting.count } }
+    func wait() async {
+      await withCheckedContinuation { continuation in
+        let isOpen = state.withLock { state in
+          if !state.isOpen { state.waiting.append(continuation) }
+          return state.isOpen
+        }
+        if isOpen { continuation.resume() }
+      }
+    }
+    func open() {
+      let waiting = state.withLock { state in
+        state.isOpen = true
+        defer { state.waiting = [] }
+        return state.waiting
+      }
+      for continuation in waiting { continuation.resume() }
+    }
+  }
+
+  /// Serves on a free port while a body runs.
+  private func serving(_ service: RequestService, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+    let (ports, listening) = AsyncStream<Int>.makeStream()
+    var quiet = Logger(label: "test")
+    quiet.logLevel = .critical
+    let server = HTTPServer(
+      host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
+    ) { listening.yield($0) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      try await body(port)
+      group.cancelAll()
+    }
+  }
+
+  /// Sends text over a connection of its own and returns what comes back until the server has ended it.
+  private func exchange(_ port: Int, _ text: String) async throws -> String {
+    let connection = try await RawConnection(port: port)
+    connection.send(text)
+    try await eventually { connection.isClosed }
+    return connection.text
+  }
+
+  private func get(_ path: String = "/", close: Bool = true, _ fields: String = "host: localhost\r\n") -> String {
+    "GET \(path) HTTP/1.1\r\n\(fields)\(close ? "connection: close\r\n" : "")\r\n"
+  }
+
+  private func post(_ body: String, _ fields: String = "", close: Bool = true) -> String {
+    "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: \(body.utf8.count)\r\n\(close ? "connection: close\r\n" : "")"
+      + "\(fields)\r\n\(body)"
+  }
+
+  // MARK: Requests and answers
+
+  @Test("requests are answered one after the other, also those that come together")
+  func pipelining() async throws {
+    try await serving(service()) { port in
+      let answer = try await exchange(port, get("/1", close: false) + post("abc", close: false) + get("/3"))
+      #expect(answer.components("HTTP/1.1 200 OK") == 3)
+      #expect(answer.contains("localhost 3 bytes") && answer.hasSuffix("localhost 0 bytes"))
+      #expect(answer.contains("\r\nDate: ") && answer.contains("\r\nContent-Length: 17\r\n"))
+    }
+  }
+
+  @Test("an answer to HEAD has no body but its length")
+  func head() async throws {
+    try await serving(service()) { port in
+      let answer = try await exchange(port, "HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+      #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nContent-Length: 17\r\n"))
+      #expect(answer.hasSuffix("\r\n\r\n") && !answer.contains("bytes"))
+    }
+  }
+
+  @Test("a request without a host is served under the address that it came to; two hosts are refused")
+  func hosts() async throws {
+    try await serving(service()) { port in
+      #expect(try await exchange(port, get("/", "")).hasSuffix("127.0.0.1:\(port) 0 bytes"))
+      let two = try await exchange(port, get("/", "host: localhost\r\nhost: evil.example\r\n"))
+      #expect(two.hasPrefix("HTTP/1.1 400 ") && two.contains("Host stands there twice"))
+    }
+  }
+
+  @Test("what is no HTTP and a head that is too large are refused in a sentence")
+  func malformed() async throws {
+    try await serving(service(heads: 200_000)) { port in
+      let nonsense = try await exchange(port, "nonsense\r\n\r\n")
+      #expect(nonsense.hasPrefix("HTTP/1.1 400 ") && nonsense.contains("not valid HTTP/1.1"))
+      let field = "x: \(String(repeating: "x", count: 45_000))\r\n"
+      let large = try await exchange(port, get("/", "host: localhost\r\n\(field)y\(field)"))
+      #expect(large.hasPrefix("HTTP/1.1 431 "))
+    }
+  }
+
+  // MARK: Who comes
+
+  @Test("strange hosts and pages are refused before anybody reads the request, allowed pages are told so")
+  func callers() async throws {
+    let requests = Requests()
+    let service = service(requests: requests)
+    try await serving(service) { port in
+      let host = try await exchange(port, get("/", "host: evil.example\r\n"))
+      #expect(host.hasPrefix("HTTP/1.1 403 ") && host.contains("\"evil.example\""))
+      let page = try await exchange(port, post("a", "origin: http://evil.example\r\ncontent-type: text/plain\r\n"))
+      #expect(page.hasPrefix("HTTP/1.1 403 ") && page.contains("\"http://evil.example\""))
+      #expect(!page.contains("Access-Control-Allow-Origin"))
+      let site = try await exchange(port, post("a", "sec-fetch-site: cross-site\r\n"))
+      #expect(site.hasPrefix("HTTP/1.1 403 "))
+      #expect(requests.all == [])
+      let allowed = try await exchange(port, post("a", "origin: http://a.example\r\n"))
+      #expect(
+        allowed.hasPrefix("HTTP/1.1 200 ") && allowed.contains("Access-Control-Allow-Origin: http://a.example\r\n"))
+      let question = try await exchange(
+        port,
+        "OPTIONS / HTTP/1.1\r\nhost: localhost\r\norigin: http://a.example\r\naccess-control-request-method: POST\r\n"
+          + "connection: close\r\n\r\n")
+      #expect(question.hasPrefix("HTTP/1.1 204 ") && question.contains("Access-Control-Allow-Methods: GET, HEAD, POST"))
+      #expect(requests.all == ["POST / 1"])
+    }
+    #expect(service.counts[.foreignHost] == 1 && service.counts[.foreignPage] == 2)
+  }
+
+  // MARK: Bodies
+
+  @Test("a body that is announced too large is refused before it comes, one that turns out so when it does")
+  func bodyLimit() async throws {
+    let requests = Requests()
+    let service = service(requests: requests)
+    try await serving(service) { port in
+      for fields in ["", "expect: 100-continue\r\n"] {
+        let announced = try await exchange(
+          port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000000\r\n\(fields)\r\n")
+        #expect(announced.hasPrefix("HTTP/1.1 413 ") && announced.contains("larger than 1000 bytes"))
+        #expect(announced.contains("\r\nConnection: close\r\n"))
+      }
+      let chunked = try await exchange(
+        port,
+        "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n"
+          + String(repeating: "x", count: 1_001) + "\r\n0\r\n\r\n")
+      #expect(chunked.hasPrefix("HTTP/1.1 413 "))
+    }
+    #expect(requests.all == [] && service.counts[.tooLarge] == 3 && service.bodies.usage.bytes == 0)
+  }
+
+  @Test("who asks whether to go on is told so at once, and what else is expected is refused")
+  func expectation() async throws {
+    try await serving(service()) { port in
+      let connection = try await RawConnection(port: port)
+      connection.send(
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\nexpect: 100-Continue\r\nconnection: close\r\n\r\n")
+      try await eventually { connection.text == "HTTP/1.1 100 Continue\r\n\r\n" }
+      connection.send("abc")
+      try await eventually { connection.isClosed }
+      #expect(connection.text.hasSuffix("localhost 3 bytes"))
+      #expect(try await exchange(port, post("a", "expect: a-miracle\r\n")).hasPrefix("HTTP/1.1 417 "))
+      let old = try await exchange(
+        port, "POST / HTTP/1.0\r\nhost: localhost\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\na")
+      #expect(old.hasPrefix("HTTP/1.0 200 ") && !old.contains("100 Continue"))
+    }
+  }
+
+  @Test("bodies that are half there hold what they have sent; the newest is refused, and everything is given back")
+  func bodyBudget() async throws {
+    let requests = Requests()
+    let service = service(bodyLimit: 50_000, budget: 100_000, requests: requests)
+    try await serving(service) { port in
+      // Three senders of 49,000 bytes that never send the last one.
+      var senders: [RawConnection] = []
+      for _ in 0..<2 {
+        let sender = try await RawConnection(port: port)
+        sender.send("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 49001\r\n\r\n")
+        sender.send(String(repeating: "x", count: 49_000))
+        senders.append(sender)
+      }
+      try await eventually { service.bodies.usage.bytes == 98_000 }
+      let third = try await exchange(
+        port,
+        "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n"
+          + String(repeating: "x", count: 3_000) + "\r\n")
+      #expect(third.hasPrefix("HTTP/1.1 503 ") && third.contains("Retry-After: 1\r\n"))
+      #expect(third.contains("Too much is being received"))
+      // Whoever announces more than there is room for need not send it.
+      let asked = try await exchange(
+        port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3000\r\nexpect: 100-continue\r\n\r\n")
+      #expect(asked.hasPrefix("HTTP/1.1 503 "))
+      // Small requests are answered as ever.
+      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 "))
+      #expect(try await exchange(port, post("abc")).hasPrefix("HTTP/1.1 200 "))
+      senders[0].send("x")
+      try await eventually { senders[0].text.contains("49001 bytes") }
+      for sender in senders { sender.close() }
+      try await eventually { service.bodies.usage.bytes == 0 && service.heads.usage.bytes == 0 }
+    }
+    #expect(service.bodies.usage.peak <= 100_000 && service.counts[.overloaded] == 2)
+  }
+
+  @Test("heads that are half there are counted too")
+  func headBudget() async throws {
+    let service = service()
+    try await serving(service) { port in
+      var senders: [RawConnection] = []
+      for _ in 0..<10 {
+        let sender = try await RawConnection(port: port)
+        sender.send("GET / HTTP/1.1\r\nhost: localhost\r\nx: \(String(repeating: "x", count: 10_000))")
+        senders.append(sender)
+      }
+      try await eventually { senders.count(where: \.isClosed) >= 5 }
+      #expect(service.heads.usage.peak <= 50_000)
+      let refused = senders.filter(\.isClosed)
+      #expect(refused.allSatisfy { $0.text.isEmpty || $0.text.hasPrefix("HTTP/1.1 503 ") })
+      for sender in senders { sender.close() }
+      try await eventually { service.heads.usage.bytes == 0 }
+      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 "))
+    }
+  }
+
+  // MARK: Connections
+
+  @Test("slow connections lose their places to those that send what they have, and never more are open than may be")
+  func slowConnections() async throws {
+    let gate = Gate()
+    let service = service(connections: 20, gate: gate)
+    try await serving(service) { port in
+      // One waits for its answer, as somebody does who watches.
+      let watcher = try await RawConnection(port: port)
+      watcher.send(get("/wait"))
+      try await eventually { gate.count == 1 }
+      var slow: [RawConnection] = []
+      for index in 0..<60 {
+        let connection = try await RawConnection(port: port)
+        connection.send(
+          index.isMultiple(of: 2) ? "G" : "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nx")
+        slow.append(connection)
+      }
+      for _ in 0..<10 { #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 ")) }
+      #expect(slow.count(where: \.isClosed) >= 41)
+      #expect(service.connections.peak <= 20)
+      #expect(service.counts[.madeRoom] >= 42 && service.counts[.full] == 0)
+      gate.open()
+      try await eventually { watcher.text.contains("200 OK") }
+      for connection in slow { connection.close() }
+      try await eventually { service.connections.count == 0 }
+    }
+  }
+
+  @Test("when every connection waits for an answer, a new one is told to come again")
+  func fullHouse() async throws {
+    let gate = Gate()
+    let service = service(connections: 3, gate: gate)
+    try await serving(service) { port in
+      var busy: [RawConnection] = []
+      for _ in 0..<3 {
+        let connection = try await RawConnection(port: port)
+        connection.send(get("/wait"))
+        busy.append(connection)
+      }
+      try await eventually { gate.count == 3 }
+      let more = try await RawConnection(port: port)
+      try await eventually { more.isClosed }
+      #expect(more.text.hasPrefix("HTTP/1.1 503 ") && more.text.contains("Retry-After: 1\r\n"))
+      gate.open()
+      try await eventually { busy.allSatisfy { $0.text.contains("200 OK") && $0.isClosed } }
+      #expect(service.counts[.full] == 1 && service.counts[.madeRoom] == 0)
+      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 "))
+    }
+  }
+
+  @Test("heads and bodies that do not come are told so and ended, and what they held is free")
+  func lateness() async throws {
+    var service = service()
+    service.limits.head = .milliseconds(300)
+    service.limits.interval = .milliseconds(300)
+    let counts = service.counts
+    try await serving(service) { [service] port in
+      let silent = try await RawConnection(port: port)
+      let head = try await RawConnection(port: port)
+      head.send("GET / HT")
+      let body = try await RawConnection(port: port)
+      body.send("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nx")
+      try await eventually { silent.isClosed && head.isClosed && body.isClosed }
+      #expect(silent.text == "")
+      for late in [head.text, body.text] {
+        #expect(late.hasPrefix("HTTP/1.1 408 ") && late.contains("did not come in time"))
+      }
+      try await eventually { service.bodies.usage.bytes == 0 && service.connections.count == 0 }
+    }
+    #expect(counts[.late] == 3)
+  }
+
+  @Test("a kept connection is ended when no further request comes")
+  func idleness() async throws {
+    var service = service()
+    service.limits.idle = .milliseconds(200)
+    let counts = service.counts
+    try await serving(service) { port in
+      let answer = try await exchange(port, get("/", close: false))
+      #expect(answer.hasPrefix("HTTP/1.1 200 "))
+    }
+    #expect(counts[.idle] == 1 && counts[.late] == 0)
+  }
+
+  @Test("of many that want to do something large, one at a time does it")
+  func turns() async {
+    let turns = Turns(1)
+    let done = Requests()
+    await withTaskGroup(of: Void.self) { group in
+      for index in 0..<50 {
+        group.addTask {
+          await turns.take {
+            await Task.yield()
+            done.append("\(index)")
+          }
+        }
+      }
+    }
+    #expect(turns.peak == 1 && Set(done.all).count == 50)
+  }
+}
+
+extension String {
+  /// How often a text stands in this one.
+  fileprivate func components(_ text: String) -> Int { ranges(of: text).count }
+}
