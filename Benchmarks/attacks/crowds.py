@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Attacks the HTTP servers of a control plane of its own, and shows what that costs everybody else.
+
+  Benchmarks/attacks/crowds.py KUMA_CP [KUMA_CP …]
+
+Each program (such as .build/release/kuma-cp, and one from before a change) is started on free ports of 127.0.0.1, with a
+folder of its own that is removed at the end, and attacked in turn:
+
+  slow     1,300 connections to each of the API and the collector that send a byte every 20 seconds, half of them in the
+           head of a request and half of them in its body. Meanwhile /health and the like are asked for, over new
+           connections, on every port.
+  bodies   150 connections to the API that each send all of a 4 MiB body but its end, twice over, and then leave.
+  spans    150 connections to the collector that do the same with 8 MiB.
+  heads    1,300 connections to the API that send 60 KiB of a head each and stop.
+
+Printed are the answers' times, the connections that are open, the resident memory, and the words of one refusal. The whole
+takes two to three minutes for each program. Only the Python standard library is needed.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import re
+import resource
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+CONNECTIONS = 1300
+BODIES = 150
+MIB = 1 << 20
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Program:
+    """A running control plane."""
+
+    PORTS = ("api", "dataplane", "diagnostics", "collector", "otlp")
+
+    def __init__(self, path, folder):
+        self.ports = dict(zip(self.PORTS, free_ports(5)))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("KUMA_")}
+        self.log = open(pathlib.Path(folder) / "log", "wb")
+        self.process = subprocess.Popen(
+            [
+                path, "run", "--work-dir", folder, "--api-port", str(self.ports["api"]), "--dp-port",
+                str(self.ports["dataplane"]), "--diagnostics-port", str(self.ports["diagnostics"]), "--zipkin-port",
+                str(self.ports["collector"]), "--otlp-port", str(self.ports["otlp"]),
+            ],
+            stdout=self.log, stderr=self.log, env=environment)
+        deadline = time.monotonic() + 60
+        while self.ask("diagnostics", "/ready", 1)[0] != 200:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                sys.exit(f"{path} does not become ready; its log is in {folder}/log")
+            time.sleep(0.1)
+
+    def memory(self):
+        """Resident memory in MiB."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024
+
+    def connections(self, name):
+        """How many connections the program has on a port."""
+        port = f":{self.ports[name]:04X}"
+        lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+        # 01 is an established connection.
+        return sum(1 for line in lines if line.split()[1].endswith(port) and line.split()[3] == "01" and line.split()[9] != "0")
+
+    def ask(self, name, path, timeout=30):
+        """The status of a GET over a new connection, and how many seconds it took; 0 for no answer."""
+        begin = time.monotonic()
+        try:
+            request = urllib.request.Request(f"http://127.0.0.1:{self.ports[name]}{path}", headers={"Connection": "close"})
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                answer.read()
+                status = answer.status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError:
+            status = 0
+        return status, time.monotonic() - begin
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Crowd:
+    """Connections that send what they are told to, and note what comes back."""
+
+    def __init__(self):
+        self.selector = selectors.DefaultSelector()
+        self.open = {}
+        self.answers = collections.Counter()
+        self.words = None
+
+    def connect(self, port, count):
+        new = []
+        for _ in range(count):
+            connection = socket.socket()
+            connection.settimeout(5)
+            try:
+                connection.connect(("127.0.0.1", port))
+            except OSError:
+                self.answers["not connected"] += 1
+                connection.close()
+                continue
+            connection.setblocking(False)
+            self.open[connection] = memoryview(b"")
+            self.selector.register(connection, selectors.EVENT_READ)
+            new.append(connection)
+        return new
+
+    def send(self, connection, data):
+        if connection in self.open:
+            self.open[connection] = memoryview(bytes(self.open[connection]) + data)
+            self.selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+
+    def run(self, seconds, until=lambda: False):
+        """Sends and reads for a while."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not until():
+            for key, events in self.selector.select(0.05):
+                connection = key.fileobj
+                try:
+                    if events & selectors.EVENT_READ:
+                        data = connection.recv(65536)
+                        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+                            self.answers[data[9:12].decode()] += 1
+                            if self.words is None and data[9:10] in (b"4", b"5"):
+                                self.words = data.decode(errors="replace").replace("\r\n", " | ").strip()
+                        if not data:
+                            self.end(connection, "closed")
+                            continue
+                    if events & selectors.EVENT_WRITE:
+                        sent = connection.send(self.open[connection][: 256 * 1024])
+                        self.open[connection] = self.open[connection][sent:]
+                        if not self.open[connection]:
+                            self.selector.modify(connection, selectors.EVENT_READ)
+                except OSError:
+                    self.end(connection, "reset")
+
+    def end(self, connection, how):
+        if connection in self.open:
+            self.answers[how] += 1
+            self.selector.unregister(connection)
+            del self.open[connection]
+            connection.close()
+
+    @property
+    def is_sent(self):
+        return all(not rest for rest in self.open.values())
+
+    def leave(self):
+        for connection in list(self.open):
+            self.selector.unregister(connection)
+            connection.close()
+        self.open.clear()
+
+
+HEALTH = (("api", "/"), ("diagnostics", "/healthy"), ("collector", "/health"), ("dataplane", "/"), ("otlp", "/"))
+
+
+def probe(program, times):
+    for name, path in HEALTH:
+        status, seconds = program.ask(name, path)
+        times.append((seconds, f"{name} {path} {status or 'no answer'}"))
+
+
+def show(label, text):
+    print(f"    {label:<34} {text}")
+
+
+def worst(times):
+    seconds, what = max(times)
+    return f"{seconds * 1000:.0f} ms ({what}), {sum(1 for _, what in times if 'no answer' in what)} of {len(times)} without answer"
+
+
+def slow(program):
+    crowd, times = Crowd(), []
+    begin = program.memory()
+    half = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    for name in ("api", "collector"):
+        for index, connection in enumerate(crowd.connect(program.ports[name], CONNECTIONS)):
+            crowd.send(connection, half if index % 2 else b"GET / HT")
+    crowd.run(3)
+    opened, most = time.monotonic(), {name: program.connections(name) for name in ("api", "collector")}
+    next_byte = opened + 20
+    while time.monotonic() < opened + 45:
+        probe(program, times)
+        crowd.run(2)
+        if time.monotonic() >= next_byte:
+            next_byte += 20
+            for connection in list(crowd.open):
+                crowd.send(connection, b"x")
+    show("slowest answer meanwhile", worst(times))
+    show("connections at the begin", ", ".join(f"{name} {count}" for name, count in most.items()))
+    show("connections after 45 s", ", ".join(f"{name} {program.connections(name)}" for name in most))
+    show("what the slow ones got", dict(crowd.answers))
+    show("resident memory", f"{begin:.0f} MiB before, {program.memory():.0f} MiB at the end")
+    show("words", crowd.words)
+    crowd.leave()
+
+
+def bodies(program, name, path, size):
+    begin, peak = program.memory(), 0
+    crowd, times = Crowd(), []
+    body = b"[" + b" " * (size - 2)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    ).encode()
+    for _ in range(2):
+        for connection in crowd.connect(program.ports[name], BODIES):
+            crowd.send(connection, head)
+            crowd.open[connection] = memoryview(head + body)
+        end = time.monotonic() + 15
+        while time.monotonic() < end and not crowd.is_sent:
+            crowd.run(0.3)
+            peak = max(peak, program.memory())
+            probe(program, times)
+        crowd.run(1)
+        peak = max(peak, program.memory())
+        crowd.leave()
+    time.sleep(5)
+    show("slowest answer meanwhile", worst(times))
+    show("what the senders got", dict(crowd.answers))
+    show(
+        "resident memory",
+        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
+    show("words", crowd.words)
+
+
+def heads(program):
+    begin, peak = program.memory(), 0
+    crowd, times = Crowd(), []
+    for connection in crowd.connect(program.ports["api"], CONNECTIONS):
+        crowd.send(connection, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 60 * 1024)
+    for _ in range(8):
+        crowd.run(0.5)
+        peak = max(peak, program.memory())
+        probe(program, times)
+    crowd.leave()
+    time.sleep(5)
+    show("slowest answer meanwhile", worst(times))
+    show("what the senders got", dict(crowd.answers))
+    show(
+        "resident memory",
+        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
+    show("words", crowd.words)
+
+
+def budgets(program):
+    with urllib.request.urlopen(f"http://127.0.0.1:{program.ports['diagnostics']}/metrics") as answer:
+        text = answer.read().decode()
+    found = re.findall(r'^kuma_request_budget_peak_bytes\{budget="(\w+)"\} (\d+)', text, re.MULTILINE)
+    if found:
+        show("budgets at most", ", ".join(f"{name} {int(count) / MIB:.1f} MiB" for name, count in found))
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    for path in sys.argv[1:]:
+        print(path)
+        folder = tempfile.mkdtemp(prefix="attack-")
+        program = Program(path, folder)
+        try:
+            for label, attack in (
+                ("slow connections", lambda: slow(program)),
+                ("bodies to the API", lambda: bodies(program, "api", "/meshes", 4 * MIB)),
+                ("bodies to the collector", lambda: bodies(program, "collector", "/api/v2/spans", 8 * MIB)),
+                ("heads", lambda: heads(program)),
+            ):
+                print(f"  {label}")
+                attack()
+            budgets(program)
+        finally:
+            program.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
