@@ -27,6 +27,12 @@ enum PeerService {
     return text.withUTF8 { isName(UnsafeRawBufferPointer($0)) }
   }
 
+  /// The ``TextHash`` of a name in lower case; `hash` is that of the name as it stands.
+  static func nameHash(_ name: UnsafeRawBufferPointer, _ hash: UInt64) -> UInt64 {
+    let isLowercased = name.allSatisfy { $0 < 0x80 && !($0 >= 0x41 && $0 <= 0x5A) }
+    return isLowercased ? hash : TextHash.hash(String(decoding: name, as: UTF8.self).lowercased())
+  }
+
   private static func isAddress(_ text: String) -> Bool {
     if text.hasPrefix("inbound:") || text.hasPrefix("outbound:passthrough") || IPAddressText.isIPv6(text) {
       return true

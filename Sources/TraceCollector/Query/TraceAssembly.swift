@@ -26,48 +26,44 @@ enum TraceAssembly {
   ///
   /// Two reports are of one span if id, kind, service and start are the same and nothing that both name differs. So none
   /// loses its name, port or address to another that began in the same microsecond.
-  static func merged(_ spans: [Span]) -> [Span] {
-    var places = ReportTable<String>(capacity: spans.count)
-    var merged: [Span] = []
+  static func merged(_ spans: [Span]) -> [Span] { merged(spans, fits: isCompatible, merge: merge) }
+
+  /// The same for what ``SpanEntry`` knows of spans.
+  static func merged(_ entries: [SpanEntry]) -> [SpanEntry] { merged(entries, fits: isCompatible, merge: merge) }
+
+  private static func merged<Member: TraceMember>(
+    _ spans: [Member], fits: (Member, Member) -> Bool, merge: (Member, inout Member) -> Void
+  ) -> [Member] {
+    var merged: [Member] = []
     merged.reserveCapacity(spans.count)
+    // A few are compared faster than put into a table.
+    let isSmall = spans.count <= 16
+    var reports = ReportTable<Member.Service>(capacity: isSmall ? 0 : spans.count)
     for span in spans {
-      if let position = places.position(of: span, in: merged, fits: isCompatible) {
-        merge(span, into: &merged[position])
+      let key = ReportKey(span)
+      let position =
+        isSmall
+        ? merged.firstIndex { $0.id == span.id && ReportKey($0) == key && fits($0, span) }
+        : reports.position(of: span, key, in: merged, fits: fits)
+      if let position {
+        merge(span, &merged[position])
       } else {
-        places.insert(span, merged.count)
+        if !isSmall { reports.insert(span, key, merged.count) }
         merged.append(span)
       }
     }
     return merged.enumerated().sorted { precedes($0.element, $0.offset, $1.element, $1.offset) }.map(\.element)
   }
 
-  /// The same for what ``SpanEntry`` knows of spans.
-  static func merged(_ entries: [SpanEntry]) -> [SpanEntry] {
-    var merged: [SpanEntry] = []
-    merged.reserveCapacity(entries.count)
-    // A few are compared faster than put into a table.
-    let isSmall = entries.count <= 16
-    var places = ReportTable<UInt64>(capacity: isSmall ? 0 : entries.count)
-    for entry in entries {
-      let position =
-        isSmall
-        ? merged.firstIndex { ReportKey($0) == ReportKey(entry) && isCompatible($0, entry) }
-        : places.position(of: entry, in: merged, fits: isCompatible)
-      if let position {
-        merged[position].duration = max(merged[position].duration, entry.duration)
-        merged[position].parentID = merged[position].parentID ?? entry.parentID
-        if merged[position].remoteService == SpanEncoder.empty { merged[position].remoteService = entry.remoteService }
-        if merged[position].peer == SpanEncoder.empty { merged[position].peer = entry.peer }
-        if merged[position].operation == SpanEncoder.empty { merged[position].operation = entry.operation }
-        merged[position].place.fill(entry.place)
-        merged[position].isProxied = merged[position].isProxied || entry.isProxied
-        merged[position].isError = merged[position].isError || entry.isError
-      } else {
-        if !isSmall { places.insert(entry, merged.count) }
-        merged.append(entry)
-      }
-    }
-    return merged.enumerated().sorted { precedes($0.element, $0.offset, $1.element, $1.offset) }.map(\.element)
+  private static func merge(_ entry: SpanEntry, into other: inout SpanEntry) {
+    other.duration = max(other.duration, entry.duration)
+    other.parentID = other.parentID ?? entry.parentID
+    if other.remoteService == SpanEncoder.empty { other.remoteService = entry.remoteService }
+    if other.peer == SpanEncoder.empty { other.peer = entry.peer }
+    if other.operation == SpanEncoder.empty { other.operation = entry.operation }
+    other.place.fill(entry.place)
+    other.isProxied = other.isProxied || entry.isProxied
+    other.isError = other.isError || entry.isError
   }
 
   private static func isCompatible(_ first: SpanEntry, _ second: SpanEntry) -> Bool {
@@ -163,9 +159,9 @@ private struct ReportTable<Service: Hashable> {
     some.reserveCapacity(capacity)
   }
 
-  func position<Member: TraceMember>(of span: Member, in merged: [Member], fits: (Member, Member) -> Bool) -> Int?
-  where Member.Service == Service {
-    let key = ReportKey(span)
+  func position<Member: TraceMember>(
+    of span: Member, _ key: ReportKey<Service>, in merged: [Member], fits: (Member, Member) -> Bool
+  ) -> Int? where Member.Service == Service {
     guard let others = some[key] else { return nil }
     if let exact = wholes[Whole(key: key, operation: span.operationKey, place: span.place)], fits(merged[exact], span) {
       return exact
@@ -173,8 +169,8 @@ private struct ReportTable<Service: Hashable> {
     return others.first { fits(merged[$0], span) }
   }
 
-  mutating func insert<Member: TraceMember>(_ span: Member, _ position: Int) where Member.Service == Service {
-    let key = ReportKey(span)
+  mutating func insert<Member: TraceMember>(_ span: Member, _ key: ReportKey<Service>, _ position: Int)
+  where Member.Service == Service {
     wholes[Whole(key: key, operation: span.operationKey, place: span.place)] = position
     if some[key, default: []].count < Self.compared { some[key, default: []].append(position) }
   }

@@ -31,12 +31,15 @@ struct IDOrderMemory: Sendable {
   /// How long what a sender's spans said counts for others of it, in milliseconds: it may be replaced by one of another
   /// version.
   static let memory: Int64 = 600_000
+  /// How long nothing else is looked for, in milliseconds.
+  static let fresh: Int64 = 60_000
 
   var count: Int { newer.count + older.count }
 
-  func order(of sender: Sender, now: Int64) -> IDOrder? {
+  /// What a sender's spans said within a time, in milliseconds; nil if nothing.
+  func order(of sender: Sender, now: Int64, within time: Int64 = memory) -> IDOrder? {
     guard let known = newer[sender] ?? older[sender] else { return nil }
-    return abs(now &- known.time) <= Self.memory ? known.order : nil
+    return (0...time).contains(now &- known.time) ? known.order : nil
   }
 
   mutating func note(_ order: IDOrder, of sender: Sender, now: Int64) {
@@ -60,14 +63,13 @@ extension SpanStore {
   func settleIDs(of spans: inout [Span]) {
     guard !spans.isEmpty else { return }
     let now = settings.clock.milliseconds()
-    let known = knownIDs(of: spans)
     let senders = spans.map { IDOrderMemory.Sender($0) }
-    var whole = IDOrder.Evidence()
-    var bySender: [IDOrderMemory.Sender: IDOrder.Evidence] = [:]
-    for (span, sender) in zip(spans, senders) {
-      let evidence = IDOrder.evidence(span) { known.contains(KnownID(trace: span.traceID.low, id: $0)) }
-      whole.add(evidence)
-      bySender[sender, default: .init()].add(evidence)
+    var (whole, bySender) = Self.evidence(spans, senders, known: [])
+    let isRemembered = idOrders.withLock { memory in
+      bySender.keys.allSatisfy { memory.order(of: $0, now: now, within: IDOrderMemory.fresh) != nil }
+    }
+    if whole.order == nil, !isRemembered {
+      (whole, bySender) = Self.evidence(spans, senders, known: knownIDs(of: spans))
     }
     var counts = (turned: 0, undecided: 0)
     idOrders.withLock { memory in
@@ -91,6 +93,19 @@ extension SpanStore {
     }
     metrics.spansTurned.count(counts.turned)
     metrics.spansUndecided.count(counts.undecided)
+  }
+
+  private static func evidence(
+    _ spans: [Span], _ senders: [IDOrderMemory.Sender], known: Set<KnownID>
+  ) -> (whole: IDOrder.Evidence, bySender: [IDOrderMemory.Sender: IDOrder.Evidence]) {
+    var whole = IDOrder.Evidence()
+    var bySender: [IDOrderMemory.Sender: IDOrder.Evidence] = [:]
+    for (span, sender) in zip(spans, senders) {
+      let evidence = IDOrder.evidence(span) { known.contains(KnownID(trace: span.traceID.low, id: $0)) }
+      whole.add(evidence)
+      bySender[sender, default: .init()].add(evidence)
+    }
+    return (whole, bySender)
   }
 
   private struct KnownID: Hashable {

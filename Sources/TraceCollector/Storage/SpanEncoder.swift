@@ -41,20 +41,19 @@ struct SpanEncoder: Sendable {
     var isProxied = false
     var error: Bool?
     var schema: UInt64 = 0
+    let (clusterKey, componentKey, nodeKey) = (PeerService.clusterKey, PeerService.componentKey, PeerService.nodeKey)
     for tag in span.tags {
       let value = tag.value.of(bytes)
       let valueHash = TextHash.hash(value)
       batch.terms.append(Term.tag(tag.keyHash, valueHash))
       schema = TextHash.fold(schema ^ tag.keyHash, 0x9fb2_1c65_1e98_df25)
       if tag.keyHash == Self.errorKey, error == nil { error = valueHash != Self.falseValue }
-      if tag.keyHash == PeerService.clusterKey {
+      if tag.keyHash == clusterKey {
         isProxied = true
-        if span.kind == .client, PeerService.isName(value) {
-          peer = TextHash.hash(String(decoding: value, as: UTF8.self).lowercased())
-        }
+        if span.kind == .client, PeerService.isName(value) { peer = PeerService.nameHash(value, valueHash) }
       }
-      if tag.keyHash == PeerService.nodeKey { isProxied = true }
-      if tag.keyHash == PeerService.componentKey, valueHash == PeerService.proxyValue { isProxied = true }
+      if tag.keyHash == nodeKey { isProxied = true }
+      if tag.keyHash == componentKey, valueHash == PeerService.proxyValue { isProxied = true }
       if !autocompleteKeys.isEmpty, autocompleteKeys.contains(tag.keyHash) {
         batch.completing.insert(batch.entries.count)
       }
