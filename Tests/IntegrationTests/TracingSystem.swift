@@ -77,7 +77,8 @@ final class TracingSystem: Sendable {
     return proxy
   }
 
-  private func note(_ server: String, _ port: Int) { servers.withLock { $0[server] = port } }
+  /// Tells where a server of the tests, or an application behind a proxy, listens.
+  func note(_ server: String, _ port: Int) { servers.withLock { $0[server] = port } }
 
   /// The port of a server of the tests.
   func port(of server: String) async throws -> Int {
