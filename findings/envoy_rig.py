@@ -71,7 +71,7 @@ def cluster(name, port):
 class Envoy:
     """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to."""
 
-    def __init__(self, executable, tracing, service, collector, runtime=None, connection_manager=None):
+    def __init__(self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None):
         self.port, self.admin = free_port(), free_port()
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -92,7 +92,7 @@ class Envoy:
                 "clusters": [cluster("service", service), cluster("collector", collector)],
                 "listeners": [
                     {"name": "in", "address": address, "filter_chains": [
-                        {"filters": [{"name": "hcm", "typed_config": manager}]}]}]},
+                        {"filters": [{"name": "hcm", "typed_config": manager}]}]} | (listener or {})]},
         }
         self.folder = tempfile.TemporaryDirectory()
         path = os.path.join(self.folder.name, "envoy.json")
