@@ -283,6 +283,8 @@ import Testing
       var calls = 0
       CallLinker.calls(in: entries(shape)) { _ in calls += 1 }
       #expect(calls <= 4 * count)
+      // Three ways to a parent, and 32 spans at most that are looked at on each.
+      #expect(SpanLinks(TraceAssembly.merged(entries(shape))).looks <= 100 * count)
       #expect(SpanTree((1...count).map(shape)).nodes.count <= count)
     }
   }

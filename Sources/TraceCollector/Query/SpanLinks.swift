@@ -35,6 +35,8 @@ private struct Sides<Member: TraceMember> {
   private let isSmall: Bool
   private var order: [Int] = []
   private var crowds: [UInt64: Crowd] = [:]
+  /// How many spans were looked at.
+  private(set) var looks = 0
 
   /// How many spans with one id are looked through.
   private static var crowdSize: Int { 32 }
@@ -85,9 +87,12 @@ private struct Sides<Member: TraceMember> {
   }
 
   /// The best of the spans with an id. The function gives how well one fits but for its time, nil if it does not.
-  private func best(_ id: UInt64, at time: Int64, _ rank: (Int, Member) -> Int?) -> Int? {
+  private mutating func best(_ id: UInt64, at time: Int64, _ rank: (Int, Member) -> Int?) -> Int? {
     var best: (index: Int, fit: Fit)?
+    var count = 0
+    defer { looks += count }
     func look(_ index: Int) {
+      count += 1
       let span = spans[index]
       guard let rank = rank(index, span) else { return }
       let fit = fit(span, at: time, rank: rank)
@@ -116,7 +121,7 @@ private struct Sides<Member: TraceMember> {
   }
 
   /// The best of a list by its time alone; those without a start stand at its end.
-  private func best(of list: [Int], at time: Int64, butNot own: Int, onlyRunning: Bool = false) -> Int? {
+  private mutating func best(of list: [Int], at time: Int64, butNot own: Int, onlyRunning: Bool = false) -> Int? {
     var low = 0
     var high = list.count
     while low < high {
@@ -125,6 +130,7 @@ private struct Sides<Member: TraceMember> {
       if start > 0, start <= time { low = middle + 1 } else { high = middle }
     }
     let began = list[max(0, low - Self.lookBack)..<low].reversed().filter { $0 != own }
+    looks += began.count + 1
     if let running = began.first(where: { spans[$0].covers(time) }) { return running }
     return onlyRunning ? nil : began.first ?? list.first { $0 != own }
   }
@@ -132,7 +138,7 @@ private struct Sides<Member: TraceMember> {
   // MARK: What is looked for
 
   /// For a server's side: the client's side with the same id, or else the side that is not marked as the other one.
-  func caller(of index: Int) -> Int? {
+  mutating func caller(of index: Int) -> Int? {
     let span = spans[index]
     guard span.isServerSide else { return nil }
     if let crowd = crowds[span.id] {
@@ -147,7 +153,7 @@ private struct Sides<Member: TraceMember> {
   }
 
   /// For a server's side that a service reported itself: the side that the proxy before it reported of the same request.
-  func proxy(of index: Int) -> Int? {
+  mutating func proxy(of index: Int) -> Int? {
     let span = spans[index]
     guard span.isServerSide, span.kind != .consumer, span.timestamp > 0, !span.isProxied else { return nil }
     if let crowd = crowds[span.id] {
@@ -166,7 +172,7 @@ private struct Sides<Member: TraceMember> {
   /// The span that is named as the parent. Of several that share the id: one in the child's service, a server's side
   /// before a client's and on the child's host before another, or else any server's side; then the one that ran when the
   /// child began.
-  func parent(of index: Int) -> Int? {
+  mutating func parent(of index: Int) -> Int? {
     let span = spans[index]
     guard let id = span.parentID, id != span.id else { return nil }
     let place = span.place
@@ -177,7 +183,10 @@ private struct Sides<Member: TraceMember> {
         Crowd.Key(service: service, isServerSide: true), Crowd.Key(service: service, isServerSide: false),
         Crowd.Key(isServerSide: true), Crowd.Key(isServerSide: false),
       ]
-      return keys.lazy.compactMap { best(of: crowd.list($0), at: span.timestamp, butNot: index) }.first
+      for key in keys {
+        if let found = best(of: crowd.list(key), at: span.timestamp, butNot: index) { return found }
+      }
+      return nil
     }
     return best(id, at: span.timestamp) { _, side in
       if side.serviceKey != span.serviceKey { return side.isServerSide ? 4 : 5 }
@@ -190,9 +199,11 @@ private struct Sides<Member: TraceMember> {
 struct SpanLinks {
   private(set) var parents: [Int?]
   private(set) var isDetached: [Bool]
+  /// How many spans were looked at to find them.
+  let looks: Int
 
   init(_ spans: [some TraceMember]) {
-    let sides = Sides(spans)
+    var sides = Sides(spans)
     parents = []
     isDetached = []
     parents.reserveCapacity(spans.count)
@@ -202,6 +213,7 @@ struct SpanLinks {
       parents.append(parent)
       isDetached.append(parent == nil && !span.isRoot)
     }
+    looks = sides.looks
     cutCycles()
   }
 
