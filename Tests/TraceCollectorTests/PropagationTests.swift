@@ -87,11 +87,91 @@ import Testing
   func stopped() throws {
     let spans = calls(30, isForwarded: true) + calls(60, from: 30, isForwarded: false)
     let service = try #require(report(spans).blamed.first)
-    #expect(service.verdict == .partly)
+    #expect(service.verdict == .breaks)
     #expect(
       service.message.hasPrefix(
         "orders forwards the trace headers to payments in 30 of 90 calls, and in none of the last 60: "))
     #expect(service.rate.map { abs($0 - 1.0 / 3) < 1e-9 } == true)
+    #expect([service.recentContinued, service.recentStarted] as [Int] == [30, 60])
+  }
+
+  @Test("What a service did in its last calls decides, not the hour", arguments: [60, 400, 1_200])
+  func recent(last: Int) throws {
+    // Long enough that both parts have minutes of their own, and that a minute has both.
+    let spans = calls(2_000, isForwarded: true) + calls(last, from: 2_000, isForwarded: false)
+    let service = try #require(report(spans).blamed.first)
+    #expect(service.verdict == .breaks)
+    let run = service.message.firstMatch(of: /and in none of the last ([0-9]+): copy/)?.1 ?? ""
+    // Beyond as many as are kept one by one, whole minutes count.
+    #expect((min(last, 256)...last).contains(Int(run) ?? 0), "\(service.message)")
+    #expect(service.recentStarted == min(last, 100))
+    #expect(service.callees.map(\.isBroken) == [true])
+  }
+
+  @Test("One that was mended is blamed no more, and it is said since when", arguments: [60, 400, 1_200])
+  func mended(last: Int) throws {
+    let spans = calls(500, isForwarded: false) + calls(last, from: 500, isForwarded: true)
+    let report = report(spans)
+    #expect(report.blamed.isEmpty)
+    let service = try #require(report.services.first)
+    #expect(service.verdict == .forwards)
+    let run = service.message.firstMatch(of: /again, in all of the last ([0-9]+) calls; 500 of/)?.1 ?? ""
+    #expect((min(last, 256)...last).contains(Int(run) ?? 0), "\(service.message)")
+    #expect(service.message.hasSuffix("; 500 of \(500 + last) began traces before."))
+    #expect(service.callees.map(\.isBroken) == [false])
+    // A few calls are no proof of it yet.
+    let few = calls(500, isForwarded: false) + calls(8, from: 500, isForwarded: true)
+    #expect(self.report(few).blamed.map(\.verdict) == [.partly])
+  }
+
+  @Test("One that breaks every tenth call is not taken for mended between two of them")
+  func betweenTwo() {
+    let spans = (0..<60).flatMap { part in
+      calls(25, from: part * 26, isForwarded: true) + calls(1, from: part * 26 + 25, isForwarded: false)
+    }
+    #expect(report(spans + calls(25, from: 1_560, isForwarded: true)).blamed.map(\.verdict) == [.partly])
+  }
+
+  @Test("Calls of its own beside those for requests hide neither that a service broke nor that it was mended")
+  func besideOthers() throws {
+    var simulation = PropagationSimulation()
+    simulation.requests = 3_000
+    simulation.background = [.random(perSecond: 5, callee: "payments")]
+    simulation.calls = [("payments", 0)]
+    let good = simulation.reports(seed: 3).map(\.span)
+    simulation.calls = [("payments", 1)]
+    let bad = simulation.reports(seed: 4).map(\.span)
+    func joined(_ first: [Span], _ second: [Span]) -> PropagationReport {
+      let end = first.map(\.end).max() ?? 0
+      let shift = end - PropagationSimulation.begin * 1_000 + 5_000_000
+      var analyzer = PropagationAnalyzer()
+      let later = second.map { span in
+        var span = span
+        span.timestamp += shift
+        return span
+      }
+      analyzer.add(first + later, now: (later.map(\.end).max() ?? 0) / 1_000)
+      return analyzer.report(from: 0, to: 1 << 60)
+    }
+    #expect(joined(good, bad).blamed.map(\.verdict) == [.breaks])
+    let mended = joined(bad, good)
+    #expect(mended.blamed.isEmpty, "\(mended.blamed.map(\.message))")
+    #expect(mended.services.first?.message.contains("forwards the trace headers to payments again") == true)
+  }
+
+  @Test("The newest calls are kept in order, however they come, and no more than so many")
+  func recentCalls() {
+    var random = PropagationSimulation.Random(state: 5)
+    let starts = (1...1_000).map { Int64($0) }
+    var inOrder = RecentCalls()
+    var shuffled = RecentCalls()
+    for start in starts { inOrder.note(at: start, isContinued: start % 3 == 0) }
+    for start in starts.shuffled(using: &random) { shuffled.note(at: start, isContinued: start % 3 == 0) }
+    #expect(inOrder.calls == shuffled.calls)
+    #expect(inOrder.calls.count == 256)
+    let outcome = RecentCalls.outcome(of: inOrder.calls(from: 0, to: 999, withStarted: true))
+    #expect(outcome == RecentCalls.Outcome(continued: 34, started: 66, run: 1, runContinues: true))
+    #expect(RecentCalls.outcome(of: []).count == 0)
   }
 
   @Test("The id of a request with another trace leaves no doubt, however few calls there are")
@@ -128,11 +208,15 @@ import Testing
   @Test("The order in which spans come makes no difference")
   func order() {
     let spans = calls(60, isForwarded: false) + calls(60, from: 60, isForwarded: true)
-    let expected = report(spans).blamed.map(\.message)
+    let expected = report(spans).services.map(\.message)
     var random = PropagationSimulation.Random(state: 7)
-    #expect(!expected.isEmpty)
-    #expect(report(spans.shuffled(using: &random)).blamed.map(\.message) == expected)
-    #expect(report(spans.reversed()).blamed.map(\.message) == expected)
+    #expect(expected.first?.contains("again, in all of the last 60 calls") == true)
+    #expect(report(spans.shuffled(using: &random)).services.map(\.message) == expected)
+    #expect(report(spans.reversed()).services.map(\.message) == expected)
+    let broken = calls(60, isForwarded: true) + calls(60, from: 60, isForwarded: false)
+    let blamed = report(broken).blamed.map(\.message)
+    #expect(blamed.first?.contains("in none of the last 60") == true)
+    #expect(report(broken.shuffled(using: &random)).blamed.map(\.message) == blamed)
   }
 
   @Test("Only the time that is asked for counts")

@@ -36,6 +36,7 @@ extension JSONWriter {
     }
     for (name, value) in [
       ("inbound", service.inbound), ("continued", service.continued), ("started", service.started),
+      ("recentContinued", service.recentContinued), ("recentStarted", service.recentStarted),
     ] {
       key(name)
       number(value)
@@ -50,10 +51,13 @@ extension JSONWriter {
       string(callee.name)
       for (name, value) in [
         ("continued", callee.continued), ("started", callee.started), ("unrelated", callee.unrelated),
+        ("recentContinued", callee.recentContinued), ("recentStarted", callee.recentStarted),
       ] {
         key(name)
         number(value)
       }
+      key("isBroken")
+      bool(callee.isBroken)
       key("message")
       string(callee.message)
       endObject()

@@ -157,7 +157,7 @@ extension SpanStore {
         pieces.append(BrokenPiece(tree: SpanTree(spans), parent: parent, under: under, call: call))
       }
     }
-    return pieces.sorted { $0.call.timestamp < $1.call.timestamp }
+    return pieces.sorted { ($0.call.timestamp, $0.call.traceID.low) < ($1.call.timestamp, $1.call.traceID.low) }
   }
 
   private func traces(

@@ -50,10 +50,11 @@ public struct PropagationAnalyzer: Sendable {
     var calls = Minutes(CallCounts())
     var locks = LockTest()
     var examples: [PropagationReport.Example] = []
-    /// When the last call that continued a trace began, in microseconds since 1970.
+    var recent = RecentCalls()
+    /// When the last call that continued a trace began, and the last one during a request that began a trace, in
+    /// microseconds since 1970.
     var lastContinued: Int64 = 0
-    /// Calls during requests that began traces after that.
-    var inFlightSinceContinued = 0
+    var lastStarted: Int64 = 0
     var nextExample = 0
   }
 
@@ -126,10 +127,8 @@ public struct PropagationAnalyzer: Sendable {
       }
       guard span.isRoot else {
         pairs[pair].calls.change(at: span.timestamp) { $0.continued += 1 }
-        if span.timestamp > pairs[pair].lastContinued {
-          pairs[pair].lastContinued = span.timestamp
-          pairs[pair].inFlightSinceContinued = 0
-        }
+        pairs[pair].lastContinued = max(pairs[pair].lastContinued, span.timestamp)
+        pairs[pair].recent.note(at: span.timestamp, isContinued: true)
         return
       }
       instances[instance].started.append(
@@ -268,7 +267,8 @@ public struct PropagationAnalyzer: Sendable {
     let lastCall = instances[index].lastCall[call.pair]
     instances[index].lastCall[call.pair] = call.start
     guard count > 0 else { return }
-    if call.start > pairs[call.pair].lastContinued { pairs[call.pair].inFlightSinceContinued += 1 }
+    pairs[call.pair].lastStarted = max(pairs[call.pair].lastStarted, call.start)
+    pairs[call.pair].recent.note(at: call.start, isContinued: false)
     let candidates = timeline.candidates(at: call.start)
     guard let latest = candidates.first else { return }
     // With more in flight, the last start is too often that of another one. Only the first call for a request tells.
@@ -299,7 +299,7 @@ extension PropagationAnalyzer.Pair {
   }
 }
 
-/// What a ``PropagationAnalyzer`` keeps. With the defaults about 40 MB at most.
+/// What a ``PropagationAnalyzer`` keeps. With the defaults about 50 MB at most.
 public struct PropagationLimits: Sendable, Hashable {
   /// Services that are told apart.
   public var services = 2_000

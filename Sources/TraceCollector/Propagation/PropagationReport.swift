@@ -4,9 +4,9 @@ public struct PropagationReport: Sendable {
   public enum Verdict: String, Sendable {
     /// It passes traces on.
     case forwards
-    /// It receives traces and passes none on.
+    /// It receives traces and passes none on, as its last calls have it.
     case breaks
-    /// It passes traces on in some of its calls.
+    /// It passes traces on in some of its calls, its last ones.
     case partly
     /// It makes no calls.
     case receivesOnly = "receives only"
@@ -42,9 +42,17 @@ public struct PropagationReport: Sendable {
     public var unrelated: Int
     /// What there is to say, as a sentence.
     public var message: String
-    /// Whether traces end here.
-    public var isBroken: Bool { started > 0 }
+    /// How the newest calls went: what counts for what is said.
+    public var recentContinued: Int
+    /// Those of the newest calls that began traces in place of continuing them.
+    public var recentStarted: Int
+    /// Whether traces end here now.
+    public var isBroken: Bool { state == .breaks || state == .partly }
+    var state: State
     var examples: [Example]
+
+    /// What the calls do now.
+    enum State { case forwards, breaks, partly, mended }
   }
 
   /// What a service does with traces.
@@ -63,6 +71,10 @@ public struct PropagationReport: Sendable {
     public var started: Int
     /// The part of the calls that continued a trace; nil if there were none.
     public var rate: Double?
+    /// Those of the newest calls to all callees that continued a trace. They decide the verdict.
+    public var recentContinued: Int
+    /// Those of them that should have continued a trace and began one.
+    public var recentStarted: Int
     /// The services that it calls, by their names.
     public var callees: [Callee]
     /// Traces that ended here, with their continuations.
@@ -89,10 +101,6 @@ enum PropagationKnowledge: Sendable, Equatable {
 }
 
 extension PropagationAnalyzer {
-  /// Calls that carry the id of a request in flight and another trace, from which on there is no doubt.
-  private static let fewestCertain = 3
-  private static let fewestCalls = 10
-
   /// What the services did in a time.
   ///
   /// - Parameters:
@@ -125,9 +133,8 @@ extension PropagationAnalyzer {
       for (callee, pair) in service.hasProxy ? service.pairs : service.ownPairs {
         let counts = judged.pairs[pair].counts(.min, .max)
         guard counts.begun > 0 else { continue }
-        let locks = judged.pairs[pair].locks
         all[service.name]?[callee] =
-          Self.isBroken(counts, locks)
+          Self.hasEvidence(judged.pairs[pair], .min, .max)
           ? .broken(share: counts.certain > 0 ? max(counts.test.share, 0.5) : counts.test.share)
           : counts.test.isUndecided ? .undecided : .unrelated
       }
@@ -135,102 +142,13 @@ extension PropagationAnalyzer {
     return all
   }
 
-  private var lostShare: Double {
+  var lostShare: Double {
     droppedCount == 0 ? 0 : Double(droppedCount) / Double(droppedCount + spanCount)
   }
 
-  private static func isBroken(_ counts: CallCounts, _ locks: LockTest) -> Bool {
-    if counts.certain >= fewestCertain { return true }
-    let isExclusive = counts.inFlight * 20 >= counts.begun * 19
-    return counts.inFlight >= fewestCalls && counts.test.excludesChance
-      && !locks.hasOtherReason(isExclusive: isExclusive)
-  }
-
-  private func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
-    let inbound = (service.hasProxy ? service.inbound : service.ownInbound).values(from: from, to: to).reduce(0, +)
-    let callees = (service.hasProxy ? service.pairs : service.ownPairs).values
-      .compactMap { callee(pairs[$0], service, inbound, from, to) }
-      .sorted { $0.name < $1.name }
-    let continued = callees.reduce(0) { $0 + $1.continued }
-    let started = callees.reduce(0) { $0 + $1.started }
-    let unrelated = callees.reduce(0) { $0 + $1.unrelated }
-    let broken = callees.filter(\.isBroken)
-    let rate = continued + started > 0 ? Double(continued) / Double(continued + started) : nil
-    let verdict: PropagationReport.Verdict
-    let message: String
-    if let rate, !broken.isEmpty {
-      verdict = rate < 0.05 ? .breaks : .partly
-      let shown = broken.prefix(3).map(\.message).joined(separator: " ")
-      message = broken.count > 3 ? shown + " And \(broken.count - 3) more." : shown
-    } else if inbound == 0 {
-      verdict = .unknown
-      message = "\(service.name) makes calls and received no request through its proxy: it begins traces."
-    } else if continued > 0 {
-      verdict = .forwards
-      message =
-        "\(service.name) forwards the trace headers in all \(continued) calls that it made for requests."
-        + (unrelated == 0 ? "" : " \(unrelated) more began traces and are not laid to any request.")
-    } else if unrelated > 0 {
-      verdict = .unknown
-      message =
-        "\(service.name) made \(unrelated) calls that began traces; nothing says that they were made for requests."
-    } else {
-      verdict = .receivesOnly
-      message = "\(service.name) receives requests and makes no calls through its proxy."
-    }
-    return PropagationReport.Service(
-      name: service.name, verdict: verdict, message: message, inbound: inbound, continued: continued,
-      started: started, rate: rate, callees: callees,
-      examples: broken.flatMap { callee in callee.examples.map { (callee.name, $0) } })
-  }
-
-  private func callee(
-    _ pair: Pair, _ service: Service, _ inbound: Int, _ from: Int64, _ to: Int64
-  ) -> PropagationReport.Callee? {
-    let counts = pair.counts(from, to)
-    guard counts.continued + counts.begun > 0 else { return nil }
-    let named = pair.callee.isEmpty ? "services that its spans do not name" : pair.callee
-    guard inbound > 0, Self.isBroken(counts, pair.locks) else {
-      let message =
-        counts.begun == 0
-        ? "All \(counts.continued) calls to \(named) continued a trace."
-        : counts.continued == 0
-          ? "\(counts.begun) calls to \(named) began traces; nothing says that they were made for requests."
-          : "\(counts.continued) calls to \(named) continued a trace; \(counts.begun) began one and are not laid to"
-            + " any request."
-      return PropagationReport.Callee(
-        name: pair.callee, continued: counts.continued, started: 0, unrelated: counts.begun, message: message,
-        examples: [])
-    }
-    let all = counts.continued + counts.inFlight
-    var message =
-      "\(service.name) forwards the trace headers to \(named) in \(counts.continued) of \(all) calls"
-    if counts.continued > 0, pair.inFlightSinceContinued >= 10 {
-      message += ", and in none of the last \(pair.inFlightSinceContinued)"
-    }
-    message += ": copy these headers from each request to the requests made for it: "
-    message += Self.headers(isBesideEnvoy: service.isBesideEnvoy) + "."
-    if counts.certain > 0 { message += " (x-request-id is forwarded already, the others are not.)" }
-    let examples = pair.examples.map { example in
-      var example = example
-      let confidence = example.isCertain ? 0.99 : 0.95 * counts.test.share / Double(max(example.candidates, 1))
-      example.confidence = confidence * (1 - lostShare)
-      return example
-    }
-    return PropagationReport.Callee(
-      name: pair.callee, continued: counts.continued, started: counts.inFlight,
-      unrelated: counts.begun - counts.inFlight, message: message, examples: examples)
-  }
-
   /// The headers that keep a trace together.
-  private static func headers(isBesideEnvoy: Bool) -> String {
+  static func headers(isBesideEnvoy: Bool) -> String {
     let b3 = "x-request-id, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags"
     return isBesideEnvoy ? b3 : b3 + ", or traceparent and tracestate, whichever come"
-  }
-}
-
-extension PropagationAnalyzer.Pair {
-  fileprivate func counts(_ from: Int64, _ to: Int64) -> CallCounts {
-    calls.values(from: from, to: to).reduce(into: CallCounts()) { $0.add($1) }
   }
 }

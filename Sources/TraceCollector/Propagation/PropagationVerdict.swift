@@ -1,0 +1,188 @@
+extension PropagationAnalyzer {
+  /// Calls that carry the id of a request in flight and another trace, from which on there is no doubt.
+  private static let fewestCertain = 3
+  private static let fewestCalls = 10
+  /// How many judged calls the newest minutes have to have, so that they are a sample of their own.
+  private static let recentCalls = 200
+
+  /// Whether the calls to a callee are made for requests without their headers, in all of a time or in its newest minutes:
+  /// calls that the service makes on its own account would else hide that it began to break traces.
+  static func hasEvidence(_ pair: Pair, _ from: Int64, _ to: Int64) -> Bool {
+    isBroken(pair.counts(from, to), pair.locks) || isBroken(pair.newestCounts(from, to, recentCalls), pair.locks)
+  }
+
+  private static func isBroken(_ counts: CallCounts, _ locks: LockTest) -> Bool {
+    if counts.certain >= fewestCertain { return true }
+    let isExclusive = counts.inFlight * 20 >= counts.begun * 19
+    return counts.inFlight >= fewestCalls && counts.test.excludesChance
+      && !locks.hasOtherReason(isExclusive: isExclusive)
+  }
+
+  /// What the calls to a callee do now, if there is evidence that some began traces in place of continuing them.
+  private static func state(
+    _ pair: Pair, _ recent: RecentCalls.Outcome, _ from: Int64, _ to: Int64
+  ) -> PropagationReport.Callee.State {
+    let counts = pair.counts(from, to)
+    if recent.breaks(continued: counts.continued, started: counts.inFlight) { return .breaks }
+    if recent.isMended(continued: counts.continued, started: counts.inFlight) { return .mended }
+    return isMendedBesideOthers(pair, counts, from, to) ? .mended : .partly
+  }
+
+  /// Whether the newest minutes have calls that began traces, and these are the service's own: it calls the same callee
+  /// for nobody too. They must be so many that the test, were the service as it was, would have found it broken again.
+  private static func isMendedBesideOthers(_ pair: Pair, _ all: CallCounts, _ from: Int64, _ to: Int64) -> Bool {
+    let newest = pair.newestCounts(from, to, recentCalls)
+    guard newest.certain == 0, newest.continued > 0, !newest.test.isUndecided, all.test.observations > 0 else {
+      return false
+    }
+    let share = Double(newest.test.observations) / Double(all.test.observations)
+    return all.test.bound * share >= ChanceTest.threshold
+  }
+
+  /// What a service did in a time, in microseconds since 1970.
+  func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
+    let inbound = (service.hasProxy ? service.inbound : service.ownInbound).values(from: from, to: to).reduce(0, +)
+    let known = service.hasProxy ? service.pairs : service.ownPairs
+    let callees = known.values.compactMap { callee(pairs[$0], service, inbound, from, to) }.sorted { $0.name < $1.name }
+    let recent = RecentCalls.outcome(
+      of: callees.flatMap { callee in
+        known[callee.name].map {
+          pairs[$0].recent.calls(from: from, to: to, withStarted: callee.state != .forwards)
+        } ?? []
+      })
+    let continued = callees.reduce(0) { $0 + $1.continued }
+    let started = callees.reduce(0) { $0 + $1.started }
+    let verdict: PropagationReport.Verdict
+    let message: String
+    if callees.contains(where: \.isBroken) {
+      verdict = recent.breaks(continued: continued, started: started) ? .breaks : .partly
+      message = Self.sentences(callees.filter(\.isBroken))
+    } else if callees.contains(where: { $0.state == .mended }) {
+      verdict = .forwards
+      message = Self.sentences(callees.filter { $0.state == .mended })
+    } else {
+      (verdict, message) = blameless(service, inbound, callees)
+    }
+    return PropagationReport.Service(
+      name: service.name, verdict: verdict, message: message, inbound: inbound, continued: continued,
+      started: started, rate: continued + started > 0 ? Double(continued) / Double(continued + started) : nil,
+      recentContinued: recent.continued, recentStarted: recent.started, callees: callees,
+      examples: callees.flatMap { callee in callee.examples.map { (callee.name, $0) } })
+  }
+
+  private static func sentences(_ callees: [PropagationReport.Callee]) -> String {
+    let shown = callees.prefix(3).map(\.message).joined(separator: " ")
+    return callees.count > 3 ? shown + " And \(callees.count - 3) more." : shown
+  }
+
+  /// What there is to say of a service that breaks no traces.
+  private func blameless(
+    _ service: Service, _ inbound: Int, _ callees: [PropagationReport.Callee]
+  ) -> (PropagationReport.Verdict, String) {
+    let continued = callees.reduce(0) { $0 + $1.continued }
+    let unrelated = callees.reduce(0) { $0 + $1.unrelated }
+    if inbound == 0 {
+      return (
+        .unknown, "\(service.name) makes calls and received no request through its proxy: it begins traces."
+      )
+    }
+    if continued > 0 {
+      return (
+        .forwards,
+        "\(service.name) forwards the trace headers in all \(continued) calls that it made for requests."
+          + (unrelated == 0 ? "" : " \(unrelated) more began traces and are not laid to any request.")
+      )
+    }
+    if unrelated > 0 {
+      return (
+        .unknown,
+        "\(service.name) made \(unrelated) calls that began traces; nothing says that they were made for requests."
+      )
+    }
+    return (.receivesOnly, "\(service.name) receives requests and makes no calls through its proxy.")
+  }
+
+  private func callee(
+    _ pair: Pair, _ service: Service, _ inbound: Int, _ from: Int64, _ to: Int64
+  ) -> PropagationReport.Callee? {
+    let counts = pair.counts(from, to)
+    guard counts.continued + counts.begun > 0 else { return nil }
+    let isBlamed = inbound > 0 && Self.hasEvidence(pair, from, to)
+    let recent = RecentCalls.outcome(of: pair.recent.calls(from: from, to: to, withStarted: isBlamed))
+    guard isBlamed else {
+      let message =
+        counts.begun == 0
+        ? "All \(counts.continued) calls to \(pair.named) continued a trace."
+        : counts.continued == 0
+          ? "\(counts.begun) calls to \(pair.named) began traces; nothing says that they were made for requests."
+          : "\(counts.continued) calls to \(pair.named) continued a trace; \(counts.begun) began one and are not laid to"
+            + " any request."
+      return PropagationReport.Callee(
+        name: pair.callee, continued: counts.continued, started: 0, unrelated: counts.begun, message: message,
+        recentContinued: recent.continued, recentStarted: recent.started, state: .forwards, examples: [])
+    }
+    let state = Self.state(pair, recent, from, to)
+    let examples = pair.examples.map { example in
+      var example = example
+      let confidence = example.isCertain ? 0.99 : 0.95 * counts.test.share / Double(max(example.candidates, 1))
+      example.confidence = confidence * (1 - lostShare)
+      return example
+    }
+    return PropagationReport.Callee(
+      name: pair.callee, continued: counts.continued, started: counts.inFlight,
+      unrelated: counts.begun - counts.inFlight, message: message(pair, service, counts, recent, state, from, to),
+      recentContinued: recent.continued, recentStarted: recent.started, state: state, examples: examples)
+  }
+
+  private func message(
+    _ pair: Pair, _ service: Service, _ counts: CallCounts, _ recent: RecentCalls.Outcome,
+    _ state: PropagationReport.Callee.State, _ from: Int64, _ to: Int64
+  ) -> String {
+    let all = counts.continued + counts.inFlight
+    if state == .mended {
+      let run = pair.run(recent, from, to)
+      return "\(service.name) forwards the trace headers to \(pair.named) again"
+        + (run >= Self.fewestCalls ? ", in all of the last \(run) calls" : "")
+        + "; \(counts.inFlight) of \(all) began traces before."
+    }
+    var message =
+      "\(service.name) forwards the trace headers to \(pair.named) in \(counts.continued) of \(all) calls"
+    if counts.continued > 0, recent.startedRun >= Self.fewestCalls {
+      message += ", and in none of the last \(pair.run(recent, from, to))"
+    } else if state == .partly, recent.count < all {
+      message += ", and in \(recent.continued) of the last \(recent.count)"
+    }
+    message += ": copy these headers from each request to the requests made for it: "
+    message += Self.headers(isBesideEnvoy: service.isBesideEnvoy) + "."
+    if counts.certain > 0 { message += " (x-request-id is forwarded already, the others are not.)" }
+    return message
+  }
+}
+
+extension PropagationAnalyzer.Pair {
+  /// The callee as a sentence names it.
+  fileprivate var named: String { callee.isEmpty ? "services that its spans do not name" : callee }
+
+  func counts(_ from: Int64, _ to: Int64) -> CallCounts { Self.sum(calls.values(from: from, to: to)) }
+
+  /// The counts of as many of the newest minutes of a time as have so many judged calls.
+  func newestCounts(_ from: Int64, _ to: Int64, _ fewest: Int) -> CallCounts {
+    var sum = CallCounts()
+    for minute in calls.values(from: from, to: to).reversed() {
+      guard sum.continued + sum.inFlight < fewest else { break }
+      sum.add(minute)
+    }
+    return sum
+  }
+
+  /// How many of the newest calls ended alike, also where they are more than are kept one by one.
+  fileprivate func run(_ recent: RecentCalls.Outcome, _ from: Int64, _ to: Int64) -> Int {
+    let other = recent.runContinues ? lastStarted : lastContinued
+    let since = Self.sum(calls.values(from: max(from, other / 60_000_000 * 60_000_000 + 60_000_000), to: to))
+    return max(recent.run, recent.runContinues ? since.continued : since.inFlight)
+  }
+
+  private static func sum(_ values: [CallCounts]) -> CallCounts {
+    values.reduce(into: CallCounts()) { $0.add($1) }
+  }
+}
