@@ -246,7 +246,8 @@ import Testing
     let collector = try TestCollector()
     #expect(try await collector.store.add(spans).isEmpty)
     let operations = try await collector.store.operations(
-      service: "api", endTs: TestCollector.now, lookback: 3_600_000)
+      service: "api", endTs: TestCollector.now, lookback: 3_600_000
+    ).operations
     #expect(operations.map { "\($0.name) \($0.figures.calls)" } == ["get / 1", "route 1"])
     let services = try await collector.store.graph(endTs: TestCollector.now, lookback: 3_600_000).services
     #expect(services.first { $0.name == "api" }?.calls == 2)

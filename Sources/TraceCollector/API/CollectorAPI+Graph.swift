@@ -2,7 +2,7 @@ extension CollectorAPI {
   /// The time of a graph unless it is said: an hour.
   private static let lookback: Int64 = 3_600_000
 
-  /// `GET /api/graph`: the services and the calls between them; lengths in microseconds.
+  /// `GET /api/graph`: the services and the calls between them; lengths in microseconds, and how many seconds rates are over.
   func graph(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
     let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
     let graph = try await store.graph(endTs: endTs, lookback: lookback)
@@ -35,6 +35,8 @@ extension CollectorAPI {
         json.endObject()
       }
       json.endArray()
+      json.key("seconds")
+      json.decimal(Double(graph.length) / 1_000)
       json.endObject()
     }
   }
@@ -43,7 +45,7 @@ extension CollectorAPI {
   func operations(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
     let service = try parameters.required("serviceName").lowercased()
     let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
-    let operations = try await store.operations(service: service, endTs: endTs, lookback: lookback)
+    let (operations, length) = try await store.operations(service: service, endTs: endTs, lookback: lookback)
     return Answer { json in
       json.beginObject()
       json.key("service")
@@ -56,7 +58,7 @@ extension CollectorAPI {
         json.string(operation.name)
         json.figures(operation.figures)
         json.key("perSecond")
-        json.decimal(Double(operation.figures.calls) * 1_000 / Double(max(1, lookback)))
+        json.decimal(Double(operation.figures.calls) * 1_000 / Double(max(1, length)))
         json.endObject()
       }
       json.endArray()

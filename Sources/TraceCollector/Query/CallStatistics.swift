@@ -127,12 +127,21 @@ struct CallStatistics: Sendable {
   private var figures: [CallTally] = []
   private let from: Int64
   private let to: Int64
+  /// When the first slot with a call in the time begins.
+  private var first: Int64?
 
   /// Begins to sum up what began between two moments, in milliseconds since 1970. A slot counts whole if a part of it is
   /// in between.
   init(from: Int64, to: Int64) {
     self.from = from
     self.to = to
+  }
+
+  /// How long the calls' time is, in milliseconds: from the first call to the end, or to the present if that is earlier. Rates
+  /// are divided by it. Calls are counted in slots, so that it is never shorter than one.
+  func length(now: Int64) -> Int64 {
+    guard let first else { return max(CallRecorder.shortestSlot, to.subtractingReportingOverflow(from).partialValue) }
+    return max(CallRecorder.shortestSlot, min(to, now).subtractingReportingOverflow(max(from, first)).partialValue)
   }
 
   /// Adds what a row has of the time. A damaged row adds what stands before the damage.
@@ -158,6 +167,7 @@ struct CallStatistics: Sendable {
       let start = slot.multipliedReportingOverflow(by: length).partialValue
       let isWanted = start <= to && (from < .min + length || start > from - length)
       let subject = isWanted && subjects.indices.contains(number) ? subjects[number] : nil
+      if subject != nil { first = min(first ?? start, start) }
       for _ in 0..<reader.count(ofSize: 2) {
         let bucket = UInt16(clamping: reader.number())
         let count = reader.signed()

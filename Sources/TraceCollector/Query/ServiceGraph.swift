@@ -43,8 +43,8 @@ public struct ServiceGraph: Sendable, Hashable {
     public var name: String
     /// How many spans it reported; 0 for one that is only called, such as a database.
     public var spans: Int
-    /// How many requests it served: the receiving sides and the beginnings of traces among its spans. Of a service
-    /// without those its spans; of one without spans the calls to it.
+    /// How many requests it served: the receiving sides among its spans, and the beginnings of traces that are no calls to
+    /// others. Of a service without those its spans; of one without spans the calls to it.
     public var calls: Int
     /// How many of them failed.
     public var errors: Int
@@ -64,8 +64,11 @@ public struct ServiceGraph: Sendable, Hashable {
   public var services: [Service]
   /// The calls, by name.
   public var edges: [Edge]
+  /// How long the time of the calls is, in milliseconds; see ``CallStatistics/length(now:)``.
+  public var length: Int64
 
-  init(_ statistics: CallStatistics) {
+  init(_ statistics: CallStatistics, now: Int64) {
+    length = statistics.length(now: now)
     var requests: [String: (calls: Int, errors: Int)] = [:]
     var called: [String: (calls: Int, errors: Int)] = [:]
     edges = []

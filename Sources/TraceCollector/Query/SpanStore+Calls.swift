@@ -17,14 +17,15 @@ extension SpanStore {
   /// The services and the calls between them that began in a time, in milliseconds since 1970. Times are known to 10
   /// seconds, or to a 64th of the time that a segment took to fill.
   public func graph(endTs: Int64, lookback: Int64) async throws(CollectorError) -> ServiceGraph {
-    ServiceGraph(try await calls(endTs: endTs, lookback: lookback))
+    ServiceGraph(try await calls(endTs: endTs, lookback: lookback), now: settings.clock.milliseconds())
   }
 
-  /// The operations of a service in a time.
+  /// The operations of a service in a time, and how long the time of all calls is, in milliseconds.
   public func operations(
     service: String, endTs: Int64, lookback: Int64
-  ) async throws(CollectorError) -> [OperationFigures] {
-    try await calls(endTs: endTs, lookback: lookback).operations(of: service.lowercased())
+  ) async throws(CollectorError) -> (operations: [OperationFigures], length: Int64) {
+    let statistics = try await calls(endTs: endTs, lookback: lookback)
+    return (statistics.operations(of: service.lowercased()), statistics.length(now: settings.clock.milliseconds()))
   }
 
   /// The calls between services in a time, each once.
