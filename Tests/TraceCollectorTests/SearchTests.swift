@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import TraceCollector
@@ -47,7 +48,9 @@ import Testing
       ("annotationQuery=retry+and+k=w", []), ("annotationQuery=retry=x", []),
       ("annotationQuery=msg=this+And+that", ["2"]),
       ("annotationQuery=error=true+and+error", ["2"]), ("annotationQuery=error=true+and+error=false", ["3"]),
-      ("annotationQuery=+error+%3D+true+", ["2"]), ("annotationQuery=+and+", ["5", "4", "3", "2", "1"]),
+      ("annotationQuery=+error+%3D+true+", ["2"]), ("annotationQuery=++", ["5", "4", "3", "2", "1"]),
+      ("annotationQuery=error=", ["3", "2"]), ("maxTraceDuration=2000", ["5", "3", "1"]),
+      ("minDuration=2000&maxTraceDuration=10000", ["4", "3"]), ("serviceName=c&maxTraceDuration=1999", []),
       ("serviceName=b&annotationQuery=k", []),
       ("errorsOnly=true", ["2"]), ("errorsOnly=false&limit=1", ["5"]), ("serviceName=a&errorsOnly=true", []),
       ("limit=2", ["5", "4"]), ("limit=2&serviceName=b", ["3", "2"]), ("limit=1&spanName=get+/", ["2"]),
@@ -62,6 +65,115 @@ import Testing
   func parameters(query: String, expected: [String]) async throws {
     let collector = try await collector()
     #expect(try await search(query, collector) == expected)
+  }
+
+  @Test(
+    "What cannot be meant is an error that says why",
+    arguments: [
+      ("annotationQuery=error+and", "must have a condition on both sides of each 'and': 'error and'"),
+      ("annotationQuery=and+error", "must have a condition on both sides of each 'and': 'and error'"),
+      ("annotationQuery=+and+", "must have a condition on both sides of each 'and': ' and '"),
+      ("annotationQuery=error+and++and+k=v", "must have a condition on both sides of each 'and': 'error and  and k=v'"),
+      ("annotationQuery=k=v+AND", "must have a condition on both sides of each 'and': 'k=v AND'"),
+      ("annotationQuery=error+AND+k=v", "must write 'and' between conditions in small letters: 'error AND k=v'"),
+      ("annotationQuery=k=v+And+l=w", "must write 'and' between conditions in small letters: 'k=v And l=w'"),
+      ("annotationQuery=error+or+k=v", "can join conditions with 'and' only: 'error or k=v'"),
+      ("annotationQuery=k=v+or+l=w", "can join conditions with 'and' only: 'k=v or l=w'"),
+      ("annotationQuery==503", "must name a tag before '=': '=503'"),
+      ("annotationQuery=k!=v", "can compare with one '=' only: 'k!=v'"),
+      ("annotationQuery=http.status_code>=500", "can compare with one '=' only: 'http.status_code>=500'"),
+      ("annotationQuery=k==v", "can compare with one '=' only: 'k==v'"),
+      ("annotationQuery=%22error", "must close each quote and parenthesis, or do without them: '\"error'"),
+      ("annotationQuery=k=%22v", "must close each quote and parenthesis, or do without them: 'k=\"v'"),
+      ("annotationQuery=(error+and+k=v)", "must close each quote and parenthesis, or do without them: '(error'"),
+      ("annotationQuery=k=v)", "must close each quote and parenthesis, or do without them: 'k=v)'"),
+    ])
+  func unmeant(query: String, reason: String) async throws {
+    let collector = try await collector()
+    for path in ["/api/v2/traces", "/api/summaries", "/api/export/zipkin"] {
+      let reply = await collector.get("\(path)?\(query)")
+      #expect(reply.status == 400)
+      #expect(reply.text == "the parameter annotationQuery \(reason)\n")
+    }
+  }
+
+  @Test(
+    "Texts that look a little like that are searched for",
+    arguments: [
+      "f(x) failed: (why)", "\"quoted\"", "two or three", "this And that", "half a ( parenthesis", "5 > 3", "a=b", "!",
+    ])
+  func meant(value: String) async throws {
+    let collector = try await collector()
+    try await collector.add(span(trace: 6, 1, at: 50_000, tags: [.init("t", value)]))
+    let escaped = try #require(value.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+    #expect(try await search("annotationQuery=t%3D\(escaped)", collector) == ["6"])
+  }
+
+  @Test("Durations that cannot be meant are errors that say why")
+  func unmeantDurations() async throws {
+    let collector = try await collector()
+    for (query, text) in [
+      ("minDuration=5&maxDuration=4", "the parameter maxDuration must not be smaller than minDuration\n"),
+      ("minDuration=5&maxTraceDuration=4", "the parameter maxTraceDuration must not be smaller than minDuration\n"),
+      ("order=best", "the parameter order must be one of newest, longest, spans, errors, not 'best'\n"),
+    ] {
+      let reply = await collector.get("/api/summaries?\(query)")
+      #expect(reply.status == 400)
+      #expect(reply.text == text)
+    }
+  }
+
+  private struct Summaries: Decodable {
+    struct Trace: Decodable { let traceId: String }
+    let isComplete: Bool
+    let hasMore: Bool
+    let traces: [Trace]
+    var names: [String] { traces.map { String($0.traceId.suffix(1)) } }
+  }
+
+  @Test(
+    "An order is one of all that match, not of the newest",
+    arguments: [
+      ("order=longest&limit=2", ["2", "4"], true), ("order=longest&limit=5", ["2", "4", "3", "1", "5"], false),
+      ("order=spans&limit=2", ["3", "1"], true), ("order=errors&limit=1", ["2"], true),
+      // Those that are equal: the newest first.
+      ("order=errors&limit=9", ["2", "5", "4", "3", "1"], false),
+      ("order=longest&limit=1&serviceName=c", ["4"], true), ("order=longest&limit=2&serviceName=c", ["4", "3"], false),
+      ("order=longest&limit=9&lookback=45000", ["4", "3", "5"], false),
+      ("order=newest&limit=4", ["5", "4", "3", "2"], true), ("limit=5", ["5", "4", "3", "2", "1"], false),
+      ("limit=1&serviceName=x", [], false), ("limit=2&serviceName=b", ["3", "2"], false),
+      ("limit=1&serviceName=b", ["3"], true),
+    ])
+  func orders(query: String, expected: [String], hasMore: Bool) async throws {
+    let found = try await collector().get("/api/summaries?\(query)").json(Summaries.self)
+    #expect(found.names == expected)
+    #expect(found.hasMore == hasMore)
+    #expect(found.isComplete)
+  }
+
+  @Test("An order looks at so many traces at most, says so, and keeps no more than are wanted")
+  func orderBounds() async throws {
+    let collector = try await collector { $0.limits.tracesScannedPerQuery = 3 }
+    let found = try await collector.get("/api/summaries?order=longest&limit=2").json(Summaries.self)
+    #expect(found.names == ["4", "3"])
+    #expect(!found.isComplete && found.hasMore)
+    var ranking = TraceRanking(by: .longest, limit: 3)
+    for number: UInt64 in 1...1_000 { ranking.add([span(trace: number, 1, for: Int64(number * 7_919 % 1_000))]) }
+    #expect(ranking.count == 1_000)
+    #expect(ranking.summaries.map(\.duration) == [999, 998, 997])
+  }
+
+  @Test("Traces that began at one moment are always in one order")
+  func equals() async throws {
+    var orders: Set<[String]> = []
+    for shift: UInt64 in 0..<4 {
+      let collector = try TestCollector()
+      for number: UInt64 in 0..<8 { try await collector.add(span(trace: (number + 2 * shift) % 8 + 1, 1)) }
+      for query in ["limit=6", "limit=6&order=longest", "limit=6&order=errors"] {
+        orders.insert(try await collector.get("/api/summaries?\(query)").json(Summaries.self).names)
+      }
+    }
+    #expect(orders.count == 1, "\(orders)")
   }
 
   @Test("The conditions may hold in different spans of a service's trace, but all must")

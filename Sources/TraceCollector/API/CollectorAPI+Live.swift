@@ -10,6 +10,9 @@ extension CollectorAPI {
   static let waitersAtMost = 64
   /// How long spans are gathered that come one soon after the other, before the search is done again.
   private static let gathering = Duration.milliseconds(300)
+  /// How many times as long as a search took there is a pause before the next, and how long it is at most.
+  private static let rest = 4
+  private static let longestPause = Duration.seconds(10)
 
   func summaries(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
     let wait = try parameters.number("wait", from: 0, unit: "seconds") ?? 0
@@ -18,17 +21,22 @@ extension CollectorAPI {
         code: .invalid, message: "the parameter wait must be at most \(Self.longestWait) seconds, not \(wait)")
     }
     var stored = store.changes.count
+    var began = ContinuousClock.now
     var found = try await foundSummaries(parameters)
+    var took = ContinuousClock.now - began
     guard wait > 0, parameters["after"] == found.cursor, store.changes.enter() else { return found.answer }
     defer { store.changes.leave() }
     let deadline = ContinuousClock.now.advanced(by: .seconds(wait))
     while parameters["after"] == found.cursor, ContinuousClock.now < deadline {
       await store.changes.wait(after: stored, until: deadline)
       guard !store.changes.isEnded, !Task.isCancelled, store.changes.count != stored else { break }
-      // What matches is not known before it is searched for; senders come in crowds, the search should not.
-      await store.changes.pause(for: Self.gathering)
+      // What matches is not known before it is searched for; senders come in crowds, the search should not, and least of
+      // all one that looks at everything for its order.
+      await store.changes.pause(for: min(max(Self.gathering, took * Self.rest), Self.longestPause))
       stored = store.changes.count
+      began = ContinuousClock.now
       found = try await foundSummaries(parameters)
+      took = ContinuousClock.now - began
     }
     return found.answer
   }
@@ -37,7 +45,7 @@ extension CollectorAPI {
     cursor: String, answer: Answer
   ) {
     let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
-    let result = try await store.summaries(query)
+    let result = try await store.summaries(query, by: try parameters.order())
     var traces = JSONWriter()
     traces.beginArray()
     for summary in result.traces {
@@ -48,7 +56,7 @@ extension CollectorAPI {
     traces.endArray()
     // FNV-1a: who makes two answers look the same hides something from nobody but the one who searches for it.
     var hash: UInt64 = result.isComplete ? 0xcbf2_9ce4_8422_2325 : 0x8422_2325_cbf2_9ce4
-    for byte in traces.bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    for byte in traces.bytes + [result.hasMore ? 1 : 0] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     let cursor = Hexadecimal.text(hash)
     return (
       cursor,
@@ -58,6 +66,8 @@ extension CollectorAPI {
         json.bool(result.isComplete)
         json.key("traces")
         json.raw(traces.bytes)
+        json.key("hasMore")
+        json.bool(result.hasMore)
         json.key("cursor")
         json.string(cursor)
         json.endObject()
@@ -67,4 +77,17 @@ extension CollectorAPI {
 
   /// Answers all who wait, now and from now on. To be called before the server stops, which waits for open requests.
   public func stopWaiting() { store.changes.end() }
+}
+
+extension QueryParameters {
+  /// The order of a list of traces.
+  fileprivate func order() throws(CollectorError) -> TraceOrder {
+    guard let text = self["order"] else { return .newest }
+    guard let order = TraceOrder(rawValue: text) else {
+      let known = TraceOrder.allCases.map(\.rawValue).joined(separator: ", ")
+      throw CollectorError(
+        code: .invalid, message: "the parameter order must be one of \(known), not '\(text.prefix(64))'")
+    }
+    return order
+  }
 }

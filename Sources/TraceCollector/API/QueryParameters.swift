@@ -70,7 +70,7 @@ struct QueryParameters {
 }
 
 extension TraceQuery {
-  /// Reads Zipkin's parameters of a search, and `errorsOnly`, which is ours.
+  /// Reads Zipkin's parameters of a search, and `errorsOnly` and `maxTraceDuration`, which are ours.
   init(_ parameters: QueryParameters, now: Int64, limits: CollectorLimits) throws(CollectorError) {
     let (endTs, lookback) = try parameters.time(now: now)
     self.init(endTs: endTs, lookback: lookback)
@@ -96,48 +96,17 @@ extension TraceQuery {
           code: .invalid, message: "the parameter maxDuration must not be smaller than minDuration")
       }
     }
+    maxTraceDuration = try parameters.number("maxTraceDuration", from: 1, unit: "microseconds")
+    if let maxTraceDuration, let minDuration, maxTraceDuration < minDuration {
+      throw CollectorError(
+        code: .invalid, message: "the parameter maxTraceDuration must not be smaller than minDuration")
+    }
     switch parameters["errorsOnly"] {
     case nil, "false": errorsOnly = false
     case "true": errorsOnly = true
     default: throw CollectorError(code: .invalid, message: "the parameter errorsOnly must be true or false")
     }
-    annotations = Self.conditions(parameters["annotationQuery"] ?? "")
-  }
-
-  /// `a and b=c`: names of annotations or tags, and tags with their values. As with Zipkin, of a key that stands there
-  /// twice the last value counts, and a bare key does not undo a value.
-  static func conditions(_ text: String) -> [(key: String, value: String)] {
-    var conditions: [(key: String, value: String)] = []
-    for part in parts(text) {
-      let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let key = trimmed(halves[0])
-      guard !key.isEmpty else { continue }
-      let value = halves.count > 1 ? trimmed(halves[1]) : nil
-      if let index = conditions.firstIndex(where: { $0.key == key }) {
-        if let value { conditions[index].value = value }
-      } else {
-        conditions.append((key, value ?? ""))
-      }
-    }
-    return conditions
-  }
-
-  /// What stands between ` and `, at most a hundred parts.
-  private static func parts(_ text: String) -> [Substring] {
-    var parts: [Substring] = []
-    var rest = text[...]
-    while parts.count < 99, let separator = rest.firstRange(of: " and ") {
-      parts.append(rest[..<separator.lowerBound])
-      rest = rest[separator.upperBound...]
-    }
-    return parts + [rest]
-  }
-
-  private static func trimmed(_ text: Substring) -> String {
-    var text = text
-    while text.first?.isWhitespace == true { text.removeFirst() }
-    while text.last?.isWhitespace == true { text.removeLast() }
-    return String(text)
+    annotations = try TagConditions.read(parameters["annotationQuery"] ?? "")
   }
 }
 

@@ -4,8 +4,10 @@ import Synchronization
 
 /// What a search found.
 public struct TraceSearch<Trace: Sendable>: Sendable {
-  /// The traces, the newest first.
+  /// The traces, in the order that was asked for.
   public var traces: [Trace] = []
+  /// Whether more match than are here; not known, and false, where it was not asked for.
+  public var hasMore = false
   /// Whether all the time that was asked for was looked through (or enough was found).
   public var isComplete = true
 }
@@ -56,9 +58,23 @@ extension SpanStore {
     }
   }
 
-  /// The newest traces that match, each in a line.
-  public func summaries(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<TraceSummary> {
-    try await read { database in try self.search(query, database) { TraceSummary(SpanTree($0)) } }
+  /// How many further candidates are looked at to say whether there is more than was asked for.
+  private static let candidatesBeyond = 1_000
+
+  /// The first traces that match in an order, each in a line.
+  public func summaries(
+    _ query: TraceQuery, by order: TraceOrder = .newest
+  ) async throws(CollectorError) -> TraceSearch<TraceSummary> {
+    try await read { database in
+      if order == .newest {
+        return try self.search(query, looksFurther: true, database) { TraceSummary(SpanTree($0)) }
+      }
+      var ranking = TraceRanking(by: order, limit: query.limit)
+      var finder = TraceFinder(query, self)
+      while let next = try finder.next(database) { ranking.add(next.spans) }
+      return TraceSearch(
+        traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasGivenUp)
+    }
   }
 
   func read<Value: Sendable>(
@@ -78,10 +94,10 @@ extension SpanStore {
 
   /// Searches; the function makes of a trace what is wanted, and nil if there is no more room.
   private func search<Trace>(
-    _ query: TraceQuery, _ database: Database, _ make: ([Span]) -> Trace?
+    _ query: TraceQuery, looksFurther: Bool = false, _ database: Database, _ make: ([Span]) -> Trace?
   ) throws -> TraceSearch<Trace> {
     guard query.limit > 0 else { return TraceSearch() }
-    var found: [(start: Int64, trace: Trace)] = []
+    var found: [(start: Int64, id: TraceID, trace: Trace)] = []
     var isFull = false
     var finder = TraceFinder(query, self)
     while found.count < query.limit, let next = try finder.next(database) {
@@ -89,9 +105,12 @@ extension SpanStore {
         isFull = true
         break
       }
-      found.append((next.start, trace))
+      found.append((next.start, next.spans.first?.traceID ?? TraceID(low: 0), trace))
     }
-    found.sort { $0.start > $1.start }
-    return TraceSearch(traces: found.map(\.trace), isComplete: !finder.hasGivenUp && !isFull)
+    let isComplete = !finder.hasGivenUp && !isFull
+    let hasMore = looksFurther ? try finder.hasMore(lookingAt: Self.candidatesBeyond, database) : false
+    // By the ids where starts are equal, so that the order is the same from one search to the next.
+    found.sort { ($0.start, $0.id.high, $0.id.low) > ($1.start, $1.id.high, $1.id.low) }
+    return TraceSearch(traces: found.map(\.trace), hasMore: hasMore, isComplete: isComplete)
   }
 }

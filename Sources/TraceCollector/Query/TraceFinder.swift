@@ -29,6 +29,8 @@ struct TraceFinder {
   private let tests: [Test]
   private var heap: [Candidate] = []
   private var seen: Set<UInt64> = []
+  /// How many traces it may look at.
+  private var scanLimit: Int
   /// Whether it has stopped because it looked at too many traces.
   private(set) var hasGivenUp = false
 
@@ -37,6 +39,7 @@ struct TraceFinder {
     self.store = store
     let conditions = SearchConditions(query)
     self.conditions = conditions
+    scanLimit = store.settings.limits.tracesScannedPerQuery
     reader = TraceReader(store)
     leading = conditions.rarest(reader.segments)
     closed = reader.segments.filter { conditions.mayMatch($0, condition: nil) }.sorted { $0.lastTime < $1.lastTime }
@@ -59,7 +62,7 @@ struct TraceFinder {
       guard let candidate = pop() else { return nil }
       if let spans = candidate.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
       guard seen.insert(candidate.trace).inserted else { continue }
-      guard seen.count <= store.settings.limits.tracesScannedPerQuery else {
+      guard seen.count <= scanLimit else {
         hasGivenUp = true
         return nil
       }
@@ -69,6 +72,13 @@ struct TraceFinder {
         push(Candidate(time: min(start / 1_000, candidate.time), trace: candidate.trace, spans: spans))
       }
     }
+  }
+
+  /// Whether there is another trace. It looks at so many candidates at most, and takes what is left for one.
+  mutating func hasMore(lookingAt most: Int, _ database: Database) throws -> Bool {
+    guard !hasGivenUp else { return true }
+    scanLimit = min(scanLimit, seen.count + most)
+    return try next(database) != nil || hasGivenUp
   }
 
   /// Opens what may have spans that are as new as the newest candidate.

@@ -16,6 +16,8 @@ public struct TraceQuery: Sendable, Hashable {
   public var minDuration: Int64?
   /// The length of a span in microseconds, at most.
   public var maxDuration: Int64?
+  /// The length of the whole trace in microseconds, at most, from its first start to its last end.
+  public var maxTraceDuration: Int64?
   /// Whether a span must have failed.
   public var errorsOnly = false
   /// Traces that began at this moment or before, in milliseconds since 1970.
@@ -39,6 +41,7 @@ public struct TraceQuery: Sendable, Hashable {
   func matches(_ spans: [Span]) -> Bool {
     guard let timestamp = Self.timestamp(of: spans) else { return false }
     guard timestamp / 1_000 >= startTs, timestamp / 1_000 <= endTs else { return false }
+    if let maxTraceDuration, Self.extent(of: spans).length > maxTraceDuration { return false }
     var needsService = serviceName != nil
     var needsName = spanName != nil
     var needsRemote = remoteServiceName != nil
@@ -72,5 +75,16 @@ public struct TraceQuery: Sendable, Hashable {
       first = min(first ?? .max, span.timestamp)
     }
     return first
+  }
+
+  /// From the first start to the last end among spans, in microseconds since 1970; nothing if none has a start.
+  static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
+    var start = Int64.max
+    var end: Int64 = 0
+    for span in spans where span.timestamp > 0 {
+      start = min(start, span.timestamp)
+      end = max(end, span.end)
+    }
+    return start == .max ? (0, 0) : (start, max(0, end &- start))
   }
 }

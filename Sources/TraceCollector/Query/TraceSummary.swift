@@ -34,18 +34,12 @@ public struct TraceSummary: Sendable {
     guard let root = tree.nodes.first?.span else { return nil }
     var services: [Service] = []
     var positions: [String: Int] = [:]
-    var start = Int64.max
-    var end: Int64 = 0
     var high: UInt64 = 0
     var errors = 0
     var detached = 0
     for node in tree.nodes {
       let span = node.span
       if high == 0 { high = span.traceID.high }
-      if span.timestamp > 0 {
-        start = min(start, span.timestamp)
-        end = max(end, span.end)
-      }
       if node.isDetached { detached += 1 }
       let position = positions[span.serviceName] ?? services.count
       if position == services.count {
@@ -61,8 +55,7 @@ public struct TraceSummary: Sendable {
     traceID = TraceID(high: high, low: root.traceID.low)
     rootService = root.serviceName
     rootName = root.name
-    timestamp = start == .max ? 0 : start
-    duration = start == .max ? 0 : max(0, end &- start)
+    (timestamp, duration) = TraceQuery.extent(of: tree.nodes.lazy.map(\.span))
     spanCount = tree.nodes.count
     errorCount = errors
     detachedCount = detached
