@@ -8,6 +8,9 @@ enum MediaType {
   /// YAML, which the description of the API is answered in.
   static let yaml = "application/yaml"
 
+  /// HTML, for people who look with a browser.
+  static let html = "text/html"
+
   /// Plain text, which Envoys answer in.
   static let text = "text/plain"
 

@@ -35,6 +35,7 @@ public final class MeshAPI: Sendable {
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes
+    routes.append(GuideRoute(foreign: foreign).route)
     table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version, foreign)])
   }
 

@@ -22,7 +22,8 @@ import Testing
     let expected = [
       "/", "/_dry-run", "/config", "/dataplane-insights", "/dataplanes", "/dataplanes+insights",
       "/dataplanes/_overview",
-      "/global-insight", "/global-insights", "/mesh-insights", "/mesh-insights/{mesh}", "/meshes", "/meshes/{mesh}",
+      "/global-insight", "/global-insights", "/gui", "/mesh-insights", "/mesh-insights/{mesh}", "/meshes",
+      "/meshes/{mesh}",
       "/meshes/{mesh}/_warnings", "/meshes/{mesh}/dataplane-insights", "/meshes/{mesh}/dataplane-insights/{name}",
       "/meshes/{mesh}/dataplanes", "/meshes/{mesh}/dataplanes+insights", "/meshes/{mesh}/dataplanes+insights/{name}",
       "/meshes/{mesh}/dataplanes/_overview", "/meshes/{mesh}/dataplanes/{name}",

@@ -36,7 +36,8 @@ struct TestAPI: Sendable {
   /// - Parameter through: what stands between the API and the store.
   init(
     isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit,
-    envoys: PlainAdministration = PlainAdministration(), through wrap: (MemoryStore) -> any ResourceStore = { $0 }
+    envoys: PlainAdministration = PlainAdministration(), through wrap: (MemoryStore) -> any ResourceStore = { $0 },
+    foreign: @escaping @Sendable () -> [ForeignOperation] = { [] }
   ) {
     self.envoys = envoys
     store = MemoryStore { [clock] in clock.now }
@@ -46,7 +47,8 @@ struct TestAPI: Sendable {
       configuration: APIConfiguration(
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]], versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: IndexInspection(store: reached), administration: envoys, now: { [clock] in clock.now })
+      inspection: IndexInspection(store: reached), administration: envoys, foreign: foreign,
+      now: { [clock] in clock.now })
   }
 
   /// Sends a request; a body without a type of its own is JSON.

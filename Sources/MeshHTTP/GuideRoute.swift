@@ -1,0 +1,48 @@
+import HTTPTypes
+import MeshModel
+
+/// What stands at the address of Kuma's own pages, which `GET /` names: there are none here for the mesh, and the trace
+/// collector has one.
+struct GuideRoute: Sendable {
+  /// What the collector does, and where.
+  let foreign: @Sendable () -> [ForeignOperation]
+
+  var route: Route {
+    Route(
+      .get, "/gui", "Says, as a page, where there are pages and how to look at the mesh.", produces: [MediaType.html]
+    ) {
+      _ in
+      APIResponse(status: .ok, contentType: MediaType.html, body: Array(page.utf8))
+    }
+  }
+
+  private var page: String {
+    let collector = foreign().lazy.compactMap(\.servers.first).first.map(Self.escaped)
+    let traces =
+      collector.map {
+        "Traces, services and who breaks traces: <a href=\"\($0)/\">\($0)</a>, the trace collector's page."
+      }
+      ?? "The trace collector, which has a page for traces, does not run in this control plane."
+    return """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="color-scheme" content="light dark">
+      <title>kuma-trace</title>
+      </head>
+      <body>
+      <h1>There is no page for the mesh here</h1>
+      <p>\(traces)</p>
+      <p>Meshes, proxies and policies: <code>kumactl get meshes</code>, <code>kumactl inspect dataplanes</code>, or the HTTP
+      API, which <a href="/openapi.yaml">/openapi.yaml</a> describes.</p>
+      </body>
+      </html>
+
+      """
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing("\"", with: "&quot;")
+  }
+}
