@@ -54,6 +54,36 @@ extension Browser {
     try await mouse("mouseReleased", end.0, end.1)
   }
 
+  /// Where an element is: left, top, width and height in the window; empty if there is none.
+  public func box(_ selector: String) async throws -> [Double] {
+    try await evaluate(
+      """
+      (() => { const box = document.querySelector(\(Self.quoted(selector)))?.getBoundingClientRect();
+        return box ? [box.x, box.y, box.width, box.height] : []; })()
+      """) as? [Double] ?? []
+  }
+
+  /// Moves the mouse to a place in the window, pressed or not.
+  public func move(to x: Double, _ y: Double, isDown: Bool = false) async throws {
+    try await mouse("mouseMoved", x, y, isDown: isDown)
+  }
+
+  /// Presses the mouse at a place and keeps it pressed.
+  public func hold(at x: Double, _ y: Double) async throws { try await mouse("mousePressed", x, y) }
+
+  /// Lets go of the mouse at a place.
+  public func release(at x: Double, _ y: Double) async throws { try await mouse("mouseReleased", x, y) }
+
+  /// Lets a file fall on the page.
+  public func drop(_ content: String, name: String) async throws {
+    try await evaluate(
+      """
+      (() => { const data = new DataTransfer();
+        data.items.add(new File([\(Self.quoted(content))], \(Self.quoted(name))));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })); })()
+      """)
+  }
+
   private func mouse(_ type: String, _ x: Double, _ y: Double, isDown: Bool = false) async throws {
     let button = type == "mouseMoved" && !isDown ? "none" : "left"
     try await send(

@@ -73,7 +73,7 @@ extension CollectorAPI {
     return Outcome(stored: parsed.spans.count + parsed.rejections.count - rejections.count, rejections: rejections)
   }
 
-  private func unpacked(_ request: HTTPRequest, _ body: [UInt8]) throws(CollectorError) -> [UInt8] {
+  func unpacked(_ request: HTTPRequest, _ body: [UInt8]) throws(CollectorError) -> [UInt8] {
     guard body.count <= limits.bodyBytes else { throw bodyError }
     let encoding = request.headerFields[.contentEncoding]?.lowercased() ?? "identity"
     switch encoding {
@@ -105,17 +105,24 @@ extension Answer {
       json.key("stored")
       json.number(outcome.stored)
       json.key("rejected")
-      json.beginArray()
-      for rejection in outcome.rejections {
-        json.beginObject()
-        json.key("index")
-        json.number(rejection.index)
-        json.key("reason")
-        json.string(rejection.reason)
-        json.endObject()
-      }
-      json.endArray()
+      json.rejections(outcome.rejections)
       json.endObject()
     }
+  }
+}
+
+extension JSONWriter {
+  /// Writes which spans were not taken, and why.
+  mutating func rejections(_ rejections: some Sequence<SpanRejection>) {
+    beginArray()
+    for rejection in rejections {
+      beginObject()
+      key("index")
+      number(rejection.index)
+      key("reason")
+      string(rejection.reason)
+      endObject()
+    }
+    endArray()
   }
 }

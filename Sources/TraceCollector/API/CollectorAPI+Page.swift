@@ -8,31 +8,60 @@ extension CollectorAPI {
 
   /// A file of the page; nil if the path is none.
   func page(_ path: String, knownTags: String? = nil, acceptsGzip: Bool = false) -> Answer? {
-    var answer: Answer
     if isView(path) {
-      answer = Answer(PageFiles.page, knownTags: knownTags, acceptsGzip: acceptsGzip)
-    } else if path.element(after: "/zipkin/traces/") != nil || path == "/zipkin" || path == "/zipkin/" {
-      // Links that were made for Zipkin's own page.
-      answer = Answer(status: .found)
-      let id = path.element(after: "/zipkin/traces/").flatMap { TraceID($0) }
-      answer.fields.append(("Location", id.map { "/traces/\($0)" } ?? "/"))
-    } else if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
-      answer = Answer(file, knownTags: knownTags, acceptsGzip: acceptsGzip)
-    } else {
-      return nil
+      return Self.guarded(Answer(PageFiles.page, knownTags: knownTags, acceptsGzip: acceptsGzip))
     }
-    answer.fields.append(("Content-Security-Policy", Self.contentSecurityPolicy))
+    if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
+      return Self.guarded(Answer(file, knownTags: knownTags, acceptsGzip: acceptsGzip))
+    }
+    guard let location = Self.location(of: path) else { return nil }
+    var answer = Answer(status: .found)
+    answer.fields.append(("Location", location))
+    return Self.guarded(answer)
+  }
+
+  /// For a browser that was sent to an address where there is nothing: the page, which says so and what there is. Programs
+  /// get a sentence.
+  func missingPage(_ path: String, accepting types: String?, acceptsGzip: Bool) -> Answer? {
+    let isOfPrograms = ["/api/", "/assets/", "/v1/", "/zipkin/api/"].contains { path.hasPrefix($0) }
+    guard !isOfPrograms, types?.lowercased().contains("text/html") == true else { return nil }
+    var answer = Answer(PageFiles.page, knownTags: nil, acceptsGzip: acceptsGzip)
+    answer.status = .notFound
+    return Self.guarded(answer)
+  }
+
+  private static func guarded(_ answer: Answer) -> Answer {
+    var answer = answer
+    answer.fields.append(("Content-Security-Policy", contentSecurityPolicy))
     answer.fields.append(("Referrer-Policy", "no-referrer"))
     answer.fields.append(("X-Frame-Options", "DENY"))
     return answer
   }
 
+  /// Where that is which other addresses mean: those of Zipkin's, Jaeger's and Kuma's own pages.
+  private static func location(of path: String) -> String? {
+    for prefix in ["/zipkin/traces/", "/trace/"] {
+      guard let text = path.element(after: prefix) else { continue }
+      return TraceID(text).map { "/traces/\($0)" } ?? "/"
+    }
+    switch path {
+    case "/zipkin", "/zipkin/", "/gui", "/gui/", "/search", "/index.html": return "/"
+    case "/dependency", "/dependencies": return "/graph"
+    default: return path.hasPrefix("/gui/") ? "/" : nil
+    }
+  }
+
+  /// The first parts of the paths of the page's views, and how many parts may follow.
+  private static let views = [
+    "": 0, "traces": 1, "services": 1, "compare": 2, "file": 1, "graph": 0, "propagation": 0,
+  ]
+
   /// Whether an address is one of the page's own views. The page itself says if there is nothing there.
   private func isView(_ path: String) -> Bool {
-    if path == "/" || path == "/graph" || path == "/propagation" { return true }
-    if path.element(after: "/traces/") != nil || path.element(after: "/services/") != nil { return true }
-    guard path.hasPrefix("/compare/") else { return false }
-    return path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).map(\.isEmpty) == [false, false]
+    var parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    if parts.count > 1, parts.last?.isEmpty == true { parts.removeLast() }
+    guard path.hasPrefix("/"), let name = parts.first, let most = Self.views[String(name)] else { return false }
+    return parts.count <= 1 + most && parts.dropFirst().allSatisfy { !$0.isEmpty }
   }
 
   /// A trace as one file that browsers show without a collector.
@@ -40,7 +69,7 @@ extension CollectorAPI {
     let tree = try await treeJSON(text)
     var answer = Answer(status: .ok)
     answer.contentType = "text/html; charset=utf-8"
-    answer.body = TraceDocument.html(id: tree.id, tree: tree.json, services: store.serviceNames())
+    answer.body = TraceDocument.html(id: tree.id, tree: tree.json)
     answer.fields.append(("Content-Disposition", "attachment; filename=\"trace-\(tree.id).html\""))
     answer.fields.append(("Content-Security-Policy", Self.contentSecurityPolicy))
     return answer

@@ -28,7 +28,7 @@ extension CollectorAPI {
 
   private func names(_ names: [String]) -> Answer { Answer { $0.strings(names) } }
 
-  private func id(_ text: String, _ what: String) throws(CollectorError) -> TraceID {
+  func id(_ text: String, _ what: String) throws(CollectorError) -> TraceID {
     guard let id = TraceID(text) else {
       throw CollectorError(
         code: .invalid, message: "\(what) must have 1 to 32 hexadecimal digits and not be zero: '\(text.prefix(64))'")

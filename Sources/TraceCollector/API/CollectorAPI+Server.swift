@@ -141,6 +141,9 @@ extension CollectorAPI {
       json.number(10)
       json.key("defaultLookback")
       json.number(900_000)
+      // Ours: how large a file may be that is opened in the page.
+      json.key("bodyLimit")
+      json.number(limits.bodyBytes)
       json.key("searchEnabled")
       json.bool(true)
       json.key("supportUrl")

@@ -7,13 +7,14 @@ public import HTTPTypes
 /// | `POST /api/v2/spans`, `POST /api/v1/spans` | stores Zipkin's spans, of the second and the first format |
 /// | `POST /v1/traces` | stores OpenTelemetry's spans |
 /// | `POST /api/import` | stores what a query answered |
+/// | `POST /api/trees` | reads a file of spans for the page, and stores nothing |
 /// | `GET /api/v2/…` | Zipkin's v2 queries |
 /// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
 /// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
 /// | `GET /api/graph`, `GET /api/operations` | the calls between services, and what a service does |
 /// | `GET /api/propagation` | which services pass on traces |
 /// | `GET /api/export/html/{id}` | a trace as a file that browsers show without a collector |
-/// | `GET /`, `/traces/{id}`, `/compare/{id}/{id}`, `/graph`, `/services/{name}`, `/propagation`, `/assets/…` | the page |
+/// | `GET /`, `/traces/{id}`, `/compare/{id}/{id}`, `/graph`, `/services/{name}`, `/propagation`, `/file`, `/assets/…` | the page |
 /// | `GET /health`, `/info`, `/metrics`, `/prometheus`, `/config.json` | what it says about itself |
 ///
 /// Paths of Zipkin's are there with `/zipkin` before them too, as its page asks for them.
@@ -94,6 +95,7 @@ public final class CollectorAPI: Sendable {
     if path == Self.otlpPath { return await storeOTLP(request, body) }
     switch request.method {
     case .post:
+      if path == Self.filePath { return try file(request, body, parameters) }
       guard let format = try format(path: path, request) else { break }
       return Answer(try await store(request, body, as: format))
     case .get, .head:
@@ -104,6 +106,8 @@ public final class CollectorAPI: Sendable {
       let acceptsGzip = Deflater.isAccepted(request.headerFields[.acceptEncoding])
       if let answer = page(path, knownTags: knownTags, acceptsGzip: acceptsGzip) { return answer }
       guard Self.writeOnly.contains(path) else {
+        let types = request.headerFields[.accept]
+        if let answer = missingPage(path, accepting: types, acceptsGzip: acceptsGzip) { return answer }
         throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
       }
     default: break
@@ -115,7 +119,10 @@ public final class CollectorAPI: Sendable {
     return Answer.methodNotAllowed(path == "/api/v2/spans" ? "GET, HEAD, POST" : "GET, HEAD")
   }
 
-  private static let writeOnly: Set<String> = ["/api/v1/spans", "/api/import"]
+  /// Where files of spans are stored.
+  static let importPath = "/api/import"
+
+  private static let writeOnly: Set<String> = ["/api/v1/spans", importPath, filePath]
 
   /// Zipkin serves its API also below the path of its page.
   private static func withoutPrefix(_ target: String) -> String {

@@ -57,6 +57,19 @@ extension CollectorRoute {
     spans("/api/v1/spans", "Stores spans in Zipkin's v1 format.", [json]),
     spans("/api/import", "Stores a trace or a list of traces, as queries answer them.", [json, protobuf]),
     CollectorRoute(
+      method: "POST", path: CollectorAPI.filePath,
+      summary: "Reads a file of spans as /api/import does, stores nothing, and answers what the page shows of it.",
+      query: [
+        Parameter(name: "id", summary: "The trace that is answered as a tree; the only one when absent.")
+      ], accepts: [json, protobuf],
+      responses: [
+        Response(status: 200, summary: "The traces that were in it, and one of them as a tree.", types: [json]),
+        Response(status: 400, summary: "It holds no spans that can be read, or the id is none.", types: [text]),
+        Response(status: 404, summary: "There is no such trace in it.", types: [text]),
+        Response(status: 413, summary: "The file is too large.", types: [text]),
+        Response(status: 415, summary: "The file is of a type or encoding that is not known.", types: [text]),
+      ]),
+    CollectorRoute(
       method: "POST", path: CollectorAPI.otlpPath, summary: "Stores spans in OpenTelemetry's protocol (OTLP).",
       query: [], accepts: [protobuf, json],
       responses: [
@@ -120,6 +133,9 @@ extension CollectorRoute {
         name: "annotationQuery", summary: "Tags with values, tags and annotations: http.method=GET and error."),
       Parameter(name: "minDuration", summary: "The length of a span in microseconds, at least."),
       Parameter(name: "maxDuration", summary: "The length of a span in microseconds, at most."),
+      Parameter(
+        name: "maxTraceDuration",
+        summary: "The length of the whole trace in microseconds, at most; not less than minDuration."),
       Parameter(name: "errorsOnly", summary: "Whether a span must have failed: true or false."),
     ] + time + [Parameter(name: "limit", summary: "How many traces at most; 10 when absent.")]
 
@@ -144,8 +160,14 @@ extension CollectorRoute {
       "/api/v2/autocompleteValues", "Lists the values of such a tag.",
       [Parameter(name: "key", summary: "The tag.", requiredExample: "env")], canFail: false),
     get(
-      "/api/summaries", "Finds traces, each in a line, as the page lists them; the answer has a cursor.",
+      "/api/summaries",
+      "Finds traces, each in a line, as the page lists them; the answer has a cursor and says whether there are more.",
       search + [
+        Parameter(
+          name: "order",
+          summary:
+            "Which come first of all that match: newest (when absent), longest, spans (the most), errors (the most)."
+        ),
         Parameter(name: "after", summary: "The cursor of an answer that is known: another one is waited for."),
         Parameter(name: "wait", summary: "How many seconds to wait for another answer, 30 at most; 0 when absent."),
       ]),

@@ -10,10 +10,8 @@ enum TraceDocument {
 
   private static let styles = ["app.css", "views.css"]
 
-  /// The file. `tree` is what `/api/trees/{id}` answers; `services` are all names, so that colours are those of the page.
-  static func html(id: TraceID, tree: [UInt8], services: [String]) -> [UInt8] {
-    var names = JSONWriter()
-    names.strings(services)
+  /// The file. `tree` is what `/api/trees/{id}` answers.
+  static func html(id: TraceID, tree: [UInt8]) -> [UInt8] {
     var random = SystemRandomNumberGenerator()
     let nonce = Hexadecimal.text(random.next() as UInt64) + Hexadecimal.text(random.next() as UInt64)
     var html: [UInt8] = []
@@ -37,12 +35,10 @@ enum TraceDocument {
       <button type="button" class="quiet help" id="help" aria-label="Keys" title="Keys (?)">?</button></header>
       <main id="main" tabindex="-1"></main>
       <p id="status" class="hidden-text" role="status"></p>
-      <script type="application/json" id="trace">{"services":
+      <script type="application/json" id="trace">
       """)
-    html.append(contentsOf: escaped(names.bytes))
-    add(",\"answer\":")
     html.append(contentsOf: escaped(tree))
-    add("}</script>\n<script nonce=\"\(nonce)\" type=\"module\">\n")
+    add("</script>\n<script nonce=\"\(nonce)\" type=\"module\">\n")
     add(script)
     add("</script>\n</body>\n</html>\n")
     return html

@@ -1,20 +1,24 @@
-import { showCompare } from "./compare.js";
-import { assignColours, fetchJSON, isTyping } from "./dom.js";
+import { showChoice, showCompare } from "./compare.js";
+import { el, fetchJSON, isTyping, notice } from "./dom.js";
+import { showFile, takeFiles } from "./file.js";
 import { showGraph } from "./graph.js";
 import { setKeys, showKeys } from "./keys.js";
 import { showSearch } from "./search.js";
-import { showOperations, showPropagation } from "./services.js";
+import { brokenIn, showOperations, showPropagation } from "./services.js";
 import { showTrace } from "./trace.js";
 
 const main = document.getElementById("main");
 /** What the views get: where they draw, how they go elsewhere, and where the list stood last. */
-const page = { main, open, setQuery, keys: setKeys, say, searchAddress: "/", lastTrace: undefined };
+const page = { main, open, setQuery, keys: setKeys, say, searchAddress: "/", lastTrace: undefined, listed: undefined };
 
 const views = [
+  [/^(\/traces)?$/, "traces", () => showSearch(page)],
   [/^\/traces\/([0-9a-f]{1,32})$/i, "traces", (id) => showTrace(page, id.toLowerCase())],
   [/^\/compare\/([0-9a-f]{1,32})\/([0-9a-f]{1,32})$/i, "traces",
     (a, b) => showCompare(page, a.toLowerCase(), b.toLowerCase())],
-  [/^\/graph$/, "graph", () => showGraph(page)],
+  [/^\/compare(?:\/([0-9a-f]{1,32}))?$/i, "traces", (id) => showChoice(page, id?.toLowerCase())],
+  [/^\/file(?:\/([0-9a-f]{1,32}))?$/i, "traces", (id) => showFile(page, id?.toLowerCase())],
+  [/^\/(?:graph|services)$/, "graph", () => showGraph(page)],
   [/^\/services\/([^/]+)$/, "graph", (name) => showOperations(page, decoded(name))],
   [/^\/propagation$/, "propagation", () => showPropagation(page)],
 ];
@@ -25,6 +29,18 @@ function decoded(text) {
   } catch {
     return text;
   }
+}
+
+/** For addresses of nothing, so that who was sent there learns what there is. */
+function showNothing() {
+  document.title = "Nothing here · kuma-trace";
+  page.keys("", []);
+  const { pathname } = location;
+  const isTrace = /^\/(traces|compare)\//.test(pathname);
+  main.replaceChildren(notice({ title: "There is nothing at this address",
+    text: isTrace ? "A trace id has 1 to 32 hexadecimal digits." : "Views are linked above; traces stand below /traces/ by their ids.",
+    detail: pathname.slice(0, 200) },
+  el("a", { class: "button", href: "/", text: "All traces" }), el("a", { class: "button", href: "/graph", text: "Services" })));
 }
 
 /** What is shown: how it is left, and how it follows a change of its own address. */
@@ -38,16 +54,16 @@ function route() {
   }
   present.leave?.();
   shownPath = location.pathname;
-  let name = "traces";
+  let name = "";
   present = {};
   for (const [pattern, view, show] of views) {
-    const match = pattern.exec(location.pathname);
+    const match = pattern.exec(location.pathname.replace(/\/$/, ""));
     if (!match) continue;
     name = view;
     present = show(...match.slice(1)) ?? {};
     break;
   }
-  if (!present.leave) present = showSearch(page);
+  if (!name) showNothing();
   for (const link of document.querySelectorAll(".views a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -106,6 +122,7 @@ document.addEventListener("keydown", (event) => {
   goes = never;
   if (event.key === "?") showKeys();
   else if (event.key === "o") idField.focus();
+  else if (event.key === "f") page.chooseFile();
   else if (event.key === "g") goes = event.timeStamp;
   else if (address) open(address);
   else return;
@@ -120,20 +137,16 @@ async function watchPropagation() {
   if (!document.hidden) {
     const answer = await fetchJSON("/api/propagation").catch((error) => error);
     if (answer.status === 404) return;
-    const names = (answer.services ?? []).filter((service) => service.verdict === "breaks").map((service) => service.service);
+    const names = brokenIn(answer).map((service) => service.service);
     const badge = document.getElementById("breaks");
     badge.hidden = !names.length;
     badge.textContent = names.length;
     badge.title = `${names.join(", ")} ${names.length === 1 ? "breaks" : "break"} traces`;
     badge.setAttribute("aria-label", badge.title);
   }
-  setTimeout(watchPropagation, 60_000);
+  setTimeout(watchPropagation, 20_000);
 }
 
-try {
-  assignColours(await fetchJSON("/api/v2/services"));
-} catch {
-  // The view says it.
-}
+takeFiles(page);
 route();
 watchPropagation();

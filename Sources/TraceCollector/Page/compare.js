@@ -51,6 +51,27 @@ export function showCompare(page, first, second) {
   };
 }
 
+/** What is shown as long as not both are known: how to choose them. */
+export function showChoice(page, first) {
+  document.title = "Compare · kuma-trace";
+  page.keys("Comparing", []);
+  const field = (label, value) => el("label", { class: "field" }, el("span", { text: label }),
+    el("input", { type: "text", value, required: true, spellcheck: "false", autocomplete: "off",
+      pattern: "\\s*[0-9a-fA-F]{1,32}\\s*", title: "A trace id has 1 to 32 hexadecimal digits." }));
+  const [a, b] = [field("Trace A", first), field("Trace B")];
+  const id = (label) => label.lastChild.value.trim().toLowerCase();
+  page.main.replaceChildren(el("div", { class: "view" }, el("header", { class: "head" }, el("div", {}, el("h1", { text: "Compare" }),
+    el("p", { class: "lead", text: "Two traces side by side: which operations are in one only, and which took longer. Choose them "
+      + "by the boxes in the list of traces, or give their ids." }))),
+  el("form", { class: "choice", onsubmit: (event) => {
+    event.preventDefault();
+    page.open(`/compare/${id(a)}/${id(b)}`);
+  } }, a, b, el("button", { class: "primary", text: "Compare" }),
+  el("a", { class: "button", href: page.searchAddress, text: "All traces" }))));
+  (first ? b : a).lastChild.focus();
+  return { leave() {}, restore() {} };
+}
+
 export function compareView(answers, onlyDifferences, { address, exchange, toggle }) {
   const traces = answers.map((answer) => new Trace(answer));
   const lines = compareTraces(...traces);

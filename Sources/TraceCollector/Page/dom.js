@@ -24,27 +24,14 @@ function fill(node, properties, children) {
 }
 
 const colourCount = 14;
-const colours = new Map();
 
-/** The class with a service's colour: the same on every view, and different as long as there are enough colours. */
+/** The class with a service's colour. It comes of the name alone, so that it is the same on every view and at every visit. */
 export function colour(service) {
   if (!service) return "colour-none";
-  if (!colours.has(service)) {
-    let hash = 2166136261;
-    for (const character of service) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
-    let slot = hash % colourCount;
-    // Another one while there are enough; then one of those that the fewest have.
-    const users = new Array(colourCount).fill(0);
-    for (const taken of colours.values()) users[taken] += 1;
-    while (users[slot] > Math.min(...users)) slot = (slot + 1) % colourCount;
-    colours.set(service, slot);
-  }
-  return `colour-${colours.get(service)}`;
-}
-
-/** Gives services their colours in the order of their names, so that they are the same after a reload. */
-export function assignColours(services) {
-  for (const service of services) colour(service);
+  let hash = 2166136261;
+  for (const character of service) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
+  // The lowest bits alone say little of the letters before the last.
+  return `colour-${((hash ^ (hash >>> 9)) >>> 0) % colourCount}`;
 }
 
 export const unnamed = "(no service name)";
@@ -72,10 +59,10 @@ export function skeleton(lines, label) {
 }
 
 /** Asks the collector; an answer that is none becomes an error with the collector's sentence. */
-export async function fetchJSON(path, signal) {
+export async function fetchJSON(path, signal, options = {}) {
   let response;
   try {
-    response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+    response = await fetch(path, { ...options, signal, headers: { Accept: "application/json", ...options.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     const failure = new Error("The collector does not answer. Is it still running?");
@@ -87,7 +74,8 @@ export async function fetchJSON(path, signal) {
     failure.status = response.status;
     throw failure;
   }
-  return response.json();
+  const text = await response.text();
+  return text ? JSON.parse(text) : undefined;
 }
 
 export function copyButton(text, label = "Copy", description) {

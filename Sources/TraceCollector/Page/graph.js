@@ -1,7 +1,7 @@
 import { colour, el, notice, svg, unnamed } from "./dom.js";
 import { count, duration, lookbackLength, lookbacks, percent, plain, rate } from "./format.js";
 import { layOut } from "./layout.js";
-import { longer, operationsOf, showPeriod, tracesOf } from "./services.js";
+import { longer, operationsOf, ratesOver, showPeriod, tracesOf } from "./services.js";
 import { emptyCollector } from "./start.js";
 
 const size = { width: 184, height: 54 };
@@ -23,13 +23,14 @@ export function showGraph(page) {
 
 export function graphView(answer, lookback) {
   const { services, edges } = answer;
-  const seconds = lookbackLength(lookback) / 1000;
+  // Not the whole time that was asked for, if the first call was later.
+  const seconds = answer.seconds ?? lookbackLength(lookback) / 1000;
   if (!services.length) {
     return [lookback === "7d" ? el("div", { class: "frame" }, emptyCollector()) : notice({ title: "No calls in this time",
       text: `Nothing was recorded in the last ${lookbacks[lookback]}.` }, longer("/graph"))];
   }
-  return [picture(answer, lookback, seconds), el("div", { class: "tables" }, serviceTable(services, edges, lookback, seconds),
-    edgeTable(edges, lookback, seconds))];
+  return [picture(answer, lookback, seconds), ratesOver(seconds, lookback), el("div", { class: "tables" }, serviceTable(services, edges, lookback, seconds),
+    edgeTable(edges, lookback, seconds))].filter(Boolean);
 }
 
 function picture({ services, edges }, lookback, seconds) {
@@ -146,7 +147,7 @@ function serviceTable(services, edges, lookback, seconds) {
 
 function edgeTable(edges, lookback, seconds) {
   return dataTable("Calls", ["Caller → called", "Rate", "Errors", "p50", "p90", "p99", "max"],
-    [...edges].sort((a, b) => b.calls - a.calls).map((edge) => [
+    [...edges].sort((a, b) => b.calls - a.calls || a.parent.localeCompare(b.parent) || a.child.localeCompare(b.child)).map((edge) => [
       el("a", { href: tracesOf(edge.child, lookback, { hasErrors: edge.errors > 0 }) }, plain(edge.parent || unnamed), " → ", plain(edge.child || unnamed)),
       rate(edge.calls / seconds), errors(edge.errors, edge.calls),
       duration(edge.p50), duration(edge.p90), duration(edge.p99), duration(edge.max),

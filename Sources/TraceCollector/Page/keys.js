@@ -2,6 +2,7 @@ import { el } from "./dom.js";
 
 const everywhere = [
   [["g", "t"], "traces"], [["g", "s"], "services"], [["g", "p"], "propagation"], [["o"], "open a trace by its id"],
+  [["f"], "open a file of traces"],
   [["?"], "these keys"],
 ];
 

@@ -148,7 +148,7 @@ export class Trace {
       if (node.isTimed) sum[node.kind === "client" || node.kind === "producer" ? "calls" : "own"] += node.own;
       for (const [from, to] of this.critical[node.index]) sum.critical += to - from;
     }
-    return [...services.values()].sort((a, b) => b.own - a.own);
+    return [...services.values()].sort((a, b) => b.own - a.own || a.service.localeCompare(b.service));
   }
 }
 

@@ -60,6 +60,12 @@ export function operationsOf(service, lookback) {
   return service ? inPeriod(`/services/${encodeURIComponent(service)}`, lookback) : tracesOf("", lookback);
 }
 
+/** Says what rates are divided by, where it is not the time that was chosen. */
+export function ratesOver(seconds, lookback) {
+  if (!(seconds < 0.99 * lookbackLength(lookback) / 1000)) return null;
+  return el("p", { class: "faint rates", text: `Rates are over ${duration(seconds * 1e6)}: there is nothing earlier in this time.` });
+}
+
 export function longer(path) {
   return el("a", { class: "button", href: `${path}?lookback=7d`, text: "Look at 7 days" });
 }
@@ -81,14 +87,14 @@ export function showOperations(page, name) {
       ask(`/api/operations?serviceName=${encodeURIComponent(name)}&lookback=${length}`),
       ask(`/api/graph?lookback=${length}`).catch((error) => {
         if (error.name === "AbortError") throw error;
-        return { edges: [] };
+        return { edges: [], seconds: undefined };
       }),
     ]),
-    draw: (content, [{ operations }, { edges }], lookback) => {
+    draw: (content, [{ operations }, { edges, seconds }], lookback) => {
       const query = new URLSearchParams(location.search);
       const order = { sort: query.get("sort"), isUpward: query.get("order") === "up" };
       if (!columns.some(([key]) => key === order.sort)) order.sort = "calls";
-      const draw = () => content.replaceChildren(...operationsView(name, operations, edges, { lookback, ...order }, (sort) => {
+      const draw = () => content.replaceChildren(...operationsView(name, operations, edges, { lookback, seconds, ...order }, (sort) => {
         order.isUpward = order.sort === sort ? !order.isUpward : sort === "name";
         order.sort = sort;
         const address = inPeriod("", lookback, { sort: sort === "calls" ? "" : sort, order: order.isUpward ? "up" : "" });
@@ -102,7 +108,7 @@ export function showOperations(page, name) {
   });
 }
 
-export function operationsView(name, operations, edges, { lookback, sort, isUpward }, choose) {
+export function operationsView(name, operations, edges, { lookback, seconds, sort, isUpward }, choose) {
   const neighbours = (title, names) => names.length ? el("p", { class: "neighbours" }, el("span", { class: "faint", text: title }),
     names.map((other) => el("a", { class: `chip ${colour(other)}`, href: operationsOf(other, lookback) },
       el("i", { class: "dot" }), el("span", { class: "chip-name", text: plain(other, 80) })))) : null;
@@ -116,7 +122,8 @@ export function operationsView(name, operations, edges, { lookback, sort, isUpwa
     longer(`/services/${encodeURIComponent(name)}`))];
   }
   const sorted = [...operations].sort((a, b) => (isUpward ? 1 : -1)
-    * (sort === "name" ? a.name.localeCompare(b.name) : a[sort] - b[sort]) || b.calls - a.calls);
+    * (sort === "name" ? a.name.localeCompare(b.name) : a[sort] - b[sort]) || b.calls - a.calls
+    || a.name.localeCompare(b.name));
   const longest = Math.max(1, ...operations.map((operation) => operation.p99));
   const header = columns.map(([key, title]) => el("th", { scope: "col", class: key === "name" ? null : "number",
     "aria-sort": key === sort ? (isUpward ? "ascending" : "descending") : null },
@@ -130,7 +137,7 @@ export function operationsView(name, operations, edges, { lookback, sort, isUpwa
       el("td", { class: "number" }, operation.errors ? el("a", { class: "errors", href: tracesOf(name, lookback, { span: operation.name, hasErrors: true }),
         text: `${operation.errors.toLocaleString("en")} · ${percent(operation.errors, operation.calls)}` }) : "–"),
       number(duration(operation.p50)), number(duration(operation.p90)), number(duration(operation.p99)), number(duration(operation.max)),
-      el("td", { class: "spread" }, spread(operation, longest))))))))];
+      el("td", { class: "spread" }, spread(operation, longest)))))))), ratesOver(seconds, lookback)].filter(Boolean);
 }
 
 /** The middle and the upper end of the durations as a bar; the line is p90. */
@@ -167,6 +174,11 @@ export function showPropagation(page) {
   });
 }
 
+/** The services that break traces now, all or some. */
+export function brokenIn({ services = [] }) {
+  return services.filter(({ verdict }) => verdict === "breaks" || verdict === "partly");
+}
+
 /** A line for each service, those first that need work. */
 export function propagationView({ services }, lookback) {
   if (!services.length) {
@@ -176,10 +188,12 @@ export function propagationView({ services }, lookback) {
   const rank = (service) => (ranks.indexOf(service.verdict) + ranks.length) % ranks.length;
   const sorted = [...services].sort((a, b) => rank(a) - rank(b) || (a.rate ?? 1) - (b.rate ?? 1)
     || a.service.localeCompare(b.service));
-  const broken = sorted.filter((service) => service.verdict === "breaks");
-  return el("div", {}, el("p", { class: `banner ${broken.length ? "broken" : "fine"}`, role: "status" },
+  const broken = brokenIn({ services: sorted });
+  const tone = !broken.length ? "fine" : broken.some((service) => service.verdict === "breaks") ? "broken" : "partly";
+  return el("div", {}, el("p", { class: `banner ${tone}`, role: "status" },
     broken.length ? el("span", {}, el("b", { text: `${count(broken.length, "service")} ${broken.length === 1 ? "breaks" : "break"} traces: ` }),
-      broken.map((service) => service.service || unnamed).join(", "), ". Requests that pass through start a new trace behind it.")
+      broken.map((service) => plain(service.service || unnamed, 120) + (service.verdict === "partly" ? " (some of them)" : "")).join(", "),
+      ". Requests that pass through start a new trace behind it.")
       : el("b", { text: "No service is known to break traces." })),
   el("ul", { class: "frame verdicts" }, sorted.map((service) => line(service, lookback))));
 }
@@ -187,22 +201,28 @@ export function propagationView({ services }, lookback) {
 function line(service, lookback) {
   const [word, tone] = verdicts[service.verdict] ?? [service.verdict, "calm"];
   const total = service.continued + service.started;
+  const recent = (service.recentContinued ?? 0) + (service.recentStarted ?? 0);
+  // What counts is what it does now; the whole time stands beside it where that says something else.
+  const rate = recent ? service.recentContinued / recent : service.rate ?? 0;
+  const isOther = recent && Math.abs(rate - service.rate) > 0.005;
   const bar = el("i", { class: "amount" });
-  bar.style.width = `${100 * (service.rate ?? 0)}%`;
+  bar.style.width = `${100 * rate}%`;
   return el("li", { class: `verdict-line ${tone}` },
     el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
       el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
     el("div", { class: "said" }, el("p", { text: plain(service.message ?? "", 1000) }), callees(service), examples(service)),
     el("div", { class: "share" }, service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
-      : [el("b", { text: percent(service.rate, 1) }), el("span", { class: "faint", text: ` of ${count(total, "call")} carried on` }),
-        el("span", { class: "track" }, bar)]));
+      : [el("b", { text: percent(rate, 1) }),
+        el("span", { class: "faint", text: ` of ${recent && recent < total ? `the last ${count(recent, "call")}` : count(total, "call")} carried on` }),
+        el("span", { class: "track" }, bar),
+        isOther ? el("span", { class: "faint", text: `${percent(service.rate, 1)} of ${total.toLocaleString("en")} in this time` }) : null]));
 }
 
 function callees({ callees = [] }) {
   if (!callees.length) return null;
   return el("table", { class: "callees" }, el("thead", { class: "hidden-text" }, el("tr", {}, ["Called service", "Carried on", "Says"]
     .map((name) => el("th", { scope: "col", text: name })))),
-  el("tbody", {}, callees.map((callee) => el("tr", { class: callee.started ? "bad" : null },
+  el("tbody", {}, callees.map((callee) => el("tr", { class: callee.isBroken ?? callee.started ? "bad" : null },
     el("th", { scope: "row" }, "→ ", plain(callee.service || unnamed, 120)),
     el("td", { class: "number", text: `${callee.continued.toLocaleString("en")} of ${(callee.continued + callee.started).toLocaleString("en")}` }),
     el("td", { text: plain(callee.message ?? "", 500) })))));

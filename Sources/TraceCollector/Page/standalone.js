@@ -1,10 +1,9 @@
 // A trace in a file of its own: the same view, the data beside it, no collector.
-import { assignColours, el, isTyping } from "./dom.js";
+import { el, isTyping } from "./dom.js";
 import { setKeys, showKeys, withoutViews } from "./keys.js";
 import { traceKeys, Waterfall } from "./waterfall.js";
 
-const { services, answer } = JSON.parse(document.getElementById("trace").textContent);
-assignColours(services);
+const answer = JSON.parse(document.getElementById("trace").textContent);
 withoutViews();
 setKeys("A trace", traceKeys);
 

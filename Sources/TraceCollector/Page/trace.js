@@ -13,6 +13,8 @@ export function showTrace(page, id) {
     back: () => page.open(page.searchAddress),
     crumb: () => [el("a", { href: page.searchAddress, text: "Traces" }), el("span", { text: "/" })],
     traceLink: (id) => el("a", { class: "link", href: `/traces/${encodeURIComponent(id)}`, text: "Open it" }),
+    parentLink: ({ traceID, spanID }) => el("a", { class: "button", text: "Open that trace",
+      href: `/traces/${encodeURIComponent(traceID)}?${new URLSearchParams({ span: spanID, side: "server" })}` }),
     searchLink: (key, value) => `/?${new URLSearchParams({ q: `${key}=${value}` })}`,
     actions: exports,
   };

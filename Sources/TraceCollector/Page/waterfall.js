@@ -174,6 +174,13 @@ export class Waterfall {
   banners() {
     const { trace } = this;
     const banners = el("div", { class: "banners" });
+    const parent = this.answer.probableParent;
+    if (parent) {
+      banners.append(el("div", { class: "banner broken-off", role: "note" },
+        el("p", {}, el("b", { text: "This trace was probably broken off another. " }), "It may belong below a request of that one; ",
+          plain(parent.reason ?? "", 400), ".", " ", el("span", { class: "badge guess", text: confidence(parent) })),
+        this.page.parentLink?.(parent)));
+    }
     if (trace.pieces.length) {
       const services = [...new Set(trace.pieces.map((piece) => piece.service).filter(Boolean))];
       banners.append(el("div", { class: "banner broken", role: "note" },

@@ -15,6 +15,8 @@ extension PageInBrowser {
       ("services", "/traces/c0ffee?view=services", ".statistics tbody tr"),
       ("compare", "/compare/c0ffee/c0fff0", ".compare"), ("graph", "/graph", ".board .service"),
       ("operations", "/services/orders", ".operations"), ("propagation", "/propagation", ".verdicts"),
+      ("choice", "/compare", ".choice"), ("file", "/file", ".notice"), ("nowhere", "/nothing", ".notice"),
+      ("fault", "/?q=error+and&live=0", ".fault:not([hidden])"),
       ("missing", "/traces/abc", ".notice"), ("nothing", "/?service=nobody&live=0", ".notice"),
     ]
 

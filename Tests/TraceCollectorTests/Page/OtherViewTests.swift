@@ -161,6 +161,65 @@ extension PageInBrowser {
       }
     }
 
+    @Test("Services that break only some traces now count too; one that was mended does not")
+    func recentPropagation() async throws {
+      // What the page makes of verdicts; how they come about is the collector's affair.
+      let spans = (0..<60).flatMap { (number: Int64) -> [Span] in
+        let checkout = Checkout(
+          trace: 0xD000 + UInt64(number), fails: false, age: 90_000 - number * 900 - number * 37 % 80)
+        var spans = checkout.spans
+        // The last forty began traces.
+        guard number >= 20, let call = spans.firstIndex(where: { $0.id == 10 && $0.kind == .client }) else {
+          return spans
+        }
+        spans[call].parentID = nil
+        spans[call].traceID = TraceID(low: 0xE000 + UInt64(number))
+        return spans
+      }
+      try await serve(spans) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/propagation")
+          try await browser.wait(for: ".verdict-line")
+          try await browser.wait(for: "#breaks:not([hidden])")
+          #expect(try await browser.texts(of: "#breaks") == ["1"])
+          #expect(try await browser.texts(of: ".view .banner, .banner")[0].hasPrefix("1 service breaks traces: orders"))
+          let line = try await browser.texts(of: ".verdict-line")[0]
+          #expect(line.hasPrefix("orders passes some on") || line.hasPrefix("orders breaks traces"), "\(line)")
+          #expect(line.contains("in none of the last 40"), "\(line)")
+        }
+      }
+    }
+
+    @Test("Every address that one would try leads somewhere, or says what there is")
+    func addresses() async throws {
+      try await serve(Checkout().spans, missing: Written.answer) { base, _ in
+        try await Browser.run { browser in
+          for (path, sign, nav) in [
+            ("/services", ".board .service", "Services"), ("/services/", ".board .service", "Services"),
+            ("/traces", ".trace", "Traces"), ("/traces/", ".trace", "Traces"), ("/gui", ".trace", "Traces"),
+            ("/gui/meshes", ".trace", "Traces"), ("/propagation/", ".verdicts, .notice", "Propagation"),
+            ("/compare", ".choice", "Traces"), ("/compare/c0ffee", ".choice", "Traces"), ("/file", ".notice", "Traces"),
+          ] {
+            try await browser.open(base + path)
+            try await browser.wait(for: sign)
+            #expect(try await browser.texts(of: ".views [aria-current]").first?.hasPrefix(nav) == true, "\(path)")
+          }
+          try await browser.open(base + "/compare/c0ffee")
+          try await browser.wait(for: ".choice")
+          #expect(try await browser.isTrue("document.activeElement === document.querySelectorAll('.choice input')[1]"))
+          try await browser.type("C0FFEE")
+          try await browser.press("Enter")
+          try await browser.wait("location.pathname === '/compare/c0ffee/c0ffee'")
+          for path in ["/nothing", "/traces/nonsense", "/compare/x/y", "/graph/a"] {
+            try await browser.open(base + path)
+            try await browser.wait(for: ".notice")
+            #expect(try await browser.texts(of: ".notice h2") == ["There is nothing at this address"])
+            #expect(try await browser.texts(of: ".notice .button") == ["All traces", "Services"])
+          }
+        }
+      }
+    }
+
     @Test("What a collector does not offer is said so")
     func notOffered() async throws {
       try await serve(Checkout().spans) { base, _ in

@@ -52,6 +52,107 @@ extension PageInBrowser {
       }
     }
 
+    @Test("A search without hits leaves nothing of the list before")
+    func nothing() async throws {
+      try await serve(Self.two) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/")
+          try await browser.wait(for: ".trace")
+          try await browser.press("/")
+          try await browser.wait("document.activeElement.id === 'filter-q'")
+          try await browser.type("http.status_code=999")
+          try await browser.press("Enter")
+          try await browser.wait(for: ".notice")
+          #expect(try await browser.traces().isEmpty)
+          #expect(try await browser.texts(of: ".traces h2") == ["No trace matches"])
+          #expect(try await browser.texts(of: ".summary") == ["0 traces"])
+          #expect(try await browser.isTrue("document.querySelector('.plot').hidden"))
+          #expect(try await browser.texts(of: ".notice .button") == ["Look at 7 days", "Clear the filters"])
+          try await browser.click(".notice .button:last-child")
+          try await browser.wait(for: ".trace")
+        }
+      }
+    }
+
+    @Test("What cannot be meant is said beside its field, and nothing is listed")
+    func faults() async throws {
+      try await serve(Self.two) { base, _ in
+        try await Browser.run { browser in
+          for (query, field, text) in [
+            ("q=error+and", "q", "Tags must have a condition on both sides of each 'and': 'error and'."),
+            ("q=%22error", "q", "Tags must close each quote and parenthesis, or do without them: '\"error'."),
+            ("q=http.status_code%3E%3D500", "q", "Tags can compare with one '=' only: 'http.status_code>=500'."),
+            ("min=2s&max=1s", "max", "The longest duration is below the shortest."),
+            ("min=soon", "min", "\"soon\" is no duration: write 250us, 100ms, 1.5s or 2m."),
+            ("max=5+apples", "max", "\"5 apples\" is no duration: write 250us, 100ms, 1.5s or 2m."),
+          ] {
+            try await browser.open("\(base)/?\(query)")
+            try await browser.wait(for: "#fault-\(field):not([hidden])")
+            #expect(try await browser.texts(of: ".fault:not([hidden])") == [text])
+            #expect(try await browser.texts(of: ".traces h2") == ["This cannot be searched for"])
+            #expect(try await browser.traces().isEmpty)
+            #expect(try await browser.texts(of: "[aria-invalid]").count == 1)
+          }
+          // Typed over a list, and mended.
+          try await browser.open(base + "/")
+          try await browser.wait(for: ".trace")
+          try await browser.press("/")
+          try await browser.type("error and")
+          try await browser.press("Enter")
+          try await browser.wait(for: "#fault-q:not([hidden])")
+          #expect(try await browser.traces().isEmpty)
+          try await browser.type(" http.status_code=503")
+          try await browser.press("Enter")
+          try await browser.wait("document.querySelectorAll('.trace').length === 1")
+          #expect(try await browser.texts(of: ".fault:not([hidden])").isEmpty)
+        }
+      }
+    }
+
+    @Test("More than are shown are spoken of and offered, and an order is one of all")
+    func more() async throws {
+      try await serve(shop) { base, store in
+        let all = try await store.summaries(TraceQuery(endTs: now, lookback: 86_400_000, limit: 100), by: .longest)
+        let longest = all.traces.map { String($0.traceID.description.suffix(6)) }
+        try await Browser.run { browser in
+          try await browser.open(base + "/?limit=20&sort=longest&lookback=6h&live=0")
+          try await browser.wait(for: ".trace")
+          #expect(try await browser.texts(of: ".summary")[0].hasPrefix("20 traces · more match"))
+          #expect(try await browser.traces() == Array(longest.prefix(20)))
+          try await browser.click(".further button")
+          try await browser.wait("document.querySelectorAll('.trace').length === 48")
+          #expect(try await browser.traces() == longest)
+          #expect(try await browser.address() == "/?lookback=6h&sort=longest&live=0")
+          #expect(try await browser.texts(of: ".summary")[0].hasPrefix("48 traces · 8 with errors"))
+          #expect(try await browser.isTrue("document.querySelector('.further').hidden"))
+        }
+      }
+    }
+
+    @Test("A service has one colour, whatever others there are and whenever they came")
+    func colours() async throws {
+      try await serve(Self.two) { base, _ in
+        try await Browser.run { browser in
+          let names = "[...document.querySelectorAll('.root')].map((node) => node.className)"
+          try await browser.open(base + "/?live=0")
+          try await browser.wait(for: ".trace")
+          let first = try await browser.texts(names)
+          let colours = try await browser.texts(
+            """
+            import("/assets/dom.js").then(({ colour }) => { const names = Array.from({ length: 40 }, (_, index) => `service-${index}`);
+              const one = names.map(colour), two = names.reverse().map(colour).reverse();
+              return [String(one.every((name, index) => name === two[index])), String(new Set(one).size)]; })
+            """)
+          #expect(colours.first == "true")
+          // Of fourteen; names that differ in one letter do not get the same.
+          #expect(Int(colours.last ?? "") ?? 0 >= 10, "\(colours)")
+          try await browser.open(base + "/?live=0&service=gateway")
+          try await browser.wait(for: ".trace")
+          #expect(try await browser.texts(names) == first)
+        }
+      }
+    }
+
     @Test("Filters that are typed go into the address, and back undoes them")
     func typing() async throws {
       try await serve(Self.two) { base, _ in

@@ -289,6 +289,17 @@ extension PageInBrowser {
             banner.contains(
               "guess, \(sure) % sure orders makes calls to payments for requests without their trace headers"),
             "\(banner)")
+          // And the piece by itself leads to where it probably belongs.
+          try await browser.click(".banner.broken li .link")
+          try await browser.wait(for: ".banner.broken-off")
+          let brokenOff = try await browser.texts(of: ".banner.broken-off")[0]
+          #expect(brokenOff.hasPrefix("This trace was probably broken off another."), "\(brokenOff)")
+          #expect(brokenOff.contains("guess, \(sure) % sure"), "\(brokenOff)")
+          try await browser.click(".banner.broken-off .button")
+          try await browser.wait(for: ".row.selected")
+          #expect(
+            try await browser.address().hasPrefix("/traces/000000006b756d610000000000c0ffee?span=0000000000000007"))
+          #expect(try await browser.texts(of: ".details h2") == ["orders"])
           // No part of a guess is part of what the end waited for.
           #expect(try await browser.number("document.querySelectorAll('.row.piece .critical').length") == 0)
         }

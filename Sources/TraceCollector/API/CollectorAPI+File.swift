@@ -1,0 +1,74 @@
+import HTTPTypes
+
+extension CollectorAPI {
+  /// Where files are read for the page.
+  static let filePath = "/api/trees"
+
+  private static let listedTraces = 1_000
+  private static let listedRejections = 20
+
+  /// Reads a file of spans as `/api/import` does, stores nothing, and answers what was in it: its traces, each in a line, and
+  /// as a tree the one with the id in the parameter `id`, or the only one.
+  func file(
+    _ request: HTTPRequest, _ body: [UInt8], _ parameters: QueryParameters
+  ) throws(CollectorError) -> Answer {
+    let wanted = try parameters["id"].map { text throws(CollectorError) in try id(text, "the parameter id") }
+    guard let format = try format(path: Self.importPath, request) else {
+      throw CollectorError(code: .unsupported, message: "a file of this type cannot be read")
+    }
+    let parsed = try format.parse(try unpacked(request, body), limits: limits)
+    guard !parsed.spans.isEmpty else {
+      let reason = parsed.rejections.first.map { "; the first one: \($0.reason)" } ?? ""
+      throw CollectorError(code: .invalid, message: "there is no span in it that can be read\(reason)")
+    }
+    let found = Dictionary(grouping: parsed.spans) { $0.traceID.low }.values.flatMap { TraceAssembly.traces($0) }
+      .compactMap { spans in
+        let tree = SpanTree(spans)
+        return TraceSummary(tree).map { (tree: tree, summary: $0) }
+      }
+      .sorted {
+        ($0.summary.timestamp, $0.summary.traceID.high, $0.summary.traceID.low)
+          > ($1.summary.timestamp, $1.summary.traceID.high, $1.summary.traceID.low)
+      }
+    let shown =
+      wanted.map { id in found.first { $0.summary.traceID.isSame(as: id) } } ?? (found.count == 1 ? found.first : nil)
+    if let wanted, shown == nil {
+      throw CollectorError(code: .notFound, message: "there is no trace \(wanted) in the file")
+    }
+    return Answer { json in
+      json.beginObject()
+      for (name, value) in [
+        ("spanCount", found.reduce(0) { $0 + $1.summary.spanCount }), ("traceCount", found.count),
+        ("rejectedCount", parsed.rejections.count),
+      ] {
+        json.key(name)
+        json.number(value)
+      }
+      json.key("rejected")
+      json.rejections(parsed.rejections.prefix(Self.listedRejections))
+      json.key("traces")
+      json.beginArray()
+      for (_, summary) in found.prefix(Self.listedTraces) {
+        json.beginObject()
+        json.summary(summary)
+        json.endObject()
+      }
+      json.endArray()
+      if let shown {
+        json.key("tree")
+        json.beginObject()
+        json.summary(shown.summary)
+        json.nodes(of: shown.tree)
+        json.endObject()
+      }
+      json.endObject()
+    }
+  }
+}
+
+extension TraceID {
+  /// Whether two ids can be of one trace: senders that cut them to 64 bits take part in it.
+  fileprivate func isSame(as other: TraceID) -> Bool {
+    low == other.low && (high == other.high || high == 0 || other.high == 0)
+  }
+}
