@@ -140,7 +140,7 @@ let package = Package(
     .executableTarget(
       name: "kuma-dp",
       dependencies: [
-        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", argumentParser, collections, logging,
+        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess", argumentParser, collections, logging,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -150,7 +150,7 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "ProcessSupervisor", argumentParser, asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
+        "ProcessSupervisor", "CProcess", argumentParser, asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
         nioHTTP1,
       ],
       resources: [

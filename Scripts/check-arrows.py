@@ -37,9 +37,9 @@ ARROWS = {
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
         "HTTPService", "ProgramLog", "TraceCollector", "CProcess",
     },
-    "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog"},
+    "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess"},
     "kumactl": {"MeshModel", "MeshClient"},
-    "kuma-demo": {"ProcessSupervisor"},
+    "kuma-demo": {"ProcessSupervisor", "CProcess"},
     "ProxySimulation": {"EnvoyAPI", "MeshModel"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
@@ -50,7 +50,7 @@ ARROWS = {
 # What targets of ours may use from outside; whoever is not listed may use anything. Domain targets know no transport,
 # and policies are pure: not even Foundation, whose files and processes are I/O.
 OUTSIDE = {
-    "MeshModel": {"Yams", "OrderedCollections", "Collections", "Glibc", "Musl"},
+    "MeshModel": {"CYaml", "Yams", "OrderedCollections", "Collections", "Glibc", "Musl"},
     "MeshPolicy": {"Collections", "OrderedCollections"},
     "MeshStore": {"Synchronization", "Glibc", "Musl"},
     "MeshStoreSQL": {"GRDB", "Synchronization", "Foundation", "Glibc", "Musl"},

@@ -54,6 +54,17 @@ public enum DocumentValue: Sendable, Hashable {
     if case .bool(let value) = self { value } else { nil }
   }
 
+  /// A value that is no list and no object, as text; `nil` for `null` too.
+  public var scalarText: String? {
+    switch self {
+    case .bool(let value): value ? "true" : "false"
+    case .integer(let value): String(value)
+    case .number(let value): Self.text(of: value)
+    case .string(let value): value
+    case .null, .array, .object: nil
+    }
+  }
+
   /// The value under a key; `nil` when this is no object or has no such key.
   public subscript(key: String) -> DocumentValue? { object?[key] }
 

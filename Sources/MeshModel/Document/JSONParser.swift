@@ -9,6 +9,10 @@ struct JSONParser: ~Copyable {
 
   /// Reads the whole text as one value.
   mutating func parse() throws(DocumentError) -> DocumentValue {
+    guard DocumentEncoding(of: bytes) == .utf8 else { throw error("the text is not UTF-8, as JSON has to be") }
+    guard !bytes.starts(with: [0xef, 0xbb, 0xbf]) else {
+      throw error("the text begins with a byte order mark, which JSON does not have; remove it")
+    }
     skipSpace()
     guard peek != nil else { throw error("the document is empty") }
     let value = try value(depth: 0)
@@ -115,9 +119,9 @@ struct JSONParser: ~Copyable {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isWhole, let value = Int64(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else {
+    guard let value = DocumentValue.double(text) else {
       position = start
-      throw error("a number is too large")
+      throw error("a number is too large or too long")
     }
     return DocumentValue(number: value)
   }
@@ -208,6 +212,28 @@ struct JSONParser: ~Copyable {
 }
 
 extension DocumentValue {
+  /// How many characters a number may be written with; the longest that a program prints has less than 330.
+  private static var numberLength: Int { 400 }
+
+  /// The number that decimal digits stand for; `nil` when it is not finite or written with too many digits.
+  ///
+  /// - Parameter digits: digits with a point or an exponent, checked by the caller: the standard library's own reader
+  ///   takes more than that, such as `0x1p3` and `nan`.
+  static func double(_ digits: String) -> Double? {
+    guard digits.utf8.count <= numberLength, let value = Double(digits), value.isFinite else { return nil }
+    return value
+  }
+
+  /// The number that text stands for, as JSON writes numbers; `nil` for other text.
+  static func number(inText text: String) -> DocumentValue? {
+    // Space around a number is no part of one.
+    guard let first = text.utf8.first, first == UInt8(ascii: "-") || (0x30...0x39).contains(first),
+      let last = text.utf8.last, (0x30...0x39).contains(last), let value = try? DocumentValue(json: text.utf8),
+      value.number != nil
+    else { return nil }
+    return value
+  }
+
   /// A number in the one form that both syntaxes give it: without a fraction where there is none.
   init(number: Double) {
     if let integer = Int64(exactly: number), integer.magnitude < 1 << 53 {

@@ -10,10 +10,13 @@ struct ObjectReader: ~Copyable {
   private let path: String
   private var known: Set<String> = []
 
+  /// Begins to read an object; `null`, as an item of a list may be, is one without fields.
   init(_ value: DocumentValue, path: String) throws(DocumentError) {
-    guard case .object(let object) = value else { throw Self.wrongKind(value, path: path, expected: "an object") }
-    self.object = object
-    self.path = path
+    switch value {
+    case .object(let object): self.init(object: object, path: path)
+    case .null: self.init(object: [:], path: path)
+    default: throw Self.wrongKind(value, path: path, expected: "an object")
+    }
   }
 
   private init(object: DocumentValue.Object, path: String) {
@@ -48,10 +51,17 @@ struct ObjectReader: ~Copyable {
     return truth
   }
 
+  /// A number, which is not finite if the text says so in protobuf's words; its range is the caller's to check.
   mutating func number(_ name: String) throws(DocumentError) -> Double? {
     guard let value = value(name) else { return nil }
     if let number = value.number, number.isFinite { return number }
-    if let text = value.string, let number = Double(text), number.isFinite { return number }
+    switch value.string {
+    case "Infinity": return .infinity
+    case "-Infinity": return -.infinity
+    case "NaN": return .nan
+    case let text?: if let number = DocumentValue.number(inText: text)?.number { return number }
+    case nil: break
+    }
     throw wrongKind(value, name, expected: "a number")
   }
 
@@ -59,7 +69,11 @@ struct ObjectReader: ~Copyable {
   mutating func unsigned(_ name: String) throws(DocumentError) -> UInt32? {
     guard let value = value(name) else { return nil }
     if let number = value.number, let result = UInt32(exactly: number) { return result }
-    if let text = value.string, let result = UInt32(text) { return result }
+    if let text = value.string, let number = DocumentValue.number(inText: text)?.number,
+      let result = UInt32(exactly: number)
+    {
+      return result
+    }
     throw wrongKind(value, name, expected: "a whole number from 0 to 4294967295")
   }
 
@@ -72,7 +86,7 @@ struct ObjectReader: ~Copyable {
       switch item {
       case .string(let text): map[key] = text
       case .null: map[key] = ""
-      default: throw Self.wrongKind(item, path: "\(join(name))[\"\(key)\"]", expected: "text; put it in quotes")
+      default: throw Self.wrongKind(item, path: "\(join(name))[\(key.quoted)]", expected: "text; put it in quotes")
       }
     }
     return map

@@ -48,10 +48,6 @@ extension TrafficTrace: ResourceContent {
     var policy = TrafficTrace(selectors: [])
     var notices: [FieldNotice] = []
     for (item, path) in try reader.list("selectors") {
-      if case .null = item {
-        policy.selectors.append(Selector(match: [:]))
-        continue
-      }
       var selector = try ObjectReader(item, path: path)
       policy.selectors.append(Selector(match: try selector.stringMap("match") ?? [:]))
       notices += selector.notices()

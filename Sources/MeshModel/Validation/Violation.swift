@@ -28,7 +28,7 @@ struct FieldPath: CustomStringConvertible {
   func index(_ index: Int) -> FieldPath { FieldPath("\(description)[\(index)]") }
 
   /// The path of an entry of a map.
-  func key(_ key: String) -> FieldPath { FieldPath("\(description)[\"\(key)\"]") }
+  func key(_ key: String) -> FieldPath { FieldPath("\(description)[\(key.quoted)]") }
 }
 
 extension [Violation] {
