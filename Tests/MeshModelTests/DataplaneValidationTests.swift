@@ -104,6 +104,50 @@ import Testing
       "gateway over http", gateway("tags: {kuma.io/service: gw, kuma.io/protocol: http}"),
       "networking.gateway.tags[\"kuma.io/protocol\"]: other values than tcp are not allowed, provided value \"http\""),
     ViolationRow(
+      "gateway over TCP in upper case", gateway("tags: {kuma.io/service: gw, kuma.io/protocol: TCP}"),
+      "networking.gateway.tags[\"kuma.io/protocol\"]: other values than tcp are not allowed, provided value \"TCP\""),
+    ViolationRow(
+      "gateway: what is wrong stands before what is missing", gateway("tags: {kuma.io/protocol: http, a: '*'}"),
+      "networking.gateway.tags[\"kuma.io/protocol\"]: other values than tcp are not allowed, provided value \"http\"",
+      "networking.gateway.tags[\"a\"]: \(value)", "networking.gateway.tags: \(missing)"),
+    ViolationRow(
+      "outbounds of a builtin gateway",
+      networking("address: 10.0.0.1, outbound: [{port: 80, \(tags)}], gateway: {type: BUILTIN, \(tags)}"),
+      "networking.outbound: outbound cannot be defined for builtin gateways"),
+    ViolationRow(
+      "null as an inbound and an outbound", networking("address: 10.0.0.1, inbound: [~], outbound: [~]"),
+      "\(at).port: \(port)", "\(at).tags[\"kuma.io/service\"]: tag has to exist", "\(to).port: \(port)",
+      "\(to).tags: \(missing)"),
+    ViolationRow(
+      "an empty protocol",
+      networking("address: 10.0.0.1, inbound: [{port: 80, tags: {kuma.io/service: web, kuma.io/protocol: ''}}]"),
+      "\(at).tags[\"kuma.io/protocol\"]: tag \"kuma.io/protocol\" has an invalid value \"\". Allowed values: grpc, http, "
+        + "http2, kafka, tcp", "\(at).tags[\"kuma.io/protocol\"]: tag value must be non-empty"),
+    ViolationRow(
+      "quotes in a tag's name",
+      networking("address: 10.0.0.1, inbound: [{port: 80, tags: {kuma.io/service: web, 'a\"b': c}}]"),
+      "\(at).tags[\"a\\\"b\"]: \(name)"),
+    ViolationRow(
+      "an outbound: what is wrong stands before what is missing",
+      networking("address: 10.0.0.1, inbound: [{\(good)}], outbound: [{port: 1, tags: {a: '*'}}]"),
+      "\(to).tags[\"a\"]: \(value)", "\(to).tags: \(missing)"),
+    ViolationRow(
+      "the administration's port is an inbound's",
+      networking("address: 127.0.0.1, admin: {port: 80}, inbound: [{\(good)}]"),
+      "networking.admin.port: must differ from inbound"),
+    ViolationRow(
+      "the administration's port is an application's",
+      networking(
+        "address: 10.0.0.1, admin: {port: 81}, inbound: [{\(good), servicePort: 81, serviceAddress: 127.0.0.1}]"),
+      "networking.admin.port: must differ from inbound"),
+    ViolationRow(
+      "the administration's port is an outbound's",
+      networking("address: 10.0.0.1, admin: {port: 82}, inbound: [{\(good)}], outbound: [{port: 82, \(tags)}]"),
+      "networking.admin.port: must differ from outbound"),
+    ViolationRow(
+      "the administration's port is one of another address",
+      networking("address: 10.0.0.1, admin: {port: 80}, inbound: [{\(good)}]")),
+    ViolationRow(
       "everything at once",
       networking(
         "inbound: [{port: 0, servicePort: 70000, serviceAddress: x, address: y, tags: {a: '*'}}, {\(good)}], "

@@ -97,6 +97,18 @@ import Testing
     }
   }
 
+  @Test func manyValuesWithinManyBracketsAreRefused() throws {
+    let (open, close) = (String(repeating: "[", count: 90), String(repeating: "]", count: 90))
+    let (events, error) = try refusal(of: open + String(repeating: "1,", count: 60_000) + "1" + close)
+    #expect(error.code == .tooLarge)
+    // Eight levels for each of 120,000 bytes, and 10,000 more.
+    #expect(events * 90 <= 8 * 121_000 + 20_000)
+    // Fewer of them are read, and as many in less.
+    let fewer = open + String(repeating: "1,", count: 100) + "1" + close
+    #expect(try DocumentValue.yamlDocuments(fewer).count == 1)
+    #expect(try DocumentValue.yamlDocuments("[[" + String(repeating: "1,", count: 60_000) + "1]]").count == 1)
+  }
+
   @Test func directivesAreCountedBeforeTheTextIsRead() throws {
     for end in ["\n", "\r\n", "\u{85}", "\u{2028}"] {
       let lines = (0..<40).map { "%TAG !t\($0)! tag:example.org,2026:" }.joined(separator: end)

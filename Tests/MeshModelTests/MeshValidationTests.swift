@@ -44,6 +44,21 @@ struct ViolationRow: Sendable, CustomTestStringConvertible {
     ViolationRow(
       "a name used twice", backends("{name: a, type: zipkin, \(conf)}, {name: a, type: zipkin, \(conf)}"),
       #"tracing.backends[1].name: "a" name is already used for another backend"#),
+    ViolationRow(
+      "quotes, line ends and what cannot be seen in a name used twice",
+      backends(#"{name: "a\"\n\u200b", type: zipkin, \#(conf)}, {name: "a\"\n\u200b", type: zipkin, \#(conf)}"#),
+      ##"tracing.backends[1].name: "a\"\n\u200b" name is already used for another backend"##),
+    ViolationRow(
+      "a backend that is null", backends("~"), "\(path).name: \(cannotBeEmpty)", "\(path).type: \(unknownType)"),
+    ViolationRow(
+      "an infinite sampling", backends("{name: a, type: zipkin, sampling: Infinity, \(conf)}"),
+      "\(path).sampling: \(range)"),
+    ViolationRow(
+      "a sampling below all", backends("{name: a, type: zipkin, sampling: -Infinity, \(conf)}"),
+      "\(path).sampling: \(range)"),
+    ViolationRow(
+      "a sampling that is no number", backends("{name: a, type: zipkin, sampling: NaN, \(conf)}"),
+      "\(path).sampling: \(range)"),
     ViolationRow("unknown type", backends("{name: a, type: jaeger, \(conf)}"), "\(path).type: \(unknownType)"),
     ViolationRow("missing type", backends("{name: a, \(conf)}"), "\(path).type: \(unknownType)"),
     ViolationRow("type in upper case", backends("{name: a, type: Zipkin, \(conf)}"), "\(path).type: \(unknownType)"),

@@ -8,6 +8,9 @@ struct YAMLBounds: Sendable {
   var size = 200_000
   /// How much aliases may stand for in a whole text, counted like `size`: this, and one more for every 16 bytes.
   var repeated = 10_000
+  /// How deep all values of a text together may be: this, and eight more for every byte. The C library looks at each open
+  /// bracket again with each word within.
+  var depths = 10_000
   /// How many values of a document may have a name for aliases.
   var anchors = 1000
   /// How many lines may begin with `%`: each directive is compared with the others before it.
@@ -43,6 +46,8 @@ struct YAMLComposer {
   private var sizeLeft = 0
   /// What aliases may still stand for in the text.
   private var repeatedLeft: Int
+  /// How deep the rest of the text may be, value by value.
+  private var depthsLeft: Int
   /// How many steps have been taken.
   private(set) var events = 0
 
@@ -50,6 +55,7 @@ struct YAMLComposer {
     try Self.checkDirectives(text, limit: bounds.directives)
     self.bounds = bounds
     repeatedLeft = bounds.repeated + text.utf8.count / 16
+    depthsLeft = bounds.depths + 8 * text.utf8.count
     reader = try YAMLEventReader(text)
   }
 
@@ -78,7 +84,7 @@ struct YAMLComposer {
     case .alias(let name): return try repeated(name, event, depth: depth)
     case .scalar(let scalar):
       let size = 1 + scalar.text.utf8.count / 32
-      try spend(size, event)
+      try spend(size, event, depth)
       let value = try Self.value(of: scalar, event)
       let composed = Composed(
         value: value, size: size, height: 0, text: scalar.text, line: event.line, column: event.column)
@@ -177,10 +183,14 @@ struct YAMLComposer {
 
   private mutating func enter(_ event: YAMLEvent, _ depth: Int) throws(DocumentError) {
     guard depth < bounds.depth + 1 else { throw tooDeep(event) }
-    try spend(1, event)
+    try spend(1, event, depth)
   }
 
-  private mutating func spend(_ size: Int, _ event: YAMLEvent) throws(DocumentError) {
+  private mutating func spend(_ size: Int, _ event: YAMLEvent, _ depth: Int) throws(DocumentError) {
+    depthsLeft -= depth
+    guard depthsLeft >= 0 else {
+      throw Self.error("too much of the text is nested deeply", event, code: .tooLarge)
+    }
     sizeLeft -= size
     guard sizeLeft >= 0 else {
       throw Self.error("the document holds more than \(bounds.size) values", event, code: .tooLarge)

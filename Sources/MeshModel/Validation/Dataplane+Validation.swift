@@ -7,11 +7,17 @@ extension Dataplane {
       violations.add(path, "must be defined")
       return violations
     }
+    networking.checkAdminPort(at: path.field("admin").field("port"), into: &violations)
     if let gateway = networking.gateway {
+      let kind = gateway.isBuiltin ? "builtin" : "delegated"
       if !networking.inbound.isEmpty {
-        let kind = gateway.isBuiltin ? "builtin" : "delegated"
         violations.add(path.field("inbound"), "inbound cannot be defined for \(kind) gateways")
       }
+      if gateway.isBuiltin, !networking.outbound.isEmpty {
+        violations.add(path.field("outbound"), "outbound cannot be defined for \(kind) gateways")
+      }
+      // Kuma checks a gateway's tags before the address.
+      gateway.check(at: path.field("gateway"), into: &violations)
     } else if networking.inbound.isEmpty {
       violations.add(path, "has to contain at least one inbound interface or gateway")
     }
@@ -20,10 +26,6 @@ extension Dataplane {
       Self.check(
         address: networking.advertisedAddress, at: path.field("advertisedAddress"), into: &violations)
     }
-    if let port = networking.adminPort, port > 65_535 {
-      violations.add(path.field("admin").field("port"), PortRules.message)
-    }
-    networking.gateway?.check(at: path.field("gateway"), into: &violations)
     for (index, inbound) in networking.inbound.enumerated() {
       inbound.check(proxyAddress: networking.address, at: path.field("inbound").index(index), into: &violations)
     }
@@ -47,6 +49,27 @@ extension Dataplane {
   }
 }
 
+extension Dataplane.Networking {
+  /// The port of Envoy's administration interface, which listens on the loopback address.
+  fileprivate func checkAdminPort(at path: FieldPath, into violations: inout [Violation]) {
+    guard let adminPort else { return }
+    if adminPort > 65_535 { violations.add(path, PortRules.message) }
+    /// Whether a listener at an address would be in the way of one on the loopback address.
+    func overlaps(_ address: String) -> Bool { ["127.0.0.1", "0.0.0.0", "::"].contains(address) }
+    let isOfInbound = inbound.contains { inbound in
+      let listener = inbound.address.isEmpty ? address : inbound.address
+      let workload = inbound.serviceAddress.isEmpty ? listener : inbound.serviceAddress
+      let workloadPort = inbound.servicePort == 0 ? inbound.port : inbound.servicePort
+      return inbound.port == adminPort && overlaps(listener) || workloadPort == adminPort && overlaps(workload)
+    }
+    if isOfInbound { violations.add(path, "must differ from inbound") }
+    let isOfOutbound = outbound.contains {
+      $0.port == adminPort && overlaps($0.address.isEmpty ? "127.0.0.1" : $0.address)
+    }
+    if isOfOutbound { violations.add(path, "must differ from outbound") }
+  }
+}
+
 extension Dataplane.Inbound {
   fileprivate func check(proxyAddress: String, at path: FieldPath, into violations: inout [Violation]) {
     if !(1...65_535).contains(port) { violations.add(path.field("port"), PortRules.message) }
@@ -54,24 +77,29 @@ extension Dataplane.Inbound {
     if !serviceAddress.isEmpty {
       let field = path.field("serviceAddress")
       if !HostRules.isIP(serviceAddress) { violations.add(field, "serviceAddress has to be valid IP address") }
-      let listener = address.isEmpty ? proxyAddress : address
-      if serviceAddress == listener, (servicePort == 0 ? port : servicePort) == port {
-        violations.add(field, "serviceAddress and servicePort has to differ from address and port")
+      if serviceAddress == proxyAddress, hasPortOfService { violations.add(field, Self.sameAddress) }
+    }
+    if !address.isEmpty {
+      if !HostRules.isIP(address) { violations.add(path.field("address"), "address has to be valid IP address") }
+      if address == serviceAddress, hasPortOfService {
+        violations.add(path.field("serviceAddress"), Self.sameAddress)
       }
     }
-    if !address.isEmpty, !HostRules.isIP(address) {
-      violations.add(path.field("address"), "address has to be valid IP address")
-    }
     let field = path.field("tags")
-    if let name = tags[TagName.protocol], !Dataplane.protocols.contains(name.lowercased()), !name.isEmpty {
+    if let name = tags[TagName.protocol], !Dataplane.protocols.contains(name.lowercased()) {
       let allowed = Dataplane.protocols.joined(separator: ", ")
       violations.add(
         field.key(TagName.protocol),
-        "tag \"\(TagName.protocol)\" has an invalid value \"\(name)\". Allowed values: \(allowed)")
+        "tag \"\(TagName.protocol)\" has an invalid value \(name.quoted). Allowed values: \(allowed)")
     }
     TagRules.check(proxy: tags, at: field, into: &violations)
     if tags[TagName.service] == nil { violations.add(field.key(TagName.service), "tag has to exist") }
   }
+
+  private static let sameAddress = "serviceAddress and servicePort has to differ from address and port"
+
+  /// Whether the application listens on the port of the listener.
+  private var hasPortOfService: Bool { servicePort == 0 || servicePort == port }
 }
 
 extension Dataplane.Outbound {
@@ -80,23 +108,23 @@ extension Dataplane.Outbound {
     if !address.isEmpty, !HostRules.isIP(address) {
       violations.add(path.field("address"), "address has to be valid IP address")
     }
+    TagRules.check(proxy: tags, at: path.field("tags"), into: &violations)
     if tags[TagName.service] == nil {
       violations.add(path.field("tags"), "mandatory tag \"\(TagName.service)\" is missing")
     }
-    TagRules.check(proxy: tags, at: path.field("tags"), into: &violations)
   }
 }
 
 extension Dataplane.Gateway {
   fileprivate func check(at path: FieldPath, into violations: inout [Violation]) {
     let field = path.field("tags")
-    if tags[TagName.service] == nil {
-      violations.add(field, "mandatory tag \"\(TagName.service)\" is missing")
-    }
-    if let name = tags[TagName.protocol], name.lowercased() != "tcp" {
+    if let name = tags[TagName.protocol], name != "tcp" {
       violations.add(
         field.key(TagName.protocol), "other values than tcp are not allowed, provided value \"\(name)\"")
     }
     TagRules.check(proxy: tags, at: field, into: &violations)
+    if tags[TagName.service] == nil {
+      violations.add(field, "mandatory tag \"\(TagName.service)\" is missing")
+    }
   }
 }

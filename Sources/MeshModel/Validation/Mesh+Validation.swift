@@ -9,7 +9,7 @@ extension Mesh {
       let path = root.field("backends").index(index)
       backend.check(at: path, into: &violations)
       if !names.insert(backend.name).inserted {
-        violations.add(path.field("name"), "\"\(backend.name)\" name is already used for another backend")
+        violations.add(path.field("name"), "\(backend.name.quoted) name is already used for another backend")
       }
     }
     if !tracing.defaultBackend.isEmpty, !names.contains(tracing.defaultBackend) {

@@ -2,19 +2,30 @@
 public enum NameRules {
   /// Violations of a resource's name when it is created.
   public static func violations(ofNewName name: String, field: String = "name") -> [Violation] {
-    if name.isEmpty { return [Violation(field: field, message: "cannot be empty")] }
-    var violations: [Violation] = []
-    if name.utf8.count > 253 {
-      violations.append(Violation(field: field, message: "value length must less or equal 253"))
-    }
-    if !isSubdomain(name) {
-      violations.append(
-        Violation(
-          field: field,
-          message: "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
-            + "characters, '-' or '.', and must start and end with an alphanumeric character"))
-    }
-    return violations
+    if let violation = lengthViolation(name, field) { return [violation] }
+    guard !isSubdomain(name) else { return [] }
+    return [
+      Violation(
+        field: field,
+        message: "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+          + "characters, '-' or '.', and must start and end with an alphanumeric character")
+    ]
+  }
+
+  /// What is told to whoever sends a name that older versions allowed, but that no new resource may have; `nil` for
+  /// other names. Source: Kuma 2.7, word by word.
+  public static func warning(ofName name: String) -> String? {
+    guard !violations(ofNewName: name).isEmpty else { return nil }
+    return "[WARNING] Kuma 2.5.x introduces more strict validation rules for resource name, it must consist of lower "
+      + "case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character. You can't CREATE "
+      + "resources with invalid names anymore, but it's possible to UPDATE such resources until Kuma 2.7.x is released."
+  }
+
+  /// The rule of lengths, which hides the rule of characters.
+  private static func lengthViolation(_ name: String, _ field: String) -> Violation? {
+    if name.isEmpty { return Violation(field: field, message: "cannot be empty") }
+    guard name.utf8.count > 253 else { return nil }
+    return Violation(field: field, message: "value length must less or equal 253")
   }
 
   /// Violations of a mesh's name beyond those of any name: it becomes part of host names.
@@ -25,21 +36,25 @@ public enum NameRules {
   /// Violations of a resource's name and mesh by the rules that Kuma's programs check before they send it; a control
   /// plane's are stricter for new resources.
   public static func violations(ofIdentityOf resource: Resource) -> [Violation] {
-    func check(_ field: String, _ value: String, _ symbols: String) -> Violation? {
-      guard !value.isEmpty else { return Violation(field: field, message: "cannot be empty") }
-      let isValid = value.unicodeScalars.allSatisfy { scalar in
-        ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || symbols.unicodeScalars.contains(scalar)
-      }
-      let list = symbols.map { "'\($0)'" }.joined(separator: ", ")
-      return isValid
-        ? nil
-        : Violation(
-          field: field,
-          message: "invalid characters. Valid characters are numbers, lowercase latin letters and \(list) symbols.")
-    }
-    return [
-      check("name", resource.name, "-_."), resource.type.isMeshScoped ? check("mesh", resource.mesh, "-_") : nil,
+    [
+      identityViolation(resource.name, "name"),
+      resource.type.isMeshScoped ? identityViolation(resource.mesh, "mesh") : nil,
     ].compactMap { $0 }
+  }
+
+  /// The violation of a mesh that a resource names: an old mesh may have a name that no new one may have.
+  public static func violation(ofMesh name: String) -> Violation? { identityViolation(name, "mesh") }
+
+  private static func identityViolation(_ value: String, _ field: String) -> Violation? {
+    if let violation = lengthViolation(value, field) { return violation }
+    let isValid = value.unicodeScalars.allSatisfy { scalar in
+      ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || "-_.".unicodeScalars.contains(scalar)
+    }
+    return isValid
+      ? nil
+      : Violation(
+        field: field,
+        message: "invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' symbols.")
   }
 
   private static func isSubdomain(_ name: String) -> Bool {
