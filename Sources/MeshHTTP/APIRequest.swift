@@ -27,6 +27,8 @@ struct RequestTarget: Sendable {
   var segments: [String]
   /// The query.
   var query: QueryParameters
+  /// Where the request is sent to instead, if the path has empty segments, `.` or `..`; `nil` if it has none.
+  var moved: String?
 
   /// Reads the target of a request line; `nil` when it is no path or cannot be decoded.
   init?(_ text: String) {
@@ -34,15 +36,24 @@ struct RequestTarget: Sendable {
     let end = text.firstIndex(of: "?") ?? text.endIndex
     rawPath = String(text[..<end])
     query = QueryParameters(end == text.endIndex ? "" : text[text.index(after: end)...])
-    var path = text[..<end]
-    while path.hasPrefix("/") { path = path.dropFirst() }
-    while path.hasSuffix("/") { path = path.dropLast() }
-    segments = []
-    guard !path.isEmpty else { return }
-    for part in path.split(separator: "/", omittingEmptySubsequences: false) {
-      guard let segment = PercentCoding.decode(part, plusIsSpace: false) else { return nil }
-      segments.append(segment)
+    // Decoded first and taken apart then, as Kuma does it: an escaped slash is one.
+    guard let path = PercentCoding.decode(text[..<end], plusIsSpace: false) else { return nil }
+    let clean = Self.clean(path)
+    moved = clean == path ? nil : PercentCoding.encode(path: clean) + text[end...]
+    var rest = path[...]
+    while rest.hasPrefix("/") { rest = rest.dropFirst() }
+    while rest.hasSuffix("/") { rest = rest.dropLast() }
+    segments = rest.isEmpty ? [] : rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  /// A path without empty segments, `.` and `..`; a slash at the end stays. Source: Go's `http.ServeMux`.
+  private static func clean(_ path: String) -> String {
+    var segments: [Substring] = []
+    for segment in path.split(separator: "/") where segment != "." {
+      if segment == ".." { _ = segments.popLast() } else { segments.append(segment) }
     }
+    guard !segments.isEmpty else { return "/" }
+    return "/" + segments.joined(separator: "/") + (path.hasSuffix("/") ? "/" : "")
   }
 }
 

@@ -45,7 +45,8 @@ struct DryRunRoutes: Sendable {
   private static func documents(_ bytes: [UInt8]) throws(APIError) -> [DocumentValue] {
     let detail: String
     do throws(DocumentError) {
-      if let documents = try DocumentValue(json: bytes)["resources"]?.array { return documents }
+      // As in a file, a place with nothing in it is no resource.
+      if let documents = try DocumentValue(json: bytes)["resources"]?.array { return documents.filter { $0 != .null } }
       detail = "resources has to be a list of resources in Universal form"
     } catch {
       detail = error.description

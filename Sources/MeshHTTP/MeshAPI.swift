@@ -68,6 +68,7 @@ public final class MeshAPI: Sendable {
     guard let target = RequestTarget(request.path ?? "") else {
       return .text("400: Bad Request", status: .badRequest)
     }
+    if let moved = target.moved { return .moved(to: moved, method: request.method) }
     switch table.match(request.method, target.segments) {
     case .none: return .text("404: Page Not Found", status: .notFound)
     case .otherMethods(let methods):

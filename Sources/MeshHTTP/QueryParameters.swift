@@ -50,7 +50,12 @@ enum PercentCoding {
   }
 
   /// Encodes text for a query, a space as `+`.
-  static func encode(_ text: String) -> String {
+  static func encode(_ text: String) -> String { encode(text, keeping: "", space: "+") }
+
+  /// Encodes a path: slashes and the other characters that may stand in one stay as they are.
+  static func encode(path: String) -> String { encode(path, keeping: "/$&+,:;=@", space: "%20") }
+
+  private static func encode(_ text: String, keeping others: String, space: String) -> String {
     var result = ""
     for byte in text.utf8 {
       switch byte {
@@ -58,7 +63,8 @@ enum PercentCoding {
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
         UInt8(ascii: "~"):
         result.unicodeScalars.append(Unicode.Scalar(byte))
-      case UInt8(ascii: " "): result += "+"
+      case _ where others.utf8.contains(byte): result.unicodeScalars.append(Unicode.Scalar(byte))
+      case UInt8(ascii: " "): result += space
       default:
         let digits = String(byte, radix: 16, uppercase: true)
         result += (byte < 16 ? "%0" : "%") + digits

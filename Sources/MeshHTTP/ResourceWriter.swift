@@ -84,10 +84,14 @@ struct ResourceWriter: Sendable {
     if name != key.name { violations.append(mismatch("name")) }
     if body.type != type.rawValue { violations.append(mismatch("type")) }
     if type.isMeshScoped, body.resource.mesh != key.mesh { violations.append(mismatch("mesh")) }
-    // A name that already exists is left in peace: older versions allowed more of them.
-    if isNew || name.isEmpty { violations += NameRules.violations(ofNewName: name) }
-    if type.isMeshScoped, body.resource.mesh.isEmpty {
-      violations.append(Violation(field: "mesh", message: "cannot be empty"))
+    if isNew {
+      violations += NameRules.violations(ofNewName: name)
+      if type.isMeshScoped, let violation = NameRules.violation(ofMesh: body.resource.mesh) {
+        violations.append(violation)
+      }
+    } else {
+      // A name that exists already is left in peace: older versions allowed more of them.
+      violations += NameRules.violations(ofIdentityOf: body.resource)
     }
     guard violations.isEmpty else { throw .invalid(violations, title: APIContext.Title.process) }
     guard isNew, type == .mesh else { return }

@@ -38,7 +38,8 @@ import Testing
     Row("an unknown path below a resource", .get, "/meshes/shop/traffic-traces/t/what", status: 404, notFound),
     Row("an unknown path, whatever the method", .put, "/nothing", status: 404, notFound),
     Row("case counts in paths", .get, "/Meshes", status: 404, notFound),
-    Row("an empty segment is no name", .get, "/meshes/shop/traffic-traces//x", status: 404, notFound),
+    Row("an escaped slash is one", .get, "/meshes/shop%2Ftraffic-traces%2Ft", status: 200),
+    Row("an escaped slash makes another path", .get, "/meshes/shop/traffic-traces/t%2Fwhat", status: 404, notFound),
     Row("a path that cannot be decoded", .get, "/meshes/%zz", status: 400, "400: Bad Request"),
     Row("an escape that is cut", .get, "/meshes/%4", status: 400, "400: Bad Request"),
     Row("bytes that are no text", .get, "/meshes/%ff", status: 400, "400: Bad Request"),
@@ -64,6 +65,31 @@ import Testing
     Row("upper case", .put, item, [.contentType: "APPLICATION/JSON"], status: 415, unsupported),
     Row("JSON with a character set", .put, item, [.contentType: "application/json; charset=utf-8"], status: 200),
   ]
+
+  static let moves = [
+    ("//meshes", "/meshes"), ("/meshes//shop", "/meshes/shop"), ("/meshes/shop//", "/meshes/shop/"),
+    ("/meshes/./shop/x/..", "/meshes/shop"), ("/../..", "/"),
+    ("/meshes//shop?size=1&name=a", "/meshes/shop?size=1&name=a"),
+    ("/meshes/shop/traffic-traces//x", "/meshes/shop/traffic-traces/x"), ("/meshes/%2Fshop", "/meshes/shop"),
+    ("/meshes//a%20b%22%3C", "/meshes/a%20b%22%3C"), ("//nothing", "/nothing"),
+  ]
+
+  @Test("a path with empty segments or dots is sent to the path without them", arguments: moves)
+  func moved(_ path: String, _ location: String) async throws {
+    let api = try await TestAPI.withMesh()
+    let answer = await api.get(path)
+    #expect(answer.status == 301)
+    #expect(answer.contentType == "text/html; charset=utf-8")
+    #expect(answer.headers[.location] == location)
+    let shown = location.replacing("&", with: "&amp;")
+    #expect(answer.body == "<a href=\"\(shown)\">Moved Permanently</a>.\n\n")
+    for method in [HTTPRequest.Method.put, .delete] {
+      let answer = await api.send(method, path, nil)
+      #expect(answer.status == 301)
+      #expect(answer.contentType == nil)
+      #expect(answer.body.isEmpty)
+    }
+  }
 
   @Test("requests", arguments: rows)
   func request(row: Row) async throws {

@@ -79,6 +79,8 @@ import Testing
   static let characters =
     "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     + "'.', and must start and end with an alphanumeric character"
+  static let oldCharacters =
+    "invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' symbols."
   static let selectors = #""selectors":[{"match":{"a":"b"}}]"#
   static let long = String(repeating: "x", count: 254)
 
@@ -108,6 +110,13 @@ import Testing
     Mismatch(
       testDescription: "a long name", path: "/meshes/shop/traffic-traces/\(long)", body: TestAPI.trace(long),
       causes: ["name: value length must less or equal 253"]),
+    Mismatch(
+      testDescription: "a long name in upper case, of which the length is told",
+      path: "/meshes/shop/traffic-traces/\(long.uppercased())", body: TestAPI.trace(long.uppercased()),
+      causes: ["name: value length must less or equal 253"]),
+    Mismatch(
+      testDescription: "upper case in a mesh's name", path: item, body: TestAPI.trace("t", mesh: "Shop"),
+      causes: ["mesh: mesh \(same)", "mesh: \(oldCharacters)"]),
     Mismatch(
       testDescription: "a long name of a mesh", path: "/meshes/\(long.prefix(64))",
       body: #"{"type":"Mesh","name":"\#(long.prefix(64))"}"#, title: "Could not create a resource",
@@ -169,6 +178,14 @@ import Testing
       answer.document.sortedByKey() == .error(400, row.title, "Resource is not valid", causes: causes),
       "both the older and the newer keys are there")
     #expect(try await api.store.everything().count == 1, "nothing was written")
+  }
+
+  @Test("the name in the body of an update is checked by the older rules") func nameOfAnUpdate() async throws {
+    let api = try await TestAPI.withMesh()
+    await api.putTrace("t")
+    #expect(await api.send(.put, Self.item, TestAPI.trace("a_b")).causes == ["name: name \(Self.same)"])
+    let answer = await api.send(.put, Self.item, TestAPI.trace("A b"))
+    #expect(answer.causes == ["name: name \(Self.same)", "name: \(Self.oldCharacters)"])
   }
 
   @Test("names that exist already are left in peace") func olderNames() async throws {
