@@ -1,9 +1,13 @@
 #include "CProcess.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -36,3 +40,14 @@ long process_raise_descriptor_limit(void) {
   }
   return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
 }
+
+static void check_output(void) {
+  errno = 0;
+  // Both: what was buffered may fit although something before it did not.
+  int had_failed = ferror(stdout);
+  if (fflush(stdout) == 0 && !had_failed) return;
+  dprintf(STDERR_FILENO, "Error: standard output cannot be written: %s\n", errno != 0 ? strerror(errno) : "a part of it was refused");
+  _exit(1);
+}
+
+void process_check_output_at_exit(void) { atexit(check_output); }

@@ -134,7 +134,7 @@ public final class ControlPlaneClient: Sendable {
       let body = try await response.body.collect(upTo: Self.responseLimit)
       return Response(status: Int(response.status.code), body: Array(body.readableBytesView))
     } catch {
-      throw failure(error, method: method, path: path)
+      throw await failure(error, method: method, path: path)
     }
   }
 
@@ -232,7 +232,7 @@ public final class ControlPlaneClient: Sendable {
     return configuration
   }
 
-  private func failure(_ error: any Error, method: Method, path: String) -> ControlPlaneError {
+  private func failure(_ error: any Error, method: Method, path: String) async -> ControlPlaneError {
     let verb = method.rawValue.prefix(1) + method.rawValue.dropFirst().lowercased()
     let request = "\(verb) \"\(address)\(path)\""
     if let error = error as? HTTPClientError {
@@ -256,18 +256,27 @@ public final class ControlPlaneClient: Sendable {
     let text = reasons?.allSatisfy { $0 is IOError } == true ? "" : "\(error)"
     let isMisnamed = text.contains("failedToValidateHostname")
     let isUntrusted = isMisnamed || text.contains("CERTIFICATE_VERIFY_FAILED")
-    let reason =
-      isMisnamed
-      ? "its certificate is not for \(address.host)"
-      : isUntrusted ? "its certificate is signed by nobody that is trusted here" : Self.reason(error)
-    let advice =
-      isUntrusted
-      ? "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
-      : "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
+    let fault = isUntrusted && !isMisnamed ? await CertificateValidity.fault(at: address, settings) : nil
+    let reason: String
+    let advice: String
+    if isMisnamed {
+      reason = "its certificate is not for \(address.host)"
+      advice = "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
+    } else if let fault {
+      reason = fault
+      advice = "renew it, or correct the clock of this machine"
+    } else if isUntrusted {
+      reason = "its certificate is signed by nobody that is trusted here"
+      advice = "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
+    } else {
+      reason = Self.reason(error)
+      advice = "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
+    }
     var failure = ControlPlaneError(
       code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
       reason: reason, cause: error)
     failure.isUntrusted = isUntrusted
+    failure.isOutOfDate = fault != nil
     return failure
   }
 

@@ -40,6 +40,8 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   public var reason: String
   /// Whether somebody answered whose certificate is not trusted.
   public var isUntrusted = false
+  /// Whether that is a matter of dates: somebody's certificate has expired, or is not valid yet.
+  public var isOutOfDate = false
   /// The fields at fault.
   public var violations: [Violation]
   /// The error underneath.

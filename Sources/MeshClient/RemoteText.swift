@@ -2,9 +2,9 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// Text at an address, such as a file of resources on a web server.
+/// What is at an address, such as a file of resources on a web server.
 public enum RemoteText {
-  /// Why text could not be fetched.
+  /// Why it could not be fetched.
   public struct Failure: Error, Sendable, CustomStringConvertible {
     /// What is wrong.
     public var description: String
@@ -15,29 +15,29 @@ public enum RemoteText {
   /// The largest text that is fetched, in bytes.
   static let limit = 16 << 20
 
-  /// Fetches text; redirections are followed, any status other than 200 is a failure.
+  /// Fetches the bytes; redirections are followed, any status other than 200 is a failure.
   ///
   /// - Parameter timeout: how long it may take, in whole seconds.
-  public static func fetch(_ url: String, timeoutSeconds: Int64 = 10) async throws(Failure) -> String {
+  public static func fetch(_ url: String, timeoutSeconds: Int64 = 10) async throws(Failure) -> [UInt8] {
     var configuration = HTTPClient.Configuration()
     configuration.connectionPool.retryConnectionEstablishment = false
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let result = await answer(of: client, to: url, timeoutSeconds)
     try? await client.shutdown()
-    let (status, text) = try result.get()
+    let (status, bytes) = try result.get()
     guard status == 200 else {
       throw Failure(description: "Get \"\(url)\": the answer has status \(status), not 200")
     }
-    return text
+    return bytes
   }
 
   private static func answer(of client: HTTPClient, to url: String, _ timeoutSeconds: Int64)
-    async -> Result<(status: UInt, text: String), Failure>
+    async -> Result<(status: UInt, bytes: [UInt8]), Failure>
   {
     do {
       let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(timeoutSeconds))
       let body = try await response.body.collect(upTo: limit)
-      return .success((response.status.code, String(buffer: body)))
+      return .success((response.status.code, Array(buffer: body)))
     } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {
       return .failure(Failure(description: "Get \"\(url)\": no answer within \(timeoutSeconds) s", cause: error))
     } catch is NIOTooManyBytesError {

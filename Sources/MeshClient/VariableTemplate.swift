@@ -1,6 +1,7 @@
 import Mustache
 
-/// Fills variables into text: `{{ name }}`, dotted names nest, values stand as they are.
+/// Fills variables into text: `{{ name }}`, dotted names nest. As in Kuma, characters that HTML has a use for are written
+/// as HTML writes them; `{{{ name }}}` leaves a value as it is.
 public enum VariableTemplate {
   /// Why a template or a variable cannot be used.
   public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
@@ -8,24 +9,94 @@ public enum VariableTemplate {
     public var description: String
   }
 
-  /// Reads a variable in the form `name=value`; the value may hold further equals signs and may be empty.
+  /// Reads variables in the form `name=value`, or several as `a=1,b=2`. With one equals sign alone, commas are part of
+  /// the value; with more, parts in quotes may hold commas. Source: `StringToString` of Kuma's command line.
   ///
-  /// - Throws: ``Failure`` when there is no equals sign or no name.
-  public static func variable(_ text: String) throws(Failure) -> (name: String, value: String) {
-    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-      throw Failure(description: "the variable \"\(text)\" has to have the form name=value")
+  /// - Throws: ``Failure`` when a part has no equals sign or no name.
+  public static func pairs(_ text: String) throws(Failure) -> [(name: String, value: String)] {
+    var parts = [text]
+    if text.count(where: { $0 == "=" }) > 1 {
+      guard let split = commaSeparated(text) else {
+        throw Failure(description: "\(text) has quotes that are not closed, or stand within a part")
+      }
+      parts = split
+    } else {
+      while parts[0].hasPrefix("\"") { parts[0].removeFirst() }
+      while parts[0].hasSuffix("\"") { parts[0].removeLast() }
     }
-    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    var pairs: [(name: String, value: String)] = []
+    for part in parts {
+      guard let equals = part.firstIndex(of: "="), equals != part.startIndex else {
+        throw Failure(description: "\(part) must be formatted as key=value")
+      }
+      pairs.append((String(part[..<equals]), String(part[part.index(after: equals)...])))
+    }
+    return pairs
   }
 
-  /// Reads variables in the form `name=value`; of a name that is given twice the last value counts.
+  /// Reads variables; of a name that is given twice the last value counts.
   public static func variables(_ texts: some Sequence<String>) throws(Failure) -> [String: String] {
     var variables: [String: String] = [:]
     for text in texts {
-      let (name, value) = try variable(text)
-      variables[name] = value
+      for (name, value) in try pairs(text) { variables[name] = value }
     }
     return variables
+  }
+
+  /// The parts of a line with commas between; `nil` when quotes stand where none may. Source: RFC 4180.
+  private static func commaSeparated(_ text: String) -> [String]? {
+    var parts: [String] = []
+    var rest = text[...]
+    while true {
+      var part = ""
+      if rest.hasPrefix("\"") {
+        rest = rest.dropFirst()
+        while true {
+          guard let quote = rest.firstIndex(of: "\"") else { return nil }
+          part += rest[..<quote]
+          rest = rest[rest.index(after: quote)...]
+          guard rest.hasPrefix("\"") else { break }
+          part += "\""
+          rest = rest.dropFirst()
+        }
+        guard rest.isEmpty || rest.hasPrefix(",") else { return nil }
+      } else {
+        part = String(rest.prefix { $0 != "," })
+        guard !part.contains("\"") else { return nil }
+        rest = rest.dropFirst(part.count)
+      }
+      parts.append(part)
+      guard rest.hasPrefix(",") else { return parts }
+      rest = rest.dropFirst()
+    }
+  }
+
+  /// The names of variables whose values are not written as they are, in order.
+  public static func escapedNames(_ variables: [String: String]) -> [String] {
+    let escaping = Escaping()
+    return variables.filter { escaping.escapeText($0.value) != $0.value }.keys.sorted()
+  }
+
+  /// Writes text as Kuma's templates write it. Source: Go's `template.HTMLEscape`.
+  private struct Escaping: MustacheContentType {
+    static let name = "KUMA"
+    static let registered: Void = MustacheContentTypes.register(Escaping(), named: name)
+
+    func escapeText(_ text: String) -> String {
+      var escaped = ""
+      for scalar in text.unicodeScalars {
+        switch scalar {
+        case "&": escaped += "&amp;"
+        case "<": escaped += "&lt;"
+        case ">": escaped += "&gt;"
+        case "\"": escaped += "&#34;"
+        case "'": escaped += "&#39;"
+        case "\0": escaped += "\u{fffd}"
+        default: escaped.unicodeScalars.append(scalar)
+        }
+      }
+      return escaped
+    }
   }
 
   /// The text with variables in their places; a variable that has no value leaves nothing, as in Kuma.
@@ -44,8 +115,8 @@ public enum VariableTemplate {
       }
     }
     do {
-      // Without the pragma values would be escaped for HTML.
-      return try MustacheTemplate(string: "{{% CONTENT_TYPE: TEXT}}" + text).render(root.values)
+      Escaping.registered
+      return try MustacheTemplate(string: "{{% CONTENT_TYPE: \(Escaping.name)}}" + text).render(root.values)
     } catch let error as MustacheTemplate.ParserError {
       let context = error.context
       throw Failure(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import MeshModel
 
 /// The control plane's command line.
@@ -9,6 +10,11 @@ struct KumaControlPlane: AsyncParsableCommand {
     abstract: "Control plane of the mesh: resources, HTTP API, configuration of proxies, trace collector.",
     version: "\(ProductVersion.product) \(ProductVersion.current)",
     subcommands: [Run.self, Collector.self, Settings.self, Version.self])
+
+  static func main() async {
+    process_check_output_at_exit()
+    await main(nil)
+  }
 
   /// `kuma-cp version`.
   struct Version: ParsableCommand {

@@ -76,7 +76,9 @@ struct Pipeline: Sendable {
         limits: limits, budgets: budgets),
       cache: cache, observer: sessions, logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
-      bootstrap: bootstrap.respond)
+      bootstrap: { request, body in
+        await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0) }
+      })
 
     let administration = EnvoyAdministrationClient { await sessions.whereabouts(of: $0) }
     let description = configuration.collector.map { CollectorDescription(ports: ports, configuration: $0) }
@@ -100,7 +102,8 @@ struct Pipeline: Sendable {
     }
     if let collector { services += collector.closing }
     let apiService = Self.service(
-      Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger, api.respond)
+      Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
+    ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
     let metrics = ControlPlaneMetrics(
       reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
       dataplaneServer: dataplaneServer, collector: collector?.api.metrics, budgets: budgets.list,
@@ -113,7 +116,9 @@ struct Pipeline: Sendable {
       metrics: metrics.write)
 
     // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
-    services += [resolver, reconciler, sessions, administration]
+    services += [
+      resolver, reconciler, sessions, administration, CertificateWatch(certificate: certificate, logger: logger),
+    ]
     let diagnosticsService = Self.service(
       Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger
     ) { request, _ in await diagnostics.respond(to: request) }

@@ -41,6 +41,11 @@ enum DemoSession {
     } after: { end in
       await conclude(end, options, narrator, folder, fleet)
     }
+    if let failure = narrator.failure {
+      let text = "Error: the output cannot be written: \(String(cString: strerror(failure)))\n"
+      _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+      return 1
+    }
     return report(end, demo, options)
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import ProcessSupervisor
 
 /// The demo's command line.
@@ -26,6 +27,11 @@ struct KumaDemo: AsyncParsableCommand {
       --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
       """,
     subcommands: [ServiceCommand.self])
+
+  static func main() async {
+    process_check_output_at_exit()
+    await main(nil)
+  }
 
   @Flag(help: "End after the first trace, with a summary in JSON on standard output.")
   var headless = false

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import MeshModel
 
 /// The command line of the program that runs an Envoy beside an application.
@@ -9,4 +10,9 @@ struct KumaDataplane: AsyncParsableCommand {
     abstract: "Data plane proxy of the mesh: gets its configuration from the control plane and runs Envoy with it.",
     version: "\(ProductVersion.product) \(ProductVersion.current)",
     subcommands: [RunCommand.self, VersionCommand.self])
+
+  static func main() async {
+    process_check_output_at_exit()
+    await main(nil)
+  }
 }

@@ -12,14 +12,15 @@ enum EntryPoint {
     // A reader that goes away, such as `head`, ends the program without a word.
     signal(SIGPIPE, SIG_DFL)
     ControlPlaneClient.useOneThread()
-    exit(await run(Array(CommandLine.arguments.dropFirst())))
+    exit(Console.status(await run(Array(CommandLine.arguments.dropFirst()))))
   }
 
   /// Runs one command line and returns the exit code.
   static func run(_ arguments: [String]) async -> Int32 {
+    let arguments = CommandLineReader.withoutTruthValues(arguments)
     if asksForHelp(arguments) {
       let reader = CommandLineReader(tree: CommandTree())
-      if case .help(let path) = reader.read(arguments) {
+      if case .help(let path, nil) = reader.read(arguments) {
         Console.write(reader.tree.help(for: path))
         return 0
       }
@@ -49,7 +50,8 @@ enum EntryPoint {
   private static func refuse(_ arguments: [String], _ error: (any Error)?) -> Int32 {
     let reader = CommandLineReader(tree: CommandTree())
     switch reader.read(arguments) {
-    case .help(let path):
+    case .help(let path, let warning):
+      if let warning { Console.warn([warning]) }
       Console.write(reader.tree.help(for: path))
       return 0
     case .failure(let message, let usage, let hint):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshClient
 import MeshModel
 
 /// Options of every command.
@@ -60,6 +61,24 @@ struct PagingOptions: ParsableArguments {
 
   @Option(parsing: .unconditional, help: ArgumentHelp("maximum number of elements to return", valueName: "int"))
   var size: Int?
+}
+
+/// Names with values: `a=1`, or several as `a=1,b=2`.
+struct PairsArgument: ExpressibleByArgument {
+  /// How help names the value; the second reader of command lines knows it by that.
+  static let valueName = "stringToString"
+
+  let pairs: [(name: String, value: String)]
+
+  init?(argument: String) {
+    guard let pairs = try? VariableTemplate.pairs(argument) else { return nil }
+    self.pairs = pairs
+  }
+}
+
+extension [PairsArgument] {
+  /// All pairs; of a name that is given twice the last value counts.
+  var values: [String: String] { flatMap(\.pairs).reduce(into: [:]) { $0[$1.name] = $1.value } }
 }
 
 /// A length of time as Go writes it: `500ms`, `1m30s`.

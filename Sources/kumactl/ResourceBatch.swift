@@ -28,6 +28,9 @@ struct ResourceBatch {
 
   private(set) var items: [Item] = []
 
+  /// What is to be said of names that only old resources may have.
+  var nameWarnings: [String] { items.compactMap { NameRules.warning(ofName: $0.resource.name) } }
+
   /// Reads the documents of a text.
   ///
   /// - Parameter variables: what is filled in; the text stays as it is when there are none.
@@ -46,8 +49,9 @@ struct ResourceBatch {
     } catch {
       throw Self.invalid("invalid meta type: \"\(error)\"")
     }
-    // A separator at the very end is a common habit; elsewhere an empty document is a mistake.
-    while documents.count > 1, documents.last == .null { documents.removeLast() }
+    // Separators with nothing between are a common habit, also of programs that put files one behind the other. Text
+    // with nothing in it but comments is a mistake.
+    documents.removeAll { $0 == .null }
     if documents.isEmpty, !text.isEmpty { documents = [.null] }
     for document in documents { items.append(try Self.item(document)) }
   }

@@ -1,4 +1,5 @@
 import MeshClient
+import MeshModel
 
 /// Where resources come from: a file, a directory, a web address or standard input.
 struct ResourceSource {
@@ -8,15 +9,15 @@ struct ResourceSource {
 
   /// The texts, of a directory one for each file in the order of names.
   func texts() async throws -> [String] {
-    if name == "-" { return [String(decoding: try Self.get(FileAccess.readStandardInput()), as: UTF8.self)] }
+    if name == "-" { return [try Self.text(FileAccess.readStandardInput(), of: "standard input")] }
     if name.hasPrefix("http://") || name.hasPrefix("https://") {
       do {
-        return [try await RemoteText.fetch(name)]
-      } catch {
+        return [try Self.text(.success(try await RemoteText.fetch(name)), of: name)]
+      } catch let error as RemoteText.Failure {
         throw CommandFailure("error while reading provided file: \(error)")
       }
     }
-    guard FileAccess.isDirectory(name) else { return [try Self.text(of: name)] }
+    guard FileAccess.isDirectory(name) else { return [try Self.text(FileAccess.read(name), of: name)] }
     let names = try Self.get(FileAccess.names(in: name)).filter { name in
       [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } && !name.hasPrefix(".")
     }
@@ -24,15 +25,17 @@ struct ResourceSource {
       throw CommandFailure("error while reading provided file: \(name) holds no file that ends in .yaml, .yml or .json")
     }
     let directory = name.hasSuffix("/") ? name : name + "/"
-    return try names.map { try Self.text(of: directory + $0) }
+    return try names.map { try Self.text(FileAccess.read(directory + $0), of: directory + $0) }
   }
 
-  private static func text(of path: String) throws -> String {
-    let bytes = try get(FileAccess.read(path))
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw CommandFailure("error while reading provided file: \(path) is not text in UTF-8")
+  /// The text of a source, in any encoding of YAML.
+  private static func text(_ read: Result<[UInt8], FileAccess.Failure>, of name: String) throws -> String {
+    let bytes = try get(read)
+    do {
+      return try String(documentBytes: bytes)
+    } catch {
+      throw CommandFailure("error while reading provided file: \(name): \(error)")
     }
-    return text
   }
 
   private static func get<Value>(_ result: Result<Value, FileAccess.Failure>) throws -> Value {

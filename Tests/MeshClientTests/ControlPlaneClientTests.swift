@@ -162,7 +162,7 @@ struct ControlPlaneClientTests {
     let answers = ["GET /a.yaml": (200, "type: Mesh\n"), "GET /empty": (204, "")]
     try await LoopbackServer.run(LoopbackServer.answering(answers)) { base in
       let text = try await RemoteText.fetch("\(base)/a.yaml")
-      #expect(text == "type: Mesh\n")
+      #expect(text == Array("type: Mesh\n".utf8))
       for path in ["missing.yaml", "empty"] {
         let failure = await #expect(throws: RemoteText.Failure.self) { try await RemoteText.fetch("\(base)/\(path)") }
         #expect(failure?.description.contains("\(base)/\(path)") == true)

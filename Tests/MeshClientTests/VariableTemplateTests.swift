@@ -12,7 +12,11 @@ struct VariableTemplateTests {
       ("{{ a.b }}/{{ a.c.d }}", ["a.b": "deep", "a.c.d": "deeper"], "deep/deeper"),
       ("[{{ missing }}]", ["other": "1"], "[]"),
       ("[{{ a.missing }}]", ["a.b": "1"], "[]"),
-      ("{{ html }}", ["html": "<a href=\"x\">&'</a>"], "<a href=\"x\">&'</a>"),
+      (
+        "{{ html }} {{{ html }}}", ["html": "<a href=\"x\">&'</a>"],
+        "&lt;a href=&#34;x&#34;&gt;&amp;&#39;&lt;/a&gt; <a href=\"x\">&'</a>"
+      ),
+      ("url: {{{ a.url }}}", ["a.url": "http://x/?a=1&b=2"], "url: http://x/?a=1&b=2"),
       ("{{ value }}", ["value": "{{ name }}"], "{{ name }}"),
       ("first\n  {{ name }}\nlast\n", ["name": "x"], "first\n  x\nlast\n"),
     ])
@@ -33,9 +37,19 @@ struct VariableTemplateTests {
   @Test("are read from name=value")
   func read() throws {
     #expect(try VariableTemplate.variables(["a=1", "b=x=y", "c=", "a=2"]) == ["a": "2", "b": "x=y", "c": ""])
-    for text in ["a", "=1", ""] {
+    #expect(try VariableTemplate.variables(["a=1,b=2", "c=3"]) == ["a": "1", "b": "2", "c": "3"])
+    // With one equals sign commas are part of the value, and quotes around the whole are left out.
+    #expect(try VariableTemplate.variables(["list=x,y"]) == ["list": "x,y"])
+    #expect(try VariableTemplate.variables(["\"a=x y\""]) == ["a": "x y"])
+    #expect(try VariableTemplate.variables(["a=1,\"b=x,y \"\"z\"\"\""]) == ["a": "1", "b": "x,y \"z\""])
+    for text in ["a", "=1", "", "a=1,b", "a=1,b=2,", "a=1,\"b=2", "a=1,b=\"2\""] {
       #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.variables([text]) }
     }
+  }
+
+  @Test("whose values HTML has a use for are named")
+  func escaped() {
+    #expect(VariableTemplate.escapedNames(["a": "1", "b": "x&y", "c": "it's", "d": "é"]) == ["b", "c"])
   }
 
   @Test("say where a template is broken")

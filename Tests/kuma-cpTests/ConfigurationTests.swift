@@ -56,6 +56,28 @@ struct ConfigurationTests {
     #expect(names.isDisjoint(with: ["elsewhere", "comment", "mine", "#", "127.0.0.1"]))
   }
 
+  @Test("the file may be in any encoding of YAML, with a byte order mark and empty documents")
+  func encodings() async throws {
+    let text = "\u{feff}---\n---\napiServer:\n  http: {port: 0x1F90}\nmultizone: {zone: {name: \"on\"}}\n---\n"
+    for encoding in [String.Encoding.utf8, .utf16LittleEndian, .utf16BigEndian, .utf32LittleEndian] {
+      let path = NSTemporaryDirectory() + "kuma-cp-\(UUID().uuidString).yaml"
+      try #require(text.data(using: encoding)).write(to: URL(filePath: path))
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      let (configuration, _) = try await ControlPlaneConfiguration.load(file: path, environment: [:], flags: [:])
+      #expect(configuration.api.port == 8080)
+      #expect(configuration.zone == "on")
+    }
+  }
+
+  @Test(
+    "a number that does not fit is told with its place",
+    arguments: ["99999999999999999999", "0xfffffffffffffffff", "1e999", ".inf"])
+  func outOfRange(_ number: String) async throws {
+    let text = "apiServer:\n  http:\n    port: \(number)\n"
+    let failure: String? = try await withFile(text) { await self.failure(file: $0) }
+    #expect(failure?.contains("line 3, column 11: ") == true, "\(failure ?? "")")
+  }
+
   @Test("everything listens on loopback at Kuma's ports by default")
   func defaults() async throws {
     let (configuration, warnings) = try await ControlPlaneConfiguration.load(

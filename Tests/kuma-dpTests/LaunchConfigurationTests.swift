@@ -149,14 +149,15 @@ struct LaunchConfigurationTests {
       message: "--dataplane-var fills in a definition: give one with --dataplane-file or --dataplane"),
     Refusal(
       arguments: ["--dataplane", "a", "-v", "novalue"],
-      message: #"--dataplane-var: the variable "novalue" has to have the form name=value"#),
+      message: "--dataplane-var: novalue must be formatted as key=value"),
     Refusal(
       arguments: ["--name", "Web"],
       message: "--name: invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' "
         + "symbols."),
     Refusal(
       arguments: ["--name", "x", "--mesh", "a.b"],
-      message: "--mesh: invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_' symbols."
+      message: "--mesh: invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' "
+        + "symbols."
     ),
     Refusal(
       arguments: ["--name", "x", "--cp-address", "localhost:5678"],
@@ -220,7 +221,9 @@ struct LaunchConfigurationTests {
     let folder = try TestFolder()
     let file = "\(folder.path)/web.yaml"
     try Data([0x74, 0xff, 0xfe]).write(to: URL(filePath: file))
-    #expect(try failure(["-d", file]).description == "--dataplane-file: \(file) is not text in UTF-8")
+    #expect(
+      try failure(["-d", file]).description
+        == "--dataplane-file: \(file): the bytes are no text in UTF-8; save it as UTF-8")
   }
 
   @Test("take the authority from an option before the variable with its text, and that before the one with a file")

@@ -12,14 +12,17 @@ struct TestAuthority {
   let certificate: String
   private let key: String
 
-  /// - Parameter name: the host name that the certificate is for.
-  init(for name: String) throws {
+  /// - Parameters:
+  ///   - name: the host name that the certificate is for.
+  ///   - begin: when it begins to be valid, in seconds from now.
+  ///   - end: when it expires, in seconds from now.
+  init(for name: String, from begin: TimeInterval = -3600, to end: TimeInterval = 86_400) throws {
     let key = P256.Signing.PrivateKey()
     let privateKey = Certificate.PrivateKey(key)
     let subject = try DistinguishedName { CommonName("test") }
     let certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: privateKey.publicKey,
-      notValidBefore: Date.now.addingTimeInterval(-3600), notValidAfter: Date.now.addingTimeInterval(86_400),
+      notValidBefore: Date.now.addingTimeInterval(begin), notValidAfter: Date.now.addingTimeInterval(end),
       issuer: subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
       extensions: try Certificate.Extensions {
         Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))

@@ -32,6 +32,13 @@ struct CommandLineReaderTests {
       ["config", "control-planes", "add", "--name", "x", "--address", "http://x", "--skip-verify"],
       ["delete", "traffic-trace", "x", "-m", "other"], ["install", "tracing", "--namespace", "x"],
       ["inspect", "dataplanes", "--tag", "a=b", "--tag", "c=d", "--gateway"],
+      // What scripts for Kuma have, and what does no harm.
+      ["inspect", "dataplanes", "--ingress", "--egress", "-o", "yaml"], ["inspect", "dataplane", "x", "--config-dump"],
+      ["inspect", "traffic-trace", "x", "-o", "json", "--new-api", "--offset", "3"],
+      ["inspect", "services", "-ojson", "--api-timeout", "3s", "--no-config"], ["apply", "-f", "-", "-v", "a=1,b=2"],
+      ["export", "--profile", "federation", "-f", "kubernetes"], ["export", "-pall", "--format=universal"],
+      ["config", "control-planes", "add", "--name", "x", "--address", "http://x", "--skip-check"],
+      ["install", "observability", "--kuma-cp-address", "x", "--loki-address", "y", "-m", "z"],
     ])
   func understood(arguments: [String]) throws {
     #expect(try Kumactl.parseAsRoot(arguments) is any AsyncParsableCommand)
@@ -45,7 +52,7 @@ struct CommandLineReaderTests {
   @Test(
     "lead to help",
     arguments: [
-      ([], []), (["--help"], []), (["help"], []), (["get"], ["get"]), (["get", "frobnicate"], ["get"]),
+      ([], []), (["--help"], []), (["help"], []), (["get"], ["get"]),
       (["get", "meshes", "-h"], ["get", "meshes"]), (["help", "get", "meshes"], ["get", "meshes"]),
       (["config", "control-planes"], ["config", "control-planes"]), (["get", "-o", "yaml"], ["get"]),
     ] as [([String], [String])])
@@ -72,14 +79,53 @@ struct CommandLineReaderTests {
       (["version", "x"], .failure("unknown command \"x\" for \"kumactl version\"", usage: ["version"])),
       (
         ["get", "meshes", "--size", "many"],
-        .failure("invalid argument \"many\" for \"--size\" flag: not a whole number", usage: ["get", "meshes"])
+        .failure(
+          "invalid argument \"many\" for \"--size\" flag: strconv.ParseInt: parsing \"many\": invalid syntax",
+          usage: ["get", "meshes"])
       ),
       (
         ["version", "--api-timeout", "soon"],
         .failure(
-          "invalid argument \"soon\" for \"--api-timeout\" flag: not a duration such as 500ms, 10s or 1m30s",
+          "invalid argument \"soon\" for \"--api-timeout\" flag: time: invalid duration \"soon\"",
           usage: ["version"])
       ),
+      (
+        ["get", "meshes", "--size=99999999999999999999"],
+        .failure(
+          "invalid argument \"99999999999999999999\" for \"--size\" flag: strconv.ParseInt: parsing "
+            + "\"99999999999999999999\": value out of range", usage: ["get", "meshes"])
+      ),
+      (
+        ["apply", "-f", "x", "-v", "a\"b"],
+        .failure(
+          "invalid argument \"a\\\"b\" for \"-v, --var\" flag: a\"b must be formatted as key=value", usage: ["apply"])
+      ),
+      (
+        ["inspect", "dataplanes", "--tag", "web"],
+        .failure(
+          "invalid argument \"web\" for \"--tag\" flag: web must be formatted as key=value",
+          usage: ["inspect", "dataplanes"])
+      ),
+      (
+        ["inspect", "dataplanes", "--gateway=maybe"],
+        .failure(
+          "invalid argument \"maybe\" for \"--gateway\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+          usage: ["inspect", "dataplanes"])
+      ),
+      (
+        ["version", "--api-timeout=10"],
+        .failure(
+          "invalid argument \"10\" for \"--api-timeout\" flag: time: missing unit in duration \"10\"",
+          usage: ["version"])
+      ),
+      (
+        ["version", "--api-timeout=1m2x"],
+        .failure(
+          "invalid argument \"1m2x\" for \"--api-timeout\" flag: time: unknown unit \"x\" in duration \"1m2x\"",
+          usage: ["version"])
+      ),
+      (["fro\"b"], .failure("unknown command \"fro\\\"b\" for \"kumactl\"", hint: hint)),
+      (["apply", "---"], .failure("bad flag syntax: ---", usage: ["apply"])),
     ] as [([String], CommandLineReader.Finding)])
   func refused(arguments: [String], expected: CommandLineReader.Finding) {
     #expect(throws: (any Error).self) { try Kumactl.parseAsRoot(arguments) }
@@ -87,6 +133,81 @@ struct CommandLineReaderTests {
   }
 
   private static let hint = "Run 'kumactl --help' for usage."
+
+  @Test(
+    "that name no command lead to help, with a warning",
+    arguments: [
+      (["get", "frobnicate"], ["get"], "\"frobnicate\" is no command of \"kumactl get\""),
+      (["get", "mesches"], ["get"], "\"mesches\" is no command of \"kumactl get\"; did you mean \"meshes\"?"),
+      (["get", "-o", "yaml", "traces"], ["get"], "\"traces\" is no command of \"kumactl get\""),
+      (
+        ["config", "control-plane", "list"], ["config"],
+        "\"control-plane\" is no command of \"kumactl config\"; did you mean \"control-planes\"?"
+      ),
+    ] as [([String], [String], String)])
+  func almost(arguments: [String], path: [String], warning: String) {
+    #expect(CommandLineReader(tree: CommandTree()).read(arguments) == .help(path, warning: warning))
+  }
+
+  @Test(
+    "that Kuma has and this program has not are errors that say what to do",
+    arguments: [
+      ("generate dataplane-token --name=redis", "--dataplane-token-file"), ("generate dataplane-token", "no tokens"),
+      ("generate dataplane-token --valid-for 24h --tag a=b", "no tokens"),
+      ("generate user-token --name x", "--auth-type"),
+      ("generate zone-token --zone x", "--zone"), ("generate tls-certificate --type=server", "openssl"),
+      ("generate signing-key", "no tokens"), ("generate public-key", "no tokens"),
+      ("install control-plane --mode zone", "kuma-cp run"), ("install crds", "Kubernetes"),
+      ("install demo", "kuma-demo"),
+      ("install gateway kong", "networking.gateway"), ("install transparent-proxy", "networking.outbound"),
+      ("install metrics", "Jaeger"), ("uninstall transparent-proxy", "networking.outbound"), ("uninstall", "outbound"),
+      ("get meshtraces", "traffic-traces"), ("get meshtrace x -o yaml", "traffic-traces"), ("get zones", "--zone"),
+      ("get -o json zone-ingresses", "--zone"), ("get zoneegresses", "--zone"), ("get secrets", "secrets"),
+      ("get global-secret x", "secrets"), ("get external-services", "inspect services"),
+      ("get meshservices", "inspect services"), ("get retries", "only policy"), ("get meshretries", "only policy"),
+      ("get circuit-breakers -m x", "only policy"), ("get meshgateways", "networking.gateway"),
+      ("get meshloadbalancingstrategies", "only policy"), ("inspect meshtrace x", "traffic-traces"),
+      ("inspect zones", "--zone"), ("inspect zone-ingresses", "--zone"), ("inspect meshtimeout x", "only policy"),
+      ("generate dataplane-token --help", "no tokens"), ("help install control-plane", "kuma-cp run"),
+    ])
+  func foreign(line: String, advice: String) {
+    let arguments = line.split(separator: " ").map(String.init)
+    guard case .failure(let message, nil, nil) = CommandLineReader(tree: CommandTree()).read(arguments) else {
+      Issue.record("\(CommandLineReader(tree: CommandTree()).read(arguments))")
+      return
+    }
+    #expect(message.hasPrefix("Kuma has the command \"kumactl "))
+    #expect(message.contains(advice), "\(message)")
+    #expect(message.contains("\(arguments.first { $0 != "help" } ?? "")"))
+  }
+
+  @Test("that this program has are none of Kuma's alone, and advice names only what is there")
+  func foreignAndOwn() {
+    let tree = CommandTree()
+    func check(_ node: CommandTree.Node, _ path: [String]) {
+      #expect(ForeignCommand.advice(for: path) == nil, "\(path)")
+      for child in node.children { check(child, path + [child.name]) }
+    }
+    check(tree.root, [])
+    for path in [["generate", "dataplane-token"], ["get", "secrets"], ["get", "retries"], ["install", "metrics"]] {
+      for match in (ForeignCommand.advice(for: path) ?? "").matches(of: /`kumactl ([a-z -]+)`/) {
+        let words = match.1.split(separator: " ").map(String.init)
+        #expect(tree.nodes(words).count == words.count + 1, "\(match.0)")
+      }
+    }
+  }
+
+  @Test("may give a flag a truth value")
+  func truthValues() {
+    func read(_ line: String) -> String {
+      CommandLineReader.withoutTruthValues(line.split(separator: " ").map(String.init)).joined(separator: " ")
+    }
+    #expect(read("get meshes --no-config=true") == "get meshes --no-config")
+    #expect(read("--no-config=0 get meshes") == "get meshes")
+    #expect(read("inspect dataplanes --gateway=T --tag a=true") == "inspect dataplanes --gateway --tag a=true")
+    #expect(read("inspect dataplanes --gateway=maybe") == "inspect dataplanes --gateway=maybe")
+    #expect(read("apply --dry-run=true") == "apply --dry-run=true")
+  }
 
   @Test("have durations as Go writes them")
   func durations() {

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import LoopbackTestSupport
 import MeshHTTP
@@ -67,6 +68,48 @@ struct CommandTests {
     conf: {backend: \(backend)}
 
     """
+  }
+
+  @Test("that Kuma alone has end with status 1 and write nothing to where a token would go")
+  func foreignCommand() async throws {
+    try await KumactlProcess.withHome { kumactl in
+      let token = try await kumactl("generate", "dataplane-token", "--name=redis", "--mesh", "default")
+      #expect(token.status == 1)
+      #expect(token.output.isEmpty)
+      #expect(token.errors.hasPrefix("Error: Kuma has the command \"kumactl generate dataplane-token\""))
+      let slip = try await kumactl("get", "mesches")
+      #expect(slip.status == 0)
+      #expect(slip.output.hasPrefix("Show Kuma resources.\n"))
+      #expect(slip.errors == "Warning: \"mesches\" is no command of \"kumactl get\"; did you mean \"meshes\"?\n")
+    }
+  }
+
+  @Test("read documents in UTF-16, and say what is wrong with others")
+  func encodings() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      let text = "\u{feff}" + Self.mesh + "---\n\n---\n" + Self.policy("a") + "---\n"
+      for (name, encoding) in [("a.yaml", String.Encoding.utf16LittleEndian), ("b.yaml", .utf16BigEndian)] {
+        try #require(text.data(using: encoding)).write(to: kumactl.home.appending(path: name))
+        let applied = try await kumactl("apply", "-f", name)
+        #expect(applied.status == 0, "\(applied.errors)")
+      }
+      try Data([0x61, 0xff, 0x62]).write(to: kumactl.home.appending(path: "c.yaml"))
+      let refused = try await kumactl("apply", "-f", "c.yaml")
+      #expect(refused.status == 1)
+      #expect(refused.errors.contains("c.yaml: the bytes are no text in UTF-8; save it as UTF-8"), "\(refused.errors)")
+    }
+  }
+
+  @Test("warn of values that are written as HTML, and of names that only old resources may have")
+  func warnings() async throws {
+    try await KumactlProcess.withHome { kumactl in
+      try kumactl.write(Self.policy("{{ n }}", backend: "\"{{{ b }}}\""), to: "t.yaml")
+      let shown = try await kumactl("apply", "-f", "t.yaml", "--dry-run", "-v", "n=a_b", "-v", "b=x&y")
+      #expect(shown.status == 0, "\(shown.errors)")
+      #expect(shown.output.contains("backend: x&y\n"))
+      #expect(shown.errors.contains("Warning: --var b: the value holds characters"))
+      #expect(shown.errors.contains("[WARNING] Kuma 2.5.x introduces more strict validation rules for resource name"))
+    }
   }
 
   @Test("apply, show and delete resources")

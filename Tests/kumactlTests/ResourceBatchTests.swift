@@ -1,3 +1,4 @@
+import Foundation
 import MeshModel
 import Testing
 
@@ -43,13 +44,28 @@ struct ResourceBatchTests {
     #expect(throws: CommandFailure.self) { try read(text) }
   }
 
+  @Test(
+    "may have documents with nothing in them between, before and behind",
+    arguments: [
+      "---\n---\n\(one)", "\(one)---\n\n---\n\(one)", "---\n\n---\n\(one)",
+      "\(one)---\n# nothing\n---\n\(one)---\n---\n",
+      "\u{feff}---\n\(one)---\nnull\n---\n\u{feff}\(one)",
+    ])
+  func emptyDocuments(_ text: String) throws {
+    let items = try read(text)
+    #expect(items.count == text.components(separatedBy: "type: Mesh").count - 1)
+    #expect(items.allSatisfy { $0.resource.name == "a" })
+  }
+
+  private static let one = "type: Mesh\nname: a\n"
+
   @Test("of an empty text are none") func empty() throws { #expect(try read("").isEmpty) }
 
   @Test(
     "are refused as a whole when one is wrong",
     arguments: [
       ("# nothing", "YAML contains invalid resource: invalid resource type \"\""),
-      ("---\n---\ntype: Mesh\nname: a\n", "YAML contains invalid resource: invalid resource type \"\""),
+      ("---\n# nothing\n---\n", "YAML contains invalid resource: invalid resource type \"\""),
       ("type: Nonsense\nname: a\n", "YAML contains invalid resource: invalid resource type \"Nonsense\""),
       (
         "type: DataplaneInsight\nmesh: a\nname: a\n",

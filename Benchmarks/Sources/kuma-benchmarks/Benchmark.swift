@@ -28,6 +28,7 @@ struct Benchmark: Sendable {
     Benchmark("http", "spans in over HTTP, into a process of its own", CollectorProcessBenchmark.run),
     Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
+    Benchmark("document", "documents of 128 KB that mean harm", DocumentBenchmark.run),
     Benchmark("page", "a long trace in a browser", PageBenchmark.run),
     Benchmark("startup", "the start of kumactl", StartupBenchmark.run),
   ]

@@ -1,6 +1,6 @@
 #pragma once
 
-// What kuma-cp asks the system about its own process. The structures that the system uses for it are declared by more than one
+// What programs ask the system about their own process. The structures that the system uses for it are declared by more than one
 // module that Swift imports, and which of them counts differs from build to build.
 
 /// Has threads share so many of the C library's arenas, and large blocks come from the system and go back there. Each thread that
@@ -16,3 +16,7 @@ double process_cpu_seconds(void);
 
 /// Raises the limit of open descriptors to what the system allows; the limit, or -1 if it cannot be known.
 long process_raise_descriptor_limit(void);
+
+/// Has the process end with status 1 and a sentence on standard error if what it wrote to standard output is not written when
+/// it ends. The C library's buffers are written after the last statement of a program, and nobody else would notice.
+void process_check_output_at_exit(void);

@@ -4,7 +4,6 @@ import Logging
 import MeshModel
 import MeshStorePostgres
 import OrderedCollections
-import SystemPackage
 
 /// The settings of a control plane, read and checked.
 struct ControlPlaneConfiguration: Sendable {
@@ -69,7 +68,7 @@ struct ControlPlaneConfiguration: Sendable {
   ) async throws -> (configuration: ControlPlaneConfiguration, warnings: [String]) {
     var sources: [SettingSource] = [.flags(flags)]
     sources.append(.environment(environment))
-    if let file { sources.append(try await .file(path: file)) }
+    if let file { sources.append(try .file(path: file)) }
     let reader = SettingReader(sources: sources)
 
     // Read even if it is off, so that a fault shows before it is turned on.
@@ -134,24 +133,25 @@ struct SettingSource: Sendable {
   }
 
   /// A configuration file, all keys of which have to be known.
-  static func file(path: String) async throws -> SettingSource {
+  static func file(path: String) throws -> SettingSource {
     typealias Failure = ControlPlaneConfiguration.Failure
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Failure(description: "the configuration file \(path) cannot be read: check the path and its permissions")
     }
     let documents: [DocumentValue]
     do {
-      documents = try DocumentValue.yamlDocuments(String(decoding: data, as: UTF8.self))
+      documents = try DocumentValue.yamlDocuments(String(documentBytes: Array(data))).filter { $0 != .null }
     } catch {
       throw Failure(description: "the configuration file \(path) is no valid YAML: \(error)")
     }
     guard documents.count <= 1 else {
       throw Failure(description: "the configuration file \(path) holds \(documents.count) documents; one is expected")
     }
-    guard let document = documents.first, document != .null else {
+    guard let document = documents.first else {
       return SettingSource(reader: ConfigReader(provider: InMemoryProvider(values: [:]))) { $0.key }
     }
     let known = Set(Setting.all.map(\.key))
+    var values: [AbsoluteConfigKey: ConfigValue] = [:]
     for (key, value) in try flatten(document, path: path) {
       guard known.contains(key) else {
         let hint = NearestName.find(key, among: known).map { "; did you mean \($0)?" } ?? ""
@@ -160,9 +160,12 @@ struct SettingSource: Sendable {
       if value.array != nil || value.object != nil {
         throw Failure(description: "\(path): \(key) has to be a single value, not \(value.kind)")
       }
+      guard let text = value.scalarText else { continue }
+      let components = key.split(separator: ".").map(String.init)
+      values[AbsoluteConfigKey(components)] = ConfigValue(.string(text), isSecret: false)
     }
-    let provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
-    return SettingSource(reader: ConfigReader(provider: provider)) { "\($0.key) in \(path)" }
+    // The file is read above and not by the library, whose reader of YAML converts numbers without a check.
+    return SettingSource(reader: ConfigReader(provider: InMemoryProvider(values: values))) { "\($0.key) in \(path)" }
   }
 
   private static func flatten(_ value: DocumentValue, path: String, prefix: String = "") throws

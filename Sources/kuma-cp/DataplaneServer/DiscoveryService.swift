@@ -135,8 +135,10 @@ final class DiscoveryService: Sendable {
         case .act(.nodeKnown(let node)):
           let session = ProxySession(
             id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer)
-          // In a task of its own: what the registration takes of a task's memory would stay for the life of the stream.
-          try await Task { try await self.register(session, node: node) }.value
+          // On the threads for documents, since a node brings one, and in a task of its own: what the registration takes of a task's memory would stay for the life of the stream.
+          try await Task(executorPreference: DocumentThreads.shared) {
+            try await self.register(session, node: node)
+          }.value
           watch(&stream, session)
         case .act(.send(let response)):
           guard let session = stream.session else { break }

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import MeshModel
 import MeshXDS
 import NIOSSL
 import SwiftASN1
@@ -113,6 +114,35 @@ struct ServerCertificate: Sendable {
       issuerPrivateKey: privateKey)
     return ServerCertificate(
       certificatePEM: try certificate.serializeAsPEM().pemString + "\n", privateKeyPEM: key.pemRepresentation + "\n")
+  }
+
+  /// How long before its end a certificate is warned of.
+  private static let notice: TimeInterval = 30 * 86_400
+
+  /// What is to be known of the certificate's dates, in a sentence; `nil` while it is valid for a good while.
+  func warning(now: Date = Date()) -> String? {
+    guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
+    func text(_ date: Date) -> String { Timestamp(seconds: Int64(date.timeIntervalSince1970)).description }
+    let advice = "give a new one in \(Setting.tlsCertFile.key) and \(Setting.tlsKeyFile.key), and start again"
+    if leaf.notValidAfter < now {
+      return
+        "the certificate of the data plane server expired on \(text(leaf.notValidAfter)): proxies and clients that "
+        + "check it refuse to connect; \(advice)"
+    }
+    if now < leaf.notValidBefore {
+      return "the certificate of the data plane server is not valid before \(text(leaf.notValidBefore)): proxies and "
+        + "clients that check it refuse to connect; correct the clock of this machine, or \(advice)"
+    }
+    guard leaf.notValidAfter < now.addingTimeInterval(Self.notice) else { return nil }
+    return "the certificate of the data plane server expires on \(text(leaf.notValidAfter)); \(advice) before then"
+  }
+
+  /// When there is next something to be said of the certificate's dates; `nil` if never.
+  func nextWarning(after now: Date) -> Date? {
+    guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
+    return [leaf.notValidAfter.addingTimeInterval(-Self.notice), leaf.notValidAfter.addingTimeInterval(1)].filter {
+      $0 > now
+    }.min()
   }
 
   /// The bytes of a numeric address in network order; `nil` for a name.

@@ -9,6 +9,8 @@ final class Narrator: Sendable {
     /// Whether the last line is one that will be written again.
     var hasOpenLine = false
     var isGone = false
+    /// Why nothing can be written any more, if not because the reader has gone.
+    var failure: Int32?
   }
 
   let style: TerminalStyle
@@ -25,6 +27,9 @@ final class Narrator: Sendable {
 
   /// Whether nobody reads any more.
   var isGone: Bool { state.withLock { $0.isGone } }
+
+  /// The system's number for why the output cannot be written; `nil` if it can, or if its reader has gone.
+  var failure: Int32? { state.withLock { $0.failure } }
 
   /// Writes lines as they are.
   func say(_ lines: String...) {
@@ -132,6 +137,7 @@ final class Narrator: Sendable {
         bytes = bytes.dropFirst(count)
       } else if errno != EINTR, errno != EAGAIN {
         state.isGone = true
+        if errno != EPIPE { state.failure = errno }
       }
     }
   }

@@ -71,9 +71,10 @@ struct BootstrapFetcher: Sendable {
     } catch {
       if error.code == .invalidCredentials { return .never(error.title) }
       if error.isUntrusted {
-        return .never(
-          "the control plane at \(client.address) is not trusted: \(error.reason); correct --ca-cert-file or the host in "
-            + "--cp-address")
+        let advice =
+          error.isOutOfDate
+          ? "renew it, or correct the clock of this machine" : "correct --ca-cert-file or the host in --cp-address"
+        return .never("the control plane at \(client.address) is not trusted: \(error.reason); \(advice)")
       }
       return .later(error.reason.isEmpty ? error.title : error.reason)
     }

@@ -44,7 +44,7 @@ struct DataplaneDefinition: Sendable {
       let lines = violations.map { "\n* \($0)" }.joined()
       throw LaunchFailure(.badDataplane, "\(source): the Dataplane is not valid:\(lines)")
     }
-    notices = read.notices.map { "\(source): \($0.message)" }
+    notices = read.notices.messages.map { "\(source): \($0)" }
   }
 
   /// The port that the Dataplane asks for Envoy's administration interface; `nil` when it leaves the choice.

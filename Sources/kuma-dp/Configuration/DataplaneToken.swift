@@ -25,7 +25,9 @@ struct DataplaneToken: Sendable, Equatable {
     let place = file.map { "\(value.place): \($0)" } ?? value.place
     if let fault = Self.fault(text) {
       throw LaunchFailure(
-        .badToken, "\(place) \(fault); get a token with `kumactl generate dataplane-token`, or leave the option out")
+        .badToken,
+        "\(place) \(fault); leave the option out: the control plane of this project asks for no tokens. Another one's "
+          + "token has to stand there as it was given")
     }
   }
 

@@ -165,10 +165,11 @@ struct LaunchConfiguration: Sendable {
     switch read {
     case .failure(let failure): throw LaunchFailure(.unreadableFile, "\(value.place): \(failure)", cause: failure)
     case .success(let bytes):
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw LaunchFailure(.unreadableFile, "\(value.place): \(value.text) is not text in UTF-8")
+      do {
+        return try String(documentBytes: bytes)
+      } catch {
+        throw LaunchFailure(.unreadableFile, "\(value.place): \(value.text): \(error)", cause: error)
       }
-      return text
     }
   }
 }

@@ -1,3 +1,4 @@
+import MeshClient
 import MeshModel
 
 /// Finds out what a command line that was not understood was meant to be.
@@ -7,8 +8,9 @@ import MeshModel
 struct CommandLineReader {
   /// What a command line turns out to be.
   enum Finding: Equatable {
-    /// Someone asks for the help of the command with this path.
-    case help([String])
+    /// Someone asks for the help of the command with this path, or has written a word behind it that is no command, of
+    /// which a warning tells.
+    case help([String], warning: String? = nil)
     /// An error; the usage of a command is shown with it when there is a path.
     case failure(String, usage: [String]? = nil, hint: String? = nil)
     /// Nothing that these rules know is wrong.
@@ -48,6 +50,10 @@ struct CommandLineReader {
     if arguments.first == "help" { arguments = arguments.dropFirst() + ["--help"] }
     let (path, rest) = find(arguments)
     let node = tree.nodes(path).last ?? tree.root
+    let word = Self.firstWord(rest, knowing: { flag($0, in: node) })
+    if !node.isRunnable, let word, let message = ForeignCommand.message(for: path + [word]) {
+      return .failure(message)
+    }
     var positionals: [String] = []
     var given: Set<String> = []
     var wantsHelp = false
@@ -72,7 +78,14 @@ struct CommandLineReader {
         return unknownCommand(path, positionals, rest[index...]) ?? .failure(message, usage: path)
       case .known(let flag, let value):
         given.insert(flag.long ?? "")
-        guard flag.needsValue else { continue }
+        guard flag.needsValue else {
+          if !flag.takesValue, let value {
+            return .failure(
+              "invalid argument \(value.quoted) for \("--\(flag.long ?? "")".quoted) flag: "
+                + "strconv.ParseBool: parsing \(value.quoted): invalid syntax", usage: path)
+          }
+          continue
+        }
         var value = value
         if value == nil, index < rest.endIndex {
           value = rest[index]
@@ -86,7 +99,9 @@ struct CommandLineReader {
       }
     }
     if let finding = unknownCommand(path, positionals, []), !wantsHelp { return finding }
-    if wantsHelp || !node.isRunnable { return .help(path) }
+    if wantsHelp || !node.isRunnable {
+      return .help(path, warning: word.flatMap { node.isRunnable ? nil : warning(of: $0, behind: path, node) })
+    }
     return missing(path, node, positionals, given)
   }
 
@@ -97,7 +112,7 @@ struct CommandLineReader {
     let wanted = node.positionals.count
     if wanted == 0, let extra = positionals.first {
       return .failure(
-        "unknown command \"\(extra)\" for \"\((["kumactl"] + path).joined(separator: " "))\"", usage: path)
+        "unknown command \(extra.quoted) for \((["kumactl"] + path).joined(separator: " ").quoted)", usage: path)
     }
     if positionals.count != wanted {
       return .failure("accepts \(wanted) arg(s), received \(positionals.count)", usage: path)
@@ -108,6 +123,24 @@ struct CommandLineReader {
       return .failure("required flag(s) \(names) not set")
     }
     return .nothingWrong(path)
+  }
+
+  /// What is said of a word that is no command.
+  private func warning(of word: String, behind path: [String], _ node: CommandTree.Node) -> String {
+    let name = (["kumactl"] + path).joined(separator: " ")
+    let nearest = NearestName.find(word, among: node.children.map(\.name)).map { "; did you mean \($0.quoted)?" } ?? ""
+    return "\(word.quoted) is no command of \(name.quoted)\(nearest)"
+  }
+
+  /// The first word that is neither an option nor the value of one.
+  private static func firstWord(_ arguments: [String], knowing flag: (String) -> Match) -> String? {
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+      if argument == "--" { return rest.first }
+      guard argument.hasPrefix("-"), argument != "-" else { return argument }
+      if case .known(let option, nil) = flag(argument), option.needsValue { _ = rest.popFirst() }
+    }
+    return nil
   }
 
   /// The path of the command that is named, and the other words.
@@ -138,7 +171,7 @@ struct CommandLineReader {
 
   private func unknownCommand(_ path: [String], _ positionals: [String], _ rest: ArraySlice<String>) -> Finding? {
     guard path.isEmpty, let word = (positionals + rest.filter { !$0.hasPrefix("-") }).first else { return nil }
-    var message = "unknown command \"\(word)\" for \"kumactl\""
+    var message = "unknown command \(word.quoted) for \"kumactl\""
     if let name = NearestName.find(word, among: tree.root.children.map(\.name)) {
       message += "\n\nDid you mean this?\n\t\(name)\n"
     }
@@ -155,6 +188,9 @@ struct CommandLineReader {
     if argument.hasPrefix("--") {
       let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = parts.first.map(String.init) ?? ""
+      guard !name.isEmpty, !name.hasPrefix("-"), !name.hasPrefix("=") else {
+        return .unknown("bad flag syntax: \(argument)")
+      }
       guard let flag = flags.first(where: { $0.long == name }) else { return .unknown("unknown flag: --\(name)") }
       return .known(flag, value: parts.count > 1 ? String(parts[1]) : nil)
     }
@@ -167,13 +203,66 @@ struct CommandLineReader {
     return .known(flag, value: letters.count == 1 ? nil : String(value))
   }
 
+  /// Why a value cannot be that of an option, in the words of Kuma's command line: those of Go's `strconv` and `time`.
   private static func check(_ value: String, of flag: CommandTree.Argument) -> String? {
     let name = flag.short.map { "-\($0), --\(flag.long ?? "")" } ?? "--\(flag.long ?? "")"
+    func failure(_ reason: String) -> String { "invalid argument \(value.quoted) for \(name.quoted) flag: \(reason)" }
     switch flag.valueName {
-    case "int" where Int(value) == nil: return "invalid argument \"\(value)\" for \"\(name)\" flag: not a whole number"
+    case "int" where Int(value) == nil:
+      let digits = value.hasPrefix("-") || value.hasPrefix("+") ? value.dropFirst() : value[...]
+      let isNumber = !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      return failure(
+        "strconv.ParseInt: parsing \(value.quoted): \(isNumber ? "value out of range" : "invalid syntax")")
     case "duration" where DurationArgument(argument: value) == nil:
-      return "invalid argument \"\(value)\" for \"\(name)\" flag: not a duration such as 500ms, 10s or 1m30s"
+      return failure("time: \(durationFault(value)) \(value.quoted)")
+    case PairsArgument.valueName:
+      do {
+        _ = try VariableTemplate.pairs(value)
+      } catch {
+        return failure("\(error)")
+      }
+      return nil
     default: return nil
+    }
+  }
+
+  /// What is wrong with a length of time. Source: Go's `time.ParseDuration`.
+  private static func durationFault(_ text: String) -> String {
+    var rest = text[...]
+    while !rest.isEmpty {
+      let digits = rest.prefix { "0123456789.".contains($0) }
+      guard digits.contains(where: { $0 != "." }), digits.count(where: { $0 == "." }) < 2 else { break }
+      rest = rest.dropFirst(digits.count)
+      let unit = rest.prefix { !"0123456789.".contains($0) }
+      guard !unit.isEmpty else { return "missing unit in duration" }
+      guard ["ns", "us", "µs", "μs", "ms", "s", "m", "h"].contains(unit) else {
+        return "unknown unit \(String(unit).quoted) in duration"
+      }
+      rest = rest.dropFirst(unit.count)
+    }
+    return "invalid duration"
+  }
+
+  /// The values that stand for a truth in Kuma's command line. Source: Go's `strconv.ParseBool`.
+  private static let truths: [String: Bool] = [
+    "1": true, "t": true, "T": true, "true": true, "TRUE": true, "True": true,
+    "0": false, "f": false, "F": false, "false": false, "FALSE": false, "False": false,
+  ]
+
+  /// Flags that may be given with a truth value: `--no-config=true`.
+  private static let flags: Set<String> = [
+    "--no-config", "--gateway", "--ingress", "--egress", "--skip-verify", "--overwrite", "--detailed", "--skip-check",
+    "--new-api", "--config-dump", "--shadow", "--without-dataplanes", "--help",
+  ]
+
+  /// The arguments with truth values written as the parser knows them: the flag alone, or nothing.
+  static func withoutTruthValues(_ arguments: [String]) -> [String] {
+    arguments.flatMap { argument -> [String] in
+      guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "="),
+        flags.contains(String(argument[..<equals])),
+        let truth = truths[String(argument[argument.index(after: equals)...])]
+      else { return [argument] }
+      return truth ? [String(argument[..<equals])] : []
     }
   }
 }

@@ -50,7 +50,10 @@ extension CommandTree {
   private static func list(_ flags: [Argument]) -> String {
     let rows = flags.sorted { ($0.long ?? "") < ($1.long ?? "") }.map { flag -> (String, String) in
       var name = flag.short.map { "  -\($0), --\(flag.long ?? "")" } ?? "      --\(flag.long ?? "")"
-      if flag.takesValue { name += " \(flag.isRepeating ? "\(flag.valueName)s" : flag.valueName)" }
+      if flag.takesValue {
+        let isPlural = flag.isRepeating && flag.valueName != PairsArgument.valueName
+        name += " \(flag.valueName)\(isPlural ? "s" : "")"
+      }
       var text = flag.abstract
       if !flag.defaultValue.isEmpty, flag.needsValue {
         text += flag.valueName == "string" ? " (default \"\(flag.defaultValue)\")" : " (default \(flag.defaultValue))"

@@ -38,8 +38,9 @@ struct ApplyCommand: AsyncParsableCommand {
 
   @Option(
     name: [.customShort("v", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("variable to fill in, in the form name=value; may be given several times", valueName: "string"))
-  var `var`: [String] = []
+    help: ArgumentHelp(
+      "variable to fill in, in the form name=value; may be given several times", valueName: PairsArgument.valueName))
+  var `var`: [PairsArgument] = []
 
   @Option(
     defaultAsFlag: "client", parsing: .next,
@@ -75,17 +76,18 @@ struct ApplyCommand: AsyncParsableCommand {
     guard format == .table || dryRun == .server else {
       throw CommandFailure("--output chooses the form of what --dry-run=server finds; give both or neither")
     }
-    let variables: [String: String]
-    do {
-      variables = try VariableTemplate.variables(`var`)
-    } catch {
-      throw CommandFailure("\(error)")
-    }
+    let variables = `var`.values
     // Everything is read and checked before anything is written.
     var batch = ResourceBatch()
     for source in file {
       for text in try await ResourceSource(source).texts() { try batch.add(text, variables: variables) }
     }
+    Console.warn(
+      VariableTemplate.escapedNames(variables).map {
+        "--var \($0): the value holds characters that {{ \($0) }} writes as in HTML, & as &amp;; write {{{ \($0) }}} to "
+          + "have it as it is"
+      })
+    for warning in batch.nameWarnings { Console.notice(warning) }
     guard !batch.items.isEmpty else { throw CommandFailure("no resource(s) passed to apply") }
     switch dryRun {
     case .client:

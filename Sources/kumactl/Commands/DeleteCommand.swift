@@ -34,8 +34,8 @@ struct DeleteCommand: AsyncParsableCommand {
       try await client.delete(ResourceKey(type: type, mesh: mesh.mesh, name: name))
     } catch {
       guard error.code == .notFound else { throw error.during("failed to delete \(type.rawValue) \"\(name)\"") }
-      throw CommandFailure("there is no \(type.rawValue) with name \"\(name)\"")
+      throw CommandFailure("there is no \(type.rawValue) with name \(name.quoted)")
     }
-    Console.write("deleted \(type.rawValue) \"\(name)\"\n")
+    Console.write("deleted \(type.rawValue) \(name.quoted)\n")
   }
 }

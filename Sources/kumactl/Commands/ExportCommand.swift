@@ -14,9 +14,18 @@ struct ExportCommand: AsyncParsableCommand {
       """)
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("form of the resources: universal or kubernetes", valueName: "string"),
+    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
+    help: ArgumentHelp("form of the resources: universal or kubernetes", valueName: "string"),
     completion: .list(["universal", "kubernetes"]))
   var format = "universal"
+
+  @Option(
+    name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
+    help: ArgumentHelp(
+      "accepted for scripts of Kuma's: all, federation or federation-with-policies; everything is exported",
+      valueName: "string"),
+    completion: .list(["all", "federation", "federation-with-policies"]))
+  var profile = "all"
 
   @Flag(help: "leave proxies out, which register themselves when they start")
   var withoutDataplanes = false
@@ -24,9 +33,10 @@ struct ExportCommand: AsyncParsableCommand {
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
-    guard let form = ResourceDocument.Form(rawValue: format) else {
-      throw CommandFailure("unknown format \"\(format)\". Allowed values: universal, kubernetes")
+    guard ["all", "federation", "federation-with-policies"].contains(profile) else {
+      throw CommandFailure("invalid profile")
     }
+    guard let form = ResourceDocument.Form(rawValue: format) else { throw CommandFailure("invalid format") }
     let client = try Session(global).client()
     var types: [ResourceType] = [.mesh, .trafficTrace]
     if !withoutDataplanes { types.append(.dataplane) }

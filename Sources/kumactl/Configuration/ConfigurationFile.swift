@@ -24,7 +24,7 @@ struct ConfigurationFile {
     switch FileAccess.read(path) {
     case .success(let bytes):
       do {
-        configuration = try KumactlConfiguration(yaml: String(decoding: bytes, as: UTF8.self))
+        configuration = try KumactlConfiguration(yaml: String(documentBytes: bytes))
       } catch {
         throw CommandFailure("Failed to parse configuration from file \"\(path)\": yaml: \(error)")
       }

@@ -1,13 +1,29 @@
 import Glibc
 import MeshClient
+import Synchronization
 
 /// The program's output. Colours appear on a terminal only, and not when `NO_COLOR` is set.
 enum Console {
-  /// Writes to standard output.
-  static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
+  /// Why standard output could not be written, the first time; 0 if it could.
+  private static let outputFailure = Atomic<Int32>(0)
+
+  /// Writes to standard output. A program that reads it and goes away ends this one; any other failure is remembered, and
+  /// nothing more is written.
+  static func write(_ text: String) {
+    guard outputFailure.load(ordering: .relaxed) == 0 else { return }
+    if !FileAccess.write(text.utf8, to: STDOUT_FILENO) { outputFailure.store(errno, ordering: .relaxed) }
+  }
+
+  /// The status with which the program has to end: that of the command, unless its output is not written.
+  static func status(_ status: Int32) -> Int32 {
+    let failure = outputFailure.load(ordering: .relaxed)
+    guard failure != 0 else { return status }
+    error("standard output cannot be written: \(String(cString: strerror(failure)).lowercased())")
+    return 1
+  }
 
   /// Writes a line to standard error.
-  static func notice(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+  static func notice(_ text: String) { FileAccess.write((text + "\n").utf8, to: STDERR_FILENO) }
 
   /// Writes an error to standard error.
   static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(message)") }
@@ -26,6 +42,4 @@ enum Console {
     guard isatty(STDERR_FILENO) == 1, getenv("NO_COLOR") == nil else { return text }
     return "\u{1B}[\(code)m\(text)\u{1B}[0m"
   }
-
-  private static func write(_ text: String, to file: Int32) { FileAccess.write(text.utf8, to: file) }
 }

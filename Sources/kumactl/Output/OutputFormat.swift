@@ -8,7 +8,9 @@ enum OutputFormat: String, CaseIterable {
   case json
 
   init(named name: String) throws {
-    guard let format = OutputFormat(rawValue: name) else { throw CommandFailure("unknown output format \"\(name)\"") }
+    guard let format = OutputFormat(rawValue: name) else {
+      throw CommandFailure("unknown output format \(name.quoted)")
+    }
     self = format
   }
 

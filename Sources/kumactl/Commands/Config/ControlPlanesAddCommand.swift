@@ -46,16 +46,20 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "header of every request, in the form name=value; may be given several times", valueName: "string"))
-  var headers: [String] = []
+      "header of every request, in the form name=value; may be given several times",
+      valueName: PairsArgument.valueName))
+  var headers: [PairsArgument] = []
 
   @Option(parsing: .unconditional, help: ArgumentHelp("kind of authentication: tokens", valueName: "string"))
   var authType: String?
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("setting of the authentication, such as token=…", valueName: "string"))
-  var authConf: [String] = []
+    help: ArgumentHelp("setting of the authentication, such as token=…", valueName: PairsArgument.valueName))
+  var authConf: [PairsArgument] = []
+
+  @Flag(help: "add the Control Plane although it may not answer")
+  var skipCheck = false
 
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
@@ -64,28 +68,23 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
     var file = try session.configurationFile()
     if file.configuration.contains(name), !overwrite {
       throw CommandFailure(
-        "Control Plane with name \"\(name)\" already exists. Use --overwrite to replace an existing one.")
+        "Control Plane with name \(name.quoted) already exists. Use --overwrite to replace an existing one.")
     }
     let controlPlane = KumactlConfiguration.ControlPlane(name: name, url: address, settings: try settings())
     let client = try session.client(for: controlPlane)
-    do {
-      _ = try await client.index()
-    } catch {
-      throw CommandFailure("could not connect to the Control Plane API Server: \(error)")
+    if !skipCheck {
+      do {
+        _ = try await client.index()
+      } catch {
+        throw CommandFailure("could not connect to the Control Plane API Server: \(error)")
+      }
     }
     file.configuration.add(controlPlane)
     try file.save()
-    Console.write("added Control Plane \"\(name)\"\nswitched active Control Plane to \"\(name)\"\n")
+    Console.write("added Control Plane \(name.quoted)\nswitched active Control Plane to \(name.quoted)\n")
   }
 
   private func settings() throws -> DocumentValue.Object {
-    func pairs(_ flag: String, _ texts: [String]) throws -> [(name: String, value: String)] {
-      do {
-        return try texts.map { text throws(VariableTemplate.Failure) in try VariableTemplate.variable(text) }
-      } catch {
-        throw CommandFailure("--\(flag): a value has to have the form name=value")
-      }
-    }
     if (clientCertFile == nil) != (clientKeyFile == nil) {
       throw CommandFailure("--client-cert-file and --client-key-file have to be given together")
     }
@@ -97,13 +96,13 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
     if let clientCertFile { settings["clientCertFile"] = .string(clientCertFile) }
     if let clientKeyFile { settings["clientKeyFile"] = .string(clientKeyFile) }
     if skipVerify { settings["skipVerify"] = true }
-    let headers = try pairs("headers", headers)
+    let headers = headers.flatMap(\.pairs)
     if !headers.isEmpty {
       settings["headers"] = .array(headers.map { ["key": .string($0.name), "value": .string($0.value)] })
     }
     if let authType { settings["authType"] = .string(authType) }
     var conf: DocumentValue.Object = [:]
-    for (name, value) in try pairs("auth-conf", authConf) { conf[name] = .string(value) }
+    for (name, value) in authConf.flatMap(\.pairs) { conf[name] = .string(value) }
     if !conf.isEmpty { settings["authConf"] = .object(conf) }
     return settings
   }

@@ -25,8 +25,8 @@ struct GenerateTrafficTraceCommand: AsyncParsableCommand {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "tag that a proxy has to have, in the form name=value; may be given several times; every proxy when there is none",
-      valueName: "string"))
-  var tag: [String] = []
+      valueName: PairsArgument.valueName))
+  var tag: [PairsArgument] = []
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("form of the resource: universal or kubernetes", valueName: "string"),
@@ -40,15 +40,7 @@ struct GenerateTrafficTraceCommand: AsyncParsableCommand {
     guard let form = ResourceDocument.Form(rawValue: format) else {
       throw CommandFailure("unknown format \"\(format)\". Allowed values: universal, kubernetes")
     }
-    var match: [String: String] = [:]
-    for text in tag {
-      do {
-        let (name, value) = try VariableTemplate.variable(text)
-        match[name] = value
-      } catch {
-        throw CommandFailure("--tag: \"\(text)\" has to have the form name=value")
-      }
-    }
+    var match = tag.values
     if match.isEmpty { match[TagName.service] = TrafficTrace.wildcard }
     let policy = TrafficTrace(selectors: [TrafficTrace.Selector(match: match)], backend: backend)
     let resource = Resource(mesh: mesh.mesh, name: name, spec: policy.spec)

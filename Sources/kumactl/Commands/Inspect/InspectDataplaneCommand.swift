@@ -52,12 +52,21 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     completion: .list(["policies", "tracing", "config-dump", "stats", "clusters"]))
   var type = "policies"
 
+  @Flag(help: "the same as --type=config-dump, as older scripts have it")
+  var configDump = false
+
   @OptionGroup var mesh: MeshOptions
   @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
-    guard let inspection = Inspection(argument: type) else { throw CommandFailure("invalid inspection type") }
+    if type == "config" {
+      throw CommandFailure("--type=config is not there; --type=config-dump shows what Envoy has, --type=tracing why")
+    }
+    if configDump { Console.notice("Flag --config-dump has been deprecated, use --type=config-dump") }
+    guard let inspection = configDump ? .configDump : Inspection(argument: type) else {
+      throw CommandFailure("invalid inspection type")
+    }
     let format = try output.format
     let client = try Session(global).client()
     let key = ResourceKey(type: .dataplane, mesh: mesh.mesh, name: name)

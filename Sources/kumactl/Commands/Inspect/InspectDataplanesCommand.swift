@@ -16,26 +16,25 @@ struct InspectDataplanesCommand: AsyncParsableCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "only proxies with this tag, in the form name=value; may be given several times", valueName: "string"))
-  var tag: [String] = []
+      "only proxies with this tag, in the form name=value; may be given several times",
+      valueName: PairsArgument.valueName))
+  var tag: [PairsArgument] = []
 
   @Flag(help: "only gateways")
   var gateway = false
+
+  @Flag(help: "accepted for scripts of Kuma's: no proxy here is an ingress, and none is left out")
+  var ingress = false
+
+  @Flag(help: "accepted for scripts of Kuma's: no proxy here is an egress, and none is left out")
+  var egress = false
 
   @OptionGroup var mesh: MeshOptions
   @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
-    var query: [(String, String)] = []
-    for text in tag {
-      do {
-        let (name, value) = try VariableTemplate.variable(text)
-        query.append(("tag", "\(name):\(value)"))
-      } catch {
-        throw CommandFailure("--tag: \"\(text)\" has to have the form name=value")
-      }
-    }
+    var query = tag.flatMap(\.pairs).map { ("tag", "\($0.name):\($0.value)") }
     if gateway { query.append(("gateway", "true")) }
     let path = "/meshes/\(ControlPlaneClient.escape(mesh.mesh))/dataplanes+insights"
     try await OverviewListing<DataplaneOverviewRow>(global: global, output: output, subject: "DataplaneOverview")

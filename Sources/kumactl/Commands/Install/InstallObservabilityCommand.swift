@@ -27,6 +27,15 @@ struct InstallObservabilityCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("namespace to install to", valueName: "string"))
   var namespace = "mesh-observability"
 
+  /// Kuma's options about parts that are not installed here.
+  private static let unused = ArgumentHelp(
+    "accepted for scripts of Kuma's and not used: no Grafana is installed", valueName: "string")
+
+  @Option(parsing: .unconditional, help: unused) var kumaCpAddress: String?
+  @Option(parsing: .unconditional, help: unused) var jaegerAddress: String?
+  @Option(parsing: .unconditional, help: unused) var lokiAddress: String?
+  @Option(parsing: .unconditional, help: unused) var prometheusAddress: String?
+
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {

@@ -1,0 +1,103 @@
+/// Commands that Kuma's `kumactl` has and this one has not, each with what to do instead. Source: Kuma 1.1 to 2.7.
+///
+/// They are errors, while a word that nobody knows leads to help, as in Kuma: scripts that were written for Kuma must not
+/// take help for a token or a manifest.
+enum ForeignCommand {
+  /// What to do instead of a command.
+  ///
+  /// - Parameter path: the words of the command, such as `generate dataplane-token`.
+  /// - Returns: a sentence without a full stop; `nil` for a command that Kuma does not have either.
+  static func advice(for path: [String]) -> String? {
+    guard let first = path.first else { return nil }
+    if first == "uninstall" { return transparentProxying }
+    guard path.count > 1, let group = groups[first] else { return nil }
+    return group[path[1]]
+  }
+
+  /// What an error says about a command.
+  static func message(for path: [String]) -> String? {
+    advice(for: path).map {
+      "Kuma has the command \"kumactl \(path.joined(separator: " "))\", this kumactl has not: \($0)"
+    }
+  }
+
+  private static let groups: [String: [String: String]] = [
+    "generate": generate, "install": install, "get": merged(resources, policies),
+    "inspect": merged(inspections, policies),
+  ]
+
+  private static let generate = [
+    "dataplane-token": dataplaneToken, "dp-token": dataplaneToken,
+    "zone-token": zones, "zone-ingress-token": zones, "zoneingress-token": zones, "zone-egress-token": zones,
+    "user-token": "the HTTP API asks for no tokens; leave --auth-type and --auth-conf out",
+    "signing-key": noKeys, "public-key": noKeys,
+    "tls-certificate":
+      "kuma-cp makes a certificate of its own at its first start, kuma-cp.crt in its work directory; make "
+      + "others with openssl",
+  ]
+
+  private static let install = [
+    "control-plane": "there is nothing to install; run `kuma-cp run`",
+    "crds": "there is no Kubernetes mode; `kumactl apply` takes documents in the form of Kubernetes",
+    "demo": "run `kuma-demo`",
+    "gateway": "start a gateway of your own with a Dataplane that has networking.gateway",
+    "metrics": noMetrics, "logging": noMetrics,
+    "dns": transparentProxying, "transparent-proxy": transparentProxying,
+    "transparent-proxy-validator": transparentProxying,
+  ]
+
+  /// Kinds of resources that are no policies, one of them and several.
+  private static let resources: [String: String] = [
+    "zone": zones, "zones": zones, "zone-ingress": zones, "zone-ingresses": zones, "zoneegress": zones,
+    "zoneegresses": zones,
+    "secret": noSecrets, "secrets": noSecrets, "global-secret": noSecrets, "global-secrets": noSecrets,
+    "external-service": services, "external-services": services, "meshservice": services, "meshservices": services,
+    "meshexternalservice": services, "meshexternalservices": services, "meshmultizoneservice": services,
+    "meshmultizoneservices": services, "hostnamegenerator": services, "hostnamegenerators": services,
+    "meshgateway": gateways, "meshgateways": gateways, "meshgatewayroute": gateways, "meshgatewayroutes": gateways,
+  ]
+
+  private static let inspections: [String: String] = [
+    "zones": zones, "zoneingress": zones, "zone-ingress": zones, "zone-ingresses": zones, "zoneingresses": zones,
+    "zoneegress": zones, "zoneegresses": zones, "meshgateway": gateways, "meshgateways": gateways,
+    "meshservice": services, "meshexternalservice": services, "meshmultizoneservice": services,
+  ]
+
+  /// Policies, one of them and several, and of both generations.
+  private static let policies: [String: String] = {
+    var policies: [String: String] = [
+      "meshtrace": meshTrace, "meshtraces": meshTrace, "retry": otherPolicies, "retries": otherPolicies,
+      "meshretry": otherPolicies, "meshretries": otherPolicies, "meshproxypatch": otherPolicies,
+      "meshproxypatches": otherPolicies, "meshloadbalancingstrategy": otherPolicies,
+      "meshloadbalancingstrategies": otherPolicies, "meshtls": otherPolicies, "meshtlses": otherPolicies,
+    ]
+    let names = [
+      "circuit-breaker", "fault-injection", "healthcheck", "proxytemplate", "rate-limit", "timeout", "traffic-log",
+      "traffic-permission", "traffic-route", "virtual-outbound", "meshaccesslog", "meshcircuitbreaker",
+      "meshfaultinjection", "meshhealthcheck", "meshhttproute", "meshmetric", "meshpassthrough", "meshratelimit",
+      "meshtcproute", "meshtimeout", "meshtrafficpermission",
+    ]
+    for name in names { (policies[name], policies[name + "s"]) = (otherPolicies, otherPolicies) }
+    return policies
+  }()
+
+  private static func merged(_ a: [String: String], _ b: [String: String]) -> [String: String] {
+    a.merging(b) { first, _ in first }
+  }
+
+  private static let dataplaneToken =
+    "this control plane asks for no tokens and checks none; start `kuma-dp run` without --dataplane-token-file"
+  private static let noKeys = "no tokens are signed here, because none are asked for"
+  private static let zones = "there are no zones, ingresses and egresses; a control plane is one zone, named by --zone"
+  private static let noMetrics =
+    "there are no metrics and access logs of the mesh; `kumactl install observability` prints a Jaeger for traces"
+  private static let transparentProxying =
+    "there is no transparent proxying; list networking.outbound in the Dataplane"
+  private static let noSecrets = "there are no secrets, because there is neither mTLS nor a token"
+  private static let services =
+    "services are known by the tag kuma.io/service of Dataplanes; see `kumactl inspect services`"
+  private static let gateways =
+    "there are no builtin gateways; a delegated one is a Dataplane with networking.gateway, see `kumactl get dataplanes`"
+  private static let meshTrace = "tracing is what TrafficTraces say; see `kumactl get traffic-traces`"
+  private static let otherPolicies = "TrafficTrace is the only policy; see `kumactl get traffic-traces`"
+}

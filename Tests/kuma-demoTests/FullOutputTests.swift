@@ -1,0 +1,35 @@
+import Foundation
+import MeshTestSupport
+import Testing
+
+/// Programs whose output has nowhere to go.
+@Suite("A full standard output") struct FullOutputTests {
+  @Test(
+    "is an error in every command of every program",
+    arguments: [
+      "kuma-cp version", "kuma-cp settings", "kuma-cp --help", "kuma-cp --version", "kuma-cp help run",
+      "kuma-cp --generate-completion-script bash", "kuma-dp version", "kuma-dp version --detailed", "kuma-dp --help",
+      "kuma-dp --generate-completion-script zsh", "kuma-demo --help", "kumactl --help", "kumactl get",
+      "kumactl get --help",
+      "kumactl version --no-config", "kumactl completion bash", "kumactl completion fish", "kumactl install tracing",
+      "kumactl install observability", "kumactl generate traffic-trace --name all", "kumactl config view --no-config",
+      "kumactl config control-planes list --no-config",
+    ])
+  func everyCommand(line: String) async throws {
+    let words = line.split(separator: " ").map(String.init)
+    let process = Process()
+    process.executableURL = URL(filePath: try TestPrograms.path(words[0]))
+    process.arguments = Array(words.dropFirst())
+    process.environment = ["HOME": "/nonexistent", "PATH": "/usr/bin:/bin"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: URL(filePath: "/dev/full"))
+    let errors = Pipe()
+    process.standardError = errors
+    try process.run()
+    let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 1, "\(text)")
+    #expect(
+      text.contains("standard output cannot be written: no space left on device") || text.contains("No space left"))
+  }
+}
