@@ -86,7 +86,8 @@ let package = Package(
   targets: [
     // MARK: Domain
     .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
-    .target(name: "MeshPolicy", dependencies: ["MeshModel", collections], swiftSettings: strict),
+    .target(name: "TraceHeaders", swiftSettings: strict),
+    .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: [grdb], swiftSettings: strict),
     .target(
@@ -112,7 +113,7 @@ let package = Package(
       name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
-      name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", grdb, httpTypes],
+      name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", "TraceHeaders", grdb, httpTypes],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
       name: "MeshClient",
@@ -150,7 +151,9 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "ProcessSupervisor", "CProcess", argumentParser, asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
+        "ProcessSupervisor", "CProcess", "TraceHeaders", argumentParser, asyncHTTPClient, httpTypes, hummingbird,
+        logging,
+        nioCore,
         nioHTTP1,
       ],
       resources: [
@@ -237,7 +240,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "kuma-demoTests",
-      dependencies: ["kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "MeshTestSupport", "ProcessSupervisor"],
+      dependencies: [
+        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor",
+        "TraceHeaders", httpTypes, hummingbird, nioCore,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",

@@ -16,7 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Which of our targets each of our targets may import. A target that is not listed is an error.
 ARROWS = {
     "MeshModel": set(),
-    "MeshPolicy": {"MeshModel"},
+    "TraceHeaders": set(),
+    "MeshPolicy": {"MeshModel", "TraceHeaders"},
     "MeshStore": {"MeshModel"},
     "SQLiteFiles": set(),
     "MeshStoreSQL": {"MeshStore", "MeshModel", "SQLiteFiles"},
@@ -28,7 +29,7 @@ ARROWS = {
     "HTTPService": set(),
     "ProgramLog": {"MeshModel"},
     "MeshClient": {"MeshModel"},
-    "TraceCollector": {"CZlib", "SQLiteFiles"},
+    "TraceCollector": {"CZlib", "SQLiteFiles", "TraceHeaders"},
     "ProcessSupervisor": {"CSpawn"},
     "CSpawn": set(),
     "CProcess": set(),
@@ -39,7 +40,7 @@ ARROWS = {
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess"},
     "kumactl": {"MeshModel", "MeshClient"},
-    "kuma-demo": {"ProcessSupervisor", "CProcess"},
+    "kuma-demo": {"ProcessSupervisor", "CProcess", "TraceHeaders"},
     "ProxySimulation": {"EnvoyAPI", "MeshModel"},
     "MeshTestSupport": {"MeshModel", "MeshStore"},
     "LoopbackTestSupport": set(),
@@ -51,6 +52,7 @@ ARROWS = {
 # and policies are pure: not even Foundation, whose files and processes are I/O.
 OUTSIDE = {
     "MeshModel": {"CYaml", "Yams", "OrderedCollections", "Collections", "Glibc", "Musl"},
+    "TraceHeaders": set(),
     "MeshPolicy": {"Collections", "OrderedCollections"},
     "MeshStore": {"Synchronization", "Glibc", "Musl"},
     "MeshStoreSQL": {"GRDB", "Synchronization", "Foundation", "Glibc", "Musl"},

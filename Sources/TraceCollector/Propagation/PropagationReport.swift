@@ -1,3 +1,5 @@
+import TraceHeaders
+
 /// Which services pass on the traces that they receive.
 public struct PropagationReport: Sendable {
   /// What can be said of a service.
@@ -148,7 +150,8 @@ extension PropagationAnalyzer {
 
   /// The headers that keep a trace together.
   static func headers(isBesideEnvoy: Bool) -> String {
-    let b3 = "x-request-id, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags"
-    return isBesideEnvoy ? b3 : b3 + ", or traceparent and tracestate, whichever come"
+    let headers = ForwardedHeaders.forZipkin.joined(separator: ", ")
+    return isBesideEnvoy
+      ? headers : headers + ", or \(ForwardedHeaders.w3c.joined(separator: " and ")), whichever come"
   }
 }

@@ -3,18 +3,15 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Synchronization
+import TraceHeaders
 
 /// A small HTTP service that calls others and passes the trace on.
 ///
-/// It knows nothing of tracing but six headers, which it copies from a request to the requests that it makes for it. That
+/// It knows nothing of tracing but some headers, which it copies from a request to the requests that it makes for it. That
 /// is all that a service has to do; the proxies do the rest. Asked for `/break` it stops doing so, as a service whose
 /// authors have not heard of it, and asked for `/mend` it begins again.
 final class ShopService: Sendable {
-  /// The headers that keep a trace together, as the policy's documentation lists them.
-  private static let traceHeaders = [
-    "x-request-id", "x-b3-traceid", "x-b3-parentspanid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
-  ]
-  private static let forwardedNames = traceHeaders.compactMap { HTTPField.Name($0) }
+  private static let forwardedNames = ForwardedHeaders.all.compactMap { HTTPField.Name($0) }
 
   private let name: String
   private let calls: [(name: String, url: String)]
@@ -44,7 +41,7 @@ final class ShopService: Sendable {
       request.headers[name].map { (name: name.canonicalName, value: $0) }
     }
     var answer = ShopAnswer(service: name)
-    answer.traceId = headers.first { $0.name == "x-b3-traceid" }?.value
+    answer.traceId = Self.traceID(headers)
     try await work()
     if let failsEvery, number.isMultiple(of: failsEvery) {
       answer.isDeliberate = true
@@ -61,6 +58,16 @@ final class ShopService: Sendable {
       try await work()
     }
     return try Self.response(.ok, answer)
+  }
+
+  /// The trace that a request belongs to, by whichever header says so.
+  static func traceID(_ headers: [(name: String, value: String)]) -> String? {
+    func value(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    if let id = value("x-b3-traceid") { return id }
+    // `b3: <trace>-<span>-<sampled>`, or the last part alone; `traceparent: <version>-<trace>-<span>-<flags>`.
+    if let parts = value("b3")?.split(separator: "-"), parts.count > 1 { return String(parts[0]) }
+    if let parts = value("traceparent")?.split(separator: "-"), parts.count > 2 { return String(parts[1]) }
+    return nil
   }
 
   /// Asks another service through this service's own proxy.
