@@ -16,6 +16,7 @@ envoy.config.route.v3.route_pb2 envoy.config.trace.v3.datadog_pb2 envoy.config.t
 envoy.config.trace.v3.zipkin_pb2 envoy.extensions.filters.http.router.v3.router_pb2
 envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2
 envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 envoy.extensions.transport_sockets.tls.v3.tls_pb2
+envoy.extensions.request_id.uuid.v3.uuid_pb2
 envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 envoy.service.discovery.v3.ads_pb2
 envoy.type.tracing.v3.custom_tag_pb2 google.rpc.status_pb2
 """.split()

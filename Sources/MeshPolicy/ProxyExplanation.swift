@@ -1,5 +1,6 @@
 public import MeshModel
 import OrderedCollections
+import TraceHeaders
 
 /// Why a proxy is traced, or is not: everything that decided it, for people.
 public struct ProxyExplanation: Sendable, Hashable {
@@ -39,7 +40,10 @@ public struct ProxyExplanation: Sendable, Hashable {
   }
 
   /// Whether any request through the proxy leaves spans, once the proxy has its configuration.
-  public var isTraced: Bool { resolution?.backend != nil && listeners.contains { $0.obstacle == nil } }
+  public var isTraced: Bool {
+    guard let backend = resolution?.backend, !SamplingSteps(percent: backend.sampling).isNone else { return false }
+    return listeners.contains { $0.obstacle == nil }
+  }
 
   /// The verdict in a sentence, and in a second one what keeps the running Envoy from it.
   public var summary: String { connection?.obstacle.map { "\(verdict) \($0)" } ?? verdict }
@@ -61,7 +65,19 @@ public struct ProxyExplanation: Sendable, Hashable {
       guard traced > 0 else {
         let which =
           listeners.count == 1 ? "the one listener does not see" : "none of the \(listeners.count) listeners sees"
-        return "Not traced: \(which) HTTP; set the tag \(TagName.protocol)."
+        // Of what a gateway calls, the Dataplanes of the services decide; its own tag cannot be HTTP.
+        let isCaller = listeners.allSatisfy { $0.direction == .outbound }
+        let place = isCaller ? " in the Dataplanes of the services that it calls" : ""
+        return "Not traced: \(which) HTTP; set the tag \(TagName.protocol)\(place)."
+      }
+      let steps = SamplingSteps(percent: backend.sampling)
+      if steps.isNone {
+        let reason =
+          steps.isLess(than: backend.sampling ?? 0)
+          ? "is below Envoy's smallest step of 0.01, which makes it 0" : "traces nothing"
+        return
+          "Not traced, but for requests whose callers ask for it: the sampling of the tracing backend \"\(backend.name)\", "
+          + "to which TrafficTrace \"\(winner.name)\" leads, \(reason)."
       }
       return
         "Traced by TrafficTrace \"\(winner.name)\": \(traced) of \(listeners.count) listeners send spans to the tracing "
@@ -79,6 +95,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     case .found(let found)?:
       var object: DocumentValue.Object = ["status": "found", "name": .string(found.name), "type": .string(found.type)]
       object["sampling"] = found.sampling.map(DocumentValue.number) ?? .null
+      object["headers"] = .array(found.forwardedHeaders.map(DocumentValue.string))
       backend = .object(object)
     }
     var document: DocumentValue.Object = [
@@ -163,5 +180,12 @@ extension ServiceEndpoints {
       return "the protocol is \(protocols.first ?? ""), and only requests of http, http2 and grpc are traced"
     }
     return "the endpoints speak different protocols (\(protocols.joined(separator: ", "))) and have only TCP in common"
+  }
+}
+
+extension TracingBackend {
+  /// The headers that services have to copy, by which proxies that send spans to the backend know a trace.
+  var forwardedHeaders: [String] {
+    kind == .datadog ? ForwardedHeaders.forDatadog : ForwardedHeaders.forZipkin
   }
 }

@@ -11,7 +11,9 @@ enum HTTPProbe {
   }
 
   /// The answer to a GET; `nil` when nobody listens or answers.
-  static func get(port: Int, _ path: String) async throws -> Answer? { try await send(.GET, port: port, path) }
+  static func get(port: Int, _ path: String, headers: [String: String] = [:]) async throws -> Answer? {
+    try await send(.GET, port: port, path, headers: headers)
+  }
 
   /// The answer to a PUT with JSON; `nil` when nobody listens or answers.
   static func put(port: Int, _ path: String, _ json: String) async throws -> Answer? {
@@ -19,7 +21,7 @@ enum HTTPProbe {
   }
 
   private static func send(
-    _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil
+    _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil, headers: [String: String] = [:]
   ) async throws -> Answer? {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
     request.method = method
@@ -28,6 +30,7 @@ enum HTTPProbe {
       request.body = .bytes(ByteBuffer(string: body))
     }
     request.headers.add(name: "connection", value: "close")
+    for (name, value) in headers { request.headers.add(name: name, value: value) }
     do {
       let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
       let body = try await response.body.collect(upTo: 64 << 20)

@@ -106,7 +106,12 @@ import Testing
         "candidates": [
           ["name": "t", "rank": ["exact": 0, "wildcard": 1], "creationTime": "1970-01-01T00:00:01Z"]
         ],
-        "backend": ["status": "found", "name": "zipkin", "type": "zipkin", "sampling": .number(12.5)],
+        "backend": [
+          "status": "found", "name": "zipkin", "type": "zipkin", "sampling": .number(12.5),
+          "headers": [
+            "x-request-id", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
+          ],
+        ],
         "listeners": [
           [
             "direction": "inbound", "address": "10.0.0.1", "port": 80, "service": "web", "protocol": "http",

@@ -38,6 +38,7 @@ private enum EmbeddedTypes {
       Envoy_Config_Trace_V3_ZipkinConfig.self, Envoy_Config_Trace_V3_DatadogConfig.self,
       Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext.self,
       Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions.self,
+      Envoy_Extensions_RequestId_Uuid_V3_UuidRequestIdConfig.self,
     ]
     return types.allSatisfy { Google_Protobuf_Any.register(messageType: $0) }
   }()

@@ -77,6 +77,35 @@ struct TranslationTests {
   }
 
   @Test(
+    "has ids of requests looked at below 100 % alone, where Envoy would otherwise trace everything",
+    arguments: [(nil, true), (100, true), (99.999, false), (10, false), (0.001, false), (0, false)]
+      as [(Double?, Bool)],
+    [true, false])
+  func sampling(_ sampling: (percent: Double?, isAll: Bool), isDatadog: Bool) throws {
+    let backend =
+      isDatadog
+      ? TracingBackend(name: "z", sampling: sampling.percent, datadog: DatadogConf(address: "agent", port: 8126))
+      : TracingBackend(
+        name: "z", sampling: sampling.percent, zipkin: ZipkinConf(url: "http://127.0.0.1:9411/api/v2/spans"))
+    let proxy = ProxyConfiguration(
+      proxy: ProxyID(mesh: "shop", name: "web-1"), identifyingService: "web", isIPv6: false,
+      inbounds: [TranslationScenario.inbound("web", .http, port: 80)],
+      outbounds: [TranslationScenario.outbound("api", .grpc, port: 10_001, instances: 1)],
+      tracing: TracingDestination(backend))
+    for resource in try EnvoyTranslator().resources(for: proxy).listeners {
+      let listener = try Envoy_Config_Listener_V3_Listener(serializedBytes: resource.bytes)
+      let filter = try #require(listener.filterChains.first?.filters.first)
+      let manager = try Manager(unpackingAny: filter.typedConfig)
+      #expect(manager.hasRequestIDExtension == sampling.isAll)
+      #expect(manager.tracing.hasOverallSampling == (sampling.percent != nil))
+      guard sampling.isAll else { continue }
+      let ids = try Envoy_Extensions_RequestId_Uuid_V3_UuidRequestIdConfig(
+        unpackingAny: manager.requestIDExtension.typedConfig)
+      #expect(ids.hasUseRequestIDForTraceSampling && !ids.useRequestIDForTraceSampling.value)
+    }
+  }
+
+  @Test(
     "writes names as statistics can hold them",
     arguments: [
       ("web", "web"), ("localhost:8080", "localhost_8080"), ("web_shop_svc_80", "web_shop_svc_80"),

@@ -115,6 +115,15 @@ public nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager
   /// Clears the value of `commonHTTPProtocolOptions`. Subsequent reads from it will return its default value.
   public mutating func clearCommonHTTPProtocolOptions() {_uniqueStorage()._commonHTTPProtocolOptions = nil}
 
+  public var requestIDExtension: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension {
+    get {_storage._requestIDExtension ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension()}
+    set {_uniqueStorage()._requestIDExtension = newValue}
+  }
+  /// Returns true if `requestIDExtension` has been explicitly set.
+  public var hasRequestIDExtension: Bool {_storage._requestIDExtension != nil}
+  /// Clears the value of `requestIDExtension`. Subsequent reads from it will return its default value.
+  public mutating func clearRequestIDExtension() {_uniqueStorage()._requestIDExtension = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_RouteSpecifier: Equatable, Sendable {
@@ -319,6 +328,28 @@ public nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What x-request-id is, and what is read from it.
+public nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var typedConfig: SwiftProtobuf.Google_Protobuf_Any {
+    get {_typedConfig ?? SwiftProtobuf.Google_Protobuf_Any()}
+    set {_typedConfig = newValue}
+  }
+  /// Returns true if `typedConfig` has been explicitly set.
+  public var hasTypedConfig: Bool {self._typedConfig != nil}
+  /// Clears the value of `typedConfig`. Subsequent reads from it will return its default value.
+  public mutating func clearTypedConfig() {self._typedConfig = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _typedConfig: SwiftProtobuf.Google_Protobuf_Any? = nil
+}
+
 public nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -352,7 +383,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.networ
 
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HttpConnectionManager"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{4}\u{2}route_config\0\u{3}http_filters\0\u{2}\u{2}tracing\0\u{4}\u{2}http2_protocol_options\0\u{4}\u{7}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{4}\u{7}stream_idle_timeout\0\u{3}internal_address_config\0\u{4}\u{a}common_http_protocol_options\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{4}\u{2}route_config\0\u{3}http_filters\0\u{2}\u{2}tracing\0\u{4}\u{2}http2_protocol_options\0\u{4}\u{7}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{4}\u{7}stream_idle_timeout\0\u{3}internal_address_config\0\u{4}\u{a}common_http_protocol_options\0\u{3}request_id_extension\0")
 
   fileprivate class _StorageClass {
     var _codecType: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.CodecType = .auto
@@ -366,6 +397,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     var _streamIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _internalAddressConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig? = nil
     var _commonHTTPProtocolOptions: Envoy_Config_Core_V3_HttpProtocolOptions? = nil
+    var _requestIDExtension: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -387,6 +419,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _streamIdleTimeout = source._streamIdleTimeout
       _internalAddressConfig = source._internalAddressConfig
       _commonHTTPProtocolOptions = source._commonHTTPProtocolOptions
+      _requestIDExtension = source._requestIDExtension
     }
   }
 
@@ -428,6 +461,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._streamIdleTimeout) }()
         case 25: try { try decoder.decodeSingularMessageField(value: &_storage._internalAddressConfig) }()
         case 35: try { try decoder.decodeSingularMessageField(value: &_storage._commonHTTPProtocolOptions) }()
+        case 36: try { try decoder.decodeSingularMessageField(value: &_storage._requestIDExtension) }()
         default: break
         }
       }
@@ -473,6 +507,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       try { if let v = _storage._commonHTTPProtocolOptions {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
       } }()
+      try { if let v = _storage._requestIDExtension {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -493,6 +530,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._streamIdleTimeout != rhs_storage._streamIdleTimeout {return false}
         if _storage._internalAddressConfig != rhs_storage._internalAddressConfig {return false}
         if _storage._commonHTTPProtocolOptions != rhs_storage._commonHTTPProtocolOptions {return false}
+        if _storage._requestIDExtension != rhs_storage._requestIDExtension {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -639,6 +677,40 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
 
   public static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.SetCurrentClientCertDetails, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.SetCurrentClientCertDetails) -> Bool {
     if lhs.uri != rhs.uri {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RequestIDExtension"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}typed_config\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._typedConfig) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._typedConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension) -> Bool {
+    if lhs._typedConfig != rhs._typedConfig {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -41,7 +41,7 @@ enum ListenerTranslator {
     manager.setCurrentClientCertDetails.uri = true
     manager.routeConfig = routes(EnvoyNames.inboundRoute(inbound.service), host: inbound.service, cluster: cluster)
     manager.routeConfig.requestHeadersToRemove = [tagsHeader]
-    if let tracing { manager.tracing = try tracing.tracing(.inbound(service: inbound.service)) }
+    try tracing?.trace(&manager, .inbound(service: inbound.service))
     return try manager.packed()
   }
 
@@ -66,7 +66,7 @@ enum ListenerTranslator {
       option.header.value = headerValue(outbound.callerTags)
       manager.routeConfig.requestHeadersToAdd = [option]
     }
-    if let tracing { manager.tracing = try tracing.tracing(.outbound(destination: service)) }
+    try tracing?.trace(&manager, .outbound(destination: service))
     listener.filterChains = [chain(connectionManagerName, try manager.packed())]
     return listener
   }

@@ -1,0 +1,39 @@
+/// The share of requests that is traced, as Envoy counts it: in steps of a hundredth of a percent, and what is between two
+/// steps is cut off. Seen with Envoy 1.40.
+public struct SamplingSteps: Sendable, Hashable {
+  /// So many of 10,000 requests.
+  public let count: Int
+
+  /// Counts a percentage; `nil` means all requests, as it does for Envoy.
+  public init(percent: Double?) {
+    guard let percent else {
+      count = Self.all
+      return
+    }
+    // Envoy multiplies in the same way: 0.29 is 28 steps, since it is a little less than 29 of them.
+    count = percent >= 100 ? Self.all : percent > 0 ? Int(percent * 100) : 0
+  }
+
+  private static let all = 10_000
+
+  /// Whether every request is traced.
+  public var isAll: Bool { count == Self.all }
+
+  /// Whether no request is traced, but for those whose callers ask for it.
+  public var isNone: Bool { count == 0 }
+
+  /// The share in percent, without zeros at its end: `12.5`.
+  public var percent: String {
+    let (whole, rest) = count.quotientAndRemainder(dividingBy: 100)
+    guard rest != 0 else { return "\(whole)" }
+    return rest.isMultiple(of: 10) ? "\(whole).\(rest / 10)" : "\(whole).\(rest < 10 ? "0" : "")\(rest)"
+  }
+
+  /// Whether a percentage is more than Envoy makes of it.
+  public func isLess(than percent: Double) -> Bool { percent * 100 - Double(count) > 1e-9 }
+}
+
+extension TracingDestination {
+  /// The share of requests that is traced, as Envoy counts it.
+  public var samplingSteps: SamplingSteps { SamplingSteps(percent: sampling) }
+}
