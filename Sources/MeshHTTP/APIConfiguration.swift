@@ -20,6 +20,8 @@ public struct APIConfiguration: Sendable {
   public var effective: DocumentValue
   /// What `GET /versions` shows: which Envoy goes with which kuma-dp.
   public var versions: DocumentValue
+  /// Whether a backend's URL leads to this control plane's own collector, which sets right what Envoys send.
+  public var isOwnCollector: @Sendable (CollectorURL) -> Bool
 
   /// The largest body accepted when nothing else is asked for: 4 MiB.
   public static let defaultBodyLimit = 4 << 20
@@ -28,7 +30,7 @@ public struct APIConfiguration: Sendable {
   public init(
     hostname: String, version: String, instanceId: String, clusterId: String, zone: String = "default",
     isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit, effective: DocumentValue = [:],
-    versions: DocumentValue = [:]
+    versions: DocumentValue = [:], isOwnCollector: @escaping @Sendable (CollectorURL) -> Bool = { _ in false }
   ) {
     self.hostname = hostname
     self.version = version
@@ -39,5 +41,6 @@ public struct APIConfiguration: Sendable {
     self.bodyLimit = bodyLimit
     self.effective = effective
     self.versions = versions
+    self.isOwnCollector = isOwnCollector
   }
 }

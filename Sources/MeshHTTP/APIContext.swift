@@ -9,10 +9,21 @@ struct APIContext: Sendable {
   let now: @Sendable () -> Timestamp
 
   /// Writes into the store.
-  var writer: ResourceWriter { ResourceWriter(resources: store, inspection: inspection, zone: configuration.zone) }
+  var writer: ResourceWriter { writer(resources: store, inspection: inspection) }
+
+  /// Writes into a draft.
+  func writer(resources: any ResourceAccess, inspection: any ProxyInspecting) -> ResourceWriter {
+    ResourceWriter(
+      resources: resources, inspection: inspection, warnings: warnings(resources: resources, inspection: inspection),
+      zone: configuration.zone)
+  }
 
   /// Finds out what will not work as expected.
-  var warnings: WarningSource { WarningSource(resources: store, inspection: inspection) }
+  var warnings: WarningSource { warnings(resources: store, inspection: inspection) }
+
+  private func warnings(resources: any ResourceAccess, inspection: any ProxyInspecting) -> WarningSource {
+    WarningSource(resources: resources, inspection: inspection, isOwnCollector: configuration.isOwnCollector)
+  }
 
   /// Titles of errors. Source: Kuma 2.7.
   enum Title {

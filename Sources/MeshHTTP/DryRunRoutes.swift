@@ -20,7 +20,7 @@ struct DryRunRoutes: Sendable {
   private func dryRun(_ request: APIRequest) async throws(APIError) -> APIResponse {
     let documents = try Self.documents(request.body)
     let draft = ResourceDraft(over: context.store, inspection: context.inspection, now: context.now)
-    let writer = ResourceWriter(resources: draft, inspection: draft, zone: context.configuration.zone)
+    let writer = context.writer(resources: draft, inspection: draft)
     var results: [DocumentValue] = []
     for (index, document) in documents.enumerated() {
       do throws(APIError) {

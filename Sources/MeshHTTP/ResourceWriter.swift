@@ -6,6 +6,8 @@ import MeshStore
 struct ResourceWriter: Sendable {
   let resources: any ResourceAccess
   let inspection: any ProxyInspecting
+  /// What is said of writes.
+  let warnings: WarningSource
   /// The zone that every proxy's tag is set to; empty to leave the tag alone.
   let zone: String
 
@@ -56,8 +58,7 @@ struct ResourceWriter: Sendable {
       do throws(StoreError) {
         let (stored, created) = try await resources.put(
           resource(body, key: key, isNew: existing == nil), if: condition)
-        let warnings = await WarningSource(resources: resources, inspection: inspection).warnings(
-          writing: stored, over: existing, notices: body.notices)
+        let warnings = await warnings.warnings(writing: stored, over: existing, notices: body.notices)
         return Outcome(old: existing, stored: stored, created: created, warnings: warnings)
       } catch {
         if error.code != .conflict { throw APIError(error, title: title, mesh: key.mesh) }

@@ -9,6 +9,8 @@ import MeshStore
 struct WarningSource: Sendable {
   let resources: any ResourceAccess
   let inspection: any ProxyInspecting
+  /// Whether a backend's URL leads to this control plane's own collector.
+  let isOwnCollector: @Sendable (CollectorURL) -> Bool
 
   /// Warnings about a write that was made.
   func warnings(writing resource: Resource, over old: Resource?, notices: [FieldNotice]) async -> [String] {
@@ -26,8 +28,9 @@ struct WarningSource: Sendable {
     switch resource.spec {
     case .trafficTrace(let policy): await warnings(about: policy, name: resource.name, mesh: resource.mesh)
     case .mesh(let mesh): await warnings(about: mesh, name: resource.name, over: old?.content(Mesh.self))
-    case .dataplane:
-      (try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? []
+    case .dataplane(let dataplane):
+      ((try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? [])
+        + PolicyWarnings.differences(of: dataplane, name: resource.name)
     case .dataplaneInsight: []
     }
   }
@@ -70,7 +73,8 @@ struct WarningSource: Sendable {
     let policies = stored.compactMap { resource in
       resource.content(TrafficTrace.self).map { (name: resource.name, policy: $0) }
     }
-    return PolicyWarnings.settings(of: mesh) + PolicyWarnings.differences(of: mesh, name: name)
+    return PolicyWarnings.settings(of: mesh) + PolicyWarnings.sampling(of: mesh)
+      + PolicyWarnings.differences(of: mesh, name: name, isOwnCollector: isOwnCollector)
       + PolicyWarnings.policies(policies, losingBackendsIn: mesh, meshName: name, before: old)
   }
 }

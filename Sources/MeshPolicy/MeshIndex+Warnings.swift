@@ -5,9 +5,9 @@ extension MeshIndex {
   /// Warnings about the proxies to which a policy applies and about the services that they call.
   public func warnings(aboutPolicy policy: String) -> [String] {
     let users = proxies(wonBy: policy)
-    let silent = users.filter { !hasHTTPListener($0) }.sorted()
+    let silent = users.filter { !hasHTTPListener($0) }
     let services = downgraded.filter { service in callers[service]?.isDisjoint(with: users) == false }
-    return PolicyWarnings.withoutHTTP(silent, policy: policy) + warnings(aboutDowngraded: services)
+    return self.warnings(aboutSilent: silent, policy: policy) + warnings(aboutDowngraded: services)
   }
 
   /// Warnings about a proxy, about the services that it calls, and about those that it offers to proxies that are traced.
@@ -18,9 +18,15 @@ extension MeshIndex {
     var warnings: [String] = []
     if let winner = winner(for: proxy) {
       services.formUnion(calledServices(of: proxy))
-      if !hasHTTPListener(proxy) { warnings = PolicyWarnings.withoutHTTP([proxy], policy: winner.name) }
+      if !hasHTTPListener(proxy) { warnings = self.warnings(aboutSilent: [proxy], policy: winner.name) }
     }
     return warnings + self.warnings(aboutDowngraded: services.intersection(downgraded))
+  }
+
+  private func warnings(aboutSilent proxies: Set<String>, policy: String) -> [String] {
+    let gateways = proxies.filter { dataplane($0)?.networking?.gateway != nil }
+    return PolicyWarnings.withoutHTTP(proxies.subtracting(gateways).sorted(), policy: policy)
+      + PolicyWarnings.withoutHTTP(gateways: gateways.sorted(), policy: policy)
   }
 
   private func warnings(aboutDowngraded services: Set<String>) -> [String] {
@@ -43,6 +49,20 @@ extension PolicyWarnings {
     return [
       "TrafficTrace \"\(policy)\" applies to \(subject) that \(verb) no HTTP listener and will leave no spans: "
         + "\(list(proxies)). Set the tag \(TagName.protocol) to http, http2 or grpc."
+    ]
+  }
+
+  /// The same of gateways, whose own tag can be nothing but tcp.
+  ///
+  /// - Parameter proxies: the names of the proxies.
+  static func withoutHTTP(gateways proxies: [String], policy: String) -> [String] {
+    guard !proxies.isEmpty else { return [] }
+    let isOne = proxies.count == 1
+    return [
+      "TrafficTrace \"\(policy)\" applies to \(isOne ? "a gateway" : "\(proxies.count) gateways") that "
+        + "\(isOne ? "calls" : "call") no service over HTTP and will leave no spans: \(list(proxies)). List the services in "
+        + "networking.outbound, and set the tag \(TagName.protocol) to http, http2 or grpc in the Dataplanes of those "
+        + "services; a gateway's own tag cannot be."
     ]
   }
 

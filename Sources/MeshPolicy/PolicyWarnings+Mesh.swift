@@ -3,25 +3,52 @@ import OrderedCollections
 
 extension PolicyWarnings {
   /// Warnings about what a mesh says that is accepted, as Kuma accepts it, and done in another way or not at all.
-  public static func differences(of mesh: Mesh, name: String) -> [String] {
-    var warnings: [String] = []
-    if let backend = mesh.otherSections["mtls"]?["enabledBackend"]?.string, !backend.isEmpty {
-      warnings.append(
-        "Mesh \"\(name)\" has mtls.enabledBackend, which is kept and not acted on: there is no mesh TLS here, and traffic "
-          + "between proxies is not encrypted.")
+  ///
+  /// - Parameter isOwnCollector: whether a backend's URL leads to this control plane's own collector.
+  public static func differences(
+    of mesh: Mesh, name: String, isOwnCollector: (CollectorURL) -> Bool = { _ in false }
+  ) -> [String] {
+    unusedSections(of: mesh, name: name) + mixedFormats(of: mesh, isOwnCollector: isOwnCollector)
+      + missingPaths(of: mesh)
+  }
+
+  /// Backends whose proxies write the ids of spans in different ways.
+  ///
+  /// Envoy 1.40 writes the bytes of a span's and its parent's id in reverse order into protobuf, and not into JSON. Only
+  /// this project's collector sets that right.
+  private static func mixedFormats(of mesh: Mesh, isOwnCollector: (CollectorURL) -> Bool) -> [String] {
+    var names: [TracingDestination.ZipkinFormat: [String]] = [:]
+    var isElsewhere = false
+    for backend in mesh.tracing?.backends ?? [] {
+      guard let destination = TracingDestination(backend),
+        case .zipkin(let url, let format, _, _) = destination.receiver
+      else { continue }
+      names[format, default: []].append(backend.name)
+      if !isOwnCollector(url) { isElsewhere = true }
     }
+    guard isElsewhere, let protobuf = names[.protobuf], let json = names[.json] else { return [] }
+    func backends(_ names: [String]) -> String { (names.count == 1 ? "backend " : "backends ") + list(names) }
+    return [
+      "The tracing \(backends(protobuf)) \(protobuf.count == 1 ? "has" : "have") apiVersion \"httpProto\" and the "
+        + "\(backends(json)) \(json.count == 1 ? "has" : "have") not: Envoy writes the ids of spans in reverse order into "
+        + "protobuf, so that other collectors than this control plane's do not join what proxies of the one and the other "
+        + "send of a trace. Give all of them the same apiVersion, best \"httpJson\", which tracers in applications agree "
+        + "with too."
+    ]
+  }
+
+  private static func missingPaths(of mesh: Mesh) -> [String] {
     let bare = (mesh.tracing?.backends ?? []).filter { backend in
       guard backend.kind == .zipkin, let conf = try? backend.zipkin(), let url = try? CollectorURL(conf.url) else {
         return false
       }
       return !url.hasPath
     }
-    if let first = bare.first {
-      let others = bare.count == 1 ? "" : ", like \(bare.count - 1) more,"
-      warnings.append(
-        "Tracing backend \"\(first.name)\"\(others) has a url without a path; spans are sent to "
-          + "\(CollectorURL.zipkinPath). Add it to the url, or the path that the collector has.")
-    }
-    return warnings
+    guard let first = bare.first else { return [] }
+    let others = bare.count == 1 ? "" : ", like \(bare.count - 1) more,"
+    return [
+      "Tracing backend \"\(first.name)\"\(others) has a url without a path; spans are sent to "
+        + "\(CollectorURL.zipkinPath). Add it to the url, or the path that the collector has."
+    ]
   }
 }

@@ -29,9 +29,12 @@ public enum PolicyWarnings {
           + "\(hint) Nothing will be traced."
       ]
     case .noDefault:
+      // A default that names no backend of the mesh would be refused.
+      let hasBackends = mesh.tracing?.backends.isEmpty == false
       return [
         "TrafficTrace \"\(name)\" names no tracing backend, and mesh \"\(meshName)\" has no tracing.defaultBackend. "
-          + "Nothing will be traced; set conf.backend or the default."
+          + "Nothing will be traced; "
+          + (hasBackends ? "set conf.backend or the default." : "add a backend to the mesh and make it the default.")
       ]
     }
   }

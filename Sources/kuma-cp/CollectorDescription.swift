@@ -1,4 +1,5 @@
 import MeshHTTP
+import MeshModel
 import TraceCollector
 
 /// The collector's part of the description of the API.
@@ -18,6 +19,13 @@ struct CollectorDescription: Sendable {
         responses: route.responses.map { .init(status: $0.status, summary: $0.summary, types: $0.types) },
         servers: servers.compactMap(\.self))
     }
+  }
+
+  /// Whether a backend's URL leads to the collector, by any of the names that this machine is known to have.
+  func receives(_ url: CollectorURL) -> Bool {
+    guard ports.port(Pipeline.Server.collector) == Int(url.port) else { return false }
+    let names = ControlPlaneIdentity.names(listeningOn: configuration.zipkin.host)
+    return (names + ["localhost", "127.0.0.1", "::1"]).contains(url.host)
   }
 
   /// Nil for a server that does not listen. Whoever reads the description is on this machine, or knows its name.

@@ -88,7 +88,8 @@ struct Pipeline: Sendable {
         hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
         clusterId: opened.clusterID, zone: configuration.zone,
         isReadOnly: configuration.apiReadOnly, effective: configuration.document,
-        versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])]),
+        versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
+        isOwnCollector: { [description] url in description?.receives(url) ?? false }),
       inspection: LiveInspection(reconciler: reconciler), administration: administration,
       foreign: { [description] in description?.operations ?? [] }, now: { .now })
 

@@ -88,6 +88,32 @@ import Testing
     #expect(await api.get("/meshes/shop/_warnings").warnings == answer.warnings)
   }
 
+  @Test("a Dataplane that says what is not done") func dataplaneDifferences() async throws {
+    let api = try await TestAPI.withMesh()
+    let proxy = #"""
+      {"type":"Dataplane","mesh":"shop","name":"web-1","probes":{"port":9000,"endpoints":[{"path":"/"}]},
+       "networking":{"address":"127.0.0.1","inbound":[
+         {"port":80,"servicePort":8080,"tags":{"kuma.io/service":"web","kuma.io/protocol":"http"}}]}}
+      """#
+    let answer = await api.put("/meshes/shop/dataplanes/web-1", proxy)
+    #expect(answer.status == 201)
+    #expect(answer.warnings.count == 1)
+    #expect(answer.warnings.first?.contains("has probes, which is kept and not acted on") == true)
+    #expect(await api.get("/meshes/shop/dataplanes/web-1/_warnings").warnings == answer.warnings)
+  }
+
+  @Test("a sampling that Envoy takes for another") func sampling() async {
+    let answer = await TestAPI().put(
+      "/meshes/m",
+      #"""
+      {"type":"Mesh","name":"m","tracing":{"backends":[
+        {"name":"z","type":"zipkin","sampling":0.009,"conf":{"url":"http://z:9411/s"}}]}}
+      """#)
+    #expect(answer.status == 201)
+    #expect(answer.warnings.count == 1)
+    #expect(answer.warnings.first?.contains("nothing will be traced") == true)
+  }
+
   @Test("a mesh that says httpJsonV1") func oldFormat() async {
     let answer = await TestAPI().put(
       "/meshes/m",

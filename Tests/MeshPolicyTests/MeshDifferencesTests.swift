@@ -42,4 +42,150 @@ import Testing
           + "between proxies is not encrypted."
       ])
   }
+
+  // MARK: Sections of other features
+
+  private static func sections(_ yaml: String) throws -> [String] {
+    let document = try #require(try DocumentValue.yamlDocuments(yaml).first)
+    return PolicyWarnings.differences(of: try Mesh.read(document).content, name: "shop")
+  }
+
+  @Test(
+    "a section that asks for something which is not done",
+    arguments: [
+      (
+        "constraints: {dataplaneProxy: {restrictions: [{tags: {kuma.io/zone: east}}]}}", "constraints",
+        "no data plane proxy is kept out of the mesh, whatever its tags are"
+      ),
+      (
+        "constraints: {dataplaneProxy: {requirements: [{tags: {kuma.io/zone: east}}]}}", "constraints",
+        "no data plane proxy is kept out of the mesh, whatever its tags are"
+      ),
+      (
+        "networking: {outbound: {passthrough: false}}", "networking.outbound.passthrough",
+        "nothing keeps an application from addresses outside of the mesh"
+      ),
+      (
+        "routing: {zoneEgress: true}", "routing.zoneEgress",
+        "there are no zone egresses, and traffic leaves the mesh without one"
+      ),
+      (
+        "routing: {localityAwareLoadBalancing: true}", "routing.localityAwareLoadBalancing",
+        "requests go evenly to all healthy endpoints, near or far"
+      ),
+      (
+        "routing: {defaultForbidMeshExternalServiceAccess: true}", "routing.defaultForbidMeshExternalServiceAccess",
+        "access to nothing is forbidden"
+      ),
+      ("routing: {somethingNewer: {mode: Strict}}", "routing", "requests go evenly to all healthy endpoints"),
+      ("logging: {defaultBackend: f}", "logging", "proxies write no access logs"),
+      (
+        "logging: {backends: [{name: f, type: file, conf: {path: /tmp/l}}]}", "logging", "proxies write no access logs"
+      ),
+      (
+        "metrics: {enabledBackend: p, backends: [{name: p, type: prometheus}]}", "metrics.enabledBackend",
+        "proxies open no port for metrics"
+      ),
+      ("meshServices: {mode: Exclusive}", "meshServices", "services are known by their tag kuma.io/service alone"),
+    ])
+  func unused(yaml: String, field: String, effect: String) throws {
+    #expect(try Self.sections(yaml) == ["Mesh \"shop\" has \(field), which is kept and not acted on: \(effect)."])
+  }
+
+  @Test("a mesh that asks for all of it gets a sentence for each, the checks of security first")
+  func allUnused() throws {
+    let warnings = try Self.sections(
+      """
+      metrics: {enabledBackend: p}
+      routing: {localityAwareLoadBalancing: true}
+      networking: {outbound: {passthrough: false}}
+      logging: {defaultBackend: f}
+      constraints: {dataplaneProxy: {restrictions: [{tags: {kuma.io/zone: east}}]}}
+      mtls: {enabledBackend: ca}
+      """)
+    #expect(
+      warnings.compactMap { $0.split(separator: ",").first?.split(separator: " ").last.map(String.init) } == [
+        "mtls.enabledBackend", "constraints", "networking.outbound.passthrough", "routing.localityAwareLoadBalancing",
+        "logging", "metrics.enabledBackend",
+      ])
+  }
+
+  @Test(
+    "nothing about sections that ask for what is done anyway, or for nothing",
+    arguments: [
+      "constraints: {}", "constraints: {dataplaneProxy: {requirements: [], restrictions: []}}", "constraints: null",
+      "networking: {outbound: {passthrough: true}}", "networking: {outbound: null}", "routing: {zoneEgress: false}",
+      "routing: {}", "logging: {backends: []}", "metrics: {backends: [{name: p, type: prometheus}]}",
+      "metrics: {enabledBackend: ''}", "meshServices: {mode: Disabled}", "skipCreatingInitialPolicies: ['*']",
+    ])
+  func nothingAsked(yaml: String) throws { #expect(try Self.sections(yaml).isEmpty) }
+
+  private static func dataplane(_ yaml: String) throws -> [String] {
+    let document = try #require(try DocumentValue.yamlDocuments(yaml).first)
+    return PolicyWarnings.differences(of: try Dataplane.read(document).content, name: "web-1")
+  }
+
+  @Test(
+    "the same of a Dataplane",
+    arguments: [
+      ("networking: {gateway: {type: BUILTIN, tags: {kuma.io/service: e}}}", "networking.gateway.type BUILTIN"),
+      ("networking: {transparentProxying: {redirectPortInbound: 15006}}", "networking.transparentProxying"),
+      (
+        "networking: {inbound: [{port: 1}, {port: 2, serviceProbe: {tcp: {}, interval: 10s}}]}",
+        "networking.inbound[1].serviceProbe"
+      ),
+      ("probes: {port: 9000, endpoints: [{path: /live, inboundPort: 80, inboundPath: /}]}", "probes"),
+      ("metrics: {type: prometheus, conf: {port: 1234}}", "metrics"),
+      ("envoy: {xdsTransportProtocolVariant: DELTA_GRPC}", "envoy"),
+    ])
+  func dataplanes(yaml: String, field: String) throws {
+    let warnings = try Self.dataplane(yaml)
+    #expect(warnings.count == 1)
+    #expect(
+      warnings.first?.hasPrefix("Dataplane \"web-1\" has \(field), which is kept and not acted on: ") == true,
+      "\(warnings)")
+  }
+
+  @Test("nothing about a Dataplane of which everything is done")
+  func plainDataplane() throws {
+    #expect(
+      try Self.dataplane(
+        "networking: {gateway: {type: DELEGATED, tags: {kuma.io/service: e}}, transparentProxying: {}}"
+      )
+      .isEmpty)
+  }
+
+  // MARK: Formats of spans
+
+  private static func mixed(_ versions: [String?], own: String = "none") -> [String] {
+    var backends = versions.enumerated().map { index, version in
+      TracingBackend(
+        name: "b\(index)", zipkin: ZipkinConf(url: "http://z\(index):9411/api/v2/spans", apiVersion: version ?? ""))
+    }
+    backends.append(TracingBackend(name: "dd", datadog: DatadogConf(address: "agent", port: 8126)))
+    return PolicyWarnings.differences(
+      of: Mesh(tracing: Mesh.Tracing(backends: backends)), name: "shop", isOwnCollector: { $0.host.hasPrefix(own) })
+  }
+
+  @Test("protobuf beside JSON, which other collectors than this one do not join")
+  func formats() {
+    #expect(
+      Self.mixed(["httpProto", nil, "httpJson"]) == [
+        "The tracing backend \"b0\" has apiVersion \"httpProto\" and the backends \"b1\", \"b2\" have not: Envoy writes the "
+          + "ids of spans in reverse order into protobuf, so that other collectors than this control plane's do not join "
+          + "what proxies of the one and the other send of a trace. Give all of them the same apiVersion, best \"httpJson\", "
+          + "which tracers in applications agree with too."
+      ])
+    #expect(Self.mixed(["httpProto", nil], own: "z0").count == 1, "one of them leads elsewhere")
+  }
+
+  @Test(
+    "nothing about formats that agree, or where this control plane's collector gets all spans",
+    arguments: [
+      (["httpProto", "httpProto"], "none"), ([nil, "httpJson", "httpJsonV1"], "none"), (["httpProto"], "none"),
+      (["httpProto", nil], "z"),
+    ] as [([String?], String)])
+  func agreeing(versions: [String?], own: String) {
+    #expect(Self.mixed(versions, own: own).filter { $0.contains("httpProto") }.isEmpty)
+  }
 }

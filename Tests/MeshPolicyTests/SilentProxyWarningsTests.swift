@@ -7,7 +7,8 @@ import Testing
   /// A mesh with a policy `t` for all proxies.
   private static func index(_ proxies: [String: Dataplane], selector: String? = "service=*") -> MeshIndex {
     var change = MeshIndex.Change()
-    change.mesh = Mesh()
+    let backend = TracingBackend(name: "z", zipkin: ZipkinConf(url: "http://z:9411/api/v2/spans"))
+    change.mesh = Mesh(tracing: Mesh.Tracing(defaultBackend: "z", backends: [backend]))
     for (name, proxy) in proxies { change.dataplanes[name] = proxy }
     if let selector { change.policies["t"] = (TrafficTrace([selector]), Timestamp(seconds: 1)) }
     var index = MeshIndex(name: "m")
@@ -40,6 +41,38 @@ import Testing
       Self.index(proxies).warnings(aboutPolicy: "t") == [
         "TrafficTrace \"t\" applies to 9 data plane proxies that have no HTTP listener and will leave no spans: \"p1\", "
           + "\"p2\", \"p3\", \"p4\", \"p5\" and 4 more. Set the tag kuma.io/protocol to http, http2 or grpc."
+      ])
+  }
+
+  @Test("a gateway is told of the services that it calls, as its own tag cannot be HTTP") func gateway() throws {
+    let index = Self.index(["edge": Dataplane(gateway: "service=edge")])
+    let expected =
+      "TrafficTrace \"t\" applies to a gateway that calls no service over HTTP and will leave no spans: \"edge\". List the "
+      + "services in networking.outbound, and set the tag kuma.io/protocol to http, http2 or grpc in the Dataplanes of "
+      + "those services; a gateway's own tag cannot be."
+    #expect(index.warnings(aboutPolicy: "t") == [expected])
+    #expect(index.warnings(aboutProxy: "edge") == [expected])
+    // What it would be refused for is not advised anywhere.
+    let refused = Resource(mesh: "m", name: "edge", spec: Dataplane(gateway: "service=edge protocol=http").spec)
+    #expect(refused.violations().contains { $0.description.contains("other values than tcp are not allowed") })
+
+    var calling = Dataplane(gateway: "service=edge")
+    calling.networking?.outbound = [Dataplane.Outbound(port: 10_001, tags: [TagName.service: "api"])]
+    let silent = Self.index(["edge": calling, "api": Dataplane(inbounds: ["service=api"])])
+    #expect(
+      try #require(silent.explanation(for: "edge")).summary
+        == "Not traced: the one listener does not see HTTP; set the tag kuma.io/protocol in the Dataplanes of the services "
+        + "that it calls.")
+    let both = Self.index(["edge": Dataplane(gateway: "service=edge"), "db": Dataplane(inbounds: ["service=db"])])
+    #expect(both.warnings(aboutPolicy: "t").count == 2)
+  }
+
+  @Test("a mesh without backends is not told to choose a default") func noBackends() {
+    let warnings = PolicyWarnings.backend(of: TrafficTrace(["service=*"]), name: "t", mesh: Mesh(), meshName: "m")
+    #expect(
+      warnings == [
+        "TrafficTrace \"t\" names no tracing backend, and mesh \"m\" has no tracing.defaultBackend. Nothing will be traced; "
+          + "add a backend to the mesh and make it the default."
       ])
   }
 

@@ -1,0 +1,112 @@
+public import MeshModel
+import OrderedCollections
+
+/// Sections of a Mesh or Dataplane that belong to features which are not there. They are kept and given back as they came;
+/// whoever relies on one has to be told that nothing is done about it.
+extension PolicyWarnings {
+  /// Warnings about the sections of a mesh that ask for something that is not done.
+  static func unusedSections(of mesh: Mesh, name: String) -> [String] {
+    let sections = mesh.otherSections
+    var unused: [(field: String, effect: String)] = []
+    func note(_ field: String, if isAsked: Bool, _ effect: String) {
+      if isAsked { unused.append((field, effect)) }
+    }
+    note(
+      "mtls.enabledBackend", if: sections["mtls"]?["enabledBackend"].isSaid == true,
+      "there is no mesh TLS here, and traffic between proxies is not encrypted")
+    note(
+      "constraints", if: sections["constraints"].isSaid,
+      "no data plane proxy is kept out of the mesh, whatever its tags are")
+    let networking = sections["networking"]
+    note(
+      "networking.outbound.passthrough", if: networking?["outbound"]?["passthrough"] == false,
+      "nothing keeps an application from addresses outside of the mesh")
+    note(
+      "networking",
+      if: networking.saysMore(than: ["outbound"]) || networking?["outbound"].saysMore(than: ["passthrough"]) == true,
+      "proxies are reached and reach others as their Dataplanes say")
+    let routing = sections["routing"]
+    note(
+      "routing.zoneEgress", if: routing?["zoneEgress"].isSaid == true,
+      "there are no zone egresses, and traffic leaves the mesh without one")
+    note(
+      "routing.localityAwareLoadBalancing", if: routing?["localityAwareLoadBalancing"].isSaid == true,
+      "requests go evenly to all healthy endpoints, near or far")
+    note(
+      "routing.defaultForbidMeshExternalServiceAccess",
+      if: routing?["defaultForbidMeshExternalServiceAccess"].isSaid == true, "access to nothing is forbidden")
+    note(
+      "routing",
+      if: routing.saysMore(than: ["zoneEgress", "localityAwareLoadBalancing", "defaultForbidMeshExternalServiceAccess"]
+      ),
+      "requests go evenly to all healthy endpoints")
+    note(
+      "logging",
+      if: sections["logging"]?["defaultBackend"].isSaid == true || sections["logging"]?["backends"].isSaid == true,
+      "proxies write no access logs")
+    note(
+      "metrics.enabledBackend", if: sections["metrics"]?["enabledBackend"].isSaid == true,
+      "proxies open no port for metrics")
+    note(
+      "meshServices", if: sections["meshServices"].isSaid && sections["meshServices"]?["mode"] != "Disabled",
+      "services are known by their tag \(TagName.service) alone")
+    return unused.map { sentence("Mesh \"\(name)\"", $0.field, $0.effect) }
+  }
+
+  /// Warnings about the sections of a Dataplane that ask for something that is not done.
+  public static func differences(of dataplane: Dataplane, name: String) -> [String] {
+    var unused: [(field: String, effect: String)] = []
+    if dataplane.networking?.gateway?.isBuiltin == true {
+      unused.append(
+        ("networking.gateway.type BUILTIN", "there are no builtin gateways, and the proxy gets no listener of one"))
+    }
+    if dataplane.networking?.transparentProxying.isSaid == true {
+      unused.append(
+        (
+          "networking.transparentProxying",
+          "nothing listens at its ports; the application reaches services through the ports of networking.outbound"
+        ))
+    }
+    let probed = (dataplane.networking?.inbound ?? []).enumerated().filter {
+      $0.element.otherFields["serviceProbe"].isSaid
+    }
+    if let first = probed.first {
+      let more = probed.count == 1 ? "" : " and \(probed.count - 1) more"
+      unused.append(
+        (
+          "networking.inbound[\(first.offset)].serviceProbe\(more)",
+          "an inbound counts as healthy unless its state or health.ready say otherwise"
+        ))
+    }
+    if dataplane.otherSections["probes"].isSaid {
+      unused.append(("probes", "the proxy opens no port for probes; have them ask the application itself"))
+    }
+    if dataplane.otherSections["metrics"].isSaid { unused.append(("metrics", "the proxy opens no port for metrics")) }
+    if dataplane.otherSections["envoy"].isSaid { unused.append(("envoy", "the proxy's Envoy is run as others are")) }
+    return unused.map { sentence("Dataplane \"\(name)\"", $0.field, $0.effect) }
+  }
+
+  private static func sentence(_ resource: String, _ field: String, _ effect: String) -> String {
+    "\(resource) has \(field), which is kept and not acted on: \(effect)."
+  }
+}
+
+extension DocumentValue? {
+  /// Whether a value says anything: not nothing, and neither false, zero nor empty, which mean the same.
+  fileprivate var isSaid: Bool {
+    switch self {
+    case nil, .null?: false
+    case .bool(let truth)?: truth
+    case .string(let text)?: !text.isEmpty
+    case .array(let items)?: items.contains { DocumentValue?.some($0).isSaid }
+    case .object(let fields)?: fields.values.contains { DocumentValue?.some($0).isSaid }
+    case .integer(let number)?: number != 0
+    case .number(let number)?: number != 0
+    }
+  }
+
+  /// Whether an object has fields that say anything beside some that are looked at one by one.
+  fileprivate func saysMore(than names: Set<String>) -> Bool {
+    self?.object?.contains { !names.contains($0.key) && DocumentValue?.some($0.value).isSaid } == true
+  }
+}
