@@ -75,6 +75,7 @@ struct BootstrapTests {
     #expect(read.version.envoy == "1.40.0")
     #expect(read.version.envoyBuild == "abc/1.40.0/Clean/RELEASE/BoringSSL")
     #expect(read.version.isCompatible == true)
+    #expect(read.dynamicMetadata == [ProxyMetadata.drainTime: "30s"])
     let resource = try #require(try ResourceDocument.all(in: read.dataplaneResource).first?.resource)
     #expect(resource == configuration.definition?.resource)
   }

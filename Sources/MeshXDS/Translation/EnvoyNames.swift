@@ -21,7 +21,12 @@ enum EnvoyNames {
   }
 
   /// `tracing:jaeger`.
-  static func tracingCluster(_ backend: String) -> String { "tracing:\(backend)" }
+  static func tracingCluster(_ backend: String) -> String { "\(tracingPrefix)\(backend)" }
+
+  /// Whether a cluster is a collector's, by its name.
+  static func isTracingCluster(_ name: String) -> Bool { name.hasPrefix(tracingPrefix) }
+
+  private static let tracingPrefix = "tracing:"
 
   /// `inbound:web`: the routes of an inbound, of which there is one per service.
   static func inboundRoute(_ service: String) -> String { "inbound:\(service)" }

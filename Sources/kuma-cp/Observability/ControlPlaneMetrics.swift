@@ -49,6 +49,10 @@ struct ControlPlaneMetrics: Sendable {
       ])
     page.add("kuma_xds_streams", .gauge, "Discovery streams open.", dataplaneServer.streamCount)
     page.add("kuma_dataplanes_connected", .gauge, "Proxies connected.", await reconciler.connectedCount)
+    page.add(
+      "kuma_xds_proxies_with_withdrawn_collectors", .gauge,
+      "Proxies that keep the cluster of a collector, which no policy leads to any more, until they have drained.",
+      await reconciler.withdrawnCount)
   }
 
   private func write(_ spans: CollectorMetrics.Snapshot, _ page: inout PrometheusText) {

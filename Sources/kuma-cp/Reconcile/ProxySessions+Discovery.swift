@@ -66,7 +66,13 @@ extension ProxySessions.Introduction {
       nodeID: node.id, dataplane: metadata["dataplane.resource"]?.stringValue,
       version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
       whereabouts: ProxySessions.Whereabouts(peer: peer, adminPort: adminPort == 0 ? nil : adminPort))
+    let further = metadata["dynamicMetadata"]?.structValue.fields ?? [:]
+    drainTime = further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
+      .map { min($0, Self.longestDrainTime) }
   }
+
+  /// What a proxy says is not believed beyond a day.
+  private static let longestDrainTime = Duration.seconds(86_400)
 }
 
 extension DataplaneInsight.Discovery {

@@ -23,6 +23,8 @@ actor ProxySessions: Service {
     var version: DataplaneInsight.ProxyVersion
     /// Where it can be asked about itself.
     var whereabouts: Whereabouts
+    /// How long its listeners drain; `nil` when it does not say.
+    var drainTime: Duration?
   }
 
   /// Where a connected proxy can be asked about itself.
@@ -132,7 +134,7 @@ actor ProxySessions: Service {
     counts.open(stream)
     moves += 1
     streams[proxy, default: []].insert(stream)
-    await reconciler.connect(proxy)
+    await reconciler.connect(proxy, drainTime: introduction.drainTime)
     touch(proxy)
     logger.info("proxy connected", metadata: ["proxy": "\(proxy)", "stream": "\(stream)"])
     return proxy

@@ -30,6 +30,14 @@ actor Reconciler: Service {
   private var meshes: [String: MeshIndex] = [:]
   /// The proxies that have a stream, with the number of streams.
   private var connected: [ProxyID: Int] = [:]
+  /// How long the listeners of connected proxies drain.
+  private var drainTimes: [ProxyID: Duration] = [:]
+  /// Clusters that proxies still need.
+  private var withdrawn = WithdrawnCollectors()
+  private let clock = ContinuousClock()
+  private let start: ContinuousClock.Instant
+  private let ends: AsyncStream<Duration>
+  private let end: AsyncStream<Duration>.Continuation
   /// Proxies whose address is a host name, as they were written.
   private var named: [ProxyID: Dataplane] = [:]
   /// Dataplanes of proxies that could not be stored yet.
@@ -50,13 +58,18 @@ actor Reconciler: Service {
     self.cache = cache
     self.resolver = resolver
     self.logger = logger
+    start = clock.now
+    (ends, end) = AsyncStream.makeStream()
   }
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       async let names: Void = self.followNames()
+      async let withdrawals: Void = self.followWithdrawals()
       await self.followStore()
+      self.end.finish()
       await names
+      await withdrawals
     }
   }
 
@@ -127,7 +140,7 @@ actor Reconciler: Service {
     var index = meshes.removeValue(forKey: mesh) ?? MeshIndex(name: mesh)
     let (affected, removed) = index.apply(change)
     if !index.isEmpty { meshes[mesh] = index }
-    for name in removed { cache.remove(ProxyID(mesh: mesh, name: name).description) }
+    for name in removed { forget(ProxyID(mesh: mesh, name: name)) }
     for name in affected {
       let proxy = ProxyID(mesh: mesh, name: name)
       if connected[proxy] != nil { publish(proxy) }
@@ -139,13 +152,45 @@ actor Reconciler: Service {
     guard let configuration = meshes[proxy.mesh]?.configuration(for: proxy.name) else { return }
     counters.computed += 1
     do {
-      let snapshot = try translator.snapshot(for: configuration, after: cache.snapshot(for: proxy.description))
+      let newest = try translator.snapshot(for: configuration, after: cache.snapshot(for: proxy.description))
+      let (snapshot, nextEnd) = withdrawn.add(
+        to: newest, of: proxy.description, drainTime: drainTimes[proxy] ?? Self.usualDrainTime, now: clock.now - start)
+      if let nextEnd { end.yield(nextEnd) }
       if cache.set(snapshot, for: proxy.description) { counters.published += 1 }
     } catch {
       // The proxy keeps what it has; the others are not concerned.
       logger.error(
         "a proxy's configuration could not be made; it keeps its last one",
         metadata: ["proxy": "\(proxy)", "error": "\(error)"])
+    }
+  }
+
+  private func forget(_ proxy: ProxyID) {
+    cache.remove(proxy.description)
+    withdrawn.remove(proxy.description)
+  }
+
+  // MARK: Withdrawn collectors
+
+  /// How long the listeners of a proxy drain that does not say. Source: `kuma-dp run --help` of Kuma 2.7.
+  private static let usualDrainTime = Duration.seconds(30)
+
+  private func followWithdrawals() async {
+    await withDiscardingTaskGroup { group in
+      for await end in ends {
+        group.addTask {
+          try? await Task.sleep(until: self.start + end, clock: self.clock)
+          await self.endWithdrawals()
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  private func endWithdrawals() {
+    for name in withdrawn.expire(at: clock.now - start) {
+      guard let proxy = ProxyID(nodeID: name), connected[proxy] != nil else { continue }
+      publish(proxy)
     }
   }
 
@@ -174,9 +219,12 @@ actor Reconciler: Service {
   // MARK: Proxies
 
   /// Notes that a proxy has opened a stream, and computes its configuration.
-  func connect(_ proxy: ProxyID) async {
+  ///
+  /// - Parameter drainTime: how long its listeners drain, if it says so.
+  func connect(_ proxy: ProxyID, drainTime: Duration? = nil) async {
     await catchUp()
     connected[proxy, default: 0] += 1
+    drainTimes[proxy] = drainTime
     publish(proxy)
   }
 
@@ -184,7 +232,9 @@ actor Reconciler: Service {
   func disconnect(_ proxy: ProxyID) {
     guard let count = connected[proxy] else { return }
     connected[proxy] = count > 1 ? count - 1 : nil
-    if connected[proxy] == nil { cache.remove(proxy.description) }
+    guard connected[proxy] == nil else { return }
+    drainTimes[proxy] = nil
+    forget(proxy)
   }
 
   /// Takes a proxy's Dataplane for stored, until the store has it or it is released.
@@ -210,6 +260,9 @@ actor Reconciler: Service {
 
   /// How many proxies are connected.
   var connectedCount: Int { connected.count }
+
+  /// How many proxies keep the cluster of a collector that no policy leads to any more.
+  var withdrawnCount: Int { withdrawn.count }
 
   // MARK: Questions
 

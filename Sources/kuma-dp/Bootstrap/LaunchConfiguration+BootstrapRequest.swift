@@ -19,7 +19,8 @@ extension LaunchConfiguration {
           "version": .string(envoy.number), "build": .string(envoy.build), "kumaDpCompatible": .bool(envoy.isTested),
         ],
       ],
-      "dynamicMetadata": [:], "operatingSystem": "linux", "features": [],
+      "dynamicMetadata": .object([ProxyMetadata.drainTime: .string("\(drainSeconds)s")]), "operatingSystem": "linux",
+      "features": [],
     ]
     if let definition { request["dataplaneResource"] = .string(definition.resource.document().json()) }
     if let adminPort { request["adminPort"] = .integer(Int64(adminPort)) }

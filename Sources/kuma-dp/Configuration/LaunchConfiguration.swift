@@ -25,6 +25,11 @@ struct LaunchConfiguration: Sendable {
   var concurrency: UInt32?
   /// How long requests in flight may take at the end.
   var drainTime: Duration
+  /// The same in whole seconds, as Envoy takes it.
+  var drainSeconds: Int64 {
+    let (seconds, attoseconds) = drainTime.components
+    return attoseconds > 0 ? seconds &+ 1 : seconds
+  }
   /// The port of Envoy's administration interface; 0 for none, `nil` for the control plane's choice.
   var adminPort: UInt16?
   /// How much is logged.

@@ -38,9 +38,8 @@ struct EnvoyProcess: Sendable {
 
   /// The arguments of Envoy. Source: Envoy 1.40, `envoy --help`.
   static func arguments(bootstrapFile: String, _ configuration: LaunchConfiguration) -> [String] {
-    let (seconds, attoseconds) = configuration.drainTime.components
     var arguments = [
-      "-c", bootstrapFile, "--drain-time-s", String(attoseconds > 0 ? seconds &+ 1 : seconds),
+      "-c", bootstrapFile, "--drain-time-s", String(configuration.drainSeconds),
       // Hot restart shares memory by a number that every Envoy of a machine would need to have of its own.
       "--disable-hot-restart", "-l", configuration.envoyLogLevel,
     ]
