@@ -4,8 +4,8 @@ import ProcessSupervisor
 
 /// One run of the demo, with the beginning and the end that every run has: whatever happens in between, nothing is left.
 enum DemoSession {
-  /// How long programs of one kind may take to end.
-  private static let grace: Duration = .seconds(4)
+  /// How long programs of one kind may take to end: proxies send their last spans first, which wait up to five seconds.
+  private static let grace: Duration = .seconds(10)
 
   /// How the steps came to an end.
   private enum End: Sendable {

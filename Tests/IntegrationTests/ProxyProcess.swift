@@ -17,11 +17,12 @@ struct ProxyProcess: Sendable {
   /// - Parameters:
   ///   - inboundPort: where its listener is; a free port when `nil`.
   ///   - calls: the service behind its outbound.
+  ///   - drainTime: how long connections to earlier listeners may last.
   ///   - namesAdminPort: whether the Dataplane says where Envoy's administration interface is. ``adminPort`` means
   ///     nothing otherwise.
   static func start(
     _ name: String, tags: [String: String] = [:], applicationPort: Int, inboundPort: Int? = nil, calls: String,
-    namesAdminPort: Bool = true, controlPlane: ControlPlaneProcess
+    namesAdminPort: Bool = true, drainTime: String = "1s", controlPlane: ControlPlaneProcess
   ) async throws -> ProxyProcess {
     let free = try FreePort.take(3)
     let inbound = inboundPort ?? free[0]
@@ -53,7 +54,7 @@ struct ProxyProcess: Sendable {
           "run", "--dataplane-file", file.path(percentEncoded: false), "--dataplane-var", "name=\(name)",
           "--cp-address", "http://127.0.0.1:\(controlPlane.ports.dataplane)", "--binary-path", Programs.envoy ?? "",
           // One thread sends its spans in order; connections to an earlier listener end soon.
-          "--concurrency", "1", "--drain-time", "1s",
+          "--concurrency", "1", "--drain-time", drainTime,
         ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
     return ProxyProcess(
       name: name, inboundPort: inbound, outboundPort: free[1], adminPort: free[2], process: process, log: log)
@@ -70,7 +71,11 @@ struct ProxyProcess: Sendable {
     }
   }
 
+  /// Ends it in order, with its last spans sent.
   func stop() async { _ = await process.terminate(grace: .seconds(20)) }
+
+  /// Ends it at once, and its Envoy with it.
+  func kill() async { _ = await process.end(within: .zero) }
 
   // MARK: What Envoy says of itself
 

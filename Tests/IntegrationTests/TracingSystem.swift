@@ -10,6 +10,8 @@ final class TracingSystem: Sendable {
   let controlPlane: ControlPlaneProcess
   let recorder = SpanRecorder()
   let agent = AgentRecorder()
+  /// Holds requests for `/held` until it is opened.
+  let gate = Gate()
   private let servers = Mutex<[String: Int]>([:])
   private let running = Mutex<[ProxyProcess]>([])
 
@@ -30,11 +32,14 @@ final class TracingSystem: Sendable {
       defer { group.cancelAll() }
       group.addTask { try await system.recorder.serve { system.note("recorder", $0) } }
       group.addTask { try await system.agent.serve { system.note("agent", $0) } }
-      group.addTask { try await TestServer.echo("web") { system.note("web", $0) } }
-      group.addTask { try await TestServer.echo("api") { system.note("api", $0) } }
+      group.addTask { try await TestServer.echo("web", holding: system.gate) { system.note("web", $0) } }
+      group.addTask { try await TestServer.echo("api", holding: system.gate) { system.note("api", $0) } }
       var failure: (any Error)?
       do { try await system.live(proxies: proxies, body) } catch { failure = error }
-      for proxy in system.running.withLock({ $0 }) { await proxy.stop() }
+      // Whoever still waits would keep the servers from ending.
+      system.gate.open()
+      // Nobody waits for the spans that proxies still have.
+      for proxy in system.running.withLock({ $0 }) { await proxy.kill() }
       await system.controlPlane.stop()
       if let failure { throw failure }
     }
@@ -68,11 +73,12 @@ final class TracingSystem: Sendable {
   /// Starts a proxy.
   @discardableResult
   func start(
-    _ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true
+    _ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true,
+    drainTime: String = "1s"
   ) async throws -> ProxyProcess {
     let proxy = try await ProxyProcess.start(
       name, tags: tags, applicationPort: try await port(of: name), inboundPort: inboundPort, calls: calls,
-      namesAdminPort: namesAdminPort, controlPlane: controlPlane)
+      namesAdminPort: namesAdminPort, drainTime: drainTime, controlPlane: controlPlane)
     running.withLock { $0.append(proxy) }
     return proxy
   }

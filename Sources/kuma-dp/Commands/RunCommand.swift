@@ -14,7 +14,8 @@ struct RunCommand: AsyncParsableCommand {
       environment variable that stands in its help, too; an option wins.
 
       Ctrl-C, SIGTERM or a terminal that goes away end Envoy when the requests in flight are answered, or after \
-      --drain-time; a second one ends it at once. The exit code is Envoy's.
+      --drain-time, and their spans are sent, which takes five seconds at most; a second one ends it at once. Without an \
+      administration interface it ends at once. The exit code is Envoy's.
 
       Examples:
         kuma-dp run -d web.yaml

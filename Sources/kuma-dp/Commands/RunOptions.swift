@@ -72,7 +72,8 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: help(
-      "How long requests in flight may take when the proxy is told to end; 0 ends them.", "30s", .drainTime,
+      "How long requests in flight may take when the proxy is told to end; 0 ends them, and forgets their spans.",
+      "30s", .drainTime,
       "duration"))
   var drainTime: String?
 

@@ -2,7 +2,7 @@ import Logging
 import MeshClient
 import MeshModel
 
-/// Lets an Envoy finish what it does before it is ended, through its administration interface.
+/// Lets an Envoy finish what it does before it is ended, and send the spans of it, through its administration interface.
 struct EnvoyDrain: Sendable {
   private let admin: ControlPlaneClient?
   private let limit: Duration
@@ -18,29 +18,70 @@ struct EnvoyDrain: Sendable {
     self.logger = logger
   }
 
-  /// Has Envoy tell its clients to go elsewhere, and waits until no request is in flight, or for the limit.
+  /// Has Envoy tell its clients to go elsewhere, and waits until no request is in flight, or for the limit; then until the
+  /// spans of what was answered are sent, or for as long as they can wait.
   ///
   /// An Envoy that does not answer is not waited for; nor is anything once the calling task is cancelled.
   func callAsFunction() async {
     guard let admin, limit > .zero else { return }
-    let clock = ContinuousClock()
-    let end = clock.now + limit
     do {
-      // Answers then carry "connection: close", or GOAWAY in HTTP/2. Source: Envoy 1.40, "Draining".
-      for path in ["/healthcheck/fail", "/drain_listeners?graceful"] { _ = try await admin.exchange(.post, path) }
-      var isAnnounced = false
-      while true {
-        let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
-        guard busy > 0, clock.now < end else { return }
-        if !isAnnounced {
-          logger.info(
-            "waiting for \(busy) requests or connections in flight, \(limit.words) at most; ask again to end now")
-          isAnnounced = true
-        }
-        try await clock.sleep(for: .milliseconds(100))
-      }
+      try await finishRequests(admin)
+      try await sendSpans(admin)
     } catch {
       logger.debug("Envoy is ended without waiting: \(error)")
+    }
+  }
+
+  /// How often Envoy is asked.
+  private static let pause = Duration.milliseconds(100)
+
+  private func finishRequests(_ admin: ControlPlaneClient) async throws {
+    let clock = ContinuousClock()
+    let end = clock.now + limit
+    // Answers then carry "connection: close", or GOAWAY in HTTP/2. Source: Envoy 1.40, "Draining".
+    for path in ["/healthcheck/fail", "/drain_listeners?graceful"] { _ = try await admin.exchange(.post, path) }
+    var isAnnounced = false
+    while true {
+      let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
+      guard busy > 0, clock.now < end else { return }
+      if !isAnnounced {
+        logger.info(
+          "waiting for \(busy) requests or connections in flight, \(limit.words) at most; ask again to end now")
+        isAnnounced = true
+      }
+      try await clock.sleep(for: Self.pause)
+    }
+  }
+
+  /// An Envoy that is ended forgets the spans that it has not sent.
+  private func sendSpans(_ admin: ControlPlaneClient) async throws {
+    let clock = ContinuousClock()
+    var spans = SpanStatistics(try await admin.text(SpanStatistics.path))
+    guard spans.hasSpans else { return }
+    // From here on there are no new connections, so that the spans are the last ones.
+    _ = try await admin.exchange(.post, "/drain_listeners")
+    // When they are sent, the collector has yet to answer.
+    let end = clock.now + spans.flushInterval + .milliseconds(500)
+    var isAnnounced = false
+    while true {
+      spans = SpanStatistics(try await admin.text(SpanStatistics.path))
+      guard !spans.areSent, clock.now < end else { return }
+      if !isAnnounced {
+        logger.info("waiting for the last spans to be sent, \(spans.flushInterval.words) at most; ask again to end now")
+        isAnnounced = true
+      }
+      try await clock.sleep(for: Self.pause)
+    }
+  }
+
+  /// Names and values of statistics, those that are whole numbers.
+  static func values(_ statistics: String) -> [(name: Substring, value: Int64)] {
+    statistics.split(whereSeparator: \.isNewline).compactMap { line in
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard let name = parts.first, let value = parts.last.flatMap({ Int64($0.drop(while: \.isWhitespace)) }),
+        (0...1_000_000_000_000_000).contains(value)
+      else { return nil }
+      return (name, value)
     }
   }
 
@@ -50,11 +91,7 @@ struct EnvoyDrain: Sendable {
   static func busy(_ statistics: String) -> Int64 {
     var connections: Int64 = 0
     var requests: Int64 = 0
-    for line in statistics.split(whereSeparator: \.isNewline) {
-      let parts = line.split(separator: ":", maxSplits: 1)
-      guard let name = parts.first, let value = parts.last.flatMap({ Int64($0.drop(while: \.isWhitespace)) }),
-        (0...1_000_000_000).contains(value)
-      else { continue }
+    for (name, value) in values(statistics) {
       let isListener = name.hasPrefix("listener.")
       let isHTTP = name.hasPrefix("http.")
       // The administration interface counts the question itself; threads count again what their listener counts.

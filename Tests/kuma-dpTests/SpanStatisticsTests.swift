@@ -1,0 +1,59 @@
+import Testing
+
+@testable import kuma_dp
+
+/// When the last spans of an Envoy have been sent, by the statistics that Envoy 1.40 gives.
+@Suite("Envoy's spans")
+struct SpanStatisticsTests {
+  /// Those of a proxy with an inbound and an outbound, as far as they matter.
+  private static func statistics(
+    traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0
+  ) -> SpanStatistics {
+    SpanStatistics(
+      """
+      cluster.tracing_jaeger.upstream_rq_active: \(inFlight)
+      cluster.tracing_jaeger.upstream_rq_total: 3
+      http.api.tracing.client_enabled: 0
+      http.api.tracing.health_check: 0
+      http.api.tracing.not_traceable: \(notTraceable)
+      http.api.tracing.random_sampling: \(traced - 2)
+      http.api.tracing.service_forced: 1
+      http.localhost_8080.tracing.not_traceable: 0
+      http.localhost_8080.tracing.random_sampling: 1
+      tracing.zipkin.reports_sent: 2
+      tracing.zipkin.spans_sent: \(sent)
+      tracing.zipkin.timer_flushed: 12
+      """)
+  }
+
+  @Test("none wait where every traced request's is sent and answered")
+  func sent() {
+    #expect(Self.statistics().areSent)
+    #expect(!Self.statistics(sent: 6).areSent)
+    #expect(!Self.statistics(inFlight: 1).areSent, "the collector has not answered")
+    #expect(Self.statistics().flushInterval == .seconds(5))
+  }
+
+  @Test("it is not certain where requests may be traced without being counted")
+  func uncertain() { #expect(!Self.statistics(notTraceable: 3).areSent) }
+
+  @Test("without tracing, and without requests, there are none")
+  func none() {
+    #expect(!SpanStatistics("").hasSpans)
+    #expect(SpanStatistics("").areSent)
+    #expect(SpanStatistics("http.api.tracing.random_sampling: 9\nnonsense\n: 1").areSent)
+    let idle = SpanStatistics("http.api.tracing.random_sampling: 0\ntracing.zipkin.spans_sent: 0")
+    #expect(!idle.hasSpans)
+    #expect(idle.areSent)
+  }
+
+  @Test("Datadog's tracer does not count its own, and sends every two seconds")
+  func datadog() {
+    let text = "http.api.tracing.random_sampling: 2\ntracing.datadog.reports_sent: 1"
+    let spans = SpanStatistics(text)
+    #expect(spans.hasSpans)
+    #expect(!spans.areSent)
+    #expect(spans.flushInterval == .seconds(2))
+    #expect(SpanStatistics(text + "\ntracing.zipkin.spans_sent: 2").flushInterval == .seconds(5))
+  }
+}
