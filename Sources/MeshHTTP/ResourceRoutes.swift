@@ -72,8 +72,8 @@ extension APIRequest {
       case nil, "", "universal": return .universal
       case "kubernetes", "k8s": return .kubernetes
       default:
-        let message = "must be one of: universal, kubernetes, k8s"
-        throw .invalid([Violation(field: "format", message: message)], title: "Invalid format")
+        let message = #""format" must be one of ["k8s", "kubernetes", "universal"]"#
+        throw .invalid([Violation(field: "", message: message)], title: "invalid format")
       }
     }
   }

@@ -31,6 +31,15 @@ struct GlobalOptions: ParsableArguments {
   }
 }
 
+/// Words behind a command that takes none. Kuma's command line takes no notice of them at some commands.
+struct IgnoredWords: ParsableArguments {
+  @Argument(help: ArgumentHelp("words that are ignored", visibility: .hidden))
+  var words: [String] = []
+
+  /// Says that the words do nothing.
+  func warn() { Console.warn(words.map { "\($0.quoted) is ignored: the command takes no arguments" }) }
+}
+
 /// The choice of an output format.
 struct OutputOptions: ParsableArguments {
   @Option(

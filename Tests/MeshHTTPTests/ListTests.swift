@@ -201,8 +201,8 @@ import Testing
     for path in [Self.list, "\(Self.list)/t0"] {
       let answer = await api.get("\(path)?format=xml")
       #expect(answer.status == 400)
-      #expect(answer.title == "Invalid format")
-      #expect(answer.causes == ["format: must be one of: universal, kubernetes, k8s"])
+      #expect(answer.title == "invalid format")
+      #expect(answer.causes == [#": "format" must be one of ["k8s", "kubernetes", "universal"]"#])
     }
   }
 }

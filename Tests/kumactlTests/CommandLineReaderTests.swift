@@ -33,6 +33,8 @@ struct CommandLineReaderTests {
       ["delete", "traffic-trace", "x", "-m", "other"], ["install", "tracing", "--namespace", "x"],
       ["inspect", "dataplanes", "--tag", "a=b", "--tag", "c=d", "--gateway"],
       // What scripts for Kuma have, and what does no harm.
+      ["version", "x"], ["inspect", "dataplanes", "x", "--gateway", "y"], ["inspect", "meshes", "x"],
+      ["inspect", "services", "x"],
       ["inspect", "dataplanes", "--ingress", "--egress", "-o", "yaml"], ["inspect", "dataplane", "x", "--config-dump"],
       ["inspect", "traffic-trace", "x", "-o", "json", "--new-api", "--offset", "3"],
       ["inspect", "services", "-ojson", "--api-timeout", "3s", "--no-config"], ["apply", "-f", "-", "-v", "a=1,b=2"],
@@ -76,7 +78,10 @@ struct CommandLineReaderTests {
       (["config", "control-planes", "add"], .failure("required flag(s) \"address\", \"name\" not set")),
       (["get", "mesh"], .failure("accepts 1 arg(s), received 0", usage: ["get", "mesh"])),
       (["delete", "a", "b", "c"], .failure("accepts 2 arg(s), received 3", usage: ["delete"])),
-      (["version", "x"], .failure("unknown command \"x\" for \"kumactl version\"", usage: ["version"])),
+      (
+        ["get", "meshes", "x"],
+        .failure("unknown command \"x\" for \"kumactl get meshes\"", usage: ["get", "meshes"])
+      ),
       (
         ["get", "meshes", "--size", "many"],
         .failure(

@@ -110,11 +110,11 @@ struct CommandLineReader {
     -> Finding
   {
     let wanted = node.positionals.count
-    if wanted == 0, let extra = positionals.first {
+    if !node.ignoresWords, wanted == 0, let extra = positionals.first {
       return .failure(
         "unknown command \(extra.quoted) for \((["kumactl"] + path).joined(separator: " ").quoted)", usage: path)
     }
-    if positionals.count != wanted {
+    if !node.ignoresWords, positionals.count != wanted {
       return .failure("accepts \(wanted) arg(s), received \(positionals.count)", usage: path)
     }
     let absent = node.flags.filter { $0.isRequired && $0.takesValue && !given.contains($0.long ?? "") }

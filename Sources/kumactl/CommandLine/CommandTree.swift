@@ -13,6 +13,8 @@ struct CommandTree {
     var children: [Node]
     var positionals: [Argument]
     var flags: [Argument]
+    /// Whether further words do no harm.
+    var ignoresWords: Bool
 
     /// The command below with a name.
     func child(_ name: String) -> Node? { children.first { $0.name == name } }
@@ -64,7 +66,8 @@ struct CommandTree {
   }
 
   private static func node(_ value: DocumentValue) -> Node {
-    let arguments = (value["arguments"]?.array ?? []).filter { $0["shouldDisplay"] != false }
+    let all = value["arguments"]?.array ?? []
+    let arguments = all.filter { $0["shouldDisplay"] != false }
     func isPositional(_ value: DocumentValue) -> Bool { value["kind"]?.string == "positional" }
     return Node(
       name: value["commandName"]?.string ?? "", abstract: value["abstract"]?.string ?? "",
@@ -73,7 +76,8 @@ struct CommandTree {
         .filter { $0["shouldDisplay"] != false && $0["commandName"]?.string != "help" }.map(node)
         .sorted { $0.name < $1.name },
       positionals: arguments.filter(isPositional).map(argument),
-      flags: arguments.filter { !isPositional($0) }.map(argument).filter { $0.long != "help" })
+      flags: arguments.filter { !isPositional($0) }.map(argument).filter { $0.long != "help" },
+      ignoresWords: all.contains { isPositional($0) && $0["shouldDisplay"] == false })
   }
 
   private static func argument(_ value: DocumentValue) -> Argument {

@@ -17,9 +17,11 @@ struct VersionCommand: AsyncParsableCommand {
   @Flag(name: [.customShort("a"), .long], help: "print everything that is known")
   var detailed = false
 
+  @OptionGroup var ignored: IgnoredWords
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
+    ignored.warn()
     let version = ProductVersion.current
     if detailed {
       Console.write(

@@ -31,9 +31,11 @@ struct InspectDataplanesCommand: AsyncParsableCommand {
 
   @OptionGroup var mesh: MeshOptions
   @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup var ignored: IgnoredWords
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
+    ignored.warn()
     var query = tag.flatMap(\.pairs).map { ("tag", "\($0.name):\($0.value)") }
     if gateway { query.append(("gateway", "true")) }
     let path = "/meshes/\(ControlPlaneClient.escape(mesh.mesh))/dataplanes+insights"

@@ -12,9 +12,11 @@ struct InspectMeshesCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup var ignored: IgnoredWords
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
+    ignored.warn()
     try await OverviewListing<Row>(global: global, output: output, subject: "MeshInsight").run("/mesh-insights")
   }
 

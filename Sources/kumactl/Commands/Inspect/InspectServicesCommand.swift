@@ -14,9 +14,11 @@ struct InspectServicesCommand: AsyncParsableCommand {
 
   @OptionGroup var mesh: MeshOptions
   @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup var ignored: IgnoredWords
   @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
 
   func run() async throws {
+    ignored.warn()
     try await OverviewListing<Row>(global: global, output: output, subject: "ServiceInsight")
       .run("/meshes/\(ControlPlaneClient.escape(mesh.mesh))/service-insights")
   }
