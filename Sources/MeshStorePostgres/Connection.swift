@@ -15,13 +15,28 @@ final class Connection {
   /// The names of the statements that the server has prepared.
   private var prepared: [String: String] = [:]
   private var lastName = 0
+  /// Whether a connection pooler stands before the server.
+  private var isPooled = false
 
-  /// Connects.
+  /// Connects to a session of the server's own.
   ///
   /// - Parameters:
   ///   - signal: asks whether to give up.
   ///   - isClosing: whether to give up.
   static func open(
+    _ configuration: PostgresConfiguration, or signal: WakeSignal, isClosing: () -> Bool
+  ) throws(PostgresFailure) -> Connection {
+    let connection = try connect(configuration, or: signal, isClosing: isClosing)
+    if try !SessionCheck.isDirect(connection) {
+      connection.isPooled = true
+      let other = try connect(configuration, or: signal, isClosing: isClosing)
+      guard try !SessionCheck.isShared(connection, other) else { throw SessionCheck.failure }
+    }
+    try connection.prepareSession()
+    return connection
+  }
+
+  private static func connect(
     _ configuration: PostgresConfiguration, or signal: WakeSignal, isClosing: () -> Bool
   ) throws(PostgresFailure) -> Connection {
     let deadline = ContinuousClock.now + configuration.connectionTimeout
@@ -41,7 +56,6 @@ final class Connection {
     guard let handle else { throw PostgresFailure(.unreachable, "no memory is left") }
     let connection = Connection(handle, timeout: configuration.connectionTimeout)
     try connection.finishConnecting(by: deadline, or: signal, isClosing: isClosing)
-    try connection.prepareSession()
     return connection
   }
 
@@ -98,6 +112,9 @@ final class Connection {
 
   private var lastError: String { PQerrorMessage(handle).map { String(cString: $0) } ?? "an unknown failure" }
 
+  /// The server's process, as it was told when the connection was made.
+  var announcedProcess: Int32 { PQbackendPID(handle) }
+
   /// The socket, to wait for notifications or the end of the connection.
   var socket: Int32 { PQsocket(handle) }
 
@@ -106,16 +123,17 @@ final class Connection {
   /// Runs statements in one round trip. When one is refused, those behind it are not run; all that do not stand between
   /// `BEGIN` and `COMMIT` are one transaction.
   ///
+  /// - Parameter isPrepared: whether the statements are kept by the server under names, for the next time.
   /// - Returns: a result for each.
   @discardableResult
-  func run(_ statements: [Statement]) throws(PostgresFailure) -> [QueryResult] {
+  func run(_ statements: [Statement], isPrepared: Bool = true) throws(PostgresFailure) -> [QueryResult] {
     let deadline = ContinuousClock.now + timeout
     var isPreparation: [Bool] = []
     var fresh: [String: String] = [:]
     for statement in statements {
       let types = statement.parameters.map(\.type)
       var name = prepared[statement.sql] ?? fresh[statement.sql]
-      if name == nil {
+      if name == nil, isPrepared {
         // Never used twice: whether the server knows a name of a refused batch is not asked.
         lastName += 1
         let new = "s\(lastName)"
@@ -126,7 +144,7 @@ final class Connection {
         isPreparation.append(true)
         name = new
       }
-      try send(statement, name: name ?? "")
+      try send(statement, name: name)
       isPreparation.append(false)
     }
     guard PQpipelineSync(handle) == 1 else { throw PostgresFailure(.lost, lastError) }
@@ -147,7 +165,11 @@ final class Connection {
     guard let sync = try nextResult(by: deadline), sync.status == PGRES_PIPELINE_SYNC else {
       throw PostgresFailure(.lost, "the server's answers are out of order")
     }
-    if let refusal { throw refusal }
+    if let refusal {
+      // The session that knows the statement's name is another one's now, or has had another's names before.
+      if isPooled, refusal.kind == .refused("26000") || refusal.kind == .refused("42P05") { throw SessionCheck.failure }
+      throw refusal
+    }
     prepared.merge(fresh) { old, _ in old }
     guard results.count == statements.count else {
       throw PostgresFailure(.lost, "\(statements.count) statements had \(results.count) results")
@@ -155,7 +177,8 @@ final class Connection {
     return results
   }
 
-  private func send(_ statement: Statement, name: String) throws(PostgresFailure) {
+  /// - Parameter name: the name under which the server knows the statement; nil to send its text.
+  private func send(_ statement: Statement, name: String?) throws(PostgresFailure) {
     let count = statement.parameters.count
     // One block of memory for all values; the pointers into it are valid as long as it is.
     let block = statement.parameters.flatMap(\.bytes)
@@ -170,8 +193,12 @@ final class Connection {
         offset += parameter.bytes.count
       }
       let lengths = statement.parameters.map { Int32(clamping: $0.bytes.count) }
-      return PQsendQueryPrepared(
-        handle, name, Int32(clamping: count), values, lengths, Array(repeating: 1, count: count), 1)
+      let formats = [Int32](repeating: 1, count: count)
+      guard let name else {
+        return PQsendQueryParams(
+          handle, statement.sql, Int32(clamping: count), statement.parameters.map(\.type), values, lengths, formats, 1)
+      }
+      return PQsendQueryPrepared(handle, name, Int32(clamping: count), values, lengths, formats, 1)
     }
     guard sent == 1 else { throw PostgresFailure(.lost, lastError) }
   }

@@ -103,10 +103,16 @@ public final class PostgresServer: Sendable {
     return URL(filePath: found, directoryHint: .isDirectory)
   }
 
-  /// A command of the server's owner. Changing the user loses the tie to this process, so it is made again.
   private func command(_ program: String, _ arguments: [String]) -> ChildProcess.Command {
-    let path = programs.appending(path: program).path(percentEncoded: false)
-    let note: @Sendable (String) -> Void = { [weak self] line in self?.lines.withLock { $0.append(line) } }
+    ownersCommand(programs.appending(path: program).path(percentEncoded: false), arguments) { [weak self] line in
+      self?.lines.withLock { $0.append(line) }
+    }
+  }
+
+  /// A command of the server's owner. Changing the user loses the tie to this process, so it is made again.
+  func ownersCommand(
+    _ path: String, _ arguments: [String], note: @escaping @Sendable (String) -> Void
+  ) -> ChildProcess.Command {
     var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PG") }
     environment["LC_ALL"] = "C"
     let asOther = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT", "--", path]
