@@ -32,7 +32,7 @@ public final class MemoryStore: ResourceStore {
       }
       let now = clock.withLock { $0.tick() }
       var stored = resource
-      stored.creationTime = present?.creationTime ?? now
+      stored.creationTime = StoreClock.creation(present?.creationTime, writtenAt: now)
       stored.modificationTime = now
       stored.revision = (present?.revision ?? 0) &+ 1
       return ([.written(stored)], (stored, present == nil))

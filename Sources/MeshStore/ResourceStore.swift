@@ -23,7 +23,8 @@ public protocol ResourceAccess: Sendable {
 /// Invariants, checked by one contract suite on every store:
 /// - A write has been made durable before its call returns.
 /// - The store's clock sets the times: `creationTime` at creation only, `modificationTime` at every write. Times of
-///   one store never go backwards, and two creations never share one time.
+///   one store never go backwards, and two creations never share one time, unless the wall clock has come back from a time
+///   that was wrong by more than five minutes: see ``StoreClock``.
 /// - Mesh-scoped resources can be created only in an existing mesh; deleting a mesh deletes them; a mesh cannot be
 ///   deleted while it has data plane proxies. Deleting a proxy deletes its insight.
 public protocol ResourceStore: ResourceAccess {

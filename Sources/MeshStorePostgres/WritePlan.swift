@@ -66,7 +66,7 @@ struct WritePlan: Sendable {
       throw .conflict(key, present: old?.revision, condition: condition)
     }
     let now = clock.tick()
-    stored.creationTime = old?.creationTime ?? now
+    stored.creationTime = StoreClock.creation(old?.creationTime, writtenAt: now)
     stored.modificationTime = now
     stored.revision = UInt64(clamping: Int64(clamping: (old?.revision ?? 0) &+ 1))
     touched[key] = .some(Entry(resource: stored, labels: record.labels, spec: record.spec))

@@ -133,7 +133,8 @@ final class GroupCommit: Sendable {
       throw StoreError.conflict(key, present: revision.map(UInt64.init(clamping:)), condition: condition)
     }
     let now = clock.withLock { $0.tick() }
-    let created = present.flatMap { Int64.fromDatabaseValue($0[0]) }.map(Timestamp.init(nanosecondsSince1970:)) ?? now
+    let created = StoreClock.creation(
+      present.flatMap { Int64.fromDatabaseValue($0[0]) }.map(Timestamp.init(nanosecondsSince1970:)), writtenAt: now)
     stored.creationTime = created
     stored.modificationTime = now
     stored.revision = UInt64(clamping: (revision ?? 0) &+ 1)
@@ -141,8 +142,8 @@ final class GroupCommit: Sendable {
       sql: """
         INSERT INTO resource (type, mesh, name, creation_time, modification_time, revision, labels, spec)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (type, mesh, name) DO UPDATE SET modification_time = excluded.modification_time,
-          revision = excluded.revision, labels = excluded.labels, spec = excluded.spec
+        ON CONFLICT (type, mesh, name) DO UPDATE SET creation_time = excluded.creation_time,
+          modification_time = excluded.modification_time, revision = excluded.revision, labels = excluded.labels, spec = excluded.spec
         """)
     try statement.execute(arguments: [
       key.type.rawValue, key.mesh, key.name, created.nanosecondsSince1970, now.nanosecondsSince1970,

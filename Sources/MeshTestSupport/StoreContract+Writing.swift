@@ -51,10 +51,26 @@ extension StoreContract {
       #expect(try #require(second.modificationTime) > #require(first.modificationTime))
       #expect(second.revision == 2)
     },
-    StoreContract("times grow although the clock stands still or goes back") { store, clock async throws in
+    StoreContract("a clock that leaps forward and comes back leaves no time in the future") {
+      store, clock async throws in
+      let present = clock.now
+      try await store.put(.mesh("before"))
+      clock.set(Timestamp(seconds: 3_000_000_000))
+      let ahead = try await store.put(.mesh("meanwhile")).stored
+      #expect(ahead.creationTime == Timestamp(seconds: 3_000_000_000))
+      try await store.put(.mesh("before"))
+      clock.set(present)
+      for name in ["before", "meanwhile", "after"] {
+        let stored = try await store.put(.mesh(name)).stored
+        #expect(try #require(stored.modificationTime) < Timestamp(seconds: 1_700_000_001))
+        #expect(try #require(stored.creationTime) <= #require(stored.modificationTime))
+        #expect(try await store.get(stored.key) == stored)
+      }
+    },
+    StoreContract("times grow although the clock stands still or is put back a little") { store, clock async throws in
       var last = Timestamp(seconds: 0)
       for number in 0..<20 {
-        if number == 10 { clock.set(Timestamp(seconds: 1000)) }
+        if number == 10 { clock.set(Timestamp(seconds: 1_699_999_800)) }
         let time = try #require(try await store.put(.mesh("m\(number)")).stored.creationTime)
         #expect(time > last)
         last = time

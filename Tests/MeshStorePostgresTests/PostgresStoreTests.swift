@@ -47,7 +47,7 @@ import Testing
     #expect(await changes.next() == nil)
     await expectUnavailable(["closed"]) { try await first.put(.mesh()) }
 
-    clock.set(Timestamp(seconds: 5))
+    clock.set(Timestamp(seconds: 1_699_999_900))
     let second = try await PostgresStore.open(server.configuration(database), instance: "2", clock: { clock.now })
     #expect(try await second.everything() == before)
     let last = try #require(before.values.compactMap(\.modificationTime).max())

@@ -87,7 +87,7 @@ func expectUnavailable(
     try first.close()
     #expect(await changes.next() == nil)
 
-    clock.set(Timestamp(seconds: 5))
+    clock.set(Timestamp(seconds: 1_699_999_900))
     let second = try SQLiteStore(path: directory.file(), clock: { clock.now })
     #expect(try await second.everything() == before)
     var again = second.changes().makeAsyncIterator()
@@ -118,7 +118,7 @@ func expectUnavailable(
     let gone = try await first.put(.mesh("gone")).stored
     try await first.delete(gone.key)
     try first.close()
-    let second = try SQLiteStore(path: directory.file(), clock: { Timestamp(seconds: 1) })
+    let second = try SQLiteStore(path: directory.file(), clock: { Timestamp(seconds: 900) })
     let stored = try await second.put(.mesh("new")).stored
     #expect(try #require(stored.creationTime) > #require(gone.modificationTime))
     try second.close()
