@@ -40,6 +40,15 @@ public protocol ResourceStore: ResourceAccess {
   /// The ``ChangeSet/sequence`` of the newest change: a subscriber that has reached it has seen every write that was
   /// answered before the question.
   var sequence: UInt64 { get }
+
+  /// Why nothing can be written at the moment, in a sentence that names the store and says what to do; nil if it can. It is
+  /// asked when somebody wants to know whether all is well, and costs next to nothing while it is.
+  func obstacle() async -> String?
+}
+
+extension ResourceStore {
+  /// Nothing keeps from writing.
+  public func obstacle() async -> String? { nil }
 }
 
 extension ResourceAccess {

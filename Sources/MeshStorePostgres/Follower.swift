@@ -7,6 +7,8 @@ final class Follower: Sendable {
   private struct State {
     var isClosing = false
     var isFollowing = false
+    /// Why it does not follow.
+    var trouble: String?
     var clusterID = ""
     var firstOutcome: CheckedContinuation<Result<Void, StoreError>, Never>?
   }
@@ -58,6 +60,11 @@ final class Follower: Sendable {
 
   /// Identifies the database's content.
   var clusterID: String { state.withLock { $0.clusterID } }
+
+  /// Why the database is out of reach; nil if it is not.
+  var obstacle: String? {
+    state.withLock { $0.isFollowing ? nil : $0.trouble ?? "\(configuration.place) is not connected yet" }
+  }
 
   // MARK: The thread
 
@@ -123,6 +130,7 @@ final class Follower: Sendable {
     try reader.read(on: connection)
     state.withLock { state in
       state.isFollowing = true
+      state.trouble = nil
       state.clusterID = cluster ?? ""
     }
     reader.observer(.connected)
@@ -140,8 +148,8 @@ final class Follower: Sendable {
 
   private func note(_ failure: PostgresFailure, next action: FollowerStateMachine.Action) {
     reader.replica.distrust()
-    state.withLock { $0.isFollowing = false }
     let error = StoreError(failure, configuration, doing: "read")
+    state.withLock { ($0.isFollowing, $0.trouble) = (false, error.message) }
     switch action {
     case .pause(let duration): reader.observer(.unreachable(error.message, retry: duration))
     case .stop: break

@@ -159,6 +159,9 @@ public final class PostgresStore: SharedStore {
   /// The number of the newest change.
   public var sequence: UInt64 { replica.feed.sequence }
 
+  /// Why nothing can be written at the moment: the database is out of reach.
+  public func obstacle() -> String? { follower.obstacle }
+
   // MARK: Other control planes
 
   /// Those of some control planes that are connected to the database.

@@ -75,7 +75,7 @@ final class GroupCommit: Sendable {
     var results: [Result<Outcome, StoreError>] = []
     var changes: [ChangeFeedStateMachine.Change] = []
     do {
-      try database.inTransaction(.immediate) {
+      try file.transaction(on: database) {
         for request in batch {
           do {
             results.append(.success(try perform(request.operation, on: database, changes: &changes)))
@@ -87,7 +87,6 @@ final class GroupCommit: Sendable {
           try database.cachedStatement(sql: "UPDATE store_clock SET last_time = ?")
             .execute(arguments: [clock.withLock { $0.last.nanosecondsSince1970 }])
         }
-        return .commit
       }
     } catch {
       if batch.count > 1, SQLiteFile.mayBeOneWritesFault(error) {

@@ -20,9 +20,13 @@ struct SQLiteFile: Sendable {
       applicationID: 0x6b75_6d61, migrator: migrator)
   }
 
-  init(path: String, busyTimeout: Double, pageLimit: Int?) throws(StoreError) {
+  init(
+    path: String, busyTimeout: Double, pageLimit: Int?, patience: Duration = .seconds(30),
+    report: @escaping @Sendable (String?) -> Void = { _ in }
+  ) throws(StoreError) {
     do {
-      file = try DatabaseFile(path: path, kind: Self.kind, busyTimeout: busyTimeout)
+      file = try DatabaseFile(
+        path: path, kind: Self.kind, busyTimeout: busyTimeout, patience: patience, report: report)
     } catch {
       throw StoreError(error)
     }
@@ -45,6 +49,14 @@ struct SQLiteFile: Sendable {
       throw self.error(error, doing: "read")
     }
   }
+
+  /// See ``DatabaseFile/transaction(on:_:)``.
+  func transaction(on database: Database, _ statements: () throws -> Void) throws {
+    try file.transaction(on: database, statements)
+  }
+
+  /// Why nothing can be written at the moment; nil if it can.
+  func obstacle() async -> String? { await file.obstacle() }
 
   func close() throws(StoreError) {
     do {
@@ -95,7 +107,8 @@ extension SQLiteFile {
   /// Whether a failed transaction may succeed without one of its writes. Where the file itself is out of reach, it will
   /// not, and each attempt would wait for as long again.
   static func mayBeOneWritesFault(_ error: any Error) -> Bool {
-    switch (error as? DatabaseError)?.resultCode {
+    if error is DatabaseFileError { return false }
+    return switch (error as? DatabaseError)?.resultCode {
     case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN,
       .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_IOERR, .SQLITE_NOMEM, .SQLITE_MISUSE:
       false

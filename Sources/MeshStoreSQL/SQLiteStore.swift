@@ -22,19 +22,25 @@ public final class SQLiteStore: ResourceStore {
   ///   - path: the file.
   ///   - clock: the source of times.
   ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
+  ///   - report: is told when writes begin to fail, with a sentence, and with nil when they succeed again.
   /// - Throws: ``StoreError`` `unavailable`: the file cannot be made, read or locked, is damaged, is no database of ours, or
   ///   was written by a newer version.
   public convenience init(
-    path: String, clock: @escaping StoreClock.Source = StoreClock.wallClock, busyTimeout: Double = 5
+    path: String, clock: @escaping StoreClock.Source = StoreClock.wallClock, busyTimeout: Double = 5,
+    report: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(StoreError) {
-    try self.init(path: path, clock: clock, busyTimeout: busyTimeout, pageLimit: nil)
+    try self.init(path: path, clock: clock, busyTimeout: busyTimeout, pageLimit: nil, report: report)
   }
 
-  /// - Parameter pageLimit: how many pages the file may have, as if the disk were full then.
+  /// - Parameters:
+  ///   - pageLimit: how many pages the file may have, as if the disk were full then.
+  ///   - patience: how long after a failed write ``obstacle()`` tries another one.
   init(
-    path: String, clock: @escaping StoreClock.Source, busyTimeout: Double, pageLimit: Int?
+    path: String, clock: @escaping StoreClock.Source, busyTimeout: Double, pageLimit: Int?,
+    patience: Duration = .seconds(30), report: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(StoreError) {
-    let file = try SQLiteFile(path: path, busyTimeout: busyTimeout, pageLimit: pageLimit)
+    let file = try SQLiteFile(
+      path: path, busyTimeout: busyTimeout, pageLimit: pageLimit, patience: patience, report: report)
     let (resources, lastTime) = try file.load()
     self.path = path
     self.file = file
@@ -72,6 +78,11 @@ public final class SQLiteStore: ResourceStore {
 
   /// The number of the newest change.
   public var sequence: UInt64 { feed.sequence }
+
+  /// Why nothing can be written at the moment: files that were deleted or replaced, a full disk.
+  public func obstacle() async -> String? {
+    isClosed.withLock { $0 } ? file.closedError.message : await file.obstacle()
+  }
 
   /// Waits for the writes under way, ends every subscription and gives the file free. After this every call fails.
   public func close() throws(StoreError) {

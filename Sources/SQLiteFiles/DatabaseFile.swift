@@ -8,8 +8,8 @@ public import GRDB
 
 /// An SQLite database of ours that is open in this program and in no other.
 ///
-/// A commit is on the disk when it returns (write-ahead log, `synchronous = FULL`). The file and those beside it can be
-/// read by their owner only.
+/// A commit is on the disk when it returns (write-ahead log, `synchronous = FULL`), in the files to which the path leads:
+/// see ``transaction(on:_:)``. The file and those beside it can be read by their owner only.
 public struct DatabaseFile: Sendable {
   /// Where the database is, as it was given.
   public let path: String
@@ -17,19 +17,29 @@ public struct DatabaseFile: Sendable {
   public let pool: DatabasePool
   private let kind: DatabaseKind
   private let lock: FileLock
+  private let files: DatabaseFiles
+  private let writing: WritingState
 
   /// Opens a database, or makes one where there is none, with the directories above it (mode 0700), and brings its schema
   /// up to date.
   ///
-  /// - Parameter busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
+  /// - Parameters:
+  ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
+  ///   - report: is told when writes begin to fail, with a sentence that says why and what to do, and with nil when they
+  ///     succeed again.
+  ///   - patience: how long after a failed write ``obstacle()`` tries another one.
   /// - Throws: ``DatabaseFileError``.
-  public init(path: String, kind: DatabaseKind, busyTimeout: Double) throws(DatabaseFileError) {
+  public init(
+    path: String, kind: DatabaseKind, busyTimeout: Double, patience: Duration = .seconds(30),
+    report: @escaping @Sendable (String?) -> Void = { _ in }
+  ) throws(DatabaseFileError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw DatabaseFileError(
         code: .unsuitable, message: "the \(kind.noun) has no usable path; give the path of a file")
     }
     self.path = path
     self.kind = kind
+    writing = WritingState(patience: patience, report: report)
     // SQLite gives some names a meaning of their own, such as ":memory:"; a path with a slash is always a file.
     let file = path.contains("/") ? path : "./" + path
     try Self.makeDirectories(for: file, kind, path: path)
@@ -54,6 +64,8 @@ public struct DatabaseFile: Sendable {
             + "or give another path")
       }
       try kind.migrator.migrate(pool)
+      // All three are there once something has been written.
+      files = DatabaseFiles(path: file)
     } catch {
       throw DatabaseFileError(error, kind, path: path, doing: "opened")
     }
@@ -76,6 +88,61 @@ public struct DatabaseFile: Sendable {
   /// - Parameter action: what was to be done, such as `written`.
   public func error(_ error: any Error, doing action: String) -> DatabaseFileError {
     DatabaseFileError(error, kind, path: path, doing: action)
+  }
+
+  // MARK: Writing
+
+  /// Runs statements in a transaction, which is committed if the path still leads to the files that are written.
+  ///
+  /// - Throws: what the statements throw, SQLite's errors, and ``DatabaseFileError`` `unavailable` where a file was deleted
+  ///   or replaced. Nothing was written then.
+  public func transaction(on database: Database, _ statements: () throws -> Void) throws {
+    do {
+      try checkFiles()
+      try database.inTransaction(.immediate) {
+        try statements()
+        try checkFiles()
+        return .commit
+      }
+      writing.succeeded()
+    } catch {
+      writing.failed(self.error(error, doing: "written").message)
+      throw error
+    }
+  }
+
+  /// Why nothing can be written at the moment, as a sentence that names the file and says what to do; nil if it can.
+  ///
+  /// That is known from the last write. One that has failed a while ago is tried again with a small one, so that a store to
+  /// which nobody writes is not called bad for ever.
+  public func obstacle() async -> String? {
+    do {
+      try checkFiles()
+    } catch {
+      writing.failed(error.message)
+      return error.message
+    }
+    guard writing.isWorthATrial else { return writing.failure }
+    await withCheckedContinuation { continuation in
+      pool.asyncWriteWithoutTransaction { database in
+        try? transaction(on: database) {
+          let version = try Int32.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+          try database.execute(sql: "PRAGMA user_version = \(version &+ 1)")
+        }
+        continuation.resume()
+      }
+    }
+    return writing.failure
+  }
+
+  private func checkFiles() throws(DatabaseFileError) {
+    guard let lost = files.firstLost else { return }
+    throw DatabaseFileError(
+      code: .unavailable,
+      message:
+        "the \(kind.noun) \(path) cannot be written: \(lost.path) was \(lost.isReplaced ? "replaced" : "deleted") "
+        + "while it was in use; move the file back that was there, or restart the \(kind.owner), which begins with what is "
+        + "there then (until then what it holds can still be read)")
   }
 
   private static func makeDirectories(

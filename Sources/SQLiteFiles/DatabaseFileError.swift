@@ -56,7 +56,9 @@ public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
     case .SQLITE_READONLY?, .SQLITE_PERM?, .SQLITE_AUTH?, .SQLITE_CANTOPEN?:
       cause = "it or its directory cannot be written; check that both exist and their permissions"
     case .SQLITE_CORRUPT?, .SQLITE_NOTADB?: cause = "it is damaged or no database; \(kind.repair)"
-    case .SQLITE_IOERR?: cause = "the disk has failed to read or write; check the disk"
+    case .SQLITE_IOERR?:
+      cause =
+        "the disk has failed to read or write; check the disk, its quota and the limit of a file's size (ulimit -f)"
     default: cause = (error as? DatabaseError)?.message ?? "\(error)"
     }
     self.init(

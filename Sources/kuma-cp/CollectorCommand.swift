@@ -125,6 +125,8 @@ extension KumaControlPlane {
     file: String?, flags: [Setting: (flag: String, value: String)],
     _ build: @escaping @Sendable (ControlPlaneConfiguration, Logger) async throws -> Pipeline
   ) async throws {
+    // A file that may not grow any further (ulimit -f) is an error of the write that fails, and not the program's end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       let (configuration, warnings) = try await ControlPlaneConfiguration.load(
         file: file, environment: ProcessInfo.processInfo.environment, flags: flags)

@@ -8,6 +8,8 @@ import TraceCollector
 /// The parts of a trace collector, be it beside the control plane or alone.
 struct CollectorServices {
   let api: CollectorAPI
+  /// Why no span can be stored at the moment; nil if they can.
+  let obstacle: @Sendable () async -> String?
   /// Stopped last: what closes the store.
   let closing: [any Service]
   /// Stopped first: what lets spans in.
@@ -29,6 +31,7 @@ struct CollectorServices {
     settings.limits = configuration.limits
     settings.retention = configuration.retention
     settings.autocompleteKeys = configuration.autocompleteKeys
+    settings.report = { OpenedStore.logWriting("spans", $0, logger) }
     let store = try SpanStore(
       path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),
       settings: settings)
@@ -71,7 +74,8 @@ struct CollectorServices {
     // Before the listeners stop, as they wait for what is open.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
-      api: api, closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners,
+      api: api, obstacle: store.obstacle,
+      closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners,
       services: services)
   }
 

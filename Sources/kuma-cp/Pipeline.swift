@@ -111,8 +111,11 @@ struct Pipeline: Sendable {
       services: [apiService, dataplaneServer.service] + (collector?.services ?? []))
     let diagnostics = DiagnosticsAPI(
       obstacles: {
-        let waiting = ports.missing.map { "the \($0) does not listen yet" }
-        return await reconciler.isSynchronized ? waiting : waiting + ["the store's content is not loaded yet"]
+        var obstacles = ports.missing.map { "the \($0) does not listen yet" }
+        if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
+        if let trouble = await store.obstacle() { obstacles.append(trouble) }
+        if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
+        return obstacles
       },
       metrics: metrics.write)
 

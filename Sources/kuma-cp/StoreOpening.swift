@@ -27,7 +27,9 @@ struct OpenedStore {
       return OpenedStore(
         store: MemoryStore(), services: [], clusterID: try ControlPlaneIdentity.cluster(in: nil))
     case .sqlite:
-      let store = try SQLiteStore(path: directory.appending(path: "kuma.db").path(percentEncoded: false))
+      let store = try SQLiteStore(
+        path: directory.appending(path: "kuma.db").path(percentEncoded: false),
+        report: { logWriting("resources", $0, logger) })
       return OpenedStore(
         store: store, services: [ClosingService { try store.close() }],
         clusterID: try ControlPlaneIdentity.cluster(in: directory))
@@ -35,6 +37,15 @@ struct OpenedStore {
       let store = try await PostgresStore.open(
         configuration.postgres, instance: instance, observer: { log($0, logger) })
       return OpenedStore(store: store, services: [ClosingService { await store.close() }], clusterID: store.clusterID)
+    }
+  }
+
+  /// Says that a store's writes begin to fail, or succeed again.
+  static func logWriting(_ content: String, _ trouble: String?, _ logger: Logger) {
+    if let trouble {
+      logger.error("\(content) cannot be stored: writes are refused", metadata: ["error": "\(trouble)"])
+    } else {
+      logger.info("\(content) are stored again")
     }
   }
 

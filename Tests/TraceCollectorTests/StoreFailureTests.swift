@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import HTTPTypes
 import MeshTestSupport
+import Synchronization
 import Testing
 
 @testable import TraceCollector
@@ -31,17 +32,55 @@ import Testing
         == "the trace store \(collector.path) cannot be written: the disk is full; make room, then send again\n")
     #expect(collector.store.serviceNames() == ["early"])
     #expect(collector.store.spanCount == count)
+    let health = await collector.get("/health")
+    #expect(health.status == 503)
+    #expect(health.text.contains("the disk is full; make room, then send again"))
     #expect(await collector.get("/api/v2/trace/9").status == 200)
 
     try await collector.store.file.pool.writeWithoutTransaction {
       try $0.execute(sql: "PRAGMA max_page_count = 1000000")
     }
     #expect(await collector.post(large).status == 202)
+    #expect(await collector.get("/health").status == 200)
     #expect(collector.store.serviceNames() == ["early", "late"])
     #expect(collector.store.spanCount == count + 1)
     let store = try collector.reopened()
     #expect(store.spanCount == count + 1)
     #expect(store.serviceNames() == ["early", "late"])
+    try store.close()
+  }
+
+  @Test(
+    "Of files that are deleted or replaced senders, and whoever asks for its health, are told; put back, it goes on",
+    arguments: ["", "-wal", "-shm"], [false, true])
+  func lostFile(suffix: String, isReplaced: Bool) async throws {
+    let reports = Mutex<[String?]>([])
+    let collector = try TestCollector { $0.report = { report in reports.withLock { $0.append(report) } } }
+    #expect(await collector.post(Self.body).status == 202)
+    #expect(await collector.get("/health").status == 200)
+    let (lost, aside) = (collector.path + suffix, collector.directory.appending(path: "aside").path)
+    try FileManager.default.moveItem(atPath: lost, toPath: aside)
+    if isReplaced { try FileManager.default.copyItem(atPath: aside, toPath: lost) }
+    // Asked before anybody has written.
+    let health = await collector.get("/health")
+    #expect(health.status == 503)
+    let words = "\(lost) was \(isReplaced ? "replaced" : "deleted") while it was in use; move the file back"
+    #expect(health.text.replacing("\\/", with: "/").contains(words))
+    let refused = await collector.post(Self.body)
+    #expect(refused.status == 503)
+    #expect(refused.text.hasPrefix("the trace store \(collector.path) cannot be written: \(words)"))
+    await collector.store.expire()
+    #expect(await collector.get("/api/v2/trace/1").status == 200)
+    #expect(collector.store.spanCount == 1)
+
+    if isReplaced { try FileManager.default.removeItem(atPath: lost) }
+    try FileManager.default.moveItem(atPath: aside, toPath: lost)
+    #expect(await collector.get("/health").status == 503)
+    #expect(await collector.post(Self.body).status == 202)
+    #expect(await collector.get("/health").status == 200)
+    #expect(reports.withLock { $0 }.count == 2)
+    let store = try collector.reopened()
+    #expect(store.spanCount == 2)
     try store.close()
   }
 

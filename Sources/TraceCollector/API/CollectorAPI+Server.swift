@@ -31,10 +31,8 @@ extension CollectorAPI {
   }
 
   private func health() async -> Answer {
-    var trouble: String?
-    if store.isClosed {
-      trouble = "the trace store has been closed"
-    } else {
+    var trouble = await store.obstacle()
+    if trouble == nil {
       do throws(CollectorError) {
         _ = try await store.traces([])
       } catch {

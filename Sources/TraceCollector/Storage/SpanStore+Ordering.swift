@@ -88,12 +88,7 @@ extension SpanStore {
   }
 
   func write(_ body: (Database) throws -> Void) throws {
-    try file.pool.writeWithoutTransaction { database in
-      try database.inTransaction(.immediate) {
-        try body(database)
-        return .commit
-      }
-    }
+    try file.pool.writeWithoutTransaction { database in try file.transaction(on: database) { try body(database) } }
   }
 
   /// What calls are counted by of a trace's spans in some segments.

@@ -8,8 +8,8 @@ extension SpanStore {
   /// Bytes of blocks in memory from which they are put in order, however few spans they have.
   static let orderedBytes = 48 << 20
 
-  /// Stores the spans of some requests in one transaction.
-  func store(_ requests: [Request], on database: Database) -> [Result<[SpanRejection], CollectorError>] {
+  /// Stores the spans of some requests in one transaction; gives for each how many names were forgotten for its own.
+  func store(_ requests: [Request], on database: Database) -> [Result<Int, CollectorError>] {
     if let refusal = orderingRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
     var added: [Name] = []
@@ -50,7 +50,6 @@ extension SpanStore {
       }
       let statement = try database.cachedStatement(sql: "INSERT INTO block (id, received, data) VALUES (?, ?, ?)")
       try statement.execute(arguments: [block.id, block.received, Data(SpanBlock.encode(batch))])
-      return .commit
     }
     encoder.withLock { $0.storedTextCount = max($0.storedTextCount, firstText + texts.count) }
     return block
@@ -99,8 +98,14 @@ extension SpanStore {
 
   /// Why nothing can be stored: putting blocks in order has failed, and there are too many of them.
   private var orderingRefusal: CollectorError? {
-    guard isBehind, shelf.withLock({ $0.hasOrderFailed }) else { return nil }
+    guard let trouble = orderingTrouble else { return nil }
     orderIfNeeded()
+    return trouble
+  }
+
+  /// Why nothing can be stored: putting blocks in order has failed, and there are too many of them.
+  var orderingTrouble: CollectorError? {
+    guard isBehind, shelf.withLock({ $0.hasOrderFailed }) else { return nil }
     return CollectorError(
       code: .unavailable,
       message: "the trace store \(file.path) cannot put its spans in order: its disk is full, has failed or is locked; "

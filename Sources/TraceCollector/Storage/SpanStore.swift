@@ -41,6 +41,11 @@ public final class SpanStore: Sendable {
     public var busyTimeout = 2.0
     /// The time of day.
     public var clock = WallClock.system
+    /// The time that has passed.
+    public var steadyClock = WallClock.steady
+    /// Is told when writes begin to fail, with a sentence that says why and what to do, and with nil when they succeed
+    /// again.
+    public var report: @Sendable (String?) -> Void = { _ in }
     /// How many spans make a segment: what is in memory of the newest, and what retention removes at a time.
     var segmentSpans = 65_536
 
@@ -120,7 +125,7 @@ public final class SpanStore: Sendable {
   public init(path: String, settings: Settings = Settings(), metrics: CollectorMetrics = CollectorMetrics())
     throws(CollectorError)
   {
-    file = try StoreFile(path: path, busyTimeout: settings.busyTimeout)
+    file = try StoreFile(path: path, busyTimeout: settings.busyTimeout, report: settings.report)
     self.settings = settings
     self.metrics = metrics
     propagation = PropagationMonitor(clock: settings.clock)
@@ -140,6 +145,13 @@ public final class SpanStore: Sendable {
 
   /// Whether it has been closed, or is about to be.
   var isClosed: Bool { queue.withLock { $0.isClosed } }
+
+  /// Why nothing can be stored at the moment, in a sentence that names the store and says what to do; nil if it can.
+  public func obstacle() async -> String? {
+    if isClosed { return closedError.message }
+    if let trouble = await file.obstacle() { return trouble }
+    return orderingTrouble?.message
+  }
 
   /// How many spans wait for the disk.
   public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }

@@ -18,9 +18,11 @@ struct StoreFile: Sendable {
       settings: ["PRAGMA wal_autocheckpoint = 4000", "PRAGMA journal_size_limit = 67108864"], migrator: migrator)
   }
 
-  init(path: String, busyTimeout: Double) throws(CollectorError) {
+  init(
+    path: String, busyTimeout: Double, report: @escaping @Sendable (String?) -> Void
+  ) throws(CollectorError) {
     do {
-      file = try DatabaseFile(path: path, kind: Self.kind, busyTimeout: busyTimeout)
+      file = try DatabaseFile(path: path, kind: Self.kind, busyTimeout: busyTimeout, report: report)
     } catch {
       throw CollectorError(error)
     }
@@ -123,6 +125,14 @@ struct StoreFile: Sendable {
     }
     try endBlock()
   }
+
+  /// See ``DatabaseFile/transaction(on:_:)``.
+  func transaction(on database: Database, _ statements: () throws -> Void) throws {
+    try file.transaction(on: database, statements)
+  }
+
+  /// Why nothing can be written at the moment; nil if it can.
+  func obstacle() async -> String? { await file.obstacle() }
 
   func close() throws(CollectorError) {
     do {

@@ -42,4 +42,6 @@ struct LiveInsights: ResourceStore {
   func changes() -> ResourceChanges { store.changes() }
 
   var sequence: UInt64 { store.sequence }
+
+  func obstacle() async -> String? { await store.obstacle() }
 }
