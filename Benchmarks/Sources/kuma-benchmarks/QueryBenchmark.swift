@@ -15,16 +15,8 @@ enum QueryBenchmark {
     var rows: [ResultRow] = []
     var smallest: [String: (spans: Int, p99: Double)] = [:]
     for spans in context.size([100_000, 1_000_000, 10_000_000], quick: [100_000, 1_000_000]) {
-      let collector = try CollectorUnderLoad(context)
-      let requests = spans / 1000
       let load = SpanLoad(traces: spans / SpanLoad.spansPerTrace)
-      for first in stride(from: 0, to: requests, by: 50) {
-        try await collector.post(load.bodies(first..<min(first + 50, requests), spans: 1000), concurrently: 8)
-      }
-      let count = collector.spanCount
-      try BenchmarkFailure.unless(count == spans, "\(spans) spans should be stored, but \(count) are")
-      // What was stored last is put in order by now; how a flood is withstood is measured elsewhere.
-      try await ServerProcess(id: getpid()).isQuiet()
+      let collector = try await filled(context, [load], spans: spans)
       for question in questions(load, traces: spans / SpanLoad.spansPerTrace) {
         let times = try await ask(question, collector)
         let (p50, p99) = (times.quantile(0.5), times.quantile(0.99))
@@ -44,7 +36,46 @@ enum QueryBenchmark {
       _ = try collector.close()
       try? FileManager.default.removeItem(atPath: collector.path)
     }
-    return rows
+    return rows + [try await duplicates(context)]
+  }
+
+  /// A collector that holds some loads, one after the other.
+  private static func filled(
+    _ context: BenchmarkContext, _ loads: [SpanLoad], spans: Int
+  ) async throws -> CollectorUnderLoad {
+    let collector = try CollectorUnderLoad(context)
+    let requests = spans / 1000
+    for load in loads {
+      for first in stride(from: 0, to: requests, by: 50) {
+        try await collector.post(load.bodies(first..<min(first + 50, requests), spans: 1000), concurrently: 8)
+      }
+    }
+    let (count, sent) = (collector.spanCount, spans * loads.count)
+    try BenchmarkFailure.unless(count == sent, "\(sent) spans should be stored, but \(count) are")
+    // What was stored last is put in order by now; how a flood is withstood is measured elsewhere.
+    try await ServerProcess(id: getpid()).isQuiet()
+    return collector
+  }
+
+  /// Every span sent twice, the second time with later times, against once: each trace is in two places then.
+  private static func duplicates(_ context: BenchmarkContext) async throws -> ResultRow {
+    let spans = 200_000
+    let load = SpanLoad(traces: spans / SpanLoad.spansPerTrace)
+    var times: [[Double]] = []
+    for loads in [[load], [load, load.later(by: 7_200_000)]] {
+      let collector = try await filled(context, loads, spans: spans)
+      let question = Question(name: "20 traces of a service", count: 400, bytes: 40_000) { number in
+        "/api/v2/traces?serviceName=service-\(number % 20)&endTs=\(load.end + 7_200_000)&lookback=14400000&limit=20"
+      }
+      times.append(try await ask(question, collector))
+      _ = try collector.close()
+      try? FileManager.default.removeItem(atPath: collector.path)
+    }
+    var figures = Comparison()
+    figures.add(value: times[1].quantile(0.99), baseline: times[0].quantile(0.99))
+    return ResultRow(
+      "query", "200k spans sent twice: 20 traces of a service, p99 (p50 \(Unit.seconds.text(times[1].quantile(0.5))))",
+      in: .seconds, against: "sent once", figures)
   }
 
   private static func questions(_ load: SpanLoad, traces: Int) -> [Question] {

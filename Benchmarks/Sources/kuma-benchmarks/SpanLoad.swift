@@ -6,7 +6,7 @@ struct SpanLoad {
   static let spansPerTrace = 5
 
   /// The start of the first trace, in milliseconds since 1970.
-  let start: Int64
+  private(set) var start: Int64
   /// Milliseconds from one trace to the next.
   let step: Double
 
@@ -15,6 +15,13 @@ struct SpanLoad {
     let hour: Int64 = 3_600_000
     start = WallClock.system.milliseconds() - hour
     step = Double(hour) / Double(max(traces, 1))
+  }
+
+  /// The same spans with later times, as of a sender that makes them anew when it sends them again.
+  func later(by milliseconds: Int64) -> SpanLoad {
+    var load = self
+    load.start += milliseconds
+    return load
   }
 
   /// The end of the time that the traces take, in milliseconds since 1970.

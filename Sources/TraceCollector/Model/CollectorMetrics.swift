@@ -26,6 +26,10 @@ public final class CollectorMetrics: Sendable {
     public var spansTurned: Int
     /// Spans in protobuf of which nothing told, when they came, in which order the bytes of their ids are.
     public var spansUndecided: Int
+    /// Traces whose spans were read for queries.
+    public var tracesRead: Int
+    /// Packed pieces of the disk that were unpacked, for queries and to put spans in order.
+    public var chunksUnpacked: Int
   }
 
   let requests = Atomic(0)
@@ -39,6 +43,8 @@ public final class CollectorMetrics: Sendable {
   let queries = Atomic(0)
   let spansTurned = Atomic(0)
   let spansUndecided = Atomic(0)
+  let tracesRead = Atomic(0)
+  let chunksUnpacked = Atomic(0)
 
   /// Makes counters that stand at zero.
   public init() {}

@@ -66,6 +66,7 @@ extension SpanStore {
     places.sort { ($0.trace, $0.block, $0.index) < ($1.trace, $1.block, $1.index) }
     let near = segments.suffix(Self.reach)
     let texts = encoder.withLock { $0.texts.texts }
+    let chunks = ChunkReader(metrics)
     var recorder = CallRecorder()
     var start = 0
     while start < places.count {
@@ -77,7 +78,7 @@ extension SpanStore {
       }
       let before =
         near.contains { $0.mayContain(trace: trace) }
-        ? try self.entries(of: trace, in: near, texts: texts, database) : []
+        ? try self.entries(of: trace, in: near, texts: texts, chunks, database) : []
       CallLinker.calls(in: before + entries) { recorder.add($0) }
       if !before.isEmpty { CallLinker.calls(in: before) { recorder.add($0, isTakenBack: true) } }
     }

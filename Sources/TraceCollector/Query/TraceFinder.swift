@@ -6,13 +6,13 @@ import Synchronization
 /// Segments and blocks are opened when their times come up. Each gives the traces that have a term of one condition, and of
 /// the others too or that have spans elsewhere; only these are read and compared. That condition is the same in all of them,
 /// so that a trace whose spans lie in several is found whichever part of it fits.
+///
+/// Traces come in the order in which they began. Where their newest parts are much newer (they last long, or were sent a
+/// second time with new times), those of a bounded number of the newest parts are compared: a search costs what it answers,
+/// and never what it could have answered.
 struct TraceFinder {
-  /// A trace that may fit, or one that does and waits for its turn.
-  private struct Candidate {
-    let time: Int64
-    let trace: UInt64
-    var spans: [Span]?
-  }
+  /// How many traces may wait for their turn, while newer parts of others are looked at.
+  static let waitingTraces = 256
 
   private let query: TraceQuery
   private let conditions: SearchConditions
@@ -27,7 +27,11 @@ struct TraceFinder {
   /// How the spans of blocks are compared with the conditions. More than fit into a set of bits are left to the comparison
   /// of the traces.
   private let tests: [Test]
-  private var heap: [Candidate] = []
+  /// Parts of traces, by when the part begins.
+  private var partHeap = CandidateHeap()
+  /// Traces, by when the whole of them begins.
+  private var traceHeap = CandidateHeap()
+  private var readCount = 0
   private var seen: Set<UInt64> = []
   /// How many traces it may look at.
   private var scanLimit: Int
@@ -58,18 +62,26 @@ struct TraceFinder {
       if leading != nil { try chooseLeading(database) }
     }
     while true {
-      try openNewer(database)
-      guard let candidate = pop() else { return nil }
-      if let spans = candidate.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
-      guard seen.insert(candidate.trace).inserted else { continue }
-      guard seen.count <= scanLimit else {
+      if traceHeap.count < Self.waitingTraces {
+        try openNewer(database)
+        if let part = partHeap.first, part.time >= traceHeap.first?.time ?? .min {
+          _ = partHeap.pop()
+          guard seen.insert(part.trace).inserted else { continue }
+          let beginning = try reader.beginning(of: part.trace, known: part.time, store.outlines, database)
+          traceHeap.push(Candidate(time: beginning, trace: part.trace))
+          continue
+        }
+      }
+      guard let trace = traceHeap.pop() else { return nil }
+      if let spans = trace.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
+      readCount += 1
+      guard readCount <= scanLimit else {
         hasGivenUp = true
         return nil
       }
-      for spans in TraceAssembly.traces(try reader.spans(of: candidate.trace, database)) where query.matches(spans) {
-        // In the order of the traces' own starts: it waits if parts of others began later.
+      for spans in TraceAssembly.traces(try reader.spans(of: trace.trace, database)) where query.matches(spans) {
         let start = TraceQuery.timestamp(of: spans) ?? 0
-        push(Candidate(time: min(start / 1_000, candidate.time), trace: candidate.trace, spans: spans))
+        traceHeap.push(Candidate(time: min(start / 1_000, trace.time), trace: trace.trace, spans: spans))
       }
     }
   }
@@ -77,14 +89,14 @@ struct TraceFinder {
   /// Whether there is another trace. It looks at so many candidates at most, and takes what is left for one.
   mutating func hasMore(lookingAt most: Int, _ database: Database) throws -> Bool {
     guard !hasGivenUp else { return true }
-    scanLimit = min(scanLimit, seen.count + most)
+    scanLimit = min(scanLimit, readCount + most)
     return try next(database) != nil || hasGivenUp
   }
 
   /// Opens what may have spans that are as new as the newest candidate.
   private mutating func openNewer(_ database: Database) throws {
     while true {
-      let newest = heap.first?.time ?? .min
+      let newest = max(partHeap.first?.time ?? .min, traceHeap.first?.time ?? .min)
       let segment = closed.last?.lastTime ?? .min
       if let block = closedBlocks.last, block.lastTime >= max(newest, segment) {
         closedBlocks.removeLast()
@@ -173,7 +185,7 @@ struct TraceFinder {
       }
     }
     for trace in candidates {
-      push(Candidate(time: outline.firstTimes[Int(trace)], trace: outline.traces[Int(trace)]))
+      partHeap.push(Candidate(time: outline.firstTimes[Int(trace)], trace: outline.traces[Int(trace)]))
     }
   }
 
@@ -226,7 +238,7 @@ struct TraceFinder {
     for (trace, part) in parts where conditions.isNear(first: part.time, last: part.last) {
       if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
       let isWhole = part.conditions & all == all && conditions.overlaps(first: part.time, last: part.last)
-      if isWhole || isElsewhere(trace, but: block) { push(Candidate(time: part.time, trace: trace)) }
+      if isWhole || isElsewhere(trace, but: block) { partHeap.push(Candidate(time: part.time, trace: trace)) }
     }
   }
 
@@ -259,40 +271,5 @@ struct TraceFinder {
     }
     for index in range where wanted.contains(terms[index]) { return true }
     return false
-  }
-
-  // MARK: The newest first
-
-  /// What fits comes before what may; then the larger trace id, so that the order is always the same.
-  private static func precedes(_ first: Candidate, _ second: Candidate) -> Bool {
-    if first.time != second.time { return first.time > second.time }
-    if (first.spans == nil) != (second.spans == nil) { return first.spans == nil }
-    return first.trace > second.trace
-  }
-
-  private mutating func push(_ candidate: Candidate) {
-    var child = heap.count
-    heap.append(candidate)
-    while child > 0 {
-      let parent = (child - 1) / 2
-      guard Self.precedes(heap[child], heap[parent]) else { break }
-      heap.swapAt(parent, child)
-      child = parent
-    }
-  }
-
-  private mutating func pop() -> Candidate? {
-    guard let first = heap.first, let last = heap.popLast() else { return nil }
-    guard !heap.isEmpty else { return first }
-    heap[0] = last
-    var parent = 0
-    while true {
-      var next = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && Self.precedes(heap[child], heap[next]) { next = child }
-      guard next != parent else { return first }
-      heap.swapAt(parent, next)
-      parent = next
-    }
   }
 }

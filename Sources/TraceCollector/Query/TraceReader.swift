@@ -7,6 +7,8 @@ struct TraceReader {
   let blocks: [SpanBlock]
   private let texts: TextList
   private let limit: Int
+  private let chunks: ChunkReader
+  private let metrics: CollectorMetrics
   /// Which spans of the blocks a trace has; made when many traces are read.
   private var places: [UInt64: [Place]]?
   private var count = 0
@@ -24,13 +26,16 @@ struct TraceReader {
     (segments, blocks) = store.shelf.withLock { ($0.segments, $0.blocks) }
     texts = store.encoder.withLock { $0.texts.texts }
     limit = store.settings.limits.spansPerTrace
+    metrics = store.metrics
+    chunks = ChunkReader(store.metrics)
   }
 
   /// The spans whose trace ids have a low half, in the order in which they came (about), as many as the limits let.
   mutating func spans(of low: UInt64, _ database: Database) throws -> [Span] {
+    metrics.tracesRead.count(1)
     var spans: [Span] = []
     for segment in segments where spans.count < limit {
-      try segment.records(of: low, limit: limit - spans.count, database) { record in
+      try segment.records(of: low, limit: limit - spans.count, chunks, database) { record in
         if let span = SpanRecord.decode(record, low: low, texts: texts)?.span { spans.append(span) }
       }
     }
@@ -38,6 +43,23 @@ struct TraceReader {
       if let span = blocks[place.block].span(at: place.index, texts: texts) { spans.append(span) }
     }
     return spans
+  }
+
+  /// When the spans of a trace begin, in milliseconds since 1970, as far as outlines and blocks tell; no record is read.
+  ///
+  /// - Parameter known: when some of them begin.
+  func beginning(of low: UInt64, known: Int64, _ outlines: OutlineCache, _ database: Database) throws -> Int64 {
+    var beginning = known
+    for segment in segments where segment.firstTime < beginning && segment.mayContain(trace: low) {
+      guard let time = try outlines.outline(of: segment, database)?.firstTime(of: low) else { continue }
+      beginning = min(beginning, time)
+    }
+    for block in blocks where block.firstTime < beginning && block.mayContain(trace: low) {
+      for (index, trace) in block.traces.enumerated() where trace == low {
+        beginning = min(beginning, block.batch.entries[index].time)
+      }
+    }
+    return beginning
   }
 
   private mutating func places(of low: UInt64) -> [Place] {

@@ -86,12 +86,15 @@ final class Segment: Sendable {
   }
 
   /// The spans of a trace as records, in the order in which they came.
-  func records(of low: UInt64, limit: Int, _ database: Database, _ record: (UnsafeRawBufferPointer) -> Void) throws {
+  func records(
+    of low: UInt64, limit: Int, _ chunkReader: ChunkReader, _ database: Database,
+    _ record: (UnsafeRawBufferPointer) -> Void
+  ) throws {
     guard mayContain(trace: low) else { return }
     let next = firstIndex(in: chunks, above: low)
     guard next > 0 else { return }
-    _ = try read(piece(Part.firstChunk, next - 1), database) { bytes in
-      try SegmentChunk.read(bytes) { SegmentChunk.records(of: low, in: $0, limit: limit, record) }
+    try chunkReader.withChunk(next - 1, of: self, database) {
+      SegmentChunk.records(of: low, in: $0, limit: limit, record)
     }
   }
 
@@ -105,7 +108,7 @@ final class Segment: Sendable {
 }
 
 /// The first index in a sorted list whose element is larger than another; the count if there is none.
-private func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
+func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
   var low = 0
   var high = elements.count
   while low < high {

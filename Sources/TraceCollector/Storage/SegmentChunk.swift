@@ -6,7 +6,7 @@ import CZlib
 /// bytes and the length of what follows; then each record with its length before it.
 enum SegmentChunk {
   /// How many bytes a chunk has about before it is packed.
-  static let size = 24 * 1_024
+  static let size = 12 * 1_024
   /// However large a trace is; a chunk that claims more is damaged.
   private static let maximumSize = 1 << 30
 
@@ -25,13 +25,11 @@ enum SegmentChunk {
     return packed.isEmpty || packed.count >= bytes.count ? [0] + bytes : packed
   }
 
-  /// Gives the unpacked bytes to a function; nil if they are damaged.
-  static func read<Value>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Value) throws
-    -> Value?
-  {
+  /// The unpacked bytes; nil if they are damaged.
+  static func unpacked(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
     var reader = ByteReader(bytes)
     switch reader.byte() {
-    case 0: return try body(reader.slice(bytes.count - reader.position))
+    case 0: return Array(reader.slice(bytes.count - reader.position))
     case 1:
       guard let length = Int(exactly: reader.number()), length <= maximumSize else { return nil }
       let packed = reader.slice(bytes.count - reader.position)
@@ -42,7 +40,7 @@ enum SegmentChunk {
           uLong(packed.count))
         count = status == Z_OK ? Int(unpackedLength) : 0
       }
-      return unpacked.count == length ? try unpacked.withUnsafeBytes { try body($0) } : nil
+      return unpacked.count == length ? unpacked : nil
     default: return nil
     }
   }

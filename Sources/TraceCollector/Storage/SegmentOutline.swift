@@ -63,6 +63,12 @@ final class SegmentOutline: Sendable {
   /// The service and one number of its lengths, in version 1.
   private static let fewestRowBytes = 2
 
+  /// The first time under which spans of a trace are found; nil if the trace is not there.
+  func firstTime(of trace: UInt64) -> Int64? {
+    let next = firstIndex(in: traces, above: trace)
+    return next > 0 && traces[next - 1] == trace ? firstTimes[next - 1] : nil
+  }
+
   init?(_ bytes: UnsafeRawBufferPointer, firstTime: Int64) {
     var reader = ByteReader(bytes)
     let version = reader.byte()

@@ -51,13 +51,14 @@ extension SpanStore {
     let names = names(of: blocks)
     let lookup = self.names.withLock { $0 }
     let neighbours = state.segments.suffix(Self.reach)
-    // The spans of the other segments are read while the rest is made.
+    // The spans of the other segments are read while the rest is made: traces come in the order of their ids.
     let result = try file.pool.read { database in
-      try SegmentBuilder.build(
+      let chunks = ChunkReader(metrics)
+      return try SegmentBuilder.build(
         id: state.nextSegment, blocks, schemas: schemas, names: names, text: lookup.text
       ) { trace in
         guard neighbours.contains(where: { $0.mayContain(trace: trace) }) else { return [] }
-        return try self.entries(of: trace, in: neighbours, texts: texts, database)
+        return try self.entries(of: trace, in: neighbours, texts: texts, chunks, database)
       }
     }
     var pieces = result.pieces[...]
@@ -93,13 +94,13 @@ extension SpanStore {
 
   /// What calls are counted by of a trace's spans in some segments.
   func entries(
-    of trace: UInt64, in segments: some Sequence<Segment>, texts: TextList, _ database: Database
+    of trace: UInt64, in segments: some Sequence<Segment>, texts: TextList, _ chunks: ChunkReader, _ database: Database
   ) throws -> [SpanEntry] {
     // A schema is of no use here, and neither are records.
     var encoder = SpanEncoder(texts: TextTable(), autocompleteKeys: [])
     var batch = SpanBatch()
     for segment in segments {
-      try segment.records(of: trace, limit: settings.limits.spansPerTrace, database) { record in
+      try segment.records(of: trace, limit: settings.limits.spansPerTrace, chunks, database) { record in
         guard let (span, received) = SpanRecord.decode(record, low: trace, texts: texts) else { return }
         encoder.encode(span, received: received, to: &batch)
       }

@@ -1,0 +1,25 @@
+import GRDB
+
+/// Reads chunks of segments and keeps the last one of each unpacked: whoever asks for traces in the order of their ids
+/// unpacks each chunk once, however many of its traces are wanted.
+final class ChunkReader {
+  private var last: [Int64: (number: Int, bytes: [UInt8])] = [:]
+  private let metrics: CollectorMetrics
+
+  init(_ metrics: CollectorMetrics) { self.metrics = metrics }
+
+  /// Gives the unpacked bytes of a chunk to a function; does nothing if the chunk is not there (any more), or damaged.
+  func withChunk(
+    _ number: Int, of segment: Segment, _ database: Database, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws {
+    if let known = last[segment.id], known.number == number {
+      known.bytes.withUnsafeBytes(body)
+      return
+    }
+    let piece = segment.piece(Segment.Part.firstChunk, number)
+    guard let bytes = try segment.read(piece, database, SegmentChunk.unpacked) else { return }
+    metrics.chunksUnpacked.count(1)
+    last[segment.id] = (number, bytes)
+    bytes.withUnsafeBytes(body)
+  }
+}

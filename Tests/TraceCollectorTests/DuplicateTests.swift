@@ -1,0 +1,92 @@
+import MeshTestSupport
+import Synchronization
+import Testing
+
+@testable import TraceCollector
+
+/// Spans that were sent twice cost what one more span costs. What is counted is what is read.
+@Suite(.heavy) struct DuplicateTests {
+  private static let traceCount = 800
+
+  /// Traces of three spans, each a millisecond after the one before, some time later than they were first sent.
+  private static func spans(later milliseconds: Int64) -> [Span] {
+    (0..<traceCount).flatMap { number -> [Span] in
+      let trace = UInt64(number + 1) &* 0x9e37_79b9_7f4a_7c15
+      return (0..<3).map {
+        span(
+          trace: trace, UInt64($0 + 1), parent: $0 == 0 ? nil : UInt64($0), .server, service: "s\($0)",
+          at: Int64(number) + milliseconds, tags: [.init("number", "\(number)")])
+      }
+    }
+  }
+
+  private func collector(copies: [Int64], segmentSpans: Int) async throws -> TestCollector {
+    let collector = try TestCollector { $0.segmentSpans = segmentSpans }
+    for later in copies {
+      let spans = Self.spans(later: later)
+      for first in stride(from: 0, to: spans.count, by: 60) {
+        try await collector.store.add(Array(spans[first..<min(first + 60, spans.count)]))
+      }
+      // What is left goes in segments of its own, so that copies never meet in one by chance.
+      await collector.store.maintained {}
+    }
+    return collector
+  }
+
+  private static let query: TraceQuery = {
+    var query = TraceQuery(endTs: TestCollector.now, lookback: 3_600_000, limit: 20)
+    query.serviceName = "s1"
+    return query
+  }()
+
+  @Test(
+    "A search reads the traces that it answers, however many others were sent twice",
+    arguments: [([0], 700), ([0, 0], 700), ([0, 20_000], 700), ([20_000, 0], 700), ([0, 20_000], 100_000)]
+      as [([Int64], Int)])
+  func search(copies: [Int64], segmentSpans: Int) async throws {
+    let collector = try await collector(copies: copies, segmentSpans: segmentSpans)
+    let before = collector.store.metrics.snapshot
+    let found = try await collector.store.search(Self.query)
+    #expect(found.isComplete)
+    // The newest by their starts, as if they had been sent once.
+    let start = (TestCollector.now - 60_000) * 1_000
+    #expect(
+      found.traces.map { $0[0].timestamp }
+        == (0..<20).map { start + (Int64(Self.traceCount - 1 - $0) + (copies.min() ?? 0)) * 1_000 })
+    #expect(found.traces.allSatisfy { $0.count == 3 * Set(copies).count })
+    let after = collector.store.metrics.snapshot
+    #expect(after.tracesRead - before.tracesRead == 20)
+    // A trace lies in one chunk for each time that it was sent, and each chunk is unpacked for it.
+    #expect(after.chunksUnpacked - before.chunksUnpacked <= 20 * copies.count)
+  }
+
+  @Test("To put spans in order, what was sent before is unpacked once for all traces, and not for each")
+  func ordering() async throws {
+    let collector = try await collector(copies: [0, 20_000], segmentSpans: 700)
+    let segments = collector.store.shelf.withLock { $0.segments }
+    #expect(segments.count >= 4)
+    let chunks = segments.reduce(0) { $0 + $1.chunks.count }
+    // Each new segment looks into those before it, as far as they are in reach.
+    #expect(collector.store.metrics.snapshot.chunksUnpacked <= chunks * segments.count)
+    #expect(collector.store.metrics.snapshot.chunksUnpacked < Self.traceCount / 2)
+  }
+
+  @Test("Traces that last long do not keep newer ones out, and what waits is bounded")
+  func longTraces() async throws {
+    let collector = try TestCollector { $0.segmentSpans = 1_024 }
+    let (long, short) = (TraceFinder.waitingTraces / 2, 600)
+    var spans = (0..<long).map { span(trace: UInt64($0 + 1), 1, service: "a", at: Int64($0)) }
+    spans += (0..<short).map { span(trace: UInt64(10_000 + $0), 1, service: "a", at: 10_000 + Int64($0)) }
+    // Their newest spans are the newest of all.
+    spans += (0..<long).map { span(trace: UInt64($0 + 1), 2, parent: 1, service: "a", at: 30_000 + Int64($0)) }
+    for first in stride(from: 0, to: spans.count, by: 50) {
+      try await collector.store.add(Array(spans[first..<min(first + 50, spans.count)]))
+    }
+    await collector.store.maintained {}
+    var query = TraceQuery(endTs: TestCollector.now, lookback: 3_600_000, limit: 10)
+    query.serviceName = "a"
+    let found = try await collector.store.search(query)
+    #expect(found.traces.map { $0[0].traceID.low } == (0..<10).map { UInt64(10_000 + short - 1 - $0) })
+    #expect(collector.store.metrics.snapshot.tracesRead == 10)
+  }
+}
