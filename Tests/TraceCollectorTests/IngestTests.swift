@@ -170,36 +170,6 @@ import Testing
     #expect(collector.store.spanCount == 0)
   }
 
-  @Test("A service too many is refused, the known ones go on")
-  func manyServices() async throws {
-    let collector = try TestCollector { $0.limits.services = 2 }
-    try await collector.add(span(1, service: "a"), span(2, service: "b"))
-    let reply = await collector.post(
-      #"[{"traceId":"1","id":"1","localEndpoint":{"serviceName":"c"}},{},\#(Self.good)]"#)
-    #expect(reply.status == 202)
-    #expect(
-      reply.text == #"{"stored":1,"rejected":[{"index":0,"reason":"there are already 2 different services; "#
-        + #"this one is not let in"},{"index":1,"reason":"traceId is missing"}]}"#)
-    #expect(collector.store.serviceNames() == ["a", "b"])
-  }
-
-  @Test("Operations beyond the limit, and long ones, are stored and found, but not listed")
-  func manyOperations() async throws {
-    let collector = try TestCollector {
-      $0.limits.namesPerService = 2
-      $0.limits.nameBytes = 10
-    }
-    let long = String(repeating: "x", count: 5_000)
-    try await collector.add(
-      span(trace: 1, 1, service: "a", name: long), span(trace: 2, 1, service: "a", name: "one"),
-      span(trace: 3, 1, service: "a", name: "two"), span(trace: 4, 1, service: "a", name: "three"))
-    #expect(collector.store.spanNames(service: "a") == ["one", "two"])
-    for (name, id) in [(long, "1"), ("two", "3"), ("three", "4"), ("four", nil)] {
-      let traces = try await collector.get("/api/v2/traces?spanName=\(name)").json([[Reply.SpanID]].self)
-      #expect(traces.map { $0.map(\.traceId) } == (id.map { [["000000000000000\($0)"]] } ?? []))
-    }
-  }
-
   @Test("More than what may wait for the disk is refused with 503 and comes through later")
   func overload() async throws {
     let collector = try TestCollector { $0.limits.waitingSpans = 2 }

@@ -20,7 +20,7 @@ import Testing
     var found: Set<[String]> = []
     for order in [[spans], [spans.reversed()], spans.map { [$0] }, [spans + spans]] {
       let collector = try TestCollector()
-      for report in order { #expect(try await collector.store.add(report).isEmpty) }
+      for report in order { try await collector.store.add(report) }
       let links = try await collector.store.dependencies(endTs: TestCollector.now, lookback: 3_600_000)
       found.insert(links.map { "\($0.parent)>\($0.child) \($0.callCount) \($0.errorCount)" })
       let graph = try await collector.get("/api/graph").json(Graph.self)
@@ -220,7 +220,7 @@ import Testing
     ]
     #expect(try await links(spans) == ["web>api 1 0", "web>db 1 0", "web>other 1 0"])
     let collector = try TestCollector()
-    #expect(try await collector.store.add(spans).isEmpty)
+    try await collector.store.add(spans)
     #expect(await collector.get("/api/v2/remoteServices?serviceName=web").text == #"["127.0.0.1","api","db"]"#)
     for name in ["api", "db"] {
       let found = await collector.get("/api/v2/traces?serviceName=web&remoteServiceName=\(name)")
@@ -244,7 +244,7 @@ import Testing
     #expect(tree.map(\.depth) == [0, 1, 1, 2])
     #expect(tree.last?.span.name == "route")
     let collector = try TestCollector()
-    #expect(try await collector.store.add(spans).isEmpty)
+    try await collector.store.add(spans)
     let operations = try await collector.store.operations(
       service: "api", endTs: TestCollector.now, lookback: 3_600_000
     ).operations

@@ -7,6 +7,16 @@ extension CollectorAPI {
     var stored: Int
     /// Those that were not, in their order.
     var rejections: [SpanRejection]
+    /// How many names are not listed any more, as these spans have brought too many.
+    var namesForgotten: Int
+
+    /// The same as a sentence; nil if there is none.
+    var notice: String? {
+      namesForgotten == 0
+        ? nil
+        : "there are too many names of services and operations: \(namesForgotten) that were used long ago are not listed "
+          + "any more, and will be with their next span"
+    }
   }
 
   /// The format in which spans come to one of Zipkin's paths; nil if the path takes none. Like Zipkin, whatever does not
@@ -51,7 +61,8 @@ extension CollectorAPI {
       if format == .zipkinJSON {
         let outcome = try await store.add(json: bytes)
         metrics.spansRejected.count(outcome.rejections.count)
-        return Outcome(stored: outcome.stored, rejections: outcome.rejections)
+        return Outcome(
+          stored: outcome.stored, rejections: outcome.rejections, namesForgotten: outcome.namesForgotten)
       }
       var parsed = try format.parse(bytes, limits: limits)
       if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
@@ -63,14 +74,9 @@ extension CollectorAPI {
   }
 
   private func store(_ parsed: ParsedSpans, bytes: Int) async throws(CollectorError) -> Outcome {
-    var rejections = parsed.rejections
-    for rejection in try await store.add(parsed.spans, bytes: bytes)
-    where parsed.indices.indices.contains(rejection.index) {
-      rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
-    }
-    store.metrics.spansRejected.count(rejections.count)
-    rejections.sort { $0.index < $1.index }
-    return Outcome(stored: parsed.spans.count + parsed.rejections.count - rejections.count, rejections: rejections)
+    let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
+    store.metrics.spansRejected.count(parsed.rejections.count)
+    return Outcome(stored: parsed.spans.count, rejections: parsed.rejections, namesForgotten: namesForgotten)
   }
 
   func unpacked(_ request: HTTPRequest, _ body: [UInt8]) throws(CollectorError) -> [UInt8] {
@@ -96,7 +102,7 @@ extension CollectorError {
 extension Answer {
   /// What Zipkin's senders are told: 202, and in the body which spans were not stored and why; 400 if none was.
   init(_ outcome: CollectorAPI.Outcome) {
-    guard !outcome.rejections.isEmpty else {
+    guard !outcome.rejections.isEmpty || outcome.notice != nil else {
       self.init(status: .accepted)
       return
     }
@@ -106,6 +112,10 @@ extension Answer {
       json.number(outcome.stored)
       json.key("rejected")
       json.rejections(outcome.rejections)
+      if let notice = outcome.notice {
+        json.key("notice")
+        json.string(notice)
+      }
       json.endObject()
     }
   }

@@ -63,16 +63,18 @@ struct OTLPAnswer {
   /// Whether all was stored, or how much was not and why. A request of which nothing can be used is an error, which no
   /// exporter repeats.
   func success(_ outcome: CollectorAPI.Outcome) -> Answer {
-    let reasons = Self.reasons(outcome.rejections)
+    let reasons = [Self.reasons(outcome.rejections), outcome.notice ?? ""].filter { !$0.isEmpty }
+      .joined(separator: "; ")
     if outcome.stored == 0, !outcome.rejections.isEmpty {
       return failure(CollectorError(code: .invalid, message: "none of the spans was stored: \(reasons)"))
     }
     var protobuf = ProtobufWriter()
     var json = JSONWriter()
     json.beginObject()
-    if !outcome.rejections.isEmpty {
+    // Without rejected spans it is a warning.
+    if !reasons.isEmpty {
       var partial = ProtobufWriter()
-      partial.number(1, UInt64(outcome.rejections.count))
+      if !outcome.rejections.isEmpty { partial.number(1, UInt64(outcome.rejections.count)) }
       partial.bytes(2, Array(reasons.utf8))
       protobuf.bytes(1, partial.bytes)
       json.key("partialSuccess")

@@ -2,12 +2,18 @@ extension CollectorAPI {
   /// Answers a query; nil if the path is none.
   func query(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {
     switch parameters.path {
-    case "/api/v2/services": return names(store.serviceNames())
-    case "/api/v2/spans": return names(store.spanNames(service: try parameters.required("serviceName")))
+    case "/api/v2/services": return names(store.serviceNames(), forgotten: store.forgottenServiceCount)
+    case "/api/v2/spans":
+      let service = try parameters.required("serviceName")
+      return names(store.spanNames(service: service), forgotten: store.forgottenCount(.operation, of: service))
     case "/api/v2/remoteServices":
-      return names(store.remoteServiceNames(service: try parameters.required("serviceName")))
+      let service = try parameters.required("serviceName")
+      return names(
+        store.remoteServiceNames(service: service), forgotten: store.forgottenCount(.remoteService, of: service))
     case "/api/v2/autocompleteKeys": return names(store.settings.autocompleteKeys)
-    case "/api/v2/autocompleteValues": return names(store.autocompleteValues(key: try parameters.required("key")))
+    case "/api/v2/autocompleteValues":
+      let key = try parameters.required("key")
+      return names(store.autocompleteValues(key: key), forgotten: store.forgottenCount(.tagValue, of: key))
     case "/api/v2/traces": return try await traces(parameters)
     case "/api/v2/traceMany": return try await traceMany(parameters)
     case "/api/v2/dependencies": return try await dependencies(parameters)
@@ -26,7 +32,12 @@ extension CollectorAPI {
     return nil
   }
 
-  private func names(_ names: [String]) -> Answer { Answer { $0.strings(names) } }
+  /// A list of names. That there were more, Zipkin's answer has no place for.
+  private func names(_ names: [String], forgotten: Int = 0) -> Answer {
+    var answer = Answer { $0.strings(names) }
+    if forgotten > 0 { answer.fields.append(("Names-Forgotten", "\(forgotten)")) }
+    return answer
+  }
 
   func id(_ text: String, _ what: String) throws(CollectorError) -> TraceID {
     guard let id = TraceID(text) else {

@@ -16,11 +16,13 @@ public struct CollectorLimits: Sendable, Hashable {
   public var textBytesPerSpan = 128 * 1024
   /// Bytes of all texts of the spans of one request, what OpenTelemetry's resources say counted for each of their spans.
   public var textBytesPerRequest = 64 * 1024 * 1024
-  /// Different names of services in the store.
+  /// Different services that are listed; beyond that those used longest ago are forgotten, and listed again with their
+  /// next span. No span is refused for it.
   public var services = 10_000
-  /// Different operations, and different remote services, of one service that are listed and indexed; a span beyond is
-  /// stored and found by its service.
+  /// Different operations, and different remote services, of one service that are listed; beyond that as with services.
   public var namesPerService = 2_000
+  /// Operations, remote services and values of all services together that are listed; beyond that as with services.
+  public var names = 200_000
   /// Spans that wait for the disk; more are refused for the moment.
   public var waitingSpans = 200_000
   /// Bytes of the JSON of the spans that wait for the disk; more are refused for the moment.

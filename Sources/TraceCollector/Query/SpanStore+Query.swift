@@ -33,6 +33,14 @@ extension SpanStore {
     settings.autocompleteKeys.contains(key) ? names.withLock { $0.sortedValues(.tagValue, of: key) } : []
   }
 
+  /// How many services are not listed any more, as there were too many.
+  var forgottenServiceCount: Int { names.withLock { $0.forgottenServiceCount } }
+
+  /// How many names of a service are not listed any more, as there were too many.
+  func forgottenCount(_ kind: Name.Kind, of service: String) -> Int {
+    names.withLock { $0.forgottenCount(kind, of: kind == .tagValue ? service : service.lowercased()) }
+  }
+
   // MARK: Traces
 
   /// The spans of a trace. An id of 64 bits also finds the trace of 128 bits whose low half it is, and the other way round.

@@ -60,32 +60,20 @@ struct SpanBatch: Sendable {
     }
   }
 
-  /// Adds spans of another batch; all but those that are left out.
-  mutating func append(_ other: SpanBatch, except excluded: Set<Int> = []) {
-    if entries.isEmpty, excluded.isEmpty {
+  /// Adds the spans of another batch.
+  mutating func append(_ other: SpanBatch) {
+    guard !entries.isEmpty else {
       self = other
       return
     }
-    if excluded.isEmpty {
-      let (count, recordsEnd, termsEnd) = (entries.count, records.bytes.count, terms.count)
-      records.bytes.append(contentsOf: other.records.bytes)
-      terms.append(contentsOf: other.terms)
-      for index in other.completing { completing.insert(count + index) }
-      entries.append(contentsOf: other.entries)
-      for index in count..<entries.count {
-        entries[index].recordEnd += recordsEnd
-        entries[index].termEnd += termsEnd
-      }
-      return
-    }
-    for index in other.entries.indices where !excluded.contains(index) {
-      var entry = other.entries[index]
-      records.bytes.append(contentsOf: other.records.bytes[other.records(at: index)])
-      terms.append(contentsOf: other.terms[other.terms(at: index)])
-      entry.recordEnd = records.bytes.count
-      entry.termEnd = terms.count
-      if other.completing.contains(index) { completing.insert(entries.count) }
-      entries.append(entry)
+    let (count, recordsEnd, termsEnd) = (entries.count, records.bytes.count, terms.count)
+    records.bytes.append(contentsOf: other.records.bytes)
+    terms.append(contentsOf: other.terms)
+    for index in other.completing { completing.insert(count + index) }
+    entries.append(contentsOf: other.entries)
+    for index in count..<entries.count {
+      entries[index].recordEnd += recordsEnd
+      entries[index].termEnd += termsEnd
     }
   }
 }

@@ -149,7 +149,11 @@ extension SpanStore {
       try database.execute(sql: "DELETE FROM piece WHERE id < ? OR id >= ?", arguments: [first, end])
     }
     try file.pool.read { database in
-      for name in try self.names(of: segments, database) { self.names.withLock { $0.insert(name) } }
+      for segment in segments {
+        let some = try self.names(of: segment, database)
+        // Those used last are kept if there are too many: a segment stands for a minute.
+        _ = self.names.withLock { $0.use(some, period: segment.id, limits: settings.limits) }
+      }
     }
     var last: Int64 = 0
     while let next = try loadBlocks(after: last) {
@@ -174,9 +178,8 @@ extension SpanStore {
         var batch = SpanBatch()
         for (span, received) in spans {
           encoder.withLock { $0.encode(span, received: received, to: &batch) }
-          for name in Name.names(of: span, autocompleteKeys: settings.autocompleteKeys) {
-            _ = names.withLock { $0.insert(name, limits: settings.limits) }
-          }
+          let some = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
+          _ = names.withLock { $0.use(some, period: NameTable.period(received), limits: settings.limits) }
         }
         let block = SpanBlock(id: id, batch: batch, received: received)
         shelf.withLock { $0.append(block) }
@@ -185,12 +188,9 @@ extension SpanStore {
     }
   }
 
-  /// The names that the spans of some segments have.
-  func names(of segments: [Segment], _ database: Database) throws -> Set<Name> {
-    var names: Set<Name> = []
-    for segment in segments {
-      if let some = try segment.read(segment.piece(Segment.Part.names), database, Name.decode) { names.formUnion(some) }
-    }
-    return names
+  /// The names that the spans of a segment have, as far as they were listed when it was made. Services come first.
+  func names(of segment: Segment, _ database: Database) throws -> [Name] {
+    let names = try segment.read(segment.piece(Segment.Part.names), database, Name.decode) ?? []
+    return names.filter { $0.kind == .service } + names.filter { $0.kind != .service }
   }
 }

@@ -17,6 +17,51 @@ extension SpanStore {
     }
   }
 
+  // MARK: Ages
+
+  private var maximumAge: Int64? {
+    settings.retention.maximumAge.map { $0.components.seconds.multipliedReportingOverflow(by: 1_000).partialValue }
+  }
+
+  /// The clock of a store that has just been opened. If the newest that it holds came in the future, or so long ago that
+  /// nothing would be left, the clock may be wrong.
+  func firstAges() -> AgeClock {
+    let wall = settings.clock.milliseconds()
+    let newest = shelf.withLock { $0.lastReceived }
+    let isAhead = newest.map { $0 > wall &+ AgeClock.tolerance } ?? false
+    let isBehind = newest.flatMap { newest in maximumAge.map { newest < wall &- $0 } } ?? false
+    return AgeClock(wall: wall, steady: settings.steadyClock.milliseconds(), isDoubtful: isAhead || isBehind)
+  }
+
+  /// The time before which nothing is kept for its age, in milliseconds since 1970; nil if nothing goes for it now.
+  private func oldestKept() -> Int64? {
+    let (present, start) = ages.withLock { ages -> (AgeClock.Reading, Int64) in
+      let start = ages.start
+      let wall = settings.clock.milliseconds()
+      return (ages.read(wall: wall, steady: settings.steadyClock.milliseconds()), start)
+    }
+    if present.leap != 0 { moveReceived(start...max(start, present.now &- present.leap), by: present.leap) }
+    guard present.isTrusted else { return nil }
+    // What came while an earlier run's clock was ahead counts as having come now.
+    let future = present.now &+ AgeClock.tolerance
+    if shelf.withLock({ $0.hasReceived(after: future) }) { moveReceived(future...Int64.max, to: present.now) }
+    return maximumAge.map { present.now &- $0 }
+  }
+
+  private func moveReceived(_ range: ClosedRange<Int64>, by amount: Int64 = 0, to moment: Int64? = nil) {
+    // A failure leaves them for the next start: until then they are right in memory.
+    try? write { database in
+      for table in ["segment", "block"] {
+        try database.execute(
+          sql: "UPDATE \(table) SET received = \(moment == nil ? "received + ?" : "?") WHERE received BETWEEN ? AND ?",
+          arguments: [moment ?? amount, range.lowerBound, range.upperBound])
+      }
+    }
+    shelf.withLock { $0.moveReceived(range) { moment ?? $0 &+ amount } }
+  }
+
+  // MARK: Removing
+
   /// Removes the oldest segment, or some of the oldest blocks; gives how many spans they had, 0 if all are to be kept.
   private func removeOldest() throws -> Int {
     let state = shelf.withLock { $0.pinnedCopy() }
@@ -72,7 +117,11 @@ extension SpanStore {
   private func forgetNames() throws {
     try file.pool.writeWithoutTransaction { database in
       let state = shelf.withLock { $0 }
-      let left = try names(of: state.segments, database).union(names(of: state.blocks))
+      var left = Set(names(of: state.blocks))
+      for segment in state.segments {
+        let some = try names(of: segment, database)
+        names.withLock { table in left.formUnion(some.filter { table.contains($0) }) }
+      }
       names.withLock { $0.keep(left) }
     }
   }

@@ -12,26 +12,18 @@ extension SpanStore {
   func store(_ requests: [Request], on database: Database) -> [Result<Int, CollectorError>] {
     if let refusal = orderingRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
-    var added: [Name] = []
-    var results: [Result<[SpanRejection], CollectorError>] = []
-    for request in requests {
-      let refused = admit(request.batch, &added)
-      whole.append(request.batch, except: Set(refused.map(\.index)))
-      results.append(.success(refused))
-    }
+    for request in requests { whole.append(request.batch) }
     do {
-      if whole.count > 0 {
-        let block = try write(whole, on: database)
-        shelf.withLock { $0.append(block) }
-        metrics.commits.count(1)
-        changes.send()
-        tellObserver(of: block)
-        orderIfNeeded()
-      }
-      return results
+      let block = try write(whole, on: database)
+      let forgotten = requests.map { useNames(of: $0.batch) }
+      shelf.withLock { $0.append(block) }
+      metrics.commits.count(1)
+      metrics.namesForgotten.count(forgotten.reduce(0, +))
+      changes.send()
+      tellObserver(of: block)
+      orderIfNeeded()
+      return forgotten.map { .success($0) }
     } catch {
-      let lost = added
-      names.withLock { $0.remove(lost) }
       let failure = file.error(error, doing: "written")
       return requests.map { _ in .failure(failure) }
     }
@@ -55,34 +47,27 @@ extension SpanStore {
     return block
   }
 
-  /// Takes in the names of spans; gives those whose service is one too many.
-  private func admit(_ batch: SpanBatch, _ added: inout [Name]) -> [SpanRejection] {
+  /// Notes the names of spans as used; gives how many others were forgotten to make room.
+  func useNames(of batch: SpanBatch) -> Int {
+    let period = NameTable.period(settings.clock.milliseconds())
     let unknown = names.withLock { names in
-      batch.entries.indices.filter { !names.isKnown(batch.entries[$0]) || batch.completing.contains($0) }
+      batch.entries.indices.filter {
+        !names.isKnown(batch.entries[$0], period: period) || batch.completing.contains($0)
+      }
     }
-    guard !unknown.isEmpty else { return [] }
+    guard !unknown.isEmpty else { return 0 }
     let texts = encoder.withLock { $0.texts.texts }
-    let limits = settings.limits
-    var refused: [SpanRejection] = []
-    var new: [Name] = []
+    var forgotten = 0
     for index in unknown {
       guard let span = batch.span(at: index, texts: texts) else { continue }
-      let wanted = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
-      let isAdmitted = names.withLock { names in
-        if !names.services.contains(span.serviceName), names.services.count >= limits.services { return false }
-        for name in wanted where names.insert(name, limits: limits) { new.append(name) }
-        names.setKnown(batch.entries[index])
-        return true
-      }
-      if !isAdmitted {
-        refused.append(
-          SpanRejection(
-            index: index,
-            reason: "there are already \(limits.services) different services; this one is not let in"))
+      let used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
+      forgotten += names.withLock { names in
+        let forgotten = names.use(used, period: period, limits: settings.limits)
+        names.setKnown(batch.entries[index], period: period)
+        return forgotten
       }
     }
-    added += new
-    return refused
+    return forgotten
   }
 
   /// Whether there are as many blocks as may be in memory.
@@ -96,7 +81,6 @@ extension SpanStore {
   /// Whether writes have to wait until some blocks have been put in order.
   var mustWaitForOrder: Bool { isBehind && !shelf.withLock { $0.hasOrderFailed } }
 
-  /// Why nothing can be stored: putting blocks in order has failed, and there are too many of them.
   private var orderingRefusal: CollectorError? {
     guard let trouble = orderingTrouble else { return nil }
     orderIfNeeded()

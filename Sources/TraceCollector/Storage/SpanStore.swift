@@ -75,7 +75,7 @@ public final class SpanStore: Sendable {
   struct Request: Sendable {
     let batch: SpanBatch
     let bytes: Int
-    let continuation: CheckedContinuation<Result<[SpanRejection], CollectorError>, Never>
+    let continuation: CheckedContinuation<Result<Int, CollectorError>, Never>
   }
 
   private struct Queue {
@@ -169,11 +169,12 @@ public final class SpanStore: Sendable {
     observer.function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
   }
 
-  /// Stores spans. Returns when they are on the disk, with those that were not stored because of what is in them; throws
-  /// if none was stored.
+  /// Stores spans. Returns when they are on the disk; throws if none was stored.
   ///
   /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
-  public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> [SpanRejection] {
+  /// - Returns: how many names are not listed any more, as these spans have brought too many.
+  @discardableResult
+  public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> Int {
     var batch = SpanBatch()
     let received = settings.clock.milliseconds()
     for span in spans { encoder.withLock { $0.encode(span, received: received, to: &batch) } }
@@ -182,20 +183,17 @@ public final class SpanStore: Sendable {
 
   /// Stores the spans of a list in Zipkin's v2 JSON, as ``add(_:bytes:)`` does, without making values of them first.
   ///
-  /// - Returns: how many were stored, and the others.
-  func add(json: [UInt8]) async throws(CollectorError) -> (stored: Int, rejections: [SpanRejection]) {
+  /// - Returns: how many were stored, the others, and how many names are not listed any more.
+  func add(
+    json: [UInt8]
+  ) async throws(CollectorError) -> (stored: Int, rejections: [SpanRejection], namesForgotten: Int) {
     let sink = BatchSink(store: self, received: settings.clock.milliseconds())
-    var (parsed, rejections) = try SpanParser.parse(json, limits: settings.limits, into: sink)
-    let refused = try await add(parsed.batch, bytes: json.count)
-    for rejection in refused where parsed.indices.indices.contains(rejection.index) {
-      rejections.append(SpanRejection(index: parsed.indices[rejection.index], reason: rejection.reason))
-    }
-    rejections.sort { $0.index < $1.index }
-    return (parsed.batch.count - refused.count, rejections)
+    let (parsed, rejections) = try SpanParser.parse(json, limits: settings.limits, into: sink)
+    return (parsed.batch.count, rejections, try await add(parsed.batch, bytes: json.count))
   }
 
-  private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> [SpanRejection] {
-    guard batch.count > 0 else { return [] }
+  private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> Int {
+    guard batch.count > 0 else { return 0 }
     // Requests that have been read already get into the same transaction as the one that begins the work.
     if !queue.withLock({ $0.isWorking }) { await Task.yield() }
     let result = await withCheckedContinuation { continuation in
@@ -218,9 +216,9 @@ public final class SpanStore: Sendable {
       if outcome.startsWork { schedule() }
     }
     switch result {
-    case .success(let rejections):
-      metrics.spansAccepted.count(batch.count - rejections.count)
-      return rejections
+    case .success(let namesForgotten):
+      metrics.spansAccepted.count(batch.count)
+      return namesForgotten
     case .failure(let error):
       metrics.spansDropped.count(batch.count)
       throw error
@@ -324,12 +322,9 @@ private struct BatchSink: SpanSink {
   let store: SpanStore
   let received: Int64
   var batch = SpanBatch()
-  /// Where each span stands in the list.
-  var indices: [Int] = []
 
   mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
     // The lock is taken for each span anew, so that requests take turns.
     store.encoder.withLock { $0.encode(span, in: bytes, received: received, to: &batch) }
-    indices.append(index)
   }
 }

@@ -43,7 +43,7 @@ extension Setting {
     key: "collector.limits.tagsPerSpan", defaultValue: "512", summary: "Tags of one span.")
   static let collectorServices = Setting(
     key: "collector.limits.services", defaultValue: "10000",
-    summary: "Different names of services; spans of further ones are refused.")
+    summary: "Different services that are listed; those used longest ago make room for others.")
   static let collectorWaitingSpans = Setting(
     key: "collector.limits.waitingSpans", defaultValue: "200000",
     summary: "Spans that may wait for the disk; senders of more are told to come again.")

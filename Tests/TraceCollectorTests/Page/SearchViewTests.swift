@@ -237,7 +237,7 @@ extension PageInBrowser {
           // The next question is open by now: it is what brings the news.
           try await browser.wait(
             "performance.getEntriesByType('resource').some((entry) => entry.name.includes('/api/summaries'))")
-          #expect(try await store.add(Checkout(age: 1_000).spans).isEmpty)
+          try await store.add(Checkout(age: 1_000).spans)
           try await browser.wait("document.querySelectorAll('.trace').length === 2")
           #expect(try await browser.traces() == ["c0ffee", "beef"])
           #expect(
@@ -306,7 +306,7 @@ extension PageInBrowser {
           try await browser.open(base + "/")
           try await browser.wait(for: ".start")
           // The first one of all shows up by itself.
-          #expect(try await store.add(Checkout(age: 1_000).spans).isEmpty)
+          try await store.add(Checkout(age: 1_000).spans)
           try await browser.wait(for: ".trace")
         }
       }
