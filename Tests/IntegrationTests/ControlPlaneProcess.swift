@@ -22,10 +22,14 @@ final class ControlPlaneProcess: Sendable {
   let log = Lines()
 
   private let settings: [String: String]
+  private let launcher: [String]
 
-  /// - Parameter settings: variables of the environment.
-  init(home: URL, settings: [String: String] = [:]) throws {
+  /// - Parameters:
+  ///   - settings: variables of the environment.
+  ///   - launcher: a command that becomes the program and its arguments, which are put behind it.
+  init(home: URL, settings: [String: String] = [:], launcher: [String] = []) throws {
     self.settings = settings
+    self.launcher = launcher
     let free = try FreePort.take(5)
     ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3], otlp: free[4])
     self.home = home
@@ -52,10 +56,11 @@ final class ControlPlaneProcess: Sendable {
   func launch() throws -> ChildProcess {
     var environment = Programs.environment.merging(settings) { $1 }
     environment["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"] = "1s"
+    let command = launcher + [try Programs.path("kuma-cp")]
     let started = try ChildProcess.start(
       ChildProcess.Command(
-        Programs.path("kuma-cp"),
-        [
+        command[0],
+        command.dropFirst() + [
           "run", "--work-dir", home.appending(path: "cp").path(percentEncoded: false), "--api-port", "\(ports.api)",
           "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
           "\(ports.collector)", "--otlp-port", "\(ports.otlp)",
@@ -64,9 +69,12 @@ final class ControlPlaneProcess: Sendable {
     return started
   }
 
+  /// Its number; `nil` before the first start.
+  var pid: Int32? { process.withLock { $0?.pid } }
+
   /// Its resident memory in bytes; 0 when it does not run.
   var residentBytes: Int {
-    guard let pid = process.withLock({ $0?.pid }),
+    guard let pid,
       let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
     else { return 0 }

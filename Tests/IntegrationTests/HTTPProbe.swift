@@ -20,6 +20,11 @@ enum HTTPProbe {
     try await send(.PUT, port: port, path, body: json)
   }
 
+  /// The answer to a POST with JSON; `nil` when nobody listens or answers.
+  static func post(port: Int, _ path: String, _ json: String) async throws -> Answer? {
+    try await send(.POST, port: port, path, body: json)
+  }
+
   private static func send(
     _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil, headers: [String: String] = [:]
   ) async throws -> Answer? {

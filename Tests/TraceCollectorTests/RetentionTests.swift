@@ -8,15 +8,6 @@ import Testing
 
 /// What is kept, and that removing the rest stops nothing.
 @Suite(.heavy) struct RetentionTests {
-  /// A clock that a test moves.
-  private final class Hand: Sendable {
-    private let milliseconds = Atomic(TestCollector.now)
-
-    var clock: WallClock { WallClock { self.milliseconds.load(ordering: .relaxed) } }
-
-    func advance(_ amount: Int64) { milliseconds.add(amount, ordering: .relaxed) }
-  }
-
   private static func spans(_ range: Range<Int>, service: String = "a") -> [Span] {
     range.map { span(trace: UInt64($0) + 1, 1, service: service, name: "get /\($0 / 100)", at: Int64($0)) }
   }
@@ -58,6 +49,7 @@ import Testing
     let hand = Hand()
     let collector = try TestCollector {
       $0.clock = hand.clock
+      $0.steadyClock = hand.steadyClock
       $0.retention = Retention(maximumSpans: nil, maximumAge: .seconds(60), maximumBytes: nil)
     }
     _ = try await collector.store.add(Self.spans(0..<10))
@@ -151,5 +143,86 @@ import Testing
     #expect(collector.store.spanCount == 200)
     #expect(try await collector.tryAdd(Self.spans(stored..<(stored + 100))))
     #expect(collector.store.spanCount == 300)
+  }
+
+  private func collector(_ hand: Hand, age: Duration = .seconds(86_400), segmentSpans: Int) throws -> TestCollector {
+    try TestCollector {
+      $0.clock = hand.clock
+      $0.steadyClock = hand.steadyClock
+      $0.segmentSpans = segmentSpans
+      $0.retention = Retention(maximumSpans: nil, maximumAge: age, maximumBytes: nil)
+    }
+  }
+
+  private static let day: Int64 = 86_400_000
+
+  @Test(
+    "A clock that leaps and comes back removes nothing, and what came meanwhile ages as the rest",
+    arguments: [65_536, 10])
+  func leap(segmentSpans: Int) async throws {
+    let hand = Hand()
+    let collector = try collector(hand, segmentSpans: segmentSpans)
+    _ = try await collector.store.add(Self.spans(0..<10))
+    for leap in [400 * Self.day, -400 * Self.day, -800 * Self.day, 800 * Self.day] {
+      hand.leap(leap)
+      await collector.store.expire()
+      _ = try await collector.store.add(Self.spans(10..<20))
+      hand.advance(600_000)
+      await collector.store.expire()
+    }
+    #expect(collector.store.spanCount == 50)
+    // All of them came within the last 40 minutes, and go after a day.
+    hand.advance(Self.day - 2_400_001)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 50)
+    hand.advance(2_400_001)
+    await collector.store.expire()
+    #expect(collector.store.spanCount == 0)
+  }
+
+  @Test("A leap that lasts is followed after an hour, and what came before it in this run is no older for it")
+  func lastingLeap() async throws {
+    let hand = Hand()
+    let collector = try collector(hand, segmentSpans: 10)
+    // As after a start without a battery, before the network tells the time.
+    _ = try await collector.store.add(Self.spans(0..<10))
+    hand.leap(10_000 * Self.day)
+    await collector.store.expire()
+    _ = try await collector.store.add(Self.spans(10..<20))
+    for _ in 0..<3 {
+      hand.advance(3_600_000)
+      await collector.store.expire()
+    }
+    #expect(collector.store.spanCount == 20)
+    let store = try collector.reopened()
+    await store.expire()
+    #expect(store.spanCount == 20)
+    hand.advance(Self.day)
+    await store.expire()
+    #expect(store.spanCount == 0)
+    try store.close()
+  }
+
+  @Test("At a start by which all would be too old, or newer than now, nothing goes in the first hour")
+  func start() async throws {
+    for leap in [400 * Self.day, -400 * Self.day] {
+      let hand = Hand()
+      let collector = try collector(hand, segmentSpans: 10)
+      _ = try await collector.store.add(Self.spans(0..<10))
+      hand.leap(leap)
+      let store = try collector.reopened()
+      await store.expire()
+      hand.advance(3_500_000)
+      await store.expire()
+      #expect(store.spanCount == 10)
+      hand.advance(200_000)
+      await store.expire()
+      // Then the clock is believed: what is too old goes, what lay in the future has come now.
+      #expect(store.spanCount == (leap > 0 ? 0 : 10))
+      hand.advance(Self.day + 1)
+      await store.expire()
+      #expect(store.spanCount == 0)
+      try store.close()
+    }
   }
 }

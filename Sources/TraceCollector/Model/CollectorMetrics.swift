@@ -20,6 +20,10 @@ public final class CollectorMetrics: Sendable {
     public var commits: Int
     /// Spans that retention has removed.
     public var spansExpired: Int
+    /// How often retention has looked for what is to go.
+    public var retentionRuns: Int
+    /// Names of services, operations and the like that are not listed any more, as there were too many.
+    public var namesForgotten: Int
     /// Queries answered.
     public var queries: Int
     /// Spans whose ids came with their bytes in reverse, and were put right.
@@ -40,6 +44,8 @@ public final class CollectorMetrics: Sendable {
   let spansDropped = Atomic(0)
   let commits = Atomic(0)
   let spansExpired = Atomic(0)
+  let retentionRuns = Atomic(0)
+  let namesForgotten = Atomic(0)
   let queries = Atomic(0)
   let spansTurned = Atomic(0)
   let spansUndecided = Atomic(0)
@@ -56,8 +62,11 @@ public final class CollectorMetrics: Sendable {
       requestBytes: requestBytes.load(ordering: .relaxed), spansAccepted: spansAccepted.load(ordering: .relaxed),
       spansRejected: spansRejected.load(ordering: .relaxed), spansDropped: spansDropped.load(ordering: .relaxed),
       commits: commits.load(ordering: .relaxed),
-      spansExpired: spansExpired.load(ordering: .relaxed), queries: queries.load(ordering: .relaxed),
-      spansTurned: spansTurned.load(ordering: .relaxed), spansUndecided: spansUndecided.load(ordering: .relaxed))
+      spansExpired: spansExpired.load(ordering: .relaxed),
+      retentionRuns: retentionRuns.load(ordering: .relaxed), namesForgotten: namesForgotten.load(ordering: .relaxed),
+      queries: queries.load(ordering: .relaxed), spansTurned: spansTurned.load(ordering: .relaxed),
+      spansUndecided: spansUndecided.load(ordering: .relaxed), tracesRead: tracesRead.load(ordering: .relaxed),
+      chunksUnpacked: chunksUnpacked.load(ordering: .relaxed))
   }
 }
 

@@ -4,18 +4,23 @@
   import Musl
 #endif
 
-/// The time of day, replaceable in tests.
+/// A clock, replaceable in tests.
 public struct WallClock: Sendable {
-  /// The present moment in milliseconds since 1970.
+  /// The present moment in milliseconds; of the time of day since 1970.
   public let milliseconds: @Sendable () -> Int64
 
   /// Makes a clock that asks a function.
   public init(milliseconds: @escaping @Sendable () -> Int64) { self.milliseconds = milliseconds }
 
-  /// The system's clock.
-  public static let system = WallClock {
+  /// The system's time of day.
+  public static let system = WallClock { read(CLOCK_REALTIME) }
+
+  /// The time that has passed since the machine was started, asleep or not. Nobody sets it.
+  public static let steady = WallClock { read(CLOCK_BOOTTIME) }
+
+  private static func read(_ clock: clockid_t) -> Int64 {
     var now = timespec()
-    guard clock_gettime(CLOCK_REALTIME, &now) == 0 else { return 0 }
+    guard clock_gettime(clock, &now) == 0 else { return 0 }
     return Int64(now.tv_sec) &* 1_000 &+ Int64(now.tv_nsec) / 1_000_000
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Synchronization
 
 /// Many spans of the disk that came one after the other, put in order: what is in memory of a row of the table `segment`.
 ///
@@ -19,7 +20,11 @@ final class Segment: Sendable {
   /// How many spans.
   let count: Int
   /// When the last of its spans came, in milliseconds since 1970.
-  let received: Int64
+  var received: Int64 {
+    get { receivedTime.load(ordering: .relaxed) }
+    set { receivedTime.store(newValue, ordering: .relaxed) }
+  }
+  private let receivedTime: Atomic<Int64>
   /// The first and the last time under which its spans are found, in milliseconds since 1970.
   let firstTime: Int64
   let lastTime: Int64
@@ -38,7 +43,7 @@ final class Segment: Sendable {
   ) {
     self.id = id
     self.count = count
-    self.received = received
+    receivedTime = Atomic(received)
     firstTime = times.first
     lastTime = times.last
     self.filter = filter

@@ -65,6 +65,21 @@ struct Shelf: Sendable {
     blocks.removeFirst(min(first, blocks.count))
   }
 
+  // MARK: When spans came
+
+  /// When the newest of all spans came, in milliseconds since 1970.
+  var lastReceived: Int64? { blocks.last?.received ?? segments.last?.received }
+
+  func hasReceived(after time: Int64) -> Bool {
+    segments.contains { $0.received > time } || blocks.contains { $0.received > time }
+  }
+
+  /// Sets right when spans came.
+  func moveReceived(_ range: ClosedRange<Int64>, _ moved: (Int64) -> Int64) {
+    for segment in segments where range.contains(segment.received) { segment.received = moved(segment.received) }
+    for block in blocks where range.contains(block.received) { block.received = moved(block.received) }
+  }
+
   mutating func removeFirstSegment() {
     guard !segments.isEmpty else { return }
     spanCount -= segments.removeFirst().count

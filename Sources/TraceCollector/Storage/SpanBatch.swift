@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What the store looks at of a span without reading its record.
 struct SpanEntry: Sendable {
   var traceID: TraceID
@@ -86,7 +88,11 @@ final class SpanBlock: Sendable {
   let id: Int64
   let batch: SpanBatch
   /// When the last of its spans came, in milliseconds since 1970.
-  let received: Int64
+  var received: Int64 {
+    get { receivedTime.load(ordering: .relaxed) }
+    set { receivedTime.store(newValue, ordering: .relaxed) }
+  }
+  private let receivedTime: Atomic<Int64>
 
   /// The low half of each span's trace id: what is looked through for a trace.
   let traces: [UInt64]
@@ -103,7 +109,7 @@ final class SpanBlock: Sendable {
   init(id: Int64, batch: SpanBatch, received: Int64) {
     self.id = id
     self.batch = batch
-    self.received = received
+    receivedTime = Atomic(received)
     traces = batch.entries.map(\.traceID.low)
     var filter = SegmentFilter(capacity: traces.count)
     var (first, last) = (Int64.max, Int64.min)

@@ -9,11 +9,13 @@ extension SpanStore {
   func expire() async {
     await maintained {
       var removed = 0
-      while !self.isClosed, let count = try? self.removeOldest(), count > 0 {
+      let cutoff = self.oldestKept()
+      while !self.isClosed, let count = try? self.removeOldest(cutoff), count > 0 {
         self.metrics.spansExpired.count(count)
         removed += count
       }
       if removed > 0 { try? self.forgetNames() }
+      self.metrics.retentionRuns.count(1)
     }
   }
 
@@ -63,12 +65,9 @@ extension SpanStore {
   // MARK: Removing
 
   /// Removes the oldest segment, or some of the oldest blocks; gives how many spans they had, 0 if all are to be kept.
-  private func removeOldest() throws -> Int {
+  private func removeOldest(_ cutoff: Int64?) throws -> Int {
     let state = shelf.withLock { $0.pinnedCopy() }
     let retention = settings.retention
-    let cutoff = retention.maximumAge.map {
-      settings.clock.milliseconds() &- ($0.components.seconds.multipliedReportingOverflow(by: 1_000).partialValue)
-    }
     var excess = retention.maximumSpans.map { max(0, state.spanCount - max(0, $0)) } ?? 0
     var excessBytes = try retention.maximumBytes.map { max(0, try usedBytes() - $0) } ?? 0
 

@@ -34,8 +34,9 @@ extension SpanStore {
       (encoder.storedTextCount, Array(encoder.texts.texts[encoder.storedTextCount...]))
     }
     let block = SpanBlock(
-      id: shelf.withLock { $0.nextBlock }, batch: batch, received: settings.clock.milliseconds())
-    try database.inTransaction(.immediate) {
+      id: shelf.withLock { $0.nextBlock }, batch: batch,
+      received: ages.withLock { $0.now(steady: settings.steadyClock.milliseconds()) })
+    try file.transaction(on: database) {
       if !texts.isEmpty {
         let statement = try database.cachedStatement(sql: "INSERT INTO text (id, value) VALUES (?, ?)")
         for (index, text) in texts.enumerated() { try statement.execute(arguments: [firstText + index, text]) }

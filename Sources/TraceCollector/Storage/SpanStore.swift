@@ -104,6 +104,8 @@ public final class SpanStore: Sendable {
   let shelf: Mutex<Shelf>
   let outlines = OutlineCache()
   let blockCalls = Mutex<BlockCalls?>(nil)
+  /// How old spans are; set once it is known what there is.
+  let ages: Mutex<AgeClock>
   /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
   private final class Observer: Sendable {
     let function: @Sendable (StoredSpans) -> Void
@@ -133,7 +135,9 @@ public final class SpanStore: Sendable {
       let content = try file.pool.read { database in try (TextTable(database), Shelf(database)) }
       encoder = Mutex(SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys))
       shelf = Mutex(content.1)
+      ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isDoubtful: false))
       try loadContent()
+      ages.withLock { $0 = firstAges() }
       observe { [propagation] stored in propagation.observe(count: stored.count) { stored.spans() } }
     } catch {
       throw file.error(error, doing: "read")

@@ -69,6 +69,12 @@ struct ControlPlaneMetrics: Sendable {
       ])
     page.add("kuma_collector_commits_total", .counter, "Transactions that stored spans.", spans.commits)
     page.add("kuma_collector_spans_expired_total", .counter, "Spans removed by retention.", spans.spansExpired)
+    page.add(
+      "kuma_collector_retention_runs_total", .counter, "How often retention has looked for what is to go.",
+      spans.retentionRuns)
+    page.add(
+      "kuma_collector_names_forgotten_total", .counter,
+      "Names of services and operations that are not listed any more, as there were too many.", spans.namesForgotten)
     page.add("kuma_collector_queries_total", .counter, "Queries answered.", spans.queries)
   }
 }
