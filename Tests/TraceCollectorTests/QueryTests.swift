@@ -125,6 +125,51 @@ import Testing
     #expect(await collector.get("/api/v2/trace/c000000000000000b").status == 404)
   }
 
+  @Test("A trace that is asked for by ids of both lengths is given once") func manyOfBothLengths() async throws {
+    let collector = try TestCollector()
+    try await collector.add(
+      span(trace: 0xB, high: 0xA, 1, at: 0), span(trace: 0xB, 2, parent: 1, at: 1), span(trace: 0xC, 3),
+      span(trace: 0xD, high: 1, 4), span(trace: 0xD, high: 2, 5))
+    for (ids, counts) in [
+      ("a000000000000000b,b", [2]), ("b,a000000000000000b", [2]), ("b,c", [2, 1]), ("c,b,a000000000000000b", [1, 2]),
+      ("1000000000000000d,2000000000000000d,d", [1, 1]), ("e", []),
+    ] {
+      let reply = await collector.get("/api/v2/traceMany?traceIds=\(ids)")
+      #expect(reply.status == 200)
+      #expect(try reply.traces().map(\.count) == counts, "\(ids)")
+    }
+  }
+
+  @Test("Annotations come in the order of their times, wherever they are asked for") func annotationOrder() async throws
+  {
+    struct Annotated: Decodable {
+      struct Annotation: Decodable, Equatable {
+        let timestamp: Int64
+        let value: String
+      }
+      let annotations: [Annotation]
+    }
+    struct Tree: Decodable {
+      struct Node: Decodable {
+        let span: Annotated
+      }
+      let nodes: [Node]
+    }
+    let collector = try TestCollector()
+    try await collector.add(
+      span(1, .server, annotations: [(9, "c"), (3, "b"), (3, "a"), (7, "z")].map { .init(timestamp: $0, value: $1) }),
+      // The same span once more, with what the first did not have.
+      span(1, .server, annotations: [.init(timestamp: 1, value: "first")]))
+    let expected = [(1, "first"), (3, "a"), (3, "b"), (7, "z"), (9, "c")].map {
+      Annotated.Annotation(timestamp: $0, value: $1)
+    }
+    for path in ["/api/v2/trace/a", "/api/export/zipkin/a"] {
+      #expect(try await collector.get(path).json([Annotated].self).map(\.annotations) == [expected])
+    }
+    #expect(try await collector.get("/api/v2/traces").json([[Annotated]].self).first?.map(\.annotations) == [expected])
+    #expect(try await collector.get("/api/trees/a").json(Tree.self).nodes.map(\.span.annotations) == [expected])
+  }
+
   @Test("Different traces with one low half stay apart")
   func sameLowHalf() async throws {
     let collector = try TestCollector()

@@ -125,7 +125,7 @@ extension JSONWriter {
     if !span.annotations.isEmpty {
       key("annotations")
       beginArray()
-      for annotation in span.annotations {
+      for annotation in span.sortedAnnotations {
         beginObject()
         key("timestamp")
         number(annotation.timestamp)

@@ -158,6 +158,22 @@ extension Span {
     return error != "false"
   }
 
+  /// Its events in the order of their times, as Zipkin answers them.
+  var sortedAnnotations: [Annotation] {
+    func isBefore(_ first: Annotation, _ second: Annotation) -> Bool {
+      first.timestamp != second.timestamp ? first.timestamp < second.timestamp : first.value < second.value
+    }
+    let isSorted = zip(annotations, annotations.dropFirst()).allSatisfy { !isBefore($1, $0) }
+    return isSorted ? annotations : annotations.sorted(by: isBefore)
+  }
+
+  /// The same with its events in order.
+  var sorted: Span {
+    var span = self
+    span.annotations = sortedAnnotations
+    return span
+  }
+
   /// Its end in microseconds since 1970; its start if the length is unknown.
   var end: Int64 { timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0) }
 }

@@ -48,9 +48,16 @@ extension SpanStore {
     try await read { database in try self.trace(id, database) }
   }
 
-  /// The traces that are there of some ids.
+  /// The traces that are there of some ids. Ids of both lengths may be of one trace, which is given once.
   public func traces(_ ids: [TraceID]) async throws(CollectorError) -> [[Span]] {
-    try await read { database in try ids.compactMap { try self.trace($0, database) } }
+    try await read { database in
+      var given: Set<TraceID> = []
+      return try ids.compactMap { id in
+        guard let spans = try self.trace(id, database) else { return nil }
+        let high = spans.first { $0.traceID.high != 0 }?.traceID.high ?? 0
+        return given.insert(TraceID(high: high, low: id.low)).inserted ? spans : nil
+      }
+    }
   }
 
   /// The newest traces that match, each a list of spans in the order of their starts.
