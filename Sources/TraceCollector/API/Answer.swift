@@ -56,6 +56,12 @@ struct Answer {
 
   static func methodNotAllowed(_ allowed: String) -> Answer {
     var answer = Answer(
+  /// Sends a browser elsewhere.
+  init(redirectTo address: String) {
+    self.init(status: .found)
+    fields.append(("Location", address))
+  }
+
       CollectorError(code: .invalid, message: "this path does not know the method; it knows \(allowed)"))
     answer.status = .methodNotAllowed
     answer.fields.append(("Allow", allowed))

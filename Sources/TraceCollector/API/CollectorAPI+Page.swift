@@ -30,7 +30,7 @@ extension CollectorAPI {
     return Self.guarded(answer)
   }
 
-  private static func guarded(_ answer: Answer) -> Answer {
+  static func guarded(_ answer: Answer) -> Answer {
     var answer = answer
     answer.fields.append(("Content-Security-Policy", contentSecurityPolicy))
     answer.fields.append(("Referrer-Policy", "no-referrer"))

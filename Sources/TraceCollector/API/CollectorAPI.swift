@@ -123,6 +123,11 @@ public final class CollectorAPI: Sendable {
   static let importPath = "/api/import"
 
   private static let writeOnly: Set<String> = ["/api/v1/spans", importPath, filePath]
+      if let address = OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
+        .present(parameters)
+      {
+        return Self.guarded(Answer(redirectTo: address))
+      }
 
   /// Zipkin serves its API also below the path of its page.
   private static func withoutPrefix(_ target: String) -> String {

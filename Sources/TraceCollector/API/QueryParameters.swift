@@ -48,6 +48,20 @@ struct QueryParameters {
     return value
   }
 
+  /// A value as it stands in an address.
+  static func encoded(_ text: String) -> String {
+    var result = ""
+    for byte in text.utf8 {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+        result.unicodeScalars.append(UnicodeScalar(byte))
+      default:
+        result += "%" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return result
+  }
+
   /// Undoes percent escapes; a wrong escape stands for itself, bytes that are no UTF-8 become replacement characters.
   static func decoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String {
     let bytes = Array(text.utf8)

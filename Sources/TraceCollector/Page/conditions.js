@@ -2,7 +2,7 @@
 import { lookbackLength, lookbacks, parseDuration, plain } from "./format.js";
 
 const defaults = {
-  service: "", span: "", q: "", min: "", max: "", errors: "", lookback: "1h", from: "", to: "", limit: "50",
+  service: "", span: "", remote: "", q: "", min: "", max: "", errors: "", lookback: "1h", from: "", to: "", limit: "50",
   sort: "newest", live: "1", pick: "",
 };
 
@@ -48,6 +48,7 @@ export function questionOf(state) {
   } else query.set("lookback", lookbackLength(state.lookback));
   if (state.service) query.set("serviceName", state.service);
   if (state.span) query.set("spanName", state.span);
+  if (state.remote) query.set("remoteServiceName", state.remote);
   if (state.q) query.set("annotationQuery", state.q);
   if (state.errors) query.set("errorsOnly", "true");
   if (state.min) query.set("minDuration", parseDuration(state.min));

@@ -1,6 +1,6 @@
 import { el, fetchJSON, setOptions } from "./dom.js";
 import { limits, orders } from "./conditions.js";
-import { clock, lookbacks, moment } from "./format.js";
+import { clock, lookbacks, moment, plain } from "./format.js";
 
 /** The fields of a search. */
 export class Filters {
@@ -18,10 +18,12 @@ export class Filters {
     this.lookbackField = this.field("lookback", "Time", this.lookback);
     this.range = el("button", { type: "button", class: "range", title: "Back to the latest traces",
       onclick: () => change({ from: "", to: "" }) });
+    this.remote = el("button", { type: "button", class: "range", title: "Whatever is at the other end",
+      onclick: () => change({ remote: "" }) });
     this.live = this.toggle("live", "Live", "Show traces as they arrive");
     this.node = el("form", { class: "filters", role: "search", "aria-label": "Traces",
       onsubmit: (event) => { event.preventDefault(); search(); } },
-    this.field("service", "Service", this.service), this.field("span", "Operation", this.span),
+    this.field("service", "Service", this.service), this.field("span", "Operation", this.span, this.remote),
     this.field("q", "Tags", this.input("q", "http.status_code=503 and error"), this.fault("q")),
     el("div", { class: "field duration" }, el("span", { text: "Duration" }), el("div", { class: "two" }, this.minimum, this.maximum),
       this.fault("min"), this.fault("max")),
@@ -98,6 +100,8 @@ export class Filters {
     const limit = this.node.querySelector("#filter-limit");
     setOptions(limit, limits.map((value) => [value, value]), state.limit);
     range.hidden = !state.to;
+    this.remote.hidden = !state.remote;
+    this.remote.replaceChildren(el("span", { text: "Other end" }), el("b", {}, el("span", { text: plain(state.remote, 40) }), " ×"));
     this.lookbackField.hidden = Boolean(state.to);
     if (state.to) {
       range.replaceChildren(el("span", { text: "Time" }), el("b", {}, el("span", {

@@ -93,6 +93,14 @@ export const lookbacks = {
   "5m": "5 minutes", "15m": "15 minutes", "1h": "hour", "6h": "6 hours", "1d": "day", "7d": "7 days",
 };
 
+/** "in the last hour", or of a time between two moments "in that time". */
+export function inTime(lookback) {
+  return lookback in lookbacks ? `in the last ${lookbacks[lookback]}` : "in that time";
+}
+
+/** The length of a time: of a name, or from one moment to another, as `1790809200000-1790812800000`. */
 export function lookbackLength(name) {
+  const [from, to] = name.split("-");
+  if (to) return to - from;
   return Number.parseInt(name, 10) * { m: 60e3, h: 3600e3, d: 86400e3 }[name.slice(-1)];
 }

@@ -1,5 +1,5 @@
 import { colour, el, notice, svg, unnamed } from "./dom.js";
-import { count, duration, lookbackLength, lookbacks, percent, plain, rate } from "./format.js";
+import { count, duration, inTime, lookbackLength, percent, plain, rate } from "./format.js";
 import { layOut } from "./layout.js";
 import { longer, operationsOf, ratesOver, showPeriod, tracesOf } from "./services.js";
 import { emptyCollector } from "./start.js";
@@ -27,7 +27,7 @@ export function graphView(answer, lookback) {
   const seconds = answer.seconds ?? lookbackLength(lookback) / 1000;
   if (!services.length) {
     return [lookback === "7d" ? el("div", { class: "frame" }, emptyCollector()) : notice({ title: "No calls in this time",
-      text: `Nothing was recorded in the last ${lookbacks[lookback]}.` }, longer("/graph"))];
+      text: `Nothing was recorded ${inTime(lookback)}.` }, longer("/graph"))];
   }
   return [picture(answer, lookback, seconds), ratesOver(seconds, lookback), el("div", { class: "tables" }, serviceTable(services, edges, lookback, seconds),
     edgeTable(edges, lookback, seconds))].filter(Boolean);

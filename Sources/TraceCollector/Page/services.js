@@ -1,5 +1,5 @@
 import { colour, el, failed, fetchJSON, notice, setOptions, skeleton, unnamed } from "./dom.js";
-import { count, duration, lookbackLength, lookbacks, percent, plain, rate } from "./format.js";
+import { count, duration, inTime, lookbackLength, lookbacks, moment, percent, plain, rate } from "./format.js";
 
 const usual = "1h";
 
@@ -19,17 +19,19 @@ export function showPeriod(page, { title, keys, head, what, read, draw }) {
     const lookback = period();
     const field = el("select", { id: "lookback", onchange: () => {
       const query = new URLSearchParams(location.search);
-      query.delete("lookback");
+      for (const key of ["lookback", "from", "to"]) query.delete(key);
       if (field.value !== usual) query.set("lookback", field.value);
       page.setQuery(query, true);
       load();
     } });
-    setOptions(field, Object.entries(lookbacks).map(([key, name]) => [key, `Last ${name}`]), lookback);
+    const range = lookback in lookbacks ? [] : [[lookback, lookback.split("-").map((end) => moment(end * 1000)).join(" – ")]];
+    setOptions(field, [...range, ...Object.entries(lookbacks).map(([key, name]) => [key, `Last ${name}`])], lookback);
     const content = el("div", {}, skeleton(6, `Reading: ${title}`));
     page.main.replaceChildren(el("div", { class: "view" }, el("header", { class: "head" }, el("div", {}, head(lookback)),
       el("label", { class: "field" }, el("span", { text: "Time" }), field)), content));
     try {
-      const answer = await read(lookbackLength(lookback), (path) => fetchJSON(path, signal));
+      const end = range.length ? `&endTs=${lookback.split("-")[1]}` : "";
+      const answer = await read(lookbackLength(lookback), (path) => fetchJSON(path + end, signal));
       draw(content, answer, lookback);
     } catch (error) {
       if (error.name !== "AbortError") content.replaceChildren(failed(error, what, load));
@@ -41,14 +43,21 @@ export function showPeriod(page, { title, keys, head, what, read, draw }) {
 }
 
 function period() {
-  const name = new URLSearchParams(location.search).get("lookback");
+  const query = new URLSearchParams(location.search);
+  const [from, to] = [Number(query.get("from")), Number(query.get("to"))];
+  if (from > 0 && to > from) return `${Math.floor(from)}-${Math.ceil(to)}`;
+  const name = query.get("lookback");
   return name in lookbacks ? name : usual;
 }
 
 /** An address with a time, and with what else is given of its query. */
 export function inPeriod(path, lookback, others = {}) {
   const query = new URLSearchParams(Object.entries(others).filter(([, value]) => value));
-  if (lookback !== usual) query.set("lookback", lookback);
+  const [from, to] = lookback.split("-");
+  if (to) {
+    query.set("from", from);
+    query.set("to", to);
+  } else if (lookback !== usual) query.set("lookback", lookback);
   return query.size ? `${path}?${query}` : path;
 }
 
@@ -118,7 +127,7 @@ export function operationsView(name, operations, edges, { lookback, seconds, sor
     el("a", { class: "button", href: tracesOf(name, lookback), text: "Its traces" }));
   if (!operations.length) {
     return [around, notice({ title: "No operations in this time",
-      text: `${plain(name, 80)} recorded nothing in the last ${lookbacks[lookback]}.` },
+      text: `${plain(name, 80)} recorded nothing ${inTime(lookback)}.` },
     longer(`/services/${encodeURIComponent(name)}`))];
   }
   const sorted = [...operations].sort((a, b) => (isUpward ? 1 : -1)
@@ -182,7 +191,7 @@ export function brokenIn({ services = [] }) {
 /** A line for each service, those first that need work. */
 export function propagationView({ services }, lookback) {
   if (!services.length) {
-    return notice({ title: "Nothing to judge yet", text: `No calls were recorded in the last ${lookbacks[lookback]}.` },
+    return notice({ title: "Nothing to judge yet", text: `No calls were recorded ${inTime(lookback)}.` },
       longer("/propagation"));
   }
   const rank = (service) => (ranks.indexOf(service.verdict) + ranks.length) % ranks.length;

@@ -1,0 +1,96 @@
+/// Addresses of Zipkin's own pages (Lens, and the classic one before it), as bookmarks, tickets and other programs have them,
+/// and where this page shows the same.
+struct OldAddress {
+  /// Tags whose names Lens writes as parameters of their own.
+  let autocompleteKeys: [String]
+  /// Milliseconds since 1970.
+  let now: Int64
+
+  /// The address for the present page; nil if an address is not one of Zipkin's.
+  func present(_ old: QueryParameters) -> String? {
+    var path = old.path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    switch path {
+    case "/zipkin", "/zipkin/traceViewer": return "/" + search(old)
+    case "/" where Self.conditions.contains(where: { old[$0] != nil }): return "/" + search(old)
+    case "/zipkin/dependency", "/dependency": return "/graph" + query(time(old))
+    default: break
+    }
+    guard let text = path.element(after: "/zipkin/traces/") ?? path.element(after: "/zipkin/trace/") else { return nil }
+    return TraceID(text).map { "/traces/\($0)" } ?? "/"
+  }
+
+  /// Parameters that this page does not have and Zipkin's do.
+  private static let conditions = [
+    "serviceName", "spanName", "remoteServiceName", "annotationQuery", "tagQuery", "minDuration", "maxDuration",
+    "startTs", "endTs", "sortOrder",
+  ]
+
+  // MARK: Conditions
+
+  /// How many traces the page can show.
+  private static let limits = [20, 50, 100, 200, 500, 1_000]
+
+  private func search(_ old: QueryParameters) -> String {
+    var new: [(String, String)] = []
+    for (name, key) in [("serviceName", "service"), ("spanName", "span"), ("remoteServiceName", "remote")] {
+      // The classic page has this for none.
+      if let value = old[name], value != "all" { new.append((key, value.lowercased())) }
+    }
+    var tags = [old["annotationQuery"], old["tagQuery"], old["tags"]].compactMap(\.self)
+    for key in autocompleteKeys where !Self.conditions.contains(key) {
+      if let value = old[key] { tags.append("\(key)=\(value)") }
+    }
+    if !tags.isEmpty { new.append(("q", tags.joined(separator: " and "))) }
+    for (name, key) in [("minDuration", "min"), ("maxDuration", "max")] {
+      guard let value = old[name] else { continue }
+      // A bare number is of microseconds there, and of milliseconds here.
+      new.append((key, value.utf8.allSatisfy { (0x30...0x39).contains($0) } ? value + "us" : value))
+    }
+    new += time(old)
+    if let limit = old["limit"], let count = Int(limit), count > 0 {
+      new.append(("limit", String(Self.limits.first { $0 >= count } ?? 1_000)))
+    }
+    if old["sortOrder"] == "duration-desc" { new.append(("sort", "longest")) }
+    return query(new)
+  }
+
+  private func query(_ parameters: [(String, String)]) -> String {
+    parameters.isEmpty
+      ? "" : "?" + parameters.map { "\($0.0)=\(QueryParameters.encoded($0.1))" }.joined(separator: "&")
+  }
+
+  // MARK: Time
+
+  private static let day: Int64 = 86_400_000
+  /// The names of times that this page knows.
+  private static let names: [Int64: String] = [
+    300_000: "5m", 900_000: "15m", 3_600_000: "1h", 21_600_000: "6h", 86_400_000: "1d", 604_800_000: "7d",
+  ]
+
+  /// The time that was asked for: until now by its name, or else from one moment to another.
+  private func time(_ old: QueryParameters) -> [(String, String)] {
+    func moment(_ names: String...) -> Int64? {
+      names.lazy.compactMap { old[$0].flatMap { Int64($0) } }.first { $0 > 0 }
+    }
+    let end = moment("endTs", "endTime")
+    let isRange = old["lookback"].map { $0 == "custom" || $0 == "range" } ?? true
+    if isRange, let start = moment("startTs", "startTime"), start < end ?? now {
+      return [("from", String(start)), ("to", String(end ?? now))]
+    }
+    let length = old["lookback"] == "millis" ? moment("millis") : old["lookback"].flatMap(Self.length)
+    guard let length = length ?? end.map({ _ in Self.day }) else { return [] }
+    if end == nil, let name = Self.names[length] { return [("lookback", name)] }
+    let last = end ?? now
+    return [("from", String(max(1, last &- length))), ("to", String(last))]
+  }
+
+  /// Milliseconds of `900000`, `15m`, `2h`, `7d`.
+  private static func length(_ text: String) -> Int64? {
+    let units: [Character: Int64] = ["m": 60_000, "h": 3_600_000, "d": day]
+    let unit = text.last.flatMap { units[$0] }
+    guard let count = Int64(unit == nil ? text : String(text.dropLast())), count > 0 else { return nil }
+    let (length, isBeyond) = count.multipliedReportingOverflow(by: unit ?? 1)
+    return isBeyond || length > 100 * 366 * day ? nil : length
+  }
+}
