@@ -50,7 +50,8 @@ import Testing
       let fields: [HTTPField.Name: String] = [.contentType: type]
       // Zipkin's empty list, and messages without any field.
       let isOTLP = route.path == CollectorAPI.otlpPath
-      let empty: [UInt8] = type == "application/json" ? Array(isOTLP ? "{}".utf8 : "[]".utf8) : []
+      let isJSON = type == "application/json" || type == "application/x-ndjson"
+      let empty: [UInt8] = isJSON ? Array(isOTLP ? "{}".utf8 : "[]".utf8) : []
       Self.check(await collector.send(.post, route.path, empty, fields: fields), route, isOTLP ? 200 : 202)
       Self.check(await collector.send(.post, route.path, [0x22], fields: fields), route, 400)
       Self.check(await collector.send(.post, route.path, [0x01], fields: fields), route, 400)

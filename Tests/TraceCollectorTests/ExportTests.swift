@@ -47,12 +47,15 @@ import Testing
     #expect(reply.status == 202)
     #expect(
       reply.text == #"{"stored":2,"rejected":[{"index":1,"reason":"traceId is missing"},"#
-        + #"{"index":2,"reason":"a span must be an object"}]}"#)
+        + #"{"index":2,"reason":"a span must be an object"}],"traceIds":["0000000000000001"]}"#)
     for (body, reason) in [
-      ("[[\(good)],7]", "the body is not a JSON list of spans or of traces: line 1, column 29"),
-      ("[[\(good)]", "the body is not a JSON list of spans or of traces"), ("{}", "the body is not a JSON list"),
+      ("[[\(good)],7]", "the body is not a file of traces of a known form"),
+      ("[[\(good)]", "the body is not a file of traces of a known form"),
       ("[[\(good),\(good)],[\(good),\(good),\(good)]]", "the request has more than 4 spans"),
-      (String(repeating: "[", count: 1_000), "the body is not a JSON list of spans or of traces"),
+      (String(repeating: "[", count: 1_000), "the body is not a file of traces of a known form"),
+      ("", "the file is empty"), ("\n [\n", "the body is not a file of traces of a known form"),
+      ("{}", #"{"stored":0,"rejected":[{"index":0,"reason":"traceId is missing"}]"#),
+      ("\(good)\n{\"resourceSpans\":7}\n", "the value that begins in line 2 is wrong: the body is not an Export"),
     ] {
       let refused = await collector.send(.post, "/api/import", Array(body.utf8))
       #expect(refused.status == 400 || refused.status == 413)

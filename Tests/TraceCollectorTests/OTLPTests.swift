@@ -167,6 +167,139 @@ import Testing
     #expect(try span(0, "", error: "true").isError)
   }
 
+  @Test("An empty value is no text: it is left out, and null within a list or a map", arguments: [true, false])
+  func emptyValues(isJSON: Bool) throws {
+    let body: [UInt8]
+    if isJSON {
+      body = Array(
+        #"""
+        {"resourceSpans":[{"resource":{"attributes":[{"key":"r","value":null},{"key":"service.name","value":{}}]},
+        "scopeSpans":[{"spans":[{"traceId":"1","spanId":"3","attributes":[{"key":"a"},{"key":"b","value":null},
+        {"key":"c","value":{}},{"key":"d","value":{"stringValue":""}},
+        {"key":"e","value":{"arrayValue":{"values":[{"stringValue":"x"},null,{},{"stringValue":""}]}}},
+        {"key":"f","value":{"kvlistValue":{"values":[{"key":"k"},{"value":{"intValue":1},"key":"l"},{"key":"m","value":{}}]}}}],
+        "events":[{"name":"n","attributes":[{"key":"z"}]}]}]}]}]}
+        """#.utf8)
+    } else {
+      body =
+        ProtobufBytes { request in
+          request.message(1) { resource in
+            resource.message(1) {
+              $0.message(1) { $0.text(1, "r") }
+              $0.attribute(1, "service.name") { _ in }
+            }
+            resource.message(2) {
+              $0.message(2) { span in
+                span.id(1, 0, 1)
+                span.id(2, 3)
+                span.message(9) { $0.text(1, "a") }
+                span.attribute(9, "b") { _ in }
+                span.attribute(9, "d", "")
+                span.attribute(9, "e") { value in
+                  value.message(5) {
+                    $0.message(1) { $0.text(1, "x") }
+                    $0.data(1, [])
+                    $0.data(1, [])
+                    $0.message(1) { $0.text(1, "") }
+                  }
+                }
+                span.attribute(9, "f") { value in
+                  value.message(6) {
+                    $0.message(1) { $0.text(1, "k") }
+                    $0.message(1) {
+                      $0.message(2) { $0.number(3, 1) }
+                      $0.text(1, "l")
+                    }
+                    $0.attribute(1, "m") { _ in }
+                  }
+                }
+                span.message(11) { event in
+                  event.text(2, "n")
+                  event.message(3) { $0.text(1, "z") }
+                }
+              }
+            }
+          }
+        }.bytes
+    }
+    let format = isJSON ? SpanFormat.otlpJSON : .otlpProtobuf
+    let span = try #require(try format.parse(body, limits: CollectorLimits()).spans.first)
+    #expect(
+      span.tags == [
+        .init("d", ""), .init("e", #"["x",null,null,""]"#), .init("f", #"{"k":null,"l":1,"m":null}"#),
+      ])
+    #expect(span.serviceName == "unknown_service")
+    #expect(span.annotations.map(\.value) == [#""n": {"z":null}"#])
+  }
+
+  @Test("A failure without a text is told by its exception, or its type") func exceptions() throws {
+    func error(_ status: UInt64, _ message: String, _ build: @escaping (inout ProtobufBytes) -> Void) throws -> String?
+    {
+      try convert {
+        build(&$0)
+        $0.message(15) {
+          $0.text(2, message)
+          $0.number(3, status)
+        }
+      }.tag("error")
+    }
+    func exception(_ attributes: [(String, String)]) -> (inout ProtobufBytes) -> Void {
+      { span in
+        span.attribute(9, "error.type", "500")
+        span.message(11) { event in
+          event.text(2, "exception")
+          for (key, value) in attributes { event.attribute(3, key, value) }
+        }
+      }
+    }
+    let both = [("exception.type", "Oops"), ("exception.message", "no room")]
+    #expect(try error(2, "", exception(both)) == "no room")
+    #expect(try error(2, "", exception([("exception.type", "Oops"), ("exception.message", "")])) == "Oops")
+    #expect(try error(2, "", exception([])) == "500")
+    #expect(try error(2, "said", exception(both)) == "said")
+    #expect(try error(2, "") { $0.attribute(9, "error.message", "of Datadog") } == "of Datadog")
+    // An exception that was caught is no failure.
+    #expect(try error(0, "", exception(both)) == nil)
+    #expect(try error(1, "", exception(both)) == nil)
+    #expect(
+      try error(2, "") { span in
+        for text in ["first", "last"] {
+          span.message(11) { event in
+            event.text(2, "exception")
+            event.attribute(3, "exception.message", text)
+          }
+        }
+      } == "last")
+  }
+
+  @Test("Spans name their service where the resource does not, and Datadog's the host that they call")
+  func datadog() throws {
+    func span(_ service: String?) throws -> Span {
+      try convert(service: service) {
+        $0.number(6, 3)
+        $0.attribute(9, "service.name", "Shop")
+        $0.attribute(9, "out.host", "Inventory.example")
+        $0.attribute(9, "network.destination.port") { $0.number(3, 8_080) }
+        $0.attribute(9, "peer.service", "")
+      }
+    }
+    for service in [nil, "", "unknown_service", "unknown_service:python"] {
+      let span = try span(service)
+      #expect(span.serviceName == "shop")
+      #expect(span.tag("service.name") == nil)
+      #expect(span.remoteEndpoint == Endpoint(serviceName: "inventory.example", port: 8_080))
+    }
+    #expect(try span("checkout").serviceName == "checkout")
+    #expect(try span("checkout").tag("service.name") == "Shop")
+    #expect(try convert(service: "unknown_service:python") { _ in }.serviceName == "unknown_service:python")
+    #expect(
+      try convert {
+        $0.number(6, 3)
+        $0.attribute(9, "out.host", "10.0.0.9")
+        $0.attribute(9, "db.name", "orders")
+      }.remoteEndpoint == Endpoint(serviceName: "orders", ipv4: "10.0.0.9"))
+  }
+
   @Test("Times: less than a microsecond is one, an end before the start is none") func times() throws {
     func duration(_ start: UInt64, _ end: UInt64) throws -> Int64 {
       try convert {

@@ -17,7 +17,8 @@ import Testing
 
   private static let bodies: [(format: SpanFormat, body: [UInt8])] = [
     (.zipkinJSON, Array(SpanParserTests.full.utf8)), (.zipkinV1JSON, Array(v1.utf8)),
-    (.zipkinTraces, Array("[\(SpanParserTests.full),[]]".utf8)), (.zipkinProtobuf, ZipkinProtobufParserTests.full),
+    (.file, Array("[\(SpanParserTests.full),[]]".utf8)), (.file, Array(ImportTests.jaeger.utf8)),
+    (.file, Array((v1 + "\n" + OTLPTests.json).utf8)), (.zipkinProtobuf, ZipkinProtobufParserTests.full),
     (.otlpProtobuf, OTLPTests.protobuf), (.otlpJSON, Array(OTLPTests.json.utf8)),
   ]
 

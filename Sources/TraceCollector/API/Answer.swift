@@ -40,7 +40,9 @@ struct Answer {
   }
 
   /// An error, as a sentence; that is how Zipkin's clients expect it.
-  init(_ error: CollectorError) {
+  ///
+  /// - Parameter retryAfter: in how many seconds to try again, if that may help.
+  init(_ error: CollectorError, retryAfter: Int = 1) {
     switch error.code {
     case .invalid: status = .badRequest
     case .notFound: status = .notFound
@@ -48,20 +50,20 @@ struct Answer {
     case .unsupported: status = .unsupportedMediaType
     case .unavailable:
       status = .serviceUnavailable
-      fields.append(("Retry-After", "1"))
+      fields.append(("Retry-After", String(retryAfter)))
     }
     contentType = "text/plain; charset=utf-8"
     body = Array((error.message + "\n").utf8)
   }
 
-  static func methodNotAllowed(_ allowed: String) -> Answer {
-    var answer = Answer(
   /// Sends a browser elsewhere.
   init(redirectTo address: String) {
     self.init(status: .found)
     fields.append(("Location", address))
   }
 
+  static func methodNotAllowed(_ allowed: String) -> Answer {
+    var answer = Answer(
       CollectorError(code: .invalid, message: "this path does not know the method; it knows \(allowed)"))
     answer.status = .methodNotAllowed
     answer.fields.append(("Allow", allowed))

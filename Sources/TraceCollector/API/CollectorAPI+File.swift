@@ -16,7 +16,7 @@ extension CollectorAPI {
     guard let format = try format(path: Self.importPath, request) else {
       throw CollectorError(code: .unsupported, message: "a file of this type cannot be read")
     }
-    let parsed = try format.parse(try unpacked(request, body), limits: limits)
+    let parsed = try format.parse(try unpacked(request, body, format), limits: limits)
     guard !parsed.spans.isEmpty else {
       let reason = parsed.rejections.first.map { "; the first one: \($0.reason)" } ?? ""
       throw CollectorError(code: .invalid, message: "there is no span in it that can be read\(reason)")

@@ -17,6 +17,8 @@ extension CollectorAPI {
         : "there are too many names of services and operations: \(namesForgotten) that were used long ago are not listed "
           + "any more, and will be with their next span"
     }
+    /// The traces of a file, the first of them.
+    var traces: [TraceID] = []
   }
 
   /// The format in which spans come to one of Zipkin's paths; nil if the path takes none. Like Zipkin, whatever does not
@@ -27,7 +29,7 @@ extension CollectorAPI {
     let json: SpanFormat
     switch path {
     case "/api/v2/spans": json = .zipkinJSON
-    case "/api/import": json = .zipkinTraces
+    case "/api/import": json = .file
     case "/api/v1/spans": json = .zipkinV1JSON
     default: return nil
     }
@@ -47,44 +49,98 @@ extension CollectorAPI {
     return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 
-  /// Stores the spans of a body.
+  /// Stores the spans of a body, and makes the answer.
+  ///
+  /// A small request is read by the thread that received it: with a few spans, waking another one costs more than the work.
+  /// Others are unpacked, read, encoded and answered by ``ReadingThreads``.
   func store(
-    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
-  ) async throws(CollectorError) -> Outcome {
+    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat, _ answer: @Sendable (Outcome) -> Answer
+  ) async throws(CollectorError) -> Answer {
     let metrics = store.metrics
     metrics.requests.count(1)
     metrics.requestBytes.count(body.count)
     do throws(CollectorError) {
       // Before anything is unpacked or parsed: what cannot be stored must cost little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
-      let bytes = try unpacked(request, body)
-      if format == .zipkinJSON {
-        let outcome = try await store.add(json: bytes)
-        metrics.spansRejected.count(outcome.rejections.count)
-        return Outcome(
-          stored: outcome.stored, rejections: outcome.rejections, namesForgotten: outcome.namesForgotten)
+      if let outcome = try await storeSmall(request, body, as: format) {
+        refusals.end()
+        return answer(outcome)
       }
-      var parsed = try format.parse(bytes, limits: limits)
-      if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
-      return try await store(parsed, bytes: bytes.count)
+      return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
+        let outcome = try await self.storeLarge(request, body, as: format)
+        self.refusals.end()
+        return answer(outcome)
+      }
     } catch {
       metrics.requestsFailed.count(1)
       throw error
     }
   }
 
-  private func store(_ parsed: ParsedSpans, bytes: Int) async throws(CollectorError) -> Outcome {
-    let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
-    store.metrics.spansRejected.count(parsed.rejections.count)
-    return Outcome(stored: parsed.spans.count, rejections: parsed.rejections, namesForgotten: namesForgotten)
+  /// Stores a small request; nil if it is not small, then nothing has become of it.
+  private func storeSmall(
+    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
+  ) async throws(CollectorError) -> Outcome? {
+    let limit = min(limits.smallRequest.bytes, limits.bodyBytes)
+    guard body.count <= limit else { return nil }
+    var bytes = body
+    if try isPacked(request, body, format) {
+      guard let unpacked = try? Inflater.inflate(body, limit: limit, limits: limits) else { return nil }
+      bytes = unpacked
+    }
+    if format == .zipkinJSON { return try await storeJSON(bytes) }
+    var small = limits
+    small.valuesPerRequest = min(limits.valuesPerRequest, limits.smallRequest.values)
+    let parsed = try format.parse(bytes, limits: small)
+    return parsed.values.isBeyond ? nil : try await store(parsed, as: format, bytes: bytes.count)
   }
 
-  func unpacked(_ request: HTTPRequest, _ body: [UInt8]) throws(CollectorError) -> [UInt8] {
+  private func storeLarge(
+    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
+  ) async throws(CollectorError) -> Outcome {
+    let bytes = try unpacked(request, body, format)
+    if format == .zipkinJSON { return try await storeJSON(bytes) }
+    return try await store(try format.parse(bytes, limits: limits), as: format, bytes: bytes.count)
+  }
+
+  private func storeJSON(_ bytes: [UInt8]) async throws(CollectorError) -> Outcome {
+    let outcome = try await store.add(json: bytes)
+    store.metrics.spansRejected.count(outcome.rejections.count)
+    return Outcome(stored: outcome.stored, rejections: outcome.rejections, namesForgotten: outcome.namesForgotten)
+  }
+
+  private func store(
+    _ parsed: ParsedSpans, as format: SpanFormat, bytes: Int
+  ) async throws(CollectorError) -> Outcome {
+    var parsed = parsed
+    if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
+    let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
+    store.metrics.spansRejected.count(parsed.rejections.count)
+    return Outcome(
+      stored: parsed.spans.count, rejections: parsed.rejections, namesForgotten: namesForgotten,
+      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [])
+  }
+
+  /// How many traces of a file the answer names.
+  private static let namedTraces = 100
+
+  /// A body as it was before it was packed.
+  func unpacked(
+    _ request: HTTPRequest, _ body: [UInt8], _ format: SpanFormat
+  ) throws(CollectorError) -> [UInt8] {
     guard body.count <= limits.bodyBytes else { throw bodyError }
+    guard try isPacked(request, body, format) else { return body }
+    return try Inflater.inflate(body, limit: limits.bodyBytes, limits: limits)
+  }
+
+  private func isPacked(
+    _ request: HTTPRequest, _ body: [UInt8], _ format: SpanFormat
+  ) throws(CollectorError) -> Bool {
     let encoding = request.headerFields[.contentEncoding]?.lowercased() ?? "identity"
     switch encoding {
-    case "identity", "": return body
-    case "gzip", "x-gzip", "deflate": return try Inflater.inflate(body, limit: limits.bodyBytes)
+    // A file is sent as it is kept, and may be packed.
+    case "identity", "": return format == .file && body.starts(with: [0x1F, 0x8B])
+    case "gzip", "x-gzip", "deflate": return true
     default:
       throw CollectorError(
         code: .unsupported, message: "the content encoding must be gzip or identity, not \(encoding.prefix(64))")
@@ -99,25 +155,53 @@ extension CollectorError {
   }
 }
 
+extension ParsedSpans {
+  /// The traces of the spans in their order.
+  fileprivate func traces(atMost limit: Int) -> [TraceID] {
+    var known: Set<UInt64> = []
+    var traces: [TraceID] = []
+    for span in spans where known.insert(span.traceID.low).inserted {
+      guard traces.count < limit else { break }
+      traces.append(span.traceID)
+    }
+    return traces
+  }
+}
+
 extension Answer {
+  /// What who sends a file is told: as Zipkin's senders, with the traces that are there now.
+  init(file outcome: CollectorAPI.Outcome) {
+    self.init(status: outcome.stored > 0 || outcome.rejections.isEmpty ? .accepted : .badRequest) { json in
+      json.outcome(outcome) { json in
+        json.key("traceIds")
+        json.strings(outcome.traces.map(\.description))
+      }
+    }
+  }
+
   /// What Zipkin's senders are told: 202, and in the body which spans were not stored and why; 400 if none was.
   init(_ outcome: CollectorAPI.Outcome) {
     guard !outcome.rejections.isEmpty || outcome.notice != nil else {
       self.init(status: .accepted)
       return
     }
-    self.init(status: outcome.stored > 0 ? .accepted : .badRequest) { json in
-      json.beginObject()
-      json.key("stored")
-      json.number(outcome.stored)
-      json.key("rejected")
-      json.rejections(outcome.rejections)
-      if let notice = outcome.notice {
-        json.key("notice")
-        json.string(notice)
-      }
-      json.endObject()
+    self.init(status: outcome.stored > 0 ? .accepted : .badRequest) { json in json.outcome(outcome) { _ in } }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func outcome(_ outcome: CollectorAPI.Outcome, _ more: (inout JSONWriter) -> Void) {
+    beginObject()
+    key("stored")
+    number(outcome.stored)
+    key("rejected")
+    rejections(outcome.rejections)
+    if let notice = outcome.notice {
+      key("notice")
+      string(notice)
     }
+    more(&self)
+    endObject()
   }
 }
 

@@ -33,9 +33,9 @@ extension CollectorAPI {
             + (type.isEmpty ? "nothing in particular" : type)))
     }
     do throws(CollectorError) {
-      return answer.success(try await store(request, body, as: format))
+      return try await store(request, body, as: format) { answer.success($0) }
     } catch {
-      return answer.failure(error)
+      return answer.failure(error, retryAfter: retryAfter(error))
     }
   }
 }
@@ -94,7 +94,7 @@ struct OTLPAnswer {
     return rejections.count > 10 ? shown + "; and \(rejections.count - 10) more" : shown
   }
 
-  func failure(_ error: CollectorError) -> Answer {
+  func failure(_ error: CollectorError, retryAfter: Int = 1) -> Answer {
     // The status of HTTP, and the codes of google.rpc.Code.
     let code: UInt64 =
       switch error.code {
@@ -103,7 +103,7 @@ struct OTLPAnswer {
       case .tooLarge: 8
       case .unavailable: 14
       }
-    let plain = Answer(error)
+    let plain = Answer(error, retryAfter: retryAfter)
     return failure(plain.status, code: code, error.message, fields: plain.fields)
   }
 

@@ -46,10 +46,18 @@ public final class CollectorAPI: Sendable {
   let store: SpanStore
   let settings: Settings
   let clock: WallClock
+  let refusals = RefusalAge()
+  /// Where large requests are read.
+  let readingThreads: ReadingThreads
 
   /// Makes the collector of a store.
-  public init(store: SpanStore, settings: Settings = Settings()) {
+  public convenience init(store: SpanStore, settings: Settings = Settings()) {
+    self.init(store: store, settings: settings, readingThreads: .shared)
+  }
+
+  init(store: SpanStore, settings: Settings = Settings(), readingThreads: ReadingThreads) {
     self.store = store
+    self.readingThreads = readingThreads
     self.settings = settings
     limits = store.settings.limits
     clock = store.settings.clock
@@ -60,7 +68,7 @@ public final class CollectorAPI: Sendable {
     do throws(CollectorError) {
       return try await route(request, body).rendered(for: request)
     } catch {
-      return Answer(error).rendered(for: request)
+      return Answer(error, retryAfter: retryAfter(error)).rendered(for: request)
     }
   }
 
@@ -81,7 +89,14 @@ public final class CollectorAPI: Sendable {
       case .overloaded: .overloaded
       }
     let isOTLP = QueryParameters(request.path ?? "/").path == Self.otlpPath
-    return (isOTLP ? OTLPAnswer(request).failure(error) : Answer(error)).rendered(for: request)
+    let wait = retryAfter(error)
+    let answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)
+    return answer.rendered(for: request)
+  }
+
+  /// When one who gets an error is to try again; of use only if that may help.
+  func retryAfter(_ error: CollectorError) -> Int {
+    error.code == .unavailable ? refusals.retryAfter(clock.milliseconds()) : 0
   }
 
   var bodyError: CollectorError {
@@ -95,15 +110,24 @@ public final class CollectorAPI: Sendable {
     if path == Self.otlpPath { return await storeOTLP(request, body) }
     switch request.method {
     case .post:
-      if path == Self.filePath { return try file(request, body, parameters) }
+      if path == Self.filePath {
+        return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
+          try self.file(request, body, parameters)
+        }
+      }
       guard let format = try format(path: path, request) else { break }
-      return Answer(try await store(request, body, as: format))
+      return try await store(request, body, as: format) { format == .file ? Answer(file: $0) : Answer($0) }
     case .get, .head:
       if let answer = try await query(parameters) { return answer }
       if let answer = try await export(parameters) { return answer }
       if let answer = await server(path) { return answer }
       let knownTags = request.headerFields[.ifNoneMatch]
       let acceptsGzip = Deflater.isAccepted(request.headerFields[.acceptEncoding])
+      if let address = OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
+        .present(parameters)
+      {
+        return Self.guarded(Answer(redirectTo: address))
+      }
       if let answer = page(path, knownTags: knownTags, acceptsGzip: acceptsGzip) { return answer }
       guard Self.writeOnly.contains(path) else {
         let types = request.headerFields[.accept]
@@ -123,11 +147,6 @@ public final class CollectorAPI: Sendable {
   static let importPath = "/api/import"
 
   private static let writeOnly: Set<String> = ["/api/v1/spans", importPath, filePath]
-      if let address = OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
-        .present(parameters)
-      {
-        return Self.guarded(Answer(redirectTo: address))
-      }
 
   /// Zipkin serves its API also below the path of its page.
   private static func withoutPrefix(_ target: String) -> String {

@@ -55,7 +55,10 @@ extension CollectorRoute {
   private static let ingest: [CollectorRoute] = [
     spans("/api/v2/spans", "Stores spans in Zipkin's v2 format.", [json, protobuf]),
     spans("/api/v1/spans", "Stores spans in Zipkin's v1 format.", [json]),
-    spans("/api/import", "Stores a trace or a list of traces, as queries answer them.", [json, protobuf]),
+    spans(
+      "/api/import",
+      "Stores a file of traces: Zipkin's, Jaeger's or OpenTelemetry's in JSON, or lines of these; it may be packed. The "
+        + "answer names the traces.", [json, "application/x-ndjson", protobuf]),
     CollectorRoute(
       method: "POST", path: CollectorAPI.filePath,
       summary: "Reads a file of spans as /api/import does, stores nothing, and answers what the page shows of it.",

@@ -3,6 +3,19 @@ struct JSONWriter {
   private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
+  /// A place to which what is written behind it can be taken back.
+  struct Mark {
+    fileprivate let count: Int
+    fileprivate let needsComma: Bool
+  }
+
+  var mark: Mark { Mark(count: bytes.count, needsComma: needsComma) }
+
+  mutating func takeBack(to mark: Mark) {
+    bytes.removeSubrange(mark.count...)
+    needsComma = mark.needsComma
+  }
+
   mutating func beginObject() { begin(0x7B) }
   mutating func endObject() { end(0x7D) }
   mutating func beginArray() { begin(0x5B) }

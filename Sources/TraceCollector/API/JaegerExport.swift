@@ -1,23 +1,21 @@
 /// A trace as Jaeger's page reads it from a file, and as Jaeger's query service answers it.
 ///
 /// Jaeger knows no shared ids: of two sides of a call with one id, the server's gets an id of its own and hangs below the
-/// client's, with what the server's service did within the call below it.
+/// client's, with what the server's service did within the call below it. A span that would not be the same when it is read
+/// again has Zipkin's form beside it, which Jaeger's page does not look at.
 struct JaegerExport {
-  private struct Process: Hashable {
-    var service: String
-    var ipv4: String
-    var ipv6: String
-  }
+  /// The member of a span that holds its Zipkin's form.
+  static let wholeKey = "zipkin"
 
   private let tree: SpanTree
-  private let traceID: String
+  private let traceID: TraceID
   /// The id of each node, unique in the trace.
   private let ids: [UInt64]
 
   init(_ spans: [Span]) {
     tree = SpanTree(spans)
     let id = tree.nodes.first { $0.span.traceID.high != 0 } ?? tree.nodes.first
-    traceID = id?.span.traceID.description ?? ""
+    traceID = id?.span.traceID ?? TraceID(low: 0)
     ids = Self.ids(tree)
   }
 
@@ -35,23 +33,24 @@ struct JaegerExport {
   }
 
   func write(to json: inout JSONWriter) {
-    var processes: [(name: String, process: Process)] = []
-    var names: [Process: String] = [:]
+    var processes: [(name: String, process: JaegerSpan.Process)] = []
+    var names: [Endpoint: String] = [:]
     json.beginObject()
     json.key("data")
     json.beginArray()
     json.beginObject()
     json.key("traceID")
-    json.string(traceID)
+    json.string(traceID.description)
     json.key("spans")
     json.beginArray()
     for (index, node) in tree.nodes.enumerated() {
-      let host = node.span.localEndpoint
-      let process = Process(
-        service: host?.serviceName ?? "", ipv4: host?.ipv4 ?? "", ipv6: host?.ipv6 ?? "")
-      let name = names[process] ?? "p\(names.count + 1)"
-      if names.updateValue(name, forKey: process) == nil { processes.append((name, process)) }
-      write(node, index, name, to: &json)
+      // A parent that is not there stays named: Jaeger's page then says that it is missing.
+      let parent = node.parent.map { ids[$0] } ?? node.span.parentID
+      let span = JaegerSpan(node.span, traceID: traceID, id: ids[index], parent: parent)
+      let host = node.span.localEndpoint ?? Endpoint()
+      let name = names[host] ?? "p\(names.count + 1)"
+      if names.updateValue(name, forKey: host) == nil { processes.append((name, span.process)) }
+      json.span(span, process: name, whole: span.span == node.span.sorted ? nil : node.span)
     }
     json.endArray()
     json.key("processes")
@@ -60,17 +59,14 @@ struct JaegerExport {
       json.key(name)
       json.beginObject()
       json.key("serviceName")
-      json.string(process.service.isEmpty ? "unknown" : process.service)
+      json.string(process.service)
       json.key("tags")
-      json.beginArray()
-      if !process.ipv4.isEmpty { json.field("ip", .string(process.ipv4)) }
-      if !process.ipv6.isEmpty { json.field("ipv6", .string(process.ipv6)) }
-      json.endArray()
+      json.fields(process.tags)
       json.endObject()
     }
     json.endObject()
     json.key("warnings")
-    json.literal("null")
+    json.null()
     json.endObject()
     json.endArray()
     for name in ["total", "limit", "offset"] {
@@ -78,131 +74,86 @@ struct JaegerExport {
       json.number(0)
     }
     json.key("errors")
-    json.literal("null")
+    json.null()
     json.endObject()
-  }
-
-  private func write(_ node: SpanTree.Node, _ index: Int, _ process: String, to json: inout JSONWriter) {
-    let span = node.span
-    json.beginObject()
-    json.key("traceID")
-    json.string(traceID)
-    json.key("spanID")
-    json.string(Hexadecimal.text(ids[index]))
-    json.key("flags")
-    json.number(span.isDebug ? 3 : 1)
-    json.key("operationName")
-    json.string(span.name.isEmpty ? "unknown" : span.name)
-    json.key("references")
-    json.beginArray()
-    // A parent that is not there stays named: Jaeger's page then says that it is missing.
-    if let parent = node.parent.map({ ids[$0] }) ?? span.parentID {
-      json.beginObject()
-      json.key("refType")
-      json.string("CHILD_OF")
-      json.key("traceID")
-      json.string(traceID)
-      json.key("spanID")
-      json.string(Hexadecimal.text(parent))
-      json.endObject()
-    }
-    json.endArray()
-    json.key("startTime")
-    json.number(span.timestamp)
-    json.key("duration")
-    json.number(span.duration)
-    json.key("tags")
-    json.beginArray()
-    if let kind = span.kind { json.field("span.kind", .string(kind.zipkinName.description.lowercased())) }
-    for tag in span.tags { write(tag, to: &json) }
-    if let peer = span.remoteEndpoint {
-      if !peer.serviceName.isEmpty, span.tag("peer.service") == nil {
-        json.field("peer.service", .string(peer.serviceName))
-      }
-      if !peer.ipv4.isEmpty { json.field("peer.ipv4", .string(peer.ipv4)) }
-      if !peer.ipv6.isEmpty { json.field("peer.ipv6", .string(peer.ipv6)) }
-      if peer.port != 0 { json.field("peer.port", .integer(Int64(peer.port))) }
-    }
-    json.endArray()
-    json.key("logs")
-    json.beginArray()
-    for annotation in span.annotations {
-      json.beginObject()
-      json.key("timestamp")
-      json.number(annotation.timestamp)
-      json.key("fields")
-      json.beginArray()
-      json.field("event", .string(annotation.value))
-      json.endArray()
-      json.endObject()
-    }
-    json.endArray()
-    json.key("processID")
-    json.string(process)
-    json.key("warnings")
-    json.literal("null")
-    json.endObject()
-  }
-
-  private func write(_ tag: Span.Tag, to json: inout JSONWriter) {
-    guard tag.key == "error", tag.value != "false" else {
-      json.field(tag.key, JaegerValue(tag.value))
-      return
-    }
-    // Jaeger's page shows a failure only by this; what Zipkin has as the value is kept beside it.
-    json.field("error", .bool(true))
-    if !tag.value.isEmpty, tag.value != "true" { json.field("error.message", .string(tag.value)) }
-  }
-}
-
-/// A value of a tag, with its type. Zipkin has texts only; one that is written as a program writes a number or a truth value
-/// is taken for it, as Jaeger searches and sorts by these.
-private enum JaegerValue {
-  case string(String)
-  case bool(Bool)
-  case integer(Int64)
-  case double(String)
-
-  init(_ text: String) {
-    if text == "true" || text == "false" {
-      self = .bool(text == "true")
-    } else if let number = Int64(text), String(number) == text, number.magnitude <= 1 << 53 {
-      // Beyond, a browser would change it.
-      self = .integer(number)
-    } else if text.utf8.count <= 24, text.utf8.contains(0x2E), let number = Double(text), "\(number)" == text,
-      number.isFinite
-    {
-      self = .double(text)
-    } else {
-      self = .string(text)
-    }
   }
 }
 
 extension JSONWriter {
-  fileprivate mutating func field(_ key: String, _ value: JaegerValue) {
+  fileprivate mutating func span(_ span: JaegerSpan, process: String, whole: Span?) {
     beginObject()
-    self.key("key")
-    string(key)
-    self.key("type")
-    switch value {
-    case .string(let text):
-      string("string")
-      self.key("value")
-      string(text)
-    case .bool(let flag):
-      string("bool")
-      self.key("value")
-      bool(flag)
-    case .integer(let number):
-      string("int64")
-      self.key("value")
-      self.number(number)
-    case .double(let text):
-      string("float64")
-      self.key("value")
-      literal(text)
+    key("traceID")
+    string(span.traceID.description)
+    key("spanID")
+    string(Hexadecimal.text(span.id))
+    key("flags")
+    number(span.isDebug ? 3 : 1)
+    key("operationName")
+    string(span.operation)
+    key("references")
+    beginArray()
+    for reference in span.references {
+      beginObject()
+      key("refType")
+      string("CHILD_OF")
+      key("traceID")
+      string((reference.traceID ?? span.traceID).description)
+      key("spanID")
+      string(Hexadecimal.text(reference.spanID))
+      endObject()
+    }
+    endArray()
+    key("startTime")
+    number(span.start)
+    key("duration")
+    number(span.duration)
+    key("tags")
+    fields(span.tags)
+    key("logs")
+    beginArray()
+    for log in span.logs {
+      beginObject()
+      key("timestamp")
+      number(log.timestamp)
+      key("fields")
+      fields(log.fields)
+      endObject()
+    }
+    endArray()
+    key("processID")
+    string(process)
+    key("warnings")
+    null()
+    if let whole {
+      key(JaegerExport.wholeKey)
+      self.span(whole)
     }
     endObject()
+  }
+
+  fileprivate mutating func fields(_ fields: [Attribute]) {
+    beginArray()
+    for field in fields {
+      beginObject()
+      key("key")
+      string(field.key)
+      key("type")
+      string(field.value.jaegerType)
+      key("value")
+      attribute(field.value)
+      endObject()
+    }
+    endArray()
+  }
+}
+
+extension AttributeText {
+  /// What Jaeger calls the type of a value.
+  fileprivate var jaegerType: String {
+    switch self {
+    case .text, .null: "string"
+    case .literal("true"), .literal("false"): "bool"
+    case .literal(let number): number.utf8.contains(0x2E) ? "float64" : "int64"
+    }
   }
 }

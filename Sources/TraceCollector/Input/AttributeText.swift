@@ -1,14 +1,22 @@
 import Foundation
 
-/// A value of OpenTelemetry's as text: a text as it is, anything else as JSON has it.
-struct AttributeText {
-  var text: String
-  /// Whether it stands in JSON as it is; a text gets quotes there.
-  var isLiteral: Bool
+/// A value of OpenTelemetry's as text: a text as it is, anything else as JSON has it, as the specification's
+/// "AnyValue representation for non-OTLP protocols" says.
+enum AttributeText: Equatable {
+  /// A text; it gets quotes in JSON.
+  case text(String)
+  /// What stands in JSON as it is.
+  case literal(String)
+  /// No value.
+  case null
 
-  static func text(_ text: String) -> AttributeText { AttributeText(text: text, isLiteral: false) }
-
-  static func literal(_ text: String) -> AttributeText { AttributeText(text: text, isLiteral: true) }
+  /// What stands in a tag.
+  var text: String {
+    switch self {
+    case .text(let text), .literal(let text): text
+    case .null: ""
+    }
+  }
 
   static func bool(_ value: Bool) -> AttributeText { literal(value ? "true" : "false") }
 
@@ -23,12 +31,15 @@ struct AttributeText {
 
   static func bytes(_ bytes: some Collection<UInt8>) -> AttributeText { text(Data(bytes).base64EncodedString()) }
 
-  static func list(_ values: [AttributeText]) -> AttributeText {
+  /// What a writer wrote.
+  static func json(_ json: JSONWriter) -> AttributeText { literal(String(decoding: json.bytes, as: UTF8.self)) }
+
+  /// An event: its name, and its attributes as JSON behind it.
+  static func event(_ name: String, _ attributes: [Attribute]) -> String {
+    guard !attributes.isEmpty else { return name }
     var json = JSONWriter()
-    json.beginArray()
-    for value in values { json.attribute(value) }
-    json.endArray()
-    return literal(String(decoding: json.bytes, as: UTF8.self))
+    json.string(name)
+    return String(decoding: json.bytes, as: UTF8.self) + ": " + object(attributes).text
   }
 
   static func object(_ members: [Attribute]) -> AttributeText {
@@ -39,7 +50,7 @@ struct AttributeText {
       json.attribute(member.value)
     }
     json.endObject()
-    return literal(String(decoding: json.bytes, as: UTF8.self))
+    return .json(json)
   }
 }
 
@@ -50,7 +61,11 @@ struct Attribute {
 }
 
 extension JSONWriter {
-  fileprivate mutating func attribute(_ value: AttributeText) {
-    if value.isLiteral { literal(value.text) } else { string(value.text) }
+  mutating func attribute(_ value: AttributeText) {
+    switch value {
+    case .text(let text): string(text)
+    case .literal(let json): literal(json)
+    case .null: null()
+    }
   }
 }

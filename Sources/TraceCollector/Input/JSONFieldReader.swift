@@ -13,8 +13,8 @@ struct JSONFieldReader {
   /// Begins with the next item.
   mutating func beginItem() { problem = nil }
 
-  mutating func reject(_ reason: String) {
-    if problem == nil { problem = reason }
+  mutating func reject(_ reason: @autoclosure () -> String) {
+    if problem == nil { problem = reason() }
   }
 
   /// Gives each member of an object that is not null; the function must read or skip the value.
@@ -45,10 +45,24 @@ struct JSONFieldReader {
 
   mutating func skip() throws(JSONError) { try scanner.skipValue() }
 
+  /// The bytes of a value, which is gone past.
+  mutating func piece() throws(JSONError) -> ArraySlice<UInt8> {
+    _ = try scanner.next("a value")
+    let start = scanner.position
+    try scanner.skipValue()
+    return scanner.bytes[start..<scanner.position]
+  }
+
   /// A text; nil after a value of another kind.
   mutating func text(_ field: String) throws(JSONError) -> String? {
+    guard let slice = try textSlice(field) else { return nil }
+    return scanner.text(slice)
+  }
+
+  /// Where a text stands, of which nothing is made yet; nil after a value of another kind.
+  mutating func textSlice(_ field: String) throws(JSONError) -> TextSlice? {
     guard try isNext(0x22, field, "a text") else { return nil }
-    return try scanner.string("a text")
+    return try scanner.slice("a text")
   }
 
   /// A text or a number as it is written; nil after a value of another kind.

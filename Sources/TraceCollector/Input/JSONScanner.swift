@@ -120,12 +120,13 @@ struct JSONScanner {
 
   /// After the value: nothing but blanks.
   mutating func end() throws(JSONError) {
-    while position < limit {
-      switch bytes[position] {
-      case 0x20, 0x0A, 0x0D, 0x09: position += 1
-      default: throw unexpected("the end of the text")
-      }
-    }
+    guard isAtEnd() else { throw unexpected("the end of the text") }
+  }
+
+  /// Goes past blanks; whether nothing follows them.
+  mutating func isAtEnd() -> Bool {
+    while position < limit, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
+    return position == limit
   }
 
   // MARK: Texts

@@ -9,68 +9,95 @@ struct OTLPConversion {
   /// The spans of a request, and those that are refused.
   static func spans(of request: OTLPRequest, limits: CollectorLimits) -> ParsedSpans {
     var conversion = OTLPConversion(limits: limits, bounds: SpanBounds(limits: limits))
-    for resource in request.resources {
-      for scope in resource.scopes {
-        let common = Common(resource, scope)
-        for span in scope.spans { conversion.add(span, common) }
+    conversion.result.values = request.values
+    for resource in request.resources where resource.scopes.contains(where: { !$0.spans.isEmpty }) {
+      let common = Common(resource)
+      for scope in resource.scopes where !scope.spans.isEmpty {
+        conversion.add(scope, common)
       }
     }
     return conversion.result
   }
 
-  /// What the spans of a library of an origin have in common.
+  /// What the spans of an origin, or of one of its libraries, have in common.
   private struct Common {
-    var service: String
+    /// Nil without a name, which each span may have by itself.
+    var service: String?
+    /// What stands for a name that nobody gives.
+    var placeholder = unknown
     var tags = TagList()
+    /// Bytes of the texts of the tags.
+    var textBytes = 0
+    var problem: String?
 
-    init(_ resource: OTLPRequest.Resource, _ scope: OTLPRequest.Scope) {
-      // The name that SDKs give a service without one.
-      service = "unknown_service"
-      for attribute in resource.attributes {
+    init(_ resource: OTLPRequest.Resource) {
+      problem = resource.problem
+      for attribute in resource.attributes where attribute.value != .null {
         if attribute.key == "service.name" {
-          if !attribute.value.text.isEmpty { service = attribute.value.text.lowercased() }
+          service = Self.service(attribute.value.text)
+          if !attribute.value.text.isEmpty { placeholder = attribute.value.text.lowercased() }
         } else {
-          tags.set(attribute.key, attribute.value.text)
+          set(attribute)
         }
       }
-      if !scope.name.isEmpty { tags.set("otel.scope.name", scope.name) }
-      if !scope.version.isEmpty { tags.set("otel.scope.version", scope.version) }
-      for attribute in scope.attributes { tags.set(attribute.key, attribute.value.text) }
+    }
+
+    /// The name of a service; nil if it is none, or what SDKs put for one that they do not know.
+    static func service(_ text: String) -> String? {
+      text.isEmpty || text == unknown || text.hasPrefix(unknown + ":") ? nil : text.lowercased()
+    }
+
+    static let unknown = "unknown_service"
+
+    mutating func set(_ attribute: Attribute) {
+      tags.set(attribute.key, attribute.value.text)
+      textBytes += attribute.key.utf8.count + attribute.value.text.utf8.count
+    }
+
+    func adding(_ scope: OTLPRequest.Scope) -> Common {
+      var common = self
+      common.problem = problem ?? scope.problem
+      if !scope.name.isEmpty { common.set(Attribute(key: "otel.scope.name", value: .text(scope.name))) }
+      if !scope.version.isEmpty { common.set(Attribute(key: "otel.scope.version", value: .text(scope.version))) }
+      for attribute in scope.attributes where attribute.value != .null { common.set(attribute) }
+      return common
     }
   }
 
-  private init(limits: CollectorLimits, bounds: SpanBounds) {
-    self.limits = limits
-    self.bounds = bounds
-  }
-
-  private mutating func add(_ source: OTLPSpan, _ common: Common) {
-    var problem = source.problem
-    if problem == nil {
-      let span = Self.span(source, common)
-      problem = bounds.problem(span)
-      // What a resource says once is repeated in each of its spans: a small request can become a large one.
-      let (bytes, isBeyond) = textBytes.addingReportingOverflow(bounds.textBytes(span))
-      if problem == nil, isBeyond || bytes > limits.textBytesPerRequest {
-        problem =
-          "with what its resource says repeated in every span, the request is larger than "
-          + "\(limits.textBytesPerRequest) bytes; send fewer spans at once"
-      }
-      if problem == nil {
-        textBytes = bytes
-        result.spans.append(span)
-        result.indices.append(source.index)
+  /// Adds the spans of a library. What goes beyond a bound of the request is found out before anything is made of it.
+  private mutating func add(_ scope: OTLPRequest.Scope, _ resource: Common) {
+    let isWithinBounds = result.values.take(resource.tags.tags.count, limits)
+    let common = isWithinBounds ? resource.adding(scope) : resource
+    for span in scope.spans {
+      if let problem = common.problem ?? add(span, common) {
+        result.rejections.append(SpanRejection(index: span.index, reason: problem))
       }
     }
-    if let problem { result.rejections.append(SpanRejection(index: source.index, reason: problem)) }
+  }
+
+  /// Adds a span; gives what is wrong with it.
+  private mutating func add(_ source: OTLPSpan, _ common: Common) -> String? {
+    if let problem = source.problem { return problem }
+    guard result.values.take(common.tags.tags.count, limits) else { return bounds.tooManyValues }
+    let (bytes, isBeyond) = source.textBytes.addingReportingOverflow(common.textBytes)
+    guard !isBeyond, bytes <= limits.textBytesPerSpan else { return bounds.textsTooLong }
+    guard bytes <= limits.textBytesPerRequest - textBytes else { return bounds.tooMuchText }
+    let span = Self.span(source, common)
+    if let problem = bounds.problem(span) { return problem }
+    // What lists and maps have become is longer than what was read.
+    let made = bounds.textBytes(span)
+    guard made <= limits.textBytesPerRequest - textBytes else { return bounds.tooMuchText }
+    textBytes += made
+    result.spans.append(span)
+    result.indices.append(source.index)
+    return nil
   }
 
   private static func span(_ source: OTLPSpan, _ common: Common) -> Span {
     var span = Span(
       traceID: source.traceID ?? TraceID(low: 0), id: source.spanID,
       parentID: source.parentSpanID == 0 || source.parentSpanID == source.spanID ? nil : source.parentSpanID,
-      kind: Span.Kind(source.kind), name: source.name.lowercased(),
-      timestamp: microseconds(source.start), localEndpoint: Endpoint(serviceName: common.service))
+      kind: Span.Kind(source.kind), name: source.name.lowercased(), timestamp: microseconds(source.start))
     if source.start > 0, source.end >= source.start {
       // Less than a microsecond is one: 0 means that the length is unknown.
       span.duration = max(1, microseconds(source.end - source.start))
@@ -78,8 +105,17 @@ struct OTLPConversion {
     span.annotations = source.events.map { event in
       Span.Annotation(timestamp: microseconds(event.time), value: text(event))
     }
+    var service = common.service
     var tags = common.tags
-    for attribute in source.attributes { tags.set(attribute.key, attribute.value.text) }
+    for attribute in source.attributes where attribute.value != .null {
+      // Some tracers give the name to each span, if the process has none.
+      if attribute.key == "service.name", common.service == nil {
+        service = Common.service(attribute.value.text)
+      } else {
+        tags.set(attribute.key, attribute.value.text)
+      }
+    }
+    span.localEndpoint = Endpoint(serviceName: service ?? common.placeholder)
     span.remoteEndpoint = remoteEndpoint(span.kind, tags)
     setStatus(source, &tags)
     for (index, link) in source.links.enumerated() { tags.set("otlp.link.\(index)", text(link)) }
@@ -102,19 +138,27 @@ struct OTLPConversion {
     case .ok: tags.set("otel.status_code", "OK")
     case .error:
       tags.set("otel.status_code", "ERROR")
-      tags.set("error", source.statusMessage)
+      tags.set("error", source.statusMessage.isEmpty ? failure(source) : source.statusMessage)
       return
     }
     // Zipkin takes any tag of this name for a failure.
     if source.status == .ok || tags.value("error") == "false" { tags.remove("error") }
   }
 
+  /// What a failed span says of its failure when its status has no text: the message of the last exception, or its type,
+  /// or the type of the error.
+  private static func failure(_ source: OTLPSpan) -> String {
+    func text(_ key: String, in attributes: [Attribute]) -> String? {
+      attributes.last { $0.key == key }.map(\.value.text).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    let exception = source.events.last { $0.name == "exception" }?.attributes ?? []
+    return text("exception.message", in: exception) ?? text("exception.type", in: exception)
+      ?? text("error.message", in: source.attributes) ?? text("error.type", in: source.attributes) ?? ""
+  }
+
   /// An event's name, and its attributes as JSON behind it.
   private static func text(_ event: OTLPSpan.Event) -> String {
-    guard !event.attributes.isEmpty else { return event.name }
-    var name = JSONWriter()
-    name.string(event.name)
-    return String(decoding: name.bytes, as: UTF8.self) + ": " + AttributeText.object(event.attributes).text
+    AttributeText.event(event.name, event.attributes)
   }
 
   private static func text(_ link: OTLPSpan.Link) -> String {
@@ -130,7 +174,8 @@ struct OTLPConversion {
     ("network.peer.address", "network.peer.port"), ("server.socket.domain", "server.socket.port"),
     ("server.socket.address", "server.socket.port"), ("net.sock.peer.name", "net.sock.peer.port"),
     ("net.sock.peer.addr", "net.sock.peer.port"), ("peer.hostname", "peer.port"), ("peer.address", "peer.port"),
-    ("db.name", nil),
+    // Datadog's.
+    ("out.host", "network.destination.port"), ("db.name", nil),
   ]
 
   /// Addresses of the other side, the best first.
@@ -141,7 +186,7 @@ struct OTLPConversion {
   ]
 
   /// Who calls names whom it calls. Who is called knows an address at best, unless the caller's service is told.
-  private static func remoteEndpoint(_ kind: Span.Kind?, _ tags: TagList) -> Endpoint? {
+  static func remoteEndpoint(_ kind: Span.Kind?, _ tags: TagList) -> Endpoint? {
     var endpoint = Endpoint()
     func port(_ key: String?) -> UInt16 { key.flatMap { tags.value($0) }.flatMap { UInt16($0) } ?? 0 }
     if kind == .client || kind == .producer {

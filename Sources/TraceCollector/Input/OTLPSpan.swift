@@ -4,6 +4,8 @@ struct OTLPRequest {
   struct Resource {
     var attributes: [Attribute] = []
     var scopes: [Scope] = []
+    /// What is wrong with it, and so with each of its spans.
+    var problem: String?
   }
 
   /// The spans of one library of an origin.
@@ -12,11 +14,38 @@ struct OTLPRequest {
     var version = ""
     var attributes: [Attribute] = []
     var spans: [OTLPSpan] = []
+    /// What is wrong with it, and so with each of its spans.
+    var problem: String?
   }
 
   var resources: [Resource] = []
   /// How many spans were read.
   var spanCount = 0
+  /// How many resources and scopes.
+  private var parts = 0
+  /// Bytes of the texts of the span, resource or scope that is being read.
+  var textBytes = 0
+  /// Its attributes, events, links and elements of lists.
+  var values = ValueCount()
+
+  /// Counts a span; throws if it is one too many, then nothing of the request counts.
+  mutating func takeSpan(_ limits: CollectorLimits) throws(CollectorError) -> Int {
+    guard spanCount < limits.spansPerRequest else { throw .tooManySpans(limits) }
+    textBytes = 0
+    defer { spanCount += 1 }
+    return spanCount
+  }
+
+  /// Counts a resource or a scope, which may be empty; throws if there are more of them than there may be spans.
+  mutating func takePart(_ limits: CollectorLimits) throws(CollectorError) {
+    guard parts < 2 * limits.spansPerRequest else {
+      throw CollectorError(
+        code: .tooLarge,
+        message: "the request has more than \(2 * limits.spansPerRequest) resources and scopes; send fewer at once")
+    }
+    textBytes = 0
+    parts += 1
+  }
 }
 
 /// A span of OpenTelemetry's. What is wrong with it is said and does not concern the others.
@@ -74,6 +103,8 @@ struct OTLPSpan {
   var droppedAttributes: UInt64 = 0
   var droppedEvents: UInt64 = 0
   var droppedLinks: UInt64 = 0
+  /// Bytes of its texts.
+  var textBytes = 0
   /// What is wrong with it.
   var problem: String?
 }

@@ -4,6 +4,14 @@ struct ProtobufError: Error, Hashable {
   var offset: Int
   /// What is wrong there.
   var reason: String
+  /// Whether it is the content that is wrong, which has no place in the bytes, and the message can be read further.
+  var isContent = false
+
+  /// A fault of the content.
+  static func content(_ reason: String) -> ProtobufError { ProtobufError(offset: 0, reason: reason, isContent: true) }
+
+  /// What is wrong, with the place.
+  var text: String { isContent ? reason : "byte \(offset): \(reason)" }
 }
 
 /// Reads protobuf's wire format (https://protobuf.dev/programming-guides/encoding/) field by field, and builds nothing: its
@@ -119,6 +127,13 @@ struct ProtobufReader {
     }
     position = range.upperBound
     return text
+  }
+
+  /// As ``text()``; nil if it is longer than some bytes, then nothing is made of it.
+  mutating func text(atMost limit: Int) throws(ProtobufError) -> String? {
+    var other = self
+    guard try other.data().count <= limit else { return nil }
+    return try text()
   }
 
   /// A message inside this one, to be read by itself. What is wrong in it leaves this one whole.

@@ -15,13 +15,24 @@ struct SpanBounds {
     for tag in span.tags {
       if let problem = problem(tag.key, "the name of a tag") { return problem }
     }
-    return textBytes(span) > limits.textBytesPerSpan
-      ? "its texts are longer than \(limits.textBytesPerSpan) bytes" : nil
+    return textBytes(span) > limits.textBytesPerSpan ? textsTooLong : nil
   }
+
+  var textsTooLong: String { "its texts are longer than \(limits.textBytesPerSpan) bytes" }
 
   var tooManyTags: String { "more than \(limits.tagsPerSpan) tags" }
 
   var tooManyAnnotations: String { "more than \(limits.annotationsPerSpan) annotations" }
+
+  var tooManyValues: String {
+    "the request has more than \(limits.valuesPerRequest) tags, annotations and other values, those of resources counted "
+      + "for each span; send fewer spans at once"
+  }
+
+  var tooMuchText: String {
+    "with what is repeated in every span, the request is larger than \(limits.textBytesPerRequest) bytes; send fewer "
+      + "spans at once"
+  }
 
   private func problem(_ name: String, _ what: String) -> String? {
     let count = name.utf8.count

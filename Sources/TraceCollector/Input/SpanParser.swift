@@ -19,6 +19,10 @@ struct SpanParser<Sink: SpanSink> {
   /// What is wrong with it; the first thing found counts.
   private var problem: String?
   private var textBytes = 0
+  /// Tags and annotations so far.
+  private var values = ValueCount()
+  /// Where the tags of the span stand by their hashes, once there are more than a few.
+  private var tagPositions: [UInt64: Int] = [:]
   private var isTooLong = false
 
   private init(_ bytes: [UInt8], limits: CollectorLimits, sink: Sink) {
@@ -31,7 +35,7 @@ struct SpanParser<Sink: SpanSink> {
   /// span is reported beside the others.
   static func parse(
     _ bytes: [UInt8], limits: CollectorLimits, into sink: Sink
-  ) throws(CollectorError) -> (sink: Sink, rejections: [SpanRejection]) {
+  ) throws(CollectorError) -> (sink: Sink, rejections: [SpanRejection], values: ValueCount) {
     var parser = SpanParser(bytes, limits: limits, sink: sink)
     do {
       try parser.list()
@@ -39,7 +43,7 @@ struct SpanParser<Sink: SpanSink> {
       if parser.isTooLong { throw .tooManySpans(limits) }
       throw .unreadable(error, in: bytes, wanted: "a JSON list of spans")
     }
-    return (parser.sink, parser.rejections)
+    return (parser.sink, parser.rejections, parser.values)
   }
 
   private mutating func list() throws(JSONError) {
@@ -66,6 +70,14 @@ struct SpanParser<Sink: SpanSink> {
 
   private mutating func reject(_ reason: String) {
     if problem == nil { problem = reason }
+  }
+
+  /// Counts a tag or an annotation; false if it is one too many, or if the span is refused anyway.
+  private mutating func takeValue() -> Bool {
+    guard problem == nil else { return false }
+    if values.take(1, limits) { return true }
+    reject(SpanBounds(limits: limits).tooManyValues)
+    return false
   }
 
   // MARK: A span
@@ -222,6 +234,10 @@ struct SpanParser<Sink: SpanSink> {
         try scanner.skipValue()
         continue
       }
+      guard takeValue() else {
+        try scanner.skipValue()
+        continue
+      }
       guard try scanner.next("an annotation") == 0x7B else {
         reject("an annotation must be an object")
         try scanner.skipValue()
@@ -265,16 +281,36 @@ struct SpanParser<Sink: SpanSink> {
         try scanner.skipValue()
         continue
       }
+      guard takeValue() else {
+        try scanner.skipValue()
+        continue
+      }
       check(key, "the name of a tag")
       guard let value = try tagValue(key) else { continue }
       let hash = scanner.bytes.withUnsafeBytes { TextHash.hash(key.of($0)) }
-      // Few enough to look at all of them. The last value of a key counts.
-      if let position = span.tags.firstIndex(where: { $0.keyHash == hash && scanner.isEqual($0.key, key) }) {
+      // The last value of a key counts.
+      if let position = position(of: key, hash) {
         span.tags[position].value = value
       } else {
         span.tags.append(TagDraft(key: key, value: value, keyHash: hash))
       }
     } while try scanner.moreMembers()
+  }
+
+  /// Where a tag stands; nil if it is not there. A few are looked through, more are found by their hashes.
+  private mutating func position(of key: TextSlice, _ hash: UInt64) -> Int? {
+    func isEqual(_ tag: TagDraft) -> Bool { tag.keyHash == hash && scanner.isEqual(tag.key, key) }
+    guard span.tags.count >= 16 else { return span.tags.firstIndex(where: isEqual) }
+    if span.tags.count == 16 || tagPositions.isEmpty {
+      tagPositions.removeAll(keepingCapacity: true)
+      for (index, tag) in span.tags.enumerated() { tagPositions[tag.keyHash] = index }
+    }
+    guard let known = tagPositions[hash] else {
+      tagPositions[hash] = span.tags.count
+      return nil
+    }
+    // Two keys with one hash are rare.
+    return known < span.tags.count && isEqual(span.tags[known]) ? known : span.tags.firstIndex(where: isEqual)
   }
 
   /// A tag's value: a text. Numbers and truth values are taken as they are written, as Zipkin's own reader does.
@@ -286,7 +322,7 @@ struct SpanParser<Sink: SpanSink> {
       let start = scanner.position
       if try scanner.literal("true") { return TextSlice(start: start, count: 4) }
       if try scanner.literal("false") { return TextSlice(start: start, count: 5) }
-      reject("the value of the tag \(scanner.text(key).prefix(64)) must be a text")
+      if problem == nil { reject("the value of the tag \(scanner.text(key).prefix(64)) must be a text") }
       try scanner.skipValue()
       return nil
     }
@@ -320,7 +356,7 @@ struct SpanParser<Sink: SpanSink> {
     return text
   }
 
-  private mutating func check(_ name: TextSlice, _ field: String, of whole: String? = nil) {
+  private mutating func check(_ name: TextSlice, _ field: StaticString, of whole: String? = nil) {
     if name.count > limits.nameBytes {
       reject(
         "\(whole.map { $0 + "." } ?? "")\(field) is \(name.count) bytes long; at most \(limits.nameBytes) are allowed")
@@ -330,6 +366,7 @@ struct SpanParser<Sink: SpanSink> {
   }
 
   private mutating func lowercased(_ text: TextSlice) -> TextSlice {
+    guard problem == nil else { return text }
     let isLowercased = scanner.bytes.withUnsafeBytes { bytes in
       text.of(bytes).allSatisfy { $0 < 0x80 && !($0 >= 0x41 && $0 <= 0x5A) }
     }
@@ -375,6 +412,23 @@ struct SpanParser<Sink: SpanSink> {
   }
 }
 
+/// Tags, annotations and what else a request holds; see ``CollectorLimits/valuesPerRequest``.
+struct ValueCount: Sendable, Equatable {
+  private(set) var count = 0
+  /// Whether there were more than may be, so that something was refused for it.
+  private(set) var isBeyond = false
+
+  /// Counts values; false if there are too many, then and from then on.
+  mutating func take(_ more: Int, _ limits: CollectorLimits) -> Bool {
+    guard !isBeyond, more <= limits.valuesPerRequest - count else {
+      isBeyond = true
+      return false
+    }
+    count += more
+    return true
+  }
+}
+
 /// The spans of a list as values.
 struct ParsedSpans: SpanSink, Sendable, Equatable {
   /// The good spans.
@@ -383,6 +437,8 @@ struct ParsedSpans: SpanSink, Sendable, Equatable {
   var indices: [Int] = []
   /// The others.
   var rejections: [SpanRejection] = []
+  /// What was read or repeated.
+  var values = ValueCount()
 
   mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
     spans.append(Span(span, bytes))
@@ -391,8 +447,9 @@ struct ParsedSpans: SpanSink, Sendable, Equatable {
 
   /// Reads a list; see ``SpanParser/parse(_:limits:into:)``.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
-    var (result, rejections) = try SpanParser.parse(bytes, limits: limits, into: ParsedSpans())
+    var (result, rejections, values) = try SpanParser.parse(bytes, limits: limits, into: ParsedSpans())
     result.rejections = rejections
+    result.values = values
     return result
   }
 }

@@ -29,37 +29,21 @@ enum ZipkinProtobufParser {
       }
       guard index < limits.spansPerRequest else { return (result, true) }
       let message = try reader.message()
-      do throws(Problem) {
-        let span = try span(message, limits)
-        if let problem = bounds.problem(span) { throw Problem(reason: problem) }
+      do throws(ProtobufError) {
+        let span = try readSpan(message, limits, &result)
+        if let problem = bounds.problem(span) { throw .content(problem) }
         result.spans.append(span)
         result.indices.append(index)
       } catch {
-        result.rejections.append(SpanRejection(index: index, reason: error.reason))
+        result.rejections.append(SpanRejection(index: index, reason: error.text))
       }
       index += 1
     }
     return (result, false)
   }
 
-  /// What is wrong with one span.
-  private struct Problem: Error {
-    var reason: String
-  }
-
-  private static func span(_ message: ProtobufReader, _ limits: CollectorLimits) throws(Problem) -> Span {
-    do throws(ProtobufError) {
-      return try readSpan(message, limits)
-    } catch {
-      throw Problem(reason: error.offset < 0 ? error.reason : "byte \(error.offset): \(error.reason)")
-    }
-  }
-
-  /// A fault of the content, which has no place in the bytes.
-  private static func fault(_ reason: String) -> ProtobufError { ProtobufError(offset: -1, reason: reason) }
-
   private static func readSpan(
-    _ message: ProtobufReader, _ limits: CollectorLimits
+    _ message: ProtobufReader, _ limits: CollectorLimits, _ result: inout ParsedSpans
   ) throws(ProtobufError) -> Span {
     let bounds = SpanBounds(limits: limits)
     var reader = message
@@ -80,10 +64,12 @@ enum ZipkinProtobufParser {
       case (8, .bytes): span.localEndpoint = try endpoint(try reader.message())
       case (9, .bytes): span.remoteEndpoint = try endpoint(try reader.message())
       case (10, .bytes):
-        guard span.annotations.count < limits.annotationsPerSpan else { throw fault(bounds.tooManyAnnotations) }
+        guard span.annotations.count < limits.annotationsPerSpan else { throw .content(bounds.tooManyAnnotations) }
+        guard result.values.take(1, limits) else { throw .content(bounds.tooManyValues) }
         span.annotations.append(try annotation(try reader.message()))
       case (11, .bytes):
-        guard tags.tags.count < limits.tagsPerSpan else { throw fault(bounds.tooManyTags) }
+        guard tags.tags.count < limits.tagsPerSpan else { throw .content(bounds.tooManyTags) }
+        guard result.values.take(1, limits) else { throw .content(bounds.tooManyValues) }
         let (key, value) = try tag(try reader.message())
         tags.set(key, value)
       case (12, .varint): span.isDebug = try reader.varint() != 0
@@ -97,12 +83,12 @@ enum ZipkinProtobufParser {
   }
 
   private static func traceID(_ bytes: ArraySlice<UInt8>) throws(ProtobufError) -> TraceID {
-    guard let id = TraceID(bytes: bytes) else { throw fault("trace_id must have 8 or 16 bytes and not be zero") }
+    guard let id = TraceID(bytes: bytes) else { throw .content("trace_id must have 8 or 16 bytes and not be zero") }
     return id
   }
 
   private static func id(_ bytes: ArraySlice<UInt8>, _ field: String) throws(ProtobufError) -> UInt64 {
-    guard bytes.count == 8 else { throw fault("\(field) must have 8 bytes") }
+    guard bytes.count == 8 else { throw .content("\(field) must have 8 bytes") }
     return UInt64(bigEndian: bytes)
   }
 
@@ -115,7 +101,7 @@ enum ZipkinProtobufParser {
       case (2, .bytes), (3, .bytes): IPAddressText.set(try reader.data(), in: &endpoint)
       case (4, .varint):
         guard let port = UInt16(exactly: try reader.varint()) else {
-          throw fault("the port of an endpoint must be a number from 0 to 65535")
+          throw .content("the port of an endpoint must be a number from 0 to 65535")
         }
         endpoint.port = port
       default: try reader.skip(field)

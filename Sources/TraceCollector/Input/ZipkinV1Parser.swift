@@ -3,6 +3,8 @@ struct ZipkinV1Parser {
   private var reader: JSONFieldReader
   private let limits: CollectorLimits
   private let bounds: SpanBounds
+  private var values = ValueCount()
+  private var textBytes = 0
   private var isTooLong = false
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
@@ -36,9 +38,14 @@ struct ZipkinV1Parser {
         let source = try span()
         let spans = reader.problem == nil ? ZipkinV1Conversion.spans(of: source) : []
         if spans == nil { reader.reject("more than \(ZipkinV1Conversion.sidesPerSpan) services in one span") }
+        var bytes = 0
         for span in spans ?? [] {
           if let problem = bounds.problem(span) { reader.reject(problem) }
+          bytes += bounds.textBytes(span)
         }
+        // Each side has the span's name.
+        if bytes > limits.textBytesPerRequest - textBytes { reader.reject(bounds.tooMuchText) }
+        textBytes += reader.problem == nil ? bytes : 0
         if let problem = reader.problem {
           result.rejections.append(SpanRejection(index: index, reason: problem))
         } else if let spans {
@@ -49,14 +56,29 @@ struct ZipkinV1Parser {
       } while try reader.scanner.moreElements()
     }
     try reader.scanner.end()
+    result.values = values
     return result
+  }
+
+  /// Counts an annotation; what is one too many is the problem of its span.
+  private static func takeValue(
+    _ reader: inout JSONFieldReader, _ values: inout ValueCount, _ limits: CollectorLimits
+  ) -> Bool {
+    guard reader.problem == nil else { return false }
+    if values.take(1, limits) { return true }
+    reader.reject(SpanBounds(limits: limits).tooManyValues)
+    return false
   }
 
   private mutating func span() throws(JSONError) -> ZipkinV1Span {
     var span = ZipkinV1Span()
     let limits = limits
     let bounds = bounds
+    var values = values
+    defer { self.values = values }
     try reader.object("a span") { (reader, key) throws(JSONError) in
+      // Nothing is made of a span that is refused.
+      guard reader.problem == nil else { return try reader.skip() }
       switch key {
       case "traceId":
         guard let text = try reader.text("traceId") else { break }
@@ -78,6 +100,7 @@ struct ZipkinV1Parser {
             try reader.skip()
             return
           }
+          guard Self.takeValue(&reader, &values, limits) else { return try reader.skip() }
           if let annotation = try Self.annotation(&reader) { span.annotations.append(annotation) }
         }
       case "binaryAnnotations":
@@ -87,6 +110,7 @@ struct ZipkinV1Parser {
             try reader.skip()
             return
           }
+          guard Self.takeValue(&reader, &values, limits) else { return try reader.skip() }
           if let annotation = try Self.binaryAnnotation(&reader) { span.binaryAnnotations.append(annotation) }
         }
       default: try reader.skip()
@@ -154,6 +178,11 @@ extension JSONFieldReader {
   /// An id of 64 bits; nil after anything else, and after zero.
   mutating func spanID(_ field: String, mayBeZero: Bool = false) throws(JSONError) -> UInt64? {
     guard let text = try text(field) else { return nil }
+    return spanID(text, field, mayBeZero: mayBeZero)
+  }
+
+  /// As ``spanID(_:mayBeZero:)``, of a text that has been read.
+  mutating func spanID(_ text: String, _ field: String, mayBeZero: Bool) -> UInt64? {
     let digits = text.utf8
     if digits.count <= 16, let (_, low) = Hexadecimal.parse(digits) { return low }
     if !mayBeZero || digits.count > 16 || !digits.allSatisfy({ $0 == 0x30 }) {

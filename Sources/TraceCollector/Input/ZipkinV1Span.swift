@@ -235,6 +235,8 @@ struct ZipkinV1Conversion {
 
   private mutating func takeBinaryAnnotations() {
     var addresses: [String: Endpoint] = [:]
+    var tags = [TagList](repeating: TagList(), count: Self.sidesPerSpan + 2)
+    defer { for index in sides.indices where index < tags.count { sides[index].tags = tags[index].tags } }
     for annotation in source.binaryAnnotations {
       guard let value = annotation.value else {
         addresses[annotation.key] = annotation.endpoint
@@ -243,11 +245,7 @@ struct ZipkinV1Conversion {
       let index = side(annotation.endpoint)
       // The mark of a local span, which v2 does not need.
       if annotation.key == "lc", value.isEmpty { continue }
-      if let position = sides[index].tags.firstIndex(where: { $0.key == annotation.key }) {
-        sides[index].tags[position].value = value
-      } else {
-        sides[index].tags.append(Span.Tag(annotation.key, value))
-      }
+      tags[index].set(annotation.key, value)
     }
     let isCall = [.clientSent, .clientReceived, .serverReceived, .serverSent].contains { moments[$0] != nil }
     if !isCall, addresses["ca"] != nil || addresses["sa"] != nil {

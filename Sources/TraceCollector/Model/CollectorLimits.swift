@@ -15,7 +15,18 @@ public struct CollectorLimits: Sendable, Hashable {
   /// Bytes of all texts of one span together.
   public var textBytesPerSpan = 128 * 1024
   /// Bytes of all texts of the spans of one request, what OpenTelemetry's resources say counted for each of their spans.
-  public var textBytesPerRequest = 64 * 1024 * 1024
+  public var textBytesPerRequest = 32 * 1024 * 1024
+  /// Tags, annotations, attributes, links and elements of lists of one request, what OpenTelemetry's resources say counted
+  /// for each of their spans. Nothing is made of what is beyond.
+  public var valuesPerRequest = 500_000
+  /// How many times as large as it came a body may become when it is unpacked, once it is larger than
+  /// ``freelyUnpackedBytes``.
+  public var unpackingRatio = 200
+  /// Bytes up to which a body may be unpacked whatever its ratio is.
+  public var freelyUnpackedBytes = 1024 * 1024
+  /// Bytes, unpacked, and values of a request that is read at once by the thread that received it. Larger requests are
+  /// read by threads of their own, so that others do not wait for them.
+  var smallRequest = SmallRequest()
   /// Different services that are listed; beyond that those used longest ago are forgotten, and listed again with their
   /// next span. No span is refused for it.
   public var services = 10_000
@@ -35,6 +46,12 @@ public struct CollectorLimits: Sendable, Hashable {
   public var spansPerQuery = 100_000
   /// Spans of one trace that are read.
   public var spansPerTrace = 50_000
+
+  /// What a small request has at most.
+  struct SmallRequest: Hashable {
+    var bytes = 16 * 1024
+    var values = 2_048
+  }
 
   /// The limits that suit a few dozen services.
   public init() {}

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import GRDB
 import Synchronization
 
@@ -100,6 +101,8 @@ public final class SpanStore: Sendable {
   let idOrders = Mutex(IDOrderMemory())
   /// Makes records of spans, and knows the texts of records.
   let encoder: Mutex<SpanEncoder>
+  /// How many threads wait for it, or are about to take it.
+  private let encoderWaiters = Atomic(0)
   /// What is on the disk.
   let shelf: Mutex<Shelf>
   let outlines = OutlineCache()
@@ -173,6 +176,21 @@ public final class SpanStore: Sendable {
     observer.function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
   }
 
+  /// Encodes one span, then lets those go first who wait for the encoder: a lock that is taken again at once is seldom got by
+  /// anybody else, and a large request would keep all others waiting.
+  fileprivate func withEncoder(_ encode: (inout SpanEncoder) -> Void) {
+    encoderWaiters.wrappingAdd(1, ordering: .relaxed)
+    encoder.withLock { encoder in
+      encoderWaiters.wrappingSubtract(1, ordering: .relaxed)
+      encode(&encoder)
+    }
+    var turns = 0
+    while encoderWaiters.load(ordering: .relaxed) > 0, turns < 100 {
+      sched_yield()
+      turns += 1
+    }
+  }
+
   /// Stores spans. Returns when they are on the disk; throws if none was stored.
   ///
   /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
@@ -181,7 +199,7 @@ public final class SpanStore: Sendable {
   public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> Int {
     var batch = SpanBatch()
     let received = settings.clock.milliseconds()
-    for span in spans { encoder.withLock { $0.encode(span, received: received, to: &batch) } }
+    for span in spans { withEncoder { $0.encode(span, received: received, to: &batch) } }
     return try await add(batch, bytes: bytes)
   }
 
@@ -192,7 +210,7 @@ public final class SpanStore: Sendable {
     json: [UInt8]
   ) async throws(CollectorError) -> (stored: Int, rejections: [SpanRejection], namesForgotten: Int) {
     let sink = BatchSink(store: self, received: settings.clock.milliseconds())
-    let (parsed, rejections) = try SpanParser.parse(json, limits: settings.limits, into: sink)
+    let (parsed, rejections, _) = try SpanParser.parse(json, limits: settings.limits, into: sink)
     return (parsed.batch.count, rejections, try await add(parsed.batch, bytes: json.count))
   }
 
@@ -329,6 +347,6 @@ private struct BatchSink: SpanSink {
 
   mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
     // The lock is taken for each span anew, so that requests take turns.
-    store.encoder.withLock { $0.encode(span, in: bytes, received: received, to: &batch) }
+    store.withEncoder { $0.encode(span, in: bytes, received: received, to: &batch) }
   }
 }

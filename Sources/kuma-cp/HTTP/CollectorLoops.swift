@@ -1,7 +1,7 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+import TraceCollector
 
 /// The threads on which the collector's requests are read, worked on and answered, which give way to everything else.
 ///
@@ -17,7 +17,7 @@ final class CollectorLoops: TaskExecutor {
   /// Starts the threads: half as many as the machine has processors, and one at least.
   init() {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
-    for loop in group.makeIterator() { loop.execute(Self.giveWay) }
+    for loop in group.makeIterator() { loop.execute { ThreadPriority.giveWay(10) } }
   }
 
   /// Runs a job on the thread that asks for it, if it is one of these.
@@ -36,10 +36,5 @@ final class CollectorLoops: TaskExecutor {
       return listeners == 0
     }
     if isLast { try await group.shutdownGracefully() }
-  }
-
-  private static func giveWay() {
-    // On Linux this is about the calling thread alone. If it is refused, the thread works like any other.
-    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
   }
 }

@@ -1,0 +1,182 @@
+/// A span of Jaeger's, as its query service answers it, with the process that reported it.
+struct JaegerSpan {
+  /// Who reported spans.
+  struct Process {
+    var service = ""
+    var tags: [Attribute] = []
+  }
+
+  /// An event within it.
+  struct Log {
+    /// Microseconds since 1970.
+    var timestamp: Int64 = 0
+    var fields: [Attribute] = []
+  }
+
+  /// Another span with which it has to do.
+  struct Reference {
+    var isChildOf = true
+    var traceID: TraceID?
+    var spanID: UInt64 = 0
+  }
+
+  var traceID = TraceID(low: 0)
+  var id: UInt64 = 0
+  var references: [Reference] = []
+  var operation = ""
+  /// Microseconds since 1970.
+  var start: Int64 = 0
+  /// Microseconds.
+  var duration: Int64 = 0
+  var isDebug = false
+  var tags: [Attribute] = []
+  var logs: [Log] = []
+  var process = Process()
+}
+
+// MARK: To Zipkin's and back
+
+extension JaegerSpan {
+  /// What is written where Zipkin has no name, which Jaeger's page needs.
+  private static let unknown = "unknown"
+
+  /// The span as Jaeger has it.
+  ///
+  /// - Parameters:
+  ///   - id: what it is called in its trace: Jaeger knows no ids that two sides of a call share.
+  ///   - parent: what the span above it is called.
+  init(_ span: Span, traceID: TraceID, id: UInt64, parent: UInt64?) {
+    self.traceID = traceID
+    self.id = id
+    if let parent { references = [Reference(traceID: traceID, spanID: parent)] }
+    operation = span.name.isEmpty ? Self.unknown : span.name
+    start = span.timestamp
+    duration = span.duration
+    isDebug = span.isDebug
+    if let kind = span.kind {
+      tags.append(Attribute(key: "span.kind", value: .text(kind.zipkinName.description.lowercased())))
+    }
+    for tag in span.tags {
+      guard tag.key == "error", tag.value != "false" else {
+        tags.append(Attribute(key: tag.key, value: Self.value(tag.value)))
+        continue
+      }
+      // Jaeger's page shows a failure only by this; what Zipkin has as the value is kept beside it.
+      tags.append(Attribute(key: "error", value: .bool(true)))
+      if !tag.value.isEmpty, tag.value != "true" {
+        tags.append(Attribute(key: "error.message", value: .text(tag.value)))
+      }
+    }
+    if let peer = span.remoteEndpoint {
+      if !peer.serviceName.isEmpty, span.tag("peer.service") == nil {
+        tags.append(Attribute(key: "peer.service", value: .text(peer.serviceName)))
+      }
+      tags += Self.addresses(peer, prefix: "peer.", ipv4: "ipv4")
+    }
+    logs = span.sortedAnnotations.map {
+      Log(timestamp: $0.timestamp, fields: [Attribute(key: "event", value: .text($0.value))])
+    }
+    let host = span.localEndpoint ?? Endpoint()
+    process = Process(
+      service: host.serviceName.isEmpty ? Self.unknown : host.serviceName,
+      tags: Self.addresses(host, prefix: "", ipv4: "ip"))
+  }
+
+  private static func addresses(_ host: Endpoint, prefix: String, ipv4: String) -> [Attribute] {
+    var tags: [Attribute] = []
+    if !host.ipv4.isEmpty { tags.append(Attribute(key: prefix + ipv4, value: .text(host.ipv4))) }
+    if !host.ipv6.isEmpty { tags.append(Attribute(key: prefix + "ipv6", value: .text(host.ipv6))) }
+    if host.port != 0 { tags.append(Attribute(key: prefix + "port", value: .integer(Int64(host.port)))) }
+    return tags
+  }
+
+  /// A value of a tag, with its type. Zipkin has texts only; one that is written as a program writes a number or a truth
+  /// value is taken for it, as Jaeger searches and sorts by these.
+  private static func value(_ text: String) -> AttributeText {
+    if text == "true" || text == "false" { return .literal(text) }
+    // Beyond, a browser would change it.
+    if let number = Int64(text), String(number) == text, number.magnitude <= 1 << 53 { return .literal(text) }
+    if text.utf8.count <= 24, text.utf8.contains(0x2E), let number = Double(text), "\(number)" == text,
+      number.isFinite
+    {
+      return .literal(text)
+    }
+    return .text(text)
+  }
+
+  /// The span as Zipkin has it.
+  var span: Span {
+    var span = Span(
+      traceID: traceID, id: id, name: operation.lowercased(), timestamp: max(0, start), duration: max(0, duration),
+      isDebug: isDebug)
+    let own = references.filter { $0.traceID == nil || $0.traceID == traceID }
+    let parent = own.first(where: \.isChildOf) ?? own.first
+    span.parentID = parent.flatMap { $0.spanID == 0 || $0.spanID == id ? nil : $0.spanID }
+    var host = Endpoint(serviceName: process.service.lowercased())
+    var tags = TagList()
+    for tag in process.tags where tag.value != .null {
+      if !Self.take(tag, prefix: "", ipv4: "ip", into: &host) { tags.set(tag.key, tag.value.text) }
+    }
+    span.localEndpoint = host.isEmpty ? nil : host
+    takeTags(&span, &tags)
+    var links = 0
+    for reference in references where reference.spanID != parent?.spanID || reference.traceID != parent?.traceID {
+      tags.set(
+        "otlp.link.\(links)",
+        "\((reference.traceID ?? traceID).description)|\(Hexadecimal.text(reference.spanID))||{}|0")
+      links += 1
+    }
+    if span.remoteEndpoint == nil { span.remoteEndpoint = OTLPConversion.remoteEndpoint(span.kind, tags) }
+    span.tags = tags.tags
+    span.annotations = logs.map { Span.Annotation(timestamp: $0.timestamp, value: $0.text) }
+    return span
+  }
+
+  /// Its tags, without those that say what Zipkin has fields for.
+  private func takeTags(_ span: inout Span, _ tags: inout TagList) {
+    var peer = Endpoint()
+    var message: String?
+    for tag in self.tags where tag.value != .null {
+      let text = tag.value.text
+      switch tag.key {
+      case "span.kind" where span.kind == nil:
+        span.kind = Span.Kind.allCases.first { $0.zipkinName.description.lowercased() == text }
+        if span.kind == nil, text != "internal" { tags.set(tag.key, text) }
+      case "peer.service": peer.serviceName = text.lowercased()
+      case "error.message" where tags.value("error") == "true" && message == nil: message = text
+      default:
+        if !Self.take(tag, prefix: "peer.", ipv4: "ipv4", into: &peer) { tags.set(tag.key, text) }
+      }
+    }
+    if let message { tags.set("error", message) }
+    span.remoteEndpoint = peer.isEmpty ? nil : peer
+  }
+
+  /// Takes an address or a port; false if a tag is neither.
+  private static func take(_ tag: Attribute, prefix: String, ipv4: String, into host: inout Endpoint) -> Bool {
+    guard tag.key.hasPrefix(prefix) else { return false }
+    let text = tag.value.text
+    switch tag.key.dropFirst(prefix.count) {
+    case ipv4[...]:
+      guard host.ipv4.isEmpty, IPAddressText.isIPv4(text) else { return false }
+      host.ipv4 = text
+    case "ipv6":
+      guard host.ipv6.isEmpty, IPAddressText.isIPv6(text) else { return false }
+      host.ipv6 = text.lowercased()
+    case "port":
+      guard host.port == 0, let port = UInt16(text), port > 0 else { return false }
+      host.port = port
+    default: return false
+    }
+    return true
+  }
+}
+
+extension JaegerSpan.Log {
+  /// An event alone is a text; with others it is the name that stands before them.
+  fileprivate var text: String {
+    let name = fields.first { $0.key == "event" }?.value.text ?? ""
+    let others = fields.filter { $0.key != "event" }
+    return name.isEmpty && !others.isEmpty ? AttributeText.object(others).text : AttributeText.event(name, others)
+  }
+}
