@@ -39,29 +39,6 @@ struct HTTPServerTests {
     }
   }
 
-  /// Where requests wait.
-  private final class Gate: Sendable {
-    private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
-    var count: Int { state.withLock { $0.waiting.count } }
-    func wait() async {
-      await withCheckedContinuation { continuation in
-        let isOpen = state.withLock { state in
-          if !state.isOpen { state.waiting.append(continuation) }
-          return state.isOpen
-        }
-        if isOpen { continuation.resume() }
-      }
-    }
-    func open() {
-      let waiting = state.withLock { state in
-        state.isOpen = true
-        defer { state.waiting = [] }
-        return state.waiting
-      }
-      for continuation in waiting { continuation.resume() }
-    }
-  }
-
   /// Serves on a free port while a body runs.
   private func serving(_ service: RequestService, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
     let (ports, listening) = AsyncStream<Int>.makeStream()

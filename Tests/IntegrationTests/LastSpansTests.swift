@@ -57,7 +57,7 @@ struct LastSpansTests {
       try await withThrowingTaskGroup(of: Int?.self) { group in
         // Five, which Envoy sends at once.
         for _ in 0..<5 { group.addTask { try await HTTPProbe.get(port: port, "/held")?.status } }
-        try await eventually("requests under way") { system.gate.waiting == 5 }
+        try await eventually("requests under way") { system.gate.count == 5 }
         try await system.controlPlane.apply(TracingSystem.policy(backend: "new"))
         for proxy in system.proxies {
           try await eventually("the second backend") {

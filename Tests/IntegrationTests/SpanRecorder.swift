@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Logging
 import MeshModel
+import MeshTestSupport
 import NIOCore
 import Synchronization
 
@@ -84,43 +85,9 @@ enum TestServer {
   static func echo(_ name: String, holding gate: Gate, onPort: @escaping @Sendable (Int) -> Void) async throws {
     let router = Hummingbird.Router()
     router.get("**") { request, _ in
-      if request.uri.path == "/held" { await gate.pass() }
+      if request.uri.path == "/held" { await gate.wait() }
       return "hello from \(name)\n"
     }
     try await run(router, onPort: onPort)
-  }
-}
-
-/// Keeps tasks waiting until it is opened.
-final class Gate: Sendable {
-  private struct State {
-    var isOpen = false
-    var waiting: [CheckedContinuation<Void, Never>] = []
-  }
-
-  private let state = Mutex(State())
-
-  /// How many wait.
-  var waiting: Int { state.withLock { $0.waiting.count } }
-
-  /// Waits until the gate is open.
-  func pass() async {
-    await withCheckedContinuation { continuation in
-      let isOpen = state.withLock { state in
-        if !state.isOpen { state.waiting.append(continuation) }
-        return state.isOpen
-      }
-      if isOpen { continuation.resume() }
-    }
-  }
-
-  /// Opens the gate for good.
-  func open() {
-    let waiting = state.withLock { state in
-      defer { state.waiting = [] }
-      state.isOpen = true
-      return state.waiting
-    }
-    for continuation in waiting { continuation.resume() }
   }
 }
