@@ -11,6 +11,7 @@ folder of its own that is removed at the end, and attacked in turn:
            connections, on every port.
   bodies   150 connections to the API that each send all of a 4 MiB body but its end, twice over, and then leave.
   spans    150 connections to the collector that do the same with 8 MiB.
+  packed   40 connections to the collector that each send 8 MiB of spans packed into some ten KiB, twice over.
   heads    1,300 connections to the API that send 60 KiB of a head each and stop.
 
 Printed are the answers' times, the connections that are open, the resident memory, and the words of one refusal. The whole
@@ -18,6 +19,7 @@ takes two to three minutes for each program. Only the Python standard library is
 """
 
 import collections
+import gzip
 import json
 import os
 import pathlib
@@ -251,6 +253,39 @@ def bodies(program, name, path, size):
     show("words", crowd.words)
 
 
+def packed(program):
+    begin, peak = program.memory(), 0
+    crowd, times = Crowd(), []
+    for round in range(2):
+        for index, connection in enumerate(crowd.connect(program.ports["collector"], 40)):
+            text = "x" * 20_000
+            spans = [
+                {
+                    "traceId": f"{round * 40 + index + 1:032x}", "id": f"{number + 1:016x}", "name": "packed",
+                    "timestamp": int(time.time() * 1e6), "duration": 1, "localEndpoint": {"serviceName": "packed"},
+                    "tags": {"text": text},
+                } for number in range(8 * MIB // 20_200)
+            ]
+            body = gzip.compress(json.dumps(spans).encode())
+            crowd.send(
+                connection,
+                f"POST /api/v2/spans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        end = time.monotonic() + 30
+        wanted = 40 * (round + 1)
+        while time.monotonic() < end and sum(count for what, count in crowd.answers.items() if what.isdigit()) < wanted:
+            crowd.run(0.2)
+            peak = max(peak, program.memory())
+            probe(program, times)
+        crowd.leave()
+    time.sleep(5)
+    show("slowest answer meanwhile", worst(times))
+    show("what the senders got", dict(crowd.answers))
+    show(
+        "resident memory",
+        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
+
+
 def heads(program):
     begin, peak = program.memory(), 0
     crowd, times = Crowd(), []
@@ -292,6 +327,7 @@ def main():
                 ("slow connections", lambda: slow(program)),
                 ("bodies to the API", lambda: bodies(program, "api", "/meshes", 4 * MIB)),
                 ("bodies to the collector", lambda: bodies(program, "collector", "/api/v2/spans", 8 * MIB)),
+                ("packed spans", lambda: packed(program)),
                 ("heads", lambda: heads(program)),
             ):
                 print(f"  {label}")

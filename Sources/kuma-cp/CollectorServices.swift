@@ -39,6 +39,7 @@ struct CollectorServices {
     apiSettings.version = ProductVersion.current
     let metrics = ServerMetrics(budgets: budgets.list)
     apiSettings.serverMetrics = { metrics.text }
+    apiSettings.memory = CollectorMemory(budget: budgets.decoded)
     let api = CollectorAPI(store: store, settings: apiSettings)
 
     // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and

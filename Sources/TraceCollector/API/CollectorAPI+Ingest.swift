@@ -99,6 +99,8 @@ extension CollectorAPI {
     _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
   ) async throws(CollectorError) -> Outcome {
     let bytes = try unpacked(request, body, format)
+    let held = try hold(bytes.count)
+    defer { release(held) }
     if format == .zipkinJSON { return try await storeJSON(bytes) }
     return try await store(try format.parse(bytes, limits: limits), as: format, bytes: bytes.count)
   }

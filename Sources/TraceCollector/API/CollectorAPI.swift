@@ -23,6 +23,8 @@ public final class CollectorAPI: Sendable {
   public struct Settings: Sendable {
     /// What `/info` tells.
     public var version = "unknown"
+    /// Bounds what requests hold in memory beside their bodies; nil for no bound.
+    public var memory: (any RequestMemory)?
     /// What `/prometheus` tells besides, in Prometheus' text format: about the servers that requests come through.
     public var serverMetrics: @Sendable () -> String = { "" }
 

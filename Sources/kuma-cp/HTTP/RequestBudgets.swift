@@ -2,6 +2,7 @@ import CProcess
 import Dispatch
 import HTTPService
 import Synchronization
+import TraceCollector
 
 /// What all requests hold in memory together, over all connections of all servers, from their first byte until they are
 /// answered: 48 MiB at most.
@@ -15,8 +16,10 @@ struct RequestBudgets: Sendable {
   let heads: ByteBudget
   /// Bodies sent to the API and to diagnostics.
   let api: ByteBudget
-  /// Bodies with spans.
+  /// Bodies with spans, as they come.
   let spans: ByteBudget
+  /// What bodies with spans become while they are read and stored.
+  let decoded: ByteBudget
   /// Bodies of bootstrap requests.
   let bootstrap: ByteBudget
   /// Requests of proxies over gRPC.
@@ -29,13 +32,23 @@ struct RequestBudgets: Sendable {
     self.all = all
     heads = ByteBudget("heads", limit: bytes / 6, within: all)
     api = ByteBudget("api", limit: bytes / 3, within: bodies)
-    spans = ByteBudget("spans", limit: bytes / 2, within: bodies)
+    spans = ByteBudget("spans", limit: bytes / 3, within: bodies)
+    decoded = ByteBudget("decoded", limit: bytes / 2, within: bodies)
     bootstrap = ByteBudget("bootstrap", limit: bytes / 6, within: bodies)
     discovery = ByteBudget("discovery", limit: bytes / 2, within: bodies)
   }
 
   /// All of them, for metrics.
-  var list: [ByteBudget] { [all, heads, api, spans, bootstrap, discovery] }
+  var list: [ByteBudget] { [all, heads, api, spans, decoded, bootstrap, discovery] }
+}
+
+/// A budget as the collector knows it.
+struct CollectorMemory: RequestMemory {
+  let budget: ByteBudget
+
+  var limit: Int { budget.limit }
+  func take(_ count: Int) -> Bool { budget.take(count) }
+  func give(_ count: Int) { budget.give(count) }
 }
 
 /// Gives memory back to the system a moment after much of it has become free, once for all that become free meanwhile.
