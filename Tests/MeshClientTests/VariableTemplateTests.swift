@@ -42,7 +42,7 @@ struct VariableTemplateTests {
     #expect(try VariableTemplate.variables(["list=x,y"]) == ["list": "x,y"])
     #expect(try VariableTemplate.variables(["\"a=x y\""]) == ["a": "x y"])
     #expect(try VariableTemplate.variables(["a=1,\"b=x,y \"\"z\"\"\""]) == ["a": "1", "b": "x,y \"z\""])
-    for text in ["a", "=1", "", "a=1,b", "a=1,b=2,", "a=1,\"b=2", "a=1,b=\"2\""] {
+    for text in ["a", "=1", "", "a=1,b=2,c", "a=1,b=2,", "a=1,\"b=2", "a=1,b=\"2\""] {
       #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.variables([text]) }
     }
   }

@@ -156,9 +156,11 @@ struct LaunchConfigurationTests {
         + "symbols."),
     Refusal(
       arguments: ["--name", "x", "--mesh", "a.b"],
+      message: "--mesh: cannot hold a dot: Envoy's node id is mesh and name, and the first dot ends the mesh"),
+    Refusal(
+      arguments: ["--name", "x", "--mesh", "a b"],
       message: "--mesh: invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' "
-        + "symbols."
-    ),
+        + "symbols."),
     Refusal(
       arguments: ["--name", "x", "--cp-address", "localhost:5678"],
       message:

@@ -242,14 +242,14 @@ struct CommandLineReaderTests {
 
   @Test("have help laid out in columns")
   func layout() {
-    let text = CommandTree().help(for: ["inspect", "traffic-trace"])
+    let text = CommandTree().help(for: ["get", "traffic-trace"])
     #expect(
       text.hasPrefix(
         """
-        Inspect TrafficTrace.
+        Show a single TrafficTrace resource.
 
         Usage:
-          kumactl inspect traffic-trace NAME [flags]
+          kumactl get traffic-trace NAME [flags]
 
         Flags:
           -h, --help          help for traffic-trace

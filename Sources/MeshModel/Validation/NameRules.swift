@@ -42,6 +42,16 @@ public enum NameRules {
     ].compactMap { $0 }
   }
 
+  /// Violations of the mesh and the name of a proxy that is to be started: those of any identity, and a dot in the mesh.
+  public static func violations(ofProxy resource: Resource) -> [Violation] {
+    let violations = violations(ofIdentityOf: resource)
+    guard violations.isEmpty, resource.mesh.contains(".") else { return violations }
+    return [
+      Violation(
+        field: "mesh", message: "cannot hold a dot: Envoy's node id is mesh and name, and the first dot ends the mesh")
+    ]
+  }
+
   /// The violation of a mesh that a resource names: an old mesh may have a name that no new one may have.
   public static func violation(ofMesh name: String) -> Violation? { identityViolation(name, "mesh") }
 

@@ -39,7 +39,7 @@ struct DataplaneDefinition: Sendable {
     guard resource.type == .dataplane else {
       throw LaunchFailure(.badDataplane, "\(source): it holds a \(resource.type.rawValue), not a Dataplane")
     }
-    let violations = NameRules.violations(ofIdentityOf: resource) + resource.violations()
+    let violations = NameRules.violations(ofProxy: resource) + resource.violations()
     guard violations.isEmpty else {
       let lines = violations.map { "\n* \($0)" }.joined()
       throw LaunchFailure(.badDataplane, "\(source): the Dataplane is not valid:\(lines)")

@@ -134,7 +134,7 @@ struct LaunchConfiguration: Sendable {
 
   private static func check(name: String, mesh: String) throws(LaunchFailure) {
     let resource = Resource(mesh: mesh, name: name, spec: .dataplane(Dataplane(networking: nil)))
-    guard let violation = NameRules.violations(ofIdentityOf: resource).first else { return }
+    guard let violation = NameRules.violations(ofProxy: resource).first else { return }
     throw LaunchFailure(.badSetting, "--\(violation.field): \(violation.message)")
   }
 
