@@ -94,6 +94,7 @@ struct CollectorServices {
       switch refusal {
       case .bodyTooLarge: api.refuse(request, because: .tooLarge)
       case .overloaded: api.refuse(request, because: .overloaded)
+      case .late where CollectorAPI.takesSpans(request): api.refuse(request, because: .late)
       default: nil
       }
     }

@@ -463,6 +463,13 @@ import Testing
     #expect(
       String(decoding: body, as: UTF8.self)
         == #"{"code":14,"message":"more spans come than can be stored; send again later"}"#)
+    // Exporters do not send again after 408.
+    let late = collector.api.refuse(request, because: .late)
+    #expect(late.0.status.code == 503)
+    #expect(late.0.headerFields[.retryAfter] == "1")
+    #expect(
+      String(decoding: late.1, as: UTF8.self)
+        == #"{"code":14,"message":"the request did not come in time; send it again, faster or in smaller parts"}"#)
   }
 
   // MARK: Bounds

@@ -38,6 +38,9 @@ public final class CollectorAPI: Sendable {
     case tooLarge
     /// Too many bodies are being read; the sender may try again.
     case overloaded
+    /// It did not come in time. No exporter sends a request again that is answered 408, as it is usual, but one that is
+    /// answered 503.
+    case late
   }
 
   /// What is let in. Whoever reads the body should stop at ``CollectorLimits/bodyBytes``, and answer with
@@ -89,6 +92,9 @@ public final class CollectorAPI: Sendable {
       switch refusal {
       case .tooLarge: bodyError
       case .overloaded: .overloaded
+      case .late:
+        CollectorError(
+          code: .unavailable, message: "the request did not come in time; send it again, faster or in smaller parts")
       }
     let isOTLP = QueryParameters(request.path ?? "/").path == Self.otlpPath
     let wait = retryAfter(error)
