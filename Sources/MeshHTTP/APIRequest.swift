@@ -2,8 +2,8 @@ import HTTPTypes
 
 /// A request whose route has been found.
 struct APIRequest: Sendable {
-  /// The path as it was sent, without the query.
-  var rawPath: String
+  /// The path without the query, with escapes only where a character needs one, as Kuma gives it back.
+  var path: String
   /// The decoded values of the route's parameters.
   var parameters: [String: String]
   /// The query.
@@ -21,8 +21,8 @@ struct APIRequest: Sendable {
 
 /// A path taken apart.
 struct RequestTarget: Sendable {
-  /// The path as it was sent, without the query.
-  var rawPath: String
+  /// The path without the query, with escapes only where a character needs one, as Kuma gives it back.
+  var path: String
   /// The decoded segments. A slash at the end counts for nothing.
   var segments: [String]
   /// The query.
@@ -34,10 +34,10 @@ struct RequestTarget: Sendable {
   init?(_ text: String) {
     guard text.hasPrefix("/") else { return nil }
     let end = text.firstIndex(of: "?") ?? text.endIndex
-    rawPath = String(text[..<end])
     query = QueryParameters(end == text.endIndex ? "" : text[text.index(after: end)...])
     // Decoded first and taken apart then, as Kuma does it: an escaped slash is one.
     guard let path = PercentCoding.decode(text[..<end], plusIsSpace: false) else { return nil }
+    self.path = PercentCoding.encode(path: path)
     let clean = Self.clean(path)
     moved = clean == path ? nil : PercentCoding.encode(path: clean) + text[end...]
     var rest = path[...]

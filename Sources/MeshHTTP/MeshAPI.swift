@@ -80,7 +80,7 @@ public final class MeshAPI: Sendable {
       do throws(APIError) {
         return try await route.handler(
           APIRequest(
-            rawPath: target.rawPath, parameters: parameters, query: target.query, body: body, base: request.base,
+            path: target.path, parameters: parameters, query: target.query, body: body, base: request.base,
             pattern: route.pattern))
       } catch {
         return error.response

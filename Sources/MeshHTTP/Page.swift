@@ -51,7 +51,7 @@ struct Page: Sendable, Equatable {
 
 extension APIRequest {
   /// The link to another page of the same list.
-  func link(offset: Int) -> String { "\(base)\(rawPath)?\(query.encoded(setting: "offset", to: String(offset)))" }
+  func link(offset: Int) -> String { "\(base)\(path)?\(query.encoded(setting: "offset", to: String(offset)))" }
 
   /// A list: one page of its items, with the count of all and the link to the next page.
   func listResponse<Item>(_ items: [Item], _ document: (Item) -> DocumentValue) throws(APIError) -> APIResponse {

@@ -55,6 +55,14 @@ import Testing
     #expect(next == row.next.map { .string("http://cp.example:5681\(Self.list)?\($0)") } ?? .null)
   }
 
+  @Test(
+    "links have no escapes that are not needed",
+    arguments: ["/meshes/sh%6Fp/traffic-traces", "/meshes/shop%2Ftraffic-traces", "/meshes%2fshop/traffic%2Dtraces"])
+  func escapes(_ path: String) async throws {
+    let answer = await (try Self.withFive()).get("\(path)?size=1")
+    #expect(answer.document["next"] == .string("http://cp.example:5681\(Self.list)?offset=1&size=1"))
+  }
+
   @Test("following the links gives every item once", arguments: [1, 2, 3, 100])
   func walk(size: Int) async throws {
     let api = try await Self.withFive()
