@@ -6,7 +6,7 @@ extension CollectorAPI {
 
   /// Answers a request at the port for OpenTelemetry's exporters, where nothing else is served.
   public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
-    let path = QueryParameters(request.path ?? "/").path
+    let path = Self.parameters(of: request).path
     guard path == Self.otlpPath else {
       let error = CollectorError(
         code: .notFound, message: "there is nothing at \(path.prefix(256)); spans are sent to \(Self.otlpPath)")

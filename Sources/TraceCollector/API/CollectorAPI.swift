@@ -80,7 +80,7 @@ public final class CollectorAPI: Sendable {
   /// Whether a request brings spans, or asks whether it may. Senders name the collector as they please.
   public static func takesSpans(_ request: HTTPRequest) -> Bool {
     guard request.method == .post || request.method == .options else { return false }
-    let path = QueryParameters(withoutPrefix(request.path ?? "/")).path
+    let path = parameters(of: request).path
     return path == otlpPath || path == "/api/v2/spans" || path == "/api/v1/spans"
   }
 
@@ -96,7 +96,7 @@ public final class CollectorAPI: Sendable {
         CollectorError(
           code: .unavailable, message: "the request did not come in time; send it again, faster or in smaller parts")
       }
-    let isOTLP = QueryParameters(request.path ?? "/").path == Self.otlpPath
+    let isOTLP = Self.parameters(of: request).path == Self.otlpPath
     let wait = retryAfter(error)
     let answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)
     return answer.rendered(for: request)
@@ -113,7 +113,7 @@ public final class CollectorAPI: Sendable {
   }
 
   private func route(_ request: HTTPRequest, _ body: [UInt8]) async throws(CollectorError) -> Answer {
-    let parameters = QueryParameters(Self.withoutPrefix(request.path ?? "/"))
+    let parameters = Self.parameters(of: request)
     let path = parameters.path
     if path == Self.otlpPath { return await storeOTLP(request, body) }
     switch request.method {
@@ -155,6 +155,13 @@ public final class CollectorAPI: Sendable {
   static let importPath = "/api/import"
 
   private static let writeOnly: Set<String> = ["/api/v1/spans", importPath, filePath]
+
+  /// The path and the parameters of a request.
+  static func parameters(of request: HTTPRequest) -> QueryParameters {
+    var parameters = QueryParameters(withoutPrefix(request.path ?? "/"))
+    parameters.dropSlash()
+    return parameters
+  }
 
   /// Zipkin serves its API also below the path of its page.
   private static func withoutPrefix(_ target: String) -> String {

@@ -1,15 +1,15 @@
 /// The parameters of a request, read from its path.
 struct QueryParameters {
-  /// The path before the question mark, its escapes not yet undone. Slashes at its end count for nothing.
-  let path: String
+  /// The path before the question mark, its escapes not yet undone.
+  private(set) var path: String
   private var values: [String: String] = [:]
 
   init(_ target: String) {
     guard let mark = target.firstIndex(of: "?") else {
-      path = Self.withoutSlashes(target[...])
+      path = target
       return
     }
-    path = Self.withoutSlashes(target[..<mark])
+    path = String(target[..<mark])
     for pair in target[target.index(after: mark)...].split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let key = Self.decoded(parts[0], plusIsSpace: true)
@@ -17,9 +17,11 @@ struct QueryParameters {
     }
   }
 
-  private static func withoutSlashes(_ path: Substring) -> String {
-    guard let last = path.lastIndex(where: { $0 != "/" }) else { return path.isEmpty ? "" : "/" }
-    return String(path[...last])
+  /// Leaves out a slash at the end of a path of the API, where it counts for nothing. The page has addresses of its own.
+  mutating func dropSlash() {
+    guard path.hasSuffix("/") else { return }
+    let rest = String(path.dropLast())
+    if CollectorRoute.all.contains(where: { $0.matches(rest) }) { path = rest }
   }
 
   /// A parameter; nil if it is absent or empty.
