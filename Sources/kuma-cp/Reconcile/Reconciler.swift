@@ -38,7 +38,7 @@ actor Reconciler: Service {
   private let start: ContinuousClock.Instant
   private let ends: AsyncStream<Duration>
   private let end: AsyncStream<Duration>.Continuation
-  /// Proxies whose address is a host name, as they were written.
+  /// Proxies of which an address is a host name, as they were written.
   private var named: [ProxyID: Dataplane] = [:]
   /// Dataplanes of proxies that could not be stored yet.
   private var adopted: [ProxyID: Resource] = [:]
@@ -102,6 +102,11 @@ actor Reconciler: Service {
         for policy in index.policyNames { change.policies[policy] = .some(nil) }
         changes[name] = change
       }
+      let written = Set(set.written.lazy.map(\.key))
+      for proxy in Array(named.keys)
+      where !written.contains(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)) {
+        setNamed(proxy, nil)
+      }
       isSynchronized = true
     }
     if set.isWholeState { for resource in adopted.values { note(resource.key, resource, in: &changes) } }
@@ -121,15 +126,13 @@ actor Reconciler: Service {
     var resource = resource
     if key.type == .dataplane {
       let proxy = ProxyID(mesh: mesh, name: key.name)
-      named[proxy] = nil
       // What the store says counts, once it says something.
       if let own = adopted[proxy], resource?.revision != own.revision { adopted[proxy] = nil }
-      if let dataplane = resource?.content(Dataplane.self), let address = dataplane.networking?.address,
-        !HostRules.isIP(address)
-      {
-        named[proxy] = dataplane
-        resolver.add(address)
+      if let dataplane = resource?.content(Dataplane.self), !dataplane.hostNames.isEmpty {
+        setNamed(proxy, dataplane)
         resource?.spec = .dataplane(resolved(dataplane))
+      } else {
+        setNamed(proxy, nil)
       }
     }
     changes[mesh, default: MeshIndex.Change()].note(key, resource)
@@ -196,20 +199,31 @@ actor Reconciler: Service {
 
   // MARK: Host names
 
-  /// The proxy with its host name replaced by an address, when one is known.
+  /// Notes the Dataplane of a proxy whose address is a host name; `nil` for any other. The name is asked for as long as a
+  /// Dataplane has it.
+  private func setNamed(_ proxy: ProxyID, _ dataplane: Dataplane?) {
+    let old = named[proxy]?.hostNames ?? []
+    let new = dataplane?.hostNames ?? []
+    named[proxy] = dataplane
+    for name in new.subtracting(old) { resolver.retain(name) }
+    for name in old.subtracting(new) { resolver.release(name) }
+  }
+
+  /// The proxy with its host names replaced by addresses, as far as they are known.
   private func resolved(_ dataplane: Dataplane) -> Dataplane {
-    guard var networking = dataplane.networking, let address = resolver.address(of: networking.address)
-    else { return dataplane }
-    networking.address = address
+    guard var networking = dataplane.networking else { return dataplane }
+    networking.address = resolver.address(of: networking.address) ?? networking.address
+    networking.advertisedAddress = resolver.address(of: networking.advertisedAddress) ?? networking.advertisedAddress
     var result = dataplane
     result.networking = networking
     return result
   }
 
   private func followNames() async {
-    for await names in resolver.updates {
+    for await _ in resolver.updates {
+      let names = resolver.takeChanged()
       var changes: [String: MeshIndex.Change] = [:]
-      for (proxy, dataplane) in named where names.contains(dataplane.networking?.address ?? "") {
+      for (proxy, dataplane) in named where !names.isDisjoint(with: dataplane.hostNames) {
         changes[proxy.mesh, default: MeshIndex.Change()].dataplanes[proxy.name] = .some(resolved(dataplane))
       }
       for (mesh, change) in changes { apply(change, to: mesh) }
@@ -289,5 +303,13 @@ protocol ProxyTranslating: Sendable {
 extension EnvoyTranslator: ProxyTranslating {
   func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot {
     ProxySnapshot(try resources(for: configuration), after: earlier)
+  }
+}
+
+extension Dataplane {
+  /// The host names at which others reach the proxy.
+  fileprivate var hostNames: Set<String> {
+    guard let networking else { return [] }
+    return Set([networking.address, networking.advertisedAddress].filter { !$0.isEmpty && !HostRules.isIP($0) })
   }
 }
