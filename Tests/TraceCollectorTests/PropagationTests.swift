@@ -156,7 +156,7 @@ import Testing
     #expect(joined(good, bad).blamed.map(\.verdict) == [.breaks])
     let mended = joined(bad, good)
     #expect(mended.blamed.isEmpty, "\(mended.blamed.map(\.message))")
-    #expect(mended.services.first?.message.contains("forwards the trace headers to payments again") == true)
+    #expect(mended.services.map(\.verdict) == [.forwards])
   }
 
   @Test("The newest calls are kept in order, however they come, and no more than so many")

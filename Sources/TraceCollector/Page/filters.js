@@ -28,7 +28,7 @@ export class Filters {
     el("div", { class: "field duration" }, el("span", { text: "Duration" }), el("div", { class: "two" }, this.minimum, this.maximum),
       this.fault("min"), this.fault("max")),
     el("div", { class: "field time" }, this.lookbackField, this.range),
-    this.field("limit", "Show", this.select("limit", limits.map((value) => [value, value]))),
+    this.field("limit", "Show", this.select("limit", asOptions(limits))),
     el("div", { class: "toggles" }, this.toggle("errors", "Errors only"), this.live));
     this.follow();
     this.loadSpans();
@@ -79,7 +79,7 @@ export class Filters {
   }
 
   setServices(services) {
-    refill(this.service, () => setOptions(this.service, [["", "All services"], ...services.map((name) => [name, name])],
+    refill(this.service, () => setOptions(this.service, [["", "All services"], ...asOptions(services)],
       this.state.service));
   }
 
@@ -89,7 +89,7 @@ export class Filters {
     const names = service ? await fetchJSON(path).catch(() => []) : [];
     if (service !== this.state.service) return;
     this.span.disabled = !service;
-    refill(this.span, () => setOptions(this.span, [["", "All operations"], ...names.map((name) => [name, name])],
+    refill(this.span, () => setOptions(this.span, [["", "All operations"], ...asOptions(names)],
       this.state.span));
   }
 
@@ -98,7 +98,7 @@ export class Filters {
     const { state, range } = this;
     [this.minimum.value, this.maximum.value, this.lookback.value] = [state.min, state.max, state.lookback];
     const limit = this.node.querySelector("#filter-limit");
-    setOptions(limit, limits.map((value) => [value, value]), state.limit);
+    setOptions(limit, asOptions(limits), state.limit);
     range.hidden = !state.to;
     this.remote.hidden = !state.remote;
     this.remote.replaceChildren(el("span", { text: "Other end" }), el("b", {}, el("span", { text: plain(state.remote, 40) }), " ×"));
@@ -111,6 +111,8 @@ export class Filters {
     this.live.classList.toggle("idle", Boolean(state.to));
   }
 }
+
+function asOptions(values) { return values.map((value) => [value, value]); }
 
 /** Puts other choices into a field, but not while a person chooses. */
 function refill(field, fill) {

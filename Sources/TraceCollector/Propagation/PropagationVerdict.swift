@@ -25,18 +25,25 @@ extension PropagationAnalyzer {
     let counts = pair.counts(from, to)
     if recent.breaks(continued: counts.continued, started: counts.inFlight) { return .breaks }
     if recent.isMended(continued: counts.continued, started: counts.inFlight) { return .mended }
-    return isMendedBesideOthers(pair, counts, from, to) ? .mended : .partly
+    return isMendedBesideOthers(pair, from, to) ? .mended : .partly
   }
 
-  /// Whether the newest minutes have calls that began traces, and these are the service's own: it calls the same callee
-  /// for nobody too. They must be so many that the test, were the service as it was, would have found it broken again.
-  private static func isMendedBesideOthers(_ pair: Pair, _ all: CallCounts, _ from: Int64, _ to: Int64) -> Bool {
-    let newest = pair.newestCounts(from, to, recentCalls)
-    guard newest.certain == 0, newest.continued > 0, !newest.test.isUndecided, all.test.observations > 0 else {
-      return false
+  /// Whether in some newest minutes the calls that began traces are the service's own, as it calls the same callee for nobody
+  /// too. The minutes before must have the evidence, and the newest so many calls that they would have it as well, were the
+  /// service as it was.
+  private static func isMendedBesideOthers(_ pair: Pair, _ from: Int64, _ to: Int64) -> Bool {
+    let minutes = pair.calls.values(from: from, to: to)
+    var newest = CallCounts()
+    for split in minutes.indices.reversed() {
+      newest.add(minutes[split])
+      guard newest.certain == 0 else { return false }
+      guard newest.continued > 0, !newest.test.isUndecided else { continue }
+      let before = Pair.sum(minutes[..<split])
+      guard before.test.observations > 0, isBroken(before, pair.locks) else { continue }
+      let share = Double(newest.test.observations) / Double(before.test.observations)
+      if before.test.bound * share >= ChanceTest.threshold { return true }
     }
-    let share = Double(newest.test.observations) / Double(all.test.observations)
-    return all.test.bound * share >= ChanceTest.threshold
+    return false
   }
 
   /// What a service did in a time, in microseconds since 1970.
@@ -182,7 +189,7 @@ extension PropagationAnalyzer.Pair {
     return max(recent.run, recent.runContinues ? since.continued : since.inFlight)
   }
 
-  private static func sum(_ values: [CallCounts]) -> CallCounts {
+  fileprivate static func sum(_ values: some Sequence<CallCounts>) -> CallCounts {
     values.reduce(into: CallCounts()) { $0.add($1) }
   }
 }
