@@ -76,7 +76,8 @@ import Testing
     #expect(
       service.message
         == "orders forwards the trace headers to payments in 0 of 60 calls: copy these headers from each request to the "
-        + "requests made for it: x-request-id, b3, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags.")
+        + "requests made for it: x-request-id, b3, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags."
+    )
     let example = try #require(service.examples.first)
     #expect(example.callee == "payments")
     #expect(example.example.brokenTrace.low == example.example.trace.low - 1 + 1_000_000)

@@ -1,3 +1,15 @@
+/** Where the pointer is, whichever view is shown, and when it moved: a view that is new under it has to know. */
+let place;
+let movedAt = -Infinity;
+for (const name of ["pointermove", "pointerover", "pointerdown"]) {
+  document.addEventListener(name, (event) => {
+    // A finger that has gone points at nothing.
+    place = event.pointerType === "touch" ? undefined : [event.clientX, event.clientY];
+    if (name === "pointermove") movedAt = performance.now();
+  }, { capture: true, passive: true });
+}
+document.documentElement.addEventListener("pointerleave", () => { place = undefined; });
+
 /** For how long a pointer that moved is taken to be on its way to something, in milliseconds. */
 const settling = 400;
 
@@ -10,7 +22,6 @@ export class Hands {
     this.nodes = nodes;
     this.freed = freed;
     this.isPressed = false;
-    this.movedAt = -Infinity;
     const listener = { capture: true, passive: true, signal: (this.end = new AbortController()).signal };
     const on = (name, handle) => document.addEventListener(name, handle, listener);
     on("pointerdown", (event) => this.press(event));
@@ -19,7 +30,6 @@ export class Hands {
     // A link that is dragged is still held when its pointer is gone.
     on("pointercancel", () => { if (!this.isDragged) this.release(); });
     on("pointermove", (event) => {
-      this.movedAt = performance.now();
       // It was let go of where nobody said so.
       if (this.isPressed && event.buttons === 0) this.isPressed = false;
       this.wait();
@@ -58,9 +68,8 @@ export class Hands {
 
   get isBusy() {
     const focus = document.activeElement;
-    // What is touched stays "pointed at" long after the finger has gone.
-    const points = matchMedia("(hover: hover)").matches;
-    return this.isPressed || performance.now() - this.movedAt < settling || this.hasSelection
-      || this.nodes.some((node) => (points && node.matches(":hover")) || (node !== focus && node.contains(focus)));
+    const pointed = place && document.elementFromPoint(...place);
+    return this.isPressed || performance.now() - movedAt < settling || this.hasSelection
+      || this.nodes.some((node) => node.contains(pointed) || (node !== focus && node.contains(focus)));
   }
 }

@@ -44,7 +44,8 @@ extension PageInBrowser {
                 """)
               #expect(nameless.isEmpty, "\(place): \(nameless)")
               #expect(try await browser.number("document.querySelectorAll('h1, h2, .summary').length") > 0)
-              #expect(browser.console.filter { !$0.contains("404") }.isEmpty, "\(place)")
+              #expect(
+                browser.console.filter { !$0.contains("404") && !$0.contains("400 (Bad Request)") }.isEmpty, "\(place)")
               let file = folder.appending(path: "collector-\(name)-\(width)-\(isDark ? "dark" : "light").png").path
               try await browser.picture(file)
               #expect(try Data(contentsOf: URL(filePath: file)).count > 4_000)

@@ -46,24 +46,59 @@ extension PageInBrowser {
 
     @Test("A file with several traces lists them; each can be looked at, and another file takes its place")
     func severalTraces() async throws {
-      let two = Checkout().spans + Checkout(trace: 0xBEEF, fails: false, age: 60_000, percent: 300).spans
-      try await serve(two) { base, _ in
+      let one = Checkout().spans
+      let other = Checkout(trace: 0xBEEF, fails: false, age: 60_000, percent: 300).spans
+      try await serve(one + other) { base, _ in
         try await Browser.run { browser in
           try await browser.open(base + "/graph")
           try await browser.wait(for: ".board")
           try await browser.drop(
-            "[\(Self.zipkin(Array(two.prefix(20)))),\(Self.zipkin(Array(two.suffix(20))))]", name: "two.json")
+            "[\(Self.zipkin(one)),\(Self.zipkin(other))]", name: "two.json")
           try await browser.wait(for: ".trace")
           #expect(try await browser.traces() == ["c0ffee", "beef"])
-          #expect(try await browser.texts(of: ".banner.opened")[0].hasPrefix("two.json: 2 traces, 40 spans."))
+          #expect(try await browser.texts(of: ".banner.opened")[0].hasPrefix("two.json: 2 traces, 38 spans."))
           try await browser.click(".trace:nth-child(2) > a")
           try await browser.wait(for: ".row")
           #expect(try await browser.address() == "/file/000000006b756d61000000000000beef")
           try await browser.goBack()
           try await browser.wait(for: ".trace")
-          try await browser.drop(Self.zipkin(Array(two.prefix(20))), name: "one.json")
+          try await browser.drop(Self.zipkin(one), name: "one.json")
           try await browser.wait(for: ".row")
           #expect(try await browser.texts(of: ".banner.opened")[0].hasPrefix("one.json: 1 trace, 20 spans."))
+        }
+      }
+    }
+
+    @Test("Files of all forms are opened: Zipkin's, Jaeger's, OpenTelemetry's, and lines of these")
+    func forms() async throws {
+      let checkout = Checkout().spans
+      var jaeger = JSONWriter()
+      JaegerExport(checkout).write(to: &jaeger)
+      func otlp(_ id: Int, _ name: String) -> String {
+        """
+        {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":\
+        [{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"00000000000000\(id)","name":"\(name)","kind":2,\
+        "startTimeUnixNano":"1790812800000000000","endTimeUnixNano":"1790812800050000000"}]}]}]}
+        """
+      }
+      let lines = checkout.map { String(Self.zipkin([$0]).dropFirst().dropLast()) }.joined(separator: "\n")
+      try await serve([]) { base, _ in
+        try await Browser.run { browser in
+          try await browser.open(base + "/file")
+          try await browser.wait(for: ".notice")
+          for (content, name, spans, root) in [
+            (String(decoding: jaeger.bytes, as: UTF8.self), "jaeger.json", 20, "gateway"),
+            (otlp(21, "get /cart"), "otlp.json", 1, "shop"),
+            (otlp(21, "get /cart") + "\n" + otlp(22, "get /list") + "\n", "otlp.jsonl", 2, "shop"),
+            (lines, "zipkin.jsonl", 20, "gateway"),
+          ] {
+            try await browser.drop(content, name: name)
+            try await browser.wait("document.querySelector('.banner.opened')?.innerText.startsWith('\(name):')")
+            try await browser.wait(for: ".row")
+            let told = try await browser.texts(of: ".banner.opened")[0]
+            #expect(told.hasPrefix("\(name): 1 trace, \(spans) span\(spans == 1 ? "" : "s"). It is shown"), "\(told)")
+            #expect(try await browser.rows().first?.hasPrefix(root) == true, "\(name)")
+          }
         }
       }
     }
