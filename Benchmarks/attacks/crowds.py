@@ -199,6 +199,16 @@ def worst(times):
     return f"{seconds * 1000:.0f} ms ({what}), {sum(1 for _, what in times if 'no answer' in what)} of {len(times)} without answer"
 
 
+def report(program, crowd, times, begin, peak):
+    time.sleep(5)
+    show("slowest answer meanwhile", worst(times))
+    show("what the senders got", dict(crowd.answers))
+    show(
+        "resident memory",
+        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
+    show("words", crowd.words)
+
+
 def slow(program):
     crowd, times = Crowd(), []
     begin = program.memory()
@@ -244,13 +254,7 @@ def bodies(program, name, path, size):
         crowd.run(1)
         peak = max(peak, program.memory())
         crowd.leave()
-    time.sleep(5)
-    show("slowest answer meanwhile", worst(times))
-    show("what the senders got", dict(crowd.answers))
-    show(
-        "resident memory",
-        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
-    show("words", crowd.words)
+    report(program, crowd, times, begin, peak)
 
 
 def packed(program):
@@ -278,12 +282,7 @@ def packed(program):
             peak = max(peak, program.memory())
             probe(program, times)
         crowd.leave()
-    time.sleep(5)
-    show("slowest answer meanwhile", worst(times))
-    show("what the senders got", dict(crowd.answers))
-    show(
-        "resident memory",
-        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
+    report(program, crowd, times, begin, peak)
 
 
 def heads(program):
@@ -296,13 +295,7 @@ def heads(program):
         peak = max(peak, program.memory())
         probe(program, times)
     crowd.leave()
-    time.sleep(5)
-    show("slowest answer meanwhile", worst(times))
-    show("what the senders got", dict(crowd.answers))
-    show(
-        "resident memory",
-        f"{begin:.0f} MiB before, {peak:.0f} MiB at most (+{peak - begin:.0f}), {program.memory():.0f} MiB afterwards")
-    show("words", crowd.words)
+    report(program, crowd, times, begin, peak)
 
 
 def budgets(program):

@@ -16,6 +16,8 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   private var timer: Scheduled<Void>?
   private var timerTime = NIODeadline.distantFuture
   private var progress = 0
+  /// The request that arrives or is being answered, once its head is here.
+  var request: HTTPRequest?
   /// What the request that arrives, or is being answered, holds.
   private var headCharge: ByteCharge
   private var bodyCharge: ByteCharge
@@ -105,6 +107,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   /// - Returns: the number of the answer, for ``answerLeft(_:)``.
   func answerMade(bytes: Int) -> Int {
     release()
+    request = nil
     clock.answerMade(bytes: bytes, at: .now())
     return clock.answered
   }
@@ -169,14 +172,16 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   private func refuse(_ refusal: RequestRefusal) {
     guard let context else { return }
     context.writeAndFlush(
-      wrapOutboundOut(.byteBuffer(Self.bytes(of: service.answer(to: nil, refusal)))), promise: nil)
+      wrapOutboundOut(.byteBuffer(Self.bytes(of: service.answer(to: request, refusal)))), promise: nil)
     linger()
   }
 
   /// An answer as it is sent.
   static func bytes(of answer: (head: HTTPResponse, body: [UInt8])) -> ByteBuffer {
     var bytes = ByteBuffer(string: "HTTP/1.1 \(answer.head.status.code) \(answer.head.status.reasonPhrase)\r\n")
-    for field in answer.head.headerFields { bytes.writeString("\(field.name.rawName): \(field.value)\r\n") }
+    for field in answer.head.headerFields where field.name != .contentLength && field.name != .connection {
+      bytes.writeString("\(field.name.rawName): \(field.value)\r\n")
+    }
     bytes.writeString("Date: \(HTTPDate.now)\r\nContent-Length: \(answer.body.count)\r\nConnection: close\r\n\r\n")
     bytes.writeBytes(answer.body)
     return bytes

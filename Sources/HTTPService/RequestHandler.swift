@@ -63,6 +63,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       let request = HTTPRequest(
         head, scheme: isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
     else { return refuse(context, .malformed("the method or the target is none"), version: head.version) }
+    watch.request = request
     exchange = Exchange(request: request, version: head.version, isKeepAlive: head.isKeepAlive)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("Host stands there twice")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }

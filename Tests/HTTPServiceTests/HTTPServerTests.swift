@@ -308,6 +308,27 @@ struct HTTPServerTests {
     #expect(counts[.late] == 3)
   }
 
+  @Test("a service words the refusal of a request whose head it knows")
+  func wording() async throws {
+    var service = service()
+    service.limits.interval = .milliseconds(300)
+    service.refusalWording = { request, refusal in
+      guard case .late = refusal else { return nil }
+      let text = "\(request.path ?? "") is late"
+      return (
+        HTTPResponse(
+          status: .serviceUnavailable, headerFields: [.contentLength: "\(text.utf8.count)", .retryAfter: "7"]),
+        Array(text.utf8)
+      )
+    }
+    try await serving(service) { port in
+      let answer = try await exchange(
+        port, "POST /spans HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nx")
+      #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.hasSuffix("\r\n\r\n/spans is late"))
+      #expect(answer.contains("Retry-After: 7\r\n") && answer.components("Content-Length: 14\r\n") == 1)
+    }
+  }
+
   @Test("a kept connection is ended when no further request comes")
   func idleness() async throws {
     var service = service()

@@ -57,24 +57,28 @@ extension SettingReader {
 
   /// Origins of pages, or `*`.
   func origins(_ setting: Setting) throws -> [String] {
-    let origins = list(setting)
-    for origin in origins where !OriginRule.isOrigin(origin) {
-      throw ControlPlaneConfiguration.Failure(
-        description: "\(value(setting).place): \"\(origin)\" is no origin; give one such as "
-          + "https://grafana.example:3000, without a path, or * for all")
-    }
-    return origins
+    try list(
+      setting, of: "origin", "give one such as https://grafana.example:3000, without a path, or * for all",
+      where: OriginRule.isOrigin)
   }
 
   /// Names under which a server may be reached.
   func hosts(_ setting: Setting) throws -> [String] {
-    let hosts = list(setting)
-    for host in hosts where !HostRule.isName(host) {
+    try list(
+      setting, of: "name",
+      "give one such as cp.example, without a port, or *.mesh.example for every name below, or * for any",
+      where: HostRule.isName)
+  }
+
+  private func list(
+    _ setting: Setting, of kind: String, _ advice: String, where isValid: (String) -> Bool
+  ) throws -> [String] {
+    let items = list(setting)
+    for item in items where !isValid(item) {
       throw ControlPlaneConfiguration.Failure(
-        description: "\(value(setting).place): \"\(host)\" is no name; give one such as cp.example, without a port, or "
-          + "*.mesh.example for every name below, or * for any")
+        description: "\(value(setting).place): \"\(item)\" is no \(kind); \(advice)")
     }
-    return hosts
+    return items
   }
 
   func count(_ setting: Setting, from minimum: Int) throws -> Int {
