@@ -31,6 +31,9 @@ let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mus
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -72,6 +75,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -129,12 +133,13 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", argumentParser, asyncHTTPClient, configuration,
+        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "CZlib", argumentParser, asyncHTTPClient, configuration,
         grpcCore,
         grpcHTTP2, httpTypes,
         hummingbird,
         hummingbirdCore,
-        logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, protobuf, serviceLifecycle, unixSignals, x509, crypto,
+        logging, nioCore, nioPosix, nioHTTP1, nioHPACK, nioHTTP2, nioSSL, nioTLS, protobuf, serviceLifecycle,
+        unixSignals, x509, crypto,
         collections,
       ],
       swiftSettings: strict),
@@ -218,9 +223,11 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "kuma-cp", "CZlib", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
         "MeshStorePostgres",
-        "MeshTestSupport", "MeshXDS", "TraceCollector", grpcCore, grpcHTTP2, httpTypes, logging, nioCore, nioHTTP1,
+        "MeshTestSupport", "MeshXDS", "TraceCollector", collections, grpcCore, grpcHTTP2, httpTypes, logging, nioCore,
+        nioEmbedded,
+        nioHPACK, nioHTTP1, nioHTTP2,
         nioPosix, nioSSL, protobuf, serviceLifecycle,
       ],
       swiftSettings: strict),

@@ -36,7 +36,7 @@ ARROWS = {
     "CZlib": set(),
     "kuma-cp": {
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "HTTPService", "ProgramLog", "TraceCollector", "CProcess",
+        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "CZlib",
     },
     "kuma-dp": {"MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess"},
     "kumactl": {"MeshModel", "MeshClient"},

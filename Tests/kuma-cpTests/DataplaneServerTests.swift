@@ -2,6 +2,7 @@ import EnvoyAPI
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import HTTPService
 import HTTPTypes
 import Logging
 import MeshXDS
@@ -52,19 +53,20 @@ private struct ProtobufDeserializer: MessageDeserializer {
 
 @Suite("Data plane server", .timeLimit(.minutes(1)))
 struct DataplaneServerTests {
-  private let cache = SnapshotCache()
+  let cache = SnapshotCache()
   private let recorder = SessionRecorder()
 
   /// Runs a server on a free port while a body runs.
-  private func withServer(
+  func withServer(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
-    _ body: (Int) async throws -> Void
+    budgets: DataplaneServer.Configuration? = nil, _ body: (Int) async throws -> Void
   ) async throws {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
     configuration.certificate = certificate
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
+    if let budgets { (configuration.requests, configuration.names) = (budgets.requests, budgets.names) }
     let (ports, listening) = AsyncStream<Int>.makeStream()
     let server = try DataplaneServer(
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
@@ -190,7 +192,7 @@ struct DataplaneServerTests {
     return request
   }
 
-  private func snapshot(_ content: String) -> ProxySnapshot {
+  func snapshot(_ content: String) -> ProxySnapshot {
     ProxySnapshot(
       clusters: ResourceSet([EncodedResource(name: "c", typeURL: ResourceTypeURL.cluster, bytes: Data(content.utf8))]))
   }

@@ -20,6 +20,10 @@ public struct DiscoveryStreamRequest: Sendable {
   public var rejection: String?
   /// What is asked for.
   public var interest: Interest
+  /// Whether names of resources were left out because there were too many.
+  public var isCut = false
+  /// How many bytes the message had.
+  public var byteCount = 0
 
   /// What a request asks for.
   public enum Interest: Sendable {

@@ -1,4 +1,5 @@
 public import EnvoyAPI
+import MeshModel
 
 /// The protocol of one aggregated discovery stream (ADS) as a value: events in, actions out, no I/O.
 ///
@@ -48,6 +49,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// How many types a stream may subscribe to; Envoy has about a dozen.
   public static let typeLimit = 32
 
+  /// How long the name of a type may be, in bytes.
+  public static let typeURLLimit = 512
+
   /// How many sets of a type are remembered for a proxy's next stream.
   private static let memoryDepth = 4
 
@@ -56,8 +60,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// The proxy's id, once known.
   public private(set) var nodeID: String?
 
-  private var snapshot: ProxySnapshot?
-  private var subscriptions: [TypeSubscription] = []
+  private(set) var snapshot: ProxySnapshot?
+  private(set) var subscriptions: [TypeSubscription] = []
   private var remembered: [String: [ResourceSet]]
   /// Endpoints that are in no snapshot any more, of clusters that the proxy still has.
   private var carriedEndpoints = ResourceSet.empty
@@ -139,7 +143,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private mutating func take(_ request: DiscoveryStreamRequest, into actions: inout [Action]) {
     if let node = request.node, !node.id.isEmpty {
       if let nodeID, nodeID != node.id {
-        let message = "the node id changed from \(nodeID) to \(node.id); open a stream of its own for another node"
+        let (old, new) = (nodeID.printable(atMost: 100), node.id.printable(atMost: 100))
+        let message = "the node id changed from \(old) to \(new); open a stream of its own for another node"
         return fail(.invalidArgument, message, into: &actions)
       }
       if nodeID == nil {
@@ -152,6 +157,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
     }
     guard !request.typeURL.isEmpty else {
       return fail(.invalidArgument, "type_url is missing; on an aggregated stream it is required", into: &actions)
+    }
+    guard request.typeURL.utf8.count <= Self.typeURLLimit else {
+      return fail(.invalidArgument, "type_url is longer than \(Self.typeURLLimit) bytes", into: &actions)
     }
     guard request.interest.variant == variant else {
       return fail(.invalidArgument, "the request is of another variant of the protocol", into: &actions)

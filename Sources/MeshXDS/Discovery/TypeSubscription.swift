@@ -31,6 +31,11 @@ struct TypeSubscription: Sendable {
   private(set) var isWildcard = false
   /// The names asked for.
   private(set) var names: Set<String> = []
+  /// The bytes of those names.
+  private(set) var nameBytes = 0
+  /// Whether names were asked for beyond what is kept. Then all resources are sent: a proxy has to bear those for which it has
+  /// not asked (Envoy's documentation of the protocol), and none for which it did is missing.
+  private(set) var isOverflowing = false
   /// What the proxy holds as far as known; `nil` if it holds something unknown.
   private(set) var held: ResourceSet? = .empty
   /// Incremental: names that the proxy holds with unknown content.
@@ -77,7 +82,20 @@ struct TypeSubscription: Sendable {
   }
 
   /// The part of a set that was asked for.
-  func requested(of set: ResourceSet) -> ResourceSet { isWildcard ? set : set.filtered(to: names) }
+  func requested(of set: ResourceSet) -> ResourceSet { takesAll ? set : set.filtered(to: names) }
+
+  private var takesAll: Bool { isWildcard || isOverflowing }
+
+  /// What the names cost in memory that no resource of a set has, in bytes and about.
+  func cost(ofNamesOutside set: ResourceSet) -> Int {
+    names.reduce(0) { set[$1] == nil ? $0 + Self.nameCost + $1.utf8.count : $0 }
+  }
+
+  /// What all names cost at most.
+  var cost: Int { nameBytes + names.count * Self.nameCost }
+
+  /// What keeping a name costs beside its bytes: its places in sets and its object.
+  private static let nameCost = 128
 
   // MARK: Requests
 
@@ -90,6 +108,7 @@ struct TypeSubscription: Sendable {
 
   /// Takes the first request of the type on a stream.
   mutating func start(_ request: DiscoveryStreamRequest) {
+    isOverflowing = request.isCut
     switch request.interest {
     case .all(let names, let version):
       setNames(names)
@@ -111,6 +130,7 @@ struct TypeSubscription: Sendable {
       let before = names
       let wasWildcard = isWildcard
       setNames(newNames)
+      isOverflowing = request.isCut
       let isRepeat = inFlight == nil && (request.nonce.isEmpty || request.nonce == lastNonce)
       guard case .none = answer, isRepeat, request.rejection == nil else { break }
       // The proxy asks again without having got anything since: a cluster that was updated waits for its endpoints,
@@ -122,6 +142,7 @@ struct TypeSubscription: Sendable {
       }
     case .change(let subscribe, let unsubscribe, _):
       change(subscribe: subscribe, unsubscribe: unsubscribe, initialVersions: [:])
+      isOverflowing = isOverflowing || request.isCut
     }
     forgetUnrequested()
     return answer
@@ -152,11 +173,24 @@ struct TypeSubscription: Sendable {
     isWildcard = hasStar || (set.isEmpty && !hasNamed)
     hasNamed = hasNamed || !list.isEmpty
     names = set
+    nameBytes = set.reduce(0) { $0 + $1.utf8.count }
+  }
+
+  private mutating func remember(_ name: String) -> Bool {
+    if names.contains(name) { return true }
+    let limits = DiscoveryRequestReader.Limits()
+    guard names.count < limits.names, name.utf8.count <= limits.nameBytes - nameBytes else {
+      isOverflowing = true
+      return false
+    }
+    names.insert(name)
+    nameBytes += name.utf8.count
+    return true
   }
 
   private mutating func change(subscribe: [String], unsubscribe: [String], initialVersions: [String: String]) {
     for name in unsubscribe {
-      if name == "*" { isWildcard = false } else { names.remove(name) }
+      if name == "*" { isWildcard = false } else if names.remove(name) != nil { nameBytes -= name.utf8.count }
       forced.remove(name)
       untold.remove(name)
     }
@@ -166,7 +200,7 @@ struct TypeSubscription: Sendable {
         mustAnswer = true
         continue
       }
-      names.insert(name)
+      guard remember(name) else { continue }
       // A name must be answered even if the proxy had it before: it may have forgotten it.
       if initialVersions[name] == nil {
         forced.insert(name)
@@ -176,7 +210,7 @@ struct TypeSubscription: Sendable {
   }
 
   private mutating func forgetUnrequested() {
-    guard !isWildcard else { return }
+    guard !takesAll else { return }
     held = held?.filtered(to: names)
     foreign.formIntersection(names)
   }
@@ -201,7 +235,7 @@ struct TypeSubscription: Sendable {
         known.adding(missingFrom: candidate.filtered { versions[$0.name] == $0.version })
       }
       held = all
-      foreign = Set(versions.keys.filter { all[$0] == nil && (isWildcard || names.contains($0)) })
+      foreign = Set(versions.keys.filter { all[$0] == nil && (takesAll || names.contains($0)) })
     }
   }
 
@@ -258,7 +292,7 @@ struct TypeSubscription: Sendable {
 
   /// Has resources sent again, those of them that are asked for.
   mutating func force(_ changed: some Sequence<String>) {
-    for name in changed where isWildcard || names.contains(name) { forced.insert(name) }
+    for name in changed where takesAll || names.contains(name) { forced.insert(name) }
   }
 
   /// Has the proxy answered although it seems to hold what it is to hold.

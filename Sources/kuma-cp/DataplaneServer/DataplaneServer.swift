@@ -21,8 +21,10 @@ final class DataplaneServer: Service {
     var streams = 20_000
     /// Streams at a time whose proxy is being registered; more are asked to try again.
     var openingStreams = 1_000
-    /// Bytes of a discovery request.
-    var requestBytes = 4 * 1024 * 1024
+    /// Bytes of a discovery request, as it comes and unpacked.
+    var requestBytes = 16 * 1024 * 1024
+    /// How long a discovery request may take to arrive, from its first byte on.
+    var requestTime = Duration.seconds(30)
     /// Bytes of the body of an HTTP request.
     var bodyBytes = 1024 * 1024
     /// How long a new connection may take to tell what it speaks, TLS handshake included.
@@ -84,11 +86,13 @@ final class DataplaneServer: Service {
           bootstrap: service)
       },
       logger: logger, onListening: onListening)
-    discovery = DiscoveryService(cache: cache, observer: observer, limits: limits, logger: logger)
+    let receipts = StreamReceipts(budget: configuration.budgets.discovery)
+    discovery = DiscoveryService(
+      cache: cache, observer: observer, limits: limits, receipts: receipts, names: configuration.budgets.names, logger: logger)
     var router = RPCRouter<Transport>()
     discovery.register(with: &router)
     server = GRPCServer(
-      transport: Transport(listenerFactory: listener, config: Self.transport(limits)), router: router)
+      transport: Transport(listenerFactory: listener, config: Self.transport(limits, receipts)), router: router)
     port = Mutex(nil)
   }
 
@@ -103,9 +107,18 @@ final class DataplaneServer: Service {
       heads: configuration.budgets.heads, logger: logger, responder: responder)
   }
 
-  private static func transport(_ limits: Limits) -> Transport.Config {
+  private static func transport(_ limits: Limits, _ receipts: StreamReceipts) -> Transport.Config {
     var config = Transport.Config.defaults
     config.rpc.maxRequestPayloadSize = limits.requestBytes
+    let setup = RequestGuard.Setup(
+      receipts: receipts, messageLimit: limits.requestBytes, timeout: TimeAmount(limits.requestTime),
+      paths: DiscoveryService.paths)
+    config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
+      // Fails only when the stream is closed already. It must not then look as if gRPC had not been set up: NIO ends the
+      // program when what was set up is thrown away.
+      try? channel.pipeline.syncOperations.addHandler(RequestGuard(setup: setup), position: .first)
+      return channel.eventLoop.makeSucceededVoidFuture()
+    }
     config.http2.maxConcurrentStreams = 100
     config.connection.maxGraceTime = limits.shutdown
     config.connection.keepalive = HTTP2ServerTransport.Config.Keepalive(

@@ -33,6 +33,12 @@ final class DiscoveryMailbox: Sendable {
     if hasWork { continuation.yield() }
   }
 
+  /// What the names of no resource cost that the proxy asks for, in bytes and about.
+  var costOfUnknownNames: Int { state.withLock { $0.machine.costOfUnknownNames } }
+
+  /// The types of which the proxy asks for more names than are kept.
+  var overflowingTypes: [String] { state.withLock { $0.machine.overflowingTypes } }
+
   /// Notes that the cache has a newer snapshot.
   func noteSnapshot() {
     state.withLock { $0.isSnapshotNew = true }

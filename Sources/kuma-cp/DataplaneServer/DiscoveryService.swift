@@ -1,7 +1,9 @@
 import EnvoyAPI
 import Foundation
 import GRPCCore
+import HTTPService
 import Logging
+import MeshModel
 import MeshXDS
 import SwiftProtobuf
 import Synchronization
@@ -17,29 +19,43 @@ final class DiscoveryService: Sendable {
   private let cache: SnapshotCache
   private let observer: any ProxySessionObserver
   private let limits: DataplaneServer.Limits
+  private let receipts: StreamReceipts
+  /// What the names may cost together that proxies ask for and that no resource has.
+  private let names: ByteBudget
   private let logger: Logger
   private let state = Mutex(State())
 
+  /// - Parameters:
+  ///   - receipts: what requests take of a budget.
+  ///   - names: what names may take that no resource has.
   init(
-    cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, logger: Logger
+    cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, receipts: StreamReceipts,
+    names: ByteBudget, logger: Logger
   ) {
     self.cache = cache
     self.observer = observer
     self.limits = limits
+    self.receipts = receipts
+    self.names = names
     self.logger = logger
   }
 
   /// How many streams are open.
   var streamCount: Int { state.withLock { $0.streams.count } }
 
+  private static let service = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+  private static let methods = [
+    ("StreamAggregatedResources", DiscoveryVariant.stateOfTheWorld), ("DeltaAggregatedResources", .incremental),
+  ]
+
+  /// The paths of requests that are served.
+  static var paths: Set<String> { Set(methods.map { "/\(service)/\($0.0)" }) }
+
   /// Registers the methods of `envoy.service.discovery.v3.AggregatedDiscoveryService`.
   func register<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    for (method, variant) in [
-      ("StreamAggregatedResources", DiscoveryVariant.stateOfTheWorld), ("DeltaAggregatedResources", .incremental),
-    ] {
+    for (method, variant) in Self.methods {
       router.registerHandler(
-        forMethod: MethodDescriptor(
-          fullyQualifiedService: "envoy.service.discovery.v3.AggregatedDiscoveryService", method: method),
+        forMethod: MethodDescriptor(fullyQualifiedService: Self.service, method: method),
         deserializer: DiscoveryRequestDeserializer(variant: variant),
         serializer: EncodedMessageSerializer()
       ) { request, context in
@@ -71,13 +87,17 @@ final class DiscoveryService: Sendable {
     try admit(mailbox, id: id)
     defer { state.withLock { _ = $0.streams.removeValue(forKey: id) } }
     let authorization = request.metadata[stringValues: "authorization"].first { _ in true }
+    let receipt = request.metadata[stringValues: StreamReceipts.header].first { _ in true }.flatMap { receipts[$0] }
+    receipt?.onRefusal { mailbox.end(.failed($0)) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         do {
-          for try await message in request.messages { mailbox.receive(message) }
+          try await self.receive(request, into: mailbox, receipt, remotePeer)
           mailbox.end(.closedByProxy)
         } catch let error as RPCError where error.code == .invalidArgument {
-          mailbox.end(.failed(error.message))
+          mailbox.end(.failed(SessionRefusal(code: .invalidArgument, message: error.message)))
+        } catch let refusal as SessionRefusal {
+          mailbox.end(.failed(refusal))
         } catch {
           mailbox.end(.closedByProxy)
         }
@@ -95,7 +115,46 @@ final class DiscoveryService: Sendable {
       switch end {
       case .closedByProxy: return
       case .shutdown: throw RPCError(code: .unavailable, message: "the control plane stops; connect again")
-      case .failed(let message): throw RPCError(code: .invalidArgument, message: message)
+      case .failed(let refusal):
+        logger.warning(
+          "a proxy's stream was ended",
+          metadata: [
+            "proxy": "\(stream.session?.nodeID.printable(atMost: 100) ?? "unknown")", "peer": "\(remotePeer)",
+            "reason": "\(refusal.message.printable)",
+          ])
+        throw RPCError(code: refusal.code.rpcCode, message: refusal.message)
+      }
+    }
+  }
+
+  /// Gives the mailbox each request, and counts what it leaves behind.
+  private func receive(
+    _ request: StreamingServerRequest<DiscoveryStreamRequest>, into mailbox: DiscoveryMailbox,
+    _ receipt: StreamReceipt?,
+    _ remotePeer: String
+  ) async throws {
+    var charged = 0
+    defer { names.give(charged) }
+    var hasOverflowed = false
+    for try await message in request.messages {
+      mailbox.receive(message)
+      receipt?.give(MessageAssembler.charge(message.byteCount))
+      let cost = mailbox.costOfUnknownNames
+      if cost > charged {
+        guard names.take(cost - charged) else {
+          throw SessionRefusal(
+            code: .resourceExhausted,
+            message: "proxies ask for so many names of resources that do not exist that no more can be kept")
+        }
+      } else {
+        names.give(charged - cost)
+      }
+      charged = cost
+      if !hasOverflowed, let type = mailbox.overflowingTypes.first {
+        hasOverflowed = true
+        logger.warning(
+          "a proxy asks for more names than are kept; it is sent all resources of the type",
+          metadata: ["peer": "\(remotePeer)", "type": "\(type.printable(atMost: 200))"])
       }
     }
   }
@@ -150,7 +209,7 @@ final class DiscoveryService: Sendable {
         case .act(.rejected(let typeURL, _, _, let message)):
           if let session = stream.session { observer.rejected(session, typeURL: typeURL, message: message) }
         case .act(.fail(let failure)):
-          mailbox.end(.failed(failure.message))
+          mailbox.end(.failed(SessionRefusal(failure)))
         }
       }
     }
@@ -169,7 +228,9 @@ final class DiscoveryService: Sendable {
     do {
       try await observer.sessionOpened(session, node: node)
     } catch {
-      logger.info("a proxy was refused", metadata: ["proxy": "\(session.nodeID)", "reason": "\(error.message)"])
+      logger.info(
+        "a proxy was refused",
+        metadata: ["proxy": "\(session.nodeID.printable(atMost: 100))", "reason": "\(error.message.printable)"])
       throw RPCError(code: error.code.rpcCode, message: error.message)
     }
   }
@@ -196,6 +257,17 @@ extension SessionRefusal.Code {
     case .permissionDenied: .permissionDenied
     case .resourceExhausted: .resourceExhausted
     case .unavailable: .unavailable
+    case .unimplemented: .unimplemented
+    case .deadlineExceeded: .deadlineExceeded
+    }
+  }
+}
+
+extension SessionRefusal {
+  fileprivate init(_ failure: DiscoveryStreamStateMachine.Failure) {
+    switch failure.code {
+    case .invalidArgument: self.init(code: .invalidArgument, message: failure.message)
+    case .resourceExhausted: self.init(code: .resourceExhausted, message: failure.message)
     }
   }
 }
@@ -206,15 +278,13 @@ struct DiscoveryRequestDeserializer: MessageDeserializer {
 
   func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> DiscoveryStreamRequest {
     do {
-      let content = bytes.withUnsafeBytes { Data($0) }
-      switch variant {
-      case .stateOfTheWorld:
-        return DiscoveryStreamRequest(try Envoy_Service_Discovery_V3_DiscoveryRequest(serializedBytes: content))
-      case .incremental:
-        return DiscoveryStreamRequest(try Envoy_Service_Discovery_V3_DeltaDiscoveryRequest(serializedBytes: content))
+      return try bytes.withUnsafeBytes { content in
+        var request = try DiscoveryRequestReader().read(content, variant)
+        request.byteCount = content.count
+        return request
       }
-    } catch {
-      throw RPCError(code: .invalidArgument, message: "the request cannot be decoded: \(error)")
+    } catch let failure as DiscoveryRequestReader.Failure {
+      throw RPCError(code: .invalidArgument, message: failure.message)
     }
   }
 }

@@ -25,15 +25,16 @@ enum SessionEnd: Sendable, Equatable {
   case closedByProxy
   /// The control plane stops; the proxy is expected to connect again.
   case shutdown
-  /// The proxy broke the protocol.
-  case failed(String)
+  /// The proxy broke the protocol, or asked for more than there is.
+  case failed(SessionRefusal)
 }
 
 /// A stream is refused.
-struct SessionRefusal: Error, Sendable {
+struct SessionRefusal: Error, Sendable, Hashable {
   /// The kinds of refusals, each a gRPC status.
   enum Code: Sendable {
-    case invalidArgument, notFound, unauthenticated, permissionDenied, resourceExhausted, unavailable
+    case invalidArgument, notFound, unauthenticated, permissionDenied, resourceExhausted, unavailable, unimplemented
+    case deadlineExceeded
   }
   let code: Code
   /// What is wrong and what to do; sent to the proxy.

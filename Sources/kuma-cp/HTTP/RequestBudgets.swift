@@ -24,6 +24,8 @@ struct RequestBudgets: Sendable {
   let bootstrap: ByteBudget
   /// Requests of proxies over gRPC.
   let discovery: ByteBudget
+  /// What the names cost that proxies ask for and that no resource has, for as long as they ask. No requests, so beside the others.
+  let names: ByteBudget
 
   init(bytes: Int = 48 << 20) {
     let returning = MemoryReturn()
@@ -36,10 +38,11 @@ struct RequestBudgets: Sendable {
     decoded = ByteBudget("decoded", limit: bytes / 2, within: bodies)
     bootstrap = ByteBudget("bootstrap", limit: bytes / 6, within: bodies)
     discovery = ByteBudget("discovery", limit: bytes / 2, within: bodies)
+    names = ByteBudget("names", limit: bytes / 2) { returning.begin() }
   }
 
   /// All of them, for metrics.
-  var list: [ByteBudget] { [all, heads, api, spans, decoded, bootstrap, discovery] }
+  var list: [ByteBudget] { [all, heads, api, spans, decoded, bootstrap, discovery, names] }
 }
 
 /// A budget as the collector knows it.

@@ -1,0 +1,184 @@
+import MeshModel
+import NIOCore
+import NIOHPACK
+import NIOHTTP2
+
+/// Stands before gRPC's handler on every HTTP/2 stream, so that what a peer sends reaches that one only in forms that it copes with.
+///
+/// Headers that end the whole program in gRPC Swift are refused here, messages are received here whole, unpacked and within
+/// budgets, and what is wrong is told to the peer in words: see docs/decisions/017-a-guard-before-grpc.md.
+final class RequestGuard: ChannelDuplexHandler {
+  typealias InboundIn = HTTP2Frame.FramePayload
+  typealias InboundOut = HTTP2Frame.FramePayload
+  typealias OutboundIn = HTTP2Frame.FramePayload
+  typealias OutboundOut = HTTP2Frame.FramePayload
+
+  /// What all streams share.
+  struct Setup: Sendable {
+    let receipts: StreamReceipts
+    /// Bytes of a message, as it comes and unpacked.
+    let messageLimit: Int
+    /// How long a message may take to arrive.
+    let timeout: TimeAmount
+    /// The paths whose messages are of interest; content of others is not looked at.
+    let paths: Set<String>
+  }
+
+  private let setup: Setup
+  private var receipt: StreamReceipt?
+  private var assembler = MessageAssembler(limit: 0, isCompressed: false)
+  private var hasHead = false
+  /// Whether nothing that comes is looked at any more.
+  private var isDeaf = false
+  private var isRefused = false
+  private var hasEnded = false
+  private var timer: Scheduled<Void>?
+
+  init(setup: Setup) { self.setup = setup }
+
+  func handlerRemoved(context: ChannelHandlerContext) { close() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    close()
+    context.fireChannelInactive()
+  }
+
+  private func close() {
+    timer?.cancel()
+    timer = nil
+    assembler = MessageAssembler(limit: 0, isCompressed: false)
+    if let receipt { setup.receipts.close(receipt) }
+    receipt = nil
+  }
+
+  // MARK: From the peer
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .headers(let headers) where !hasHead:
+      hasHead = true
+      begin(context, headers)
+    case .headers(let trailers):
+      // Requests of gRPC have no trailers; whoever sends some has ended the request, or not.
+      if trailers.endStream { end(context) }
+    case .data(let content):
+      if case .byteBuffer(var bytes) = content.data, !isDeaf { receive(context, &bytes) }
+      if content.endStream { end(context) }
+    case let other:
+      context.fireChannelRead(wrapInboundOut(other))
+    }
+  }
+
+  private func begin(_ context: ChannelHandlerContext, _ request: HTTP2Frame.FramePayload.Headers) {
+    var request = request
+    request.headers.remove(name: StreamReceipts.header)
+    let receipt = setup.receipts.open()
+    self.receipt = receipt
+    let (encoding, refusal) = RequestHeaders.check(&request.headers)
+    assembler = MessageAssembler(limit: setup.messageLimit, isCompressed: encoding == .compressed)
+    request.headers.add(name: StreamReceipts.header, value: receipt.id, indexing: .neverIndexed)
+    isDeaf = !setup.paths.contains(request.headers.first(name: ":path") ?? "")
+    hasEnded = request.endStream
+    context.fireChannelRead(wrapInboundOut(.headers(request)))
+    if let refusal { refuse(refusal) }
+  }
+
+  private func receive(_ context: ChannelHandlerContext, _ bytes: inout ByteBuffer) {
+    guard let receipt else { return }
+    do throws(MessageAssembler.Failure) {
+      for message in try assembler.add(&bytes, take: receipt.take) {
+        timer?.cancel()
+        timer = nil
+        forward(context, message)
+        // In place of the message, whose memory the next handler would keep.
+        if message.readableBytes > MessageAssembler.freeBytes { forward(context, ByteBuffer()) }
+      }
+      if assembler.isWaiting, timer == nil { startTimer(context) }
+    } catch {
+      refuse(SessionRefusal(code: error.code, message: error.message))
+    }
+  }
+
+  private func forward(_ context: ChannelHandlerContext, _ bytes: ByteBuffer, endStream: Bool = false) {
+    context.fireChannelRead(wrapInboundOut(.data(.init(data: .byteBuffer(bytes), endStream: endStream))))
+  }
+
+  private func end(_ context: ChannelHandlerContext) {
+    guard !hasEnded else { return }
+    hasEnded = true
+    if assembler.isWaiting, !isDeaf {
+      refuse(SessionRefusal(code: .invalidArgument, message: "the stream was ended in the middle of a message"))
+    }
+    forward(context, ByteBuffer(), endStream: true)
+  }
+
+  /// Has the service end the stream, and forgets what has arrived.
+  private func refuse(_ refusal: SessionRefusal) {
+    timer?.cancel()
+    timer = nil
+    isDeaf = true
+    isRefused = true
+    assembler = MessageAssembler(limit: 0, isCompressed: false)
+    receipt?.refuse(refusal)
+  }
+
+  private func startTimer(_ context: ChannelHandlerContext) {
+    let seconds = setup.timeout.nanoseconds / 1_000_000_000
+    timer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.timeout) { [self] in
+      refuse(SessionRefusal(code: .deadlineExceeded, message: "a message did not arrive whole within \(seconds) s"))
+    }
+  }
+
+  // MARK: To the peer
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    context.write(data, promise: promise)
+    guard isRefused, !hasEnded, case .headers(let headers) = unwrapOutboundIn(data), headers.endStream else { return }
+    // Nothing more of the request is wanted (RFC 9113, section 8.1).
+    hasEnded = true
+    context.write(wrapOutboundOut(.rstStream(.noError)), promise: nil)
+  }
+}
+
+/// The headers of a request as far as they concern its messages.
+enum RequestHeaders {
+  enum Encoding {
+    case plain
+    case compressed
+  }
+
+  /// Takes out what gRPC's transport must not see, and says what is wrong with it.
+  static func check(_ headers: inout HPACKHeaders) -> (Encoding, SessionRefusal?) {
+    var refusal: SessionRefusal?
+    let timeouts = headers["grpc-timeout"]
+    if timeouts.count > 1 || timeouts.contains(where: { !isTimeout($0) }) {
+      headers.remove(name: "grpc-timeout")
+      refusal = SessionRefusal(
+        code: .invalidArgument,
+        message: "grpc-timeout has to be one number of at most 8 digits with a unit, not \"\(shown(timeouts))\"")
+    }
+    let encodings = headers["grpc-encoding"]
+    headers.remove(name: "grpc-encoding")
+    switch encodings.count > 1 ? "" : encodings.first?.lowercased() ?? "identity" {
+    case "identity": return (.plain, refusal)
+    case "gzip", "deflate": return (.compressed, refusal)
+    default:
+      return (
+        .plain,
+        refusal
+          ?? SessionRefusal(
+            code: .unimplemented,
+            message: "grpc-encoding \"\(shown(encodings))\" is not supported; use identity, gzip or deflate")
+      )
+    }
+  }
+
+  /// Whether text is a timeout as gRPC's protocol has it: digits and a unit.
+  static func isTimeout(_ text: String) -> Bool {
+    let digits = text.utf8.dropLast()
+    guard let unit = text.utf8.last, (1...8).contains(digits.count) else { return false }
+    return digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } && "HMSmun".utf8.contains(unit)
+  }
+
+  private static func shown(_ values: [String]) -> String { values.joined(separator: ", ").printable(atMost: 100) }
+}
