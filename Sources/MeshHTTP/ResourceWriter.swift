@@ -76,24 +76,8 @@ struct ResourceWriter: Sendable {
   }
 
   private func check(_ body: ResourceBody, against key: ResourceKey, isNew: Bool) throws(APIError) {
-    func mismatch(_ field: String) -> Violation {
-      Violation(field: field, message: "\(field) from the URL has to be the same as in body")
-    }
-    let type = key.type
-    let name = body.resource.name
-    var violations: [Violation] = []
-    if name != key.name { violations.append(mismatch("name")) }
-    if body.type != type.rawValue { violations.append(mismatch("type")) }
-    if type.isMeshScoped, body.resource.mesh != key.mesh { violations.append(mismatch("mesh")) }
-    if isNew {
-      violations += NameRules.violations(ofNewName: name)
-      if type.isMeshScoped, let violation = NameRules.violation(ofMesh: body.resource.mesh) {
-        violations.append(violation)
-      }
-    } else {
-      // A name that exists already is left in peace: older versions allowed more of them.
-      violations += NameRules.violations(ofIdentityOf: body.resource)
-    }
+    let (type, name) = (key.type, body.resource.name)
+    let violations = NameRules.violations(of: body.resource, type: body.type, writtenTo: key, isNew: isNew)
     guard violations.isEmpty else { throw .invalid(violations, title: APIContext.Title.process) }
     guard isNew, type == .mesh else { return }
     let tooLong = NameRules.violations(ofNewMeshName: name)

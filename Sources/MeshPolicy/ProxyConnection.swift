@@ -1,4 +1,5 @@
 public import MeshModel
+import OrderedCollections
 
 /// What is known of a proxy's connection to the control plane, as far as it tells whether the proxy has the
 /// configuration that it should have.
@@ -23,6 +24,16 @@ public struct ProxyConnection: Sendable, Hashable {
   public var lastAcknowledgementTime: Timestamp?
   /// What the proxy refused last and has not accepted since.
   public var lastRejection: DataplaneInsight.Rejection?
+  /// The processes that claim to be this proxy, the oldest first, where there is more than one.
+  public var claims: [Claim] = []
+
+  /// A process that claims to be the proxy.
+  public struct Claim: Sendable, Hashable {
+    /// Where it is connected from.
+    public var address: String
+    /// Since when.
+    public var connectTime: Timestamp
+  }
 
   /// Takes a proxy's connection out of what is known of it.
   ///
@@ -38,6 +49,7 @@ public struct ProxyConnection: Sendable, Hashable {
     disconnectTime = current.disconnectTime
     lastAcknowledgementTime = subscriptions.compactMap(\.status.lastAcknowledgementTime).max()
     lastRejection = current.status.lastRejection
+    claims = (insight?.claims ?? []).map { Claim(address: $0.peer?.address ?? "", connectTime: $0.connectTime) }
   }
 
   /// What keeps the running Envoy from doing what the policies say, in a sentence; `nil` when nothing does.
@@ -60,16 +72,32 @@ public struct ProxyConnection: Sendable, Hashable {
       let what = refusal.map { "; before, it \($0)" } ?? ""
       return "The proxy is offline\(since): its Envoy, if it runs at all, has the configuration of that time\(what)"
         + (what.isEmpty ? "." : "")
-    case .online: return refusal.map { "The running Envoy does not do this: it \($0)" }
+    case .online:
+      let sentences = [refusal.map { "The running Envoy does not do this: it \($0)" }, rivalry].compactMap { $0 }
+      return sentences.isEmpty ? nil : sentences.joined(separator: " ")
     }
+  }
+
+  /// Says that several processes claim to be the proxy; `nil` where one does.
+  private var rivalry: String? {
+    guard claims.count > 1 else { return nil }
+    let list = claims.map { "\($0.address) since \($0.connectTime)" }.joined(separator: ", ")
+    return
+      "\(claims.count) proxies claim this name (\(list)); all of them get what the newest one's Dataplane says, so give each "
+      + "a name of its own."
   }
 
   /// The connection in document form.
   public var document: DocumentValue {
     func text(_ time: Timestamp?) -> DocumentValue { time.map { .string($0.description) } ?? .null }
-    return [
+    var object: DocumentValue.Object = [
       "status": .string(status.rawValue), "connectTime": text(connectTime), "disconnectTime": text(disconnectTime),
       "lastAcknowledgementTime": text(lastAcknowledgementTime), "lastRejection": lastRejection?.document ?? .null,
     ]
+    if !claims.isEmpty {
+      object["claims"] = .array(
+        claims.map { ["address": .string($0.address), "connectTime": .string($0.connectTime.description)] })
+    }
+    return .object(object)
   }
 }

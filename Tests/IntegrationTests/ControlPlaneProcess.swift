@@ -113,15 +113,20 @@ final class ControlPlaneProcess: Sendable {
     let file = home.appending(path: "apply-\(UUID().uuidString).yaml")
     try Data(yaml.utf8).write(to: file)
     defer { try? FileManager.default.removeItem(at: file) }
-    if !FileManager.default.fileExists(atPath: home.appending(path: ".kumactl/config").path(percentEncoded: false)) {
-      let added = try await Programs.run(
-        "kumactl",
-        ["config", "control-planes", "add", "--name", "test", "--address", "http://127.0.0.1:\(ports.api)"], home: home)
-      guard added.status.isSuccess else { throw Failure(description: added.errors.joined(separator: "\n")) }
-    }
+    try await configureCommandLine()
     let applied = try await Programs.run("kumactl", ["apply", "-f", file.path(percentEncoded: false)], home: home)
     guard applied.status.isSuccess else { throw Failure(description: applied.errors.joined(separator: "\n")) }
     return applied.errors
+  }
+
+  /// Has `kumactl` of the tests' home know the control plane.
+  func configureCommandLine() async throws {
+    let file = home.appending(path: ".kumactl/config").path(percentEncoded: false)
+    guard !FileManager.default.fileExists(atPath: file) else { return }
+    let added = try await Programs.run(
+      "kumactl",
+      ["config", "control-planes", "add", "--name", "test", "--address", "http://127.0.0.1:\(ports.api)"], home: home)
+    guard added.status.isSuccess else { throw Failure(description: added.errors.joined(separator: "\n")) }
   }
 
   /// The newest connection of a proxy, as the API tells it; `nil` while the proxy is not known.

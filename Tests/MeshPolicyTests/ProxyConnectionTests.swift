@@ -99,4 +99,30 @@ import Testing
         == verdict + " The proxy has never connected to the control plane, so no Envoy does this yet.")
     #expect(explanation.document["connection"]?["status"] == "neverConnected")
   }
+
+  @Test("several processes that claim to be one proxy are told of, with addresses and times") func claims() throws {
+    func subscription(_ start: Int64, _ process: String, to end: Int64? = nil) -> DataplaneInsight.Subscription {
+      var subscription = Self.subscription(from: start, to: end, accepted: start)
+      subscription.peer = DataplaneInsight.Peer(address: "10.0.0.1:\(start)", process: process)
+      return subscription
+    }
+    let one = DataplaneInsight(subscriptions: [subscription(1, "a", to: 9), subscription(2, "b"), subscription(3, "b")])
+    #expect(one.claims.isEmpty && ProxyConnection(one).obstacle == nil)
+    #expect(ProxyConnection(one).document["claims"] == nil)
+
+    let two = DataplaneInsight(subscriptions: one.subscriptions + [subscription(4, "c")])
+    #expect(two.claims.map(\.connectTime.seconds) == [3, 4])
+    #expect(try DataplaneInsight.read(.object(two.document)).content == two, "it is written down with the rest")
+    let connection = ProxyConnection(two)
+    #expect(
+      connection.obstacle
+        == "2 proxies claim this name (10.0.0.1:3 since 1970-01-01T00:00:03Z, 10.0.0.1:4 since 1970-01-01T00:00:04Z); all of "
+        + "them get what the newest one's Dataplane says, so give each a name of its own.")
+    #expect(
+      connection.document["claims"]
+        == [
+          ["address": "10.0.0.1:3", "connectTime": "1970-01-01T00:00:03Z"],
+          ["address": "10.0.0.1:4", "connectTime": "1970-01-01T00:00:04Z"],
+        ])
+  }
 }

@@ -253,4 +253,22 @@ struct BootstrapEndpointTests {
   func host(_ header: String, _ expected: String?) {
     #expect(HostAndPort(header)?.host == expected)
   }
+
+  @Test("are refused when the Dataplane says another name or mesh, or its name breaks the API's rules")
+  func identity() async {
+    let long = String(repeating: "x", count: 5_000)
+    let bare = Self.inline.split(separator: "\n").filter { !$0.hasPrefix("mesh:") && !$0.hasPrefix("name:") }
+      .joined(separator: "\n")
+    for (name, document, message) in [
+      ("web-2", Self.inline, "name: name from the request has to be the same as in body"),
+      (long, bare, "name: value length must less or equal 253"),
+      ("a/b", bare, "name: invalid characters."), ("a\nb", bare, "name: invalid characters."),
+    ] {
+      let response = await respond(["mesh": "default", "name": .string(name), "dataplaneResource": .string(document)])
+      let text = String(decoding: response.body, as: UTF8.self)
+      #expect(response.status == 422 && text.contains(message) && text == text.printable && text.utf8.count < 2_500)
+    }
+    let accepted = await respond(["mesh": "default", "name": "web-2", "dataplaneResource": .string(bare)])
+    #expect(accepted.status == 200)
+  }
 }

@@ -22,6 +22,17 @@ struct TableTests {
         """)
   }
 
+  @Test("have one line for each row, whatever others have named, and nothing that a terminal would obey")
+  func hostile() {
+    let table = Table(rows: [Row(cells: ["a\nb", "\u{1b}[31mred", "\u{202e}x"])])
+    #expect(
+      table.text == #"""
+        NAME   A LONG HEADING   AGE
+        a\nb   \u{1b}[31mred    \u{202e}x
+
+        """#)
+  }
+
   @Test("without rows are a heading")
   func empty() { #expect(Table<TrafficTraceRow>(rows: []).text == "MESH   NAME   AGE\n") }
 

@@ -25,11 +25,13 @@ public struct DataplaneInsight: Sendable, Hashable {
     public var status: Status
     /// What runs there.
     public var version: ProxyVersion?
+    /// Who is at the other end; `nil` where it was not written down.
+    public var peer: Peer?
 
     /// Makes a connection.
     public init(
       id: String, controlPlaneInstanceId: String, connectTime: Timestamp, disconnectTime: Timestamp? = nil,
-      status: Status = Status(), version: ProxyVersion? = nil
+      status: Status = Status(), version: ProxyVersion? = nil, peer: Peer? = nil
     ) {
       self.id = id
       self.controlPlaneInstanceId = controlPlaneInstanceId
@@ -37,6 +39,21 @@ public struct DataplaneInsight: Sendable, Hashable {
       self.disconnectTime = disconnectTime
       self.status = status
       self.version = version
+      self.peer = peer
+    }
+  }
+
+  /// Who is at the other end of a connection.
+  public struct Peer: Sendable, Hashable {
+    /// The address and port from which it is connected, such as `10.0.0.7:41234`.
+    public var address: String
+    /// Stands for the process: two connections with different texts are those of different processes.
+    public var process: String
+
+    /// Makes a peer.
+    public init(address: String, process: String) {
+      self.address = address
+      self.process = process
     }
   }
 
@@ -134,6 +151,19 @@ public struct DataplaneInsight: Sendable, Hashable {
 
   /// Whether the proxy is connected.
   public var isOnline: Bool { subscriptions.contains { $0.disconnectTime == nil } }
+
+  /// The newest connection of each process that claims to be this proxy at the moment, the oldest first; none where only one
+  /// does, as it should be.
+  public var claims: [Subscription] {
+    var newest: [String: Subscription] = [:]
+    for subscription in subscriptions where subscription.disconnectTime == nil {
+      guard let process = subscription.peer?.process else { continue }
+      if let known = newest[process], known.connectTime > subscription.connectTime { continue }
+      newest[process] = subscription
+    }
+    guard newest.count > 1 else { return [] }
+    return newest.values.sorted { ($0.connectTime, $0.id) < ($1.connectTime, $1.id) }
+  }
 }
 
 extension DataplaneInsight: ResourceContent {
@@ -218,6 +248,11 @@ extension DataplaneInsight.Subscription {
         kumaDp: value["kumaDp"]?["version"]?.string ?? "", envoy: value["envoy"]?["version"]?.string ?? "")
       result.version = version
     }
+    if let value = reader.value("peer") {
+      var peer = try ObjectReader(value, path: reader.join("peer"))
+      result.peer = DataplaneInsight.Peer(
+        address: try peer.string("address") ?? "", process: try peer.string("process") ?? "")
+    }
     return result
   }
 
@@ -241,6 +276,7 @@ extension DataplaneInsight.Subscription {
         "kumaDp": ["version": .string(version.kumaDp)], "envoy": ["version": .string(version.envoy)],
       ]
     }
+    if let peer { object["peer"] = ["address": .string(peer.address), "process": .string(peer.process)] }
     return object
   }
 }

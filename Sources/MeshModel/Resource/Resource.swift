@@ -98,6 +98,20 @@ public struct Resource: Sendable, Hashable {
   }
 }
 
+extension Resource {
+  /// Every violation of the identity that a Dataplane gives itself when its proxy brings it along. What it leaves out the proxy
+  /// has said already.
+  ///
+  /// - Parameters:
+  ///   - key: what the proxy says that it is.
+  ///   - isNew: whether nothing is stored under the key.
+  ///   - source: where the key stands, for the messages.
+  public func identityViolations(ofProxy key: ResourceKey, isNew: Bool, source: String) -> [Violation] {
+    let named = Resource(mesh: mesh.isEmpty ? key.mesh : mesh, name: name.isEmpty ? key.name : name, spec: spec)
+    return NameRules.violations(of: named, type: type.rawValue, writtenTo: key, isNew: isNew, source: source)
+  }
+}
+
 /// A specification that the resource enumeration carries, so that typed access needs no switch at the place of use.
 public protocol ResourceContent: Sendable, Hashable {
   /// The kind of resource that carries this content.

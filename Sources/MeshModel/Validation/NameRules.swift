@@ -33,6 +33,30 @@ public enum NameRules {
     name.utf8.count > 63 ? [Violation(field: "name", message: "cannot be longer than 63 characters")] : []
   }
 
+  /// Violations of the identity that a document gives a resource, wherever it comes from: the API, a bootstrap request, a
+  /// proxy's stream.
+  ///
+  /// - Parameters:
+  ///   - type: the type that the document names.
+  ///   - key: what the request, or the proxy, says that the document is about.
+  ///   - isNew: whether nothing is there yet. A name that already exists is left in peace: older versions allowed more of them.
+  ///   - source: where the key stands.
+  public static func violations(
+    of resource: Resource, type: String, writtenTo key: ResourceKey, isNew: Bool, source: String = "the URL"
+  ) -> [Violation] {
+    func mismatch(_ field: String) -> Violation {
+      Violation(field: field, message: "\(field) from \(source) has to be the same as in body")
+    }
+    var violations: [Violation] = []
+    if resource.name != key.name { violations.append(mismatch("name")) }
+    if type != key.type.rawValue { violations.append(mismatch("type")) }
+    if key.type.isMeshScoped, resource.mesh != key.mesh { violations.append(mismatch("mesh")) }
+    guard isNew else { return violations + Self.violations(ofIdentityOf: resource) }
+    violations += Self.violations(ofNewName: resource.name)
+    if key.type.isMeshScoped, let violation = violation(ofMesh: resource.mesh) { violations.append(violation) }
+    return violations
+  }
+
   /// Violations of a resource's name and mesh by the rules that Kuma's programs check before they send it; a control
   /// plane's are stricter for new resources.
   public static func violations(ofIdentityOf resource: Resource) -> [Violation] {

@@ -13,6 +13,12 @@ public struct Violation: Sendable, Hashable, CustomStringConvertible {
 
   /// Path and message as one text.
   public var description: String { "\(field): \(message)" }
+
+  /// Violations as one line that is not too long to be read.
+  public static func list(_ violations: [Violation]) -> String {
+    violations.prefix(20).map(\.description).joined(separator: "; ").printable(atMost: 2_000)
+      + (violations.count > 20 ? "; and \(violations.count - 20) more" : "")
+  }
 }
 
 /// The path of a field, built step by step.

@@ -17,6 +17,20 @@ struct JSONLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
+  /// One line of JSON that also a terminal can show: JSON leaves controls beyond ASCII as they are.
+  static func line(_ object: DocumentValue.Object) -> String {
+    let line = DocumentValue.object(object).json()
+    guard !line.utf8.allSatisfy({ $0 < 0x80 }) else { return line }
+    return line.unicodeScalars.reduce(into: "") { text, scalar in
+      // Nothing outside of ASCII stands outside of texts, where JSON's own escapes may stand.
+      if String(scalar).printable == String(scalar) {
+        text.unicodeScalars.append(scalar)
+      } else {
+        text += "\\u" + String(scalar.value | 0x10000, radix: 16).dropFirst()
+      }
+    }
+  }
+
   func log(event: LogEvent) {
     var object: DocumentValue.Object = [
       "time": .string(Timestamp.now.description), "level": .string(event.level.rawValue),
@@ -26,8 +40,7 @@ struct JSONLogHandler: LogHandler {
     for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
       object[object[key] == nil ? key : "metadata.\(key)"] = .string(value.description)
     }
-    let line = DocumentValue.object(object).json() + "\n"
-    FileHandle.standardError.write(Data(line.utf8))
+    FileHandle.standardError.write(Data((Self.line(object) + "\n").utf8))
   }
 }
 

@@ -15,6 +15,9 @@ extension ProxySessions: ProxySessionObserver {
     }
   }
 
+  /// How many characters of a reason to refuse a configuration are kept.
+  static let messageLimit = 4_096
+
   nonisolated func responseSent(_ session: ProxySession, typeURL: String) {
     counts.sent(session.id, DataplaneInsight.Discovery(typeURL: typeURL))
     noteCounts()
@@ -27,7 +30,8 @@ extension ProxySessions: ProxySessionObserver {
 
   nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
     guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
-    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    // Envoy repeats what it refuses, as long as that may be.
+    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable(atMost: Self.messageLimit)
     counts.rejected(
       session.id, DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message))
     noteVerdict(of: session)
@@ -55,7 +59,7 @@ extension ProxySessions.Introduction {
     let metadata = node.metadata.fields
     let versions = metadata["version"]?.structValue.fields ?? [:]
     func version(_ program: String) -> String {
-      versions[program]?.structValue.fields["version"]?.stringValue ?? ""
+      (versions[program]?.structValue.fields["version"]?.stringValue ?? "").printable(atMost: 100)
     }
     var envoy = version("envoy")
     if envoy.isEmpty, case .userAgentBuildVersion(let build) = node.userAgentVersionType {

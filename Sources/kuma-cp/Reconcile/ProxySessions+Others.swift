@@ -72,7 +72,10 @@ extension ProxySessions {
   private func makeUp() async {
     for session in sessions.values {
       dirty.insert(session.proxy)
-      guard let registration = session.registration else { continue }
+      // Of several that claim one name the newest counts.
+      guard let registration = session.registration,
+        newestSession(of: session.proxy)?.subscription.id == session.subscription.id
+      else { continue }
       do throws(StoreError) {
         if unwritten.contains(session.proxy) {
           try await store.put(registration)

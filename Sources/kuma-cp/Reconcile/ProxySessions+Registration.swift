@@ -5,39 +5,51 @@ import MeshStore
 
 /// Dataplanes that proxies bring along live as long as their proxies.
 extension ProxySessions {
-  /// Stores the Dataplane that a proxy brings along.
+  /// Reads and checks the Dataplane that a proxy brings along, by the rules that hold for every other way to bring one.
   ///
-  /// - Returns: the Dataplane; `nil` when it brings none.
-  func register(_ document: String?, of proxy: ProxyID) async throws(Refusal) -> Resource? {
-    guard let document, !document.isEmpty else { return nil }
+  /// - Returns: the Dataplane as it is to be stored; `nil` when it brings none.
+  func registration(_ document: String?, of proxy: ProxyID) async throws(Refusal) -> Resource? {
+    let key = ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)
+    let isNew: Bool
+    do throws(StoreError) {
+      isNew = try await store.get(key) == nil
+    } catch {
+      throw Refusal(isTemporary: true, description: error.message)
+    }
+    guard let document, !document.isEmpty else {
+      let violations = isNew ? NameRules.violations(ofNewName: proxy.name) : []
+      guard violations.isEmpty else { throw .invalid("id", violations) }
+      return nil
+    }
     let resource: Resource
-    do {
-      guard let first = try ResourceDocument.all(in: document).first?.resource else {
-        throw Refusal(isTemporary: false, description: "the proxy's Dataplane is empty")
+    do throws(DocumentError) {
+      let documents = try ResourceDocument.all(in: document)
+      guard documents.count == 1, let first = documents.first?.resource else {
+        throw DocumentError(code: .wrongKind, message: "it has to be one document, not \(documents.count)")
       }
       resource = first
-    } catch let error as Refusal {
-      throw error
     } catch {
-      throw Refusal(isTemporary: false, description: "the proxy's Dataplane cannot be read: \(error)")
+      throw Refusal(
+        isTemporary: false, description: "the proxy's Dataplane cannot be read: \(error)".printable(atMost: 2_000))
     }
     guard let content = resource.content(Dataplane.self) else {
       throw Refusal(isTemporary: false, description: "the proxy brings a \(resource.type.rawValue), not a Dataplane")
     }
-    let violations = resource.violations()
-    guard violations.isEmpty else {
-      let list = violations.map(\.description).joined(separator: "; ")
-      throw Refusal(isTemporary: false, description: "the proxy's Dataplane is not valid: \(list)")
-    }
+    let violations =
+      resource.violations() + resource.identityViolations(ofProxy: key, isNew: isNew, source: "the proxy's id")
+    guard violations.isEmpty else { throw .invalid("Dataplane", violations) }
     var labels = resource.labels
     labels[Self.registrationLabel] = "kuma-dp"
-    let wanted = Resource(
-      mesh: proxy.mesh, name: proxy.name, spec: content.settingZone(zone).spec, labels: labels)
+    return Resource(mesh: proxy.mesh, name: proxy.name, spec: content.settingZone(zone).spec, labels: labels)
+  }
+
+  /// Stores the Dataplane that a proxy brings along.
+  func register(_ wanted: Resource, of proxy: ProxyID) async throws(Refusal) {
     do throws(StoreError) {
       let old = try await store.get(wanted.key)
       let isKnown = old?.spec == wanted.spec && old?.labels == wanted.labels
       // Another control plane may be about to remove it: the write tells it not to.
-      if isKnown, shared == nil { return wanted }
+      if isKnown, shared == nil { return }
       do throws(StoreError) {
         try await store.put(wanted)
       } catch {
@@ -56,11 +68,12 @@ extension ProxySessions {
       case .meshNotFound:
         throw Refusal(
           isTemporary: true,
-          description: "mesh \"\(proxy.mesh)\" does not exist; create it with kumactl apply, the proxy keeps trying")
+          description:
+            "mesh \"\(proxy.mesh.printable(atMost: 63))\" does not exist; create it with kumactl apply, the proxy keeps trying"
+        )
       default: throw Refusal(isTemporary: true, description: error.message)
       }
     }
-    return wanted
   }
 
   /// Has a proxy's Dataplane removed unless the proxy comes back.

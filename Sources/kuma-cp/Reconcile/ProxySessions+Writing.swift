@@ -35,7 +35,7 @@ extension ProxySessions {
     await flush()
   }
 
-  private var hasWork: Bool { !dirty.isEmpty || !removals.isEmpty }
+  private var hasWork: Bool { !dirty.isEmpty || !removals.isEmpty || !succession.isEmpty }
 
   /// How long to gather news; while removals are due, also how soon news is seen.
   private static let pause = Duration.milliseconds(250)
@@ -51,6 +51,7 @@ extension ProxySessions {
 
   private func work() async {
     await flush()
+    for proxy in Array(succession.keys) { await succeed(proxy) }
     let now = clock.now
     for (proxy, removal) in removals where removal.time <= now {
       removals[proxy] = nil
@@ -143,10 +144,19 @@ extension ProxySessions {
 
   /// The subscriptions of a proxy to this control plane of which the store may not know the newest, oldest first.
   func subscriptions(of proxy: ProxyID) -> [DataplaneInsight.Subscription] {
-    let open = (streams[proxy] ?? []).compactMap { stream in
+    var open = (streams[proxy] ?? []).compactMap { stream in
       guard var subscription = sessions[stream]?.subscription else { return nil as DataplaneInsight.Subscription? }
       subscription.status = counts.status(of: stream)
       return subscription
+    }
+    open.sort { ($0.connectTime, $0.id) < ($1.connectTime, $1.id) }
+    // A stream that still answers after another of the same kind has begun is not one that its process has given up.
+    for (index, subscription) in open.enumerated() where subscription.peer != nil {
+      let newer = open[(index + 1)...].first { $0.peer?.process == subscription.peer?.process }
+      guard let newer, let answer = subscription.status.lastAcknowledgementTime,
+        answer.secondsSince(newer.connectTime) > 1
+      else { continue }
+      open[index].peer?.process += "-\(subscription.id.prefix(8))"
     }
     return ((ended[proxy] ?? []) + open).sorted { $0.connectTime < $1.connectTime }
   }

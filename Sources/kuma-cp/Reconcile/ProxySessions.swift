@@ -41,6 +41,11 @@ actor ProxySessions: Service {
     var isTemporary: Bool
     /// What is wrong and what to do.
     var description: String
+
+    /// What a proxy says breaks rules.
+    static func invalid(_ what: String, _ violations: [Violation]) -> Refusal {
+      Refusal(isTemporary: false, description: "the proxy's \(what) is not valid: \(Violation.list(violations))")
+    }
   }
 
   struct Session {
@@ -82,6 +87,8 @@ actor ProxySessions: Service {
   var dirty: Set<ProxyID> = []
   /// When a registered Dataplane is removed unless its proxy comes back.
   var removals: [ProxyID: Removal] = [:]
+  /// Dataplanes of proxies that are gone, in the place of which those of others are to be put that claim the same name.
+  var succession: [ProxyID: Resource] = [:]
   /// Proxies of which something could not be written, until the store is back.
   var unwritten: Set<ProxyID> = []
   /// Streams that began and ended since memory was given back.
@@ -122,21 +129,25 @@ actor ProxySessions: Service {
   /// - Returns: the proxy.
   func open(stream: String, _ introduction: Introduction) async throws(Refusal) -> ProxyID {
     guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
-      throw Refusal(
-        isTemporary: false, description: "the node id \"\(introduction.nodeID)\" has to be <mesh>.<dataplane name>")
+      let id = introduction.nodeID.printable(atMost: 100)
+      throw Refusal(isTemporary: false, description: "the node id \"\(id)\" has to be <mesh>.<dataplane name>")
     }
-    let registration = try await register(introduction.dataplane, of: proxy)
+    let registration = try await registration(introduction.dataplane, of: proxy)
+    if let registration { try await register(registration, of: proxy) }
     removals[proxy] = nil
     let subscription = DataplaneInsight.Subscription(
-      id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version)
+      id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version,
+      peer: introduction.whereabouts.identify(registration))
     sessions[stream] = Session(
       proxy: proxy, subscription: subscription, registration: registration, whereabouts: introduction.whereabouts)
     counts.open(stream)
     moves += 1
+    let claims = claims(of: proxy).count
     streams[proxy, default: []].insert(stream)
     await reconciler.connect(proxy, drainTime: introduction.drainTime)
     touch(proxy)
     logger.info("proxy connected", metadata: ["proxy": "\(proxy)", "stream": "\(stream)"])
+    if self.claims(of: proxy).count > claims { warnOfClaims(of: proxy) }
     return proxy
   }
 
@@ -152,7 +163,11 @@ actor ProxySessions: Service {
     streams[proxy]?.remove(stream)
     if streams[proxy]?.isEmpty == true {
       streams[proxy] = nil
+      succession[proxy] = nil
       if session.registration != nil { await scheduleRemoval(of: proxy, at: clock.now + removalDelay) }
+    } else if let lost = session.registration {
+      succession[proxy] = lost
+      await succeed(proxy)
     }
     await reconciler.disconnect(proxy)
     touch(proxy)
@@ -161,8 +176,13 @@ actor ProxySessions: Service {
 
   /// Where a proxy can be asked about itself, by its newest stream; `nil` when it is not connected.
   func whereabouts(of proxy: ProxyID) -> Whereabouts? {
+    newestSession(of: proxy)?.whereabouts
+  }
+
+  /// The session of a proxy's newest stream; `nil` when it is not connected.
+  func newestSession(of proxy: ProxyID) -> Session? {
     (streams[proxy] ?? []).compactMap { sessions[$0] }
-      .max { $0.subscription.connectTime < $1.subscription.connectTime }?.whereabouts
+      .max { ($0.subscription.connectTime, $0.subscription.id) < ($1.subscription.connectTime, $1.subscription.id) }
   }
 
   func touch(_ proxy: ProxyID) {

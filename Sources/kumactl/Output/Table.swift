@@ -1,3 +1,5 @@
+import MeshModel
+
 /// One row of a table; its type knows the heading.
 protocol TableRow {
   /// The headings of the columns.
@@ -14,7 +16,8 @@ struct Table<Row: TableRow> {
   private static var gap: Int { 3 }
 
   var text: String {
-    let lines = [Row.headers] + rows.map(\.cells)
+    // What others have named must not move the cursor or add rows.
+    let lines = [Row.headers] + rows.map { $0.cells.map(\.printable) }
     var widths = Row.headers.map(\.count)
     for line in lines {
       for (index, cell) in line.enumerated() where index < widths.count {

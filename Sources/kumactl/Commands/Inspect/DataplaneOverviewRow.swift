@@ -34,7 +34,7 @@ struct DataplaneOverviewRow: DocumentRow {
       last?.version?.envoy ?? "",
       dependencies.isEmpty
         ? "-" : dependencies.map { "\($0.key): \($0.value.string ?? "")" }.joined(separator: ", "),
-      Self.notes(last),
+      Self.notes(insight, now: now),
     ]
     func format(_ number: Double) -> Int { Int(exactly: number) ?? 0 }
   }
@@ -48,10 +48,18 @@ struct DataplaneOverviewRow: DocumentRow {
     return ready.isEmpty ? "Offline" : "Partially degraded"
   }
 
-  /// Why the proxy refused configuration, when it did and has not accepted any since.
-  private static func notes(_ subscription: DataplaneInsight.Subscription?) -> String {
-    guard let rejection = subscription?.status.lastRejection else { return "" }
-    let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    return "\(rejection.discovery.rawValue.uppercased()) refused: \(message)"
+  /// Who else claims the proxy's name, and why the proxy refused configuration, when it did and has not accepted any since.
+  private static func notes(_ insight: DataplaneInsight, now: Timestamp) -> String {
+    var notes: [String] = []
+    let claims = insight.claims
+    if !claims.isEmpty {
+      let list = claims.map { "\($0.peer?.address ?? "") for \(Age.text(since: $0.connectTime, now: now))" }
+      notes.append("\(claims.count) proxies claim this name: \(list.joined(separator: ", "))")
+    }
+    if let rejection = insight.subscriptions.last?.status.lastRejection {
+      let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
+      notes.append("\(rejection.discovery.rawValue.uppercased()) refused: \(message)")
+    }
+    return notes.joined(separator: "; ")
   }
 }

@@ -6,7 +6,7 @@ struct TracingReport {
 
   /// - Parameter explanation: what the control plane answers at `_tracing`.
   init(_ explanation: DocumentValue, now: Timestamp) {
-    var sections = [(explanation["summary"]?.string ?? "") + "\n"]
+    var sections = [(explanation["summary"]?.string ?? "").printable + "\n"]
     let winner = explanation["winner"]?.string
     let candidates = (explanation["candidates"]?.array ?? []).map { CandidateRow($0, winner: winner, now: now) }
     if !candidates.isEmpty {
@@ -19,6 +19,8 @@ struct TracingReport {
     if !listeners.isEmpty { sections.append("Listeners:\n\n" + Table(rows: listeners).text) }
     if let connection = explanation["connection"] {
       sections.append("Connection:\n\n" + Table(rows: [ConnectionRow(connection, now: now)]).text)
+      let claims = (connection["claims"]?.array ?? []).map { ClaimRow($0, now: now) }
+      if !claims.isEmpty { sections.append("Proxies that claim this name:\n\n" + Table(rows: claims).text) }
       if let rejection = connection["lastRejection"], rejection != .null {
         sections.append(Self.text(rejection: rejection, now: now))
       }
@@ -30,7 +32,7 @@ struct TracingReport {
     let type = (rejection["type"]?.string ?? "").uppercased()
     let message = (rejection["message"]?.string ?? "").split(whereSeparator: \.isNewline).joined(separator: " ")
     let age = Age.text(since: rejection["time"]?.string.flatMap(Timestamp.init), now: now)
-    return "\(type) refused \(age) ago: \(message)\n"
+    return "\(type) refused \(age) ago: \(message.printable)\n"
   }
 
   private struct CandidateRow: TableRow {
@@ -95,6 +97,18 @@ struct TracingReport {
       cells = [
         status == "neverConnected" ? "never connected" : status, age("connectTime"),
         isConnected ? "-" : age("disconnectTime"), age("lastAcknowledgementTime"),
+      ]
+    }
+  }
+
+  private struct ClaimRow: TableRow {
+    static let headers = ["ADDRESS", "CONNECTED AGO"]
+    let cells: [String]
+
+    init(_ claim: DocumentValue, now: Timestamp) {
+      cells = [
+        claim["address"]?.string ?? "",
+        Age.text(since: claim["connectTime"]?.string.flatMap(Timestamp.init), now: now),
       ]
     }
   }

@@ -1,0 +1,178 @@
+import EnvoyAPI
+import Logging
+import MeshModel
+import MeshPolicy
+import MeshStore
+import MeshTestSupport
+import MeshXDS
+import SwiftProtobuf
+import Testing
+
+@testable import kuma_cp
+
+@Suite("What proxies say of themselves", .timeLimit(.minutes(1)))
+struct ProxySessionsTests {
+  private let store = MemoryStore()
+  private let logger = Logger(label: "test")
+
+  /// Runs sessions over a store with one mesh.
+  private func withSessions(_ body: (ProxySessions) async throws -> Void) async throws {
+    _ = try await store.put(Resource(name: "default", spec: Mesh().spec))
+    let reconciler = Reconciler(
+      store: store, translator: EnvoyTranslator(), cache: SnapshotCache(), resolver: AddressResolver(logger: logger),
+      logger: logger)
+    let sessions = ProxySessions(
+      store: store, reconciler: reconciler, instance: "cp", zone: "", removalDelay: .seconds(60), logger: logger)
+    let running = Task { try await reconciler.run() }
+    defer { running.cancel() }
+    try await body(sessions)
+  }
+
+  private static func document(port: Int, mesh: String = "default", name: String = "web") -> String {
+    """
+    type: Dataplane
+    mesh: \(mesh)
+    name: \(name)
+    networking:
+      address: 127.0.0.1
+      inbound: [{port: \(port), tags: {kuma.io/service: web}}]
+    """
+  }
+
+  private static func introduction(
+    _ document: String?, of id: String = "default.web", peer: String = "ipv4:10.0.0.1:40000", adminPort: UInt16? = 9901
+  ) -> ProxySessions.Introduction {
+    ProxySessions.Introduction(
+      nodeID: id, dataplane: document, version: .init(kumaDp: "", envoy: ""),
+      whereabouts: .init(peer: peer, adminPort: adminPort))
+  }
+
+  private func storedPort() -> UInt32? {
+    store.get(ResourceKey(type: .dataplane, mesh: "default", name: "web"))?.content(Dataplane.self)?
+      .networking?.inbound.first?.port
+  }
+
+  private func addresses(_ sessions: ProxySessions) async -> [String] {
+    await sessions.claims(of: ProxyID(mesh: "default", name: "web")).compactMap(\.peer?.address)
+  }
+
+  @Test(
+    "Of two proxies of one name the newest one's Dataplane counts, and the first one's again when the second is gone")
+  func claims() async throws {
+    try await withSessions { sessions in
+      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      #expect(await addresses(sessions) == [])
+      _ = try await sessions.open(
+        stream: "2", Self.introduction(Self.document(port: 82), peer: "ipv6:[::1]:50000"))
+      #expect(storedPort() == 82)
+      #expect(await addresses(sessions) == ["10.0.0.1:40000", "[::1]:50000"])
+      await sessions.close(stream: "2")
+      #expect(storedPort() == 81)
+      #expect(await addresses(sessions) == [])
+
+      // A third takes over; when the first goes, nothing changes for the third.
+      _ = try await sessions.open(stream: "3", Self.introduction(Self.document(port: 83), adminPort: 9902))
+      #expect(await addresses(sessions).count == 2)
+      await sessions.close(stream: "1")
+      #expect(storedPort() == 83)
+    }
+  }
+
+  @Test("A Dataplane that a user has written meanwhile stays when the newest of two proxies goes")
+  func writtenByUser() async throws {
+    try await withSessions { sessions in
+      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      _ = try await sessions.open(stream: "2", Self.introduction(Self.document(port: 82)))
+      let resource = try #require(try ResourceDocument.all(in: Self.document(port: 90)).first?.resource)
+      _ = try await store.put(resource)
+      await sessions.close(stream: "2")
+      #expect(storedPort() == 90)
+    }
+  }
+
+  @Test("A proxy that comes back before its old stream has ended is no second one")
+  func comesBack() async throws {
+    try await withSessions { sessions in
+      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      _ = try await sessions.open(stream: "2", Self.introduction(Self.document(port: 81), peer: "ipv4:10.0.0.1:40001"))
+      #expect(await addresses(sessions) == [])
+      await sessions.close(stream: "1")
+      #expect(storedPort() == 81)
+    }
+  }
+
+  @Test("A Dataplane that comes over a stream keeps to the rules of the API")
+  func identity() async throws {
+    let long = String(repeating: "x", count: 5_000)
+    let cases: [(id: String, document: String?, message: String)] = [
+      (
+        "default.web", Self.document(port: 80, name: "other"),
+        "name: name from the proxy's id has to be the same as in body"
+      ),
+      (
+        "default.web", Self.document(port: 80, mesh: "other"),
+        "mesh: mesh from the proxy's id has to be the same as in body"
+      ),
+      ("default.\(long)", nil, "name: value length must less or equal 253"),
+      ("default.\(long)", Self.document(port: 80, name: long), "name: value length must less or equal 253"),
+      ("default.a/b", nil, "name: invalid characters."),
+      ("default.a\nb", nil, "name: invalid characters."),
+      ("default.\u{1b}[31m", nil, "name: invalid characters."),
+      ("default.web", Self.document(port: 80) + "\n---\n" + Self.document(port: 81), "one document, not 2"),
+      ("\u{1b}[31m", nil, #"the node id "\u{1b}[31m" has to be"#),
+    ]
+    try await withSessions { sessions in
+      for (id, document, message) in cases {
+        let refusal = await #expect(throws: ProxySessions.Refusal.self) {
+          try await sessions.open(stream: "1", Self.introduction(document, of: id))
+        }
+        let text = refusal?.description ?? ""
+        #expect(text.contains(message) && refusal?.isTemporary == false)
+        #expect(text == text.printable && text.utf8.count < 2_500)
+      }
+      #expect(store.list(.dataplane, mesh: nil).isEmpty)
+      let streams = await sessions.streams
+      #expect(streams.isEmpty)
+    }
+  }
+
+  @Test("A name that is stored already is left in peace, and what a document leaves out its proxy has said")
+  func leftInPeace() async throws {
+    try await withSessions { sessions in
+      let old = try #require(try ResourceDocument.all(in: Self.document(port: 80, name: "old_name")).first?.resource)
+      _ = try await store.put(old)
+      _ = try await sessions.open(
+        stream: "1", Self.introduction(Self.document(port: 81, name: "old_name"), of: "default.old_name"))
+      let bare = "type: Dataplane\nnetworking: {address: 127.0.0.1, inbound: [{port: 82, tags: {kuma.io/service: w}}]}"
+      _ = try await sessions.open(stream: "2", Self.introduction(bare))
+      #expect(storedPort() == 82)
+    }
+  }
+
+  @Test("A reason to refuse configuration is cut to what can be read, with a note, and stands on one line")
+  func rejection() async throws {
+    try await withSessions { sessions in
+      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      let session = ProxySession(id: "1", nodeID: "default.web", authorization: nil, remotePeer: "")
+      let reason = "line\nnext \u{1b}[31m" + String(repeating: "x", count: 100_000)
+      sessions.rejected(session, typeURL: ResourceTypeURL.listener, message: reason)
+      let subscription = await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web")).last
+      let stored = try #require(subscription?.status.lastRejection?.message)
+      #expect(stored.hasPrefix(#"line next \u{1b}[31mxxx"#))
+      #expect(stored.hasSuffix("more bytes)") && stored.utf8.count < 4_200)
+    }
+  }
+
+  @Test("A node's versions are short and printable")
+  func versions() {
+    var node = Envoy_Config_Core_V3_Node()
+    node.id = "default.web"
+    let version = Google_Protobuf_Value(stringValue: "1\u{1b}c" + String(repeating: "9", count: 1_000))
+    node.metadata.fields["version"] = Google_Protobuf_Value(
+      structValue: Google_Protobuf_Struct(fields: [
+        "kumaDp": Google_Protobuf_Value(structValue: Google_Protobuf_Struct(fields: ["version": version]))
+      ]))
+    let introduction = ProxySessions.Introduction(node, peer: "")
+    #expect(introduction.version.kumaDp.hasPrefix(#"1\u{1b}c999"#) && introduction.version.kumaDp.utf8.count < 140)
+  }
+}
