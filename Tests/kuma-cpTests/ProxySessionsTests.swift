@@ -101,6 +101,55 @@ struct ProxySessionsTests {
     }
   }
 
+  @Test(
+    "What a proxy has left behind that was connected to another control plane is put right, and what a user wrote is not"
+  )
+  func otherControlPlane() async throws {
+    try await withSessions { sessions in
+      let proxy = ProxyID(mesh: "default", name: "web")
+      let key = ResourceKey(type: .dataplane, mesh: "default", name: "web")
+      func insight(from start: Timestamp, to end: Timestamp?) -> DataplaneInsight {
+        DataplaneInsight(subscriptions: [
+          .init(id: "x", controlPlaneInstanceId: "other", connectTime: start, disconnectTime: end)
+        ])
+      }
+      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      let other = try #require(try ResourceDocument.all(in: Self.document(port: 82)).first?.resource)
+      let written = try await store.put(other).stored
+      let time = try #require(written.modificationTime)
+      let later = Timestamp(seconds: time.seconds + 10)
+      try await sessions.succeed(proxy, written, insight(from: later, to: nil))
+      try await sessions.succeed(proxy, written, insight(from: Timestamp(seconds: 1), to: later))
+      try await sessions.succeed(proxy, written, insight(from: later, to: Timestamp(seconds: time.seconds - 10)))
+      #expect(storedPort() == 82, "it is connected there, or was before, or somebody has written since")
+      try await sessions.succeed(proxy, written, insight(from: later, to: Timestamp(seconds: later.seconds + 1)))
+      #expect(storedPort() == 81 && store.get(key)?.labels[ProxySessions.registrationLabel] != nil)
+    }
+  }
+
+  @Test("Streams of one name are bounded, and those that last are shown rather than those that are over")
+  func bounds() async throws {
+    try await withSessions { sessions in
+      _ = try await sessions.open(stream: "first", Self.introduction(Self.document(port: 81)))
+      for index in 0..<20 {
+        let peer = "ipv4:10.0.1.\(index):1"
+        _ = try await sessions.open(stream: "\(index)", Self.introduction(Self.document(port: 82), peer: peer))
+        if index > 0 { await sessions.close(stream: "\(index)") }
+      }
+      let newest = await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web"))
+      let insight = DataplaneInsight().updated(with: newest)
+      #expect(insight.subscriptions.count == DataplaneInsight.subscriptionLimit)
+      #expect(insight.claims.map(\.peer?.address) == ["10.0.0.1:40000", "10.0.1.0:1"])
+      for index in 2..<ProxySessions.streamsOfOneName {
+        _ = try await sessions.open(stream: "more-\(index)", Self.introduction(Self.document(port: 82)))
+      }
+      let refusal = await #expect(throws: ProxySessions.Refusal.self) {
+        try await sessions.open(stream: "last", Self.introduction(Self.document(port: 82)))
+      }
+      #expect(refusal?.isTemporary == true && refusal?.description.contains("a name of its own") == true)
+    }
+  }
+
   @Test("A Dataplane that comes over a stream keeps to the rules of the API")
   func identity() async throws {
     let long = String(repeating: "x", count: 5_000)

@@ -26,7 +26,14 @@ extension DataplaneInsight {
     result.subscriptions.removeAll { ids.contains($0.id) }
     result.subscriptions += newest
     result.subscriptions.sort { $0.connectTime < $1.connectTime }
-    result.subscriptions.removeFirst(max(0, result.subscriptions.count - DataplaneInsight.subscriptionLimit))
+    // What lasts is of more interest than what is over.
+    var excess = result.subscriptions.count - DataplaneInsight.subscriptionLimit
+    result.subscriptions.removeAll { subscription in
+      guard excess > 0, subscription.disconnectTime != nil else { return false }
+      excess -= 1
+      return true
+    }
+    result.subscriptions.removeFirst(max(0, excess))
     return result
   }
 }

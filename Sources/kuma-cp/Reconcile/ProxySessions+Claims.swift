@@ -16,7 +16,7 @@ extension ProxySessions {
   }
 
   func warnOfClaims(of proxy: ProxyID) {
-    let claims = claims(of: proxy).map { "\($0.peer?.address ?? "") since \($0.connectTime)" }
+    let claims = claims(of: proxy).suffix(5).map { "\($0.peer?.address ?? "") since \($0.connectTime)" }
     logger.warning(
       "several proxies claim one name; all of them get what the newest one's Dataplane says, so give each a name of its own",
       metadata: ["proxy": "\(proxy)", "claims": "\(claims.joined(separator: ", "))"])
@@ -49,6 +49,25 @@ extension ProxySessions {
           metadata: ["proxy": "\(proxy)", "error": "\(error)"])
         wakeUp.yield()
       }
+    }
+  }
+
+  /// Does the same where the newest one was connected to another control plane, which cannot know what is connected here: where that
+  /// connection has ended, and nothing was written since it began but by it.
+  func succeed(_ proxy: ProxyID, _ stored: Resource, _ insight: DataplaneInsight) async throws(StoreError) {
+    guard let session = newestSession(of: proxy), let heir = session.registration, !heir.says(stored),
+      let written = stored.modificationTime
+    else { return }
+    let isLeftBehind = insight.subscriptions.contains { other in
+      guard other.controlPlaneInstanceId != instance, let end = other.disconnectTime else { return false }
+      return other.connectTime > session.subscription.connectTime && written < end
+    }
+    guard isLeftBehind else { return }
+    do throws(StoreError) {
+      _ = try await store.put(heir, if: .revision(stored.revision))
+    } catch {
+      // Somebody else was faster, with this or with news.
+      guard [.conflict, .notFound].contains(error.code) else { throw error }
     }
   }
 }

@@ -19,6 +19,11 @@ extension ProxySessions {
       let present = try await connected(of: Set(insights.values.flatMap { $0.content.openInstances }))
       for resource in try await store.list(.dataplane, mesh: nil) where resource.labels[Self.registrationLabel] != nil {
         let proxy = ProxyID(mesh: resource.mesh, name: resource.name)
+        if let insight = insights[proxy]?.content,
+          insight.openInstances.intersection(present).subtracting([instance]).isEmpty
+        {
+          try await succeed(proxy, resource, insight)
+        }
         guard streams[proxy] == nil, removals[proxy] == nil,
           insights[proxy]?.content.openInstances.isDisjoint(with: present) != false
         else { continue }

@@ -56,6 +56,9 @@ actor ProxySessions: Service {
     var whereabouts: Whereabouts
   }
 
+  /// How many streams of proxies of one name there may be at a time: one, where everything is as it should be.
+  static let streamsOfOneName = 64
+
   /// The label of Dataplanes that are there only as long as their proxy.
   static let registrationLabel = "kuma-trace.io/registered-by"
 
@@ -131,6 +134,12 @@ actor ProxySessions: Service {
     guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
       let id = introduction.nodeID.printable(atMost: 100)
       throw Refusal(isTemporary: false, description: "the node id \"\(id)\" has to be <mesh>.<dataplane name>")
+    }
+    guard streams[proxy]?.count ?? 0 < Self.streamsOfOneName else {
+      throw Refusal(
+        isTemporary: true,
+        description:
+          "\(Self.streamsOfOneName) streams of proxies of this name are open; give each proxy a name of its own")
     }
     let registration = try await registration(introduction.dataplane, of: proxy)
     if let registration { try await register(registration, of: proxy) }
