@@ -47,9 +47,20 @@ def field(number, content):
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def delta(names=(), nonce=b"", error=b"", node=b"default.attacker"):
-    """A DeltaDiscoveryRequest for clusters."""
-    message = bytearray(field(1, field(1, node)) + field(2, CLUSTER))
+DATAPLANE = b"""
+type: Dataplane
+mesh: default
+name: attacker
+networking:
+  address: 127.0.0.1
+  inbound: [{port: 8080, tags: {kuma.io/service: attacker, kuma.io/protocol: http}}]
+"""
+
+
+def delta(names=(), nonce=b"", error=b""):
+    """A DeltaDiscoveryRequest for clusters, of a proxy that brings its Dataplane along."""
+    metadata = field(1, field(1, b"dataplane.resource") + field(2, field(3, DATAPLANE)))
+    message = bytearray(field(1, field(1, b"default.attacker") + field(3, metadata)) + field(2, CLUSTER))
     for name in names:
         message += field(3, name)
     if nonce:
@@ -76,7 +87,7 @@ class Stream:
     """One gRPC stream on a connection of its own."""
 
     def __init__(self, port, packed=False):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.windows = [65_535, 65_535]
         self.buffer = b""
         self.messages = b""

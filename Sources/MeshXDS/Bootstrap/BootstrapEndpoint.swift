@@ -188,13 +188,13 @@ public struct BootstrapEndpoint: Sendable {
           field: "outbound", message: "should be empty since dataplane is in Transparent Proxying mode"))
     }
     let mesh = resource.mesh.isEmpty ? request.mesh : resource.mesh
+    if violations.isEmpty, try await !lookUp({ try await resources.meshExists(mesh) }) {
+      violations.append(Violation(field: "mesh", message: "mesh \"\(mesh)\" does not exist"))
+    }
     let key = ResourceKey(type: .dataplane, mesh: request.mesh, name: request.name)
     if violations.isEmpty {
       let isNew = try await lookUp({ try await resources.dataplane(key.mesh, key.name) }) == nil
       violations += resource.identityViolations(ofProxy: key, isNew: isNew, source: "the request")
-    }
-    if violations.isEmpty, try await !lookUp({ try await resources.meshExists(mesh) }) {
-      violations.append(Violation(field: "mesh", message: "mesh \"\(mesh)\" does not exist"))
     }
     guard violations.isEmpty, let dataplane else {
       throw BootstrapError(code: .unprocessable, message: Violation.list(violations))
