@@ -133,7 +133,8 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "CZlib", argumentParser, asyncHTTPClient, configuration,
+        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "CZlib", argumentParser, asyncHTTPClient,
+        configuration,
         grpcCore,
         grpcHTTP2, httpTypes,
         hummingbird,

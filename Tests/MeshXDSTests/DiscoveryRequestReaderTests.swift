@@ -23,7 +23,7 @@ struct DiscoveryRequestReaderTests {
     node.userAgentBuildVersion.version.minorNumber = 40
     node.metadata.fields["dataplane.resource"] = Google_Protobuf_Value(stringValue: "type: Dataplane ü")
     node.metadata.fields["dataplane.admin.port"] = Google_Protobuf_Value(stringValue: "9901")
-    node.metadata.fields["dynamicMetadata"] = Google_Protobuf_Value(stringValue: "not used")
+    node.metadata.fields["features"] = Google_Protobuf_Value(stringValue: "not used")
     return node
   }
 
@@ -49,7 +49,7 @@ struct DiscoveryRequestReaderTests {
     #expect(node.id == "default.web-1" && node.userAgentBuildVersion.version.minorNumber == 40)
     #expect(node.metadata.fields["dataplane.resource"]?.stringValue == "type: Dataplane ü")
     #expect(node.metadata.fields["dataplane.admin.port"]?.stringValue == "9901")
-    #expect(node.metadata.fields["dynamicMetadata"] == nil, "nobody asks for it")
+    #expect(node.metadata.fields["features"] == nil, "nobody asks for it")
 
     var delta = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest()
     delta.node = Self.node

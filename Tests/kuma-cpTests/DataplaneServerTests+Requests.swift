@@ -71,16 +71,16 @@ extension DataplaneServerTests {
     cache.set(snapshot("one"), for: "p")
     let request = try Self.request(bytes: 16 << 20 - 64)
     #expect(request.count > 15 << 20 && request.count <= 16 << 20)
-    let budgets = DataplaneServer.Configuration()
+    let budgets = RequestBudgets()
     try await withServer(budgets: budgets) { port in
       let response = try await delta(port, request, compression: compression)
       #expect(response?.resources.map(\.name) == ["c"])
       #expect((1...65_536).contains(response?.removedResources.count ?? 0), "no more is kept than a bound")
       try await eventually("all to be given back") {
-        budgets.requests.usage.bytes == 0 && budgets.names.usage.bytes == 0
+        budgets.discovery.usage.bytes == 0 && budgets.names.usage.bytes == 0
       }
     }
-    #expect(budgets.requests.usage.peak > 15 << 20 && budgets.requests.usage.peak <= budgets.requests.limit)
+    #expect(budgets.discovery.usage.peak > 15 << 20 && budgets.discovery.usage.peak <= budgets.discovery.limit)
     #expect(budgets.names.usage.peak <= budgets.names.limit && budgets.names.usage.peak > 0)
   }
 

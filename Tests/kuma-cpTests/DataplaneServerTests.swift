@@ -59,14 +59,14 @@ struct DataplaneServerTests {
   /// Runs a server on a free port while a body runs.
   func withServer(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
-    budgets: DataplaneServer.Configuration? = nil, _ body: (Int) async throws -> Void
+    budgets: RequestBudgets? = nil, _ body: (Int) async throws -> Void
   ) async throws {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
     configuration.certificate = certificate
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
-    if let budgets { (configuration.requests, configuration.names) = (budgets.requests, budgets.names) }
+    if let budgets { configuration.budgets = budgets }
     let (ports, listening) = AsyncStream<Int>.makeStream()
     let server = try DataplaneServer(
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),

@@ -29,7 +29,10 @@ public struct DiscoveryRequestReader: Sendable {
   }
 
   /// The parts of a node's metadata that are used.
-  static let metadataKeys: Set<String> = ["dataplane.resource", "dataplane.admin.port", "version"]
+  static let metadataKeys: Set<String> = ["dataplane.resource", "dataplane.admin.port", "version", operatorsKey]
+
+  /// Values that the operator hands through. They are left out where they are large: nothing depends on those.
+  private static let operatorsKey = "dynamicMetadata"
 
   private let limits: Limits
 
@@ -171,7 +174,10 @@ public struct DiscoveryRequestReader: Sendable {
       }
       // Its field and its length are in front of a text.
       let limit = name == "dataplane.resource" ? limits.dataplaneBytes + 8 : limits.textBytes
-      guard value.count <= limit else { throw tooLong("node.metadata.\(name)", limit) }
+      guard value.count <= limit else {
+        if name == Self.operatorsKey { continue }
+        throw tooLong("node.metadata.\(name)", limit)
+      }
       metadata.fields[name] = try Google_Protobuf_Value(serializedBytes: Data(value))
     }
     return metadata

@@ -88,7 +88,8 @@ final class DataplaneServer: Service {
       logger: logger, onListening: onListening)
     let receipts = StreamReceipts(budget: configuration.budgets.discovery)
     discovery = DiscoveryService(
-      cache: cache, observer: observer, limits: limits, receipts: receipts, names: configuration.budgets.names, logger: logger)
+      cache: cache, observer: observer, limits: limits, receipts: receipts, names: configuration.budgets.names,
+      logger: logger)
     var router = RPCRouter<Transport>()
     discovery.register(with: &router)
     server = GRPCServer(
