@@ -5,6 +5,11 @@ import Testing
 
 @testable import TraceCollector
 
+/// How many requests were answered.
+private final class AnswerCount: Sendable {
+  let count = Mutex(0)
+}
+
 /// What a request may cost, counted: values that are read or repeated, spans that are made, threads that read.
 @Suite struct ReadingBoundsTests {
   private static func span(_ id: UInt64, _ more: @escaping (inout ProtobufBytes) -> Void = { _ in }) -> (
@@ -248,21 +253,21 @@ import Testing
       }
     }.bytes
     #expect(body.count < CollectorLimits().smallRequest.bytes)
-    let count = Mutex(0)
+    let answered = AnswerCount()
     let requests = [(body, nil), (try gzip(ProtobufBytes.request(Self.span(9)) + body + [UInt8](body)), "gzip")].map {
       body, encoding in
       Task {
         var fields: [HTTPField.Name: String] = [.contentType: "application/x-protobuf"]
         if let encoding { fields[.contentEncoding] = encoding }
         let reply = await TestCollector.send(to: api, .post, "/v1/traces", body, fields: fields)
-        count.withLock { $0 += 1 }
+        answered.count.withLock { $0 += 1 }
         return reply
       }
     }
     #expect(
       await TestCollector.send(to: api, .post, "/api/v2/spans", Array(#"[{"traceId":"1","id":"1"}]"#.utf8)).status
         == 202)
-    #expect(count.withLock { $0 } == 0)
+    #expect(answered.count.withLock { $0 } == 0)
     release.signal()
     for request in requests { #expect(await request.value.status == 200) }
     await holder.value
