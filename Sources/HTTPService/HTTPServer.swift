@@ -42,7 +42,11 @@ public struct HTTPServer: Service {
       onServerRunning: { [onListening, port] channel in await onListening(channel.localAddress?.port ?? port) },
       eventLoopGroup: eventLoopGroup, logger: logger)
     do {
-      try await server.run()
+      try await withTaskCancellationHandler {
+        try await server.run()
+      } onCancel: {
+        service.running.cancel()
+      }
     } catch {
       await service.running.drained()
       throw error

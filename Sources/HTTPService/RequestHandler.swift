@@ -94,10 +94,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     let loop = context.eventLoop
     let here = NIOLoopBound(self, eventLoop: loop)
     let there = NIOLoopBound(context, eventLoop: loop)
-    let (responder, running) = (service.responder, service.running)
-    running.begin()
-    Task(executorPreference: service.executor) {
-      defer { running.end() }
+    let responder = service.responder
+    service.running.run(on: service.executor) {
       let answer = await responder(request, bytes)
       loop.execute { here.value.answer(there.value, answer) }
     }

@@ -1,33 +1,61 @@
 import Synchronization
 
-/// Counts the requests that are being answered, so that their threads are not ended before them. A request runs on when its
-/// connection is gone.
+/// The requests that are being answered, so that their threads are not ended before them. A request runs on when its connection
+/// is gone; it is cancelled with its server.
 final class RunningRequests: Sendable {
   private struct State {
-    var count = 0
+    var tasks: [UInt64: Task<Void, Never>?] = [:]
+    var last: UInt64 = 0
+    var isCancelled = false
     var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
   private let state = Mutex(State())
 
-  func begin() { state.withLock { $0.count += 1 } }
+  /// Runs what answers a request, on an executor or where all tasks run.
+  func run(on executor: (any TaskExecutor)?, _ body: @escaping @Sendable () async -> Void) {
+    let number = state.withLock { state in
+      state.last &+= 1
+      state.tasks[state.last] = .some(nil)
+      return state.last
+    }
+    let task = Task(executorPreference: executor) {
+      await body()
+      self.end(number)
+    }
+    let isCancelled = state.withLock { state in
+      // It may have ended already.
+      if state.tasks[number] != nil { state.tasks[number] = task }
+      return state.isCancelled
+    }
+    if isCancelled { task.cancel() }
+  }
 
-  func end() {
+  private func end(_ number: UInt64) {
     let waiting = state.withLock { state in
-      state.count -= 1
-      guard state.count == 0 else { return [CheckedContinuation<Void, Never>]() }
+      state.tasks[number] = nil
+      guard state.tasks.isEmpty else { return [CheckedContinuation<Void, Never>]() }
       defer { state.waiting = [] }
       return state.waiting
     }
     for continuation in waiting { continuation.resume() }
   }
 
+  /// Cancels those that run, and all that begin from now on.
+  func cancel() {
+    let tasks = state.withLock { state in
+      state.isCancelled = true
+      return state.tasks.values.compactMap(\.self)
+    }
+    for task in tasks { task.cancel() }
+  }
+
   /// Waits until none runs.
   func drained() async {
     await withCheckedContinuation { continuation in
       let isNone = state.withLock { state in
-        if state.count > 0 { state.waiting.append(continuation) }
-        return state.count == 0
+        if !state.tasks.isEmpty { state.waiting.append(continuation) }
+        return state.tasks.isEmpty
       }
       if isNone { continuation.resume() }
     }
