@@ -51,6 +51,7 @@ import Testing
         await expectUnavailable([database, "127.0.0.1:\(server.port)", "try again"]) {
           try await stores[0].put(.trafficTrace("refused"))
         }
+        try await eventually("what keeps from writing") { stores[0].obstacle()?.contains(database) == true }
         // What was read stays, and the subscription stays open.
         #expect(stores[1].list(.trafficTrace, mesh: "default").map(\.name) == ["gone"])
         #expect(reader.resources.count == 2)
@@ -68,6 +69,7 @@ import Testing
         for await _ in returns { break }
         try await stores[0].put(.trafficTrace("again"))
         try await eventually("a change after that") { reader.resources.count == 3 }
+        try await eventually("that nothing keeps from writing") { stores[0].obstacle() == nil }
         #expect(try await stores[1].everything() == reader.resources)
       }
       #expect(events.connections == 4)
