@@ -74,7 +74,8 @@ extension PageInBrowser {
       let checkout = Checkout().spans
       var jaeger = JSONWriter()
       JaegerExport(checkout).write(to: &jaeger)
-      func otlp(_ id: Int, _ name: String) -> String {
+      let jaegerText = String(decoding: jaeger.bytes, as: UTF8.self)
+      @Sendable func otlp(_ id: Int, _ name: String) -> String {
         """
         {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":\
         [{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"00000000000000\(id)","name":"\(name)","kind":2,\
@@ -87,7 +88,7 @@ extension PageInBrowser {
           try await browser.open(base + "/file")
           try await browser.wait(for: ".notice")
           for (content, name, spans, root) in [
-            (String(decoding: jaeger.bytes, as: UTF8.self), "jaeger.json", 20, "gateway"),
+            (jaegerText, "jaeger.json", 20, "gateway"),
             (otlp(21, "get /cart"), "otlp.json", 1, "shop"),
             (otlp(21, "get /cart") + "\n" + otlp(22, "get /list") + "\n", "otlp.jsonl", 2, "shop"),
             (lines, "zipkin.jsonl", 20, "gateway"),
