@@ -128,6 +128,15 @@ struct DiscoveryRequestReaderTests {
     }
     #expect(Set(response.resources.map(\.name)) == ["0-1", "3-7"])
     #expect(response.removed.count == limit - 1)
+    _ = machine.handle(.sent)
+    let acknowledgement = DiscoveryStreamRequest(
+      typeURL: ResourceTypeURL.endpoints, nonce: response.nonce,
+      interest: .change(subscribe: ["one-more"], unsubscribe: [], initialVersions: [:]))
+    guard case .send(let answer)? = machine.handle(.request(acknowledgement)).last else {
+      Issue.record("a request for more is not answered")
+      return
+    }
+    #expect(answer.resources.isEmpty && answer.removed.isEmpty)
   }
 
   @Test("Names of resources that are there cost nothing extra, others are counted and can be given up")

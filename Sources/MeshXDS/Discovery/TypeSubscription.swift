@@ -143,6 +143,7 @@ struct TypeSubscription: Sendable {
     case .change(let subscribe, let unsubscribe, _):
       change(subscribe: subscribe, unsubscribe: unsubscribe, initialVersions: [:])
       isOverflowing = isOverflowing || request.isCut
+      mustAnswer = mustAnswer || request.isCut
     }
     forgetUnrequested()
     return answer
@@ -200,7 +201,11 @@ struct TypeSubscription: Sendable {
         mustAnswer = true
         continue
       }
-      guard remember(name) else { continue }
+      guard remember(name) else {
+        // It cannot be told apart later, so the request is answered as a whole.
+        mustAnswer = true
+        continue
+      }
       // A name must be answered even if the proxy had it before: it may have forgotten it.
       if initialVersions[name] == nil {
         forced.insert(name)
