@@ -8,7 +8,7 @@ folder of its own that is removed at the end, and attacked in turn:
 
   names    one incremental stream subscribes to 24 MiB of names that do not exist, in six requests.
   halves   20 connections send a request of 4 MiB but its end, and stay for a while.
-  crowd    60 connections do the same with 16 MiB, as far as they get.
+  crowd    20 connections do the same with 16 MiB, as far as they get.
   large    an incremental request of almost 16 MiB, plain and packed (gzip): it has to be answered.
   bomb     a request that is small when packed and 64 MiB when unpacked.
   rejected a proxy refuses its clusters with a reason of 100 KB.
@@ -333,7 +333,7 @@ def main():
             print(path)
             attack(program, "names", subscribe)
             attack(program, "halves", lambda port: halves(port, 20, 4 * MIB))
-            attack(program, "crowd", lambda port: halves(port, 60, 16 * MIB))
+            attack(program, "crowd", lambda port: halves(port, 20, 16 * MIB))
             attack(program, "large", large)
             attack(program, "bomb", bomb)
             attack(program, "rejected", rejected)
