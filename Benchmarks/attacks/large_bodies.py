@@ -166,7 +166,7 @@ def main():
             continue
         body = make()
         if name != "a bomb":
-            body = body + field(15, NOISE) if "protobuf" in kind else BLANKS + body
+            body = (field(15, NOISE) if kind.endswith("protobuf") else BLANKS) + body
         packed = gzip.compress(body, 9)
         with Others(address) as others:
             time.sleep(0.5)

@@ -36,6 +36,12 @@ import Testing
         let read = bytes.withUnsafeBytes { SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts) }
         #expect(read?.span == span)
         #expect(read?.received == 1_790_000_000_000)
+        var names = span
+        (names.annotations, names.tags) = ([], [])
+        let part = bytes.withUnsafeBytes {
+          SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, isWhole: false)
+        }
+        #expect(part?.span == names)
       }
     }
     #expect(texts.texts.contains("frontend"))

@@ -53,11 +53,12 @@ struct SpanBatch: Sendable {
 
   func terms(at index: Int) -> Range<Int> { (index > 0 ? entries[index - 1].termEnd : 0)..<entries[index].termEnd }
 
-  /// The span with a number.
-  func span(at index: Int, texts: TextList) -> Span? {
+  /// The span with a number; if it need not be whole, without annotations and tags.
+  func span(at index: Int, texts: TextList, isWhole: Bool = true) -> Span? {
     records.bytes.withUnsafeBytes { bytes in
       SpanRecord.decode(
-        UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts)?
+        UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts,
+        isWhole: isWhole)?
         .span
     }
   }

@@ -88,8 +88,10 @@ enum SpanRecord {
   }
 
   /// A span, and when it came in milliseconds since 1970; nil if the bytes are no record of a known version.
+  ///
+  /// - Parameter isWhole: whether its annotations and tags are read too, which may be hundreds.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList
+    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList, isWhole: Bool = true
   ) -> (span: Span, received: Int64)? {
     var reader = ByteReader(bytes)
     guard reader.byte() == version else { return nil }
@@ -107,6 +109,7 @@ enum SpanRecord {
     span.name = reader.text(texts)
     if flags.contains(.local) { span.localEndpoint = reader.endpoint(texts) }
     if flags.contains(.remote) { span.remoteEndpoint = reader.endpoint(texts) }
+    guard isWhole else { return reader.isDamaged ? nil : (span, received) }
     if flags.contains(.annotations) {
       for _ in 0..<reader.count() {
         let offset = reader.signed()

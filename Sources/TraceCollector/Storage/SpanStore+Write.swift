@@ -60,7 +60,11 @@ extension SpanStore {
     let texts = encoder.withLock { $0.texts.texts }
     var forgotten = 0
     for index in unknown {
-      guard let span = batch.span(at: index, texts: texts) else { continue }
+      let isCompleting = batch.completing.contains(index)
+      // Spans before it may have had the same names, which need not be read once more: everybody's spans wait for this.
+      guard isCompleting || names.withLock({ !$0.isKnown(batch.entries[index], period: period) }),
+        let span = batch.span(at: index, texts: texts, isWhole: isCompleting)
+      else { continue }
       let used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
       forgotten += names.withLock { names in
         let forgotten = names.use(used, period: period, limits: settings.limits)
