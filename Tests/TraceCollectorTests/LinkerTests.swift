@@ -211,8 +211,9 @@ import Testing
   @Test("Sides that use 64 and 128 bits of one trace's id are one call; two traces with one low half are two")
   func halves() async throws {
     let client = span(high: 9, 1, .client, service: "web", at: 0)
-    let server = span(2, parent: 1, .server, service: "api", at: 1)
+    var server = span(2, parent: 1, .server, service: "api", at: 1)
     #expect(try await links([client, server]) == ["web>api 1 0"])
+    server.traceID.high = 9
     var (otherClient, otherServer) = (client, server)
     otherClient.traceID.high = 8
     otherServer.traceID.high = 8
