@@ -11,7 +11,7 @@ folder of its own that is removed at the end, and attacked in turn:
            connections, on every port.
   bodies   150 connections to the API that each send all of a 4 MiB body but its end, twice over, and then leave.
   spans    150 connections to the collector that do the same with 8 MiB.
-  packed   40 connections to the collector that each send 8 MiB of spans packed into some ten KiB, twice over.
+  packed   40 connections to the collector that each send 8 MiB of spans packed into some hundred KiB, twice over.
   heads    1,300 connections to the API that send 60 KiB of a head each and stop.
 
 Printed are the answers' times, the connections that are open, the resident memory, and the words of one refusal. The whole
@@ -257,24 +257,29 @@ def bodies(program, name, path, size):
     report(program, crowd, times, begin, peak)
 
 
+def packed_spans(first):
+    """8 MiB of spans, packed."""
+    spans = [
+        {
+            "traceId": f"{first:032x}", "id": f"{number + 1:016x}", "name": "packed", "timestamp": int(time.time() * 1e6),
+            "duration": 1, "localEndpoint": {"serviceName": "packed"},
+            "tags": {"text": os.urandom(150).hex() + "x" * 19_700},
+        } for number in range(8 * MIB // 20_200)
+    ]
+    return gzip.compress(json.dumps(spans).encode(), 1)
+
+
 def packed(program):
     begin, peak = program.memory(), 0
     crowd, times = Crowd(), []
     for round in range(2):
-        for index, connection in enumerate(crowd.connect(program.ports["collector"], 40)):
-            text = "x" * 20_000
-            spans = [
-                {
-                    "traceId": f"{round * 40 + index + 1:032x}", "id": f"{number + 1:016x}", "name": "packed",
-                    "timestamp": int(time.time() * 1e6), "duration": 1, "localEndpoint": {"serviceName": "packed"},
-                    "tags": {"text": text},
-                } for number in range(8 * MIB // 20_200)
-            ]
-            body = gzip.compress(json.dumps(spans).encode())
-            crowd.send(
-                connection,
-                f"POST /api/v2/spans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        # Before the connections are there: they would be ended while they wait.
+        bodies = [packed_spans(round * 40 + index + 1) for index in range(40)]
+        for connection, body in zip(crowd.connect(program.ports["collector"], 40), bodies):
+            head = (
+                "POST /api/v2/spans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n")
+            crowd.send(connection, head.encode() + body)
         end = time.monotonic() + 30
         wanted = 40 * (round + 1)
         while time.monotonic() < end and sum(count for what, count in crowd.answers.items() if what.isdigit()) < wanted:
