@@ -38,4 +38,16 @@ import Testing
     #expect(times.count == 2)
     #expect(times.map { Int($0.rounded()) } == [3620, 3650])
   }
+
+  @Test("a file that cannot be read is named, with the system's reason in words")
+  func unreadable() throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "none-\(UUID().uuidString).crt")
+      .path(percentEncoded: false)
+    let failure = #expect(throws: ServerCertificate.Failure.self) {
+      try ServerCertificate.load(certificateFile: file, keyFile: file)
+    }
+    #expect(
+      failure?.description
+        == "the file \(file) cannot be read: no such file or directory; it has to be in PEM form")
+  }
 }

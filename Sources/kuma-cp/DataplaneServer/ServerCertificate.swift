@@ -29,7 +29,12 @@ struct ServerCertificate: Sendable {
       do {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
-        throw Failure(message: "the file \(file) cannot be read; it has to be PEM", cause: error)
+        let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        let reason = system.flatMap { $0.domain == NSPOSIXErrorDomain ? $0 : nil }
+          .map { String(cString: strerror(Int32(truncatingIfNeeded: $0.code))).lowercased() }
+        throw Failure(
+          message: "the file \(file) cannot be read: \(reason ?? "it is not text"); it has to be in PEM form",
+          cause: nil)
       }
     }
     let certificate = ServerCertificate(certificatePEM: try read(certificateFile), privateKeyPEM: try read(keyFile))
