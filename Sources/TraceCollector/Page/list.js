@@ -5,7 +5,7 @@ import { ago, clock, count, duration, moment, plain } from "./format.js";
 export class TraceList {
   /**
    * `pick` is called with a trace's id and whether it is chosen (without it none can be), `opened` with the id of one that is
-   * gone to; `address` gives where that is.
+   * gone to by a key; `address` gives where that is.
    */
   constructor({ pick, opened = () => {}, address = (id) => `/traces/${id}` }) {
     Object.assign(this, { pick, opened, address });
@@ -68,7 +68,8 @@ export class TraceList {
       onchange: () => this.pick(id, box.checked) });
     return el("li", { class: `trace${trace.errorCount ? " failed" : ""}${isNew ? " new" : ""}`, "data-trace": id },
       box ? el("label", { class: "pick" }, box) : null,
-      el("a", { href: this.address(id), onclick: () => this.opened(id) },
+      // Who came by a key is led back to the row by its focus; for who came by a pointer a focus would only hold the list.
+      el("a", { href: this.address(id), onclick: (event) => { if (event.detail === 0) this.opened(id); } },
         el("span", { class: "what" }, root(trace),
           el("span", { class: "chips" }, trace.services.slice(0, 10).map((service) => chip(service)),
             trace.services.length > 10 ? el("span", { class: "more", text: `+${trace.services.length - 10}`,
