@@ -4,9 +4,9 @@ struct ValueCount: Sendable, Equatable {
   /// Whether there were more than may be, so that something was refused for it.
   private(set) var isBeyond = false
 
-  /// Counts values; false if there are too many, then and from then on.
+  /// Counts values; false, and they are not counted, if there are too many.
   mutating func take(_ more: Int, _ limits: CollectorLimits) -> Bool {
-    guard !isBeyond, more <= limits.valuesPerRequest - count else {
+    guard more <= limits.valuesPerRequest - count else {
       isBeyond = true
       return false
     }
