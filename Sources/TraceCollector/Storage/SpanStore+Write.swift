@@ -60,12 +60,17 @@ extension SpanStore {
     let texts = encoder.withLock { $0.texts.texts }
     var forgotten = 0
     for index in unknown {
+      let entry = batch.entries[index]
       let isCompleting = batch.completing.contains(index)
+      // The other side's name may stand in a tag.
+      let hasPeer = entry.peer != SpanEncoder.empty && entry.peer != entry.remoteService
+      let (isKnown, peer) = names.withLock { ($0.isKnown(entry, period: period), hasPeer ? $0.text(entry.peer) : nil) }
       // Spans before it may have had the same names, which need not be read once more: everybody's spans wait for this.
-      guard isCompleting || names.withLock({ !$0.isKnown(batch.entries[index], period: period) }),
-        let span = batch.span(at: index, texts: texts, isWhole: isCompleting)
+      guard isCompleting || !isKnown,
+        let span = batch.span(at: index, texts: texts, isWhole: isCompleting || hasPeer && peer == nil)
       else { continue }
-      let used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
+      var used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
+      if let peer { used.append(Name(kind: .remoteService, service: span.serviceName, value: peer)) }
       forgotten += names.withLock { names in
         let forgotten = names.use(used, period: period, limits: settings.limits)
         names.setKnown(batch.entries[index], period: period)
