@@ -216,7 +216,7 @@ extension PageInBrowser {
           #expect(try await browser.traces().first == "1000")
           // Ten of nineteen parts, about; the widths of the labels are not for sure.
           #expect((7...13).contains(try await browser.traces().count))
-          try await browser.click(".range")
+          try await browser.click(".time .range")
           try await browser.wait("document.querySelectorAll('.trace').length === 20")
           try await browser.drag(".plot svg", from: (0.5, 0.1), to: (0.99, 0.9))
           try await browser.wait("location.search.includes('min=')")
