@@ -66,7 +66,7 @@ extension DataplaneServerTests {
 
   @Test(
     "A request of almost 16 MiB is taken, packed or not, and takes no more of the budgets than there is",
-    arguments: [CompressionAlgorithm.none, .gzip, .deflate])
+    arguments: [CompressionAlgorithm.none, .gzip])
   func large(compression: CompressionAlgorithm) async throws {
     cache.set(snapshot("one"), for: "p")
     let request = try Self.request(bytes: 16 << 20 - 1_000)
@@ -84,7 +84,7 @@ extension DataplaneServerTests {
     #expect(budgets.names.usage.peak <= budgets.names.limit && budgets.names.usage.peak > 0)
   }
 
-  @Test("A request over the limit ends in words, packed or not", arguments: [CompressionAlgorithm.none, .gzip])
+  @Test("A request over the limit ends in words, packed or not", arguments: [CompressionAlgorithm.none, .deflate])
   func tooLarge(compression: CompressionAlgorithm) async throws {
     let request = try Self.request(bytes: 16 << 20 + 200_000)
     try await withServer { port in

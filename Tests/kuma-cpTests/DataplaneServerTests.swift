@@ -51,7 +51,7 @@ private struct ProtobufDeserializer: MessageDeserializer {
   }
 }
 
-@Suite("Data plane server", .timeLimit(.minutes(5)))
+@Suite("Data plane server", .serialized, .timeLimit(.minutes(5)))
 struct DataplaneServerTests {
   let cache = SnapshotCache()
   private let recorder = SessionRecorder()
