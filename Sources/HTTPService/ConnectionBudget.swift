@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// When all are taken, the connection that has shown least that it will be used is ended for the new one: one whose request
 /// does not arrive, then one that waits for its next request, then one whose request is arriving; of each kind the one that has
-/// been so for longest. A connection whose request is complete is never ended. So many slow connections cost each other their places, not those who send what they have.
+/// been so for longest. A connection whose request is complete is never ended. So many slow connections cost each other their
+/// places, not those who send what they have.
 public final class ConnectionBudget: Sendable {
   /// How many there may be at a time.
   public let limit: Int
