@@ -45,7 +45,8 @@ public enum FileAccess {
     }
   }
 
-  /// Replaces a file as a whole: readers see the old content or the new one. Its owner alone may read it.
+  /// Replaces a file as a whole: readers see the old content or the new one. Its owner alone may read it. What is no
+  /// regular file, such as `/dev/null` or a pipe, is written to and stays what it is.
   public static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
     // A link stays a link: what it points to is replaced.
     let target =
@@ -53,6 +54,8 @@ public enum FileAccess {
         defer { free(pointer) }
         return String(cString: pointer)
       } ?? path
+    var status = stat()
+    if stat(target, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return writeInPlace(bytes, to: path) }
     let temporary = "\(target).\(getpid())"
     func failure(_ action: String) -> Result<Void, Failure> {
       let failure = Failure(action: action, path: path, number: errno)
@@ -69,6 +72,15 @@ public enum FileAccess {
     guard close(file) == 0 else { return failure("write") }
     guard rename(temporary, target) == 0 else { return failure("rename") }
     return .success(())
+  }
+
+  private static func writeInPlace(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
+    let file = open(path, O_WRONLY | O_CLOEXEC)
+    guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
+    let isWritten = write(bytes, to: file)
+    let number = errno
+    guard close(file) == 0 || !isWritten else { return .failure(Failure(action: "write", path: path, number: errno)) }
+    return isWritten ? .success(()) : .failure(Failure(action: "write", path: path, number: number))
   }
 
   /// Writes to an open file, a pipe or a terminal, waiting where it has no room.

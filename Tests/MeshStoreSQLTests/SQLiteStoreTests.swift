@@ -148,22 +148,20 @@ func expectUnavailable(
     try await store.put(.mesh())
     let commits = CommitCounter()
     store.file.pool.add(transactionObserver: commits)
-    let duration = try await ContinuousClock().measure {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for number in 0..<1000 {
-          group.addTask { try await store.put(.insight("d\(number)", sent: UInt64(number))) }
-          // Refused ones among them disturb nobody.
-          if number % 10 == 0 {
-            group.addTask {
-              await #expect(throws: StoreError.self) { try await store.put(.trafficTrace("t", mesh: "none")) }
-            }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 0..<1000 {
+        group.addTask { try await store.put(.insight("d\(number)", sent: UInt64(number))) }
+        // Refused ones among them disturb nobody.
+        if number % 10 == 0 {
+          group.addTask {
+            await #expect(throws: StoreError.self) { try await store.put(.trafficTrace("t", mesh: "none")) }
           }
         }
-        try await group.waitForAll()
       }
+      try await group.waitForAll()
     }
     #expect(try await store.list(.dataplaneInsight, mesh: "default").count == 1000)
-    #expect(commits.count < 200, "1000 writes took \(commits.count) transactions and \(duration)")
+    #expect(commits.count < 200, "1000 writes took \(commits.count) transactions")
   }
 
   @Test func filesAreForTheirOwnerOnly() async throws {
@@ -245,23 +243,20 @@ func expectUnavailable(
     try SQLiteStore(path: directory.file()).close()
   }
 
-  @Test func aFileLockedByAnotherProgramIsAnError() async throws {
+  @Test(.timeLimit(.minutes(5))) func aFileLockedByAnotherProgramIsAnError() async throws {
     let path = directory.file()
-    let store = try SQLiteStore(path: path, busyTimeout: 0.05)
+    let store = try SQLiteStore(path: path, busyTimeout: 1)
     var configuration = Configuration()
     configuration.allowsUnsafeTransactions = true
     let other = try DatabaseQueue(path: path, configuration: configuration)
     try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
     await expectUnavailable([path, "locked"]) { try await store.put(.mesh()) }
-    // Many at once do not wait one after the other.
-    let duration = await ContinuousClock().measure {
-      await withTaskGroup(of: Void.self) { group in
-        for _ in 0..<500 {
-          group.addTask { await expectUnavailable([path, "locked"]) { try await store.put(.mesh()) } }
-        }
+    // Many at once do not wait one after the other, which would take longer than this test may.
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<500 {
+        group.addTask { await expectUnavailable([path, "locked"]) { try await store.put(.mesh()) } }
       }
     }
-    #expect(duration < .seconds(15))
     #expect(store.sequence == 0)
     try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
     try await store.put(.mesh())

@@ -10,7 +10,7 @@ import Testing
 
 @testable import kuma_cp
 
-@Suite("What proxies say of themselves", .timeLimit(.minutes(1)))
+@Suite("What proxies say of themselves", .timeLimit(.minutes(5)))
 struct ProxySessionsTests {
   private let store = MemoryStore()
   private let logger = Logger(label: "test")

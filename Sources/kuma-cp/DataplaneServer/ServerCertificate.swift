@@ -29,9 +29,8 @@ struct ServerCertificate: Sendable {
       do {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
-        let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        let reason = system.flatMap { $0.domain == NSPOSIXErrorDomain ? $0 : nil }
-          .map { String(cString: strerror(Int32(truncatingIfNeeded: $0.code))).lowercased() }
+        let system = (error as? CocoaError)?.underlying as? POSIXError
+        let reason = system.map { String(cString: strerror($0.code.rawValue)).lowercased() }
         throw Failure(
           message: "the file \(file) cannot be read: \(reason ?? "it is not text"); it has to be in PEM form",
           cause: nil)
