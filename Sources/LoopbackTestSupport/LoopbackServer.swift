@@ -16,7 +16,7 @@ public enum LoopbackServer {
     server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder,
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
-    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+    let (channels, continuation) = AsyncStream.makeStream(of: (any Channel).self)
     var logger = Logger(label: "loopback")
     logger.logLevel = .critical
     let application = Application(
@@ -29,7 +29,7 @@ public enum LoopbackServer {
       },
       server: server, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
       onServerRunning: { channel in
-        continuation.yield(channel.localAddress?.port ?? 0)
+        continuation.yield(channel)
         continuation.finish()
       },
       logger: logger)
@@ -39,7 +39,18 @@ public enum LoopbackServer {
         return nil
       }
       group.addTask {
-        for await port in ports { return try await body("http://127.0.0.1:\(port)") }
+        for await channel in channels {
+          let outcome: Result<Value, any Error>
+          do {
+            outcome = .success(try await body("http://127.0.0.1:\(channel.localAddress?.port ?? 0)"))
+          } catch {
+            outcome = .failure(error)
+          }
+          // Nothing is accepted any more before what was is cancelled: NIO ends the process over a connection that nobody
+          // takes.
+          try? await channel.close().get()
+          return try outcome.get()
+        }
         return nil
       }
       defer { group.cancelAll() }

@@ -154,6 +154,17 @@ struct RequestHeadersTests {
     #expect(RequestHeaders.check(&headers).1 != nil && headers.isEmpty)
   }
 
+  @Test(
+    "A request of a page in a browser is refused",
+    arguments: [("origin", "https://a.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")])
+  func pages(_ name: String, _ value: String) {
+    var headers = HPACKHeaders([(name, value)])
+    let refusal = RequestHeaders.check(&headers).1
+    #expect(refusal?.code == .permissionDenied && refusal?.message.contains("data plane server") == true)
+    headers = HPACKHeaders([("sec-fetch-site", "none")])
+    #expect(RequestHeaders.check(&headers).1 == nil)
+  }
+
   @Test("Encodings that are not known are refused with those that are")
   func encodings() {
     for (values, isCompressed) in [(["gzip"], true), (["deflate"], true), (["identity"], false), ([], false)] {

@@ -150,12 +150,22 @@ enum RequestHeaders {
   /// Takes out what gRPC's transport must not see, and says what is wrong with it.
   static func check(_ headers: inout HPACKHeaders) -> (Encoding, SessionRefusal?) {
     var refusal: SessionRefusal?
+    // No proxy sends these: a browser does, for a page that has no business here.
+    if let origin = headers.first(name: "origin") {
+      refusal = SessionRefusal(
+        code: .permissionDenied, message: "pages, such as of \(shown([origin])), may not use the data plane server")
+    } else if headers.first(name: "sec-fetch-site")?.lowercased() == "cross-site" {
+      refusal = SessionRefusal(
+        code: .permissionDenied, message: "pages of other sites may not use the data plane server")
+    }
     let timeouts = headers["grpc-timeout"]
     if timeouts.count > 1 || timeouts.contains(where: { !isTimeout($0) }) {
       headers.remove(name: "grpc-timeout")
-      refusal = SessionRefusal(
-        code: .invalidArgument,
-        message: "grpc-timeout has to be one number of at most 8 digits with a unit, not \"\(shown(timeouts))\"")
+      refusal =
+        refusal
+        ?? SessionRefusal(
+          code: .invalidArgument,
+          message: "grpc-timeout has to be one number of at most 8 digits with a unit, not \"\(shown(timeouts))\"")
     }
     let encodings = headers["grpc-encoding"]
     headers.remove(name: "grpc-encoding")

@@ -1,5 +1,6 @@
 import Glibc
 import MeshClient
+import MeshModel
 import Synchronization
 
 /// The program's output. Colours appear on a terminal only, and not when `NO_COLOR` is set.
@@ -25,12 +26,17 @@ enum Console {
   /// Writes a line to standard error.
   static func notice(_ text: String) { FileAccess.write((text + "\n").utf8, to: STDERR_FILENO) }
 
-  /// Writes an error to standard error.
-  static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(message)") }
+  /// Writes an error to standard error. What it quotes from outside acts on no terminal.
+  static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(safe(message))") }
 
   /// Writes warnings to standard error.
   static func warn(_ warnings: some Sequence<String>) {
-    for warning in warnings { notice("\(colored("Warning:", "33;1")) \(warning)") }
+    for warning in warnings { notice("\(colored("Warning:", "33;1")) \(safe(warning))") }
+  }
+
+  /// A message whose lines stay lines; a list of violations has several.
+  private static func safe(_ message: String) -> String {
+    message.split(separator: "\n", omittingEmptySubsequences: false).map { $0.printable }.joined(separator: "\n")
   }
 
   /// Says that no control plane could be asked whether it fits this program.
