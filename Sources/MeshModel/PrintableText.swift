@@ -7,6 +7,18 @@ extension StringProtocol {
   /// characters). Everything else stays as it is, a backslash too.
   public var printable: String { printable(atMost: .max) }
 
+  /// The text as it may stand on a terminal in several lines: line feeds and tabs stay, everything else is as in
+  /// ``printable``.
+  public var printableLines: String {
+    unicodeScalars.reduce(into: "") { text, scalar in
+      if scalar == "\n" || scalar == "\t" {
+        text.unicodeScalars.append(scalar)
+      } else {
+        text += String(scalar).printable
+      }
+    }
+  }
+
   /// The text as it may stand in a log or on a terminal, and cut where it is longer than so many Unicode scalars, with a
   /// note of how many bytes are left out.
   public func printable(atMost limit: Int) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import MeshModel
 import ProgramLog
 
 extension KumaControlPlane {
@@ -138,7 +139,7 @@ extension KumaControlPlane {
       }
       try await pipeline.run()
     } catch let error as any CustomStringConvertible & Error {
-      FileHandle.standardError.write(Data("Error: \(error.description)\n".utf8))
+      FileHandle.standardError.write(Data("Error: \(error.description.printableLines)\n".utf8))
       throw ExitCode(1)
     }
   }

@@ -13,6 +13,12 @@ struct PrintableTextTests {
     ])
   func escapes(_ text: String, _ expected: String) { #expect(text.printable == expected) }
 
+  @Test("of text in several lines, line feeds and tabs stay")
+  func lines() {
+    #expect("a\n\tb\n".printableLines == "a\n\tb\n" && "".printableLines == "")
+    #expect("a\r\nb\u{1B}]0;c\u{7}\u{9B}".printableLines == "a\\r\nb\\u{1b}]0;c\\u{7}\\u{9b}")
+  }
+
   @Test("long text is cut, and the rest is counted")
   func limit() {
     #expect("abcdef".printable(atMost: 6) == "abcdef")

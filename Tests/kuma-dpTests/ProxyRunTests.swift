@@ -126,6 +126,9 @@ struct ProxyRunTests {
     let empty = try ProxyProcess.start(in: folder, input: "", arguments)
     #expect(try await empty.exitCode() == 1)
     #expect(empty.lines == ["Error: standard input: there is no Dataplane in it"])
+    let coloured = try ProxyProcess.start(in: folder, input: #"type: "a\e[31mb""#, arguments)
+    #expect(try await coloured.exitCode() == 1)
+    #expect(coloured.lines == [#"Error: standard input: invalid resource type "a\u{1b}[31mb""#])
     try await LoopbackServer.run(TestControlPlane.responder()) { base in
       let text = TestControlPlane.definition.replacing("web-1", with: "{{name}}")
       let proxy = try ProxyProcess.start(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import MeshClient
+import MeshModel
 import ProcessSupervisor
 
 /// `kuma-dp run`.
@@ -29,7 +30,7 @@ struct RunCommand: AsyncParsableCommand {
     do throws(LaunchFailure) {
       try await run(environment: ChildProcess.currentEnvironment)
     } catch {
-      FileAccess.write("Error: \(error)\n".utf8, to: STDERR_FILENO)
+      FileAccess.write("Error: \(error.description.printableLines)\n".utf8, to: STDERR_FILENO)
       throw ExitCode(error.exitCode)
     }
   }

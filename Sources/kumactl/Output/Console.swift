@@ -27,16 +27,11 @@ enum Console {
   static func notice(_ text: String) { FileAccess.write((text + "\n").utf8, to: STDERR_FILENO) }
 
   /// Writes an error to standard error. What it quotes from outside acts on no terminal.
-  static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(safe(message))") }
+  static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(message.printableLines)") }
 
   /// Writes warnings to standard error.
   static func warn(_ warnings: some Sequence<String>) {
-    for warning in warnings { notice("\(colored("Warning:", "33;1")) \(safe(warning))") }
-  }
-
-  /// A message whose lines stay lines; a list of violations has several.
-  private static func safe(_ message: String) -> String {
-    message.split(separator: "\n", omittingEmptySubsequences: false).map { $0.printable }.joined(separator: "\n")
+    for warning in warnings { notice("\(colored("Warning:", "33;1")) \(warning.printableLines)") }
   }
 
   /// Says that no control plane could be asked whether it fits this program.
