@@ -114,16 +114,28 @@ public enum VariableTemplate {
           description: "the variable \"\(name)\" is inside another variable that has a value; rename one of them")
       }
     }
+    let head = "{{% CONTENT_TYPE: \(Escaping.name)}}"
     do {
       Escaping.registered
-      return try MustacheTemplate(string: "{{% CONTENT_TYPE: \(Escaping.name)}}" + text).render(root.values)
+      return try MustacheTemplate(string: head + text).render(root.values)
     } catch let error as MustacheTemplate.ParserError {
-      let context = error.context
+      let line = error.context.lineNumber
+      // Before the first line stands what is not the user's.
+      let column = max(error.context.columnNumber - (line == 1 ? head.count : 0), 1)
       throw Failure(
-        description: "line \(context.lineNumber), column \(context.columnNumber): the variables cannot be filled in: "
-          + "\(error.error)")
+        description: "line \(line), column \(column): the variables cannot be filled in: \(words(for: error.error))")
     } catch {
-      throw Failure(description: "the variables cannot be filled in: \(error)")
+      throw Failure(description: "the variables cannot be filled in: \(words(for: error))")
+    }
+  }
+
+  /// What is wrong with a template, and what to do.
+  private static func words(for error: any Error) -> String {
+    switch error as? MustacheTemplate.Error {
+    case .sectionCloseNameIncorrect: "a section is closed under another name than the one it was opened with"
+    case .expectedSectionEnd: "a section is not closed; {{#name}} needs a {{/name}} behind it"
+    case .invalidSetDelimiter: "delimiters are set in the form {{=<% %>=}}"
+    default: "a variable stands in the form {{ name }}"
     }
   }
 

@@ -58,5 +58,10 @@ struct VariableTemplateTests {
       try VariableTemplate.render("ok\n{{ a", variables: ["a": "1"])
     }
     #expect(failure?.description.contains("line 2") == true)
+    let open = #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.render("{{#a}}", variables: [:]) }
+    #expect(
+      open?.description
+        == "line 1, column 7: the variables cannot be filled in: a section is not closed; {{#name}} needs a {{/name}} "
+        + "behind it")
   }
 }

@@ -42,12 +42,12 @@ struct VersionCommand: AsyncParsableCommand {
         Console.write("Server: \(Self.ordered(index.document).json(.indented(3)))\n")
       } else {
         let product = index.document["product"]?.string ?? index.tagline
-        Console.write("Server: \(product) \(index.version)\n")
+        Console.write("Server: \("\(product) \(index.version)".printable)\n")
       }
     } catch let error as ControlPlaneError {
-      Console.notice("Unable to connect to control plane: \(error)")
+      Console.notice("Unable to connect to control plane: \("\(error)".printableLines)")
     } catch let error as CommandFailure where error.isUnconfirmed {
-      Console.notice("Unable to connect to control plane: \(error.message)")
+      Console.notice("Unable to connect to control plane: \(error.message.printableLines)")
     }
   }
 
