@@ -5,32 +5,41 @@
 /// traces as well. ``ChanceTest`` tells them apart; where it cannot, nobody is blamed.
 ///
 /// A value with no clock, store or thread. Spans may come in any order. What it keeps is bounded by
-/// ``PropagationLimits``, whatever comes; what it had no room for is counted.
+/// ``PropagationLimits``, whatever comes: it forgets what is used least, and counts what it forgot.
 public struct PropagationAnalyzer: Sendable {
   /// A call that began a trace, not judged yet.
   struct StartedCall: Sendable {
     let trace: TraceID
-    let pair: Int
+    let pair: PairID
     /// Microseconds since 1970.
     let start: Int64
     let requestNumber: UInt64
   }
 
+  /// A pair, as what outlives it may name it: its place may have been given to another one since.
+  struct PairID: Hashable, Sendable {
+    let place: Int
+    let number: UInt64
+  }
+
   /// What is known of a proxy.
   struct Instance: Sendable {
-    let service: Int
+    /// Nil if the place is free.
+    var proxy: ProxyInstance?
+    var service = 0
     var inbound: [InboundRequest] = []
     var started: [StartedCall] = []
     /// Requests that ended up to this moment have been forgotten.
     var forgottenUntil: Int64 = 0
     /// Where the reach of the last group of calls to a callee ends, and when the last call to it was.
-    var groupedUntil: [Int: Int64] = [:]
-    var lastCall: [Int: Int64] = [:]
+    var groupedUntil: [PairID: Int64] = [:]
+    var lastCall: [PairID: Int64] = [:]
   }
 
   /// What is known of a service.
   struct Service: Sendable {
-    let name: String
+    /// Empty if the place is free.
+    var name = ""
     /// Requests received, as its proxies reported them and as its own tracer did.
     var inbound = Minutes<Int>(0)
     var ownInbound = Minutes<Int>(0)
@@ -41,12 +50,18 @@ public struct PropagationAnalyzer: Sendable {
     var hasProxy = false
     /// Whether its spans come from proxies that forward B3 headers.
     var isBesideEnvoy = false
+    /// Spans of it that have been forgotten already.
+    var forgotten = 0
   }
 
   /// What is known of the calls from a service to another.
   struct Pair: Sendable {
-    let service: Int
-    let callee: String
+    /// No two pairs have the same, whenever they were; 0 if the place is free.
+    var number: UInt64 = 0
+    var service = 0
+    var callee = ""
+    /// Whether the service's own tracer reports the calls.
+    var isOwn = false
     var calls = Minutes(CallCounts())
     var locks = LockTest()
     var examples: [PropagationReport.Example] = []
@@ -59,14 +74,21 @@ public struct PropagationAnalyzer: Sendable {
   }
 
   let limits: PropagationLimits
-  private(set) var services: [Service] = []
+  /// Free places are among them, with nothing in them.
+  var services: [Service] = []
   var pairs: [Pair] = []
-  private(set) var instances: [Instance] = []
-  private var servicesByName: [String: Int] = [:]
-  private var instancesByProxy: [ProxyInstance: Int] = [:]
+  var instances: [Instance] = []
+  var servicePlaces = UsedPlaces()
+  var pairPlaces = UsedPlaces()
+  var instancePlaces = UsedPlaces()
+  var servicesByName: [String: Int] = [:]
+  var instancesByProxy: [ProxyInstance: Int] = [:]
+  private var pairNumber: UInt64 = 0
   /// Spans that were taken in, and spans for which there was no room here or on the way here.
   private(set) var spanCount = 0
   private(set) var droppedCount = 0
+  /// Those that were taken in and forgotten, as new services, proxies or callees needed the room.
+  var forgottenCount = 0
   /// When the first and the newest span began, in microseconds since 1970.
   private var since: Int64 = 0
   private var newest: Int64 = 0
@@ -96,12 +118,12 @@ public struct PropagationAnalyzer: Sendable {
     let first = now - Self.longestMemory
     let last = now + Self.largestSkew
     for span in spans where span.isInbound || span.isOutbound {
-      if span.timestamp / 1_000 >= first, span.timestamp / 1_000 <= last { add(span) }
+      if span.timestamp / 1_000 >= first, span.timestamp / 1_000 <= last { add(span, now) }
     }
   }
 
-  private mutating func add(_ span: Span) {
-    guard span.timestamp.isTimeOfDay, !span.serviceName.isEmpty, let instance = instance(of: span) else {
+  private mutating func add(_ span: Span, _ now: Int64) {
+    guard span.timestamp.isTimeOfDay, !span.serviceName.isEmpty, let instance = instance(of: span, now) else {
       droppedCount += 1
       return
     }
@@ -109,6 +131,8 @@ public struct PropagationAnalyzer: Sendable {
     if since == 0 { since = span.timestamp }
     newest = max(newest, span.timestamp)
     let service = instances[instance].service
+    servicePlaces.use(service, now)
+    instancePlaces.use(instance, now)
     let isProxied = span.isProxied
     if isProxied { services[service].hasProxy = true }
     if span.isInbound {
@@ -121,10 +145,11 @@ public struct PropagationAnalyzer: Sendable {
       guard let request = InboundRequest(span) else { return }
       instances[instance].inbound.append(request)
     } else {
-      guard let pair = pair(service, span.callee, isOwn: !isProxied) else {
+      guard let pair = pair(service, span.callee, isOwn: !isProxied, now) else {
         droppedCount += 1
         return
       }
+      pairPlaces.use(pair, now)
       guard span.isRoot else {
         pairs[pair].calls.change(at: span.timestamp) { $0.continued += 1 }
         pairs[pair].lastContinued = max(pairs[pair].lastContinued, span.timestamp)
@@ -132,40 +157,52 @@ public struct PropagationAnalyzer: Sendable {
         return
       }
       instances[instance].started.append(
-        StartedCall(trace: span.traceID, pair: pair, start: span.timestamp, requestNumber: span.requestNumber))
+        StartedCall(
+          trace: span.traceID, pair: PairID(place: pair, number: pairs[pair].number), start: span.timestamp,
+          requestNumber: span.requestNumber))
     }
-    let share = limits.events / max(instances.count, 1)
+    let share = limits.events / max(instancePlaces.count, 1)
     let room = min(max(limits.leastEventsPerProxy, share), limits.mostEventsPerProxy)
     if instances[instance].inbound.count + instances[instance].started.count > room { makeRoom(instance) }
   }
 
-  private mutating func instance(of span: Span) -> Int? {
+  private mutating func instance(of span: Span, _ now: Int64) -> Int? {
     let proxy = ProxyInstance(span)
     if let known = instancesByProxy[proxy] { return known }
+    guard limits.services > 0, limits.proxies > 0 else { return nil }
     let service: Int
     if let known = servicesByName[proxy.service] {
       service = known
     } else {
-      guard services.count < limits.services else { return nil }
-      service = services.count
-      services.append(Service(name: proxy.service))
+      makeRoomForService(now)
+      service = servicePlaces.take()
+      if service == services.count { services.append(Service()) }
+      services[service].name = proxy.service
       servicesByName[proxy.service] = service
     }
-    guard instances.count < limits.proxies else { return nil }
-    instancesByProxy[proxy] = instances.count
-    instances.append(Instance(service: service))
-    return instances.count - 1
+    makeRoomForInstance(now)
+    let instance = instancePlaces.take()
+    if instance == instances.count { instances.append(Instance()) }
+    instances[instance].proxy = proxy
+    instances[instance].service = service
+    instancesByProxy[proxy] = instance
+    return instance
   }
 
-  private mutating func pair(_ service: Int, _ callee: String, isOwn: Bool) -> Int? {
+  private mutating func pair(_ service: Int, _ callee: String, isOwn: Bool, _ now: Int64) -> Int? {
     let names = isOwn ? \Service.ownPairs : \Service.pairs
     if let known = services[service][keyPath: names][callee] { return known }
-    guard services[service][keyPath: names].count < limits.calleesPerService, pairs.count < limits.pairs else {
-      return nil
-    }
-    services[service][keyPath: names][callee] = pairs.count
-    pairs.append(Pair(service: service, callee: callee))
-    return pairs.count - 1
+    guard limits.calleesPerService > 0, limits.pairs > 0 else { return nil }
+    makeRoomForPair(of: service, names, now)
+    let pair = pairPlaces.take()
+    if pair == pairs.count { pairs.append(Pair()) }
+    pairNumber += 1
+    pairs[pair].number = pairNumber
+    pairs[pair].service = service
+    pairs[pair].callee = callee
+    pairs[pair].isOwn = isOwn
+    services[service][keyPath: names][callee] = pair
+    return pair
   }
 
   // MARK: Judging calls
@@ -200,7 +237,7 @@ public struct PropagationAnalyzer: Sendable {
   }
 
   /// Judges the calls of a proxy that began before a moment, less the reach of what is compared.
-  private mutating func judge(_ index: Int, _ timeline: InboundTimeline, until: Int64) {
+  mutating func judge(_ index: Int, _ timeline: InboundTimeline, until: Int64) {
     let last = until == .max ? until : until - timeline.reach
     var ripe: [StartedCall] = []
     instances[index].started.removeAll { call in
@@ -208,21 +245,23 @@ public struct PropagationAnalyzer: Sendable {
       ripe.append(call)
       return true
     }
+    ripe.removeAll { !isKept($0.pair) }
     ripe.sort { $0.start < $1.start }
     var byNumber: [UInt64: InboundRequest] = [:]
     if ripe.contains(where: { $0.requestNumber != 0 }) {
       for request in timeline.requests where request.requestNumber != 0 { byNumber[request.requestNumber] = request }
     }
-    var byPair: [Int: [StartedCall]] = [:]
+    var byPair: [PairID: [StartedCall]] = [:]
     for call in ripe {
       judge(call, index, timeline, byNumber)
       byPair[call.pair, default: []].append(call)
     }
     for (pair, calls) in byPair { group(calls, pair, index, timeline) }
+    forgetCallsOfForgottenPairs(index)
   }
 
   /// Makes observations of the calls from a proxy to a callee, which are in the order of their starts.
-  private mutating func group(_ calls: [StartedCall], _ pair: Int, _ index: Int, _ timeline: InboundTimeline) {
+  private mutating func group(_ calls: [StartedCall], _ pair: PairID, _ index: Int, _ timeline: InboundTimeline) {
     let reach = timeline.reach
     var next = 0
     while next < calls.count {
@@ -245,7 +284,7 @@ public struct PropagationAnalyzer: Sendable {
       }
       instances[index].groupedUntil[pair] = calls[next - 1].start + reach
       let observation = timeline.observation(of: group.map(\.start))
-      pairs[pair].calls.change(at: first) { $0.test.observe(observation) }
+      pairs[pair.place].calls.change(at: first) { $0.test.observe(observation) }
     }
   }
 
@@ -263,25 +302,25 @@ public struct PropagationAnalyzer: Sendable {
       certain = request
       counts.certain = 1
     }
-    pairs[call.pair].calls.change(at: call.start) { $0.add(counts) }
+    pairs[call.pair.place].calls.change(at: call.start) { $0.add(counts) }
     let lastCall = instances[index].lastCall[call.pair]
     instances[index].lastCall[call.pair] = call.start
     guard count > 0 else { return }
-    pairs[call.pair].lastStarted = max(pairs[call.pair].lastStarted, call.start)
-    pairs[call.pair].recent.note(at: call.start, isContinued: false)
+    pairs[call.pair.place].lastStarted = max(pairs[call.pair.place].lastStarted, call.start)
+    pairs[call.pair.place].recent.note(at: call.start, isContinued: false)
     let candidates = timeline.candidates(at: call.start)
     guard let latest = candidates.first else { return }
     // With more in flight, the last start is too often that of another one. Only the first call for a request tells.
     if count > 2 {
-      pairs[call.pair].locks.observeCrowd()
+      pairs[call.pair.place].locks.observeCrowd()
     } else if let lastCall, lastCall < latest.start {
       let end = timeline.lastEnd(before: call.start).map { call.start - $0 }
-      pairs[call.pair].locks.observe(
+      pairs[call.pair.place].locks.observe(
         LockTest.Sample(
           start: call.start - latest.start, end: end.flatMap { $0 <= 4 * timeline.reach ? $0 : nil },
           call: call.start - lastCall))
     }
-    pairs[call.pair].note(
+    pairs[call.pair.place].note(
       PropagationReport.Example(
         trace: (certain ?? latest).trace, brokenTrace: call.trace, time: call.start, candidates: count,
         isCertain: certain != nil), limit: limits.examplesPerCallee)
@@ -296,81 +335,5 @@ extension PropagationAnalyzer.Pair {
       examples[nextExample] = example
       nextExample = (nextExample + 1) % limit
     }
-  }
-}
-
-/// What a ``PropagationAnalyzer`` keeps. With the defaults about 50 MB at most.
-public struct PropagationLimits: Sendable, Hashable {
-  /// Services that are told apart.
-  public var services = 2_000
-  /// Proxies that are told apart.
-  public var proxies = 2_000
-  /// Pairs of a service and a service that it calls.
-  public var pairs = 4_000
-  /// Services that one calls.
-  public var calleesPerService = 100
-  /// Requests and calls that are kept until they have been compared, of all proxies together.
-  public var events = 400_000
-  /// And of each proxy, however many there are.
-  public var leastEventsPerProxy = 128
-  /// And of each proxy at most: it bounds what a report has to go through.
-  public var mostEventsPerProxy = 16_384
-  /// Examples that are kept for a service and a service that it calls.
-  public var examplesPerCallee = 3
-
-  /// The limits that suit a mesh of a thousand proxies.
-  public init() {}
-}
-
-/// What was counted of the calls from a service to another in a minute.
-struct CallCounts: Sendable {
-  /// Calls that continued a trace.
-  var continued = 0
-  /// Calls that began a trace.
-  var begun = 0
-  /// Those of them that were made while a request was in flight.
-  var inFlight = 0
-  /// Those of them that carry the id of such a request.
-  var certain = 0
-  var test = ChanceTest()
-
-  mutating func add(_ other: CallCounts) {
-    continued += other.continued
-    begun += other.begun
-    inFlight += other.inFlight
-    certain += other.certain
-    test.add(other.test)
-  }
-}
-
-/// A value for each minute of the last hour in which there was something.
-struct Minutes<Value: Sendable>: Sendable {
-  private static var kept: Int64 { 61 }
-  private(set) var values: [(minute: Int64, value: Value)] = []
-  private let nothing: Value
-
-  init(_ nothing: Value) { self.nothing = nothing }
-
-  /// Changes the value of a minute; nothing happens if it is too long ago.
-  ///
-  /// - Parameter time: microseconds since 1970.
-  mutating func change(at time: Int64, _ body: (inout Value) -> Void) {
-    let minute = time / 60_000_000
-    var index = values.count
-    while index > 0, values[index - 1].minute > minute { index -= 1 }
-    if index > 0, values[index - 1].minute == minute {
-      body(&values[index - 1].value)
-      return
-    }
-    if let newest = values.last?.minute, minute <= newest - Self.kept { return }
-    var value = nothing
-    body(&value)
-    values.insert((minute, value), at: index)
-    if let newest = values.last?.minute { values.removeAll { $0.minute <= newest - Self.kept } }
-  }
-
-  /// The values of the minutes that have a part in a time, in microseconds since 1970.
-  func values(from: Int64, to: Int64) -> [Value] {
-    values.filter { $0.minute >= from / 60_000_000 && $0.minute <= to / 60_000_000 }.map(\.value)
   }
 }

@@ -85,7 +85,7 @@ public struct PropagationReport: Sendable {
 
   /// All services, those that break traces first, then by name.
   public var services: [Service]
-  /// The part of the spans for which there was no room, 0 to 1.
+  /// The part of the spans for which there was no room, or which were forgotten to have room for new services, 0 to 1.
   public var lostShare: Double
 
   /// The services that are named as breaking traces.
@@ -130,7 +130,7 @@ extension PropagationAnalyzer {
     var judged = self
     judged.judgeAll(of: services)
     var all: [String: [String: PropagationKnowledge]] = [:]
-    for service in judged.services where services.contains(service.name) {
+    for service in judged.services where !service.name.isEmpty && services.contains(service.name) {
       all[service.name] = [:]
       for (callee, pair) in service.hasProxy ? service.pairs : service.ownPairs {
         let counts = judged.pairs[pair].counts(.min, .max)
@@ -144,7 +144,15 @@ extension PropagationAnalyzer {
     return all
   }
 
-  var lostShare: Double {
+  /// The part of the spans that are missing in a report.
+  private var lostShare: Double {
+    let lost = droppedCount + forgottenCount
+    return lost == 0 ? 0 : Double(lost) / Double(droppedCount + spanCount)
+  }
+
+  /// The part of the spans that never came to be analysed, any service's. What was forgotten of services that are not in
+  /// use takes nothing from what is said of others.
+  var droppedShare: Double {
     droppedCount == 0 ? 0 : Double(droppedCount) / Double(droppedCount + spanCount)
   }
 

@@ -132,7 +132,7 @@ extension PropagationAnalyzer {
     let examples = pair.examples.map { example in
       var example = example
       let confidence = example.isCertain ? 0.99 : 0.95 * counts.test.share / Double(max(example.candidates, 1))
-      example.confidence = confidence * (1 - lostShare)
+      example.confidence = confidence * (1 - droppedShare)
       return example
     }
     return PropagationReport.Callee(
