@@ -114,6 +114,11 @@ public enum VariableTemplate {
           description: "the variable \"\(name)\" is inside another variable that has a value; rename one of them")
       }
     }
+    guard sectionCount(in: text) <= sectionLimit else {
+      throw Failure(
+        description: "the variables cannot be filled in: the text has more than \(sectionLimit) sections such as "
+          + "{{#name}}; use fewer, or split the file")
+    }
     let head = "{{% CONTENT_TYPE: \(Escaping.name)}}"
     do {
       Escaping.registered
@@ -127,6 +132,24 @@ public enum VariableTemplate {
     } catch {
       throw Failure(description: "the variables cannot be filled in: \(words(for: error))")
     }
+  }
+
+  /// The most sections of one text: the library reads and writes a section within a section by recursion.
+  private static let sectionLimit = 250
+
+  /// How many sections may begin in a text, wherever they end.
+  private static func sectionCount(in text: String) -> Int {
+    let marks = Set("#^<$".utf8)
+    let opening = UInt8(ascii: "{")
+    // Once other delimiters are set, each mark may begin a section.
+    let isAnywhere = text.contains("{{=")
+    var count = 0
+    var braces = 0
+    for byte in text.utf8 {
+      if marks.contains(byte), isAnywhere || braces > 1 { count += 1 }
+      braces = byte == opening ? braces + 1 : 0
+    }
+    return count
   }
 
   /// What is wrong with a template, and what to do.

@@ -64,4 +64,14 @@ struct VariableTemplateTests {
         == "line 1, column 7: the variables cannot be filled in: a section is not closed; {{#name}} needs a {{/name}} "
         + "behind it")
   }
+
+  @Test("take so many sections and no more, whatever their delimiters are")
+  func sections() throws {
+    let most = String(repeating: "{{#a}}{{/a}}", count: 250)
+    #expect(try VariableTemplate.render(most + "# {{ b }}", variables: ["b": "1"]) == "# 1")
+    for text in [most + "{{^a}}{{/a}}", "{{=<% %>=}}" + most.replacing("{{", with: "<%").replacing("}}", with: "%>")] {
+      let failure = #expect(throws: VariableTemplate.Failure.self) { try VariableTemplate.render(text, variables: [:]) }
+      #expect(failure?.description.contains("more than 250 sections") == true)
+    }
+  }
 }
