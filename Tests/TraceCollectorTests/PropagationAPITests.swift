@@ -157,6 +157,40 @@ import Testing
     #expect(sure.reason.hasPrefix("checkout makes calls to payments for requests without their trace headers"))
   }
 
+  @Test("Of a busy service both answers are as sure, and only requests that may have been in flight count")
+  func busyService() async throws {
+    let collector = try TestCollector()
+    var spans: [Span] = []
+    for index in 0..<350 {
+      let start = Int64(index) * 75 + Int64(index * 37 % 40)
+      spans += request(UInt64(0x1000 + index * 16), at: start, for: 30)
+      spans += call(UInt64(0x900_000 + index * 16), at: start + 4)
+    }
+    _ = try await collector.store.add(spans)
+    let report = try await collector.get("/api/propagation").json(Report.self)
+    let example = try #require(report.services.first { $0.service == "checkout" }?.examples.last)
+    let path = "/api/trees/\(example.brokenTraceID)"
+    let alone = try #require(try await collector.get(path).json(Tree.self).probableParent)
+    #expect(alone.traceID == example.traceID)
+    #expect(abs(alone.confidence - example.confidence) < 0.001)
+    #expect(alone.reason.hasSuffix("this was the one request in flight in the same proxy"))
+
+    // It began before all the traces that are looked at first.
+    _ = try await collector.store.add(request(0xA0_0000, at: 1_000, for: 27_000))
+    let beside = try #require(try await collector.get(path).json(Tree.self).probableParent)
+    #expect(beside.reason.hasSuffix("this was one of 2 requests in flight in the same proxy"))
+
+    // More of them than are looked at.
+    _ = try await collector.store.add(
+      (0..<400).flatMap { request(UInt64(0xB0_0000 + $0 * 16), at: 1_100 + Int64($0), for: 27_000) })
+    let before = collector.store.metrics.snapshot.queries
+    let crowd = try #require(try await collector.get(path).json(Tree.self).probableParent)
+    #expect(crowd.reason.hasSuffix("not all requests of that time could be looked at"))
+    #expect(crowd.confidence < beside.confidence / 100)
+    // The trace, the newest, and a few steps further back.
+    #expect(collector.store.metrics.snapshot.queries - before <= 6)
+  }
+
   @Test("With two requests in flight each piece goes to one of them, half as sure")
   func twoCandidates() async throws {
     let collector = try TestCollector()

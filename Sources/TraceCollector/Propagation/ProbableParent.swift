@@ -69,7 +69,7 @@ struct ProbableParentSearch {
     var reason: String
     switch knowledge {
     case .broken(let share):
-      confidence = 0.95 * max(share, 0.05)
+      confidence = 0.95 * share
       reason = "\(call.serviceName) makes calls to \(call.callee) for requests without their trace headers, and "
     case .undecided, nil:
       // Somebody who looks at the first broken trace is to see it, and that it may be chance.
@@ -111,6 +111,8 @@ extension SpanStore {
   private static let piecesPerTrace = 20
   /// How long before a call the trace of its request may have begun, in milliseconds.
   private static let longestWait: Int64 = 30_000
+  /// How many times as far back each further search looks.
+  private static let widening: Int64 = 4
 
   /// The request for which the first call of a trace was probably made; nil if it begins otherwise, or nothing says so.
   func probableParent(of tree: SpanTree) async throws(CollectorError) -> ProbableParent? {
@@ -122,10 +124,44 @@ extension SpanStore {
   private func probableParent(
     of call: Span, _ knowledge: [String: PropagationKnowledge]?
   ) async throws(CollectorError) -> ProbableParent? {
-    let found = try await traces(
-      with: call.serviceName, from: call.timestamp / 1_000 - Self.longestWait, to: call.timestamp / 1_000)
+    let known = knowledge?[call.callee]
+    // Nothing but the id of a request could say that it is one's.
+    if known == .unrelated, call.requestNumber == 0 { return nil }
+    let found = try await tracesInProgress(at: call)
     let search = ProbableParentSearch(found.traces, service: call.serviceName, isComplete: found.isComplete)
-    return search.parent(of: call, knowledge: knowledge?[call.callee])
+    return search.parent(of: call, knowledge: known)
+  }
+
+  /// The traces that may hold the request for which a call was made: the newest ones of its service, and of those that began
+  /// earlier the ones that last until the call. There are never so many of these as there are traces, so that a busy service
+  /// is judged by all that matters; what there is no room for makes the answer incomplete.
+  private func tracesInProgress(
+    at call: Span
+  ) async throws(CollectorError) -> (traces: [[Span]], isComplete: Bool) {
+    let moment = call.timestamp / 1_000
+    var found = try await traces(with: call.serviceName, from: moment - Self.longestWait, to: moment)
+    guard !found.isComplete, let oldest = found.traces.last.flatMap({ TraceQuery.timestamp(of: $0) }) else {
+      return found
+    }
+    var distance = moment - oldest / 1_000
+    // So many within a millisecond cannot be told apart by their times.
+    guard distance > 0 else { return found }
+    var known = Set(found.traces.compactMap { $0.first?.traceID })
+    var room = Self.tracesPerSearch
+    while distance < Self.longestWait {
+      let next = min(distance * Self.widening, Self.longestWait)
+      var query = TraceQuery(endTs: moment - distance, lookback: next - distance, limit: room)
+      // A trace that began so long before the call and goes on has a span that is about as long, of whichever service; half
+      // of it leaves room for clocks that differ and for a request that was handed on.
+      query.minDuration = distance * 1_000 / 2
+      let older = try await search(query)
+      found.traces += older.traces.filter { spans in spans.first.map { known.insert($0.traceID).inserted } ?? false }
+      guard older.isComplete, older.traces.count < room else { return found }
+      room -= older.traces.count
+      distance = next
+    }
+    found.isComplete = true
+    return found
   }
 
   /// The traces that are probably continuations of this one, in the order of their starts.

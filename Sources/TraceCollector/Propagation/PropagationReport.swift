@@ -137,11 +137,16 @@ extension PropagationAnalyzer {
         guard counts.begun > 0 else { continue }
         all[service.name]?[callee] =
           Self.hasEvidence(judged.pairs[pair], .min, .max)
-          ? .broken(share: counts.certain > 0 ? max(counts.test.share, 0.5) : counts.test.share)
+          ? .broken(share: judged.shareForRequests(counts))
           : counts.test.isUndecided ? .undecided : .unrelated
       }
     }
     return all
+  }
+
+  /// The part of the calls that began traces during requests that was made for them, as sure as what was dropped allows.
+  func shareForRequests(_ counts: CallCounts) -> Double {
+    max(counts.test.share, counts.certain > 0 ? 0.5 : 0.05) * (1 - droppedShare)
   }
 
   /// The part of the spans that are missing in a report.

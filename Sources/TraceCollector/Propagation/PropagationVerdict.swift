@@ -131,8 +131,8 @@ extension PropagationAnalyzer {
     let state = Self.state(pair, recent, from, to)
     let examples = pair.examples.map { example in
       var example = example
-      let confidence = example.isCertain ? 0.99 : 0.95 * counts.test.share / Double(max(example.candidates, 1))
-      example.confidence = confidence * (1 - droppedShare)
+      let guess = 0.95 * shareForRequests(counts) / Double(max(example.candidates, 1))
+      example.confidence = example.isCertain ? 0.99 * (1 - droppedShare) : guess
       return example
     }
     return PropagationReport.Callee(
