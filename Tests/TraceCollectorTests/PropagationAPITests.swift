@@ -22,6 +22,7 @@ import Testing
       let service: String
       let verdict: String
       let message: String
+      let advice: String?
       let inbound: Int
       let continued: Int
       let started: Int
@@ -114,7 +115,12 @@ import Testing
     #expect(checkout.callees.map(\.service) == ["payments"])
     #expect(checkout.callees.map(\.started) == [60])
     #expect(checkout.message.contains("checkout forwards the trace headers to payments in 0 of 60 calls"))
-    #expect(checkout.message == checkout.callees.first?.message)
+    #expect(
+      checkout.callees.map(\.message) == ["checkout forwards the trace headers to payments in 0 of 60 calls."])
+    let advice = try #require(checkout.advice)
+    #expect(advice.hasPrefix("Copy these headers from each request to the requests made for it: x-request-id, b3, "))
+    #expect(checkout.message == checkout.callees.map(\.message).joined() + " " + advice)
+    #expect(report.services.dropFirst().allSatisfy { $0.advice == nil })
     #expect(checkout.examples.count == 3)
     #expect(report.services.last?.rate == 1)
   }

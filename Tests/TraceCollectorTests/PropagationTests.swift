@@ -76,7 +76,7 @@ import Testing
     #expect(service.rate == 0)
     #expect(
       service.message
-        == "orders forwards the trace headers to payments in 0 of 60 calls: copy these headers from each request to the "
+        == "orders forwards the trace headers to payments in 0 of 60 calls. Copy these headers from each request to the "
         + "requests made for it: x-request-id, b3, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags."
     )
     let example = try #require(service.examples.first)
@@ -92,7 +92,7 @@ import Testing
     #expect(service.verdict == .breaks)
     #expect(
       service.message.hasPrefix(
-        "orders forwards the trace headers to payments in 30 of 90 calls, and in none of the last 60: "))
+        "orders forwards the trace headers to payments in 30 of 90 calls, and in none of the last 60. "))
     #expect(service.rate.map { abs($0 - 1.0 / 3) < 1e-9 } == true)
     #expect([service.recentContinued, service.recentStarted] as [Int] == [30, 60])
   }
@@ -103,7 +103,7 @@ import Testing
     let spans = calls(2_000, isForwarded: true) + calls(last, from: 2_000, isForwarded: false)
     let service = try #require(report(spans).blamed.first)
     #expect(service.verdict == .breaks)
-    let run = service.message.firstMatch(of: /and in none of the last ([0-9]+): copy/)?.1 ?? ""
+    let run = service.message.firstMatch(of: /and in none of the last ([0-9]+)\. Copy/)?.1 ?? ""
     // Beyond as many as are kept one by one, whole minutes count.
     #expect((min(last, 256)...last).contains(Int(run) ?? 0), "\(service.message)")
     #expect(service.recentStarted == min(last, 100))
@@ -180,7 +180,7 @@ import Testing
   func requestID() throws {
     let spans = calls(3, isForwarded: false, id: { UInt64($0 + 1) })
     let service = try #require(report(spans).blamed.first)
-    #expect(service.message.hasSuffix("(x-request-id is forwarded already, the others are not.)"))
+    #expect(service.message.contains(" (x-request-id is forwarded already, the others are not.) Copy these headers"))
     #expect(service.examples.allSatisfy { $0.example.isCertain && $0.example.confidence == 0.99 })
     #expect(report(calls(3, isForwarded: false, id: { UInt64($0 % 2 + 7 * ($0 + 1)) })).services.count == 1)
     #expect(report(calls(2, isForwarded: false, id: { UInt64($0 + 1) })).blamed.isEmpty)

@@ -34,6 +34,8 @@ extension JSONWriter {
       key(name)
       string(value)
     }
+    key("advice")
+    if let advice = service.advice { string(advice) } else { null() }
     for (name, value) in [
       ("inbound", service.inbound), ("continued", service.continued), ("started", service.started),
       ("recentContinued", service.recentContinued), ("recentStarted", service.recentStarted),

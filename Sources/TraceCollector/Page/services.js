@@ -219,12 +219,18 @@ function line(service, lookback) {
   return el("li", { class: `verdict-line ${tone}` },
     el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
       el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
-    el("div", { class: "said" }, el("p", { text: plain(service.message ?? "", 1000) }), callees(service), examples(service)),
+    el("div", { class: "said" }, said(service), callees(service), examples(service)),
     el("div", { class: "share" }, service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
       : [el("b", { text: percent(rate, 1) }),
         el("span", { class: "faint", text: ` of ${recent && recent < total ? `the last ${count(recent, "call")}` : count(total, "call")} carried on` }),
         el("span", { class: "track" }, bar),
         isOther ? el("span", { class: "faint", text: `${percent(service.rate, 1)} of ${total.toLocaleString("en")} in this time` }) : null]));
+}
+
+/** What a service's card says beside what its callees' rows say: what to do, where there is something. */
+function said({ message, advice, callees = [] }) {
+  const text = advice ?? (callees.some((callee) => callee.message && message?.includes(callee.message)) ? "" : message);
+  return text ? el("p", { text: plain(text, 1000) }) : null;
 }
 
 function callees({ callees = [] }) {

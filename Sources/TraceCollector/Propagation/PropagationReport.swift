@@ -42,7 +42,7 @@ public struct PropagationReport: Sendable {
     public var started: Int
     /// Calls that began a trace and are not laid to any request.
     public var unrelated: Int
-    /// What there is to say, as a sentence.
+    /// What there is to say, as a sentence; what to do is said by the service.
     public var message: String
     /// How the newest calls went: what counts for what is said.
     public var recentContinued: Int
@@ -63,8 +63,10 @@ public struct PropagationReport: Sendable {
     public var name: String
     /// What can be said of it.
     public var verdict: Verdict
-    /// The same as a sentence, and what to do.
+    /// The same in sentences, and what to do.
     public var message: String
+    /// What to do alone, as a sentence that holds for all callees; nil if there is nothing to do.
+    public var advice: String?
     /// Requests that it received; all of them have a trace, as its proxy begins one where there is none.
     public var inbound: Int
     /// Calls that continued a trace.

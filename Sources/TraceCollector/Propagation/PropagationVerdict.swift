@@ -61,9 +61,14 @@ extension PropagationAnalyzer {
     let started = callees.reduce(0) { $0 + $1.started }
     let verdict: PropagationReport.Verdict
     let message: String
+    var advice: String?
     if callees.contains(where: \.isBroken) {
       verdict = recent.breaks(continued: continued, started: started) ? .breaks : .partly
-      message = Self.sentences(callees.filter(\.isBroken))
+      let todo =
+        "Copy these headers from each request to the requests made for it: "
+        + Self.headers(isBesideEnvoy: service.isBesideEnvoy) + "."
+      message = Self.sentences(callees.filter(\.isBroken)) + " " + todo
+      advice = todo
     } else if callees.contains(where: { $0.state == .mended }) {
       verdict = .forwards
       message = Self.sentences(callees.filter { $0.state == .mended })
@@ -71,7 +76,7 @@ extension PropagationAnalyzer {
       (verdict, message) = blameless(service, inbound, callees)
     }
     return PropagationReport.Service(
-      name: service.name, verdict: verdict, message: message, inbound: inbound, continued: continued,
+      name: service.name, verdict: verdict, message: message, advice: advice, inbound: inbound, continued: continued,
       started: started, rate: continued + started > 0 ? Double(continued) / Double(continued + started) : nil,
       recentContinued: recent.continued, recentStarted: recent.started, callees: callees,
       examples: callees.flatMap { callee in callee.examples.map { (callee.name, $0) } })
@@ -159,8 +164,7 @@ extension PropagationAnalyzer {
     } else if state == .partly, recent.count < all {
       message += ", and in \(recent.continued) of the last \(recent.count)"
     }
-    message += ": copy these headers from each request to the requests made for it: "
-    message += Self.headers(isBesideEnvoy: service.isBesideEnvoy) + "."
+    message += "."
     if counts.certain > 0 { message += " (x-request-id is forwarded already, the others are not.)" }
     return message
   }

@@ -186,6 +186,10 @@ extension PageInBrowser {
           let line = try await browser.texts(of: ".verdict-line")[0]
           #expect(line.hasPrefix("orders passes some on") || line.hasPrefix("orders breaks traces"), "\(line)")
           #expect(line.contains("in none of the last 40"), "\(line)")
+          // Each thing is said once: of each callee what happens, and the list of headers for all of them.
+          for text in ["orders forwards the trace headers to ", "Copy these headers", "x-b3-traceid"] {
+            #expect(line.split(separator: text, omittingEmptySubsequences: false).count == 2, "\(text): \(line)")
+          }
         }
       }
     }
