@@ -42,7 +42,7 @@ struct MeshSummary: Sendable {
     case false?: delegatedGateways.add(status)
     case true?: builtinGateways.add(status)
     }
-    let version = insight?.subscriptions.last?.version
+    let version = insight?.current?.version
     kumaDpVersions[Self.known(version?.kumaDp), default: ProxyCounts()].add(status)
     envoyVersions[Self.known(version?.envoy), default: ProxyCounts()].add(status)
     for name in dataplane.tagValues[TagName.service] ?? [] {

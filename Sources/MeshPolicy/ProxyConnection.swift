@@ -40,7 +40,7 @@ public struct ProxyConnection: Sendable, Hashable {
   /// - Parameter insight: `nil` when nothing is known.
   public init(_ insight: DataplaneInsight?) {
     let subscriptions = insight?.subscriptions ?? []
-    guard let current = subscriptions.last(where: { $0.disconnectTime == nil }) ?? subscriptions.last else {
+    guard let current = insight?.current else {
       status = .neverConnected
       return
     }

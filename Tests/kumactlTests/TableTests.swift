@@ -36,6 +36,42 @@ struct TableTests {
   @Test("without rows are a heading")
   func empty() { #expect(Table<TrafficTraceRow>(rows: []).text == "MESH   NAME   AGE\n") }
 
+  @Test("take from the connection that lasts how a proxy is, and not from one of its name that is gone")
+  func goneProxy() {
+    func subscription(_ start: Int64, to end: Int64?, _ version: String, refused: String?)
+      -> DataplaneInsight.Subscription
+    {
+      var subscription = DataplaneInsight.Subscription(
+        id: version, controlPlaneInstanceId: "cp", connectTime: Timestamp(seconds: start),
+        disconnectTime: end.map { Timestamp(seconds: $0) })
+      subscription.status.lastUpdateTime = Timestamp(seconds: start + 60)
+      subscription.status.lastRejection = refused.map {
+        DataplaneInsight.Rejection(discovery: .lds, time: Timestamp(seconds: start), message: $0)
+      }
+      subscription.version = DataplaneInsight.ProxyVersion(kumaDp: version, envoy: "1.40.0")
+      return subscription
+    }
+    func row(_ subscriptions: [DataplaneInsight.Subscription]) -> [String: String] {
+      let document: DocumentValue = [
+        "mesh": "default", "name": "web-1",
+        "dataplaneInsight": .object(DataplaneInsight(subscriptions: subscriptions).document),
+      ]
+      let row = DataplaneOverviewRow(document, now: Timestamp(seconds: 36_000))
+      return Dictionary(uniqueKeysWithValues: zip(DataplaneOverviewRow.headers, row.cells))
+    }
+    let healthy = subscription(0, to: nil, "lasting", refused: nil)
+    let gone = subscription(7200, to: 10_800, "gone", refused: "cannot bind")
+    let lasting = row([healthy, gone])
+    #expect(lasting["STATUS"] == "Online")
+    #expect(lasting["NOTES"] == "")
+    #expect(lasting["KUMA-DP VERSION"] == "lasting")
+    #expect(lasting["LAST CONNECTED AGO"] == "10h")
+    #expect(lasting["LAST UPDATED AGO"] == "9h")
+    let refusing = row([subscription(0, to: nil, "lasting", refused: "no such file"), gone])
+    #expect(refusing["NOTES"] == "LDS refused: no such file")
+    #expect(row([gone])["NOTES"] == "LDS refused: cannot bind", "where all are gone, the last one counts")
+  }
+
   @Test(
     "show ages in the largest whole unit",
     arguments: [

@@ -2,7 +2,7 @@ public import OrderedCollections
 
 /// What the control plane knows of a running proxy: its connections and what it answered to configuration.
 public struct DataplaneInsight: Sendable, Hashable {
-  /// The connections, oldest first; the last one is the current or most recent.
+  /// The connections, oldest first. The last one may have ended while an older one lasts: see ``current``.
   public var subscriptions: [Subscription]
 
   /// Makes an insight.
@@ -151,6 +151,14 @@ public struct DataplaneInsight: Sendable, Hashable {
 
   /// Whether the proxy is connected.
   public var isOnline: Bool { subscriptions.contains { $0.disconnectTime == nil } }
+
+  /// Where ``current`` stands among the connections.
+  public var currentIndex: Int? {
+    subscriptions.lastIndex { $0.disconnectTime == nil } ?? subscriptions.indices.last
+  }
+
+  /// The connection that tells how the proxy is: the last one that lasts, or else the last one; `nil` when there never was one.
+  public var current: Subscription? { currentIndex.map { subscriptions[$0] } }
 
   /// The newest connection of each process that claims to be this proxy at the moment, the oldest first; none where only one
   /// does, as it should be.

@@ -14,24 +14,25 @@ struct DataplaneOverviewRow: DocumentRow {
     let dataplane = document["dataplane"].flatMap { try? Dataplane.read($0).content }
     let source = document["dataplaneInsight"] ?? [:]
     let insight = (try? DataplaneInsight.read(source).content) ?? DataplaneInsight()
-    let last = insight.subscriptions.last
+    let current = insight.current
     let totals = insight.subscriptions.map(\.status.total)
     func sum(_ part: (DataplaneInsight.Counts) -> UInt64) -> String {
       String(totals.reduce(0) { $0 &+ part($1) })
     }
     let certificate = source["mTLS"]
     let backends = (certificate?["supportedBackends"]?.array ?? []).compactMap(\.string)
-    let dependencies = source["subscriptions"]?.array?.last?["version"]?["dependencies"]?.object ?? [:]
+    let entry = insight.currentIndex.flatMap { source["subscriptions"]?.array?[$0] }
+    let dependencies = entry?["version"]?["dependencies"]?.object ?? [:]
     cells = [
       document["mesh"]?.string ?? "", document["name"]?.string ?? "", dataplane.map(DataplaneRow.tags) ?? "",
-      Self.status(dataplane, insight), Age.text(since: insight.subscriptions.map(\.connectTime).max(), now: now),
-      Age.text(since: insight.subscriptions.compactMap(\.status.lastUpdateTime).max(), now: now),
+      Self.status(dataplane, insight), Age.text(since: current?.connectTime, now: now),
+      Age.text(since: current?.status.lastUpdateTime, now: now),
       sum(\.responsesAcknowledged), sum(\.responsesRejected),
       Age.text(since: certificate?["lastCertificateRegeneration"]?.string.flatMap(Timestamp.init), now: now),
       certificate?["certificateExpirationTime"]?.string ?? "-",
       certificate?["certificateRegenerations"]?.number.map { String(format($0)) } ?? "0",
-      certificate?["issuedBackend"]?.string ?? "-", backends.joined(separator: ","), last?.version?.kumaDp ?? "",
-      last?.version?.envoy ?? "",
+      certificate?["issuedBackend"]?.string ?? "-", backends.joined(separator: ","), current?.version?.kumaDp ?? "",
+      current?.version?.envoy ?? "",
       dependencies.isEmpty
         ? "-" : dependencies.map { "\($0.key): \($0.value.string ?? "")" }.joined(separator: ", "),
       Self.notes(insight, now: now),
@@ -56,7 +57,7 @@ struct DataplaneOverviewRow: DocumentRow {
       let list = claims.map { "\($0.peer?.address ?? "") for \(Age.text(since: $0.connectTime, now: now))" }
       notes.append("\(claims.count) proxies claim this name: \(list.joined(separator: ", "))")
     }
-    if let rejection = insight.subscriptions.last?.status.lastRejection {
+    if let rejection = insight.current?.status.lastRejection {
       let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
       notes.append("\(rejection.discovery.rawValue.uppercased()) refused: \(message)")
     }
