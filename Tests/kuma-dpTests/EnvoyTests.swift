@@ -77,6 +77,9 @@ struct EnvoyLocationTests {
     let failure = try #require(throws: LaunchFailure.self) { try find(path: "/nowhere", program: "path/x/kuma-dp") }
     #expect(failure.code == .noEnvoy)
     #expect(failure.description.contains("--binary-path"))
+    #expect(
+      failure.description.contains("`Scripts/setup demo`"),
+      "it installs an Envoy and nothing for tests")
   }
 }
 

@@ -27,7 +27,7 @@ enum EnvoyLocation {
     }
     throw LaunchFailure(
       .noEnvoy,
-      "there is no Envoy: no program envoy is in PATH. Install Envoy (`Scripts/setup` does it for this project), or name "
+      "there is no Envoy: no program envoy is in PATH. Install Envoy (`Scripts/setup demo` does it for this project), or name "
         + "its executable with --binary-path or the variable ENVOY")
   }
 
