@@ -193,7 +193,7 @@ public final class ControlPlaneClient: Sendable {
     } catch let error as ControlPlaneError {
       throw error
     } catch {
-      throw ControlPlaneError(code: .invalidCredentials, title: "\(error)", cause: error)
+      throw ControlPlaneError(code: .invalidCredentials, title: Self.reason(error), cause: error)
     }
   }
 
@@ -203,7 +203,8 @@ public final class ControlPlaneClient: Sendable {
         return try body()
       } catch {
         throw ControlPlaneError(
-          code: .invalidCredentials, title: "the \(what) file \"\(file)\" cannot be read as PEM: \(error)", cause: error
+          code: .invalidCredentials, title: "the \(what) file \"\(file)\" cannot be read as PEM: \(Self.reason(error))",
+          cause: error
         )
       }
     }
@@ -218,7 +219,8 @@ public final class ControlPlaneClient: Sendable {
         configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(text.utf8)))
       } catch {
         throw ControlPlaneError(
-          code: .invalidCredentials, title: "the CA certificate cannot be read as PEM: \(error)", cause: error)
+          code: .invalidCredentials, title: "the CA certificate cannot be read as PEM: \(Self.reason(error))",
+          cause: error)
       }
     }
     if let (certificateFile, keyFile) = settings.clientCertificate {
@@ -257,6 +259,7 @@ public final class ControlPlaneClient: Sendable {
     let isMisnamed = text.contains("failedToValidateHostname")
     let isUntrusted = isMisnamed || text.contains("CERTIFICATE_VERIFY_FAILED")
     let fault = isUntrusted && !isMisnamed ? await CertificateValidity.fault(at: address, settings) : nil
+    let isPlaintext = TLSFault.isPlaintext(error)
     let reason: String
     let advice: String
     if isMisnamed {
@@ -268,6 +271,9 @@ public final class ControlPlaneClient: Sendable {
     } else if isUntrusted {
       reason = "its certificate is signed by nobody that is trusted here"
       advice = "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
+    } else if isPlaintext {
+      reason = Self.reason(error)
+      advice = "begin the address with http:// instead of https://"
     } else {
       reason = Self.reason(error)
       advice = "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
@@ -276,6 +282,7 @@ public final class ControlPlaneClient: Sendable {
       code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
       reason: reason, cause: error)
     failure.isUntrusted = isUntrusted
+    failure.isPlaintext = isPlaintext
     failure.isOutOfDate = fault != nil
     return failure
   }
@@ -288,10 +295,10 @@ public final class ControlPlaneClient: Sendable {
         return "the host name cannot be resolved"
       }
       return error.connectionErrors.first.map { reason($0.error) } ?? "no connection"
-    case let error as IOError: return error.errnoCode == 111 ? "connection refused" : "\(error)"
+    case let error as IOError: return FileAccess.text(ofError: error.errnoCode)
     case let error as HTTPClientError where error == .connectTimeout: return "no answer to the attempt to connect"
     case let error as HTTPClientError: return error.shortDescription
-    default: return "\(error)"
+    default: return TLSFault.words(error) ?? "\(error)"
     }
   }
 }

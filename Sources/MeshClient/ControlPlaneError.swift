@@ -42,6 +42,8 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   public var isUntrusted = false
   /// Whether that is a matter of dates: somebody's certificate has expired, or is not valid yet.
   public var isOutOfDate = false
+  /// Whether somebody answered who speaks no TLS, though the address begins with `https://`.
+  public var isPlaintext = false
   /// The fields at fault.
   public var violations: [Violation]
   /// The error underneath.

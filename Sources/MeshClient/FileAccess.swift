@@ -13,9 +13,14 @@ public enum FileAccess {
 
     /// What was tried with which file, and the system's text for the error.
     public var description: String {
-      let text = String(cString: strerror(number))
-      return "\(action) \(path): \(text.prefix(1).lowercased())\(text.dropFirst())"
+      "\(action) \(path): \(FileAccess.text(ofError: number))"
     }
+  }
+
+  /// The system's text for an error, as it can follow a colon.
+  static func text(ofError number: Int32) -> String {
+    let text = String(cString: strerror(number))
+    return "\(text.prefix(1).lowercased())\(text.dropFirst())"
   }
 
   /// The largest file that is read, in bytes.

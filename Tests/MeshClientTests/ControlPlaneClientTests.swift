@@ -115,6 +115,35 @@ struct ControlPlaneClientTests {
     #expect(!text.contains("\n"))
   }
 
+  @Test("says that a port speaks no TLS, and what to write instead, without the words of the library")
+  func plaintext() async throws {
+    try await LoopbackServer.run(LoopbackServer.answering([:])) { base in
+      let address = base.replacing("http://", with: "https://")
+      let error = await #expect(throws: ControlPlaneError.self) { try await client(address).index() }
+      #expect(error?.code == .unreachable)
+      #expect(error?.isPlaintext == true)
+      #expect(error?.reason == "the port speaks no TLS")
+      let text = error?.description ?? ""
+      #expect(text.hasSuffix("the port speaks no TLS; begin the address with http:// instead of https://"), "\(text)")
+    }
+  }
+
+  @Test("says in words what is wrong with files of certificates and keys")
+  func unreadableCertificates() async throws {
+    func message(_ settings: ControlPlaneClient.Settings) async -> String? {
+      let error = await #expect(throws: ControlPlaneError.self) {
+        try await client("https://127.0.0.1:1", settings).index()
+      }
+      return error?.description
+    }
+    #expect(
+      await message(.init(caCertificates: "no certificate"))
+        == "the CA certificate cannot be read as PEM: there is no certificate in it")
+    #expect(
+      await message(.init(caFile: "/nowhere/ca.pem"))
+        == "the CA certificate file \"/nowhere/ca.pem\" cannot be read as PEM: no such file or directory")
+  }
+
   @Test("gives up when the answer takes too long")
   func timeout() async throws {
     let responder: LoopbackServer.Responder = { _, _ in

@@ -217,6 +217,23 @@ struct BootstrapTests {
     #expect(attempts.withLock { $0 } == 1)
   }
 
+  @Test("is not asked for again when the port speaks no TLS")
+  func plaintext() async throws {
+    try await LoopbackServer.run(TestControlPlane.responder()) { base in
+      let configuration = try configuration(
+        [.name: "web", .controlPlaneAddress: base.replacing("http://", with: "https://")])
+      let log = LogRecorder()
+      let failure = await #expect(throws: LaunchFailure.self) {
+        try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+      }
+      #expect(failure?.code == .refused)
+      let text = failure?.description ?? ""
+      #expect(text.contains("of 127.0.0.1 speaks no TLS"), "\(text)")
+      #expect(text.contains("(5678 by default)") && text.contains("http://"), "\(text)")
+      #expect(log.all.isEmpty)
+    }
+  }
+
   @Test("is given up after a time, with the last reason")
   func givenUp() async throws {
     let occupied = try OccupiedPort()

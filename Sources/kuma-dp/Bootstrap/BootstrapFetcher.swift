@@ -76,6 +76,7 @@ struct BootstrapFetcher: Sendable {
           ? "renew it, or correct the clock of this machine" : "correct --ca-cert-file or the host in --cp-address"
         return .never("the control plane at \(client.address) is not trusted: \(error.reason); \(advice)")
       }
+      if error.isPlaintext { return .withoutTLS(client.address) }
       return .later(error.reason.isEmpty ? error.title : error.reason)
     }
   }

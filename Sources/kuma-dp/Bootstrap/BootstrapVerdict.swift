@@ -35,6 +35,13 @@ enum BootstrapVerdict: Sendable, Equatable {
     }
   }
 
+  /// What follows when the port at an address speaks no TLS, which no waiting changes.
+  static func withoutTLS(_ address: ControlPlaneAddress) -> BootstrapVerdict {
+    .never(
+      "the port \(address.port) of \(address.host) speaks no TLS, which \(address) asks for; \(advice); where the data plane "
+        + "server is without TLS, begin the address with http://")
+  }
+
   private static let advice =
     "--cp-address has to name the port of the data plane server (5678 by default), not that of the HTTP API"
 
