@@ -35,7 +35,7 @@ public enum LoopbackServer {
       logger: logger)
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask {
-        try await application.runService(gracefulShutdownSignals: [])
+        try await application.run()
         return nil
       }
       group.addTask {
