@@ -1,7 +1,7 @@
 import { el, failed, fetchJSON, isTyping, notice, skeleton } from "./dom.js";
 import { addressOf, faultIn, faultsOf, isLive, limits, pickedIn, questionOf, readConditions } from "./conditions.js";
 import { Filters } from "./filters.js";
-import { count, lookbacks } from "./format.js";
+import { clock, count, lookbacks } from "./format.js";
 import { Hands } from "./hands.js";
 import { TraceList } from "./list.js";
 import { drawPlot } from "./plot.js";
@@ -59,8 +59,8 @@ class Search {
     this.services ??= page.listed?.services;
     if (this.services) this.filters.setServices(this.services);
     this.shown = this.waiting = undefined;
-    page.main.replaceChildren(el("div", { class: "search" }, this.filters.node, this.trouble, this.plot,
-      el("div", { class: "bar" }, this.summary, this.newer, this.filters.sort), this.list.node, this.further, this.tray));
+    page.main.replaceChildren(el("div", { class: "search" }, this.filters.node, this.plot,
+      el("div", { class: "bar" }, this.summary, this.trouble, this.newer, this.filters.sort), this.list.node, this.further, this.tray));
     this.list.clear(skeleton(8, "Reading the traces"));
     this.cursor = undefined;
     // Who comes back finds the list as it was.
@@ -99,7 +99,9 @@ class Search {
       if (services) this.filters.setServices(services);
       // A collector that does not wait is not asked more often than every few seconds.
       if (!result.cursor || (result.cursor === this.cursor && performance.now() - began < 1000 * (wait - 1))) pause = 3000;
-      if (!result.cursor || result.cursor !== this.cursor) this.take({ search, result, services });
+      const at = Date.now();
+      if (!result.cursor || result.cursor !== this.cursor) this.take({ search, result, services, at });
+      else if (!this.waiting && this.page.listed) this.page.listed.at = at;
       this.cursor = result.cursor;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -167,9 +169,9 @@ class Search {
   /** Says why there is no list; gives whether it may come if the collector is asked again. */
   fail(error, search) {
     if (this.shown?.search === search) {
-      this.trouble.textContent = error.isDown
-        ? "The collector does not answer. What is below was read before; it is asked again every few seconds."
-        : `What is below was read before. The collector says: ${error.message}`;
+      const read = `What is shown was read at ${clock(this.page.listed.at * 1000).slice(0, 8)}.`;
+      this.trouble.textContent = !error.isDown ? `${read} The collector says: ${error.message}`
+        : `The collector does not answer${isLive(this.state) ? "; it is asked again every few seconds" : ""}. ${read}`;
       this.trouble.hidden = false;
       return true;
     }

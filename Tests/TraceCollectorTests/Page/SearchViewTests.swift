@@ -257,7 +257,14 @@ extension PageInBrowser {
           try await browser.wait(for: ".trace")
         }
         try await browser.wait(for: ".banner.broken:not([hidden])")
-        #expect(try await browser.texts(of: ".search > .banner")[0].contains("does not answer"))
+        let told = try await browser.texts(of: ".bar > .banner")[0]
+        #expect(told.hasPrefix("The collector does not answer; it is asked again every few seconds. "), "\(told)")
+        #expect(told.contains(/What is shown was read at [0-9]{2}:[0-9]{2}:[0-9]{2}\.$/), "\(told)")
+        // It stands above what it speaks of, and covers none of it.
+        #expect(
+          try await browser.isTrue(
+            "document.querySelector('.bar > .banner').getBoundingClientRect().bottom"
+              + " <= document.querySelector('.trace').getBoundingClientRect().top"))
         #expect(try await browser.traces() == ["c0ffee", "beef"])
         try await browser.press("j", "Enter")
         try await browser.wait(for: ".notice.failed")
