@@ -28,8 +28,10 @@ export function duration(micros, step) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/** Three digits, those at the end too that are 0, so that numbers below each other compare; whole numbers from 100 on. */
 function digits(value) {
-  return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0);
+  if (value < 0.1) return value.toPrecision(2);
+  return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
 
 /** Reads "250us", "100ms", "1.5s", "2m"; a bare number is milliseconds. Gives microseconds, or undefined. */
@@ -70,14 +72,10 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Calls per second as people count: 120/s, 1.34/s, 2.5/min, 6/h. */
+/** Calls per second as people count, with as many digits each time: 1,234/s, 12.3/s, 4.20/s, 2.50/min, 6.00/h. */
 export function rate(value) {
   const [factor, unit] = value >= 0.1 || !(value > 0) ? [1, "s"] : value >= 0.1 / 60 ? [60, "min"] : [3600, "h"];
-  return `${value > 0 ? brief(value * factor) : 0}/${unit}`;
-}
-
-function brief(value) {
-  return value >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(value < 1 ? 2 : 3)));
+  return `${value > 0 ? digits(value * factor) : 0}/${unit}`;
 }
 
 /** A part of a whole: 0 %, 0.4 %, 37 %; never 0 % or 100 % where it is not. */

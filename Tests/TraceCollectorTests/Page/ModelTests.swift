@@ -206,10 +206,11 @@ extension PageInBrowser {
           return [duration(0), duration(850), duration(12345), duration(999949), duration(4560000), duration(192e6), duration(7500e6)].join(", ")
             + " | " + [parseDuration("250us"), parseDuration("1.5s"), parseDuration("7"), parseDuration("x")].join(", ")
             + " | " + [percent(0, 5), percent(1, 10000), percent(37, 100), percent(9999, 10000), percent(5, 5), percent(1, 0)].join(", ")
-            + " | " + [rate(0), rate(0.0006), rate(0.05), rate(1.337), rate(12.3), rate(1234)].join(", ");
+            + " | " + [rate(0), rate(4e-7), rate(0.0006), rate(0.05), rate(1.337), rate(4.2), rate(4.18), rate(9.999), rate(12.3), rate(99.96), rate(1234)].join(", ");
           """#,
-          "0 ms, 850 µs, 12.3 ms, 1000 ms, 4.56 s, 3 min 12 s, 2 h 5 min | 250, 1500000, 7000,  | "
-            + "0 %, < 0.1 %, 37 %, 99.9 %, 100 %, 0 % | 0/s, 2.16/h, 3/min, 1.34/s, 12.3/s, 1,234/s"
+          "0 ms, 850 µs, 12.3 ms, 1,000 ms, 4.56 s, 3 min 12 s, 2 h 5 min | 250, 1500000, 7000,  | "
+            + "0 %, < 0.1 %, 37 %, 99.9 %, 100 %, 0 % | 0/s, 0.0014/h, 2.16/h, 3.00/min, 1.34/s, "
+            + "4.20/s, 4.18/s, 10.0/s, 12.3/s, 100/s, 1,234/s"
         )
       ])
     }
