@@ -62,7 +62,8 @@ struct TracingCommandTests {
       #expect(
         shown.output == """
           Traced by TrafficTrace "web": 1 of 2 listeners send spans to the tracing backend "jaeger". The running Envoy does \
-          not do this: it refused its last listeners (LDS) at \(refused) and keeps earlier ones: cannot bind '10.0.0.1:80'
+          not have this configuration: it refused its last listeners (LDS) at \(refused) and keeps earlier ones: cannot \
+          bind '10.0.0.1:80'
 
           Policies that match, the first one applies:
 
@@ -104,7 +105,7 @@ struct TracingCommandTests {
       #expect(
         try await kumactl("inspect", "dataplane", "api-2", "--type=tracing").output == """
           Not traced: no TrafficTrace of the mesh matches this proxy. The proxy has never connected to the control plane, so \
-          no Envoy does this yet.
+          no Envoy has this configuration yet.
 
           Listeners:
 
@@ -121,6 +122,31 @@ struct TracingCommandTests {
       let none = try await kumactl("inspect", "dataplane", "nobody", "--type=tracing")
       #expect(none.status == 1)
       #expect(none.errors == "Error: Could not retrieve a resource (Not found)\n")
+    }
+  }
+
+  @Test("name a policy that is not there, and the types of inspection, beside Kuma's answers")
+  func slips() async throws {
+    let store = try await Self.store()
+    try await store.put(.trafficTrace("all-web", match: [TagName.service: "nobody"]))
+    try await CommandTests().withControlPlane(store: store) { kumactl, _, requests in
+      let absent = try await kumactl("inspect", "traffic-trace", "all-wbe")
+      let empty = try await kumactl("inspect", "traffic-trace", "all-web")
+      #expect(absent.status == 0 && absent.output == empty.output)
+      #expect(
+        absent.errors
+          == "Warning: mesh \"default\" has no TrafficTrace \"all-wbe\"; did you mean \"all-web\"?\n")
+      #expect(!empty.errors.contains("has no TrafficTrace"), "\(empty.errors)")
+      let before = requests().count
+      let slip = try await kumactl("inspect", "dataplane", "web-1", "--type=tracin")
+      #expect(slip.status == 1)
+      #expect(
+        slip.errors == """
+          Warning: --type=tracin is none of policies, tracing, config-dump, stats, clusters; did you mean tracing?
+          Error: invalid inspection type
+
+          """)
+      #expect(requests().count == before, "nobody is asked")
     }
   }
 

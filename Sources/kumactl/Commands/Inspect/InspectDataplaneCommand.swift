@@ -31,6 +31,9 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     case stats
     case clusters
 
+    /// How they are called at the command line.
+    static let names = ["policies", "tracing", "config-dump", "stats", "clusters"]
+
     init?(argument: String) {
       switch argument {
       case "policies": self = .policies
@@ -49,7 +52,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("what to show: policies, tracing, config-dump, stats or clusters", valueName: "string"),
-    completion: .list(["policies", "tracing", "config-dump", "stats", "clusters"]))
+    completion: .list(Inspection.names))
   var type = "policies"
 
   @Flag(help: "the same as --type=config-dump, as older scripts have it")
@@ -65,6 +68,8 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     }
     if configDump { Console.notice("Flag --config-dump has been deprecated, use --type=config-dump") }
     guard let inspection = configDump ? .configDump : Inspection(argument: type) else {
+      let hint = NearestName.find(type, among: Inspection.names).map { "; did you mean \($0)?" } ?? ""
+      Console.warn(["--type=\(type) is none of \(Inspection.names.joined(separator: ", "))\(hint)"])
       throw CommandFailure("invalid inspection type")
     }
     let format = try output.format

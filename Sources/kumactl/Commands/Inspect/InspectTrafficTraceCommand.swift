@@ -38,9 +38,25 @@ struct InspectTrafficTraceCommand: AsyncParsableCommand {
     let list = try await client.list("\(path)/dataplanes")
     let names = list.items.compactMap { ($0["dataplane"] ?? $0["gateway"])?["name"]?.string }
     Console.write("Affected data plane proxies:\n\n" + names.map { "  \($0)\n" }.joined())
+    if names.isEmpty { await warnIfAbsent(path, client) }
     // A control plane of Kuma has no such address; what it would say is additional.
     if let answer = try? await client.send(.get, "\(path)/_warnings") {
       Console.warn((answer["warnings"]?.array ?? []).compactMap(\.string))
+    }
+  }
+
+  /// Warns when there is no such policy, which the list, empty as that of a policy without proxies, does not tell.
+  private func warnIfAbsent(_ path: String, _ client: ControlPlaneClient) async {
+    do {
+      _ = try await client.send(.get, path)
+    } catch {
+      guard error.code == .notFound else { return }
+      let others = try? await client.list(
+        ControlPlaneClient.path(.trafficTrace, mesh: mesh.mesh), page: PageRequest(size: 1000))
+      let nearest = NearestName.find(name, among: (others?.items ?? []).compactMap { $0["name"]?.string })
+      let hint =
+        nearest.map { "; did you mean \($0.quoted)?" } ?? "; `kumactl get traffic-traces` lists those that there are"
+      Console.warn(["mesh \(mesh.mesh.quoted) has no TrafficTrace \(name.quoted)\(hint)"])
     }
   }
 
