@@ -66,16 +66,26 @@ public struct ProxyConnection: Sendable, Hashable {
       }
     }
     switch status {
-    case .neverConnected: return "The proxy has never connected to the control plane, so no Envoy does this yet."
+    case .neverConnected:
+      return "The proxy has never connected to the control plane, so no Envoy has this configuration yet."
     case .offline:
       let since = disconnectTime.map { " since \($0)" } ?? ""
       let what = refusal.map { "; before, it \($0)" } ?? ""
       return "The proxy is offline\(since): its Envoy, if it runs at all, has the configuration of that time\(what)"
         + (what.isEmpty ? "." : "")
     case .online:
-      let sentences = [refusal.map { "The running Envoy does not do this: it \($0)" }, rivalry].compactMap { $0 }
+      let sentences = [
+        refusal.map { "The running Envoy does not have this configuration: it \($0)\(portAdvice)" }, rivalry,
+      ].compactMap { $0 }
       return sentences.isEmpty ? nil : sentences.joined(separator: " ")
     }
+  }
+
+  /// What to do about a refusal because of a port that is taken, to follow its reason; empty for others. Neither control plane
+  /// nor Envoy tries again by itself. Envoy gives the system's text for the error, and no number.
+  private var portAdvice: String {
+    guard let lastRejection, lastRejection.message.contains("Address already in use") else { return "" }
+    return ". Free the port and restart kuma-dp, or name another port in the Dataplane."
   }
 
   /// Says that several processes claim to be the proxy; `nil` where one does.

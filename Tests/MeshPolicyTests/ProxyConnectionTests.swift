@@ -23,7 +23,8 @@ import Testing
     let connection = ProxyConnection(insight)
     #expect(connection.status == .neverConnected)
     #expect(
-      connection.obstacle == "The proxy has never connected to the control plane, so no Envoy does this yet.")
+      connection.obstacle
+        == "The proxy has never connected to the control plane, so no Envoy has this configuration yet.")
   }
 
   @Test("a connected proxy that took everything") func online() {
@@ -51,13 +52,13 @@ import Testing
     arguments: [
       (
         .lds,
-        "The running Envoy does not do this: it refused its last listeners (LDS) at 1970-01-01T00:01:00Z and keeps "
-          + "earlier ones: cannot bind"
+        "The running Envoy does not have this configuration: it refused its last listeners (LDS) at "
+          + "1970-01-01T00:01:00Z and keeps earlier ones: cannot bind"
       ),
       (
         .cds,
-        "The running Envoy does not do this: it refused its last clusters (CDS) at 1970-01-01T00:01:00Z and keeps "
-          + "earlier ones: cannot bind"
+        "The running Envoy does not have this configuration: it refused its last clusters (CDS) at "
+          + "1970-01-01T00:01:00Z and keeps earlier ones: cannot bind"
       ),
       (.eds, nil),
     ] as [(DataplaneInsight.Discovery, String?)])
@@ -69,6 +70,19 @@ import Testing
       connection.document["lastRejection"] == [
         "type": .string(discovery.rawValue), "time": "1970-01-01T00:01:00Z", "message": "cannot bind",
       ])
+  }
+
+  @Test("a refusal because of a port that is taken comes with what to do, where that can be done") func takenPort() {
+    func obstacle(_ message: String, to end: Int64? = nil) -> String? {
+      var subscription = Self.subscription(from: 1, to: end, refused: .lds)
+      subscription.status.lastRejection?.message = message
+      return ProxyConnection(DataplaneInsight(subscriptions: [subscription])).obstacle
+    }
+    let reason = "cannot bind '127.0.0.1:80': Address already in use"
+    let advice = reason + ". Free the port and restart kuma-dp, or name another port in the Dataplane."
+    #expect(obstacle(reason)?.hasSuffix(advice) == true)
+    #expect(obstacle(reason, to: 120)?.hasSuffix(reason) == true)
+    #expect(obstacle("cannot bind '10.9.9.9:80': Cannot assign requested address")?.contains("restart") == false)
   }
 
   @Test("a proxy that is gone, and what it had refused before") func offline() {
@@ -96,7 +110,7 @@ import Testing
     explanation.connection = ProxyConnection(nil)
     #expect(
       explanation.summary
-        == verdict + " The proxy has never connected to the control plane, so no Envoy does this yet.")
+        == verdict + " The proxy has never connected to the control plane, so no Envoy has this configuration yet.")
     #expect(explanation.document["connection"]?["status"] == "neverConnected")
   }
 
