@@ -162,6 +162,19 @@ import Testing
     #expect(await third.get("/api/v2/trace/a").text.contains(#""city":"changed""#))
   }
 
+  @Test("Whoever sends a file to a path for spans is told where it belongs") func misdirected() async throws {
+    let collector = try TestCollector()
+    for path in ["/api/v2/spans", "/api/v1/spans"] {
+      let reply = await collector.send(.post, path, Array(Self.jaeger.utf8))
+      #expect(reply.status == 400)
+      #expect(
+        reply.text.contains("files of other kinds, such as Jaeger's, go to /api/import"), "\(path): \(reply.text)")
+      let list = await collector.send(.post, path, Array("[{]".utf8))
+      #expect(!list.text.contains("/api/import"), "what is wrong within a list is no matter of the path")
+    }
+    #expect(await !collector.send(.post, "/api/import", Array("{".utf8)).text.contains("go to /api/import"))
+  }
+
   @Test("A packed file comes in as it is kept") func packed() async throws {
     let collector = try TestCollector()
     let reply = await collector.send(.post, "/api/import", try gzip(Array(Self.jaeger.utf8)))

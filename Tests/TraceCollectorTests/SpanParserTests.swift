@@ -81,7 +81,11 @@ import Testing
     "What is not JSON is refused with its place",
     arguments: [
       ("", "line 1, column 1 (byte 0): '[' is missing: the text ends"),
-      ("{}", "line 1, column 1 (byte 0): '[' is expected, not '{'"),
+      (
+        "{}",
+        "line 1, column 1 (byte 0): '[' is expected, not '{'; files of other kinds, such as Jaeger's, go to /api/import"
+      ),
+      ("7", "line 1, column 1 (byte 0): '[' is expected, not '7'"),
       ("[\n  {\"a\": 01}]", "line 2, column 9 (byte 10): a number must not begin with 0"),
       ("[1,]", "line 1, column 4 (byte 3): a value is expected, not ']'"),
       ("[1 2]", "line 1, column 4 (byte 3): ',' or ']' is expected, not '2'"),

@@ -41,7 +41,7 @@ struct SpanParser<Sink: SpanSink> {
       try parser.list()
     } catch {
       if parser.isTooLong { throw .tooManySpans(limits) }
-      throw .unreadable(error, in: bytes, wanted: "a JSON list of spans")
+      throw .noSpanList(error, in: bytes)
     }
     return (parser.sink, parser.rejections, parser.values)
   }

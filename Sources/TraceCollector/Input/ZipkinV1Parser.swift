@@ -21,7 +21,7 @@ struct ZipkinV1Parser {
       return try parser.list()
     } catch {
       if parser.isTooLong { throw .tooManySpans(limits) }
-      throw .unreadable(error, in: bytes, wanted: "a JSON list of spans")
+      throw .noSpanList(error, in: bytes)
     }
   }
 
