@@ -33,7 +33,9 @@ public struct CallerRule: Sendable {
     }
     if let origin = request.headerFields[.origin] {
       guard origins.allows(origin) || isOwn(origin, host) else { return .foreignPage(origin) }
-    } else if request.headerFields[.fetchSite]?.lowercased() == "cross-site", !origins.takesAll, !isVisit(request) {
+    } else if request.headerFields[values: .fetchSite].contains(where: { $0.lowercased() == "cross-site" }),
+      !origins.takesAll, !isVisit(request)
+    {
       return .foreignPage("another site")
     }
     return nil

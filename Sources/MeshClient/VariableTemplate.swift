@@ -119,6 +119,11 @@ public enum VariableTemplate {
         description: "the variables cannot be filled in: the text has more than \(sectionLimit) sections such as "
           + "{{#name}}; use fewer, or split the file")
     }
+    if let line = firstCrowdedLine(in: text) {
+      throw Failure(
+        description: "line \(line): the variables cannot be filled in: there are too many on one line of this length; "
+          + "break it")
+    }
     let head = "{{% CONTENT_TYPE: \(Escaping.name)}}"
     do {
       Escaping.registered
@@ -150,6 +155,30 @@ public enum VariableTemplate {
       braces = byte == opening ? braces + 1 : 0
     }
     return count
+  }
+
+  /// How much may be read of lines in all: the library reads a line again for each of its variables, in bytes.
+  private static let rereadLimit = 64 << 20
+
+  /// The line with which a text is too much to read, from 1; nil if none is.
+  private static func firstCrowdedLine(in text: String) -> Int? {
+    let hasOwnDelimiters = text.contains("{{=")
+    var reread = 0
+    for (number, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    {
+      // Delimiters that a text sets itself may be single characters.
+      var variables = hasOwnDelimiters ? line.count / 4 : 0
+      if !hasOwnDelimiters {
+        var last: UInt8 = 0
+        for byte in line {
+          if byte == UInt8(ascii: "{"), last == byte { variables += 1 }
+          last = byte
+        }
+      }
+      reread += variables * line.count
+      guard reread <= rereadLimit else { return number + 1 }
+    }
+    return nil
   }
 
   /// What is wrong with a template, and what to do.

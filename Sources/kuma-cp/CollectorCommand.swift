@@ -139,7 +139,7 @@ extension KumaControlPlane {
       }
       try await pipeline.run()
     } catch let error as any CustomStringConvertible & Error {
-      FileHandle.standardError.write(Data("Error: \(error.description.printableLines)\n".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("Error: \(error.description.printableLines)\n".utf8))
       throw ExitCode(1)
     }
   }

@@ -106,7 +106,7 @@ struct ProxyRun: Sendable {
       case .ended(let status):
         let code = machine.exitCode(status)
         guard code != 0 else { return logger.info("Envoy has ended") }
-        let reason = machine.isEnding ? "" : envoy?.reason ?? ""
+        let reason = (machine.isEnding ? "" : envoy?.reason ?? "").printable(atMost: 2_000)
         throw LaunchFailure(
           .envoyEnded, "Envoy \(status)\(reason.isEmpty ? "" : ": \(reason)")", exitCode: code)
       }

@@ -87,6 +87,8 @@ struct CallerRuleTests {
     #expect(named.refusal(of: fromThere) == nil)
     #expect(named.refusal(of: request(.post, origin: "http://gui.example")) == .foreignPage("http://gui.example"))
     #expect(named.refusal(of: request(with: [(Self.site, "cross-site")])) == .foreignPage("another site"))
+    let twice = request(with: [(Self.site, "same-origin"), (Self.site, "cross-site")])
+    #expect(named.refusal(of: twice) == .foreignPage("another site"))
     let star = CallerRule(hosts: HostRule(names: []), origins: OriginRule(["*"]))
     #expect(star.refusal(of: request(.post, origin: "http://evil.example")) == nil)
     #expect(star.refusal(of: request(with: [(Self.site, "cross-site")])) == nil)

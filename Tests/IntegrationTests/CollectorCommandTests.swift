@@ -69,6 +69,26 @@ struct CollectorCommandTests {
     }
   }
 
+  @Test("a log that cannot be written ends nothing", arguments: ["text", "json"]) func fullLog(_ format: String)
+    async throws
+  {
+    try await withFolder { folder in
+      let ports = try FreePort.take(1)
+      let process = try ChildProcess.start(
+        ChildProcess.Command(
+          Programs.path("kuma-cp"),
+          [
+            "collector", "--work-dir", folder.path(percentEncoded: false), "--zipkin-port", "\(ports[0])", "--no-otlp",
+            "--log-format", format,
+          ],
+          environment: Programs.environment, output: .discard, errors: .file("/dev/full")))
+      try await eventually(deadline: .seconds(60), "the collector's health") {
+        try await HTTPProbe.get(port: ports[0], "/health")?.status == 200
+      }
+      #expect(await process.terminate(grace: .seconds(15)).isSuccess)
+    }
+  }
+
   @Test("a taken port that was asked for is an error, and so is the wrong setting") func failures() async throws {
     try await withFolder { folder in
       let ports = try FreePort.take(1)

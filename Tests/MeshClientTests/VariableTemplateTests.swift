@@ -74,4 +74,16 @@ struct VariableTemplateTests {
       #expect(failure?.description.contains("more than 250 sections") == true)
     }
   }
+
+  @Test("may stand on one line as long as reading it again for each variable is bounded")
+  func crowdedLines() throws {
+    let line = String(repeating: "{{a}} ", count: 1_000)
+    #expect(try VariableTemplate.render(line, variables: ["a": "1"]) == String(repeating: "1 ", count: 1_000))
+    let lines = String(repeating: "{{a}}\n", count: 20_000)
+    #expect(try VariableTemplate.render(lines, variables: ["a": "1"]).utf8.count == 40_000)
+    let failure = #expect(throws: VariableTemplate.Failure.self) {
+      try VariableTemplate.render("b\n" + String(repeating: "{{a}} ", count: 4_000), variables: ["a": "1"])
+    }
+    #expect(failure?.description.contains("line 2") == true && failure?.description.contains("break it") == true)
+  }
 }

@@ -15,7 +15,11 @@ struct ServerCertificate: Sendable {
     /// The underlying error.
     let cause: (any Error)?
 
-    var description: String { cause.map { "\(message): \($0)" } ?? message }
+    var description: String {
+      guard let cause else { return message }
+      guard let reason = ServerCertificate.systemReason(cause) else { return message }
+      return "\(message): \(reason)"
+    }
   }
 
   /// The certificate, and those above it if any, as PEM: what a proxy has to trust.
@@ -29,8 +33,7 @@ struct ServerCertificate: Sendable {
       do {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
-        let system = (error as? CocoaError)?.underlying as? POSIXError
-        let reason = system.map { String(cString: strerror($0.code.rawValue)).lowercased() }
+        let reason = systemReason(error)
         throw Failure(
           message: "the file \(file) cannot be read: \(reason ?? "it is not text"); it has to be in PEM form",
           cause: nil)
@@ -41,9 +44,16 @@ struct ServerCertificate: Sendable {
       _ = try certificate.makeContext()
     } catch {
       throw Failure(
-        message: "\(certificateFile) and \(keyFile) are not a certificate and its key in PEM form", cause: error)
+        message: "\(certificateFile) and \(keyFile) are not a certificate and the key that belongs to it, in PEM form",
+        cause: error)
     }
     return certificate
+  }
+
+  /// What the system says of a file, in its words.
+  private static func systemReason(_ error: any Error) -> String? {
+    let system = error as? POSIXError ?? (error as? CocoaError)?.underlying as? POSIXError
+    return system.map { String(cString: strerror($0.code.rawValue)).lowercased() }
   }
 
   /// Reads `kuma-cp.crt` and `kuma-cp.key` of a directory, or makes them if there are none, or none that is valid for
@@ -84,11 +94,9 @@ struct ServerCertificate: Sendable {
     try? FileManager.default.removeItem(at: draft)
     let attributes: [FileAttributeKey: Any] = [.posixPermissions: permissions]
     guard FileManager.default.createFile(atPath: draft.path, contents: Data(text.utf8), attributes: attributes) else {
-      throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: draft.path])
+      throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
     }
-    guard rename(draft.path, file.path) == 0 else {
-      throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file.path])
-    }
+    guard rename(draft.path, file.path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
   }
 
   /// Makes a certificate that signs itself and is good for ten years.

@@ -40,7 +40,8 @@ struct JSONLogHandler: LogHandler {
     for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
       object[object[key] == nil ? key : "metadata.\(key)"] = .string(value.description)
     }
-    FileHandle.standardError.write(Data((Self.line(object) + "\n").utf8))
+    // A log that cannot be written, to a full disk say, ends nothing.
+    try? FileHandle.standardError.write(contentsOf: Data((Self.line(object) + "\n").utf8))
   }
 }
 
