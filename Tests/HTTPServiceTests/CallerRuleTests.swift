@@ -16,7 +16,7 @@ struct CallerRuleTests {
     var request = HTTPRequest(method: method, scheme: "http", authority: host, path: "/meshes")
     request.headerFields[.origin] = origin
     for (name, value) in fields {
-      if let name { request.headerFields[name] = value }
+      if let name { request.headerFields.append(HTTPField(name: name, value: value)) }
     }
     return request
   }
