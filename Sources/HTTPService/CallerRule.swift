@@ -33,7 +33,7 @@ public struct CallerRule: Sendable {
     }
     if let origin = request.headerFields[.origin] {
       guard origins.allows(origin) || isOwn(origin, host) else { return .foreignPage(origin) }
-    } else if request.headerFields[values: .fetchSite].contains(where: { $0.lowercased() == "cross-site" }),
+    } else if request.headerFields.values(of: .fetchSite).contains(where: { $0.lowercased() == "cross-site" }),
       !origins.takesAll, !isVisit(request)
     {
       return .foreignPage("another site")
@@ -69,4 +69,7 @@ extension HTTPField.Name {
 extension HTTPFields {
   /// The value of a field whose name may be none.
   fileprivate subscript(_ name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
+
+  /// The values of a field whose name may be none, one for each time that it came.
+  fileprivate func values(of name: HTTPField.Name?) -> [String] { name.map { self[values: $0] } ?? [] }
 }
