@@ -198,21 +198,27 @@ public final class ControlPlaneClient: Sendable {
   }
 
   private func tls() throws -> TLSConfiguration {
-    func read<Value>(_ what: String, _ file: String, _ body: () throws -> Value) throws -> Value {
+    func read<Value>(_ what: String, _ file: String, _ body: ([UInt8]) throws -> Value) throws -> Value {
+      let bytes: [UInt8]
+      switch FileAccess.read(file) {
+      case .success(let content): bytes = content
+      case .failure(let failure):
+        throw ControlPlaneError(
+          code: .invalidCredentials, title: "the \(what) file cannot be read: \(failure)", cause: failure)
+      }
       do {
-        return try body()
+        return try body(bytes)
       } catch {
         throw ControlPlaneError(
           code: .invalidCredentials, title: "the \(what) file \"\(file)\" cannot be read as PEM: \(Self.reason(error))",
-          cause: error
-        )
+          cause: error)
       }
     }
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.minimumTLSVersion = .tlsv12
     if settings.skipVerify { configuration.certificateVerification = .none }
     if let file = settings.caFile {
-      let roots = try read("CA certificate", file) { try NIOSSLCertificate.fromPEMFile(file) }
+      let roots = try read("CA certificate", file) { try NIOSSLCertificate.fromPEMBytes($0) }
       configuration.trustRoots = .certificates(roots)
     } else if let text = settings.caCertificates {
       do {
@@ -225,11 +231,11 @@ public final class ControlPlaneClient: Sendable {
     }
     if let (certificateFile, keyFile) = settings.clientCertificate {
       let chain = try read("client certificate", certificateFile) {
-        try NIOSSLCertificate.fromPEMFile(certificateFile)
+        try NIOSSLCertificate.fromPEMBytes($0)
       }
       configuration.certificateChain = chain.map { .certificate($0) }
       configuration.privateKey = .privateKey(
-        try read("client key", keyFile) { try NIOSSLPrivateKey(file: keyFile, format: .pem) })
+        try read("client key", keyFile) { try NIOSSLPrivateKey(bytes: $0, format: .pem) })
     }
     return configuration
   }

@@ -14,7 +14,6 @@ enum TLSFault {
     switch error {
     case NIOSSLError.failedToLoadCertificate: return "there is no certificate in it"
     case NIOSSLError.failedToLoadPrivateKey: return "there is no private key in it"
-    case NIOSSLError.noSuchFilesystemObject: return "there is no such file"
     case NIOSSLError.uncleanShutdown: return "the connection was closed before the answer was complete"
     case is NIOSSLError, is BoringSSLError: break
     default: return nil

@@ -141,7 +141,7 @@ struct ControlPlaneClientTests {
         == "the CA certificate cannot be read as PEM: there is no certificate in it")
     #expect(
       await message(.init(caFile: "/nowhere/ca.pem"))
-        == "the CA certificate file \"/nowhere/ca.pem\" cannot be read as PEM: no such file or directory")
+        == "the CA certificate file cannot be read: open /nowhere/ca.pem: no such file or directory")
   }
 
   @Test("gives up when the answer takes too long")
