@@ -3,6 +3,7 @@ import Hummingbird
 public import HummingbirdCore
 import Logging
 import NIOCore
+import Synchronization
 
 /// A real HTTP server on a free port of 127.0.0.1, for as long as a test needs it.
 public enum LoopbackServer {
@@ -33,9 +34,12 @@ public enum LoopbackServer {
         continuation.finish()
       },
       logger: logger)
+    let end = End()
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask {
-        try await application.run()
+        do {
+          try await application.run()
+        } catch  where end.isWanted.load(ordering: .acquiring) {}
         return nil
       }
       group.addTask {
@@ -48,6 +52,7 @@ public enum LoopbackServer {
           }
           // Nothing is accepted any more before what was is cancelled: NIO ends the process over a connection that nobody
           // takes.
+          end.isWanted.store(true, ordering: .releasing)
           try? await channel.close().get()
           return try outcome.get()
         }
@@ -59,6 +64,11 @@ public enum LoopbackServer {
       }
       throw CancellationError()
     }
+  }
+
+  /// Whether a server is to end: that it does is no error then.
+  private final class End: Sendable {
+    let isWanted = Atomic(false)
   }
 
   /// Serves answers that are looked up by method and target, and fails everything else with 404 as Kuma does.
