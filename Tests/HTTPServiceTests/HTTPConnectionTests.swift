@@ -67,18 +67,19 @@ struct HTTPConnectionTests: HTTPServerTesting {
     let counts = service.counts
     try await serving(service) { [service] port in
       let silent = try await RawConnection(port: port)
-      let head = try await RawConnection(port: port)
-      head.send("GET / HT")
-      let body = try await RawConnection(port: port)
-      body.send("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nx")
-      try await eventually { silent.isClosed && head.isClosed && body.isClosed }
+      try await eventually { silent.isClosed }
       #expect(silent.text == "")
-      for late in [head.text, body.text] {
+      for begin in ["GET / HT", "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nx"] {
+        // On a busy machine what is sent may come too late itself; then the connection was a silent one.
+        let late = try await eventually("an answer to what comes late") { () -> String? in
+          let answer = try await exchange(port, begin)
+          return answer.isEmpty ? nil : answer
+        }
         #expect(late.hasPrefix("HTTP/1.1 408 ") && late.contains("did not come in time"))
       }
       try await eventually { service.bodies.usage.bytes == 0 && service.connections.count == 0 }
     }
-    #expect(counts[.late] == 3)
+    #expect(counts[.late] >= 3)
   }
 
   @Test("a service words the refusal of a request whose head it knows")
