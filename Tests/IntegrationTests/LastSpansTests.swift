@@ -34,10 +34,11 @@ struct LastSpansTests {
 
       let proxy = try await system.start("lazy", calls: "lazy")
       try await proxy.waitUntilServing()
-      try await eventually("everything is sent") {
+      try await eventually("everything is sent and answered") {
         let counts = try await proxy.counters("tracing")
         let traced = counts.filter { $0.key.hasSuffix(".tracing.random_sampling") }.values.reduce(0, +)
-        return traced > 0 && counts["tracing.zipkin.spans_sent"] == traced
+        let unanswered = counts.filter { $0.key.hasPrefix("cluster.") && $0.key.hasSuffix(".upstream_rq_active") }
+        return traced > 0 && counts["tracing.zipkin.spans_sent"] == traced && unanswered.values.allSatisfy { $0 == 0 }
       }
       await proxy.stop()
       #expect(proxy.process.currentExitStatus?.isSuccess == true)
