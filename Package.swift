@@ -150,8 +150,11 @@ let package = Package(
         "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess", argumentParser, collections, logging,
       ],
       swiftSettings: strict),
+    .target(
+      name: "KumactlCommands", dependencies: ["MeshModel", "MeshClient", argumentParser, collections],
+      swiftSettings: strict),
     .executableTarget(
-      name: "kumactl", dependencies: ["MeshModel", "MeshClient", argumentParser, collections], swiftSettings: strict,
+      name: "kumactl", dependencies: ["KumactlCommands"], swiftSettings: strict,
       // A program for one command at a time: without a fixed address a third of its start is spent on relocations.
       linkerSettings: [.unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))]),
     .executableTarget(
@@ -242,7 +245,8 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "kumactl", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport",
+        "kumactl", "KumactlCommands", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "MeshTestSupport",
         argumentParser, collections, httpTypes,
       ],
       swiftSettings: strict),

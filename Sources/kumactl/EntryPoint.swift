@@ -1,85 +1,8 @@
-import ArgumentParser
 import Glibc
-import MeshClient
+import KumactlCommands
 
-/// Where the program starts.
-///
-/// The arguments are parsed by swift-argument-parser. Whatever it refuses is examined again by ``CommandLineReader``, which
-/// words help and errors the way users of Kuma's command line know them.
+/// The program: the commands are in the library.
 @main
 enum EntryPoint {
-  static func main() async {
-    // A reader that goes away, such as `head`, ends the program without a word.
-    signal(SIGPIPE, SIG_DFL)
-    ControlPlaneClient.useOneThread()
-    exit(Console.status(await run(Array(CommandLine.arguments.dropFirst()))))
-  }
-
-  /// Runs one command line and returns the exit code.
-  static func run(_ arguments: [String]) async -> Int32 {
-    let arguments = CommandLineReader.withoutTruthValues(arguments)
-    if asksForHelp(arguments) {
-      let reader = CommandLineReader(tree: CommandTree())
-      if case .help(let path, nil) = reader.read(arguments) {
-        Console.write(reader.tree.help(for: path))
-        return 0
-      }
-    }
-    let command: any ParsableCommand
-    do {
-      command = try Kumactl.parseAsRoot(CommandLineReader.commandFirst(arguments))
-    } catch {
-      return refuse(arguments, error)
-    }
-    guard var command = command as? any AsyncParsableCommand else { return refuse(arguments, nil) }
-    do {
-      try await command.run()
-      return 0
-    } catch {
-      return fail(error)
-    }
-  }
-
-  /// Whether help is probably wanted, for which the parser, which would only refuse, need not be asked first.
-  private static func asksForHelp(_ arguments: [String]) -> Bool {
-    arguments.isEmpty || arguments.first == "help"
-      || arguments.prefix { $0 != "--" }.contains { $0 == "--help" || $0 == "-h" }
-  }
-
-  /// Answers arguments that name no command to run: with help, or with an error.
-  private static func refuse(_ arguments: [String], _ error: (any Error)?) -> Int32 {
-    let reader = CommandLineReader(tree: CommandTree())
-    switch reader.read(arguments) {
-    case .help(let path, let warning):
-      if let warning { Console.warn([warning]) }
-      Console.write(reader.tree.help(for: path))
-      return 0
-    case .failure(let message, let usage, let hint):
-      if let usage { Console.write(reader.tree.usage(of: usage) + "\n") }
-      Console.error(message)
-      if let hint { Console.notice(hint) }
-      return 1
-    case .nothingWrong(let path):
-      guard let error else {
-        Console.write(reader.tree.help(for: path))
-        return 0
-      }
-      Console.write(reader.tree.usage(of: path) + "\n")
-      Console.error(Kumactl.message(for: error))
-      return 1
-    }
-  }
-
-  private static func fail(_ error: any Error) -> Int32 {
-    switch error {
-    case let error as CommandFailure:
-      if error.isUnconfirmed { Console.unconfirmed() }
-      Console.error(error.message)
-    case let error as ControlPlaneError:
-      if error.code == .unreachable || error.code == .timedOut { Console.unconfirmed() }
-      Console.error(error.description)
-    default: Console.error("\(error)")
-    }
-    return 1
-  }
+  static func main() async { exit(await KumactlProgram.main(Array(CommandLine.arguments.dropFirst()))) }
 }

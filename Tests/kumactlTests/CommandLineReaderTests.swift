@@ -1,7 +1,7 @@
 import ArgumentParser
 import Testing
 
-@testable import kumactl
+@testable import KumactlCommands
 
 @Suite("Command lines")
 struct CommandLineReaderTests {

@@ -1,7 +1,7 @@
 import MeshModel
 import Testing
 
-@testable import kumactl
+@testable import KumactlCommands
 
 @Suite("The manifest of Jaeger")
 struct JaegerManifestTests {

@@ -3,7 +3,7 @@ import MeshModel
 import OrderedCollections
 import Testing
 
-@testable import kumactl
+@testable import KumactlCommands
 
 @Suite("The configuration of the command line")
 struct KumactlConfigurationTests {

@@ -2,7 +2,7 @@ import Foundation
 import MeshModel
 import Testing
 
-@testable import kumactl
+@testable import KumactlCommands
 
 @Suite("Resources to apply")
 struct ResourceBatchTests {

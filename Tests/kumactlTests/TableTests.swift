@@ -1,7 +1,7 @@
 import MeshModel
 import Testing
 
-@testable import kumactl
+@testable import KumactlCommands
 
 @Suite("Tables")
 struct TableTests {
