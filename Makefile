@@ -44,11 +44,13 @@ check-release: ## start each of the four programs that `make release` has built
 	@Scripts/setup demo
 	Scripts/check-release
 
-check: fmt-check check-structure ## format, arrows between targets, protos against the official ones
+check: fmt-check check-structure ## format, walls between targets and folders, sizes, protos against the official ones
 
 check-structure:
 	@Scripts/setup test
+	Scripts/test-checks.py
 	Scripts/check-arrows.py
+	Scripts/check-sizes.py
 	.venv/bin/python Scripts/check-protos.py
 
 conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER says where they are
