@@ -221,7 +221,7 @@ let package = Package(
         "BrowserTestSupport", "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector",
         grdb, httpTypes,
       ],
-      swiftSettings: strict),
+      exclude: ["Databases"], swiftSettings: strict),
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["MeshTestSupport", "ProcessSupervisor"], swiftSettings: strict),
     .testTarget(
