@@ -18,6 +18,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
@@ -74,6 +75,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -88,6 +90,12 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
+    // MARK: Foundation
+    .target(name: "SystemErrors", swiftSettings: strict),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "Deflate", dependencies: ["CZlib"], swiftSettings: strict),
+    .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
+
     // MARK: Domain
     .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
     .target(name: "TraceHeaders", swiftSettings: strict),
@@ -126,14 +134,13 @@ let package = Package(
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn"], swiftSettings: strict),
     .target(name: "CSpawn"),
     .target(name: "CProcess"),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // MARK: Programs
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
-        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "CZlib", argumentParser, asyncHTTPClient,
+        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
         configuration,
         grpcCore,
         grpcHTTP2, httpTypes,
@@ -181,6 +188,9 @@ let package = Package(
     .target(
       name: "ProxySimulation", dependencies: ["EnvoyAPI", "MeshModel", grpcCore, grpcHTTP2, nioPosix, protobuf],
       swiftSettings: strict),
+    .testTarget(name: "DeflateTests", dependencies: ["Deflate"], swiftSettings: strict),
+    .testTarget(
+      name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(
@@ -227,7 +237,7 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "CZlib", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "kuma-cp", "Deflate", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
         "MeshStorePostgres",
         "MeshTestSupport", "MeshXDS", "TraceCollector", collections, grpcCore, grpcHTTP2, httpTypes, logging, nioCore,
         nioEmbedded,

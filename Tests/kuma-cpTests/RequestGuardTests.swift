@@ -1,4 +1,4 @@
-import CZlib
+import Deflate
 import HTTPService
 import MeshModel
 import NIOCore
@@ -9,29 +9,6 @@ import Synchronization
 import Testing
 
 @testable import kuma_cp
-
-/// Bytes as one gzip member.
-private func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
-  var stream = z_stream()
-  try #require(
-    deflateInit2_(
-      &stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-      Int32(MemoryLayout<z_stream>.size)) == Z_OK)
-  defer { deflateEnd(&stream) }
-  var input = bytes
-  var output = [UInt8](repeating: 0, count: bytes.count + 1_000)
-  let room = output.count
-  input.withUnsafeMutableBufferPointer { input in
-    output.withUnsafeMutableBufferPointer { output in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(input.count)
-      stream.next_out = output.baseAddress
-      stream.avail_out = UInt32(output.count)
-      _ = deflate(&stream, Z_FINISH)
-    }
-  }
-  return Array(output.prefix(room - Int(stream.avail_out)))
-}
 
 /// A gRPC message.
 private func framed(_ content: [UInt8], isCompressed: Bool = false) -> ByteBuffer {
@@ -73,7 +50,7 @@ struct MessageAssemblerTests {
     #expect(plain.messages == [framed(Self.content), framed([]), framed([1, 2])])
     #expect(plain.taken == 20_000 - MessageAssembler.freeBytes && !plain.isWaiting)
 
-    var packed = framed(try gzip(Self.content), isCompressed: true)
+    var packed = framed(try Gzip.compress(Self.content), isCompressed: true)
     packed.writeImmutableBuffer(framed([3]))
     let unpacked = try assemble(packed, part: part, isCompressed: true)
     #expect(unpacked.messages == [framed(Self.content), framed([3])])
@@ -97,7 +74,7 @@ struct MessageAssemblerTests {
       try assemble(framed(Self.content), part: 100, limit: 10_000)
     }
     // A million zeros in a thousand bytes.
-    let packed = framed(try gzip([UInt8](repeating: 0, count: 1_000_000)), isCompressed: true)
+    let packed = framed(try Gzip.compress([UInt8](repeating: 0, count: 1_000_000)), isCompressed: true)
     let failure = #expect(throws: MessageAssembler.Failure.self) {
       try assemble(packed, part: 100, limit: 100_000, isCompressed: true)
     }
@@ -107,7 +84,7 @@ struct MessageAssemblerTests {
   @Test("are refused in words when there is no room in the budget, and take no more than there is")
   func budget() throws {
     for isCompressed in [false, true] {
-      let content = isCompressed ? try gzip(Self.content) : Self.content
+      let content = isCompressed ? try Gzip.compress(Self.content) : Self.content
       let failure = #expect(throws: MessageAssembler.Failure.self) {
         try assemble(
           framed(content, isCompressed: isCompressed), part: 1_000, isCompressed: isCompressed, room: 8_000)
@@ -127,7 +104,7 @@ struct MessageAssemblerTests {
     #expect(message(framed([1], isCompressed: true), isCompressed: false)?.contains("grpc-encoding") == true)
     #expect(message(framed([1, 2, 3], isCompressed: true))?.contains("damaged") == true)
     #expect(message(framed([], isCompressed: true))?.contains("too early") == true)
-    let packed = try gzip(Self.content)
+    let packed = try Gzip.compress(Self.content)
     #expect(message(framed(packed.dropLast(9), isCompressed: true))?.contains("too early") == true)
     #expect(message(framed(packed + [1], isCompressed: true))?.contains("damaged") == true)
   }

@@ -1,3 +1,4 @@
+import Deflate
 import NIOCore
 
 /// Puts the messages of a gRPC request together from the bytes that come, within bounds, unpacks those that are compressed, and
@@ -26,7 +27,7 @@ struct MessageAssembler: ~Copyable {
   private var head: [UInt8] = []
   private var left = 0
   private var length = 0
-  private var inflater: MessageInflater?
+  private var inflater: Inflater?
   private var message = ByteBuffer()
   /// Bytes of the message that have been asked for.
   private var counted = 0
@@ -84,8 +85,7 @@ struct MessageAssembler: ~Copyable {
     guard isCompressed else {
       throw Failure(code: .invalidArgument, message: "a compressed message needs the header grpc-encoding")
     }
-    inflater = MessageInflater()
-    if inflater == nil { throw Self.noMemory(length) }
+    do { inflater = try Inflater() } catch { throw Self.noMemory(length) }
   }
 
   private mutating func append(_ part: ByteBuffer, take: (Int) -> Bool) throws(Failure) {
@@ -97,7 +97,7 @@ struct MessageAssembler: ~Copyable {
     }
     let limit = limit
     var isTooLarge = false
-    do throws(MessageInflater.Failure) {
+    do throws(DeflateError) {
       var output = message
       message = ByteBuffer()
       var counted = counted
@@ -105,21 +105,20 @@ struct MessageAssembler: ~Copyable {
         message = output
         self.counted = counted
       }
-      try inflater?.add(part, to: &output) { count in
-        isTooLarge = count > limit - (counted)
-        guard !isTooLarge else { return false }
-        let more = Self.charge(counted + count) - Self.charge(counted)
-        guard take(more) else { return false }
-        counted += count
+      try inflater?.add(part.readableBytesSpan) { piece, _ in
+        isTooLarge = piece.count > limit - counted
+        guard !isTooLarge, take(Self.charge(counted + piece.count) - Self.charge(counted)) else { return false }
+        counted += piece.count
+        output.writeBytes(piece)
         return true
       }
     } catch {
       switch error {
-      case .refused where isTooLarge:
+      case .stopped where isTooLarge:
         throw Failure(
           code: .resourceExhausted, message: "an unpacked request is larger than the \(limit) bytes that are taken")
-      case .refused: throw Self.noMemory(limit)
-      case .damaged, .tooLong:
+      case .stopped, .outOfMemory: throw Self.noMemory(limit)
+      case .damaged, .trailingBytes, .truncated:
         throw Failure(code: .invalidArgument, message: "a compressed message is damaged; it has to be gzip or deflate")
       }
     }
@@ -132,7 +131,9 @@ struct MessageAssembler: ~Copyable {
   }
 
   private mutating func finish() throws(Failure) -> Message {
-    if head[0] == 1, inflater?.isAtEnd != true {
+    do {
+      try inflater?.finish()
+    } catch {
       throw Failure(code: .invalidArgument, message: "a compressed message ends too early")
     }
     inflater = nil

@@ -1,0 +1,94 @@
+import CoreMetrics
+import PrometheusMetrics
+import Testing
+
+@Suite("Prometheus' text")
+struct PrometheusRegistryTests {
+  @Test("has what was declared, in this order, with what was counted and what is read")
+  func page() async {
+    let registry = PrometheusRegistry()
+    let stored = registry.counter("spans_total", "Spans, by what became of them.", [("result", "stored")])
+    registry.read("streams", .gauge, "Streams that are open.") { 7 }
+    let dropped = registry.counter("spans_total", "", [("result", "dropped")])
+    registry.read("cpu_seconds_total", .counter, "Processor time.") { [.init(0.25)] }
+    registry.read("bytes", .gauge, "Bytes.") { [.init(1, [("name", "a \"b\"\\\n")]), .init(2, [("name", "c")])] }
+    stored.increment()
+    stored.increment(by: 41)
+    #expect(stored.value == 42 && dropped.value == 0)
+    #expect(
+      await registry.text() == #"""
+        # HELP spans_total Spans, by what became of them.
+        # TYPE spans_total counter
+        spans_total{result="stored"} 42
+        spans_total{result="dropped"} 0
+        # HELP streams Streams that are open.
+        # TYPE streams gauge
+        streams 7
+        # HELP cpu_seconds_total Processor time.
+        # TYPE cpu_seconds_total counter
+        cpu_seconds_total 0.25
+        # HELP bytes Bytes.
+        # TYPE bytes gauge
+        bytes{name="a \"b\"\\\n"} 1
+        bytes{name="c"} 2
+
+        """#)
+  }
+
+  @Test("has every handle of swift-metrics")
+  func handles() async {
+    let registry = PrometheusRegistry()
+    Counter(label: "http.requests", factory: registry).increment(by: 2)
+    Counter(label: "http.requests", factory: registry).increment()
+    Gauge(label: "depth", dimensions: [("queue", "a")], factory: registry).record(1.5)
+    Meter(label: "level", factory: registry).set(3)
+    FloatingPointCounter(label: "ratio", factory: registry).increment(by: 2.0)
+    let timer = Timer(label: "latency_seconds", factory: registry)
+    timer.recordMilliseconds(250)
+    timer.recordMilliseconds(500)
+    Recorder(label: "sizes", factory: registry).record(10)
+    #expect(
+      await registry.text() == """
+        # TYPE http_requests counter
+        http_requests 3
+        # TYPE depth gauge
+        depth{queue="a"} 1.5
+        # TYPE level gauge
+        level 3
+        # TYPE ratio counter
+        ratio 2
+        # TYPE latency_seconds summary
+        latency_seconds_sum 0.75
+        latency_seconds_count 2
+        # TYPE sizes summary
+        sizes_sum 10
+        sizes_count 1
+
+        """)
+  }
+
+  @Test("shows a name as one kind, and nothing that was given up")
+  func conflicts() async {
+    let registry = PrometheusRegistry()
+    let counter = Counter(label: "a", factory: registry)
+    Gauge(label: "a", factory: registry).record(5)
+    counter.increment()
+    #expect(await registry.text() == "# TYPE a counter\na 1\n")
+    counter.destroy()
+    #expect(await registry.text() == "")
+  }
+
+  @Test("counts what many tasks count at once")
+  func concurrency() async {
+    let registry = PrometheusRegistry()
+    await withDiscardingTaskGroup { group in
+      for _ in 0..<8 {
+        group.addTask {
+          let counter = Counter(label: "a", factory: registry)
+          for _ in 0..<10_000 { counter.increment() }
+        }
+      }
+    }
+    #expect(await registry.text() == "# TYPE a counter\na 80000\n")
+  }
+}
