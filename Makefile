@@ -53,7 +53,7 @@ check-structure:
 	Scripts/check-sizes.py
 	.venv/bin/python Scripts/check-protos.py
 
-conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER says where they are
+conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER names other recordings
 	@Scripts/setup test
 	@$(MAKE) --no-print-directory build >&2
 	@BUILD=$(BUILD) Scripts/conformance
