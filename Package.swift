@@ -101,7 +101,7 @@ let package = Package(
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
-    .target(name: "SQLiteFiles", dependencies: [grdb], swiftSettings: strict),
+    .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
     .target(
       name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", "SQLiteFiles", grdb], swiftSettings: strict),
 
@@ -129,9 +129,9 @@ let package = Package(
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
       name: "MeshClient",
-      dependencies: ["MeshModel", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
+      dependencies: ["MeshModel", "SystemErrors", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
       swiftSettings: strict),
-    .target(name: "ProcessSupervisor", dependencies: ["CSpawn"], swiftSettings: strict),
+    .target(name: "ProcessSupervisor", dependencies: ["CSpawn", "SystemErrors"], swiftSettings: strict),
     .target(name: "CSpawn"),
     .target(name: "CProcess"),
 
@@ -154,11 +154,12 @@ let package = Package(
     .executableTarget(
       name: "kuma-dp",
       dependencies: [
-        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess", argumentParser, collections, logging,
+        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess", "SystemErrors", argumentParser,
+        collections, logging,
       ],
       swiftSettings: strict),
     .target(
-      name: "KumactlCommands", dependencies: ["MeshModel", "MeshClient", argumentParser, collections],
+      name: "KumactlCommands", dependencies: ["MeshModel", "MeshClient", "SystemErrors", argumentParser, collections],
       swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["KumactlCommands"], swiftSettings: strict,
@@ -167,7 +168,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "ProcessSupervisor", "CProcess", "TraceHeaders", argumentParser, asyncHTTPClient, httpTypes, hummingbird,
+        "ProcessSupervisor", "CProcess", "SystemErrors", "TraceHeaders", argumentParser, asyncHTTPClient, httpTypes,
+        hummingbird,
         logging,
         nioCore,
         nioHTTP1,
@@ -179,7 +181,7 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: Not shipped
-    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore"], swiftSettings: strict),
+    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "SystemErrors"], swiftSettings: strict),
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
@@ -237,7 +239,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "Deflate", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "kuma-cp", "Deflate", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy",
+        "MeshStore",
         "MeshStorePostgres",
         "MeshTestSupport", "MeshXDS", "TraceCollector", collections, grpcCore, grpcHTTP2, httpTypes, logging, nioCore,
         nioEmbedded,

@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import Synchronization
+import SystemErrors
 
 /// Talks to a control plane's HTTP API.
 ///
@@ -301,7 +302,7 @@ public final class ControlPlaneClient: Sendable {
         return "the host name cannot be resolved"
       }
       return error.connectionErrors.first.map { reason($0.error) } ?? "no connection"
-    case let error as IOError: return FileAccess.text(ofError: error.errnoCode)
+    case let error as IOError: return SystemError(error.errnoCode).description
     case let error as HTTPClientError where error == .connectTimeout: return "no answer to the attempt to connect"
     case let error as HTTPClientError: return error.shortDescription
     default: return TLSFault.words(error) ?? "\(error)"

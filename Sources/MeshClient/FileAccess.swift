@@ -1,4 +1,5 @@
 import Glibc
+import SystemErrors
 
 /// Files, read and written through the system's own calls.
 public enum FileAccess {
@@ -13,14 +14,8 @@ public enum FileAccess {
 
     /// What was tried with which file, and the system's text for the error.
     public var description: String {
-      "\(action) \(path): \(FileAccess.text(ofError: number))"
+      "\(action) \(path): \(SystemError(number))"
     }
-  }
-
-  /// The system's text for an error, as it can follow a colon.
-  static func text(ofError number: Int32) -> String {
-    let text = String(cString: strerror(number))
-    return "\(text.prefix(1).lowercased())\(text.dropFirst())"
   }
 
   /// The largest file that is read, in bytes.

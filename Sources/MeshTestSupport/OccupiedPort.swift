@@ -1,4 +1,5 @@
 import Glibc
+import SystemErrors
 
 /// A port of 127.0.0.1 that nobody else gets for as long as the object lives.
 ///
@@ -33,7 +34,7 @@ public final class OccupiedPort: Sendable {
     }
     number = Int(UInt16(bigEndian: address.sin_port))
     // The descriptor is closed when the object, which is complete by now, goes.
-    guard isBound else { throw Failure(description: String(cString: strerror(errno))) }
+    guard isBound else { throw Failure(description: SystemError.last.description) }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }

@@ -1,5 +1,6 @@
 import CSpawn
 import Glibc
+import SystemErrors
 
 /// The descriptors that a child gets, open in this process until the child has its copies.
 final class ChildDescriptors {
@@ -52,7 +53,7 @@ final class ChildDescriptors {
       let error = kuma_pipe(&ends.read, &ends.write)
       guard error == 0 else {
         throw SpawnError(
-          code: .noRoom, message: "\(executable) cannot be started: \(SpawnError.text(error))", errorNumber: error)
+          code: .noRoom, message: "\(executable) cannot be started: \(SystemError(error))", errorNumber: error)
       }
       // Only the reading end must not block: the flag of the other would be the child's too.
       _ = fcntl(ends.read, F_SETFL, O_NONBLOCK)
@@ -66,7 +67,7 @@ final class ChildDescriptors {
     let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw SpawnError(
-        code: .noFile, message: "\(executable) cannot be started: \(path) cannot be opened: \(SpawnError.text(errno))",
+        code: .noFile, message: "\(executable) cannot be started: \(path) cannot be opened: \(SystemError.last)",
         errorNumber: errno)
     }
     owned.append(descriptor)

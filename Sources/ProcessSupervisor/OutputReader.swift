@@ -1,6 +1,7 @@
 import CSpawn
 import Glibc
 import Synchronization
+import SystemErrors
 
 /// Reads the outputs of one child on a thread and delivers them as lines.
 ///
@@ -66,7 +67,7 @@ final class OutputReader: Sendable {
         Glibc.close(descriptor)
       }
       throw SpawnError(
-        code: .noRoom, message: "\(executable) cannot be started: \(SpawnError.text(error))", errorNumber: error)
+        code: .noRoom, message: "\(executable) cannot be started: \(SystemError(error))", errorNumber: error)
     }
   }
 

@@ -1,5 +1,6 @@
 import CSpawn
 import Glibc
+import SystemErrors
 
 /// Why a process could not be started.
 public struct SpawnError: Error, Sendable, CustomStringConvertible {
@@ -34,7 +35,7 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
   }
 
   init(step: kuma_spawn_step, errorNumber: Int32, executable: String, directory: String?) {
-    let reason = Self.text(errorNumber)
+    let reason = SystemError(errorNumber)
     switch step {
     case KUMA_SPAWN_EXECUTE:
       // A script whose interpreter is missing fails like a missing file.
@@ -58,12 +59,5 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
     default:
       self.init(code: .failed, message: "\(executable) cannot be started: \(reason)", errorNumber: errorNumber)
     }
-  }
-
-  /// The system's text for an error.
-  static func text(_ errorNumber: Int32) -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard strerror_r(errorNumber, &buffer, buffer.count) == 0 else { return "error \(errorNumber)" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 }

@@ -1,5 +1,6 @@
 import CSpawn
 import Glibc
+import SystemErrors
 
 /// The signals by which a person or a supervisor asks this process to end, as a sequence.
 ///
@@ -23,7 +24,7 @@ public struct TerminationSignals: AsyncSequence, Sendable {
     for signal in signals where error == 0 { error = kuma_redirect_signal(signal.rawValue, ends.write) }
     guard error == 0 else {
       throw SpawnError(
-        code: .noRoom, message: "signals cannot be taken: \(SpawnError.text(error))", errorNumber: error)
+        code: .noRoom, message: "signals cannot be taken: \(SystemError(error))", errorNumber: error)
     }
     return TerminationSignals(stream: stream)
   }

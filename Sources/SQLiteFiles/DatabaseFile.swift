@@ -1,4 +1,5 @@
 public import GRDB
+import SystemErrors
 
 #if canImport(Glibc)
   import Glibc
@@ -158,7 +159,7 @@ public struct DatabaseFile: Sendable {
       throw DatabaseFileError(
         code: .unavailable,
         message: "the directory \(directory) of the \(kind.noun) \(path) cannot be made: "
-          + "\(DatabaseFileError.reason(errno)); make it, or give another path")
+          + "\(SystemError.last); make it, or give another path")
     }
   }
 

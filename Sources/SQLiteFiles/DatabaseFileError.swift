@@ -1,10 +1,5 @@
 import GRDB
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+import SystemErrors
 
 /// Why a database file could not be used.
 public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
@@ -36,10 +31,8 @@ public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
   static func cannotOpen(_ kind: DatabaseKind, _ path: String) -> DatabaseFileError {
     DatabaseFileError(
       code: .unavailable,
-      message: "the \(kind.noun) \(path) cannot be opened: \(reason(errno)); check its directory and permissions")
+      message: "the \(kind.noun) \(path) cannot be opened: \(SystemError.last); check its directory and permissions")
   }
-
-  static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
 
   /// A failure of SQLite's as a sentence.
   init(_ error: any Error, _ kind: DatabaseKind, path: String, doing action: String) {

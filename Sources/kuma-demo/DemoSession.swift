@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import ProcessSupervisor
+import SystemErrors
 
 /// One run of the demo, with the beginning and the end that every run has: whatever happens in between, nothing is left.
 enum DemoSession {
@@ -42,7 +43,7 @@ enum DemoSession {
       await conclude(end, options, narrator, folder, fleet)
     }
     if let failure = narrator.failure {
-      let text = "Error: the output cannot be written: \(String(cString: strerror(failure)))\n"
+      let text = "Error: the output cannot be written: \(SystemError(failure))\n"
       _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
       return 1
     }

@@ -1,5 +1,6 @@
 import Glibc
 import MeshClient
+import SystemErrors
 
 /// The directory that Envoy's configuration is in.
 struct WorkDirectory: Sendable {
@@ -63,6 +64,6 @@ struct WorkDirectory: Sendable {
 
   private static func failure(_ text: String) -> LaunchFailure {
     LaunchFailure(
-      .unusableDirectory, "\(text): \(String(cString: strerror(errno))); name another with --config-dir")
+      .unusableDirectory, "\(text): \(SystemError.last); name another with --config-dir")
   }
 }

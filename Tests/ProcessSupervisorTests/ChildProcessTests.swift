@@ -59,13 +59,13 @@ struct ChildProcessTests {
         command: .init("no-such-program-anywhere"), code: .noProgram,
         message: "there is no program no-such-program-anywhere in PATH"),
       Failure(
-        command: .init("/etc/passwd"), code: .noProgram, message: "/etc/passwd cannot be run: Permission denied"),
+        command: .init("/etc/passwd"), code: .noProgram, message: "/etc/passwd cannot be run: permission denied"),
       Failure(
         command: .init("/bin/sh", directory: "/nowhere"), code: .noDirectory,
-        message: "/bin/sh cannot be run in the directory /nowhere: No such file or directory"),
+        message: "/bin/sh cannot be run in the directory /nowhere: no such file or directory"),
       Failure(
         command: .init("/bin/sh", output: .file("/nowhere/log")), code: .noFile,
-        message: "/bin/sh cannot be started: /nowhere/log cannot be opened: No such file or directory"),
+        message: "/bin/sh cannot be started: /nowhere/log cannot be opened: no such file or directory"),
       Failure(
         command: .init("/bin/sh", ["-c", "a\0b"]), code: .failed,
         message: "/bin/sh cannot be started: an argument or variable holds a zero byte"),

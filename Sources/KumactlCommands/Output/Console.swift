@@ -2,6 +2,7 @@ import Glibc
 import MeshClient
 import MeshModel
 import Synchronization
+import SystemErrors
 
 /// The program's output. Colours appear on a terminal only, and not when `NO_COLOR` is set.
 enum Console {
@@ -19,7 +20,7 @@ enum Console {
   static func status(_ status: Int32) -> Int32 {
     let failure = outputFailure.load(ordering: .relaxed)
     guard failure != 0 else { return status }
-    error("standard output cannot be written: \(String(cString: strerror(failure)).lowercased())")
+    error("standard output cannot be written: \(SystemError(failure))")
     return 1
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import SystemErrors
 
 /// The demo's own folder: the control plane's work directory, the documents and every program's log.
 struct DemoFolder: Sendable {
@@ -18,7 +19,7 @@ struct DemoFolder: Sendable {
     let parent = ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
     var template = Array("\(parent)/kuma-demo.XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw DemoFailure("no folder can be made in \(parent): \(String(cString: strerror(errno)))")
+      throw DemoFailure("no folder can be made in \(parent): \(SystemError.last)")
     }
     path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     do {
