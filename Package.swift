@@ -45,9 +45,11 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// The page of the collector: what browsers get, as it stands.
 let pageFiles = [
-  "app.css", "app.js", "compare.js", "conditions.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
+  "app.css", "app.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
   "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
-  "search.js", "services.js", "standalone.js", "start.js", "timeline.js", "trace.js", "views.css", "waterfall.js",
+  "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "standalone.js", "start.js",
+  "timeline.js", "trace.js", "views.css", "waterfall.js", "waterfall-keys.js", "waterfall-rows.js",
+  "waterfall-state.js", "waterfall-view.js",
 ]
 
 let package = Package(

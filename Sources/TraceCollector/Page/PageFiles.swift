@@ -34,7 +34,6 @@ enum PageFiles {
     "views.css": style(PackageResources.views_css),
     "app.js": script(PackageResources.app_js),
     "compare.js": script(PackageResources.compare_js),
-    "conditions.js": script(PackageResources.conditions_js),
     "details.js": script(PackageResources.details_js),
     "dom.js": script(PackageResources.dom_js),
     "file.js": script(PackageResources.file_js),
@@ -48,11 +47,18 @@ enum PageFiles {
     "model.js": script(PackageResources.model_js),
     "plot.js": script(PackageResources.plot_js),
     "search.js": script(PackageResources.search_js),
+    "search-keys.js": script(PackageResources.search_keys_js),
+    "search-state.js": script(PackageResources.search_state_js),
+    "search-view.js": script(PackageResources.search_view_js),
     "services.js": script(PackageResources.services_js),
     "start.js": script(PackageResources.start_js),
     "timeline.js": script(PackageResources.timeline_js),
     "trace.js": script(PackageResources.trace_js),
     "waterfall.js": script(PackageResources.waterfall_js),
+    "waterfall-keys.js": script(PackageResources.waterfall_keys_js),
+    "waterfall-rows.js": script(PackageResources.waterfall_rows_js),
+    "waterfall-state.js": script(PackageResources.waterfall_state_js),
+    "waterfall-view.js": script(PackageResources.waterfall_view_js),
   ]
 
   /// The start of a trace in a file of its own; see ``TraceDocument``.

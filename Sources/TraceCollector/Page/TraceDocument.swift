@@ -3,10 +3,25 @@
 /// The modules of the page become functions in one script, as a file cannot load others under its policy. The policy names
 /// a number that nobody could know before, so that nothing from a span can become a script even if it were not escaped.
 enum TraceDocument {
-  /// The modules, each after those that it imports.
-  static let modules = [
-    "format.js", "dom.js", "keys.js", "model.js", "timeline.js", "details.js", "waterfall.js", "standalone.js",
-  ]
+  /// The modules that `standalone.js` needs and itself, each after those that it imports.
+  static let modules: [String] = {
+    var modules: [String] = []
+    func add(_ name: String) {
+      for match in text(of: name).matches(of: imports) { add(String(match.output.2)) }
+      if !modules.contains(name) { modules.append(name) }
+    }
+    add("standalone.js")
+    return modules
+  }()
+
+  /// What a module imports, and from which other one.
+  private static var imports: Regex<(Substring, Substring, Substring)> {
+    /import\s*\{([^}]*)\}\s*from\s*"\.\/([^"]+)";/
+  }
+
+  private static func text(of module: String) -> String {
+    module == "standalone.js" ? PageFiles.standalone.text : PageFiles.assets[module]?.text ?? ""
+  }
 
   private static let styles = ["app.css", "views.css"]
 
@@ -64,8 +79,7 @@ enum TraceDocument {
   static let script: String = {
     var script = "const modules = {};\n"
     for name in modules {
-      let text = name == "standalone.js" ? PageFiles.standalone.text : PageFiles.assets[name]?.text ?? ""
-      script += "modules[\"\(name)\"] = (() => {\n\(body(of: text))})();\n"
+      script += "modules[\"\(name)\"] = (() => {\n\(body(of: text(of: name)))})();\n"
     }
     return script
   }()
@@ -73,7 +87,7 @@ enum TraceDocument {
   /// A module as the body of a function: what it imports is taken from the others, what it exports is what it returns.
   private static func body(of module: String) -> String {
     var exports: [Substring] = []
-    var body = module.replacing(/import\s*\{([^}]*)\}\s*from\s*"\.\/([^"]+)";/) { match in
+    var body = module.replacing(imports) { match in
       "const {\(match.output.1)} = modules[\"\(match.output.2)\"];"
     }
     body.replace(/(^|\n)export (async function|function|class|const) (\w+)/) { match in

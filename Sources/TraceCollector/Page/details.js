@@ -1,5 +1,5 @@
 import { colour, copyButton, el, unnamed } from "./dom.js";
-import { clock, duration, moment, percent, plain } from "./format.js";
+import { clock, confidence, duration, moment, percent, plain } from "./format.js";
 
 /** Tags that are shown at first; the rest comes on demand. */
 const tagsAtFirst = 200;
@@ -23,7 +23,7 @@ export function showDetails(panel, trace, index, { close, select, page }) {
       fact(node.isTimed ? `+${duration(node.start)}` : "–", "after the start"),
       fact(node.kind, "kind")),
     node.isError ? el("p", { class: "note failed", text: failure(span) }) : null,
-    piece ? el("p", { class: "note" }, `A guess, ${Math.round(100 * (piece.confidence ?? 0))} % sure: `,
+    piece ? el("p", { class: "note" }, `A guess, ${confidence(piece)}: `,
       plain(piece.reason ?? "", 400), " ", page.traceLink?.(piece.traceID)) : null,
     node.overrun ? el("p", { class: "note", text: `It went on for ${duration(node.overrun)} after its caller's side had ended: `
       + "the caller gave up, or did not wait for the end." }) : null,

@@ -34,6 +34,12 @@ export function colour(service) {
   return `colour-${((hash ^ (hash >>> 9)) >>> 0) % colourCount}`;
 }
 
+/** The name of the style variable that holds the colour. */
+export function colourVariable(service) {
+  const name = colour(service);
+  return name === "colour-none" ? "--ink-faint" : `--c${name.slice(7)}`;
+}
+
 export const unnamed = "(no service name)";
 
 /** A service with its colour, how many spans it has, and how many of them failed. */

@@ -3,7 +3,8 @@
 import { el, fetchJSON, notice, skeleton } from "./dom.js";
 import { count, plain } from "./format.js";
 import { TraceList } from "./list.js";
-import { traceKeys, Waterfall } from "./waterfall.js";
+import { Waterfall } from "./waterfall.js";
+import { traceKeys } from "./waterfall-keys.js";
 
 const formats = "What can be opened: Jaeger's JSON, Zipkin's JSON, OpenTelemetry's JSON (OTLP), one document or one a line.";
 const keys = [[["f"], "open another file"], [["Esc"], "back to the list"]];

@@ -1,6 +1,6 @@
 import { el, fetchJSON, setOptions } from "./dom.js";
-import { limits, orders } from "./conditions.js";
 import { clock, lookbacks, moment, plain } from "./format.js";
+import { limits, orders } from "./search-state.js";
 
 /** The fields of a search. */
 export class Filters {

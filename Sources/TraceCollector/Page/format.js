@@ -86,6 +86,9 @@ export function percent(part, whole) {
   return value < 0.1 ? "< 0.1 %" : `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
+/** How much a guess of the collector is to be believed: "87 % sure". */
+export function confidence(guess) { return `${Math.round(100 * (guess.confidence ?? 0))} % sure`; }
+
 /** The times that can be looked back over, as addresses name them. */
 export const lookbacks = {
   "5m": "5 minutes", "15m": "15 minutes", "1h": "hour", "6h": "6 hours", "1d": "day", "7d": "7 days",

@@ -1,5 +1,5 @@
 import { colour, el, failed, fetchJSON, notice, setOptions, skeleton, unnamed } from "./dom.js";
-import { count, duration, inTime, lookbackLength, lookbacks, moment, percent, plain, rate } from "./format.js";
+import { confidence, count, duration, inTime, lookbackLength, lookbacks, moment, percent, plain, rate } from "./format.js";
 
 const usual = "1h";
 
@@ -248,7 +248,7 @@ function examples({ examples = [] }) {
   return el("p", { class: "examples" }, el("span", { class: "faint", text: "For example " }), examples.slice(0, 5).map((example, index) =>
     [index ? ", " : "", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.traceID)}`, text: short(example.traceID) }),
       " went on as ", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.brokenTraceID)}`, text: short(example.brokenTraceID) }),
-      example.callee ? ` in ${plain(example.callee, 80)}` : "", ` (${Math.round(100 * (example.confidence ?? 0))} % sure)`]));
+      example.callee ? ` in ${plain(example.callee, 80)}` : "", ` (${confidence(example)})`]));
 }
 
 function short(id) { return id.replace(/^0+(?=.)/, "").slice(-8); }

@@ -1,7 +1,8 @@
 // A trace in a file of its own: the same view, the data beside it, no collector.
 import { el, isTyping } from "./dom.js";
 import { setKeys, showKeys, withoutViews } from "./keys.js";
-import { traceKeys, Waterfall } from "./waterfall.js";
+import { Waterfall } from "./waterfall.js";
+import { traceKeys } from "./waterfall-keys.js";
 
 const answer = JSON.parse(document.getElementById("trace").textContent);
 withoutViews();

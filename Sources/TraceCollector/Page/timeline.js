@@ -1,55 +1,28 @@
-import { colour, el } from "./dom.js";
+import { colourVariable, el } from "./dom.js";
 import { clock, duration, plain, stepOf } from "./format.js";
 
-/** The part of a trace's time that is in sight, in microseconds after its start, and its ruler. */
+/** The bars of a trace's rows and the ruler above them, for the part of the time in sight, a `TimeRange`. */
 export class Timeline {
-  /** `changed` is called after a change, with whether a person is done with it. */
-  constructor(trace, changed) {
+  constructor(trace, time) {
     this.trace = trace;
-    this.length = trace.length;
-    this.from = 0;
-    this.to = this.length;
-    this.changed = changed;
+    this.time = time;
     this.labels = el("div", { class: "ticks", title: "Drag to look closer, double-click for the whole trace" });
     this.labels.addEventListener("pointerdown", (event) => this.drag(event));
-    this.labels.addEventListener("dblclick", () => this.show(0, this.length));
+    this.labels.addEventListener("dblclick", () => time.showAll());
   }
-
-  get isWhole() { return this.from === 0 && this.to === this.length; }
-
-  show(from, to, isDone = true) {
-    const least = Math.min(this.length, 5);
-    this.from = Math.max(0, Math.min(from, this.length - least));
-    this.to = Math.min(this.length, Math.max(to, this.from + least));
-    this.changed(isDone);
-  }
-
-  /** Looks closer (below 1) or from further away. */
-  scale(factor) {
-    const [middle, half] = [(this.from + this.to) / 2, ((this.to - this.from) / 2) * factor];
-    this.show(middle - half, middle + half);
-  }
-
-  shift(part) {
-    const span = this.to - this.from;
-    const from = Math.max(0, Math.min(this.length - span, this.from + span * part));
-    this.show(from, from + span);
-  }
-
-  /** Where a moment lies, in percent of the width. */
-  place(time) { return (100 * (time - this.from)) / (this.to - this.from); }
 
   /** `frame` gets the distance of the ticks, for the lines behind the bars. */
   draw(frame) {
     const width = this.labels.clientWidth || 600;
-    const span = this.to - this.from;
+    const { from, to } = this.time;
+    const span = to - from;
     const step = stepOf(span, Math.max(2, Math.floor(width / 96)));
     frame.style.setProperty("--step", `${(100 * step) / span}%`);
-    const first = Math.ceil(this.from / step) * step;
-    frame.style.setProperty("--offset", `${(width * (first - this.from)) / span}px`);
+    const first = Math.ceil(from / step) * step;
+    frame.style.setProperty("--offset", `${(width * (first - from)) / span}px`);
     const ticks = [];
-    for (let time = first; time <= this.to; time += step) {
-      const place = this.place(time);
+    for (let time = first; time <= to; time += step) {
+      const place = this.time.place(time);
       const tick = el("span", { class: place > 0 ? "tick" : "tick first",
         text: time === 0 ? "0" : duration(time, step) });
       if ((width * (100 - place)) / 100 < 52) tick.textContent = "";
@@ -61,8 +34,8 @@ export class Timeline {
 
   drag(start) {
     dragRange(this.labels, start, (low, high) => {
-      const span = this.to - this.from;
-      this.show(this.from + span * low, this.from + span * high);
+      const { from, to } = this.time;
+      this.time.show(from + (to - from) * low, from + (to - from) * high);
     });
   }
 
@@ -79,7 +52,7 @@ export class Timeline {
     const sides = [node, answer].filter((side) => side?.isTimed);
     const start = Math.min(...sides.map((side) => side.start));
     const end = Math.max(...sides.map((side) => side.end));
-    const [left, right] = [this.place(start), this.place(end)];
+    const [left, right] = [this.time.place(start), this.time.place(end)];
     if (right < 0 || left > 100) {
       const isBefore = right < 0;
       lane.append(el("span", { class: `beyond ${isBefore ? "before" : "after"}`, text: isBefore ? "◂" : "▸",
@@ -96,7 +69,7 @@ export class Timeline {
       }
       for (const [from, to] of trace.critical[side.index]) lane.append(this.stretch("critical", from, to));
       for (const annotation of (side.span.annotations ?? []).slice(0, 100)) {
-        const place = this.place(annotation.timestamp - trace.start + (side.start - (side.recorded - trace.start)));
+        const place = this.time.place(annotation.timestamp - trace.start + (side.start - (side.recorded - trace.start)));
         if (!(place >= 0 && place <= 100)) continue;
         const event = el("i", { class: "event", title: `${plain(annotation.value)} at ${clock(annotation.timestamp)}` });
         event.style.left = `${place}%`;
@@ -122,7 +95,7 @@ export class Timeline {
   }
 
   stretch(name, from, to) {
-    const [left, right] = [Math.max(this.place(from), -1), Math.min(this.place(to), 101)];
+    const [left, right] = [Math.max(this.time.place(from), -1), Math.min(this.time.place(to), 101)];
     const part = el("i", { class: name.trim() });
     part.style.left = `${left}%`;
     part.style.width = `${Math.max(0, right - left)}%`;
@@ -186,7 +159,7 @@ export class Minimap {
       if (event.target.classList.contains("grip")) return;
       dragRange(this.node, event, (low, high) => time.show(low * time.length, high * time.length));
     });
-    this.node.addEventListener("dblclick", () => time.show(0, time.length));
+    this.node.addEventListener("dblclick", () => time.showAll());
   }
 
   pull(event, edge) {
@@ -244,10 +217,8 @@ export class Minimap {
     return {
       error: style.getPropertyValue("--error"),
       of: (service) => {
-        const name = colour(service);
-        if (!known.has(name)) {
-          known.set(name, style.getPropertyValue(name === "colour-none" ? "--ink-faint" : `--c${name.slice(7)}`));
-        }
+        const name = colourVariable(service);
+        if (!known.has(name)) known.set(name, style.getPropertyValue(name));
         return known.get(name);
       },
     };

@@ -1,5 +1,6 @@
 import { el, failed, fetchJSON, notice, skeleton } from "./dom.js";
-import { traceKeys, Waterfall } from "./waterfall.js";
+import { Waterfall } from "./waterfall.js";
+import { traceKeys } from "./waterfall-keys.js";
 
 export function showTrace(page, id) {
   document.title = `${id} · kuma-trace`;
