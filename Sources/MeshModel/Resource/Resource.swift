@@ -86,30 +86,6 @@ public struct Resource: Sendable, Hashable {
   public var mesh: String { key.mesh }
   /// The name.
   public var name: String { key.name }
-
-  /// Every violation of the specification's rules, with paths from the specification's root.
-  public func violations() -> [Violation] {
-    switch spec {
-    case .mesh(let mesh): mesh.violations()
-    case .trafficTrace(let policy): policy.violations()
-    case .dataplane(let dataplane): dataplane.violations()
-    case .dataplaneInsight: []
-    }
-  }
-}
-
-extension Resource {
-  /// Every violation of the identity that a Dataplane gives itself when its proxy brings it along. What it leaves out the proxy
-  /// has said already.
-  ///
-  /// - Parameters:
-  ///   - key: what the proxy says that it is.
-  ///   - isNew: whether nothing is stored under the key.
-  ///   - source: where the key stands, for the messages.
-  public func identityViolations(ofProxy key: ResourceKey, isNew: Bool, source: String) -> [Violation] {
-    let named = Resource(mesh: mesh.isEmpty ? key.mesh : mesh, name: name.isEmpty ? key.name : name, spec: spec)
-    return NameRules.violations(of: named, type: type.rawValue, writtenTo: key, isNew: isNew, source: source)
-  }
 }
 
 /// A specification that the resource enumeration carries, so that typed access needs no switch at the place of use.

@@ -31,6 +31,19 @@ public struct EncodedResource: Sendable, Hashable {
   }
 }
 
+extension WireWriter {
+  /// The size of a `google.protobuf.Any` (type_url 1, value 2) that wraps a resource.
+  static func anySize(_ resource: EncodedResource) -> Int {
+    size(field: resource.typeURL.utf8.count) + (resource.bytes.isEmpty ? 0 : size(field: resource.bytes.count))
+  }
+
+  mutating func any(field: UInt8, _ resource: EncodedResource) {
+    header(field: field, length: Self.anySize(resource))
+    string(field: 1, resource.typeURL)
+    if !resource.bytes.isEmpty { bytes(field: 2, resource.bytes) }
+  }
+}
+
 /// The types of resources that proxies get.
 public enum ResourceTypeURL {
   /// `Listener`.

@@ -9,11 +9,6 @@ struct WireWriter {
   /// The size of a length-delimited field with a content of a length.
   static func size(field length: Int) -> Int { 1 + varintSize(length) + length }
 
-  /// The size of a `google.protobuf.Any` (type_url 1, value 2) that wraps a resource.
-  static func anySize(_ resource: EncodedResource) -> Int {
-    size(field: resource.typeURL.utf8.count) + (resource.bytes.isEmpty ? 0 : size(field: resource.bytes.count))
-  }
-
   private static func varintSize(_ value: Int) -> Int {
     var size = 1
     var rest = UInt64(truncatingIfNeeded: value) >> 7
@@ -42,13 +37,5 @@ struct WireWriter {
   mutating func bytes(field: UInt8, _ content: Data) {
     header(field: field, length: content.count)
     content.withUnsafeBytes { bytes.append(contentsOf: $0) }
-  }
-
-  mutating func any(field: UInt8, _ resource: EncodedResource) {
-    header(field: field, length: Self.anySize(resource))
-    string(field: 1, resource.typeURL)
-    guard !resource.bytes.isEmpty else { return }
-    header(field: 2, length: resource.bytes.count)
-    resource.bytes.withUnsafeBytes { bytes.append(contentsOf: $0) }
   }
 }
