@@ -117,6 +117,11 @@ let package = Package(
       name: "MeshXDS", dependencies: ["MeshModel", "MeshPolicy", "EnvoyAPI", collections, protobuf, crypto],
       swiftSettings: strict),
 
+    .target(
+      name: "MeshControl",
+      dependencies: ["MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", collections, logging, serviceLifecycle],
+      swiftSettings: strict),
+
     // MARK: Edges
     .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
     .target(
@@ -141,7 +146,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshHTTP",
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshControl",
+        "MeshHTTP",
         "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
         configuration,
         grpcCore,
@@ -213,6 +219,12 @@ let package = Package(
       name: "MeshXDSTests",
       dependencies: ["EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", protobuf],
       exclude: ["Goldens"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshControlTests",
+      dependencies: [
+        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", logging, serviceLifecycle,
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshHTTPTests",
       dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes],

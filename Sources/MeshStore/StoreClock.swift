@@ -53,3 +53,8 @@ public struct StoreClock: Sendable {
     return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(truncatingIfNeeded: time.tv_nsec))
   }
 }
+
+extension Timestamp {
+  /// The wall clock's time.
+  package static var now: Timestamp { StoreClock.wallClock() }
+}

@@ -1,3 +1,4 @@
+import MeshControl
 import MeshHTTP
 import MeshPolicy
 import MeshStore

@@ -3,6 +3,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import Logging
+import MeshControl
 import MeshHTTP
 import MeshModel
 import MeshPolicy
@@ -56,12 +57,13 @@ struct Pipeline: Sendable {
 
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
-    let resolver = AddressResolver(logger: logger)
+    let resolver = AddressResolver(logger: logger, lookup: SystemLookup.lookUp)
     let reconciler = Reconciler(
       store: store, translator: translator, cache: cache, resolver: resolver, logger: logger)
     let sessions = ProxySessions(
       store: store, reconciler: reconciler, instance: instance, zone: configuration.zone,
-      removalDelay: configuration.deregistrationDelay, logger: logger)
+      removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
+      logger: logger)
 
     let certificate = try loadCertificate(configuration, in: directory)
     let bootstrap = BootstrapResponder(
@@ -80,7 +82,7 @@ struct Pipeline: Sendable {
         await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0) }
       })
 
-    let administration = EnvoyAdministrationClient { await sessions.whereabouts(of: $0) }
+    let administration = EnvoyAdministrationClient { await sessions.address(of: $0) }
     let description = configuration.collector.map { CollectorDescription(ports: ports, configuration: $0) }
     let api = MeshAPI(
       store: LiveInsights(store: store, sessions: sessions),

@@ -7,7 +7,7 @@ import MeshXDS
 import Synchronization
 import Testing
 
-@testable import kuma_cp
+@testable import MeshControl
 
 @Suite("Host names of proxies")
 struct HostNamesTests {

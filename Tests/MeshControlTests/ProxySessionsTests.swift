@@ -1,14 +1,12 @@
-import EnvoyAPI
 import Logging
 import MeshModel
 import MeshPolicy
 import MeshStore
 import MeshTestSupport
 import MeshXDS
-import SwiftProtobuf
 import Testing
 
-@testable import kuma_cp
+@testable import MeshControl
 
 @Suite("What proxies say of themselves", .timeLimit(.minutes(5)))
 struct ProxySessionsTests {
@@ -19,7 +17,8 @@ struct ProxySessionsTests {
   private func withSessions(_ body: (ProxySessions) async throws -> Void) async throws {
     _ = try await store.put(Resource(name: "default", spec: Mesh().spec))
     let reconciler = Reconciler(
-      store: store, translator: EnvoyTranslator(), cache: SnapshotCache(), resolver: AddressResolver(logger: logger),
+      store: store, translator: EnvoyTranslator(), cache: SnapshotCache(),
+      resolver: AddressResolver(logger: logger) { $1(nil) },
       logger: logger)
     let sessions = ProxySessions(
       store: store, reconciler: reconciler, instance: "cp", zone: "", removalDelay: .seconds(60), logger: logger)
@@ -41,10 +40,10 @@ struct ProxySessionsTests {
 
   private static func introduction(
     _ document: String?, of id: String = "default.web", peer: String = "ipv4:10.0.0.1:40000", adminPort: UInt16? = 9901
-  ) -> ProxySessions.Introduction {
-    ProxySessions.Introduction(
+  ) -> ProxyIntroduction {
+    ProxyIntroduction(
       nodeID: id, dataplane: document, version: .init(kumaDp: "", envoy: ""),
-      whereabouts: .init(peer: peer, adminPort: adminPort))
+      address: ProxyAddress(remotePeer: peer, adminPort: adminPort))
   }
 
   private func storedPort() -> UInt32? {
@@ -210,18 +209,5 @@ struct ProxySessionsTests {
       #expect(stored.hasPrefix(#"line next \u{1b}[31mxxx"#))
       #expect(stored.hasSuffix("more bytes)") && stored.utf8.count < 4_200)
     }
-  }
-
-  @Test("A node's versions are short and printable")
-  func versions() {
-    var node = Envoy_Config_Core_V3_Node()
-    node.id = "default.web"
-    let version = Google_Protobuf_Value(stringValue: "1\u{1b}c" + String(repeating: "9", count: 1_000))
-    node.metadata.fields["version"] = Google_Protobuf_Value(
-      structValue: Google_Protobuf_Struct(fields: [
-        "kumaDp": Google_Protobuf_Value(structValue: Google_Protobuf_Struct(fields: ["version": version]))
-      ]))
-    let introduction = ProxySessions.Introduction(node, peer: "")
-    #expect(introduction.version.kumaDp.hasPrefix(#"1\u{1b}c999"#) && introduction.version.kumaDp.utf8.count < 140)
   }
 }

@@ -3,11 +3,11 @@ import MeshModel
 import SwiftProtobuf
 import Testing
 
-@testable import kuma_cp
+@testable import MeshXDS
 
 /// What a proxy tells of itself when its stream opens.
 @Suite("A proxy's introduction")
-struct IntroductionTests {
+struct ProxyIntroductionTests {
   private static func drainTime(_ text: String?) -> Duration? {
     var node = Envoy_Config_Core_V3_Node()
     node.id = "default.web-1"
@@ -16,7 +16,7 @@ struct IntroductionTests {
       further.fields[ProxyMetadata.drainTime] = Google_Protobuf_Value(stringValue: text)
       node.metadata.fields["dynamicMetadata"] = Google_Protobuf_Value(structValue: further)
     }
-    return ProxySessions.Introduction(node, peer: "ipv4:127.0.0.1:40000").drainTime
+    return ProxyIntroduction(node, remotePeer: "ipv4:127.0.0.1:40000").drainTime
   }
 
   @Test(
@@ -26,4 +26,17 @@ struct IntroductionTests {
       (nil, nil),
     ] as [(String?, Duration?)])
   func drains(text: String?, time: Duration?) { #expect(Self.drainTime(text) == time) }
+
+  @Test("A node's versions are short and printable")
+  func versions() {
+    var node = Envoy_Config_Core_V3_Node()
+    node.id = "default.web"
+    let version = Google_Protobuf_Value(stringValue: "1\u{1b}c" + String(repeating: "9", count: 1_000))
+    node.metadata.fields["version"] = Google_Protobuf_Value(
+      structValue: Google_Protobuf_Struct(fields: [
+        "kumaDp": Google_Protobuf_Value(structValue: Google_Protobuf_Struct(fields: ["version": version]))
+      ]))
+    let introduction = ProxyIntroduction(node, remotePeer: "")
+    #expect(introduction.version.kumaDp.hasPrefix(#"1\u{1b}c999"#) && introduction.version.kumaDp.utf8.count < 140)
+  }
 }

@@ -22,9 +22,9 @@ private final class SessionRecorder: ProxySessionObserver {
   var events: [String] { lines.withLock { $0 } }
   private func note(_ line: String) { lines.withLock { $0.append(line) } }
 
-  func sessionOpened(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(SessionRefusal) {
+  func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal) {
     if session.nodeID == "refused" { throw SessionRefusal(code: .permissionDenied, message: "not you") }
-    note("open \(node.id)")
+    note("open \(introduction.nodeID)")
   }
   func responseSent(_ session: ProxySession, typeURL: String) { note("sent") }
   func acknowledged(_ session: ProxySession, typeURL: String) { note("acknowledged") }

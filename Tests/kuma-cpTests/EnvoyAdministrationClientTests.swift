@@ -3,6 +3,7 @@ import Logging
 import MeshHTTP
 import MeshPolicy
 import MeshTestSupport
+import MeshXDS
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -75,10 +76,10 @@ struct EnvoyAdministrationClientTests {
 
   /// Runs a client that believes a proxy to be somewhere.
   private func ask(
-    _ question: EnvoyQuestion = .statistics(asJSON: false), at whereabouts: ProxySessions.Whereabouts?,
+    _ question: EnvoyQuestion = .statistics(asJSON: false), at address: ProxyAddress?,
     defaultPort: UInt16? = nil, limits: EnvoyAdministrationClient.Limits = Self.patient
   ) async throws -> Result<String, EnvoyAdministrationError> {
-    let client = EnvoyAdministrationClient(limits: limits) { $0 == Self.web ? whereabouts : nil }
+    let client = EnvoyAdministrationClient(limits: limits) { $0 == Self.web ? address : nil }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await client.run() }
       defer { group.cancelAll() }
@@ -104,8 +105,8 @@ struct EnvoyAdministrationClientTests {
     }
   }
 
-  private static func local(_ port: UInt16?) -> ProxySessions.Whereabouts {
-    ProxySessions.Whereabouts(peer: "ipv4:127.0.0.1:40000", adminPort: port)
+  private static func local(_ port: UInt16?) -> ProxyAddress {
+    ProxyAddress(remotePeer: "ipv4:127.0.0.1:40000", adminPort: port)
   }
 
   @Test(
@@ -142,7 +143,7 @@ struct EnvoyAdministrationClientTests {
 
   @Test("a proxy on another machine", arguments: ["ipv4:203.0.113.7:40000", "ipv6:[2001:db8::7]:40000", "?"])
   func elsewhere(peer: String) async throws {
-    let error = try failure(try await ask(at: ProxySessions.Whereabouts(peer: peer, adminPort: 9901)))
+    let error = try failure(try await ask(at: ProxyAddress(remotePeer: peer, adminPort: 9901)))
     #expect(error.code == .elsewhere)
     #expect(error.message.contains("http://127.0.0.1:9901/stats"))
   }

@@ -1,6 +1,7 @@
 import Deflate
 import HTTPService
 import MeshModel
+import MeshXDS
 import NIOCore
 import NIOEmbedded
 import NIOHPACK

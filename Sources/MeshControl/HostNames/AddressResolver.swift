@@ -1,7 +1,5 @@
-import Foundation
-import Logging
+package import Logging
 import MeshModel
-import NIOCore
 import ServiceLifecycle
 import Synchronization
 
@@ -9,9 +7,9 @@ import Synchronization
 ///
 /// A name is asked for when it first appears and again at a slow interval, as nothing tells when an answer changes, as long as a
 /// Dataplane has it. When what is asked is decided by ``HostNames``. Nothing runs while there is no name.
-final class AddressResolver: Service {
+package final class AddressResolver: Service {
   /// Looks a name up without holding up the caller, and gives the address, or `nil`, to a closure.
-  typealias Lookup = @Sendable (_ name: String, _ answer: @escaping @Sendable (String?) -> Void) -> Void
+  package typealias Lookup = @Sendable (_ name: String, _ answer: @escaping @Sendable (String?) -> Void) -> Void
 
   private struct State {
     var names: HostNames
@@ -27,9 +25,8 @@ final class AddressResolver: Service {
   let updates: AsyncStream<Void>
   private let update: AsyncStream<Void>.Continuation
 
-  /// - Parameter lookup: asks the system by default.
-  init(limits: HostNames.Limits = HostNames.Limits(), logger: Logger, lookup: @escaping Lookup = AddressResolver.system)
-  {
+  /// - Parameter lookup: asks whoever knows.
+  package init(limits: HostNames.Limits = HostNames.Limits(), logger: Logger, lookup: @escaping Lookup) {
     state = Mutex(State(names: HostNames(limits: limits)))
     self.lookup = lookup
     self.logger = logger
@@ -56,7 +53,7 @@ final class AddressResolver: Service {
   /// Asks for a name no longer, unless others still use it.
   func release(_ name: String) { state.withLock { $0.names.release(name) } }
 
-  func run() async throws {
+  package func run() async throws {
     await cancelWhenGracefulShutdown { [self] in
       var timer: Task<Void, Never>?
       for await _ in wake {
@@ -107,13 +104,5 @@ final class AddressResolver: Service {
         : "a proxy's host name cannot be resolved; it gets no traffic until it can"
       logger.warning("\(text)", metadata: ["name": "\(name.printable)"])
     }
-  }
-
-  /// Asks the system's resolver, which blocks for as long as it likes, on a thread of the lookup's own.
-  static let system: Lookup = { name, answer in
-    let thread = Thread { answer(try? SocketAddress.makeAddressResolvingHost(name, port: 0).ipAddress) }
-    thread.name = "resolver"
-    thread.stackSize = 512 * 1024
-    thread.start()
   }
 }

@@ -6,9 +6,9 @@ import HeapModule
 /// Lookups run at the same time, and a lookup of which nothing is heard for a moment makes room for another, so that names
 /// that nobody answers for delay no others. A part of the room is kept from names that failed or were slow before. What runs and what is
 /// remembered is bounded.
-struct HostNames {
+package struct HostNames {
   /// The bounds.
-  struct Limits: Sendable {
+  package struct Limits: Sendable {
     /// Names that are looked up; of more, no address is known.
     var names = 20_000
     /// Names that nobody uses any more and whose answers are kept until they would be asked again.
@@ -27,6 +27,9 @@ struct HostNames {
     var failureAge = Duration.seconds(5)
     /// How long a failure is taken to hold at most.
     var failureAgeLimit = Duration.seconds(120)
+
+    /// The bounds of a control plane.
+    package init() {}
   }
 
   typealias Instant = ContinuousClock.Instant

@@ -1,25 +1,25 @@
-import Logging
+package import Logging
 import MeshModel
-import MeshPolicy
-import MeshStore
-import MeshXDS
+package import MeshPolicy
+package import MeshStore
+package import MeshXDS
 import ServiceLifecycle
 
 /// Keeps the configuration of every connected proxy equal to what the store says.
 ///
 /// A change of the store goes into the mesh's index, which says which proxies it concerns; those of them that are
 /// connected are computed anew and put into the cache, which pushes what differs. Nothing runs when nothing changes.
-actor Reconciler: Service {
+package actor Reconciler: Service {
   /// What the reconciler has done, for metrics and tests.
-  struct Counters: Sendable {
+  package struct Counters: Sendable {
     /// Elements of the store's change stream taken in.
-    var changeSets = 0
+    package var changeSets = 0
     /// Resources in them.
-    var changes = 0
+    package var changes = 0
     /// Proxy configurations computed.
-    var computed = 0
+    package var computed = 0
     /// Snapshots that differed and were handed to the cache.
-    var published = 0
+    package var published = 0
   }
 
   private let store: any ResourceStore
@@ -42,14 +42,14 @@ actor Reconciler: Service {
   private var named: [ProxyID: Dataplane] = [:]
   /// Dataplanes of proxies that could not be stored yet.
   private var adopted: [ProxyID: Resource] = [:]
-  private(set) var counters = Counters()
-  private(set) var isSynchronized = false
+  package private(set) var counters = Counters()
+  package private(set) var isSynchronized = false
   /// How far the store's changes have been taken in, and who waits for more.
   private var sequence: UInt64 = 0
   private var hasEnded = false
   private var waiting: [(sequence: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
 
-  init(
+  package init(
     store: any ResourceStore, translator: any ProxyTranslating, cache: SnapshotCache, resolver: AddressResolver,
     logger: Logger
   ) {
@@ -62,7 +62,7 @@ actor Reconciler: Service {
     (ends, end) = AsyncStream.makeStream()
   }
 
-  func run() async throws {
+  package func run() async throws {
     await cancelWhenGracefulShutdown {
       async let names: Void = self.followNames()
       async let withdrawals: Void = self.followWithdrawals()
@@ -273,10 +273,10 @@ actor Reconciler: Service {
   }
 
   /// How many proxies are connected.
-  var connectedCount: Int { connected.count }
+  package var connectedCount: Int { connected.count }
 
   /// How many proxies keep the cluster of a collector that no policy leads to any more.
-  var withdrawnCount: Int { withdrawn.count }
+  package var withdrawnCount: Int { withdrawn.count }
 
   // MARK: Questions
 
@@ -287,21 +287,22 @@ actor Reconciler: Service {
   }
 
   /// Asks a mesh's index, with every write that has been answered taken in.
-  func inspect<Answer: Sendable>(_ mesh: String, _ question: @Sendable (MeshIndex) -> Answer) async -> Answer {
+  package func inspect<Answer: Sendable>(_ mesh: String, _ question: @Sendable (MeshIndex) -> Answer) async -> Answer {
     await catchUp()
     return question(meshes[mesh] ?? MeshIndex(name: mesh))
   }
 }
 
 /// Turns a proxy's configuration into what is sent to it.
-protocol ProxyTranslating: Sendable {
+package protocol ProxyTranslating: Sendable {
   /// - Parameter earlier: what the proxy is to hold so far.
   /// - Throws: when the configuration cannot be expressed; the proxy then keeps what it has.
   func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot
 }
 
 extension EnvoyTranslator: ProxyTranslating {
-  func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot {
+  /// The snapshot of what the translation yields.
+  package func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot {
     ProxySnapshot(try resources(for: configuration), after: earlier)
   }
 }

@@ -1,21 +1,27 @@
-import MeshModel
+package import MeshModel
 import MeshPolicy
-import MeshStore
+package import MeshStore
 
 /// A store whose DataplaneInsights say what is known at this moment, not what was written last.
 ///
 /// What proxies are sent and accept is counted in memory: written down after every push, it would cost more than the push.
-struct LiveInsights: ResourceStore {
+package struct LiveInsights: ResourceStore {
   let store: any ResourceStore
   let sessions: ProxySessions
 
-  func get(_ key: ResourceKey) async throws(StoreError) -> Resource? {
+  /// Puts what sessions know over what a store says.
+  package init(store: any ResourceStore, sessions: ProxySessions) {
+    self.store = store
+    self.sessions = sessions
+  }
+
+  package func get(_ key: ResourceKey) async throws(StoreError) -> Resource? {
     let resource = try await store.get(key)
     guard key.type == .dataplaneInsight, let resource else { return resource }
     return updated(resource, with: await sessions.subscriptions(of: ProxyID(mesh: key.mesh, name: key.name)))
   }
 
-  func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource] {
+  package func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource] {
     let resources = try await store.list(type, mesh: mesh)
     guard type == .dataplaneInsight else { return resources }
     let newest = await sessions.subscriptions(mesh: mesh)
@@ -29,19 +35,19 @@ struct LiveInsights: ResourceStore {
     return result
   }
 
-  func put(
+  package func put(
     _ resource: Resource, if condition: WriteCondition
   ) async throws(StoreError) -> (stored: Resource, created: Bool) {
     try await store.put(resource, if: condition)
   }
 
-  func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError) {
+  package func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError) {
     try await store.delete(key, if: condition)
   }
 
-  func changes() -> ResourceChanges { store.changes() }
+  package func changes() -> ResourceChanges { store.changes() }
 
-  var sequence: UInt64 { store.sequence }
+  package var sequence: UInt64 { store.sequence }
 
-  func obstacle() async -> String? { await store.obstacle() }
+  package func obstacle() async -> String? { await store.obstacle() }
 }

@@ -1,9 +1,8 @@
-import Crypto
-import Foundation
 import Logging
 import MeshModel
 import MeshPolicy
 import MeshStore
+import MeshXDS
 
 /// Several processes that claim to be one proxy.
 ///
@@ -77,20 +76,13 @@ extension Resource {
   fileprivate func says(_ other: Resource) -> Bool { spec == other.spec && labels == other.labels }
 }
 
-extension ProxySessions.Whereabouts {
-  /// The peer's address and port without gRPC's prefix: `127.0.0.1:40000`.
-  private var address: String {
-    guard let colon = peer.firstIndex(of: ":"), peer.hasPrefix("ipv") else { return peer }
-    return String(peer[peer.index(after: colon)...])
-  }
-
+extension ProxyAddress {
   /// Who is at the other end, with what tells its process from others: the machine, the administration port and the Dataplane.
   /// A process that comes back is the same by all of them.
   func identify(_ registration: Resource?) -> DataplaneInsight.Peer {
-    let host = LocalMachine.host(of: peer) ?? peer
     let document = registration.map { Resource(mesh: $0.mesh, name: $0.name, spec: $0.spec).document().json() } ?? ""
-    let hash = SHA256.hash(data: Data("\(host)\n\(adminPort ?? 0)\n\(document)".utf8))
+    let hash = ContentHash(of: Array("\(host ?? remotePeer)\n\(adminPort ?? 0)\n\(document)".utf8)).bytes
     let process = hash.prefix(6).map { String(UInt16($0) | 256, radix: 16).dropFirst() }.joined()
-    return DataplaneInsight.Peer(address: address, process: process)
+    return DataplaneInsight.Peer(address: hostAndPort, process: process)
   }
 }

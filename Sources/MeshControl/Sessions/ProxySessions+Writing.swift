@@ -1,4 +1,3 @@
-import CProcess
 import Logging
 import MeshModel
 import MeshPolicy
@@ -8,7 +7,7 @@ import Synchronization
 
 /// What is known of proxies goes into the store.
 extension ProxySessions {
-  func run() async throws {
+  package func run() async throws {
     await settle()
     await cancelWhenGracefulShutdown {
       async let others: Void = self.followOthers()
@@ -59,7 +58,7 @@ extension ProxySessions {
     }
     if moves >= Self.movesPerCleaning {
       moves = 0
-      process_give_back_memory()
+      giveBackMemory()
     }
   }
 

@@ -1,8 +1,8 @@
-import Logging
+package import Logging
 import MeshModel
-import MeshPolicy
-import MeshStore
-import MeshXDS
+package import MeshPolicy
+package import MeshStore
+package import MeshXDS
 import ServiceLifecycle
 import Synchronization
 
@@ -12,29 +12,7 @@ import Synchronization
 /// What is written is that proxies come, go and refuse something, together a moment later. What was sent and accepted is
 /// counted in memory, see ``LiveInsights``, and written along; a push to all proxies writes nothing. Nothing runs while nothing
 /// happens.
-actor ProxySessions: Service {
-  /// What a proxy tells of itself when its stream opens.
-  struct Introduction: Sendable {
-    /// Envoy's node id.
-    var nodeID: String
-    /// The Dataplane that the proxy brings along, as a document; `nil` when it was created by other means.
-    var dataplane: String?
-    /// What runs there.
-    var version: DataplaneInsight.ProxyVersion
-    /// Where it can be asked about itself.
-    var whereabouts: Whereabouts
-    /// How long its listeners drain; `nil` when it does not say.
-    var drainTime: Duration?
-  }
-
-  /// Where a connected proxy can be asked about itself.
-  struct Whereabouts: Sendable, Hashable {
-    /// The address from which it is connected, in gRPC's form: `ipv4:127.0.0.1:40000`.
-    var peer: String
-    /// The port of its Envoy's administration interface, at its machine's loopback address; `nil` when it names none.
-    var adminPort: UInt16?
-  }
-
+package actor ProxySessions: Service {
   /// A proxy's stream is refused.
   struct Refusal: Error, CustomStringConvertible {
     /// Whether trying again later can help.
@@ -53,7 +31,7 @@ actor ProxySessions: Service {
     var subscription: DataplaneInsight.Subscription
     /// The Dataplane that the proxy has brought along.
     var registration: Resource?
-    var whereabouts: Whereabouts
+    var address: ProxyAddress
   }
 
   /// How many streams of proxies of one name there may be at a time: one, where everything is as it should be.
@@ -78,6 +56,8 @@ actor ProxySessions: Service {
   let removalDelay: Duration
   let startupGrace: Duration
   let logger: Logger
+  /// Gives memory that nothing uses back to the system.
+  let giveBackMemory: @Sendable () -> Void
   let clock = ContinuousClock()
   /// When this run began, and connections to earlier ones had ended.
   let startTime = Timestamp.now
@@ -97,7 +77,7 @@ actor ProxySessions: Service {
   /// Streams that began and ended since memory was given back.
   var moves = 0
   /// What streams were sent and how they were answered.
-  let counts = StreamCounts()
+  package nonisolated let counts = StreamCounts()
   /// Streams that refused something, or no longer do.
   let verdicts = Mutex<Set<String>>([])
   let wake: AsyncStream<Void>
@@ -109,9 +89,10 @@ actor ProxySessions: Service {
   ///   - instance: identifies this run of the control plane.
   ///   - removalDelay: how long a registered proxy may be away.
   ///   - startupGrace: how long proxies that registered with an earlier run have to come back.
-  init(
+  ///   - giveBackMemory: called after many streams came or went.
+  package init(
     store: any ResourceStore, reconciler: Reconciler, instance: String, zone: String, removalDelay: Duration,
-    startupGrace: Duration = .seconds(60), logger: Logger
+    startupGrace: Duration = .seconds(60), giveBackMemory: @escaping @Sendable () -> Void = {}, logger: Logger
   ) {
     self.store = store
     shared = store as? any SharedStore
@@ -120,6 +101,7 @@ actor ProxySessions: Service {
     self.zone = zone
     self.removalDelay = removalDelay
     self.startupGrace = max(startupGrace, removalDelay)
+    self.giveBackMemory = giveBackMemory
     self.logger = logger
     (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     (countChanges, countsChanged) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -130,7 +112,7 @@ actor ProxySessions: Service {
   /// A proxy has introduced itself on a stream. Its Dataplane is stored and its configuration computed when this returns.
   ///
   /// - Returns: the proxy.
-  func open(stream: String, _ introduction: Introduction) async throws(Refusal) -> ProxyID {
+  func open(stream: String, _ introduction: ProxyIntroduction) async throws(Refusal) -> ProxyID {
     guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
       let id = introduction.nodeID.printable(atMost: 100)
       throw Refusal(isTemporary: false, description: "the node id \"\(id)\" has to be <mesh>.<dataplane name>")
@@ -146,9 +128,9 @@ actor ProxySessions: Service {
     removals[proxy] = nil
     let subscription = DataplaneInsight.Subscription(
       id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version,
-      peer: introduction.whereabouts.identify(registration))
+      peer: introduction.address.identify(registration))
     sessions[stream] = Session(
-      proxy: proxy, subscription: subscription, registration: registration, whereabouts: introduction.whereabouts)
+      proxy: proxy, subscription: subscription, registration: registration, address: introduction.address)
     counts.open(stream)
     moves += 1
     let claims = claims(of: proxy).count
@@ -184,8 +166,8 @@ actor ProxySessions: Service {
   }
 
   /// Where a proxy can be asked about itself, by its newest stream; `nil` when it is not connected.
-  func whereabouts(of proxy: ProxyID) -> Whereabouts? {
-    newestSession(of: proxy)?.whereabouts
+  package func address(of proxy: ProxyID) -> ProxyAddress? {
+    newestSession(of: proxy)?.address
   }
 
   /// The session of a proxy's newest stream; `nil` when it is not connected.

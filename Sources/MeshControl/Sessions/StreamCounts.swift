@@ -1,10 +1,11 @@
-import MeshModel
+package import MeshModel
+import MeshStore
 import Synchronization
 
 /// What each stream was sent and how its proxy answered.
 ///
 /// Counted at once, where it happens: a push to thousands of proxies does not queue up for it.
-final class StreamCounts: Sendable {
+package final class StreamCounts: Sendable {
   private struct Entry {
     var status = DataplaneInsight.Status()
     /// The rejections that no acceptance of their kind has followed.
@@ -21,7 +22,7 @@ final class StreamCounts: Sendable {
   private let state = Mutex(State())
 
   /// What became of all responses since the start.
-  var total: DataplaneInsight.Counts { state.withLock { $0.total } }
+  package var total: DataplaneInsight.Counts { state.withLock { $0.total } }
 
   /// Begins to count for a stream.
   func open(_ stream: String) { state.withLock { $0.entries[stream] = Entry() } }

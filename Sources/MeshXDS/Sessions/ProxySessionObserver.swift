@@ -1,17 +1,16 @@
-import EnvoyAPI
-
 /// A proxy's stream, from its first request on.
-final class ProxySession: Sendable {
+package final class ProxySession: Sendable {
   /// Identifies the stream; a random UUID in lower case.
-  let id: String
+  package let id: String
   /// Envoy's node id.
-  let nodeID: String
+  package let nodeID: String
   /// The request's `authorization` header, if any.
-  let authorization: String?
+  package let authorization: String?
   /// The proxy's address, for logs.
-  let remotePeer: String
+  package let remotePeer: String
 
-  init(id: String, nodeID: String, authorization: String?, remotePeer: String) {
+  /// Describes a stream.
+  package init(id: String, nodeID: String, authorization: String?, remotePeer: String) {
     self.id = id
     self.nodeID = nodeID
     self.authorization = authorization
@@ -20,7 +19,7 @@ final class ProxySession: Sendable {
 }
 
 /// Why a stream ended.
-enum SessionEnd: Sendable, Equatable {
+package enum SessionEnd: Sendable, Equatable {
   /// The proxy closed it, or the connection was lost.
   case closedByProxy
   /// The control plane stops; the proxy is expected to connect again.
@@ -30,22 +29,28 @@ enum SessionEnd: Sendable, Equatable {
 }
 
 /// A stream is refused.
-struct SessionRefusal: Error, Sendable, Hashable {
+package struct SessionRefusal: Error, Sendable, Hashable {
   /// The kinds of refusals, each a gRPC status.
-  enum Code: Sendable {
+  package enum Code: Sendable {
     case invalidArgument, notFound, unauthenticated, permissionDenied, resourceExhausted, unavailable, unimplemented
     case deadlineExceeded
   }
-  let code: Code
+  package let code: Code
   /// What is wrong and what to do; sent to the proxy.
-  let message: String
+  package let message: String
+
+  /// Makes a refusal.
+  package init(code: Code, message: String) {
+    self.code = code
+    self.message = message
+  }
 }
 
 /// Follows the lives of the streams of proxies. Calls for one stream come one after the other.
-protocol ProxySessionObserver: Sendable {
+package protocol ProxySessionObserver: Sendable {
   /// A proxy introduced itself. Nothing is sent to it before this returns. Throwing ``SessionRefusal`` ends the stream;
   /// ``sessionClosed(_:end:)`` is then not called.
-  func sessionOpened(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(SessionRefusal)
+  func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal)
   /// A response was written.
   func responseSent(_ session: ProxySession, typeURL: String)
   /// The proxy accepted a response.

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import MeshHTTP
 import MeshModel
 import MeshPolicy
+import MeshXDS
 import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
@@ -28,16 +29,16 @@ final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     var questions = 0
   }
 
-  private let whereabouts: @Sendable (ProxyID) async -> ProxySessions.Whereabouts?
+  private let address: @Sendable (ProxyID) async -> ProxyAddress?
   private let limits: Limits
   private let state = Mutex(State())
 
-  /// - Parameter whereabouts: where a proxy is; `nil` when it is not connected.
+  /// - Parameter address: where a proxy is; `nil` when it is not connected.
   init(
-    limits: Limits = Limits(), whereabouts: @escaping @Sendable (ProxyID) async -> ProxySessions.Whereabouts?
+    limits: Limits = Limits(), address: @escaping @Sendable (ProxyID) async -> ProxyAddress?
   ) {
     self.limits = limits
-    self.whereabouts = whereabouts
+    self.address = address
   }
 
   func run() async throws {
@@ -57,19 +58,19 @@ final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   func answer(
     to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
   ) async throws(EnvoyAdministrationError) -> [UInt8] {
-    guard let whereabouts = await whereabouts(proxy) else {
+    guard let address = await address(proxy) else {
       throw EnvoyAdministrationError(
         .notConnected,
         "The proxy \(proxy.name) is not connected to this control plane, so its Envoy cannot be asked; start the proxy, "
           + "or look at its connections with kumactl inspect dataplanes.")
     }
-    guard let port = whereabouts.adminPort ?? defaultPort else {
+    guard let port = address.adminPort ?? defaultPort else {
       throw EnvoyAdministrationError(
         .noInterface,
         "The Envoy of \(proxy.name) has no administration interface; start its kuma-dp without --admin-port 0.")
     }
-    guard LocalMachine.has(peer: whereabouts.peer) else {
-      let machine = LocalMachine.host(of: whereabouts.peer) ?? whereabouts.peer
+    guard LocalMachine.has(peer: address.remotePeer) else {
+      let machine = address.host ?? address.remotePeer
       throw EnvoyAdministrationError(
         .elsewhere,
         "The proxy \(proxy.name) runs on another machine, \(machine), and its Envoy's administration interface is not "

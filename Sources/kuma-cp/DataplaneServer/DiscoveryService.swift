@@ -226,7 +226,7 @@ final class DiscoveryService: Sendable {
     }
     defer { state.withLock { $0.opening -= 1 } }
     do {
-      try await observer.sessionOpened(session, node: node)
+      try await observer.sessionOpened(session, ProxyIntroduction(node, remotePeer: session.remotePeer))
     } catch {
       logger.info(
         "a proxy was refused",

@@ -1,4 +1,5 @@
 import Deflate
+import MeshXDS
 import NIOCore
 
 /// Puts the messages of a gRPC request together from the bytes that come, within bounds, unpacks those that are compressed, and

@@ -1,4 +1,5 @@
 import MeshModel
+import MeshXDS
 import NIOCore
 import NIOHPACK
 import NIOHTTP2

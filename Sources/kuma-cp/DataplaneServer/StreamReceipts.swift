@@ -1,5 +1,6 @@
 import Foundation
 import HTTPService
+import MeshXDS
 import Synchronization
 
 /// What the requests of one stream take of a budget, between ``RequestGuard``, which receives them, and ``DiscoveryService``, which

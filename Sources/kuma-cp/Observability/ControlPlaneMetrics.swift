@@ -1,4 +1,5 @@
 import HTTPService
+import MeshControl
 import MeshModel
 import MeshXDS
 import TraceCollector

@@ -44,8 +44,3 @@ struct JSONLogHandler: LogHandler {
     try? FileHandle.standardError.write(contentsOf: Data((Self.line(object) + "\n").utf8))
   }
 }
-
-extension Timestamp {
-  /// The wall clock's time.
-  static var now: Timestamp { StoreClock.wallClock() }
-}

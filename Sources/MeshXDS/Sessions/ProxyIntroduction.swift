@@ -1,0 +1,89 @@
+package import EnvoyAPI
+package import MeshModel
+import SwiftProtobuf
+
+/// What a proxy tells of itself when its stream opens.
+package struct ProxyIntroduction: Sendable {
+  /// Envoy's node id.
+  package var nodeID: String
+  /// The Dataplane that the proxy brings along, as a document; `nil` when it was created by other means.
+  package var dataplane: String?
+  /// What runs there.
+  package var version: DataplaneInsight.ProxyVersion
+  /// Where it can be asked about itself.
+  package var address: ProxyAddress
+  /// How long its listeners drain; `nil` when it does not say.
+  package var drainTime: Duration?
+
+  /// Makes an introduction.
+  package init(
+    nodeID: String, dataplane: String?, version: DataplaneInsight.ProxyVersion, address: ProxyAddress,
+    drainTime: Duration? = nil
+  ) {
+    self.nodeID = nodeID
+    self.dataplane = dataplane
+    self.version = version
+    self.address = address
+    self.drainTime = drainTime
+  }
+}
+
+/// Where a connected proxy can be asked about itself.
+package struct ProxyAddress: Sendable, Hashable {
+  /// The address from which it is connected, in gRPC's form: `ipv4:127.0.0.1:40000`.
+  package var remotePeer: String
+  /// The port of its Envoy's administration interface, at its machine's loopback address; `nil` when it names none.
+  package var adminPort: UInt16?
+
+  /// Makes an address.
+  package init(remotePeer: String, adminPort: UInt16?) {
+    self.remotePeer = remotePeer
+    self.adminPort = adminPort
+  }
+
+  /// The remote address and port without gRPC's prefix: `127.0.0.1:40000`.
+  package var hostAndPort: String {
+    guard let colon = remotePeer.firstIndex(of: ":"), remotePeer.hasPrefix("ipv") else { return remotePeer }
+    return String(remotePeer[remotePeer.index(after: colon)...])
+  }
+
+  /// The remote host, without brackets; `nil` when the peer has none.
+  package var host: String? {
+    guard let scheme = remotePeer.firstIndex(of: ":"), let port = remotePeer.lastIndex(of: ":"), scheme < port,
+      ["ipv4", "ipv6"].contains(remotePeer[..<scheme])
+    else { return nil }
+    var host = remotePeer[remotePeer.index(after: scheme)..<port]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    // A socket that takes both kinds of addresses shows the older kind within the newer (RFC 4291, section 2.5.5.2).
+    if host.lowercased().hasPrefix("::ffff:"), host.contains(".") { host = host.dropFirst("::ffff:".count) }
+    return String(host)
+  }
+}
+
+extension ProxyIntroduction {
+  /// Parses what an Envoy's node says. Source of the keys: Kuma 2.7.
+  ///
+  /// - Parameter remotePeer: the address from which it is connected, in gRPC's form.
+  package init(_ node: Envoy_Config_Core_V3_Node, remotePeer: String) {
+    let metadata = node.metadata.fields
+    let versions = metadata["version"]?.structValue.fields ?? [:]
+    func version(_ program: String) -> String {
+      (versions[program]?.structValue.fields["version"]?.stringValue ?? "").printable(atMost: 100)
+    }
+    var envoy = version("envoy")
+    if envoy.isEmpty, case .userAgentBuildVersion(let build) = node.userAgentVersionType {
+      envoy = "\(build.version.majorNumber).\(build.version.minorNumber).\(build.version.patch)"
+    }
+    let adminPort = metadata["dataplane.admin.port"].flatMap { UInt16($0.stringValue) }
+    let further = metadata["dynamicMetadata"]?.structValue.fields ?? [:]
+    self.init(
+      nodeID: node.id, dataplane: metadata["dataplane.resource"]?.stringValue,
+      version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
+      address: ProxyAddress(remotePeer: remotePeer, adminPort: adminPort == 0 ? nil : adminPort),
+      drainTime: further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
+        .map { min($0, Self.longestDrainTime) })
+  }
+
+  /// What a proxy says is not believed beyond a day.
+  private static let longestDrainTime = Duration.seconds(86_400)
+}
