@@ -56,7 +56,6 @@ enum PageFiles {
     "trace.js": script(PackageResources.trace_js),
     "waterfall.js": script(PackageResources.waterfall_js),
     "waterfall-keys.js": script(PackageResources.waterfall_keys_js),
-    "waterfall-rows.js": script(PackageResources.waterfall_rows_js),
     "waterfall-state.js": script(PackageResources.waterfall_state_js),
     "waterfall-view.js": script(PackageResources.waterfall_view_js),
   ]

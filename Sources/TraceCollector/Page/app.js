@@ -8,7 +8,7 @@ import { brokenIn, showOperations, showPropagation } from "./services.js";
 import { showTrace } from "./trace.js";
 
 const main = document.getElementById("main");
-/** What the views get: where they draw, how they go elsewhere, and where the list stood last. */
+/** What every view gets: where it draws, how it opens others, and the last state of the list. */
 const page = { main, open, setQuery, keys: setKeys, say, searchAddress: "/", lastTrace: undefined, listed: undefined };
 
 const views = [
@@ -31,7 +31,7 @@ function decoded(text) {
   }
 }
 
-/** For addresses of nothing, so that who was sent there learns what there is. */
+/** The view of addresses that do not exist. */
 function showNothing() {
   document.title = "Nothing here · kuma-trace";
   page.keys("", []);
@@ -43,7 +43,7 @@ function showNothing() {
   el("a", { class: "button", href: "/", text: "All traces" }), el("a", { class: "button", href: "/graph", text: "Services" })));
 }
 
-/** What is shown: how it is left, and how it follows a change of its own address. */
+/** The view that is shown: how to leave it, and how it follows a change of its own address. */
 let present = {};
 let shownPath;
 
@@ -76,7 +76,7 @@ function open(address) {
   window.scrollTo(0, 0);
 }
 
-/** Writes what a view shows into its address; a step can be gone back. */
+/** Writes what a view shows into its address; a step becomes an entry of the history. */
 function setQuery(query, isStep) {
   const address = location.pathname + (query.size ? `?${query}` : "");
   if (address === location.pathname + location.search) return;
@@ -113,7 +113,7 @@ idField.addEventListener("keydown", (event) => { if (event.key === "Escape") idF
 
 document.getElementById("help").addEventListener("click", showKeys);
 
-// The keys that work everywhere: "g" and a view's letter, within a second.
+// The keys that work everywhere: for a view, "g" and its letter within a second.
 const never = -Infinity;
 let goes = never;
 document.addEventListener("keydown", (event) => {
@@ -132,7 +132,7 @@ document.addEventListener("keydown", (event) => {
 
 window.addEventListener("popstate", route);
 
-/** Says at the top when a service breaks traces. Without the collector's word, nothing is said. */
+/** Shows at the top how many services break traces. */
 async function watchPropagation() {
   if (!document.hidden) {
     const answer = await fetchJSON("/api/propagation").catch((error) => error);

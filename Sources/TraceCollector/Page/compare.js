@@ -51,7 +51,7 @@ export function showCompare(page, first, second) {
   };
 }
 
-/** What is shown as long as not both are known: how to choose them. */
+/** Shown until both traces are known: how to choose them. */
 export function showChoice(page, first) {
   document.title = "Compare · kuma-trace";
   page.keys("Comparing", []);
@@ -76,7 +76,7 @@ export function compareView(answers, onlyDifferences, { address, exchange, toggl
   const traces = answers.map((answer) => new Trace(answer));
   const lines = compareTraces(...traces);
   const scale = Math.max(1, ...lines.flatMap((line) => [line.a.length, line.b.length]));
-  // A tenth more or less is noise.
+  // A difference of a tenth is noise.
   const isDifferent = (line) => line.only || line.a.count !== line.b.count || line.a.errors !== line.b.errors
     || Math.abs(line.difference) > Math.max(0.1 * line.a.length, 0.001 * scale);
   const number = (only) => lines.filter((line) => line.only === only).length;
@@ -99,7 +99,7 @@ export function compareView(answers, onlyDifferences, { address, exchange, toggl
   ];
 }
 
-/** The lines that differ, and those above them. */
+/** The lines that differ, and their ancestors. */
 function withAncestors(lines, isDifferent) {
   const kept = [];
   let depth = -1;

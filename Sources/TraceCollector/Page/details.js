@@ -1,7 +1,7 @@
 import { colour, copyButton, el, unnamed } from "./dom.js";
 import { clock, confidence, duration, moment, percent, plain } from "./format.js";
 
-/** Tags that are shown at first; the rest comes on demand. */
+/** How many tags are shown at first; the rest comes on demand. */
 const tagsAtFirst = 200;
 
 export function showDetails(panel, trace, index, { close, select, page }) {
@@ -101,7 +101,7 @@ function isAlarming(key, value) {
   return (key === "error" && value !== "false") || (key === "http.status_code" && /^5/.test(value));
 }
 
-/** Whether the language of searches can say the tag. */
+/** Whether a search can express the tag. */
 function isSearchable(key, value) {
   return value && value.length <= 200 && !/=| and |^\s|\s$/.test(key) && !/ and |^\s|\s$/.test(value);
 }

@@ -1,9 +1,9 @@
 import { count, plain } from "./format.js";
 
-// Everything that comes from a span goes into the page through textContent or setAttribute on names chosen here;
-// nothing is ever parsed as HTML.
+// What comes from a span enters the page only as textContent or as values of attributes that are named here. Nothing is ever
+// parsed as HTML.
 
-/** Makes an element. Keys that begin with "on" are listeners, "text" is its text, the others are attributes. */
+/** Creates an element. Properties are listeners ("on…"), its text ("text"), and attributes. */
 export function el(name, properties, ...children) {
   return fill(document.createElement(name), properties, children);
 }
@@ -25,12 +25,12 @@ function fill(node, properties, children) {
 
 const colourCount = 14;
 
-/** The class with a service's colour. It comes of the name alone, so that it is the same on every view and at every visit. */
+/** The class with a service's colour, which depends on the name alone, so that it never changes. */
 export function colour(service) {
   if (!service) return "colour-none";
   let hash = 2166136261;
   for (const character of service) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
-  // The lowest bits alone say little of the letters before the last.
+  // The lowest bits alone depend little on the earlier letters.
   return `colour-${((hash ^ (hash >>> 9)) >>> 0) % colourCount}`;
 }
 
@@ -42,7 +42,7 @@ export function colourVariable(service) {
 
 export const unnamed = "(no service name)";
 
-/** A service with its colour, how many spans it has, and how many of them failed. */
+/** A service with its colour and its numbers of spans and errors. */
 export function chip({ name, spanCount, errorCount }, element = "span") {
   const title = `${plain(name || unnamed)}: ${count(spanCount, "span")}`
     + (errorCount ? `, ${count(errorCount, "error")}` : "");
@@ -52,7 +52,7 @@ export function chip({ name, spanCount, errorCount }, element = "span") {
     errorCount ? el("span", { class: "chip-errors", text: errorCount }) : null);
 }
 
-/** A message in the place of what cannot be shown. */
+/** A message in place of what cannot be shown. */
 export function notice({ title, text, detail, failed }, ...actions) {
   return el("div", { class: `notice${failed ? " failed" : ""}` },
     el("h2", { text: title }), el("p", { text }), detail ? el("p", { class: "mono", text: detail }) : null,
@@ -64,7 +64,7 @@ export function skeleton(lines, label) {
     Array.from({ length: lines }, () => el("i")));
 }
 
-/** Asks the collector; an answer that is none becomes an error with the collector's sentence. */
+/** Asks the collector; a failure becomes an error with the collector's message. */
 export async function fetchJSON(path, signal, options = {}) {
   let response;
   try {
@@ -98,13 +98,28 @@ export function copyButton(text, label = "Copy", description) {
   return button;
 }
 
-/** Whether a key was meant for a field, or for the browser. */
+/** Whether a key is meant for a field or for the browser. */
 export function isTyping(event) {
   return event.metaKey || event.ctrlKey || event.altKey || Boolean(event.target.matches?.("input:not([type=checkbox]), select, textarea"))
     || Boolean(document.querySelector("dialog[open]"));
 }
 
-/** Puts the choices of a field; the chosen one stays choosable although it is not among them. */
+/** Calls `move` while a pointer is pressed, and `end` when it is released or cancelled. */
+export function follow(box, start, move, end) {
+  const stop = (event) => {
+    box.removeEventListener("pointermove", move);
+    box.removeEventListener("pointerup", stop);
+    box.removeEventListener("pointercancel", stop);
+    end(event);
+  };
+  box.setPointerCapture?.(start.pointerId);
+  box.addEventListener("pointermove", move);
+  box.addEventListener("pointerup", stop);
+  box.addEventListener("pointercancel", stop);
+  start.preventDefault();
+}
+
+/** Sets the options of a field; the selected value is always one of them. */
 export function setOptions(field, options, value) {
   const all = options.some(([key]) => key === value) ? options : [...options, [value, value]];
   const known = [...field.options].map((option) => option.value);
@@ -114,7 +129,7 @@ export function setOptions(field, options, value) {
   field.value = value;
 }
 
-/** The message in the place of a view whose data did not come, and what to do next. */
+/** A message in place of a view whose data did not come, and what to do next. */
 export function failed(error, what, again) {
   const isAbsent = error.status === 404 || error.status === 501;
   return notice({

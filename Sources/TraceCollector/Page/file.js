@@ -1,18 +1,19 @@
-// Files of traces that are dropped on the page, or chosen. The collector reads them and stores nothing; the page shows what
-// was in them. Nothing of a file is kept in the page but the file itself, which the browser leaves on the disk.
+// Files of traces that are dropped on the page or chosen. The collector parses them and stores nothing. The page keeps only a
+// reference to the file.
 import { el, fetchJSON, notice, skeleton } from "./dom.js";
 import { count, plain } from "./format.js";
 import { TraceList } from "./list.js";
+import { surroundings } from "./trace.js";
 import { Waterfall } from "./waterfall.js";
 import { traceKeys } from "./waterfall-keys.js";
 
 const formats = "What can be opened: Jaeger's JSON, Zipkin's JSON, OpenTelemetry's JSON (OTLP), one document or one a line.";
 const keys = [[["f"], "open another file"], [["Esc"], "back to the list"]];
 
-/** The file that is open; the browser forgets it with the page. */
+/** The file that is open, until the page is reloaded. */
 let opened;
 
-/** Lets files be dropped everywhere, and chosen by the button at the top. */
+/** Lets files be dropped anywhere, and chosen by the button at the top. */
 export function takeFiles(page) {
   const input = el("input", { type: "file", hidden: true, "aria-label": "A file of traces",
     accept: ".json,.jsonl,.ndjson,.gz,.pb,application/json", onchange: () => { if (input.files[0]) openFile(page, input.files[0]); } });
@@ -47,10 +48,10 @@ function openFile(page, file) {
   else page.open("/file");
 }
 
-/** Reads the open file anew where its view is shown already. */
+/** Loads the open file again if its view is shown already. */
 let showAgain;
 
-/** What was in the file: its only trace, the one with an id, or all of them as a list. */
+/** Shows the only trace of the file, the one with an id, or the list of all. */
 export function showFile(page, id) {
   document.title = "A file · kuma-trace";
   page.keys("A file", keys);
@@ -93,7 +94,7 @@ export function showFile(page, id) {
   };
 }
 
-/** Sends the file to the collector: the browser reads it from the disk meanwhile, and the page goes on. */
+/** Sends the file to the collector; the browser streams it from the disk. */
 async function read(file, id, signal, path = "/api/trees") {
   const { bodyLimit } = await fetchJSON("/config.json", signal).catch(() => ({}));
   if (bodyLimit && file.size > bodyLimit) {
@@ -118,21 +119,15 @@ function refusal(page, file, error) {
     detail: formats, failed: true }, ...actions(page));
 }
 
-/** Shows an answer; gives the view of a trace, if it is one. */
+/** Shows an answer; returns the view of a trace, if it is one. */
 function draw(page, file, answer) {
   const content = el("div");
   page.main.replaceChildren(el("div", { class: "of-file" }, told(page, file, answer)), content);
   page.say(said(file, answer));
   if (answer.tree) {
     page.keys("A trace", traceKeys);
-    return new Waterfall({
-      main: content, say: page.say,
-      query: () => new URLSearchParams(location.search),
-      setQuery: (query, isStep) => page.setQuery(query, isStep),
-      back: () => page.open(answer.traces.length > 1 ? "/file" : page.searchAddress),
-      crumb: () => [el("a", { href: answer.traces.length > 1 ? "/file" : page.searchAddress,
-        text: answer.traces.length > 1 ? plain(file.name, 80) : "Traces" }), el("span", { text: "/" })],
-    }, answer.tree, answer.tree.traceId);
+    const back = answer.traces.length > 1 ? ["/file", plain(file.name, 80)] : [page.searchAddress, "Traces"];
+    return new Waterfall(surroundings(page, content, ...back), answer.tree, answer.tree.traceId);
   }
   const list = new TraceList({ address: (id) => `/file/${id}` });
   content.className = "search";
@@ -146,7 +141,7 @@ function said(file, { spanCount, traceCount, traces }) {
     + (traces.length < traceCount ? `; the newest ${traces.length.toLocaleString("en")} are listed` : "");
 }
 
-/** What was in the file, what was left out, and that it is not stored. */
+/** Says what was in the file, what was left out, and that it is not stored. */
 function told(page, file, answer) {
   const { rejectedCount, rejected } = answer;
   const keep = el("button", { type: "button", text: "Store it", title: "Store the spans in this collector" });

@@ -4,7 +4,7 @@ import { limits, orders } from "./search-state.js";
 
 /** The fields of a search. */
 export class Filters {
-  /** `state` is what they show; `change` is called with what was changed, `search` to search again. */
+  /** `state` holds the values; `change` is called with changed values, `search` to search again. */
   constructor(state, { change, search }) {
     this.state = state;
     this.change = change;
@@ -51,7 +51,7 @@ export class Filters {
     });
   }
 
-  /** Where it says what is wrong with a field. */
+  /** Where a problem of a field is shown. */
   fault(key) {
     const node = el("p", { class: "fault", id: `fault-${key}`, role: "alert", hidden: true });
     this.faults.set(key, node);
@@ -66,7 +66,7 @@ export class Filters {
     return el("label", { class: `toggle ${key}`, title }, box, el("span", { text: label }));
   }
 
-  /** Says what cannot be meant beside the fields, and nothing beside the others. */
+  /** Shows each problem beside its field. */
   complain(faults) {
     for (const [key, node] of this.faults) {
       const fault = faults.find(({ field }) => field === key);
@@ -93,7 +93,7 @@ export class Filters {
       this.state.span));
   }
 
-  /** Shows what the state has. */
+  /** Shows the values of the state. */
   follow() {
     const { state, range } = this;
     [this.minimum.value, this.maximum.value, this.lookback.value] = [state.min, state.max, state.lookback];
@@ -114,7 +114,7 @@ export class Filters {
 
 function asOptions(values) { return values.map((value) => [value, value]); }
 
-/** Puts other choices into a field, but not while a person chooses. */
+/** Replaces the options of a field, but not while the user chooses. */
 function refill(field, fill) {
   if (document.activeElement === field) field.addEventListener("blur", fill, { once: true });
   else fill();

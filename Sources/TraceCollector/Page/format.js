@@ -1,18 +1,18 @@
-// Numbers, times and texts as people read them.
+// Numbers, times and texts for people.
 
-/** Text of any length for a tooltip or a title. */
+/** Text, cut to a length. */
 export function plain(text, length = 300) {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
-/** The smallest of 1, 2 and 5 times a power of ten that cuts a length into no more parts than wanted. */
+/** The smallest of 1, 2 and 5 times a power of ten that divides a length into at most so many parts. */
 export function stepOf(length, parts) {
   const least = Math.max(1, length / parts);
   const power = 10 ** Math.floor(Math.log10(least));
   return power * ([1, 2, 5, 10].find((factor) => factor * power >= least * 0.9999) ?? 10);
 }
 
-/** Microseconds for reading: 850 µs, 12.3 ms, 4.56 s, 3 min 12 s; with a step, those of an axis: 0.5 ms, 20 ms. */
+/** Microseconds as 850 µs, 12.3 ms, 4.56 s, 3 min 12 s; for an axis with a step, as 0.5 ms, 20 ms. */
 export function duration(micros, step) {
   if (!(micros > 0)) return "0 ms";
   if (step && micros < 60e6) {
@@ -28,13 +28,13 @@ export function duration(micros, step) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-/** Three digits, those at the end too that are 0, so that numbers below each other compare; whole numbers from 100 on. */
+/** Three digits, trailing zeros included, so that columns align; whole numbers from 100 on. */
 function digits(value) {
   if (value < 0.1) return value.toPrecision(2);
   return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
 
-/** Reads "250us", "100ms", "1.5s", "2m"; a bare number is milliseconds. Gives microseconds, or undefined. */
+/** Parses "250us", "100ms", "1.5s", "2m", or a number of milliseconds. Returns microseconds, or undefined. */
 export function parseDuration(text) {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|m|min)?\s*$/i.exec(text ?? "");
   if (!match) return undefined;
@@ -72,13 +72,13 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Calls per second as people count, with as many digits each time: 1,234/s, 12.3/s, 4.20/s, 2.50/min, 6.00/h. */
+/** Calls per second, minute or hour: 1,234/s, 12.3/s, 4.20/s, 2.50/min, 6.00/h. */
 export function rate(value) {
   const [factor, unit] = value >= 0.1 || !(value > 0) ? [1, "s"] : value >= 0.1 / 60 ? [60, "min"] : [3600, "h"];
   return `${value > 0 ? digits(value * factor) : 0}/${unit}`;
 }
 
-/** A part of a whole: 0 %, 0.4 %, 37 %; never 0 % or 100 % where it is not. */
+/** A part of a whole: 0 %, 0.4 %, 37 %. Only nothing is 0 %, and only everything is 100 %. */
 export function percent(part, whole) {
   if (!(whole > 0) || !(part > 0)) return "0 %";
   const value = (100 * part) / whole;
@@ -86,20 +86,20 @@ export function percent(part, whole) {
   return value < 0.1 ? "< 0.1 %" : `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
-/** How much a guess of the collector is to be believed: "87 % sure". */
+/** How certain a guess of the collector is: "87 % sure". */
 export function confidence(guess) { return `${Math.round(100 * (guess.confidence ?? 0))} % sure`; }
 
-/** The times that can be looked back over, as addresses name them. */
+/** The periods that can be chosen, by their names in addresses. */
 export const lookbacks = {
   "5m": "5 minutes", "15m": "15 minutes", "1h": "hour", "6h": "6 hours", "1d": "day", "7d": "7 days",
 };
 
-/** "in the last hour", or of a time between two moments "in that time". */
+/** "in the last hour", or for a period between two moments "in that time". */
 export function inTime(lookback) {
   return lookback in lookbacks ? `in the last ${lookbacks[lookback]}` : "in that time";
 }
 
-/** The length of a time: of a name, or from one moment to another, as `1790809200000-1790812800000`. */
+/** The milliseconds of a period: a name, or two moments as `1790809200000-1790812800000`. */
 export function lookbackLength(name) {
   const [from, to] = name.split("-");
   if (to) return to - from;

@@ -23,7 +23,7 @@ export function showGraph(page) {
 
 export function graphView(answer, lookback) {
   const { services, edges } = answer;
-  // Not the whole time that was asked for, if the first call was later.
+  // Less than the time that was asked for, if the first call came later.
   const seconds = answer.seconds ?? lookbackLength(lookback) / 1000;
   if (!services.length) {
     return [lookback === "7d" ? el("div", { class: "frame" }, emptyCollector()) : notice({ title: "No calls in this time",
@@ -72,7 +72,7 @@ function picture({ services, edges }, lookback, seconds) {
     node.lastChild.style.strokeWidth = `${1 + 2.5 * Math.sqrt(edge.calls / most)}px`;
     parts.push({ node, edge });
     board.append(node);
-    // The words stand at the line's end, on the side from which it does not come, if there is room.
+    // The label stands at the end of the line, on the free side if there is room.
     if (lines.length > 60 || isLoop || (end.count > 1 && end.index > 0 && end.index < end.count - 1)) continue;
     const [x, y] = at[at.length - 1];
     const isBelow = end.count > 1 ? end.index > 0 : at[at.length - 2][1] < y - 4;

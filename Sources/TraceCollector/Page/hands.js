@@ -1,21 +1,21 @@
-/** Where the pointer is, whichever view is shown, and when it moved: a view that is new under it has to know. */
+/** Where the pointer is and when it moved, on any view: a new view that appears under it has to know. */
 let place;
 let movedAt = -Infinity;
 for (const name of ["pointermove", "pointerover", "pointerdown"]) {
   document.addEventListener(name, (event) => {
-    // A finger that has gone points at nothing.
+    // A lifted finger points at nothing.
     place = event.pointerType === "touch" ? undefined : [event.clientX, event.clientY];
     if (name === "pointermove") movedAt = performance.now();
   }, { capture: true, passive: true });
 }
 document.documentElement.addEventListener("pointerleave", () => { place = undefined; });
 
-/** For how long a pointer that moved is taken to be on its way to something, in milliseconds. */
+/** How long a pointer counts as moving after its last move, in milliseconds. */
 const settling = 400;
 
 /**
- * Knows whether a person is at some elements: points at them or is about to, presses or drags something in them, or has the
- * focus or selected text there. Then nothing may be replaced in them. `freed` is called some time after all that is over.
+ * Knows whether the user is busy with some elements: points at them or is about to, presses or drags something, or has the
+ * focus or selected text there. Meanwhile nothing in them may be replaced. `freed` is called some time after that has ended.
  */
 export class Hands {
   constructor(nodes, freed) {
@@ -27,10 +27,10 @@ export class Hands {
     on("pointerdown", (event) => this.press(event));
     on("dragstart", (event) => this.press(event));
     for (const name of ["pointerup", "dragend"]) on(name, () => this.release());
-    // A link that is dragged is still held when its pointer is gone.
+    // A dragged link is still held after its pointer was cancelled.
     on("pointercancel", () => { if (!this.isDragged) this.release(); });
     on("pointermove", (event) => {
-      // It was let go of where nobody said so.
+      // It was released outside of the page.
       if (this.isPressed && event.buttons === 0) this.isPressed = false;
       this.wait();
     });
@@ -48,7 +48,7 @@ export class Hands {
     this.isDragged = event.type === "dragstart";
   }
 
-  /** What comes of a press, the click, comes after it. */
+  /** The click comes after the release. */
   release() {
     setTimeout(() => {
       this.isPressed = this.isDragged = false;

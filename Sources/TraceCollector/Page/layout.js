@@ -1,19 +1,17 @@
-// Where the services of a graph stand: callers to the left of what they call, as few crossings as a few sweeps find.
-// Nothing here knows the page.
+// Places the services of a graph: callers to the left of what they call, with few crossings. Nothing here knows the page.
 
 const gap = { x: 150, y: 26 };
 
 /**
- * Places boxes of one size. `names` are the services, `edges` have `parent` and `child`. Gives `places` by name (the box's
- * left upper corner), `lines` (for each edge its points, from box to box, and which it is of those that end there), `width`
- * and `height`.
+ * Places boxes of one size. `names` are the services, `edges` have `parent` and `child`. Returns `places` by name (the box's
+ * upper left corner), `lines` (for each edge its points, and its number among those that end at the box), `width` and `height`.
  */
 export function layOut(names, edges, size) {
   const known = new Set(names);
   const between = edges.filter((edge) => known.has(edge.parent) && known.has(edge.child) && edge.parent !== edge.child);
   const forward = withoutCycles(names, between);
   const layers = layersOf(names, forward);
-  // Long lines pass through the layers between as if through thin boxes.
+  // Long lines pass through thin boxes in the layers between.
   const columns = Array.from({ length: 1 + Math.max(0, ...layers.values()) }, () => []);
   for (const name of names) columns[layers.get(name)].push({ name, left: [], right: [], height: size.height });
   const items = new Map(columns.flat().map((item) => [item.name, item]));
@@ -51,7 +49,7 @@ export function layOut(names, edges, size) {
   return { places, lines, height, width: columns.length * (size.width + gap.x) - gap.x };
 }
 
-/** Turns edges round that would close a cycle, seen from the services that nobody calls. */
+/** Reverses edges that would close a cycle, starting from the services that nobody calls. */
 function withoutCycles(names, edges) {
   const out = new Map(names.map((name) => [name, []]));
   const called = new Set(edges.map((edge) => edge.child));
@@ -83,7 +81,7 @@ function withoutCycles(names, edges) {
   return result;
 }
 
-/** The column of each service: one behind the last of its callers. */
+/** The column of each service: one after the last of its callers. */
 function layersOf(names, edges) {
   const layers = new Map(names.map((name) => [name, 0]));
   const missing = new Map(names.map((name) => [name, 0]));
@@ -101,7 +99,7 @@ function layersOf(names, edges) {
   return layers;
 }
 
-/** Puts each box near the middle of its neighbours, to and fro, and keeps the order with the fewest crossings. */
+/** Orders boxes by their neighbours, forwards and backwards, and keeps the order with the fewest crossings. */
 function order(columns) {
   const number = () => columns.forEach((column) => column.forEach((item, index) => { item.index = index; }));
   number();
@@ -132,7 +130,7 @@ function crossings(columns) {
   let count = 0;
   for (const column of columns) {
     const lines = column.flatMap((item) => item.right.map((other) => [item.index, other.index]));
-    // A graph so full crosses anyway.
+    // Such a dense graph has crossings anyway.
     if (lines.length > 400) continue;
     for (let one = 0; one < lines.length; one += 1) {
       for (let two = one + 1; two < lines.length; two += 1) {
@@ -143,7 +141,7 @@ function crossings(columns) {
   return count;
 }
 
-/** Puts boxes near their neighbours, in order, none over another. Gives the whole height. */
+/** Puts boxes near their neighbours, in order and without overlap. Returns the total height. */
 function spread(columns) {
   for (const column of columns) {
     let y = 0;
@@ -171,7 +169,7 @@ function spread(columns) {
   return bottom;
 }
 
-/** As near to what is wanted as the order allows: those that would overlap become a block at their common mean. */
+/** As near to the wanted places as the order allows: boxes that would overlap form a block around their mean. */
 function place(column) {
   const blocks = [];
   for (const item of column) {
@@ -194,7 +192,7 @@ function place(column) {
   }
 }
 
-/** Lines that meet at one side of a box end at different heights, in the order of where they come from. */
+/** Lines at one side of a box end at different heights, in the order of their origins. */
 function portsOf(chains) {
   const meetings = new Map();
   const ports = new Map(chains.map((chain) => [chain, []]));

@@ -1,20 +1,20 @@
 import { chip, colour, el, unnamed } from "./dom.js";
 import { ago, clock, count, duration, moment, plain } from "./format.js";
 
-/** The rows of traces. A row stays the same element as long as its trace is in the list. */
+/** The list of traces. A row stays the same element as long as its trace is listed. */
 export class TraceList {
   /**
-   * `pick` is called with a trace's id and whether it is chosen (without it none can be), `opened` with the id of one that is
-   * gone to by a key; `address` gives where that is.
+   * `pick` gets a trace's id and whether it is chosen (without `pick`, none can be chosen); `opened` gets the id of a trace
+   * that is opened by a key; `address` returns a trace's address.
    */
   constructor({ pick, opened = () => {}, address = (id) => `/traces/${id}` }) {
     Object.assign(this, { pick, opened, address });
     this.rows = new Map();
-    // It takes the focus when a row that had it goes.
+    // It takes the focus when the row that had it goes.
     this.node = el("ul", { class: "traces", "aria-label": "Traces", tabindex: "-1" });
   }
 
-  /** Puts something else in the place of the rows. */
+  /** Replaces the rows with something else. */
   clear(content) {
     this.rows = new Map();
     this.node.replaceChildren(el("li", {}, content));
@@ -26,7 +26,7 @@ export class TraceList {
 
   link(id) { return this.rows.get(id)?.node.querySelector("a"); }
 
-  /** Shows traces in their order; those that were not there before are marked if `marksNew`. */
+  /** Lists traces in the given order; `marksNew` marks those that were not listed before. */
   show(traces, picked, marksNew) {
     const focused = document.activeElement?.closest?.(".trace")?.dataset.trace;
     const rows = new Map();
@@ -52,7 +52,7 @@ export class TraceList {
     for (const [id, { node }] of this.rows) node.querySelector("input").checked = picked.includes(id);
   }
 
-  /** Tells anew how long ago the traces were, in the texts that are there. */
+  /** Updates how long ago the traces were. */
   tellTime() {
     for (const { trace, node } of this.rows.values()) {
       const { firstChild } = node.querySelector("[data-start]");
@@ -68,7 +68,7 @@ export class TraceList {
       onchange: () => this.pick(id, box.checked) });
     return el("li", { class: `trace${trace.errorCount ? " failed" : ""}${isNew ? " new" : ""}`, "data-trace": id },
       box ? el("label", { class: "pick" }, box) : null,
-      // Who came by a key is led back to the row by its focus; for who came by a pointer a focus would only hold the list.
+      // After a key, the focus shows the way back to this row; after a click it would only hold the list.
       el("a", { href: this.address(id), onclick: (event) => { if (event.detail === 0) this.opened(id); } },
         el("span", { class: "what" }, root(trace),
           el("span", { class: "chips" }, trace.services.slice(0, 10).map((service) => chip(service)),
@@ -92,7 +92,7 @@ function root(trace) {
       title: `${count(trace.detachedCount, "span")} without the parent they name` }) : null);
 }
 
-/** Puts elements in order; those that are in it already are not touched, so that they keep the focus. */
+/** Orders elements without touching those already in place, so that they keep the focus. */
 function arrange(parent, nodes) {
   const kept = new Set(nodes);
   for (const child of [...parent.children]) if (!kept.has(child)) child.remove();

@@ -1,12 +1,12 @@
-// What a trace means: when its spans ran, which of them belong to one call, what the whole of it waited for. Nothing here
-// knows the page. Times are microseconds after the trace's start.
+// What a trace means: when its spans ran, which of them form one call, what its end waited for. Nothing here knows the page.
+// Times are microseconds after the trace's start.
 
-/** The least difference of two clocks that is spoken of, in microseconds. */
+/** The smallest clock difference that is reported, in microseconds. */
 const leastSkew = 10;
 
-/** Reads the answer of `/api/trees/{id}`. */
+/** The answer of `/api/trees/{id}`, interpreted. */
 export class Trace {
-  /** `adjusts`: whether spans are moved to where they must have run; `joins`: whether both sides of a call are one row. */
+  /** `adjusts` moves spans to where they must have run; `joins` puts both sides of a call into one row. */
   constructor(answer, { adjusts = true, joins = true } = {}) {
     this.answer = answer;
     this.pieces = answer.pieces ?? [];
@@ -34,8 +34,8 @@ export class Trace {
   }
 
   /**
-   * Where a called side begins before its caller's, their clocks differ, and it is moved to where it must have run. That it
-   * ends later proves nothing: the caller gave up, or did not wait for the end of a stream. It stays where it was recorded.
+   * A server span that starts before its client span shows that the clocks differ, and is moved to where it must have run.
+   * One that ends later proves nothing: the caller timed out, or did not wait for the end of a stream. It is not moved.
    */
   findSkews(adjusts) {
     const shifts = new Float64Array(this.nodes.length);
@@ -57,7 +57,7 @@ export class Trace {
     });
   }
 
-  /** Called sides that went on after their caller's side had ended, with how long. */
+  /** Finds server spans that went on after their client span had ended, and for how long. */
   findOverruns() {
     this.overruns = [];
     for (const node of this.nodes) {
@@ -85,7 +85,7 @@ export class Trace {
     }
   }
 
-  /** A calling side with exactly one answering side below it is one call. */
+  /** A client span with exactly one server span below it is one call. */
   joinSides(joins) {
     for (const node of this.nodes) {
       if (node.kind !== "client") continue;
@@ -98,7 +98,7 @@ export class Trace {
     this.joins = joins;
   }
 
-  /** The rows: spans, or calls with both of their sides, each before what hangs below it. */
+  /** The rows, each before its descendants: spans, or calls with both of their sides. */
   layOutRows() {
     this.rows = [];
     this.rowOf = new Int32Array(this.nodes.length);
@@ -128,12 +128,12 @@ export class Trace {
     for (const node of this.nodes) node.own = ownTime(node, this.children[node.index].map((child) => this.nodes[child]));
   }
 
-  /** The node whose service a row is about: the answering side of a call. */
+  /** The node that names the row: the server side of a call. */
   subject(row) { return this.nodes[row.answer >= 0 ? row.answer : row.node]; }
 
   isFailed(row) { return this.nodes[row.node].isError || (row.answer >= 0 && this.nodes[row.answer].isError); }
 
-  /** What each service did, the one that worked longest first. */
+  /** What each service did; the one with the most time of its own comes first. */
   statistics() {
     const services = new Map();
     for (const node of this.nodes) {
@@ -161,7 +161,7 @@ function nodeOf({ span, isError, isDetached }, piece, parent) {
   };
 }
 
-/** Whether a node is the called side of its parent, with times that can be compared. */
+/** Whether a node is the server side of its parent, with comparable times. */
 function isAnswerOf(node, caller) {
   return node.kind === "server" && caller.kind === "client" && node.piece === caller.piece && node.isTimed && caller.isTimed;
 }
@@ -174,7 +174,7 @@ function isSameHost(span, other) {
   return first && second ? first === second : (one.serviceName ?? "") === (two.serviceName ?? "");
 }
 
-/** The time of a span in which none of the spans right below it ran. */
+/** The time of a span during which none of its children ran. */
 export function ownTime(node, below) {
   if (!node.isTimed) return 0;
   let covered = 0;
@@ -189,9 +189,9 @@ export function ownTime(node, below) {
 }
 
 /**
- * What the root's end waited for, as stretches of time for each node. From the end backwards: the child that finished last
- * is what its parent waited for, then the one that finished last before that one began, and so on; what lies between is
- * the parent's own. A child counts only as far as it lies within its parent, since the parent did not wait for the rest.
+ * What the root's end waited for, as stretches of time for each node. It goes backwards from the end: the parent waited for
+ * the child that finished last, before that for the child that finished last before that one started, and so on. The time
+ * between is the parent's own. A child counts only as far as it lies within its parent.
  */
 export function criticalPath(nodes, children, root) {
   const stretches = nodes.map(() => []);
@@ -217,7 +217,7 @@ export function criticalPath(nodes, children, root) {
   return stretches;
 }
 
-/** The rows in which a text stands: names, ids, tags and events; in the service's spans only, if one is given. */
+/** The rows whose names, ids, tags or events contain a text; only spans of `service`, if one is given. */
 export function findRows(trace, text, service) {
   const wanted = text.trim().toLowerCase();
   const found = new Set();
@@ -236,7 +236,7 @@ function holds({ span, service }, wanted) {
   return (span.annotations ?? []).some((annotation) => has(annotation.value));
 }
 
-/** Two traces as one tree of services and operations: what is in one only, and how long each took. */
+/** Merges two traces into one tree of services and operations. */
 export function compareTraces(a, b) {
   const root = { children: new Map() };
   [a, b].forEach((trace, side) => {

@@ -1,4 +1,4 @@
-import { svg, unnamed } from "./dom.js";
+import { follow, svg, unnamed } from "./dom.js";
 import { clock, count, duration, plain } from "./format.js";
 
 const minute = 60e6;
@@ -7,7 +7,7 @@ const steps = [1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1e6)
 const height = 132;
 const inner = { left: 62, right: 22, top: 12, bottom: 24 };
 
-/** Durations over time; each point is a trace. `select` gets what is marked by dragging. */
+/** Durations over time; each point is a trace. `select` gets the range that is marked by dragging. */
 export function drawPlot(plot, traces, select) {
   plot.redraw = () => draw(plot, traces.filter((trace) => trace.timestamp > 0), select);
   plot.redraw();
@@ -40,7 +40,7 @@ function draw(plot, known, select) {
   for (const trace of [...known].sort((a, b) => (a.errorCount > 0) - (b.errorCount > 0))) {
     const radius = 3 + Math.min(4, Math.log2(1 + trace.spanCount) / 2);
     const [left, top] = [x(trace.timestamp), y(trace.duration)];
-    // Failed ones have another shape too, for eyes that do not tell the colours apart.
+    // Failed traces also have another shape, for eyes that do not tell the colours apart.
     const shape = trace.errorCount
       ? svg("path", { class: "point error",
         d: `M${left} ${top - radius - 1.5}l${radius + 1.5} ${radius + 1.5}l${-radius - 1.5} ${radius + 1.5}l${-radius - 1.5} ${-radius - 1.5}z` })
@@ -53,7 +53,7 @@ function draw(plot, known, select) {
   picture.addEventListener("pointerdown", (event) => mark(picture, event, (box) => {
     const time = (at) => first + ((at - inner.left) / across) * (last - first);
     const length = (at) => 10 ** (low + (1 - (at - inner.top) / upward) * (high - low));
-    // A flat mark is about times only, whatever the durations.
+    // A flat mark selects times only.
     const isFlat = box.bottom - box.top < 16;
     const [from, to] = [Math.max(first, time(box.left)), Math.min(last, time(box.right))];
     if (to < first || from > last) return;
@@ -64,7 +64,7 @@ function draw(plot, known, select) {
   plot.replaceChildren(picture);
 }
 
-/** Follows a pointer that draws a box. Short of a few points it is a click, which stays one. */
+/** Follows a pointer that draws a box. Below a few pixels it is a click, and stays one. */
 function mark(picture, start, done) {
   if (start.button !== 0) return;
   const frame = picture.getBoundingClientRect();
@@ -91,31 +91,23 @@ function mark(picture, start, done) {
     area.setAttribute("x", box.left);
     area.setAttribute("width", box.right - box.left);
   };
-  const end = (event) => {
-    window.removeEventListener("pointermove", move);
-    window.removeEventListener("pointerup", end);
-    window.removeEventListener("pointercancel", end);
+  follow(window, start, move, (event) => {
     area.remove();
-    if (box && event.type === "pointerup") {
-      // The click that follows is none on a point.
-      const swallow = (event) => {
-        event.preventDefault();
-        event.stopPropagation();
-      };
-      window.addEventListener("click", swallow, true);
-      setTimeout(() => {
-        window.removeEventListener("click", swallow, true);
-        done(box);
-      });
-    }
-  };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", end);
-  window.addEventListener("pointercancel", end);
-  start.preventDefault();
+    if (!box || event.type !== "pointerup") return;
+    // The click that follows does not open a point.
+    const swallow = (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    window.addEventListener("click", swallow, true);
+    setTimeout(() => {
+      window.removeEventListener("click", swallow, true);
+      done(box);
+    });
+  });
 }
 
-/** Powers of ten, and where those are few, what is twice and five times as long. */
+/** Powers of ten, and where those are few, also two and five times those. */
 function lengthTicks(low, high) {
   const ticks = [];
   for (let power = Math.floor(low); power <= high; power += Math.ceil((high - low) / 5)) {
@@ -124,7 +116,7 @@ function lengthTicks(low, high) {
   return ticks.filter((length) => length >= 10 ** low && length <= 10 ** high);
 }
 
-/** Round times of day in the reader's time zone. */
+/** Round times of day in the user's time zone. */
 function timeTicks(first, last, most) {
   const step = steps.find((step) => (last - first) / step <= most) ?? Math.ceil((last - first) / most / 1440 / minute)
     * 1440 * minute;

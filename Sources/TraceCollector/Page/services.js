@@ -4,8 +4,8 @@ import { confidence, count, duration, inTime, lookbackLength, lookbacks, moment,
 const usual = "1h";
 
 /**
- * A view of what was recorded in a time that can be chosen: its head, and below it what comes of the collector's answers.
- * `read` gets the length of the time in milliseconds and a function that asks, `draw` what it gave and the time's name.
+ * A view of a period that can be chosen: a head, and below it what the collector answers. `read` gets the milliseconds of the
+ * period and a function that asks; `draw` gets the result and the name of the period.
  */
 export function showPeriod(page, { title, keys, head, what, read, draw }) {
   document.title = `${title} · kuma-trace`;
@@ -50,7 +50,7 @@ function period() {
   return name in lookbacks ? name : usual;
 }
 
-/** An address with a time, and with what else is given of its query. */
+/** An address with a period and other parameters. */
 export function inPeriod(path, lookback, others = {}) {
   const query = new URLSearchParams(Object.entries(others).filter(([, value]) => value));
   const [from, to] = lookback.split("-");
@@ -69,7 +69,7 @@ export function operationsOf(service, lookback) {
   return service ? inPeriod(`/services/${encodeURIComponent(service)}`, lookback) : tracesOf("", lookback);
 }
 
-/** Says what rates are divided by, where it is not the time that was chosen. */
+/** Says which time rates are divided by, where it is not the chosen period. */
 export function ratesOver(seconds, lookback) {
   if (!(seconds < 0.99 * lookbackLength(lookback) / 1000)) return null;
   return el("p", { class: "faint rates", text: `Rates are over ${duration(seconds * 1e6)}: there is nothing earlier in this time.` });
@@ -149,7 +149,7 @@ export function operationsView(name, operations, edges, { lookback, seconds, sor
       el("td", { class: "spread" }, spread(operation, longest)))))))), ratesOver(seconds, lookback)].filter(Boolean);
 }
 
-/** The middle and the upper end of the durations as a bar; the line is p90. */
+/** The durations from p50 to p99 as a bar; the line is p90. */
 function spread({ p50, p90, p99 }, longest) {
   const part = (name, from, to) => {
     const mark = el("i", { class: name });
@@ -183,12 +183,12 @@ export function showPropagation(page) {
   });
 }
 
-/** The services that break traces now, all or some. */
+/** The services that now break all or some traces. */
 export function brokenIn({ services = [] }) {
   return services.filter(({ verdict }) => verdict === "breaks" || verdict === "partly");
 }
 
-/** A line for each service, those first that need work. */
+/** A line for each service; those that need work come first. */
 export function propagationView({ services }, lookback) {
   if (!services.length) {
     return notice({ title: "Nothing to judge yet", text: `No calls were recorded ${inTime(lookback)}.` },
@@ -211,7 +211,7 @@ function line(service, lookback) {
   const [word, tone] = verdicts[service.verdict] ?? [service.verdict, "calm"];
   const total = service.continued + service.started;
   const recent = (service.recentContinued ?? 0) + (service.recentStarted ?? 0);
-  // What counts is what it does now; the whole time stands beside it where that says something else.
+  // What counts is the recent rate; that of the whole period stands beside it where it differs.
   const rate = recent ? service.recentContinued / recent : service.rate ?? 0;
   const isOther = recent && Math.abs(rate - service.rate) > 0.005;
   const bar = el("i", { class: "amount" });
@@ -227,7 +227,7 @@ function line(service, lookback) {
         isOther ? el("span", { class: "faint", text: `${percent(service.rate, 1)} of ${total.toLocaleString("en")} in this time` }) : null]));
 }
 
-/** What a service's card says beside what its callees' rows say: what to do, where there is something. */
+/** What a service's card says in addition to its callees' rows: what to do, if there is something. */
 function said({ message, advice, callees = [] }) {
   const text = advice ?? (callees.some((callee) => callee.message && message?.includes(callee.message)) ? "" : message);
   return text ? el("p", { text: plain(text, 1000) }) : null;

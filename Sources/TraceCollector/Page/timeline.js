@@ -1,7 +1,7 @@
-import { colourVariable, el } from "./dom.js";
+import { colourVariable, el, follow } from "./dom.js";
 import { clock, duration, plain, stepOf } from "./format.js";
 
-/** The bars of a trace's rows and the ruler above them, for the part of the time in sight, a `TimeRange`. */
+/** The bars of a trace's rows and the ruler above them, for the `TimeRange` in sight. */
 export class Timeline {
   constructor(trace, time) {
     this.trace = trace;
@@ -11,7 +11,7 @@ export class Timeline {
     this.labels.addEventListener("dblclick", () => time.showAll());
   }
 
-  /** `frame` gets the distance of the ticks, for the lines behind the bars. */
+  /** Draws the ruler; `frame` gets the distance of its ticks for the lines behind the bars. */
   draw(frame) {
     const width = this.labels.clientWidth || 600;
     const { from, to } = this.time;
@@ -103,7 +103,7 @@ export class Timeline {
   }
 }
 
-/** Follows a pointer over a box, and gives the part of its width that was passed over, 0 to 1. */
+/** Follows a pointer over a box; `done` gets the marked part of its width, 0 to 1. */
 export function dragRange(box, start, done) {
   if (start.button !== 0) return;
   const { left, width } = box.getBoundingClientRect();
@@ -125,23 +125,9 @@ export function dragRange(box, start, done) {
   });
 }
 
-export function follow(box, start, move, end) {
-  const stop = (event) => {
-    box.removeEventListener("pointermove", move);
-    box.removeEventListener("pointerup", stop);
-    box.removeEventListener("pointercancel", stop);
-    end(event);
-  };
-  box.setPointerCapture?.(start.pointerId);
-  box.addEventListener("pointermove", move);
-  box.addEventListener("pointerup", stop);
-  box.addEventListener("pointercancel", stop);
-  start.preventDefault();
-}
-
 const mapHeight = 56;
 
-/** The whole trace in small; drag to choose a part. */
+/** An overview of the trace; drag to choose a part. */
 export class Minimap {
   constructor(trace, time) {
     this.trace = trace;
@@ -184,7 +170,7 @@ export class Minimap {
     this.node.classList.toggle("whole", time.isWhole);
   }
 
-  /** Draws the bars. Where there are more rows than lines, rows share a line, and what failed stays on top. */
+  /** Draws the bars. Rows share lines of pixels where there are too many; failed rows are drawn last. */
   draw() {
     this.mark();
     const { trace } = this;

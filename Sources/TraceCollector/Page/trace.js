@@ -8,11 +8,7 @@ export function showTrace(page, id) {
   const request = new AbortController();
   let view;
   const around = {
-    main: page.main, say: page.say,
-    query: () => new URLSearchParams(location.search),
-    setQuery: (query, isStep) => page.setQuery(query, isStep),
-    back: () => page.open(page.searchAddress),
-    crumb: () => [el("a", { href: page.searchAddress, text: "Traces" }), el("span", { text: "/" })],
+    ...surroundings(page, page.main, page.searchAddress, "Traces"),
     traceLink: (id) => el("a", { class: "link", href: `/traces/${encodeURIComponent(id)}`, text: "Open it" }),
     parentLink: ({ traceID, spanID }) => el("a", { class: "button", text: "Open that trace",
       href: `/traces/${encodeURIComponent(traceID)}?${new URLSearchParams({ span: spanID, side: "server" })}` }),
@@ -42,6 +38,16 @@ export function showTrace(page, id) {
       view?.leave();
     },
     restore() { view?.restore(); },
+  };
+}
+
+/** What a waterfall on the page needs: where to draw, the address, and the way back. */
+export function surroundings(page, main, back, name) {
+  return {
+    main, say: page.say, setQuery: page.setQuery,
+    query: () => new URLSearchParams(location.search),
+    back: () => page.open(back),
+    crumb: () => [el("a", { href: back, text: name }), el("span", { text: "/" })],
   };
 }
 

@@ -3,9 +3,8 @@ import { el, unnamed } from "./dom.js";
 import { count, plain } from "./format.js";
 import { Minimap, Timeline } from "./timeline.js";
 import { pressKey } from "./waterfall-keys.js";
-import { RowList } from "./waterfall-rows.js";
 import { WaterfallState } from "./waterfall-state.js";
-import { banners, header, quietButton, ruler, Tools } from "./waterfall-view.js";
+import { banners, header, quietButton, RowList, ruler, Tools } from "./waterfall-view.js";
 
 /** One trace: keys and clicks change the state, and the parts of the view follow it. It needs no collector. */
 export class Waterfall {
