@@ -67,7 +67,12 @@ struct Pipeline: Sendable {
 
     let certificate = try loadCertificate(configuration, in: directory)
     let bootstrap = BootstrapResponder(
-      store: store, certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
+      resources: BootstrapEndpoint.Resources(
+        dataplane: { mesh, name in
+          try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
+        },
+        meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil }),
+      certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
     var limits = DataplaneServer.Limits()
@@ -123,7 +128,11 @@ struct Pipeline: Sendable {
 
     // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
     services += [
-      resolver, reconciler, sessions, administration, CertificateWatch(certificate: certificate, logger: logger),
+      resolver, reconciler, sessions, administration,
+      CertificateWatch(
+        certificate: certificate,
+        remedy: "give a new one in \(Setting.tlsCertFile.key) and \(Setting.tlsKeyFile.key), and start again",
+        logger: logger),
     ]
     let diagnosticsService = Self.service(
       Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger

@@ -1,12 +1,13 @@
 import HTTPService
 import HTTPTypes
-import MeshModel
-import MeshStore
 import MeshXDS
 
-/// Puts `POST /bootstrap` on the data plane server: HTTP's terms on one side, the endpoint's on the other.
+/// Answers requests over HTTP/1.1 on the data plane server's port: HTTP's terms on one side, those of ``BootstrapEndpoint`` on the
+/// other.
 struct BootstrapResponder: Sendable {
-  let store: any ResourceStore
+  /// What the answers are made of.
+  let resources: BootstrapEndpoint.Resources
+  /// The server's certificate.
   let certificate: ServerCertificate
   /// Whether proxies may hold on to the certificate itself: only one that stays the same for years is handed out.
   let isOwnCertificate: Bool
@@ -15,8 +16,7 @@ struct BootstrapResponder: Sendable {
 
   /// Answers a request; its scheme tells whether the connection is secured.
   func respond(to request: HTTPRequest, body: [UInt8]) async -> (HTTPResponse, [UInt8]) {
-    let path = request.plainPath
-    guard path == "/bootstrap" else {
+    guard request.plainPath == "/bootstrap" else {
       return Self.text(.notFound, "Not found. This port serves POST /bootstrap and discovery over gRPC.\n")
     }
     guard request.method == .post else {
@@ -34,17 +34,12 @@ struct BootstrapResponder: Sendable {
   }
 
   private var endpoint: BootstrapEndpoint {
-    let store = store
-    return BootstrapEndpoint(
+    BootstrapEndpoint(
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
         trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
         inspectAuthority: ServerCertificate.inspectAuthority),
-      resources: BootstrapEndpoint.Resources(
-        dataplane: { mesh, name in
-          try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
-        },
-        meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil }))
+      resources: resources)
   }
 
   private static func text(_ status: HTTPResponse.Status, _ text: String, allow: String? = nil) -> (

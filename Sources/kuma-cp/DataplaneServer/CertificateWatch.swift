@@ -2,20 +2,22 @@ import Foundation
 import Logging
 import ServiceLifecycle
 
-/// Warns of the data plane server's certificate: at the start, a month before it expires, and when it has expired.
+/// Warns about the data plane server's certificate: at the start, a month before it expires, and when it has expired.
 struct CertificateWatch: Service {
-  /// Sleeping for longer at a time would miss a clock that is corrected.
-  private static let rest: TimeInterval = 86_400
+  /// Whoever sleeps longer at a time misses a clock that is corrected.
+  private static let longestSleep: TimeInterval = 86_400
 
   let certificate: ServerCertificate
+  /// How to replace the certificate, for warnings.
+  let remedy: String
   let logger: Logger
 
   func run() async throws {
     while true {
-      if let warning = certificate.warning() { logger.warning("\(warning)") }
+      if let warning = certificate.warning(remedy: remedy) { logger.warning("\(warning)") }
       guard let next = certificate.nextWarning(after: Date()) else { break }
       while next > Date() {
-        let seconds = min(next.timeIntervalSinceNow, Self.rest)
+        let seconds = min(next.timeIntervalSinceNow, Self.longestSleep)
         do {
           try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(max(1, seconds))) }
         } catch {

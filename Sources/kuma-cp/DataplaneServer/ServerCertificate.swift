@@ -4,6 +4,7 @@ import MeshModel
 import MeshXDS
 import NIOSSL
 import SwiftASN1
+import SystemErrors
 import X509
 
 /// The certificate and key with which the data plane server proves who it is.
@@ -11,15 +12,7 @@ struct ServerCertificate: Sendable {
   /// A certificate cannot be used.
   struct Failure: Error, CustomStringConvertible {
     /// What is wrong and what to do.
-    let message: String
-    /// The underlying error.
-    let cause: (any Error)?
-
-    var description: String {
-      guard let cause else { return message }
-      guard let reason = ServerCertificate.systemReason(cause) else { return message }
-      return "\(message): \(reason)"
-    }
+    let description: String
   }
 
   /// The certificate, and those above it if any, as PEM: what a proxy has to trust.
@@ -33,10 +26,8 @@ struct ServerCertificate: Sendable {
       do {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
-        let reason = systemReason(error)
-        throw Failure(
-          message: "the file \(file) cannot be read: \(reason ?? "it is not text"); it has to be in PEM form",
-          cause: nil)
+        let reason = systemReason(error) ?? "it is not text"
+        throw Failure(description: "the file \(file) cannot be read: \(reason); it has to be in PEM form")
       }
     }
     let certificate = ServerCertificate(certificatePEM: try read(certificateFile), privateKeyPEM: try read(keyFile))
@@ -44,16 +35,15 @@ struct ServerCertificate: Sendable {
       _ = try certificate.makeContext()
     } catch {
       throw Failure(
-        message: "\(certificateFile) and \(keyFile) are not a certificate and the key that belongs to it, in PEM form",
-        cause: error)
+        description: "\(certificateFile) and \(keyFile) are not a certificate and its key, in PEM form")
     }
     return certificate
   }
 
-  /// What the system says of a file, in its words.
+  /// The system's words for an error of a file; nil if it is no error of the system.
   private static func systemReason(_ error: any Error) -> String? {
     let system = error as? POSIXError ?? (error as? CocoaError)?.underlying as? POSIXError
-    return system.map { String(cString: strerror($0.code.rawValue)).lowercased() }
+    return system.map { SystemError($0.code.rawValue).description }
   }
 
   /// Reads `kuma-cp.crt` and `kuma-cp.key` of a directory, or makes them if there are none, or none that is valid for
@@ -83,9 +73,10 @@ struct ServerCertificate: Sendable {
       try write(made.certificatePEM, to: certificateFile, permissions: 0o644)
       return made
     } catch {
+      let reason = systemReason(error).map { ": \($0)" } ?? ""
       throw Failure(
-        message: "no certificate could be made in \(directory); make the directory writable or configure a certificate",
-        cause: error)
+        description:
+          "no certificate can be made in \(directory); make the directory writable or configure a certificate\(reason)")
     }
   }
 
@@ -132,21 +123,22 @@ struct ServerCertificate: Sendable {
   private static let notice: TimeInterval = 30 * 86_400
 
   /// What is to be known of the certificate's dates, in a sentence; `nil` while it is valid for a good while.
-  func warning(now: Date = Date()) -> String? {
+  ///
+  /// - Parameter remedy: how to replace it, as it follows a semicolon.
+  func warning(now: Date = Date(), remedy: String) -> String? {
     guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
     func text(_ date: Date) -> String { Timestamp(seconds: Int64(date.timeIntervalSince1970)).description }
-    let advice = "give a new one in \(Setting.tlsCertFile.key) and \(Setting.tlsKeyFile.key), and start again"
     if leaf.notValidAfter < now {
       return
         "the certificate of the data plane server expired on \(text(leaf.notValidAfter)): proxies and clients that "
-        + "check it refuse to connect; \(advice)"
+        + "check it refuse to connect; \(remedy)"
     }
     if now < leaf.notValidBefore {
       return "the certificate of the data plane server is not valid before \(text(leaf.notValidBefore)): proxies and "
-        + "clients that check it refuse to connect; correct the clock of this machine, or \(advice)"
+        + "clients that check it refuse to connect; correct the clock of this machine, or \(remedy)"
     }
     guard leaf.notValidAfter < now.addingTimeInterval(Self.notice) else { return nil }
-    return "the certificate of the data plane server expires on \(text(leaf.notValidAfter)); \(advice) before then"
+    return "the certificate of the data plane server expires on \(text(leaf.notValidAfter)); \(remedy) before then"
   }
 
   /// When there is next something to be said of the certificate's dates; `nil` if never.
