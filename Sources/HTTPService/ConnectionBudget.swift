@@ -23,6 +23,11 @@ public final class ConnectionBudget: Sendable {
   /// The most that there have been at a time.
   public var peak: Int { most.load(ordering: .relaxed) }
 
+  /// Closes all connections, whatever they do.
+  package func closeAll() {
+    for slot in slots.withLock({ Array($0.values) }) { slot.channel.close(promise: nil) }
+  }
+
   /// Whether a connection without a place may stay for a moment; each that does has to ``leave()``.
   func stay() -> Bool {
     guard staying.add(1, ordering: .relaxed).newValue <= 32 else {

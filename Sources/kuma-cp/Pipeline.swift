@@ -34,7 +34,7 @@ struct Pipeline: Sendable {
   /// The names of the servers, as logs and ``ports`` know them.
   enum Server {
     static let api = "HTTP API"
-    static let dataplane = "data plane server"
+    static let dataplane = DataplaneServer.name
     static let diagnostics = "diagnostics"
     static let collector = "trace collector"
     static let otlp = "trace collector for OpenTelemetry"
@@ -80,7 +80,7 @@ struct Pipeline: Sendable {
     let dataplaneServer = try DataplaneServer(
       configuration: DataplaneServer.Configuration(
         host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate,
-        limits: limits, budgets: budgets),
+        limits: limits, budgets: budgets.dataplane, documents: DocumentThreads.shared),
       cache: cache, observer: sessions, logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body in

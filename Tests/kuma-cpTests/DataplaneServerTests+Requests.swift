@@ -71,7 +71,7 @@ extension DataplaneServerTests {
     cache.set(snapshot("one"), for: "p")
     let request = try Self.request(bytes: 16 << 20 - 1_000)
     #expect(request.count > 15 << 20 && request.count <= 16 << 20)
-    let budgets = RequestBudgets()
+    let budgets = DataplaneServer.Budgets()
     try await withServer(budgets: budgets) { port in
       let response = try await delta(port, request, compression: compression)
       #expect(response?.resources.map(\.name) == ["c"])

@@ -5,11 +5,14 @@ import GRPCNIOTransportHTTP2
 import HTTPService
 import HTTPTypes
 import Logging
+import MeshTestSupport
 import MeshXDS
 import NIOCore
+import NIOHPACK
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import ServiceLifecycle
 import SwiftProtobuf
 import Synchronization
 import Testing
@@ -59,14 +62,29 @@ struct DataplaneServerTests {
   /// Runs a server on a free port while a body runs.
   func withServer(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
-    budgets: RequestBudgets? = nil, _ body: (Int) async throws -> Void
+    budgets: DataplaneServer.Budgets = .init(), _ body: (Int) async throws -> Void
   ) async throws {
+    let (ports, server) = try server(certificate: certificate, classification: classification, budgets: budgets)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      try await body(port)
+      group.cancelAll()
+    }
+  }
+
+  /// A server for a free port, which it tells once it listens.
+  private func server(
+    certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
+    budgets: DataplaneServer.Budgets = .init(), shutdown: Duration = .seconds(5)
+  ) throws -> (ports: AsyncStream<Int>, server: DataplaneServer) {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
     configuration.certificate = certificate
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
-    if let budgets { configuration.budgets = budgets }
+    configuration.limits.shutdown = shutdown
+    configuration.budgets = budgets
     let (ports, listening) = AsyncStream<Int>.makeStream()
     let server = try DataplaneServer(
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
@@ -74,12 +92,7 @@ struct DataplaneServerTests {
     ) { request, body in
       (HTTPResponse(status: .ok), Array("\(request.method) \(request.path ?? "") \(body.count)".utf8))
     }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await server.run() }
-      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
-      try await body(port)
-      group.cancelAll()
-    }
+    return (ports, server)
   }
 
   /// Sends bytes and returns everything that comes back until the server closes the connection.
@@ -254,6 +267,48 @@ struct DataplaneServerTests {
     }
     #expect(ended.all == ["\(RPCError.Code.unavailable)"])
     #expect(recorder.events.last == "close shutdown")
+  }
+
+  @Test("A server stops although a peer, which has a stream open, reads nothing any more")
+  func deafPeer() async throws {
+    let (ports, server) = try server(shutdown: .milliseconds(100))
+    let group = ServiceGroup(services: [server], logger: Logger(label: "test"))
+    async let stopped: Void = group.run()
+    let port = try #require(await ports.first { _ in true })
+    let peer = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: false).connect(host: "127.0.0.1", port: port).get()
+    try await peer.writeAndFlush(Self.openStream(try clusters("p").serializedBytes())).get()
+    try await eventually { recorder.events == ["open p"] }
+    await group.triggerGracefulShutdown()
+    try await stopped
+    #expect(recorder.events == ["open p", "close shutdown"])
+    try await peer.close()
+  }
+
+  /// The bytes of an HTTP/2 connection that opens a discovery stream with one request (RFC 9113, sections 3.4 and 4.1).
+  private static func openStream(_ message: [UInt8]) throws -> ByteBuffer {
+    func frame(_ type: UInt8, _ flags: UInt8, stream: UInt32, _ payload: ByteBuffer) -> ByteBuffer {
+      var frame = ByteBuffer()
+      frame.writeMultipleIntegers(
+        UInt8(0), UInt16(payload.readableBytes), type, flags, stream)
+      frame.writeImmutableBuffer(payload)
+      return frame
+    }
+    var headers = ByteBuffer()
+    var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
+    try encoder.encode(
+      headers: [
+        ":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": DiscoveryService.paths.sorted()[1],
+        "content-type": "application/grpc", "te": "trailers",
+      ], to: &headers)
+    var request = ByteBuffer()
+    request.writeMultipleIntegers(UInt8(0), UInt32(message.count))
+    request.writeBytes(message)
+    var bytes = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    bytes.writeImmutableBuffer(frame(4, 0, stream: 0, ByteBuffer()))
+    bytes.writeImmutableBuffer(frame(1, 4, stream: 1, headers))
+    bytes.writeImmutableBuffer(frame(0, 0, stream: 1, request))
+    return bytes
   }
 
   @Test("A certificate is made once, its key readable by the owner only")

@@ -12,6 +12,9 @@ import Synchronization
 /// The server for proxies: one port for TLS and plaintext, for discovery streams over gRPC and for `POST /bootstrap`
 /// over HTTP/1.1, as Kuma's data plane server has it.
 final class DataplaneServer: Service {
+  /// The server's name in logs, metrics and errors.
+  static let name = "data plane server"
+
   /// Bounds that keep one peer, or many, from taking everything.
   struct Limits: Sendable {
     /// Connections at a time, whatever they speak. For more, those of other callers than proxies are ended; where there are
@@ -31,8 +34,20 @@ final class DataplaneServer: Service {
     var classification = Duration.seconds(10)
     /// After how much silence a proxy is asked for a sign of life, and how long it has for it.
     var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
-    /// How long streams may take to end when the server stops.
+    /// How long streams may take to end when the server stops; connections are closed then.
     var shutdown = Duration.seconds(5)
+  }
+
+  /// What requests of all connections may hold in memory together.
+  struct Budgets: Sendable {
+    /// Heads of requests over HTTP.
+    var heads = ByteBudget("heads", limit: 8 << 20)
+    /// Bodies of bootstrap requests.
+    var bootstrap = ByteBudget("bootstrap", limit: 8 << 20)
+    /// Requests of proxies over gRPC.
+    var discovery = ByteBudget("discovery", limit: 24 << 20)
+    /// The names that proxies ask for and that no resource has, for as long as they ask.
+    var names = ByteBudget("names", limit: 24 << 20)
   }
 
   /// Where and how to listen.
@@ -45,8 +60,10 @@ final class DataplaneServer: Service {
     var certificate: ServerCertificate?
     /// Bounds.
     var limits = Limits()
-    /// Bounds what all requests hold together.
-    var budgets = RequestBudgets()
+    /// What all requests may hold together.
+    var budgets = Budgets()
+    /// Runs the registration of proxies, which parses documents; nil for where all tasks run.
+    var documents: (any TaskExecutor)?
     /// The pages that may use the server from a browser: none needs to.
     var origins = OriginRule([])
   }
@@ -89,7 +106,7 @@ final class DataplaneServer: Service {
     let receipts = StreamReceipts(budget: configuration.budgets.discovery)
     discovery = DiscoveryService(
       cache: cache, observer: observer, limits: limits, receipts: receipts, names: configuration.budgets.names,
-      logger: logger)
+      documents: configuration.documents, logger: logger)
     var router = RPCRouter<Transport>()
     discovery.register(with: &router)
     server = GRPCServer(
@@ -102,7 +119,7 @@ final class DataplaneServer: Service {
     _ configuration: Configuration, logger: Logger, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     RequestService(
-      name: Pipeline.Server.dataplane, connections: configuration.limits.connections,
+      name: Self.name, connections: configuration.limits.connections,
       callers: CallerRule(hosts: HostRule(names: []), origins: configuration.origins) { _ in false },
       bodyLimit: configuration.limits.bodyBytes, bodies: configuration.budgets.bootstrap,
       heads: configuration.budgets.heads, logger: logger, responder: responder)
@@ -151,12 +168,17 @@ final class DataplaneServer: Service {
           } catch let error as RuntimeError {
             guard let cause = error.cause as? IOError else { throw error }
             throw ListenFailure(
-              name: Pipeline.Server.dataplane, endpoint: .init(host: configuration.host, port: configuration.port),
+              name: Self.name, endpoint: .init(host: configuration.host, port: configuration.port),
               error: cause)
           }
         }
-        group.addTask { [limits = configuration.limits] in
-          for await _ in stops { try await Task.sleep(for: limits.shutdown * 2) }
+        group.addTask { [limits = configuration.limits, connections = service.connections] in
+          for await _ in stops {
+            try await Task.sleep(for: limits.shutdown)
+            // A peer that reads nothing neither closes its streams nor confirms that it was told to. gRPC would wait for it.
+            connections.closeAll()
+            try await Task.sleep(for: limits.shutdown)
+          }
         }
         try await group.next()
         group.cancelAll()

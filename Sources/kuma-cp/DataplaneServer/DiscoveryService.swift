@@ -22,21 +22,24 @@ final class DiscoveryService: Sendable {
   private let receipts: StreamReceipts
   /// What the names may cost together that proxies ask for and that no resource has.
   private let names: ByteBudget
+  private let documents: (any TaskExecutor)?
   private let logger: Logger
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - receipts: what requests take of a budget.
   ///   - names: what names may take that no resource has.
+  ///   - documents: runs the registration of proxies; nil for where all tasks run.
   init(
     cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, receipts: StreamReceipts,
-    names: ByteBudget, logger: Logger
+    names: ByteBudget, documents: (any TaskExecutor)?, logger: Logger
   ) {
     self.cache = cache
     self.observer = observer
     self.limits = limits
     self.receipts = receipts
     self.names = names
+    self.documents = documents
     self.logger = logger
   }
 
@@ -195,7 +198,7 @@ final class DiscoveryService: Sendable {
           let session = ProxySession(
             id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer)
           // On the threads for documents, since a node brings one, and in a task of its own: what the registration takes of a task's memory would stay for the life of the stream.
-          try await Task(executorPreference: DocumentThreads.shared) {
+          try await Task(executorPreference: documents) {
             try await self.register(session, node: node)
           }.value
           watch(&stream, session)

@@ -41,6 +41,11 @@ struct RequestBudgets: Sendable {
     names = ByteBudget("names", limit: bytes / 2) { returning.begin() }
   }
 
+  /// Those of the data plane server.
+  var dataplane: DataplaneServer.Budgets {
+    DataplaneServer.Budgets(heads: heads, bootstrap: bootstrap, discovery: discovery, names: names)
+  }
+
   /// All of them, for metrics.
   var list: [ByteBudget] { [all, heads, api, spans, decoded, bootstrap, discovery, names] }
 }
