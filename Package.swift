@@ -103,13 +103,16 @@ let package = Package(
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
+    .target(name: "GroupCommit", swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
     .target(
-      name: "MeshStoreSQL", dependencies: ["MeshStore", "MeshModel", "SQLiteFiles", grdb], swiftSettings: strict),
+      name: "MeshStoreSQL", dependencies: ["GroupCommit", "MeshStore", "MeshModel", "SQLiteFiles", grdb],
+      swiftSettings: strict),
 
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(
-      name: "MeshStorePostgres", dependencies: ["CLibPQ", "MeshStore", "MeshModel"], swiftSettings: strict),
+      name: "MeshStorePostgres", dependencies: ["CLibPQ", "GroupCommit", "MeshStore", "MeshModel"],
+      swiftSettings: strict),
 
     // MARK: Envoy
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
@@ -206,6 +209,7 @@ let package = Package(
     .testTarget(
       name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport", collections],
       swiftSettings: strict),
+    .testTarget(name: "GroupCommitTests", dependencies: ["GroupCommit", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(

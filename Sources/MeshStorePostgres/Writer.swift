@@ -1,4 +1,5 @@
 import Foundation
+import GroupCommit
 import MeshModel
 import MeshStore
 import Synchronization
@@ -23,15 +24,14 @@ final class Writer: Sendable {
   }
 
   private struct State {
-    var pending: [Request] = []
-    var isClosing = false
+    var queue = CommitQueue<Request>(batchLimit: Writer.batchLimit)
     /// Until when nobody tries to connect after a failure, and what the failure was.
     var pause: (end: ContinuousClock.Instant, error: StoreError)?
     var schedule: ReconnectSchedule
   }
 
-  /// How many writes share a transaction at most; it bounds the time that the first of them waits.
-  private static let sizeLimit = 1000
+  /// How many writes share a transaction at most: it bounds how long the first of them waits.
+  private static let batchLimit = CommitQueue<Request>.Weight(count: 1_000, bytes: .max)
   /// For how many transactions deletions are remembered; who has missed more compares everything.
   private let memory: Int64
 
@@ -68,17 +68,16 @@ final class Writer: Sendable {
 
   /// Puts a request behind those that wait.
   func submit(_ request: Request) {
-    let isClosing = state.withLock { state in
-      if !state.isClosing { state.pending.append(request) }
-      return state.isClosing
+    switch state.withLock({ $0.queue.enqueue(request) }) {
+    case .waits: break
+    case .starts: wake.signal()
+    case .full, .closed: request.fail(closedError)
     }
-    guard !isClosing else { return request.fail(closedError) }
-    wake.signal()
   }
 
-  /// Lets what is under way end, and refuses the rest.
+  /// Lets the batch under way end, and refuses the rest.
   func close() {
-    state.withLock { $0.isClosing = true }
+    state.withLock { _ = $0.queue.close() }
     wake.signal()
   }
 
@@ -99,15 +98,13 @@ final class Writer: Sendable {
   private func run() {
     var connection: Connection?
     while true {
-      let (batch, isClosing) = state.withLock { state -> ([Request], Bool) in
-        let batch = Array(state.pending.prefix(Self.sizeLimit))
-        state.pending.removeFirst(batch.count)
-        return (batch, state.isClosing)
+      let (batch, isClosed) = state.withLock { state in
+        let isClosed = state.queue.isClosed
+        return (isClosed ? state.queue.takeAll() : state.queue.takeBatch(), isClosed)
       }
-      if isClosing {
+      if isClosed {
         for request in batch { request.fail(closedError) }
-        if batch.isEmpty { break }
-        continue
+        break
       }
       if batch.isEmpty {
         if !configuration.keepsIdleConnections { connection = nil }
@@ -131,7 +128,7 @@ final class Writer: Sendable {
   private func connect() throws(StoreError) -> Connection {
     if let pause = state.withLock({ $0.pause }), pause.end > .now { throw pause.error }
     do {
-      let connection = try Connection.open(configuration, or: wake) { state.withLock { $0.isClosing } }
+      let connection = try Connection.open(configuration, or: wake) { state.withLock { $0.queue.isClosed } }
       retryNow()
       onConnect()
       return connection

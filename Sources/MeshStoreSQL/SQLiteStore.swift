@@ -13,7 +13,7 @@ public final class SQLiteStore: ResourceStore {
 
   let file: SQLiteFile
   private let feed: ChangeFeed
-  private let writer: GroupCommit
+  private let writer: Writer
   private let isClosed = Mutex(false)
 
   /// Opens a database, or makes one where there is none. Missing directories are made with mode 0700, the file with 0600.
@@ -45,7 +45,7 @@ public final class SQLiteStore: ResourceStore {
     self.path = path
     self.file = file
     feed = ChangeFeed(present: ResourceTable(resources))
-    writer = GroupCommit(file: file, feed: feed, clock: StoreClock(source: clock, last: lastTime))
+    writer = Writer(file: file, feed: feed, clock: StoreClock(source: clock, last: lastTime))
   }
 
   /// The resource, or `nil` when there is none.
@@ -95,7 +95,7 @@ public final class SQLiteStore: ResourceStore {
     try file.close()
   }
 
-  private func submit(_ operation: GroupCommit.Operation) async -> Result<GroupCommit.Outcome, StoreError> {
+  private func submit(_ operation: Writer.Operation) async -> Result<Writer.Outcome, StoreError> {
     guard !isClosed.withLock({ $0 }) else { return .failure(file.closedError) }
     return await writer.submit(operation)
   }

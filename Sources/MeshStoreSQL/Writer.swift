@@ -1,15 +1,16 @@
 import GRDB
+import GroupCommit
 import MeshModel
 import MeshStore
 import Synchronization
 
 /// Carries out writes in the order in which they come; those that come while the disk is busy share one transaction.
 ///
-/// The work is done on the database's own queue, by whichever write finds it idle: no task runs for it, and a cancelled
-/// caller disturbs no other. A write that is refused (an absent mesh, a condition that does not hold) changes nothing and
-/// leaves the others of its transaction alone. When a transaction fails and one write may be at fault, such as one too
-/// large for the disk, they are tried again one by one.
-final class GroupCommit: Sendable {
+/// The database's own queue does the work, and the write that finds it idle starts it: there is no task for it, and a
+/// caller that is cancelled disturbs no other. A write that is refused (an absent mesh, a condition that does not hold)
+/// changes nothing, and the others of its transaction are written. When a transaction fails and one write may be the cause,
+/// such as one too large for the disk, each is tried again in a transaction of its own.
+final class Writer: Sendable {
   /// A write.
   enum Operation: Sendable {
     case put(ResourceRecord, WriteCondition)
@@ -27,18 +28,13 @@ final class GroupCommit: Sendable {
     let continuation: CheckedContinuation<Result<Outcome, StoreError>, Never>
   }
 
-  private struct State {
-    var pending: [Request] = []
-    var isWorking = false
-  }
-
-  /// How many writes share a transaction at most; it bounds the time that the first of them waits.
-  private static let sizeLimit = 1000
+  /// How many writes share a transaction at most: it bounds how long the first of them waits.
+  private static let batchLimit = CommitQueue<Request>.Weight(count: 1_000, bytes: .max)
 
   private let file: SQLiteFile
   private let feed: ChangeFeed
   private let clock: Mutex<StoreClock>
-  private let state = Mutex(State())
+  private let queue = Mutex(CommitQueue<Request>(batchLimit: batchLimit))
 
   init(file: SQLiteFile, feed: ChangeFeed, clock: StoreClock) {
     self.file = file
@@ -49,23 +45,17 @@ final class GroupCommit: Sendable {
   /// Writes; returns when the write is on the disk and subscribers have been told, or when it was refused.
   func submit(_ operation: Operation) async -> Result<Outcome, StoreError> {
     await withCheckedContinuation { continuation in
-      let isIdle = state.withLock { state in
-        state.pending.append(Request(operation: operation, continuation: continuation))
-        defer { state.isWorking = true }
-        return !state.isWorking
+      switch queue.withLock({ $0.enqueue(Request(operation: operation, continuation: continuation)) }) {
+      case .waits: break
+      case .starts: file.pool.asyncWriteWithoutTransaction { self.work(on: $0) }
+      case .full, .closed: continuation.resume(returning: .failure(file.closedError))
       }
-      if isIdle { file.pool.asyncWriteWithoutTransaction { self.work(on: $0) } }
     }
   }
 
   private func work(on database: Database) {
     while true {
-      let batch = state.withLock { state -> [Request] in
-        let batch = Array(state.pending.prefix(Self.sizeLimit))
-        state.pending.removeFirst(batch.count)
-        state.isWorking = !batch.isEmpty
-        return batch
-      }
+      let batch = queue.withLock { $0.takeBatch() }
       if batch.isEmpty { return }
       commit(batch, on: database)
     }
