@@ -1,0 +1,40 @@
+package import HTTPTypes
+
+/// The names of media types, and the rules by which a body's type and the types that a client accepts are compared.
+package enum MediaType {
+  package static let json = "application/json"
+  package static let yaml = "application/yaml"
+  package static let html = "text/html"
+  package static let text = "text/plain"
+  package static let protobuf = "application/x-protobuf"
+  /// JSON documents, one in each line.
+  package static let jsonLines = "application/x-ndjson"
+  /// HTML with its character set.
+  package static let htmlUTF8 = "text/html; charset=utf-8"
+  /// Plain text with its character set.
+  package static let textUTF8 = "text/plain; charset=utf-8"
+  /// Prometheus' text format.
+  package static let prometheus = "text/plain; version=0.0.4; charset=utf-8"
+
+  /// The type of a request's body, in small letters and without parameters and white space; empty if the request names none.
+  package static func ofBody(_ request: HTTPRequest) -> String {
+    guard let field = request.headerFields[.contentType] else { return "" }
+    let type = field.utf8.prefix(256).prefix { $0 != UInt8(ascii: ";") }
+    let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
+    return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+  }
+
+  /// Whether one of the types that a header lists is among others.
+  ///
+  /// The comparison is coarser than HTTP's: case counts, `application/*` is not understood, and a weight of 0 is not either.
+  /// Source: Kuma 2.7.
+  ///
+  /// - Parameter anything: the name that stands for every type, if any does.
+  package static func list(_ header: String, containsAnyOf types: [String], anything: String? = nil) -> Bool {
+    header.split(separator: ",").contains { part in
+      let name = part.prefix { $0 != ";" }.drop { $0 == " " }
+      let type = String(name.lastIndex { $0 != " " }.map { name[...$0] } ?? "")
+      return types.contains(type) || type == anything
+    }
+  }
+}

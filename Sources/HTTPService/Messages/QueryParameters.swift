@@ -1,0 +1,53 @@
+/// The parameters after a path's question mark, in the order given.
+package struct QueryParameters: Sendable {
+  /// What becomes of text that is not encoded as it should be.
+  package enum Decoding: Sendable {
+    /// The pair is left out, also if it contains a semicolon, as Go's `url.Query` does.
+    case strict
+    /// Invalid escapes stand for themselves.
+    case lenient
+  }
+
+  private let items: [(name: String, value: String)]
+
+  /// Decodes `a=1&b=2`.
+  package init(_ text: Substring, decoding: Decoding) {
+    items = text.split(separator: "&").compactMap { pair in
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let (name, value) = (parts[0], parts.count > 1 ? parts[1] : "")
+      switch decoding {
+      case .lenient:
+        return (
+          PercentCoding.decodeLeniently(name, plusIsSpace: true),
+          PercentCoding.decodeLeniently(value, plusIsSpace: true)
+        )
+      case .strict:
+        guard !pair.contains(";"), let name = PercentCoding.decode(name, plusIsSpace: true),
+          let value = PercentCoding.decode(value, plusIsSpace: true)
+        else { return nil }
+        return (name, value)
+      }
+    }
+  }
+
+  /// The first value of a parameter; nil if it is absent.
+  package func first(_ name: String) -> String? { items.first { $0.name == name }?.value }
+
+  /// The first value of a parameter; nil if it is absent or empty.
+  package subscript(_ name: String) -> String? {
+    guard let value = first(name), !value.isEmpty else { return nil }
+    return value
+  }
+
+  /// All values of a parameter.
+  package func all(_ name: String) -> [String] { items.filter { $0.name == name }.map(\.value) }
+
+  /// The parameters with one of them replaced, sorted by name and encoded again.
+  package func encoded(setting name: String, to value: String) -> String {
+    let others = items.filter { $0.name != name } + [(name, value)]
+    return others.enumerated()
+      .sorted { ($0.element.name, $0.offset) < ($1.element.name, $1.offset) }
+      .map { "\(PercentCoding.encode($0.element.name))=\(PercentCoding.encode($0.element.value))" }
+      .joined(separator: "&")
+  }
+}

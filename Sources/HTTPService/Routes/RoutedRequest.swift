@@ -1,0 +1,44 @@
+package import HTTPTypes
+
+/// A request whose operation has been found.
+package struct RoutedRequest: Sendable {
+  /// The head.
+  package var head: HTTPRequest
+  /// The path that was matched, without the query.
+  package var path: Substring
+  /// What the path leads to.
+  package var operation: Operation
+  /// The path's parameters.
+  package var parameters: PathParameters
+  /// The query.
+  package var query: QueryParameters
+  /// The body.
+  package var body: [UInt8]
+
+  package init(
+    _ head: HTTPRequest, path: Substring, operation: Operation, parameters: PathParameters, query: QueryParameters,
+    body: [UInt8]
+  ) {
+    self.head = head
+    self.path = path
+    self.operation = operation
+    self.parameters = parameters
+    self.query = query
+    self.body = body
+  }
+
+  /// A parameter of the path, as it was matched; empty if the path has none of the name.
+  package func parameter(_ name: String) -> String { parameters[name].map(String.init) ?? "" }
+}
+
+/// The values of a path's parameters.
+package struct PathParameters: Sendable {
+  let names: [String]
+  let values: [Substring]
+
+  /// A value; nil if the path has no parameter of the name.
+  package subscript(_ name: String) -> Substring? {
+    guard let index = names.firstIndex(of: name), index < values.count else { return nil }
+    return values[index]
+  }
+}

@@ -1,0 +1,121 @@
+package import HTTPTypes
+
+/// Finds the operation that a method and a path lead to. The paths are a trie, one level for each segment.
+///
+/// Where several paths match, the one with the earliest literal segment is meant, if it has the method: `/dataplanes/_overview` is
+/// no proxy of that name.
+package struct Router: Sendable {
+  /// What a method and a path lead to.
+  package enum Match: Sendable {
+    /// An operation, by its place in the list.
+    case found(Int, PathParameters)
+    /// The path is known, but not with this method: the methods that it has, as `Allow` lists them.
+    case otherMethods(String)
+    /// The path is not known.
+    case none
+  }
+
+  /// A segment's place in the trie; children are places in ``nodes``.
+  private struct Node: Sendable {
+    var literals: [(text: Substring, child: Int)] = []
+    var parameter: Int?
+    /// The node for all the rest of a path.
+    var rest: Int?
+    /// The operations whose path ends here.
+    var operations: [Int] = []
+  }
+
+  private let operations: [Operation]
+  private let headIsGet: Bool
+  private var nodes = [Node()]
+
+  /// Makes a router.
+  ///
+  /// - Parameter headIsGet: whether HEAD is answered wherever GET is.
+  package init(_ operations: [Operation], headIsGet: Bool) {
+    self.operations = operations
+    self.headIsGet = headIsGet
+    for (index, operation) in operations.enumerated() {
+      var node = 0
+      for segment in operation.path.split(separator: "/") { node = child(of: node, segment) }
+      nodes[node].operations.append(index)
+    }
+  }
+
+  private mutating func child(of node: Int, _ segment: Substring) -> Int {
+    let isParameter = segment.hasPrefix("{") && segment.hasSuffix("}")
+    let isRest = isParameter && segment.hasSuffix("...}")
+    let known =
+      isRest
+      ? nodes[node].rest
+      : isParameter ? nodes[node].parameter : nodes[node].literals.first { $0.text == segment }?.child
+    if let known { return known }
+    nodes.append(Node())
+    let new = nodes.count - 1
+    if isRest {
+      nodes[node].rest = new
+    } else if isParameter {
+      nodes[node].parameter = new
+    } else {
+      nodes[node].literals.append((segment, new))
+    }
+    return new
+  }
+
+  // MARK: Matching
+
+  /// What has been found on the way.
+  private struct Search {
+    let method: HTTPRequest.Method
+    var values: [Substring] = []
+    /// Operations of the path with other methods.
+    var others: [Int] = []
+  }
+
+  /// Finds the operation of a request.
+  ///
+  /// - Parameter path: the path without the query. A parameter is a segment that is not empty.
+  package func match(_ method: HTTPRequest.Method, _ path: Substring) -> Match {
+    guard path.utf8.first == UInt8(ascii: "/") else { return .none }
+    var search = Search(method: headIsGet && method == .head ? .get : method)
+    if let found = find(0, path.dropFirst(), &search) {
+      return .found(found, PathParameters(names: operations[found].pathParameters, values: search.values))
+    }
+    guard !search.others.isEmpty else { return .none }
+    var methods = Set(search.others.map { operations[$0].method.rawValue })
+    if headIsGet, methods.contains("GET") { methods.insert("HEAD") }
+    return .otherMethods(methods.sorted().joined(separator: ", "))
+  }
+
+  /// Goes on from a node.
+  ///
+  /// - Parameter rest: what follows behind a slash; nil at the end of the path.
+  private func find(_ node: Int, _ rest: Substring?, _ search: inout Search) -> Int? {
+    guard let rest, !rest.isEmpty else { return end(node, hasSlash: rest != nil && node != 0, &search) }
+    let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/"))
+    let segment = rest[..<(slash ?? rest.endIndex)]
+    let next = slash.map { rest[$0...].dropFirst() }
+    for (text, child) in nodes[node].literals where text == segment {
+      if let found = find(child, next, &search) { return found }
+    }
+    if let child = nodes[node].parameter, !segment.isEmpty {
+      search.values.append(segment)
+      if let found = find(child, next, &search) { return found }
+      search.values.removeLast()
+    }
+    if let child = nodes[node].rest {
+      search.values.append(rest)
+      if let found = end(child, hasSlash: false, &search) { return found }
+      search.values.removeLast()
+    }
+    return nil
+  }
+
+  private func end(_ node: Int, hasSlash: Bool, _ search: inout Search) -> Int? {
+    for index in nodes[node].operations where !hasSlash || !operations[index].isExact {
+      if operations[index].method == search.method { return index }
+      search.others.append(index)
+    }
+    return nil
+  }
+}
