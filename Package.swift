@@ -132,7 +132,7 @@ let package = Package(
       dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
       swiftSettings: strict),
     .target(
-      name: "MeshHTTP", dependencies: ["MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
+      name: "MeshHTTP", dependencies: ["HTTPService", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
       name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", "TraceHeaders", grdb, httpTypes],

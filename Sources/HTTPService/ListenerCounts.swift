@@ -26,7 +26,16 @@ public final class ListenerCounts: Sendable {
     case foreignPage = "foreign_page"
   }
 
+  /// What requests are counted by.
+  public struct RequestKind: Sendable, Hashable {
+    /// ``Operation/name`` of what was answered; `none` if no path was found, or the request was refused before.
+    public var operation: String
+    /// The status of the answer.
+    public var status: Int
+  }
+
   private struct State {
+    var requests: [RequestKind: Int] = [:]
     var counts: [Event: Int] = [:]
     var spoken: [Event: ContinuousClock.Instant] = [:]
   }
@@ -40,6 +49,18 @@ public final class ListenerCounts: Sendable {
 
   /// How often something has happened.
   public subscript(_ event: Event) -> Int { state.withLock { $0.counts[event] ?? 0 } }
+
+  /// How many requests have been answered, by operation and status, in the order of these.
+  public var requests: [(kind: RequestKind, count: Int)] {
+    state.withLock { $0.requests }.map { (kind: $0.key, count: $0.value) }
+      .sorted { ($0.kind.operation, $0.kind.status) < ($1.kind.operation, $1.kind.status) }
+  }
+
+  /// Counts an answered request.
+  func count(operation: String?, status: Int) {
+    let kind = RequestKind(operation: operation ?? "none", status: status)
+    state.withLock { $0.requests[kind, default: 0] &+= 1 }
+  }
 
   /// Counts an event.
   ///

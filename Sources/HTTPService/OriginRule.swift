@@ -41,15 +41,15 @@ public struct OriginRule: Sendable {
   }
 
   /// The answer to a browser's question before a request, which an allowed page is going to send; nil if it is none.
-  public func preflight(_ request: HTTPRequest) -> HTTPResponse? {
+  public func preflight(_ request: HTTPRequest) -> Answer? {
     guard request.method == .options, let origin = request.headerFields[.origin], allows(origin),
       request.headerFields[.accessControlRequestMethod] != nil
     else { return nil }
-    return HTTPResponse(
-      status: .noContent,
-      headerFields: [
-        .accessControlAllowMethods: methods,
-        .accessControlAllowHeaders: "Content-Type, Content-Encoding, Accept", .accessControlMaxAge: "7200",
-      ])
+    var answer = Answer(.noContent)
+    answer.fields = [
+      .accessControlAllowMethods: methods,
+      .accessControlAllowHeaders: "Content-Type, Content-Encoding, Accept", .accessControlMaxAge: "7200",
+    ]
+    return answer
   }
 }

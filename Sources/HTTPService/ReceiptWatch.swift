@@ -17,7 +17,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   private var timerTime = NIODeadline.distantFuture
   private var progress = 0
   /// The request that arrives or is being answered, once its head is here.
-  var request: HTTPRequest?
+  var request: ReceivedRequest?
   /// What the request that arrives, or is being answered, holds.
   private var headCharge: ByteCharge
   private var bodyCharge: ByteCharge
@@ -171,15 +171,16 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   /// Answers a request of which nothing else has been answered yet, and ends the connection.
   private func refuse(_ refusal: RequestRefusal) {
     guard let context else { return }
-    context.writeAndFlush(
-      wrapOutboundOut(.byteBuffer(Self.bytes(of: service.answer(to: request, refusal)))), promise: nil)
+    var answer = service.answer(to: request?.head, refusal)
+    if let request { service.record(request, &answer, from: context.remoteAddress) }
+    context.writeAndFlush(wrapOutboundOut(.byteBuffer(Self.bytes(of: answer))), promise: nil)
     linger()
   }
 
   /// An answer as it is sent.
-  static func bytes(of answer: (head: HTTPResponse, body: [UInt8])) -> ByteBuffer {
-    var bytes = ByteBuffer(string: "HTTP/1.1 \(answer.head.status.code) \(answer.head.status.reasonPhrase)\r\n")
-    for field in answer.head.headerFields where field.name != .contentLength && field.name != .connection {
+  static func bytes(of answer: Answer) -> ByteBuffer {
+    var bytes = ByteBuffer(string: "HTTP/1.1 \(answer.status.code) \(answer.status.reasonPhrase)\r\n")
+    for field in answer.fields where field.name != .contentLength && field.name != .connection {
       bytes.writeString("\(field.name.rawName): \(field.value)\r\n")
     }
     bytes.writeString("Date: \(HTTPDate.now)\r\nContent-Length: \(answer.body.count)\r\nConnection: close\r\n\r\n")

@@ -19,7 +19,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   /// What is kept of a request until its answer is written.
   private struct Exchange {
-    var request: HTTPRequest
+    var request: ReceivedRequest
     var version: HTTPVersion
     var isKeepAlive: Bool
   }
@@ -63,8 +63,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       let request = HTTPRequest(
         head, scheme: isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
     else { return refuse(context, .malformed("the method or the target is none"), version: head.version) }
-    watch.request = request
-    exchange = Exchange(request: request, version: head.version, isKeepAlive: head.isKeepAlive)
+    let received = ReceivedRequest(request, isLogged: service.logsRequests)
+    watch.request = received
+    exchange = Exchange(request: received, version: head.version, isKeepAlive: head.isKeepAlive)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("Host stands there twice")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
 
@@ -88,9 +89,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     guard let exchange else { return }
     state = .answering
     watch.requestCame()
-    let (request, bytes) = (exchange.request, body)
+    let (request, bytes) = (exchange.request.head, body)
     body = []
-    if let response = service.callers.origins.preflight(request) { return answer(context, (response, [])) }
+    if let preflight = service.callers.origins.preflight(request) { return answer(context, preflight) }
     let loop = context.eventLoop
     let here = NIOLoopBound(self, eventLoop: loop)
     let there = NIOLoopBound(context, eventLoop: loop)
@@ -103,15 +104,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   // MARK: Answers
 
-  private func answer(_ context: ChannelHandlerContext, _ answer: (head: HTTPResponse, body: [UInt8])) {
+  private func answer(_ context: ChannelHandlerContext, _ answer: Answer) {
     guard case .answering = state, let exchange, context.channel.isActive else { return }
     self.exchange = nil
     state = .waiting
     var answer = answer
-    answer.head.headerFields.add(service.callers.origins.fields(for: exchange.request))
-    let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.head.headerFields[.connection] != "close"
-    let written = write(
-      context, answer, isHead: exchange.request.method == .head, version: exchange.version, isKeepAlive: isKeepAlive)
+    answer.fields.add(service.callers.origins.fields(for: exchange.request.head))
+    let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.fields[.connection] != "close"
+    let written = write(context, answer, to: exchange.request, version: exchange.version, isKeepAlive: isKeepAlive)
     guard !isKeepAlive else { return }
     state = .refused
     let channel = context.channel
@@ -123,12 +123,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     body = []
     let request = exchange?.request
     exchange = nil
-    let answer = service.answer(to: request, refusal)
+    let answer = service.answer(to: request?.head, refusal)
     service.note(refusal.reason, Self.logLine(refusal, service))
     let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
-    write(context, answer, isHead: request?.method == .head, version: version, isKeepAlive: false).whenComplete { _ in
-      watch.value.linger()
-    }
+    write(context, answer, to: request, version: version, isKeepAlive: false).whenComplete { _ in watch.value.linger() }
   }
 
   private static func logLine(_ refusal: RequestRefusal, _ service: RequestService) -> String {
@@ -138,19 +136,20 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   @discardableResult
   private func write(
-    _ context: ChannelHandlerContext, _ answer: (head: HTTPResponse, body: [UInt8]), isHead: Bool, version: HTTPVersion,
+    _ context: ChannelHandlerContext, _ answer: Answer, to request: ReceivedRequest?, version: HTTPVersion,
     isKeepAlive: Bool
   ) -> EventLoopFuture<Void> {
-    let status = answer.head.status
+    var answer = answer
+    if let request { service.record(request, &answer, from: context.remoteAddress) }
+    let status = answer.status
     var headers = HTTPHeaders()
-    headers.reserveCapacity(answer.head.headerFields.count + 3)
-    for field in answer.head.headerFields where field.name != .connection && field.name != .contentLength {
+    headers.reserveCapacity(answer.fields.count + 3)
+    for field in answer.fields where field.name != .connection && field.name != .contentLength {
       headers.add(name: field.name.rawName, value: field.value)
     }
     headers.add(name: "Date", value: HTTPDate.now)
     if status != .noContent, status != .notModified {
-      let length = isHead && answer.body.isEmpty ? answer.head.headerFields[.contentLength] : nil
-      headers.add(name: "Content-Length", value: length ?? String(answer.body.count))
+      headers.add(name: "Content-Length", value: String(answer.body.count))
     }
     if !isKeepAlive {
       headers.add(name: "Connection", value: "close")
@@ -160,7 +159,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     let head = HTTPResponseHead(
       version: version, status: HTTPResponseStatus(statusCode: status.code), headers: headers)
     context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if !isHead, !answer.body.isEmpty {
+    if request?.head.method != .head, !answer.body.isEmpty {
       context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
     }
     let written = context.eventLoop.makePromise(of: Void.self)
@@ -201,9 +200,11 @@ extension HTTPRequest {
       guard let name = HTTPField.Name(name) else { continue }
       fields.append(HTTPField(name: name, value: value))
     }
+    // A whole address counts more than `Host` does.
+    let whole = HTTPRequest.split(address: head.uri)
     self.init(
-      method: method, scheme: scheme, authority: head.headers.first(name: "host") ?? address, path: head.uri,
-      headerFields: fields)
+      method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address,
+      path: whole?.path ?? head.uri, headerFields: fields)
   }
 }
 
@@ -213,7 +214,7 @@ extension HTTPVersion {
 
 extension SocketAddress {
   /// The address and port as `Host` has them.
-  fileprivate var authority: String? {
+  var authority: String? {
     guard let ipAddress, let port else { return nil }
     return ipAddress.contains(":") ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"
   }

@@ -8,9 +8,9 @@ import NIOHTTP1
 /// A request becomes a value when it is complete, and an answer is written when it is whole; who answers knows no connection.
 public struct RequestService: Sendable {
   /// Answers a request with its whole body. The body of an answer to HEAD is not sent.
-  public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
+  public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> Answer
   /// Words a refusal; nil for a sentence of plain text.
-  public typealias RefusalWording = @Sendable (HTTPRequest, RequestRefusal) -> (HTTPResponse, [UInt8])?
+  public typealias RefusalWording = @Sendable (HTTPRequest, RequestRefusal) -> Answer?
 
   /// Who may use it.
   public var callers: CallerRule
@@ -29,8 +29,10 @@ public struct RequestService: Sendable {
   /// What was refused and ended.
   public let counts: ListenerCounts
   let running = RunningRequests()
-  /// Told of refusals, each kind once a minute at most.
+  /// Told of refusals, each kind once a minute at most, and of requests.
   public var logger: Logger
+  /// The level at which the log has a line for each request.
+  public var requestLogLevel = Logger.Level.debug
   /// The settings that refusals name.
   public var settings = SettingNames()
   /// Words refusals in the service's own way.
@@ -96,18 +98,18 @@ public struct RequestService: Sendable {
   }
 
   /// The answer to a request that is refused.
-  func answer(to request: HTTPRequest?, _ refusal: RequestRefusal) -> (HTTPResponse, [UInt8]) {
-    if let request, case (var response, let body)? = refusalWording(request, refusal) {
-      response.headerFields.add(callers.origins.fields(for: request))
-      return (response, body)
-    }
+  func answer(to request: HTTPRequest?, _ refusal: RequestRefusal) -> Answer {
+    var answer = request.flatMap { refusalWording($0, refusal) } ?? answer(refusal)
+    if let request { answer.fields.add(callers.origins.fields(for: request)) }
+    return answer
+  }
+
+  private func answer(_ refusal: RequestRefusal) -> Answer {
     let sentence = refusal.sentence(hostSetting: settings.hosts, originSetting: settings.origins)
-    var response = HTTPResponse(
-      status: refusal.status,
-      headerFields: [.contentType: "text/plain; charset=utf-8", .xContentTypeOptions: "nosniff"])
-    if let seconds = refusal.retryAfter { response.headerFields[.retryAfter] = String(seconds) }
-    if let request { response.headerFields.add(callers.origins.fields(for: request)) }
-    return (response, Array((sentence + "\n").utf8))
+    var answer = Answer.text(sentence + "\n", refusal.status)
+    answer.fields[.xContentTypeOptions] = "nosniff"
+    if let seconds = refusal.retryAfter { answer.fields[.retryAfter] = String(seconds) }
+    return answer
   }
 
   /// Counts something, and has the log say so now and then.

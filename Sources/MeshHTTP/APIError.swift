@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshStore
@@ -74,5 +75,12 @@ struct APIError: Error, Sendable {
   }
 
   /// The answer.
-  var response: APIResponse { .json(document, status: status) }
+  var answer: Answer { .json(document, status) }
+}
+
+extension Answer {
+  /// A JSON document, indented by one space as Kuma's are.
+  static func json(_ document: DocumentValue, _ status: HTTPResponse.Status = .ok) -> Answer {
+    .text(document.json(.indented(1)) + "\n", status, type: MediaType.json)
+  }
 }

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshPolicy
@@ -17,7 +18,7 @@ struct DryRunRoutes: Sendable {
     ]
   }
 
-  private func dryRun(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func dryRun(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let documents = try Self.documents(request.body)
     let draft = ResourceDraft(over: context.store, inspection: context.inspection, now: context.now)
     let writer = context.writer(resources: draft, inspection: draft)

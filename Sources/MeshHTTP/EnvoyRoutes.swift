@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshPolicy
@@ -10,12 +11,12 @@ struct EnvoyRoutes: Sendable {
 
   var routes: [Route] {
     let path = "/meshes/{mesh}/dataplanes/{name}"
-    let format = QueryParameter(name: "format", summary: "The form of the answer: text (when absent) or json.")
+    let format = Operation.Parameter(name: "format", summary: "The form of the answer: text (when absent) or json.")
     return [
       Route(
         .get, "\(path)/xds", "Shows the configuration that a proxy's Envoy has, without tokens.",
         query: [
-          QueryParameter(name: "include_eds", summary: "Whether endpoints are shown too; false when absent.")
+          Operation.Parameter(name: "include_eds", summary: "Whether endpoints are shown too; false when absent.")
         ], failures: Self.failures, handler: configuration),
       Route(
         .get, "\(path)/stats", "Shows the statistics of a proxy's Envoy.", query: [format], produces: Self.textOrJSON,
@@ -29,7 +30,7 @@ struct EnvoyRoutes: Sendable {
   private static let textOrJSON = [MediaType.text, MediaType.json]
   private static let title = "Could not execute admin operation"
 
-  private func configuration(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func configuration(_ request: RoutedRequest) async throws(APIError) -> Answer {
     // The values that count as true are Go's.
     let withEndpoints = ["1", "t", "T", "true", "TRUE", "True"].contains(request.query.first("include_eds"))
     let bytes = try await ask(.configuration(withEndpoints: withEndpoints), request)
@@ -45,11 +46,11 @@ struct EnvoyRoutes: Sendable {
     { request async throws(APIError) in
       let asJSON = request.query.first("format") == "json"
       let bytes = try await ask(question(asJSON), request)
-      return APIResponse(status: .ok, contentType: asJSON ? MediaType.json : MediaType.text, body: bytes)
+      return Answer(type: asJSON ? MediaType.json : MediaType.text, body: bytes)
     }
   }
 
-  private func ask(_ question: EnvoyQuestion, _ request: APIRequest) async throws(APIError) -> [UInt8] {
+  private func ask(_ question: EnvoyQuestion, _ request: RoutedRequest) async throws(APIError) -> [UInt8] {
     let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
     let resource = try await context.get(
       ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name), title: "Could not get dataplane resource")
@@ -61,13 +62,13 @@ struct EnvoyRoutes: Sendable {
     }
   }
 
-  private static let failures: [Route.Failure] = [
+  private static let failures: [(HTTPResponse.Status, String)] = [
     (.conflict, "The proxy's Envoy has no administration interface."),
     (.notImplemented, "The proxy runs on another machine, whose Envoy cannot be asked."),
     (.badGateway, "The proxy's Envoy cannot be reached, or something else answers in its place."),
     (.serviceUnavailable, "The proxy is not connected, or the store cannot be reached, or too much is asked."),
     (.gatewayTimeout, "The proxy's Envoy does not answer."),
-  ].map { Route.Failure(status: $0, summary: $1) }
+  ]
 }
 
 extension EnvoyAdministrationError.Code {

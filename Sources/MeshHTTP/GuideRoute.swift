@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 
@@ -5,15 +6,15 @@ import MeshModel
 /// collector has one.
 struct GuideRoute: Sendable {
   /// What the collector does, and where.
-  let foreign: @Sendable () -> [ForeignOperation]
+  let foreign: @Sendable () -> [Operation]
+
+  /// The path of the page.
+  static let path = "/gui"
 
   var route: Route {
     Route(
-      .get, "/gui", "Says, as a page, where there are pages and how to look at the mesh.", produces: [MediaType.html]
-    ) {
-      _ in
-      APIResponse(status: .ok, contentType: MediaType.html, body: Array(page.utf8))
-    }
+      .get, Self.path, "Says, as a page, where there are pages and how to look at the mesh.", produces: [MediaType.html]
+    ) { _ in .text(page, type: MediaType.html) }
   }
 
   private var page: String {
@@ -35,7 +36,7 @@ struct GuideRoute: Sendable {
       <h1>There is no page for the mesh here</h1>
       <p>\(traces)</p>
       <p>Meshes, proxies and policies: <code>kumactl get meshes</code>, <code>kumactl inspect dataplanes</code>, or the HTTP
-      API, which <a href="/openapi.yaml">/openapi.yaml</a> describes.</p>
+      API, which <a href="\(DescriptionRoute.path)">\(DescriptionRoute.path)</a> describes.</p>
       </body>
       </html>
 

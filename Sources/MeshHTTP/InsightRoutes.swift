@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import OrderedCollections
@@ -7,7 +8,7 @@ struct InsightRoutes: Sendable {
   let context: APIContext
 
   var routes: [Route] {
-    let query = [.name] + QueryParameter.paging
+    let query = [.name] + Operation.Parameter.paging
     return [
       Route(.get, "/mesh-insights", "Lists summaries of the meshes.", query: query, handler: meshes),
       Route(.get, "/mesh-insights/{mesh}", "Reads the summary of a mesh.", handler: mesh),
@@ -19,21 +20,21 @@ struct InsightRoutes: Sendable {
     ]
   }
 
-  private func meshes(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func meshes(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let filter = try ResourceFilter(request, type: .mesh)
     let summaries = try await summaries(of: nil).filter { filter.includes($0.mesh) }
     return try request.listResponse(summaries, \.document)
   }
 
-  private func mesh(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func mesh(_ request: RoutedRequest) async throws(APIError) -> Answer {
     guard let summary = try await summaries(of: request.parameter("mesh")).first else {
       throw .notFound(APIContext.Title.retrieve)
     }
     return .json(summary.document)
   }
 
-  private func services(_ request: APIRequest) async throws(APIError) -> APIResponse {
-    let mesh = request.parameters["mesh"]
+  private func services(_ request: RoutedRequest) async throws(APIError) -> Answer {
+    let mesh = request.parameters["mesh"].map(String.init)
     if let mesh { try await context.mesh(mesh) }
     let part = request.query.first("name") ?? ""
     let items = try await summaries(of: mesh).flatMap { summary in
@@ -43,7 +44,7 @@ struct InsightRoutes: Sendable {
     return try request.listResponse(items) { $0 }
   }
 
-  private func service(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func service(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = request.parameter("mesh")
     let name = request.parameter("name")
     try await context.mesh(mesh)
@@ -53,7 +54,7 @@ struct InsightRoutes: Sendable {
     return .json(summary.document(ofService: name, service))
   }
 
-  private func resources(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func resources(_ request: RoutedRequest) async throws(APIError) -> Answer {
     .json([
       "type": "GlobalInsights", "creationTime": .string(context.now().description),
       "resources": .object(try await resourceCounts()),
@@ -69,7 +70,7 @@ struct InsightRoutes: Sendable {
     return counts
   }
 
-  private func global(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func global(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let summaries = try await summaries(of: nil)
     let counts = try await resourceCounts()
     let services = summaries.flatMap(\.services.values)

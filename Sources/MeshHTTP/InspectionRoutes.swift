@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshPolicy
@@ -23,7 +24,7 @@ struct InspectionRoutes: Sendable {
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
         "Lists the proxies that a policy matches, whether or not another one takes precedence.",
-        query: [.name] + QueryParameter.paging, handler: matched),
+        query: [.name] + Operation.Parameter.paging, handler: matched),
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/_warnings",
         "Lists what will not work as a policy's writer expects.", handler: warnings(.trafficTrace)),
@@ -37,7 +38,7 @@ struct InspectionRoutes: Sendable {
     ]
   }
 
-  private func policies(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func policies(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
     let title = "Could not get MatchedPolicies"
     try await context.mesh(proxy.mesh, title: "Could not build MeshContext")
@@ -59,7 +60,7 @@ struct InspectionRoutes: Sendable {
     ])
   }
 
-  private func explanation(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func explanation(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
     try await context.mesh(proxy.mesh)
     do throws(StoreError) {
@@ -76,7 +77,7 @@ struct InspectionRoutes: Sendable {
   }
 
   /// An unknown policy applies to nothing, which is no error. Source: Kuma 2.7.
-  private func won(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func won(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = request.parameter("mesh")
     let title = "Could not list Dataplanes"
     try await context.mesh(mesh, title: title)
@@ -94,7 +95,7 @@ struct InspectionRoutes: Sendable {
     }
   }
 
-  private func matched(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func matched(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = request.parameter("mesh")
     let title = "Could not retrieve policy"
     try await context.mesh(mesh)

@@ -1,6 +1,7 @@
+public import HTTPService
 public import HTTPTypes
-public import MeshModel
-public import MeshStore
+package import MeshModel
+package import MeshStore
 
 /// The HTTP API of the control plane, without a transport: requests in, answers out.
 ///
@@ -8,7 +9,8 @@ public import MeshStore
 /// `/_dry-run` and `/openapi.yaml` are additions.
 public final class MeshAPI: Sendable {
   private let configuration: APIConfiguration
-  private let table: RouteTable
+  private let routes: [Route]
+  private let router: Router
 
   /// Makes the API.
   ///
@@ -19,9 +21,9 @@ public final class MeshAPI: Sendable {
   ///   - administration: asks proxies' Envoys.
   ///   - foreign: what other servers of the program do, for the description of the API.
   ///   - now: the clock.
-  public init(
+  package init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
-    administration: any EnvoyAdministration, foreign: @escaping @Sendable () -> [ForeignOperation] = { [] },
+    administration: any EnvoyAdministration, foreign: @escaping @Sendable () -> [Operation] = { [] },
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.configuration = configuration
@@ -36,18 +38,10 @@ public final class MeshAPI: Sendable {
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes
     routes.append(GuideRoute(foreign: foreign).route)
-    table = RouteTable(routes: routes + [Self.description(of: routes, version: configuration.version, foreign)])
-  }
-
-  /// The route that describes the others and itself. The description is made when it is asked for.
-  private static func description(
-    of routes: [Route], version: String, _ foreign: @escaping @Sendable () -> [ForeignOperation]
-  ) -> Route {
-    Route(.get, "/openapi.yaml", "Describes the API.", produces: [MediaType.yaml]) { _ in
-      let all = routes + [description(of: routes, version: version, foreign)]
-      let text = OpenAPIDocument(routes: all, version: version, foreign: foreign()).document.yaml(sortKeys: false)
-      return APIResponse(status: .ok, contentType: MediaType.yaml, body: Array(text.utf8))
-    }
+    let description = DescriptionRoute(
+      version: configuration.version, operations: routes.map(\.operation), foreign: foreign)
+    self.routes = routes + [description.route]
+    router = Router(self.routes.map(\.operation), headIsGet: false)
   }
 
   /// The largest body accepted, in bytes, so that a transport need not read more.
@@ -58,57 +52,69 @@ public final class MeshAPI: Sendable {
   /// - Parameters:
   ///   - request: the request; its `authority` is the host under which the client reached the server.
   ///   - body: the whole body; a transport that stopped reading it at more than ``bodyLimit`` passes what it has.
-  /// - Returns: the answer and its body. The body of an answer to HEAD is empty.
-  public func respond(to request: HTTPRequest, body: [UInt8]) async -> (HTTPResponse, [UInt8]) {
-    let (response, content) = await answer(request, body).message
-    return (response, request.method == .head ? [] : content)
+  /// - Returns: the answer. The body of an answer to HEAD is empty.
+  public func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
+    var answer = await answer(request, body)
+    if request.method == .head { answer.body = [] }
+    return answer
   }
 
-  private func answer(_ request: HTTPRequest, _ body: [UInt8]) async -> APIResponse {
-    guard let target = RequestTarget(request.path ?? "") else {
-      return .text("400: Bad Request", status: .badRequest)
-    }
+  private func answer(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {
+    guard let target = PathTarget(request.path ?? "") else { return .text("400: Bad Request", .badRequest) }
     if let moved = target.moved { return .moved(to: moved, method: request.method) }
-    switch table.match(request.method, target.segments) {
-    case .none: return .text("404: Page Not Found", status: .notFound)
+    switch router.match(request.method, target.path) {
+    case .none: return .text("404: Page Not Found", .notFound)
     case .otherMethods(let methods):
-      var response = APIResponse.text("405: Method Not Allowed", status: .methodNotAllowed)
-      response.allowed = methods
-      return response
-    case .found(let route, let parameters):
-      if let refusal = refusal(of: request, body, by: route) { return refusal }
-      do throws(APIError) {
-        return try await route.handler(
-          APIRequest(
-            path: target.path, parameters: parameters, query: target.query, body: body, base: request.base,
-            pattern: route.pattern))
-      } catch {
-        return error.response
+      var answer = Answer.text("405: Method Not Allowed", .methodNotAllowed)
+      answer.fields[.allow] = methods
+      return answer
+    case .found(let index, let parameters):
+      let route = routes[index]
+      var answer: Answer
+      if let refusal = refusal(of: request, body, by: route) {
+        answer = refusal
+      } else {
+        do throws(APIError) {
+          answer = try await route.handler(
+            RoutedRequest(
+              request, path: target.path, operation: route.operation, parameters: parameters, query: target.query,
+              body: body))
+        } catch {
+          answer = error.answer
+        }
       }
+      answer.operation = route.operation.name
+      return answer
     }
   }
 
-  /// The answer to a request that does not reach its handler.
-  private func refusal(of request: HTTPRequest, _ body: [UInt8], by route: Route) -> APIResponse? {
+  /// The answer to a request that does not reach its handler. What types are accepted follows Kuma 2.7.
+  private func refusal(of request: HTTPRequest, _ body: [UInt8], by route: Route) -> Answer? {
     let headers = request.headerFields
-    guard MediaType.accepts(contentType: headers[.contentType], needsBody: route.needsBody) else {
-      return .text("415: Unsupported Media Type", status: .unsupportedMediaType)
+    let needsBody = !route.operation.accepts.isEmpty
+    if let type = headers[.contentType],
+      !type.isEmpty
+        ? !MediaType.list(type, containsAnyOf: [MediaType.json]) : needsBody
+    {
+      return .text("415: Unsupported Media Type", .unsupportedMediaType)
     }
-    guard MediaType.matches(accept: headers[.accept], produced: route.produces) else {
-      let types = route.produces.joined(separator: ", ")
-      return .text("406: Not Acceptable\n\nAvailable representations: \(types)", status: .notAcceptable)
+    if let types = headers[.accept], !types.isEmpty,
+      !MediaType.list(types, containsAnyOf: route.produces, anything: "*/*")
+    {
+      let known = route.produces.joined(separator: ", ")
+      return .text("406: Not Acceptable\n\nAvailable representations: \(known)", .notAcceptable)
     }
     if configuration.isReadOnly, route.isWrite {
       return APIError(
         status: .methodNotAllowed, title: "Method not Allowed",
         detail: "This control plane is read-only: resources cannot be changed over its HTTP API."
-      ).response
+      ).answer
     }
     if body.count > configuration.bodyLimit {
       return APIError(
         status: .contentTooLarge, title: "Content Too Large",
         detail: "The body is larger than the limit of \(configuration.bodyLimit) bytes."
-      ).response
+      ).answer
     }
     return nil
   }

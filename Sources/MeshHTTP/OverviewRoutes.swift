@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import OrderedCollections
@@ -8,7 +9,7 @@ struct OverviewRoutes: Sendable {
 
   /// Each list has two paths, the older and the newer one. Source: Kuma 2.7.
   var routes: [Route] {
-    let query = [.name] + QueryParameter.paging + QueryParameter.proxyFilters
+    let query = [.name] + Operation.Parameter.paging + Operation.Parameter.proxyFilters
     let listed = "Lists proxies with their connections."
     let listedAll = "Lists the proxies of all meshes with their connections."
     let one = "Reads a proxy with its connections."
@@ -22,8 +23,8 @@ struct OverviewRoutes: Sendable {
     ]
   }
 
-  private func list(_ request: APIRequest) async throws(APIError) -> APIResponse {
-    let mesh = request.parameters["mesh"]
+  private func list(_ request: RoutedRequest) async throws(APIError) -> Answer {
+    let mesh = request.parameters["mesh"].map(String.init)
     if let mesh { try await context.mesh(mesh) }
     let filter = try ResourceFilter(request, type: .dataplane)
     let proxies = try await context.list(.dataplane, mesh: mesh).filter(filter.includes)
@@ -34,7 +35,7 @@ struct OverviewRoutes: Sendable {
     }
   }
 
-  private func read(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func read(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = request.parameter("mesh")
     try await context.mesh(mesh)
     let title = APIContext.Title.retrieve

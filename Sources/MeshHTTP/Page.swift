@@ -1,3 +1,4 @@
+import HTTPService
 import MeshModel
 
 /// Which part of a list is asked for. Source: Kuma 2.7.
@@ -49,12 +50,14 @@ struct Page: Sendable, Equatable {
   }
 }
 
-extension APIRequest {
+extension RoutedRequest {
   /// The link to another page of the same list.
-  func link(offset: Int) -> String { "\(base)\(path)?\(query.encoded(setting: "offset", to: String(offset)))" }
+  func link(offset: Int) -> String {
+    "\(head.base)\(PercentCoding.encode(path: path))?\(query.encoded(setting: "offset", to: String(offset)))"
+  }
 
   /// A list: one page of its items, with the count of all and the link to the next page.
-  func listResponse<Item>(_ items: [Item], _ document: (Item) -> DocumentValue) throws(APIError) -> APIResponse {
+  func listResponse<Item>(_ items: [Item], _ document: (Item) -> DocumentValue) throws(APIError) -> Answer {
     let (page, next) = try Page(query).slice(items)
     return .json([
       "total": .integer(Int64(items.count)), "items": .array(page.map(document)),

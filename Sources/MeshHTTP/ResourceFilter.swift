@@ -1,3 +1,4 @@
+import HTTPService
 import MeshModel
 
 /// Which resources of a list are asked for. Source: Kuma 2.7.
@@ -14,7 +15,7 @@ struct ResourceFilter: Sendable {
   }
 
   /// Reads the filters that lists of a type know.
-  init(_ request: APIRequest, type: ResourceType) throws(APIError) {
+  init(_ request: RoutedRequest, type: ResourceType) throws(APIError) {
     name = request.query.first("name") ?? ""
     guard type == .dataplane else { return }
     for text in request.query.all("tag") {
@@ -28,7 +29,7 @@ struct ResourceFilter: Sendable {
       throw .invalid(
         [
           Violation(
-            field: "\(request.pattern).gateway",
+            field: "\(request.operation.path).gateway",
             message: "shoud use `true`, `false`, 'builtin' or 'delegated' instead of \(text)")
         ], title: APIContext.Title.retrieveList)
     }

@@ -1,16 +1,17 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import OrderedCollections
 
 extension ResourceRoutes {
   /// Creates or replaces a resource.
-  func write(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  func write(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let key = key(request)
     let writer = context.writer
     if type.isMeshScoped { try await writer.requireMesh(key.mesh) }
     let outcome = try await writer.write(ResourceBody(request.body, type: type), to: key)
     let status: HTTPResponse.Status = outcome.created ? .created : .ok
-    return outcome.warnings.isEmpty ? .empty(status) : .json(.warnings(outcome.warnings), status: status)
+    return outcome.warnings.isEmpty ? Answer(status) : .json(.warnings(outcome.warnings), status)
   }
 }
 

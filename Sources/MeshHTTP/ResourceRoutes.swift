@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 import MeshStore
@@ -12,7 +13,7 @@ struct ResourceRoutes: Sendable {
     let segment = type.pathSegment
     let collection = type.isMeshScoped ? "/meshes/{mesh}/\(segment)" : "/\(segment)"
     let item = type.isMeshScoped ? "\(collection)/{name}" : "\(collection)/{mesh}"
-    let filters = [.name] + QueryParameter.paging + (type == .dataplane ? QueryParameter.proxyFilters : [])
+    let filters = [.name] + Operation.Parameter.paging + (type == .dataplane ? Operation.Parameter.proxyFilters : [])
     let query = filters + [.format]
     var routes = [
       Route(.get, collection, "Lists the \(type.rawValue) resources.", query: query, handler: list),
@@ -30,14 +31,14 @@ struct ResourceRoutes: Sendable {
   }
 
   /// The resource that a request is about.
-  func key(_ request: APIRequest) -> ResourceKey {
+  func key(_ request: RoutedRequest) -> ResourceKey {
     type.isMeshScoped
       ? ResourceKey(type: type, mesh: request.parameter("mesh"), name: request.parameter("name"))
       : ResourceKey(type: type, name: request.parameter("mesh"))
   }
 
-  private func list(_ request: APIRequest) async throws(APIError) -> APIResponse {
-    let mesh = request.parameters["mesh"]
+  private func list(_ request: RoutedRequest) async throws(APIError) -> Answer {
+    let mesh = request.parameters["mesh"].map(String.init)
     if let mesh { try await context.mesh(mesh) }
     let form = try request.form
     let filter = try ResourceFilter(request, type: type)
@@ -45,14 +46,14 @@ struct ResourceRoutes: Sendable {
     return try request.listResponse(items) { $0.document(form) }
   }
 
-  private func read(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func read(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let key = key(request)
     if type.isMeshScoped { try await context.mesh(key.mesh) }
     let form = try request.form
     return .json(try await context.get(key, title: APIContext.Title.retrieve).document(form))
   }
 
-  private func delete(_ request: APIRequest) async throws(APIError) -> APIResponse {
+  private func delete(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let key = key(request)
     if type.isMeshScoped { try await context.mesh(key.mesh) }
     do {
@@ -60,11 +61,11 @@ struct ResourceRoutes: Sendable {
     } catch {
       throw APIError(error, title: APIContext.Title.delete, mesh: key.mesh)
     }
-    return .empty(.ok)
+    return Answer()
   }
 }
 
-extension APIRequest {
+extension RoutedRequest {
   /// The form in which the answer is asked for.
   var form: ResourceDocument.Form {
     get throws(APIError) {

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshModel
 
@@ -15,20 +16,20 @@ struct ServerRoutes: Sendable {
     ]
   }
 
-  private func index(_ request: APIRequest) -> APIResponse {
+  private func index(_ request: RoutedRequest) -> Answer {
     let configuration = context.configuration
     return .json([
       "hostname": .string(configuration.hostname), "tagline": "Kuma", "product": "Kuma",
       "version": .string(configuration.version), "instanceId": .string(configuration.instanceId),
-      "clusterId": .string(configuration.clusterId), "gui": "/gui",
+      "clusterId": .string(configuration.clusterId), "gui": .string(GuideRoute.path),
     ])
   }
 
-  private func config(_ request: APIRequest) -> APIResponse { .json(context.configuration.effective) }
+  private func config(_ request: RoutedRequest) -> Answer { .json(context.configuration.effective) }
 
-  private func versions(_ request: APIRequest) -> APIResponse { .json(context.configuration.versions) }
+  private func versions(_ request: RoutedRequest) -> Answer { .json(context.configuration.versions) }
 
-  private func policies(_ request: APIRequest) -> APIResponse {
+  private func policies(_ request: RoutedRequest) -> Answer {
     let policy: DocumentValue = [
       "name": "TrafficTrace", "readOnly": .bool(context.configuration.isReadOnly),
       "path": .string(ResourceType.trafficTrace.pathSegment), "singularDisplayName": "Traffic Trace",
@@ -39,7 +40,7 @@ struct ServerRoutes: Sendable {
   }
 
   /// There is no authentication, so everyone may do everything: Kuma's name for that is the administrator.
-  private func whoAmI(_ request: APIRequest) -> APIResponse {
+  private func whoAmI(_ request: RoutedRequest) -> Answer {
     .json([
       "name": "mesh-system:admin", "groups": .array(["mesh-system:admin", "mesh-system:authenticated"]),
     ])

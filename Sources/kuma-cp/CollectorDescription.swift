@@ -1,4 +1,5 @@
-import MeshHTTP
+import HTTPService
+import HTTPTypes
 import MeshModel
 import TraceCollector
 
@@ -8,16 +9,17 @@ struct CollectorDescription: Sendable {
   let configuration: CollectorConfiguration
 
   /// What the collector does, at the ports where it listens now.
-  var operations: [ForeignOperation] {
+  var operations: [Operation] {
     CollectorRoute.all.map { route in
       var servers = [address(Pipeline.Server.collector, configuration.zipkin)]
       if route.isForExporters, let otlp = configuration.otlp { servers.append(address(Pipeline.Server.otlp, otlp)) }
-      return ForeignOperation(
-        method: route.method, path: route.path, summary: route.summary,
+      var operation = Operation(
+        route.method == "GET" ? .get : .post, route.path, route.summary,
         query: route.query.map { .init(name: $0.name, summary: $0.summary, requiredExample: $0.requiredExample) },
-        accepts: route.accepts,
-        responses: route.responses.map { .init(status: $0.status, summary: $0.summary, types: $0.types) },
-        servers: servers.compactMap(\.self))
+        accepts: route.accepts.map { .init($0) },
+        outcomes: route.responses.map { .init(.init(code: $0.status), $0.summary, $0.types.map { .init($0) }) })
+      operation.servers = servers.compactMap(\.self)
+      return operation
     }
   }
 

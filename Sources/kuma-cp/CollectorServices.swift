@@ -1,5 +1,6 @@
 import Foundation
 import HTTPService
+import HTTPTypes
 import Logging
 import MeshModel
 import ServiceLifecycle
@@ -44,16 +45,19 @@ struct CollectorServices {
 
     // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and
     // what is in memory of it at a time is bounded.
-    let loops = CollectorLoops()
+    let loops = RequestLoops { ThreadPriority.giveWay(10) }
     // Senders of spans name the collector as they please: an Envoy sends the name of its backend.
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.takesSpans($0) }
-    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger, api.respond)
+    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger) {
+      Answer(await api.respond(to: $0, body: $1))
+    }
     zipkin.settings.origins = Setting.collectorAllowedOrigins.key
     var listeners: [any Service] = [
       HTTPListener(
-        endpoint: configuration.zipkin, service: zipkin, ports: ports, logger: logger, loops: loops)
+        host: configuration.zipkin.host, port: configuration.zipkin.port, service: zipkin, ports: ports, logger: logger,
+        loops: loops)
     ]
     var services = [zipkin]
     if let endpoint = configuration.otlp {
@@ -62,12 +66,12 @@ struct CollectorServices {
         + "another port with \(Setting.collectorOTLPPort.key), or none with \(Setting.collectorOTLPEnabled.key)"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
       var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger: logger) {
-        await api.respondToOTLP($0, body: $1)
+        Answer(await api.respondToOTLP($0, body: $1))
       }
       otlp.settings.origins = Setting.collectorAllowedOrigins.key
       listeners.append(
         HTTPListener(
-          endpoint: endpoint, service: otlp, ports: ports, logger: logger, loops: loops,
+          host: endpoint.host, port: endpoint.port, service: otlp, ports: ports, logger: logger, loops: loops,
           adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice))
       services.append(otlp)
     }
@@ -92,12 +96,19 @@ struct CollectorServices {
     service.settings.hosts = Setting.allowedHosts.key
     service.refusalWording = { request, refusal in
       switch refusal {
-      case .bodyTooLarge: api.refuse(request, because: .tooLarge)
-      case .overloaded: api.refuse(request, because: .overloaded)
-      case .late where CollectorAPI.takesSpans(request): api.refuse(request, because: .late)
+      case .bodyTooLarge: Answer(api.refuse(request, because: .tooLarge))
+      case .overloaded: Answer(api.refuse(request, because: .overloaded))
+      case .late where CollectorAPI.takesSpans(request): Answer(api.refuse(request, because: .late))
       default: nil
       }
     }
     return service
+  }
+}
+
+extension Answer {
+  fileprivate init(_ message: (HTTPResponse, [UInt8])) {
+    self.init(message.0.status, body: message.1)
+    fields = message.0.headerFields
   }
 }

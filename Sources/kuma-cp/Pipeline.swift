@@ -137,12 +137,17 @@ struct Pipeline: Sendable {
     let diagnosticsService = Self.service(
       Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger
     ) { request, _ in await diagnostics.respond(to: request) }
-    services.append(
-      HTTPListener(endpoint: configuration.diagnostics, service: diagnosticsService, ports: ports, logger: logger))
+    services.append(listener(configuration.diagnostics, diagnosticsService, ports, logger))
     if let collector { services += collector.listeners }
-    services.append(HTTPListener(endpoint: configuration.api, service: apiService, ports: ports, logger: logger))
+    services.append(listener(configuration.api, apiService, ports, logger))
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
+  }
+
+  private static func listener(
+    _ endpoint: ControlPlaneConfiguration.Endpoint, _ service: RequestService, _ ports: BoundPorts, _ logger: Logger
+  ) -> HTTPListener {
+    HTTPListener(host: endpoint.host, port: endpoint.port, service: service, ports: ports, logger: logger)
   }
 
   /// How the API and diagnostics are served.

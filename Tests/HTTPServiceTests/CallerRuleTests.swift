@@ -134,7 +134,7 @@ struct CallerRuleTests {
     var question = request(.options, origin: "http://a.example", with: [(.accessControlRequestMethod, "POST")])
     let answer = try #require(rule.preflight(question))
     #expect(answer.status == .noContent)
-    #expect(answer.headerFields[.accessControlAllowMethods] == "GET, POST")
+    #expect(answer.fields[.accessControlAllowMethods] == "GET, POST")
     #expect(rule.fields(for: question) == [.accessControlAllowOrigin: "http://a.example", .vary: "Origin"])
     question.headerFields[.origin] = "http://b.example"
     #expect(rule.preflight(question) == nil)

@@ -89,11 +89,9 @@ struct HTTPConnectionTests: HTTPServerTesting {
     service.refusalWording = { request, refusal in
       guard case .late = refusal else { return nil }
       let text = "\(request.path ?? "") is late"
-      return (
-        HTTPResponse(
-          status: .serviceUnavailable, headerFields: [.contentLength: "\(text.utf8.count)", .retryAfter: "7"]),
-        Array(text.utf8)
-      )
+      var answer = Answer(.serviceUnavailable, body: Array(text.utf8))
+      answer.fields = [.contentLength: "\(text.utf8.count)", .retryAfter: "7"]
+      return answer
     }
     try await serving(service) { port in
       let answer = try await exchange(
@@ -123,7 +121,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
       ended.append("begin")
       try? await Task.sleep(for: .seconds(3_600))
       ended.append("end")
-      return (HTTPResponse(status: .ok), [])
+      return Answer()
     }
     try await serving(service) { port in
       let connection = try await RawConnection(port: port)

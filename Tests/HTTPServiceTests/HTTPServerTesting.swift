@@ -34,10 +34,7 @@ extension HTTPServerTesting {
     ) { request, body in
       requests.append("\(request.method.rawValue) \(request.path ?? "") \(body.count)")
       if request.path == "/wait" { await gate.wait() }
-      return (
-        HTTPResponse(status: .ok, headerFields: [.contentType: "text/plain"]),
-        Array("\(request.authority ?? "") \(body.count) bytes".utf8)
-      )
+      return .text("\(request.authority ?? "") \(body.count) bytes", type: "text/plain")
     }
     // On a busy machine nothing is late, unless a test is about that.
     service.limits.head = .seconds(3_600)

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshHTTP
 import MeshModel
@@ -22,11 +23,9 @@ import Testing
   @Test("where a collector runs, its address is a link, whatever characters are in it")
   func collector() async throws {
     let api = TestAPI(foreign: {
-      [
-        ForeignOperation(
-          method: "GET", path: "/x", summary: "X.", query: [], accepts: [], responses: [],
-          servers: ["http://a<b>\"&:9411"])
-      ]
+      var operation = Operation(.get, "/x", "X.")
+      operation.servers = ["http://a<b>\"&:9411"]
+      return [operation]
     })
     let text = await api.get("/gui").body
     #expect(text.contains("<a href=\"http://a&lt;b>&quot;&amp;:9411/\">"))

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import MeshHTTP
 import MeshModel
@@ -37,7 +38,7 @@ struct TestAPI: Sendable {
   init(
     isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit,
     envoys: PlainAdministration = PlainAdministration(), through wrap: (MemoryStore) -> any ResourceStore = { $0 },
-    foreign: @escaping @Sendable () -> [ForeignOperation] = { [] }
+    foreign: @escaping @Sendable () -> [Operation] = { [] }
   ) {
     self.envoys = envoys
     store = MemoryStore { [clock] in clock.now }
@@ -67,7 +68,7 @@ struct TestAPI: Sendable {
     var request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5681", path: path)
     if isJSON { request.headerFields[.contentType] = "application/json" }
     for (name, value) in headers { request.headerFields[name] = value.isEmpty ? nil : value }
-    let (response, content) = await api.respond(to: request, body: bytes)
+    let (response, content) = await api.respond(to: request, body: bytes).message(to: request)
     return Answer(
       status: response.status.code, headers: response.headerFields, body: String(decoding: content, as: UTF8.self))
   }

@@ -90,7 +90,7 @@ struct DataplaneServerTests {
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
       onListening: { listening.yield($0) }
     ) { request, body in
-      (HTTPResponse(status: .ok), Array("\(request.method) \(request.path ?? "") \(body.count)".utf8))
+      .text("\(request.method) \(request.path ?? "") \(body.count)")
     }
     return (ports, server)
   }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
 import MeshHTTP
@@ -35,7 +36,7 @@ struct CommandTests {
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in
       requests.withLock { $0.append("\(request.method.rawValue) \(request.path ?? "")") }
-      return await api.respond(to: request, body: bytes)
+      return await api.respond(to: request, body: bytes).message(to: request)
     }
     try await LoopbackServer.run(responder) { base in
       try await KumactlProcess.withHome { kumactl in

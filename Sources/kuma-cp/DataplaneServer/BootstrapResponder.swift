@@ -15,22 +15,32 @@ struct BootstrapResponder: Sendable {
   let port: @Sendable () -> Int?
 
   /// Answers a request; its scheme tells whether the connection is secured.
-  func respond(to request: HTTPRequest, body: [UInt8]) async -> (HTTPResponse, [UInt8]) {
-    guard request.plainPath == "/bootstrap" else {
-      return Self.text(.notFound, "Not found. This port serves POST /bootstrap and discovery over gRPC.\n")
+  func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
+    switch Self.router.match(request.method, request.plainPath) {
+    case .none:
+      return .text("Not found. This port serves \(Self.operation.name) and discovery over gRPC.\n", .notFound)
+    case .otherMethods(let methods):
+      var answer = Answer.text("Only \(methods) is served here.\n", .methodNotAllowed)
+      answer.fields[.allow] = methods
+      return answer
+    case .found: return await bootstrap(request, body)
     }
-    guard request.method == .post else {
-      return Self.text(.methodNotAllowed, "Only POST is served here.\n", allow: "POST")
-    }
-    let answer = await endpoint.respond(
+  }
+
+  private static let operation = Operation(.post, "/bootstrap", "Gives an Envoy the configuration it starts with.")
+  private static let router = Router([operation], headIsGet: false)
+
+  private func bootstrap(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {
+    let bootstrap = await endpoint.respond(
       to: BootstrapEndpoint.Input(
         host: request.authority ?? "", isTLS: request.scheme == "https",
         accept: request.headerFields[.accept] ?? "", body: body))
-    var response = HTTPResponse(status: HTTPResponse.Status(code: answer.status))
-    for (name, value) in answer.headers {
-      if let name = HTTPField.Name(name) { response.headerFields[name] = value }
+    var answer = Answer(HTTPResponse.Status(code: bootstrap.status), body: bootstrap.body)
+    answer.operation = Self.operation.name
+    for (name, value) in bootstrap.headers {
+      if let name = HTTPField.Name(name) { answer.fields[name] = value }
     }
-    return (response, answer.body)
+    return answer
   }
 
   private var endpoint: BootstrapEndpoint {
@@ -40,13 +50,5 @@ struct BootstrapResponder: Sendable {
         trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
         inspectAuthority: ServerCertificate.inspectAuthority),
       resources: resources)
-  }
-
-  private static func text(_ status: HTTPResponse.Status, _ text: String, allow: String? = nil) -> (
-    HTTPResponse, [UInt8]
-  ) {
-    var response = HTTPResponse(status: status, headerFields: [.contentType: "text/plain; charset=utf-8"])
-    response.headerFields[.allow] = allow
-    return (response, Array(text.utf8))
   }
 }

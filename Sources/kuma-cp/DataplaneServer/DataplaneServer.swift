@@ -168,8 +168,7 @@ final class DataplaneServer: Service {
           } catch let error as RuntimeError {
             guard let cause = error.cause as? IOError else { throw error }
             throw ListenFailure(
-              name: Self.name, endpoint: .init(host: configuration.host, port: configuration.port),
-              error: cause)
+              name: Self.name, host: configuration.host, port: configuration.port, error: cause)
           }
         }
         group.addTask { [limits = configuration.limits, connections = service.connections] in

@@ -1,37 +1,51 @@
 import HTTPService
 import HTTPTypes
 
-/// The diagnostics server's paths: `/ready`, `/healthy` and `/metrics`.
+/// The diagnostics server's paths.
 struct DiagnosticsAPI: Sendable {
   /// Why the control plane is not ready yet; empty when it is.
   var obstacles: @Sendable () async -> [String]
   /// Adds every metric to a page.
   var metrics: @Sendable (inout PrometheusText) async -> Void
 
+  private typealias Handler = @Sendable (DiagnosticsAPI) async -> Answer
+
+  private static let routes: [(operation: Operation, handler: Handler)] = [
+    (
+      Operation(.get, "/ready", "Says whether the control plane is ready, and if it is not, why."),
+      { await $0.readiness() }
+    ),
+    (Operation(.get, "/healthy", "Says that the control plane runs."), { _ in .text("OK\n") }),
+    (Operation(.get, "/metrics", "Gives every metric as Prometheus reads it."), { await $0.page() }),
+  ]
+
+  private static let router = Router(routes.map(\.operation), headIsGet: true)
+
   /// Answers a request.
-  func respond(to request: HTTPRequest) async -> (HTTPResponse, [UInt8]) {
-    let path = request.plainPath
+  func respond(to request: HTTPRequest) async -> Answer {
     guard request.method == .get || request.method == .head else {
-      return Self.text(.methodNotAllowed, "Only GET is served here.\n")
+      return .text("Only GET is served here.\n", .methodNotAllowed)
     }
-    switch path {
-    case "/healthy": return Self.text(.ok, "OK\n")
-    case "/ready":
-      let obstacles = await obstacles()
-      return obstacles.isEmpty
-        ? Self.text(.ok, "OK\n")
-        : Self.text(.serviceUnavailable, "not ready: \(obstacles.joined(separator: "; "))\n")
-    case "/metrics":
-      var page = PrometheusText()
-      await metrics(&page)
-      return Self.text(.ok, page.text, type: "text/plain; version=0.0.4; charset=utf-8")
-    default: return Self.text(.notFound, "Not found. There are /ready, /healthy and /metrics.\n")
+    guard case .found(let index, _) = Self.router.match(request.method, request.plainPath) else {
+      let paths = Self.routes.map(\.operation.path)
+      let list = "\(paths.dropLast().joined(separator: ", ")) and \(paths.last ?? "")"
+      return .text("Not found. There are \(list).\n", .notFound)
     }
+    let (operation, handler) = Self.routes[index]
+    var answer = await handler(self)
+    answer.operation = operation.name
+    return answer
   }
 
-  private static func text(
-    _ status: HTTPResponse.Status, _ text: String, type: String = "text/plain; charset=utf-8"
-  ) -> (HTTPResponse, [UInt8]) {
-    (HTTPResponse(status: status, headerFields: [.contentType: type]), Array(text.utf8))
+  private func readiness() async -> Answer {
+    let obstacles = await obstacles()
+    guard !obstacles.isEmpty else { return .text("OK\n") }
+    return .text("not ready: \(obstacles.joined(separator: "; "))\n", .serviceUnavailable)
+  }
+
+  private func page() async -> Answer {
+    var page = PrometheusText()
+    await metrics(&page)
+    return .text(page.text, type: MediaType.prometheus)
   }
 }

@@ -38,6 +38,18 @@ extension PrometheusText {
           )
         }
       })
+    add(
+      "kuma_http_requests_total", .counter, "Requests that were answered, by the path that answered and the status.",
+      services.flatMap { service in
+        service.counts.requests.map { kind, count in
+          (
+            labels: [
+              ("server", service.counts.name), ("operation", kind.operation), ("status", String(kind.status)),
+            ],
+            value: Double(count)
+          )
+        }
+      })
   }
 }
 

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import kuma_cp
+@testable import HTTPService
 
 @Suite("Requests that bring documents") struct DocumentThreadsTests {
   /// The threads on which many requests with a body are answered.

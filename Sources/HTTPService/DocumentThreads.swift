@@ -4,9 +4,9 @@ import NIOPosix
 ///
 /// Reading and checking a document is work for the processor, and whoever sends it decides how much. On the threads that all
 /// tasks of a program share it would keep every other request waiting; here it keeps only other documents waiting.
-final class DocumentThreads: TaskExecutor {
+package final class DocumentThreads: TaskExecutor {
   /// One for the whole program; its threads end with it.
-  static let shared = DocumentThreads()
+  package static let shared = DocumentThreads()
 
   private let pool: NIOThreadPool
 
@@ -16,13 +16,13 @@ final class DocumentThreads: TaskExecutor {
     pool.start()
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     pool.submit { _ in job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 
   /// Answers a request on these threads if it brings a document, and where it is otherwise.
-  static func answer<Answer: Sendable>(
+  package static func answer<Answer: Sendable>(
     _ body: [UInt8], _ answer: @Sendable ([UInt8]) async -> Answer
   ) async -> Answer {
     guard !body.isEmpty else { return await answer(body) }

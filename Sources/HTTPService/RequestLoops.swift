@@ -1,27 +1,28 @@
 import NIOCore
 import NIOPosix
 import Synchronization
-import TraceCollector
 
-/// The threads on which the collector's requests are read, worked on and answered, which give way to everything else.
+/// Threads of their own on which some listeners receive, work on and answer requests.
 ///
-/// Unpacking and parsing spans is work for the processor. On the threads that all tasks of a program share, a flood of
-/// spans would keep everything else in the program waiting; here it keeps only the collector waiting. And a request does
-/// not change threads but to wait for the disk: with small requests, waking another thread costs more than the work.
-final class CollectorLoops: TaskExecutor {
-  /// Whose channels the collector's listeners have.
+/// Unpacking and parsing is work for the processor. On the threads that all tasks of a program share, a flood of requests would
+/// keep everything else in the program waiting; here it keeps only these listeners waiting. And a request changes threads only
+/// to wait for the disk: with small requests, waking another thread costs more than the work.
+package final class RequestLoops: TaskExecutor {
+  /// Runs the connections of the listeners.
   let group: MultiThreadedEventLoopGroup
   /// Listeners that have not ended.
   private let listeners = Mutex(0)
 
   /// Starts the threads: half as many as the machine has processors, and one at least.
-  init() {
+  ///
+  /// - Parameter onStart: called on each of the threads, to set its priority, say.
+  package init(onStart: @escaping @Sendable () -> Void = {}) {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
-    for loop in group.makeIterator() { loop.execute { ThreadPriority.giveWay(10) } }
+    for loop in group.makeIterator() { loop.execute(onStart) }
   }
 
   /// Runs a job on the thread that asks for it, if it is one of these.
-  func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     group.any().execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }

@@ -1,0 +1,70 @@
+package import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// One of a program's HTTP servers: a ``RequestService`` at an address from the settings.
+package struct HTTPListener: Service {
+  private let host: String
+  private let port: Int
+  private var service: RequestService
+  private let ports: BoundPorts
+  private let logger: Logger
+  private let loops: RequestLoops?
+  private let adviceIfTaken: String?
+
+  private var name: String { service.counts.name }
+
+  /// - Parameters:
+  ///   - service: how requests are served.
+  ///   - ports: told the port once the server listens.
+  ///   - loops: do the work, away from everything else; nil for the threads that all share.
+  ///   - adviceIfTaken: what is logged when the port is taken and the program goes on without this server; nil to fail.
+  package init(
+    host: String, port: Int, service: RequestService, ports: BoundPorts, logger: Logger, loops: RequestLoops? = nil,
+    adviceIfTaken: String? = nil
+  ) {
+    self.host = host
+    self.port = port
+    self.service = service
+    self.ports = ports
+    self.logger = logger
+    self.loops = loops
+    self.adviceIfTaken = adviceIfTaken
+    ports.expect(name)
+    if let loops {
+      loops.join()
+      self.service.executor = loops
+    }
+  }
+
+  package func run() async throws {
+    guard let loops else { return try await serve(on: MultiThreadedEventLoopGroup.singleton) }
+    do {
+      try await serve(on: loops.group)
+    } catch {
+      try? await loops.leave()
+      throw error
+    }
+    try await loops.leave()
+  }
+
+  private func serve(on loops: any EventLoopGroup) async throws {
+    var quiet = logger
+    // The server calls it an error when connections end because it is told to stop.
+    if logger.logLevel > .debug { quiet.logLevel = .critical }
+    let server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops, logger: quiet) {
+      [ports, name, host] port in ports.set(name, port, host: host)
+    }
+    do {
+      try await server.run()
+    } catch let error as IOError {
+      let failure = ListenFailure(name: name, host: host, port: port, error: error)
+      guard failure.isTaken, let adviceIfTaken else { throw failure }
+      logger.warning("\(failure). The program goes on without it: \(adviceIfTaken)")
+      ports.giveUp(name)
+      // A service that returns ends the program.
+      try? await gracefulShutdown()
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// A request as it was received, with what the log says of it.
+struct ReceivedRequest: Sendable {
+  let head: HTTPRequest
+  /// Identifies the request in logs; nil if requests are not logged.
+  let id: String?
+  /// When the head was complete; of no use without an id.
+  let since: NIODeadline
+
+  init(_ head: HTTPRequest, isLogged: Bool) {
+    self.head = head
+    id = isLogged ? Self.id(of: head) : nil
+    since = isLogged ? .now() : .distantPast
+  }
+
+  /// The id that the client has given, if it may stand in a log, or a new one.
+  static func id(of request: HTTPRequest) -> String {
+    if let given = request.headerFields[.requestID], (1...128).contains(given.utf8.count),
+      given.utf8.allSatisfy(isPartOfID)
+    {
+      return given
+    }
+    let digits = String(UInt64.random(in: 1...UInt64.max), radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+  }
+
+  private static func isPartOfID(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: "-_.:/+=".utf8.contains(byte)
+    }
+  }
+}
+
+extension RequestService {
+  /// Whether the log has a line for each request.
+  var logsRequests: Bool { logger.logLevel <= requestLogLevel }
+
+  /// Counts a request whose answer is about to be sent. If requests are logged, logs it, and gives the answer the request's id.
+  func record(_ request: ReceivedRequest, _ answer: inout Answer, from address: SocketAddress?) {
+    counts.count(operation: answer.operation, status: answer.status.code)
+    guard let id = request.id else { return }
+    if let name = HTTPField.Name.requestID { answer.fields[name] = id }
+    let microseconds = (NIODeadline.now() - request.since).nanoseconds / 1_000
+    logger.log(
+      level: requestLogLevel, "request",
+      metadata: [
+        "id": "\(id)", "server": "\(counts.name)", "remote": "\(address?.authority ?? "unknown")",
+        "method": "\(request.head.method.rawValue)", "path": "\((request.head.path ?? "").prefix(512))",
+        "status": "\(answer.status.code)", "milliseconds": "\(Double(microseconds) / 1_000)",
+        "bytes": "\(request.head.method == .head ? 0 : answer.body.count)",
+      ])
+  }
+}
+
+extension HTTPField.Name {
+  fileprivate static let requestID = Self("X-Request-Id")
+}
+
+extension HTTPFields {
+  fileprivate subscript(_ name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
+}
