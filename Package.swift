@@ -149,7 +149,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS", "MeshControl",
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
+        "MeshControl",
         "MeshHTTP",
         "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
         configuration,
@@ -231,7 +232,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshHTTPTests",
-      dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes],
+      dependencies: [
+        "HTTPService", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "HTTPServiceTests",
@@ -276,7 +279,8 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "kumactl", "KumactlCommands", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore",
+        "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy",
+        "MeshStore",
         "MeshTestSupport",
         argumentParser, collections, httpTypes,
       ],
