@@ -93,13 +93,15 @@ let package = Package(
   ],
   targets: [
     // MARK: Foundation
+    .target(name: "JSONText", swiftSettings: strict),
+    .target(name: "StableHash", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Deflate", dependencies: ["CZlib"], swiftSettings: strict),
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
 
     // MARK: Domain
-    .target(name: "MeshModel", dependencies: [yams, collections], swiftSettings: strict),
+    .target(name: "MeshModel", dependencies: ["JSONText", yams, collections], swiftSettings: strict),
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
@@ -111,7 +113,7 @@ let package = Package(
 
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(
-      name: "MeshStorePostgres", dependencies: ["CLibPQ", "GroupCommit", "MeshStore", "MeshModel"],
+      name: "MeshStorePostgres", dependencies: ["CLibPQ", "GroupCommit", "MeshStore", "MeshModel", "StableHash"],
       swiftSettings: strict),
 
     // MARK: Envoy
@@ -152,7 +154,7 @@ let package = Package(
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
         "MeshControl",
         "MeshHTTP",
-        "HTTPService", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
+        "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
         configuration,
         grpcCore,
         grpcHTTP2, httpTypes,
@@ -205,6 +207,8 @@ let package = Package(
     .testTarget(name: "DeflateTests", dependencies: ["Deflate"], swiftSettings: strict),
     .testTarget(
       name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+    .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,6 @@
 public import MeshModel
 public import MeshStore
+import StableHash
 import Synchronization
 
 /// A store in a PostgreSQL database, for any number of control planes.
@@ -174,11 +175,8 @@ public final class PostgresStore: SharedStore {
   /// An element each time that the content is up to date again after the database was out of reach.
   public func returnsToService() -> AsyncStream<Void> { returns.stream() }
 
-  /// The advisory lock of a control plane: FNV-1a of its name.
-  private static func presence(of instance: String) -> Int64 {
-    Int64(
-      bitPattern: instance.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 })
-  }
+  /// The advisory lock of a control plane, by its name. Control planes of other versions compute the same.
+  private static func presence(of instance: String) -> Int64 { Int64(bitPattern: FNV1a.hash(instance.utf8)) }
 }
 
 /// The two threads of a store, for each other.

@@ -1,3 +1,4 @@
+import JSONText
 import OrderedCollections
 
 extension DocumentValue {
@@ -19,70 +20,36 @@ extension DocumentValue {
 
   /// The value as JSON text, without a line feed at the end. `<`, `>` and `&` stay as they are, as in Kuma's answers.
   public func json(_ layout: JSONLayout = .compact) -> String {
-    var writer = JSONWriter(layout: layout)
-    writer.write(self, level: 0)
+    var writer =
+      switch layout {
+      case .compact: JSONWriter()
+      case .indented(let width): JSONWriter(layout: .indented(width))
+      }
+    writer.document(self)
     return writer.text
   }
 }
 
-/// Writes JSON text.
-private struct JSONWriter {
-  let layout: DocumentValue.JSONLayout
-  var text = ""
-
-  mutating func write(_ value: DocumentValue, level: Int) {
+extension JSONWriter {
+  fileprivate mutating func document(_ value: DocumentValue) {
     switch value {
-    case .null: text += "null"
-    case .bool(let value): text += value ? "true" : "false"
-    case .integer(let value): text += String(value)
-    case .number(let value): text += DocumentValue.text(of: value)
-    case .string(let value): write(value)
+    case .null: null()
+    case .bool(let value): bool(value)
+    case .integer(let value): number(value)
+    case .number(let value): literal(DocumentValue.text(of: value))
+    case .string(let value): string(value)
     case .array(let items):
-      text += "["
-      for (index, item) in items.enumerated() {
-        if index > 0 { text += "," }
-        newline(level + 1)
-        write(item, level: level + 1)
-      }
-      if !items.isEmpty { newline(level) }
-      text += "]"
+      beginArray()
+      for item in items { document(item) }
+      endArray()
     case .object(let object):
-      text += "{"
-      for (index, entry) in object.enumerated() {
-        if index > 0 { text += "," }
-        newline(level + 1)
-        write(entry.key)
-        if case .indented = layout { text += ": " } else { text += ":" }
-        write(entry.value, level: level + 1)
+      beginObject()
+      for entry in object {
+        key(entry.key)
+        document(entry.value)
       }
-      if !object.isEmpty { newline(level) }
-      text += "}"
+      endObject()
     }
-  }
-
-  mutating func newline(_ level: Int) {
-    guard case .indented(let width) = layout else { return }
-    text += "\n"
-    text += String(repeating: " ", count: width * level)
-  }
-
-  mutating func write(_ string: String) {
-    text += "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case "\u{2028}", "\u{2029}": text += "\\u" + String(scalar.value, radix: 16)
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }
 

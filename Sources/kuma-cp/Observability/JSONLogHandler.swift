@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 import Logging
 import MeshModel
 import MeshStore
@@ -26,7 +27,7 @@ struct JSONLogHandler: LogHandler {
       if String(scalar).printable == String(scalar) {
         text.unicodeScalars.append(scalar)
       } else {
-        text += "\\u" + String(scalar.value | 0x10000, radix: 16).dropFirst()
+        text += JSONWriter.escape(scalar)
       }
     }
   }
