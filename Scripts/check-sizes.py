@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that nothing grows past what one reader can hold: Swift files, JavaScript functions, targets.
+"""Checks that nothing grows past what one reader can hold: files, JavaScript functions, targets.
 
 Generated code does not count. Exit status 1, with a line for each fault, when there is one.
 """
@@ -16,10 +16,11 @@ FUNCTION_LINES = 80
 TARGET_SHARE = 1 / 5
 NOT_SHIPPED = re.compile(r"TestSupport$|^ProxySimulation$")
 
-# What of JavaScript is no code, the ends of templates' parts, and the signs that functions are told by.
+# What of JavaScript is no code, the beginnings of templates, and the signs by which functions are told.
 JAVASCRIPT = re.compile(
     r"//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\""
-    r"|(?<=[(,=:\[!&|?{};])[ ]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*|[`(){}]", re.DOTALL)
+    r"|(?<=[(,=:\[!&|?{};])[ ]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*"
+    r"|=>\s*\{?|[`()\[\]{},;]", re.DOTALL)
 TEMPLATE = re.compile(r"(?:\\.|\$(?!\{)|[^`\\$])*(?:`|\$\{)", re.DOTALL)
 BLOCK = re.compile(r"\b(?:if|for|while|switch|catch|with)\s*$")
 
@@ -29,41 +30,57 @@ def lines_of(file):
 
 
 def javascript_functions(text):
-    """The functions of a JavaScript source: the line where the body begins, and how many lines it has."""
-    parentheses, closed, braces, functions = [], {}, [], []
+    """The functions of a JavaScript source: the line where each begins, and how many lines it has."""
+    functions = []
+    # What is open: the sign, and where a function begins whose body it is. An arrow without braces ends with its expression.
+    open_signs = []
+    # Where the parenthesis began that was closed last.
+    parameters = 0
     index = 0
+
+    def end(begin, position):
+        functions.append((text.count("\n", 0, begin) + 1, text.count("\n", begin, position) + 1))
+
+    def end_arrows(position):
+        while open_signs and open_signs[-1][0] == "=>":
+            end(open_signs.pop()[1], position)
+
     while (match := JAVASCRIPT.search(text, index)) is not None:
-        index, sign = match.end(), match.group()
-        if sign == "(":
-            parentheses.append(match.start())
-        elif sign == ")" and parentheses:
-            closed[match.start()] = parentheses.pop()
+        start, index, sign = match.start(), match.end(), match.group()
+        if sign.startswith("=>"):
+            begin = parameters if text[:start].rstrip().endswith(")") else start
+            open_signs.append(("{" if sign.endswith("{") else "=>", begin))
         elif sign == "{":
-            before = text[:match.start()].rstrip()
-            opening = closed.get(len(before) - 1)
-            named = opening is not None and not BLOCK.search(text[max(0, opening - 20):opening])
-            braces.append(match.start() if named or before.endswith("=>") else None)
-        elif sign == "}" and braces:
-            begin = braces.pop()
-            if begin == "template":
-                index = template_end(text, index, braces)
-            elif begin is not None:
-                functions.append((text.count("\n", 0, begin) + 1, text.count("\n", begin, index) + 1))
+            is_function = text[:start].rstrip().endswith(")") and not BLOCK.search(text[max(0, parameters - 20):parameters])
+            open_signs.append(("{", parameters if is_function else None))
+        elif sign in "([":
+            open_signs.append((sign, start))
+        elif sign in ",;":
+            end_arrows(start)
+        elif sign in ")]}":
+            end_arrows(start)
+            opening, begin = open_signs.pop() if open_signs else ("", None)
+            if opening == "(":
+                parameters = begin
+            elif opening == "`":
+                index = template_end(text, index, open_signs)
+            elif opening == "{" and begin is not None:
+                end(begin, start)
         elif sign == "`":
-            index = template_end(text, index, braces)
+            index = template_end(text, index, open_signs)
     return functions
 
 
-def template_end(text, index, braces):
-    """Where a template, or its part before what it interpolates, ends."""
+def template_end(text, index, open_signs):
+    """Where a template ends, or the part of it that stands before what it interpolates."""
     match = TEMPLATE.match(text, index)
     if match is not None and match.group().endswith("{"):
-        braces.append("template")
+        open_signs.append(("`", None))
     return match.end() if match is not None else len(text)
 
 
 def check_files(root):
-    """Swift files and JavaScript functions that are too long."""
+    """Files and JavaScript functions that are too long."""
     faults = []
     for folder in ("Sources", "Tests", "Benchmarks/Sources"):
         for file in sorted((root / folder).rglob("*.swift")):
@@ -71,9 +88,11 @@ def check_files(root):
             if path.parts[1] not in GENERATED and lines_of(file) > FILE_LINES:
                 faults.append(f"{path} has {lines_of(file)} lines; {FILE_LINES} are the most")
         for file in sorted((root / folder).rglob("*.js")):
+            path = file.relative_to(root)
+            if lines_of(file) > FILE_LINES:
+                faults.append(f"{path} has {lines_of(file)} lines; {FILE_LINES} are the most")
             for line, count in javascript_functions(file.read_text(encoding="utf-8")):
                 if count > FUNCTION_LINES:
-                    path = file.relative_to(root)
                     faults.append(f"{path}:{line}: the function has {count} lines; {FUNCTION_LINES} are the most")
     return faults
 

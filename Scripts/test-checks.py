@@ -182,10 +182,11 @@ class CheckSizesTests(TreeTestCase):
 
     def test_a_long_function_of_javascript_is_refused(self):
         body = "\n".join("  if (x) { y(`{ ${z({ a: 1 })} }`, '{', /[}/]{/); } // }" for _ in range(79))
-        for head in ("function f(a) {", "const f = (a) => {", "f(a) {"):
-            self.write("Base/page.js", f"class A {{\n{head}\n{body[:body.rindex(chr(10))]}\n}}\n}}\n")
+        for head, tail in (
+            ("function f(a) {", "}"), ("const f = (a) => {", "};"), ("f(a) {", "}"), ("const f = g(() => ({", "}));")):
+            self.write("Base/page.js", f"class A {{\n{head}\n{body[:body.rindex(chr(10))]}\n{tail}\n}}\n")
             self.assertEqual(sizes.check_files(self.root), [])
-            self.write("Base/page.js", f"class A {{\n{head}\n{body}\n}}\n}}\n")
+            self.write("Base/page.js", f"class A {{\n{head}\n{body}\n{tail}\n}}\n")
             self.assertEqual(
                 sizes.check_files(self.root), ["Sources/Base/page.js:2: the function has 81 lines; 80 are the most"])
 
