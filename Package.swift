@@ -195,7 +195,8 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: Not shipped
-    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "SystemErrors"], swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["SystemErrors"], swiftSettings: strict),
+    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "TestSupport"], swiftSettings: strict),
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
@@ -260,7 +261,7 @@ let package = Package(
       ],
       exclude: ["Databases"], swiftSettings: strict),
     .testTarget(
-      name: "ProcessSupervisorTests", dependencies: ["MeshTestSupport", "ProcessSupervisor"], swiftSettings: strict),
+      name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
@@ -277,6 +278,7 @@ let package = Package(
       name: "kuma-dpTests",
       dependencies: [
         "kuma-dp", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor",
+        "TestSupport",
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
       swiftSettings: strict),

@@ -72,14 +72,6 @@ final class Reader: Sendable {
 func expectUnavailable(
   _ words: [String], sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
 ) async {
-  do {
-    try await body()
-    Issue.record("nothing was thrown", sourceLocation: sourceLocation)
-  } catch let error as StoreError {
-    #expect(error.code == .unavailable, sourceLocation: sourceLocation)
-    #expect(!error.message.contains(PostgresServer.password), sourceLocation: sourceLocation)
-    for word in words { #expect(error.message.contains(word), "\(error.message)", sourceLocation: sourceLocation) }
-  } catch {
-    Issue.record("\(error)", sourceLocation: sourceLocation)
-  }
+  await MeshTestSupport.expectUnavailable(
+    words, without: PostgresServer.password, sourceLocation: sourceLocation, body)
 }

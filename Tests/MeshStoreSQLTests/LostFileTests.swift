@@ -26,7 +26,7 @@ import Testing
     "No write is answered that the next start would not find, the store says so, and goes on when the file is back",
     arguments: Loss.allCases, ["", "-wal", "-shm"])
   func lost(loss: Loss, suffix: String) async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let folder = directory.path + "/store"
     let (path, aside) = ("\(folder)/mesh.db", directory.path + "/aside")
     let reports = Reports()
@@ -61,7 +61,7 @@ import Testing
 
   @Test("Of a log that is gone nothing is lost when the store is closed in order")
   func logDeleted() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let store = try SQLiteStore(path: directory.file())
     try await store.put(.mesh())
     try FileManager.default.removeItem(atPath: directory.file() + "-wal")
@@ -74,7 +74,7 @@ import Testing
 
   @Test("A full disk is told, and that it is not any more, too")
   func full() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let reports = Reports()
     let store = try SQLiteStore(
       path: directory.file(), clock: StoreClock.wallClock, busyTimeout: 1, pageLimit: 20, report: reports.note)
@@ -94,7 +94,7 @@ import Testing
 
   @Test("A store to which nobody writes any more is tried when somebody asks")
   func trial() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let store = try SQLiteStore(
       path: directory.file(), clock: StoreClock.wallClock, busyTimeout: 0.05, pageLimit: nil, patience: .zero)
     try await store.put(.mesh())

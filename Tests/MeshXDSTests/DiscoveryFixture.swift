@@ -47,16 +47,3 @@ extension ProxySnapshot {
     ProxySnapshot(clusters: .words(.cds, cds), endpoints: .words(.eds, eds), listeners: .words(.lds, lds))
   }
 }
-
-/// A pseudo-random generator with a seed (SplitMix64), so that a failing case can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}

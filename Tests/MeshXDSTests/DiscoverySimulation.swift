@@ -1,4 +1,5 @@
 import EnvoyAPI
+import MeshTestSupport
 import MeshXDS
 
 /// A model of what Envoy does with discovery responses, joined to a stream by two lossless queues.
@@ -178,7 +179,7 @@ struct DiscoverySimulation {
   var refusals = 0
 
   init(variant: DiscoveryVariant, seed: UInt64) {
-    generator = SeededGenerator(state: seed)
+    generator = SeededGenerator(seed: seed)
     proxy = SimulatedProxy(variant: variant)
     machine = DiscoveryStreamStateMachine(variant: variant)
     newest = .words()

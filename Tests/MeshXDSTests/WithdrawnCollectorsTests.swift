@@ -111,7 +111,7 @@ struct WithdrawnCollectorsTests {
   /// Against a plain account of every change, over random changes of many proxies with drain times of their own.
   @Test("random changes", arguments: 0..<20 as Range<UInt64>)
   mutating func random(seed: UInt64) {
-    var generator = SeededGenerator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     let drains = (0..<5).map { _ in Int64.random(in: 0...40, using: &generator) }
     var current: [String: Set<String>] = [:]
     var ends: [String: [String: Int64]] = [:]

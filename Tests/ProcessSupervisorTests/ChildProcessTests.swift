@@ -1,6 +1,7 @@
 import Foundation
 import ProcessSupervisor
 import Synchronization
+import TestSupport
 import Testing
 
 /// Not the one of the testing library.
@@ -78,7 +79,7 @@ struct ChildProcessTests {
 
   @Test("a script without its interpreter is not called missing")
   func missingInterpreter() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let script = directory.file("tool")
     try "#!/nowhere/python\n".write(toFile: script, atomically: true, encoding: .utf8)
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
@@ -122,7 +123,7 @@ struct ChildProcessTests {
 
   @Test("arguments, environment, directory and file arrive as given")
   func surroundings() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let log = directory.file("log")
     try "before\n".write(toFile: log, atomically: true, encoding: .utf8)
     let child = try ChildProcess.start(
@@ -227,7 +228,7 @@ struct ChildProcessTests {
 
   @Test("SIGKILL to the parent takes the child along")
   func parentKilled() async throws {
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryFolder()
     let path = directory.file("pid")
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
       // From a thread that ends before the process does: the child must not depend on it.
@@ -264,27 +265,4 @@ private func children(inState state: Character) throws -> [String] {
     else { return false }
     return fields[0].first == state && Int32(fields[1]) == getpid()
   }
-}
-
-/// Waits for a condition; fails after a while.
-private func eventually(_ condition: () throws -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(30)
-  while try !condition() {
-    try #require(ContinuousClock.now < deadline, "not within 30 s")
-    await Task.yield()
-  }
-}
-
-/// A directory that goes with its owner.
-private final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/process-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { "\(path)/\(name)" }
 }

@@ -1,6 +1,6 @@
 import Glibc
-import MeshTestSupport
 import ProcessSupervisor
+import TestSupport
 import Testing
 
 @Suite("Free ports")

@@ -11,10 +11,10 @@ let realEnvoy = TestPrograms.envoy
 
 @Suite("Envoy's executable")
 struct EnvoyLocationTests {
-  private let folder: TestFolder
+  private let folder: TemporaryFolder
 
   init() throws {
-    folder = try TestFolder()
+    folder = try TemporaryFolder()
     for name in ["named/proxy", "variable/proxy", "path/envoy", "project/bin/envoy", "project/.venv/bin/envoy"] {
       try folder.write("#!/bin/sh\n", to: name, isExecutable: true)
     }
@@ -113,7 +113,7 @@ struct EnvoyTests {
       ("#!/bin/sh\nsleep 1000", "was ended by signal 9 (SIGKILL)"),
     ])
   func noEnvoy(script: String, said: String) async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let file = try folder.write(script, to: "envoy", isExecutable: true)
     let timeout: Duration = script.contains("sleep") ? .milliseconds(200) : .seconds(60)
     let failure = await #expect(throws: LaunchFailure.self) {
@@ -179,7 +179,7 @@ struct EnvoyTests {
 
   @Test("has its configuration where only its owner reads it")
   func directory() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     func permissions(_ path: String) throws -> Int? {
       try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MeshClient
 import MeshModel
+import TestSupport
 import Testing
 
 @testable import kuma_dp
@@ -96,7 +97,7 @@ struct LaunchConfigurationTests {
 
   @Test("read a definition, filled in, from a file, an option or a variable")
   func definitions() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let text = TestControlPlane.definition
       .replacingOccurrences(of: "web-1", with: "{{ name }}").replacingOccurrences(of: "21080", with: "{{ port.in }}")
     let file = try folder.write(text, to: "web.yaml")
@@ -220,7 +221,7 @@ struct LaunchConfigurationTests {
 
   @Test("do not take a file that is no text")
   func binaryFile() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let file = "\(folder.path)/web.yaml"
     try Data([0x74, 0xff, 0xfe]).write(to: URL(filePath: file))
     #expect(
@@ -231,7 +232,7 @@ struct LaunchConfigurationTests {
   @Test("take the authority from an option before the variable with its text, and that before the one with a file")
   func authorities() throws {
     func pem(_ text: String) -> String { "-----BEGIN CERTIFICATE-----\n\(text)\n-----END CERTIFICATE-----\n" }
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let option = try folder.write(pem("option"), to: "option.pem")
     let file = try folder.write(pem("file"), to: "file.pem")
     var environment = ["KUMA_DATAPLANE_NAME": "web", "KUMA_CONTROL_PLANE_CA_CERT_FILE": file]
@@ -246,7 +247,7 @@ struct LaunchConfigurationTests {
 
   @Test("take a token with the blanks around it cut off")
   func tokens() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let file = try folder.write("\n \(Self.token)\n", to: "token")
     let token = try #require(try configuration("--name", "w", "--dataplane-token-file", file).token)
     #expect(token.text == Self.token)
@@ -270,7 +271,7 @@ struct LaunchConfigurationTests {
       ("aGk.e30.c2ln", "holds no JSON web token: its first part names no algorithm"),
     ])
   func badTokens(text: String, fault: String) throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let file = try folder.write(text, to: "token")
     let failure = try failure(["--name", "w", "--dataplane-token-file", file])
     #expect(failure.code == .badToken)

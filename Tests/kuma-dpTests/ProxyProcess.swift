@@ -19,14 +19,14 @@ struct ProxyProcess: Sendable {
 
   /// Starts the program, whose temporary folders are made in a folder.
   static func start(
-    in folder: TestFolder, _ arguments: [String], environment: [String: String] = [:]
+    in folder: TemporaryFolder, _ arguments: [String], environment: [String: String] = [:]
   ) throws -> ProxyProcess {
     let program = try self.program
     return try start(ChildProcess.Command(program, arguments), in: folder, environment: environment)
   }
 
   /// Starts the program with text on its standard input.
-  static func start(in folder: TestFolder, input: String, _ arguments: [String]) throws -> ProxyProcess {
+  static func start(in folder: TemporaryFolder, input: String, _ arguments: [String]) throws -> ProxyProcess {
     let file = try folder.write(input, to: "input")
     // The shell becomes the program.
     let script = #"exec "$0" "$@" < "# + file
@@ -37,7 +37,7 @@ struct ProxyProcess: Sendable {
   private static var program: String { get throws { try TestPrograms.path("kuma-dp") } }
 
   private static func start(
-    _ command: ChildProcess.Command, in folder: TestFolder, environment: [String: String]
+    _ command: ChildProcess.Command, in folder: TemporaryFolder, environment: [String: String]
   ) throws -> ProxyProcess {
     var variables = ["PATH": "/usr/bin:/bin", "HOME": folder.path, "TMPDIR": folder.path]
     if let realEnvoy { variables["ENVOY"] = realEnvoy }

@@ -16,9 +16,9 @@ struct ProxyRunTests {
   /// Runs the program with a definition against a control plane.
   private func withProxy(
     _ responder: @escaping LoopbackServer.Responder, _ arguments: [String] = [], environment: [String: String] = [:],
-    _ body: @escaping @Sendable (ProxyProcess, TestFolder, _ base: String) async throws -> Void
+    _ body: @escaping @Sendable (ProxyProcess, TemporaryFolder, _ base: String) async throws -> Void
   ) async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let file = try folder.write(TestControlPlane.definition, to: "web.yaml")
     try await LoopbackServer.run(responder) { base in
       let proxy = try ProxyProcess.start(
@@ -105,7 +105,7 @@ struct ProxyRunTests {
 
   @Test("waits for the control plane, and says once that it does not verify it")
   func waits() async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let occupied = try OccupiedPort()
     defer { withExtendedLifetime(occupied) {} }
     let address = "https://127.0.0.1:\(occupied.number)"
@@ -121,7 +121,7 @@ struct ProxyRunTests {
 
   @Test("takes the definition from standard input")
   func standardInput() async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let arguments = ["run", "--dataplane-file", "-"]
     let empty = try ProxyProcess.start(in: folder, input: "", arguments)
     #expect(try await empty.exitCode() == 1)
@@ -164,7 +164,7 @@ struct ProxyRunTests {
       proxy.child.signal(.terminate)
       #expect(try await proxy.exitCode() == 0)
 
-      let folder = try TestFolder()
+      let folder = try TemporaryFolder()
       let second = try ProxyProcess.start(
         in: folder,
         [
@@ -179,7 +179,7 @@ struct ProxyRunTests {
   @Test("does not get into the way of another that begins at the same time")
   func together() async throws {
     let chosen = try #require(LoopbackPort.any()).number
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     try await LoopbackServer.run(TestControlPlane.responder(adminPort: UInt32(chosen))) { base in
       let runs = try (0..<4).map { _ in
         try ProxyProcess.start(
@@ -199,7 +199,7 @@ struct ProxyRunTests {
 
   @Test("is impossible without Envoy")
   func noEnvoy() async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let proxy = try ProxyProcess.start(in: folder, ["run", "--name", "web"], environment: ["ENVOY": "/nowhere/envoy"])
     #expect(try await proxy.exitCode() == 1)
     #expect(
@@ -211,7 +211,7 @@ struct ProxyRunTests {
 
   @Test("is refused with a hint where an option is misspelt")
   func misspelt() async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let proxy = try ProxyProcess.start(in: folder, ["run", "--nme", "web"])
     #expect(try await proxy.exitCode() == 64)
     #expect(proxy.text.contains("--name"))
@@ -219,7 +219,7 @@ struct ProxyRunTests {
 
   @Test("tells its version")
   func version() async throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let plain = try ProxyProcess.start(in: folder, ["version"])
     #expect(try await plain.exitCode() == 0)
     #expect(plain.text == "\(ProductVersion.product) \(ProductVersion.current)")

@@ -5,7 +5,7 @@ extension TestPrograms {
   /// is not there or lacks one.
   ///
   /// - Parameter packages: folders of packages, such as `py_zipkin`.
-  public static func python(with packages: [String]) -> String? {
+  package static func python(with packages: [String]) -> String? {
     let venv = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: ".venv-senders")
     let python = venv.appending(path: "bin/python").path(percentEncoded: false)

@@ -5,22 +5,22 @@ import SystemErrors
 ///
 /// Who connects to it is refused, unless it listens. A port that was merely free a moment ago may be somebody's by the
 /// time it is asked.
-public final class OccupiedPort: Sendable {
+package final class OccupiedPort: Sendable {
   /// The system has none, or refuses it.
-  public struct Failure: Error, CustomStringConvertible {
+  package struct Failure: Error, CustomStringConvertible {
     /// What the system says.
-    public let description: String
+    package let description: String
   }
 
   /// The number.
-  public let number: Int
+  package let number: Int
   private let descriptor: Int32
 
   /// Takes any port.
   ///
   /// - Parameter listens: whether connections are taken, though never answered.
   /// - Throws: ``Failure``.
-  public init(listens: Bool = false) throws {
+  package init(listens: Bool = false) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -1,7 +1,7 @@
 /// A condition did not come true in time.
-public struct NotInTime: Error, CustomStringConvertible {
+package struct NotInTime: Error, CustomStringConvertible {
   /// What was waited for.
-  public let description: String
+  package let description: String
 }
 
 /// Asks for a value again and again until it is there.
@@ -11,7 +11,7 @@ public struct NotInTime: Error, CustomStringConvertible {
 ///   - what: what is waited for, for the error.
 /// - Throws: ``NotInTime``, or what the question throws.
 @discardableResult
-public func eventually<Value: Sendable>(
+package func eventually<Value: Sendable>(
   deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   _ question: () async throws -> Value?
 ) async throws -> Value {
@@ -25,7 +25,7 @@ public func eventually<Value: Sendable>(
 }
 
 /// Waits until a condition holds.
-public func eventually(
+package func eventually(
   deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   holds condition: () async throws -> Bool
 ) async throws {

@@ -1,28 +1,28 @@
-public import Foundation
+package import Foundation
 
 /// Texts that a stage is expected to give, kept in files beside the tests. `GOLDEN_REWRITE=1` writes them anew.
-public struct Golden: Sendable {
+package struct Golden: Sendable {
   /// The directory of the files.
-  public let directory: URL
+  package let directory: URL
 
   /// Golden files in the directory `Goldens` beside a test's source file.
-  public init(beside file: String = #filePath, directory name: String = "Goldens") {
+  package init(beside file: String = #filePath, directory name: String = "Goldens") {
     directory = URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent(name)
   }
 
   /// A text differs from its golden file.
-  public struct Difference: Error, CustomStringConvertible {
+  package struct Difference: Error, CustomStringConvertible {
     /// The first line that differs, and what to do.
-    public let description: String
+    package let description: String
   }
 
   /// Whether files are written instead of compared.
-  public static var isRewriting: Bool { ProcessInfo.processInfo.environment["GOLDEN_REWRITE"] == "1" }
+  package static var isRewriting: Bool { ProcessInfo.processInfo.environment["GOLDEN_REWRITE"] == "1" }
 
   /// Compares a text with a file, or writes the file.
   ///
   /// - Throws: ``Difference`` when they differ or there is no file; errors of the file system.
-  public func check(_ actual: String, _ name: String) throws {
+  package func check(_ actual: String, _ name: String) throws {
     let file = directory.appendingPathComponent(name)
     if Self.isRewriting {
       try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

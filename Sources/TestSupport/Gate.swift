@@ -1,17 +1,17 @@
 import Synchronization
 
 /// Keeps tasks waiting until it is opened.
-public final class Gate: Sendable {
+package final class Gate: Sendable {
   private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
   /// A closed gate.
-  public init() {}
+  package init() {}
 
   /// How many wait.
-  public var count: Int { state.withLock { $0.waiting.count } }
+  package var count: Int { state.withLock { $0.waiting.count } }
 
   /// Waits until the gate is open.
-  public func wait() async {
+  package func wait() async {
     await withCheckedContinuation { continuation in
       let isOpen = state.withLock { state in
         if !state.isOpen { state.waiting.append(continuation) }
@@ -22,7 +22,7 @@ public final class Gate: Sendable {
   }
 
   /// Opens the gate for good.
-  public func open() {
+  package func open() {
     let waiting = state.withLock { state in
       state.isOpen = true
       defer { state.waiting = [] }

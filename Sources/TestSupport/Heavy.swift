@@ -1,13 +1,13 @@
-public import Testing
+package import Testing
 
 /// A test that keeps a processor busy for seconds. Such tests take turns, so that those that wait for something find a
 /// free processor and keep their deadlines.
-public struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
+package struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
   /// Every test of a suite takes its own turn.
-  public let isRecursive = true
+  package let isRecursive = true
 
   /// Runs a test when its turn comes.
-  public func provideScope(
+  package func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     await HeavyTurn.shared.take()
@@ -23,7 +23,7 @@ public struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
 
 extension Trait where Self == HeavyTrait {
   /// Takes turns with other heavy tests.
-  public static var heavy: HeavyTrait { HeavyTrait() }
+  package static var heavy: HeavyTrait { HeavyTrait() }
 }
 
 /// The one turn, given to those that wait in their order.

@@ -1,0 +1,142 @@
+import HTTPTypes
+import LoopbackTestSupport
+import MeshModel
+import MeshTestSupport
+import Synchronization
+import Testing
+
+@testable import MeshClient
+@testable import kuma_dp
+
+@Suite("Fetching a bootstrap", .timeLimit(.minutes(3)))
+struct BootstrapFetchTests {
+  @Test("is fetched from the control plane's own endpoint")
+  func fetched() async throws {
+    try await LoopbackServer.run(TestControlPlane.responder(adminPort: 9901)) { base in
+      let configuration = try BootstrapFixture.configuration([
+        .dataplane: TestControlPlane.definition, .controlPlaneAddress: base,
+      ])
+      let log = LogRecorder()
+      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger)
+        .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
+      #expect(bootstrap.adminPort == 9901)
+      let document = try #require(try DocumentValue.yamlDocuments(bootstrap.text).first)
+      #expect(document["node"]?["id"] == "default.web-1")
+      #expect(document["node"]?["cluster"] == "web")
+      // The control plane registers the Dataplane from here.
+      let resource = try #require(document["node"]?["metadata"]?["dataplane.resource"]?.string)
+      #expect(try ResourceDocument.all(in: resource).first?.resource == configuration.definition?.resource)
+      #expect(log.all.isEmpty)
+    }
+  }
+
+  @Test("is asked for again as long as there is none, with one line for each reason")
+  func retried() async throws {
+    let statuses = Mutex([503, 503, 503, 404, 404, 503, 200])
+    let responder: LoopbackServer.Responder = { _, _ in
+      let status = statuses.withLock { $0.removeFirst() }
+      return (HTTPResponse(status: .init(code: status)), status == 200 ? Array("node: {id: a.b}\n".utf8) : [])
+    }
+    try await LoopbackServer.run(responder) { base in
+      let configuration = try BootstrapFixture.configuration([.name: "web", .controlPlaneAddress: base])
+      let log = LogRecorder()
+      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+      #expect(bootstrap.text == "node: {id: a.b}\n")
+      let missing =
+        "it has no Dataplane \"web\" in the mesh \"default\"; create it with `kumactl apply`, or give its definition with "
+        + "--dataplane-file"
+      #expect(
+        log.all == [
+          "warning no bootstrap from the control plane at \(base): it answered with status 503; trying every 5 ms, for "
+            + "2 min at most",
+          "warning no bootstrap from the control plane at \(base): \(missing)",
+          "warning no bootstrap from the control plane at \(base): it answered with status 503",
+        ])
+    }
+    #expect(statuses.withLock { $0.isEmpty })
+  }
+
+  @Test("is not asked for again after a refusal")
+  func refused() async throws {
+    let attempts = Mutex(0)
+    let text = TestControlPlane.definition.replacing("mesh: default", with: "mesh: shop")
+    try await LoopbackServer.run(TestControlPlane.responder(observe: { _ in attempts.withLock { $0 += 1 } })) { base in
+      let configuration = try BootstrapFixture.configuration([.dataplane: text, .controlPlaneAddress: base])
+      let log = LogRecorder()
+      let failure = await #expect(throws: LaunchFailure.self) {
+        try await BootstrapFetcher(configuration, logger: log.logger)
+          .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
+      }
+      #expect(failure?.code == .refused)
+      #expect(
+        failure?.description
+          == "the control plane at \(base) refuses the proxy: mesh: mesh \"shop\" does not exist")
+      #expect(log.all.isEmpty)
+    }
+    #expect(attempts.withLock { $0 } == 1)
+  }
+
+  @Test("is not asked for again when the port speaks no TLS")
+  func plaintext() async throws {
+    try await LoopbackServer.run(TestControlPlane.responder()) { base in
+      let configuration = try BootstrapFixture.configuration(
+        [.name: "web", .controlPlaneAddress: base.replacing("http://", with: "https://")])
+      let log = LogRecorder()
+      let failure = await #expect(throws: LaunchFailure.self) {
+        try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+      }
+      #expect(failure?.code == .refused)
+      let text = failure?.description ?? ""
+      #expect(text.contains("of 127.0.0.1 speaks no TLS"), "\(text)")
+      #expect(text.contains("(5678 by default)") && text.contains("http://"), "\(text)")
+      #expect(log.all.isEmpty)
+    }
+  }
+
+  @Test("is given up after a time, with the last reason")
+  func givenUp() async throws {
+    let occupied = try OccupiedPort()
+    defer { withExtendedLifetime(occupied) {} }
+    let port = occupied.number
+    let configuration = try BootstrapFixture.configuration(
+      [.name: "web", .controlPlaneAddress: "http://127.0.0.1:\(port)"],
+      environment: ["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION": "40ms"])
+    let log = LogRecorder()
+    let failure = await #expect(throws: LaunchFailure.self) {
+      try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+    }
+    #expect(failure?.code == .noControlPlane)
+    #expect(
+      failure?.description
+        == "no bootstrap from the control plane at http://127.0.0.1:\(port) within 40 ms: connection refused")
+    #expect(log.all.count <= 1)
+  }
+
+  @Test("is not asked for any more when the run is given up")
+  func cancelled() async throws {
+    let isAsked = Mutex(false)
+    let responder: LoopbackServer.Responder = { _, _ in
+      isAsked.withLock { $0 = true }
+      return (HTTPResponse(status: .serviceUnavailable), [])
+    }
+    try await LoopbackServer.run(responder) { base in
+      var configuration = try BootstrapFixture.configuration([.name: "web", .controlPlaneAddress: base])
+      configuration.retry = BootstrapFetcher.Retry(backoff: .seconds(3600), limit: .seconds(36_000))
+      let fetcher = BootstrapFetcher(configuration, logger: LogRecorder().logger)
+      let result = await withTaskGroup(of: LaunchFailure.Code?.self) { group in
+        group.addTask {
+          do throws(LaunchFailure) {
+            _ = try await fetcher.fetch([:])
+            return nil
+          } catch {
+            return error.code
+          }
+        }
+        while !isAsked.withLock({ $0 }) { await Task.yield() }
+        group.cancelAll()
+        return await group.next() ?? nil
+      }
+      #expect(result == .interrupted)
+    }
+  }
+}
