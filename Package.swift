@@ -154,7 +154,8 @@ let package = Package(
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
         "MeshControl",
         "MeshHTTP",
-        "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser, asyncHTTPClient,
+        "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser,
+        asyncHTTPClient,
         configuration,
         grpcCore,
         grpcHTTP2, httpTypes,
@@ -197,6 +198,9 @@ let package = Package(
     // MARK: Not shipped
     .target(name: "TestSupport", dependencies: ["SystemErrors"], swiftSettings: strict),
     .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "TestSupport"], swiftSettings: strict),
+    .target(
+      name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
+      swiftSettings: strict),
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
@@ -238,7 +242,8 @@ let package = Package(
     .testTarget(
       name: "MeshHTTPTests",
       dependencies: [
-        "HTTPService", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", collections, httpTypes,
+        "HTTPService", "MeshHTTP", "MeshHTTPTestSupport", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport",
+        collections, httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -285,7 +290,8 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP", "MeshModel", "MeshPolicy",
+        "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP", "MeshHTTPTestSupport",
+        "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshTestSupport",
         argumentParser, collections, httpTypes,

@@ -1,6 +1,7 @@
 import HTTPService
 import HTTPTypes
 import MeshHTTP
+import MeshHTTPTestSupport
 import MeshModel
 import MeshStore
 import MeshTestSupport

@@ -3,6 +3,7 @@ import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
 import MeshHTTP
+import MeshHTTPTestSupport
 import MeshModel
 import MeshPolicy
 import MeshStore

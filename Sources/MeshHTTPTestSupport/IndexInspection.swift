@@ -1,13 +1,17 @@
 import MeshHTTP
 import MeshModel
-import MeshPolicy
-import MeshStore
+package import MeshPolicy
+package import MeshStore
 
-/// Answers from an index made anew from the store for each question.
-struct IndexInspection: ProxyInspecting {
-  let store: any ResourceStore
+/// Answers questions about proxies from an index that is built from the store for each question.
+package struct IndexInspection: ProxyInspecting {
+  private let store: any ResourceStore
 
-  func inspect<Answer: Sendable>(
+  /// Inspection of what a store holds.
+  package init(store: any ResourceStore) { self.store = store }
+
+  /// Answers a question about a mesh.
+  package func inspect<Answer: Sendable>(
     _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
   ) async throws(StoreError) -> Answer {
     var change = MeshIndex.Change()
