@@ -143,6 +143,20 @@ let package = Package(
       name: "MeshClient",
       dependencies: ["MeshModel", "SystemErrors", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
       swiftSettings: strict),
+    .target(
+      name: "MeshTransport",
+      dependencies: [
+        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", "SystemErrors", crypto, grpcCore, grpcHTTP2,
+        httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
+        x509,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "EnvoyInspection",
+      dependencies: [
+        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", asyncHTTPClient, nioCore, nioHTTP1, serviceLifecycle,
+      ],
+      swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn", "SystemErrors"], swiftSettings: strict),
     .target(name: "CSpawn"),
     .target(name: "CProcess"),
@@ -151,19 +165,9 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
-        "MeshControl",
-        "MeshHTTP",
-        "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", "Deflate", argumentParser,
-        asyncHTTPClient,
-        configuration,
-        grpcCore,
-        grpcHTTP2, httpTypes,
-        hummingbird,
-        hummingbirdCore,
-        logging, nioCore, nioPosix, nioHTTP1, nioHPACK, nioHTTP2, nioSSL, nioTLS, protobuf, serviceLifecycle,
-        unixSignals, x509, crypto,
-        collections,
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
+        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", argumentParser,
+        collections, configuration, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -268,16 +272,23 @@ let package = Package(
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "kuma-cpTests",
+      name: "MeshTransportTests",
       dependencies: [
-        "kuma-cp", "Deflate", "EnvoyAPI", "HTTPService", "ProgramLog", "MeshHTTP", "MeshModel", "MeshPolicy",
-        "MeshStore",
-        "MeshStorePostgres",
-        "MeshTestSupport", "MeshXDS", "TraceCollector", collections, grpcCore, grpcHTTP2, httpTypes, logging, nioCore,
-        nioEmbedded,
-        nioHPACK, nioHTTP1, nioHTTP2,
-        nioPosix, nioSSL, protobuf, serviceLifecycle,
+        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshTestSupport", "MeshTransport", "MeshXDS", grpcCore,
+        grpcHTTP2, httpTypes, logging, nioCore, nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL, protobuf,
+        serviceLifecycle,
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EnvoyInspectionTests",
+      dependencies: [
+        "EnvoyInspection", "MeshHTTP", "MeshPolicy", "MeshTestSupport", "MeshXDS", logging, nioCore, nioPosix,
+        serviceLifecycle,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "kuma-cpTests",
+      dependencies: ["kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "TraceCollector", collections, logging],
       swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",

@@ -1,4 +1,5 @@
 import CProcess
+import EnvoyInspection
 import Foundation
 import HTTPService
 import HTTPTypes
@@ -8,6 +9,7 @@ import MeshHTTP
 import MeshModel
 import MeshPolicy
 import MeshStore
+import MeshTransport
 import MeshXDS
 import OrderedCollections
 import ServiceLifecycle
@@ -75,12 +77,14 @@ struct Pipeline: Sendable {
       certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
-    var limits = DataplaneServer.Limits()
-    limits.connections = descriptors.proxyConnections
+    var settings = DataplaneServer.Configuration()
+    (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
+    settings.certificate = certificate
+    settings.limits.connections = descriptors.proxyConnections
+    settings.budgets = budgets.dataplane
+    settings.documents = DocumentThreads.shared
     let dataplaneServer = try DataplaneServer(
-      configuration: DataplaneServer.Configuration(
-        host: configuration.dataplaneServer.host, port: configuration.dataplaneServer.port, certificate: certificate,
-        limits: limits, budgets: budgets.dataplane, documents: DocumentThreads.shared),
+      configuration: settings,
       cache: cache, observer: sessions, logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body in

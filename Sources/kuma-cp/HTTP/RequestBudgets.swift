@@ -1,6 +1,7 @@
 import CProcess
 import Dispatch
 import HTTPService
+import MeshTransport
 import Synchronization
 import TraceCollector
 
@@ -43,7 +44,9 @@ struct RequestBudgets: Sendable {
 
   /// Those of the data plane server.
   var dataplane: DataplaneServer.Budgets {
-    DataplaneServer.Budgets(heads: heads, bootstrap: bootstrap, discovery: discovery, names: names)
+    var budgets = DataplaneServer.Budgets()
+    (budgets.heads, budgets.bootstrap, budgets.discovery, budgets.names) = (heads, bootstrap, discovery, names)
+    return budgets
   }
 
   /// All of them, for metrics.

@@ -1,6 +1,7 @@
 import HTTPService
 import MeshControl
 import MeshModel
+import MeshTransport
 import MeshXDS
 import TraceCollector
 

@@ -10,7 +10,7 @@ import ServiceLifecycle
 import Synchronization
 import Testing
 
-@testable import kuma_cp
+@testable import EnvoyInspection
 
 /// What is done about Envoys that are not there, or are not what they should be. A real one answers in the integration
 /// tests.

@@ -1,21 +1,33 @@
 import HTTPService
-import HTTPTypes
-import MeshXDS
+package import HTTPTypes
+package import MeshXDS
 
 /// Answers requests over HTTP/1.1 on the data plane server's port: HTTP's terms on one side, those of ``BootstrapEndpoint`` on the
 /// other.
-struct BootstrapResponder: Sendable {
-  /// What the answers are made of.
-  let resources: BootstrapEndpoint.Resources
-  /// The server's certificate.
-  let certificate: ServerCertificate
-  /// Whether proxies may hold on to the certificate itself: only one that stays the same for years is handed out.
-  let isOwnCertificate: Bool
-  /// The port of the data plane server; `nil` before it listens.
-  let port: @Sendable () -> Int?
+package struct BootstrapResponder: Sendable {
+  private let resources: BootstrapEndpoint.Resources
+  private let certificate: ServerCertificate
+  private let isOwnCertificate: Bool
+  private let port: @Sendable () -> Int?
+
+  /// - Parameters:
+  ///   - resources: what the answers are made of.
+  ///   - certificate: the server's.
+  ///   - isOwnCertificate: whether proxies may hold on to the certificate itself: only one that stays the same for years is
+  ///     handed out.
+  ///   - port: the port of the data plane server; `nil` before it listens.
+  package init(
+    resources: BootstrapEndpoint.Resources, certificate: ServerCertificate, isOwnCertificate: Bool,
+    port: @escaping @Sendable () -> Int?
+  ) {
+    self.resources = resources
+    self.certificate = certificate
+    self.isOwnCertificate = isOwnCertificate
+    self.port = port
+  }
 
   /// Answers a request; its scheme tells whether the connection is secured.
-  func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
+  package func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
     switch Self.router.match(request.method, request.plainPath) {
     case .none:
       return .text("Not found. This port serves \(Self.operation.name) and discovery over gRPC.\n", .notFound)

@@ -1,18 +1,24 @@
 import Foundation
-import Logging
+package import Logging
 import ServiceLifecycle
 
 /// Warns about the data plane server's certificate: at the start, a month before it expires, and when it has expired.
-struct CertificateWatch: Service {
+package struct CertificateWatch: Service {
   /// Whoever sleeps longer at a time misses a clock that is corrected.
   private static let longestSleep: TimeInterval = 86_400
 
-  let certificate: ServerCertificate
-  /// How to replace the certificate, for warnings.
-  let remedy: String
-  let logger: Logger
+  private let certificate: ServerCertificate
+  private let remedy: String
+  private let logger: Logger
 
-  func run() async throws {
+  /// - Parameter remedy: how to replace the certificate, for warnings.
+  package init(certificate: ServerCertificate, remedy: String, logger: Logger) {
+    self.certificate = certificate
+    self.remedy = remedy
+    self.logger = logger
+  }
+
+  package func run() async throws {
     while true {
       if let warning = certificate.warning(remedy: remedy) { logger.warning("\(warning)") }
       guard let next = certificate.nextWarning(after: Date()) else { break }

@@ -9,7 +9,7 @@ import NIOHTTP2
 import Synchronization
 import Testing
 
-@testable import kuma_cp
+@testable import MeshTransport
 
 /// A gRPC message.
 private func framed(_ content: [UInt8], isCompressed: Bool = false) -> ByteBuffer {

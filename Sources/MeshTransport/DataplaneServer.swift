@@ -1,9 +1,9 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
-import HTTPService
-import Logging
-import MeshXDS
-import NIOCore
+package import HTTPService
+package import Logging
+package import MeshXDS
+package import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
@@ -11,67 +11,76 @@ import Synchronization
 
 /// The server for proxies: one port for TLS and plaintext, for discovery streams over gRPC and for `POST /bootstrap`
 /// over HTTP/1.1, as Kuma's data plane server has it.
-final class DataplaneServer: Service {
+package final class DataplaneServer: Service {
   /// The server's name in logs, metrics and errors.
-  static let name = "data plane server"
+  package static let name = "data plane server"
 
   /// Bounds that keep one peer, or many, from taking everything.
-  struct Limits: Sendable {
+  package struct Limits: Sendable {
     /// Connections at a time, whatever they speak. For more, those of other callers than proxies are ended; where there are
     /// none, new ones are closed at once, and proxies try again.
-    var connections = 20_000
+    package var connections = 20_000
     /// Discovery streams at a time.
-    var streams = 20_000
+    package var streams = 20_000
     /// Streams at a time whose proxy is being registered; more are asked to try again.
-    var openingStreams = 1_000
+    package var openingStreams = 1_000
     /// Bytes of a discovery request, as it comes and unpacked.
-    var requestBytes = 16 * 1024 * 1024
+    package var requestBytes = 16 * 1024 * 1024
     /// How long a discovery request may take to arrive, from its first byte on.
-    var requestTime = Duration.seconds(30)
+    package var requestTime = Duration.seconds(30)
     /// Bytes of the body of an HTTP request.
-    var bodyBytes = 1024 * 1024
+    package var bodyBytes = 1024 * 1024
     /// How long a new connection may take to tell what it speaks, TLS handshake included.
-    var classification = Duration.seconds(10)
+    package var classification = Duration.seconds(10)
     /// After how much silence a proxy is asked for a sign of life, and how long it has for it.
-    var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
+    package var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
     /// How long streams may take to end when the server stops; connections are closed then.
-    var shutdown = Duration.seconds(5)
+    package var shutdown = Duration.seconds(5)
+
+    /// Starts from the defaults.
+    package init() {}
   }
 
   /// What requests of all connections may hold in memory together.
-  struct Budgets: Sendable {
+  package struct Budgets: Sendable {
     /// Heads of requests over HTTP.
-    var heads = ByteBudget("heads", limit: 8 << 20)
+    package var heads = ByteBudget("heads", limit: 8 << 20)
     /// Bodies of bootstrap requests.
-    var bootstrap = ByteBudget("bootstrap", limit: 8 << 20)
+    package var bootstrap = ByteBudget("bootstrap", limit: 8 << 20)
     /// Requests of proxies over gRPC.
-    var discovery = ByteBudget("discovery", limit: 24 << 20)
+    package var discovery = ByteBudget("discovery", limit: 24 << 20)
     /// The names that proxies ask for and that no resource has, for as long as they ask.
-    var names = ByteBudget("names", limit: 24 << 20)
+    package var names = ByteBudget("names", limit: 24 << 20)
+
+    /// Starts from budgets of its own.
+    package init() {}
   }
 
   /// Where and how to listen.
-  struct Configuration: Sendable {
+  package struct Configuration: Sendable {
     /// The address or name to bind to.
-    var host = "127.0.0.1"
+    package var host = "127.0.0.1"
     /// The port; 0 takes a free one.
-    var port = 5678
+    package var port = 5678
     /// The certificate for TLS; without one only plaintext is served.
-    var certificate: ServerCertificate?
+    package var certificate: ServerCertificate?
     /// Bounds.
-    var limits = Limits()
+    package var limits = Limits()
     /// What all requests may hold together.
-    var budgets = Budgets()
+    package var budgets = Budgets()
     /// Runs the registration of proxies, which parses documents; nil for where all tasks run.
-    var documents: (any TaskExecutor)?
+    package var documents: (any TaskExecutor)?
     /// The pages that may use the server from a browser: none needs to.
-    var origins = OriginRule([])
+    package var origins = OriginRule([])
+
+    /// Starts from the defaults.
+    package init() {}
   }
 
   private typealias Transport = HTTP2ServerTransport.Custom<DataplaneListener>
 
   /// How requests over HTTP are served, and what was refused of them.
-  let service: RequestService
+  package let service: RequestService
   private let configuration: Configuration
   private let discovery: DiscoveryService
   private let server: GRPCServer<Transport>
@@ -84,7 +93,7 @@ final class DataplaneServer: Service {
   ///   - onListening: told the port once connections are accepted.
   ///   - bootstrap: answers HTTP/1.1 requests, whatever their method and path.
   /// - Throws: if the certificate cannot be used.
-  init(
+  package init(
     configuration: Configuration, cache: SnapshotCache, observer: any ProxySessionObserver, logger: Logger,
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     onListening: @escaping @Sendable (Int) -> Void = { _ in }, bootstrap: @escaping RequestService.Responder
@@ -148,7 +157,7 @@ final class DataplaneServer: Service {
   }
 
   /// How many discovery streams are open.
-  var streamCount: Int { discovery.streamCount }
+  package var streamCount: Int { discovery.streamCount }
 
   /// The port on which the server listens; `nil` before it does and after it has stopped.
   var boundPort: Int? {
@@ -158,7 +167,7 @@ final class DataplaneServer: Service {
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///
   /// - Throws: ``ListenFailure`` if the address cannot be bound.
-  func run() async throws {
+  package func run() async throws {
     let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     try await withTaskCancellationOrGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in

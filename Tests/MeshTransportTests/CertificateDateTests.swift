@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import kuma_cp
+@testable import MeshTransport
 
 @Suite("The dates of the data plane server's certificate") struct CertificateDateTests {
   private static let day: TimeInterval = 86_400

@@ -8,7 +8,7 @@ import MeshXDS
 import SwiftProtobuf
 import Testing
 
-@testable import kuma_cp
+@testable import MeshTransport
 
 /// Messages that are encoded already, and what is of interest of the answers.
 private struct RawSerializer: MessageSerializer {

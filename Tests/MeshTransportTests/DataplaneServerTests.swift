@@ -17,7 +17,7 @@ import SwiftProtobuf
 import Synchronization
 import Testing
 
-@testable import kuma_cp
+@testable import MeshTransport
 
 /// Notes what happens to streams, and refuses one proxy.
 private final class SessionRecorder: ProxySessionObserver {

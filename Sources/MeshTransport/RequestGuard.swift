@@ -7,7 +7,7 @@ import NIOHTTP2
 /// Stands before gRPC's handler on every HTTP/2 stream, so that what a peer sends reaches that one only in forms that it copes with.
 ///
 /// Headers that end the whole program in gRPC Swift are refused here, messages are received here whole, unpacked and within
-/// budgets, and what is wrong is told to the peer in words: see docs/decisions/017-a-guard-before-grpc.md.
+/// budgets, and what is wrong is told to the peer in words: see docs/decisions/020-a-guard-before-grpc.md.
 final class RequestGuard: ChannelDuplexHandler {
   typealias InboundIn = HTTP2Frame.FramePayload
   typealias InboundOut = HTTP2Frame.FramePayload

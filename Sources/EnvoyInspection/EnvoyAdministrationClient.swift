@@ -1,8 +1,8 @@
 import AsyncHTTPClient
-import MeshHTTP
+package import MeshHTTP
 import MeshModel
-import MeshPolicy
-import MeshXDS
+package import MeshPolicy
+package import MeshXDS
 import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
@@ -13,15 +13,18 @@ import Synchronization
 /// An interface listens on the loopback address of its proxy's machine, so only those of this machine can be asked. What
 /// answers there is asked first which proxy it belongs to: the port is what a proxy says, and the proxy of a tunnel only
 /// seems to be on this machine.
-final class EnvoyAdministrationClient: EnvoyAdministration, Service {
+package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   /// Bounds on what one question takes.
-  struct Limits: Sendable {
+  package struct Limits: Sendable {
     /// How long an answer may take as a whole.
-    var time = Duration.seconds(10)
+    package var time = Duration.seconds(10)
     /// Bytes of an answer.
-    var bytes = 64 << 20
+    package var bytes = 64 << 20
     /// Questions at a time.
-    var questions = 8
+    package var questions = 8
+
+    /// Starts from the defaults.
+    package init() {}
   }
 
   private struct State {
@@ -34,14 +37,14 @@ final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   private let state = Mutex(State())
 
   /// - Parameter address: where a proxy is; `nil` when it is not connected.
-  init(
+  package init(
     limits: Limits = Limits(), address: @escaping @Sendable (ProxyID) async -> ProxyAddress?
   ) {
     self.limits = limits
     self.address = address
   }
 
-  func run() async throws {
+  package func run() async throws {
     var configuration = HTTPClient.Configuration()
     configuration.httpVersion = .http1Only
     configuration.redirectConfiguration = .disallow
@@ -55,7 +58,7 @@ final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     try await client.shutdown()
   }
 
-  func answer(
+  package func answer(
     to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
   ) async throws(EnvoyAdministrationError) -> [UInt8] {
     guard let address = await address(proxy) else {

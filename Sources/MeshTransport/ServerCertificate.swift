@@ -1,5 +1,5 @@
 import Crypto
-import Foundation
+package import Foundation
 import MeshModel
 import MeshXDS
 import NIOSSL
@@ -8,20 +8,20 @@ import SystemErrors
 import X509
 
 /// The certificate and key with which the data plane server proves who it is.
-struct ServerCertificate: Sendable {
+package struct ServerCertificate: Sendable {
   /// A certificate cannot be used.
-  struct Failure: Error, CustomStringConvertible {
+  package struct Failure: Error, CustomStringConvertible {
     /// What is wrong and what to do.
-    let description: String
+    package let description: String
   }
 
   /// The certificate, and those above it if any, as PEM: what a proxy has to trust.
-  let certificatePEM: String
+  package let certificatePEM: String
   /// The key as PEM.
-  let privateKeyPEM: String
+  package let privateKeyPEM: String
 
   /// Reads a certificate and its key.
-  static func load(certificateFile: String, keyFile: String) throws(Failure) -> ServerCertificate {
+  package static func load(certificateFile: String, keyFile: String) throws(Failure) -> ServerCertificate {
     func read(_ file: String) throws(Failure) -> String {
       do {
         return try String(contentsOfFile: file, encoding: .utf8)
@@ -50,7 +50,7 @@ struct ServerCertificate: Sendable {
   /// at least a day.
   ///
   /// - Parameter hosts: names and addresses by which proxies reach the server, besides those of the loopback interface.
-  static func loadOrCreate(
+  package static func loadOrCreate(
     directory: String, hosts: [String], now: Date = Date()
   ) throws(Failure) -> ServerCertificate {
     let folder = URL(fileURLWithPath: directory, isDirectory: true)
@@ -159,7 +159,7 @@ struct ServerCertificate: Sendable {
   }
 
   /// The names and addresses for which the certificate stands; `nil` when it cannot be read.
-  var names: Set<String>? {
+  package var names: Set<String>? {
     guard let leaf = try? Certificate(pemEncoded: certificatePEM),
       let alternatives = try? leaf.extensions.subjectAlternativeNames
     else { return nil }
