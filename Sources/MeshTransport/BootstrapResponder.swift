@@ -1,4 +1,4 @@
-import HTTPService
+package import HTTPService
 package import HTTPTypes
 package import MeshXDS
 
