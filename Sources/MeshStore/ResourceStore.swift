@@ -64,8 +64,8 @@ extension ResourceStore {
   public func delete(_ key: ResourceKey) async throws(StoreError) { try await delete(key, if: .always) }
 }
 
-/// A store that several control planes use at once. What they do to it is told to all.
-public protocol SharedStore: ResourceStore {
+/// What a store tells of the control planes that use it at once. What they do to it is told to all.
+public protocol SharedStore: Sendable {
   /// Those of some control planes, by the names of their runs, that are connected to the store.
   ///
   /// - Throws: ``StoreError`` `unavailable`.

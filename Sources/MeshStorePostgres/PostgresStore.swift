@@ -8,7 +8,7 @@ import Synchronization
 /// Each has the whole content in memory and reads from there, also while the database cannot be reached. Writes are made
 /// in the database, on its true state, and are on its disk when their calls return; those that come at the same time
 /// share one transaction. Every transaction tells all control planes, which read what is new.
-public final class PostgresStore: SharedStore {
+public final class PostgresStore: ResourceStore, SharedStore {
   /// Something an operator wants to know.
   public enum Event: Sendable {
     /// The database was reached and the content is up to date.

@@ -63,7 +63,7 @@ struct Pipeline: Sendable {
     let reconciler = Reconciler(
       store: store, translator: translator, cache: cache, resolver: resolver, logger: logger)
     let sessions = ProxySessions(
-      store: store, reconciler: reconciler, instance: instance, zone: configuration.zone,
+      store: store, shared: opened.shared, reconciler: reconciler, instance: instance, zone: configuration.zone,
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
       logger: logger)
 

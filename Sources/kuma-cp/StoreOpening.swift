@@ -11,6 +11,8 @@ import UnixSignals
 struct OpenedStore {
   /// The store.
   var store: any ResourceStore
+  /// What the store tells of other control planes, where several use it.
+  var shared: (any SharedStore)?
   /// What closes it.
   var services: [any Service]
   /// Identifies the store's content, over restarts and for all that share it.
@@ -36,7 +38,8 @@ struct OpenedStore {
     case .postgres:
       let store = try await PostgresStore.open(
         configuration.postgres, instance: instance, observer: { log($0, logger) })
-      return OpenedStore(store: store, services: [ClosingService { await store.close() }], clusterID: store.clusterID)
+      return OpenedStore(
+        store: store, shared: store, services: [ClosingService { await store.close() }], clusterID: store.clusterID)
     }
   }
 

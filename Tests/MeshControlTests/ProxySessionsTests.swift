@@ -21,7 +21,8 @@ struct ProxySessionsTests {
       resolver: AddressResolver(logger: logger) { $1(nil) },
       logger: logger)
     let sessions = ProxySessions(
-      store: store, reconciler: reconciler, instance: "cp", zone: "", removalDelay: .seconds(60), logger: logger)
+      store: store, shared: nil, reconciler: reconciler, instance: "cp", zone: "", removalDelay: .seconds(60),
+      logger: logger)
     let running = Task { try await reconciler.run() }
     defer { running.cancel() }
     try await body(sessions)
@@ -51,28 +52,48 @@ struct ProxySessionsTests {
       .networking?.inbound.first?.port
   }
 
+  private func open(
+    _ sessions: ProxySessions, _ stream: String, _ introduction: ProxyIntroduction
+  ) async throws(SessionRefusal) {
+    try await sessions.sessionOpened(Self.session(stream), introduction)
+  }
+
+  private func close(_ sessions: ProxySessions, _ stream: String) async {
+    await sessions.sessionClosed(Self.session(stream), end: .closedByProxy)
+    // Until nothing is under way that this has led to.
+    while let proxy = await sessions.registry[ProxyID(mesh: "default", name: "web")],
+      proxy.work != nil || proxy.succession != nil
+    {
+      await Task.yield()
+    }
+  }
+
+  private static func session(_ stream: String) -> ProxySession {
+    ProxySession(id: stream, nodeID: "default.web", authorization: nil, remotePeer: "")
+  }
+
   private func addresses(_ sessions: ProxySessions) async -> [String] {
-    await sessions.claims(of: ProxyID(mesh: "default", name: "web")).compactMap(\.peer?.address)
+    DataplaneInsight(subscriptions: await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web")))
+      .claims.compactMap(\.peer?.address)
   }
 
   @Test(
     "Of two proxies of one name the newest one's Dataplane counts, and the first one's again when the second is gone")
   func claims() async throws {
     try await withSessions { sessions in
-      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
       #expect(await addresses(sessions) == [])
-      _ = try await sessions.open(
-        stream: "2", Self.introduction(Self.document(port: 82), peer: "ipv6:[::1]:50000"))
+      try await open(sessions, "2", Self.introduction(Self.document(port: 82), peer: "ipv6:[::1]:50000"))
       #expect(storedPort() == 82)
       #expect(await addresses(sessions) == ["10.0.0.1:40000", "[::1]:50000"])
-      await sessions.close(stream: "2")
+      await close(sessions, "2")
       #expect(storedPort() == 81)
       #expect(await addresses(sessions) == [])
 
       // A third takes over; when the first goes, nothing changes for the third.
-      _ = try await sessions.open(stream: "3", Self.introduction(Self.document(port: 83), adminPort: 9902))
+      try await open(sessions, "3", Self.introduction(Self.document(port: 83), adminPort: 9902))
       #expect(await addresses(sessions).count == 2)
-      await sessions.close(stream: "1")
+      await close(sessions, "1")
       #expect(storedPort() == 83)
     }
   }
@@ -80,11 +101,11 @@ struct ProxySessionsTests {
   @Test("A Dataplane that a user has written meanwhile stays when the newest of two proxies goes")
   func writtenByUser() async throws {
     try await withSessions { sessions in
-      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
-      _ = try await sessions.open(stream: "2", Self.introduction(Self.document(port: 82)))
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
+      try await open(sessions, "2", Self.introduction(Self.document(port: 82)))
       let resource = try #require(try ResourceDocument.all(in: Self.document(port: 90)).first?.resource)
       _ = try await store.put(resource)
-      await sessions.close(stream: "2")
+      await close(sessions, "2")
       #expect(storedPort() == 90)
     }
   }
@@ -92,60 +113,34 @@ struct ProxySessionsTests {
   @Test("A proxy that comes back before its old stream has ended is no second one")
   func comesBack() async throws {
     try await withSessions { sessions in
-      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
-      _ = try await sessions.open(stream: "2", Self.introduction(Self.document(port: 81), peer: "ipv4:10.0.0.1:40001"))
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
+      try await open(sessions, "2", Self.introduction(Self.document(port: 81), peer: "ipv4:10.0.0.1:40001"))
       #expect(await addresses(sessions) == [])
-      await sessions.close(stream: "1")
+      await close(sessions, "1")
       #expect(storedPort() == 81)
-    }
-  }
-
-  @Test(
-    "What a proxy has left behind that was connected to another control plane is put right, and what a user wrote is not"
-  )
-  func otherControlPlane() async throws {
-    try await withSessions { sessions in
-      let proxy = ProxyID(mesh: "default", name: "web")
-      let key = ResourceKey(type: .dataplane, mesh: "default", name: "web")
-      func insight(from start: Timestamp, to end: Timestamp?) -> DataplaneInsight {
-        DataplaneInsight(subscriptions: [
-          .init(id: "x", controlPlaneInstanceId: "other", connectTime: start, disconnectTime: end)
-        ])
-      }
-      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
-      let other = try #require(try ResourceDocument.all(in: Self.document(port: 82)).first?.resource)
-      let written = try await store.put(other).stored
-      let time = try #require(written.modificationTime)
-      let later = Timestamp(seconds: time.seconds + 10)
-      try await sessions.succeed(proxy, written, insight(from: later, to: nil))
-      try await sessions.succeed(proxy, written, insight(from: Timestamp(seconds: 1), to: later))
-      try await sessions.succeed(proxy, written, insight(from: later, to: Timestamp(seconds: time.seconds - 10)))
-      #expect(storedPort() == 82, "it is connected there, or was before, or somebody has written since")
-      try await sessions.succeed(proxy, written, insight(from: later, to: Timestamp(seconds: later.seconds + 1)))
-      #expect(storedPort() == 81 && store.get(key)?.labels[ProxySessions.registrationLabel] != nil)
     }
   }
 
   @Test("Streams of one name are bounded, and those that last are shown rather than those that are over")
   func bounds() async throws {
     try await withSessions { sessions in
-      _ = try await sessions.open(stream: "first", Self.introduction(Self.document(port: 81)))
+      try await open(sessions, "first", Self.introduction(Self.document(port: 81)))
       for index in 0..<20 {
         let peer = "ipv4:10.0.1.\(index):1"
-        _ = try await sessions.open(stream: "\(index)", Self.introduction(Self.document(port: 82), peer: peer))
-        if index > 0 { await sessions.close(stream: "\(index)") }
+        try await open(sessions, "\(index)", Self.introduction(Self.document(port: 82), peer: peer))
+        if index > 0 { await close(sessions, "\(index)") }
       }
       let newest = await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web"))
       let insight = DataplaneInsight().updated(with: newest)
       #expect(insight.subscriptions.count == DataplaneInsight.subscriptionLimit)
       #expect(insight.claims.map(\.peer?.address) == ["10.0.0.1:40000", "10.0.1.0:1"])
-      for index in 2..<ProxySessions.streamsOfOneName {
-        _ = try await sessions.open(stream: "more-\(index)", Self.introduction(Self.document(port: 82)))
+      for index in 2..<sessions.settings.streamsOfOneName {
+        try await open(sessions, "more-\(index)", Self.introduction(Self.document(port: 82)))
       }
-      let refusal = await #expect(throws: ProxySessions.Refusal.self) {
-        try await sessions.open(stream: "last", Self.introduction(Self.document(port: 82)))
+      let refusal = await #expect(throws: SessionRefusal.self) {
+        try await open(sessions, "last", Self.introduction(Self.document(port: 82)))
       }
-      #expect(refusal?.isTemporary == true && refusal?.description.contains("a name of its own") == true)
+      #expect(refusal?.code == .unavailable && refusal?.message.contains("a name of its own") == true)
     }
   }
 
@@ -171,16 +166,16 @@ struct ProxySessionsTests {
     ]
     try await withSessions { sessions in
       for (id, document, message) in cases {
-        let refusal = await #expect(throws: ProxySessions.Refusal.self) {
-          try await sessions.open(stream: "1", Self.introduction(document, of: id))
+        let refusal = await #expect(throws: SessionRefusal.self) {
+          try await open(sessions, "1", Self.introduction(document, of: id))
         }
-        let text = refusal?.description ?? ""
-        #expect(text.contains(message) && refusal?.isTemporary == false)
+        let text = refusal?.message ?? ""
+        #expect(text.contains(message) && refusal?.code == .invalidArgument)
         #expect(text == text.printable && text.utf8.count < 2_500)
       }
       #expect(store.list(.dataplane, mesh: nil).isEmpty)
-      let streams = await sessions.streams
-      #expect(streams.isEmpty)
+      let count = await sessions.registry.count
+      #expect(count == 0)
     }
   }
 
@@ -189,10 +184,10 @@ struct ProxySessionsTests {
     try await withSessions { sessions in
       let old = try #require(try ResourceDocument.all(in: Self.document(port: 80, name: "old_name")).first?.resource)
       _ = try await store.put(old)
-      _ = try await sessions.open(
-        stream: "1", Self.introduction(Self.document(port: 81, name: "old_name"), of: "default.old_name"))
+      try await open(
+        sessions, "1", Self.introduction(Self.document(port: 81, name: "old_name"), of: "default.old_name"))
       let bare = "type: Dataplane\nnetworking: {address: 127.0.0.1, inbound: [{port: 82, tags: {kuma.io/service: w}}]}"
-      _ = try await sessions.open(stream: "2", Self.introduction(bare))
+      try await open(sessions, "2", Self.introduction(bare))
       #expect(storedPort() == 82)
     }
   }
@@ -200,10 +195,9 @@ struct ProxySessionsTests {
   @Test("A reason to refuse configuration is cut to what can be read, with a note, and stands on one line")
   func rejection() async throws {
     try await withSessions { sessions in
-      _ = try await sessions.open(stream: "1", Self.introduction(Self.document(port: 81)))
-      let session = ProxySession(id: "1", nodeID: "default.web", authorization: nil, remotePeer: "")
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
       let reason = "line\nnext \u{1b}[31m" + String(repeating: "x", count: 100_000)
-      sessions.rejected(session, typeURL: ResourceTypeURL.listener, message: reason)
+      sessions.rejected(Self.session("1"), typeURL: ResourceTypeURL.listener, message: reason)
       let subscription = await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web")).last
       let stored = try #require(subscription?.status.lastRejection?.message)
       #expect(stored.hasPrefix(#"line next \u{1b}[31mxxx"#))

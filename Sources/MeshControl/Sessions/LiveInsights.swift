@@ -31,7 +31,7 @@ package struct LiveInsights: ResourceStore {
   private func updated(_ resource: Resource, with newest: [DataplaneInsight.Subscription]) -> Resource {
     guard let insight = resource.content(DataplaneInsight.self) else { return resource }
     var result = resource
-    result.spec = sessions.known(insight).updated(with: newest).spec
+    result.spec = sessions.settings.known(insight).updated(with: newest).spec
     return result
   }
 

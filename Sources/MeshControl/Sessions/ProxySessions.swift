@@ -4,180 +4,218 @@ package import MeshPolicy
 package import MeshStore
 package import MeshXDS
 import ServiceLifecycle
-import Synchronization
 
 /// Follows the streams of proxies: registers Dataplanes that proxies bring along, removes them when their proxies are
 /// gone for good, and writes what is known of each proxy into its DataplaneInsight.
 ///
-/// What is written is that proxies come, go and refuse something, together a moment later. What was sent and accepted is
-/// counted in memory, see ``LiveInsights``, and written along; a push to all proxies writes nothing. Nothing runs while nothing
-/// happens.
+/// What is decided is decided by ``ProxyRegistry``; here it is done. What is written is that proxies come, go and refuse something,
+/// together a moment later. What was sent and accepted is counted in memory, see ``LiveInsights``, and written along; a push to
+/// all proxies writes nothing. Nothing runs while nothing happens.
 package actor ProxySessions: Service {
-  /// A proxy's stream is refused.
-  struct Refusal: Error, CustomStringConvertible {
-    /// Whether trying again later can help.
-    var isTemporary: Bool
-    /// What is wrong and what to do.
-    var description: String
-
-    /// What a proxy says breaks rules.
-    static func invalid(_ what: String, _ violations: [Violation]) -> Refusal {
-      Refusal(isTemporary: false, description: "the proxy's \(what) is not valid: \(Violation.list(violations))")
-    }
-  }
-
-  struct Session {
-    var proxy: ProxyID
-    var subscription: DataplaneInsight.Subscription
-    /// The Dataplane that the proxy has brought along.
-    var registration: Resource?
-    var address: ProxyAddress
-  }
-
-  /// How many streams of proxies of one name there may be at a time: one, where everything is as it should be.
-  static let streamsOfOneName = 64
-
-  /// The label of Dataplanes that are there only as long as their proxy.
-  static let registrationLabel = "kuma-trace.io/registered-by"
-
-  /// A Dataplane that is to be removed.
-  struct Removal {
-    var time: ContinuousClock.Instant
-    /// What the removal was decided on: whoever registers the proxy anew, here or at another control plane, changes it.
-    var revision: UInt64?
-  }
-
-  let store: any ResourceStore
-  /// The store, where other control planes use it too.
-  let shared: (any SharedStore)?
-  let reconciler: Reconciler
-  let instance: String
-  let zone: String
-  let removalDelay: Duration
-  let startupGrace: Duration
-  let logger: Logger
-  /// Gives memory that nothing uses back to the system.
-  let giveBackMemory: @Sendable () -> Void
-  let clock = ContinuousClock()
-  /// When this run began, and connections to earlier ones had ended.
-  let startTime = Timestamp.now
-
-  var sessions: [String: Session] = [:]
-  var streams: [ProxyID: Set<String>] = [:]
-  /// Subscriptions that have ended and are not written yet.
-  var ended: [ProxyID: [DataplaneInsight.Subscription]] = [:]
-  /// Proxies that came, went or refused something: what is known of them is to be written soon.
-  var dirty: Set<ProxyID> = []
-  /// When a registered Dataplane is removed unless its proxy comes back.
-  var removals: [ProxyID: Removal] = [:]
-  /// Dataplanes of proxies that are gone, in the place of which those of others are to be put that claim the same name.
-  var succession: [ProxyID: Resource] = [:]
-  /// Proxies of which something could not be written, until the store is back.
-  var unwritten: Set<ProxyID> = []
-  /// Streams that began and ended since memory was given back.
-  var moves = 0
+  private let store: any ResourceStore
+  private let shared: (any SharedStore)?
+  private let reconciler: Reconciler
+  private let zone: String
+  private let giveBackMemory: @Sendable () -> Void
+  private let logger: Logger
+  nonisolated let settings: LifecycleSettings
   /// What streams were sent and how they were answered.
   package nonisolated let counts = StreamCounts()
-  /// Streams that refused something, or no longer do.
-  let verdicts = Mutex<Set<String>>([])
-  let wake: AsyncStream<Void>
-  let wakeUp: AsyncStream<Void>.Continuation
-  let countChanges: AsyncStream<Void>
-  let countsChanged: AsyncStream<Void>.Continuation
+  private(set) var registry = ProxyRegistry()
+  private var opening: [String: CheckedContinuation<Result<Void, SessionRefusal>, Never>] = [:]
+  private var stopped: CheckedContinuation<Void, Never>?
+  private var timer: Task<Void, Never>?
 
   /// - Parameters:
+  ///   - shared: what the store tells of other control planes, where several use it; `nil` for a store of its own.
   ///   - instance: identifies this run of the control plane.
   ///   - removalDelay: how long a registered proxy may be away.
   ///   - startupGrace: how long proxies that registered with an earlier run have to come back.
   ///   - giveBackMemory: called after many streams came or went.
   package init(
-    store: any ResourceStore, reconciler: Reconciler, instance: String, zone: String, removalDelay: Duration,
-    startupGrace: Duration = .seconds(60), giveBackMemory: @escaping @Sendable () -> Void = {}, logger: Logger
+    store: any ResourceStore, shared: (any SharedStore)?, reconciler: Reconciler, instance: String, zone: String,
+    removalDelay: Duration, startupGrace: Duration = .seconds(60),
+    giveBackMemory: @escaping @Sendable () -> Void = {}, logger: Logger
   ) {
     self.store = store
-    shared = store as? any SharedStore
+    self.shared = shared
     self.reconciler = reconciler
-    self.instance = instance
     self.zone = zone
-    self.removalDelay = removalDelay
-    self.startupGrace = max(startupGrace, removalDelay)
     self.giveBackMemory = giveBackMemory
     self.logger = logger
-    (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    (countChanges, countsChanged) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    settings = LifecycleSettings(
+      instance: instance, startTime: .now, isShared: shared != nil, removalDelay: removalDelay,
+      startupGrace: max(startupGrace, removalDelay))
   }
 
-  // MARK: Streams
-
-  /// A proxy has introduced itself on a stream. Its Dataplane is stored and its configuration computed when this returns.
-  ///
-  /// - Returns: the proxy.
-  func open(stream: String, _ introduction: ProxyIntroduction) async throws(Refusal) -> ProxyID {
-    guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
-      let id = introduction.nodeID.printable(atMost: 100)
-      throw Refusal(isTemporary: false, description: "the node id \"\(id)\" has to be <mesh>.<dataplane name>")
+  package func run() async throws {
+    handle(.started)
+    await cancelWhenGracefulShutdown {
+      async let returns: Void = self.followReturns()
+      for await _ in self.counts.news { await self.takeNews() }
+      await returns
     }
-    guard streams[proxy]?.count ?? 0 < Self.streamsOfOneName else {
-      throw Refusal(
-        isTemporary: true,
-        description:
-          "\(Self.streamsOfOneName) streams of proxies of this name are open; give each proxy a name of its own")
+    await withCheckedContinuation { continuation in
+      stopped = continuation
+      handle(.stopping)
     }
-    let registration = try await registration(introduction.dataplane, of: proxy)
-    if let registration { try await register(registration, of: proxy) }
-    removals[proxy] = nil
-    let subscription = DataplaneInsight.Subscription(
-      id: stream, controlPlaneInstanceId: instance, connectTime: .now, version: introduction.version,
-      peer: introduction.address.identify(registration))
-    sessions[stream] = Session(
-      proxy: proxy, subscription: subscription, registration: registration, address: introduction.address)
-    counts.open(stream)
-    moves += 1
-    let claims = claims(of: proxy).count
-    streams[proxy, default: []].insert(stream)
-    await reconciler.connect(proxy, drainTime: introduction.drainTime)
-    touch(proxy)
-    logger.info("proxy connected", metadata: ["proxy": "\(proxy)", "stream": "\(stream)"])
-    if self.claims(of: proxy).count > claims { warnOfClaims(of: proxy) }
-    return proxy
+    timer?.cancel()
   }
 
-  /// A stream has ended.
-  func close(stream: String) async {
-    guard var session = sessions.removeValue(forKey: stream) else { return }
-    let proxy = session.proxy
-    session.subscription.status = counts.status(of: stream)
-    session.subscription.disconnectTime = .now
-    counts.close(stream)
-    moves += 1
-    ended[proxy, default: []].append(session.subscription)
-    streams[proxy]?.remove(stream)
-    if streams[proxy]?.isEmpty == true {
-      streams[proxy] = nil
-      succession[proxy] = nil
-      if session.registration != nil { await scheduleRemoval(of: proxy, at: clock.now + removalDelay) }
-    } else if let lost = session.registration {
-      succession[proxy] = lost
-      await succeed(proxy)
-    }
-    await reconciler.disconnect(proxy)
-    touch(proxy)
-    logger.info("proxy disconnected", metadata: ["proxy": "\(proxy)", "stream": "\(stream)"])
+  private func followReturns() async {
+    guard let shared else { return }
+    for await _ in shared.returnsToService() { handle(.storeReturned) }
   }
+
+  private func takeNews() {
+    let verdicts = counts.takeVerdicts()
+    if !verdicts.isEmpty { handle(.verdictsChanged(streams: verdicts)) }
+    // Who asks here is answered with what is in memory; only other control planes need counts to be written.
+    if shared != nil, counts.haveChanged { handle(.countsChanged) }
+  }
+
+  // MARK: Actions
+
+  private func handle(_ event: ProxyRegistry.Event) {
+    let context = LifecycleContext(settings: settings, now: .now, time: .now) { [counts] in counts.status(of: $0) }
+    for action in registry.handle(event, context) { perform(action) }
+  }
+
+  private func perform(_ action: ProxyRegistry.Action) {
+    switch action {
+    case .perform(let request, let proxy, let lane):
+      Task { handle(.answered(proxy, lane, await answer(request, of: proxy))) }
+    case .admit(let stream):
+      counts.open(stream)
+      opening.removeValue(forKey: stream)?.resume(returning: .success(()))
+    case .refuse(let stream, let refusal):
+      opening.removeValue(forKey: stream)?.resume(returning: .failure(refusal))
+    case .disconnect(let proxy): Task { await reconciler.disconnect(proxy) }
+    case .setTimer(let time):
+      timer?.cancel()
+      timer = Task {
+        guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
+        handle(.timeReached)
+      }
+    case .takeCounts: handle(.countsTaken(streams: counts.takeChanged()))
+    case .findPresent(let proxies): Task { handle(.presentFound(await reconciler.present(of: proxies))) }
+    case .takeStock: Task { handle(.stockTaken(await stock())) }
+    case .giveBackMemory: giveBackMemory()
+    case .log(let line):
+      logger.log(
+        level: line.level == .info ? .info : .warning, "\(line.message)",
+        metadata: line.metadata.mapValues { Logger.MetadataValue.string($0) })
+    case .stopped:
+      stopped?.resume()
+      stopped = nil
+    }
+  }
+
+  private nonisolated func answer(
+    _ request: ProxyLifecycle.Request, of proxy: ProxyID
+  ) async -> ProxyLifecycle.Answer {
+    let dataplane = ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)
+    do throws(StoreError) {
+      switch request {
+      case .get(let type):
+        return .resource(try await store.get(ResourceKey(type: type, mesh: proxy.mesh, name: proxy.name)))
+      case .put(let resource, let condition): _ = try await store.put(resource, if: condition)
+      case .delete(let condition): try await store.delete(dataplane, if: condition)
+      case .find(let instances): return .instances(try await shared?.connected(of: instances) ?? [])
+      case .adopt(let resource): return .adopted(await reconciler.adopt(resource))
+      case .release: await reconciler.release(proxy)
+      case .connect(let drainTime): await reconciler.connect(proxy, drainTime: drainTime)
+      }
+      return .done
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private nonisolated func stock() async -> Result<ProxyRegistry.Stock, StoreError> {
+    do throws(StoreError) {
+      var stock = ProxyRegistry.Stock()
+      // Of a store of its own, a control plane knows that all others are over: see ``LifecycleSettings/known(_:)``.
+      if let shared {
+        stock.insights = try await store.list(.dataplaneInsight, mesh: nil)
+        let instances = stock.insights.compactMap { $0.content(DataplaneInsight.self)?.openInstances }
+        if !instances.isEmpty { stock.present = try await shared.connected(of: Set(instances.joined())) }
+      }
+      stock.dataplanes = try await store.list(.dataplane, mesh: nil)
+        .filter { $0.labels[LifecycleSettings.registrationLabel] != nil }
+      return .success(stock)
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: In memory
 
   /// Where a proxy can be asked about itself, by its newest stream; `nil` when it is not connected.
-  package func address(of proxy: ProxyID) -> ProxyAddress? {
-    newestSession(of: proxy)?.address
+  package func address(of proxy: ProxyID) -> ProxyAddress? { registry[proxy]?.newest?.address }
+
+  /// The subscriptions of a proxy to this control plane of which the store may not know the newest, oldest first.
+  func subscriptions(of proxy: ProxyID) -> [DataplaneInsight.Subscription] {
+    registry[proxy]?.subscriptions { counts.status(of: $0) } ?? []
   }
 
-  /// The session of a proxy's newest stream; `nil` when it is not connected.
-  func newestSession(of proxy: ProxyID) -> Session? {
-    (streams[proxy] ?? []).compactMap { sessions[$0] }
-      .max { ($0.subscription.connectTime, $0.subscription.id) < ($1.subscription.connectTime, $1.subscription.id) }
+  /// The same for all proxies of a mesh, or of all meshes.
+  func subscriptions(mesh: String?) -> [ProxyID: [DataplaneInsight.Subscription]] {
+    registry.proxies(ofMesh: mesh).reduce(into: [:]) { $0[$1] = subscriptions(of: $1) }
+  }
+}
+
+/// The data plane server's streams.
+extension ProxySessions: ProxySessionObserver {
+  /// A proxy has introduced itself. Its Dataplane is stored and its configuration computed when this returns.
+  package nonisolated func sessionOpened(
+    _ session: ProxySession, _ introduction: ProxyIntroduction
+  ) async throws(SessionRefusal) {
+    try await open(ProxyOpening(stream: session.id, introduction, zone: zone)).get()
   }
 
-  func touch(_ proxy: ProxyID) {
-    dirty.insert(proxy)
-    wakeUp.yield()
+  private func open(_ opening: ProxyOpening) async -> Result<Void, SessionRefusal> {
+    await withCheckedContinuation { continuation in
+      self.opening[opening.stream] = continuation
+      handle(.opened(opening))
+    }
+  }
+
+  package func sessionClosed(_ session: ProxySession, end: SessionEnd) async {
+    handle(.closed(stream: session.id))
+    counts.close(session.id)
+  }
+
+  /// How many characters of a reason to refuse a configuration are kept.
+  private static let messageLimit = 4_096
+
+  package nonisolated func responseSent(_ session: ProxySession, typeURL: String) {
+    counts.sent(session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+  }
+
+  package nonisolated func acknowledged(_ session: ProxySession, typeURL: String) {
+    counts.acknowledged(session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+  }
+
+  package nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
+    guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
+    // Envoy repeats what it refuses, as long as that may be.
+    let message = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable(atMost: Self.messageLimit)
+    counts.rejected(session.id, DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message))
+    logger.warning(
+      "a proxy rejected its configuration",
+      metadata: ["proxy": "\(session.nodeID)", "type": "\(discovery.rawValue)", "reason": "\(message)"])
+  }
+}
+
+extension DataplaneInsight.Discovery {
+  /// The kind that a type of resources is counted under; `nil` for a type that proxies are not sent.
+  fileprivate init?(typeURL: String) {
+    switch typeURL {
+    case ResourceTypeURL.cluster: self = .cds
+    case ResourceTypeURL.endpoints: self = .eds
+    case ResourceTypeURL.listener: self = .lds
+    default: return nil
+    }
   }
 }

@@ -6,13 +6,11 @@ extension DataplaneInsight {
     Set(subscriptions.lazy.filter { $0.disconnectTime == nil }.map(\.controlPlaneInstanceId))
   }
 
-  /// With every connection ended that seems to last to a control plane that is not there any more.
-  func ending(allBut present: Set<String>, at time: Timestamp) -> DataplaneInsight {
+  /// With every subscription ended that seems to last to a control plane that is gone.
+  func ending(at time: Timestamp, ifGone isGone: (_ instance: String) -> Bool) -> DataplaneInsight {
     var result = self
     for index in subscriptions.indices
-    where subscriptions[index].disconnectTime == nil
-      && !present.contains(subscriptions[index].controlPlaneInstanceId)
-    {
+    where subscriptions[index].disconnectTime == nil && isGone(subscriptions[index].controlPlaneInstanceId) {
       result.subscriptions[index].disconnectTime = time
     }
     return result
