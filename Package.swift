@@ -64,7 +64,8 @@ let package = Package(
       name: "BenchmarkedStages",
       targets: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
-        "TraceCollector", "BrowserTestSupport", "PostgresTestSupport", "MeshClient", "ProcessSupervisor",
+        "TraceModel", "TraceFormats", "TraceStore", "TraceAnalysis", "TraceHTTP", "BrowserTestSupport",
+        "PostgresTestSupport", "MeshClient", "ProcessSupervisor",
         "ProxySimulation",
       ]),
   ],
@@ -127,6 +128,12 @@ let package = Package(
       dependencies: ["MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", collections, logging, serviceLifecycle],
       swiftSettings: strict),
 
+    // MARK: Traces
+    .target(name: "TraceModel", swiftSettings: strict),
+    .target(name: "TraceFormats", dependencies: ["TraceModel"], swiftSettings: strict),
+    .target(name: "TraceStore", dependencies: ["CZlib", "SQLiteFiles", "TraceModel", grdb], swiftSettings: strict),
+    .target(name: "TraceAnalysis", dependencies: ["TraceHeaders", "TraceModel"], swiftSettings: strict),
+
     // MARK: Edges
     .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
     .target(
@@ -137,7 +144,10 @@ let package = Package(
       name: "MeshHTTP", dependencies: ["HTTPService", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
-      name: "TraceCollector", dependencies: ["CZlib", "SQLiteFiles", "TraceHeaders", grdb, httpTypes],
+      name: "TraceHTTP",
+      dependencies: [
+        "CZlib", "HTTPService", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel", "TraceStore", httpTypes,
+      ],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
       name: "MeshClient",
@@ -165,8 +175,10 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
-        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "TraceCollector", "CProcess", argumentParser,
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl",
+        "MeshHTTP",
+        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "TraceModel", "TraceStore",
+        "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
         collections, configuration, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
       ],
       swiftSettings: strict),
@@ -265,8 +277,8 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "BrowserTestSupport", "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceCollector",
-        grdb, httpTypes,
+        "BrowserTestSupport", "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceAnalysis",
+        "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", grdb, httpTypes,
       ],
       exclude: ["Databases"], swiftSettings: strict),
     .testTarget(
@@ -288,7 +300,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "kuma-cpTests",
-      dependencies: ["kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "TraceCollector", collections, logging],
+      dependencies: [
+        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "TraceModel", "TraceStore", collections, logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A request that a proxy received, as much as has to be kept of it.
 struct InboundRequest: Sendable {
   let trace: TraceID

@@ -1,3 +1,5 @@
+public import TraceModel
+
 /// Finds services that receive requests with a trace and make others for them without it.
 ///
 /// A proxy sees both: the requests that its service received, and those that it sent, which continue a trace if the
@@ -37,9 +39,9 @@ public struct PropagationAnalyzer: Sendable {
   }
 
   /// What is known of a service.
-  struct Service: Sendable {
+  package struct Service: Sendable {
     /// Empty if the place is free.
-    var name = ""
+    package var name = ""
     /// Requests received, as its proxies reported them and as its own tracer did.
     var inbound = Minutes<Int>(0)
     var ownInbound = Minutes<Int>(0)
@@ -51,7 +53,7 @@ public struct PropagationAnalyzer: Sendable {
     /// Whether its spans come from proxies that forward B3 headers.
     var isBesideEnvoy = false
     /// Spans of it that have been forgotten already.
-    var forgotten = 0
+    package var forgotten = 0
   }
 
   /// What is known of the calls from a service to another.
@@ -73,9 +75,9 @@ public struct PropagationAnalyzer: Sendable {
     var nextExample = 0
   }
 
-  let limits: PropagationLimits
+  package let limits: PropagationLimits
   /// Free places are among them, with nothing in them.
-  var services: [Service] = []
+  package var services: [Service] = []
   var pairs: [Pair] = []
   var instances: [Instance] = []
   var servicePlaces = UsedPlaces()
@@ -88,7 +90,7 @@ public struct PropagationAnalyzer: Sendable {
   private(set) var spanCount = 0
   private(set) var droppedCount = 0
   /// Those that were taken in and forgotten, as new services, proxies or callees needed the room.
-  var forgottenCount = 0
+  package var forgottenCount = 0
   /// When the first and the newest span began, in microseconds since 1970.
   private var since: Int64 = 0
   private var newest: Int64 = 0

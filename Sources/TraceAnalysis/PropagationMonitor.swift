@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+public import TraceModel
 
 /// Analyses what the store has committed, beside it: on a queue of its own, whose length is bounded.
 public final class PropagationMonitor: Sendable {
@@ -32,13 +33,13 @@ public final class PropagationMonitor: Sendable {
   }
 
   /// Takes in what had been committed before the monitor was made.
-  func recall(_ spans: [Span]) { observe(spans.filter { $0.end / 1_000 < begin }) }
+  package func recall(_ spans: [Span]) { observe(spans.filter { $0.end / 1_000 < begin }) }
 
   /// Takes in what has been committed. Returns at once.
   public func observe(_ spans: [Span]) { observe(count: spans.count) { spans } }
 
   /// Takes in what has been committed, and reads it when its turn comes. Returns at once.
-  func observe(count: Int, _ spans: @escaping @Sendable () -> [Span]) {
+  package func observe(count: Int, _ spans: @escaping @Sendable () -> [Span]) {
     guard count > 0 else { return }
     guard waiting.load(ordering: .relaxed) + count <= Self.waitingLimit else {
       lost.count(count)
@@ -89,20 +90,5 @@ public final class PropagationMonitor: Sendable {
         continuation.resume(returning: question(analyzer.withLock { $0 }))
       }
     }
-  }
-}
-
-extension SpanStore {
-  /// In milliseconds.
-  private static let recalledTime: Int64 = 900_000
-  private static let recalledTraces = 2_000
-
-  /// Lets the analysis know what was stored lately, so that a restart does not make it forget everything.
-  func recallPropagation() async {
-    let query = TraceQuery(
-      endTs: settings.clock.milliseconds(), lookback: Self.recalledTime, limit: Self.recalledTraces)
-    // Whatever is wrong with the file, those that need it will say so; the analysis can begin with nothing.
-    guard let found = try? await search(query) else { return }
-    for trace in found.traces { propagation.recall(trace) }
   }
 }

@@ -1,4 +1,5 @@
 import TraceHeaders
+public import TraceModel
 
 /// Which services pass on the traces that they receive.
 public struct PropagationReport: Sendable {
@@ -50,11 +51,11 @@ public struct PropagationReport: Sendable {
     public var recentStarted: Int
     /// Whether traces end here now.
     public var isBroken: Bool { state == .breaks || state == .partly }
-    var state: State
-    var examples: [Example]
+    package var state: State
+    package var examples: [Example]
 
     /// What the calls do now.
-    enum State { case forwards, breaks, partly, mended }
+    package enum State { case forwards, breaks, partly, mended }
   }
 
   /// What a service does with traces.
@@ -164,7 +165,7 @@ extension PropagationAnalyzer {
   }
 
   /// The headers that keep a trace together.
-  static func headers(isBesideEnvoy: Bool) -> String {
+  package static func headers(isBesideEnvoy: Bool) -> String {
     let headers = ForwardedHeaders.forZipkin.joined(separator: ", ")
     return isBesideEnvoy
       ? headers : headers + ", or \(ForwardedHeaders.w3c.joined(separator: " and ")), whichever come"

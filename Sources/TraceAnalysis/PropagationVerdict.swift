@@ -47,7 +47,7 @@ extension PropagationAnalyzer {
   }
 
   /// What a service did in a time, in microseconds since 1970.
-  func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
+  package func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
     let inbound = (service.hasProxy ? service.inbound : service.ownInbound).values(from: from, to: to).reduce(0, +)
     let known = service.hasProxy ? service.pairs : service.ownPairs
     let callees = known.values.compactMap { callee(pairs[$0], service, inbound, from, to) }.sorted { $0.name < $1.name }
@@ -174,7 +174,7 @@ extension PropagationAnalyzer.Pair {
   /// The callee as a sentence names it.
   fileprivate var named: String { callee.isEmpty ? "services that its spans do not name" : callee }
 
-  func counts(_ from: Int64, _ to: Int64) -> CallCounts { Self.sum(calls.values(from: from, to: to)) }
+  package func counts(_ from: Int64, _ to: Int64) -> CallCounts { Self.sum(calls.values(from: from, to: to)) }
 
   /// The counts of as many of the newest minutes of a time as have so many judged calls.
   func newestCounts(_ from: Int64, _ to: Int64, _ fewest: Int) -> CallCounts {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// One proxy: spans of one have their times from one clock, so that they can be compared to the microsecond.
 struct ProxyInstance: Hashable, Sendable {
   let service: String
@@ -23,7 +25,7 @@ extension Span {
   var isStartedCall: Bool { isOutbound && isRoot }
 
   /// Whom a request is for; empty if the span does not say. What the operation is called says nothing of it.
-  var callee: String { peerService }
+  package var callee: String { peerService }
 
   /// A number for the id that Envoy gives a request and keeps where it is forwarded; 0 if there is none.
   var requestNumber: UInt64 {

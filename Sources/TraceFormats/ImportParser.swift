@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads a file of traces in JSON, and finds out by itself which of these it is:
 ///
 /// - Zipkin's spans, v2 or v1: a trace, or a list of traces, as queries answer them;

@@ -1,5 +1,7 @@
+package import TraceModel
+
 /// The forms in which spans come.
-enum SpanFormat: Hashable {
+package enum SpanFormat: Hashable {
   /// Zipkin's v2 JSON.
   case zipkinJSON
   /// Zipkin's v2 protobuf.
@@ -14,7 +16,7 @@ enum SpanFormat: Hashable {
   case otlpJSON
 
   /// Reads spans. Throws if nothing can be read or there are too many, then none of them counts.
-  func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
+  package func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     switch self {
     case .zipkinJSON: try ParsedSpans.parse(bytes, limits: limits)
     case .zipkinProtobuf: try ZipkinProtobufParser.parse(bytes, limits: limits)

@@ -1,7 +1,8 @@
 import HTTPService
 import HTTPTypes
 import MeshModel
-import TraceCollector
+import TraceHTTP
+import TraceModel
 
 /// The collector's part of the description of the API.
 struct CollectorDescription: Sendable {

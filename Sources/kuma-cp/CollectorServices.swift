@@ -4,7 +4,10 @@ import HTTPTypes
 import Logging
 import MeshModel
 import ServiceLifecycle
-import TraceCollector
+import TraceAnalysis
+import TraceHTTP
+import TraceModel
+import TraceStore
 
 /// The parts of a trace collector, be it beside the control plane or alone.
 struct CollectorServices {
@@ -41,7 +44,9 @@ struct CollectorServices {
     let metrics = ServerMetrics(budgets: budgets.list)
     apiSettings.serverMetrics = { metrics.text }
     apiSettings.memory = CollectorMemory(budget: budgets.decoded)
-    let api = CollectorAPI(store: store, settings: apiSettings)
+    let propagation = PropagationMonitor()
+    propagation.follow(store)
+    let api = CollectorAPI(store: store, propagation: propagation, settings: apiSettings)
 
     // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and
     // what is in memory of it at a time is bounded.
@@ -80,7 +85,8 @@ struct CollectorServices {
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
       api: api, obstacle: store.obstacle,
-      closing: [ClosingService { try store.close() }, RetentionService(store: store)], listeners: listeners,
+      closing: [ClosingService { try store.close() }, RetentionService(store: store, propagation: propagation)],
+      listeners: listeners,
       services: services)
   }
 

@@ -13,7 +13,8 @@ import MeshTransport
 import MeshXDS
 import OrderedCollections
 import ServiceLifecycle
-import TraceCollector
+import TraceHTTP
+import TraceModel
 import UnixSignals
 
 /// The control plane, put together: start reading here.

@@ -1,5 +1,7 @@
 import ServiceLifecycle
-import TraceCollector
+import TraceAnalysis
+import TraceHTTP
+import TraceStore
 
 /// Closes something after everything that is listed behind it in the group has stopped.
 struct ClosingService: Service {
@@ -15,8 +17,12 @@ struct ClosingService: Service {
 /// Removes spans that are too old or too many.
 struct RetentionService: Service {
   let store: SpanStore
+  let propagation: PropagationMonitor
 
   func run() async throws {
-    try await cancelWhenGracefulShutdown { [store] in try await store.run() }
+    try await cancelWhenGracefulShutdown { [store, propagation] in
+      await propagation.recall(from: store)
+      try await store.run()
+    }
   }
 }

@@ -5,7 +5,9 @@ import ProcessSupervisor
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// Real tracers of others send to the collector over HTTP.
 @Suite(

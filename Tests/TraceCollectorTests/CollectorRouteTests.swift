@@ -1,7 +1,9 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// The description of the collector's API against the API.
 @Suite struct CollectorRouteTests {

@@ -3,7 +3,8 @@ import MeshTestSupport
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Databases that earlier versions wrote: every later version has to find everything in them.
 ///

@@ -2,7 +2,8 @@ import MeshTestSupport
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Spans that were sent twice cost what one more span costs. What is counted is what is read.
 @Suite(.heavy) struct DuplicateTests {

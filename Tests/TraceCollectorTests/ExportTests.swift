@@ -2,7 +2,8 @@ import Foundation
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Traces as files, and files as traces.
 @Suite struct ExportTests {

@@ -2,7 +2,8 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// `GET /api/graph` and `GET /api/operations`.
 @Suite(.heavy) struct GraphTests {

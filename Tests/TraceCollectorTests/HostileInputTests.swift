@@ -2,7 +2,9 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// Input that means harm, in every format: it is refused or stored as it is, and what is well stays well.
 @Suite(.heavy) struct HostileInputTests {

@@ -1,7 +1,8 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Ids whose bytes some Envoys reverse in Zipkin's protobuf.
 @Suite struct IDOrderTests {

@@ -2,7 +2,9 @@ import Foundation
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
+@testable import TraceStore
 
 /// Files of traces that come in, whatever of the known forms they have.
 @Suite struct ImportTests {

@@ -3,7 +3,10 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// `POST /api/v2/spans`.
 @Suite struct IngestTests {

@@ -1,7 +1,8 @@
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Who called whom: Zipkin's rules, and what proxies add to them. `GET /api/v2/dependencies` and `GET /api/graph` must
 /// agree, in whichever order spans come.

@@ -2,7 +2,9 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// Summaries that are waited for.
 @Suite struct LiveTests {
@@ -26,7 +28,7 @@ import Testing
     let (api, target) = (collector.api, "\(path)&after=\(first.cursor)&wait=30")
     async let waiting = TestCollector.send(to: api, .get, target)
     // It waits: the signal has somebody to wake.
-    try await eventually { collector.store.changes.waiterCount == 1 }
+    try await eventually { collector.api.changes.waiterCount == 1 }
     try await collector.add(span(trace: 0xB, 2))
     let second = try await waiting.json(Summaries.self)
     #expect(second.traces.map(\.traceId).contains("000000000000000b"))
@@ -44,7 +46,7 @@ import Testing
     let first = try await collector.get(path).json(Summaries.self)
     let (api, target) = (collector.api, "\(path)&after=\(first.cursor)&wait=30")
     async let waiting = TestCollector.send(to: api, .get, target)
-    try await eventually { collector.store.changes.waiterCount == 1 }
+    try await eventually { collector.api.changes.waiterCount == 1 }
     try await collector.add(span(trace: 0xB, 2, service: "b"))
     try await eventually { collector.store.metrics.snapshot.queries >= 3 }
     try await collector.add(span(trace: 0xA, 3, parent: 1, service: "a"))
@@ -65,7 +67,7 @@ import Testing
   func bounds() async throws {
     let collector = try TestCollector()
     let cursor = try await collector.get(path).json(Summaries.self).cursor
-    let (api, target, changes) = (collector.api, "\(path)&after=\(cursor)&wait=30", collector.store.changes)
+    let (api, target, changes) = (collector.api, "\(path)&after=\(cursor)&wait=30", collector.api.changes)
     await withTaskGroup(of: Int.self) { group in
       for _ in 0..<CollectorAPI.waitersAtMost {
         group.addTask { await TestCollector.send(to: api, .get, target).status }
@@ -86,7 +88,7 @@ import Testing
   func cancelled() async throws {
     let collector = try TestCollector()
     let cursor = try await collector.get(path).json(Summaries.self).cursor
-    let (api, target, changes) = (collector.api, "\(path)&after=\(cursor)&wait=30", collector.store.changes)
+    let (api, target, changes) = (collector.api, "\(path)&after=\(cursor)&wait=30", collector.api.changes)
     let task = Task { await TestCollector.send(to: api, .get, target).status }
     try await eventually { changes.waiterCount == 1 }
     task.cancel()

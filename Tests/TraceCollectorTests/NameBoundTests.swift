@@ -2,7 +2,9 @@ import HTTPTypes
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// The names that are listed are bounded, and the bounds forget.
 @Suite struct NameBoundTests {

@@ -1,7 +1,10 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// OpenTelemetry's protocol over HTTP, in protobuf and in JSON.
 @Suite struct OTLPTests {

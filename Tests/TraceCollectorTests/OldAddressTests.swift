@@ -1,7 +1,8 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Addresses of Zipkin's own pages lead to what they showed.
 @Suite struct OldAddressTests {

@@ -1,7 +1,8 @@
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
 
 /// Valid bodies, changed at random, the same way in each run.
 @Suite(.heavy) struct ParserFuzzTests {

@@ -1,7 +1,9 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// What HTTP says of broken traces, and the pieces that a trace gets back.
 @Suite struct PropagationAPITests {
@@ -253,7 +255,7 @@ import Testing
     let api = CollectorAPI(store: store)
     let before = try await TestCollector.send(to: api, .get, "/api/propagation").json(Report.self)
     #expect(before.services.isEmpty)
-    await store.recallPropagation()
+    await api.propagation.recall(from: store)
     let after = try await TestCollector.send(to: api, .get, "/api/propagation").json(Report.self)
     #expect(after.services.first?.verdict == "breaks")
     #expect(after.services.first?.inbound == 60)

@@ -1,6 +1,8 @@
 import Testing
 
-@testable import TraceCollector
+@testable import TraceAnalysis
+@testable import TraceModel
+@testable import TraceStore
 
 /// Anybody may send spans: made-up services, proxies and callees keep no real ones out.
 extension PropagationTests {

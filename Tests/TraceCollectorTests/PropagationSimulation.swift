@@ -1,4 +1,5 @@
-@testable import TraceCollector
+@testable import TraceAnalysis
+@testable import TraceModel
 
 /// A service behind a proxy, the requests that it gets, and all that it does: the spans that a collector gets of it.
 struct PropagationSimulation: Sendable {

@@ -2,7 +2,8 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceAnalysis
+@testable import TraceModel
 
 /// Whom the analysis blames for broken traces, and whom it does not.
 @Suite(.heavy) struct PropagationTests {

@@ -1,6 +1,8 @@
 import Testing
 
-@testable import TraceCollector
+@testable import TraceAnalysis
+@testable import TraceModel
+@testable import TraceStore
 
 /// Services whose applications have tracers of their own, behind proxies.
 @Suite struct PropagationTracerTests {

@@ -1,7 +1,8 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 /// Zipkin's queries but the search, which has tests of its own.
 @Suite struct QueryTests {

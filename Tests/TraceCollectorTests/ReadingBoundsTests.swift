@@ -3,7 +3,10 @@ import HTTPTypes
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// How many requests were answered.
 private final class AnswerCount: Sendable {

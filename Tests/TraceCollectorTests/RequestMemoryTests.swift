@@ -3,7 +3,9 @@ import HTTPTypes
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// What requests hold while they are read and stored.
 @Suite struct RequestMemoryTests {

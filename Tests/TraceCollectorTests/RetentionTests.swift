@@ -4,7 +4,9 @@ import MeshTestSupport
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// What is kept, and that removing the rest stops nothing.
 @Suite(.heavy) struct RetentionTests {

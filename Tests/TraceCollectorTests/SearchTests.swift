@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// `GET /api/v2/traces`.
 @Suite struct SearchTests {

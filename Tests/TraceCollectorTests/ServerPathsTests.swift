@@ -2,7 +2,9 @@ import Foundation
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// What Zipkin's server says about itself, and pages of other origins.
 @Suite struct ServerPathsTests {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
 
 @Suite struct SpanParserTests {
   static let full = #"""

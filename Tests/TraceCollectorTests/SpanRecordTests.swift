@@ -1,6 +1,7 @@
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 @Suite struct SpanRecordTests {
   static let spans: [Span] = [

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 @Suite struct SpanTreeTests {
   /// A tree as text: a line per node, indented, with `!` where a parent is missing.
@@ -39,7 +40,7 @@ import Testing
     ]
     let whole = [span(trace: 7, 7, .server, service: "gateway", at: 0, shared: true)] + calls
     #expect(draw(whole) == ["7 gateway server", "  2 gateway client", "    2 orders server"])
-    #expect(TraceQuery.timestamp(of: whole.reversed()) == whole[0].timestamp)
+    #expect(TraceTimes.timestamp(of: whole.reversed()) == whole[0].timestamp)
     #expect(draw([span(trace: 7, 3, .server, service: "gateway", at: 0, shared: true)]) == ["3 gateway server !"])
   }
 

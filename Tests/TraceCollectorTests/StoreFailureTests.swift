@@ -5,7 +5,9 @@ import MeshTestSupport
 import Synchronization
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// What the store says and does when its file cannot be used.
 @Suite struct StoreFailureTests {

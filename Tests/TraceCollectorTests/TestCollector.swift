@@ -4,7 +4,9 @@ import GRDB
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// A collector on a database of its own, removed at the end.
 final class TestCollector {

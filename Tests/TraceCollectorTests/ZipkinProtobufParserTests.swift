@@ -1,7 +1,9 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
+@testable import TraceStore
 
 /// Zipkin's `ListOfSpans`.
 @Suite struct ZipkinProtobufParserTests {

@@ -1,7 +1,9 @@
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
+@testable import TraceStore
 
 /// Zipkin's v1 JSON, and what v2 spans are made of it.
 @Suite struct ZipkinV1ParserTests {

@@ -2,7 +2,8 @@ import Foundation
 import MeshModel
 import MeshStorePostgres
 import Testing
-import TraceCollector
+import TraceModel
+import TraceStore
 
 @testable import kuma_cp
 

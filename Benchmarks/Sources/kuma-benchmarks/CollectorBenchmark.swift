@@ -1,5 +1,5 @@
 import Foundation
-import TraceCollector
+import TraceModel
 
 /// Spans in: each request is answered when its spans are on the disk.
 enum CollectorBenchmark {

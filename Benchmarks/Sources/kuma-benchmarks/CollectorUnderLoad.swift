@@ -1,7 +1,8 @@
 import Foundation
 import GRDB
 import HTTPTypes
-import TraceCollector
+import TraceHTTP
+import TraceStore
 
 /// A collector with a store of its own, asked without HTTP in between.
 final class CollectorUnderLoad: Sendable {

@@ -1,6 +1,6 @@
 import BrowserTestSupport
 import Foundation
-import TraceCollector
+import TraceModel
 
 /// How long a headless Chromium takes to show a trace, from the released collector.
 enum PageBenchmark {

@@ -1,5 +1,5 @@
 import Foundation
-import TraceCollector
+import TraceModel
 
 /// Queries over stores of different sizes, through the collector's API, answers in JSON included.
 enum QueryBenchmark {

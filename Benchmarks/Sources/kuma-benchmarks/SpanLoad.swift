@@ -1,4 +1,4 @@
-import TraceCollector
+import TraceModel
 
 /// Spans as Envoy's Zipkin tracer writes them: traces of five spans through three of twenty services.
 struct SpanLoad {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads the spans of a request in JSON within their bounds: what is beyond is skipped, and nothing is made of it.
 protocol BoundedReading {
   var limits: CollectorLimits { get }
@@ -28,7 +30,7 @@ extension BoundedReading {
   }
 
   /// A text, if there is room for it.
-  mutating func text(_ reader: inout JSONFieldReader, _ field: String) throws(JSONError) -> String {
+  package mutating func text(_ reader: inout JSONFieldReader, _ field: String) throws(JSONError) -> String {
     let slice = try reader.textSlice(field)
     guard let slice, excess == nil else { return "" }
     textBytes += slice.count

@@ -1,3 +1,5 @@
+import TraceModel
+
 extension CollectorError {
   /// A request with more spans than are let in.
   static func tooManySpans(_ limits: CollectorLimits) -> CollectorError {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// What every span must keep to, whatever format it came in; for formats that are read whole before they are judged.
 /// ``SpanParser`` keeps to the same while it reads.
 struct SpanBounds {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads the members of objects from JSON, one item of a list after the other. A value of the wrong kind is the present
 /// item's problem and leaves the others whole; only what is no JSON at all is thrown.
 struct JSONFieldReader {

@@ -1,23 +1,11 @@
+import TraceModel
+
 /// A text that is not JSON, or not of the shape that is wanted.
 struct JSONError: Error, Hashable {
   /// Where it goes wrong, in bytes from the start.
   var offset: Int
   /// What is wrong there.
   var reason: String
-}
-
-/// Where a text stands among bytes that its owner knows.
-struct TextSlice {
-  var start = 0
-  var count = 0
-
-  var isEmpty: Bool { count == 0 }
-  var range: Range<Int> { start..<(start + count) }
-
-  /// The bytes of the text.
-  @inline(__always) func of(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: bytes[range])
-  }
 }
 
 /// Reads JSON (RFC 8259) from bytes, token by token, and builds nothing: its caller knows the shape it wants.

@@ -1,9 +1,11 @@
+package import TraceModel
+
 /// A trace as Jaeger's page reads it from a file, and as Jaeger's query service answers it.
 ///
 /// Jaeger knows no shared ids: of two sides of a call with one id, the server's gets an id of its own and hangs below the
 /// client's, with what the server's service did within the call below it. A span that would not be the same when it is read
 /// again has Zipkin's form beside it, which Jaeger's page does not look at.
-struct JaegerExport {
+package struct JaegerExport {
   /// The member of a span that holds its Zipkin's form.
   static let wholeKey = "zipkin"
 
@@ -12,7 +14,7 @@ struct JaegerExport {
   /// The id of each node, unique in the trace.
   private let ids: [UInt64]
 
-  init(_ spans: [Span]) {
+  package init(_ spans: [Span]) {
     tree = SpanTree(spans)
     let id = tree.nodes.first { $0.span.traceID.high != 0 } ?? tree.nodes.first
     traceID = id?.span.traceID ?? TraceID(low: 0)
@@ -32,7 +34,7 @@ struct JaegerExport {
     }
   }
 
-  func write(to json: inout JSONWriter) {
+  package func write(to json: inout JSONWriter) {
     var processes: [(name: String, process: JaegerSpan.Process)] = []
     var names: [Endpoint: String] = [:]
     json.beginObject()

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads Jaeger's traces: an answer of its query service, a trace of one, or a span with its process.
 struct JaegerParser: BoundedReading {
   let limits: CollectorLimits

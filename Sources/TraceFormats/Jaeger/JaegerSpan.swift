@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A span of Jaeger's, as its query service answers it, with the process that reported it.
 struct JaegerSpan {
   /// Who reported spans.
@@ -45,7 +47,7 @@ extension JaegerSpan {
   /// - Parameters:
   ///   - id: what it is called in its trace: Jaeger knows no ids that two sides of a call share.
   ///   - parent: what the span above it is called.
-  init(_ span: Span, traceID: TraceID, id: UInt64, parent: UInt64?) {
+  package init(_ span: Span, traceID: TraceID, id: UInt64, parent: UInt64?) {
     self.traceID = traceID
     self.id = id
     if let parent { references = [Reference(traceID: traceID, spanID: parent)] }
@@ -105,7 +107,7 @@ extension JaegerSpan {
   }
 
   /// The span as Zipkin has it.
-  var span: Span {
+  package var span: Span {
     var span = Span(
       traceID: traceID, id: id, name: operation.lowercased(), timestamp: max(0, start), duration: max(0, duration),
       isDebug: isDebug)

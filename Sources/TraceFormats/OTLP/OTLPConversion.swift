@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Makes Zipkin's spans of OpenTelemetry's, as the specification's "OpenTelemetry to Zipkin Transformation" has it; what it
 /// leaves open (resources, links, the trace's state) becomes tags, with the names that OpenTelemetry's collector uses.
 struct OTLPConversion {

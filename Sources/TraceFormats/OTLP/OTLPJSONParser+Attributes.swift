@@ -1,4 +1,5 @@
 import Foundation
+import TraceModel
 
 /// Attributes, whose values may be lists and maps.
 extension OTLPJSONBuilder {

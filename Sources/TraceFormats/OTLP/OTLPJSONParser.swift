@@ -1,4 +1,5 @@
 import Foundation
+import TraceModel
 
 /// Reads `ExportTraceServiceRequest` of OpenTelemetry's protocol from JSON: protobuf's JSON, but ids in hexadecimal digits.
 /// Numbers of 64 bits may stand in quotes or not, enums may be numbers or names.

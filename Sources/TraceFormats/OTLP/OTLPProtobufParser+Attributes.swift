@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Attributes, whose values may be lists and maps.
 extension OTLPProtobufParser {
   /// Counts an attribute, an event, a link or an element.
@@ -6,7 +8,7 @@ extension OTLPProtobufParser {
   }
 
   /// A text, if there is room for it.
-  mutating func text(_ reader: inout ProtobufReader) throws(ProtobufError) -> String {
+  package mutating func text(_ reader: inout ProtobufReader) throws(ProtobufError) -> String {
     guard let text = try reader.text(atMost: limits.textBytesPerSpan - request.textBytes) else {
       throw .content(bounds.textsTooLong)
     }
@@ -15,7 +17,7 @@ extension OTLPProtobufParser {
   }
 
   /// Adds an attribute; one without a key, which the specification does not allow, is left out.
-  mutating func append(_ message: ProtobufReader, to attributes: inout [Attribute]) throws(ProtobufError) {
+  package mutating func append(_ message: ProtobufReader, to attributes: inout [Attribute]) throws(ProtobufError) {
     guard attributes.count < limits.tagsPerSpan else { throw .content(bounds.tooManyTags) }
     try takeValue()
     var reader = message

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads `ExportTraceServiceRequest` of OpenTelemetry's protocol from protobuf.
 ///
 /// Counted while it is read: what a span says beyond its bounds is neither read nor made into anything.

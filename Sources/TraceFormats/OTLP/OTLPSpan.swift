@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A request of OpenTelemetry's protocol as it came, protobuf or JSON.
 struct OTLPRequest {
   /// The spans of one origin.

@@ -1,18 +1,9 @@
-/// Takes the spans that a ``SpanParser`` finds, one after the other.
-protocol SpanSink {
-  /// A good span.
-  ///
-  /// - Parameters:
-  ///   - bytes: where its texts stand.
-  ///   - index: where it stands in the list.
-  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int)
-}
+package import TraceModel
 
 /// Reads lists of spans in Zipkin's v2 JSON.
-struct SpanParser<Sink: SpanSink> {
+package struct SpanParser {
   private var scanner: JSONScanner
   private let limits: CollectorLimits
-  private var sink: Sink
   private var rejections: [SpanRejection] = []
   /// The span that is being read.
   private var span = SpanDraft()
@@ -25,28 +16,27 @@ struct SpanParser<Sink: SpanSink> {
   private var tagPositions: [UInt64: Int] = [:]
   private var isTooLong = false
 
-  private init(_ bytes: [UInt8], limits: CollectorLimits, sink: Sink) {
+  private init(_ bytes: [UInt8], limits: CollectorLimits) {
     scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
     self.limits = limits
-    self.sink = sink
   }
 
   /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
   /// span is reported beside the others.
-  static func parse(
-    _ bytes: [UInt8], limits: CollectorLimits, into sink: Sink
-  ) throws(CollectorError) -> (sink: Sink, rejections: [SpanRejection], values: ValueCount) {
-    var parser = SpanParser(bytes, limits: limits, sink: sink)
+  package static func parse<Sink: SpanSink>(
+    _ bytes: [UInt8], limits: CollectorLimits, into sink: inout Sink
+  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount) {
+    var parser = SpanParser(bytes, limits: limits)
     do {
-      try parser.list()
+      try parser.list { sink.take($0, $1, index: $2) }
     } catch {
       if parser.isTooLong { throw .tooManySpans(limits) }
       throw .noSpanList(error, in: bytes)
     }
-    return (parser.sink, parser.rejections, parser.values)
+    return (parser.rejections, parser.values)
   }
 
-  private mutating func list() throws(JSONError) {
+  private mutating func list(_ take: (SpanDraft, UnsafeRawBufferPointer, Int) -> Void) throws(JSONError) {
     var index = 0
     if try scanner.enterArray() {
       repeat {
@@ -60,7 +50,7 @@ struct SpanParser<Sink: SpanSink> {
         if let problem {
           rejections.append(SpanRejection(index: index, reason: problem))
         } else {
-          scanner.bytes.withUnsafeBytes { sink.take(span, $0, index: index) }
+          scanner.bytes.withUnsafeBytes { take(span, $0, index) }
         }
         index += 1
       } while try scanner.moreElements()

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads lists of spans in Zipkin's v2 protobuf (`ListOfSpans` of openzipkin's zipkin.proto).
 ///
 /// Read by hand rather than with generated code: a span goes from the bytes into ``Span`` with no message between, one that
@@ -139,7 +141,7 @@ enum ZipkinProtobufParser {
 
 extension TraceID {
   /// An id of 8 or 16 bytes; nil if there are others, or all are zero.
-  init?(bytes: ArraySlice<UInt8>) {
+  package init?(bytes: ArraySlice<UInt8>) {
     switch bytes.count {
     case 8: self.init(low: UInt64(bigEndian: bytes))
     case 16: self.init(high: UInt64(bigEndian: bytes.prefix(8)), low: UInt64(bigEndian: bytes.suffix(8)))
@@ -151,5 +153,5 @@ extension TraceID {
 
 extension UInt64 {
   /// The number of up to 8 bytes, the most significant first.
-  init(bigEndian bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+  package init(bigEndian bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 }

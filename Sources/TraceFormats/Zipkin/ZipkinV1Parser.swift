@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Reads lists of spans in Zipkin's v1 JSON, and gives them as v2 has them.
 struct ZipkinV1Parser {
   private var reader: JSONFieldReader

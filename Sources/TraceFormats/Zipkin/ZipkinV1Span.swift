@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A span of Zipkin's first format, which may hold both sides of a call: events and tags that each say which host they are of.
 struct ZipkinV1Span {
   /// An event at a host.

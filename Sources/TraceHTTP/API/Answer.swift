@@ -1,4 +1,6 @@
 import HTTPTypes
+import TraceModel
+import TraceStore
 
 /// An answer before it is rendered.
 struct Answer {

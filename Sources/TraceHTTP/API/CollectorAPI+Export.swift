@@ -1,3 +1,6 @@
+import TraceFormats
+import TraceModel
+
 extension CollectorAPI {
   /// Answers with traces as files to keep; nil if the path is none of those.
   func export(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {

@@ -1,4 +1,6 @@
 import HTTPTypes
+import TraceFormats
+import TraceModel
 
 extension CollectorAPI {
   /// Where files are read for the page.

@@ -1,3 +1,6 @@
+import TraceModel
+import TraceStore
+
 extension CollectorAPI {
   /// The time of a graph unless it is said: an hour.
   private static let lookback: Int64 = 3_600_000

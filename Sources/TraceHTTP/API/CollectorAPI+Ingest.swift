@@ -1,4 +1,7 @@
 import HTTPTypes
+import TraceFormats
+import TraceModel
+import TraceStore
 
 extension CollectorAPI {
   /// What became of a request's spans.
@@ -106,9 +109,11 @@ extension CollectorAPI {
   }
 
   private func storeJSON(_ bytes: [UInt8]) async throws(CollectorError) -> Outcome {
-    let outcome = try await store.add(json: bytes)
-    store.metrics.spansRejected.count(outcome.rejections.count)
-    return Outcome(stored: outcome.stored, rejections: outcome.rejections, namesForgotten: outcome.namesForgotten)
+    var batch = store.newBatch()
+    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
+    let namesForgotten = try await store.add(batch, bytes: bytes.count)
+    store.metrics.spansRejected.count(rejections.count)
+    return Outcome(stored: batch.count, rejections: rejections, namesForgotten: namesForgotten)
   }
 
   private func store(

@@ -1,3 +1,6 @@
+import TraceModel
+import TraceStore
+
 /// Summaries of traces, at once or as soon as there are new ones.
 ///
 /// An answer has a cursor. A request that names it in `after` is answered when the answer has become another one, and
@@ -20,20 +23,20 @@ extension CollectorAPI {
       throw CollectorError(
         code: .invalid, message: "the parameter wait must be at most \(Self.longestWait) seconds, not \(wait)")
     }
-    var stored = store.changes.count
+    var stored = changes.count
     var began = ContinuousClock.now
     var found = try await foundSummaries(parameters)
     var took = ContinuousClock.now - began
-    guard wait > 0, parameters["after"] == found.cursor, store.changes.enter() else { return found.answer }
-    defer { store.changes.leave() }
+    guard wait > 0, parameters["after"] == found.cursor, changes.enter() else { return found.answer }
+    defer { changes.leave() }
     let deadline = ContinuousClock.now.advanced(by: .seconds(wait))
     while parameters["after"] == found.cursor, ContinuousClock.now < deadline {
-      await store.changes.wait(after: stored, until: deadline)
-      guard !store.changes.isEnded, !Task.isCancelled, store.changes.count != stored else { break }
+      await changes.wait(after: stored, until: deadline)
+      guard !changes.isEnded, !Task.isCancelled, changes.count != stored else { break }
       // What matches is not known before it is searched for; senders come in crowds, the search should not, and least of
       // all one that looks at everything for its order.
-      await store.changes.pause(for: min(max(Self.gathering, took * Self.rest), Self.longestPause))
-      stored = store.changes.count
+      await changes.pause(for: min(max(Self.gathering, took * Self.rest), Self.longestPause))
+      stored = changes.count
       began = ContinuousClock.now
       found = try await foundSummaries(parameters)
       took = ContinuousClock.now - began
@@ -76,7 +79,7 @@ extension CollectorAPI {
   }
 
   /// Answers all who wait, now and from now on. To be called before the server stops, which waits for open requests.
-  public func stopWaiting() { store.changes.end() }
+  public func stopWaiting() { changes.end() }
 }
 
 extension QueryParameters {

@@ -1,4 +1,6 @@
 public import HTTPTypes
+import TraceFormats
+import TraceModel
 
 extension CollectorAPI {
   /// Where OpenTelemetry's exporters send spans.

@@ -1,4 +1,5 @@
 import HTTPTypes
+import TraceModel
 
 extension CollectorAPI {
   /// Nothing but our own files, no script or style in the page itself, no frame around it.

@@ -1,15 +1,18 @@
+import TraceAnalysis
+import TraceModel
+
 extension CollectorAPI {
   private static let usualLookback: Int64 = 3_600_000
 
   /// Answers which services pass on the traces that they receive.
-  func propagation(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+  func propagationReport(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
     let endTs =
       try parameters.number("endTs", from: 1, unit: "milliseconds since 1970") ?? clock.milliseconds()
     let lookback = try parameters.number("lookback", from: 1, unit: "milliseconds") ?? Self.usualLookback
     // In microseconds; what does not fit is longer than anything is remembered.
     let to = min(endTs, 1 << 50) * 1_000
     let from = max(0, to - min(lookback, 1 << 50) * 1_000)
-    let report = await store.propagation.report(from: from, to: to)
+    let report = await propagation.report(from: from, to: to)
     return Answer { $0.propagation(report) }
   }
 }

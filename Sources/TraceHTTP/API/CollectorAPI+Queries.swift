@@ -1,3 +1,8 @@
+import TraceAnalysis
+import TraceFormats
+import TraceModel
+import TraceStore
+
 extension CollectorAPI {
   /// Answers a query; nil if the path is none.
   func query(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {
@@ -18,7 +23,7 @@ extension CollectorAPI {
     case "/api/v2/traceMany": return try await traceMany(parameters)
     case "/api/v2/dependencies": return try await dependencies(parameters)
     case "/api/summaries": return try await summaries(parameters)
-    case "/api/propagation": return try await propagation(parameters)
+    case "/api/propagation": return try await propagationReport(parameters)
     case "/api/graph": return try await graph(parameters)
     case "/api/operations": return try await operations(parameters)
     default: break
@@ -122,8 +127,8 @@ extension CollectorAPI {
   /// A trace as a tree, as `/api/trees/{id}` answers it.
   func treeJSON(_ text: String) async throws(CollectorError) -> (id: TraceID, json: [UInt8]) {
     let tree = SpanTree(try await trace(text))
-    let pieces = try await store.brokenPieces(of: tree)
-    let parent = try await store.probableParent(of: tree)
+    let pieces = try await brokenTraces.pieces(of: tree)
+    let parent = try await brokenTraces.probableParent(of: tree)
     var json = JSONWriter()
     json.beginObject()
     let summary = TraceSummary(tree)
@@ -133,31 +138,6 @@ extension CollectorAPI {
     if !pieces.isEmpty { json.pieces(pieces) }
     json.endObject()
     return (summary?.traceID ?? TraceID(low: 0), json.bytes)
-  }
-}
-
-extension JSONWriter {
-  /// Writes the member `nodes`: the spans of a trace, each at its place.
-  mutating func nodes(of tree: SpanTree) {
-    key("nodes")
-    beginArray()
-    for node in tree.nodes {
-      beginObject()
-      key("depth")
-      number(node.depth)
-      key("parent")
-      number(node.parent ?? -1)
-      key("descendants")
-      number(node.descendants)
-      key("isDetached")
-      bool(node.isDetached)
-      key("isError")
-      bool(node.span.isError)
-      key("span")
-      span(node.span)
-      endObject()
-    }
-    endArray()
   }
 }
 

@@ -1,4 +1,6 @@
 import HTTPTypes
+import TraceModel
+import TraceStore
 
 extension CollectorAPI {
   /// Answers what Zipkin's server says about itself; nil if the path is none of those.

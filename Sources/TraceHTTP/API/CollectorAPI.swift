@@ -1,4 +1,8 @@
 public import HTTPTypes
+public import TraceAnalysis
+import TraceFormats
+public import TraceModel
+public import TraceStore
 
 /// The collector as HTTP sees it: spans in, Zipkin's queries and the page out. It knows requests and answers, no server.
 ///
@@ -52,21 +56,37 @@ public final class CollectorAPI: Sendable {
   let settings: Settings
   let clock: WallClock
   let refusals = RefusalAge()
+  /// What is analysed of the spans that have been stored.
+  let propagation: PropagationMonitor
+  /// Told after each commit.
+  let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
   /// Where large requests are read.
   let readingThreads: ReadingThreads
 
   /// Makes the collector of a store.
-  public convenience init(store: SpanStore, settings: Settings = Settings()) {
-    self.init(store: store, settings: settings, readingThreads: .shared)
+  ///
+  /// - Parameter propagation: which analysis is asked who breaks traces; nil for one of its own, which follows the store.
+  public convenience init(
+    store: SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings()
+  ) {
+    self.init(store: store, propagation: propagation, settings: settings, readingThreads: .shared)
   }
 
-  init(store: SpanStore, settings: Settings = Settings(), readingThreads: ReadingThreads) {
+  init(
+    store: SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings(),
+    readingThreads: ReadingThreads
+  ) {
     self.store = store
+    self.propagation = propagation ?? PropagationMonitor(clock: store.settings.clock)
     self.readingThreads = readingThreads
     self.settings = settings
     limits = store.settings.limits
     clock = store.settings.clock
+    if propagation == nil { self.propagation.follow(store) }
+    store.observe { [changes] _ in changes.send() }
   }
+
+  var brokenTraces: BrokenTraces { BrokenTraces(StoredTraces(store: store), propagation) }
 
   /// Answers a request. Never throws, and answers everything.
   public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {

@@ -1,4 +1,5 @@
 import CZlib
+import TraceModel
 
 /// Unpacks gzip (RFC 1952) and zlib (RFC 1950) bodies.
 enum Inflater {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Addresses of Zipkin's own pages (Lens, and the classic one before it), as bookmarks, tickets and other programs have them,
 /// and where this page shows the same.
 struct OldAddress {

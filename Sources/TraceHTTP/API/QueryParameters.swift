@@ -1,3 +1,6 @@
+import TraceModel
+import TraceStore
+
 /// The parameters of a request, read from its path.
 struct QueryParameters {
   /// The path before the question mark, its escapes not yet undone.

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Bounds what requests hold in memory while they are read and stored, over all servers of a program.
 public protocol RequestMemory: Sendable {
   /// The most bytes that may be held.

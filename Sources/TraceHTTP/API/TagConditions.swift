@@ -1,3 +1,5 @@
+import TraceModel
+
 /// The conditions on tags and annotations of a search, as Zipkin writes them: `error and http.status_code=503`.
 enum TagConditions {
   /// The parameter in which they come.

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// The files of the page. They are part of the program, so that it needs no directory beside it, and they are served as
 /// they stand: there is no build step. They lie beside this one.
 enum PageFiles {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A trace as one HTML file: the page's own code with the data beside it. It opens from a disk and asks nobody.
 ///
 /// The modules of the page become functions in one script, as a file cannot load others under its policy. The policy names

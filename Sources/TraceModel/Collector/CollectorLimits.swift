@@ -26,7 +26,7 @@ public struct CollectorLimits: Sendable, Hashable {
   public var freelyUnpackedBytes = 1024 * 1024
   /// Bytes, unpacked, and values of a request that is read at once by the thread that received it. Larger requests are
   /// read by threads of their own, so that others do not wait for them.
-  var smallRequest = SmallRequest()
+  package var smallRequest = SmallRequest()
   /// Different services that are listed; beyond that those used longest ago are forgotten, and listed again with their
   /// next span. No span is refused for it.
   public var services = 10_000
@@ -48,9 +48,9 @@ public struct CollectorLimits: Sendable, Hashable {
   public var spansPerTrace = 50_000
 
   /// What a small request has at most.
-  struct SmallRequest: Hashable {
-    var bytes = 16 * 1024
-    var values = 2_048
+  package struct SmallRequest: Sendable, Hashable {
+    package var bytes = 16 * 1024
+    package var values = 2_048
   }
 
   /// The limits that suit a few dozen services.

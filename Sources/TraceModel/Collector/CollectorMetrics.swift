@@ -1,4 +1,4 @@
-import Synchronization
+package import Synchronization
 
 /// What has been counted since the start; for Prometheus. Reading is cheap and never waits.
 public final class CollectorMetrics: Sendable {
@@ -36,21 +36,21 @@ public final class CollectorMetrics: Sendable {
     public var chunksUnpacked: Int
   }
 
-  let requests = Atomic(0)
-  let requestsFailed = Atomic(0)
-  let requestBytes = Atomic(0)
-  let spansAccepted = Atomic(0)
-  let spansRejected = Atomic(0)
-  let spansDropped = Atomic(0)
-  let commits = Atomic(0)
-  let spansExpired = Atomic(0)
-  let retentionRuns = Atomic(0)
-  let namesForgotten = Atomic(0)
-  let queries = Atomic(0)
-  let spansTurned = Atomic(0)
-  let spansUndecided = Atomic(0)
-  let tracesRead = Atomic(0)
-  let chunksUnpacked = Atomic(0)
+  package let requests = Atomic(0)
+  package let requestsFailed = Atomic(0)
+  package let requestBytes = Atomic(0)
+  package let spansAccepted = Atomic(0)
+  package let spansRejected = Atomic(0)
+  package let spansDropped = Atomic(0)
+  package let commits = Atomic(0)
+  package let spansExpired = Atomic(0)
+  package let retentionRuns = Atomic(0)
+  package let namesForgotten = Atomic(0)
+  package let queries = Atomic(0)
+  package let spansTurned = Atomic(0)
+  package let spansUndecided = Atomic(0)
+  package let tracesRead = Atomic(0)
+  package let chunksUnpacked = Atomic(0)
 
   /// Makes counters that stand at zero.
   public init() {}
@@ -71,5 +71,5 @@ public final class CollectorMetrics: Sendable {
 }
 
 extension Atomic<Int> {
-  func count(_ amount: Int) { wrappingAdd(amount, ordering: .relaxed) }
+  package func count(_ amount: Int) { wrappingAdd(amount, ordering: .relaxed) }
 }

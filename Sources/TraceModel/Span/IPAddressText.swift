@@ -1,7 +1,7 @@
 /// IP addresses as texts.
-enum IPAddressText {
+package enum IPAddressText {
   /// Whether a text is written like an IPv4 address.
-  static func isIPv4(_ text: String) -> Bool {
+  package static func isIPv4(_ text: String) -> Bool {
     let parts = text.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
     return parts.count == 4
       && parts.allSatisfy { part in
@@ -10,7 +10,7 @@ enum IPAddressText {
   }
 
   /// Whether a text is written like an IPv6 address.
-  static func isIPv6(_ text: String) -> Bool {
+  package static func isIPv6(_ text: String) -> Bool {
     let bytes = text.utf8
     guard (2...45).contains(bytes.count), bytes.count(where: { $0 == 0x3A }) >= 2 else { return false }
     return bytes.allSatisfy { $0 == 0x3A || $0 == 0x2E || Hexadecimal.value($0) != nil }
@@ -18,7 +18,7 @@ enum IPAddressText {
 
   /// Puts an address of 4 or 16 bytes into an endpoint; another number of bytes is no address and left out, as Zipkin
   /// does.
-  static func set(_ bytes: ArraySlice<UInt8>, in endpoint: inout Endpoint) {
+  package static func set(_ bytes: ArraySlice<UInt8>, in endpoint: inout Endpoint) {
     let bytes = Array(bytes)
     if bytes.count == 4 {
       endpoint.ipv4 = dotted(bytes[...])
@@ -29,7 +29,7 @@ enum IPAddressText {
   }
 
   /// Puts an address as text into an endpoint; false if the text is none.
-  static func set(_ text: String, in endpoint: inout Endpoint) -> Bool {
+  package static func set(_ text: String, in endpoint: inout Endpoint) -> Bool {
     if isIPv4(text) {
       endpoint.ipv4 = text
     } else if isIPv6(text) {

@@ -1,17 +1,17 @@
 /// Which service a span names at the other end of its call.
-enum PeerService {
+package enum PeerService {
   /// The tag in which Envoy names the cluster to which it sent a request.
-  static let clusterTag = "upstream_cluster"
-  static let clusterKey = TextHash.hash(clusterTag)
+  package static let clusterTag = "upstream_cluster"
+  package static let clusterKey = TextHash.hash(clusterTag)
   /// The tags by which Envoy's spans say that a proxy reported them, and which.
-  static let componentKey = TextHash.hash("component")
-  static let proxyValue = TextHash.hash("proxy")
-  static let nodeKey = TextHash.hash("node_id")
+  package static let componentKey = TextHash.hash("component")
+  package static let proxyValue = TextHash.hash("proxy")
+  package static let nodeKey = TextHash.hash("node_id")
   private static let longestName = 256
 
   /// Whether a text names a service. An address does not, nor do Envoy's `-` for none and its clusters that stand for
   /// addresses (`inbound:…`, `outbound:passthrough:…`).
-  static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
+  package static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let first = text.first, text.count <= longestName, !text.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
       return false
     }
@@ -22,13 +22,13 @@ enum PeerService {
   }
 
   /// As ``isName(_:)``.
-  static func isName(text: String) -> Bool {
+  package static func isName(text: String) -> Bool {
     var text = text
     return text.withUTF8 { isName(UnsafeRawBufferPointer($0)) }
   }
 
   /// The ``TextHash`` of a name in lower case; `hash` is that of the name as it stands.
-  static func nameHash(_ name: UnsafeRawBufferPointer, _ hash: UInt64) -> UInt64 {
+  package static func nameHash(_ name: UnsafeRawBufferPointer, _ hash: UInt64) -> UInt64 {
     let isLowercased = name.allSatisfy { $0 < 0x80 && !($0 >= 0x41 && $0 <= 0x5A) }
     return isLowercased ? hash : TextHash.hash(String(decoding: name, as: UTF8.self).lowercased())
   }
@@ -48,7 +48,7 @@ enum PeerService {
 extension Span {
   /// The service at the other end, as far as the span tells: for a call of Envoy's the cluster that it was sent to, or
   /// else the remote service; empty if it names none, or only an address.
-  var peerService: String {
+  package var peerService: String {
     if kind == .client, let cluster = tag(PeerService.clusterTag), PeerService.isName(text: cluster) {
       return cluster.lowercased()
     }
@@ -56,7 +56,7 @@ extension Span {
   }
 
   /// Whether a proxy reported it, rather than the service itself.
-  var isProxied: Bool {
+  package var isProxied: Bool {
     tags.contains { tag in
       tag.key == PeerService.clusterTag || tag.key == "node_id" || (tag.key == "component" && tag.value == "proxy")
     }

@@ -118,7 +118,7 @@ public struct Span: Sendable, Equatable {
   public var isShared: Bool
   /// Whether its id, and its parent's, may stand there with their bytes in reverse, as some Envoys send them: nothing that
   /// came with it or before it told. See ``IDOrder``.
-  var hasDoubtfulIDs = false
+  package var hasDoubtfulIDs = false
 
   /// Makes a span.
   public init(
@@ -159,7 +159,7 @@ extension Span {
   }
 
   /// Its events in the order of their times, as Zipkin answers them.
-  var sortedAnnotations: [Annotation] {
+  package var sortedAnnotations: [Annotation] {
     func isBefore(_ first: Annotation, _ second: Annotation) -> Bool {
       first.timestamp != second.timestamp ? first.timestamp < second.timestamp : first.value < second.value
     }
@@ -168,12 +168,14 @@ extension Span {
   }
 
   /// The same with its events in order.
-  var sorted: Span {
+  package var sorted: Span {
     var span = self
     span.annotations = sortedAnnotations
     return span
   }
 
   /// Its end in microseconds since 1970; its start if the length is unknown.
-  var end: Int64 { timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0) }
+  package var end: Int64 {
+    timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0)
+  }
 }

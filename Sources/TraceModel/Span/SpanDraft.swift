@@ -1,24 +1,27 @@
 /// A span whose texts still are where they came: slices of a request's bytes. Its owner fills one after the other, so that
 /// no memory is asked for per span.
-struct SpanDraft {
-  var traceID = TraceID(low: 0)
-  var id: UInt64 = 0
-  var parentID: UInt64?
-  var kind: Span.Kind?
-  var name = TextSlice()
-  var timestamp: Int64 = 0
-  var duration: Int64 = 0
-  var localEndpoint: EndpointDraft?
-  var remoteEndpoint: EndpointDraft?
-  var annotations: [AnnotationDraft] = []
-  var tags: [TagDraft] = []
-  var isDebug = false
-  var isShared = false
+package struct SpanDraft {
+  package var traceID = TraceID(low: 0)
+  package var id: UInt64 = 0
+  package var parentID: UInt64?
+  package var kind: Span.Kind?
+  package var name = TextSlice()
+  package var timestamp: Int64 = 0
+  package var duration: Int64 = 0
+  package var localEndpoint: EndpointDraft?
+  package var remoteEndpoint: EndpointDraft?
+  package var annotations: [AnnotationDraft] = []
+  package var tags: [TagDraft] = []
+  package var isDebug = false
+  package var isShared = false
   /// See ``Span/hasDoubtfulIDs``.
-  var hasDoubtfulIDs = false
+  package var hasDoubtfulIDs = false
+
+  /// An empty draft.
+  package init() {}
 
   /// Empties it and keeps its memory.
-  mutating func clear() {
+  package mutating func clear() {
     traceID = TraceID(low: 0)
     id = 0
     parentID = nil
@@ -37,43 +40,51 @@ struct SpanDraft {
 }
 
 /// An ``Endpoint`` of slices.
-struct EndpointDraft {
-  var serviceName = TextSlice()
-  var ipv4 = TextSlice()
-  var ipv6 = TextSlice()
-  var port: UInt16 = 0
+package struct EndpointDraft {
+  package var serviceName = TextSlice()
+  package var ipv4 = TextSlice()
+  package var ipv6 = TextSlice()
+  package var port: UInt16 = 0
 
-  var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
+  /// Makes an endpoint of which nothing is known.
+  @inlinable package init() {}
+
+  /// Whether nothing is known of it.
+  @inlinable package var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
 }
 
 /// A ``Span/Tag`` of slices.
-struct TagDraft {
-  var key: TextSlice
-  var value: TextSlice
+package struct TagDraft {
+  package var key: TextSlice
+  package var value: TextSlice
   /// ``TextHash`` of the key.
-  var keyHash: UInt64
+  package var keyHash: UInt64
+
+  /// Makes a tag.
+  @inlinable package init(key: TextSlice, value: TextSlice, keyHash: UInt64) {
+    self.key = key
+    self.value = value
+    self.keyHash = keyHash
+  }
 }
 
 /// A ``Span/Annotation`` of slices.
-struct AnnotationDraft {
-  var timestamp: Int64
-  var value: TextSlice
-}
+package struct AnnotationDraft {
+  package var timestamp: Int64
+  package var value: TextSlice
 
-extension TextHash {
-  @inline(__always) static func hash(_ text: UnsafeRawBufferPointer) -> UInt64 {
-    guard let start = text.baseAddress else { return emptyHash }
-    return hash(start, text.count)
+  /// Makes an annotation.
+  @inlinable package init(timestamp: Int64, value: TextSlice) {
+    self.timestamp = timestamp
+    self.value = value
   }
-
-  private static let emptyHash = hash("")
 }
 
 // MARK: Between drafts and spans
 
 extension SpanDraft {
   /// Takes the place of what is there, with the texts of a span written behind other bytes.
-  mutating func fill(_ span: Span, _ bytes: inout [UInt8]) {
+  package mutating func fill(_ span: Span, _ bytes: inout [UInt8]) {
     clear()
     traceID = span.traceID
     id = span.id
@@ -115,7 +126,7 @@ extension EndpointDraft {
 
 extension Span {
   /// The span of a draft.
-  init(_ draft: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
+  package init(_ draft: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
     func text(_ slice: TextSlice) -> String { String(decoding: slice.of(bytes), as: UTF8.self) }
     func endpoint(_ draft: EndpointDraft) -> Endpoint {
       Endpoint(

@@ -1,7 +1,7 @@
 /// Hexadecimal ids, as tracers write them.
-enum Hexadecimal {
+package enum Hexadecimal {
   /// The value of one digit; nil if it is none. Capitals are let in, as some senders write them.
-  static func value(_ digit: UInt8) -> UInt64? {
+  @inlinable package static func value(_ digit: UInt8) -> UInt64? {
     switch digit {
     case 0x30...0x39: UInt64(digit &- 0x30)
     case 0x61...0x66: UInt64(digit &- 0x57)
@@ -11,7 +11,7 @@ enum Hexadecimal {
   }
 
   /// Reads 1 to 32 digits, short ones as if zeros stood before them; nil if the text is anything else, or zero.
-  static func parse(_ digits: some Sequence<UInt8>) -> (high: UInt64, low: UInt64)? {
+  @inlinable package static func parse(_ digits: some Sequence<UInt8>) -> (high: UInt64, low: UInt64)? {
     var high: UInt64 = 0
     var low: UInt64 = 0
     var count = 0
@@ -25,7 +25,7 @@ enum Hexadecimal {
   }
 
   /// 16 digits.
-  static func text(_ value: UInt64) -> String {
+  package static func text(_ value: UInt64) -> String {
     String(unsafeUninitializedCapacity: 16) { buffer in
       var rest = value
       for index in stride(from: 15, through: 0, by: -1) {
@@ -37,9 +37,10 @@ enum Hexadecimal {
   }
 
   /// Writes 16 digits.
-  static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+  package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
     for shift in stride(from: UInt64(60), through: 0, by: -4) { bytes.append(digits[Int(value >> shift & 15)]) }
   }
 
-  static let digits: [UInt8] = Array("0123456789abcdef".utf8)
+  /// The digits in their order.
+  package static let digits: [UInt8] = Array("0123456789abcdef".utf8)
 }

@@ -1,7 +1,7 @@
 /// A call between services, or a request that one served, as one trace has it.
-struct Call {
+package struct Call {
   /// What it counts for.
-  enum Kind: UInt8 {
+  package enum Kind: UInt8 {
     /// A span of a service.
     case span = 0
     /// A request that a service served, or the beginning of a trace.
@@ -10,16 +10,16 @@ struct Call {
     case edge = 2
   }
 
-  var kind: Kind
+  package var kind: Kind
   /// The service, of an edge the one that calls: ``TextHash`` of its name.
-  var service: UInt64
+  package var service: UInt64
   /// The operation, of an edge the service that is called.
-  var other: UInt64
+  package var other: UInt64
   /// When it began, in milliseconds since 1970.
-  var time: Int64
+  package var time: Int64
   /// In microseconds; 0 if unknown.
-  var duration: Int64
-  var isError: Bool
+  package var duration: Int64
+  package var isError: Bool
 }
 
 /// Finds the calls in a trace, each once however many sides reported it (as Zipkin counts dependencies).
@@ -28,9 +28,9 @@ struct Call {
 /// service than the one above it was called by that one, and what names a parent that is not there hangs below the root.
 /// Beyond these, a proxy and the tracer of the application behind it report one call both: a server's side right under one
 /// of the same service is the same request, and a client's side right under one of the same service the same call.
-enum CallLinker {
+package enum CallLinker {
   /// Gives each call of some spans that have the low half of their trace's id in common.
-  static func calls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
+  package static func calls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
     for trace in TraceAssembly.traces(entries) {
       var linker = TraceLinker(trace)
       linker.link(emit)
@@ -121,7 +121,7 @@ private struct TraceLinker {
     tops[index] = tops[parent]
     nearest[index] = spans[parent].kind != nil ? parent : nearest[parent]
     callers[index] =
-      spans[parent].kind != nil && spans[parent].service != SpanEncoder.empty ? parent : callers[parent]
+      spans[parent].kind != nil && spans[parent].service != TextHash.empty ? parent : callers[parent]
     guard let above = nearest[index] else { return }
     let upper = spans[above]
     if isServer(span) {
@@ -135,24 +135,24 @@ private struct TraceLinker {
         answers.insert(Pair(first: UInt64(above), service: span.service))
       }
     } else if upper.kind == .client, isCall(span) {
-      let isOwn = span.service == upper.service || span.service == SpanEncoder.empty
+      let isOwn = span.service == upper.service || span.service == TextHash.empty
       // One that is not right under the other may be another call.
       let isSame =
-        (span.kind == .client && above == parent) || peers[index] == SpanEncoder.empty || peers[index] == peers[above]
-      if isOwn, isSame, peers[index] == SpanEncoder.empty { peers[index] = peers[above] }
+        (span.kind == .client && above == parent) || peers[index] == TextHash.empty || peers[index] == peers[above]
+      if isOwn, isSame, peers[index] == TextHash.empty { peers[index] = peers[above] }
       if !isOwn || isSame { isAnswered[above] = true }
     }
   }
 
   /// Whether it served a request. One of no kind did if it shares its caller's id and names nobody whom it called.
   private func isServer(_ span: SpanEntry) -> Bool {
-    span.kind == .server || (span.kind == nil && span.isShared && span.peer == SpanEncoder.empty)
+    span.kind == .server || (span.kind == nil && span.isShared && span.peer == TextHash.empty)
   }
 
   /// Whether it is a call. One of no kind is taken for one if it names both of its sides.
   private func isCall(_ span: SpanEntry) -> Bool {
     span.kind == .client
-      || (span.kind == nil && span.service != SpanEncoder.empty && span.peer != SpanEncoder.empty)
+      || (span.kind == nil && span.service != TextHash.empty && span.peer != TextHash.empty)
   }
 
   // MARK: Counting
@@ -179,7 +179,7 @@ private struct TraceLinker {
     var next = index
     while innerCount[next] == 1, let below = inner[next] {
       next = below
-      if spans[next].operation != SpanEncoder.empty { operation = spans[next].operation }
+      if spans[next].operation != TextHash.empty { operation = spans[next].operation }
     }
     return operation
   }
@@ -194,7 +194,7 @@ private struct TraceLinker {
   private func edge(
     _ parent: UInt64, _ child: UInt64, _ span: SpanEntry, isError: Bool? = nil, _ emit: (Call) -> Void
   ) {
-    guard parent != SpanEncoder.empty, child != SpanEncoder.empty else { return }
+    guard parent != TextHash.empty, child != TextHash.empty else { return }
     emit(
       Call(
         kind: .edge, service: parent, other: child, time: span.time, duration: span.duration,
@@ -211,12 +211,12 @@ private struct TraceLinker {
   private mutating func call(_ index: Int, _ emit: (Call) -> Void) {
     let span = spans[index]
     let caller = caller(of: index)
-    if let caller, span.service != SpanEncoder.empty, spans[caller.index].service != span.service {
+    if let caller, span.service != TextHash.empty, spans[caller.index].service != span.service {
       missingServer(of: index, caller, emit)
     }
     guard !isAnswered[index] else { return }
-    let service = span.service != SpanEncoder.empty ? span.service : caller.map { spans[$0.index].service }
-    edge(service ?? SpanEncoder.empty, peers[index], span, emit)
+    let service = span.service != TextHash.empty ? span.service : caller.map { spans[$0.index].service }
+    edge(service ?? TextHash.empty, peers[index], span, emit)
   }
 
   /// A service makes a call below another that called it: what it served is not there, and is counted here.
@@ -246,7 +246,7 @@ private struct TraceLinker {
     if let caller, caller.isGuess {
       // Who called is better known from the span itself, and a call that was counted already is not counted again.
       let isCounted = named.contains(span.service) || spans[caller.index].service == span.service
-      service = peers[index] != SpanEncoder.empty ? peers[index] : isCounted ? nil : service
+      service = peers[index] != TextHash.empty ? peers[index] : isCounted ? nil : service
     }
     // What the caller saw counts: it has the way there and back in it.
     if let parent = parents[index], spans[parent].kind == .client {

@@ -4,21 +4,24 @@
 /// senders of protobuf do it rightly. No sender says which it does, and so the ids themselves have to: the root's id is the
 /// low half of its trace's id, and a parent is the id of a span that is known. Two ids of 64 bits that are the same, or the
 /// same in reverse, are so by chance in none of 10¹⁹ cases. See docs/decisions/017-reversed-ids.md.
-enum IDOrder: Sendable {
+package enum IDOrder: Sendable {
   /// As Zipkin wants it, the most significant byte first.
   case straight
   case reversed
 
   /// What some ids say; nil if nothing.
-  struct Evidence: Sendable, Equatable {
+  package struct Evidence: Sendable, Equatable {
     var isStraight = false
     var isReversed = false
 
-    /// What they say together; nil if nothing, or both.
-    var order: IDOrder? { isStraight == isReversed ? nil : isStraight ? .straight : .reversed }
-    var isContradictory: Bool { isStraight && isReversed }
+    /// Of no id.
+    package init() {}
 
-    mutating func add(_ other: Evidence) {
+    /// What they say together; nil if nothing, or both.
+    package var order: IDOrder? { isStraight == isReversed ? nil : isStraight ? .straight : .reversed }
+    package var isContradictory: Bool { isStraight && isReversed }
+
+    package mutating func add(_ other: Evidence) {
       isStraight = isStraight || other.isStraight
       isReversed = isReversed || other.isReversed
     }
@@ -27,7 +30,7 @@ enum IDOrder: Sendable {
   /// What the ids of a span say.
   ///
   /// - Parameter isKnown: whether an id is known to be one of the span's trace, in the right order.
-  static func evidence(_ span: some TraceMember, isKnown: (UInt64) -> Bool) -> Evidence {
+  package static func evidence(_ span: some TraceMember, isKnown: (UInt64) -> Bool) -> Evidence {
     var evidence = Evidence()
     for id in [span.id, span.parentID ?? 0] where id != 0 && id != id.byteSwapped {
       if id == span.traceID.low || isKnown(id) { evidence.isStraight = true }
@@ -38,7 +41,7 @@ enum IDOrder: Sendable {
 
   /// Puts the ids of the spans of a trace into the right order where they are in doubt and the other spans tell. The time
   /// it takes grows with the number of spans, whatever they are.
-  static func settled<Member: TraceMember>(_ spans: [Member]) -> [Member] {
+  package static func settled<Member: TraceMember>(_ spans: [Member]) -> [Member] {
     guard spans.contains(where: \.hasDoubtfulIDs) else { return spans }
     var groups = DoubtfulGroups(spans)
     var spans = spans
@@ -53,7 +56,7 @@ enum IDOrder: Sendable {
 
 extension TraceMember {
   /// Reverses the bytes of its id and its parent's.
-  mutating func reverseIDs() {
+  package mutating func reverseIDs() {
     id = id.byteSwapped
     parentID = parentID.map(\.byteSwapped)
   }

@@ -1,15 +1,17 @@
 /// Puts the spans that the store holds together to traces.
-enum TraceAssembly {
+package enum TraceAssembly {
   private static let annotationsPerMerge = 1_024
 
   /// Traces of spans whose ids have one low half in common.
   ///
   /// A sender that cuts ids to 64 bits takes part in the trace of 128 bits with the same low half. If there are several of
   /// those, their ids are different traces, and the short ones go to the first.
-  static func traces(_ spans: [Span]) -> [[Span]] { parts(spans).map { merged(IDOrder.settled($0)) } }
+  package static func traces(_ spans: [Span]) -> [[Span]] { parts(spans).map { merged(IDOrder.settled($0)) } }
 
   /// As ``traces(_:)``.
-  static func traces(_ entries: [SpanEntry]) -> [[SpanEntry]] { parts(entries).map { merged(IDOrder.settled($0)) } }
+  package static func traces(_ entries: [SpanEntry]) -> [[SpanEntry]] {
+    parts(entries).map { merged(IDOrder.settled($0)) }
+  }
 
   private static func parts<Member: TraceMember>(_ spans: [Member]) -> [[Member]] {
     var positions: [UInt64: Int] = [:]
@@ -26,10 +28,12 @@ enum TraceAssembly {
   ///
   /// Two reports are of one span if id, kind, service and start are the same and nothing that both name differs. So none
   /// loses its name, port or address to another that began in the same microsecond.
-  static func merged(_ spans: [Span]) -> [Span] { merged(spans, fits: isCompatible, merge: merge) }
+  package static func merged(_ spans: [Span]) -> [Span] { merged(spans, fits: isCompatible, merge: merge) }
 
   /// The same for what ``SpanEntry`` knows of spans.
-  static func merged(_ entries: [SpanEntry]) -> [SpanEntry] { merged(entries, fits: isCompatible, merge: merge) }
+  package static func merged(_ entries: [SpanEntry]) -> [SpanEntry] {
+    merged(entries, fits: isCompatible, merge: merge)
+  }
 
   private static func merged<Member: TraceMember>(
     _ spans: [Member], fits: (Member, Member) -> Bool, merge: (Member, inout Member) -> Void
@@ -58,16 +62,16 @@ enum TraceAssembly {
   private static func merge(_ entry: SpanEntry, into other: inout SpanEntry) {
     other.duration = max(other.duration, entry.duration)
     other.parentID = other.parentID ?? entry.parentID
-    if other.remoteService == SpanEncoder.empty { other.remoteService = entry.remoteService }
-    if other.peer == SpanEncoder.empty { other.peer = entry.peer }
-    if other.operation == SpanEncoder.empty { other.operation = entry.operation }
+    if other.remoteService == TextHash.empty { other.remoteService = entry.remoteService }
+    if other.peer == TextHash.empty { other.peer = entry.peer }
+    if other.operation == TextHash.empty { other.operation = entry.operation }
     other.place.fill(entry.place)
     other.isProxied = other.isProxied || entry.isProxied
     other.isError = other.isError || entry.isError
   }
 
   private static func isCompatible(_ first: SpanEntry, _ second: SpanEntry) -> Bool {
-    let empty = SpanEncoder.empty
+    let empty = TextHash.empty
     return (first.operation == second.operation || first.operation == empty || second.operation == empty)
       && (first.remoteService == second.remoteService || first.remoteService == empty || second.remoteService == empty)
       && first.place.isCompatible(with: second.place)
@@ -113,7 +117,7 @@ enum TraceAssembly {
   }
 
   /// The order of spans: by start (unknown ones last), the client's side before the server's, by id.
-  static func precedes<Member: TraceMember>(
+  package static func precedes<Member: TraceMember>(
     _ first: Member, _ firstIndex: Int, _ second: Member, _ secondIndex: Int
   ) -> Bool {
     let starts = (first.timestamp > 0 ? first.timestamp : .max, second.timestamp > 0 ? second.timestamp : .max)

@@ -1,5 +1,5 @@
 /// What decides where a span stands in its trace.
-protocol TraceMember {
+package protocol TraceMember {
   associatedtype Service: Hashable
 
   var id: UInt64 { get set }
@@ -26,7 +26,7 @@ protocol TraceMember {
 extension TraceMember {
   /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
   /// Envoy marks every receiving side so, also that of a request that came without a trace.
-  var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
+  package var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
 
   /// Whether it is the receiving side of a call.
   var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
@@ -39,22 +39,22 @@ extension TraceMember {
 }
 
 /// A host as far as hosts have to be told apart.
-struct HostKey: Hashable, Sendable {
+package struct HostKey: Hashable, Sendable {
   /// ``TextHash`` of its address; 0 if unknown.
-  var address: UInt64 = 0
+  package var address: UInt64 = 0
   /// Its port; 0 if unknown.
-  var port: UInt16 = 0
+  package var port: UInt16 = 0
   /// Whether the address is the same on every machine.
-  var isLoopback = false
+  package var isLoopback = false
 
-  init() {}
+  package init() {}
 
-  init(_ endpoint: Endpoint?) {
+  package init(_ endpoint: Endpoint?) {
     let text = endpoint.map { $0.ipv4.isEmpty ? $0.ipv6 : $0.ipv4 } ?? ""
     self.init(address: text.isEmpty ? 0 : TextHash.hash(text), port: endpoint?.port ?? 0)
   }
 
-  init(_ endpoint: EndpointDraft, in bytes: UnsafeRawBufferPointer) {
+  package init(_ endpoint: EndpointDraft, in bytes: UnsafeRawBufferPointer) {
     let text = endpoint.ipv4.isEmpty ? endpoint.ipv6 : endpoint.ipv4
     self.init(address: text.isEmpty ? 0 : TextHash.hash(text.of(bytes)), port: endpoint.port)
   }
@@ -69,7 +69,7 @@ struct HostKey: Hashable, Sendable {
   private static let loopback = (TextHash.hash("127.0.0.1"), TextHash.hash("::1"))
 
   /// Takes over what another knows in addition.
-  mutating func fill(_ other: HostKey) {
+  package mutating func fill(_ other: HostKey) {
     if address == 0 { (address, isLoopback) = (other.address, other.isLoopback) }
     if port == 0 { port = other.port }
   }
@@ -89,15 +89,8 @@ struct HostKey: Hashable, Sendable {
 }
 
 extension Span: TraceMember {
-  var serviceKey: String { serviceName }
-  var operationKey: UInt64 { TextHash.hash(name) }
-  var place: HostKey { HostKey(localEndpoint) }
-  var remotePlace: HostKey { HostKey(remoteEndpoint) }
-}
-
-extension SpanEntry: TraceMember {
-  var serviceKey: UInt64 { service }
-  var operationKey: UInt64 { operation }
-  /// Not needed for what is counted.
-  var remotePlace: HostKey { HostKey() }
+  package var serviceKey: String { serviceName }
+  package var operationKey: UInt64 { TextHash.hash(name) }
+  package var place: HostKey { HostKey(localEndpoint) }
+  package var remotePlace: HostKey { HostKey(remoteEndpoint) }
 }

@@ -55,7 +55,7 @@ public struct TraceSummary: Sendable {
     traceID = TraceID(high: high, low: root.traceID.low)
     rootService = root.serviceName
     rootName = root.name
-    (timestamp, duration) = TraceQuery.extent(of: tree.nodes.lazy.map(\.span))
+    (timestamp, duration) = TraceTimes.extent(of: tree.nodes.lazy.map(\.span))
     spanCount = tree.nodes.count
     errorCount = errors
     detachedCount = detached

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Collects calls and writes them as one small row: how many of each class of length there were, per service, operation or
 /// pair of services and per slot of time.
 ///

@@ -1,18 +1,20 @@
+import TraceModel
+
 /// A name that is listed: a service, an operation of it, a service that it calls; or a tag's value that the
 /// autocompletion offers.
-struct Name: Sendable, Hashable {
-  enum Kind: UInt8, Sendable {
+package struct Name: Sendable, Hashable {
+  package enum Kind: UInt8, Sendable {
     case service = 0
     case operation = 1
     case remoteService = 2
     case tagValue = 4
   }
 
-  var kind: Kind
+  package var kind: Kind
   /// The service; for a tag's value the key.
-  var service: String
+  package var service: String
   /// The operation, the remote service or the value; empty for a service.
-  var value = ""
+  package var value = ""
 
   /// The names that a span has, without those of an empty value.
   static func names(of span: Span, autocompleteKeys: [String]) -> [Name] {

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A service that calls another.
 public struct DependencyLink: Sendable, Hashable {
   /// The service that calls.
@@ -106,7 +108,7 @@ public struct OperationFigures: Sendable, Hashable {
 
 extension CallStatistics {
   /// The operations of a service: of the requests that it served, or if there are none of all its spans.
-  func operations(of service: String) -> [OperationFigures] {
+  package func operations(of service: String) -> [OperationFigures] {
     func figures(_ kind: Call.Kind) -> [OperationFigures] {
       tallies.filter { $0.subject.kind == kind && $0.subject.service == service && $0.tally.calls > 0 }
         .map { OperationFigures(name: $0.subject.other, figures: CallFigures($0.tally)) }.sorted { $0.name < $1.name }

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// What traces are searched for: Zipkin's query parameters. Everything that is given must hold.
 public struct TraceQuery: Sendable, Hashable {
   /// A service that took part; if given, the other conditions are for its spans only.
@@ -39,9 +41,9 @@ public struct TraceQuery: Sendable, Hashable {
 
   /// Whether a trace is what is searched for. The conditions may hold in different spans of it.
   func matches(_ spans: [Span]) -> Bool {
-    guard let timestamp = Self.timestamp(of: spans) else { return false }
+    guard let timestamp = TraceTimes.timestamp(of: spans) else { return false }
     guard timestamp / 1_000 >= startTs, timestamp / 1_000 <= endTs else { return false }
-    if let maxTraceDuration, Self.extent(of: spans).length > maxTraceDuration { return false }
+    if let maxTraceDuration, TraceTimes.extent(of: spans).length > maxTraceDuration { return false }
     var needsService = serviceName != nil
     var needsName = spanName != nil
     var needsRemote = remoteServiceName != nil
@@ -65,26 +67,5 @@ public struct TraceQuery: Sendable, Hashable {
       }
     }
     return !needsService && !needsName && !needsRemote && !needsDuration && !needsError && missing.isEmpty
-  }
-
-  /// When a trace began: the start of its first span without a parent, or else of the first span with a start.
-  static func timestamp(of spans: [Span]) -> Int64? {
-    var first: Int64?
-    for span in spans where span.timestamp > 0 {
-      if span.isRoot { return span.timestamp }
-      first = min(first ?? .max, span.timestamp)
-    }
-    return first
-  }
-
-  /// From the first start to the last end among spans, in microseconds since 1970; nothing if none has a start.
-  static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
-    var start = Int64.max
-    var end: Int64 = 0
-    for span in spans where span.timestamp > 0 {
-      start = min(start, span.timestamp)
-      end = max(end, span.end)
-    }
-    return start == .max ? (0, 0) : (start, max(0, end &- start))
   }
 }

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// In which order traces are wanted.
 public enum TraceOrder: String, Sendable, Hashable, CaseIterable {
   /// Those that began last first.
@@ -44,7 +46,7 @@ struct TraceRanking {
   mutating func add(_ spans: [Span]) {
     guard limit > 0, let first = spans.first else { return }
     count += 1
-    let (start, length) = TraceQuery.extent(of: spans)
+    let (start, length) = TraceTimes.extent(of: spans)
     let value: Int64 =
       switch order {
       case .newest: start

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Says of a trace or a term that a segment does not have it, or that it may (one time of some 2000 it is wrong then).
 ///
 /// A Bloom filter in blocks of eight 32-bit words, of which an element sets one bit in each, so that a question touches

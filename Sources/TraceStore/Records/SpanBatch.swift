@@ -1,39 +1,5 @@
 import Synchronization
-
-/// What the store looks at of a span without reading its record.
-struct SpanEntry: Sendable {
-  var traceID: TraceID
-  var id: UInt64
-  /// The id of the span that caused it; nil for the first one.
-  var parentID: UInt64?
-  var kind: Span.Kind?
-  var isShared: Bool
-  /// See ``Span/isError``.
-  var isError: Bool
-  /// In microseconds since 1970; 0 if unknown.
-  var timestamp: Int64
-  /// In microseconds.
-  var duration: Int64
-  /// The time under which it is found, in milliseconds since 1970: its start, or if that is unknown when it came.
-  var time: Int64
-  /// ``TextHash`` of the service, the operation and the remote service.
-  var service: UInt64
-  var operation: UInt64
-  var remoteService: UInt64
-  /// ``TextHash`` of ``Span/peerService``.
-  var peer: UInt64
-  /// The host that reported it.
-  var place: HostKey
-  /// See ``Span/isProxied``.
-  var isProxied: Bool
-  /// See ``Span/hasDoubtfulIDs``.
-  var hasDoubtfulIDs: Bool
-  /// The number of the list of its tags' keys; see ``SpanEncoder``.
-  var schema: UInt32
-  /// Where its record and its terms end; they begin where those of the one before it end.
-  var recordEnd: Int
-  var termEnd: Int
-}
+import TraceModel
 
 /// Spans on their way to the disk.
 struct SpanBatch: Sendable {

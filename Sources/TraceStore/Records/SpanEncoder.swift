@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Makes of spans what is stored, and what they are found by.
 ///
 /// Most spans have one of a few lists of tags. Such a list is a schema with a number, so that what spans are found by
@@ -37,7 +39,7 @@ struct SpanEncoder: Sendable {
     let operation = TextHash.hash(span.name.of(bytes))
     let remoteService = TextHash.hash((span.remoteEndpoint?.serviceName ?? TextSlice()).of(bytes))
     var peer = remoteService
-    if let name = span.remoteEndpoint?.serviceName, !PeerService.isName(name.of(bytes)) { peer = Self.empty }
+    if let name = span.remoteEndpoint?.serviceName, !PeerService.isName(name.of(bytes)) { peer = TextHash.empty }
     var isProxied = false
     var error: Bool?
     var schema: UInt64 = 0
@@ -62,8 +64,8 @@ struct SpanEncoder: Sendable {
       batch.terms.append(Term.present(TextHash.hash(annotation.value.of(bytes))))
     }
     if !span.name.isEmpty { batch.terms.append(Term.operation(operation)) }
-    if remoteService != Self.empty { batch.terms.append(Term.remoteService(remoteService)) }
-    if peer != Self.empty, peer != remoteService { batch.terms.append(Term.remoteService(peer)) }
+    if remoteService != TextHash.empty { batch.terms.append(Term.remoteService(remoteService)) }
+    if peer != TextHash.empty, peer != remoteService { batch.terms.append(Term.remoteService(peer)) }
     if span.duration > 0 { batch.terms.append(Term.duration(Term.bucket(ofDuration: span.duration))) }
     if error == true { batch.terms.append(Term.error) }
     let number = self.schema(schema, of: span, &batch.terms)
@@ -93,8 +95,6 @@ struct SpanEncoder: Sendable {
     return number
   }
 
-  /// The number of the text that is left out where nothing is known.
-  static let empty = TextHash.hash("")
   private static let errorKey = TextHash.hash("error")
   private static let falseValue = TextHash.hash("false")
 }

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A span as blocks and segments hold it: a few dozen bytes.
 ///
 /// Layout of version 1, all numbers variable-length (seven bits per byte, the lowest first) unless said:

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Texts that many spans have in common, by number: the store's table `text` in memory.
 ///
 /// A text is taken in when it has been seen a few times, so that what is different in every span (paths with ids, request

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A trace that may fit a query, or one that does and waits for its turn.
 struct Candidate {
   /// As far as it is known, when the trace began, in milliseconds since 1970.

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// What a query wants of a trace, as far as terms say it. A trace that fits has of each condition one term at least, among
 /// the spans of the service if one is wanted; a trace that has them need not fit.
 struct SearchConditions {

@@ -1,5 +1,6 @@
 import GRDB
 import Synchronization
+import TraceModel
 
 /// Finds the traces that a query wants, the newest first.
 ///
@@ -16,7 +17,7 @@ struct TraceFinder {
 
   private let query: TraceQuery
   private let conditions: SearchConditions
-  private let store: SpanStore
+  private let outlines: OutlineCache
   private var reader: TraceReader
   /// The condition by which candidates are taken; nil for all traces of the service.
   private var leading: Int?
@@ -38,18 +39,18 @@ struct TraceFinder {
   /// Whether it has stopped because it looked at too many traces.
   private(set) var hasGivenUp = false
 
-  init(_ query: TraceQuery, _ store: SpanStore) {
+  init(_ query: TraceQuery, _ store: StoreSnapshot) {
     self.query = query
-    self.store = store
+    outlines = store.outlines
     let conditions = SearchConditions(query)
     self.conditions = conditions
-    scanLimit = store.settings.limits.tracesScannedPerQuery
+    scanLimit = store.limits.tracesScannedPerQuery
     reader = TraceReader(store)
     leading = conditions.rarest(reader.segments)
     closed = reader.segments.filter { conditions.mayMatch($0, condition: nil) }.sorted { $0.lastTime < $1.lastTime }
     closedBlocks = reader.blocks.filter { conditions.isNear(first: $0.firstTime, last: $0.lastTime) }
       .sorted { $0.lastTime < $1.lastTime }
-    let schemas = store.encoder.withLock { $0.schemas }
+    let schemas = store.schemas
     tests = conditions.conditions.prefix(64).map { terms in
       Test(terms: terms, schemas: Set(schemas.indices.filter { schemas[$0].contains { terms.contains($0) } }))
     }
@@ -67,20 +68,20 @@ struct TraceFinder {
         if let part = partHeap.first, part.time >= traceHeap.first?.time ?? .min {
           _ = partHeap.pop()
           guard seen.insert(part.trace).inserted else { continue }
-          let beginning = try reader.beginning(of: part.trace, known: part.time, store.outlines, database)
+          let beginning = try reader.beginning(of: part.trace, known: part.time, outlines, database)
           traceHeap.push(Candidate(time: beginning, trace: part.trace))
           continue
         }
       }
       guard let trace = traceHeap.pop() else { return nil }
-      if let spans = trace.spans { return (TraceQuery.timestamp(of: spans) ?? 0, spans) }
+      if let spans = trace.spans { return (TraceTimes.timestamp(of: spans) ?? 0, spans) }
       readCount += 1
       guard readCount <= scanLimit else {
         hasGivenUp = true
         return nil
       }
       for spans in TraceAssembly.traces(try reader.spans(of: trace.trace, database)) where query.matches(spans) {
-        let start = TraceQuery.timestamp(of: spans) ?? 0
+        let start = TraceTimes.timestamp(of: spans) ?? 0
         traceHeap.push(Candidate(time: min(start / 1_000, trace.time), trace: trace.trace, spans: spans))
       }
     }
@@ -150,7 +151,7 @@ struct TraceFinder {
     guard conditions.mayMatch(segment, condition: leading) else { return }
     let leadingRows = try leading.map { try rows($0, in: segment, database) }
     // The filter was wrong: the outline, which is large, need not be read.
-    guard leadingRows?.isEmpty != true, let outline = try store.outlines.outline(of: segment, database) else { return }
+    guard leadingRows?.isEmpty != true, let outline = try outlines.outline(of: segment, database) else { return }
     let service = conditions.service.map { outline.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
     func traces(_ rows: some Sequence<UInt32>) -> [UInt32] {
       var traces: [UInt32] = []
@@ -192,7 +193,7 @@ struct TraceFinder {
   /// Whether a trace may have spans in the segments around another, or in blocks.
   private func isElsewhere(_ trace: UInt64, but segment: Segment) -> Bool {
     guard let index = reader.segments.firstIndex(where: { $0 === segment }) else { return true }
-    let near = max(0, index - SpanStore.reach)..<min(reader.segments.count, index + SpanStore.reach + 1)
+    let near = max(0, index - Segment.reach)..<min(reader.segments.count, index + Segment.reach + 1)
     if near.contains(where: { $0 != index && reader.segments[$0].mayContain(trace: trace) }) { return true }
     return near.upperBound == reader.segments.count && reader.blocks.contains { $0.mayContain(trace: trace) }
   }
@@ -259,7 +260,7 @@ struct TraceFinder {
 
   /// Whether a trace may have spans in other blocks or the segments before them.
   private func isElsewhere(_ trace: UInt64, but block: SpanBlock) -> Bool {
-    reader.segments.suffix(SpanStore.reach).contains { $0.mayContain(trace: trace) }
+    reader.segments.suffix(Segment.reach).contains { $0.mayContain(trace: trace) }
       || reader.blocks.contains { $0 !== block && $0.mayContain(trace: trace) }
   }
 

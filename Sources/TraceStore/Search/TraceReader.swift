@@ -1,5 +1,6 @@
 import GRDB
 import Synchronization
+import TraceModel
 
 /// Reads the spans of traces, as they were at one moment.
 struct TraceReader {
@@ -21,11 +22,9 @@ struct TraceReader {
   /// From how many traces on a table of all in the blocks is faster than looking through them.
   private static let tableCount = 1_000
 
-  init(_ store: SpanStore) {
-    // The spans before the texts: these must be at least as new.
-    (segments, blocks) = store.shelf.withLock { ($0.segments, $0.blocks) }
-    texts = store.encoder.withLock { $0.texts.texts }
-    limit = store.settings.limits.spansPerTrace
+  init(_ store: StoreSnapshot) {
+    (segments, blocks, texts) = (store.segments, store.blocks, store.texts)
+    limit = store.limits.spansPerTrace
     metrics = store.metrics
     chunks = ChunkReader(store.metrics)
   }

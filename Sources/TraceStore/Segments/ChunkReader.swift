@@ -1,4 +1,5 @@
 import GRDB
+import TraceModel
 
 /// Reads chunks of segments and keeps the last one of each unpacked: whoever asks for traces in the order of their ids
 /// unpacks each chunk once, however many of its traces are wanted.

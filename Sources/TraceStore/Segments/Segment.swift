@@ -36,6 +36,8 @@ final class Segment: Sendable {
   let pages: [UInt32]
 
   static let version: UInt8 = 1
+  /// How many segments around one may have other spans of its traces.
+  static let reach = 8
 
   init(
     id: Int64, count: Int, received: Int64, times: (first: Int64, last: Int64), filter: SegmentFilter,
@@ -113,7 +115,7 @@ final class Segment: Sendable {
 }
 
 /// The first index in a sorted list whose element is larger than another; the count if there is none.
-func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
+package func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
   var low = 0
   var high = elements.count
   while low < high {

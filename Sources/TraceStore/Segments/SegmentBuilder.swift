@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Makes a segment of blocks.
 struct SegmentBuilder {
   /// A segment as it goes to the disk.

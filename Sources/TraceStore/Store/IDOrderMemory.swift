@@ -1,4 +1,5 @@
 import Synchronization
+package import TraceModel
 
 /// In which order the senders of protobuf put the bytes of their ids, as far as their spans have said.
 struct IDOrderMemory: Sendable {
@@ -60,7 +61,7 @@ extension SpanStore {
   /// All spans of a report have theirs in one order, unless they contradict each other: then those of each sender have.
   /// What says so is, first, the spans themselves and what is known of their traces; then what the same sender's spans said
   /// before. What neither decides is left as it is, marked, and counted: when a trace is read, its other spans may tell.
-  func settleIDs(of spans: inout [Span]) {
+  package func settleIDs(of spans: inout [Span]) {
     guard !spans.isEmpty else { return }
     let now = settings.clock.milliseconds()
     let senders = spans.map { IDOrderMemory.Sender($0) }

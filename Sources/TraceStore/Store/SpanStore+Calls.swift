@@ -1,5 +1,6 @@
 import GRDB
 import Synchronization
+public import TraceModel
 
 /// The calls in blocks, as they were counted last.
 struct BlockCalls: Sendable {
@@ -64,7 +65,7 @@ extension SpanStore {
       for (index, trace) in block.traces.enumerated() { places.append((trace, number, index)) }
     }
     places.sort { ($0.trace, $0.block, $0.index) < ($1.trace, $1.block, $1.index) }
-    let near = segments.suffix(Self.reach)
+    let near = segments.suffix(Segment.reach)
     let texts = encoder.withLock { $0.texts.texts }
     let chunks = ChunkReader(metrics)
     var recorder = CallRecorder()

@@ -1,12 +1,11 @@
 import Foundation
 import GRDB
 import Synchronization
+import TraceModel
 
 extension SpanStore {
   /// Bytes of a segment written in one transaction, about: it bounds how long writes of spans wait.
   private static let bytesPerTransaction = 1 << 20
-  /// How many segments before a new one are looked through for other spans of its traces, when calls are counted.
-  static let reach = 8
 
   /// Begins to put blocks in order if there are enough.
   func orderIfNeeded() {
@@ -50,7 +49,7 @@ extension SpanStore {
     let (schemas, texts) = encoder.withLock { ($0.schemas, $0.texts.texts) }
     let names = names(of: blocks)
     let lookup = self.names.withLock { $0 }
-    let neighbours = state.segments.suffix(Self.reach)
+    let neighbours = state.segments.suffix(Segment.reach)
     // The spans of the other segments are read while the rest is made: traces come in the order of their ids.
     let result = try file.pool.read { database in
       let chunks = ChunkReader(metrics)

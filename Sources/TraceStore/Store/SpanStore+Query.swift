@@ -1,16 +1,7 @@
 import Foundation
 import GRDB
 import Synchronization
-
-/// What a search found.
-public struct TraceSearch<Trace: Sendable>: Sendable {
-  /// The traces, in the order that was asked for.
-  public var traces: [Trace] = []
-  /// Whether more match than are here; not known, and false, where it was not asked for.
-  public var hasMore = false
-  /// Whether all the time that was asked for was looked through (or enough was found).
-  public var isComplete = true
-}
+public import TraceModel
 
 extension SpanStore {
   // MARK: Names
@@ -34,10 +25,10 @@ extension SpanStore {
   }
 
   /// How many services are not listed any more, as there were too many.
-  var forgottenServiceCount: Int { names.withLock { $0.forgottenServiceCount } }
+  package var forgottenServiceCount: Int { names.withLock { $0.forgottenServiceCount } }
 
   /// How many names of a service are not listed any more, as there were too many.
-  func forgottenCount(_ kind: Name.Kind, of service: String) -> Int {
+  package func forgottenCount(_ kind: Name.Kind, of service: String) -> Int {
     names.withLock { $0.forgottenCount(kind, of: kind == .tagValue ? service : service.lowercased()) }
   }
 
@@ -85,11 +76,20 @@ extension SpanStore {
         return try self.search(query, looksFurther: true, database) { TraceSummary(SpanTree($0)) }
       }
       var ranking = TraceRanking(by: order, limit: query.limit)
-      var finder = TraceFinder(query, self)
+      var finder = TraceFinder(query, self.snapshot())
       while let next = try finder.next(database) { ranking.add(next.spans) }
       return TraceSearch(
         traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasGivenUp)
     }
+  }
+
+  private func snapshot() -> StoreSnapshot {
+    // The spans before the texts: these must be at least as new.
+    let (segments, blocks) = shelf.withLock { ($0.segments, $0.blocks) }
+    let (texts, schemas) = encoder.withLock { ($0.texts.texts, $0.schemas) }
+    return StoreSnapshot(
+      segments: segments, blocks: blocks, texts: texts, schemas: schemas, limits: settings.limits, metrics: metrics,
+      outlines: outlines)
   }
 
   func read<Value: Sendable>(
@@ -100,7 +100,7 @@ extension SpanStore {
   }
 
   private func trace(_ id: TraceID, _ database: Database) throws -> [Span]? {
-    var reader = TraceReader(self)
+    var reader = TraceReader(snapshot())
     let traces = TraceAssembly.traces(try reader.spans(of: id.low, database))
     guard id.high != 0 else { return traces.first }
     return traces.first { spans in spans.contains { $0.traceID.high == id.high } }
@@ -114,7 +114,7 @@ extension SpanStore {
     guard query.limit > 0 else { return TraceSearch() }
     var found: [(start: Int64, id: TraceID, trace: Trace)] = []
     var isFull = false
-    var finder = TraceFinder(query, self)
+    var finder = TraceFinder(query, self.snapshot())
     while found.count < query.limit, let next = try finder.next(database) {
       guard let trace = make(next.spans) else {
         isFull = true

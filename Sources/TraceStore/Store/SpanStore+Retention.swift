@@ -1,5 +1,6 @@
 import GRDB
 import Synchronization
+import TraceModel
 
 extension SpanStore {
   /// Blocks removed in one transaction: few, so that writes get their turn soon.

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Synchronization
+import TraceModel
 
 extension SpanStore {
   /// How many times as many spans as make a segment may be in blocks. Then writes wait.
@@ -19,8 +20,7 @@ extension SpanStore {
       shelf.withLock { $0.append(block) }
       metrics.commits.count(1)
       metrics.namesForgotten.count(forgotten.reduce(0, +))
-      changes.send()
-      tellObserver(of: block)
+      tellObservers(of: block)
       orderIfNeeded()
       return forgotten.map { .success($0) }
     } catch {
@@ -63,7 +63,7 @@ extension SpanStore {
       let entry = batch.entries[index]
       let isCompleting = batch.completing.contains(index)
       // The other side's name may stand in a tag.
-      let hasPeer = entry.peer != SpanEncoder.empty && entry.peer != entry.remoteService
+      let hasPeer = entry.peer != TextHash.empty && entry.peer != entry.remoteService
       let (isKnown, peer) = names.withLock { ($0.isKnown(entry, period: period), hasPeer ? $0.text(entry.peer) : nil) }
       // Spans before it may have had the same names, which need not be read once more: everybody's spans wait for this.
       guard isCompleting || !isKnown,

@@ -2,26 +2,7 @@ import Dispatch
 import Foundation
 import GRDB
 import Synchronization
-
-/// How much the store keeps. What came first goes first.
-public struct Retention: Sendable, Hashable {
-  /// Spans at most; nil for any number.
-  public var maximumSpans: Int?
-  /// How long a span stays after it came; nil for ever.
-  public var maximumAge: Duration?
-  /// Bytes of the database at most; nil for any number. Removed spans make room for new ones, the file does not shrink.
-  public var maximumBytes: Int?
-
-  /// Makes a rule; the defaults suit a machine on which other things run.
-  public init(
-    maximumSpans: Int? = 10_000_000, maximumAge: Duration? = .seconds(7 * 86_400),
-    maximumBytes: Int? = 4 * 1_024 * 1_024 * 1_024
-  ) {
-    self.maximumSpans = maximumSpans
-    self.maximumAge = maximumAge
-    self.maximumBytes = maximumBytes
-  }
-}
+public import TraceModel
 
 /// Keeps spans in a SQLite file and finds them again.
 ///
@@ -91,9 +72,7 @@ public final class SpanStore: Sendable {
 
   /// What is counted.
   public let metrics: CollectorMetrics
-  /// What is analysed of the spans that have been stored.
-  public let propagation: PropagationMonitor
-  let settings: Settings
+  package let settings: Settings
   let file: StoreFile
   /// The names that are listed; the writer adds to it, queries read it.
   let names = Mutex(NameTable())
@@ -109,17 +88,9 @@ public final class SpanStore: Sendable {
   let blockCalls = Mutex<BlockCalls?>(nil)
   /// How old spans are; set once it is known what there is.
   let ages: Mutex<AgeClock>
-  /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
-  private final class Observer: Sendable {
-    let function: @Sendable (StoredSpans) -> Void
-
-    init(_ function: @escaping @Sendable (StoredSpans) -> Void) { self.function = function }
-  }
-
-  private let observer = Mutex<Observer?>(nil)
+  /// Who is told of what has been stored.
+  private let observers = Mutex<[Observer]>([])
   private let queue = Mutex(Queue())
-  /// Told after each commit.
-  let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
   /// Puts blocks in order and removes what is too old.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
@@ -133,7 +104,6 @@ public final class SpanStore: Sendable {
     file = try StoreFile(path: path, busyTimeout: settings.busyTimeout, report: settings.report)
     self.settings = settings
     self.metrics = metrics
-    propagation = PropagationMonitor(clock: settings.clock)
     do {
       let content = try file.pool.read { database in try (TextTable(database), Shelf(database)) }
       encoder = Mutex(SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys))
@@ -141,7 +111,6 @@ public final class SpanStore: Sendable {
       ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isDoubtful: false))
       try loadContent()
       ages.withLock { $0 = firstAges() }
-      observe { [propagation] stored in propagation.observe(count: stored.count) { stored.spans() } }
     } catch {
       throw file.error(error, doing: "read")
     }
@@ -163,17 +132,25 @@ public final class SpanStore: Sendable {
   /// How many spans wait for the disk.
   public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }
 
-  /// Sets a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
-  /// to return soon. Spans may come a second time, if their sender sent them twice. At first it is the analysis of propagation
-  /// that is told; nil costs nothing.
-  public func observe(_ function: (@Sendable (StoredSpans) -> Void)?) {
-    let new = function.map(Observer.init)
-    observer.withLock { $0 = new }
+  /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
+  private final class Observer: Sendable {
+    let function: @Sendable (StoredSpans) -> Void
+
+    init(_ function: @escaping @Sendable (StoredSpans) -> Void) { self.function = function }
   }
 
-  func tellObserver(of block: SpanBlock) {
-    guard let observer = observer.withLock({ $0 }) else { return }
-    observer.function(StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts }))
+  /// Adds a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
+  /// to return soon. Spans may come a second time, if their sender sent them twice.
+  public func observe(_ function: @escaping @Sendable (StoredSpans) -> Void) {
+    let new = Observer(function)
+    observers.withLock { $0.append(new) }
+  }
+
+  func tellObservers(of block: SpanBlock) {
+    let observers = observers.withLock { $0 }
+    guard !observers.isEmpty else { return }
+    let stored = StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts })
+    for observer in observers { observer.function(stored) }
   }
 
   /// Encodes one span, then lets those go first who wait for the encoder: a lock that is taken again at once is seldom got by
@@ -203,15 +180,12 @@ public final class SpanStore: Sendable {
     return try await add(batch, bytes: bytes)
   }
 
-  /// Stores the spans of a list in Zipkin's v2 JSON, as ``add(_:bytes:)`` does, without making values of them first.
-  ///
-  /// - Returns: how many were stored, the others, and how many names are not listed any more.
-  func add(
-    json: [UInt8]
-  ) async throws(CollectorError) -> (stored: Int, rejections: [SpanRejection], namesForgotten: Int) {
-    let sink = BatchSink(store: self, received: settings.clock.milliseconds())
-    let (parsed, rejections, _) = try SpanParser.parse(json, limits: settings.limits, into: sink)
-    return (parsed.batch.count, rejections, try await add(parsed.batch, bytes: json.count))
+  /// An empty batch, into which a parser writes the spans of one request without making values of them.
+  package func newBatch() -> Batch { Batch(store: self, received: settings.clock.milliseconds()) }
+
+  /// Stores the spans of a batch, as ``add(_:bytes:)`` does.
+  package func add(_ batch: Batch, bytes: Int) async throws(CollectorError) -> Int {
+    try await add(batch.batch, bytes: bytes)
   }
 
   private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> Int {
@@ -249,7 +223,6 @@ public final class SpanStore: Sendable {
 
   /// Removes what retention does not keep, until cancelled. Without it the store works but grows.
   public func run() async throws {
-    await recallPropagation()
     while !Task.isCancelled {
       await expire()
       do { try await Task.sleep(for: .seconds(5)) } catch { return }
@@ -339,14 +312,19 @@ public final class SpanStore: Sendable {
   }
 }
 
-/// Makes records of the spans of a list while it is read.
-private struct BatchSink: SpanSink {
-  let store: SpanStore
-  let received: Int64
-  var batch = SpanBatch()
+extension SpanStore {
+  /// Makes records of spans while they are parsed.
+  package struct Batch: SpanSink {
+    fileprivate let store: SpanStore
+    fileprivate let received: Int64
+    fileprivate var batch = SpanBatch()
 
-  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
-    // The lock is taken for each span anew, so that requests take turns.
-    store.withEncoder { $0.encode(span, in: bytes, received: received, to: &batch) }
+    /// How many spans it holds.
+    package var count: Int { batch.count }
+
+    package mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
+      // The lock is taken for each span anew, so that requests take turns.
+      store.withEncoder { $0.encode(span, in: bytes, received: received, to: &batch) }
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import SQLiteFiles
+import TraceModel
 
 /// The database file of a span store: its schema, and its failures in the collector's terms.
 struct StoreFile: Sendable {

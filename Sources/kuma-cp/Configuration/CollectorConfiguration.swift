@@ -1,6 +1,7 @@
 import HTTPService
 import MeshModel
-import TraceCollector
+import TraceModel
+import TraceStore
 
 /// The settings of a trace collector, read and checked.
 struct CollectorConfiguration: Sendable {

@@ -3,7 +3,7 @@ import Dispatch
 import HTTPService
 import MeshTransport
 import Synchronization
-import TraceCollector
+import TraceHTTP
 
 /// What all requests hold in memory together, over all connections of all servers, from their first byte until they are
 /// answered: 48 MiB at most.

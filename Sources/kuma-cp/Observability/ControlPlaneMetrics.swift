@@ -3,7 +3,7 @@ import MeshControl
 import MeshModel
 import MeshTransport
 import MeshXDS
-import TraceCollector
+import TraceModel
 
 /// Gathers what the parts of the control plane have counted, for Prometheus.
 struct ControlPlaneMetrics: Sendable {

@@ -3,7 +3,7 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
 
 extension PageInBrowser {
   /// What every view has to be at every size, in light and in dark. Leaves a picture of each.

@@ -4,7 +4,9 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
+@testable import TraceStore
 
 extension PageInBrowser {
   /// Files that are dropped on the page.

@@ -3,7 +3,7 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
 
 extension PageInBrowser {
   /// Spans from somebody who means no good, and traces in files of their own.

@@ -3,7 +3,8 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
+@testable import TraceStore
 
 extension PageInBrowser {
   /// The list while traces come.

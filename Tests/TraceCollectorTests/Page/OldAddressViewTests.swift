@@ -1,7 +1,7 @@
 import BrowserTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
 
 extension PageInBrowser {
   /// Links that were made for Zipkin's page, in a browser.

@@ -4,7 +4,8 @@ import HTTPTypes
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
 
 extension PageInBrowser {
   /// What the collector answers about services; used as long as a collector has no answer of its own.

@@ -3,7 +3,7 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceModel
 
 extension PageInBrowser {
   /// Called sides that end after their callers.

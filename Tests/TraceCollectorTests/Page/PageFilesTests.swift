@@ -4,7 +4,9 @@ import Foundation
 import HTTPTypes
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// The page's files as they are served.
 @Suite struct PageFilesTests {

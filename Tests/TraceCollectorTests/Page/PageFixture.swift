@@ -5,7 +5,9 @@ import LoopbackTestSupport
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 /// The page in a real browser, served over HTTP. Its pictures go to the folder `artifacts` at the repository's root.
 @Suite(.heavy, .serialized, .enabled(if: Browser.executable != nil, "a Chromium in PATH is needed"))

@@ -4,7 +4,9 @@ import LoopbackTestSupport
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceHTTP
+@testable import TraceModel
+@testable import TraceStore
 
 extension PageInBrowser {
   /// The list of traces.

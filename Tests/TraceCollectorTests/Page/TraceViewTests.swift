@@ -3,7 +3,8 @@ import Foundation
 import MeshTestSupport
 import Testing
 
-@testable import TraceCollector
+@testable import TraceFormats
+@testable import TraceModel
 
 extension PageInBrowser {
   /// One trace.

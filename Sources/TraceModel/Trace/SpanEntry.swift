@@ -1,0 +1,84 @@
+/// What the store looks at of a span without reading its record.
+package struct SpanEntry: Sendable {
+  package var traceID: TraceID
+  package var id: UInt64
+  /// The id of the span that caused it; nil for the first one.
+  package var parentID: UInt64?
+  package var kind: Span.Kind?
+  package var isShared: Bool
+  /// See ``Span/isError``.
+  package var isError: Bool
+  /// In microseconds since 1970; 0 if unknown.
+  package var timestamp: Int64
+  /// In microseconds.
+  package var duration: Int64
+  /// The time under which it is found, in milliseconds since 1970: its start, or if that is unknown when it came.
+  package var time: Int64
+  /// ``TextHash`` of the service, the operation and the remote service.
+  package var service: UInt64
+  package var operation: UInt64
+  package var remoteService: UInt64
+  /// ``TextHash`` of ``Span/peerService``.
+  package var peer: UInt64
+  /// The host that reported it.
+  package var place: HostKey
+  /// See ``Span/isProxied``.
+  package var isProxied: Bool
+  /// See ``Span/hasDoubtfulIDs``.
+  package var hasDoubtfulIDs: Bool
+  /// The number of the list of its tags' keys; see ``SpanEncoder``.
+  package var schema: UInt32
+  /// Where its record and its terms end; they begin where those of the one before it end.
+  package var recordEnd: Int
+  package var termEnd: Int
+
+  /// Makes an entry of what is known of a span.
+  package init(
+    traceID: TraceID,
+    id: UInt64,
+    parentID: UInt64?,
+    kind: Span.Kind?,
+    isShared: Bool,
+    isError: Bool,
+    timestamp: Int64,
+    duration: Int64,
+    time: Int64,
+    service: UInt64,
+    operation: UInt64,
+    remoteService: UInt64,
+    peer: UInt64,
+    place: HostKey,
+    isProxied: Bool,
+    hasDoubtfulIDs: Bool,
+    schema: UInt32,
+    recordEnd: Int,
+    termEnd: Int
+  ) {
+    self.traceID = traceID
+    self.id = id
+    self.parentID = parentID
+    self.kind = kind
+    self.isShared = isShared
+    self.isError = isError
+    self.timestamp = timestamp
+    self.duration = duration
+    self.time = time
+    self.service = service
+    self.operation = operation
+    self.remoteService = remoteService
+    self.peer = peer
+    self.place = place
+    self.isProxied = isProxied
+    self.hasDoubtfulIDs = hasDoubtfulIDs
+    self.schema = schema
+    self.recordEnd = recordEnd
+    self.termEnd = termEnd
+  }
+}
+
+extension SpanEntry: TraceMember {
+  package var serviceKey: UInt64 { service }
+  package var operationKey: UInt64 { operation }
+  /// Not needed for what is counted.
+  package var remotePlace: HostKey { HostKey() }
+}

@@ -1,0 +1,23 @@
+/// When traces began and ended.
+package enum TraceTimes {
+  /// When a trace began: the start of its first span without a parent, or else of the first span with a start.
+  package static func timestamp(of spans: [Span]) -> Int64? {
+    var first: Int64?
+    for span in spans where span.timestamp > 0 {
+      if span.isRoot { return span.timestamp }
+      first = min(first ?? .max, span.timestamp)
+    }
+    return first
+  }
+
+  /// From the first start to the last end among spans, in microseconds since 1970; nothing if none has a start.
+  package static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
+    var start = Int64.max
+    var end: Int64 = 0
+    for span in spans where span.timestamp > 0 {
+      start = min(start, span.timestamp)
+      end = max(end, span.end)
+    }
+    return start == .max ? (0, 0) : (start, max(0, end &- start))
+  }
+}
