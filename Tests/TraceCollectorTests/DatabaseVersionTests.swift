@@ -3,6 +3,7 @@ import MeshTestSupport
 import Synchronization
 import Testing
 
+@testable import TraceFormats
 @testable import TraceModel
 @testable import TraceStore
 
@@ -104,12 +105,12 @@ import Testing
       for span in trace { #expect(found.contains(span), "\(span)") }
     }
     for query in Self.queries {
-      let expected = traces.filter(query.matches).compactMap { TraceQuery.timestamp(of: $0) }.sorted(by: >)
+      let expected = traces.filter(query.matches).compactMap { TraceTimes.timestamp(of: $0) }.sorted(by: >)
       #expect(!expected.isEmpty)
       let found = try await store.search(query)
       #expect(found.isComplete)
       #expect(
-        found.traces.compactMap { TraceQuery.timestamp(of: $0) } == Array(expected.prefix(query.limit)), "\(query)")
+        found.traces.compactMap { TraceTimes.timestamp(of: $0) } == Array(expected.prefix(query.limit)), "\(query)")
     }
     let services = Set(spans.map(\.serviceName)).filter { !$0.isEmpty }.sorted()
     #expect(store.serviceNames() == services)
