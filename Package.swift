@@ -164,7 +164,8 @@ let package = Package(
     .target(
       name: "EnvoyInspection",
       dependencies: [
-        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", asyncHTTPClient, nioCore, nioHTTP1, serviceLifecycle,
+        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", "SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+        serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn", "SystemErrors"], swiftSettings: strict),

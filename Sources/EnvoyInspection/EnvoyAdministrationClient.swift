@@ -5,8 +5,10 @@ package import MeshPolicy
 package import MeshXDS
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
+import SystemErrors
 
 /// Asks the Envoys of connected proxies over their administration interfaces.
 ///
@@ -125,7 +127,16 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
       throw error
     } catch {
       throw EnvoyAdministrationError(
-        .unreachable, "\(interface) cannot be asked: \(error). Is its Envoy running?", cause: error)
+        .unreachable, "\(interface) cannot be asked: \(Self.words(error)). Is its Envoy running?", cause: error)
+    }
+  }
+
+  private static func words(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError: error.connectionErrors.first.map { words($0.error) } ?? "no connection"
+    case let error as IOError: SystemError(error.errnoCode).description
+    case let error as HTTPClientError: error.shortDescription
+    default: "the connection was lost"
     }
   }
 }

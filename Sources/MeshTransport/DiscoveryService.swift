@@ -228,7 +228,7 @@ final class DiscoveryService: Sendable {
       state.opening += 1
     }
     defer { state.withLock { $0.opening -= 1 } }
-    do {
+    do throws(SessionRefusal) {
       try await observer.sessionOpened(session, ProxyIntroduction(node, remotePeer: session.remotePeer))
     } catch {
       logger.info(

@@ -154,7 +154,7 @@ struct EnvoyAdministrationClientTests {
     let port = try #require(UInt16(exactly: occupied.number))
     let error = try failure(try await ask(at: Self.local(port)))
     #expect(error.code == .unreachable)
-    #expect(error.message.contains("127.0.0.1:\(port)"))
+    #expect(error.message.contains("127.0.0.1:\(port), cannot be asked: connection refused. Is"), "\(error.message)")
   }
 
   @Test(

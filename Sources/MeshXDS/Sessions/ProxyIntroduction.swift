@@ -64,8 +64,18 @@ extension ProxyIntroduction {
   /// Parses what an Envoy's node says. Source of the keys: Kuma 2.7.
   ///
   /// - Parameter remotePeer: the address from which it is connected, in gRPC's form.
-  package init(_ node: Envoy_Config_Core_V3_Node, remotePeer: String) {
+  /// - Throws: a refusal if the Dataplane that the proxy brings along is not a text.
+  package init(_ node: Envoy_Config_Core_V3_Node, remotePeer: String) throws(SessionRefusal) {
     let metadata = node.metadata.fields
+    let dataplane: String?
+    switch metadata["dataplane.resource"]?.kind {
+    case .stringValue(let document): dataplane = document
+    case nil where metadata["dataplane.resource"] == nil: dataplane = nil
+    default:
+      throw SessionRefusal(
+        code: .invalidArgument,
+        message: "dataplane.resource in the node's metadata has to be a string with a Dataplane in YAML or JSON")
+    }
     let versions = metadata["version"]?.structValue.fields ?? [:]
     func version(_ program: String) -> String {
       (versions[program]?.structValue.fields["version"]?.stringValue ?? "").printable(atMost: 100)
@@ -77,7 +87,7 @@ extension ProxyIntroduction {
     let adminPort = metadata["dataplane.admin.port"].flatMap { UInt16($0.stringValue) }
     let further = metadata["dynamicMetadata"]?.structValue.fields ?? [:]
     self.init(
-      nodeID: node.id, dataplane: metadata["dataplane.resource"]?.stringValue,
+      nodeID: node.id, dataplane: dataplane,
       version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
       address: ProxyAddress(remotePeer: remotePeer, adminPort: adminPort == 0 ? nil : adminPort),
       drainTime: further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
