@@ -92,10 +92,8 @@ public final class MeshAPI: Sendable {
   private func refusal(of request: HTTPRequest, _ body: [UInt8], by route: Route) -> Answer? {
     let headers = request.headerFields
     let needsBody = !route.operation.accepts.isEmpty
-    if let type = headers[.contentType],
-      !type.isEmpty
-        ? !MediaType.list(type, containsAnyOf: [MediaType.json]) : needsBody
-    {
+    let type = headers[.contentType] ?? ""
+    guard type.isEmpty ? !needsBody : MediaType.list(type, containsAnyOf: [MediaType.json]) else {
       return .text("415: Unsupported Media Type", .unsupportedMediaType)
     }
     if let types = headers[.accept], !types.isEmpty,
