@@ -295,7 +295,8 @@ let package = Package(
     .testTarget(
       name: "EnvoyInspectionTests",
       dependencies: [
-        "EnvoyInspection", "MeshHTTP", "MeshPolicy", "MeshTestSupport", "MeshXDS", logging, nioCore, nioPosix,
+        "EnvoyInspection", "LoopbackTestSupport", "MeshHTTP", "MeshPolicy", "MeshTestSupport", "MeshXDS", logging,
+        nioCore, nioPosix,
         serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -333,8 +334,9 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "MeshClient", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS",
-        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, hummingbird,
+        "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshPolicy",
+        "MeshTestSupport", "MeshXDS",
+        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, httpTypes,
         logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,
       ],

@@ -18,11 +18,12 @@ public enum LoopbackServer {
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
     let (channels, continuation) = AsyncStream.makeStream(of: (any Channel).self)
+    let running = Mutex<(any Channel)?>(nil)
     var logger = Logger(label: "loopback")
     logger.logLevel = .critical
     let application = Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in
-        let bytes = try await request.body.collect(upTo: 8 << 20)
+        let bytes = try await request.body.collect(upTo: 16 << 20)
         let (head, content) = await responder(request.head, Array(bytes.readableBytesView))
         return Response(
           status: head.status, headers: head.headerFields,
@@ -34,41 +35,27 @@ public enum LoopbackServer {
         continuation.finish()
       },
       logger: logger)
-    let end = End()
-    return try await withThrowingTaskGroup(of: Value?.self) { group in
-      group.addTask {
-        do {
-          try await application.run()
-        } catch  where end.isWanted.load(ordering: .acquiring) {}
-        return nil
-      }
-      group.addTask {
-        for await channel in channels {
-          let outcome: Result<Value, any Error>
-          do {
-            outcome = .success(try await body("http://127.0.0.1:\(channel.localAddress?.port ?? 0)"))
-          } catch {
-            outcome = .failure(error)
-          }
-          // Nothing is accepted any more before what was is cancelled: NIO ends the process over a connection that nobody
-          // takes.
-          end.isWanted.store(true, ordering: .releasing)
-          try? await channel.close().get()
-          return try outcome.get()
-        }
-        return nil
-      }
-      defer { group.cancelAll() }
-      while let value = try await group.next() {
-        if let value { return value }
+    return try await withServer {
+      try await application.run()
+    } close: {
+      try? await running.withLock { $0 }?.close().get()
+    } _: {
+      for await channel in channels {
+        running.withLock { $0 = channel }
+        return try await body("http://127.0.0.1:\(channel.localAddress?.port ?? 0)")
       }
       throw CancellationError()
     }
   }
 
-  /// Whether a server is to end: that it does is no error then.
-  private final class End: Sendable {
-    let isWanted = Atomic(false)
+  /// Serves until the task is cancelled, and tells the port.
+  public static func serve(
+    _ responder: @escaping Responder, onPort: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    try await run(responder) { base in
+      onPort(Int(base.split(separator: ":").last ?? "") ?? 0)
+      for await _ in AsyncStream<Never>.makeStream().stream {}
+    }
   }
 
   /// Serves answers that are looked up by method and target, and fails everything else with 404 as Kuma does.

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import LoopbackTestSupport
 import MeshHTTP
 import MeshPolicy
 import MeshTestSupport
@@ -20,7 +21,7 @@ struct EnvoyAdministrationClientTests {
   private static let ours = #"{"node":{"id":"shop.web"}}"#
 
   /// Serves answers, by path, on a port of loopback; those without an answer hang.
-  private func withServer(
+  private func withAnswers(
     _ answers: [String: String], _ body: @escaping @Sendable (UInt16) async throws -> Void
   ) async throws {
     let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -31,20 +32,16 @@ struct EnvoyAdministrationClientTests {
       }
     let port = try #require(server.channel.localAddress?.port.flatMap { UInt16(exactly: $0) })
     try await server.executeThenClose { connections in
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-          try await withThrowingDiscardingTaskGroup { group in
-            for try await connection in connections {
-              group.addTask { try? await Self.serve(connection, answers) }
-            }
+      try await withServer {
+        try await withThrowingDiscardingTaskGroup { group in
+          for try await connection in connections {
+            group.addTask { try? await Self.serve(connection, answers) }
           }
         }
-        // Nothing is accepted any more before what was is cancelled: NIO ends the process over a connection that nobody takes.
-        let outcome: Result<Void, any Error>
-        do { outcome = .success(try await body(port)) } catch { outcome = .failure(error) }
+      } close: {
         try? await server.channel.close().get()
-        group.cancelAll()
-        try outcome.get()
+      } _: {
+        try await body(port)
       }
     }
   }
@@ -118,7 +115,7 @@ struct EnvoyAdministrationClientTests {
       (.clusters(asJSON: true), "/clusters?format=json"),
     ])
   func answers(question: EnvoyQuestion, path: String) async throws {
-    try await withServer(["/server_info": Self.ok(Self.ours), path: Self.ok("it is \(path)")]) { port in
+    try await withAnswers(["/server_info": Self.ok(Self.ours), path: Self.ok("it is \(path)")]) { port in
       var text = try await ask(question, at: Self.local(port)).get()
       #expect(text == "it is \(path)")
       // A proxy that has named no port is asked at that of its Dataplane, one that has at its own.
@@ -164,7 +161,7 @@ struct EnvoyAdministrationClientTests {
       ("hello", "a program that is no Envoy"), ("", "a program that is no Envoy"),
     ])
   func stranger(information: String, owner: String) async throws {
-    try await withServer(["/server_info": Self.ok(information), "/stats": Self.ok("a secret")]) { port in
+    try await withAnswers(["/server_info": Self.ok(information), "/stats": Self.ok("a secret")]) { port in
       let error = try failure(try await ask(at: Self.local(port)))
       #expect(error.code == .unexpectedAnswer)
       #expect(error.message.contains(owner))
@@ -176,15 +173,15 @@ struct EnvoyAdministrationClientTests {
     arguments: ["HTTP/1.1 404 Not Found", "HTTP/1.1 302 Found\r\nlocation: http://203.0.113.7/", "HTTP/1.1 500 No"])
   func statuses(head: String) async throws {
     let answer = "\(head)\r\ncontent-length: 0\r\n\r\n"
-    try await withServer(["/server_info": answer]) { port in
+    try await withAnswers(["/server_info": answer]) { port in
       let error = try failure(try await ask(at: Self.local(port)))
       #expect(error.code == .unexpectedAnswer)
     }
-    try await withServer(["/server_info": Self.ok(Self.ours), "/stats": answer]) { port in
+    try await withAnswers(["/server_info": Self.ok(Self.ours), "/stats": answer]) { port in
       let error = try failure(try await ask(at: Self.local(port)))
       #expect(error.code == .unexpectedAnswer)
     }
-    try await withServer(["/server_info": "SSH-2.0-OpenSSH_9.2\r\n"]) { port in
+    try await withAnswers(["/server_info": "SSH-2.0-OpenSSH_9.2\r\n"]) { port in
       let error = try failure(try await ask(at: Self.local(port)))
       #expect(error.code == .unreachable)
     }
@@ -193,7 +190,8 @@ struct EnvoyAdministrationClientTests {
   @Test("an answer beyond the limit") func tooLarge() async throws {
     var limits = Self.patient
     limits.bytes = 1000
-    try await withServer(["/server_info": Self.ok(Self.ours), "/stats": Self.ok(String(repeating: "x", count: 1001))]) {
+    try await withAnswers(["/server_info": Self.ok(Self.ours), "/stats": Self.ok(String(repeating: "x", count: 1001))])
+    {
       [limits] port in
       let error = try failure(try await ask(at: Self.local(port), limits: limits))
       #expect(error.code == .unexpectedAnswer)
@@ -206,7 +204,7 @@ struct EnvoyAdministrationClientTests {
     limits.time = .seconds(2)
     let endless = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
     for answers in [[:], ["/server_info": endless], ["/server_info": Self.ok(Self.ours), "/stats": endless]] {
-      try await withServer(answers) { [limits] port in
+      try await withAnswers(answers) { [limits] port in
         let error = try failure(try await ask(at: Self.local(port), limits: limits))
         #expect(error.code == .timedOut)
       }
@@ -223,7 +221,7 @@ struct EnvoyAdministrationClientTests {
       ($0 as? EnvoyAdministrationError)?.code == .busy
     }
     limits.time = .milliseconds(500)
-    try await withServer([:]) { [limits] port in
+    try await withAnswers([:]) { [limits] port in
       let client = EnvoyAdministrationClient(limits: limits) { _ in Self.local(port) }
       @Sendable func outcome() async -> EnvoyAdministrationError.Code? {
         do {

@@ -1,9 +1,8 @@
 import Foundation
-import Hummingbird
-import Logging
+import HTTPTypes
+import LoopbackTestSupport
 import MeshModel
 import MeshTestSupport
-import NIOCore
 import Synchronization
 
 /// A collector that remembers what it was sent: the second collector of the tests, with nothing of ours in it.
@@ -23,15 +22,15 @@ final class SpanRecorder: Sendable {
   func spans(path: String) -> [Span] { spans.withLock { spans in spans.filter { $0.path == path } } }
 
   func serve(onPort: @escaping @Sendable (Int) -> Void) async throws {
-    let router = Hummingbird.Router()
-    router.post("/api/v2/spans") { [self] request, _ in
-      let body = try await request.body.collect(upTo: 16 << 20)
-      let items = (try? DocumentValue(json: body.readableBytesView))?.array ?? []
-      let parsed = items.map(Self.span)
-      spans.withLock { $0 += parsed }
-      return Response(status: .accepted)
-    }
-    try await TestServer.run(router, onPort: onPort)
+    try await LoopbackServer.serve(
+      { [self] request, body in
+        guard request.method == .post, request.path == "/api/v2/spans" else {
+          return (HTTPResponse(status: .notFound), [])
+        }
+        let items = (try? DocumentValue(json: body))?.array ?? []
+        spans.withLock { $0 += items.map(Self.span) }
+        return (HTTPResponse(status: .accepted), [])
+      }, onPort: onPort)
   }
 
   static func span(_ item: DocumentValue) -> Span {
@@ -53,41 +52,24 @@ final class AgentRecorder: Sendable {
   }
 
   func serve(onPort: @escaping @Sendable (Int) -> Void) async throws {
-    let router = Hummingbird.Router()
-    for method in [HTTPRequest.Method.post, .put] {
-      router.on("**", method: method) { [self] request, _ in
-        let body = try await request.body.collect(upTo: 16 << 20)
-        bodies.withLock { $0.append(Array(body.readableBytesView)) }
-        return Response(
-          status: .ok, headers: [.contentType: "application/json"],
-          body: ResponseBody(byteBuffer: ByteBuffer(string: #"{"rate_by_service":{}}"#)))
-      }
-    }
-    try await TestServer.run(router, onPort: onPort)
+    try await LoopbackServer.serve(
+      { [self] request, body in
+        if [.post, .put].contains(request.method) { bodies.withLock { $0.append(body) } }
+        return (
+          HTTPResponse(status: .ok, headerFields: [.contentType: "application/json"]),
+          Array(#"{"rate_by_service":{}}"#.utf8)
+        )
+      }, onPort: onPort)
   }
 }
 
-/// Servers of the tests, on free ports of loopback.
-enum TestServer {
-  static func run(_ router: Hummingbird.Router<BasicRequestContext>, onPort: @escaping @Sendable (Int) -> Void)
-    async throws
-  {
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let application = Application(
-      responder: router.buildResponder(),
-      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { channel in onPort(channel.localAddress?.port ?? 0) }, logger: logger)
-    try await application.run()
-  }
-
-  /// A service that answers every request with its name; one for `/held` when a gate is opened.
-  static func echo(_ name: String, holding gate: Gate, onPort: @escaping @Sendable (Int) -> Void) async throws {
-    let router = Hummingbird.Router()
-    router.get("**") { request, _ in
-      if request.uri.path == "/held" { await gate.wait() }
-      return "hello from \(name)\n"
-    }
-    try await run(router, onPort: onPort)
+/// A service that answers every request with its name; one for `/held` when a gate is opened.
+enum EchoService {
+  static func serve(_ name: String, holding gate: Gate, onPort: @escaping @Sendable (Int) -> Void) async throws {
+    try await LoopbackServer.serve(
+      { request, _ in
+        if request.path == "/held" { await gate.wait() }
+        return (HTTPResponse(status: .ok), Array("hello from \(name)\n".utf8))
+      }, onPort: onPort)
   }
 }

@@ -32,8 +32,8 @@ final class TracingSystem: Sendable {
       defer { group.cancelAll() }
       group.addTask { try await system.recorder.serve { system.note("recorder", $0) } }
       group.addTask { try await system.agent.serve { system.note("agent", $0) } }
-      group.addTask { try await TestServer.echo("web", holding: system.gate) { system.note("web", $0) } }
-      group.addTask { try await TestServer.echo("api", holding: system.gate) { system.note("api", $0) } }
+      group.addTask { try await EchoService.serve("web", holding: system.gate) { system.note("web", $0) } }
+      group.addTask { try await EchoService.serve("api", holding: system.gate) { system.note("api", $0) } }
       var failure: (any Error)?
       do { try await system.live(proxies: proxies, body) } catch { failure = error }
       // Whoever still waits would keep the servers from ending.
