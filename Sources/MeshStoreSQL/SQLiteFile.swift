@@ -15,7 +15,7 @@ struct SQLiteFile: Sendable {
   private static var kind: DatabaseKind {
     DatabaseKind(
       noun: "database", owner: "control plane", retry: "try again",
-      repair: "put a copy in its place, or move it away to begin with an empty one",
+      repair: "put a copy in its place, or move it away to start with an empty one",
       // "kuma" in ASCII.
       applicationID: 0x6b75_6d61, migrator: migrator)
   }

@@ -13,7 +13,7 @@ public final class SQLiteStore: ResourceStore {
 
   let file: SQLiteFile
   private let feed: ChangeFeed
-  private let writer: Writer
+  let writer: Writer
   private let isClosed = Mutex(false)
 
   /// Opens a database, or makes one where there is none. Missing directories are made with mode 0700, the file with 0600.
@@ -23,8 +23,8 @@ public final class SQLiteStore: ResourceStore {
   ///   - clock: the source of times.
   ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
   ///   - report: is told when writes begin to fail, with a sentence, and with nil when they succeed again.
-  /// - Throws: ``StoreError`` `unavailable`: the file cannot be made, read or locked, is damaged, is no database of ours, or
-  ///   was written by a newer version.
+  /// - Throws: ``StoreError`` `unavailable`: the file cannot be created, read or locked, is damaged, is not a database of this
+  ///   program, or was written by a newer version.
   public convenience init(
     path: String, clock: @escaping StoreClock.Source = StoreClock.wallClock, busyTimeout: Double = 5,
     report: @escaping @Sendable (String?) -> Void = { _ in }
@@ -84,7 +84,7 @@ public final class SQLiteStore: ResourceStore {
     isClosed.withLock { $0 } ? file.closedError.message : await file.obstacle()
   }
 
-  /// Waits for the writes under way, ends every subscription and gives the file free. After this every call fails.
+  /// Waits for the writes under way, ends every subscription and releases the lock of the file. Then every call fails.
   public func close() throws(StoreError) {
     let wasClosed = isClosed.withLock { isClosed in
       defer { isClosed = true }

@@ -42,6 +42,9 @@ final class Writer: Sendable {
     self.clock = Mutex(clock)
   }
 
+  /// How many writes wait for a transaction.
+  var waitingCount: Int { queue.withLock { $0.waiting.count } }
+
   /// Writes; returns when the write is on the disk and subscribers have been told, or when it was refused.
   func submit(_ operation: Operation) async -> Result<Outcome, StoreError> {
     await withCheckedContinuation { continuation in

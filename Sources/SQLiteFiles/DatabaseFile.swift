@@ -7,12 +7,12 @@ import SystemErrors
   import Musl
 #endif
 
-/// An SQLite database of ours that is open in this program and in no other.
+/// An SQLite database that this program has open and no other program can open.
 ///
-/// A commit is on the disk when it returns (write-ahead log, `synchronous = FULL`), in the files to which the path leads:
-/// see ``transaction(on:_:)``. The file and those beside it can be read by their owner only.
+/// A commit is durable when it returns (write-ahead log, `synchronous = FULL`), in the files at the path: see
+/// ``transaction(on:_:)``. Only the owner can read the file and the files beside it.
 public struct DatabaseFile: Sendable {
-  /// Where the database is, as it was given.
+  /// The path of the database, as it was given.
   public let path: String
   /// The connections.
   public let pool: DatabasePool
@@ -21,14 +21,13 @@ public struct DatabaseFile: Sendable {
   private let files: DatabaseFiles
   private let writing: WritingState
 
-  /// Opens a database, or makes one where there is none, with the directories above it (mode 0700), and brings its schema
-  /// up to date.
+  /// Opens a database, or creates it with its directories (mode 0700), and migrates its schema.
   ///
   /// - Parameters:
   ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
-  ///   - report: is told when writes begin to fail, with a sentence that says why and what to do, and with nil when they
-  ///     succeed again.
-  ///   - patience: how long after a failed write ``obstacle()`` tries another one.
+  ///   - report: called with a sentence (the cause and the fix) when writes begin to fail, and with nil when they succeed
+  ///     again.
+  ///   - patience: how long after a failed write ``obstacle()`` waits before it tries another one.
   /// - Throws: ``DatabaseFileError``.
   public init(
     path: String, kind: DatabaseKind, busyTimeout: Double, patience: Duration = .seconds(30),
@@ -41,7 +40,7 @@ public struct DatabaseFile: Sendable {
     self.path = path
     self.kind = kind
     writing = WritingState(patience: patience, report: report)
-    // SQLite gives some names a meaning of their own, such as ":memory:"; a path with a slash is always a file.
+    // Some names, such as ":memory:", are special to SQLite; a path with a slash is always a file.
     let file = path.contains("/") ? path : "./" + path
     try Self.makeDirectories(for: file, kind, path: path)
     lock = try FileLock(path: file + ".lock", of: path, kind: kind)
@@ -54,7 +53,7 @@ public struct DatabaseFile: Sendable {
       pool = try DatabasePool(path: file, configuration: configuration)
       try pool.writeWithoutTransaction { database in
         try Self.checkOwner(database, kind, path: path)
-        // After the pool is made: it chooses NORMAL itself, which can lose the last commits when the power fails.
+        // The pool sets NORMAL when it is created, which can lose the last commits in a power failure.
         try database.execute(sql: "PRAGMA synchronous = FULL")
         for setting in kind.settings { try database.execute(sql: setting) }
       }
@@ -65,15 +64,15 @@ public struct DatabaseFile: Sendable {
             + "or give another path")
       }
       try kind.migrator.migrate(pool)
-      // All three are there once something has been written.
+      // All three files exist after the first write.
       files = DatabaseFiles(path: file)
     } catch {
       throw DatabaseFileError(error, kind, path: path, doing: "opened")
     }
   }
 
-  /// Ends the connections and gives the file free. Everything is in the one file then, which can be copied; what could not
-  /// be moved there is in the log beside it, and read when the database is opened again.
+  /// Closes the connections and releases the lock. The checkpoint moves everything into the database file, which can then be
+  /// copied; what it could not move stays in the log beside it and is recovered when the database is opened.
   public func close() throws(DatabaseFileError) {
     _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     do {
@@ -84,19 +83,19 @@ public struct DatabaseFile: Sendable {
     }
   }
 
-  /// A failure as a sentence that names the file and says what to do.
+  /// A failure as a sentence that names the file and the fix.
   ///
-  /// - Parameter action: what was to be done, such as `written`.
+  /// - Parameter action: the action that failed, as a participle such as `written`.
   public func error(_ error: any Error, doing action: String) -> DatabaseFileError {
     DatabaseFileError(error, kind, path: path, doing: action)
   }
 
   // MARK: Writing
 
-  /// Runs statements in a transaction, which is committed if the path still leads to the files that are written.
+  /// Runs statements in a transaction. It is committed only if the open files are still the files at the path.
   ///
-  /// - Throws: what the statements throw, SQLite's errors, and ``DatabaseFileError`` `unavailable` where a file was deleted
-  ///   or replaced. Nothing was written then.
+  /// - Throws: what the statements throw, SQLite's errors, and ``DatabaseFileError`` `unavailable` if a file was deleted or
+  ///   replaced. Then nothing was written.
   public func transaction(on database: Database, _ statements: () throws -> Void) throws {
     do {
       try checkFiles()
@@ -112,10 +111,10 @@ public struct DatabaseFile: Sendable {
     }
   }
 
-  /// Why nothing can be written at the moment, as a sentence that names the file and says what to do; nil if it can.
+  /// Why writes fail at the moment, as a sentence that names the file and the fix; nil if they succeed.
   ///
-  /// That is known from the last write. One that has failed a while ago is tried again with a small one, so that a store to
-  /// which nobody writes is not called bad for ever.
+  /// The last write tells. If it failed some time ago, a small write tells instead, so that an idle store does not stay
+  /// unhealthy.
   public func obstacle() async -> String? {
     do {
       try checkFiles()
@@ -142,8 +141,8 @@ public struct DatabaseFile: Sendable {
       code: .unavailable,
       message:
         "the \(kind.noun) \(path) cannot be written: \(lost.path) was \(lost.isReplaced ? "replaced" : "deleted") "
-        + "while it was in use; move the file back that was there, or restart the \(kind.owner), which begins with what is "
-        + "there then (until then what it holds can still be read)")
+        + "while it was open; move the original file back, or restart the \(kind.owner), which then opens the file at this "
+        + "path (until then the old content can still be read)")
   }
 
   private static func makeDirectories(
@@ -158,16 +157,16 @@ public struct DatabaseFile: Sendable {
     for directory in missing.reversed() where mkdir(directory, 0o700) != 0 && errno != EEXIST {
       throw DatabaseFileError(
         code: .unavailable,
-        message: "the directory \(directory) of the \(kind.noun) \(path) cannot be made: "
-          + "\(SystemError.last); make it, or give another path")
+        message: "the directory \(directory) of the \(kind.noun) \(path) cannot be created: "
+          + "\(SystemError.last); create it, or give another path")
     }
   }
 
-  /// Makes the file before SQLite does, so that nobody else can read it; the log beside it gets the same mode.
+  /// Creates the file before SQLite does, with a mode that lets only the owner read it; SQLite gives its log the same mode.
   private static func makeFile(_ file: String, _ kind: DatabaseKind, path: String) throws(DatabaseFileError) {
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .cannotOpen(kind, path) }
-    // Before any connection is open: closing a file would drop SQLite's locks on it.
+    // No connection is open yet: closing any descriptor of the file would release SQLite's locks.
     closeDescriptor(descriptor)
   }
 
@@ -176,7 +175,7 @@ public struct DatabaseFile: Sendable {
     let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master WHERE type = 'table'") ?? 0
     guard owner == kind.applicationID || (owner == 0 && tables == 0) else {
       throw DatabaseFileError(
-        code: .unsuitable, message: "the file \(path) is a database of another program; give another path")
+        code: .unsuitable, message: "the file \(path) is the database of another program; give another path")
     }
     if owner == 0 { try database.execute(sql: "PRAGMA application_id = \(kind.applicationID)") }
   }

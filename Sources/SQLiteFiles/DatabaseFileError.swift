@@ -5,9 +5,9 @@ import SystemErrors
 public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure.
   public enum Code: Sendable, Hashable {
-    /// The path or the file is none for this program: another one has to be given.
+    /// The program cannot use this path or file; the user has to give another path.
     case unsuitable
-    /// It cannot be used now: full, locked, damaged, or not to be written.
+    /// The file cannot be used at the moment: it is full, locked, damaged or read-only.
     case unavailable
   }
 
@@ -34,7 +34,7 @@ public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
       message: "the \(kind.noun) \(path) cannot be opened: \(SystemError.last); check its directory and permissions")
   }
 
-  /// A failure of SQLite's as a sentence.
+  /// Describes an error of SQLite as a sentence.
   init(_ error: any Error, _ kind: DatabaseKind, path: String, doing action: String) {
     if let error = error as? DatabaseFileError {
       self = error
@@ -48,10 +48,9 @@ public struct DatabaseFileError: Error, Sendable, CustomStringConvertible {
       cause = "another program has locked it; end that program, then \(kind.retry)"
     case .SQLITE_READONLY?, .SQLITE_PERM?, .SQLITE_AUTH?, .SQLITE_CANTOPEN?:
       cause = "it or its directory cannot be written; check that both exist and their permissions"
-    case .SQLITE_CORRUPT?, .SQLITE_NOTADB?: cause = "it is damaged or no database; \(kind.repair)"
+    case .SQLITE_CORRUPT?, .SQLITE_NOTADB?: cause = "it is damaged or not a database; \(kind.repair)"
     case .SQLITE_IOERR?:
-      cause =
-        "the disk has failed to read or write; check the disk, its quota and the limit of a file's size (ulimit -f)"
+      cause = "the disk reported an error; check the disk, its quota and the limit of file sizes (ulimit -f)"
     default: cause = (error as? DatabaseError)?.message ?? "\(error)"
     }
     self.init(

@@ -1,23 +1,23 @@
 public import GRDB
 
-/// What tells one of our databases from another: its mark, its schema, and the words of its messages.
+/// A kind of database: its application id, its schema, and the words of its messages.
 public struct DatabaseKind: Sendable {
-  /// What the database is called in messages, such as `trace store`.
+  /// The name of the database in messages, such as `trace store`.
   public var noun: String
-  /// Which program uses it, such as `collector`.
+  /// The program that uses it, such as `collector`.
   public var owner: String
-  /// What to do once an obstacle is gone, such as `send again`.
+  /// What the user does after the cause is removed, such as `send again`.
   public var retry: String
-  /// What to do about a damaged file, such as `move it away to begin with an empty one`.
+  /// What the user does about a damaged file, such as `move it away to start with an empty one`.
   public var repair: String
-  /// Marks a database as of this kind, so that another program's file is not taken for one.
+  /// Marks a file as a database of this kind, so that a file of another program is refused.
   public var applicationID: Int32
-  /// Statements that each connection for writing begins with.
+  /// Statements that are run once on the connection for writing.
   public var settings: [String]
-  /// The schema, one step per version. A step that was released is never changed: one is added.
+  /// The schema, one step per version. A released step never changes; a new one is added.
   public var migrator: DatabaseMigrator
 
-  /// Describes a kind of databases.
+  /// Describes a kind of database.
   public init(
     noun: String, owner: String, retry: String, repair: String, applicationID: Int32, settings: [String] = [],
     migrator: DatabaseMigrator

@@ -4,12 +4,12 @@
   import Musl
 #endif
 
-/// Which file a path led to: its device and number.
+/// The identity of the file at a path: its device and inode.
 struct FileIdentity: Sendable, Equatable {
   private let device: UInt64
   private let number: UInt64
 
-  /// The file to which a path leads now; nil where there is none.
+  /// The file that is at a path now; nil if there is none.
   init?(path: String) {
     var status = stat()
     guard stat(path, &status) == 0, status.st_nlink > 0 else { return nil }
@@ -18,11 +18,10 @@ struct FileIdentity: Sendable, Equatable {
   }
 }
 
-/// The files of an open database, as they were when it was opened: the database, its write-ahead log and the memory that
-/// connections share.
+/// The identities of the files of a database when it was opened: the database, its write-ahead log and its shared memory.
 ///
-/// SQLite holds them by descriptors. Whoever deletes or replaces one is not noticed by it: commits succeed, into a file that
-/// nobody will ever open again.
+/// SQLite keeps descriptors and does not notice that a file was deleted or replaced: commits succeed, into a file that nobody
+/// will ever open again.
 struct DatabaseFiles: Sendable {
   private let files: [(path: String, identity: FileIdentity?)]
 
@@ -30,8 +29,8 @@ struct DatabaseFiles: Sendable {
     files = [path, path + "-wal", path + "-shm"].map { ($0, FileIdentity(path: $0)) }
   }
 
-  /// The first file that is gone or another one now, and whether there is another one in its place; nil if all are as they
-  /// were. It costs three questions to the kernel, which knows the answers without the disk.
+  /// The first file that was deleted or replaced, and whether it was replaced; nil if all are unchanged. It costs three system
+  /// calls, which do not reach the disk.
   var firstLost: (path: String, isReplaced: Bool)? {
     for (path, identity) in files where identity != nil {
       let present = FileIdentity(path: path)

@@ -11,17 +11,17 @@ final class WritingState: Sendable {
   private let patience: Duration
   private let report: @Sendable (String?) -> Void
 
-  /// - Parameter patience: how long after a failure a trial may tell more than the failure does. Until then somebody else may
-  ///   well write, and what is larger than a trial may fail where that succeeds.
+  /// - Parameter patience: how long a failure counts before a trial write is made. A trial is small and may succeed where
+  ///   larger writes still fail.
   init(patience: Duration, report: @escaping @Sendable (String?) -> Void) {
     self.patience = patience
     self.report = report
   }
 
-  /// Why the last write failed; nil if it did not.
+  /// Why the last write failed; nil if it succeeded.
   var failure: String? { state.withLock { $0.failure } }
 
-  /// Whether the last write failed so long ago that it is not known any more whether the next one would.
+  /// Whether the last write failed so long ago that a trial write is worth its cost.
   var isWorthATrial: Bool {
     state.withLock { $0.failure != nil && ContinuousClock.now - $0.failedAt > patience }
   }

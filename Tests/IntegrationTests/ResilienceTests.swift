@@ -151,7 +151,7 @@ struct ResilienceTests {
           "--dp-port", "0", "--diagnostics-port", "0", "--zipkin-port", "0",
         ], home: controlPlane.home)
       #expect(second.status == .exited(1))
-      #expect(second.errors.last?.contains("is in use by another control plane") == true, "\(second.errors)")
+      #expect(second.errors.last?.contains("another control plane; stop it") == true, "\(second.errors)")
       #expect(try await HTTPProbe.get(port: controlPlane.ports.diagnostics, "/healthy")?.status == 200)
     }
   }

@@ -55,11 +55,11 @@ import Testing
 
       let told = try await health(controlPlane)
       #expect(told.map(\.status) == [503, 503])
-      for file in ["kuma.db", "traces.db"] { #expect(told[0].text.contains("\(file) was deleted while it was in use")) }
-      #expect(told[1].text.contains("traces.db was deleted while it was in use"))
+      for file in ["kuma.db", "traces.db"] { #expect(told[0].text.contains("\(file) was deleted while it was open")) }
+      #expect(told[1].text.contains("traces.db was deleted while it was open"))
       let refused = try await put(controlPlane)
       #expect(refused.status == 503)
-      #expect(refused.text.contains("kuma.db was deleted while it was in use"))
+      #expect(refused.text.contains("kuma.db was deleted while it was open"))
       #expect(try await post(2, controlPlane).status == 503)
       // What is known can still be read.
       #expect(try await HTTPProbe.get(port: controlPlane.ports.api, "/meshes/shop")?.status == 200)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MeshModel
 
-/// Text from outside that means harm: each has to be an error, soon, and must not stop the program.
+/// Hostile text from outside: each has to be an error after a bounded number of steps, and must not stop the program.
 @Suite(.heavy) struct HostileDocumentTests {
   private func expectError(
     _ code: DocumentError.Code?, sourceLocation: SourceLocation = #_sourceLocation,

@@ -38,7 +38,7 @@ import Testing
     let moved = loss == .folderMoved ? folder : path + suffix
     try files.moveItem(atPath: moved, toPath: aside)
     if loss == .replaced { try files.copyItem(atPath: aside, toPath: moved) }
-    let words = [path, loss == .replaced ? "was replaced while it was in use" : "was deleted while it was in use"]
+    let words = [path, loss == .replaced ? "was replaced while it was open" : "was deleted while it was in use"]
     await expectUnavailable(words + ["move the file back", "restart the control plane"]) {
       try await store.put(.mesh("lost"))
     }

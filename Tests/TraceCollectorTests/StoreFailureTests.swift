@@ -66,7 +66,7 @@ import Testing
     // Asked before anybody has written.
     let health = await collector.get("/health")
     #expect(health.status == 503)
-    let words = "\(lost) was \(isReplaced ? "replaced" : "deleted") while it was in use; move the file back"
+    let words = "\(lost) was \(isReplaced ? "replaced" : "deleted") while it was open; move the original file back"
     #expect(health.text.replacing("\\/", with: "/").contains(words))
     let refused = await collector.post(Self.body)
     #expect(refused.status == 503)
@@ -122,7 +122,7 @@ import Testing
     try notes.write(to: URL(filePath: path))
     #expect(
       try open(path)
-        == "the trace store \(path) cannot be opened: it is damaged or no database; move it away to begin with an empty one"
+        == "the trace store \(path) cannot be opened: it is damaged or not a database; move it away to start with an empty one"
     )
     #expect(try Data(contentsOf: URL(filePath: path)) == notes)
   }
@@ -151,14 +151,14 @@ import Testing
           let reply = await TestCollector.send(to: api, .get, target)
           if reply.status == 503 {
             refusals += 1
-            #expect(reply.text.contains("it is damaged or no database; move it away"))
+            #expect(reply.text.contains("it is damaged or not a database; move it away"))
           }
         }
         _ = await TestCollector.send(to: api, .post, "/api/v2/spans", Self.body)
         try? store.close()
       } catch {
         refusals += 1
-        #expect(error.message.contains("it is damaged or no database; move it away"))
+        #expect(error.message.contains("it is damaged or not a database; move it away"))
       }
     }
     #expect(refusals > 0)
@@ -185,7 +185,7 @@ import Testing
     let collector = try TestCollector()
     #expect(
       try open(collector.path)
-        == "the trace store \(collector.path) is in use by another collector; stop that one, or give another path")
+        == "the trace store \(collector.path) is locked by process \(getpid()), another collector; stop it, or give another path")
     try collector.store.close()
     try SpanStore(path: collector.path).close()
   }
@@ -197,7 +197,7 @@ import Testing
     #expect(try open("a\u{0}b") == "the trace store has no usable path; give the path of a file")
     #expect(
       try open("/proc/none/spans.db").hasPrefix(
-        "the directory /proc/none of the trace store /proc/none/spans.db cannot be made: "))
+        "the directory /proc/none of the trace store /proc/none/spans.db cannot be created: "))
     let directory = collector.directory.appending(path: "deep").path
     #expect(try open(directory).hasPrefix("the trace store \(directory) cannot be opened: "))
   }

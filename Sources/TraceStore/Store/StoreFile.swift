@@ -12,7 +12,7 @@ struct StoreFile: Sendable {
 
   private static var kind: DatabaseKind {
     DatabaseKind(
-      noun: "trace store", owner: "collector", retry: "send again", repair: "move it away to begin with an empty one",
+      noun: "trace store", owner: "collector", retry: "send again", repair: "move it away to start with an empty one",
       // "kmtr" in ASCII.
       applicationID: 0x6b6d_7472,
       // Rarer checkpoints: each has to sync the file a second time.
