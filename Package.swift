@@ -131,7 +131,7 @@ let package = Package(
     // MARK: Traces
     .target(name: "TraceModel", swiftSettings: strict),
     .target(name: "TraceFormats", dependencies: ["TraceModel"], swiftSettings: strict),
-    .target(name: "TraceStore", dependencies: ["CZlib", "SQLiteFiles", "TraceModel", grdb], swiftSettings: strict),
+    .target(name: "TraceStore", dependencies: ["Deflate", "SQLiteFiles", "TraceModel", grdb], swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["TraceHeaders", "TraceModel"], swiftSettings: strict),
 
     // MARK: Edges
@@ -146,7 +146,8 @@ let package = Package(
     .target(
       name: "TraceHTTP",
       dependencies: [
-        "CZlib", "HTTPService", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel", "TraceStore", httpTypes,
+        "Deflate", "HTTPService", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel", "TraceStore",
+        httpTypes,
       ],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
@@ -278,7 +279,7 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "BrowserTestSupport", "CZlib", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceAnalysis",
+        "BrowserTestSupport", "Deflate", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceAnalysis",
         "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", grdb, httpTypes,
       ],
       exclude: ["Databases"], swiftSettings: strict),

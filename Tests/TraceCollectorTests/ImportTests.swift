@@ -1,3 +1,4 @@
+import Deflate
 import Foundation
 import HTTPTypes
 import Testing
@@ -179,11 +180,11 @@ import Testing
 
   @Test("A packed file comes in as it is kept") func packed() async throws {
     let collector = try TestCollector()
-    let reply = await collector.send(.post, "/api/import", try gzip(Array(Self.jaeger.utf8)))
+    let reply = await collector.send(.post, "/api/import", try Gzip.compress(Array(Self.jaeger.utf8)))
     #expect(reply.status == 202)
     #expect(collector.store.spanCount == 2)
     #expect(
-      await collector.send(.post, "/api/v2/spans", try gzip(Array("[]".utf8))).status == 400,
+      await collector.send(.post, "/api/v2/spans", try Gzip.compress(Array("[]".utf8))).status == 400,
       "elsewhere it has to be said")
   }
 

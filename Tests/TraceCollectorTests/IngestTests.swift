@@ -1,3 +1,4 @@
+import Deflate
 import Dispatch
 import HTTPTypes
 import MeshTestSupport
@@ -99,7 +100,7 @@ import Testing
   @Test("Packed bodies are unpacked", arguments: ["gzip", "x-gzip", "GZIP"])
   func gzipped(encoding: String) async throws {
     let collector = try TestCollector()
-    let body = try gzip(Array("[\(Self.good)]".utf8))
+    let body = try Gzip.compress(Array("[\(Self.good)]".utf8))
     #expect(await collector.post(body, fields: [.contentEncoding: encoding]).status == 202)
     #expect(collector.store.spanCount == 1)
   }
@@ -107,7 +108,7 @@ import Testing
   @Test("Several members of gzip make one body")
   func members() async throws {
     let collector = try TestCollector()
-    let body = try gzip(Array("[\(Self.good),".utf8)) + gzip(Array("\(Self.good)]".utf8))
+    let body = try Gzip.compress(Array("[\(Self.good),".utf8)) + Gzip.compress(Array("\(Self.good)]".utf8))
     #expect(await collector.post(body, fields: [.contentEncoding: "gzip"]).status == 202)
     #expect(collector.store.spanCount == 2)
   }
@@ -115,7 +116,7 @@ import Testing
   @Test("A damaged packed body is refused, wherever it is cut or changed")
   func damagedGzip() async throws {
     let collector = try TestCollector()
-    let body = try gzip(Array("[\(Self.good)]".utf8))
+    let body = try Gzip.compress(Array("[\(Self.good)]".utf8))
     for count in 0..<body.count {
       let reply = await collector.post(Array(body[..<count]), fields: [.contentEncoding: "gzip"])
       #expect(reply.status == 400)
@@ -134,7 +135,7 @@ import Testing
   func bomb() async throws {
     let collector = try TestCollector()
     // 300 MB in a few hundred kilobytes, of members that share their bytes.
-    let member = try gzip([UInt8](repeating: 0x20, count: 10 << 20))
+    let member = try Gzip.compress([UInt8](repeating: 0x20, count: 10 << 20))
     let bomb = Array([[UInt8]](repeating: member, count: 30).joined())
     #expect(bomb.count < collector.api.limits.bodyBytes)
     let reply = await collector.post(bomb, fields: [.contentEncoding: "gzip"])

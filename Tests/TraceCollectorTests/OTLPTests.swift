@@ -1,3 +1,4 @@
+import Deflate
 import HTTPTypes
 import Testing
 
@@ -371,7 +372,7 @@ import Testing
     #expect(json.field("Content-Type") == "application/json")
     #expect(await send(collector, []).status == 200)
     #expect(await send(collector, Array("{}".utf8), type: "application/json").status == 200)
-    let packed = try gzip(Self.protobuf)
+    let packed = try Gzip.compress(Self.protobuf)
     #expect(await send(collector, packed, encoding: "gzip").status == 200)
     // The same span three times.
     #expect(collector.store.spanCount == 3)

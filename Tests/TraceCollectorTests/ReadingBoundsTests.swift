@@ -1,3 +1,4 @@
+import Deflate
 import Dispatch
 import HTTPTypes
 import Synchronization
@@ -229,7 +230,7 @@ private final class AnswerCount: Sendable {
         to: api, .post, request.path, request.body, fields: [.contentType: request.type])
       #expect(reply.status == 202 || reply.status == 200)
       let packed = await TestCollector.send(
-        to: api, .post, request.path, try gzip(request.body),
+        to: api, .post, request.path, try Gzip.compress(request.body),
         fields: [.contentType: request.type, .contentEncoding: "gzip"])
       #expect(packed.status == reply.status)
     }
@@ -258,7 +259,9 @@ private final class AnswerCount: Sendable {
     }.bytes
     #expect(body.count < CollectorLimits().smallRequest.bytes)
     let answered = AnswerCount()
-    let requests = [(body, nil), (try gzip(ProtobufBytes.request(Self.span(9)) + body + [UInt8](body)), "gzip")].map {
+    let requests = [
+      (body, nil), (try Gzip.compress(ProtobufBytes.request(Self.span(9)) + body + [UInt8](body)), "gzip"),
+    ].map {
       body, encoding in
       Task {
         var fields: [HTTPField.Name: String] = [.contentType: "application/x-protobuf"]

@@ -1,4 +1,3 @@
-import CZlib
 import Foundation
 import GRDB
 import HTTPTypes
@@ -138,28 +137,4 @@ func span(
     localEndpoint: service.isEmpty ? nil : Endpoint(serviceName: service),
     remoteEndpoint: remote.isEmpty ? nil : Endpoint(serviceName: remote), annotations: annotations, tags: tags,
     isShared: shared)
-}
-
-/// Packs bytes with zlib itself.
-func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
-  var stream = z_stream()
-  try #require(
-    deflateInit2_(
-      &stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-      Int32(MemoryLayout<z_stream>.size)) == Z_OK)
-  defer { deflateEnd(&stream) }
-  var input = bytes
-  var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(bytes.count))))
-  let outputCount = output.count
-  let status = input.withUnsafeMutableBufferPointer { input in
-    output.withUnsafeMutableBufferPointer { output in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(bytes.count)
-      stream.next_out = output.baseAddress
-      stream.avail_out = UInt32(outputCount)
-      return deflate(&stream, Z_FINISH)
-    }
-  }
-  try #require(status == Z_STREAM_END)
-  return Array(output.prefix(outputCount - Int(stream.avail_out)))
 }

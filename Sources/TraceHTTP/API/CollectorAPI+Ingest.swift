@@ -88,7 +88,7 @@ extension CollectorAPI {
     guard body.count <= limit else { return nil }
     var bytes = body
     if try isPacked(request, body, format) {
-      guard let unpacked = try? Inflater.inflate(body, limit: limit, limits: limits) else { return nil }
+      guard let unpacked = try? CompressedBody.inflate(body, limit: limit, limits: limits) else { return nil }
       bytes = unpacked
     }
     if format == .zipkinJSON { return try await storeJSON(bytes) }
@@ -137,7 +137,7 @@ extension CollectorAPI {
   ) throws(CollectorError) -> [UInt8] {
     guard body.count <= limits.bodyBytes else { throw bodyError }
     guard try isPacked(request, body, format) else { return body }
-    return try Inflater.inflate(body, limit: limits.bodyBytes, limits: limits)
+    return try CompressedBody.inflate(body, limit: limits.bodyBytes, limits: limits)
   }
 
   private func isPacked(

@@ -150,7 +150,7 @@ public final class CollectorAPI: Sendable {
       if let answer = try await export(parameters) { return answer }
       if let answer = await server(path) { return answer }
       let knownTags = request.headerFields[.ifNoneMatch]
-      let acceptsGzip = Deflater.isAccepted(request.headerFields[.acceptEncoding])
+      let acceptsGzip = PageFiles.takesGzip(request.headerFields[.acceptEncoding])
       if let address = OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
         .present(parameters)
       {

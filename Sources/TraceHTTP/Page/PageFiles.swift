@@ -1,3 +1,4 @@
+import Deflate
 import TraceModel
 
 /// The files of the page. They are part of the program, so that it needs no directory beside it, and they are served as
@@ -15,7 +16,7 @@ enum PageFiles {
     init(_ content: [UInt8], type: String) {
       self.content = content
       self.type = type
-      packed = Deflater.gzip(content)
+      packed = try? Gzip.compress(content)
       // FNV-1a: nobody gains anything from a collision.
       var hash: UInt64 = 0xcbf2_9ce4_8422_2325
       for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
@@ -24,6 +25,15 @@ enum PageFiles {
 
     /// The content as text.
     var text: String { String(decoding: content, as: UTF8.self) }
+  }
+
+  /// Whether a browser takes gzip, by its `Accept-Encoding`.
+  static func takesGzip(_ encodings: String?) -> Bool {
+    (encodings ?? "").lowercased().split(separator: ",").contains { encoding in
+      let parts = encoding.split(separator: ";").map { $0.filter { $0 != " " } }
+      guard parts.first == "gzip" || parts.first == "*" else { return false }
+      return !parts.dropFirst().contains { $0.hasPrefix("q=0") && !$0.contains { ("1"..."9").contains($0) } }
+    }
   }
 
   /// The page itself.

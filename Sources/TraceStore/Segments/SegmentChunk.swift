@@ -1,4 +1,4 @@
-import CZlib
+import Deflate
 
 /// The records of some traces of a segment, one after the other, packed by zlib where that makes them smaller.
 ///
@@ -11,18 +11,11 @@ enum SegmentChunk {
   private static let maximumSize = 1 << 30
 
   static func pack(_ bytes: [UInt8]) -> [UInt8] {
-    var length = compressBound(uLong(bytes.count))
     var writer = ByteWriter()
     writer.bytes.append(1)
     writer.number(bytes.count)
-    let head = writer.bytes.count
-    let packed = [UInt8](unsafeUninitializedCapacity: head + Int(length)) { buffer, count in
-      for index in 0..<head { buffer[index] = writer.bytes[index] }
-      guard let start = buffer.baseAddress else { return }
-      // The fastest level: the others take much longer and save little.
-      count = compress2(start + head, &length, bytes, uLong(bytes.count), 1) == Z_OK ? head + Int(length) : 0
-    }
-    return packed.isEmpty || packed.count >= bytes.count ? [0] + bytes : packed
+    guard let packed = Zlib.compress(bytes, after: writer.bytes), packed.count < bytes.count else { return [0] + bytes }
+    return packed
   }
 
   /// The unpacked bytes; nil if they are damaged.
@@ -32,15 +25,7 @@ enum SegmentChunk {
     case 0: return Array(reader.slice(bytes.count - reader.position))
     case 1:
       guard let length = Int(exactly: reader.number()), length <= maximumSize else { return nil }
-      let packed = reader.slice(bytes.count - reader.position)
-      let unpacked = [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
-        var unpackedLength = uLong(length)
-        let status = uncompress(
-          buffer.baseAddress, &unpackedLength, packed.baseAddress?.assumingMemoryBound(to: UInt8.self),
-          uLong(packed.count))
-        count = status == Z_OK ? Int(unpackedLength) : 0
-      }
-      return unpacked.count == length ? unpacked : nil
+      return Zlib.decompress(reader.slice(bytes.count - reader.position), count: length)
     default: return nil
     }
   }

@@ -1,0 +1,43 @@
+import Deflate
+import TraceModel
+
+/// A body that was compressed as gzip (RFC 1952) or zlib (RFC 1950).
+enum CompressedBody {
+  /// Inflates a body. It stops as soon as more has come out than may be, or many times more than was put in, so that a
+  /// small body can fill neither memory nor time.
+  ///
+  /// - Parameter limit: bytes that may come out.
+  static func inflate(
+    _ compressed: [UInt8], limit: Int, limits: CollectorLimits = CollectorLimits()
+  ) throws(CollectorError) -> [UInt8] {
+    var output: [UInt8] = []
+    output.reserveCapacity(min(limit, compressed.count &* 8))
+    var excess = ""
+    do throws(DeflateError) {
+      var inflater = try Inflater(takesMembers: true)
+      try inflater.add(compressed.span.bytes) { piece, consumed in
+        output.append(contentsOf: piece)
+        if output.count > limit {
+          excess = "\(limit) bytes"
+        } else if output.count > limits.freelyUnpackedBytes, output.count / limits.unpackingRatio > consumed {
+          excess = "\(limits.unpackingRatio) times the packed one"
+        }
+        return excess.isEmpty
+      }
+      try inflater.finish()
+      return output
+    } catch {
+      switch error {
+      case .outOfMemory:
+        throw CollectorError(
+          code: .unavailable, message: "there is no memory to unpack the body; send it again later")
+      case .stopped:
+        throw CollectorError(
+          code: .tooLarge, message: "the unpacked body is larger than \(excess); send fewer spans at once")
+      case .truncated: throw CollectorError(code: .invalid, message: "the body is not valid gzip: it ends too early")
+      case .damaged, .trailingBytes:
+        throw CollectorError(code: .invalid, message: "the body is not valid gzip: it is damaged")
+      }
+    }
+  }
+}
