@@ -249,7 +249,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshXDSTests",
-      dependencies: ["EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", protobuf],
+      dependencies: ["EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", "ProxySimulation", protobuf],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
       name: "MeshControlTests",

@@ -13,8 +13,8 @@ public struct HeldResources: Sendable, Hashable {
 }
 
 /// Tells the names of encoded resources. Proxies of a fleet hold much of the same, which is decoded once.
-struct ResourceNames {
-  struct Description {
+package struct ResourceNames: Sendable {
+  struct Description: Sendable {
     var name: String
     /// Whether it is a cluster whose endpoints are asked for.
     var needsEndpoints: Bool
@@ -30,6 +30,9 @@ struct ResourceNames {
       bytes.withUnsafeBytes { buffer in hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: buffer.suffix(256))) }
     }
   }
+
+  /// Names of nothing yet.
+  package init() {}
 
   private static let capacity = 20_000
   private var known: [Key: Description] = [:]

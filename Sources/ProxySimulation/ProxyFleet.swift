@@ -161,7 +161,7 @@ public final class ProxyFleet: Sendable {
         isFirst = false
       }
     }
-    for request in conversation.machine.withLock({ $0.start() }) { outgoing.yield(request) }
+    for request in conversation.envoy.withLock({ $0.connect() }) { outgoing.yield(request) }
     note(index) { proxy in
       proxy.streams += 1
       proxy.isConnected = true
@@ -175,7 +175,7 @@ public final class ProxyFleet: Sendable {
       options: .defaults
     ) { response in
       for try await message in response.messages {
-        let requests = try conversation.machine.withLock { try self.take(Variant.decode(message), index, &$0) }
+        let requests = try conversation.envoy.withLock { try self.take(Variant.decode(message), index, &$0) }
         for request in requests { outgoing.yield(request) }
       }
       outgoing.finish()
@@ -184,22 +184,23 @@ public final class ProxyFleet: Sendable {
 
   /// What a proxy and its server have told each other.
   private final class Conversation: Sendable {
-    let machine: Mutex<SubscriptionStateMachine>
+    let envoy: Mutex<SimulatedEnvoy>
 
-    init(isIncremental: Bool) { machine = Mutex(SubscriptionStateMachine(isIncremental: isIncremental)) }
+    init(isIncremental: Bool) {
+      // It acknowledges clusters at once, so that no timer is needed for endpoints that do not come.
+      envoy = Mutex(SimulatedEnvoy(isIncremental: isIncremental, waitsForEndpoints: false))
+    }
   }
 
   private func take(
-    _ response: SimulatedResponse, _ index: Int, _ machine: inout SubscriptionStateMachine
+    _ response: SimulatedResponse, _ index: Int, _ envoy: inout SimulatedEnvoy
   ) throws -> [SimulatedRequest] {
     try state.withLock { state in
-      if let refusal = state.refusals[index]?.removeValue(forKey: response.typeURL) {
-        machine.refusals[response.typeURL] = refusal
-      }
-      let requests = try machine.take(response, names: &state.names)
-      state.proxies[index].held = machine.held
+      let refusal = state.refusals[index]?.removeValue(forKey: response.typeURL)
+      let requests = try envoy.take(response, refusal: refusal, names: &state.names)
+      state.proxies[index].held = envoy.held
       state.proxies[index].responses += 1
-      if requests.first?.refusal != nil { state.proxies[index].refused += 1 }
+      if refusal != nil { state.proxies[index].refused += 1 }
       state.proxies[index].lastAnswer = .now
       return requests
     }

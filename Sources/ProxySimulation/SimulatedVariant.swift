@@ -1,10 +1,10 @@
-import EnvoyAPI
+package import EnvoyAPI
 import Foundation
 import GRPCCore
-import SwiftProtobuf
+package import SwiftProtobuf
 
 /// How requests and responses stand on the wire.
-protocol SimulatedVariant: SendableMetatype {
+package protocol SimulatedVariant: SendableMetatype {
   associatedtype Request: Message
   associatedtype Response: Message
   /// The method of the discovery service.
@@ -14,10 +14,10 @@ protocol SimulatedVariant: SendableMetatype {
 }
 
 /// State of the world.
-enum WholeStateVariant: SimulatedVariant {
-  static let method = "StreamAggregatedResources"
+package enum WholeStateVariant: SimulatedVariant {
+  package static let method = "StreamAggregatedResources"
 
-  static func encode(
+  package static func encode(
     _ request: SimulatedRequest, node: Envoy_Config_Core_V3_Node?
   ) -> Envoy_Service_Discovery_V3_DiscoveryRequest {
     var message = Envoy_Service_Discovery_V3_DiscoveryRequest()
@@ -30,7 +30,7 @@ enum WholeStateVariant: SimulatedVariant {
     return message
   }
 
-  static func decode(_ response: Envoy_Service_Discovery_V3_DiscoveryResponse) -> SimulatedResponse {
+  package static func decode(_ response: Envoy_Service_Discovery_V3_DiscoveryResponse) -> SimulatedResponse {
     SimulatedResponse(
       typeURL: response.typeURL, version: response.versionInfo, nonce: response.nonce,
       resources: response.resources.map(\.value), removed: [])
@@ -38,10 +38,10 @@ enum WholeStateVariant: SimulatedVariant {
 }
 
 /// Incremental.
-enum IncrementalVariant: SimulatedVariant {
-  static let method = "DeltaAggregatedResources"
+package enum IncrementalVariant: SimulatedVariant {
+  package static let method = "DeltaAggregatedResources"
 
-  static func encode(
+  package static func encode(
     _ request: SimulatedRequest, node: Envoy_Config_Core_V3_Node?
   ) -> Envoy_Service_Discovery_V3_DeltaDiscoveryRequest {
     var message = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest()
@@ -55,7 +55,7 @@ enum IncrementalVariant: SimulatedVariant {
     return message
   }
 
-  static func decode(_ response: Envoy_Service_Discovery_V3_DeltaDiscoveryResponse) -> SimulatedResponse {
+  package static func decode(_ response: Envoy_Service_Discovery_V3_DeltaDiscoveryResponse) -> SimulatedResponse {
     SimulatedResponse(
       typeURL: response.typeURL, version: response.systemVersionInfo, nonce: response.nonce,
       resources: response.resources.map(\.resource.value), resourceVersions: response.resources.map(\.version),

@@ -1,165 +1,120 @@
 import EnvoyAPI
+import Foundation
 import MeshTestSupport
 import MeshXDS
+import ProxySimulation
+import SwiftProtobuf
 
-/// A model of what Envoy does with discovery responses, joined to a stream by two lossless queues.
-///
-/// As Envoy does, it asks for the endpoints of its `eds` clusters, accepts clusters only when the new ones have got
-/// endpoints, and forgets the endpoints of a cluster that is redefined. Clusters are named in listeners' texts.
+extension EncodedResource {
+  /// A cluster; one that is discovered needs endpoints.
+  static func cluster(_ name: String, isDiscovered: Bool, definition: Int) -> EncodedResource {
+    var cluster = Envoy_Config_Cluster_V3_Cluster()
+    cluster.name = name
+    cluster.type = isDiscovered ? .eds : .static
+    cluster.altStatName = String(definition)
+    return encoded(.cds, name, cluster)
+  }
+
+  static func endpoints(_ name: String, port: UInt32) -> EncodedResource {
+    var endpoint = Envoy_Config_Endpoint_V3_LbEndpoint()
+    endpoint.endpoint.address.socketAddress.portValue = port
+    var assignment = Envoy_Config_Endpoint_V3_ClusterLoadAssignment()
+    assignment.clusterName = name
+    assignment.endpoints = [.with { $0.lbEndpoints = [endpoint] }]
+    return encoded(.eds, name, assignment)
+  }
+
+  /// A listener that names clusters.
+  static func listener(_ name: String, clusters: [String]) -> EncodedResource {
+    var listener = Envoy_Config_Listener_V3_Listener()
+    listener.name = name
+    listener.statPrefix = clusters.joined(separator: ",")
+    return encoded(.lds, name, listener)
+  }
+
+  /// The name, and what tells its content from others.
+  var note: String { "\(name)=\(version.prefix(6))" }
+
+  private static func encoded(_ kind: Kind, _ name: String, _ message: any Message) -> EncodedResource {
+    EncodedResource(name: name, typeURL: kind.typeURL, bytes: (try? message.serializedData(partial: true)) ?? Data())
+  }
+}
+
+/// A simulated Envoy that is joined to a stream by two lossless queues.
 struct SimulatedProxy {
   let variant: DiscoveryVariant
-  private(set) var clusters: [String: EncodedResource] = [:]
-  private(set) var endpoints: [String: EncodedResource] = [:]
-  private(set) var listeners: [String: EncodedResource] = [:]
   /// What must never happen and did.
   private(set) var faults: [String] = []
   /// Requests on their way to the control plane.
   var outbox: [DiscoveryStreamRequest] = []
+  private var envoy: SimulatedEnvoy
+  private var names = ResourceNames()
+  private var node = Envoy_Config_Core_V3_Node()
 
-  private var warming: Set<String> = []
-  /// Incremental: versions of endpoints as last received, even if a redefined cluster has forgotten them.
-  private var received: [String: String] = [:]
-  private var subscribed: Set<String> = []
-  private var versions: [Kind: String] = [:]
-  private var nonces: [Kind: String] = [:]
-  private var withheld: DiscoveryStreamRequest?
-  private var isInitial = true
+  init(variant: DiscoveryVariant) {
+    self.variant = variant
+    envoy = SimulatedEnvoy(isIncremental: variant == .incremental, waitsForEndpoints: true)
+    node.id = "n"
+  }
 
-  init(variant: DiscoveryVariant) { self.variant = variant }
-
-  private var discovered: Set<String> { Set(clusters.values.lazy.filter { $0.text.hasPrefix("eds") }.map(\.name)) }
+  /// What it holds of a kind.
+  func held(_ kind: Kind) -> ResourceSet {
+    let contents = envoy.held[kind.typeURL]?.contents ?? [:]
+    return ResourceSet(contents.map { EncodedResource(name: $0, typeURL: kind.typeURL, bytes: $1) })
+  }
 
   /// Says what the proxy holds and waits for, for messages of tests.
   var summary: String {
-    "clusters \(clusters.keys.sorted()) warming \(warming.sorted()) listeners \(listeners.mapValues(\.text))"
+    "clusters \(held(.cds).resources.map(\.name)) warming \(envoy.warming.sorted()) listeners \(namedClusters)"
   }
 
   /// Opens a new stream: whatever was under way is lost.
   mutating func connect() {
     outbox = []
-    withheld = nil
-    nonces = [:]
-    subscribed = discovered
-    let first = introduction(.cds, clusters.mapValues(\.version))
-    // As long as new clusters wait for their endpoints, Envoy does not ask for clusters.
-    if warming.isEmpty { outbox.append(first) } else { withheld = first }
-    if !subscribed.isEmpty { outbox.append(introduction(.eds, received)) }
-    outbox.append(introduction(.lds, listeners.mapValues(\.version)))
-  }
-
-  private func introduction(_ kind: Kind, _ held: [String: String]) -> DiscoveryStreamRequest {
-    var request = request(kind)
-    if variant == .incremental {
-      let names = kind == .eds ? subscribed.sorted() : []
-      request.interest = .change(subscribe: names, unsubscribe: [], initialVersions: held)
-    }
-    return request
+    send(envoy.connect())
   }
 
   /// Does what Envoy does when endpoints do not come for 15 seconds: goes on without.
-  mutating func giveUpWaiting() {
-    warming = []
-    guard let ready = withheld else { return }
-    withheld = nil
-    outbox.append(ready)
-  }
+  mutating func giveUpWaiting() { send(envoy.stopWaiting()) }
 
   /// Takes a response. With `refuse` it is rejected and nothing is applied.
   mutating func receive(_ response: DiscoveryStreamResponse, refuse: Bool) {
-    guard let kind = Kind(typeURL: response.typeURL) else { return }
-    nonces[kind] = response.nonce
-    if refuse { return answer(kind, rejection: "refused") }
-    versions[kind] = response.version
-    switch kind {
-    case .cds:
-      let before = clusters
-      apply(response, to: &clusters)
-      let changed = clusters.values.filter { $0.contentHash != before[$0.name]?.contentHash }.map(\.name)
-      let fresh = discovered.intersection(changed)
-      for name in fresh { endpoints[name] = nil }
-      endpoints = endpoints.filter { clusters[$0.key] != nil }
-      warming = warming.union(fresh).intersection(clusters.keys)
-      askForEndpoints(fresh)
-      // While it starts, Envoy accepts clusters at once; later when all have got endpoints.
-      if warming.isEmpty || isInitial { answer(.cds) } else { withheld = request(.cds) }
-      isInitial = false
-    case .eds:
-      var all = endpoints
-      apply(response, to: &all)
-      endpoints = all.filter { subscribed.contains($0.key) }
-      answer(.eds)
-      for resource in response.resources {
-        warming.remove(resource.name)
-        received[resource.name] = resource.version
-      }
-      if warming.isEmpty, let ready = withheld {
-        withheld = nil
-        outbox.append(ready)
-      }
-    case .lds, .rds:
-      apply(response, to: &listeners)
-      answer(.lds)
+    do {
+      let message = try decoded(response.serialized())
+      send(try envoy.take(message, refusal: refuse ? "refused" : nil, names: &names))
+    } catch {
+      faults.append("\(response.typeURL) cannot be decoded: \(error)")
     }
-    check(after: kind)
-  }
-
-  private func apply(_ response: DiscoveryStreamResponse, to resources: inout [String: EncodedResource]) {
-    if variant == .stateOfTheWorld && response.typeURL != Kind.eds.typeURL { resources = [:] }
-    for resource in response.resources { resources[resource.name] = resource }
-    for name in response.removed { resources[name] = nil }
-  }
-
-  private mutating func check(after kind: Kind) {
-    for listener in listeners.values {
-      for cluster in listener.text.split(separator: ",").dropFirst() where clusters[String(cluster)] == nil {
-        faults.append("after \(kind), \(listener.name) names \(cluster), which is not there")
+    let clusters = envoy.held[Kind.cds.typeURL]?.contents ?? [:]
+    for (listener, named) in namedClusters {
+      for cluster in named where clusters[cluster] == nil {
+        faults.append("after \(response.typeURL), \(listener) names \(cluster), which is not there")
       }
     }
   }
 
-  // MARK: Requests
-
-  private mutating func askForEndpoints(_ fresh: Set<String>) {
-    let wanted = discovered
-    let before = subscribed
-    subscribed = wanted
+  private func decoded(_ bytes: [UInt8]) throws -> SimulatedResponse {
     switch variant {
-    case .stateOfTheWorld:
-      if wanted != before || !fresh.isEmpty { outbox.append(request(.eds)) }
-    case .incremental:
-      let more = wanted.subtracting(before)
-      let less = before.subtracting(wanted)
-      for name in less { received[name] = nil }
-      if !more.isEmpty || !less.isEmpty { ask(.eds, subscribe: more.sorted(), unsubscribe: less.sorted()) }
+    case .stateOfTheWorld: WholeStateVariant.decode(try .init(serializedBytes: bytes))
+    case .incremental: IncrementalVariant.decode(try .init(serializedBytes: bytes))
     }
   }
 
-  private mutating func answer(_ kind: Kind, rejection: String? = nil) {
-    var request = request(kind)
-    request.rejection = rejection
-    outbox.append(request)
-  }
-
-  private func request(_ kind: Kind) -> DiscoveryStreamRequest {
-    let interest: DiscoveryStreamRequest.Interest =
+  private mutating func send(_ requests: [SimulatedRequest]) {
+    outbox += requests.map { request in
       switch variant {
-      case .stateOfTheWorld: .all(names: kind == .eds ? subscribed.sorted() : [], version: versions[kind] ?? "")
-      case .incremental: .change(subscribe: [], unsubscribe: [], initialVersions: [:])
+      case .stateOfTheWorld: DiscoveryStreamRequest(WholeStateVariant.encode(request, node: node))
+      case .incremental: DiscoveryStreamRequest(IncrementalVariant.encode(request, node: node))
       }
-    return DiscoveryStreamRequest(node: node, typeURL: kind.typeURL, nonce: nonces[kind] ?? "", interest: interest)
+    }
   }
 
-  private mutating func ask(_ kind: Kind, subscribe: [String], unsubscribe: [String]) {
-    outbox.append(
-      DiscoveryStreamRequest(
-        node: node, typeURL: kind.typeURL,
-        interest: .change(subscribe: subscribe, unsubscribe: unsubscribe, initialVersions: [:])))
-  }
-
-  private var node: Envoy_Config_Core_V3_Node {
-    var node = Envoy_Config_Core_V3_Node()
-    node.id = "n"
-    return node
+  /// The clusters that each listener names.
+  private var namedClusters: [String: [String]] {
+    (envoy.held[Kind.lds.typeURL]?.contents ?? [:]).mapValues { bytes in
+      let listener = try? Envoy_Config_Listener_V3_Listener(serializedBytes: bytes)
+      return listener?.statPrefix.split(separator: ",").map(String.init) ?? ["(unreadable)"]
+    }
   }
 }
 
@@ -232,20 +187,18 @@ struct DiscoverySimulation {
     for name in ["a", "b", "c", "d", "e"] where Bool.random(using: &generator) {
       let definition = Int.random(in: 1...2, using: &generator)
       let isDiscovered = name != "d" && name != "e"
-      clusters.append(.text(.cds, name, "\(isDiscovered ? "eds" : "static")\(definition)"))
-      if isDiscovered {
-        endpoints.append(.text(.eds, name, "port\(Int.random(in: 1...3, using: &generator))"))
-      }
+      clusters.append(.cluster(name, isDiscovered: isDiscovered, definition: definition))
+      if isDiscovered { endpoints.append(.endpoints(name, port: UInt32.random(in: 1...3, using: &generator))) }
     }
     var listeners: [EncodedResource] = []
     for name in ["l", "m"] where Bool.random(using: &generator) {
       let named = clusters.filter { _ in Bool.random(using: &generator) }.map(\.name)
-      listeners.append(.text(.lds, name, (["x"] + named).joined(separator: ",")))
+      listeners.append(.listener(name, clusters: named))
     }
     newest = ProxySnapshot(
       clusters: ResourceSet(clusters), endpoints: ResourceSet(endpoints), listeners: ResourceSet(listeners))
     let words = [newest.clusters, newest.endpoints, newest.listeners].map { set in
-      set.resources.map { "\($0.name)=\($0.text)" }.joined(separator: " ")
+      set.resources.map(\.note).joined(separator: " ")
     }
     note("snapshot " + words.joined(separator: " / "))
     handle(.snapshotChanged(newest))
@@ -281,7 +234,7 @@ struct DiscoverySimulation {
     for case .send(let response) in machine.handle(event) {
       precondition(!isWriting, "a second response before the first was written")
       isWriting = true
-      let names = response.resources.map { "\($0.name)=\($0.text)" } + response.removed.map { "-" + $0 }
+      let names = response.resources.map(\.note) + response.removed.map { "-" + $0 }
       note("send \(response.typeURL.split(separator: ".").last ?? "") #\(response.nonce) \(names)")
       if let kind = Kind(typeURL: response.typeURL) { sent.append(kind) }
       responses.append(response)

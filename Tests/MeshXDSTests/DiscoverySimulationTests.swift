@@ -9,9 +9,9 @@ struct DiscoverySimulationTests {
   private func expectNewest(_ simulation: DiscoverySimulation, _ comment: Comment) {
     let proxy = simulation.proxy
     let newest = simulation.newest
-    #expect(ResourceSet(proxy.clusters.values) == newest.clusters, comment)
-    #expect(ResourceSet(proxy.listeners.values) == newest.listeners, comment)
-    #expect(ResourceSet(proxy.endpoints.values) == newest.endpoints, comment)
+    #expect(proxy.held(.cds) == newest.clusters, comment)
+    #expect(proxy.held(.lds) == newest.listeners, comment)
+    #expect(proxy.held(.eds) == newest.endpoints, comment)
   }
 
   private func story(_ simulation: DiscoverySimulation, _ seed: UInt64) -> String {
