@@ -1,8 +1,9 @@
 extension Duration {
-  /// Reads a length of time as Go writes it: `500ms`, `1m30s`, `0`. Source: Go's `time.ParseDuration`, without signs.
+  /// Parses a length of time as Go writes it: `500ms`, `1m30s`, `0`. Source: Go's `time.ParseDuration`, without signs.
   ///
-  /// `nil` when the text is none, or a part of it is a billion seconds or more.
+  /// `nil` when the text is not a duration, or one longer than Go can hold, which is 292 years.
   public init?(goText text: String) {
+    let limit = 9_223_372_036.0
     var rest = Substring(text)
     var total = Duration.zero
     if rest == "0" { rest = "0s" }
@@ -12,11 +13,24 @@ extension Duration {
       rest = rest.dropFirst(digits.count)
       let unit = rest.prefix { $0.isLetter }
       rest = rest.dropFirst(unit.count)
-      let scale = ["h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9][String(unit)]
-      guard let number = Double(digits), let scale, number * scale < 1e9 else { return nil }
+      guard let number = Double(digits), let scale = Self.units[String(unit)], number * scale < limit else {
+        return nil
+      }
       total += .seconds(number * scale)
+      guard total < .seconds(limit) else { return nil }
     }
     self = total
+  }
+
+  /// The units of Go's durations, in seconds. A micro sign is written in two ways.
+  private static let units = [
+    "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "\u{b5}s": 1e-6, "\u{3bc}s": 1e-6, "ns": 1e-9,
+  ]
+
+  /// What is wrong with text that is not a duration, to follow the text in quotes.
+  public static func fault(ofText text: String) -> String {
+    let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) } && Duration(goText: text + "s") != nil
+    return "is not a valid duration; write \(isNumber ? "\(text)s" : "one such as 500ms, 30s or 1m30s")"
   }
 
   /// The length of time in words of one or two units: `500 ms`, `3 s`, `5 min`, `1 min 30 s`.

@@ -7,13 +7,27 @@ struct DurationTextTests {
     "are read as Go writes them",
     arguments: [
       ("0", Duration.zero), ("500ms", .milliseconds(500)), ("1m30s", .seconds(90)), ("1.5h", .seconds(5400)),
-      ("0s", .zero),
+      ("0s", .zero), ("1h2m3s4ms5us6ns", .nanoseconds(3_723_004_005_006)), ("7\u{b5}s", .microseconds(7)),
+      ("7\u{3bc}s", .microseconds(7)), ("2562047h", .seconds(9_223_369_200)),
     ])
   func read(text: String, duration: Duration) { #expect(Duration(goText: text) == duration) }
 
   @Test(
-    "are not read from other text", arguments: ["", "10", "s", "1x", "1s1", "-1s", "1..2s", "99999999999h", "\u{661}s"])
+    "are not read from other text",
+    arguments: ["", "10", "s", "1x", "1s1", "-1s", "1..2s", "99999999999h", "2562047h2562047h", "\u{661}s"])
   func refused(text: String) { #expect(Duration(goText: text) == nil) }
+
+  @Test(
+    "that cannot be read are told with what to write",
+    arguments: [
+      ("90", "90s"), ("soon", "one such as 500ms, 30s or 1m30s"), ("-1s", "one such as 500ms, 30s or 1m30s"),
+      ("", "one such as 500ms, 30s or 1m30s"), ("9.5", "one such as 500ms, 30s or 1m30s"),
+      ("99999999999", "one such as 500ms, 30s or 1m30s"),
+    ])
+  func advice(text: String, advice: String) {
+    #expect(Duration(goText: text) == nil)
+    #expect(Duration.fault(ofText: text) == "is not a valid duration; write \(advice)")
+  }
 
   @Test(
     "are written in words",
