@@ -73,8 +73,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(
-      url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML", "CommandLineArguments"]),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -135,6 +134,9 @@ let package = Package(
     .target(name: "TraceAnalysis", dependencies: ["TraceHeaders", "TraceModel"], swiftSettings: strict),
 
     // MARK: Edges
+    .target(
+      name: "ProgramSettings", dependencies: ["MeshModel", argumentParser, collections, configuration],
+      swiftSettings: strict),
     .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
     .target(
       name: "HTTPService",
@@ -179,15 +181,17 @@ let package = Package(
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl",
         "MeshHTTP",
-        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "TraceModel", "TraceStore",
+        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "ProgramSettings", "TraceModel",
+        "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
-        collections, configuration, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
+        collections, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "kuma-dp",
       dependencies: [
-        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "CProcess", "SystemErrors", argumentParser,
+        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "ProgramSettings", "CProcess", "SystemErrors",
+        argumentParser,
         collections, logging,
       ],
       swiftSettings: strict),
@@ -265,6 +269,9 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "ProgramSettingsTests", dependencies: ["MeshModel", "ProgramSettings", argumentParser],
+      swiftSettings: strict),
+    .testTarget(
       name: "HTTPServiceTests",
       dependencies: [
         "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
@@ -304,13 +311,15 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "TraceModel", "TraceStore", collections, logging,
+        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TraceModel", "TraceStore",
+        argumentParser, collections, logging,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",
       dependencies: [
         "kuma-dp", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor",
+        "ProgramSettings",
         "TestSupport",
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],

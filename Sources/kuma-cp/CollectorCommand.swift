@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import MeshModel
 import ProgramLog
+import ProgramSettings
 
 extension KumaControlPlane {
   /// `kuma-cp collector`.
@@ -19,117 +20,41 @@ extension KumaControlPlane {
     @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
     var configFile: String?
 
-    @Option(name: .customLong("work-dir"), help: "Directory of the database.")
-    var workDir: String?
-
-    @Option(name: .customLong("store-file"), help: "SQLite file of the spans (traces.db in the work directory).")
-    var storeFile: String?
-
-    @Option(name: .customLong("zipkin-port"), help: "Port of Zipkin's API and the page (9411).")
-    var zipkinPort: String?
-
-    @Option(name: .customLong("zipkin-interface"), help: "Address of Zipkin's API and the page (127.0.0.1).")
-    var zipkinInterface: String?
-
-    @OptionGroup var otlp: OTLPOptions
-
-    @Option(name: .customLong("otlp-interface"), help: "Address for OpenTelemetry's exporters (127.0.0.1).")
-    var otlpInterface: String?
-
-    @Option(name: .customLong("max-age"), help: "How long spans are kept, such as 168h; 0 for ever.")
-    var maxAge: String?
-
-    @Option(name: .customLong("max-spans"), help: "How many spans are kept; 0 for any number.")
-    var maxSpans: String?
-
-    @Option(name: .customLong("max-size"), help: "How large the file may get, such as 4GiB; 0 for any size.")
-    var maxSize: String?
-
-    @Option(
-      name: .customLong("allowed-origins"),
-      help: "Origins whose pages may use the collector; commas between, * for all.")
-    var allowedOrigins: String?
-
-    @OptionGroup var hosts: HostOptions
-
-    @OptionGroup var logging: LoggingOptions
+    @OptionGroup var settings: SettingFlags<CollectorFlags>
 
     func run() async throws {
-      var flags = otlp.flags
-      flags.merge(hosts.flags) { first, _ in first }
-      flags.merge(logging.flags) { first, _ in first }
-      for (setting, flag, value) in [
-        (Setting.workDir, "--work-dir", workDir), (.collectorStoreFile, "--store-file", storeFile),
-        (.collectorPort, "--zipkin-port", zipkinPort), (.collectorInterface, "--zipkin-interface", zipkinInterface),
-        (.collectorOTLPInterface, "--otlp-interface", otlpInterface), (.collectorMaxAge, "--max-age", maxAge),
-        (.collectorMaxSpans, "--max-spans", maxSpans), (.collectorMaxSize, "--max-size", maxSize),
-        (.collectorAllowedOrigins, "--allowed-origins", allowedOrigins),
-      ] {
-        if let value { flags[setting] = (flag, value) }
-      }
+      var flags = settings.values
       // Whoever runs it alone wants it, whatever a configuration file shared with a control plane says.
-      flags[.collectorEnabled] = ("collector", "true")
+      flags[CollectorSettings.key(\.enabled)] = "true"
       try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
         try Pipeline.buildCollector(configuration, logger: logger)
       }
     }
   }
 
-  /// Flags about who may come, of every command that runs servers.
-  struct HostOptions: ParsableArguments {
-    @Option(
-      name: .customLong("allowed-hosts"),
-      help: "Further names under which the servers may be reached; commas between, * for any.")
-    var allowedHosts: String?
-
-    var flags: [Setting: (flag: String, value: String)] {
-      allowedHosts.map { [.allowedHosts: ("--allowed-hosts", $0)] } ?? [:]
-    }
-  }
-
-  /// Flags about OpenTelemetry's port, of every command that runs a collector.
-  struct OTLPOptions: ParsableArguments {
-    @Option(name: .customLong("otlp-port"), help: "Port for OpenTelemetry's exporters, OTLP over HTTP (4318).")
-    var otlpPort: String?
-
-    @Flag(name: .customLong("no-otlp"), help: "Do not listen for OpenTelemetry's exporters.")
-    var noOTLP = false
-
-    var flags: [Setting: (flag: String, value: String)] {
-      var flags: [Setting: (flag: String, value: String)] = [:]
-      if let otlpPort { flags[.collectorOTLPPort] = ("--otlp-port", otlpPort) }
-      if noOTLP { flags[.collectorOTLPEnabled] = ("--no-otlp", "false") }
-      return flags
-    }
-  }
-
-  /// Flags about logs.
-  struct LoggingOptions: ParsableArguments {
-    @Option(
-      name: .customLong("log-level"),
-      help: ArgumentHelp("Least level logged.", valueName: "trace|debug|info|warning|error"))
-    var logLevel: String?
-
-    @Option(name: .customLong("log-format"), help: ArgumentHelp("How log lines are written.", valueName: "text|json"))
-    var logFormat: String?
-
-    var flags: [Setting: (flag: String, value: String)] {
-      var flags: [Setting: (flag: String, value: String)] = [:]
-      if let logLevel { flags[.logLevel] = ("--log-level", logLevel) }
-      if let logFormat { flags[.logFormat] = ("--log-format", logFormat) }
-      return flags
-    }
+  /// The flags of `kuma-cp collector`.
+  enum CollectorFlags: SettingFlagList {
+    static let parsing = SingleValueParsingStrategy.next
+    static let settings: [any AnySetting] = {
+      let all = ControlPlaneSettings()
+      let collector = all.collector
+      return [
+        all.workDir, collector.storeFile, collector.zipkinPort, collector.zipkinInterface, collector.otlpPort,
+        collector.otlpEnabled, collector.otlpInterface, collector.maxAge, collector.maxSpans, collector.maxSize,
+        collector.allowedOrigins, all.allowedHosts, all.logsRequests, all.logLevel, all.logFormat,
+      ]
+    }()
   }
 
   /// Reads the settings, puts a program together and runs it; a failure is a sentence on standard error.
   static func run(
-    file: String?, flags: [Setting: (flag: String, value: String)],
+    file: String?, flags: [String: String],
     _ build: @escaping @Sendable (ControlPlaneConfiguration, Logger) async throws -> Pipeline
   ) async throws {
     // A file that may not grow any further (ulimit -f) is an error of the write that fails, and not the program's end.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      let (configuration, warnings) = try await ControlPlaneConfiguration.load(
+      let (configuration, warnings) = try ControlPlaneConfiguration.load(
         file: file, environment: ProcessInfo.processInfo.environment, flags: flags)
       let logger = bootstrapLogging(configuration)
       for warning in warnings { logger.warning("\(warning)") }

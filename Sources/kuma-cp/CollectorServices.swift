@@ -3,6 +3,7 @@ import HTTPService
 import HTTPTypes
 import Logging
 import MeshModel
+import ProgramSettings
 import ServiceLifecycle
 import TraceAnalysis
 import TraceHTTP
@@ -58,7 +59,7 @@ struct CollectorServices {
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger) {
       Answer(await api.respond(to: $0, body: $1))
     }
-    zipkin.settings.origins = Setting.collectorAllowedOrigins.key
+    zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
       HTTPListener(
         host: configuration.zipkin.host, port: configuration.zipkin.port, service: zipkin, ports: ports, logger: logger,
@@ -68,12 +69,12 @@ struct CollectorServices {
     if let endpoint = configuration.otlp {
       let advice =
         "OpenTelemetry's exporters can send to \(CollectorAPI.otlpPath) of the trace collector's port as well; choose "
-        + "another port with \(Setting.collectorOTLPPort.key), or none with \(Setting.collectorOTLPEnabled.key)"
+        + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
       var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger: logger) {
         Answer(await api.respondToOTLP($0, body: $1))
       }
-      otlp.settings.origins = Setting.collectorAllowedOrigins.key
+      otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
       listeners.append(
         HTTPListener(
           host: endpoint.host, port: endpoint.port, service: otlp, ports: ports, logger: logger, loops: loops,
@@ -99,7 +100,7 @@ struct CollectorServices {
       name: name, connections: connections, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
       heads: budgets.heads,
       logger: logger, responder: responder)
-    service.settings.hosts = Setting.allowedHosts.key
+    service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)
     service.refusalWording = { request, refusal in
       switch refusal {
       case .bodyTooLarge: Answer(api.refuse(request, because: .tooLarge))

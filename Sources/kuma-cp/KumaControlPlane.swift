@@ -1,6 +1,7 @@
 import ArgumentParser
 import CProcess
 import MeshModel
+import ProgramSettings
 
 /// The control plane's command line.
 @main
@@ -29,9 +30,9 @@ struct KumaControlPlane: AsyncParsableCommand {
       abstract: "List every setting: file key, environment variable, default.")
 
     func run() {
-      for setting in Setting.all {
-        let value = setting.defaultValue.isEmpty ? "(empty)" : setting.defaultValue
-        print("\(setting.key)\n    \(setting.environmentVariable), default \(value)\n    \(setting.summary)")
+      for setting in ControlPlaneSettings.all {
+        let value = setting.defaultText.isEmpty ? "(empty)" : setting.defaultText
+        print("\(setting.key)\n    \(setting.environmentVariable ?? ""), default \(value)\n    \(setting.summary)")
       }
     }
   }
@@ -49,59 +50,24 @@ struct KumaControlPlane: AsyncParsableCommand {
     @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
     var configFile: String?
 
-    @Option(
-      name: .customLong("store"), help: ArgumentHelp("Where resources are kept.", valueName: "sqlite|postgres|memory"))
-    var store: String?
-
-    @Option(name: .customLong("work-dir"), help: "Directory of databases and certificates.")
-    var workDir: String?
-
-    @Option(name: .customLong("api-port"), help: "Port of the HTTP API (5681).")
-    var apiPort: String?
-
-    @Option(name: .customLong("dp-port"), help: "Port of the data plane server (5678).")
-    var dpPort: String?
-
-    @Option(name: .customLong("diagnostics-port"), help: "Port of /ready, /healthy and /metrics (5680).")
-    var diagnosticsPort: String?
-
-    @Option(name: .customLong("zipkin-port"), help: "Port of the trace collector and its page (9411).")
-    var zipkinPort: String?
-
-    @Flag(name: .customLong("no-collector"), help: "Do not run the embedded trace collector.")
-    var noCollector = false
-
-    @Option(name: .customLong("zone"), help: "Zone of this control plane.")
-    var zone: String?
-
-    @OptionGroup var otlp: OTLPOptions
-
-    @OptionGroup var hosts: HostOptions
-
-    @OptionGroup var logging: LoggingOptions
-
-    private var flags: [Setting: (flag: String, value: String)] {
-      var flags = otlp.flags
-      flags.merge(logging.flags) { first, _ in first }
-      flags.merge(hosts.flags) { first, _ in first }
-      func add(_ setting: Setting, _ flag: String, _ value: String?) {
-        if let value { flags[setting] = (flag, value) }
-      }
-      add(.storeType, "--store", store)
-      add(.workDir, "--work-dir", workDir)
-      add(.apiServerPort, "--api-port", apiPort)
-      add(.dpServerPort, "--dp-port", dpPort)
-      add(.diagnosticsPort, "--diagnostics-port", diagnosticsPort)
-      add(.collectorPort, "--zipkin-port", zipkinPort)
-      add(.collectorEnabled, "--no-collector", noCollector ? "false" : nil)
-      add(.zoneName, "--zone", zone)
-      return flags
-    }
+    @OptionGroup var settings: SettingFlags<RunFlags>
 
     func run() async throws {
-      try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
+      try await KumaControlPlane.run(file: configFile, flags: settings.values) { configuration, logger in
         try await Pipeline.build(configuration, logger: logger)
       }
     }
+  }
+  /// The flags of `kuma-cp run`.
+  enum RunFlags: SettingFlagList {
+    static let parsing = SingleValueParsingStrategy.next
+    static let settings: [any AnySetting] = {
+      let all = ControlPlaneSettings()
+      return [
+        all.store, all.workDir, all.apiPort, all.dataplanePort, all.diagnosticsPort, all.collector.zipkinPort,
+        all.collector.enabled, all.zone, all.collector.otlpPort, all.collector.otlpEnabled, all.allowedHosts,
+        all.logsRequests, all.logLevel, all.logFormat,
+      ]
+    }()
   }
 }

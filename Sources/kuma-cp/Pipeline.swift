@@ -12,6 +12,7 @@ import MeshStore
 import MeshTransport
 import MeshXDS
 import OrderedCollections
+import ProgramSettings
 import ServiceLifecycle
 import TraceHTTP
 import TraceModel
@@ -136,7 +137,8 @@ struct Pipeline: Sendable {
       resolver, reconciler, sessions, administration,
       CertificateWatch(
         certificate: certificate,
-        remedy: "give a new one in \(Setting.tlsCertFile.key) and \(Setting.tlsKeyFile.key), and start again",
+        remedy: "give a new one in \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
+          + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and start again",
         logger: logger),
     ]
     let diagnosticsService = Self.service(
@@ -171,7 +173,7 @@ struct Pipeline: Sendable {
       return await turns.take { await responder(request, body) }
     }
     service.settings = RequestService.SettingNames(
-      hosts: Setting.allowedHosts.key, origins: Setting.apiServerAllowedOrigins.key)
+      hosts: ControlPlaneSettings.key(\.allowedHosts), origins: ControlPlaneSettings.key(\.apiOrigins))
     return service
   }
 
@@ -180,8 +182,8 @@ struct Pipeline: Sendable {
   /// - Throws: an error whose description says what is wrong and what to do.
   static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) throws -> Pipeline {
     guard let settings = configuration.collector else {
-      throw ControlPlaneConfiguration.Failure(
-        description: "\(Setting.collectorEnabled.key) is false: there would be nothing to run")
+      throw SettingFailure(
+        "\(CollectorSettings.key(\.enabled)) is false: there would be nothing to run")
     }
     let ports = BoundPorts(logger: logger)
     let collector = try CollectorServices.open(

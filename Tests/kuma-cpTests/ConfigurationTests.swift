@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import MeshModel
 import MeshStorePostgres
@@ -5,6 +6,7 @@ import Testing
 import TraceModel
 import TraceStore
 
+@testable import ProgramSettings
 @testable import kuma_cp
 
 @Suite("Configuration of the control plane")
@@ -18,10 +20,10 @@ struct ConfigurationTests {
   }
 
   private func failure(
-    file: String? = nil, environment: [String: String] = [:], flags: [Setting: (flag: String, value: String)] = [:]
+    file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]
   ) async -> String? {
     do {
-      _ = try await ControlPlaneConfiguration.load(file: file, environment: environment, flags: flags)
+      _ = try ControlPlaneConfiguration.load(file: file, environment: environment, flags: flags)
       return nil
     } catch {
       return "\(error)"
@@ -30,7 +32,7 @@ struct ConfigurationTests {
 
   @Test("names and origins are read as they are meant, and what is none is refused with its setting")
   func callers() async throws {
-    let (configuration, _) = try await ControlPlaneConfiguration.load(
+    let (configuration, _) = try ControlPlaneConfiguration.load(
       file: nil,
       environment: [
         "HOME": "/home/someone", "KUMA_GENERAL_ALLOWED_HOSTS": "cp.example, *.mesh.example",
@@ -64,7 +66,7 @@ struct ConfigurationTests {
       let path = NSTemporaryDirectory() + "kuma-cp-\(UUID().uuidString).yaml"
       try #require(text.data(using: encoding)).write(to: URL(filePath: path))
       defer { try? FileManager.default.removeItem(atPath: path) }
-      let (configuration, _) = try await ControlPlaneConfiguration.load(file: path, environment: [:], flags: [:])
+      let (configuration, _) = try ControlPlaneConfiguration.load(file: path, environment: [:], flags: [:])
       #expect(configuration.api.port == 8080)
       #expect(configuration.zone == "on")
     }
@@ -81,7 +83,7 @@ struct ConfigurationTests {
 
   @Test("everything listens on loopback at Kuma's ports by default")
   func defaults() async throws {
-    let (configuration, warnings) = try await ControlPlaneConfiguration.load(
+    let (configuration, warnings) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["HOME": "/home/someone"], flags: [:])
     #expect(configuration.api == .init(host: "127.0.0.1", port: 5681))
     #expect(configuration.dataplaneServer == .init(host: "127.0.0.1", port: 5678))
@@ -101,33 +103,62 @@ struct ConfigurationTests {
   @Test(
     "each setting has Kuma's variable",
     arguments: [
-      (Setting.apiServerPort, "KUMA_API_SERVER_HTTP_PORT"), (.apiServerInterface, "KUMA_API_SERVER_HTTP_INTERFACE"),
-      (.dpServerPort, "KUMA_DP_SERVER_PORT"), (.diagnosticsPort, "KUMA_DIAGNOSTICS_SERVER_PORT"),
-      (.storeType, "KUMA_STORE_TYPE"), (.postgresHost, "KUMA_STORE_POSTGRES_HOST"),
-      (.postgresDatabase, "KUMA_STORE_POSTGRES_DB_NAME"),
-      (.postgresConnectionTimeout, "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT"),
-      (.postgresMaxOpenConnections, "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS"),
-      (.postgresMaxIdleConnections, "KUMA_STORE_POSTGRES_MAX_IDLE_CONNECTIONS"),
-      (.postgresMinReconnectInterval, "KUMA_STORE_POSTGRES_MIN_RECONNECT_INTERVAL"),
-      (.postgresTLSMode, "KUMA_STORE_POSTGRES_TLS_MODE"), (.postgresTLSCaPath, "KUMA_STORE_POSTGRES_TLS_CA_PATH"),
-      (.workDir, "KUMA_GENERAL_WORK_DIR"),
-      (.skipMeshCreation, "KUMA_DEFAULTS_SKIP_MESH_CREATION"), (.collectorEnabled, "KUMA_COLLECTOR_ENABLED"),
-      (.collectorPort, "KUMA_COLLECTOR_ZIPKIN_PORT"), (.collectorInterface, "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
-      (.collectorOTLPPort, "KUMA_COLLECTOR_OTLP_PORT"), (.collectorOTLPEnabled, "KUMA_COLLECTOR_OTLP_ENABLED"),
-      (.collectorMaxAge, "KUMA_COLLECTOR_RETENTION_MAX_AGE"),
-      (.collectorBodySize, "KUMA_COLLECTOR_LIMITS_BODY_SIZE"),
-      (.zoneName, "KUMA_MULTIZONE_ZONE_NAME"), (.apiServerReadOnly, "KUMA_API_SERVER_READ_ONLY"),
-      (.deregistrationDelay, "KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"),
+      ("apiServer.http.port", "KUMA_API_SERVER_HTTP_PORT"),
+      ("apiServer.http.interface", "KUMA_API_SERVER_HTTP_INTERFACE"),
+      ("dpServer.port", "KUMA_DP_SERVER_PORT"),
+      ("diagnostics.serverPort", "KUMA_DIAGNOSTICS_SERVER_PORT"),
+      ("store.type", "KUMA_STORE_TYPE"),
+      ("store.postgres.host", "KUMA_STORE_POSTGRES_HOST"),
+      ("store.postgres.dbName", "KUMA_STORE_POSTGRES_DB_NAME"),
+      ("store.postgres.connectionTimeout", "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT"),
+      ("store.postgres.maxOpenConnections", "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS"),
+      ("store.postgres.maxIdleConnections", "KUMA_STORE_POSTGRES_MAX_IDLE_CONNECTIONS"),
+      ("store.postgres.minReconnectInterval", "KUMA_STORE_POSTGRES_MIN_RECONNECT_INTERVAL"),
+      ("store.postgres.tls.mode", "KUMA_STORE_POSTGRES_TLS_MODE"),
+      ("store.postgres.tls.caPath", "KUMA_STORE_POSTGRES_TLS_CA_PATH"),
+      ("general.workDir", "KUMA_GENERAL_WORK_DIR"),
+      ("defaults.skipMeshCreation", "KUMA_DEFAULTS_SKIP_MESH_CREATION"),
+      ("collector.enabled", "KUMA_COLLECTOR_ENABLED"),
+      ("collector.zipkinPort", "KUMA_COLLECTOR_ZIPKIN_PORT"),
+      ("collector.zipkinInterface", "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
+      ("collector.otlpPort", "KUMA_COLLECTOR_OTLP_PORT"),
+      ("collector.otlpEnabled", "KUMA_COLLECTOR_OTLP_ENABLED"),
+      ("collector.retention.maxAge", "KUMA_COLLECTOR_RETENTION_MAX_AGE"),
+      ("collector.limits.bodySize", "KUMA_COLLECTOR_LIMITS_BODY_SIZE"),
+      ("multizone.zone.name", "KUMA_MULTIZONE_ZONE_NAME"),
+      ("apiServer.readOnly", "KUMA_API_SERVER_READ_ONLY"),
+      ("xdsServer.dataplaneDeregistrationDelay", "KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"),
+      ("log.requests", "KUMA_LOG_REQUESTS"),
     ])
-  func variables(setting: Setting, name: String) {
+  func variables(key: String, name: String) throws {
+    let setting = try #require(ControlPlaneSettings.all.first { $0.key == key })
     #expect(setting.environmentVariable == name)
   }
 
-  @Test("every setting is read from its variable", arguments: Setting.all)
-  func everyVariableIsRead(setting: Setting) {
-    let source = SettingSource.environment([setting.environmentVariable: "given"])
-    #expect(source.value(setting)?.text == "given")
-    #expect(source.value(setting)?.place == setting.environmentVariable)
+  @Test("flags of the commands are those of settings, and give their values")
+  func flags() throws {
+    let run = try #require(
+      try KumaControlPlane.parseAsRoot(["run", "--api-port", "1", "--no-collector", "--log-requests", "-c", "x"])
+        as? KumaControlPlane.Run)
+    #expect(run.configFile == "x")
+    #expect(
+      run.settings.values == ["apiServer.http.port": "1", "collector.enabled": "false", "log.requests": "true"])
+    let (configuration, _) = try ControlPlaneConfiguration.load(file: nil, environment: [:], flags: run.settings.values)
+    #expect(configuration.collector == nil && configuration.api.port == 1 && configuration.logsRequests)
+    let collector = try #require(
+      try KumaControlPlane.parseAsRoot(["collector", "--max-age", "1m30s", "--no-otlp"])
+        as? KumaControlPlane.Collector)
+    #expect(collector.settings.values == ["collector.retention.maxAge": "1m30s", "collector.otlpEnabled": "false"])
+    for settings in [KumaControlPlane.RunFlags.settings, KumaControlPlane.CollectorFlags.settings] {
+      #expect(settings.allSatisfy { $0.flag != nil })
+    }
+  }
+
+  @Test("every setting is read from its variable", arguments: ControlPlaneSettings.all.map(\.key))
+  func everyVariableIsRead(key: String) throws {
+    let setting = try #require(ControlPlaneSettings.all.first { $0.key == key })
+    let variable = try #require(setting.environmentVariable)
+    #expect(SettingSource.environment([variable: "given"]).given(setting)?.text == "given")
   }
 
   @Test("flags win over the environment, which wins over the file")
@@ -139,9 +170,9 @@ struct ConfigurationTests {
       diagnostics: {serverPort: 1003}
       """
     try await withFile(file) { path in
-      let (configuration, _) = try await ControlPlaneConfiguration.load(
+      let (configuration, _) = try ControlPlaneConfiguration.load(
         file: path, environment: ["KUMA_API_SERVER_HTTP_PORT": "2001", "KUMA_DP_SERVER_PORT": "2002"],
-        flags: [.apiServerPort: ("--api-port", "3001")])
+        flags: ["apiServer.http.port": "3001"])
       #expect(configuration.api.port == 3001)
       #expect(configuration.dataplaneServer.port == 2002)
       #expect(configuration.diagnostics.port == 1003)
@@ -161,7 +192,7 @@ struct ConfigurationTests {
     arguments: [
       ("apiServer: 5\n", "unknown key apiServer"),
       ("dpServer:\n  port: [1]\n", "dpServer.port has to be a single value"),
-      ("- 1\n", "has to hold keys and values"), ("a: [\n", "no valid YAML"), ("a: 1\n---\nb: 2\n", "2 documents"),
+      ("- 1\n", "has to hold keys and values"), ("a: [\n", "is not valid YAML"), ("a: 1\n---\nb: 2\n", "2 documents"),
     ])
   func wrongShape(text: String, part: String) async throws {
     try await withFile(text) { path in
@@ -193,7 +224,7 @@ struct ConfigurationTests {
 
   @Test("a variable that names no setting is a warning")
   func unknownVariable() async throws {
-    let (_, warnings) = try await ControlPlaneConfiguration.load(
+    let (_, warnings) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_API_SERVER_HTTP_PROT": "1", "PATH": "/bin"], flags: [:])
     #expect(
       warnings == [
@@ -214,7 +245,7 @@ struct ConfigurationTests {
           tls: {mode: verifyFull, caPath: /ca.pem}
       """
     try await withFile(file) { path in
-      let (configuration, warnings) = try await ControlPlaneConfiguration.load(
+      let (configuration, warnings) = try ControlPlaneConfiguration.load(
         file: path,
         environment: ["KUMA_STORE_POSTGRES_PASSWORD": "a secret", "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT": "7"],
         flags: [:])
@@ -236,7 +267,9 @@ struct ConfigurationTests {
       (["MAX_OPEN_CONNECTIONS": "1"], "too few"), (["TLS_MODE": "verifyCa"], "caPath is missing"),
       (["TLS_CERT_PATH": "/c.pem"], "keyPath is missing"), (["MIN_RECONNECT_INTERVAL": "90s"], "below"),
       (["MIN_RECONNECT_INTERVAL": "0"], "above 0"), (["CONNECTION_TIMEOUT": "0"], "1 to 3600"),
-      (["CONNECTION_TIMEOUT": "5s"], "no number"), (["HOST": ""], "no value"), (["TLS_MODE": "maybe"], "verifyFull"),
+      (["CONNECTION_TIMEOUT": "90m"], "1 to 3600"), (["CONNECTION_TIMEOUT": "soon"], "1 to 3600"),
+      (["MAX_IDLE_CONNECTIONS": "many"], "whole number"), (["HOST": ""], "is empty"),
+      (["TLS_MODE": "maybe"], "verifyFull"),
     ])
   func badDatabase(variables: [String: String], part: String) async throws {
     let environment = Dictionary(uniqueKeysWithValues: variables.map { ("KUMA_STORE_POSTGRES_" + $0.key, $0.value) })
@@ -260,10 +293,10 @@ struct ConfigurationTests {
     "durations are read as Kuma writes them",
     arguments: [
       ("10s", Duration.seconds(10)), ("500ms", .milliseconds(500)), ("2m", .seconds(120)), ("1h", .seconds(3600)),
-      ("0", .zero),
+      ("0", .zero), ("1m30s", .seconds(90)), ("1.5h", .seconds(5400)),
     ])
   func durations(text: String, duration: Duration) async throws {
-    let (configuration, _) = try await ControlPlaneConfiguration.load(
+    let (configuration, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY": text], flags: [:])
     #expect(configuration.deregistrationDelay == duration)
   }
@@ -280,9 +313,9 @@ struct ConfigurationTests {
         limits: {bodySize: 64KiB, spansPerRequest: 10, tagsPerSpan: 20, services: 30, waitingSpans: 40}
       """
     try await withFile(file) { path in
-      let (configuration, _) = try await ControlPlaneConfiguration.load(
+      let (configuration, _) = try ControlPlaneConfiguration.load(
         file: path, environment: ["KUMA_COLLECTOR_OTLP_INTERFACE": "0.0.0.0"],
-        flags: [.collectorPort: ("--zipkin-port", "19411")])
+        flags: ["collector.zipkinPort": "19411"])
       let collector = try #require(configuration.collector)
       #expect(collector.zipkin == .init(host: "127.0.0.1", port: 19_411))
       #expect(collector.otlp == .init(host: "0.0.0.0", port: 14_318))
@@ -299,7 +332,7 @@ struct ConfigurationTests {
       ]
       #expect(counts == [10, 20, 30, 40])
     }
-    let (off, _) = try await ControlPlaneConfiguration.load(
+    let (off, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_COLLECTOR_OTLP_ENABLED": "false"], flags: [:])
     #expect(off.collector?.otlp == nil)
   }

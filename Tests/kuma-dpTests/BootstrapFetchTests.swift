@@ -14,7 +14,7 @@ struct BootstrapFetchTests {
   func fetched() async throws {
     try await LoopbackServer.run(TestControlPlane.responder(adminPort: 9901)) { base in
       let configuration = try BootstrapFixture.configuration([
-        .dataplane: TestControlPlane.definition, .controlPlaneAddress: base,
+        "dataplaneRuntime.resource": TestControlPlane.definition, "controlPlane.url": base,
       ])
       let log = LogRecorder()
       let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger)
@@ -38,7 +38,7 @@ struct BootstrapFetchTests {
       return (HTTPResponse(status: .init(code: status)), status == 200 ? Array("node: {id: a.b}\n".utf8) : [])
     }
     try await LoopbackServer.run(responder) { base in
-      let configuration = try BootstrapFixture.configuration([.name: "web", .controlPlaneAddress: base])
+      let configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
       let log = LogRecorder()
       let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
       #expect(bootstrap.text == "node: {id: a.b}\n")
@@ -61,7 +61,9 @@ struct BootstrapFetchTests {
     let attempts = Mutex(0)
     let text = TestControlPlane.definition.replacing("mesh: default", with: "mesh: shop")
     try await LoopbackServer.run(TestControlPlane.responder(observe: { _ in attempts.withLock { $0 += 1 } })) { base in
-      let configuration = try BootstrapFixture.configuration([.dataplane: text, .controlPlaneAddress: base])
+      let configuration = try BootstrapFixture.configuration([
+        "dataplaneRuntime.resource": text, "controlPlane.url": base,
+      ])
       let log = LogRecorder()
       let failure = await #expect(throws: LaunchFailure.self) {
         try await BootstrapFetcher(configuration, logger: log.logger)
@@ -80,7 +82,7 @@ struct BootstrapFetchTests {
   func plaintext() async throws {
     try await LoopbackServer.run(TestControlPlane.responder()) { base in
       let configuration = try BootstrapFixture.configuration(
-        [.name: "web", .controlPlaneAddress: base.replacing("http://", with: "https://")])
+        ["dataplane.name": "web", "controlPlane.url": base.replacing("http://", with: "https://")])
       let log = LogRecorder()
       let failure = await #expect(throws: LaunchFailure.self) {
         try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
@@ -99,7 +101,7 @@ struct BootstrapFetchTests {
     defer { withExtendedLifetime(occupied) {} }
     let port = occupied.number
     let configuration = try BootstrapFixture.configuration(
-      [.name: "web", .controlPlaneAddress: "http://127.0.0.1:\(port)"],
+      ["dataplane.name": "web", "controlPlane.url": "http://127.0.0.1:\(port)"],
       environment: ["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION": "40ms"])
     let log = LogRecorder()
     let failure = await #expect(throws: LaunchFailure.self) {
@@ -120,7 +122,7 @@ struct BootstrapFetchTests {
       return (HTTPResponse(status: .serviceUnavailable), [])
     }
     try await LoopbackServer.run(responder) { base in
-      var configuration = try BootstrapFixture.configuration([.name: "web", .controlPlaneAddress: base])
+      var configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
       configuration.retry = BootstrapFetcher.Retry(backoff: .seconds(3600), limit: .seconds(36_000))
       let fetcher = BootstrapFetcher(configuration, logger: LogRecorder().logger)
       let result = await withTaskGroup(of: LaunchFailure.Code?.self) { group in

@@ -1,4 +1,5 @@
 import Logging
+import ProgramSettings
 import Synchronization
 
 @testable import kuma_dp
@@ -32,13 +33,13 @@ enum BootstrapFixture {
 
   /// A configuration that asks again soon.
   static func configuration(
-    _ flags: [Setting: String], environment: [String: String] = [:]
+    _ flags: [String: String], environment: [String: String] = [:]
   ) throws -> LaunchConfiguration {
     var environment = environment
     environment["KUMA_CONTROL_PLANE_RETRY_BACKOFF"] = "5ms"
     if environment["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION"] == nil {
       environment["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION"] = "2m"
     }
-    return try LaunchConfiguration(SettingReader(flags: flags, environment: environment), variables: [])
+    return try LaunchConfiguration(SettingValues(flags: flags, environment: environment), variables: [])
   }
 }

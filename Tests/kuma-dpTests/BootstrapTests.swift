@@ -17,7 +17,7 @@ struct BootstrapTests {
     let file = try folder.write(token + "\n", to: "token")
     let authority = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
     let configuration = try BootstrapFixture.configuration(
-      [.dataplane: TestControlPlane.definition, .tokenFile: file],
+      ["dataplaneRuntime.resource": TestControlPlane.definition, "dataplaneRuntime.tokenPath": file],
       environment: ["KUMA_CONTROL_PLANE_CA_CERT": authority])
     let document = configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: 9902)
     let read = try MeshXDS.BootstrapRequest(json: document.json().utf8)
@@ -40,7 +40,7 @@ struct BootstrapTests {
 
   @Test("is asked for with what there is")
   func smallRequest() throws {
-    let document = try BootstrapFixture.configuration([.name: "web-1", .mesh: "shop"])
+    let document = try BootstrapFixture.configuration(["dataplane.name": "web-1", "dataplane.mesh": "shop"])
       .bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil)
     for key in ["adminPort", "dataplaneResource", "dataplaneToken", "dataplaneTokenPath", "caCert"] {
       #expect(document[key] == nil, "\(key)")

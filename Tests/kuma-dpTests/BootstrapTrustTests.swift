@@ -16,7 +16,7 @@ struct BootstrapTrustTests {
       let address = base.replacing("http://127.0.0.1", with: "https://localhost")
       func fetch(_ pem: String?) async throws -> Bootstrap {
         let configuration = try BootstrapFixture.configuration(
-          [.dataplane: TestControlPlane.definition, .controlPlaneAddress: address],
+          ["dataplaneRuntime.resource": TestControlPlane.definition, "controlPlane.url": address],
           environment: pem.map { ["KUMA_CONTROL_PLANE_CA_CERT": $0] } ?? [:])
         return try await BootstrapFetcher(configuration, logger: LogRecorder().logger)
           .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
@@ -46,7 +46,7 @@ struct BootstrapTrustTests {
       // Whether it is trusted or not: what can be mended first is told first.
       for pem in [authority.certificate, trusted] {
         let configuration = try BootstrapFixture.configuration(
-          [.name: "web", .controlPlaneAddress: base.replacing("http://127.0.0.1", with: "https://localhost")],
+          ["dataplane.name": "web", "controlPlane.url": base.replacing("http://127.0.0.1", with: "https://localhost")],
           environment: ["KUMA_CONTROL_PLANE_CA_CERT": pem])
         let failure = await #expect(throws: LaunchFailure.self) {
           try await BootstrapFetcher(configuration, logger: LogRecorder().logger).fetch([:])
@@ -100,7 +100,7 @@ struct BootstrapTrustTests {
     let authority = try TestAuthority(for: "cp.example.com")
     try await LoopbackServer.run(server: try authority.server(), TestControlPlane.responder(isTLS: true)) { base in
       let configuration = try BootstrapFixture.configuration(
-        [.name: "web", .controlPlaneAddress: base.replacing("http://127.0.0.1", with: "https://localhost")],
+        ["dataplane.name": "web", "controlPlane.url": base.replacing("http://127.0.0.1", with: "https://localhost")],
         environment: ["KUMA_CONTROL_PLANE_CA_CERT": authority.certificate])
       let failure = await #expect(throws: LaunchFailure.self) {
         try await BootstrapFetcher(configuration, logger: LogRecorder().logger).fetch([:])

@@ -2,6 +2,7 @@ import Foundation
 import LoopbackTestSupport
 import MeshModel
 import MeshTestSupport
+import ProgramSettings
 import Testing
 
 @testable import kuma_dp
@@ -24,7 +25,7 @@ struct EnvoyLocationTests {
   private func find(
     named: String? = nil, variable: String = "", path: String = "", program: String? = nil
   ) throws -> String {
-    let value = named.map { SettingReader.Value(text: $0, place: "--binary-path", isOption: true) }
+    let value = named.map { GivenSetting(text: $0, place: "--binary-path", isFlag: true) }
     let found = try EnvoyLocation.find(
       named: value, environment: ["ENVOY": variable, "PATH": path], program: program.map { "\(folder.path)/\($0)" })
     return String(found.dropFirst(folder.path.count + 1))
@@ -126,7 +127,7 @@ struct EnvoyTests {
   @Test("is started with these arguments")
   func arguments() throws {
     var configuration = try LaunchConfiguration(
-      SettingReader(flags: [.name: "web"], environment: [:]), variables: [])
+      SettingValues(flags: ["dataplane.name": "web"], environment: [:]), variables: [])
     #expect(
       EnvoyProcess.arguments(bootstrapFile: "/x/bootstrap.yaml", configuration) == [
         "-c", "/x/bootstrap.yaml", "--drain-time-s", "30", "--disable-hot-restart", "-l", "warning",

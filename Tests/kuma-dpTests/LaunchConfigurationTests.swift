@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MeshClient
 import MeshModel
+import ProgramSettings
 import TestSupport
 import Testing
 
@@ -14,7 +15,7 @@ struct LaunchConfigurationTests {
   ) throws -> LaunchConfiguration {
     let command = try #require(try KumaDataplane.parseAsRoot(["run"] + arguments) as? RunCommand)
     return try LaunchConfiguration(
-      SettingReader(flags: command.options.values, environment: environment), variables: command.options.dataplaneVar)
+      SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar)
   }
 
   private func failure(
@@ -23,7 +24,7 @@ struct LaunchConfigurationTests {
     let command = try #require(try KumaDataplane.parseAsRoot(["run"] + arguments) as? RunCommand)
     return try #require(throws: LaunchFailure.self) {
       try LaunchConfiguration(
-        SettingReader(flags: command.options.values, environment: environment), variables: command.options.dataplaneVar)
+        SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar)
     }
   }
 
@@ -165,32 +166,35 @@ struct LaunchConfigurationTests {
     Refusal(
       arguments: ["--name", "x", "--cp-address", "localhost:5678"],
       message:
-        "--cp-address has to be an address such as https://localhost:5678, not \"localhost:5678\": it has to begin "
-        + "with http:// or https://"),
+        "--cp-address: \"localhost:5678\" is not an address such as https://localhost:5678: it has to begin with "
+        + "http:// or https://"),
     Refusal(
       arguments: ["--name", "x"], environment: ["KUMA_CONTROL_PLANE_URL": "http://"],
       message:
-        "KUMA_CONTROL_PLANE_URL has to be an address such as https://localhost:5678, not \"http://\": it names no "
-        + "host"),
+        "KUMA_CONTROL_PLANE_URL: \"http://\" is not an address such as https://localhost:5678: it names no host"),
     Refusal(
       arguments: ["--name", "x", "--drain-time", "-1s"],
-      message: #"--drain-time has to be a duration such as 500ms, 30s or 1m30s, not "-1s""#),
+      message: #"--drain-time: "-1s" is not a valid duration; write one such as 500ms, 30s or 1m30s"#),
+    Refusal(
+      arguments: ["--name", "x", "--drain-time", "90"],
+      message: #"--drain-time: "90" is not a valid duration; write 90s"#),
     Refusal(
       arguments: ["--name", "x"], environment: ["KUMA_CONTROL_PLANE_RETRY_BACKOFF": "0"],
-      message: "KUMA_CONTROL_PLANE_RETRY_BACKOFF has to be a duration such as 500ms, 30s or 1m30s, above 0, not \"0\""),
+      message: "KUMA_CONTROL_PLANE_RETRY_BACKOFF: \"0\" is too short; give a duration above 0, such as 30s"),
     Refusal(
       arguments: ["--name", "x", "--admin-port", "65536"],
-      message: #"--admin-port has to be a port from 0 to 65535, not "65536""#),
+      message: #"--admin-port: "65536" is not a port; give a number from 0 to 65535"#),
     Refusal(
       arguments: ["--name", "x"], environment: ["KUMA_DATAPLANE_RUNTIME_CONCURRENCY": "-1"],
-      message: #"KUMA_DATAPLANE_RUNTIME_CONCURRENCY has to be a number of threads from 0 to 4294967295, not "-1""#),
+      message: #"KUMA_DATAPLANE_RUNTIME_CONCURRENCY: "-1" is not a number of threads; give one from 0 to 4294967295"#),
     Refusal(
       arguments: ["--name", "x", "--envoy-log-level", "loud"],
       message:
-        "--envoy-log-level has to be one of trace, debug, info, warning, warn, error, critical, off, not \"loud\""),
+        "--envoy-log-level: \"loud\" is not known; choose one of trace, debug, info, warning, warn, error, critical, off"
+    ),
     Refusal(
       arguments: ["--name", "x", "--log-level", "loud"],
-      message: #"--log-level has to be one of trace, debug, info, warning, error, off, not "loud""#),
+      message: #"--log-level: "loud" is not known; choose one of trace, debug, info, warning, error, off"#),
     Refusal(
       arguments: ["--name", "x", "--proxy-type", "ingress"],
       message: #"--proxy-type can only be "dataplane", not "ingress": there are no zone proxies here"#),

@@ -1,62 +1,105 @@
+import MeshModel
 import MeshStorePostgres
+import ProgramSettings
 
-extension SettingReader {
-  private typealias Failure = ControlPlaneConfiguration.Failure
+/// The settings of the database that control planes share.
+struct PostgresSettings: SettingGroup {
+  let host = Setting(
+    "store.postgres.host", .nonEmpty, default: "127.0.0.1",
+    "Host of PostgreSQL, or the directory of its socket; several, separated by commas, are tried in turn.")
+  let port = Setting("store.postgres.port", .port, default: "15432", "Port of PostgreSQL.")
+  let user = Setting("store.postgres.user", .nonEmpty, default: "kuma", "User of the database.")
+  let password = Setting(
+    "store.postgres.password", .text, default: "kuma", "Password of the user; empty for what ~/.pgpass says.",
+    isSecret: true)
+  let database = Setting(
+    "store.postgres.dbName", .nonEmpty, default: "kuma", "Name of the database, whose encoding is UTF8.")
+  let connectionTimeout = Setting(
+    "store.postgres.connectionTimeout", .seconds, default: "5",
+    "How many seconds a connection may take to be made, and an answer to come.")
+  let maxOpenConnections = Setting(
+    "store.postgres.maxOpenConnections", .connectionLimit, default: "50",
+    "Limit of open connections; two are used, so 2 or more, or 0 for no limit.")
+  let maxIdleConnections = Setting(
+    "store.postgres.maxIdleConnections", .number, default: "50",
+    "Below 0, the connection that writes is closed when nothing is to be written.")
+  let minReconnectInterval = Setting(
+    "store.postgres.minReconnectInterval", .duration, default: "1s",
+    "How long to wait after the first failure to connect; doubled after each more.")
+  let maxReconnectInterval = Setting(
+    "store.postgres.maxReconnectInterval", .duration, default: "60s",
+    "How long to wait between attempts to connect at most.")
+  let tlsMode = Setting<PostgresConfiguration.TLSMode>(
+    "store.postgres.tls.mode", .choice, default: "disable",
+    "TLS to PostgreSQL: disable, verifyNone, verifyCa or verifyFull.")
+  let tlsCertPath = Setting(
+    "store.postgres.tls.certPath", .optionalText, default: "", "Certificate (PEM) that is shown to PostgreSQL.")
+  let tlsKeyPath = Setting(
+    "store.postgres.tls.keyPath", .optionalText, default: "", "Key (PEM) that belongs to it.")
+  let tlsCaPath = Setting(
+    "store.postgres.tls.caPath", .optionalText, default: "",
+    "Certificate (PEM) of the authority of PostgreSQL's; needed by verifyCa and verifyFull.")
+}
 
-  /// The settings of the database, by Kuma's rules.
-  func postgres() throws -> PostgresConfiguration {
-    let seconds = try int(.postgresConnectionTimeout)
-    guard (1...3600).contains(seconds) else {
-      let (text, place) = value(.postgresConnectionTimeout)
-      throw Failure(description: "\(place): \"\(text)\" is no time to wait; give 1 to 3600 seconds")
-    }
-    let connections = try int(.postgresMaxOpenConnections)
-    guard connections == 0 || connections >= PostgresConfiguration.connectionCount else {
-      let (text, place) = value(.postgresMaxOpenConnections)
-      throw Failure(
-        description:
-          "\(place): \"\(text)\" is too few; \(PostgresConfiguration.connectionCount) are needed, 0 is no limit")
-    }
-    let minimum = try duration(.postgresMinReconnectInterval)
-    let maximum = try duration(.postgresMaxReconnectInterval)
+extension PostgresConfiguration {
+  /// Puts the settings of the database together, by Kuma's rules.
+  ///
+  /// - Throws: ``SettingFailure`` when settings contradict each other.
+  init(_ settings: SettingValues<PostgresSettings>) throws(SettingFailure) {
+    let (minimum, maximum) = (settings.minReconnectInterval, settings.maxReconnectInterval)
     guard minimum > .zero, minimum < maximum else {
-      let (text, place) = value(.postgresMinReconnectInterval)
-      throw Failure(
-        description: "\(place): \"\(text)\" has to be above 0 and below \(Setting.postgresMaxReconnectInterval.key)")
+      throw settings.failure(
+        \.minReconnectInterval, "has to be above 0 and below \(PostgresSettings.key(\.maxReconnectInterval))")
     }
-    let mode: PostgresConfiguration.TLSMode = try choice(.postgresTLSMode)
-    let authority = try optional(.postgresTLSCaPath)
-    if mode == .verifyCa || mode == .verifyFull, authority == nil {
-      throw Failure(
-        description:
-          "\(Setting.postgresTLSCaPath.key) is missing: with \(mode.rawValue), name the authority's certificate")
+    let mode = settings.tlsMode
+    if mode == .verifyCa || mode == .verifyFull, settings.tlsCaPath == nil {
+      throw SettingFailure(
+        "\(PostgresSettings.key(\.tlsCaPath)) is missing: with \(mode.rawValue), name the authority's certificate")
     }
-    let certificate = try optional(.postgresTLSCertPath)
-    let key = try optional(.postgresTLSKeyPath)
-    if (certificate == nil) != (key == nil) {
-      let missing: Setting = certificate == nil ? .postgresTLSCertPath : .postgresTLSKeyPath
-      throw Failure(
-        description: "\(missing.key) is missing: a certificate and its key are given together (or neither)")
-    }
-    return PostgresConfiguration(
-      host: try given(.postgresHost), port: try port(.postgresPort), user: try given(.postgresUser),
-      password: value(.postgresPassword).text, database: try given(.postgresDatabase),
-      connectionTimeout: .seconds(seconds), minimumReconnectInterval: minimum, maximumReconnectInterval: maximum,
-      keepsIdleConnections: try int(.postgresMaxIdleConnections) >= 0, tlsMode: mode,
-      certificatePath: certificate ?? "", keyPath: key ?? "", authorityPath: authority ?? "")
+    try settings.requireBoth(\.tlsCertPath, \.tlsKeyPath)
+    self.init(
+      host: settings.host, port: settings.port, user: settings.user, password: settings.password,
+      database: settings.database, connectionTimeout: settings.connectionTimeout, minimumReconnectInterval: minimum,
+      maximumReconnectInterval: maximum, keepsIdleConnections: settings.maxIdleConnections >= 0, tlsMode: mode,
+      certificatePath: settings.tlsCertPath ?? "", keyPath: settings.tlsKeyPath ?? "",
+      authorityPath: settings.tlsCaPath ?? "")
   }
+}
 
-  private func given(_ setting: Setting) throws -> String {
-    let (text, place) = value(setting)
-    guard !text.isEmpty else { throw Failure(description: "\(place): \"\" is no value; give one") }
-    return text
+extension SettingValues {
+  /// Checks that a certificate and its key are given together, or neither.
+  func requireBoth(
+    _ certificate: KeyPath<Group, Setting<String?>>, _ key: KeyPath<Group, Setting<String?>>
+  ) throws(SettingFailure) {
+    guard (self[dynamicMember: certificate] == nil) != (self[dynamicMember: key] == nil) else { return }
+    let missing = self[dynamicMember: certificate] == nil ? certificate : key
+    throw SettingFailure(
+      "\(Group.key(missing)) is missing: a certificate and its key are given together (or neither)")
   }
+}
 
-  private func int(_ setting: Setting) throws -> Int {
-    let (text, place) = value(setting)
-    guard let number = Int(text) else {
-      throw Failure(description: "\(place): \"\(text)\" is no number; give one such as \(setting.defaultValue)")
+extension SettingFormat<Duration> {
+  /// A time of 1 to 3600 seconds: a number of them, as Kuma has it, or a duration.
+  fileprivate static var seconds: Self {
+    Self("is not a valid time to wait; give 1 to 3600 seconds") { text in
+      let duration = Int(text).map(Duration.seconds) ?? Duration(goText: text)
+      return duration.flatMap { (.seconds(1) ... .seconds(3600)).contains($0) ? $0 : nil }
     }
-    return number
+  }
+}
+
+extension SettingFormat<Int> {
+  /// A whole number, be it below 0.
+  fileprivate static var number: Self { Self("is not a valid number; give a whole number such as 50") { Int($0) } }
+
+  /// How many connections may be open.
+  fileprivate static var connectionLimit: Self {
+    Self { text throws(SettingFault) in
+      let limit = try Self.number.read(text)
+      guard limit == 0 || limit >= PostgresConfiguration.connectionCount else {
+        throw SettingFault(text, "is too few; \(PostgresConfiguration.connectionCount) are needed, 0 is no limit")
+      }
+      return limit
+    }
   }
 }

@@ -4,6 +4,7 @@ import Logging
 import MeshClient
 import MeshModel
 import ProcessSupervisor
+import ProgramSettings
 
 /// `kuma-dp run`.
 struct RunCommand: AsyncParsableCommand {
@@ -24,7 +25,19 @@ struct RunCommand: AsyncParsableCommand {
         kuma-dp run --name web-1 --cp-address http://localhost:5678
       """)
 
-  @OptionGroup var options: RunOptions
+  @OptionGroup var definition: SettingFlags<DefinitionFlags>
+
+  @Option(
+    name: [.customShort("v"), .long], parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Variable that takes the place of {{ name }} in the Dataplane; may be given several times. Default: none.",
+      valueName: "name=value"))
+  var dataplaneVar: [String] = []
+
+  @OptionGroup var settings: SettingFlags<RunFlags>
+
+  /// What the command line gives, by the settings' keys.
+  var flags: [String: String] { definition.values.merging(settings.values) { first, _ in first } }
 
   func run() async throws {
     do throws(LaunchFailure) {
@@ -39,7 +52,7 @@ struct RunCommand: AsyncParsableCommand {
     // A reader of the log that goes away does not end the proxy.
     signal(SIGPIPE, SIG_IGN)
     let configuration = try LaunchConfiguration(
-      SettingReader(flags: options.values, environment: environment), variables: options.dataplaneVar)
+      SettingValues(flags: flags, environment: environment), variables: dataplaneVar)
     let signals: TerminationSignals
     do {
       signals = try TerminationSignals.install([.interrupt, .terminate, .hangUp, .quit])
@@ -50,5 +63,22 @@ struct RunCommand: AsyncParsableCommand {
     let run = ProxyRun(
       configuration: configuration, environment: environment, logger: configuration.logLevel.logger(label: "kuma-dp"))
     try await run(signals: signals)
+  }
+
+  /// The flags that give the Dataplane.
+  enum DefinitionFlags: SettingFlagList {
+    static let parsing = SingleValueParsingStrategy.unconditional
+    static let settings: [any AnySetting] = {
+      let all = DataplaneSettings()
+      return [all.dataplaneFile, all.dataplane]
+    }()
+  }
+
+  /// The other flags, of every setting that has one.
+  enum RunFlags: SettingFlagList {
+    static let parsing = SingleValueParsingStrategy.unconditional
+    static let settings = DataplaneSettings.all.filter { setting in
+      setting.flag != nil && !DefinitionFlags.settings.contains { $0.key == setting.key }
+    }
   }
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import MeshClient
 import MeshModel
+import ProgramSettings
 
 /// The token by which a proxy proves who it is to a control plane that asks for one.
 struct DataplaneToken: Sendable, Equatable {
@@ -13,9 +14,9 @@ struct DataplaneToken: Sendable, Equatable {
   ///
   /// - Throws: ``LaunchFailure`` when the file cannot be read or holds no token. What is in a token is the control
   ///   plane's to judge.
-  init?(_ settings: SettingReader) throws(LaunchFailure) {
-    guard let (setting, value) = try settings.oneOf(.token, .tokenFile) else { return nil }
-    if setting == .tokenFile {
+  init?(_ settings: SettingValues<DataplaneSettings>) throws(LaunchFailure) {
+    guard let (setting, value) = try settings.oneOf(\.token, \.tokenFile) else { return nil }
+    if setting == \.tokenFile {
       file = value.text
       text = try LaunchConfiguration.text(FileAccess.read(value.text), of: value).trimmed
     } else {

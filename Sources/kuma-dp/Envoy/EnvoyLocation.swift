@@ -1,5 +1,6 @@
 import Glibc
 import ProcessSupervisor
+import ProgramSettings
 
 /// Finds Envoy's executable.
 enum EnvoyLocation {
@@ -12,7 +13,7 @@ enum EnvoyLocation {
   ///   - program: the path of this program; `nil` where it is not known.
   /// - Throws: ``LaunchFailure`` that says what to do.
   static func find(
-    named: SettingReader.Value?, environment: [String: String], program: String?
+    named: GivenSetting?, environment: [String: String], program: String?
   ) throws(LaunchFailure) -> String {
     let path = environment["PATH"]
     if let named { return try check(named.text, place: named.place, path) }

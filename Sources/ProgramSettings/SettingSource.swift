@@ -1,0 +1,107 @@
+import Configuration
+import FoundationEssentials
+import MeshModel
+import OrderedCollections
+
+/// One of the places where settings are given.
+package struct SettingSource: Sendable {
+  private let reader: ConfigReader
+  private let isFlags: Bool
+  /// How messages name a setting that is given here; `nil` for a setting that cannot be given here.
+  private let place: @Sendable (any AnySetting) -> String?
+
+  private init(
+    _ provider: any ConfigProvider, isFlags: Bool = false, place: @escaping @Sendable (any AnySetting) -> String?
+  ) {
+    reader = ConfigReader(provider: provider)
+    self.isFlags = isFlags
+    self.place = place
+  }
+
+  /// The command line.
+  ///
+  /// - Parameter values: the texts by the settings' keys.
+  package static func flags(_ values: [String: String]) -> SettingSource {
+    SettingSource(provider(values.map { ($0.key, $0.value) }), isFlags: true) { $0.flag?.name ?? $0.key }
+  }
+
+  /// The environment.
+  package static func environment(_ variables: [String: String]) -> SettingSource {
+    SettingSource(EnvironmentVariablesProvider(environmentVariables: variables).prefixKeys(with: "kuma")) {
+      $0.environmentVariable
+    }
+  }
+
+  /// A configuration file in YAML. Each of its keys has to be that of a setting.
+  package static func file(path: String, of settings: [any AnySetting]) throws(SettingFailure) -> SettingSource {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw SettingFailure("the configuration file \(path) cannot be read: check the path and its permissions")
+    }
+    let documents: [DocumentValue]
+    do {
+      documents = try DocumentValue.yamlDocuments(String(documentBytes: Array(data))).filter { $0 != .null }
+    } catch {
+      throw SettingFailure("the configuration file \(path) is not valid YAML: \(error)")
+    }
+    guard documents.count <= 1 else {
+      throw SettingFailure("the configuration file \(path) holds \(documents.count) documents; one is expected")
+    }
+    let known = Set(settings.map(\.key))
+    var values: [(String, String)] = []
+    for (key, value) in try documents.first.map({ document throws(SettingFailure) in try flatten(document, path) })
+      ?? []
+    {
+      guard known.contains(key) else {
+        let hint = NearestName.find(key, among: known).map { "; did you mean \($0)?" } ?? ""
+        throw SettingFailure("\(path): unknown key \(key)\(hint)")
+      }
+      if value.array != nil || value.object != nil {
+        throw SettingFailure("\(path): \(key) has to be a single value, not \(value.kind)")
+      }
+      if let text = value.scalarText { values.append((key, text)) }
+    }
+    // The file is read above and not by the library, whose reader of YAML converts numbers without a check.
+    return SettingSource(provider(values)) { "\($0.key) in \(path)" }
+  }
+
+  private static func provider(_ values: [(key: String, text: String)]) -> InMemoryProvider {
+    InMemoryProvider(
+      values: Dictionary(
+        uniqueKeysWithValues: values.map { key, text in
+          (AbsoluteConfigKey(components(key)), ConfigValue(.string(text), isSecret: false))
+        }))
+  }
+
+  private static func components(_ key: String) -> [String] { key.split(separator: ".").map(String.init) }
+
+  private static func flatten(
+    _ value: DocumentValue, _ path: String, prefix: String = ""
+  ) throws(SettingFailure) -> [(key: String, value: DocumentValue)] {
+    guard case .object(let object) = value else {
+      if prefix.isEmpty { throw SettingFailure("\(path) has to hold keys and values, not \(value.kind)") }
+      return [(prefix, value)]
+    }
+    var entries: [(key: String, value: DocumentValue)] = []
+    for (key, value) in object {
+      entries += try flatten(value, path, prefix: prefix.isEmpty ? key : "\(prefix).\(key)")
+    }
+    return entries
+  }
+
+  /// What is given here for a setting.
+  func given(_ setting: any AnySetting) -> GivenSetting? {
+    guard let place = place(setting), let text = reader.string(forKey: ConfigKey(Self.components(setting.key))) else {
+      return nil
+    }
+    return GivenSetting(text: text, place: place, isFlag: isFlags)
+  }
+
+  /// A warning for each variable that begins like ours and names no setting.
+  package static func unknownVariables(in environment: [String: String], of settings: [any AnySetting]) -> [String] {
+    let known = Set(settings.compactMap(\.environmentVariable))
+    return environment.keys.filter { $0.hasPrefix("KUMA_") && !known.contains($0) }.sorted().map { name in
+      let hint = NearestName.find(name, among: known).map { "; did you mean \($0)?" } ?? ""
+      return "the environment variable \(name) names no setting and is ignored\(hint)"
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import ProgramSettings
+import TraceModel
+import TraceStore
+
+/// The settings of the trace collector, alone or in a control plane.
+struct CollectorSettings: SettingGroup {
+  let enabled = Setting(
+    "collector.enabled", .truth, default: "true", "Whether the embedded trace collector and its page run.",
+    flag: .switch("--no-collector", gives: "false", "Do not run the embedded trace collector."))
+  let zipkinPort = Setting(
+    "collector.zipkinPort", .port, default: "9411",
+    "Port of the collector: Zipkin's API, OpenTelemetry's protocol, the page; 0 picks a free one.",
+    flag: .option("--zipkin-port", "Port of the trace collector and its page (9411)."))
+  let zipkinInterface = Setting(
+    "collector.zipkinInterface", .host, default: "127.0.0.1", "Address on which the collector listens.",
+    flag: .option("--zipkin-interface", "Address of Zipkin's API and the page (127.0.0.1)."))
+  let otlpEnabled = Setting(
+    "collector.otlpEnabled", .truth, default: "true",
+    "Whether the collector also listens where OpenTelemetry's exporters send spans (OTLP over HTTP).",
+    flag: .switch("--no-otlp", gives: "false", "Do not listen for OpenTelemetry's exporters."))
+  let otlpPort = Setting(
+    "collector.otlpPort", .port, default: "4318",
+    "Port for OpenTelemetry's exporters; 0 picks a free one. If the default is taken, the program goes on without.",
+    flag: .option("--otlp-port", "Port for OpenTelemetry's exporters, OTLP over HTTP (4318)."))
+  let otlpInterface = Setting(
+    "collector.otlpInterface", .host, default: "127.0.0.1",
+    "Address on which the collector listens for OpenTelemetry's exporters.",
+    flag: .option("--otlp-interface", "Address for OpenTelemetry's exporters (127.0.0.1)."))
+  let storeFile = Setting(
+    "collector.storeFile", .optionalText, default: "",
+    "SQLite file of the spans; empty for traces.db in the directory of databases.",
+    flag: .option("--store-file", "SQLite file of the spans (traces.db in the work directory)."))
+  let maxAge = Setting(
+    "collector.retention.maxAge", .duration, default: "168h", "How long spans are kept; 0 for ever.",
+    flag: .option("--max-age", "How long spans are kept, such as 168h; 0 for ever."))
+  let maxSpans = Setting(
+    "collector.retention.maxSpans", .count(from: 0), default: "10000000",
+    "How many spans are kept, the oldest go first; 0 for any number.",
+    flag: .option("--max-spans", "How many spans are kept; 0 for any number."))
+  let maxSize = Setting(
+    "collector.retention.maxSize", .size(from: 0), default: "4GiB",
+    "How large the spans' file may get, the oldest go first; 0 for any size.",
+    flag: .option("--max-size", "How large the file may get, such as 4GiB; 0 for any size."))
+  let allowedOrigins = Setting(
+    "collector.allowedOrigins", .origins, default: "",
+    "Origins whose pages may use the collector from a browser, with commas between; * for all, empty for none.",
+    flag: .option("--allowed-origins", "Origins whose pages may use the collector; commas between, * for all."))
+  let autocompleteKeys = Setting(
+    "collector.autocompleteKeys", .list, default: "",
+    "Tags whose values are offered for searches, with commas between.")
+  let bodySize = Setting(
+    "collector.limits.bodySize", .size(from: 1_024), default: "10MiB",
+    "How large a request with spans may be, as it comes and unpacked.")
+  let spansPerRequest = Setting(
+    "collector.limits.spansPerRequest", .count(from: 1), default: "20000", "Spans in one request.")
+  let tagsPerSpan = Setting("collector.limits.tagsPerSpan", .count(from: 1), default: "512", "Tags of one span.")
+  let services = Setting(
+    "collector.limits.services", .count(from: 1), default: "10000",
+    "Different services that are listed; those used longest ago make room for others.")
+  let waitingSpans = Setting(
+    "collector.limits.waitingSpans", .count(from: 1), default: "200000",
+    "Spans that may wait for the disk; senders of more are told to come again.")
+}
+
+/// The settings of a trace collector, as its parts take them. Every setting is a field.
+@dynamicMemberLookup
+struct CollectorConfiguration: Sendable {
+  let settings: SettingValues<CollectorSettings>
+
+  subscript<Value>(dynamicMember setting: KeyPath<CollectorSettings, Setting<Value>>) -> Value {
+    settings[dynamicMember: setting]
+  }
+
+  /// Zipkin's API, the page, and everything else.
+  var zipkin: ControlPlaneConfiguration.Endpoint { .init(host: settings.zipkinInterface, port: settings.zipkinPort) }
+
+  /// The port for OpenTelemetry's exporters; `nil` for none.
+  var otlp: ControlPlaneConfiguration.Endpoint? {
+    settings.otlpEnabled ? .init(host: settings.otlpInterface, port: settings.otlpPort) : nil
+  }
+
+  /// Whether somebody asked for just that port, so that it is an error if it is taken.
+  var isOTLPPortGiven: Bool { settings.given(\.otlpPort) != nil }
+
+  var retention: Retention {
+    Retention(
+      maximumSpans: settings.maxSpans == 0 ? nil : settings.maxSpans,
+      maximumAge: settings.maxAge == .zero ? nil : settings.maxAge,
+      maximumBytes: settings.maxSize == 0 ? nil : settings.maxSize)
+  }
+
+  var limits: CollectorLimits {
+    var limits = CollectorLimits()
+    limits.bodyBytes = settings.bodySize
+    limits.spansPerRequest = settings.spansPerRequest
+    limits.tagsPerSpan = settings.tagsPerSpan
+    limits.services = settings.services
+    limits.waitingSpans = settings.waitingSpans
+    return limits
+  }
+}

@@ -1,0 +1,85 @@
+import HTTPService
+import Logging
+import ProgramSettings
+
+/// The settings of the control plane. Names are Kuma's where Kuma has the setting.
+///
+/// To add one, declare it here and use it as a field of ``ControlPlaneConfiguration``. To offer its flag, name it in the list
+/// of a command (``KumaControlPlane/RunFlags``).
+struct ControlPlaneSettings: SettingGroup {
+  let apiPort = Setting(
+    "apiServer.http.port", .port, default: "5681", "Port of the HTTP API; 0 picks a free one.",
+    flag: .option("--api-port", "Port of the HTTP API (5681)."))
+  let apiInterface = Setting(
+    "apiServer.http.interface", .host, default: "127.0.0.1", "Address on which the HTTP API listens.")
+  let apiReadOnly = Setting("apiServer.readOnly", .truth, default: "false", "Whether the HTTP API refuses writes.")
+  let apiOrigins = Setting(
+    "apiServer.corsAllowedDomains", .origins, default: "",
+    "Origins whose pages may use the HTTP API from a browser, such as https://gui.example:3000, with commas "
+      + "between; * for all, empty for none.")
+  let dataplanePort = Setting(
+    "dpServer.port", .port, default: "5678",
+    "Port of the data plane server: bootstrap and xDS, TLS and plaintext; 0 picks a free one.",
+    flag: .option("--dp-port", "Port of the data plane server (5678)."))
+  let dataplaneInterface = Setting(
+    "dpServer.interface", .host, default: "127.0.0.1", "Address on which the data plane server listens.")
+  let diagnosticsPort = Setting(
+    "diagnostics.serverPort", .port, default: "5680", "Port of /ready, /healthy and /metrics; 0 picks a free one.",
+    flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))
+  let diagnosticsInterface = Setting(
+    "diagnostics.serverInterface", .host, default: "127.0.0.1", "Address on which diagnostics listen.")
+  let store = Setting<ControlPlaneConfiguration.StoreType>(
+    "store.type", .choice, default: "sqlite", "Where resources are kept: sqlite, postgres or memory.",
+    flag: .option("--store", valueName: "sqlite|postgres|memory", "Where resources are kept."))
+  let postgres = PostgresSettings()
+  let workDir = Setting(
+    "general.workDir", .optionalText, default: "",
+    "Directory of databases and certificates; empty for kuma-trace in the user's state directory.",
+    flag: .option("--work-dir", "Directory of databases and certificates."))
+  let allowedHosts = Setting(
+    "general.allowedHosts", .hosts, default: "",
+    "Names, beside localhost, this machine's and the certificate's, under which the HTTP API, diagnostics and the "
+      + "collector's queries may be reached, such as cp.example or *.mesh.example, with commas between; * for any.",
+    flag: .option(
+      "--allowed-hosts", "Further names under which the servers may be reached; commas between, * for any."))
+  let tlsCertificateFile = Setting(
+    "general.tlsCertFile", .optionalText, default: "",
+    "Certificate (PEM) of the data plane server; empty for a self-signed one made at the first start.")
+  let tlsKeyFile = Setting(
+    "general.tlsKeyFile", .optionalText, default: "", "Key (PEM) that belongs to the certificate.")
+  let skipMeshCreation = Setting(
+    "defaults.skipMeshCreation", .truth, default: "false",
+    "Whether the mesh \"default\" is not created at the first start.")
+  let zone = Setting(
+    "multizone.zone.name", .text, default: "default", "Zone of this control plane: tag kuma.io/zone.",
+    flag: .option("--zone", "Zone of this control plane."))
+  let deregistrationDelay = Setting(
+    "xdsServer.dataplaneDeregistrationDelay", .duration, default: "10s",
+    "How long a proxy that registered itself may be away before its Dataplane is removed.")
+  let collector = CollectorSettings()
+  let logsRequests = Setting(
+    "log.requests", .truth, default: "false", "Whether each HTTP request is logged, with an id, at level info.",
+    flag: .switch("--log-requests", gives: "true", "Log each HTTP request, with an id, at level info."))
+  let logLevel = Setting<Logger.Level>(
+    "log.level", .choice, default: "info", "Least level logged: trace, debug, info, warning, error.",
+    flag: .option("--log-level", valueName: "trace|debug|info|warning|error", "Least level logged."))
+  let logFormat = Setting<ControlPlaneConfiguration.LogFormat>(
+    "log.format", .choice, default: "text", "How log lines are written: text or json.",
+    flag: .option("--log-format", valueName: "text|json", "How log lines are written."))
+}
+
+extension SettingFormat<[String]> {
+  /// Origins of pages, or `*`.
+  static var origins: Self {
+    list(
+      "is not an origin; give one such as https://grafana.example:3000, without a path, or * for all",
+      where: OriginRule.isOrigin)
+  }
+
+  /// Names under which a server may be reached.
+  static var hosts: Self {
+    list(
+      "is not a host name; give one such as cp.example, without a port, or *.mesh.example for every name below, or * "
+        + "for any", where: HostRule.isName)
+  }
+}
