@@ -258,7 +258,7 @@ let package = Package(
     .testTarget(
       name: "MeshControlTests",
       dependencies: [
-        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", logging, serviceLifecycle,
+        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", "TestSupport", logging, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -20,6 +20,8 @@ extension ProxyLifecycle {
     case (.releasing, _): begin(.removing(.readingDataplane), .get(.dataplane), &actions)
     case (.readingDataplane, .resource(let stored)):
       guard stored?.labels[LifecycleSettings.registrationLabel] != nil else { return removal = nil }
+      // Where the revision could not be read before.
+      if removal?.revision == nil { removal?.revision = stored?.revision }
       begin(.removing(.readingInsight), .get(.dataplaneInsight), &actions)
     case (.readingInsight, .resource(let stored)):
       let instances = stored?.content(DataplaneInsight.self)?.openInstances ?? []
