@@ -129,9 +129,9 @@ let package = Package(
 
     // MARK: Traces
     .target(name: "TraceModel", swiftSettings: strict),
-    .target(name: "TraceFormats", dependencies: ["TraceModel"], swiftSettings: strict),
+    .target(name: "TraceFormats", dependencies: ["JSONText", "TraceModel"], swiftSettings: strict),
     .target(name: "TraceStore", dependencies: ["Deflate", "SQLiteFiles", "TraceModel", grdb], swiftSettings: strict),
-    .target(name: "TraceAnalysis", dependencies: ["TraceHeaders", "TraceModel"], swiftSettings: strict),
+    .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
 
     // MARK: Edges
     .target(
@@ -148,8 +148,8 @@ let package = Package(
     .target(
       name: "TraceHTTP",
       dependencies: [
-        "Deflate", "HTTPService", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel", "TraceStore",
-        httpTypes,
+        "Deflate", "HTTPService", "JSONText", "StableHash", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel",
+        "TraceStore", httpTypes,
       ],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
@@ -286,7 +286,8 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "BrowserTestSupport", "Deflate", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor", "TraceAnalysis",
+        "BrowserTestSupport", "Deflate", "JSONText", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor",
+        "TraceAnalysis",
         "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", grdb, httpTypes,
       ],
       exclude: ["Databases"], swiftSettings: strict),

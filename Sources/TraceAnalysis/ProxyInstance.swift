@@ -1,3 +1,4 @@
+import StableHash
 import TraceModel
 
 /// One proxy: spans of one have their times from one clock, so that they can be compared to the microsecond.
@@ -30,9 +31,6 @@ extension Span {
   /// A number for the id that Envoy gives a request and keeps where it is forwarded; 0 if there is none.
   var requestNumber: UInt64 {
     guard let id = tag("guid:x-request-id"), !id.isEmpty else { return 0 }
-    // FNV-1a: equal ids have to give equal numbers, and nobody gains from two that collide.
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return max(hash, 1)
+    return max(FNV1a.hash(id.utf8), 1)
   }
 }

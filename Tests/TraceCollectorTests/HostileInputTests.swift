@@ -1,5 +1,6 @@
 import Deflate
 import HTTPTypes
+import JSONText
 import MeshTestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 import TraceModel
 
 /// A value of OpenTelemetry's as text: a text as it is, anything else as JSON has it, as the specification's

@@ -1,3 +1,4 @@
+package import JSONText
 package import TraceModel
 
 /// A trace as Jaeger's page reads it from a file, and as Jaeger's query service answers it.

@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 import TraceModel
 
 /// Attributes, whose values may be lists and maps.
@@ -75,10 +76,10 @@ extension OTLPJSONBuilder {
     if try reader.scanner.null() { return }
     try reader.object("the value of an attribute") { (reader, key) throws(JSONError) in
       if key == "arrayValue" || key == "kvlistValue" {
-        json.takeBack(to: mark)
+        json.remove(after: mark)
         try writeValues(&reader, key, depth: depth, to: &json)
       } else if let scalar = try scalar(&reader, key) {
-        json.takeBack(to: mark)
+        json.remove(after: mark)
         json.attribute(scalar)
       }
     }
@@ -127,7 +128,7 @@ extension OTLPJSONBuilder {
         if let early { json.raw(early.bytes) } else { json.null() }
       case "value":
         if let name {
-          json.takeBack(to: mark)
+          json.remove(after: mark)
           json.key(name)
           try writeValue(&reader, depth: depth, to: &json)
         } else {

@@ -1,3 +1,4 @@
+import JSONText
 import TraceModel
 
 /// Attributes, whose values may be lists and maps.

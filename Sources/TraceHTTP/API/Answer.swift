@@ -1,4 +1,5 @@
 import HTTPTypes
+import JSONText
 import TraceModel
 import TraceStore
 

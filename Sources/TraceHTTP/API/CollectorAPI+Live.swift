@@ -1,3 +1,5 @@
+import JSONText
+import StableHash
 import TraceModel
 import TraceStore
 
@@ -57,10 +59,9 @@ extension CollectorAPI {
       traces.endObject()
     }
     traces.endArray()
-    // FNV-1a: who makes two answers look the same hides something from nobody but the one who searches for it.
-    var hash: UInt64 = result.isComplete ? 0xcbf2_9ce4_8422_2325 : 0x8422_2325_cbf2_9ce4
-    for byte in traces.bytes + [result.hasMore ? 1 : 0] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-    let cursor = Hexadecimal.text(hash)
+    // Whoever makes two answers collide hides a trace only from their own search.
+    let state: UInt8 = (result.hasMore ? 1 : 0) | (result.isComplete ? 2 : 0)
+    let cursor = Hexadecimal.text(FNV1a.hash(traces.bytes + [state]))
     return (
       cursor,
       Answer { json in

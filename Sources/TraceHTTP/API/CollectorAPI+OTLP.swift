@@ -1,4 +1,5 @@
 public import HTTPTypes
+import JSONText
 import TraceFormats
 import TraceModel
 

@@ -1,3 +1,4 @@
+import JSONText
 import TraceAnalysis
 import TraceFormats
 import TraceModel

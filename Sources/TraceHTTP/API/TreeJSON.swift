@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormats
 import TraceModel
 

@@ -1,4 +1,5 @@
 import Deflate
+import StableHash
 import TraceModel
 
 /// The files of the page. They are part of the program, so that it needs no directory beside it, and they are served as
@@ -17,10 +18,7 @@ enum PageFiles {
       self.content = content
       self.type = type
       packed = try? Gzip.compress(content)
-      // FNV-1a: nobody gains anything from a collision.
-      var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-      for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-      entityTag = "\"\(Hexadecimal.text(hash))\""
+      entityTag = "\"\(Hexadecimal.text(FNV1a.hash(content)))\""
     }
 
     /// The content as text.

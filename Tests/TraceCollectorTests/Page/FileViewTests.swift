@@ -1,6 +1,7 @@
 import BrowserTestSupport
 import Foundation
 import HTTPTypes
+import JSONText
 import MeshTestSupport
 import Testing
 

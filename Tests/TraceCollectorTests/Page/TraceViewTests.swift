@@ -1,5 +1,6 @@
 import BrowserTestSupport
 import Foundation
+import JSONText
 import MeshTestSupport
 import Testing
 
