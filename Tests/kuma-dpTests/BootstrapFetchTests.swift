@@ -123,7 +123,7 @@ struct BootstrapFetchTests {
     }
     try await LoopbackServer.run(responder) { base in
       var configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
-      configuration.retry = BootstrapFetcher.Retry(backoff: .seconds(3600), limit: .seconds(36_000))
+      configuration.retry = BootstrapRetry(backoff: .seconds(3600), limit: .seconds(36_000))
       let fetcher = BootstrapFetcher(configuration, logger: LogRecorder().logger)
       let result = await withTaskGroup(of: LaunchFailure.Code?.self) { group in
         group.addTask {

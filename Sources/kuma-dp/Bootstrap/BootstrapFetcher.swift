@@ -4,16 +4,8 @@ import MeshModel
 
 /// Asks the control plane for a bootstrap until it gives one or refuses.
 struct BootstrapFetcher: Sendable {
-  /// How long to go on. Source of the defaults: Kuma 1.1 to 2.7.
-  struct Retry: Sendable, Equatable {
-    /// The time between two attempts.
-    var backoff: Duration = .seconds(3)
-    /// The time after which no further attempt is begun.
-    var limit: Duration = .seconds(300)
-  }
-
   private let client: ControlPlaneClient
-  private let retry: Retry
+  private let retry: BootstrapRetry
   private let proxy: (mesh: String, name: String)
   private let logger: Logger
 

@@ -2,7 +2,15 @@ import MeshClient
 import MeshModel
 import ProgramSettings
 
-/// Everything that a run is told, read and checked.
+/// When an attempt to get a bootstrap is repeated. Source of the defaults: Kuma 1.1 to 2.7.
+struct BootstrapRetry: Sendable, Equatable {
+  /// The time between two attempts.
+  var backoff: Duration = .seconds(3)
+  /// No attempt starts after this time.
+  var limit: Duration = .seconds(300)
+}
+
+/// The configuration of a run, parsed and validated.
 struct LaunchConfiguration: Sendable {
   /// The proxy's mesh.
   var mesh: String
@@ -17,7 +25,7 @@ struct LaunchConfiguration: Sendable {
   /// The token by which the proxy proves who it is; `nil` for none.
   var token: DataplaneToken?
   /// How long the control plane may be out of reach.
-  var retry: BootstrapFetcher.Retry
+  var retry: BootstrapRetry
   /// Envoy's executable, where it is named.
   var binary: GivenSetting?
   /// The directory for Envoy's configuration; `nil` for a temporary one.
@@ -71,7 +79,7 @@ struct LaunchConfiguration: Sendable {
     controlPlane = settings.controlPlane
     caCertificate = try Self.caCertificate(settings)
     token = try DataplaneToken(settings)
-    retry = BootstrapFetcher.Retry(backoff: settings.retryBackoff, limit: settings.retryLimit)
+    retry = BootstrapRetry(backoff: settings.retryBackoff, limit: settings.retryLimit)
     binary = settings.given(\.binaryPath)
     configDirectory = settings.configDirectory
     concurrency = settings.concurrency
