@@ -130,7 +130,9 @@ let package = Package(
     // MARK: Traces
     .target(name: "TraceModel", swiftSettings: strict),
     .target(name: "TraceFormats", dependencies: ["JSONText", "TraceModel"], swiftSettings: strict),
-    .target(name: "TraceStore", dependencies: ["Deflate", "SQLiteFiles", "TraceModel", grdb], swiftSettings: strict),
+    .target(
+      name: "TraceStore", dependencies: ["Deflate", "GroupCommit", "SQLiteFiles", "TraceModel", grdb],
+      swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
 
     // MARK: Edges

@@ -217,13 +217,13 @@ import Testing
           ) STRICT, WITHOUT ROWID;
           INSERT INTO term VALUES (1, 0, 's0', '');
           """)
-      var texts = TextTable()
+      let texts = TextTable()
       for (index, span) in spans.enumerated() {
         try database.execute(
           sql: "INSERT INTO span VALUES (?, ?, ?)",
           arguments: [
             index + 1, Int64(bitPattern: span.traceID.low),
-            Data(SpanRecordTests.encode(span, received: TestCollector.now - 1_000, texts: &texts)),
+            Data(SpanRecordTests.encode(span, received: TestCollector.now - 1_000, texts: texts)),
           ])
       }
       for (index, text) in texts.texts.enumerated() {

@@ -19,21 +19,21 @@ import Testing
     Span(traceID: TraceID(low: 3), id: 3, timestamp: .max, duration: .max),
   ]
 
-  static func encode(_ span: Span, received: Int64, texts: inout TextTable) -> [UInt8] {
+  static func encode(_ span: Span, received: Int64, texts: TextTable) -> [UInt8] {
     var bytes: [UInt8] = []
     var draft = SpanDraft()
     draft.fill(span, &bytes)
     var writer = ByteWriter()
-    bytes.withUnsafeBytes { SpanRecord.encode(draft, in: $0, received: received, texts: &texts, to: &writer) }
+    bytes.withUnsafeBytes { SpanRecord.encode(draft, in: $0, received: received, texts: texts, to: &writer) }
     return writer.bytes
   }
 
   @Test("What is written is read again, with and without known texts")
   func roundTrip() {
-    var texts = TextTable()
+    let texts = TextTable()
     for _ in 0..<6 {
       for span in Self.spans {
-        let bytes = Self.encode(span, received: 1_790_000_000_000, texts: &texts)
+        let bytes = Self.encode(span, received: 1_790_000_000_000, texts: texts)
         let read = bytes.withUnsafeBytes { SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts) }
         #expect(read?.span == span)
         #expect(read?.received == 1_790_000_000_000)
@@ -50,8 +50,8 @@ import Testing
 
   @Test("A damaged record gives no span, and nothing traps")
   func damage() {
-    var texts = TextTable()
-    let bytes = Self.encode(Self.spans[3], received: 5, texts: &texts)
+    let texts = TextTable()
+    let bytes = Self.encode(Self.spans[3], received: 5, texts: texts)
     for count in 0..<bytes.count {
       let read = bytes[..<count].withUnsafeBytes { SpanRecord.decode($0, low: 1, texts: texts.texts) }
       #expect(read == nil)
@@ -68,7 +68,7 @@ import Testing
 
   @Test("An Envoy's span takes less than 130 bytes once its texts are known")
   func size() {
-    var texts = TextTable()
+    let texts = TextTable()
     var size = 0
     for number in 0..<100 {
       let tags = [
@@ -78,7 +78,7 @@ import Testing
         ("http.status_code", "200"), ("request_size", "0"), ("response_size", "\(number * 37)"),
       ].map { Span.Tag($0.0, $0.1) }
       let record = Self.encode(
-        span(UInt64(number), parent: 0xA, .server, tags: tags), received: TestCollector.now, texts: &texts)
+        span(UInt64(number), parent: 0xA, .server, tags: tags), received: TestCollector.now, texts: texts)
       size = record.count
     }
     #expect(size < 130)

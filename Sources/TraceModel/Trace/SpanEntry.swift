@@ -76,6 +76,21 @@ package struct SpanEntry: Sendable {
   }
 }
 
+extension SpanEntry {
+  /// Makes an entry of a span that is in no batch.
+  ///
+  /// - Parameter received: when it came, in milliseconds since 1970.
+  package init(_ span: Span, received: Int64) {
+    self.init(
+      traceID: span.traceID, id: span.id, parentID: span.parentID, kind: span.kind, isShared: span.isShared,
+      isError: span.isError, timestamp: span.timestamp, duration: span.duration,
+      time: span.timestamp > 0 ? span.timestamp / 1_000 : received, service: TextHash.hash(span.serviceName),
+      operation: TextHash.hash(span.name), remoteService: TextHash.hash(span.remoteServiceName),
+      peer: TextHash.hash(span.peerService), place: span.place, isProxied: span.isProxied,
+      hasDoubtfulIDs: span.hasDoubtfulIDs, schema: 0, recordEnd: 0, termEnd: 0)
+  }
+}
+
 extension SpanEntry: TraceMember {
   package var serviceKey: UInt64 { service }
   package var operationKey: UInt64 { operation }

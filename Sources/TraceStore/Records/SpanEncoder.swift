@@ -1,41 +1,52 @@
+import Synchronization
 import TraceModel
 
-/// Makes of spans what is stored, and what they are found by.
+/// Makes of spans what is stored, and what they are found by. Threads encode spans at the same time, each into a batch of its
+/// own.
 ///
 /// Most spans have one of a few lists of tags. Such a list is a schema with a number, so that what spans are found by
-/// without a value need not be kept for each span; it does not outlive the program.
-struct SpanEncoder: Sendable {
+/// without a value need not be kept for each span. Schemas are only in memory.
+final class SpanEncoder: Sendable {
   /// How many schemas are known at most. Spans with other lists of tags carry the terms of their keys themselves.
   private static let schemaCapacity = 4_096
 
-  var texts: TextTable
-  /// How many of the texts are on the disk.
-  var storedTextCount: Int
-  /// The terms of the keys of each schema; of the first there are none.
-  private(set) var schemas: [[UInt32]] = [[]]
-  private var schemaNumbers: [UInt64: UInt32] = [:]
+  let texts: TextTable
+  private let known = Mutex(Schemas())
   private let autocompleteKeys: Set<UInt64>
-  private var draft = SpanDraft()
+
+  private struct Schemas {
+    /// The terms of the keys of each schema; the first has none.
+    var terms: [[UInt32]] = [[]]
+    var numbers: [UInt64: UInt32] = [:]
+  }
+
+  /// Memory for one span after the other.
+  struct Scratch {
+    fileprivate var draft = SpanDraft()
+    fileprivate var bytes: [UInt8] = []
+  }
 
   init(texts: TextTable, autocompleteKeys: [String]) {
     self.texts = texts
-    storedTextCount = texts.texts.count
     self.autocompleteKeys = Set(autocompleteKeys.map { TextHash.hash($0) })
   }
 
+  /// The terms of the keys of each schema, by the schema's number.
+  var schemas: [[UInt32]] { known.withLock { $0.terms } }
+
   /// Adds a span to a batch.
-  mutating func encode(_ span: Span, received: Int64, to batch: inout SpanBatch) {
-    var bytes: [UInt8] = []
-    draft.fill(span, &bytes)
-    let draft = draft
-    bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
+  func encode(_ span: Span, received: Int64, to batch: inout SpanBatch, with scratch: inout Scratch) {
+    scratch.bytes.removeAll(keepingCapacity: true)
+    scratch.draft.fill(span, &scratch.bytes)
+    let draft = scratch.draft
+    scratch.bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
   }
 
   /// Adds a span whose texts stand in some bytes to a batch.
-  mutating func encode(
+  func encode(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
   ) {
-    SpanRecord.encode(span, in: bytes, received: received, texts: &texts, to: &batch.records)
+    SpanRecord.encode(span, in: bytes, received: received, texts: texts, to: &batch.records)
     let operation = TextHash.hash(span.name.of(bytes))
     let remoteService = TextHash.hash((span.remoteEndpoint?.serviceName ?? TextSlice()).of(bytes))
     var peer = remoteService
@@ -81,18 +92,20 @@ struct SpanEncoder: Sendable {
         termEnd: batch.terms.count))
   }
 
-  private mutating func schema(_ hash: UInt64, of span: SpanDraft, _ terms: inout [UInt32]) -> UInt32 {
+  private func schema(_ hash: UInt64, of span: SpanDraft, _ terms: inout [UInt32]) -> UInt32 {
     if span.tags.isEmpty { return 0 }
-    if let number = schemaNumbers[hash] { return number }
+    if let number = known.withLock({ $0.numbers[hash] }) { return number }
     let keys = span.tags.map { Term.present($0.keyHash) }
-    guard schemas.count < Self.schemaCapacity else {
-      terms += keys
-      return 0
+    let number = known.withLock { known -> UInt32? in
+      if let number = known.numbers[hash] { return number }
+      guard known.terms.count < Self.schemaCapacity else { return nil }
+      let number = UInt32(truncatingIfNeeded: known.terms.count)
+      known.terms.append(keys)
+      known.numbers[hash] = number
+      return number
     }
-    let number = UInt32(truncatingIfNeeded: schemas.count)
-    schemas.append(keys)
-    schemaNumbers[hash] = number
-    return number
+    if number == nil { terms += keys }
+    return number ?? 0
   }
 
   private static let errorKey = TextHash.hash("error")

@@ -30,7 +30,7 @@ enum SpanRecord {
 
   /// Writes a span. `received` is when it came, in milliseconds since 1970.
   static func encode(
-    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, texts: inout TextTable,
+    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, texts: TextTable,
     to writer: inout ByteWriter
   ) {
     let low = span.traceID.low
@@ -56,21 +56,21 @@ enum SpanRecord {
     writer.signed(received &* 1_000 &- span.timestamp)
     writer.signed(span.duration)
     if let kind = span.kind { writer.bytes.append(kind.rawValue) }
-    writer.text(span.name.of(bytes), &texts)
-    if let endpoint = span.localEndpoint { writer.endpoint(endpoint, bytes, &texts) }
-    if let endpoint = span.remoteEndpoint { writer.endpoint(endpoint, bytes, &texts) }
+    writer.text(span.name.of(bytes), texts)
+    if let endpoint = span.localEndpoint { writer.endpoint(endpoint, bytes, texts) }
+    if let endpoint = span.remoteEndpoint { writer.endpoint(endpoint, bytes, texts) }
     if !span.annotations.isEmpty {
       writer.number(span.annotations.count)
       for annotation in span.annotations {
         writer.signed(annotation.timestamp &- span.timestamp)
-        writer.text(annotation.value.of(bytes), &texts)
+        writer.text(annotation.value.of(bytes), texts)
       }
     }
     if !span.tags.isEmpty {
       writer.number(span.tags.count)
       for tag in span.tags {
-        writer.text(tag.key.of(bytes), hash: tag.keyHash, &texts)
-        writer.text(tag.value.of(bytes), &texts)
+        writer.text(tag.key.of(bytes), hash: tag.keyHash, texts)
+        writer.text(tag.value.of(bytes), texts)
       }
     }
   }
@@ -131,12 +131,12 @@ enum SpanRecord {
 }
 
 extension ByteWriter {
-  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, _ texts: inout TextTable) {
-    self.text(text, hash: TextHash.hash(text), &texts)
+  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, _ texts: TextTable) {
+    self.text(text, hash: TextHash.hash(text), texts)
   }
 
   /// Writes a text in the shortest way; `hash` is its ``TextHash``.
-  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, hash: UInt64, _ texts: inout TextTable) {
+  fileprivate mutating func text(_ text: UnsafeRawBufferPointer, hash: UInt64, _ texts: TextTable) {
     if let number = PackedText.decimal(text) {
       self.number(number << 2 | 3)
     } else if let id = texts.number(of: text, hash: hash) {
@@ -152,11 +152,11 @@ extension ByteWriter {
   }
 
   fileprivate mutating func endpoint(
-    _ endpoint: EndpointDraft, _ bytes: UnsafeRawBufferPointer, _ texts: inout TextTable
+    _ endpoint: EndpointDraft, _ bytes: UnsafeRawBufferPointer, _ texts: TextTable
   ) {
-    text(endpoint.serviceName.of(bytes), &texts)
-    text(endpoint.ipv4.of(bytes), &texts)
-    text(endpoint.ipv6.of(bytes), &texts)
+    text(endpoint.serviceName.of(bytes), texts)
+    text(endpoint.ipv4.of(bytes), texts)
+    text(endpoint.ipv6.of(bytes), texts)
     number(UInt64(endpoint.port))
   }
 }

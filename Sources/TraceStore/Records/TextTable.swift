@@ -1,68 +1,72 @@
+import Synchronization
 import TraceModel
 
 /// Texts that many spans have in common, by number: the store's table `text` in memory.
 ///
-/// A text is taken in when it has been seen a few times, so that what is different in every span (paths with ids, request
-/// ids) does not fill it. It only grows, up to a bound. A known text is found by its bytes, without a `String` of it.
-struct TextTable {
+/// A text is added when it has been seen a few times, so that what differs in every span (paths with ids, request ids)
+/// does not fill the table. It only grows, up to a bound. A known text is found by its bytes, without a `String` of it, and
+/// without a lock: threads that encode spans never wait for each other.
+///
+/// That works since an entry never changes, never moves, and is freed with the table. Writers take ``state``, and publish an
+/// entry (or larger slots, with all entries in them) by one atomic store when it is complete. A reader that still has the
+/// smaller slots may miss a new text; then it looks again in the lock.
+final class TextTable: @unchecked Sendable {
   /// How many texts it holds at most.
   private static let capacity = 65_536
   /// How often a text must have been seen.
   private static let threshold: UInt8 = 4
   private static let counterCount = 1 << 16
-  /// How many places are looked at for a text: whoever sends texts with one hash must not make that long.
+  /// How many slots are compared with a text: whoever sends texts with one hash must not make that long.
   private static let probes = 32
 
-  /// The texts; a text's number is its index.
-  private(set) var texts = TextList()
-  private var hashes: [UInt64] = []
-  /// Where the bytes of each text end in ``bytes``.
-  private var ends: [Int] = []
-  private var bytes: [UInt8] = []
-  /// Numbers plus one, by hash; 0 is free.
-  private var slots = [UInt32](repeating: 0, count: 1 << 10)
-  /// How often texts with a hash were seen; forgotten now and then.
-  private var counters = [UInt8](repeating: 0, count: counterCount)
-  private var seen = 0
+  /// Entries by hash, an open table.
+  private struct Slots: @unchecked Sendable {
+    let mask: Int
+    let entries: UnsafeMutablePointer<Atomic<UnsafeRawPointer?>>
 
-  init(texts: [String] = []) {
-    for text in texts { insert(text, hash: TextHash.hash(text)) }
+    init(count: Int) {
+      mask = count - 1
+      entries = .allocate(capacity: count)
+      for slot in 0..<count { (entries + slot).initialize(to: Atomic(nil)) }
+    }
+
+    func place(_ entry: Entry) {
+      var slot = Int(truncatingIfNeeded: entry.hash) & mask
+      while entries[slot].load(ordering: .relaxed) != nil { slot = (slot &+ 1) & mask }
+      entries[slot].store(entry.start, ordering: .releasing)
+    }
+
+    func free() {
+      entries.deinitialize(count: mask + 1)
+      entries.deallocate()
+    }
   }
 
-  /// The number of a text; nil if it is to be written out.
-  mutating func number(of text: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
-    let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    var probe = 0
-    while probe < Self.probes, slots[slot] != 0 {
-      let number = Int(slots[slot] &- 1)
-      if hashes[number] == hash, isEqual(number, text) { return UInt32(truncatingIfNeeded: number) }
-      slot = (slot &+ 1) & mask
-      probe += 1
-    }
-    // SQLite's texts end at a zero byte.
-    guard text.count <= 128, texts.count < Self.capacity, probe < Self.probes, !text.contains(0) else { return nil }
-    if !text.isEmpty {
-      seen += 1
-      if seen > Self.counterCount {
-        seen = 0
-        for index in counters.indices { counters[index] /= 2 }
-      }
-      let counter = Int(truncatingIfNeeded: hash >> 40) & (Self.counterCount - 1)
-      counters[counter] = counters[counter] &+ (counters[counter] < .max ? 1 : 0)
-      guard counters[counter] >= Self.threshold else { return nil }
-    }
-    insert(String(decoding: text, as: UTF8.self), hash: hash)
-    return UInt32(truncatingIfNeeded: texts.count - 1)
-  }
+  /// A text in memory of its own: its hash, its number, how many bytes it has, and these.
+  private struct Entry: @unchecked Sendable {
+    private static let head = 16
+    let start: UnsafeRawPointer
 
-  private func isEqual(_ number: Int, _ text: UnsafeRawBufferPointer) -> Bool {
-    let start = number > 0 ? ends[number - 1] : 0
-    guard ends[number] - start == text.count else { return false }
-    return bytes.withUnsafeBytes { known in
+    init(_ start: UnsafeRawPointer) { self.start = start }
+
+    init(_ text: UnsafeRawBufferPointer, hash: UInt64, number: Int) {
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: Self.head + text.count, alignment: 8)
+      memory.storeBytes(of: hash, as: UInt64.self)
+      memory.storeBytes(of: UInt32(truncatingIfNeeded: number), toByteOffset: 8, as: UInt32.self)
+      memory.storeBytes(of: UInt32(truncatingIfNeeded: text.count), toByteOffset: 12, as: UInt32.self)
+      if let bytes = text.baseAddress { (memory + Self.head).copyMemory(from: bytes, byteCount: text.count) }
+      start = UnsafeRawPointer(memory)
+    }
+
+    var hash: UInt64 { start.load(as: UInt64.self) }
+    var number: UInt32 { start.load(fromByteOffset: 8, as: UInt32.self) }
+
+    @inline(__always) func isEqual(_ text: UnsafeRawBufferPointer, hash: UInt64) -> Bool {
+      guard self.hash == hash, Int(start.load(fromByteOffset: 12, as: UInt32.self)) == text.count else { return false }
+      let known = start + Self.head
       var offset = 0
       while offset + 8 <= text.count {
-        if known.loadUnaligned(fromByteOffset: start + offset, as: UInt64.self)
+        if known.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
           != text.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         {
           return false
@@ -70,30 +74,155 @@ struct TextTable {
         offset += 8
       }
       while offset < text.count {
-        if known[start + offset] != text[offset] { return false }
+        if known.load(fromByteOffset: offset, as: UInt8.self) != text[offset] { return false }
         offset += 1
       }
       return true
     }
+
+    func free() { start.deallocate() }
   }
 
-  private mutating func insert(_ text: String, hash: UInt64) {
-    texts.append(text)
-    hashes.append(hash)
-    bytes.append(contentsOf: text.utf8)
-    ends.append(bytes.count)
-    if texts.count * 3 > slots.count {
-      slots = [UInt32](repeating: 0, count: slots.count * 4)
-      for number in texts.indices { place(number) }
-    } else {
-      place(texts.count - 1)
+  /// Slots in memory of their own, so that one store replaces both fields.
+  private struct Published: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<Slots>
+
+    init(count: Int) {
+      pointer = .allocate(capacity: 1)
+      pointer.initialize(to: Slots(count: count))
+    }
+
+    func free() {
+      pointer.pointee.free()
+      pointer.deallocate()
     }
   }
 
-  private mutating func place(_ number: Int) {
-    let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: hashes[number]) & mask
-    while slots[slot] != 0 { slot = (slot &+ 1) & mask }
-    slots[slot] = UInt32(truncatingIfNeeded: number) &+ 1
+  private struct State {
+    var texts = TextList()
+    /// How many of the texts are on the disk.
+    var storedCount = 0
+    var entries: [Entry] = []
+    /// All slots that readers may still have; the last are the present ones.
+    var slots: [Published] = []
+  }
+
+  private let state: Mutex<State>
+  private let slots: Atomic<UnsafeMutablePointer<Slots>>
+  private let count: Atomic<Int>
+  /// How often texts with a hash were seen; halved now and then.
+  private let counters: UnsafeMutablePointer<Atomic<UInt8>>
+  private let seen = Atomic(0)
+
+  /// Makes a table of texts that are on the disk.
+  init(texts: [String] = []) {
+    counters = .allocate(capacity: Self.counterCount)
+    for index in 0..<Self.counterCount { (counters + index).initialize(to: Atomic(0)) }
+    let first = Published(count: 1 << 10)
+    slots = Atomic(first.pointer)
+    count = Atomic(0)
+    state = Mutex(State(slots: [first]))
+    state.withLock { state in
+      for var text in texts {
+        let hash = TextHash.hash(text)
+        let number = state.texts.count
+        let entry = text.withUTF8 { Entry(UnsafeRawBufferPointer($0), hash: hash, number: number) }
+        insert(entry, text, &state)
+      }
+      state.storedCount = texts.count
+    }
+  }
+
+  deinit {
+    state.withLock { state in
+      for entry in state.entries { entry.free() }
+      for slots in state.slots { slots.free() }
+    }
+    counters.deinitialize(count: Self.counterCount)
+    counters.deallocate()
+  }
+
+  // MARK: Reading
+
+  /// The texts; a text's number is its index.
+  var texts: TextList { state.withLock { $0.texts } }
+
+  /// The texts that are not on the disk yet, and the number of the first.
+  func unstored() -> (first: Int, texts: [String]) {
+    state.withLock { ($0.storedCount, Array($0.texts[$0.storedCount...])) }
+  }
+
+  /// Notes that the first texts are on the disk.
+  func setStored(_ count: Int) { state.withLock { $0.storedCount = max($0.storedCount, count) } }
+
+  private enum Place {
+    case found(UInt32)
+    case free
+    case crowded
+  }
+
+  @inline(__always) private func place(of text: UnsafeRawBufferPointer, hash: UInt64) -> Place {
+    let slots = slots.load(ordering: .acquiring).pointee
+    var slot = Int(truncatingIfNeeded: hash) & slots.mask
+    for _ in 0..<Self.probes {
+      guard let start = slots.entries[slot].load(ordering: .acquiring) else { return .free }
+      let entry = Entry(start)
+      if entry.isEqual(text, hash: hash) { return .found(entry.number) }
+      slot = (slot &+ 1) & slots.mask
+    }
+    return .crowded
+  }
+
+  /// The number of a text; nil if it is to be written out.
+  func number(of text: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
+    switch place(of: text, hash: hash) {
+    case .found(let number): return number
+    case .crowded: return nil
+    case .free: break
+    }
+    // SQLite's texts end at a zero byte.
+    guard text.count <= 128, count.load(ordering: .relaxed) < Self.capacity, !text.contains(0) else { return nil }
+    guard text.isEmpty || isFrequent(hash) else { return nil }
+    return state.withLock { state in
+      // Another thread may have been faster.
+      switch place(of: text, hash: hash) {
+      case .found(let number): return number
+      case .crowded: return nil
+      case .free:
+        guard state.texts.count < Self.capacity else { return nil }
+        let entry = Entry(text, hash: hash, number: state.texts.count)
+        insert(entry, String(decoding: text, as: UTF8.self), &state)
+        return entry.number
+      }
+    }
+  }
+
+  // MARK: Writing
+
+  /// Counts a text that is not in the table; whether it has been seen often enough. Counts are approximate: of two that are
+  /// made at the same moment one may be lost.
+  private func isFrequent(_ hash: UInt64) -> Bool {
+    if seen.wrappingAdd(1, ordering: .relaxed).oldValue >= Self.counterCount {
+      seen.store(0, ordering: .relaxed)
+      for index in 0..<Self.counterCount {
+        counters[index].store(counters[index].load(ordering: .relaxed) / 2, ordering: .relaxed)
+      }
+    }
+    let counter = Int(truncatingIfNeeded: hash >> 40) & (Self.counterCount - 1)
+    let count = counters[counter].load(ordering: .relaxed)
+    if count < .max { counters[counter].store(count + 1, ordering: .relaxed) }
+    return count == .max || count + 1 >= Self.threshold
+  }
+
+  private func insert(_ entry: Entry, _ text: String, _ state: inout State) {
+    state.texts.append(text)
+    state.entries.append(entry)
+    count.store(state.texts.count, ordering: .relaxed)
+    let present = slots.load(ordering: .relaxed).pointee
+    guard state.entries.count * 3 > present.mask else { return present.place(entry) }
+    let larger = Published(count: (present.mask + 1) * 4)
+    for entry in state.entries { larger.pointer.pointee.place(entry) }
+    state.slots.append(larger)
+    slots.store(larger.pointer, ordering: .releasing)
   }
 }

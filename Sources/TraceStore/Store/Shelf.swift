@@ -88,7 +88,7 @@ struct Shelf: Sendable {
 
 extension TextTable {
   /// Reads the table `text`.
-  init(_ database: Database) throws {
+  convenience init(_ database: Database) throws {
     var texts: [String] = []
     let rows = try Row.fetchCursor(database, sql: "SELECT id, value FROM text ORDER BY id")
     while let row = try rows.next() {

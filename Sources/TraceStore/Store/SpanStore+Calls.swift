@@ -66,7 +66,7 @@ extension SpanStore {
     }
     places.sort { ($0.trace, $0.block, $0.index) < ($1.trace, $1.block, $1.index) }
     let near = segments.suffix(Segment.reach)
-    let texts = encoder.withLock { $0.texts.texts }
+    let texts = encoder.texts.texts
     let chunks = ChunkReader(metrics)
     var recorder = CallRecorder()
     var start = 0

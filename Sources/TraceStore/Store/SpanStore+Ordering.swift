@@ -28,10 +28,10 @@ extension SpanStore {
       let hasFailed = (try? orderOnce()) == nil
       shelf.withLock { $0.hasOrderFailed = hasFailed }
       if hasFailed { break }
-      unpark()
+      resumeCommits()
     }
     shelf.withLock { $0.isOrdering = false }
-    unpark()
+    resumeCommits()
   }
 
   /// Makes a segment of the oldest blocks.
@@ -46,7 +46,7 @@ extension SpanStore {
       size += block.size
     }
     guard let last = blocks.last else { return }
-    let (schemas, texts) = encoder.withLock { ($0.schemas, $0.texts.texts) }
+    let (schemas, texts) = (encoder.schemas, encoder.texts.texts)
     let names = names(of: blocks)
     let lookup = self.names.withLock { $0 }
     let neighbours = state.segments.suffix(Segment.reach)
@@ -95,16 +95,14 @@ extension SpanStore {
   func entries(
     of trace: UInt64, in segments: some Sequence<Segment>, texts: TextList, _ chunks: ChunkReader, _ database: Database
   ) throws -> [SpanEntry] {
-    // A schema is of no use here, and neither are records.
-    var encoder = SpanEncoder(texts: TextTable(), autocompleteKeys: [])
-    var batch = SpanBatch()
+    var entries: [SpanEntry] = []
     for segment in segments {
       try segment.records(of: trace, limit: settings.limits.spansPerTrace, chunks, database) { record in
         guard let (span, received) = SpanRecord.decode(record, low: trace, texts: texts) else { return }
-        encoder.encode(span, received: received, to: &batch)
+        entries.append(SpanEntry(span, received: received))
       }
     }
-    return batch.entries
+    return entries
   }
 
   // MARK: Names
@@ -113,7 +111,7 @@ extension SpanStore {
   func names(of blocks: [SpanBlock]) -> [Name] {
     var found: Set<Name> = []
     var seen: Set<UInt64> = []
-    let texts = encoder.withLock { $0.texts.texts }
+    let texts = encoder.texts.texts
     let table = names.withLock { $0 }
     for block in blocks {
       for (index, entry) in block.batch.entries.enumerated() {
@@ -166,7 +164,7 @@ extension SpanStore {
     try file.pool.read { database in
       let rows = try Row.fetchCursor(
         database, sql: "SELECT id, received, data FROM block WHERE id > ? ORDER BY id", arguments: [last])
-      let texts = encoder.withLock { $0.texts.texts }
+      let texts = encoder.texts.texts
       var read: Int64?
       while !shelf.withLock({ hasEnough($0) }), let row = try rows.next() {
         guard let id = Int64.fromDatabaseValue(row[0]), let received = Int64.fromDatabaseValue(row[1]) else { continue }
@@ -175,8 +173,9 @@ extension SpanStore {
           data?.withUnsafeBytes { SpanBlock.decode($0, texts: texts) } ?? []
         }
         var batch = SpanBatch()
+        var scratch = SpanEncoder.Scratch()
         for (span, received) in spans {
-          encoder.withLock { $0.encode(span, received: received, to: &batch) }
+          encoder.encode(span, received: received, to: &batch, with: &scratch)
           let some = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
           _ = names.withLock { $0.use(some, period: NameTable.period(received), limits: settings.limits) }
         }

@@ -86,7 +86,7 @@ extension SpanStore {
   private func snapshot() -> StoreSnapshot {
     // The spans before the texts: these must be at least as new.
     let (segments, blocks) = shelf.withLock { ($0.segments, $0.blocks) }
-    let (texts, schemas) = encoder.withLock { ($0.texts.texts, $0.schemas) }
+    let (texts, schemas) = (encoder.texts.texts, encoder.schemas)
     return StoreSnapshot(
       segments: segments, blocks: blocks, texts: texts, schemas: schemas, limits: settings.limits, metrics: metrics,
       outlines: outlines)

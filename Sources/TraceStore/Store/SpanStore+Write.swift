@@ -30,9 +30,7 @@ extension SpanStore {
   }
 
   private func write(_ batch: SpanBatch, on database: Database) throws -> SpanBlock {
-    let (firstText, texts) = encoder.withLock { encoder in
-      (encoder.storedTextCount, Array(encoder.texts.texts[encoder.storedTextCount...]))
-    }
+    let (firstText, texts) = encoder.texts.unstored()
     let block = SpanBlock(
       id: shelf.withLock { $0.nextBlock }, batch: batch,
       received: ages.withLock { $0.now(steady: settings.steadyClock.milliseconds()) })
@@ -44,7 +42,7 @@ extension SpanStore {
       let statement = try database.cachedStatement(sql: "INSERT INTO block (id, received, data) VALUES (?, ?, ?)")
       try statement.execute(arguments: [block.id, block.received, Data(SpanBlock.encode(batch))])
     }
-    encoder.withLock { $0.storedTextCount = max($0.storedTextCount, firstText + texts.count) }
+    encoder.texts.setStored(firstText + texts.count)
     return block
   }
 
@@ -57,7 +55,7 @@ extension SpanStore {
       }
     }
     guard !unknown.isEmpty else { return 0 }
-    let texts = encoder.withLock { $0.texts.texts }
+    let texts = encoder.texts.texts
     var forgotten = 0
     for index in unknown {
       let entry = batch.entries[index]

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import GRDB
+import GroupCommit
 import Synchronization
 public import TraceModel
 
@@ -56,18 +57,7 @@ public final class SpanStore: Sendable {
 
   struct Request: Sendable {
     let batch: SpanBatch
-    let bytes: Int
     let continuation: CheckedContinuation<Result<Int, CollectorError>, Never>
-  }
-
-  private struct Queue {
-    var waiting: [Request] = []
-    var waitingSpans = 0
-    var waitingBytes = 0
-    var isWorking = false
-    /// Whether the work stands still until blocks have been put in order.
-    var isParked = false
-    var isClosed = false
   }
 
   /// What is counted.
@@ -79,9 +69,7 @@ public final class SpanStore: Sendable {
   /// How senders of protobuf write their ids.
   let idOrders = Mutex(IDOrderMemory())
   /// Makes records of spans, and knows the texts of records.
-  let encoder: Mutex<SpanEncoder>
-  /// How many threads wait for it, or are about to take it.
-  private let encoderWaiters = Atomic(0)
+  let encoder: SpanEncoder
   /// What is on the disk.
   let shelf: Mutex<Shelf>
   let outlines = OutlineCache()
@@ -90,12 +78,12 @@ public final class SpanStore: Sendable {
   let ages: Mutex<AgeClock>
   /// Who is told of what has been stored.
   private let observers = Mutex<[Observer]>([])
-  private let queue = Mutex(Queue())
+  private let queue: Mutex<CommitQueue<Request>>
   /// Puts blocks in order and removes what is too old.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
-  /// Spans in one transaction, about: it bounds how long the first of them waits.
-  private static let spansPerCommit = 20_000
+  /// Spans in one transaction: it bounds how long the first of them waits.
+  private static let batchLimit = CommitQueue<Request>.Weight(count: 20_000, bytes: .max)
 
   /// Opens a store, and makes its file and directories if they are not there.
   public init(path: String, settings: Settings = Settings(), metrics: CollectorMetrics = CollectorMetrics())
@@ -104,9 +92,13 @@ public final class SpanStore: Sendable {
     file = try StoreFile(path: path, busyTimeout: settings.busyTimeout, report: settings.report)
     self.settings = settings
     self.metrics = metrics
+    let limits = settings.limits
+    queue = Mutex(
+      CommitQueue(
+        batchLimit: Self.batchLimit, waitingLimit: .init(count: limits.waitingSpans, bytes: limits.waitingBytes)))
     do {
       let content = try file.pool.read { database in try (TextTable(database), Shelf(database)) }
-      encoder = Mutex(SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys))
+      encoder = SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys)
       shelf = Mutex(content.1)
       ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isDoubtful: false))
       try loadContent()
@@ -130,7 +122,7 @@ public final class SpanStore: Sendable {
   }
 
   /// How many spans wait for the disk.
-  public var waitingSpanCount: Int { queue.withLock { $0.waitingSpans } }
+  public var waitingSpanCount: Int { queue.withLock { $0.waiting.count } }
 
   /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
   private final class Observer: Sendable {
@@ -149,23 +141,8 @@ public final class SpanStore: Sendable {
   func tellObservers(of block: SpanBlock) {
     let observers = observers.withLock { $0 }
     guard !observers.isEmpty else { return }
-    let stored = StoredSpans(block: block, texts: encoder.withLock { $0.texts.texts })
+    let stored = StoredSpans(block: block, texts: encoder.texts.texts)
     for observer in observers { observer.function(stored) }
-  }
-
-  /// Encodes one span, then lets those go first who wait for the encoder: a lock that is taken again at once is seldom got by
-  /// anybody else, and a large request would keep all others waiting.
-  fileprivate func withEncoder(_ encode: (inout SpanEncoder) -> Void) {
-    encoderWaiters.wrappingAdd(1, ordering: .relaxed)
-    encoder.withLock { encoder in
-      encoderWaiters.wrappingSubtract(1, ordering: .relaxed)
-      encode(&encoder)
-    }
-    var turns = 0
-    while encoderWaiters.load(ordering: .relaxed) > 0, turns < 100 {
-      sched_yield()
-      turns += 1
-    }
   }
 
   /// Stores spans. Returns when they are on the disk; throws if none was stored.
@@ -176,12 +153,13 @@ public final class SpanStore: Sendable {
   public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> Int {
     var batch = SpanBatch()
     let received = settings.clock.milliseconds()
-    for span in spans { withEncoder { $0.encode(span, received: received, to: &batch) } }
+    var scratch = SpanEncoder.Scratch()
+    for span in spans { encoder.encode(span, received: received, to: &batch, with: &scratch) }
     return try await add(batch, bytes: bytes)
   }
 
   /// An empty batch, into which a parser writes the spans of one request without making values of them.
-  package func newBatch() -> Batch { Batch(store: self, received: settings.clock.milliseconds()) }
+  package func newBatch() -> Batch { Batch(encoder: encoder, received: settings.clock.milliseconds()) }
 
   /// Stores the spans of a batch, as ``add(_:bytes:)`` does.
   package func add(_ batch: Batch, bytes: Int) async throws(CollectorError) -> Int {
@@ -190,26 +168,14 @@ public final class SpanStore: Sendable {
 
   private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> Int {
     guard batch.count > 0 else { return 0 }
-    // Requests that have been read already get into the same transaction as the one that begins the work.
-    if !queue.withLock({ $0.isWorking }) { await Task.yield() }
     let result = await withCheckedContinuation { continuation in
-      let request = Request(batch: batch, bytes: bytes, continuation: continuation)
-      let outcome = queue.withLock { queue -> (refusal: CollectorError?, startsWork: Bool) in
-        if queue.isClosed { return (closedError, false) }
-        let limits = settings.limits
-        if !queue.waiting.isEmpty,
-          queue.waitingSpans &+ batch.count > limits.waitingSpans || queue.waitingBytes &+ bytes > limits.waitingBytes
-        {
-          return (overloadError, false)
-        }
-        queue.waiting.append(request)
-        queue.waitingSpans += batch.count
-        queue.waitingBytes += bytes
-        defer { queue.isWorking = true }
-        return (nil, !queue.isWorking)
+      let request = Request(batch: batch, continuation: continuation)
+      switch queue.withLock({ $0.enqueue(request, .init(count: batch.count, bytes: bytes)) }) {
+      case .waits: break
+      case .starts: schedule()
+      case .full: continuation.resume(returning: .failure(overloadError))
+      case .closed: continuation.resume(returning: .failure(closedError))
       }
-      if let refusal = outcome.refusal { continuation.resume(returning: .failure(refusal)) }
-      if outcome.startsWork { schedule() }
     }
     switch result {
     case .success(let namesForgotten):
@@ -231,12 +197,10 @@ public final class SpanStore: Sendable {
 
   /// Waits for the writes that were begun, refuses others, and closes the file. A second call does nothing.
   public func close() throws(CollectorError) {
-    let isFirst = queue.withLock { queue in
-      defer { queue.isClosed = true }
-      return !queue.isClosed
-    }
+    let (isFirst, startsWork) = queue.withLock { ($0.isClosed ? (false, false) : (true, $0.close())) }
     // A closed connection must not be touched again.
     guard isFirst else { return }
+    if startsWork { schedule() }
     while queue.withLock({ $0.isWorking }) {
       // The work is on the database's queue; one turn of it is waited for.
       file.pool.writeWithoutTransaction { _ in }
@@ -258,45 +222,27 @@ public final class SpanStore: Sendable {
     }
   }
 
-  /// Goes on with the writes that wait for blocks to be put in order.
-  func unpark() {
-    let wasParked = queue.withLock { queue in
-      defer { queue.isParked = false }
-      return queue.isParked
-    }
-    if wasParked { schedule() }
+  /// Goes on with the commits that wait for compaction.
+  func resumeCommits() {
+    if queue.withLock({ $0.resume() }) { schedule() }
   }
 
   private func schedule() {
     file.pool.asyncWriteWithoutTransaction { self.work(on: $0) }
   }
 
-  /// Stores what waits, in one transaction. A turn of its own for each, so that others get turns between.
+  /// Stores what waits, in one transaction. Each has a turn of the database's queue, so that others get turns between.
   private func work(on database: Database) {
     if mustWaitForOrder, !isClosed {
-      queue.withLock { $0.isParked = true }
+      queue.withLock { $0.suspend() }
       orderIfNeeded()
+      // Compaction may have finished just before the commits were suspended.
+      if !mustWaitForOrder || isClosed { resumeCommits() }
       return
     }
-    let batch = queue.withLock { queue -> [Request] in
-      var count = 0
-      var spans = 0
-      while count < queue.waiting.count, count == 0 || spans + queue.waiting[count].batch.count <= Self.spansPerCommit {
-        spans += queue.waiting[count].batch.count
-        count += 1
-      }
-      let batch = Array(queue.waiting.prefix(count))
-      queue.waiting.removeFirst(count)
-      queue.waitingSpans -= spans
-      queue.waitingBytes -= batch.reduce(0) { $0 + $1.bytes }
-      return batch
-    }
+    let batch = queue.withLock { $0.takeBatch() }
     let results = store(batch, on: database)
-    let hasMore = queue.withLock { queue in
-      queue.isWorking = !queue.waiting.isEmpty
-      return queue.isWorking
-    }
-    if hasMore { schedule() }
+    if queue.withLock({ $0.finishBatch() }) { schedule() }
     for (request, result) in zip(batch, results) { request.continuation.resume(returning: result) }
   }
 
@@ -315,7 +261,7 @@ public final class SpanStore: Sendable {
 extension SpanStore {
   /// Makes records of spans while they are parsed.
   package struct Batch: SpanSink {
-    fileprivate let store: SpanStore
+    fileprivate let encoder: SpanEncoder
     fileprivate let received: Int64
     fileprivate var batch = SpanBatch()
 
@@ -323,8 +269,7 @@ extension SpanStore {
     package var count: Int { batch.count }
 
     package mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
-      // The lock is taken for each span anew, so that requests take turns.
-      store.withEncoder { $0.encode(span, in: bytes, received: received, to: &batch) }
+      encoder.encode(span, in: bytes, received: received, to: &batch)
     }
   }
 }
