@@ -225,6 +225,7 @@ let package = Package(
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
       swiftSettings: strict),
+    .target(name: "TraceTestSupport", dependencies: ["TestSupport", "TraceModel", "TraceStore"], swiftSettings: strict),
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
@@ -286,13 +287,17 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "TraceStoreTests",
+      dependencies: ["TestSupport", "TraceFormats", "TraceModel", "TraceStore", "TraceTestSupport", grdb],
+      exclude: ["Databases"], swiftSettings: strict),
+    .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
         "BrowserTestSupport", "Deflate", "JSONText", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor",
         "TraceAnalysis",
-        "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", grdb, httpTypes,
+        "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", "TraceTestSupport", grdb, httpTypes,
       ],
-      exclude: ["Databases"], swiftSettings: strict),
+      swiftSettings: strict),
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(

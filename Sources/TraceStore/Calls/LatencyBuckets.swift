@@ -1,7 +1,7 @@
 /// Classes of lengths: exact up to 63 µs, then 32 to each octave, so that a length is known to 1.6 %.
-enum LatencyBuckets {
+package enum LatencyBuckets {
   /// The class of a length in microseconds. Class 0 are the lengths that are unknown.
-  static func bucket(of length: Int64) -> UInt16 {
+  package static func bucket(of length: Int64) -> UInt16 {
     let length = UInt64(clamping: length)
     guard length >= 64 else { return UInt16(length) }
     let shift = 58 - length.leadingZeroBitCount
@@ -9,7 +9,7 @@ enum LatencyBuckets {
   }
 
   /// The length in the middle of a class, in microseconds.
-  static func length(of bucket: UInt16) -> Int64 {
+  package static func length(of bucket: UInt16) -> Int64 {
     guard bucket >= 64 else { return Int64(bucket) }
     let shift = min(Int(bucket) / 32 - 1, 57)
     let base = UInt64(Int(bucket) - shift * 32) << UInt64(shift)

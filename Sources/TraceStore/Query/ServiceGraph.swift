@@ -27,6 +27,16 @@ public struct CallFigures: Sendable, Hashable {
   /// The longest, exactly.
   public var max: Int64
 
+  /// Describes calls.
+  package init(calls: Int, errors: Int, p50: Int64, p90: Int64, p99: Int64, max: Int64) {
+    self.calls = calls
+    self.errors = errors
+    self.p50 = p50
+    self.p90 = p90
+    self.p99 = p99
+    self.max = max
+  }
+
   init(_ tally: CallTally) {
     calls = Swift.max(0, Int(clamping: tally.calls))
     errors = Swift.max(0, Int(clamping: tally.errors))
@@ -50,6 +60,14 @@ public struct ServiceGraph: Sendable, Hashable {
     public var calls: Int
     /// How many of them failed.
     public var errors: Int
+
+    /// Describes a service.
+    package init(name: String, spans: Int, calls: Int, errors: Int) {
+      self.name = name
+      self.spans = spans
+      self.calls = calls
+      self.errors = errors
+    }
   }
 
   /// Calls from one service to another.
@@ -60,6 +78,13 @@ public struct ServiceGraph: Sendable, Hashable {
     public var child: String
     /// The calls, as long as they took for the caller if it reported them.
     public var figures: CallFigures
+
+    /// Describes calls.
+    package init(parent: String, child: String, figures: CallFigures) {
+      self.parent = parent
+      self.child = child
+      self.figures = figures
+    }
   }
 
   /// The services, by name.
@@ -68,6 +93,13 @@ public struct ServiceGraph: Sendable, Hashable {
   public var edges: [Edge]
   /// How long the time of the calls is, in milliseconds; see ``CallStatistics/length(now:)``.
   public var length: Int64
+
+  /// Makes a graph of its parts, both sorted by name.
+  package init(services: [Service], edges: [Edge], length: Int64) {
+    self.services = services
+    self.edges = edges
+    self.length = length
+  }
 
   init(_ statistics: CallStatistics, now: Int64) {
     length = statistics.length(now: now)
@@ -104,6 +136,12 @@ public struct OperationFigures: Sendable, Hashable {
   public var name: String
   /// The requests.
   public var figures: CallFigures
+
+  /// Describes an operation.
+  package init(name: String, figures: CallFigures) {
+    self.name = name
+    self.figures = figures
+  }
 }
 
 extension CallStatistics {

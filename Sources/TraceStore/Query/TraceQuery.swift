@@ -1,4 +1,4 @@
-import TraceModel
+package import TraceModel
 
 /// What traces are searched for: Zipkin's query parameters. Everything that is given must hold.
 public struct TraceQuery: Sendable, Hashable {
@@ -40,7 +40,7 @@ public struct TraceQuery: Sendable, Hashable {
   var startTs: Int64 { endTs.subtractingReportingOverflow(lookback).overflow ? 0 : max(0, endTs &- lookback) }
 
   /// Whether a trace is what is searched for. The conditions may hold in different spans of it.
-  func matches(_ spans: [Span]) -> Bool {
+  package func matches(_ spans: [Span]) -> Bool {
     guard let timestamp = TraceTimes.timestamp(of: spans) else { return false }
     guard timestamp / 1_000 >= startTs, timestamp / 1_000 <= endTs else { return false }
     if let maxTraceDuration, TraceTimes.extent(of: spans).length > maxTraceDuration { return false }

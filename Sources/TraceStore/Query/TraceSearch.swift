@@ -6,4 +6,11 @@ public struct TraceSearch<Trace: Sendable>: Sendable {
   public var hasMore = false
   /// Whether all the time that was asked for was looked through (or enough was found).
   public var isComplete = true
+
+  /// Nothing was found.
+  package init(traces: [Trace] = [], hasMore: Bool = false, isComplete: Bool = true) {
+    self.traces = traces
+    self.hasMore = hasMore
+    self.isComplete = isComplete
+  }
 }

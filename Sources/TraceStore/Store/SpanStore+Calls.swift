@@ -29,14 +29,6 @@ extension SpanStore {
     return (statistics.operations(of: service.lowercased()), statistics.length(now: settings.clock.milliseconds()))
   }
 
-  /// The calls between services in a time, each once.
-  public func dependencies(endTs: Int64, lookback: Int64) async throws(CollectorError) -> [DependencyLink] {
-    try await graph(endTs: endTs, lookback: lookback).edges.map { edge in
-      DependencyLink(
-        parent: edge.parent, child: edge.child, callCount: edge.figures.calls, errorCount: edge.figures.errors)
-    }
-  }
-
   private func calls(endTs: Int64, lookback: Int64) async throws(CollectorError) -> CallStatistics {
     try await read { database in
       let (segments, blocks) = self.shelf.withLock { ($0.segments, $0.blocks) }

@@ -11,7 +11,7 @@ public import TraceModel
 /// the database's own queue, so that no thread of the caller waits for the disk. A write is answered after its transaction
 /// is on the disk. When enough blocks are there, a queue of the store's own puts their spans in order, as a segment, in
 /// small transactions between the writes; until then the blocks are also in memory, where queries look through them.
-public final class SpanStore: Sendable {
+public final class SpanStore: SpanStorage {
   /// What can be chosen.
   public struct Settings: Sendable {
     /// What is let in.
@@ -42,17 +42,6 @@ public final class SpanStore: Sendable {
       let byBytes = retention.maximumBytes.map { $0 / 50 / 200 } ?? .max
       return max(fewest, min(segmentSpans, bySpans, byBytes))
     }
-  }
-
-  /// Spans that were just stored.
-  public struct StoredSpans: Sendable {
-    /// How many.
-    public var count: Int { block.count }
-    let block: SpanBlock
-    let texts: TextList
-
-    /// The spans, in the order in which they came. They are read when this is called.
-    public func spans() -> [Span] { (0..<block.count).compactMap { block.span(at: $0, texts: texts) } }
   }
 
   struct Request: Sendable {
@@ -141,7 +130,10 @@ public final class SpanStore: Sendable {
   func tellObservers(of block: SpanBlock) {
     let observers = observers.withLock { $0 }
     guard !observers.isEmpty else { return }
-    let stored = StoredSpans(block: block, texts: encoder.texts.texts)
+    let texts = encoder.texts.texts
+    let stored = StoredSpans(count: block.count) {
+      (0..<block.count).compactMap { block.span(at: $0, texts: texts) }
+    }
     for observer in observers { observer.function(stored) }
   }
 

@@ -1,7 +1,8 @@
 import Foundation
-import MeshTestSupport
 import Synchronization
+import TestSupport
 import Testing
+import TraceTestSupport
 
 @testable import TraceFormats
 @testable import TraceModel
@@ -32,21 +33,10 @@ import Testing
     return parsed.spans
   }
 
-  private static func change(_ settings: inout SpanStore.Settings) {
-    settings.autocompleteKeys = ["environment"]
-  }
-
-  /// A store on a copy of a database. The collector removes the copy.
-  private static func open(_ name: String) throws -> (store: SpanStore, collector: TestCollector) {
-    let collector = try TestCollector(change)
-    try collector.store.close()
-    try FileManager.default.removeItem(atPath: collector.path)
-    try FileManager.default.copyItem(atPath: file(name, "sqlite").path, toPath: collector.path)
-    return (try SpanStore(path: collector.path, settings: collector.settings), collector)
-  }
+  private static func change(_ settings: inout SpanStore.Settings) { settings.autocompleteKeys = ["environment"] }
 
   private static func query(_ change: (inout TraceQuery) -> Void = { _ in }) -> TraceQuery {
-    var query = TraceQuery(endTs: TestCollector.now + 600_000, lookback: 3_600_000, limit: 1_000)
+    var query = TraceQuery(endTs: SampleSpans.now + 600_000, lookback: 3_600_000, limit: 1_000)
     change(&query)
     return query
   }
@@ -78,12 +68,12 @@ import Testing
   @Test("Everything is found in a database of an earlier version, also after it was written to", arguments: names)
   func earlier(name: String) async throws {
     let spans = try Self.spans(name)
-    let (store, collector) = try Self.open(name)
-    defer { withExtendedLifetime(collector) { try? store.close() } }
+    let test = try TestStore(copyOf: Self.file(name, "sqlite"), Self.change)
+    let store = test.store
     let (segments, blocks) = store.shelf.withLock { ($0.segments.count, $0.blocks.count) }
     #expect(segments >= 2 && blocks >= 1)
     try await check(store, spans)
-    let more = span(trace: 0xF0F0, 1, .server, service: "later", name: "get /later", at: 500_000)
+    let more = SampleSpans.span(trace: 0xF0F0, 1, .server, service: "later", name: "get /later", at: 500_000)
     try await store.add([more])
     try await check(store, spans + [more])
     try store.orderOnce()
@@ -93,39 +83,31 @@ import Testing
 
   private func check(_ store: SpanStore, _ spans: [Span]) async throws {
     #expect(store.spanCount == spans.count)
-    // The same in blocks only.
-    let other = try TestCollector(Self.change)
-    let plain = other.store
+    let plain = PlainSpanStore(clock: WallClock { SampleSpans.now })
     try await plain.add(spans)
-    let traces = Dictionary(grouping: spans, by: \.traceID.low).values.flatMap { TraceAssembly.traces($0) }
-    for trace in traces {
-      let id = trace.first { $0.traceID.high != 0 }?.traceID ?? trace[0].traceID
-      let found = try #require(try await store.trace(id))
-      #expect(found.count == trace.count)
-      for span in trace { #expect(found.contains(span), "\(span)") }
+    for id in Set(spans.map(\.traceID)) {
+      let (found, expected) = (try #require(try await store.trace(id)), try #require(try await plain.trace(id)))
+      #expect(found.count == expected.count)
+      for span in expected { #expect(found.contains(span), "\(span)") }
     }
     for query in Self.queries {
-      let expected = traces.filter(query.matches).compactMap { TraceTimes.timestamp(of: $0) }.sorted(by: >)
-      #expect(!expected.isEmpty)
-      let found = try await store.search(query)
-      #expect(found.isComplete)
-      #expect(
-        found.traces.compactMap { TraceTimes.timestamp(of: $0) } == Array(expected.prefix(query.limit)), "\(query)")
+      let (found, expected) = (try await store.search(query), try await plain.search(query))
+      #expect(!expected.traces.isEmpty && found.isComplete)
+      let starts = found.traces.map { TraceTimes.timestamp(of: $0) }
+      #expect(starts == expected.traces.map { TraceTimes.timestamp(of: $0) }, "\(query)")
     }
     let services = Set(spans.map(\.serviceName)).filter { !$0.isEmpty }.sorted()
     #expect(store.serviceNames() == services)
     for service in services {
-      let own = spans.filter { $0.serviceName == service }
-      #expect(store.spanNames(service: service) == Set(own.map(\.name)).filter { !$0.isEmpty }.sorted())
+      #expect(store.spanNames(service: service) == plain.spanNames(service: service))
       #expect(store.remoteServiceNames(service: service) == plain.remoteServiceNames(service: service))
     }
     #expect(store.autocompleteValues(key: "environment") == ["blue", "green"])
-    let (end, time): (Int64, Int64) = (TestCollector.now + 600_000, 3_600_000)
+    let (end, time): (Int64, Int64) = (SampleSpans.now + 600_000, 3_600_000)
     let graph = try await store.graph(endTs: end, lookback: time)
     #expect(graph == (try await plain.graph(endTs: end, lookback: time)))
     let edges = graph.edges.map { "\($0.parent)>\($0.child) \($0.figures.calls) \($0.figures.errors)" }
     for edge in ["api>db 28 0", "web>api 28 4", "pb-a>pb-c 1 0", "shop>kafka 1 0"] { #expect(edges.contains(edge)) }
-    try plain.close()
   }
 
   @Test(
@@ -139,7 +121,7 @@ import Testing
         .max { $0.localizedStandardCompare($1) == .orderedAscending })
     try #require(!contents.contains("\(name).sqlite"), "\(name).sqlite is there; choose another name")
     let spans = try Self.spans(last)
-    let collector = try TestCollector {
+    let test = try TestStore {
       Self.change(&$0)
       $0.segmentSpans = 50
     }
@@ -151,12 +133,12 @@ import Testing
         span.hasDoubtfulIDs = true
         return span
       }
-      try await collector.store.add(some)
-      await collector.store.maintained {}
+      try await test.store.add(some)
+      await test.store.maintained {}
     }
     // Which puts all of it into one file.
-    try collector.store.close()
-    try FileManager.default.copyItem(atPath: collector.path, toPath: Self.file(name, "sqlite").path)
+    try test.store.close()
+    try FileManager.default.copyItem(atPath: test.path, toPath: Self.file(name, "sqlite").path)
     if last != name {
       try FileManager.default.copyItem(at: Self.file(last, "json"), to: Self.file(name, "json"))
     }

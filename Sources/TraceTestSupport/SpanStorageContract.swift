@@ -1,0 +1,62 @@
+package import Testing
+package import TraceModel
+package import TraceStore
+
+/// What every store of spans has to do, as cases for an argument of a test. Each case gets a store of its own.
+package struct SpanStorageContract: Sendable, CustomTestStringConvertible {
+  /// What a store is made with.
+  package struct Settings: Sendable {
+    /// The time of day.
+    package let clock = WallClock { SampleSpans.now }
+    /// The tags whose values are offered for autocompletion.
+    package let autocompleteKeys = ["environment"]
+  }
+
+  /// A store, and what a case says to it when it has stored all of its spans: a store that moves spans to where they stay
+  /// does so then, so that queries find them there.
+  package struct Subject: Sendable {
+    let store: any SpanStorage
+    let settle: @Sendable () async throws -> Void
+
+    /// Names a store.
+    package init(_ store: any SpanStorage, settle: @escaping @Sendable () async throws -> Void = {}) {
+      self.store = store
+      self.settle = settle
+    }
+  }
+
+  /// Makes an empty store.
+  package typealias Factory = @Sendable (_ settings: Settings) async throws -> Subject
+
+  /// The case's name.
+  package let testDescription: String
+  private let check: @Sendable (_ subject: Subject) async throws -> Void
+
+  init(_ name: String, _ check: @escaping @Sendable (Subject) async throws -> Void) {
+    testDescription = name
+    self.check = check
+  }
+
+  /// Runs the case, and closes the store.
+  package func run(_ factory: Factory) async throws {
+    let subject = try await factory(Settings())
+    try await check(subject)
+    try subject.store.close()
+  }
+
+  /// Every case.
+  package static let all = storing + finding + counting
+}
+
+extension SpanStorage {
+  /// Stores spans in requests of several sizes.
+  func add(_ spans: [Span], sizes: ClosedRange<Int>) async throws {
+    var rest = spans[...]
+    var size = sizes.lowerBound
+    while !rest.isEmpty {
+      try await add(Array(rest.prefix(size)), bytes: 0)
+      rest = rest.dropFirst(size)
+      size = size < sizes.upperBound ? size + 1 : sizes.lowerBound
+    }
+  }
+}

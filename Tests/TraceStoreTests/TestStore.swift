@@ -1,0 +1,34 @@
+import Foundation
+import TestSupport
+import TraceTestSupport
+
+@testable import TraceModel
+@testable import TraceStore
+
+/// A store on a database of its own, which is removed at the end.
+final class TestStore {
+  private let folder: TemporaryFolder
+  let settings: SpanStore.Settings
+  let store: SpanStore
+
+  var path: String { folder.file("spans.db") }
+
+  /// - Parameter original: the database of which it uses a copy; nil for an empty one.
+  init(copyOf original: URL? = nil, _ change: (inout SpanStore.Settings) -> Void = { _ in }) throws {
+    folder = try TemporaryFolder()
+    if let original { try FileManager.default.copyItem(atPath: original.path, toPath: folder.file("spans.db")) }
+    var settings = SpanStore.Settings()
+    settings.clock = WallClock { SampleSpans.now }
+    change(&settings)
+    self.settings = settings
+    store = try SpanStore(path: folder.file("spans.db"), settings: settings)
+  }
+
+  deinit { try? store.close() }
+
+  /// Opens the file again, after closing it.
+  func reopened() throws -> SpanStore {
+    try store.close()
+    return try SpanStore(path: path, settings: settings)
+  }
+}
