@@ -127,7 +127,7 @@ extension LifecycleSimulation {
     }) {
       fail("\(proxy.name) is removed while \(client.stream) is connected")
     }
-    if plan.planes == 1 || isKnownElsewhere, let time = lastSeen[proxy], now < time + Self.delay {
+    if plan.planes == 1, let time = lastSeen[proxy], now < time + Self.delay {
       fail("\(proxy.name) is removed too early")
     }
   }

@@ -212,7 +212,19 @@ struct LifecycleSimulation {
     if isFirst, plan.isShared { handle(.countsChanged, client.plane) }
   }
 
+  /// Lets time pass. Control planes know of each other's proxies by what is written of them, so where several are to agree
+  /// everything is written before a proxy's delay is over.
   mutating func advance(by duration: Duration) {
+    guard plan.planes > 1, !plan.hasFailures else { return pass(duration) }
+    var rest = duration
+    while rest > .zero {
+      pass(min(rest, .milliseconds(250)))
+      rest -= .milliseconds(250)
+      while deliver() {}
+    }
+  }
+
+  private mutating func pass(_ duration: Duration) {
     now += duration
     wall.advance(by: duration)
     for index in planes.indices {
@@ -231,7 +243,7 @@ struct LifecycleSimulation {
     switch pending.action {
     case .perform(let request, let proxy, let lane):
       let answer = pending.answer ?? self.answer(request, proxy, index)
-      note("\(planes[index].instance) \(proxy.name) \(request) → \(answer)".prefix(260).description)
+      note("\(planes[index].instance) \(proxy.name): \(request.words) → \(answer.words)")
       if case .delete = request, case .done = answer { removed.insert(proxy) }
       handle(.answered(proxy, lane, answer), index)
     case .findPresent(let proxies):
@@ -268,5 +280,24 @@ extension ContinuousClock.Instant {
   fileprivate func formatted(since start: ContinuousClock.Instant) -> String {
     let milliseconds = (self - start) / .milliseconds(1)
     return "\(Int(milliseconds)) ms"
+  }
+}
+
+extension ProxyLifecycle.Request {
+  fileprivate var words: String {
+    switch self {
+    case .get(let type): "get \(type)"
+    case .put(let resource, let condition): "put \(resource.type) if \(condition)"
+    default: "\(self)".prefix(60).description
+    }
+  }
+}
+
+extension ProxyLifecycle.Answer {
+  fileprivate var words: String {
+    switch self {
+    case .resource(let resource): resource.map { "revision \($0.revision)" } ?? "none"
+    default: "\(self)".prefix(60).description
+    }
   }
 }

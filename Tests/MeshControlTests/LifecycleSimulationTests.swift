@@ -70,7 +70,7 @@ struct LifecycleSimulationTests {
       let subscription = insight?.subscriptions.first { $0.id == client.stream }
       guard plan.isShared else { continue }
       #expect(subscription?.disconnectTime == nil, comment("\(client.stream) counts as ended"))
-      if streams < DataplaneInsight.subscriptionLimit {
+      if simulation.clients.count(where: { $0.proxy == client.proxy }) <= DataplaneInsight.subscriptionLimit {
         let counts = simulation.planes[client.plane].counts[client.stream]?.total
         #expect(subscription?.status.total == counts ?? .init(), comment("counts of \(client.stream)"))
       }
@@ -104,7 +104,9 @@ struct LifecycleSimulationTests {
       for _ in 0..<100 { simulation.step() }
       simulation.stop(0)
       let open = simulation.store.store.list(.dataplaneInsight, mesh: nil).filter { resource in
-        resource.content(DataplaneInsight.self)?.isOnline == true
+        resource.content(DataplaneInsight.self)?.subscriptions.contains {
+          $0.controlPlaneInstanceId == simulation.planes[0].instance && $0.disconnectTime == nil
+        } == true
       }
       #expect(open.isEmpty && simulation.faults.isEmpty, "seed \(seed): \(open.map(\.name)) \(simulation.story)")
       let admitted = simulation.clients.count(where: \.isAdmitted)

@@ -20,8 +20,8 @@ struct LifecycleSettings: Sendable {
   var writesAtOnce = 100
   /// How old counts may be that other control planes read. Source: Kuma 2.7.
   var countPause = Duration.seconds(10)
-  /// When to try again to remove a Dataplane after a failure.
-  var removalRetry = Duration.seconds(5)
+  /// When to try again what a store has refused that does not tell when it is back.
+  var retryPause = Duration.seconds(5)
   /// How many streams open or close until the memory that this needed for a moment is given back to the system.
   var movesPerCleaning = 200
 

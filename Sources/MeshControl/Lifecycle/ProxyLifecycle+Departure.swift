@@ -46,7 +46,7 @@ extension ProxyLifecycle {
       removal = nil
       leave = context.now + max(context.settings.removalDelay, .seconds(1))
     default:
-      removal?.time = context.now + context.settings.removalRetry
+      removal?.time = context.now + context.settings.retryPause
       let metadata = ["proxy": "\(proxy)", "error": "\(error)"]
       actions.append(.log(LogLine(.warning, "a Dataplane cannot be removed", metadata)))
     }

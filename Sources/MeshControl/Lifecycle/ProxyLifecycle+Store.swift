@@ -16,12 +16,13 @@ extension ProxyLifecycle {
     let others = open.intersection(present).subtracting([context.settings.instance])
     if let dataplane {
       if let insight, others.isEmpty { inherit(dataplane, insight, context) }
-      if !isConnected, work == nil, leave == nil, removal == nil, open.isDisjoint(with: present) {
+      // If a stream that opens is refused, the Dataplane is removed all the same.
+      if sessions.isEmpty, !isLeaving, removal == nil, open.isDisjoint(with: present) {
         removal = Removal(time: context.now + context.settings.startupGrace, revision: dataplane.revision)
       }
     }
     let gone = open.subtracting(present)
-    guard context.settings.isShared, !isConnected, !gone.isEmpty else { return }
+    guard context.settings.isShared, !gone.isEmpty else { return }
     departed = gone
     actions.append(.touch)
   }
@@ -92,7 +93,6 @@ extension ProxyLifecycle {
       finishInsight(Set(ended.map(\.id)), &actions)
     case (_, .failed(let error)):
       insight = nil
-      // A store that tells when it is back is asked then.
       owesInsight = context.settings.isShared
       actions.append(.finishedInsight(error))
     default: return

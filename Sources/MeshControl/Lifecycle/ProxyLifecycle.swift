@@ -163,6 +163,9 @@ struct ProxyLifecycle: Sendable {
   /// Whether another stream waits for the lane of the Dataplane.
   var isAwaited: Bool { !openings.isEmpty }
 
+  /// Whether the removal of the Dataplane is about to be decided on.
+  var isLeaving: Bool { if case .scheduling = work { true } else { leave != nil } }
+
   /// Whether there is nothing to remember.
   var isOver: Bool {
     !isConnected && work == nil && insight == nil && leave == nil && removal == nil && ended.isEmpty && departed.isEmpty
@@ -305,6 +308,7 @@ struct ProxyLifecycle: Sendable {
     subscription.status = context.status(subscription.id)
     subscription.disconnectTime = context.time
     ended.append(subscription)
+    ended.removeFirst(max(0, ended.count - DataplaneInsight.subscriptionLimit))
   }
 }
 

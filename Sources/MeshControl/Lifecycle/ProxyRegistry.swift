@@ -196,7 +196,8 @@ struct ProxyRegistry: Sendable {
 
     func compare(_ result: Result<Stock, StoreError>) {
       // Rarely, as nothing tells that a control plane has gone.
-      if context.settings.isShared { stockTime = context.now + context.settings.startupGrace }
+      let isDone = if case .success = result { !context.settings.isShared } else { false }
+      stockTime = isDone ? nil : context.now + context.settings.startupGrace
       switch result {
       case .failure(let error): actions.append(.log(.cannotTakeStock(error)))
       case .success(let stock):
@@ -256,13 +257,19 @@ struct ProxyRegistry: Sendable {
     if let (proxy, error) = ended.failures.first {
       let metadata = ["proxies": "\(ended.failures.count)", "proxy": "\(proxy)", "error": "\(error)"]
       actions.append(.log(LogLine(.warning, "what is known of proxies cannot be stored", metadata)))
+      // A store that tells when it is back is asked then.
+      if !context.settings.isShared {
+        dirty.formUnion(ended.failures.keys)
+        flushTime = context.now + context.settings.retryPause
+      }
     }
     if moves >= context.settings.movesPerCleaning {
       moves = 0
       actions.append(.giveBackMemory)
     }
     guard isStopping else { return }
-    if dirty.isEmpty { actions.append(.stopped) } else { startFlush(&actions) }
+    let hasFailed = !ended.failures.isEmpty
+    if dirty.isEmpty || hasFailed { actions.append(.stopped) } else { startFlush(&actions) }
   }
 
   // MARK: In memory

@@ -132,11 +132,8 @@ struct ReconcilePlan {
     for resource in set.written { note(resource.key, resource, in: &changes, address, &actions) }
     apply(changes, &actions)
     sequence = set.sequence
-    waiting.removeAll { target, waiter in
-      guard isCaughtUp(with: target) else { return false }
-      actions.append(.answer(waiter))
-      return true
-    }
+    for (target, waiter) in waiting where isCaughtUp(with: target) { actions.append(.answer(waiter)) }
+    waiting = waiting.filter { !isCaughtUp(with: $0.sequence) }
   }
 
   private mutating func note(
