@@ -131,7 +131,8 @@ let package = Package(
     .target(name: "TraceModel", swiftSettings: strict),
     .target(name: "TraceFormats", dependencies: ["JSONText", "TraceModel"], swiftSettings: strict),
     .target(
-      name: "TraceStore", dependencies: ["Deflate", "GroupCommit", "SQLiteFiles", "TraceModel", grdb],
+      name: "TraceStore",
+      dependencies: ["Deflate", "GroupCommit", "PrometheusMetrics", "SQLiteFiles", "TraceModel", grdb],
       swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
 
@@ -150,7 +151,8 @@ let package = Package(
     .target(
       name: "TraceHTTP",
       dependencies: [
-        "Deflate", "HTTPService", "JSONText", "StableHash", "TraceAnalysis", "TraceFormats", "TraceHeaders", "TraceModel",
+        "Deflate", "HTTPService", "JSONText", "PrometheusMetrics", "StableHash", "TraceAnalysis", "TraceFormats",
+        "TraceHeaders", "TraceModel",
         "TraceStore", httpTypes,
       ],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
@@ -183,7 +185,8 @@ let package = Package(
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl",
         "MeshHTTP",
-        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "ProgramSettings", "TraceModel",
+        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "ProgramSettings",
+        "PrometheusMetrics", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
         collections, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
@@ -225,7 +228,8 @@ let package = Package(
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
       swiftSettings: strict),
-    .target(name: "TraceTestSupport", dependencies: ["TestSupport", "TraceModel", "TraceStore"], swiftSettings: strict),
+    .target(
+      name: "TraceTestSupport", dependencies: ["TestSupport", "TraceModel", "TraceStore"], swiftSettings: strict),
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
@@ -261,7 +265,8 @@ let package = Package(
     .testTarget(
       name: "MeshControlTests",
       dependencies: [
-        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", "TestSupport", logging, serviceLifecycle,
+        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", "TestSupport", logging,
+        serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -294,6 +299,7 @@ let package = Package(
       name: "TraceCollectorTests",
       dependencies: [
         "BrowserTestSupport", "Deflate", "JSONText", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor",
+        "PrometheusMetrics",
         "TraceAnalysis",
         "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", "TraceTestSupport", grdb, httpTypes,
       ],
@@ -358,7 +364,7 @@ let package = Package(
         logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,
       ],
-      swiftSettings: strict),
+      exclude: ["Goldens"], swiftSettings: strict),
   ]
 )
 

@@ -17,13 +17,13 @@ package enum Zlib {
 
   /// The bytes, of which there have to be so many; nil if they are damaged.
   package static func decompress(_ compressed: UnsafeRawBufferPointer, count: Int) -> [UInt8]? {
+    var isWhole = false
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { output, written in
       var length = uLong(count)
-      let status = uncompress(
-        output.baseAddress, &length, compressed.assumingMemoryBound(to: UInt8.self).baseAddress, uLong(compressed.count)
-      )
-      written = status == Z_OK ? Int(length) : 0
+      let input = compressed.assumingMemoryBound(to: UInt8.self).baseAddress
+      isWhole = uncompress(output.baseAddress, &length, input, uLong(compressed.count)) == Z_OK && length == count
+      written = isWhole ? count : 0
     }
-    return bytes.count == count ? bytes : nil
+    return isWhole ? bytes : nil
   }
 }

@@ -42,10 +42,10 @@ public final class PropagationMonitor: Sendable {
   package func observe(count: Int, _ spans: @escaping @Sendable () -> [Span]) {
     guard count > 0 else { return }
     guard waiting.load(ordering: .relaxed) + count <= Self.waitingLimit else {
-      lost.count(count)
+      lost.wrappingAdd(count, ordering: .relaxed)
       return
     }
-    waiting.count(count)
+    waiting.wrappingAdd(count, ordering: .relaxed)
     let isFirst = pending.withLock { pending in
       pending.append(Observation(count: count, spans: spans))
       return pending.count == 1
@@ -66,7 +66,7 @@ public final class PropagationMonitor: Sendable {
         analyzer.drop(lost.exchange(0, ordering: .relaxed))
         analyzer.add(spans, now: now)
       }
-      waiting.count(-observation.count)
+      waiting.wrappingAdd(-observation.count, ordering: .relaxed)
     }
   }
 

@@ -4,6 +4,7 @@ import HTTPTypes
 import Logging
 import MeshModel
 import ProgramSettings
+import PrometheusMetrics
 import ServiceLifecycle
 import TraceAnalysis
 import TraceHTTP
@@ -28,9 +29,10 @@ struct CollectorServices {
   /// - Parameters:
   ///   - connections: how many each listener may have at a time.
   ///   - hosts: the names under which queries and the page may be reached.
+  ///   - metrics: shows what the collector counts.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
-    budgets: RequestBudgets, ports: BoundPorts, logger: Logger
+    budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger
   ) throws(CollectorError) -> CollectorServices {
     var settings = SpanStore.Settings()
     settings.limits = configuration.limits
@@ -39,11 +41,12 @@ struct CollectorServices {
     settings.report = { OpenedStore.logWriting("spans", $0, logger) }
     let store = try SpanStore(
       path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),
-      settings: settings)
+      settings: settings, metrics: CollectorMetrics(metrics))
     var apiSettings = CollectorAPI.Settings()
     apiSettings.version = ProductVersion.current
-    let metrics = ServerMetrics(budgets: budgets.list)
-    apiSettings.serverMetrics = { metrics.text }
+    let page = PrometheusRegistry()
+    page.read(budgets.list)
+    apiSettings.serverMetrics = page.text
     apiSettings.memory = CollectorMemory(budget: budgets.decoded)
     let propagation = PropagationMonitor()
     propagation.follow(store)
@@ -81,7 +84,7 @@ struct CollectorServices {
           adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice))
       services.append(otlp)
     }
-    metrics.set(services)
+    page.read(services)
     // Before the listeners stop, as they wait for what is open.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(

@@ -13,6 +13,7 @@ import MeshTransport
 import MeshXDS
 import OrderedCollections
 import ProgramSettings
+import PrometheusMetrics
 import ServiceLifecycle
 import TraceHTTP
 import TraceModel
@@ -108,20 +109,21 @@ struct Pipeline: Sendable {
 
     let hosts = HostRule(
       names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts))
+    let metrics = PrometheusRegistry()
+    metrics.read(reconciler, sessions, translator, dataplaneServer)
     var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, budgets: budgets, ports: ports,
-        logger: logger)
+        metrics: metrics, logger: logger)
     }
     if let collector { services += collector.closing }
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
     ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
-    let metrics = ControlPlaneMetrics(
-      reconciler: reconciler, sessions: sessions, cache: cache, translator: translator,
-      dataplaneServer: dataplaneServer, collector: collector?.api.metrics, budgets: budgets.list,
-      services: [apiService, dataplaneServer.service] + (collector?.services ?? []))
+    metrics.read(budgets.list)
+    metrics.read([apiService, dataplaneServer.service] + (collector?.services ?? []))
+    metrics.readProcess()
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         var obstacles = ports.missing.map { "the \($0) does not listen yet" }
@@ -130,7 +132,7 @@ struct Pipeline: Sendable {
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
         return obstacles
       },
-      metrics: metrics.write)
+      metrics: metrics.text)
 
     // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
     services += [
@@ -190,7 +192,7 @@ struct Pipeline: Sendable {
       settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
-      budgets: RequestBudgets(), ports: ports, logger: logger)
+      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 

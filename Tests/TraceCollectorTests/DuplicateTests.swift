@@ -1,4 +1,5 @@
 import MeshTestSupport
+import PrometheusMetrics
 import Synchronization
 import Testing
 
@@ -46,7 +47,8 @@ import Testing
       as [([Int64], Int)])
   func search(copies: [Int64], segmentSpans: Int) async throws {
     let collector = try await collector(copies: copies, segmentSpans: segmentSpans)
-    let before = collector.store.metrics.snapshot
+    let metrics = collector.store.metrics
+    let before = (tracesRead: metrics.tracesRead.value, chunksUnpacked: metrics.chunksUnpacked.value)
     let found = try await collector.store.search(Self.query)
     #expect(found.isComplete)
     // The newest by their starts, as if they had been sent once.
@@ -55,10 +57,9 @@ import Testing
       found.traces.map { $0[0].timestamp }
         == (0..<20).map { start + (Int64(Self.traceCount - 1 - $0) + (copies.min() ?? 0)) * 1_000 })
     #expect(found.traces.allSatisfy { $0.count == 3 * Set(copies).count })
-    let after = collector.store.metrics.snapshot
-    #expect(after.tracesRead - before.tracesRead == 20)
+    #expect(metrics.tracesRead.value - before.tracesRead == 20)
     // A trace lies in one chunk for each time that it was sent, and each chunk is unpacked for it.
-    #expect(after.chunksUnpacked - before.chunksUnpacked <= 20 * copies.count)
+    #expect(metrics.chunksUnpacked.value - before.chunksUnpacked <= 20 * copies.count)
   }
 
   @Test("To put spans in order, what was sent before is unpacked once for all traces, and not for each")
@@ -68,8 +69,8 @@ import Testing
     #expect(segments.count >= 4)
     let chunks = segments.reduce(0) { $0 + $1.chunks.count }
     // Each new segment looks into those before it, as far as they are in reach.
-    #expect(collector.store.metrics.snapshot.chunksUnpacked <= chunks * segments.count)
-    #expect(collector.store.metrics.snapshot.chunksUnpacked < Self.traceCount / 2)
+    #expect(collector.store.metrics.chunksUnpacked.value <= chunks * segments.count)
+    #expect(collector.store.metrics.chunksUnpacked.value < Self.traceCount / 2)
   }
 
   @Test("Traces that last long do not keep newer ones out, and what waits is bounded")
@@ -88,6 +89,6 @@ import Testing
     query.serviceName = "a"
     let found = try await collector.store.search(query)
     #expect(found.traces.map { $0[0].traceID.low } == (0..<10).map { UInt64(10_000 + short - 1 - $0) })
-    #expect(collector.store.metrics.snapshot.tracesRead == 10)
+    #expect(collector.store.metrics.tracesRead.value == 10)
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import MeshTestSupport
+import PrometheusMetrics
 import Testing
 
 @testable import TraceFormats
@@ -78,15 +79,15 @@ import Testing
       defer { release.signal() }
       try await eventually { store.waitingSpanCount == 200 }
       #expect(store.spanCount == 0)
-      #expect(api.metrics.snapshot.spansAccepted == 0)
+      #expect(api.metrics.spansAccepted.value == 0)
     }
     answered.finish()
     var statuses: [Int] = []
     for await status in answers { statuses.append(status) }
     #expect(statuses == [Int](repeating: 202, count: 200))
     #expect(store.spanCount == 200)
-    #expect(api.metrics.snapshot.commits == 1)
-    #expect(api.metrics.snapshot.spansAccepted == 200)
+    #expect(api.metrics.commits.value == 1)
+    #expect(api.metrics.spansAccepted.value == 200)
   }
 
   @Test("Concurrent posts and queries: every acknowledged span is found at once")
@@ -108,7 +109,7 @@ import Testing
       }
       try await group.waitForAll()
     }
-    #expect(api.metrics.snapshot.commits <= 100)
+    #expect(api.metrics.commits.value <= 100)
   }
 
   @Test("After closing, writes and queries are refused with 503")

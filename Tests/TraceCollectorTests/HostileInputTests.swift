@@ -2,6 +2,7 @@ import Deflate
 import HTTPTypes
 import JSONText
 import MeshTestSupport
+import PrometheusMetrics
 import Testing
 
 @testable import TraceHTTP
@@ -209,6 +210,6 @@ import Testing
       #expect(reply.status == 503)
       #expect(reply.field("Retry-After") == "1")
     }
-    #expect(collector.api.metrics.snapshot.requestsFailed == 5)
+    #expect(collector.api.metrics.requestsFailed.value == 5)
   }
 }

@@ -1,4 +1,5 @@
 import HTTPTypes
+import PrometheusMetrics
 import Testing
 
 @testable import TraceModel
@@ -123,8 +124,8 @@ import Testing
     let other = Mesh(low: 0x2233_4455_6677_8899)
     await send(Mesh().web + other.db, reversed: true, to: collector)
     #expect(try await collector.store.trace(TraceID(low: 0x2233_4455_6677_8899))?.map(\.id) == other.db.map(\.id))
-    #expect(collector.store.metrics.snapshot.spansTurned == 3)
-    #expect(collector.store.metrics.snapshot.spansUndecided == 0)
+    #expect(collector.store.metrics.spansTurned.value == 3)
+    #expect(collector.store.metrics.spansUndecided.value == 0)
   }
 
   @Test("A root with the trace's own id proves that nothing is to be turned")
@@ -133,8 +134,8 @@ import Testing
     await send(Mesh().web, reversed: false, to: collector)
     await send(Mesh().api, reversed: false, to: collector)
     #expect(try await tree(collector) == Array(Self.whole.prefix(4)))
-    #expect(collector.store.metrics.snapshot.spansTurned == 0)
-    #expect(collector.store.metrics.snapshot.spansUndecided == 0)
+    #expect(collector.store.metrics.spansTurned.value == 0)
+    #expect(collector.store.metrics.spansUndecided.value == 0)
   }
 
   @Test("What nothing decides stays as it is, is counted, and is said on the pages about the collector")
@@ -144,7 +145,7 @@ import Testing
     let spans = Mesh(shared: false).db
     await send(spans, reversed: true, to: collector)
     #expect(try await collector.store.trace(TraceID(low: Self.low))?.first?.id == spans[0].id.byteSwapped)
-    #expect(collector.store.metrics.snapshot.spansUndecided == 1)
+    #expect(collector.store.metrics.spansUndecided.value == 1)
     let health = await collector.get("/health")
     #expect(health.status == 200)
     #expect(health.text.contains(#""SpanIDs":{"status":"UP","details":{"turned":0,"undecided":1}}"#))
@@ -162,11 +163,11 @@ import Testing
     await send([root], reversed: true, to: collector)
     await send(first.db, reversed: true, to: collector)
     #expect(try await collector.store.trace(TraceID(low: Self.low))?.map(\.id) == first.db.map(\.id))
-    #expect(collector.store.metrics.snapshot.spansUndecided == 0)
+    #expect(collector.store.metrics.spansUndecided.value == 0)
     // Another sender with the service's name, told apart by what its proxy is called, is not known.
     first.db[0].tags = [.init("node_id", "db-2")]
     await send(first.db, reversed: true, to: collector)
-    #expect(collector.store.metrics.snapshot.spansUndecided == 1)
+    #expect(collector.store.metrics.spansUndecided.value == 1)
     // The proxy was replaced by one that sends them rightly: the trace knows better than the memory.
     let second = Mesh(low: 0x4455_6677_8899_AABB, shared: false)
     await send(second.db, reversed: false, to: collector)
@@ -195,7 +196,7 @@ import Testing
     var both = third.web
     both[0].reverseIDs()
     await send(both, reversed: true, to: collector)
-    #expect(collector.store.metrics.snapshot.spansUndecided == 2)
+    #expect(collector.store.metrics.spansUndecided.value == 2)
     // Where it is read, each span's own trace tells.
     #expect(try await collector.store.trace(TraceID(low: 0x5566_7788_99AA_BBCC))?.map(\.id) == third.web.map(\.id))
   }
@@ -206,7 +207,7 @@ import Testing
     let reply = await collector.post(#"[{"traceId":"1122334455667788","id":"8877665544332211"}]"#)
     #expect(reply.status == 202)
     #expect(try await collector.store.trace(TraceID(low: Self.low))?.map(\.id) == [Self.low.byteSwapped])
-    #expect(collector.store.metrics.snapshot.spansTurned == 0)
+    #expect(collector.store.metrics.spansTurned.value == 0)
   }
 
   @Test("Doubt outlives a restart and the ordering of blocks, and is settled by what comes then")

@@ -2,6 +2,7 @@ import Deflate
 import Dispatch
 import HTTPTypes
 import MeshTestSupport
+import PrometheusMetrics
 import Testing
 
 @testable import TraceFormats
@@ -21,7 +22,7 @@ import Testing
     #expect(reply.field("Content-Length") == "0")
     let sent = try ParsedSpans.parse(Array(SpanParserTests.full.utf8), limits: CollectorLimits()).spans
     #expect(try await collector.store.trace(TraceID(low: 0x80f1_da5e_1014_7517)) == sent)
-    #expect(collector.api.metrics.snapshot.spansAccepted == 1)
+    #expect(collector.api.metrics.spansAccepted.value == 1)
   }
 
   @Test("An empty list is fine and stores nothing", arguments: ["[]", " [ ] \n", "\u{FEFF}[]"])
@@ -67,8 +68,8 @@ import Testing
     let allBad = await collector.post(#"[{"id":"1"}]"#)
     #expect(allBad.status == 400)
     #expect(try allBad.json(Report.self).stored == 0)
-    let metrics = collector.api.metrics.snapshot
-    #expect([metrics.requests, metrics.spansAccepted, metrics.spansRejected] == [2, 1, 3])
+    let metrics = collector.api.metrics
+    #expect([metrics.requests, metrics.spansAccepted, metrics.spansRejected].map(\.value) == [2, 1, 3])
   }
 
   @Test("JSON nested without end is refused", arguments: ["[", #"[{"a":"#, #"[{"tags":{"a":["#])
@@ -185,7 +186,7 @@ import Testing
     let refused = await collector.post(body)
     #expect(refused.status == 503)
     #expect(refused.field("Retry-After") == "1")
-    #expect(collector.api.metrics.snapshot.requestsFailed == 1)
+    #expect(collector.api.metrics.requestsFailed.value == 1)
     release.signal()
     #expect(await first.status == 202)
     #expect(await collector.post(body).status == 202)

@@ -1,5 +1,6 @@
 import HTTPTypes
 import MeshTestSupport
+import PrometheusMetrics
 import Testing
 
 @testable import TraceHTTP
@@ -48,7 +49,7 @@ import Testing
     async let waiting = TestCollector.send(to: api, .get, target)
     try await eventually { collector.api.changes.waiterCount == 1 }
     try await collector.add(span(trace: 0xB, 2, service: "b"))
-    try await eventually { collector.store.metrics.snapshot.queries >= 3 }
+    try await eventually { collector.store.metrics.queries.value >= 3 }
     try await collector.add(span(trace: 0xA, 3, parent: 1, service: "a"))
     let second = try await waiting.json(Summaries.self)
     #expect(second.traces.map(\.traceId) == ["000000000000000a"])

@@ -1,4 +1,5 @@
 import HTTPTypes
+import PrometheusMetrics
 import Synchronization
 import Testing
 
@@ -41,7 +42,7 @@ import Testing
     let forgotten = try #require(list.field("Names-Forgotten").flatMap { Int($0) })
     #expect(forgotten == 103 - services.count)
     // Each has taken its operation along.
-    #expect(collector.api.metrics.snapshot.namesForgotten == forgotten * 2)
+    #expect(collector.api.metrics.namesForgotten.value == forgotten * 2)
     // All of them are found, and one that comes again is listed again.
     #expect(try await collector.get("/api/v2/traces?serviceName=junk-0").traces().count == 1)
     #expect(await collector.post(Self.json(["junk-0"])).status == 202)

@@ -1,5 +1,6 @@
 import Deflate
 import HTTPTypes
+import PrometheusMetrics
 import Testing
 
 @testable import TraceFormats
@@ -416,7 +417,7 @@ import Testing
       json.text == #"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"span 0: a span must be an object; "#
         + #"span 1: kind must be a number or a name such as SPAN_KIND_CONSUMER"}}"#)
     #expect(collector.store.spanCount == 2)
-    #expect(collector.api.metrics.snapshot.spansRejected == 5)
+    #expect(collector.api.metrics.spansRejected.value == 5)
   }
 
   @Test("Errors are google.rpc.Status in the request's type") func errors() async throws {

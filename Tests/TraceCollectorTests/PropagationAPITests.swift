@@ -1,4 +1,5 @@
 import HTTPTypes
+import PrometheusMetrics
 import Testing
 
 @testable import TraceHTTP
@@ -191,12 +192,12 @@ import Testing
     // More of them than are looked at. They begin before the first call, so that they make no call look like chance.
     _ = try await collector.store.add(
       (0..<400).flatMap { request(UInt64(0xB0_0000 + $0 * 16), at: Int64($0) - 3_000, for: 31_000) })
-    let before = collector.store.metrics.snapshot.queries
+    let before = collector.store.metrics.queries.value
     let crowd = try #require(try await collector.get(path).json(Tree.self).probableParent)
     #expect(crowd.reason.hasSuffix("not all requests of that time could be looked at"))
     #expect(crowd.confidence < beside.confidence / 100)
     // The trace, the newest, and a few steps further back.
-    #expect(collector.store.metrics.snapshot.queries - before <= 6)
+    #expect(collector.store.metrics.queries.value - before <= 6)
   }
 
   @Test("With two requests in flight each piece goes to one of them, half as sure")

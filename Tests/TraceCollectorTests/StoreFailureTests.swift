@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import HTTPTypes
 import MeshTestSupport
+import PrometheusMetrics
 import Synchronization
 import Testing
 
@@ -105,7 +106,7 @@ import Testing
     try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
     #expect(await collector.post(Self.body).status == 202)
     #expect(collector.store.spanCount == 2)
-    #expect(collector.api.metrics.snapshot.spansDropped == 1)
+    #expect(collector.api.metrics.spansDropped.value == 1)
     try other.close()
   }
 
@@ -185,7 +186,8 @@ import Testing
     let collector = try TestCollector()
     #expect(
       try open(collector.path)
-        == "the trace store \(collector.path) is locked by process \(getpid()), another collector; stop it, or give another path")
+        == "the trace store \(collector.path) is locked by process \(getpid()), another collector; stop it, or give another path"
+    )
     try collector.store.close()
     try SpanStore(path: collector.path).close()
   }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import JSONText
+import PrometheusMetrics
 import TraceFormats
 import TraceModel
 import TraceStore
@@ -61,8 +62,8 @@ extension CollectorAPI {
     _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat, _ answer: @Sendable (Outcome) -> Answer
   ) async throws(CollectorError) -> Answer {
     let metrics = store.metrics
-    metrics.requests.count(1)
-    metrics.requestBytes.count(body.count)
+    metrics.requests.increment()
+    metrics.requestBytes.increment(by: body.count)
     do throws(CollectorError) {
       // Before anything is unpacked or parsed: what cannot be stored must cost little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
@@ -76,7 +77,7 @@ extension CollectorAPI {
         return answer(outcome)
       }
     } catch {
-      metrics.requestsFailed.count(1)
+      metrics.requestsFailed.increment()
       throw error
     }
   }
@@ -113,7 +114,7 @@ extension CollectorAPI {
     var batch = store.newBatch()
     let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
     let namesForgotten = try await store.add(batch, bytes: bytes.count)
-    store.metrics.spansRejected.count(rejections.count)
+    store.metrics.spansRejected.increment(by: rejections.count)
     return Outcome(stored: batch.count, rejections: rejections, namesForgotten: namesForgotten)
   }
 
@@ -123,7 +124,7 @@ extension CollectorAPI {
     var parsed = parsed
     if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
     let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
-    store.metrics.spansRejected.count(parsed.rejections.count)
+    store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
       stored: parsed.spans.count, rejections: parsed.rejections, namesForgotten: namesForgotten,
       traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [])

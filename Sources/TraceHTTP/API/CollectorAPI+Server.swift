@@ -1,5 +1,6 @@
 import HTTPTypes
 import JSONText
+import PrometheusMetrics
 import TraceModel
 import TraceStore
 
@@ -27,7 +28,7 @@ extension CollectorAPI {
         }
         json.endObject()
       }
-    case "/prometheus": prometheus()
+    case "/prometheus": await prometheus()
     case "/config.json": configuration()
     default: nil
     }
@@ -65,8 +66,8 @@ extension CollectorAPI {
         json.endObject()
       }
       json.endObject()
-      let counted = metrics.snapshot
-      if counted.spansTurned > 0 || counted.spansUndecided > 0 {
+      let (turned, undecided) = (metrics.spansTurned.value, metrics.spansUndecided.value)
+      if turned > 0 || undecided > 0 {
         json.key("SpanIDs")
         json.beginObject()
         json.key("status")
@@ -74,9 +75,9 @@ extension CollectorAPI {
         json.key("details")
         json.beginObject()
         json.key("turned")
-        json.number(counted.spansTurned)
+        json.number(turned)
         json.key("undecided")
-        json.number(counted.spansUndecided)
+        json.number(undecided)
         json.endObject()
         json.endObject()
       }
@@ -88,47 +89,36 @@ extension CollectorAPI {
 
   /// Zipkin's counters, with their names there.
   private func counters() -> [(name: String, value: Int, help: String)] {
-    let counted = metrics.snapshot
+    let notStored = metrics.spansRejected.value &+ metrics.spansDropped.value
     return [
-      ("messages", counted.requests, "Requests to store spans."),
-      ("messages_dropped", counted.requestsFailed, "Requests of which nothing was stored."),
-      ("bytes", counted.requestBytes, "Bytes of their bodies as they came."),
-      (
-        "spans", counted.spansAccepted &+ counted.spansRejected &+ counted.spansDropped,
-        "Spans received, stored or not."
-      ),
-      ("spans_dropped", counted.spansRejected &+ counted.spansDropped, "Spans received and not stored."),
+      ("messages", metrics.requests.value, "Requests to store spans."),
+      ("messages_dropped", metrics.requestsFailed.value, "Requests of which nothing was stored."),
+      ("bytes", metrics.requestBytes.value, "Bytes of their bodies as they came."),
+      ("spans", metrics.spansAccepted.value &+ notStored, "Spans received, stored or not."),
+      ("spans_dropped", notStored, "Spans received and not stored."),
     ]
   }
 
-  private func prometheus() -> Answer {
-    var text = ""
-    for (name, value, help) in counters() {
-      let full = "zipkin_collector_\(name)_total"
-      text += "# HELP \(full) \(help)\n# TYPE \(full) counter\n\(full){transport=\"http\"} \(value)\n"
-    }
-    let counted = metrics.snapshot
-    for (name, value, help) in [
+  private func prometheus() async -> Answer {
+    let further = [
       (
-        "zipkin_collector_span_ids_turned_total", counted.spansTurned,
+        "span_ids_turned", metrics.spansTurned.value,
         "Spans whose ids came with their bytes in reverse, and were put right."
       ),
       (
-        "zipkin_collector_span_ids_undecided_total", counted.spansUndecided,
+        "span_ids_undecided", metrics.spansUndecided.value,
         "Spans in protobuf of which nothing told, when they came, in which order the bytes of their ids are."
       ),
-    ] {
-      text += "# HELP \(name) \(help)\n# TYPE \(name) counter\n\(name){transport=\"http\"} \(value)\n"
+    ]
+    var page = PrometheusText()
+    for (name, value, help) in counters() + further {
+      page.add("zipkin_collector_\(name)_total", .counter, help, [.init(value, [("transport", "http")])])
     }
-    for (name, value, help) in [
-      ("zipkin_storage_spans", store.spanCount, "Spans in the store."),
-      ("zipkin_storage_spans_waiting", store.waitingSpanCount, "Spans that wait for the disk."),
-    ] {
-      text += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n\(name) \(value)\n"
-    }
+    page.add("zipkin_storage_spans", .gauge, "Spans in the store.", [.init(store.spanCount)])
+    page.add("zipkin_storage_spans_waiting", .gauge, "Spans that wait for the disk.", [.init(store.waitingSpanCount)])
     var answer = Answer(status: .ok)
     answer.contentType = "text/plain; version=0.0.4; charset=utf-8"
-    answer.body = Array((text + settings.serverMetrics()).utf8)
+    answer.body = Array((page.text + (await settings.serverMetrics())).utf8)
     return answer
   }
 

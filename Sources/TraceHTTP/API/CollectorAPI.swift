@@ -1,4 +1,5 @@
 public import HTTPTypes
+import PrometheusMetrics
 public import TraceAnalysis
 import TraceFormats
 public import TraceModel
@@ -30,7 +31,7 @@ public final class CollectorAPI: Sendable {
     /// Bounds what requests hold in memory beside their bodies; nil for no bound.
     public var memory: (any RequestMemory)?
     /// What `/prometheus` tells besides, in Prometheus' text format: about the servers that requests come through.
-    public var serverMetrics: @Sendable () -> String = { "" }
+    public var serverMetrics: @Sendable () async -> String = { "" }
 
     /// The defaults.
     public init() {}
@@ -106,8 +107,8 @@ public final class CollectorAPI: Sendable {
 
   /// The answer to a request whose body is not read.
   public func refuse(_ request: HTTPRequest, because refusal: Refusal) -> (HTTPResponse, [UInt8]) {
-    metrics.requests.count(1)
-    metrics.requestsFailed.count(1)
+    metrics.requests.increment()
+    metrics.requestsFailed.increment()
     let error: CollectorError =
       switch refusal {
       case .tooLarge: bodyError

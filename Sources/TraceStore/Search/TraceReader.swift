@@ -1,4 +1,5 @@
 import GRDB
+import PrometheusMetrics
 import Synchronization
 import TraceModel
 
@@ -31,7 +32,7 @@ struct TraceReader {
 
   /// The spans whose trace ids have a low half, in the order in which they came (about), as many as the limits let.
   mutating func spans(of low: UInt64, _ database: Database) throws -> [Span] {
-    metrics.tracesRead.count(1)
+    metrics.tracesRead.increment()
     var spans: [Span] = []
     for segment in segments where spans.count < limit {
       try segment.records(of: low, limit: limit - spans.count, chunks, database) { record in

@@ -1,4 +1,5 @@
 import GRDB
+import PrometheusMetrics
 import TraceModel
 
 /// Reads chunks of segments and keeps the last one of each unpacked: whoever asks for traces in the order of their ids
@@ -19,7 +20,7 @@ final class ChunkReader {
     }
     let piece = segment.piece(Segment.Part.firstChunk, number)
     guard let bytes = try segment.read(piece, database, SegmentChunk.unpacked) else { return }
-    metrics.chunksUnpacked.count(1)
+    metrics.chunksUnpacked.increment()
     last[segment.id] = (number, bytes)
     bytes.withUnsafeBytes(body)
   }

@@ -1,3 +1,4 @@
+import PrometheusMetrics
 import Synchronization
 package import TraceModel
 
@@ -92,8 +93,8 @@ extension SpanStore {
         if proved == nil, remembered[sender] == nil { counts.undecided += 1 }
       }
     }
-    metrics.spansTurned.count(counts.turned)
-    metrics.spansUndecided.count(counts.undecided)
+    metrics.spansTurned.increment(by: counts.turned)
+    metrics.spansUndecided.increment(by: counts.undecided)
   }
 
   private static func evidence(

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import PrometheusMetrics
 import Synchronization
 public import TraceModel
 
@@ -95,7 +96,7 @@ extension SpanStore {
   func read<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(CollectorError) -> Value {
-    metrics.queries.count(1)
+    metrics.queries.increment()
     do { return try await file.pool.read(body) } catch { throw file.error(error, doing: "read") }
   }
 

@@ -1,4 +1,5 @@
 import GRDB
+import PrometheusMetrics
 import Synchronization
 import TraceModel
 
@@ -12,11 +13,11 @@ extension SpanStore {
       var removed = 0
       let cutoff = self.oldestKept()
       while !self.isClosed, let count = try? self.removeOldest(cutoff), count > 0 {
-        self.metrics.spansExpired.count(count)
+        self.metrics.spansExpired.increment(by: count)
         removed += count
       }
       if removed > 0 { try? self.forgetNames() }
-      self.metrics.retentionRuns.count(1)
+      self.metrics.retentionRuns.increment()
     }
   }
 

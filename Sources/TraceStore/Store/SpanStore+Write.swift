@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import PrometheusMetrics
 import Synchronization
 import TraceModel
 
@@ -18,8 +19,8 @@ extension SpanStore {
       let block = try write(whole, on: database)
       let forgotten = requests.map { useNames(of: $0.batch) }
       shelf.withLock { $0.append(block) }
-      metrics.commits.count(1)
-      metrics.namesForgotten.count(forgotten.reduce(0, +))
+      metrics.commits.increment()
+      metrics.namesForgotten.increment(by: forgotten.reduce(0, +))
       tellObservers(of: block)
       orderIfNeeded()
       return forgotten.map { .success($0) }

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import GRDB
 import GroupCommit
+import PrometheusMetrics
 import Synchronization
 public import TraceModel
 
@@ -171,10 +172,10 @@ public final class SpanStore: SpanStorage {
     }
     switch result {
     case .success(let namesForgotten):
-      metrics.spansAccepted.count(batch.count)
+      metrics.spansAccepted.increment(by: batch.count)
       return namesForgotten
     case .failure(let error):
-      metrics.spansDropped.count(batch.count)
+      metrics.spansDropped.increment(by: batch.count)
       throw error
     }
   }

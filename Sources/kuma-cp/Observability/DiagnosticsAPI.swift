@@ -5,8 +5,8 @@ import HTTPTypes
 struct DiagnosticsAPI: Sendable {
   /// Why the control plane is not ready yet; empty when it is.
   var obstacles: @Sendable () async -> [String]
-  /// Adds every metric to a page.
-  var metrics: @Sendable (inout PrometheusText) async -> Void
+  /// Every metric, as Prometheus reads it.
+  var metrics: @Sendable () async -> String
 
   private typealias Handler = @Sendable (DiagnosticsAPI) async -> Answer
 
@@ -16,7 +16,10 @@ struct DiagnosticsAPI: Sendable {
       { await $0.readiness() }
     ),
     (Operation(.get, "/healthy", "Says that the control plane runs."), { _ in .text("OK\n") }),
-    (Operation(.get, "/metrics", "Gives every metric as Prometheus reads it."), { await $0.page() }),
+    (
+      Operation(.get, "/metrics", "Gives every metric as Prometheus reads it."),
+      { .text(await $0.metrics(), type: MediaType.prometheus) }
+    ),
   ]
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
@@ -41,11 +44,5 @@ struct DiagnosticsAPI: Sendable {
     let obstacles = await obstacles()
     guard !obstacles.isEmpty else { return .text("OK\n") }
     return .text("not ready: \(obstacles.joined(separator: "; "))\n", .serviceUnavailable)
-  }
-
-  private func page() async -> Answer {
-    var page = PrometheusText()
-    await metrics(&page)
-    return .text(page.text, type: MediaType.prometheus)
   }
 }

@@ -2,20 +2,12 @@ import CProcess
 import Glibc
 
 /// What this process uses.
-struct ProcessUsage {
+enum ProcessUsage {
   /// Processor time so far, in seconds.
-  var cpuSeconds: Double
-  /// Memory resident now, in bytes.
-  var residentBytes: Int
-  /// Open file descriptors.
-  var openFiles: Int
+  static var cpuSeconds: Double { process_cpu_seconds() }
 
-  /// Reads the present use.
-  static func current() -> ProcessUsage {
-    ProcessUsage(
-      cpuSeconds: process_cpu_seconds(), residentBytes: residentPages() * pageSize,
-      openFiles: openDescriptors())
-  }
+  /// Memory resident now, in bytes.
+  static var residentBytes: Int { residentPages() * pageSize }
 
   private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
@@ -29,7 +21,8 @@ struct ProcessUsage {
     return fields.count > 1 ? Int(fields[1]) ?? 0 : 0
   }
 
-  private static func openDescriptors() -> Int {
+  /// Open file descriptors.
+  static var openFiles: Int {
     guard let directory = opendir("/proc/self/fd") else { return 0 }
     defer { closedir(directory) }
     var count = 0

@@ -1,0 +1,48 @@
+import MeshControl
+import MeshModel
+import MeshTransport
+import MeshXDS
+import PrometheusMetrics
+
+extension PrometheusRegistry {
+  /// Shows how changes become configurations, and how proxies take them.
+  func read(
+    _ reconciler: Reconciler, _ sessions: ProxySessions, _ translator: EnvoyTranslator, _ server: DataplaneServer
+  ) {
+    read("kuma_store_changes_total", .counter, "Resources written or deleted that were taken in.") {
+      await reconciler.counters.changes
+    }
+    read("kuma_xds_configurations_computed_total", .counter, "Proxy configurations computed.") {
+      await reconciler.counters.computed
+    }
+    read(
+      "kuma_xds_snapshots_published_total", .counter, "Proxy configurations that differed and were offered to proxies."
+    ) { await reconciler.counters.published }
+    read("kuma_xds_shared_resources_encoded_total", .counter, "Resources shared by proxies that were encoded.") {
+      translator.sharedEncodings
+    }
+    read("kuma_xds_responses_total", .counter, "Responses to proxies, by what became of them.") {
+      let responses = sessions.counts.total
+      return [
+        .init(responses.responsesSent, [("result", "sent")]),
+        .init(responses.responsesAcknowledged, [("result", "acknowledged")]),
+        .init(responses.responsesRejected, [("result", "rejected")]),
+      ]
+    }
+    read("kuma_xds_streams", .gauge, "Discovery streams open.") { server.streamCount }
+    read("kuma_dataplanes_connected", .gauge, "Proxies connected.") { await reconciler.connectedCount }
+    read(
+      "kuma_xds_proxies_with_withdrawn_collectors", .gauge,
+      "Proxies that keep the cluster of a collector, which no policy leads to any more, until they have drained."
+    ) { await reconciler.withdrawnCount }
+  }
+
+  /// Shows what this process uses.
+  func readProcess() {
+    read("process_cpu_seconds_total", .counter, "Processor time used, in seconds.") {
+      [.init(ProcessUsage.cpuSeconds)]
+    }
+    read("process_resident_memory_bytes", .gauge, "Memory resident, in bytes.") { ProcessUsage.residentBytes }
+    read("process_open_fds", .gauge, "Open file descriptors.") { ProcessUsage.openFiles }
+  }
+}
