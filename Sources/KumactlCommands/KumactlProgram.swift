@@ -79,8 +79,8 @@ package enum KumactlProgram {
       if error.isUnconfirmed { Console.unconfirmed() }
       Console.error(error.message)
     case let error as ControlPlaneError:
-      if error.code == .unreachable || error.code == .timedOut { Console.unconfirmed() }
-      Console.error(error.description)
+      if error.isUnconfirmed { Console.unconfirmed() }
+      Console.error(error.withAdvice.description)
     default: Console.error("\(error)")
     }
     return 1

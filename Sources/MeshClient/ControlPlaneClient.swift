@@ -108,10 +108,9 @@ public final class ControlPlaneClient: Sendable {
   /// - Parameters:
   ///   - path: the path with its query, escaped, beginning with a slash.
   ///   - document: the body, sent as JSON.
-  ///   - mediaType: what the answer may be.
   /// - Throws: ``ControlPlaneError`` when there is no answer.
   public func exchange(
-    _ method: Method, _ path: String, document: DocumentValue? = nil, accepting mediaType: String = "application/json"
+    _ method: Method, _ path: String, document: DocumentValue? = nil
   ) async throws(ControlPlaneError) -> Response {
     var request = HTTPClientRequest(url: address.description + path)
     request.method = HTTPMethod(rawValue: method.rawValue)
@@ -164,7 +163,7 @@ public final class ControlPlaneClient: Sendable {
   ///
   /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
   public func text(_ path: String) async throws(ControlPlaneError) -> String {
-    let response = try await exchange(.get, path, accepting: "*/*")
+    let response = try await exchange(.get, path)
     guard (200..<300).contains(response.status) else {
       throw ControlPlaneError(status: response.status, body: response.body, request: "GET \(address)\(path)")
     }
@@ -244,54 +243,33 @@ public final class ControlPlaneClient: Sendable {
   private func failure(_ error: any Error, method: Method, path: String) async -> ControlPlaneError {
     let verb = method.rawValue.prefix(1) + method.rawValue.dropFirst().lowercased()
     let request = "\(verb) \"\(address)\(path)\""
-    if let error = error as? HTTPClientError {
-      switch error {
-      case .deadlineExceeded, .readTimeout, .writeTimeout:
-        let seconds = settings.timeout.components.seconds
-        return ControlPlaneError(
-          code: .timedOut,
-          title: "\(request): no answer within \(seconds) s; try again or allow more time with --api-timeout",
-          reason: "no answer within \(seconds) s", cause: error)
-      default: break
-      }
-    }
-    if error is NIOTooManyBytesError {
+    switch error {
+    case let error as HTTPClientError where [.deadlineExceeded, .readTimeout, .writeTimeout].contains(error):
+      let reason = "no answer within \(settings.timeout.words)"
       return ControlPlaneError(
-        code: .unexpectedAnswer, title: "\(request): the answer is larger than 64 MiB; ask for fewer with --size",
-        reason: "the answer is larger than 64 MiB", cause: error)
+        code: .timedOut, title: "\(request): \(reason)", reason: reason, address: address, cause: error)
+    case is NIOTooManyBytesError:
+      let reason = "the answer is larger than 64 MiB"
+      return ControlPlaneError(
+        code: .tooLarge, title: "\(request): \(reason)", reason: reason, address: address, cause: error)
+    default: break
     }
-    // Writing out what stands for a refused connection is slow, and it says nothing of certificates.
-    let reasons = (error as? NIOConnectionError)?.connectionErrors.map(\.error)
-    let text = reasons?.allSatisfy { $0 is IOError } == true ? "" : "\(error)"
-    let isMisnamed = text.contains("failedToValidateHostname")
-    let isUntrusted = isMisnamed || text.contains("CERTIFICATE_VERIFY_FAILED")
-    let fault = isUntrusted && !isMisnamed ? await CertificateValidity.fault(at: address, settings) : nil
-    let isPlaintext = TLSFault.isPlaintext(error)
+    let code: ControlPlaneError.Code
     let reason: String
-    let advice: String
-    if isMisnamed {
-      reason = "its certificate is not for \(address.host)"
-      advice = "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
-    } else if let fault {
-      reason = fault
-      advice = "renew it, or correct the clock of this machine"
-    } else if isUntrusted {
-      reason = "its certificate is signed by nobody that is trusted here"
-      advice = "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
-    } else if isPlaintext {
-      reason = Self.reason(error)
-      advice = "begin the address with http:// instead of https://"
-    } else {
-      reason = Self.reason(error)
-      advice = "is a control plane running at \(address)? Start it with `kuma-cp run`, or correct the address"
+    switch TLSFault(error) {
+    case .misnamed: (code, reason) = (.misnamed, "its certificate is not for \(address.host)")
+    case .untrusted:
+      if let fault = await CertificateValidity.fault(at: address, settings) {
+        (code, reason) = (.outOfDate, fault)
+      } else {
+        (code, reason) = (.untrusted, "its certificate is signed by nobody that is trusted here")
+      }
+    case .plaintext: (code, reason) = (.plaintext, Self.reason(error))
+    default: (code, reason) = (.unreachable, Self.reason(error))
     }
-    var failure = ControlPlaneError(
-      code: .unreachable, title: "\(request): dial tcp \(address.host):\(address.port): \(reason); \(advice)",
-      reason: reason, cause: error)
-    failure.isUntrusted = isUntrusted
-    failure.isPlaintext = isPlaintext
-    failure.isOutOfDate = fault != nil
-    return failure
+    return ControlPlaneError(
+      code: code, title: "\(request): dial tcp \(address.host):\(address.port): \(reason)", reason: reason,
+      address: address, cause: error)
   }
 
   /// Why no connection came about or lasted, in a few words.
@@ -305,7 +283,7 @@ public final class ControlPlaneClient: Sendable {
     case let error as IOError: return SystemError(error.errnoCode).description
     case let error as HTTPClientError where error == .connectTimeout: return "no answer to the attempt to connect"
     case let error as HTTPClientError: return error.shortDescription
-    default: return TLSFault.words(error) ?? "\(error)"
+    default: return TLSFault(error)?.words ?? "\(error)"
     }
   }
 }

@@ -10,8 +10,18 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
     case invalidCredentials
     /// Nothing answers at the address.
     case unreachable
+    /// Somebody answers whose certificate nobody signed that is trusted here.
+    case untrusted
+    /// Somebody answers whose certificate is for other hosts.
+    case misnamed
+    /// A certificate is not valid yet, or not any more: that of whoever answers, or that of a trusted authority.
+    case outOfDate
+    /// Somebody answers who speaks no TLS, though the address begins with `https://`.
+    case plaintext
     /// No answer came in time.
     case timedOut
+    /// The answer is longer than any that is read.
+    case tooLarge
     /// Something answers, but no control plane, or not in a form that can be read.
     case unexpectedAnswer
     /// Status 404.
@@ -38,12 +48,8 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   public var detail: String
   /// Why there was no answer, or why the address is none, in a few words to follow a colon; empty otherwise.
   public var reason: String
-  /// Whether somebody answered whose certificate is not trusted.
-  public var isUntrusted = false
-  /// Whether that is a matter of dates: somebody's certificate has expired, or is not valid yet.
-  public var isOutOfDate = false
-  /// Whether somebody answered who speaks no TLS, though the address begins with `https://`.
-  public var isPlaintext = false
+  /// The address that gave no answer; `nil` when there was one.
+  public var address: ControlPlaneAddress?
   /// The fields at fault.
   public var violations: [Violation]
   /// The error underneath.
@@ -52,13 +58,14 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   /// Describes a failure.
   public init(
     code: Code, status: Int? = nil, title: String, detail: String = "", violations: [Violation] = [],
-    reason: String = "", cause: (any Error)? = nil
+    reason: String = "", address: ControlPlaneAddress? = nil, cause: (any Error)? = nil
   ) {
     self.code = code
     self.status = status
     self.title = title
     self.detail = detail
     self.reason = reason
+    self.address = address
     self.violations = violations
     self.cause = cause
   }

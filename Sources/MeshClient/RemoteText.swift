@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import MeshModel
 import NIOCore
 import NIOHTTP1
 
@@ -17,12 +18,12 @@ public enum RemoteText {
 
   /// Fetches the bytes; redirections are followed, any status other than 200 is a failure.
   ///
-  /// - Parameter timeout: how long it may take, in whole seconds.
-  public static func fetch(_ url: String, timeoutSeconds: Int64 = 10) async throws(Failure) -> [UInt8] {
+  /// - Parameter timeout: how long it may take.
+  public static func fetch(_ url: String, timeout: Duration = .seconds(10)) async throws(Failure) -> [UInt8] {
     var configuration = HTTPClient.Configuration()
     configuration.connectionPool.retryConnectionEstablishment = false
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    let result = await answer(of: client, to: url, timeoutSeconds)
+    let result = await answer(of: client, to: url, timeout)
     try? await client.shutdown()
     let (status, bytes) = try result.get()
     guard status == 200 else {
@@ -31,15 +32,15 @@ public enum RemoteText {
     return bytes
   }
 
-  private static func answer(of client: HTTPClient, to url: String, _ timeoutSeconds: Int64)
+  private static func answer(of client: HTTPClient, to url: String, _ timeout: Duration)
     async -> Result<(status: UInt, bytes: [UInt8]), Failure>
   {
     do {
-      let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(timeoutSeconds))
+      let response = try await client.execute(HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
       let body = try await response.body.collect(upTo: limit)
       return .success((response.status.code, Array(buffer: body)))
     } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {
-      return .failure(Failure(description: "Get \"\(url)\": no answer within \(timeoutSeconds) s", cause: error))
+      return .failure(Failure(description: "Get \"\(url)\": no answer within \(timeout.words)", cause: error))
     } catch is NIOTooManyBytesError {
       return .failure(Failure(description: "Get \"\(url)\": the text is larger than 16 MiB"))
     } catch {

@@ -1,25 +1,60 @@
 import NIOPosix
 import NIOSSL
 
-/// What goes wrong with TLS, in words for people: the library's own texts hold codes and paths of its build.
+/// What goes wrong with TLS. The library's own texts hold codes and paths of its build, and are nothing for people.
 enum TLSFault {
-  /// What a server that speaks no TLS makes of a handshake: `SSL_R_WRONG_VERSION_NUMBER` of BoringSSL.
-  private static let wrongVersion: UInt32 = 247
+  /// The other end answered, but not in TLS.
+  case plaintext
+  /// The certificate of the other end is for other hosts.
+  case misnamed
+  /// The certificate of the other end was refused.
+  case untrusted
+  /// Anything else, in a few words.
+  case other(String)
 
-  /// Whether the other end answered, but not in TLS.
-  static func isPlaintext(_ error: any Error) -> Bool { stack(error).contains { reason($0) == wrongVersion } }
+  /// Reasons of BoringSSL's part for TLS. Source: its `ssl.h`.
+  private enum Reason {
+    static let certificateVerifyFailed: UInt32 = 125
+    static let wrongVersionNumber: UInt32 = 247
+  }
 
-  /// The error in a few words; `nil` when it has nothing to do with TLS.
-  static func words(_ error: any Error) -> String? {
+  /// Finds the fault in an error; `nil` when the error has nothing to do with TLS.
+  init?(_ error: any Error) {
+    let errors = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
+    if errors.contains(where: { ($0 as? NIOSSLExtraError) == .failedToValidateHostname }) {
+      self = .misnamed
+      return
+    }
+    let stack = errors.flatMap(Self.stack)
+    let reasons = stack.compactMap(Self.reason)
+    if reasons.contains(Reason.certificateVerifyFailed) {
+      self = .untrusted
+    } else if reasons.contains(Reason.wrongVersionNumber) {
+      self = .plaintext
+    } else if errors.contains(where: { $0 is NIOSSLError || $0 is BoringSSLError }) {
+      self = .other(Self.words(error, stack))
+    } else {
+      return nil
+    }
+  }
+
+  /// The fault in a few words, to follow a colon.
+  var words: String {
+    switch self {
+    case .plaintext: "the port speaks no TLS"
+    case .misnamed: "its certificate is for another host"
+    case .untrusted: "its certificate is signed by nobody that is trusted here"
+    case .other(let words): words
+    }
+  }
+
+  private static func words(_ error: any Error, _ stack: NIOBoringSSLErrorStack) -> String {
     switch error {
     case NIOSSLError.failedToLoadCertificate: return "there is no certificate in it"
     case NIOSSLError.failedToLoadPrivateKey: return "there is no private key in it"
     case NIOSSLError.uncleanShutdown: return "the connection was closed before the answer was complete"
-    case is NIOSSLError, is BoringSSLError: break
-    default: return nil
+    default: break
     }
-    if isPlaintext(error) { return "the port speaks no TLS" }
-    let stack = stack(error)
     if stack.contains(.eofDuringHandshake) { return "the connection was closed during the TLS handshake" }
     let names = stack.compactMap(name)
     return names.isEmpty ? "TLS failed" : "TLS failed: \(names.joined(separator: ", "))"
@@ -27,16 +62,16 @@ enum TLSFault {
 
   private static func stack(_ error: any Error) -> NIOBoringSSLErrorStack {
     switch error {
-    case let error as NIOConnectionError: return error.connectionErrors.flatMap { stack($0.error) }
-    case NIOSSLError.handshakeFailed(let cause), NIOSSLError.shutdownFailed(let cause): return stack(cause)
-    case BoringSSLError.sslError(let stack), BoringSSLError.unknownError(let stack): return stack
-    default: return []
+    case NIOSSLError.handshakeFailed(let cause), NIOSSLError.shutdownFailed(let cause): stack(cause)
+    case BoringSSLError.sslError(let stack), BoringSSLError.unknownError(let stack): stack
+    default: []
     }
   }
 
   /// The number of the reason within its part of the library, the low 12 bits of the code; `nil` when there is none.
   ///
   /// The library gives the code in its text alone: `Error: 268435703 error:100000f7:SSL routines:…:REASON at FILE:LINE`.
+  /// Tests over real connections fail when an update changes that form.
   private static func reason(_ error: BoringSSLInternalError) -> UInt32? {
     error.description.split(separator: " ").dropFirst().first.flatMap { UInt32($0) }.map { $0 & 0xfff }
   }

@@ -71,7 +71,7 @@ struct BootstrapTrustTests {
         settings: ControlPlaneClient.Settings(caCertificates: expired))
       let error = await #expect(throws: ControlPlaneError.self) { try await client.exchange(.get, "/") }
       #expect(error?.reason.hasPrefix("the CA certificate that is trusted here expired on ") == true)
-      #expect(error?.isOutOfDate == true)
+      #expect(error?.code == .outOfDate)
     }
   }
 

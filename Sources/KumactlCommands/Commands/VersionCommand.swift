@@ -45,7 +45,7 @@ struct VersionCommand: AsyncParsableCommand {
         Console.write("Server: \("\(product) \(index.version)".printable)\n")
       }
     } catch let error as ControlPlaneError {
-      Console.notice("Unable to connect to control plane: \("\(error)".printableLines)")
+      Console.notice("Unable to connect to control plane: \(error.withAdvice.description.printableLines)")
     } catch let error as CommandFailure where error.isUnconfirmed {
       Console.notice("Unable to connect to control plane: \(error.message.printableLines)")
     }

@@ -61,15 +61,15 @@ struct BootstrapFetcher: Sendable {
       let answer = try await client.exchange(.post, "/bootstrap", document: request)
       return BootstrapVerdict(status: answer.status, body: answer.body, from: client.address, proxy: proxy)
     } catch {
-      if error.code == .invalidCredentials { return .never(error.title) }
-      if error.isUntrusted {
-        let advice =
-          error.isOutOfDate
-          ? "renew it, or correct the clock of this machine" : "correct --ca-cert-file or the host in --cp-address"
-        return .never("the control plane at \(client.address) is not trusted: \(error.reason); \(advice)")
+      let untrusted = "the control plane at \(client.address) is not trusted: \(error.reason)"
+      switch error.code {
+      case .invalidCredentials: return .never(error.title)
+      case .outOfDate: return .never("\(untrusted); renew it, or correct the clock of this machine")
+      case .untrusted, .misnamed:
+        return .never("\(untrusted); correct --ca-cert-file or the host in --cp-address")
+      case .plaintext: return .withoutTLS(client.address)
+      default: return .later(error.reason.isEmpty ? error.title : error.reason)
       }
-      if error.isPlaintext { return .withoutTLS(client.address) }
-      return .later(error.reason.isEmpty ? error.title : error.reason)
     }
   }
 }
