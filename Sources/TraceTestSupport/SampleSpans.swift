@@ -1,4 +1,4 @@
-package import TestSupport
+import TestSupport
 package import TraceModel
 package import TraceStore
 
