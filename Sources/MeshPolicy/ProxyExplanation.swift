@@ -58,7 +58,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     case .unknown(let backend)?:
       return
         "Not traced: TrafficTrace \"\(winner.name)\" leads to the tracing backend \"\(backend)\", which the mesh does "
-        + "not have; there is no falling back to another."
+        + "not have; there is no fallback to another."
     case .found(let backend)?:
       let traced = listeners.count { $0.obstacle == nil }
       guard !listeners.isEmpty else { return "Not traced: the proxy has no listeners." }

@@ -86,7 +86,7 @@ final class Connection {
           for: PQsocket(handle), state == PGRES_POLLING_READING ? POLLIN : POLLOUT, or: signal, until: deadline)
         {
         case .ready: state = PQconnectPoll(handle)
-        case .woken: if isClosing() { throw PostgresFailure(.closing, "the attempt to connect was given up") }
+        case .woken: if isClosing() { throw PostgresFailure(.closing, "the connection attempt was abandoned") }
         case .timedOut: throw PostgresFailure(.unreachable, "no connection within \(timeout)")
         }
       }
@@ -163,7 +163,7 @@ final class Connection {
       }
     }
     guard let sync = try nextResult(by: deadline), sync.status == PGRES_PIPELINE_SYNC else {
-      throw PostgresFailure(.lost, "the server's answers are out of order")
+      throw PostgresFailure(.lost, "the server's answers do not match the statements")
     }
     if let refusal {
       // The session that knows the statement's name is another one's now, or has had another's names before.

@@ -53,7 +53,7 @@ extension StoreError {
       case .unreachable: "\(place) cannot be reached: \(failure.message); try again when it is back"
       case .lost, .silent: "\(place) was lost: \(failure.message); try again"
       case .refused("55P03"):
-        "\(place) is held by another control plane that does not let go: \(failure.message); try again"
+        "\(place) is locked by another control plane that does not release it: \(failure.message); try again"
       case .refused: "\(place) cannot be \(action): \(failure.message)"
       case .closing: "\(place) has been closed; open it again"
       case .hopeless: "\(place) cannot be used: \(failure.message)"

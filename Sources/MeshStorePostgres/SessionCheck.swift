@@ -10,7 +10,7 @@ struct SessionCheck {
   static let failure = PostgresFailure(
     .hopeless,
     "a connection pooler such as PgBouncer stands before it and gives each transaction another session (pool_mode = "
-      + "transaction or statement), so that changes would not be heard of and locks not be held; set pool_mode = session "
+      + "transaction or statement), so that it loses notifications and locks; set pool_mode = session "
       + "for this database, or give the host and port of PostgreSQL itself")
 
   /// Each round is two questions on the connection and one on another.

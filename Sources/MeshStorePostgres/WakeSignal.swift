@@ -13,7 +13,7 @@ final class WakeSignal: Sendable {
   init() throws(PostgresFailure) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else {
-      throw PostgresFailure(.unreachable, "the process has no file descriptor left; raise its limit")
+      throw PostgresFailure(.unreachable, "the process has reached its limit of open files; raise it (ulimit -n)")
     }
     descriptor = ends[0]
     sender = ends[1]

@@ -218,7 +218,7 @@ final class Writer: Sendable {
       var failure = error.error
       if isCommitting, error.failure?.endsConnection == true {
         failure.message +=
-          "; whether the write was made is not known before the database is back: read it again"
+          "; whether the write was committed is unknown until the database is back: read the resource again"
       }
       return operations.map { _ in .failure(failure) }
     }

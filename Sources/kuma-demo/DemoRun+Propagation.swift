@@ -6,7 +6,7 @@ extension DemoRun {
       "breaking traces in \(name)", done: { "\(name) has stopped forwarding the trace headers" }
     ) {
       guard try await client.attempt("\(service.url)/break")?.status == 200 else {
-        throw DemoFailure("\(name) could not be told to stop forwarding the trace headers", program: name)
+        throw DemoFailure("\(name) did not accept the command to stop forwarding the trace headers", program: name)
       }
     }
     note { $0.broken = name }
@@ -20,7 +20,7 @@ extension DemoRun {
       var sent = 0
       // Two to five seconds; the rest is for slow machines.
       return try await wait(
-        "nobody was named as breaking traces", about: "kuma-cp", within: .seconds(60), every: .milliseconds(100)
+        "no service was named as breaking traces", about: "kuma-cp", within: .seconds(60), every: .milliseconds(100)
       ) {
         // Not at regular times: work that is done like clockwork is not told apart from answers to such requests.
         try await Task.sleep(for: .milliseconds(Int.random(in: 0...100)))

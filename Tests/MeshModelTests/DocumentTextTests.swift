@@ -25,7 +25,7 @@ struct DocumentTextTests {
       ([0, 0, 0xfe, 0xff, 0, 0x11, 0, 0], "UTF-32"), ([0, 0, 0xfe, 0xff, 0], "UTF-32"),
     ] as [([UInt8], String)] {
       let error = try #require(throws: DocumentError.self) { try String(documentBytes: bytes) }
-      #expect(error.message == "the bytes are no text in \(name); save it as UTF-8")
+      #expect(error.message == "the text is not valid \(name); save it as UTF-8")
     }
     #expect(try String(documentBytes: []) == "")
   }

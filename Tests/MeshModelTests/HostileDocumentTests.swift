@@ -243,7 +243,7 @@ import Testing
 
   @Test func jsonErrorsNameLineAndColumn() throws {
     let error = try #require(throws: DocumentError.self) { try DocumentValue(json: Array("{\n \"é\": x}".utf8)) }
-    #expect(error.description == "line 2, column 7: unexpected 'x' where a value is due")
+    #expect(error.description == "line 2, column 7: unexpected 'x' where a value is expected")
   }
 
   @Test(

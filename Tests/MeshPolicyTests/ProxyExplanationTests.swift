@@ -43,7 +43,7 @@ import Testing
         backend: "jaeger",
         summary:
           "Not traced: TrafficTrace \"t\" leads to the tracing backend \"jaeger\", which the mesh does not have; "
-          + "there is no falling back to another."),
+          + "there is no fallback to another."),
       Verdict(
         web: "service=web",
         summary: "Not traced: none of the 2 listeners sees HTTP; set the tag kuma.io/protocol."),

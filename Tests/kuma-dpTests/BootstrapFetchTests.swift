@@ -89,7 +89,7 @@ struct BootstrapFetchTests {
       }
       #expect(failure?.code == .refused)
       let text = failure?.description ?? ""
-      #expect(text.contains("of 127.0.0.1 speaks no TLS"), "\(text)")
+      #expect(text.contains("of 127.0.0.1 does not speak TLS"), "\(text)")
       #expect(text.contains("(5678 by default)") && text.contains("http://"), "\(text)")
       #expect(log.all.isEmpty)
     }

@@ -97,7 +97,7 @@ struct BootstrapTests {
       (
         200, "hello",
         .never(
-          "http://cp:5678/bootstrap gave something that is no configuration of Envoy; --cp-address has to name the port "
+          "http://cp:5678/bootstrap answered with something other than an Envoy configuration; --cp-address has to name the port "
             + "of the data plane server (5678 by default), not that of the HTTP API")
       ),
     ])

@@ -63,7 +63,7 @@ struct DataplaneDefinitionTests {
   @Test(
     "is one Dataplane",
     arguments: [
-      ("", "web.yaml: there is no Dataplane in it"), ("---\n---\n", "web.yaml: there is no Dataplane in it"),
+      ("", "web.yaml: it contains no Dataplane"), ("---\n---\n", "web.yaml: it contains no Dataplane"),
       ("{type: Dataplane}\n---\n{type: Mesh}", "web.yaml: there are 2 documents in it; a proxy has one Dataplane"),
       ("type: Mesh\nname: default\n", "web.yaml: it holds a Mesh, not a Dataplane"),
       ("type: Dataplan\n", "web.yaml: invalid resource type \"Dataplan\""),

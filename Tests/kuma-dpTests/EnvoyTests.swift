@@ -121,7 +121,7 @@ struct EnvoyTests {
       try await EnvoyVersion.read(from: file, timeout: timeout)
     }
     #expect(failure?.code == .unusableEnvoy)
-    #expect(failure?.description == "\(file) is no Envoy that can be used: asked for its version, it \(said)")
+    #expect(failure?.description == "\(file) is not a usable Envoy: with --version it \(said)")
   }
 
   @Test("is started with these arguments")
@@ -200,7 +200,7 @@ struct EnvoyTests {
     #expect(try permissions("\(folder.path)/a") == 0o700)
 
     let failure = #expect(throws: LaunchFailure.self) { try WorkDirectory(kept, temporaryParent: nil) }
-    #expect(failure?.description == "\(kept) is no directory; name another with --config-dir")
+    #expect(failure?.description == "\(kept) is not a directory; name another with --config-dir")
     let missing = #expect(throws: LaunchFailure.self) { try WorkDirectory(nil, temporaryParent: "/nowhere") }
     #expect(missing?.code == .unusableDirectory)
   }

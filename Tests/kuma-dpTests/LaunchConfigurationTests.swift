@@ -209,7 +209,7 @@ struct LaunchConfigurationTests {
       code: .unreadableFile, message: "KUMA_CONTROL_PLANE_CA_CERT_FILE: open /nowhere/ca: no such file or directory"),
     Refusal(
       arguments: ["--name", "x", "--ca-cert-file", "/dev/null"], code: .unreadableFile,
-      message: "--ca-cert-file: there is no certificate in PEM form in it"),
+      message: "--ca-cert-file: it contains no certificate in PEM form"),
     Refusal(
       arguments: ["--name", "x", "--dataplane-token-file", "/nowhere/token"], code: .unreadableFile,
       message: "--dataplane-token-file: open /nowhere/token: no such file or directory"),
@@ -230,7 +230,7 @@ struct LaunchConfigurationTests {
     try Data([0x74, 0xff, 0xfe]).write(to: URL(filePath: file))
     #expect(
       try failure(["-d", file]).description
-        == "--dataplane-file: \(file): the bytes are no text in UTF-8; save it as UTF-8")
+        == "--dataplane-file: \(file): the text is not valid UTF-8; save it as UTF-8")
   }
 
   @Test("take the authority from an option before the variable with its text, and that before the one with a file")

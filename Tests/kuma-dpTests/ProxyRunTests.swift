@@ -98,7 +98,7 @@ struct ProxyRunTests {
       try await proxy.line("it answered with status 503")
       proxy.child.signal(.interrupt)
       #expect(try await proxy.exitCode() == 130)
-      #expect(proxy.lines.last == "Error: ended before Envoy was started")
+      #expect(proxy.lines.last == "Error: stopped before Envoy was started")
       #expect(try folder.names == ["web.yaml"])
     }
   }
@@ -125,7 +125,7 @@ struct ProxyRunTests {
     let arguments = ["run", "--dataplane-file", "-"]
     let empty = try ProxyProcess.start(in: folder, input: "", arguments)
     #expect(try await empty.exitCode() == 1)
-    #expect(empty.lines == ["Error: standard input: there is no Dataplane in it"])
+    #expect(empty.lines == ["Error: standard input: it contains no Dataplane"])
     let coloured = try ProxyProcess.start(in: folder, input: #"type: "a\e[31mb""#, arguments)
     #expect(try await coloured.exitCode() == 1)
     #expect(coloured.lines == [#"Error: standard input: invalid resource type "a\u{1b}[31mb""#])
@@ -172,7 +172,7 @@ struct ProxyRunTests {
         ])
       #expect(try await second.exitCode() == 1)
       #expect(
-        second.lines.last?.hasPrefix("Error: port \(taken) of 127.0.0.1, meant for Envoy's administration") == true)
+        second.lines.last?.hasPrefix("Error: port \(taken) of 127.0.0.1, for Envoy's administration") == true)
     }
   }
 

@@ -98,7 +98,7 @@ struct CommandTests {
       try Data([0x61, 0xff, 0x62]).write(to: kumactl.home.appending(path: "c.yaml"))
       let refused = try await kumactl("apply", "-f", "c.yaml")
       #expect(refused.status == 1)
-      #expect(refused.errors.contains("c.yaml: the bytes are no text in UTF-8; save it as UTF-8"), "\(refused.errors)")
+      #expect(refused.errors.contains("c.yaml: the text is not valid UTF-8; save it as UTF-8"), "\(refused.errors)")
     }
   }
 

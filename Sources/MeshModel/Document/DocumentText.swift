@@ -16,7 +16,7 @@ extension String {
         bytes.count.isMultiple(of: 4) ? String(validating: bytes.units(of: 4, isBigEndian), as: UTF32.self) : nil
       }
     guard let text else {
-      throw DocumentError(code: .syntax, message: "the bytes are no text in \(encoding.name); save it as UTF-8")
+      throw DocumentError(code: .syntax, message: "the text is not valid \(encoding.name); save it as UTF-8")
     }
     self = text.withoutByteOrderMarks
   }

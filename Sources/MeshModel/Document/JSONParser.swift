@@ -55,15 +55,15 @@ struct JSONParser: ~Copyable {
     if take(UInt8(ascii: "}")) { return object }
     while true {
       skipSpace()
-      guard peek == UInt8(ascii: "\"") else { throw unexpected("where a key in quotes is due") }
+      guard peek == UInt8(ascii: "\"") else { throw unexpected("where a key in quotes is expected") }
       let key = try string()
       skipSpace()
-      guard take(UInt8(ascii: ":")) else { throw unexpected("where a colon is due") }
+      guard take(UInt8(ascii: ":")) else { throw unexpected("where a colon is expected") }
       skipSpace()
       object[key] = try value(depth: depth + 1)
       skipSpace()
       if take(UInt8(ascii: "}")) { return object }
-      guard take(UInt8(ascii: ",")) else { throw unexpected("where a comma or a closing brace is due") }
+      guard take(UInt8(ascii: ",")) else { throw unexpected("where a comma or a closing brace is expected") }
     }
   }
 
@@ -77,7 +77,7 @@ struct JSONParser: ~Copyable {
       items.append(try value(depth: depth + 1))
       skipSpace()
       if take(UInt8(ascii: "]")) { return items }
-      guard take(UInt8(ascii: ",")) else { throw unexpected("where a comma or a closing bracket is due") }
+      guard take(UInt8(ascii: ",")) else { throw unexpected("where a comma or a closing bracket is expected") }
     }
   }
 
@@ -86,7 +86,7 @@ struct JSONParser: ~Copyable {
     for byte in "\(word)".utf8 {
       guard take(byte) else {
         position = start
-        throw unexpected("where a value is due")
+        throw unexpected("where a value is expected")
       }
     }
     return value
@@ -106,16 +106,16 @@ struct JSONParser: ~Copyable {
     let firstDigit = position
     guard digits(), !startsWithZero || position == firstDigit + 1 else {
       position = start
-      throw unexpected("where a value is due")
+      throw unexpected("where a value is expected")
     }
     if take(UInt8(ascii: ".")) {
       isWhole = false
-      guard digits() else { throw unexpected("where a digit is due") }
+      guard digits() else { throw unexpected("where a digit is expected") }
     }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
       isWhole = false
       if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-      guard digits() else { throw unexpected("where a digit is due") }
+      guard digits() else { throw unexpected("where a digit is expected") }
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isWhole, let value = Int64(text) { return .integer(value) }
@@ -182,7 +182,7 @@ struct JSONParser: ~Copyable {
     var unit: UInt16 = 0
     for _ in 0..<4 {
       guard let byte = peek, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-        throw unexpected("where a hexadecimal digit is due")
+        throw unexpected("where a hexadecimal digit is expected")
       }
       unit = unit << 4 | UInt16(digit)
       position += 1

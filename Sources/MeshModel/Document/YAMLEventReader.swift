@@ -51,7 +51,7 @@ final class YAMLEventReader {
     parser = .allocate(capacity: 1)
     parser.initialize(to: yaml_parser_t())
     guard yaml_parser_initialize(parser) == 1 else {
-      throw DocumentError(code: .tooLarge, message: "there is no memory to read the document")
+      throw DocumentError(code: .tooLarge, message: "there is not enough memory to read the document")
     }
     yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     // Of an empty text there is no address.
@@ -101,7 +101,7 @@ final class YAMLEventReader {
     let problem = parser.pointee.problem.map { String(cString: $0) } ?? "the YAML document cannot be read"
     switch parser.pointee.error {
     case YAML_MEMORY_ERROR:
-      return DocumentError(code: .tooLarge, message: "there is no memory to read the document")
+      return DocumentError(code: .tooLarge, message: "there is not enough memory to read the document")
     case YAML_READER_ERROR:
       return DocumentError(code: .syntax, message: "\(problem) at byte \(parser.pointee.problem_offset)")
     default:

@@ -30,7 +30,7 @@ struct BootstrapError: Error, Equatable {
     + "via --dataplane-token-file=/path/file argument to Kuma DP"
 
   static let notAnAuthority =
-    "the certificate in --ca-cert-file (KUMA_CONTROL_PLANE_CA_CERT_FILE) is no certificate authority; give the one "
+    "the certificate in --ca-cert-file (KUMA_CONTROL_PLANE_CA_CERT_FILE) is not a certificate authority; give the one "
     + "that signed the control plane's certificate"
 
   /// Source of the first sentence: Kuma 2.7.

@@ -48,7 +48,7 @@ public struct DiscoveryRequestReader: Sendable {
     } catch let failure as Failure {
       throw failure
     } catch {
-      throw Failure(message: "the request cannot be decoded: it is no message of the discovery protocol")
+      throw Failure(message: "the request cannot be decoded: it is not a message of the discovery protocol")
     }
   }
 

@@ -60,7 +60,7 @@ struct Programs: Sendable {
     for (name, source) in [(given, "--envoy"), (environment["ENVOY"], "the variable ENVOY")] {
       guard let name, !name.isEmpty else { continue }
       guard let path = ChildProcess.find(name, path: environment["PATH"]), access(path, X_OK) == 0 else {
-        throw DemoFailure("\(source) names \(name), which is no program")
+        throw DemoFailure("\(source) names \(name), which is not a program")
       }
       return absolute(path)
     }

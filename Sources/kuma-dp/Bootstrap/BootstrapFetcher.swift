@@ -54,7 +54,7 @@ struct BootstrapFetcher: Sendable {
     }
   }
 
-  private static let interrupted = LaunchFailure(.interrupted, "ended before Envoy was started")
+  private static let interrupted = LaunchFailure(.interrupted, "stopped before Envoy was started")
 
   private func attempt(_ request: DocumentValue) async -> BootstrapVerdict {
     do {

@@ -17,7 +17,7 @@ enum BootstrapVerdict: Sendable, Equatable {
     switch status {
     case 200..<300:
       guard let bootstrap = Bootstrap(answer: body) else {
-        self = .never("\(address)/bootstrap gave something that is no configuration of Envoy; \(Self.advice)")
+        self = .never("\(address)/bootstrap answered with something other than an Envoy configuration; \(Self.advice)")
         return
       }
       self = .bootstrap(bootstrap)
@@ -35,11 +35,11 @@ enum BootstrapVerdict: Sendable, Equatable {
     }
   }
 
-  /// What follows when the port at an address speaks no TLS, which no waiting changes.
+  /// What follows when the port at an address does not speak TLS, which no waiting changes.
   static func withoutTLS(_ address: ControlPlaneAddress) -> BootstrapVerdict {
     .never(
-      "the port \(address.port) of \(address.host) speaks no TLS, which \(address) asks for; \(advice); where the data plane "
-        + "server is without TLS, begin the address with http://")
+      "the port \(address.port) of \(address.host) does not speak TLS, which \(address) asks for; \(advice); where the data plane "
+        + "server has no TLS, start the address with http://")
   }
 
   private static let advice =

@@ -9,7 +9,7 @@ import ProgramSettings
 /// `kuma-dp run`.
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run a proxy until it is told to end.",
+    commandName: "run", abstract: "Run a proxy until it is stopped.",
     discussion: """
       The proxy is described by a Dataplane: give it with --dataplane-file or --dataplane, and it is there as long as \
       the proxy is; or name one that the control plane has, with --name and --mesh. Every option can be set by the \
@@ -30,7 +30,7 @@ struct RunCommand: AsyncParsableCommand {
   @Option(
     name: [.customShort("v"), .long], parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Variable that takes the place of {{ name }} in the Dataplane; may be given several times. Default: none.",
+      "Value for the variable {{ name }} in the Dataplane; may be given several times. Default: none.",
       valueName: "name=value"))
   var dataplaneVar: [String] = []
 

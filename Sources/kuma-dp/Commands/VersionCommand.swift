@@ -5,7 +5,7 @@ import MeshModel
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
-  @Flag(name: [.customShort("a"), .long], help: "Print everything that is known of the build.")
+  @Flag(name: [.customShort("a"), .long], help: "Print all details of the build.")
   var detailed = false
 
   func run() {

@@ -23,7 +23,7 @@ struct DataplaneDefinition: Sendable {
       throw LaunchFailure(.badDataplane, "\(source): \(error)", cause: error)
     }
     guard let document = documents.popLast() else {
-      throw LaunchFailure(.badDataplane, "\(source): there is no Dataplane in it")
+      throw LaunchFailure(.badDataplane, "\(source): it contains no Dataplane")
     }
     guard documents.isEmpty else {
       throw LaunchFailure(

@@ -137,7 +137,7 @@ struct LaunchConfiguration: Sendable {
     guard let given else { return nil }
     let text = given == file ? try text(FileAccess.read(given.text), of: given) : given.text
     guard text.contains("-----BEGIN CERTIFICATE-----") else {
-      throw LaunchFailure(.unreadableFile, "\(given.place): there is no certificate in PEM form in it")
+      throw LaunchFailure(.unreadableFile, "\(given.place): it contains no certificate in PEM form")
     }
     return text
   }

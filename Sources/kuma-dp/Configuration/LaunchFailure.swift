@@ -22,7 +22,7 @@ struct LaunchFailure: Error, Sendable, CustomStringConvertible {
     case noControlPlane
     /// The control plane refused to give a bootstrap.
     case refused
-    /// The run was ended before Envoy was started.
+    /// The run was stopped before Envoy was started.
     case interrupted
     /// Envoy ended without having been asked to.
     case envoyEnded

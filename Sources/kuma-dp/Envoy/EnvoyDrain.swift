@@ -46,7 +46,8 @@ struct EnvoyDrain: Sendable {
       guard busy > 0, clock.now < end else { return }
       if !isAnnounced {
         logger.info(
-          "waiting for \(busy) requests or connections in flight, \(limit.words) at most; ask again to end now")
+          "waiting for \(busy) requests or connections in flight, \(limit.words) at most; send the signal again to stop now"
+        )
         isAnnounced = true
       }
       try await clock.sleep(for: Self.pause)
@@ -67,7 +68,9 @@ struct EnvoyDrain: Sendable {
       spans = SpanStatistics(try await admin.text(SpanStatistics.path))
       guard !spans.areSent, clock.now < end else { return }
       if !isAnnounced {
-        logger.info("waiting for the last spans to be sent, \(spans.flushInterval.words) at most; ask again to end now")
+        logger.info(
+          "waiting for the last spans to be sent, \(spans.flushInterval.words) at most; send the signal again to stop now"
+        )
         isAnnounced = true
       }
       try await clock.sleep(for: Self.pause)

@@ -49,6 +49,6 @@ struct EnvoyVersion: Sendable, Equatable {
     let said = output.last.map { ": \($0)" } ?? ""
     throw LaunchFailure(
       .unusableEnvoy,
-      "\(executable) is no Envoy that can be used: asked for its version, it \(status)\(said)")
+      "\(executable) is not a usable Envoy: with --version it \(status)\(said)")
   }
 }

@@ -90,7 +90,7 @@ struct ProxyRun: Sendable {
         switch machine.received(signal) {
         case .none: break
         case .giveUp(let exitCode):
-          throw LaunchFailure(.interrupted, "ended before Envoy was started", exitCode: exitCode)
+          throw LaunchFailure(.interrupted, "stopped before Envoy was started", exitCode: exitCode)
         case .endGracefully:
           guard let envoy else { break }
           let drain = EnvoyDrain(adminPort: adminPort?.number, limit: configuration.drainTime, logger: logger)
@@ -153,7 +153,7 @@ struct ProxyRun: Sendable {
     }
     throw LaunchFailure(
       .portTaken,
-      "port \(chosen) of 127.0.0.1, meant for Envoy's administration interface, is taken by another program; give another "
+      "port \(chosen) of 127.0.0.1, for Envoy's administration interface, is in use by another program; give another "
         + "in --admin-port or in the Dataplane's networking.admin.port, or --admin-port 0 for no interface")
   }
 }

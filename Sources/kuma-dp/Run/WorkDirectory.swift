@@ -23,7 +23,7 @@ struct WorkDirectory: Sendable {
     let parent = temporaryParent.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
     var template = Array("\(parent)/kuma-dp-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw Self.failure("a temporary directory cannot be made in \(parent)")
+      throw Self.failure("a temporary directory cannot be created in \(parent)")
     }
     path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
@@ -58,7 +58,7 @@ struct WorkDirectory: Sendable {
       throw failure("the directory \(path) cannot be made")
     }
     guard FileAccess.isDirectory(path) else {
-      throw LaunchFailure(.unusableDirectory, "\(path) is no directory; name another with --config-dir")
+      throw LaunchFailure(.unusableDirectory, "\(path) is not a directory; name another with --config-dir")
     }
   }
 
