@@ -223,7 +223,7 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: Not shipped
-    .target(name: "TestSupport", dependencies: ["SystemErrors"], swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["SystemErrors", logging], swiftSettings: strict),
     .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "TestSupport"], swiftSettings: strict),
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
@@ -325,7 +325,7 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TraceModel", "TraceStore",
+        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TestSupport", "TraceModel", "TraceStore",
         argumentParser, collections, logging,
       ],
       swiftSettings: strict),

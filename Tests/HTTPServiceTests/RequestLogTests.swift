@@ -1,37 +1,16 @@
 import HTTPTypes
 import Logging
 import MeshTestSupport
-import Synchronization
 import Testing
 
 @testable import HTTPService
 
 @Suite("Requests in logs and counters", .timeLimit(.minutes(2)))
 struct RequestLogTests: HTTPServerTesting {
-  /// Keeps the metadata of each line.
-  private struct KeepingHandler: LogHandler {
-    let lines: Lines
-    var logLevel = Logger.Level.debug
-    var metadata: Logger.Metadata = [:]
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-      let fields = (event.metadata ?? [:]).mapValues(\.description)
-      if event.message.description == "request" { lines.all.withLock { $0.append(fields) } }
-    }
-  }
-
-  private final class Lines: Sendable {
-    let all = Mutex<[[String: String]]>([])
-  }
-
   /// A service whose log is kept from a level on.
-  private func service(_ level: Logger.Level, _ lines: Lines) -> RequestService {
+  private func service(_ level: Logger.Level, _ log: LogRecorder) -> RequestService {
     var service = service()
-    service.logger = Logger(label: "test") { _ in KeepingHandler(lines: lines, logLevel: level) }
+    service.logger = log.logger(level)
     let responder = service.responder
     service.responder = { request, body in
       var answer = await responder(request, body)
@@ -43,8 +22,8 @@ struct RequestLogTests: HTTPServerTesting {
 
   @Test("each request is a line with the id of the client or a new one, which the answer has too")
   func lines() async throws {
-    let lines = Lines()
-    let service = service(.debug, lines)
+    let log = LogRecorder()
+    let service = service(.debug, log)
     try await serving(service) { port in
       let given = try await exchange(port, get("/known?x=1", "host: localhost\r\nx-request-id: abc-1\r\n"))
       #expect(given.contains("\r\nX-Request-Id: abc-1\r\n"))
@@ -52,7 +31,7 @@ struct RequestLogTests: HTTPServerTesting {
       let refused = try await exchange(port, get("/", "host: evil.example\r\n"))
       #expect(refused.hasPrefix("HTTP/1.1 403 ") && refused.contains("\r\nX-Request-Id: "))
     }
-    let all = lines.all.withLock { $0 }
+    let all = log.lines.filter { $0.message == "request" }.map(\.metadata)
     #expect(all.map { $0["status"] } == ["200", "200", "403"])
     #expect(all.map { $0["method"] } == ["GET", "POST", "GET"])
     #expect(all.map { $0["path"] } == ["/known?x=1", "/", "/"])
@@ -67,13 +46,13 @@ struct RequestLogTests: HTTPServerTesting {
 
   @Test("without the level there is no line and no id in answers, but requests are counted")
   func silence() async throws {
-    let lines = Lines()
-    let service = service(.info, lines)
+    let log = LogRecorder()
+    let service = service(.info, log)
     try await serving(service) { port in
       let answer = try await exchange(port, get("/", "host: localhost\r\nx-request-id: abc-1\r\n"))
       #expect(!answer.contains("X-Request-Id"))
     }
-    #expect(lines.all.withLock { $0 }.isEmpty)
+    #expect(!log.lines.contains { $0.message == "request" })
     #expect(service.counts.requests.map(\.count) == [1])
   }
 

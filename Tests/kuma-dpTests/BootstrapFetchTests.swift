@@ -17,7 +17,7 @@ struct BootstrapFetchTests {
         "dataplaneRuntime.resource": TestControlPlane.definition, "controlPlane.url": base,
       ])
       let log = LogRecorder()
-      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger)
+      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger())
         .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
       #expect(bootstrap.adminPort == 9901)
       let document = try #require(try DocumentValue.yamlDocuments(bootstrap.text).first)
@@ -26,7 +26,7 @@ struct BootstrapFetchTests {
       // The control plane registers the Dataplane from here.
       let resource = try #require(document["node"]?["metadata"]?["dataplane.resource"]?.string)
       #expect(try ResourceDocument.all(in: resource).first?.resource == configuration.definition?.resource)
-      #expect(log.all.isEmpty)
+      #expect(log.messages.isEmpty)
     }
   }
 
@@ -40,13 +40,13 @@ struct BootstrapFetchTests {
     try await LoopbackServer.run(responder) { base in
       let configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
       let log = LogRecorder()
-      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger()).fetch([:])
       #expect(bootstrap.text == "node: {id: a.b}\n")
       let missing =
         "it has no Dataplane \"web\" in the mesh \"default\"; create it with `kumactl apply`, or give its definition with "
         + "--dataplane-file"
       #expect(
-        log.all == [
+        log.messages == [
           "warning no bootstrap from the control plane at \(base): it answered with status 503; trying every 5 ms, for "
             + "2 min at most",
           "warning no bootstrap from the control plane at \(base): \(missing)",
@@ -66,14 +66,14 @@ struct BootstrapFetchTests {
       ])
       let log = LogRecorder()
       let failure = await #expect(throws: LaunchFailure.self) {
-        try await BootstrapFetcher(configuration, logger: log.logger)
+        try await BootstrapFetcher(configuration, logger: log.logger())
           .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
       }
       #expect(failure?.code == .refused)
       #expect(
         failure?.description
           == "the control plane at \(base) refuses the proxy: mesh: mesh \"shop\" does not exist")
-      #expect(log.all.isEmpty)
+      #expect(log.messages.isEmpty)
     }
     #expect(attempts.withLock { $0 } == 1)
   }
@@ -85,13 +85,13 @@ struct BootstrapFetchTests {
         ["dataplane.name": "web", "controlPlane.url": base.replacing("http://", with: "https://")])
       let log = LogRecorder()
       let failure = await #expect(throws: LaunchFailure.self) {
-        try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+        try await BootstrapFetcher(configuration, logger: log.logger()).fetch([:])
       }
       #expect(failure?.code == .refused)
       let text = failure?.description ?? ""
       #expect(text.contains("of 127.0.0.1 does not speak TLS"), "\(text)")
       #expect(text.contains("(5678 by default)") && text.contains("http://"), "\(text)")
-      #expect(log.all.isEmpty)
+      #expect(log.messages.isEmpty)
     }
   }
 
@@ -105,13 +105,13 @@ struct BootstrapFetchTests {
       environment: ["KUMA_CONTROL_PLANE_RETRY_MAX_DURATION": "40ms"])
     let log = LogRecorder()
     let failure = await #expect(throws: LaunchFailure.self) {
-      try await BootstrapFetcher(configuration, logger: log.logger).fetch([:])
+      try await BootstrapFetcher(configuration, logger: log.logger()).fetch([:])
     }
     #expect(failure?.code == .noControlPlane)
     #expect(
       failure?.description
         == "no bootstrap from the control plane at http://127.0.0.1:\(port) within 40 ms: connection refused")
-    #expect(log.all.count <= 1)
+    #expect(log.messages.count <= 1)
   }
 
   @Test("is not asked for any more when the run is given up")
@@ -124,8 +124,8 @@ struct BootstrapFetchTests {
     try await LoopbackServer.run(responder) { base in
       var configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
       configuration.retry = BootstrapRetry(backoff: .seconds(3600), limit: .seconds(36_000))
-      let fetcher = BootstrapFetcher(configuration, logger: LogRecorder().logger)
-      let result = await withTaskGroup(of: LaunchFailure.Code?.self) { group in
+      let fetcher = BootstrapFetcher(configuration, logger: LogRecorder().logger())
+      let result = try await withThrowingTaskGroup(of: LaunchFailure.Code?.self) { group in
         group.addTask {
           do throws(LaunchFailure) {
             _ = try await fetcher.fetch([:])
@@ -134,9 +134,9 @@ struct BootstrapFetchTests {
             return error.code
           }
         }
-        while !isAsked.withLock({ $0 }) { await Task.yield() }
+        try await eventually("a first question") { isAsked.withLock { $0 } }
         group.cancelAll()
-        return await group.next() ?? nil
+        return try await group.next() ?? nil
       }
       #expect(result == .interrupted)
     }

@@ -1,30 +1,6 @@
-import Logging
 import ProgramSettings
-import Synchronization
 
 @testable import kuma_dp
-
-/// Keeps what is logged.
-final class LogRecorder: Sendable {
-  private let lines = Mutex<[String]>([])
-  var all: [String] { lines.withLock { $0 } }
-
-  /// A logger whose lines are kept, with their levels.
-  var logger: Logger { Logger(label: "test") { _ in Handler(recorder: self) } }
-
-  private struct Handler: LogHandler {
-    let recorder: LogRecorder
-    var logLevel: Logger.Level = .debug
-    var metadata: Logger.Metadata = [:]
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) { recorder.lines.withLock { $0.append("\(event.level) \(event.message)") } }
-  }
-}
 
 /// What tests of bootstraps share.
 enum BootstrapFixture {

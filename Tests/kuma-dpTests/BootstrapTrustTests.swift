@@ -2,6 +2,7 @@ import Foundation
 import LoopbackTestSupport
 import MeshModel
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import MeshClient
@@ -18,7 +19,7 @@ struct BootstrapTrustTests {
         let configuration = try BootstrapFixture.configuration(
           ["dataplaneRuntime.resource": TestControlPlane.definition, "controlPlane.url": address],
           environment: pem.map { ["KUMA_CONTROL_PLANE_CA_CERT": $0] } ?? [:])
-        return try await BootstrapFetcher(configuration, logger: LogRecorder().logger)
+        return try await BootstrapFetcher(configuration, logger: LogRecorder().logger())
           .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
       }
       #expect(try await fetch(nil).text.contains("ads_cluster"))
@@ -49,7 +50,7 @@ struct BootstrapTrustTests {
           ["dataplane.name": "web", "controlPlane.url": base.replacing("http://127.0.0.1", with: "https://localhost")],
           environment: ["KUMA_CONTROL_PLANE_CA_CERT": pem])
         let failure = await #expect(throws: LaunchFailure.self) {
-          try await BootstrapFetcher(configuration, logger: LogRecorder().logger).fetch([:])
+          try await BootstrapFetcher(configuration, logger: LogRecorder().logger()).fetch([:])
         }
         let text = try #require(failure?.description)
         let date = try #require(text.firstRange(of: words).map { text[$0.upperBound...].prefix { $0 != ";" } })
@@ -103,7 +104,7 @@ struct BootstrapTrustTests {
         ["dataplane.name": "web", "controlPlane.url": base.replacing("http://127.0.0.1", with: "https://localhost")],
         environment: ["KUMA_CONTROL_PLANE_CA_CERT": authority.certificate])
       let failure = await #expect(throws: LaunchFailure.self) {
-        try await BootstrapFetcher(configuration, logger: LogRecorder().logger).fetch([:])
+        try await BootstrapFetcher(configuration, logger: LogRecorder().logger()).fetch([:])
       }
       #expect(failure?.description.contains("its certificate is not for localhost") == true)
     }
