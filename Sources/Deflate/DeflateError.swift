@@ -1,13 +1,13 @@
 /// Why bytes cannot be compressed or decompressed.
 package enum DeflateError: Error, Equatable {
-  /// They are neither gzip nor zlib, or were changed.
+  /// The bytes are not in gzip or zlib format, or were changed.
   case damaged
-  /// They end too early.
+  /// The bytes end too early.
   case truncated
-  /// Something follows their end.
+  /// Other bytes follow the end.
   case trailingBytes
-  /// There is no memory for it.
+  /// There is not enough memory.
   case outOfMemory
-  /// Whoever takes the output wants no more of it.
+  /// The caller stopped it.
   case stopped
 }

@@ -1,7 +1,7 @@
 import CZlib
 
-/// Inflates gzip (RFC 1952) or zlib (RFC 1950) that comes in parts. What comes out is handed on in pieces of at most 64 KiB, and
-/// whoever takes them may stop at each, so that a small input can fill neither memory nor time.
+/// Inflates gzip (RFC 1952) or zlib (RFC 1950) that comes in parts. The output is handed on in chunks of at most 64 KiB, and the
+/// caller can stop at each, so that a small input can exhaust neither memory nor time.
 package struct Inflater: ~Copyable {
   private static let outputSize = 64 * 1024
 
@@ -36,10 +36,10 @@ package struct Inflater: ~Copyable {
 
   /// Inflates the next part.
   ///
-  /// - Parameter take: takes each piece of output, with the number of bytes that have been read for all output so far. It returns
+  /// - Parameter take: takes each chunk of output, with the number of bytes that have been read for all output so far. It returns
   ///   false to stop.
   package mutating func add(
-    _ part: RawSpan, take: (_ piece: UnsafeRawBufferPointer, _ consumed: Int) -> Bool
+    _ part: RawSpan, take: (_ chunk: UnsafeRawBufferPointer, _ consumed: Int) -> Bool
   ) throws(DeflateError) {
     try part.withUnsafeBytes { part throws(DeflateError) in
       var rest = part[...]
@@ -85,8 +85,8 @@ package struct Inflater: ~Copyable {
       case Z_MEM_ERROR: throw .outOfMemory
       default: throw .damaged
       }
-      let piece = UnsafeRawBufferPointer(rebasing: output.dropLast(Int(stream.pointee.avail_out)))
-      guard piece.isEmpty || take(piece, consumed) else { throw .stopped }
+      let chunk = UnsafeRawBufferPointer(rebasing: output.dropLast(Int(stream.pointee.avail_out)))
+      guard chunk.isEmpty || take(chunk, consumed) else { throw .stopped }
       isFull = stream.pointee.avail_out == 0
     } while !isAtEnd && (isFull || stream.pointee.avail_in > 0)
     return input.count - Int(stream.pointee.avail_in)

@@ -156,11 +156,11 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
     do {
       answer = try await get("/server_info")
     } catch let error as EnvoyAdministrationError {
-      throw stranger("a program that is no Envoy", cause: error)
+      throw stranger("a program that is not an Envoy", cause: error)
     }
     let node = (try? DocumentValue(json: answer))?["node"]?["id"]?.string
     guard node != proxy.description else { return }
-    throw stranger(node.map { "the Envoy of another proxy, \($0.prefix(300))" } ?? "a program that is no Envoy")
+    throw stranger(node.map { "the Envoy of another proxy, \($0.prefix(300))" } ?? "a program that is not an Envoy")
   }
 
   private func stranger(_ owner: String, cause: (any Error)? = nil) -> EnvoyAdministrationError {

@@ -6,8 +6,8 @@ import NIOTLS
 
 /// Finds out what a new connection speaks, TLS or not, gRPC or HTTP/1.1, sets the pipeline up for it and leaves.
 ///
-/// The first byte tells TLS (a handshake record begins with 0x16). The protocol negotiated in the handshake tells gRPC
-/// (`h2`); without one the first bytes do, since HTTP/2 begins with a fixed preface (RFC 9113, section 3.4).
+/// The first byte shows whether it is TLS (a handshake record starts with 0x16). The protocol negotiated in the handshake shows whether
+/// it is gRPC (`h2`); without one the first bytes do, since HTTP/2 starts with a fixed preface (RFC 9113, section 3.4).
 final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer

@@ -24,7 +24,7 @@ package final class DataplaneServer: Service {
     package var streams = 20_000
     /// Streams at a time whose proxy is being registered; more are asked to try again.
     package var openingStreams = 1_000
-    /// Bytes of a discovery request, as it comes and unpacked.
+    /// Bytes of a discovery request, compressed and decompressed.
     package var requestBytes = 16 * 1024 * 1024
     /// How long a discovery request may take to arrive, from its first byte on.
     package var requestTime = Duration.seconds(30)
@@ -183,7 +183,7 @@ package final class DataplaneServer: Service {
         group.addTask { [limits = configuration.limits, connections = service.connections] in
           for await _ in stops {
             try await Task.sleep(for: limits.shutdown)
-            // A peer that reads nothing neither closes its streams nor confirms that it was told to. gRPC would wait for it.
+            // gRPC waits until a peer confirms that the connection is to be closed. A peer that reads nothing never does.
             connections.closeAll()
             try await Task.sleep(for: limits.shutdown)
           }

@@ -2,11 +2,11 @@ import Deflate
 import MeshXDS
 import NIOCore
 
-/// Puts the messages of a gRPC request together from the bytes that come, within bounds, unpacks those that are compressed, and
-/// hands each on when it is whole.
+/// Assembles the messages of a gRPC request from the bytes that arrive, within limits, decompresses them, and hands each on when it is
+/// complete.
 ///
-/// gRPC's own transport keeps half of a message for as long as its peer likes and outside of any budget, ends a stream without a word
-/// when a message is too large, and does not unpack at all as it is set up here.
+/// gRPC's own transport keeps an incomplete message without a time limit and outside of any budget, ends a stream without a reason
+/// when a message is too large, and does not decompress at all as it is configured here.
 struct MessageAssembler: ~Copyable {
   /// Why messages are not taken any more.
   struct Failure: Error, Equatable {
@@ -34,7 +34,7 @@ struct MessageAssembler: ~Copyable {
   private var counted = 0
 
   /// - Parameters:
-  ///   - limit: bytes of a message, as it comes and unpacked.
+  ///   - limit: bytes of a message, compressed and decompressed.
   ///   - isCompressed: whether the request announced that messages may be.
   init(limit: Int, isCompressed: Bool) {
     self.limit = limit
@@ -75,12 +75,13 @@ struct MessageAssembler: ~Copyable {
     message = ByteBuffer()
     message.writeRepeatingByte(0, count: Self.headSize)
     guard head[0] <= 1 else {
-      throw Failure(code: .invalidArgument, message: "what was sent is no gRPC message: its first byte is \(head[0])")
+      throw Failure(
+        code: .invalidArgument, message: "the request is not a gRPC message: its first byte is \(head[0]), not 0 or 1")
     }
     guard length <= limit else {
       throw Failure(
         code: .resourceExhausted,
-        message: "a request of \(length) bytes is larger than the \(limit) bytes that are taken")
+        message: "a request of \(length) bytes is larger than the limit of \(limit) bytes")
     }
     guard head[0] == 1 else { return }
     guard isCompressed else {
@@ -99,28 +100,29 @@ struct MessageAssembler: ~Copyable {
     let limit = limit
     var isTooLarge = false
     do throws(DeflateError) {
-      var output = message
+      var content = message
       message = ByteBuffer()
       var counted = counted
       defer {
-        message = output
+        message = content
         self.counted = counted
       }
-      try inflater?.add(part.readableBytesSpan) { piece, _ in
-        isTooLarge = piece.count > limit - counted
-        guard !isTooLarge, take(Self.charge(counted + piece.count) - Self.charge(counted)) else { return false }
-        counted += piece.count
-        output.writeBytes(piece)
+      try inflater?.add(part.readableBytesSpan) { output, _ in
+        isTooLarge = output.count > limit - counted
+        guard !isTooLarge, take(Self.charge(counted + output.count) - Self.charge(counted)) else { return false }
+        counted += output.count
+        content.writeBytes(output)
         return true
       }
     } catch {
       switch error {
       case .stopped where isTooLarge:
         throw Failure(
-          code: .resourceExhausted, message: "an unpacked request is larger than the \(limit) bytes that are taken")
+          code: .resourceExhausted, message: "a decompressed request is larger than the limit of \(limit) bytes")
       case .stopped, .outOfMemory: throw Self.noMemory(limit)
       case .damaged, .trailingBytes, .truncated:
-        throw Failure(code: .invalidArgument, message: "a compressed message is damaged; it has to be gzip or deflate")
+        throw Failure(
+          code: .invalidArgument, message: "a compressed message is damaged; it has to be in gzip or zlib format")
       }
     }
   }

@@ -4,10 +4,10 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Stands before gRPC's handler on every HTTP/2 stream, so that what a peer sends reaches that one only in forms that it copes with.
+/// Stands before gRPC's handler on every HTTP/2 stream and lets only those frames through that this handler can take.
 ///
-/// Headers that end the whole program in gRPC Swift are refused here, messages are received here whole, unpacked and within
-/// budgets, and what is wrong is told to the peer in words: see docs/decisions/020-a-guard-before-grpc.md.
+/// It refuses headers that would end the whole program in gRPC Swift, receives messages whole, decompressed and within budgets, and
+/// tells the peer in words what is wrong: see docs/decisions/020-a-guard-before-grpc.md.
 final class RequestGuard: ChannelDuplexHandler {
   typealias InboundIn = HTTP2Frame.FramePayload
   typealias InboundOut = HTTP2Frame.FramePayload
@@ -17,7 +17,7 @@ final class RequestGuard: ChannelDuplexHandler {
   /// What all streams share.
   struct Setup: Sendable {
     let receipts: StreamReceipts
-    /// Bytes of a message, as it comes and unpacked.
+    /// Bytes of a message, compressed and decompressed.
     let messageLimit: Int
     /// How long a message may take to arrive.
     let timeout: TimeAmount
@@ -30,7 +30,7 @@ final class RequestGuard: ChannelDuplexHandler {
   private var assembler = MessageAssembler(limit: 0, isCompressed: false)
   private var hasHead = false
   /// Whether nothing that comes is looked at any more.
-  private var isDeaf = false
+  private var ignoresInput = false
   private var isRefused = false
   private var hasEnded = false
   private var timer: Scheduled<Void>?
@@ -60,10 +60,10 @@ final class RequestGuard: ChannelDuplexHandler {
       hasHead = true
       begin(context, headers)
     case .headers(let trailers):
-      // Requests of gRPC have no trailers; whoever sends some has ended the request, or not.
+      // A gRPC request has no trailers. If they end the stream, they end the request.
       if trailers.endStream { end(context) }
     case .data(let content):
-      if case .byteBuffer(var bytes) = content.data, !isDeaf { receive(context, &bytes) }
+      if case .byteBuffer(var bytes) = content.data, !ignoresInput { receive(context, &bytes) }
       if content.endStream { end(context) }
     case let other:
       context.fireChannelRead(wrapInboundOut(other))
@@ -78,7 +78,7 @@ final class RequestGuard: ChannelDuplexHandler {
     let (encoding, refusal) = RequestHeaders.check(&request.headers)
     assembler = MessageAssembler(limit: setup.messageLimit, isCompressed: encoding == .compressed)
     request.headers.add(name: StreamReceipts.header, value: receipt.id, indexing: .neverIndexed)
-    isDeaf = !setup.paths.contains(request.headers.first(name: ":path") ?? "")
+    ignoresInput = !setup.paths.contains(request.headers.first(name: ":path") ?? "")
     hasEnded = request.endStream
     context.fireChannelRead(wrapInboundOut(.headers(request)))
     if let refusal { refuse(refusal) }
@@ -107,17 +107,17 @@ final class RequestGuard: ChannelDuplexHandler {
   private func end(_ context: ChannelHandlerContext) {
     guard !hasEnded else { return }
     hasEnded = true
-    if assembler.isWaiting, !isDeaf {
+    if assembler.isWaiting, !ignoresInput {
       refuse(SessionRefusal(code: .invalidArgument, message: "the stream was ended in the middle of a message"))
     }
     forward(context, ByteBuffer(), endStream: true)
   }
 
-  /// Has the service end the stream, and forgets what has arrived.
+  /// Has the service end the stream, and drops what has arrived.
   private func refuse(_ refusal: SessionRefusal) {
     timer?.cancel()
     timer = nil
-    isDeaf = true
+    ignoresInput = true
     isRefused = true
     assembler = MessageAssembler(limit: 0, isCompressed: false)
     receipt?.refuse(refusal)

@@ -40,7 +40,7 @@ package struct ServerCertificate: Sendable {
     return certificate
   }
 
-  /// The system's words for an error of a file; nil if it is no error of the system.
+  /// The system's words for an error of a file; nil if the error is not the system's.
   private static func systemReason(_ error: any Error) -> String? {
     let system = error as? POSIXError ?? (error as? CocoaError)?.underlying as? POSIXError
     return system.map { SystemError($0.code.rawValue).description }

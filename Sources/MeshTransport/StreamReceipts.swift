@@ -50,7 +50,7 @@ final class StreamReceipt: Sendable {
     refuse?(refusal)
   }
 
-  /// Has a closure told when the stream is to be ended, at once if it is already.
+  /// Calls a closure when the stream is to be ended, at once if it already is.
   func onRefusal(_ closure: @escaping @Sendable (SessionRefusal) -> Void) {
     let refusal = state.withLock { state in
       state.refuse = closure

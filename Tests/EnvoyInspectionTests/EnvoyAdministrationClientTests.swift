@@ -157,8 +157,8 @@ struct EnvoyAdministrationClientTests {
   @Test(
     "something else listens",
     arguments: [
-      (#"{"node":{"id":"shop.api"}}"#, "another proxy, shop.api"), ("[]", "a program that is no Envoy"),
-      ("hello", "a program that is no Envoy"), ("", "a program that is no Envoy"),
+      (#"{"node":{"id":"shop.api"}}"#, "another proxy, shop.api"), ("[]", "a program that is not an Envoy"),
+      ("hello", "a program that is not an Envoy"), ("", "a program that is not an Envoy"),
     ])
   func stranger(information: String, owner: String) async throws {
     try await withAnswers(["/server_info": Self.ok(information), "/stats": Self.ok("a secret")]) { port in

@@ -90,7 +90,7 @@ extension DataplaneServerTests {
     try await withServer { port in
       let error = await #expect(throws: RPCError.self) { try await delta(port, request, compression: compression) }
       #expect(error?.code == .resourceExhausted)
-      #expect(error?.message.contains("larger than the 16777216 bytes that are taken") == true)
+      #expect(error?.message.contains("larger than the limit of 16777216 bytes") == true)
       // Others are served.
       cache.set(snapshot("one"), for: "p")
       let served = try await delta(port, Self.request(bytes: 0))

@@ -70,7 +70,7 @@ struct MessageAssemblerTests {
   func tooLarge() throws {
     #expect(
       throws: MessageAssembler.Failure(
-        code: .resourceExhausted, message: "a request of 20000 bytes is larger than the 10000 bytes that are taken")
+        code: .resourceExhausted, message: "a request of 20000 bytes is larger than the limit of 10000 bytes")
     ) {
       try assemble(framed(Self.content), part: 100, limit: 10_000)
     }
@@ -79,7 +79,8 @@ struct MessageAssemblerTests {
     let failure = #expect(throws: MessageAssembler.Failure.self) {
       try assemble(packed, part: 100, limit: 100_000, isCompressed: true)
     }
-    #expect(failure?.code == .resourceExhausted && failure?.message.contains("an unpacked request is larger") == true)
+    #expect(
+      failure?.code == .resourceExhausted && failure?.message.contains("a decompressed request is larger") == true)
   }
 
   @Test("are refused in words when there is no room in the budget, and take no more than there is")

@@ -15,8 +15,8 @@ enum CompressedBody {
     var excess = ""
     do throws(DeflateError) {
       var inflater = try Inflater(takesMembers: true)
-      try inflater.add(compressed.span.bytes) { piece, consumed in
-        output.append(contentsOf: piece)
+      try inflater.add(compressed.span.bytes) { chunk, consumed in
+        output.append(contentsOf: chunk)
         if output.count > limit {
           excess = "\(limit) bytes"
         } else if output.count > limits.freelyUnpackedBytes, output.count / limits.unpackingRatio > consumed {
