@@ -63,7 +63,8 @@ let package = Package(
     .library(
       name: "BenchmarkedStages",
       targets: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI", "MeshXDS",
+        "HTTPService", "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "EnvoyAPI",
+        "MeshXDS",
         "TraceModel", "TraceFormats", "TraceStore", "TraceAnalysis", "TraceHTTP", "BrowserTestSupport",
         "PostgresTestSupport", "MeshClient", "ProcessSupervisor",
         "ProxySimulation",
@@ -298,7 +299,8 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "BrowserTestSupport", "Deflate", "JSONText", "LoopbackTestSupport", "MeshTestSupport", "ProcessSupervisor",
+        "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "LoopbackTestSupport", "MeshTestSupport",
+        "ProcessSupervisor",
         "PrometheusMetrics",
         "TraceAnalysis",
         "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", "TraceTestSupport", grdb, httpTypes,
@@ -325,7 +327,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TestSupport", "TraceModel", "TraceStore",
+        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TestSupport", "TraceModel",
+        "TraceStore",
         argumentParser, collections, logging,
       ],
       swiftSettings: strict),

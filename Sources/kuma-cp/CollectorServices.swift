@@ -1,6 +1,5 @@
 import Foundation
 import HTTPService
-import HTTPTypes
 import Logging
 import MeshModel
 import ProgramSettings
@@ -60,7 +59,7 @@ struct CollectorServices {
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.takesSpans($0) }
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger) {
-      Answer(await api.respond(to: $0, body: $1))
+      await api.respond(to: $0, body: $1)
     }
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
@@ -71,11 +70,11 @@ struct CollectorServices {
     var services = [zipkin]
     if let endpoint = configuration.otlp {
       let advice =
-        "OpenTelemetry's exporters can send to \(CollectorAPI.otlpPath) of the trace collector's port as well; choose "
+        "OpenTelemetry's exporters can send to \(CollectorAPI.exporterPaths) of the trace collector's port as well; choose "
         + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
       var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger: logger) {
-        Answer(await api.respondToOTLP($0, body: $1))
+        await api.respondToOTLP($0, body: $1)
       }
       otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
       listeners.append(
@@ -106,19 +105,12 @@ struct CollectorServices {
     service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)
     service.refusalWording = { request, refusal in
       switch refusal {
-      case .bodyTooLarge: Answer(api.refuse(request, because: .tooLarge))
-      case .overloaded: Answer(api.refuse(request, because: .overloaded))
-      case .late where CollectorAPI.takesSpans(request): Answer(api.refuse(request, because: .late))
+      case .bodyTooLarge: api.refuse(request, because: .tooLarge)
+      case .overloaded: api.refuse(request, because: .overloaded)
+      case .late where CollectorAPI.takesSpans(request): api.refuse(request, because: .late)
       default: nil
       }
     }
     return service
-  }
-}
-
-extension Answer {
-  fileprivate init(_ message: (HTTPResponse, [UInt8])) {
-    self.init(message.0.status, body: message.1)
-    fields = message.0.headerFields
   }
 }

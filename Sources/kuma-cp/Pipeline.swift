@@ -95,7 +95,7 @@ struct Pipeline: Sendable {
       })
 
     let administration = EnvoyAdministrationClient { await sessions.address(of: $0) }
-    let description = configuration.collector.map { CollectorDescription(ports: ports, configuration: $0) }
+    let addresses = configuration.collector.map { CollectorAddresses(ports: ports, configuration: $0) }
     let api = MeshAPI(
       store: LiveInsights(store: store, sessions: sessions),
       configuration: APIConfiguration(
@@ -103,9 +103,9 @@ struct Pipeline: Sendable {
         clusterId: opened.clusterID, zone: configuration.zone,
         isReadOnly: configuration.apiReadOnly, effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
-        isOwnCollector: { [description] url in description?.receives(url) ?? false }),
+        isOwnCollector: { [addresses] url in addresses?.receives(url) ?? false }),
       inspection: LiveInspection(reconciler: reconciler), administration: administration,
-      foreign: { [description] in description?.operations ?? [] }, now: { .now })
+      foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
 
     let hosts = HostRule(
       names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts))

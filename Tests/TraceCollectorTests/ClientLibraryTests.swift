@@ -1,4 +1,5 @@
 import Foundation
+import HTTPService
 import LoopbackTestSupport
 import MeshTestSupport
 import ProcessSupervisor
@@ -27,7 +28,7 @@ struct ClientLibraryTests {
     let api = collector.api
     let python = try #require(TestPrograms.python(with: []))
     return try await LoopbackServer.run {
-      await api.respond(to: $0, body: $1)
+      await api.respond(to: $0, body: $1).message(to: $0)
     } _: { base in
       let output = Lines()
       let errors = Lines()

@@ -1,4 +1,5 @@
 import Deflate
+import HTTPService
 import HTTPTypes
 import PrometheusMetrics
 import Testing
@@ -355,7 +356,7 @@ import Testing
     var request = HTTPRequest(method: method, scheme: "http", authority: "127.0.0.1", path: path)
     request.headerFields[.contentType] = type
     if let encoding { request.headerFields[.contentEncoding] = encoding }
-    let (response, body) = await collector.api.respondToOTLP(request, body: body)
+    let (response, body) = await collector.api.respondToOTLP(request, body: body).message(to: request)
     return Reply(status: response.status.code, fields: response.headerFields, body: body)
   }
 
@@ -463,17 +464,17 @@ import Testing
     #expect(closed.body == status(14, "the trace store has been closed; send again when it is open"))
     var request = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/v1/traces")
     request.headerFields[.contentType] = "application/json"
-    let (response, body) = collector.api.refuse(request, because: .overloaded)
-    #expect(response.status.code == 503)
+    let overloaded = collector.api.refuse(request, because: .overloaded)
+    #expect(overloaded.status.code == 503)
     #expect(
-      String(decoding: body, as: UTF8.self)
+      String(decoding: overloaded.body, as: UTF8.self)
         == #"{"code":14,"message":"more spans come than can be stored; send again later"}"#)
     // Exporters do not send again after 408.
     let late = collector.api.refuse(request, because: .late)
-    #expect(late.0.status.code == 503)
-    #expect(late.0.headerFields[.retryAfter] == "1")
+    #expect(late.status.code == 503)
+    #expect(late.fields[.retryAfter] == "1")
     #expect(
-      String(decoding: late.1, as: UTF8.self)
+      String(decoding: late.body, as: UTF8.self)
         == #"{"code":14,"message":"the request did not come in time; send it again, faster or in smaller parts"}"#)
   }
 

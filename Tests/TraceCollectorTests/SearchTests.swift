@@ -258,14 +258,4 @@ import Testing
     #expect(summaries.traces.last?.services.map(\.name) == ["b", "c"])
     #expect(summaries.traces.map(\.spanCount) == [1, 1, 2])
   }
-
-  @Test("Escapes in a query are undone, wrong ones stand for themselves")
-  func escapes() {
-    let parameters = QueryParameters("/p?a=%41%zz%4&b=%ff&c&d==&a=2&%65=x")
-    #expect(parameters["a"] == "A%zz%4")
-    #expect(parameters["b"] == "\u{FFFD}")
-    #expect(parameters["c"] == nil)
-    #expect(parameters["d"] == "=")
-    #expect(parameters["e"] == "x")
-  }
 }

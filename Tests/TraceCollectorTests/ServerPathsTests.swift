@@ -1,4 +1,5 @@
 import Foundation
+import HTTPService
 import HTTPTypes
 import Testing
 
@@ -78,7 +79,7 @@ import Testing
     let request = HTTPRequest(
       method: .post, scheme: "http", authority: "x", path: "/v1/traces/",
       headerFields: [.contentType: "application/json"])
-    let (answer, _) = await collector.api.respondToOTLP(request, body: Array(#"{"resourceSpans":[]}"#.utf8))
+    let answer = await collector.api.respondToOTLP(request, body: Array(#"{"resourceSpans":[]}"#.utf8))
     #expect(answer.status == .ok)
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import HTTPService
 import HTTPTypes
 import Testing
 
@@ -59,7 +60,7 @@ final class TestCollector {
   ) async -> Reply {
     var request = HTTPRequest(method: method, scheme: "http", authority: "127.0.0.1", path: path)
     for (name, value) in fields { request.headerFields[name] = value }
-    let (response, body) = await api.respond(to: request, body: body)
+    let (response, body) = await api.respond(to: request, body: body).message(to: request)
     return Reply(status: response.status.code, fields: response.headerFields, body: body)
   }
 

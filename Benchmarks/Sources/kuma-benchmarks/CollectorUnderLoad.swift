@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import HTTPService
 import HTTPTypes
 import TraceHTTP
 import TraceStore
@@ -31,10 +32,10 @@ final class CollectorUnderLoad: Sendable {
           var times: [Double] = []
           for number in stride(from: sender, to: bodies.count, by: senders) {
             let start = clock.now
-            let (response, answer) = await self.api.respond(to: request, body: bodies[number])
+            let answer = await self.api.respond(to: request, body: bodies[number])
             try BenchmarkFailure.unless(
-              response.status == .accepted && answer.isEmpty,
-              "the collector answered \(response.status) \(String(decoding: answer, as: UTF8.self))")
+              answer.status == .accepted && answer.body.isEmpty,
+              "the collector answered \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
             times.append((clock.now - start) / .seconds(1))
           }
           return times
@@ -46,10 +47,10 @@ final class CollectorUnderLoad: Sendable {
 
   /// Asks a question; the body of the answer.
   func get(_ path: String) async throws -> [UInt8] {
-    let (response, body) = await api.respond(
+    let answer = await api.respond(
       to: HTTPRequest(method: .get, scheme: "http", authority: "127.0.0.1", path: path))
-    try BenchmarkFailure.unless(response.status == .ok, "the collector answered \(response.status) to \(path)")
-    return body
+    try BenchmarkFailure.unless(answer.status == .ok, "the collector answered \(answer.status) to \(path)")
+    return answer.body
   }
 
   /// Closes the store and moves what is left in the write-ahead log, 16 MB at most, into the database.

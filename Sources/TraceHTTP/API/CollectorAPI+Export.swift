@@ -1,30 +1,46 @@
+import HTTPService
+import HTTPTypes
+import JSONText
 import TraceFormats
 import TraceModel
 
 extension CollectorAPI {
-  /// Answers with traces as files to keep; nil if the path is none of those.
-  func export(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {
-    if parameters.path == "/api/export/zipkin" {
-      return download(try await traces(parameters), "traces.json")
-    }
-    if let text = parameters.path.element(after: "/api/export/zipkin/") {
-      let spans = try await trace(text)
-      return download(Answer { $0.spans(spans) }, "trace-\(Self.name(spans)).json")
-    }
-    if let text = parameters.path.element(after: "/api/export/jaeger/") {
-      let spans = try await trace(text)
-      return download(Answer { JaegerExport(spans).write(to: &$0) }, "trace-\(Self.name(spans)).jaeger.json")
-    }
-    return nil
+  /// Traces as files to keep.
+  static let exportRoutes: [CollectorRoute] = [
+    .get(
+      "/api/export/zipkin", "Finds traces and gives them as a file, in Zipkin's v2 JSON.",
+      query: Operation.Parameter.search,
+      CollectorAPI.exportFound),
+    .get("/api/export/zipkin/{id}", "Gives a trace as a file, in Zipkin's v2 JSON.", CollectorAPI.exportZipkin),
+    .get("/api/export/jaeger/{id}", "Gives a trace as a file that Jaeger's page opens.", CollectorAPI.exportJaeger),
+    .get(
+      "/api/export/html/{id}", "Gives a trace as a file that browsers show without a collector.",
+      types: [MediaType.htmlUTF8], CollectorAPI.exportHTML),
+  ]
+
+  private func exportFound(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    .download(try await traces(request), "traces.json")
+  }
+
+  private func exportZipkin(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let spans = try await spans(request)
+    return .download(.json { $0.spans(spans) }, "trace-\(Self.name(spans)).json")
+  }
+
+  private func exportJaeger(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let spans = try await spans(request)
+    return .download(.json { JaegerExport(spans).write(to: &$0) }, "trace-\(Self.name(spans)).jaeger.json")
+  }
+
+  /// A trace as one file that browsers show without a collector.
+  private func exportHTML(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let tree = try await treeJSON(request)
+    var answer = Answer(type: MediaType.htmlUTF8, body: TraceDocument.html(id: tree.id, tree: tree.json))
+    answer.fields[.contentSecurityPolicy] = Answer.contentSecurityPolicy
+    return .download(answer, "trace-\(tree.id).html")
   }
 
   private static func name(_ spans: [Span]) -> String {
     (spans.first { $0.traceID.high != 0 } ?? spans.first)?.traceID.description ?? "empty"
-  }
-
-  private func download(_ answer: Answer, _ name: String) -> Answer {
-    var answer = answer
-    answer.fields.append(("Content-Disposition", "attachment; filename=\"\(name)\""))
-    return answer
   }
 }

@@ -1,25 +1,22 @@
-import HTTPTypes
+import HTTPService
 import JSONText
 import TraceFormats
 import TraceModel
 
 extension CollectorAPI {
-  /// Where files are read for the page.
-  static let filePath = "/api/trees"
-
   private static let listedTraces = 1_000
   private static let listedRejections = 20
 
   /// Reads a file of spans as `/api/import` does, stores nothing, and answers what was in it: its traces, each in a line, and
   /// as a tree the one with the id in the parameter `id`, or the only one.
-  func file(
-    _ request: HTTPRequest, _ body: [UInt8], _ parameters: QueryParameters
-  ) throws(CollectorError) -> Answer {
-    let wanted = try parameters["id"].map { text throws(CollectorError) in try id(text, "the parameter id") }
-    guard let format = try format(path: Self.importPath, request) else {
-      throw CollectorError(code: .unsupported, message: "a file of this type cannot be read")
-    }
-    let parsed = try format.parse(try unpacked(request, body, format), limits: limits)
+  func file(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in try self.read(request) }
+  }
+
+  private func read(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+    let wanted = try request.query["id"].map { text throws(CollectorError) in try id(text, "the parameter id") }
+    let format = try Self.format(of: request.head, json: .file)
+    let parsed = try format.parse(try unpacked(request, format), limits: limits)
     guard !parsed.spans.isEmpty else {
       let reason = parsed.rejections.first.map { "; the first one: \($0.reason)" } ?? ""
       throw CollectorError(code: .invalid, message: "there is no span in it that can be read\(reason)")
@@ -38,7 +35,7 @@ extension CollectorAPI {
     if let wanted, shown == nil {
       throw CollectorError(code: .notFound, message: "there is no trace \(wanted) in the file")
     }
-    return Answer { json in
+    return .json { json in
       json.beginObject()
       for (name, value) in [
         ("spanCount", found.reduce(0) { $0 + $1.summary.spanCount }), ("traceCount", found.count),

@@ -1,3 +1,4 @@
+import HTTPService
 import JSONText
 import TraceModel
 import TraceStore
@@ -6,11 +7,25 @@ extension CollectorAPI {
   /// The time of a graph unless it is said: an hour.
   private static let lookback: Int64 = 3_600_000
 
-  /// `GET /api/graph`: the services and the calls between them; lengths in microseconds, and how many seconds rates are over.
-  func graph(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
-    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
+  /// What the calls between services tell.
+  static let analysisRoutes: [CollectorRoute] = [
+    .get(
+      "/api/graph", "Gives the services and the calls between them, with errors and latencies.",
+      query: [.endTs, .lookback],
+      CollectorAPI.graph),
+    .get(
+      "/api/operations", "Gives the operations of a service, with errors and latencies.",
+      query: [.serviceName, .endTs, .lookback], CollectorAPI.operations),
+    .get(
+      "/api/propagation", "Says which services forward the headers of traces, and which break them.",
+      query: [.endTs, .lookback], CollectorAPI.propagationReport),
+  ]
+
+  /// The services and the calls between them; lengths in microseconds, and how many seconds rates are over.
+  private func graph(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let (endTs, lookback) = try request.query.time(now: clock.milliseconds(), lookback: Self.lookback)
     let graph = try await store.graph(endTs: endTs, lookback: lookback)
-    return Answer { json in
+    return .json { json in
       json.beginObject()
       json.key("services")
       json.beginArray()
@@ -45,12 +60,12 @@ extension CollectorAPI {
     }
   }
 
-  /// `GET /api/operations`: the operations of a service, how often and how long; lengths in microseconds.
-  func operations(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
-    let service = try parameters.required("serviceName").lowercased()
-    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), lookback: Self.lookback)
+  /// The operations of a service, how often and how long; lengths in microseconds.
+  private func operations(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let service = try request.query.required("serviceName").lowercased()
+    let (endTs, lookback) = try request.query.time(now: clock.milliseconds(), lookback: Self.lookback)
     let (operations, length) = try await store.operations(service: service, endTs: endTs, lookback: lookback)
-    return Answer { json in
+    return .json { json in
       json.beginObject()
       json.key("service")
       json.string(service)

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import JSONText
 import PrometheusMetrics
@@ -6,6 +7,48 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
+  /// The ways in for spans.
+  static let ingestRoutes: [CollectorRoute] = [
+    .spans(
+      "/api/v2/spans", "Stores spans in Zipkin's v2 format.", [MediaType.json, MediaType.protobuf], from: .tracer,
+      CollectorAPI.storeZipkin),
+    .spans(
+      "/api/v1/spans", "Stores spans in Zipkin's v1 format.", [MediaType.json], from: .tracer,
+      CollectorAPI.storeZipkinV1),
+    .spans(
+      "/api/import",
+      "Stores a file of traces: Zipkin's, Jaeger's or OpenTelemetry's in JSON, or lines of these; it may be packed. The "
+        + "answer names the traces.", [MediaType.json, MediaType.jsonLines, MediaType.protobuf], from: .reader,
+      CollectorAPI.storeFile),
+    CollectorRoute(
+      operation: Operation(
+        .post, "/api/trees",
+        "Reads a file of spans as /api/import does, stores nothing, and answers what the page shows of it.",
+        query: [.init(name: "id", summary: "The trace that is answered as a tree; the only one when absent.")],
+        accepts: [.init(MediaType.json), .init(MediaType.protobuf)],
+        outcomes: [
+          CollectorRoute.outcome(.ok, "The traces that were in it, and one of them as a tree.", [MediaType.json]),
+          CollectorRoute.sentence(.badRequest, "It holds no spans that can be read, or the id is none."),
+          CollectorRoute.sentence(.notFound, "There is no such trace in it."),
+          CollectorRoute.sentence(.contentTooLarge, "The file is too large."),
+          CollectorRoute.sentence(.unsupportedMediaType, "The file is of a type or encoding that is not known."),
+        ]), handler: CollectorAPI.file),
+    otlpRoute,
+  ]
+
+  private func storeZipkin(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    try await store(request, as: try Self.format(of: request.head, json: .zipkinJSON)) { Answer($0) }
+  }
+
+  private func storeZipkinV1(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    try await store(request, as: try Self.format(of: request.head, json: .zipkinV1JSON)) { Answer($0) }
+  }
+
+  private func storeFile(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let format = try Self.format(of: request.head, json: .file)
+    return try await store(request, as: format) { format == .file ? Answer(file: $0) : Answer($0) }
+  }
+
   /// What became of a request's spans.
   struct Outcome {
     /// How many were stored.
@@ -26,18 +69,11 @@ extension CollectorAPI {
     var traces: [TraceID] = []
   }
 
-  /// The format in which spans come to one of Zipkin's paths; nil if the path takes none. Like Zipkin, whatever does not
-  /// say that it is something else is taken for JSON.
-  func format(path: String, _ request: HTTPRequest) throws(CollectorError) -> SpanFormat? {
-    let type = Self.mediaType(request)
-    let isProtobuf = type == "application/x-protobuf" || type == "application/protobuf"
-    let json: SpanFormat
-    switch path {
-    case "/api/v2/spans": json = .zipkinJSON
-    case "/api/import": json = .file
-    case "/api/v1/spans": json = .zipkinV1JSON
-    default: return nil
-    }
+  /// The format of a body, at a path for one of Zipkin's formats in JSON. Like Zipkin, whatever does not say that it is something
+  /// else is taken for JSON.
+  static func format(of request: HTTPRequest, json: SpanFormat) throws(CollectorError) -> SpanFormat {
+    let type = MediaType.ofBody(request)
+    let isProtobuf = type == MediaType.protobuf || type == "application/protobuf"
     if isProtobuf, json != .zipkinV1JSON { return .zipkinProtobuf }
     guard !isProtobuf, type != "application/x-thrift", type != "application/vnd.apache.thrift.binary" else {
       let known = json == .zipkinV1JSON ? "application/json" : "application/json or application/x-protobuf"
@@ -46,33 +82,25 @@ extension CollectorAPI {
     return json
   }
 
-  /// What a request says of its body, in small letters and without parameters and white space. Each request asks.
-  static func mediaType(_ request: HTTPRequest) -> String {
-    guard let field = request.headerFields[.contentType] else { return "" }
-    let type = field.utf8.prefix(256).prefix { $0 != UInt8(ascii: ";") }
-    let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
-    return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
-  }
-
   /// Stores the spans of a body, and makes the answer.
   ///
   /// A small request is read by the thread that received it: with a few spans, waking another one costs more than the work.
   /// Others are unpacked, read, encoded and answered by ``ReadingThreads``.
   func store(
-    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat, _ answer: @Sendable (Outcome) -> Answer
+    _ request: RoutedRequest, as format: SpanFormat, _ answer: @Sendable (Outcome) -> Answer
   ) async throws(CollectorError) -> Answer {
     let metrics = store.metrics
     metrics.requests.increment()
-    metrics.requestBytes.increment(by: body.count)
+    metrics.requestBytes.increment(by: request.body.count)
     do throws(CollectorError) {
       // Before anything is unpacked or parsed: what cannot be stored must cost little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
-      if let outcome = try await storeSmall(request, body, as: format) {
+      if let outcome = try await storeSmall(request, as: format) {
         refusals.end()
         return answer(outcome)
       }
       return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
-        let outcome = try await self.storeLarge(request, body, as: format)
+        let outcome = try await self.storeLarge(request, as: format)
         self.refusals.end()
         return answer(outcome)
       }
@@ -84,13 +112,13 @@ extension CollectorAPI {
 
   /// Stores a small request; nil if it is not small, then nothing has become of it.
   private func storeSmall(
-    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
+    _ request: RoutedRequest, as format: SpanFormat
   ) async throws(CollectorError) -> Outcome? {
     let limit = min(limits.smallRequest.bytes, limits.bodyBytes)
-    guard body.count <= limit else { return nil }
-    var bytes = body
-    if try isPacked(request, body, format) {
-      guard let unpacked = try? CompressedBody.inflate(body, limit: limit, limits: limits) else { return nil }
+    guard request.body.count <= limit else { return nil }
+    var bytes = request.body
+    if try isPacked(request, format) {
+      guard let unpacked = try? CompressedBody.inflate(bytes, limit: limit, limits: limits) else { return nil }
       bytes = unpacked
     }
     if format == .zipkinJSON { return try await storeJSON(bytes) }
@@ -101,9 +129,9 @@ extension CollectorAPI {
   }
 
   private func storeLarge(
-    _ request: HTTPRequest, _ body: [UInt8], as format: SpanFormat
+    _ request: RoutedRequest, as format: SpanFormat
   ) async throws(CollectorError) -> Outcome {
-    let bytes = try unpacked(request, body, format)
+    let bytes = try unpacked(request, format)
     let held = try hold(bytes.count)
     defer { release(held) }
     if format == .zipkinJSON { return try await storeJSON(bytes) }
@@ -134,21 +162,17 @@ extension CollectorAPI {
   private static let namedTraces = 100
 
   /// A body as it was before it was packed.
-  func unpacked(
-    _ request: HTTPRequest, _ body: [UInt8], _ format: SpanFormat
-  ) throws(CollectorError) -> [UInt8] {
-    guard body.count <= limits.bodyBytes else { throw bodyError }
-    guard try isPacked(request, body, format) else { return body }
-    return try CompressedBody.inflate(body, limit: limits.bodyBytes, limits: limits)
+  func unpacked(_ request: RoutedRequest, _ format: SpanFormat) throws(CollectorError) -> [UInt8] {
+    guard request.body.count <= limits.bodyBytes else { throw bodyError }
+    guard try isPacked(request, format) else { return request.body }
+    return try CompressedBody.inflate(request.body, limit: limits.bodyBytes, limits: limits)
   }
 
-  private func isPacked(
-    _ request: HTTPRequest, _ body: [UInt8], _ format: SpanFormat
-  ) throws(CollectorError) -> Bool {
-    let encoding = request.headerFields[.contentEncoding]?.lowercased() ?? "identity"
+  private func isPacked(_ request: RoutedRequest, _ format: SpanFormat) throws(CollectorError) -> Bool {
+    let encoding = request.head.headerFields[.contentEncoding]?.lowercased() ?? "identity"
     switch encoding {
     // A file is sent as it is kept, and may be packed.
-    case "identity", "": return format == .file && body.starts(with: [0x1F, 0x8B])
+    case "identity", "": return format == .file && request.body.starts(with: [0x1F, 0x8B])
     case "gzip", "x-gzip", "deflate": return true
     default:
       throw CollectorError(
@@ -180,7 +204,7 @@ extension ParsedSpans {
 extension Answer {
   /// What who sends a file is told: as Zipkin's senders, with the traces that are there now.
   init(file outcome: CollectorAPI.Outcome) {
-    self.init(status: outcome.stored > 0 || outcome.rejections.isEmpty ? .accepted : .badRequest) { json in
+    self = .json(outcome.stored > 0 || outcome.rejections.isEmpty ? .accepted : .badRequest) { json in
       json.outcome(outcome) { json in
         json.key("traceIds")
         json.strings(outcome.traces.map(\.description))
@@ -191,10 +215,10 @@ extension Answer {
   /// What Zipkin's senders are told: 202, and in the body which spans were not stored and why; 400 if none was.
   init(_ outcome: CollectorAPI.Outcome) {
     guard !outcome.rejections.isEmpty || outcome.notice != nil else {
-      self.init(status: .accepted)
+      self.init(.accepted)
       return
     }
-    self.init(status: outcome.stored > 0 ? .accepted : .badRequest) { json in json.outcome(outcome) { _ in } }
+    self = .json(outcome.stored > 0 ? .accepted : .badRequest) { json in json.outcome(outcome) { _ in } }
   }
 }
 

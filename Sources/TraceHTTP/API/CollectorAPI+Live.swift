@@ -1,3 +1,4 @@
+import HTTPService
 import JSONText
 import StableHash
 import TraceModel
@@ -19,7 +20,8 @@ extension CollectorAPI {
   private static let rest = 4
   private static let longestPause = Duration.seconds(10)
 
-  func summaries(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+  func summaries(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let parameters = request.query
     let wait = try parameters.number("wait", from: 0, unit: "seconds") ?? 0
     guard wait <= Self.longestWait else {
       throw CollectorError(
@@ -64,7 +66,7 @@ extension CollectorAPI {
     let cursor = Hexadecimal.text(FNV1a.hash(traces.bytes + [state]))
     return (
       cursor,
-      Answer { json in
+      .json { json in
         json.beginObject()
         json.key("isComplete")
         json.bool(result.isComplete)

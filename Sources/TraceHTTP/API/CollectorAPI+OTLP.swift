@@ -1,34 +1,37 @@
-public import HTTPTypes
+import HTTPService
+import HTTPTypes
 import JSONText
 import TraceFormats
 import TraceModel
 
 extension CollectorAPI {
   /// Where OpenTelemetry's exporters send spans.
-  public static let otlpPath = "/v1/traces"
+  static let otlpRoute = CollectorRoute(
+    operation: Operation(
+      .post, "/v1/traces", "Stores spans in OpenTelemetry's protocol (OTLP).",
+      accepts: [.init(MediaType.protobuf), .init(MediaType.json)],
+      outcomes: [
+        CollectorRoute.outcome(
+          .ok, "An ExportTraceServiceResponse: all spans are on the disk but those it counts.", otlpTypes),
+        CollectorRoute.outcome(.badRequest, "Nothing could be used; a google.rpc.Status.", otlpTypes),
+        CollectorRoute.outcome(.contentTooLarge, "The request is too large; a google.rpc.Status.", otlpTypes),
+        CollectorRoute.outcome(.unsupportedMediaType, "The body is neither; a google.rpc.Status.", [MediaType.json]),
+        CollectorRoute.outcome(
+          .serviceUnavailable, "Nothing can be stored at the moment; a google.rpc.Status.", otlpTypes),
+      ]), sender: .exporter, handler: CollectorAPI.storeOTLP)
 
-  /// Answers a request at the port for OpenTelemetry's exporters, where nothing else is served.
-  public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
-    let path = Self.parameters(of: request).path
-    guard path == Self.otlpPath else {
-      let error = CollectorError(
-        code: .notFound, message: "there is nothing at \(path.prefix(256)); spans are sent to \(Self.otlpPath)")
-      return OTLPAnswer(request).failure(error).rendered(for: request)
-    }
-    return await storeOTLP(request, body).rendered(for: request)
-  }
+  private static let otlpTypes = [MediaType.protobuf, MediaType.json]
 
   /// Stores an `ExportTraceServiceRequest`, and answers as OpenTelemetry's protocol wants it over HTTP
   /// (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response).
-  func storeOTLP(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {
-    let answer = OTLPAnswer(request)
-    guard request.method == .post else { return answer.methodNotAllowed }
+  private func storeOTLP(_ request: RoutedRequest) async -> Answer {
+    let answer = OTLPAnswer(request.head)
     let format: SpanFormat
     switch answer.type {
     case .protobuf: format = .otlpProtobuf
     case .json: format = .otlpJSON
     case nil:
-      let type = Self.mediaType(request)
+      let type = MediaType.ofBody(request.head)
       return answer.failure(
         CollectorError(
           code: .unsupported,
@@ -36,7 +39,7 @@ extension CollectorAPI {
             + (type.isEmpty ? "nothing in particular" : type)))
     }
     do throws(CollectorError) {
-      return try await store(request, body, as: format) { answer.success($0) }
+      return try await store(request, as: format) { answer.success($0) }
     } catch {
       return answer.failure(error, retryAfter: retryAfter(error))
     }
@@ -56,9 +59,9 @@ struct OTLPAnswer {
   let type: ContentType?
 
   init(_ request: HTTPRequest) {
-    switch CollectorAPI.mediaType(request) {
-    case "application/x-protobuf", "application/protobuf": type = .protobuf
-    case "application/json": type = .json
+    switch MediaType.ofBody(request) {
+    case MediaType.protobuf, "application/protobuf": type = .protobuf
+    case MediaType.json: type = .json
     default: type = nil
     }
   }
@@ -107,16 +110,18 @@ struct OTLPAnswer {
       case .unavailable: 14
       }
     let plain = Answer(error, retryAfter: retryAfter)
-    return failure(plain.status, code: code, error.message, fields: plain.fields)
+    var answer = failure(plain.status, code: code, error.message)
+    answer.fields[.retryAfter] = plain.fields[.retryAfter]
+    return answer
   }
 
-  var methodNotAllowed: Answer {
-    failure(.methodNotAllowed, code: 12, "spans are sent with POST", fields: [("Allow", "POST")])
+  func methodNotAllowed(_ allowed: String) -> Answer {
+    var answer = failure(.methodNotAllowed, code: 12, "spans are sent with \(allowed)")
+    answer.fields[.allow] = allowed
+    return answer
   }
 
-  private func failure(
-    _ status: HTTPResponse.Status, code: UInt64, _ message: String, fields: [(name: String, value: String)]
-  ) -> Answer {
+  private func failure(_ status: HTTPResponse.Status, code: UInt64, _ message: String) -> Answer {
     var protobuf = ProtobufWriter()
     protobuf.number(1, code)
     protobuf.bytes(2, Array(message.utf8))
@@ -127,19 +132,13 @@ struct OTLPAnswer {
     json.key("message")
     json.string(message)
     json.endObject()
-    var answer = answer(status, protobuf: protobuf.bytes, json: json.bytes)
-    answer.fields = fields
-    return answer
+    return answer(status, protobuf: protobuf.bytes, json: json.bytes)
   }
 
   private func answer(_ status: HTTPResponse.Status, protobuf: [UInt8], json: [UInt8]) -> Answer {
-    var answer = Answer(status: status)
     // Whoever sent neither can read JSON best.
     let type = type ?? .json
-    answer.contentType = type.rawValue
-    answer.hasType = true
-    answer.body = type == .protobuf ? protobuf : json
-    return answer
+    return Answer(status, type: type.rawValue, body: type == .protobuf ? protobuf : json)
   }
 }
 

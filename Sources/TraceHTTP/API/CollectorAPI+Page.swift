@@ -1,78 +1,62 @@
+import HTTPService
 import HTTPTypes
 import TraceModel
+import TraceStore
 
 extension CollectorAPI {
-  /// Nothing but our own files, no script or style in the page itself, no frame around it.
-  static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  /// The page, its files, and addresses of Zipkin's, Jaeger's and Kuma's own pages. The page itself says if a view shows nothing.
+  static let pageRoutes: [CollectorRoute] =
+    [
+      "/", "/traces", "/traces/{id}", "/services", "/services/{name}", "/compare", "/compare/{id}",
+      "/compare/{id}/{other}",
+      "/file", "/file/{name}", "/graph", "/propagation",
+    ].map { .page($0, CollectorAPI.view) }
+    + PageFiles.assets.keys.sorted().map { .page("/assets/\($0)", isExact: true, CollectorAPI.asset) }
+    + [
+      .page("/zipkin", CollectorAPI.oldSearch), .page("/zipkin/traceViewer", CollectorAPI.oldSearch),
+      .page("/zipkin/dependency", CollectorAPI.oldGraph), .page("/dependency", CollectorAPI.oldGraph),
+      .page("/zipkin/traces/{id}", CollectorAPI.oldTrace), .page("/zipkin/trace/{id}", CollectorAPI.oldTrace),
+      .page("/trace/{id}", isExact: true, CollectorAPI.oldTrace),
+      .page("/dependencies", isExact: true) { _ in { _ in .redirect(to: "/graph") } },
+      .page("/gui", CollectorAPI.start), .page("/gui/{rest...}", CollectorAPI.start),
+      .page("/search", isExact: true, CollectorAPI.start), .page("/index.html", isExact: true, CollectorAPI.start),
+    ]
 
-  /// A file of the page; nil if the path is none.
-  func page(_ path: String, knownTags: String? = nil, acceptsGzip: Bool = false) -> Answer? {
-    if isView(path) {
-      return Self.guarded(Answer(PageFiles.page, knownTags: knownTags, acceptsGzip: acceptsGzip))
+  private func view(_ request: RoutedRequest) -> Answer {
+    // Zipkin's classic page was there too.
+    if request.path == "/", let address = oldAddress.classicSearch(request.query) { return .redirect(to: address) }
+    return file(PageFiles.page, request)
+  }
+
+  private func asset(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+    guard let name = request.path.split(separator: "/").last, let file = PageFiles.assets[String(name)] else {
+      throw CollectorError(code: .notFound, message: "there is nothing at \(request.path.prefix(256))")
     }
-    if let name = path.element(after: "/assets/"), let file = PageFiles.assets[name] {
-      return Self.guarded(Answer(file, knownTags: knownTags, acceptsGzip: acceptsGzip))
-    }
-    guard let location = Self.location(of: path) else { return nil }
-    var answer = Answer(status: .found)
-    answer.fields.append(("Location", location))
-    return Self.guarded(answer)
+    return self.file(file, request)
   }
 
-  /// For a browser that was sent to an address where there is nothing: the page, which says so and what there is. Programs
-  /// get a sentence.
-  func missingPage(_ path: String, accepting types: String?, acceptsGzip: Bool) -> Answer? {
-    let isOfPrograms = ["/api/", "/assets/", "/v1/", "/zipkin/api/"].contains { path.hasPrefix($0) }
-    guard !isOfPrograms, types?.lowercased().contains("text/html") == true else { return nil }
-    var answer = Answer(PageFiles.page, knownTags: nil, acceptsGzip: acceptsGzip)
-    answer.status = .notFound
-    return Self.guarded(answer)
+  private func file(_ file: PageFiles.File, _ request: RoutedRequest) -> Answer {
+    Answer(file, for: request.head, knownTags: request.head.headerFields[.ifNoneMatch])
   }
 
-  static func guarded(_ answer: Answer) -> Answer {
-    var answer = answer
-    answer.fields.append(("Content-Security-Policy", contentSecurityPolicy))
-    answer.fields.append(("Referrer-Policy", "no-referrer"))
-    answer.fields.append(("X-Frame-Options", "DENY"))
-    return answer
+  // MARK: Other addresses
+
+  private var oldAddress: OldAddress {
+    OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
   }
 
-  /// Where that is which other addresses mean: those of Zipkin's, Jaeger's and Kuma's own pages.
-  private static func location(of path: String) -> String? {
-    for prefix in ["/zipkin/traces/", "/trace/"] {
-      guard let text = path.element(after: prefix) else { continue }
-      return TraceID(text).map { "/traces/\($0)" } ?? "/"
-    }
-    switch path {
-    case "/zipkin", "/zipkin/", "/gui", "/gui/", "/search", "/index.html": return "/"
-    case "/dependency", "/dependencies": return "/graph"
-    default: return path.hasPrefix("/gui/") ? "/" : nil
-    }
+  private func oldSearch(_ request: RoutedRequest) -> Answer { .redirect(to: oldAddress.search(request.query)) }
+
+  private func oldGraph(_ request: RoutedRequest) -> Answer { .redirect(to: oldAddress.graph(request.query)) }
+
+  private func oldTrace(_ request: RoutedRequest) -> Answer {
+    .redirect(to: TraceID(request.decodedParameter("id")).map { "/traces/\($0)" } ?? "/")
   }
 
-  /// The first parts of the paths of the page's views, and how many parts may follow.
-  private static let views = [
-    "": 0, "traces": 1, "services": 1, "compare": 2, "file": 1, "graph": 0, "propagation": 0,
-  ]
+  private func start(_ request: RoutedRequest) -> Answer { .redirect(to: "/") }
+}
 
-  /// Whether an address is one of the page's own views. The page itself says if there is nothing there.
-  private func isView(_ path: String) -> Bool {
-    var parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-    if parts.count > 1, parts.last?.isEmpty == true { parts.removeLast() }
-    guard path.hasPrefix("/"), let name = parts.first, let most = Self.views[String(name)] else { return false }
-    return parts.count <= 1 + most && parts.dropFirst().allSatisfy { !$0.isEmpty }
-  }
-
-  /// A trace as one file that browsers show without a collector.
-  func document(_ text: String) async throws(CollectorError) -> Answer {
-    let tree = try await treeJSON(text)
-    var answer = Answer(status: .ok)
-    answer.contentType = "text/html; charset=utf-8"
-    answer.body = TraceDocument.html(id: tree.id, tree: tree.json)
-    answer.fields.append(("Content-Disposition", "attachment; filename=\"trace-\(tree.id).html\""))
-    answer.fields.append(("Content-Security-Policy", Self.contentSecurityPolicy))
-    return answer
-  }
+extension RoutedRequest {
+  /// A parameter of the path, its escapes decoded.
+  func decodedParameter(_ name: String) -> String { PercentCoding.decodeLeniently(parameter(name)[...]) }
 }

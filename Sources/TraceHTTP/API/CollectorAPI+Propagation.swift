@@ -1,3 +1,4 @@
+import HTTPService
 import JSONText
 import TraceAnalysis
 import TraceModel
@@ -6,7 +7,8 @@ extension CollectorAPI {
   private static let usualLookback: Int64 = 3_600_000
 
   /// Answers which services pass on the traces that they receive.
-  func propagationReport(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+  func propagationReport(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let parameters = request.query
     let endTs =
       try parameters.number("endTs", from: 1, unit: "milliseconds since 1970") ?? clock.milliseconds()
     let lookback = try parameters.number("lookback", from: 1, unit: "milliseconds") ?? Self.usualLookback
@@ -14,7 +16,7 @@ extension CollectorAPI {
     let to = min(endTs, 1 << 50) * 1_000
     let from = max(0, to - min(lookback, 1 << 50) * 1_000)
     let report = await propagation.report(from: from, to: to)
-    return Answer { $0.propagation(report) }
+    return .json { $0.propagation(report) }
   }
 }
 

@@ -1,3 +1,5 @@
+import HTTPService
+import HTTPTypes
 import JSONText
 import TraceAnalysis
 import TraceFormats
@@ -5,43 +7,79 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// Answers a query; nil if the path is none.
-  func query(_ parameters: QueryParameters) async throws(CollectorError) -> Answer? {
-    switch parameters.path {
-    case "/api/v2/services": return names(store.serviceNames(), forgotten: store.forgottenServiceCount)
-    case "/api/v2/spans":
-      let service = try parameters.required("serviceName")
-      return names(store.spanNames(service: service), forgotten: store.forgottenCount(.operation, of: service))
-    case "/api/v2/remoteServices":
-      let service = try parameters.required("serviceName")
-      return names(
-        store.remoteServiceNames(service: service), forgotten: store.forgottenCount(.remoteService, of: service))
-    case "/api/v2/autocompleteKeys": return names(store.settings.autocompleteKeys)
-    case "/api/v2/autocompleteValues":
-      let key = try parameters.required("key")
-      return names(store.autocompleteValues(key: key), forgotten: store.forgottenCount(.tagValue, of: key))
-    case "/api/v2/traces": return try await traces(parameters)
-    case "/api/v2/traceMany": return try await traceMany(parameters)
-    case "/api/v2/dependencies": return try await dependencies(parameters)
-    case "/api/summaries": return try await summaries(parameters)
-    case "/api/propagation": return try await propagationReport(parameters)
-    case "/api/graph": return try await graph(parameters)
-    case "/api/operations": return try await operations(parameters)
-    default: break
-    }
-    if let text = parameters.path.element(after: "/api/v2/trace/") {
-      let spans = try await trace(text)
-      return Answer { $0.spans(spans) }
-    }
-    if let text = parameters.path.element(after: "/api/trees/") { return try await tree(text) }
-    if let text = parameters.path.element(after: "/api/export/html/") { return try await document(text) }
-    return nil
+  /// Zipkin's queries, and what the page shows.
+  static let queryRoutes: [CollectorRoute] = [
+    .get("/api/v2/services", "Lists the services.", canFail: false, CollectorAPI.services),
+    .get(
+      "/api/v2/spans", "Lists the operations of a service.", query: [.serviceName], canFail: false,
+      CollectorAPI.spanNames),
+    .get(
+      "/api/v2/remoteServices", "Lists the services at the other ends of a service's spans.", query: [.serviceName],
+      canFail: false, CollectorAPI.remoteServices),
+    .get("/api/v2/traces", "Finds traces, the newest first.", query: Operation.Parameter.search, CollectorAPI.traces),
+    .get(
+      "/api/v2/traceMany", "Gives some traces.",
+      query: [.init(name: "traceIds", summary: "The ids, with commas between.", requiredExample: "a,b")],
+      CollectorAPI.traceMany),
+    .get("/api/v2/trace/{id}", "Gives a trace.", CollectorAPI.trace),
+    .get(
+      "/api/v2/dependencies", "Counts the calls between services.",
+      query: [
+        .init(name: "endTs", summary: Operation.Parameter.endTs.summary, requiredExample: "1790812800000"), .lookback,
+      ], CollectorAPI.dependencies),
+    .get(
+      "/api/v2/autocompleteKeys", "Lists the tags whose values are offered.", canFail: false,
+      CollectorAPI.autocompleteKeys),
+    .get(
+      "/api/v2/autocompleteValues", "Lists the values of such a tag.",
+      query: [.init(name: "key", summary: "The tag.", requiredExample: "env")], canFail: false,
+      CollectorAPI.autocompleteValues),
+    .get(
+      "/api/summaries",
+      "Finds traces, each in a line, as the page lists them; the answer has a cursor and says whether there are more.",
+      query: Operation.Parameter.search + [
+        .init(
+          name: "order",
+          summary:
+            "Which come first of all that match: newest (when absent), longest, spans (the most), errors (the most)."
+        ),
+        .init(name: "after", summary: "The cursor of an answer that is known: another one is waited for."),
+        .init(name: "wait", summary: "How many seconds to wait for another answer, 30 at most; 0 when absent."),
+      ], CollectorAPI.summaries),
+    .get(
+      "/api/trees/{id}",
+      "Gives a trace as a tree, as the page shows it, with pieces that were probably broken off it, or the request that "
+        + "it was probably begun for.", CollectorAPI.tree),
+  ]
+
+  // MARK: Names
+
+  private func services(_ request: RoutedRequest) -> Answer {
+    names(store.serviceNames(), forgotten: store.forgottenServiceCount)
+  }
+
+  private func spanNames(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+    let service = try request.query.required("serviceName")
+    return names(store.spanNames(service: service), forgotten: store.forgottenCount(.operation, of: service))
+  }
+
+  private func remoteServices(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+    let service = try request.query.required("serviceName")
+    return names(
+      store.remoteServiceNames(service: service), forgotten: store.forgottenCount(.remoteService, of: service))
+  }
+
+  private func autocompleteKeys(_ request: RoutedRequest) -> Answer { names(store.settings.autocompleteKeys) }
+
+  private func autocompleteValues(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+    let key = try request.query.required("key")
+    return names(store.autocompleteValues(key: key), forgotten: store.forgottenCount(.tagValue, of: key))
   }
 
   /// A list of names. That there were more, Zipkin's answer has no place for.
   private func names(_ names: [String], forgotten: Int = 0) -> Answer {
-    var answer = Answer { $0.strings(names) }
-    if forgotten > 0 { answer.fields.append(("Names-Forgotten", "\(forgotten)")) }
+    var answer = Answer.json { $0.strings(names) }
+    if forgotten > 0, let name = HTTPField.Name("Names-Forgotten") { answer.fields[name] = "\(forgotten)" }
     return answer
   }
 
@@ -53,30 +91,38 @@ extension CollectorAPI {
     return id
   }
 
-  func trace(_ text: String) async throws(CollectorError) -> [Span] {
-    let id = try id(text, "the id of a trace")
+  // MARK: Traces
+
+  /// The spans of the trace that a path names.
+  func spans(_ request: RoutedRequest) async throws(CollectorError) -> [Span] {
+    let id = try id(request.decodedParameter("id"), "the id of a trace")
     guard let spans = try await store.trace(id) else {
       throw CollectorError(code: .notFound, message: "there is no trace \(id)")
     }
     return spans
   }
 
-  func traces(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
-    let query = try TraceQuery(parameters, now: clock.milliseconds(), limits: limits)
+  private func trace(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let spans = try await spans(request)
+    return .json { $0.spans(spans) }
+  }
+
+  func traces(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let query = try TraceQuery(request.query, now: clock.milliseconds(), limits: limits)
     let result = try await store.search(query)
-    var answer = Answer { json in
+    var answer = Answer.json { json in
       json.beginArray()
       for trace in result.traces { json.spans(trace) }
       json.endArray()
     }
     // Zipkin's answer has no place for it.
-    if !result.isComplete { answer.fields.append(("Search-Incomplete", "true")) }
+    if !result.isComplete, let name = HTTPField.Name("Search-Incomplete") { answer.fields[name] = "true" }
     return answer
   }
 
-  private func traceMany(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
+  private func traceMany(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     var ids: [TraceID] = []
-    for text in try parameters.required("traceIds").split(separator: ",") {
+    for text in try request.query.required("traceIds").split(separator: ",") {
       let id = try id(String(text), "each id in the parameter traceIds")
       guard !ids.contains(id) else {
         throw CollectorError(code: .invalid, message: "the parameter traceIds names \(id) twice")
@@ -88,17 +134,17 @@ extension CollectorAPI {
       }
     }
     let traces = try await store.traces(ids)
-    return Answer { json in
+    return .json { json in
       json.beginArray()
       for trace in traces { json.spans(trace) }
       json.endArray()
     }
   }
 
-  private func dependencies(_ parameters: QueryParameters) async throws(CollectorError) -> Answer {
-    let (endTs, lookback) = try parameters.time(now: clock.milliseconds(), endIsRequired: true)
+  private func dependencies(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    let (endTs, lookback) = try request.query.time(now: clock.milliseconds(), endIsRequired: true)
     let links = try await store.dependencies(endTs: endTs, lookback: lookback)
-    return Answer { json in
+    return .json { json in
       json.beginArray()
       for link in links {
         json.beginObject()
@@ -120,14 +166,13 @@ extension CollectorAPI {
 
   // MARK: For the page
 
-  private func tree(_ text: String) async throws(CollectorError) -> Answer {
-    let tree = try await treeJSON(text)
-    return Answer { $0.raw(tree.json) }
+  private func tree(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+    Answer(type: MediaType.json, body: try await treeJSON(request).json)
   }
 
   /// A trace as a tree, as `/api/trees/{id}` answers it.
-  func treeJSON(_ text: String) async throws(CollectorError) -> (id: TraceID, json: [UInt8]) {
-    let tree = SpanTree(try await trace(text))
+  func treeJSON(_ request: RoutedRequest) async throws(CollectorError) -> (id: TraceID, json: [UInt8]) {
+    let tree = SpanTree(try await spans(request))
     let pieces = try await brokenTraces.pieces(of: tree)
     let parent = try await brokenTraces.probableParent(of: tree)
     var json = JSONWriter()
@@ -139,14 +184,5 @@ extension CollectorAPI {
     if !pieces.isEmpty { json.pieces(pieces) }
     json.endObject()
     return (summary?.traceID ?? TraceID(low: 0), json.bytes)
-  }
-}
-
-extension String {
-  /// The one path element behind a prefix, its escapes undone; nil if there is none or more.
-  func element(after prefix: String) -> String? {
-    guard hasPrefix(prefix) else { return nil }
-    let rest = dropFirst(prefix.count)
-    return rest.isEmpty || rest.contains("/") ? nil : QueryParameters.decoded(rest)
   }
 }

@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import JSONText
 import PrometheusMetrics
@@ -5,36 +6,47 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// Answers what Zipkin's server says about itself; nil if the path is none of those.
-  func server(_ path: String) async -> Answer? {
-    switch path {
-    case "/health": await health()
-    case "/info":
-      Answer { json in
-        json.beginObject()
-        json.key("zipkin")
-        json.beginObject()
-        json.key("version")
-        json.string(settings.version)
-        json.endObject()
-        json.endObject()
-      }
-    case "/metrics":
-      Answer { json in
-        json.beginObject()
-        for (name, value, _) in counters() {
-          json.key("counter.zipkin_collector.\(name).http")
-          json.number(value)
-        }
-        json.endObject()
-      }
-    case "/prometheus": await prometheus()
-    case "/config.json": configuration()
-    default: nil
+  /// What Zipkin's server says about itself.
+  static let serverRoutes: [CollectorRoute] = [
+    CollectorRoute(
+      operation: Operation(
+        .get, "/health", "Says whether spans can be stored and found.",
+        outcomes: [
+          CollectorRoute.outcome(.ok, "They can.", [MediaType.json]),
+          CollectorRoute.outcome(.serviceUnavailable, "They cannot; the answer says why.", [MediaType.json]),
+        ]), handler: CollectorAPI.health),
+    .get("/info", "Says which version it is.", canFail: false, CollectorAPI.info),
+    .get("/metrics", "Gives Zipkin's counters in JSON.", canFail: false, CollectorAPI.zipkinMetrics),
+    .get(
+      "/prometheus", "Gives Zipkin's counters as Prometheus reads them.", types: [MediaType.prometheus],
+      canFail: false, CollectorAPI.prometheus),
+    .get("/config.json", "Configures Zipkin's page.", canFail: false, CollectorAPI.configuration),
+  ]
+
+  private func info(_ request: RoutedRequest) -> Answer {
+    .json { json in
+      json.beginObject()
+      json.key("zipkin")
+      json.beginObject()
+      json.key("version")
+      json.string(settings.version)
+      json.endObject()
+      json.endObject()
     }
   }
 
-  private func health() async -> Answer {
+  private func zipkinMetrics(_ request: RoutedRequest) -> Answer {
+    .json { json in
+      json.beginObject()
+      for (name, value, _) in counters() {
+        json.key("counter.zipkin_collector.\(name).http")
+        json.number(value)
+      }
+      json.endObject()
+    }
+  }
+
+  private func health(_ request: RoutedRequest) async -> Answer {
     var trouble = await store.obstacle()
     if trouble == nil {
       do throws(CollectorError) {
@@ -44,7 +56,7 @@ extension CollectorAPI {
       }
     }
     let status = trouble == nil ? "UP" : "DOWN"
-    return Answer(status: trouble == nil ? .ok : .serviceUnavailable) { json in
+    return .json(trouble == nil ? .ok : .serviceUnavailable) { json in
       json.beginObject()
       json.key("status")
       json.string(status)
@@ -99,7 +111,7 @@ extension CollectorAPI {
     ]
   }
 
-  private func prometheus() async -> Answer {
+  private func prometheus(_ request: RoutedRequest) async -> Answer {
     let further = [
       (
         "span_ids_turned", metrics.spansTurned.value,
@@ -116,15 +128,12 @@ extension CollectorAPI {
     }
     page.add("zipkin_storage_spans", .gauge, "Spans in the store.", [.init(store.spanCount)])
     page.add("zipkin_storage_spans_waiting", .gauge, "Spans that wait for the disk.", [.init(store.waitingSpanCount)])
-    var answer = Answer(status: .ok)
-    answer.contentType = "text/plain; version=0.0.4; charset=utf-8"
-    answer.body = Array((page.text + (await settings.serverMetrics())).utf8)
-    return answer
+    return .text(page.text + (await settings.serverMetrics()), type: MediaType.prometheus)
   }
 
   /// What Zipkin's own page asks for when it starts.
-  private func configuration() -> Answer {
-    Answer { json in
+  private func configuration(_ request: RoutedRequest) -> Answer {
+    .json { json in
       json.beginObject()
       json.key("environment")
       json.string("")

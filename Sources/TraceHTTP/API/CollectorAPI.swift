@@ -1,3 +1,4 @@
+public import HTTPService
 public import HTTPTypes
 import PrometheusMetrics
 public import TraceAnalysis
@@ -7,22 +8,8 @@ public import TraceStore
 
 /// The collector as HTTP sees it: spans in, Zipkin's queries and the page out. It knows requests and answers, no server.
 ///
-/// | Path | Answer |
-/// |---|---|
-/// | `POST /api/v2/spans`, `POST /api/v1/spans` | stores Zipkin's spans, of the second and the first format |
-/// | `POST /v1/traces` | stores OpenTelemetry's spans |
-/// | `POST /api/import` | stores what a query answered |
-/// | `POST /api/trees` | reads a file of spans for the page, and stores nothing |
-/// | `GET /api/v2/…` | Zipkin's v2 queries |
-/// | `GET /api/export/…` | traces as files, for Zipkin and for Jaeger |
-/// | `GET /api/summaries`, `GET /api/trees/{id}` | what the page shows |
-/// | `GET /api/graph`, `GET /api/operations` | the calls between services, and what a service does |
-/// | `GET /api/propagation` | which services pass on traces |
-/// | `GET /api/export/html/{id}` | a trace as a file that browsers show without a collector |
-/// | `GET /`, `/traces/{id}`, `/compare/{id}/{id}`, `/graph`, `/services/{name}`, `/propagation`, `/file`, `/assets/…` | the page |
-/// | `GET /health`, `/info`, `/metrics`, `/prometheus`, `/config.json` | what it says about itself |
-///
-/// Paths of Zipkin's are there with `/zipkin` before them too, as its page asks for them.
+/// Its paths are declared beside what answers them: ``routes``. Paths of Zipkin's are there with `/zipkin` before them too, as its page
+/// asks for them.
 public final class CollectorAPI: Sendable {
   /// What can be chosen.
   public struct Settings: Sendable {
@@ -89,24 +76,96 @@ public final class CollectorAPI: Sendable {
 
   var brokenTraces: BrokenTraces { BrokenTraces(StoredTraces(store: store), propagation) }
 
-  /// Answers a request. Never throws, and answers everything.
-  public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> (HTTPResponse, [UInt8]) {
-    do throws(CollectorError) {
-      return try await route(request, body).rendered(for: request)
-    } catch {
-      return Answer(error, retryAfter: retryAfter(error)).rendered(for: request)
+  // MARK: Paths
+
+  /// Everything that is served. Those that are asked for most often come first.
+  static let routes: [CollectorRoute] =
+    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + serverRoutes + pageRoutes
+
+  private static let router = Router(routes.map(\.operation), headIsGet: true)
+
+  /// Everything but the page, for the description of the API.
+  ///
+  /// - Parameters:
+  ///   - server: where the collector is reached, such as `http://127.0.0.1:9411`; nil if it does not listen.
+  ///   - exporterServer: where OpenTelemetry's exporters reach it too.
+  package static func operations(at server: String?, forExportersAlsoAt exporterServer: String?) -> [Operation] {
+    routes.filter(\.isDescribed).map { route in
+      var operation = route.operation
+      operation.servers = [server, route.sender == .exporter ? exporterServer : nil].compactMap(\.self)
+      return operation
     }
   }
 
+  /// The paths to which spans are sent by OpenTelemetry's exporters, in a list.
+  package static let exporterPaths = routes.filter { $0.sender == .exporter }.map(\.operation.path)
+    .joined(separator: ", ")
+
+  /// The path and the query of a request. Zipkin serves its API also below the path of its page.
+  private static func target(of request: HTTPRequest) -> RequestTarget {
+    var target = RequestTarget(request.path ?? "/")
+    if target.path.hasPrefix("/zipkin/api/") || target.path.hasPrefix("/zipkin/config.json") {
+      target.path = target.path.dropFirst("/zipkin".count)
+    }
+    return target
+  }
+
+  /// Who sends what a POST to the request's path brings; nil if it brings nothing.
+  private static func sender(of request: HTTPRequest) -> CollectorRoute.Sender? {
+    guard case .found(let index, _) = router.match(.post, target(of: request).path) else { return nil }
+    return routes[index].sender
+  }
+
   /// Whether a request brings spans, or asks whether it may. Senders name the collector as they please.
-  public static func takesSpans(_ request: HTTPRequest) -> Bool {
+  package static func takesSpans(_ request: HTTPRequest) -> Bool {
     guard request.method == .post || request.method == .options else { return false }
-    let path = parameters(of: request).path
-    return path == otlpPath || path == "/api/v2/spans" || path == "/api/v1/spans"
+    let sender = sender(of: request)
+    return sender == .tracer || sender == .exporter
+  }
+
+  // MARK: Answers
+
+  /// Answers a request. Never throws, and answers everything.
+  public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> Answer {
+    let target = Self.target(of: request)
+    var answer: Answer
+    switch Self.router.match(request.method, target.path) {
+    case .none: answer = nothing(request, target)
+    case .otherMethods(let methods):
+      let isOTLP = Self.sender(of: request) == .exporter
+      answer = isOTLP ? OTLPAnswer(request).methodNotAllowed(methods) : .methodNotAllowed(methods)
+    case .found(let index, let parameters):
+      let route = Self.routes[index]
+      let routed = RoutedRequest(
+        request, path: target.path, operation: route.operation, parameters: parameters,
+        query: QueryParameters(target.query, decoding: .lenient), body: body)
+      do throws(CollectorError) {
+        answer = try await route.handler(self)(routed)
+      } catch {
+        answer = Answer(error, retryAfter: retryAfter(error))
+      }
+      answer.operation = route.operation.name
+    }
+    answer.finish()
+    return answer
+  }
+
+  /// Answers a request at the port for OpenTelemetry's exporters, where nothing else is served.
+  public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> Answer {
+    guard Self.sender(of: request) == .exporter else {
+      let error = CollectorError(
+        code: .notFound,
+        message:
+          "there is nothing at \(Self.target(of: request).path.prefix(256)); spans are sent to \(Self.exporterPaths)")
+      var answer = OTLPAnswer(request).failure(error)
+      answer.finish()
+      return answer
+    }
+    return await respond(to: request, body: body)
   }
 
   /// The answer to a request whose body is not read.
-  public func refuse(_ request: HTTPRequest, because refusal: Refusal) -> (HTTPResponse, [UInt8]) {
+  package func refuse(_ request: HTTPRequest, because refusal: Refusal) -> Answer {
     metrics.requests.increment()
     metrics.requestsFailed.increment()
     let error: CollectorError =
@@ -117,10 +176,24 @@ public final class CollectorAPI: Sendable {
         CollectorError(
           code: .unavailable, message: "the request did not come in time; send it again, faster or in smaller parts")
       }
-    let isOTLP = Self.parameters(of: request).path == Self.otlpPath
+    let isOTLP = Self.sender(of: request) == .exporter
     let wait = retryAfter(error)
-    let answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)
-    return answer.rendered(for: request)
+    var answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)
+    answer.finish()
+    return answer
+  }
+
+  /// The answer where there is nothing. A browser gets the page, which says so and what there is; a program gets a sentence.
+  private func nothing(_ request: HTTPRequest, _ target: RequestTarget) -> Answer {
+    let isOfPrograms = ["/api/", "/assets/", "/v1/", "/zipkin/api/"].contains { target.path.hasPrefix($0) }
+    if request.method == .get || request.method == .head, !isOfPrograms,
+      request.headerFields[.accept]?.lowercased().contains("text/html") == true
+    {
+      var answer = Answer(PageFiles.page, for: request)
+      answer.status = .notFound
+      return answer
+    }
+    return Answer(CollectorError(code: .notFound, message: "there is nothing at \(target.path.prefix(256))"))
   }
 
   /// When one who gets an error is to try again; of use only if that may help.
@@ -131,62 +204,5 @@ public final class CollectorAPI: Sendable {
   var bodyError: CollectorError {
     CollectorError(
       code: .tooLarge, message: "the body is larger than \(limits.bodyBytes) bytes; send fewer spans at once")
-  }
-
-  private func route(_ request: HTTPRequest, _ body: [UInt8]) async throws(CollectorError) -> Answer {
-    let parameters = Self.parameters(of: request)
-    let path = parameters.path
-    if path == Self.otlpPath { return await storeOTLP(request, body) }
-    switch request.method {
-    case .post:
-      if path == Self.filePath {
-        return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
-          try self.file(request, body, parameters)
-        }
-      }
-      guard let format = try format(path: path, request) else { break }
-      return try await store(request, body, as: format) { format == .file ? Answer(file: $0) : Answer($0) }
-    case .get, .head:
-      if let answer = try await query(parameters) { return answer }
-      if let answer = try await export(parameters) { return answer }
-      if let answer = await server(path) { return answer }
-      let knownTags = request.headerFields[.ifNoneMatch]
-      let acceptsGzip = PageFiles.takesGzip(request.headerFields[.acceptEncoding])
-      if let address = OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
-        .present(parameters)
-      {
-        return Self.guarded(Answer(redirectTo: address))
-      }
-      if let answer = page(path, knownTags: knownTags, acceptsGzip: acceptsGzip) { return answer }
-      guard Self.writeOnly.contains(path) else {
-        let types = request.headerFields[.accept]
-        if let answer = missingPage(path, accepting: types, acceptsGzip: acceptsGzip) { return answer }
-        throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
-      }
-    default: break
-    }
-    guard CollectorRoute.all.contains(where: { $0.matches(path) }) || page(path) != nil else {
-      throw CollectorError(code: .notFound, message: "there is nothing at \(path.prefix(256))")
-    }
-    if Self.writeOnly.contains(path) { return Answer.methodNotAllowed("POST") }
-    return Answer.methodNotAllowed(path == "/api/v2/spans" ? "GET, HEAD, POST" : "GET, HEAD")
-  }
-
-  /// Where files of spans are stored.
-  static let importPath = "/api/import"
-
-  private static let writeOnly: Set<String> = ["/api/v1/spans", importPath, filePath]
-
-  /// The path and the parameters of a request.
-  static func parameters(of request: HTTPRequest) -> QueryParameters {
-    var parameters = QueryParameters(withoutPrefix(request.path ?? "/"))
-    parameters.dropSlash()
-    return parameters
-  }
-
-  /// Zipkin serves its API also below the path of its page.
-  private static func withoutPrefix(_ target: String) -> String {
-    target.hasPrefix("/zipkin/api/") || target.hasPrefix("/zipkin/config.json")
-      ? String(target.dropFirst("/zipkin".count)) : target
   }
 }

@@ -1,3 +1,4 @@
+import HTTPService
 import TraceModel
 
 /// Addresses of Zipkin's own pages (Lens, and the classic one before it), as bookmarks, tickets and other programs have them,
@@ -8,19 +9,13 @@ struct OldAddress {
   /// Milliseconds since 1970.
   let now: Int64
 
-  /// The address for the present page; nil if an address is not one of Zipkin's.
-  func present(_ old: QueryParameters) -> String? {
-    var path = old.path
-    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-    switch path {
-    case "/zipkin", "/zipkin/traceViewer": return "/" + search(old)
-    case "/" where Self.conditions.contains(where: { old[$0] != nil }): return "/" + search(old)
-    case "/zipkin/dependency", "/dependency": return "/graph" + query(time(old))
-    default: break
-    }
-    guard let text = path.element(after: "/zipkin/traces/") ?? path.element(after: "/zipkin/trace/") else { return nil }
-    return TraceID(text).map { "/traces/\($0)" } ?? "/"
+  /// The address for what Zipkin's classic page searched for at `/`; nil if nothing there is a condition of its.
+  func classicSearch(_ old: QueryParameters) -> String? {
+    Self.conditions.contains { old[$0] != nil } ? search(old) : nil
   }
+
+  /// The address that shows the calls between services.
+  func graph(_ old: QueryParameters) -> String { "/graph" + query(time(old)) }
 
   /// Parameters that this page does not have and Zipkin's do.
   private static let conditions = [
@@ -33,7 +28,8 @@ struct OldAddress {
   /// How many traces the page can show.
   private static let limits = [20, 50, 100, 200, 500, 1_000]
 
-  private func search(_ old: QueryParameters) -> String {
+  /// The address that searches for the same.
+  func search(_ old: QueryParameters) -> String {
     var new: [(String, String)] = []
     for (name, key) in [("serviceName", "service"), ("spanName", "span"), ("remoteServiceName", "remote")] {
       // The classic page has this for none.
@@ -54,12 +50,12 @@ struct OldAddress {
       new.append(("limit", String(Self.limits.first { $0 >= count } ?? 1_000)))
     }
     if old["sortOrder"] == "duration-desc" { new.append(("sort", "longest")) }
-    return query(new)
+    return "/" + query(new)
   }
 
   private func query(_ parameters: [(String, String)]) -> String {
     parameters.isEmpty
-      ? "" : "?" + parameters.map { "\($0.0)=\(QueryParameters.encoded($0.1))" }.joined(separator: "&")
+      ? "" : "?" + parameters.map { "\($0.0)=\(PercentCoding.encode($0.1, space: "%20"))" }.joined(separator: "&")
   }
 
   // MARK: Time

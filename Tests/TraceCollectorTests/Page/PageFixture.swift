@@ -1,5 +1,6 @@
 import BrowserTestSupport
 import Foundation
+import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
 import MeshTestSupport
@@ -23,7 +24,7 @@ enum PageInBrowser {
     try await collector.store.add(spans)
     let (api, store) = (collector.api, collector.store)
     try await LoopbackServer.run({ request, content in
-      let answer = await api.respond(to: request, body: content)
+      let answer = await api.respond(to: request, body: content).message(to: request)
       // Until a collector has an answer of its own, one that was written down.
       guard answer.0.status == .notFound, let body = await missing(request.path ?? "", api) else { return answer }
       return (HTTPResponse(status: .ok, headerFields: [.contentType: "application/json"]), body)

@@ -1,5 +1,6 @@
 import BrowserTestSupport
 import Foundation
+import HTTPService
 import LoopbackTestSupport
 import MeshTestSupport
 import Testing
@@ -323,7 +324,7 @@ extension PageInBrowser {
       try await collector.add(span(1))
       try collector.store.close()
       let api = collector.api
-      try await LoopbackServer.run({ await api.respond(to: $0, body: $1) }) { base in
+      try await LoopbackServer.run({ await api.respond(to: $0, body: $1).message(to: $0) }) { base in
         try await Browser.run { browser in
           try await browser.open(base + "/?live=0")
           try await browser.wait(for: ".notice.failed")

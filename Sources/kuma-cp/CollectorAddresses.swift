@@ -1,27 +1,18 @@
 import HTTPService
-import HTTPTypes
 import MeshModel
 import TraceHTTP
 import TraceModel
 
-/// The collector's part of the description of the API.
-struct CollectorDescription: Sendable {
+/// Where the collector is reached.
+struct CollectorAddresses: Sendable {
   let ports: BoundPorts
   let configuration: CollectorConfiguration
 
-  /// What the collector does, at the ports where it listens now.
+  /// What the collector does, at the ports where it listens now: its part of the description of the API.
   var operations: [Operation] {
-    CollectorRoute.all.map { route in
-      var servers = [address(Pipeline.Server.collector, configuration.zipkin)]
-      if route.isForExporters, let otlp = configuration.otlp { servers.append(address(Pipeline.Server.otlp, otlp)) }
-      var operation = Operation(
-        route.method == "GET" ? .get : .post, route.path, route.summary,
-        query: route.query.map { .init(name: $0.name, summary: $0.summary, requiredExample: $0.requiredExample) },
-        accepts: route.accepts.map { .init($0) },
-        outcomes: route.responses.map { .init(.init(code: $0.status), $0.summary, $0.types.map { .init($0) }) })
-      operation.servers = servers.compactMap(\.self)
-      return operation
-    }
+    let otlp = configuration.otlp.flatMap { address(Pipeline.Server.otlp, $0) }
+    return CollectorAPI.operations(
+      at: address(Pipeline.Server.collector, configuration.zipkin), forExportersAlsoAt: otlp)
   }
 
   /// Whether a backend's URL leads to the collector, by any of the names that this machine is known to have.
