@@ -57,11 +57,13 @@ public struct DatabaseFile: Sendable {
         try database.execute(sql: "PRAGMA synchronous = FULL")
         for setting in kind.settings { try database.execute(sql: setting) }
       }
-      if try pool.read(kind.migrator.hasBeenSuperseded) {
+      let known = kind.migrator.migrations
+      if let version = try pool.read(kind.migrator.appliedIdentifiers).subtracting(known).max() {
         throw DatabaseFileError(
           code: .unsuitable,
-          message: "the \(kind.noun) \(path) was written by a newer version of this program; start that version, "
-            + "or give another path")
+          message: "the \(kind.noun) \(path) was written by a newer version of this program: its schema is "
+            + "\"\(version)\", and this program knows \"\(known.last ?? "")\"; start that version, or give another path"
+        )
       }
       try kind.migrator.migrate(pool)
       // All three files exist after the first write.

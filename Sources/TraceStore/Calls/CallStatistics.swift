@@ -147,11 +147,10 @@ struct CallStatistics: Sendable {
   }
 
   /// Adds what a row has of the time. A damaged row adds what stands before the damage.
-  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+  mutating func add(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) {
     var reader = ByteReader(bytes)
-    guard reader.byte() == CallRecorder.version, let length = Int64(exactly: reader.number()), length > 0 else {
-      return
-    }
+    _ = try reader.version(.calls, known: CallRecorder.version...CallRecorder.version)
+    guard let length = Int64(exactly: reader.number()), length > 0 else { return }
     var subjects: [Int?] = []
     for _ in 0..<reader.count(ofSize: 3) {
       let kind = Call.Kind(rawValue: reader.byte())

@@ -1,3 +1,4 @@
+import GRDB
 import Synchronization
 import TraceModel
 
@@ -22,7 +23,8 @@ struct SpanBatch: Sendable {
   /// The span with a number; if it need not be whole, without annotations and tags.
   func span(at index: Int, texts: TextList, isWhole: Bool = true) -> Span? {
     records.bytes.withUnsafeBytes { bytes in
-      SpanRecord.decode(
+      // Its records are of this program.
+      try? SpanRecord.decode(
         UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts,
         isWhole: isWhole)?
         .span
@@ -129,18 +131,24 @@ final class SpanBlock: Sendable {
     return writer.bytes
   }
 
-  /// Reads a row: each span and when it came. Damaged records are left out.
-  static func decode(_ bytes: UnsafeRawBufferPointer, texts: TextList) -> [(span: Span, received: Int64)] {
+  /// Decodes a row: each span and when it came.
+  ///
+  /// - Throws: ``UnknownVersion``, and SQLite's error for a damaged database: nothing is lost in silence.
+  static func decode(_ bytes: UnsafeRawBufferPointer, texts: TextList) throws -> [(span: Span, received: Int64)] {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version else { return [] }
+    _ = try reader.version(.block, known: version...version)
     let count = reader.count(ofSize: 9)
     let lows: [UInt64] = (0..<count).map { _ in reader.fixed() }
     let lengths = (0..<count).map { _ in Int(clamping: reader.number()) }
     var spans: [(span: Span, received: Int64)] = []
     spans.reserveCapacity(count)
     for (low, length) in zip(lows, lengths) {
-      if let span = SpanRecord.decode(reader.slice(length), low: low, texts: texts) { spans.append(span) }
+      guard let span = try SpanRecord.decode(reader.slice(length), low: low, texts: texts) else {
+        throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the record of a span is damaged")
+      }
+      spans.append(span)
     }
+    if reader.isDamaged { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a block is damaged") }
     return spans
   }
 }

@@ -77,10 +77,10 @@ enum SpanRecord {
 
   // MARK: Reading
 
-  /// When the span of a record came, in milliseconds since 1970; nil if the bytes are no record of a known version.
-  static func received(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+  /// When the span of a record came, in milliseconds since 1970; nil if the record is damaged.
+  static func received(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) -> Int64? {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version else { return nil }
+    _ = try reader.version(.record, known: version...version)
     let flags = Flags(rawValue: reader.number())
     if flags.contains(.high) { _ = reader.slice(8) }
     if !flags.contains(.idIsLow) { _ = reader.slice(8) }
@@ -89,14 +89,14 @@ enum SpanRecord {
     return reader.isDamaged ? nil : received
   }
 
-  /// A span, and when it came in milliseconds since 1970; nil if the bytes are no record of a known version.
+  /// A span, and when it came in milliseconds since 1970; nil if the record is damaged.
   ///
   /// - Parameter isWhole: whether its annotations and tags are read too, which may be hundreds.
   static func decode(
     _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList, isWhole: Bool = true
-  ) -> (span: Span, received: Int64)? {
+  ) throws(UnknownVersion) -> (span: Span, received: Int64)? {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version else { return nil }
+    _ = try reader.version(.record, known: version...version)
     let flags = Flags(rawValue: reader.number())
     var span = Span(traceID: TraceID(high: flags.contains(.high) ? reader.fixed() : 0, low: low), id: low)
     if !flags.contains(.idIsLow) { span.id = reader.fixed() }

@@ -36,7 +36,7 @@ struct TraceReader {
     var spans: [Span] = []
     for segment in segments where spans.count < limit {
       try segment.records(of: low, limit: limit - spans.count, chunks, database) { record in
-        if let span = SpanRecord.decode(record, low: low, texts: texts)?.span { spans.append(span) }
+        if let span = try SpanRecord.decode(record, low: low, texts: texts)?.span { spans.append(span) }
       }
     }
     for place in places(of: low).prefix(limit - spans.count) {
@@ -102,7 +102,7 @@ final class OutlineCache: Sendable {
     }
     if let known { return known }
     let read = try segment.read(segment.piece(Segment.Part.outline), database) {
-      SegmentOutline($0, firstTime: segment.firstTime)
+      try SegmentOutline($0, firstTime: segment.firstTime)
     }
     guard let read else { return nil }
     content.withLock { content in

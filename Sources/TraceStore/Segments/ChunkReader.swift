@@ -12,16 +12,16 @@ final class ChunkReader {
 
   /// Gives the unpacked bytes of a chunk to a function; does nothing if the chunk is not there (any more), or damaged.
   func withChunk(
-    _ number: Int, of segment: Segment, _ database: Database, _ body: (UnsafeRawBufferPointer) -> Void
+    _ number: Int, of segment: Segment, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     if let known = last[segment.id], known.number == number {
-      known.bytes.withUnsafeBytes(body)
+      try known.bytes.withUnsafeBytes(body)
       return
     }
     let piece = segment.piece(Segment.Part.firstChunk, number)
     guard let bytes = try segment.read(piece, database, SegmentChunk.unpacked) else { return }
     metrics.chunksUnpacked.increment()
     last[segment.id] = (number, bytes)
-    bytes.withUnsafeBytes(body)
+    try bytes.withUnsafeBytes(body)
   }
 }

@@ -57,9 +57,9 @@ final class Segment: Sendable {
   convenience init(_ row: Row) throws {
     let numbers = (0..<5).compactMap { Int64.fromDatabaseValue(row[$0]) }
     let head: (SegmentFilter, [UInt64], [UInt32])? = try row.withUnsafeData(atIndex: 5) { data in
-      data?.withUnsafeBytes { bytes in
+      try data?.withUnsafeBytes { bytes in
         var reader = ByteReader(bytes)
-        guard reader.byte() == Self.version else { return nil }
+        _ = try reader.version(.segment, known: Self.version...Self.version)
         let head = (SegmentFilter(words: reader.fixed32s()), reader.fixed64s(), reader.fixed32s())
         return reader.isDamaged ? nil : head
       }
@@ -95,13 +95,13 @@ final class Segment: Sendable {
   /// The spans of a trace as records, in the order in which they came.
   func records(
     of low: UInt64, limit: Int, _ chunkReader: ChunkReader, _ database: Database,
-    _ record: (UnsafeRawBufferPointer) -> Void
+    _ record: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     guard mayContain(trace: low) else { return }
     let next = firstIndex(in: chunks, above: low)
     guard next > 0 else { return }
     try chunkReader.withChunk(next - 1, of: self, database) {
-      SegmentChunk.records(of: low, in: $0, limit: limit, record)
+      try SegmentChunk.records(of: low, in: $0, limit: limit, record)
     }
   }
 

@@ -1,3 +1,4 @@
+import GRDB
 import TraceModel
 
 /// Makes a segment of blocks.
@@ -317,16 +318,20 @@ extension Name {
     return writer.bytes
   }
 
-  static func decode(_ bytes: UnsafeRawBufferPointer) -> [Name] {
+  /// Decodes the names of a segment.
+  ///
+  /// - Throws: ``UnknownVersion``, and SQLite's error for a damaged database.
+  static func decode(_ bytes: UnsafeRawBufferPointer) throws -> [Name] {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version else { return [] }
+    _ = try reader.version(.names, known: version...version)
     var names: [Name] = []
     for _ in 0..<reader.count(ofSize: 3) {
       let kind = Kind(rawValue: reader.byte())
       let service = reader.text()
       let value = reader.text()
-      if let kind, !reader.isDamaged { names.append(Name(kind: kind, service: service, value: value)) }
+      if let kind { names.append(Name(kind: kind, service: service, value: value)) }
     }
+    if reader.isDamaged { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a list of names is damaged") }
     return names
   }
 }

@@ -19,20 +19,21 @@ enum SegmentChunk {
   }
 
   /// The unpacked bytes; nil if they are damaged.
-  static func unpacked(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+  static func unpacked(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) -> [UInt8]? {
     var reader = ByteReader(bytes)
-    switch reader.byte() {
+    let compression = try reader.version(.chunk, known: 0...1)
+    guard !reader.isDamaged else { return nil }
+    switch compression {
     case 0: return Array(reader.slice(bytes.count - reader.position))
-    case 1:
+    default:
       guard let length = Int(exactly: reader.number()), length <= maximumSize else { return nil }
       return Zlib.decompress(reader.slice(bytes.count - reader.position), count: length)
-    default: return nil
     }
   }
 
   static func records(
-    of low: UInt64, in bytes: UnsafeRawBufferPointer, limit: Int, _ record: (UnsafeRawBufferPointer) -> Void
-  ) {
+    of low: UInt64, in bytes: UnsafeRawBufferPointer, limit: Int, _ record: (UnsafeRawBufferPointer) throws -> Void
+  ) rethrows {
     var reader = ByteReader(bytes)
     while !reader.isAtEnd, !reader.isDamaged {
       let trace: UInt64 = reader.fixed()
@@ -42,7 +43,7 @@ enum SegmentChunk {
       var rest = ByteReader(records)
       var count = 0
       while !rest.isAtEnd, !rest.isDamaged, count < limit {
-        record(rest.slice(Int(clamping: rest.number())))
+        try record(rest.slice(Int(clamping: rest.number())))
         count += 1
       }
       return

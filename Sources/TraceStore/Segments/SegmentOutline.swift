@@ -69,10 +69,10 @@ final class SegmentOutline: Sendable {
     return next > 0 && traces[next - 1] == trace ? firstTimes[next - 1] : nil
   }
 
-  init?(_ bytes: UnsafeRawBufferPointer, firstTime: Int64) {
+  /// Decodes a blob; nil if it is damaged.
+  init?(_ bytes: UnsafeRawBufferPointer, firstTime: Int64) throws(UnknownVersion) {
     var reader = ByteReader(bytes)
-    let version = reader.byte()
-    guard version == 1 || version == Self.version else { return nil }
+    let version = try reader.version(.traceIndex, known: 1...Self.version)
     traces = reader.fixed64s()
     services = reader.fixed64s()
     var firstTimes: [Int64] = []

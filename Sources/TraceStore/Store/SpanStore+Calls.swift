@@ -36,9 +36,9 @@ extension SpanStore {
       var statistics = CallStatistics(from: from, to: endTs)
       for segment in segments
       where segment.firstTime &- Self.longestTrace <= endTs && segment.lastTime &+ Self.longestTrace >= from {
-        _ = try segment.read(segment.piece(Segment.Part.calls), database) { statistics.add($0) }
+        _ = try segment.read(segment.piece(Segment.Part.calls), database) { try statistics.add($0) }
       }
-      try self.row(of: blocks, behind: segments, database).withUnsafeBytes { statistics.add($0) }
+      try self.row(of: blocks, behind: segments, database).withUnsafeBytes { try statistics.add($0) }
       return statistics
     }
   }

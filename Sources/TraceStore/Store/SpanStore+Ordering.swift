@@ -98,7 +98,7 @@ extension SpanStore {
     var entries: [SpanEntry] = []
     for segment in segments {
       try segment.records(of: trace, limit: settings.limits.spansPerTrace, chunks, database) { record in
-        guard let (span, received) = SpanRecord.decode(record, low: trace, texts: texts) else { return }
+        guard let (span, received) = try SpanRecord.decode(record, low: trace, texts: texts) else { return }
         entries.append(SpanEntry(span, received: received))
       }
     }
@@ -170,7 +170,7 @@ extension SpanStore {
         guard let id = Int64.fromDatabaseValue(row[0]), let received = Int64.fromDatabaseValue(row[1]) else { continue }
         read = id
         let spans = try row.withUnsafeData(atIndex: 2) { data in
-          data?.withUnsafeBytes { SpanBlock.decode($0, texts: texts) } ?? []
+          try data?.withUnsafeBytes { try SpanBlock.decode($0, texts: texts) } ?? []
         }
         var batch = SpanBatch()
         var scratch = SpanEncoder.Scratch()

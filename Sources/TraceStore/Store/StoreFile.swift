@@ -115,8 +115,10 @@ struct StoreFile: Sendable {
     while let row = try rows.next() {
       guard let trace = Int64.fromDatabaseValue(row[0]) else { continue }
       try row.withUnsafeData(atIndex: 1) { data in
-        data?.withUnsafeBytes { bytes in
-          guard let time = SpanRecord.received(bytes) else { return }
+        try data?.withUnsafeBytes { bytes in
+          guard let time = try SpanRecord.received(bytes) else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the record of a span is damaged")
+          }
           received = max(received, time)
           spans.append((UInt64(bitPattern: trace), bytes.count))
           records.append(contentsOf: bytes)
@@ -145,7 +147,11 @@ struct StoreFile: Sendable {
 
   /// A failure as a sentence that names the file and says what to do.
   func error(_ error: any Error, doing action: String) -> CollectorError {
-    error as? CollectorError ?? CollectorError(file.error(error, doing: action))
+    if let error = error as? UnknownVersion {
+      return CollectorError(
+        code: .unavailable, message: "the trace store \(path) cannot be \(action): \(error)", cause: error)
+    }
+    return error as? CollectorError ?? CollectorError(file.error(error, doing: action))
   }
 }
 
