@@ -29,18 +29,18 @@ import Testing
   }
 
   @Test("What is written is read again, with and without known texts")
-  func roundTrip() {
+  func roundTrip() throws {
     let texts = TextTable()
     for _ in 0..<6 {
       for span in Self.spans {
         let bytes = Self.encode(span, received: 1_790_000_000_000, texts: texts)
-        let read = bytes.withUnsafeBytes { SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts) }
+        let read = try bytes.withUnsafeBytes { try SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts) }
         #expect(read?.span == span)
         #expect(read?.received == 1_790_000_000_000)
         var names = span
         (names.annotations, names.tags) = ([], [])
-        let part = bytes.withUnsafeBytes {
-          SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, isWhole: false)
+        let part = try bytes.withUnsafeBytes {
+          try SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, isWhole: false)
         }
         #expect(part?.span == names)
       }
@@ -49,18 +49,18 @@ import Testing
   }
 
   @Test("A damaged record gives no span, and nothing traps")
-  func damage() {
+  func damage() throws {
     let texts = TextTable()
     let bytes = Self.encode(Self.spans[3], received: 5, texts: texts)
     for count in 0..<bytes.count {
-      let read = bytes[..<count].withUnsafeBytes { SpanRecord.decode($0, low: 1, texts: texts.texts) }
+      let read = try bytes[..<count].withUnsafeBytes { try SpanRecord.decode($0, low: 1, texts: texts.texts) }
       #expect(read == nil)
     }
     for index in bytes.indices {
       for value: UInt8 in [0, 1, 0x7F, 0x80, 0xFF] {
         var changed = bytes
         changed[index] = value
-        let read = changed.withUnsafeBytes { SpanRecord.decode($0, low: 1, texts: texts.texts) }
+        let read = changed.withUnsafeBytes { try? SpanRecord.decode($0, low: 1, texts: texts.texts) }
         #expect(read == nil || read?.span.traceID.low == 1)
       }
     }

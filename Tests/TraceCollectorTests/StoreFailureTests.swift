@@ -152,14 +152,14 @@ import Testing
           let reply = await TestCollector.send(to: api, .get, target)
           if reply.status == 503 {
             refusals += 1
-            #expect(reply.text.contains("it is damaged or not a database; move it away"))
+            #expect(reply.text.contains("it is damaged") && reply.text.contains("away to start with an empty one"))
           }
         }
         _ = await TestCollector.send(to: api, .post, "/api/v2/spans", Self.body)
         try? store.close()
       } catch {
         refusals += 1
-        #expect(error.message.contains("it is damaged or not a database; move it away"))
+        #expect(error.message.contains("it is damaged") && error.message.contains("away to start with an empty one"))
       }
     }
     #expect(refusals > 0)
@@ -178,7 +178,10 @@ import Testing
       try $0.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('99 from the future')")
     }
     try collector.store.close()
-    #expect(try open(collector.path).contains("was written by a newer version of this program"))
+    #expect(
+      try open(collector.path)
+        == "the trace store \(collector.path) was written by a newer version of this program: its schema is \"99 from the future\", and this program knows \"2 segments\"; start that version, or give another path"
+    )
   }
 
   @Test("Two collectors do not share a file")

@@ -21,7 +21,7 @@ struct UnknownVersion: Error, Equatable, CustomStringConvertible {
       known.count == 1 ? "version \(known.lowerBound)" : "versions \(known.lowerBound) to \(known.upperBound)"
     return
       "\(part.rawValue) has version \(version), and this program knows \(versions); a newer program wrote it, or it is "
-      + "damaged: start the newer program, or move the file away to begin with an empty one"
+      + "damaged: start the newer program, or move the file away to start with an empty one"
   }
 }
 
