@@ -32,7 +32,7 @@ public struct RequestService: Sendable {
   /// Told of refusals, each kind once a minute at most, and of requests.
   public var logger: Logger
   /// The level at which the log has a line for each request.
-  public var requestLogLevel = Logger.Level.debug
+  public var requestLogLevel: Logger.Level
   /// The settings that refusals name.
   public var settings = SettingNames()
   /// Words refusals in the service's own way.
@@ -61,7 +61,7 @@ public struct RequestService: Sendable {
   ///   - connections: how many there may be at a time.
   public init(
     name: String, connections: Int, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget, heads: ByteBudget,
-    logger: Logger,
+    logger: Logger, requestLogLevel: Logger.Level = .debug,
     responder: @escaping Responder
   ) {
     self.callers = callers
@@ -69,6 +69,7 @@ public struct RequestService: Sendable {
     self.bodies = bodies
     self.heads = heads
     self.logger = logger
+    self.requestLogLevel = requestLogLevel
     self.responder = responder
     self.connections = ConnectionBudget(limit: connections)
     counts = ListenerCounts(name)

@@ -70,6 +70,8 @@ package final class DataplaneServer: Service {
     package var budgets = Budgets()
     /// Runs the registration of proxies, which parses documents; nil for where all tasks run.
     package var documents: (any TaskExecutor)?
+    /// The level at which the log has a line for each request over HTTP.
+    package var requestLogLevel = Logger.Level.debug
     /// The pages that may use the server from a browser: none needs to.
     package var origins = OriginRule([])
 
@@ -131,7 +133,8 @@ package final class DataplaneServer: Service {
       name: Self.name, connections: configuration.limits.connections,
       callers: CallerRule(hosts: HostRule(names: []), origins: configuration.origins) { _ in false },
       bodyLimit: configuration.limits.bodyBytes, bodies: configuration.budgets.bootstrap,
-      heads: configuration.budgets.heads, logger: logger, responder: responder)
+      heads: configuration.budgets.heads, logger: logger, requestLogLevel: configuration.requestLogLevel,
+      responder: responder)
   }
 
   private static func transport(_ limits: Limits, _ receipts: StreamReceipts) -> Transport.Config {

@@ -31,7 +31,8 @@ struct CollectorServices {
   ///   - metrics: shows what the collector counts.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
-    budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger
+    budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
+    requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
     var settings = SpanStore.Settings()
     settings.limits = configuration.limits
@@ -58,7 +59,7 @@ struct CollectorServices {
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.takesSpans($0) }
-    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger: logger) {
+    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
       await api.respond(to: $0, body: $1)
     }
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
@@ -73,7 +74,7 @@ struct CollectorServices {
         "OpenTelemetry's exporters can send to \(CollectorAPI.exporterPaths) of the trace collector's port as well; choose "
         + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
-      var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger: logger) {
+      var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger, requestLogLevel) {
         await api.respondToOTLP($0, body: $1)
       }
       otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
@@ -95,13 +96,12 @@ struct CollectorServices {
 
   private static func service(
     _ name: String, _ connections: Int, _ api: CollectorAPI, _ callers: CallerRule, _ budgets: RequestBudgets,
-    logger: Logger,
-    _ responder: @escaping RequestService.Responder
+    _ logger: Logger, _ requestLogLevel: Logger.Level, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     var service = RequestService(
       name: name, connections: connections, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
       heads: budgets.heads,
-      logger: logger, responder: responder)
+      logger: logger, requestLogLevel: requestLogLevel, responder: responder)
     service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)
     service.refusalWording = { request, refusal in
       switch refusal {

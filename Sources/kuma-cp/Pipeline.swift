@@ -86,6 +86,7 @@ struct Pipeline: Sendable {
     settings.limits.connections = descriptors.proxyConnections
     settings.budgets = budgets.dataplane
     settings.documents = DocumentThreads.shared
+    settings.requestLogLevel = configuration.requestLogLevel
     let dataplaneServer = try DataplaneServer(
       configuration: settings,
       cache: cache, observer: sessions, logger: logger,
@@ -115,7 +116,7 @@ struct Pipeline: Sendable {
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, budgets: budgets, ports: ports,
-        metrics: metrics, logger: logger)
+        metrics: metrics, logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
     let apiService = Self.service(
@@ -169,7 +170,8 @@ struct Pipeline: Sendable {
     let turns = Turns(1)
     var service = RequestService(
       name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
-      bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger
+      bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger,
+      requestLogLevel: configuration.requestLogLevel
     ) { request, body in
       guard body.count > 64 << 10 else { return await responder(request, body) }
       return await turns.take { await responder(request, body) }
@@ -192,7 +194,8 @@ struct Pipeline: Sendable {
       settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
-      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger)
+      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger,
+      requestLogLevel: configuration.requestLogLevel)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MeshModel
 import MeshStorePostgres
 import ProgramSettings
@@ -31,6 +32,9 @@ struct ControlPlaneConfiguration: Sendable {
   let workDirectory: String
   /// The settings as they are in effect, in the form of the configuration file; served at `/config`.
   var document: DocumentValue { settings.document }
+
+  /// The level at which the log has a line for each HTTP request.
+  var requestLogLevel: Logger.Level { settings.logsRequests ? .info : .debug }
 
   var api: Endpoint { Endpoint(host: settings.apiInterface, port: settings.apiPort) }
   var dataplaneServer: Endpoint { Endpoint(host: settings.dataplaneInterface, port: settings.dataplanePort) }
