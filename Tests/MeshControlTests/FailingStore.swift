@@ -8,6 +8,8 @@ import TestSupport
 struct FailingStore {
   let store: MemoryStore
   var isAway = false
+  /// Whether it is read from a copy in memory, as a shared store is.
+  var isCopied = false
   /// How many of a hundred calls fail.
   var failures = 0
   /// How many of a hundred failures are of the answer alone.
@@ -17,6 +19,7 @@ struct FailingStore {
   mutating func answer(
     _ request: ProxyLifecycle.Request, _ mesh: String, _ name: String, using generator: inout SeededGenerator
   ) -> ProxyLifecycle.Answer {
+    if isCopied, case .get = request { return perform(request, mesh, name) }
     guard fails(using: &generator) else { return perform(request, mesh, name) }
     if Int.random(in: 0..<100, using: &generator) < lostAnswers { _ = perform(request, mesh, name) }
     return .failed(Self.unavailable)

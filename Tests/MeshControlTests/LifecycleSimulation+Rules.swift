@@ -60,7 +60,9 @@ extension LifecycleSimulation {
     case .release:
       planes[index].adopted.remove(proxy)
       return .done
-    case .find(let instances): return .instances(instances.intersection(planes.map(\.instance)))
+    case .find(let instances):
+      guard !store.fails(using: &generator) else { return .failed(FailingStore.unavailable) }
+      return .instances(instances.intersection(planes.map(\.instance)))
     case .get: return store.answer(request, proxy.mesh, proxy.name, using: &generator)
     case .put(let resource, _):
       let before = stored(resource.type, proxy)

@@ -80,6 +80,7 @@ struct LifecycleSimulation {
     self.wall = wall
     store = FailingStore(store: MemoryStore(clock: { wall.time }))
     _ = try store.store.put(Resource(name: "default", spec: Mesh().spec), if: .absent)
+    store.isCopied = plan.isShared
     if plan.hasFailures { (store.failures, store.lostAnswers) = (10, plan.isShared ? 20 : 0) }
     for index in 0..<plan.planes { start(index) }
   }

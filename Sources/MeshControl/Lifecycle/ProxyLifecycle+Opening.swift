@@ -77,6 +77,8 @@ extension ProxyLifecycle {
   }
 
   private mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
+    if owesRegistration, hasReturned { restoration = .anyway }
+    hasReturned = false
     actions += [
       .admit(stream: opening.stream), .touch,
       .log(LogLine(.info, "proxy connected", ["proxy": "\(proxy)", "stream": opening.stream])),

@@ -47,8 +47,8 @@ extension ProxyLifecycle {
   /// The store is back. Others may have taken this control plane for gone, and its proxies with it.
   mutating func makeUp(_ actions: inout [Action]) {
     if !sessions.isEmpty { restoration = owesRegistration ? .anyway : .ifMissing }
-    if !sessions.isEmpty || owesInsight { actions.append(.touch) }
-    owesInsight = false
+    if case .opening = work { hasReturned = true }
+    if !sessions.isEmpty || owesInsight || insight != nil { actions.append(.touch) }
   }
 
   mutating func advanceRestoration(_ isWriting: Bool, _ answer: Answer, _ actions: inout [Action]) {
@@ -102,6 +102,7 @@ extension ProxyLifecycle {
   /// What has been written need not be kept.
   private mutating func finishInsight(_ written: Set<String>, _ actions: inout [Action]) {
     insight = nil
+    owesInsight = false
     departed = []
     ended.removeAll { written.contains($0.id) }
     actions.append(.finishedInsight(nil))

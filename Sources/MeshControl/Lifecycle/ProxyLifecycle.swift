@@ -137,6 +137,8 @@ struct ProxyLifecycle: Sendable {
   var inheritance: (heir: Resource, revision: UInt64)?
   /// Whether the Dataplane could not be written.
   var owesRegistration = false
+  /// Whether the store has come back while a stream was opened.
+  var hasReturned = false
   /// Whether the insight could not be written, and is to be when the store is back.
   var owesInsight = false
   /// Subscriptions that have ended and are not written yet.
@@ -191,8 +193,7 @@ struct ProxyLifecycle: Sendable {
     case .storeReturned: makeUp(&actions)
     case .writeInsight: startInsight(&actions)
     case .hasNoDataplane:
-      ended = []
-      departed = []
+      (ended, departed, owesInsight) = ([], [], false)
     case .stopping: stop(context, &actions)
     }
     startNext(context, &actions)

@@ -1,0 +1,199 @@
+import MeshModel
+import MeshPolicy
+import MeshStore
+import MeshTestSupport
+import TestSupport
+import Testing
+
+@testable import MeshControl
+
+@Suite("What the reconciler decides", .heavy)
+struct ReconcilePlanTests {
+  /// A store that is read late, proxies that come and go, and host names that are resolved, in an order that a seed decides.
+  private struct Simulation {
+    var generator: SeededGenerator
+    let store = MemoryStore()
+    var changes: ResourceChanges.Iterator
+    var plan = ReconcilePlan()
+    /// What each proxy was given last.
+    var held: [ProxyID: ProxyConfiguration] = [:]
+    var connected: [ProxyID: Int] = [:]
+    var adopted: [ProxyID: Resource] = [:]
+    var addresses: [String: String] = [:]
+    var retained: [String: Int] = [:]
+    /// Until when those wait who were not answered yet.
+    var waiting: [Int: UInt64] = [:]
+    var lastWaiter = 0
+    var taken: UInt64 = 0
+    var isSynchronized = false
+    var computed = 0
+    var faults: [String] = []
+
+    init(seed: UInt64) {
+      generator = SeededGenerator(seed: seed)
+      changes = store.changes().makeAsyncIterator()
+    }
+
+    mutating func handle(_ event: ReconcilePlan.Event) {
+      for action in plan.handle(event, address: { addresses[$0] }) {
+        switch action {
+        case .compute(let proxy):
+          computed += 1
+          if connected[proxy] == nil { faults.append("\(proxy) is computed although it is not connected") }
+          if let configuration = plan.configuration(of: proxy) { held[proxy] = configuration }
+        case .clear(let proxy): held[proxy] = nil
+        case .retain(let name): retained[name, default: 0] += 1
+        case .release(let name):
+          retained[name, default: 0] -= 1
+          if retained[name] == 0 { retained[name] = nil }
+        case .answer(let waiter):
+          guard let target = waiting.removeValue(forKey: waiter) else {
+            faults.append("\(waiter) was answered twice")
+            continue
+          }
+          if !isSynchronized || taken < target { faults.append("\(waiter) was answered too early") }
+        }
+      }
+    }
+
+    mutating func take() async {
+      guard !isSynchronized || store.sequence > taken, let set = await changes.next() else { return }
+      isSynchronized = true
+      taken = set.sequence
+      handle(.changed(set))
+    }
+
+    mutating func step() async {
+      let mesh = ["default", "other"].randomElement(using: &generator) ?? ""
+      let name = ["a", "b", "c", "d"].randomElement(using: &generator) ?? ""
+      let proxy = ProxyID(mesh: mesh, name: name)
+      switch Int.random(in: 0..<100, using: &generator) {
+      case 0..<25: write(mesh, name)
+      case 25..<35:
+        let type = [ResourceType.dataplane, .trafficTrace, .mesh].randomElement(using: &generator) ?? .dataplane
+        let key = type == .mesh ? ResourceKey(type: type, name: mesh) : ResourceKey(type: type, mesh: mesh, name: name)
+        try? store.delete(key, if: .always)
+      case 35..<50:
+        connected[proxy, default: 0] += 1
+        handle(.connected(proxy, drainTime: nil))
+      case 50..<60:
+        guard let count = connected[proxy] else { return }
+        connected[proxy] = count > 1 ? count - 1 : nil
+        handle(.disconnected(proxy))
+      case 60..<78: await take()
+      case 78..<86:
+        let changed = ["x.example", "y.example"].randomElement(using: &generator) ?? ""
+        addresses[changed] = "10.1.0.\(Int.random(in: 1...3, using: &generator))"
+        handle(.addressesChanged([changed]))
+      case 86..<90:
+        guard plan.knows(mesh), !plan.hasDataplane(proxy), taken == store.sequence else { return }
+        let dataplane = dataplane(mesh, name)
+        adopted[proxy] = dataplane
+        handle(.adopted(dataplane))
+      case 90..<94:
+        adopted[proxy] = nil
+        handle(.released(proxy))
+      default:
+        lastWaiter += 1
+        waiting[lastWaiter] = store.sequence
+        handle(.awaited(store.sequence, by: lastWaiter))
+      }
+    }
+
+    private mutating func write(_ mesh: String, _ name: String) {
+      let resource: Resource
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0: resource = .mesh(mesh, backends: Bool.random(using: &generator) ? ["jaeger"] : ["zipkin", "jaeger"])
+      case 1:
+        resource = .trafficTrace(
+          name, mesh: mesh, match: [TagName.service: Bool.random(using: &generator) ? "*" : "web"])
+      default: resource = dataplane(mesh, name)
+      }
+      // A mesh is written first; what is written without one is refused.
+      guard let stored = try? store.put(resource, if: .always).stored else { return }
+      if stored.type == .dataplane { adopted[ProxyID(mesh: mesh, name: name)] = nil }
+    }
+
+    private mutating func dataplane(_ mesh: String, _ name: String) -> Resource {
+      let address = ["10.0.0.1", "10.0.0.2", "x.example", "y.example"].randomElement(using: &generator) ?? ""
+      let service = Bool.random(using: &generator) ? "web" : "api"
+      return .dataplane(name, mesh: mesh, service: service, address: address)
+    }
+
+    // MARK: What must hold
+
+    /// The index of a mesh, made from what the store has and what was adopted.
+    func index(of mesh: String) -> MeshIndex {
+      var change = MeshIndex.Change()
+      var resources = [ResourceType.dataplane, .trafficTrace].flatMap { store.list($0, mesh: mesh) }
+      resources += store.list(.mesh, mesh: nil).filter { $0.name == mesh }
+      if !resources.isEmpty { resources += adopted.values.filter { $0.mesh == mesh } }
+      for var resource in resources {
+        if var dataplane = resource.content(Dataplane.self), let address = dataplane.networking?.address {
+          dataplane.networking?.address = addresses[address] ?? address
+          resource.spec = dataplane.spec
+        }
+        change.note(resource.key, resource)
+      }
+      var index = MeshIndex(name: mesh)
+      _ = index.apply(change)
+      return index
+    }
+
+    var names: [String: Int] {
+      let dataplanes = store.list(.dataplane, mesh: nil) + adopted.values
+      let names = dataplanes.compactMap { $0.content(Dataplane.self)?.networking?.address }
+      return names.filter { $0.hasSuffix(".example") }.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+  }
+
+  @Test("Each connected proxy holds what the store says, whatever the order, and who waits sees his own writes")
+  func interleavings() async {
+    for seed in 0..<100 as Range<UInt64> {
+      var simulation = Simulation(seed: seed)
+      for _ in 0..<300 { await simulation.step() }
+      await simulation.take()
+      for mesh in ["default", "other"] {
+        let index = simulation.index(of: mesh)
+        for name in ["a", "b", "c", "d"] {
+          let proxy = ProxyID(mesh: mesh, name: name)
+          let expected = simulation.connected[proxy] == nil ? nil : index.configuration(for: name)
+          #expect(simulation.held[proxy] == expected, "seed \(seed), \(proxy)")
+        }
+      }
+      #expect(simulation.waiting.isEmpty && simulation.faults.isEmpty, "seed \(seed): \(simulation.faults.prefix(3))")
+      #expect(simulation.retained == simulation.names, "seed \(seed)")
+      #expect(simulation.plan.connectedCount == simulation.connected.count, "seed \(seed)")
+    }
+  }
+
+  @Test("A change concerns those proxies alone whose configuration it may change")
+  func concerned() async throws {
+    var simulation = Simulation(seed: 1)
+    for resource in [Resource.mesh(), .trafficTrace("web", match: [TagName.service: "web"])] {
+      _ = try simulation.store.put(resource, if: .always)
+    }
+    for index in 0..<10 {
+      let name = "p\(index)"
+      _ = try simulation.store.put(.dataplane(name, service: index == 0 ? "web" : "s\(index)"), if: .always)
+      simulation.connected[ProxyID(mesh: "default", name: name)] = 1
+      simulation.handle(.connected(ProxyID(mesh: "default", name: name), drainTime: nil))
+    }
+    await simulation.take()
+    simulation.computed = 0
+    _ = try simulation.store.put(.trafficTrace("web", match: [TagName.service: "web"], backend: "other"), if: .always)
+    await simulation.take()
+    #expect(simulation.computed == 1)
+  }
+
+  @Test("Who waits is answered when the store has ended")
+  func ended() {
+    var simulation = Simulation(seed: 1)
+    simulation.waiting = [1: 0]
+    simulation.handle(.awaited(5, by: 1))
+    #expect(simulation.waiting.count == 1)
+    simulation.isSynchronized = true
+    simulation.handle(.storeEnded)
+    #expect(simulation.waiting.isEmpty && simulation.plan.isCaughtUp(with: 100))
+  }
+}
