@@ -46,6 +46,8 @@ static void check_output(void) {
   // Both: what was buffered may fit although something before it did not.
   int had_failed = ferror(stdout);
   if (fflush(stdout) == 0 && !had_failed) return;
+  // Closed from the start: nobody reads it. The runtime may have put a descriptor of its own in the free place (EINVAL).
+  if (errno == EBADF || errno == EINVAL) _exit(1);
   dprintf(STDERR_FILENO, "Error: standard output cannot be written: %s\n", errno != 0 ? strerror(errno) : "a part of it was refused");
   _exit(1);
 }

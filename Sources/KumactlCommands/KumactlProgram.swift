@@ -22,7 +22,7 @@ package enum KumactlProgram {
   static func run(_ arguments: [String]) async -> Int32 {
     let arguments = CommandLineReader.withoutTruthValues(arguments)
     if asksForHelp(arguments) {
-      let reader = CommandLineReader(tree: CommandTree())
+      let reader = CommandLineReader()
       if case .help(let path, nil) = reader.read(arguments) {
         Console.write(reader.tree.help(for: path))
         return 0
@@ -30,7 +30,7 @@ package enum KumactlProgram {
     }
     let command: any ParsableCommand
     do {
-      command = try Kumactl.parseAsRoot(CommandLineReader.commandFirst(arguments))
+      command = try parse(arguments)
     } catch {
       return refuse(arguments, error)
     }
@@ -43,6 +43,17 @@ package enum KumactlProgram {
     }
   }
 
+  /// Parses a command line; options may stand before the words of the command.
+  static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+    do {
+      return try Kumactl.parseAsRoot(arguments)
+    } catch {
+      let ordered = CommandLineReader().commandFirst(arguments)
+      guard ordered != arguments else { throw error }
+      return try Kumactl.parseAsRoot(ordered)
+    }
+  }
+
   /// Whether help is probably wanted, for which the parser, which would only refuse, need not be asked first.
   private static func asksForHelp(_ arguments: [String]) -> Bool {
     arguments.isEmpty || arguments.first == "help"
@@ -51,7 +62,7 @@ package enum KumactlProgram {
 
   /// Answers arguments that name no command to run: with help, or with an error.
   private static func refuse(_ arguments: [String], _ error: (any Error)?) -> Int32 {
-    let reader = CommandLineReader(tree: CommandTree())
+    let reader = CommandLineReader()
     switch reader.read(arguments) {
     case .help(let path, let warning):
       if let warning { Console.warn([warning]) }

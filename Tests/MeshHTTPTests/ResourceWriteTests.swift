@@ -280,7 +280,7 @@ import Testing
     ),
     Unreadable(
       "a tag that is no text", #"{"type":"TrafficTrace","selectors":[{"match":{"a":1}}]}"#,
-      "selectors[0].match[\"a\"] has to be text; put it in quotes, not number"),
+      "selectors[0].match[\"a\"] has to be text in quotes, not number"),
     Unreadable(
       "conf that is no object", #"{"type":"TrafficTrace","conf":"x"}"#, "conf has to be an object, not string"),
   ]

@@ -266,15 +266,15 @@ enum Sample {
     ),
     (
       "{type: TrafficTrace, name: t, selectors: [{match: {version: 1}}]}", .wrongKind,
-      #"selectors[0].match["version"] has to be text; put it in quotes, not number"#
+      #"selectors[0].match["version"] has to be text in quotes, not number"#
     ),
     (
       "{type: Dataplane, name: d, networking: {inbound: [{port: -1}]}}", .wrongKind,
-      "networking.inbound[0].port has to be a whole number from 0 to 4294967295, not number"
+      "networking.inbound[0].port has to be a whole number from 0 to 4294967295, not -1"
     ),
     (
       "{type: Dataplane, name: d, networking: {inbound: [{port: 80.5}]}}", .wrongKind,
-      "networking.inbound[0].port has to be a whole number from 0 to 4294967295, not number"
+      "networking.inbound[0].port has to be a whole number from 0 to 4294967295, not 80.5"
     ),
   ]
 

@@ -14,11 +14,32 @@ struct CommandLineReaderTests {
       ("--config-file c get meshes", "get meshes --config-file c"),
       ("--no-config --log-level=debug version -a", "version --no-config --log-level=debug -a"),
       ("apply -f x.yaml", "apply -f x.yaml"), ("apply --dry-run -f -", "apply --dry-run -f -"),
-      ("delete -m other mesh x", "delete mesh x -m other"), ("--help", "--help"), ("", ""), ("-o", "-o"),
+      ("delete -m other mesh x", "delete mesh x -m other"),
+      ("inspect --gateway dataplanes --tag a=b", "inspect dataplanes --gateway --tag a=b"), ("--help", "--help"), ("", ""), ("-o", "-o"),
     ])
   func commandFirst(line: String, expected: String) {
     let words = line.split(separator: " ").map(String.init)
-    #expect(CommandLineReader.commandFirst(words).joined(separator: " ") == expected)
+    #expect(CommandLineReader().commandFirst(words).joined(separator: " ") == expected)
+  }
+
+  @Test("are parsed with options before and between the words of the command")
+  func parsedInAnyOrder() throws {
+    #expect(try KumactlProgram.parse(["get", "-o", "yaml", "meshes"]) is GetMeshesCommand)
+    #expect(try KumactlProgram.parse(["--config-file", "get", "get", "meshes"]) is GetMeshesCommand)
+    #expect(try KumactlProgram.parse(["--no-config", "--log-level=debug", "version", "-a"]) is VersionCommand)
+  }
+
+  @Test("mean the same by an option wherever it stands")
+  func consistentOptions() {
+    var takesValue: [String: Bool] = [:]
+    var letters: [Character: Bool] = [:]
+    for flag in CommandTree.ofKumactl.root.reachableFlags {
+      if let name = flag.long { #expect(takesValue.updateValue(flag.needsValue, forKey: name) ?? flag.needsValue == flag.needsValue, "--\(name)") }
+      if let short = flag.short { #expect(letters.updateValue(flag.needsValue, forKey: short) ?? flag.needsValue == flag.needsValue, "-\(short)") }
+    }
+    // What the reader knows of the commands is all that the parser says of them.
+    #expect(takesValue.count > 30 && letters.count > 5)
+    #expect(takesValue["config-file"] == true && takesValue["no-config"] == false && takesValue["dry-run"] == false)
   }
 
   @Test(
@@ -45,8 +66,8 @@ struct CommandLineReaderTests {
   func understood(arguments: [String]) throws {
     #expect(try Kumactl.parseAsRoot(arguments) is any AsyncParsableCommand)
     // The second reader agrees that there is nothing to complain about.
-    guard case .nothingWrong = CommandLineReader(tree: CommandTree()).read(arguments) else {
-      Issue.record("\(CommandLineReader(tree: CommandTree()).read(arguments))")
+    guard case .nothingWrong = CommandLineReader().read(arguments) else {
+      Issue.record("\(CommandLineReader().read(arguments))")
       return
     }
   }
@@ -59,7 +80,7 @@ struct CommandLineReaderTests {
       (["config", "control-planes"], ["config", "control-planes"]), (["get", "-o", "yaml"], ["get"]),
     ] as [([String], [String])])
   func help(arguments: [String], path: [String]) {
-    #expect(CommandLineReader(tree: CommandTree()).read(arguments) == .help(path))
+    #expect(CommandLineReader().read(arguments) == .help(path))
   }
 
   @Test(
@@ -71,6 +92,9 @@ struct CommandLineReaderTests {
         .failure("unknown command \"aply\" for \"kumactl\"\n\nDid you mean this?\n\tapply\n", hint: hint)
       ),
       (["--colour"], .failure("unknown flag: --colour", usage: [])),
+      (["--colour", "x", "get"], .failure("unknown flag: --colour", usage: ["get"])),
+      (["--colour", "x"], .failure("unknown flag: --colour", usage: [])),
+      (["--colour=x", "frob"], .failure("unknown command \"frob\" for \"kumactl\"", hint: hint)),
       (["apply", "-z"], .failure("unknown shorthand flag: 'z' in -z", usage: ["apply"])),
       (["apply", "-f"], .failure("flag needs an argument: 'f' in -f", usage: ["apply"])),
       (["apply", "--file"], .failure("flag needs an argument: --file", usage: ["apply"])),
@@ -134,7 +158,7 @@ struct CommandLineReaderTests {
     ] as [([String], CommandLineReader.Finding)])
   func refused(arguments: [String], expected: CommandLineReader.Finding) {
     #expect(throws: (any Error).self) { try Kumactl.parseAsRoot(arguments) }
-    #expect(CommandLineReader(tree: CommandTree()).read(arguments) == expected)
+    #expect(CommandLineReader().read(arguments) == expected)
   }
 
   private static let hint = "Run 'kumactl --help' for usage."
@@ -151,7 +175,7 @@ struct CommandLineReaderTests {
       ),
     ] as [([String], [String], String)])
   func almost(arguments: [String], path: [String], warning: String) {
-    #expect(CommandLineReader(tree: CommandTree()).read(arguments) == .help(path, warning: warning))
+    #expect(CommandLineReader().read(arguments) == .help(path, warning: warning))
   }
 
   @Test(
@@ -177,8 +201,8 @@ struct CommandLineReaderTests {
     ])
   func foreign(line: String, advice: String) {
     let arguments = line.split(separator: " ").map(String.init)
-    guard case .failure(let message, nil, nil) = CommandLineReader(tree: CommandTree()).read(arguments) else {
-      Issue.record("\(CommandLineReader(tree: CommandTree()).read(arguments))")
+    guard case .failure(let message, nil, nil) = CommandLineReader().read(arguments) else {
+      Issue.record("\(CommandLineReader().read(arguments))")
       return
     }
     #expect(message.hasPrefix("Kuma has the command \"kumactl "))
@@ -188,7 +212,7 @@ struct CommandLineReaderTests {
 
   @Test("that this program has are none of Kuma's alone, and advice names only what is there")
   func foreignAndOwn() {
-    let tree = CommandTree()
+    let tree = CommandTree.ofKumactl
     func check(_ node: CommandTree.Node, _ path: [String]) {
       #expect(ForeignCommand.advice(for: path) == nil, "\(path)")
       for child in node.children { check(child, path + [child.name]) }
@@ -227,7 +251,7 @@ struct CommandLineReaderTests {
 
   @Test("are all documented: every command has a sentence, every flag a text, and there are examples")
   func documented() {
-    let tree = CommandTree()
+    let tree = CommandTree.ofKumactl
     func check(_ node: CommandTree.Node, _ path: [String]) {
       #expect(node.abstract.hasSuffix("."), "\(path)")
       for flag in node.flags + node.positionals {
@@ -242,7 +266,7 @@ struct CommandLineReaderTests {
 
   @Test("have help laid out in columns")
   func layout() {
-    let text = CommandTree().help(for: ["get", "traffic-trace"])
+    let text = CommandTree.ofKumactl.help(for: ["get", "traffic-trace"])
     #expect(
       text.hasPrefix(
         """

@@ -17,27 +17,18 @@ struct CommandLineReader {
     case nothingWrong([String])
   }
 
-  let tree: CommandTree
-
-  /// Options with a value that may stand before the command, without the value in the same word.
-  private static let leadingOptions: Set<String> = [
-    "--config-file", "--log-level", "--api-timeout", "-o", "--output", "-m", "--mesh",
-  ]
+  let tree = CommandTree.ofKumactl
 
   /// The arguments with options that stand before or between the words of the command put behind them, since the parser
   /// wants the command first: `get -o yaml meshes` becomes `get meshes -o yaml`.
-  static func commandFirst(_ arguments: [String]) -> [String] {
+  func commandFirst(_ arguments: [String]) -> [String] {
     var words = arguments.prefix { !$0.hasPrefix("-") }
-    // Behind two words there is a whole command, or nearly so.
-    guard words.count < 2 else { return arguments }
     var options: [String] = []
     var rest = arguments.dropFirst(words.count)
-    while let next = rest.first {
-      let name = next.split(separator: "=", maxSplits: 1).first.map(String.init) ?? next
-      guard next == "--no-config" || leadingOptions.contains(name) else { break }
+    while let next = rest.first, case .known(let option, let value) = flag(next, in: tree.root) {
       options.append(next)
       rest = rest.dropFirst()
-      if name == next, next != "--no-config", let value = rest.popFirst() { options.append(value) }
+      if value == nil, option.needsValue, let value = rest.popFirst() { options.append(value) }
     }
     words += rest.prefix { !$0.hasPrefix("-") }
     rest = rest.drop { !$0.hasPrefix("-") }
@@ -75,7 +66,8 @@ struct CommandLineReader {
       }
       switch flag(argument, in: node) {
       case .unknown(let message):
-        return unknownCommand(path, positionals, rest[index...]) ?? .failure(message, usage: path)
+        let others = rest[index...].dropFirst(Self.mayHaveValue(argument) ? 1 : 0)
+        return unknownCommand(path, positionals, others) ?? .failure(message, usage: path)
       case .known(let flag, let value):
         given.insert(flag.long ?? "")
         guard flag.needsValue else {
@@ -138,7 +130,7 @@ struct CommandLineReader {
     while let argument = rest.popFirst() {
       if argument == "--" { return rest.first }
       guard argument.hasPrefix("-"), argument != "-" else { return argument }
-      if case .known(let option, nil) = flag(argument), option.needsValue { _ = rest.popFirst() }
+      if takesNext(argument, flag(argument)) { _ = rest.popFirst() }
     }
     return nil
   }
@@ -155,7 +147,7 @@ struct CommandLineReader {
       if argument.hasPrefix("-"), argument != "-" {
         rest.append(argument)
         index += 1
-        if case .known(let flag, nil) = flag(argument, in: node), flag.needsValue, index < arguments.endIndex {
+        if Self.takesNext(argument, flag(argument, in: node)), index < arguments.endIndex {
           rest.append(arguments[index])
           index += 1
         }
@@ -176,6 +168,20 @@ struct CommandLineReader {
       message += "\n\nDid you mean this?\n\t\(name)\n"
     }
     return .failure(message, hint: "Run 'kumactl --help' for usage.")
+  }
+
+  /// Whether the word behind an option is its value. Behind an option that is not known it is, as in Kuma.
+  private static func takesNext(_ argument: String, _ match: Match) -> Bool {
+    switch match {
+    case .known(let flag, let value): value == nil && flag.needsValue
+    case .unknown: mayHaveValue(argument)
+    }
+  }
+
+  /// Whether an option that is not known is written so that its value would follow. Source: `stripFlags` of Kuma's command
+  /// line.
+  private static func mayHaveValue(_ argument: String) -> Bool {
+    !argument.contains("=") && (argument.hasPrefix("--") || argument.count == 2)
   }
 
   private enum Match {
@@ -249,18 +255,12 @@ struct CommandLineReader {
     "0": false, "f": false, "F": false, "false": false, "FALSE": false, "False": false,
   ]
 
-  /// Flags that may be given with a truth value: `--no-config=true`.
-  private static let flags: Set<String> = [
-    "--no-config", "--gateway", "--ingress", "--egress", "--skip-verify", "--overwrite", "--detailed", "--skip-check",
-    "--new-api", "--config-dump", "--shadow", "--without-dataplanes", "--help",
-  ]
-
   /// The arguments with truth values written as the parser knows them: the flag alone, or nothing.
   static func withoutTruthValues(_ arguments: [String]) -> [String] {
     arguments.flatMap { argument -> [String] in
       guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "="),
-        flags.contains(String(argument[..<equals])),
-        let truth = truths[String(argument[argument.index(after: equals)...])]
+        let truth = truths[String(argument[argument.index(after: equals)...])],
+        CommandTree.ofKumactl.root.isFlag(argument[..<equals].dropFirst(2))
       else { return [argument] }
       return truth ? [String(argument[..<equals])] : []
     }

@@ -2,8 +2,6 @@ import ArgumentParser
 import MeshModel
 
 /// The commands with their arguments, as swift-argument-parser describes them.
-///
-/// It is made only when help or an error has to be written, since describing every command takes time.
 struct CommandTree {
   /// A command and the commands below it.
   struct Node {
@@ -21,6 +19,11 @@ struct CommandTree {
 
     /// Whether the command does something itself.
     var isRunnable: Bool { children.isEmpty }
+
+    /// Whether a long name is that of an option without a value.
+    func isFlag(_ name: some StringProtocol) -> Bool {
+      name == "help" || reachableFlags.contains { $0.long == String(name) && !$0.takesValue }
+    }
 
     /// The options of this command, or of all commands below it.
     var reachableFlags: [Argument] { flags + children.flatMap(\.reachableFlags) }
@@ -44,12 +47,13 @@ struct CommandTree {
     var needsValue: Bool { takesValue && !valueName.contains("[=") }
   }
 
-  /// The title under which options of several commands stand.
-  static let globalSection = "Global Flags"
-
   let root: Node
 
-  init() {
+  /// The commands of this program. Describing all of them takes time: it is done when help or an error has to be written, or
+  /// an option stands in an unusual place.
+  static let ofKumactl = CommandTree()
+
+  private init() {
     let text = Kumactl._dumpHelp()
     let document = (try? DocumentValue(json: text.utf8)) ?? .null
     root = Self.node(document["command"] ?? .null)
@@ -89,6 +93,6 @@ struct CommandTree {
       defaultValue: value["defaultValue"]?.string ?? "", abstract: value["abstract"]?.string ?? "",
       takesValue: value["kind"]?.string != "flag", isRequired: value["isOptional"]?.bool == false,
       isRepeating: value["isRepeating"]?.bool ?? false,
-      isGlobal: value["sectionTitle"]?.string == globalSection)
+      isGlobal: value["sectionTitle"]?.string == GlobalOptions.section)
   }
 }

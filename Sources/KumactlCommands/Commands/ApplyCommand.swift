@@ -50,8 +50,8 @@ struct ApplyCommand: AsyncParsableCommand {
     completion: .list(["client", "server"]))
   var dryRun: String?
 
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   /// What is done instead of applying.
   private enum DryRun {
@@ -80,7 +80,13 @@ struct ApplyCommand: AsyncParsableCommand {
     // Everything is read and checked before anything is written.
     var batch = ResourceBatch()
     for source in file {
-      for text in try await ResourceSource(source).texts() { try batch.add(text, variables: variables) }
+      for (text, file) in try await ResourceSource(source).texts() {
+        do {
+          try batch.add(text, variables: variables)
+        } catch let failure as CommandFailure {
+          throw CommandFailure(file.map { "\($0): \(failure.message)" } ?? failure.message)
+        }
+      }
     }
     Console.warn(
       VariableTemplate.escapedNames(variables).map {

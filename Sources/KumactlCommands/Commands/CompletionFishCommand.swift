@@ -10,7 +10,7 @@ struct CompletionFishCommand: AsyncParsableCommand {
       kumactl completion fish
       """)
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws { Console.write(Kumactl.completionScript(for: .fish) + "\n") }
 }

@@ -10,7 +10,7 @@ struct CompletionZshCommand: AsyncParsableCommand {
       kumactl completion zsh
       """)
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws { Console.write(Kumactl.completionScript(for: .zsh) + "\n") }
 }

@@ -20,7 +20,7 @@ struct DeleteCommand: AsyncParsableCommand {
   var name: String
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     let types = ResourceType.allCases.filter(\.isUserWritten)

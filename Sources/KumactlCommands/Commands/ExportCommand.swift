@@ -30,7 +30,7 @@ struct ExportCommand: AsyncParsableCommand {
   @Flag(help: "leave proxies out, which register themselves when they start")
   var withoutDataplanes = false
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     guard ["all", "federation", "federation-with-policies"].contains(profile) else {

@@ -18,7 +18,7 @@ struct VersionCommand: AsyncParsableCommand {
   var detailed = false
 
   @OptionGroup var ignored: IgnoredWords
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     ignored.warn()

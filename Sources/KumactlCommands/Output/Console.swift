@@ -20,6 +20,9 @@ enum Console {
   static func status(_ status: Int32) -> Int32 {
     let failure = outputFailure.load(ordering: .relaxed)
     guard failure != 0 else { return status }
+    // Closed from the start: nobody reads what is said of it, as with a reader that goes away. The runtime may have put a
+    // descriptor of its own in the free place, which refuses to be written with EINVAL.
+    guard failure != EBADF, failure != EINVAL else { return 1 }
     error("standard output cannot be written: \(SystemError(failure))")
     return 1
   }

@@ -86,7 +86,7 @@ struct ObjectReader: ~Copyable {
       switch item {
       case .string(let text): map[key] = text
       case .null: map[key] = ""
-      default: throw Self.wrongKind(item, path: "\(join(name))[\(key.quoted)]", expected: "text; put it in quotes")
+      default: throw Self.wrongKind(item, path: "\(join(name))[\(key.quoted)]", expected: "text in quotes")
       }
     }
     return map
@@ -119,7 +119,9 @@ struct ObjectReader: ~Copyable {
 
   static func wrongKind(_ value: DocumentValue, path: String, expected: String) -> DocumentError {
     let place = path.isEmpty ? "the document" : path
-    return DocumentError(code: .wrongKind, message: "\(place) has to be \(expected), not \(value.kind)")
+    // A number where one belongs is told itself: its kind is not what is wrong.
+    let actual = value.number != nil && expected.contains("number") ? value.json() : value.kind
+    return DocumentError(code: .wrongKind, message: "\(place) has to be \(expected), not \(actual)")
   }
 
   /// Names of fields are ASCII.

@@ -10,7 +10,7 @@ struct ConfigViewCommand: AsyncParsableCommand {
       kumactl config view
       """)
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws { Console.write(try Session(global).configurationFile().configuration.yaml + "\n") }
 }

@@ -61,7 +61,7 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
   @Flag(help: "add the Control Plane although it may not answer")
   var skipCheck = false
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     let session = Session(global)

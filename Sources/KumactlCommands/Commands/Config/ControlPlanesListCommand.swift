@@ -10,7 +10,7 @@ struct ControlPlanesListCommand: AsyncParsableCommand {
       kumactl config control-planes list
       """)
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     let configuration = try Session(global).configurationFile().configuration

@@ -13,7 +13,7 @@ struct ControlPlanesSwitchCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"))
   var name: String
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     var file = try Session(global).configurationFile()

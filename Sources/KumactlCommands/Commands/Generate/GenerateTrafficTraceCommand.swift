@@ -34,7 +34,7 @@ struct GenerateTrafficTraceCommand: AsyncParsableCommand {
   var format = "universal"
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     guard let form = ResourceDocument.Form(rawValue: format) else {

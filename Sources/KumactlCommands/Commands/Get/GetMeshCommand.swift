@@ -14,8 +14,8 @@ struct GetMeshCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
   var name: String
 
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     try await ResourceReading<MeshRow>(global: global, output: output).one(name)

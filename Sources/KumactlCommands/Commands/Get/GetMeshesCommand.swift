@@ -12,8 +12,8 @@ struct GetMeshesCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var paging: PagingOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     try await ResourceReading<MeshRow>(global: global, output: output).list(paging)

@@ -15,8 +15,8 @@ struct GetTrafficTraceCommand: AsyncParsableCommand {
   var name: String
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     try await ResourceReading<TrafficTraceRow>(global: global, output: output, mesh: mesh.mesh).one(name)

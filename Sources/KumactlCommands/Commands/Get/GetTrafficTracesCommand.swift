@@ -13,8 +13,8 @@ struct GetTrafficTracesCommand: AsyncParsableCommand {
 
   @OptionGroup var mesh: MeshOptions
   @OptionGroup var paging: PagingOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     try await ResourceReading<TrafficTraceRow>(global: global, output: output, mesh: mesh.mesh).list(paging)

@@ -59,8 +59,8 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
   var configDump = false
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     if type == "config" {

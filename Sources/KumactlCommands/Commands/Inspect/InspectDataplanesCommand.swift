@@ -30,9 +30,9 @@ struct InspectDataplanesCommand: AsyncParsableCommand {
   var egress = false
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
   @OptionGroup var ignored: IgnoredWords
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     ignored.warn()

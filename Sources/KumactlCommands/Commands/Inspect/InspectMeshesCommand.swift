@@ -11,9 +11,9 @@ struct InspectMeshesCommand: AsyncParsableCommand {
       kumactl inspect meshes
       """)
 
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
   @OptionGroup var ignored: IgnoredWords
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     ignored.warn()

@@ -13,9 +13,9 @@ struct InspectServicesCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
   @OptionGroup var ignored: IgnoredWords
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     ignored.warn()

@@ -22,8 +22,8 @@ struct InspectTrafficTraceCommand: AsyncParsableCommand {
   var offset = 0
 
   @OptionGroup var mesh: MeshOptions
-  @OptionGroup(title: CommandTree.globalSection) var output: OutputOptions
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var output: OutputOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     let client = try Session(global).client()

@@ -36,7 +36,7 @@ struct InstallObservabilityCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: unused) var lokiAddress: String?
   @Option(parsing: .unconditional, help: unused) var prometheusAddress: String?
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
     for component in components.flatMap({ $0.split(separator: ",") }) where component != "jaeger" {

@@ -18,7 +18,7 @@ struct InstallTracingCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("container image of Jaeger", valueName: "string"))
   var image = JaegerManifest.defaultImage
 
-  @OptionGroup(title: CommandTree.globalSection) var global: GlobalOptions
+  @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws { Console.write(try JaegerManifest(namespace: namespace, image: image).text) }
 }

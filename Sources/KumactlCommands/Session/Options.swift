@@ -4,6 +4,9 @@ import MeshModel
 
 /// Options of every command.
 struct GlobalOptions: ParsableArguments {
+  /// The title under which options of several commands stand.
+  static let section = "Global Flags"
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(

@@ -7,17 +7,17 @@ struct ResourceSource {
 
   init(_ name: String) { self.name = name }
 
-  /// The texts, of a directory one for each file in the order of names.
-  func texts() async throws -> [String] {
-    if name == "-" { return [try Self.text(FileAccess.readStandardInput(), of: "standard input")] }
+  /// The texts, of a directory one for each file in the order of names, with the file.
+  func texts() async throws -> [(text: String, file: String?)] {
+    if name == "-" { return [(try Self.text(FileAccess.readStandardInput(), of: "standard input"), nil)] }
     if name.hasPrefix("http://") || name.hasPrefix("https://") {
       do {
-        return [try Self.text(.success(try await RemoteText.fetch(name)), of: name)]
+        return [(try Self.text(.success(try await RemoteText.fetch(name)), of: name), nil)]
       } catch let error as RemoteText.Failure {
         throw CommandFailure("error while reading provided file: \(error)")
       }
     }
-    guard FileAccess.isDirectory(name) else { return [try Self.text(FileAccess.read(name), of: name)] }
+    guard FileAccess.isDirectory(name) else { return [(try Self.text(FileAccess.read(name), of: name), nil)] }
     let names = try Self.get(FileAccess.names(in: name)).filter { name in
       [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } && !name.hasPrefix(".")
     }
@@ -25,7 +25,7 @@ struct ResourceSource {
       throw CommandFailure("error while reading provided file: \(name) holds no file that ends in .yaml, .yml or .json")
     }
     let directory = name.hasSuffix("/") ? name : name + "/"
-    return try names.map { try Self.text(FileAccess.read(directory + $0), of: directory + $0) }
+    return try names.map { (try Self.text(FileAccess.read(directory + $0), of: directory + $0), directory + $0) }
   }
 
   /// The text of a source, in any encoding of YAML.
