@@ -299,7 +299,7 @@ let package = Package(
     .testTarget(
       name: "TraceCollectorTests",
       dependencies: [
-        "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "LoopbackTestSupport", "MeshTestSupport",
+        "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "LoopbackTestSupport", "TestSupport",
         "ProcessSupervisor",
         "PrometheusMetrics",
         "TraceAnalysis",

@@ -1,9 +1,9 @@
 import Foundation
 import HTTPService
 import LoopbackTestSupport
-import MeshTestSupport
 import ProcessSupervisor
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

@@ -1,6 +1,6 @@
-import MeshTestSupport
 import PrometheusMetrics
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TraceModel

@@ -1,7 +1,7 @@
 import Foundation
 import HTTPTypes
-import MeshTestSupport
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import TraceFormats

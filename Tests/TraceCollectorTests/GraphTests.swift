@@ -1,5 +1,5 @@
 import HTTPTypes
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceModel

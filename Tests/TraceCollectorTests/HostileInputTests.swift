@@ -1,8 +1,8 @@
 import Deflate
 import HTTPTypes
 import JSONText
-import MeshTestSupport
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

@@ -89,19 +89,19 @@ import Testing
 
   @Test("OpenTelemetry's requests: alone, in lines, and as Jaeger and Tempo wrap them") func otlp() throws {
     for text in [
-      OTLPTests.json, OTLPTests.json.replacing("\n", with: "") + "\n", "[\(OTLPTests.json)]",
-      #"{"result":\#(OTLPTests.json)}"#, #"{"trace":\#(OTLPTests.json)}"#,
-      OTLPTests.json.replacing("resourceSpans", with: "batches"),
+      OTLPSample.json, OTLPSample.json.replacing("\n", with: "") + "\n", "[\(OTLPSample.json)]",
+      #"{"result":\#(OTLPSample.json)}"#, #"{"trace":\#(OTLPSample.json)}"#,
+      OTLPSample.json.replacing("resourceSpans", with: "batches"),
     ] {
-      #expect(try parse(text).spans == [OTLPTests.expected])
+      #expect(try parse(text).spans == [OTLPSample.expected])
     }
-    let line = OTLPTests.json.replacing("\n", with: "")
+    let line = OTLPSample.json.replacing("\n", with: "")
     let lines = try parse([line, line, line].joined(separator: "\r\n"))
-    #expect(lines.spans == [OTLPTests.expected, OTLPTests.expected, OTLPTests.expected])
+    #expect(lines.spans == [OTLPSample.expected, OTLPSample.expected, OTLPSample.expected])
     #expect(lines.indices == [0, 1, 2])
     let base64 = line.replacing("5982FE77008310CC80F1DA5E10147517", with: "WYL+dwCDEMyA8dpeEBR1Fw==")
       .replacing("67fae42571535f60", with: "Z/rkJXFTX2A=")
-    #expect(try parse(base64).spans == [OTLPTests.expected])
+    #expect(try parse(base64).spans == [OTLPSample.expected])
   }
 
   @Test("Zipkin's spans of both versions, in lists, in lists of lists and in lines") func zipkin() throws {
@@ -120,8 +120,8 @@ import Testing
       #expect(spans.map(\.duration) == [4, 0])
       #expect(spans.last?.tags == [.init("k", "v")])
     }
-    let mixed = try parse("\u{FEFF}\(v2)\n[\(v1)]\n\n[[\(v2)],[]]\n\(Self.jaeger)\n\(OTLPTests.json)")
-    #expect(mixed.spans.map(\.id) == [2, 3, 2, 1, 2, OTLPTests.expected.id])
+    let mixed = try parse("\u{FEFF}\(v2)\n[\(v1)]\n\n[[\(v2)],[]]\n\(Self.jaeger)\n\(OTLPSample.json)")
+    #expect(mixed.spans.map(\.id) == [2, 3, 2, 1, 2, OTLPSample.expected.id])
     #expect(mixed.indices == [0, 1, 2, 3, 4, 5])
     #expect(try parse("[]").spans == [])
     #expect(try parse("[{}]").rejections.map(\.reason) == ["traceId is missing"])

@@ -2,8 +2,8 @@ import Deflate
 import Dispatch
 import HTTPService
 import HTTPTypes
-import MeshTestSupport
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import TraceFormats

@@ -1,4 +1,4 @@
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceModel

@@ -1,6 +1,6 @@
 import HTTPTypes
-import MeshTestSupport
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

@@ -1,4 +1,4 @@
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceFormats
@@ -19,8 +19,8 @@ import Testing
   private static let bodies: [(format: SpanFormat, body: [UInt8])] = [
     (.zipkinJSON, Array(SpanParserTests.full.utf8)), (.zipkinV1JSON, Array(v1.utf8)),
     (.file, Array("[\(SpanParserTests.full),[]]".utf8)), (.file, Array(ImportTests.jaeger.utf8)),
-    (.file, Array((v1 + "\n" + OTLPTests.json).utf8)), (.zipkinProtobuf, ZipkinProtobufParserTests.full),
-    (.otlpProtobuf, OTLPTests.protobuf), (.otlpJSON, Array(OTLPTests.json.utf8)),
+    (.file, Array((v1 + "\n" + OTLPSample.json).utf8)), (.zipkinProtobuf, ZipkinProtobufParserTests.full),
+    (.otlpProtobuf, OTLPSample.protobuf), (.otlpJSON, Array(OTLPSample.json.utf8)),
   ]
 
   private static let interesting: [[UInt8]] = [

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import TraceAnalysis
 @testable import TraceModel
 
@@ -57,38 +59,12 @@ struct PropagationSimulation: Sendable {
 
   static let begin = Int64(1_700_000_000_000)
 
-  /// Splitmix64: the same numbers from the same seed, everywhere.
-  struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-    mutating func milliseconds(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &self) }
-    mutating func happens(_ share: Double) -> Bool { share > 0 && Double.random(in: 0..<1, using: &self) < share }
-    /// The wait for the next of events that come so often per second, in milliseconds.
-    mutating func wait(perSecond rate: Double) -> Double {
-      -Self.logarithm(Double.random(in: 0x1p-30..<1, using: &self)) * 1_000 / rate
-    }
-    /// By its series, so that the numbers are the same everywhere.
-    private static func logarithm(_ value: Double) -> Double {
-      let exponent = Double(value.exponent)
-      let x = (value.significand - 1) / (value.significand + 1)
-      let square = x * x
-      let series = x * (1 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9 + square / 11)))))
-      return exponent * 0.693_147_180_559_945_3 + 2 * series
-    }
-  }
-
   /// A span with the moment at which it comes to the collector, in milliseconds from the beginning.
   typealias Report = (at: Double, span: Span)
 
   /// All spans, in the order in which they come.
   func reports(seed: UInt64) -> [Report] {
-    var random = Random(state: seed)
+    var random = SeededGenerator(seed: seed)
     var reports: [Report] = []
     let times = closed(&random) ?? starts(&random).map { ($0, $0 + lengthOfOne(&random)) }
     let last = times.map(\.end).max() ?? 1_000
@@ -108,11 +84,11 @@ struct PropagationSimulation: Sendable {
     return reports.sorted { $0.at < $1.at }
   }
 
-  private func lengthOfOne(_ random: inout Random) -> Double {
+  private func lengthOfOne(_ random: inout SeededGenerator) -> Double {
     random.happens(longShare) ? random.milliseconds(longLength) : random.milliseconds(length)
   }
 
-  private func starts(_ random: inout Random) -> [Double] {
+  private func starts(_ random: inout SeededGenerator) -> [Double] {
     var starts: [Double] = []
     var time = 0.0
     switch arrival {
@@ -135,7 +111,7 @@ struct PropagationSimulation: Sendable {
   }
 
   /// The times of requests from clients that wait for answers; nil if they come otherwise.
-  private func closed(_ random: inout Random) -> [(start: Double, end: Double)]? {
+  private func closed(_ random: inout SeededGenerator) -> [(start: Double, end: Double)]? {
     var times: [(start: Double, end: Double)] = []
     switch arrival {
     case .closed(let clients, let pause):
@@ -163,7 +139,7 @@ struct PropagationSimulation: Sendable {
   }
 
   private func starts(
-    of item: Background, _ times: [(start: Double, end: Double)], _ last: Double, _ random: inout Random
+    of item: Background, _ times: [(start: Double, end: Double)], _ last: Double, _ random: inout SeededGenerator
   ) -> [(Double, String, Int)] {
     var starts: [(Double, String, Int)] = []
     for instance in 0..<instances {
@@ -206,7 +182,7 @@ struct PropagationSimulation: Sendable {
   // MARK: Spans
 
   private func request(
-    _ time: (start: Double, end: Double), _ instance: Int, _ random: inout Random, _ reports: inout [Report]
+    _ time: (start: Double, end: Double), _ instance: Int, _ random: inout SeededGenerator, _ reports: inout [Report]
   ) {
     // A request that its sender did not sample is not reported, nor are the calls that continue it.
     let isSampled = !random.happens(1 - inboundSampling)
@@ -235,7 +211,8 @@ struct PropagationSimulation: Sendable {
   }
 
   private func began(
-    _ callee: String, _ start: Double, _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout Random,
+    _ callee: String, _ start: Double, _ length: Double, _ instance: Int, _ number: UInt64,
+    _ random: inout SeededGenerator,
     _ reports: inout [Report]
   ) {
     guard !random.happens(1 - rootSampling) else { return }
@@ -247,7 +224,7 @@ struct PropagationSimulation: Sendable {
 
   private func report(
     trace: UInt64, id: UInt64, parent: UInt64?, _ kind: Span.Kind, callee: String?, _ start: Double,
-    _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout Random, _ reports: inout [Report]
+    _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout SeededGenerator, _ reports: inout [Report]
   ) {
     let clock = start + Double(instance) * skew
     var tags = [
@@ -284,5 +261,22 @@ struct PropagationSimulation: Sendable {
       if !report.blamed.isEmpty { return (seen, report) }
     }
     return (nil, report)
+  }
+}
+
+extension SeededGenerator {
+  mutating func milliseconds(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &self) }
+  mutating func happens(_ share: Double) -> Bool { share > 0 && Double.random(in: 0..<1, using: &self) < share }
+  /// The wait for the next of events that come so often per second, in milliseconds.
+  mutating func wait(perSecond rate: Double) -> Double {
+    -Self.logarithm(Double.random(in: 0x1p-30..<1, using: &self)) * 1_000 / rate
+  }
+  /// By its series, so that the numbers are the same everywhere.
+  private static func logarithm(_ value: Double) -> Double {
+    let exponent = Double(value.exponent)
+    let x = (value.significand - 1) / (value.significand + 1)
+    let square = x * x
+    let series = x * (1 + square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9 + square / 11)))))
+    return exponent * 0.693_147_180_559_945_3 + 2 * series
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceAnalysis
@@ -164,7 +164,7 @@ import Testing
 
   @Test("The newest calls are kept in order, however they come, and no more than so many")
   func recentCalls() {
-    var random = PropagationSimulation.Random(state: 5)
+    var random = SeededGenerator(seed: 5)
     let starts = (1...1_000).map { Int64($0) }
     var inOrder = RecentCalls()
     var shuffled = RecentCalls()
@@ -212,7 +212,7 @@ import Testing
   func order() {
     let spans = calls(60, isForwarded: false) + calls(60, from: 60, isForwarded: true)
     let expected = report(spans).services.map(\.message)
-    var random = PropagationSimulation.Random(state: 7)
+    var random = SeededGenerator(seed: 7)
     #expect(expected.first?.contains("again, in all of the last 60 calls") == true)
     #expect(report(spans.shuffled(using: &random)).services.map(\.message) == expected)
     #expect(report(spans.reversed()).services.map(\.message) == expected)

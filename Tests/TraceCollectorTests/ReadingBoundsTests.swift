@@ -221,8 +221,8 @@ private final class AnswerCount: Sendable {
     }
     let small: [(path: String, type: String, body: [UInt8])] = [
       ("/api/v2/spans", "application/json", Array(#"[{"traceId":"1","id":"1"}]"#.utf8)),
-      ("/v1/traces", "application/x-protobuf", OTLPTests.protobuf),
-      ("/v1/traces", "application/json", Array(OTLPTests.json.utf8)),
+      ("/v1/traces", "application/x-protobuf", OTLPSample.protobuf),
+      ("/v1/traces", "application/json", Array(OTLPSample.json.utf8)),
       ("/api/import", "application/json", Array(ImportTests.jaeger.utf8)),
     ]
     for request in small {

@@ -1,8 +1,8 @@
 import GRDB
 import HTTPTypes
-import MeshTestSupport
 import PrometheusMetrics
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

@@ -1,8 +1,8 @@
 import Foundation
 import GRDB
 import HTTPTypes
-import MeshTestSupport
 import Synchronization
+import TestSupport
 import Testing
 import TraceTestSupport
 

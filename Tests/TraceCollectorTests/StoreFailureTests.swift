@@ -1,9 +1,9 @@
 import Foundation
 import GRDB
 import HTTPTypes
-import MeshTestSupport
 import PrometheusMetrics
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

@@ -1,6 +1,6 @@
 import BrowserTestSupport
 import Foundation
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceModel

@@ -2,7 +2,7 @@ import BrowserTestSupport
 import Foundation
 import HTTPTypes
 import JSONText
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceFormats

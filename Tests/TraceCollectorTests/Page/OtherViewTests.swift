@@ -1,7 +1,7 @@
 import BrowserTestSupport
 import Foundation
 import HTTPTypes
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

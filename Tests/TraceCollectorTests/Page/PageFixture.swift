@@ -3,7 +3,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceHTTP

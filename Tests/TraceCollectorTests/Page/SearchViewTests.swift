@@ -2,7 +2,7 @@ import BrowserTestSupport
 import Foundation
 import HTTPService
 import LoopbackTestSupport
-import MeshTestSupport
+import TestSupport
 import Testing
 
 @testable import TraceHTTP
