@@ -168,7 +168,7 @@ public struct MeshIndex: Sendable {
     if sets[key]?.isEmpty == true { sets[key] = nil }
   }
 
-  /// Makes a service anew from its contributions.
+  /// Rebuilds a service from its contributions.
   ///
   /// - Returns: whether it differs from before.
   private mutating func rebuild(_ service: String) -> Bool {

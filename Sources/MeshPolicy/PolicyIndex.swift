@@ -58,7 +58,7 @@ public struct PolicyIndex: Sendable {
     policies[name] = Policy(content: content, creationTime: creationTime, anchors: anchors)
   }
 
-  /// Removes a policy; nothing happens when there is none of the name.
+  /// Removes a policy, if it exists.
   public mutating func remove(_ name: String) {
     guard let policy = policies.removeValue(forKey: name) else { return }
     unconditional.removeAll { $0.precedence.name == name }
@@ -126,7 +126,7 @@ public struct PolicyIndex: Sendable {
     return best.values.sorted { $1 < $0 }
   }
 
-  /// The tags whose names any policy asks for, as numbers. A value nobody asks for can still match a wildcard.
+  /// The tags whose names any policy selects, as numbers. A value that no policy names can still match a wildcard.
   private func numbers(of tags: [String: String]) -> [UInt32: UInt32] {
     var known: [UInt32: UInt32] = [:]
     for (name, value) in tags {

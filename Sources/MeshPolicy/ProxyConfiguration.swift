@@ -96,7 +96,7 @@ public struct ProxyConfiguration: Sendable, Hashable {
     public var port: UInt16
     /// The service called, with its endpoints.
     public var destination: ServiceEndpoints
-    /// The calling proxy's tags, all values of each name, which the destination is told in a header.
+    /// The calling proxy's tags, all values of each name; Envoy sends them to the destination in a header.
     public var callerTags: [String: Set<String>]
 
     /// Makes an outbound.

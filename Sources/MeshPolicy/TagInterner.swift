@@ -5,7 +5,7 @@ struct TagInterner {
   /// The number that stands for any value.
   static let anyValue: UInt32 = 0
 
-  /// The number of a text, given anew when it has none.
+  /// The number of a text; a new text gets the next number.
   mutating func intern(_ text: String) -> UInt32 {
     if let number = numbers[text] { return number }
     let number = UInt32(truncatingIfNeeded: numbers.count + 1)
@@ -13,7 +13,7 @@ struct TagInterner {
     return number
   }
 
-  /// The number of a text, or `nil` when nobody asked for it yet.
+  /// The number of a text, or `nil` if it has none yet.
   func number(of text: String) -> UInt32? { numbers[text] }
 }
 

@@ -104,7 +104,7 @@ package final class ChangeFeed: Sendable {
 /// The changes of a store: first the whole present state, then whatever has changed since the last element.
 ///
 /// Each iterator is a subscription of its own, which ends with the iterator. Asking for an element in a cancelled task
-/// gives `nil` and takes nothing away: asked again in another task, the iterator goes on where it was. Within an element,
+/// returns `nil` and loses nothing: in another task, the iterator continues where it was. Within an element,
 /// resources and keys are sorted by key; an element may be empty, when all it tells of has come and gone. The sequence ends when the store is closed.
 public struct ResourceChanges: AsyncSequence, Sendable {
   /// An element.
@@ -130,7 +130,7 @@ public struct ResourceChanges: AsyncSequence, Sendable {
     }
   }
 
-  /// Unsubscribes when nobody holds it any more.
+  /// Unsubscribes when the last reference is released.
   fileprivate final class Subscription: Sendable {
     let feed: ChangeFeed
     let id: ChangeFeedStateMachine.SubscriberID

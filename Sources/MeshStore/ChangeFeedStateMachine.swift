@@ -1,16 +1,16 @@
 package import MeshModel
 
-/// What subscribers of a store have seen and what they wait for, as a value: events in, actions out.
+/// The state of all subscriptions to a store, as a value: events in, actions out.
 ///
-/// The present state is kept once. A subscriber has only the keys that changed since its last element; their newest form
-/// is looked up when it asks. So a slow subscriber costs at most one entry for each key that it knows or that exists.
+/// The current state is held once. A subscription holds only the keys that changed since its last element, and looks up their
+/// newest form when the subscriber asks. So a slow subscriber costs at most one entry for each key that it knows or that exists.
 package struct ChangeFeedStateMachine: Sendable {
-  /// Names a subscriber.
+  /// Identifies a subscriber.
   package struct SubscriberID: Sendable, Hashable {
     fileprivate let number: UInt64
   }
 
-  /// One change, after it was made.
+  /// One committed change.
   package enum Change: Sendable {
     /// A resource was created or updated.
     case written(Resource)
@@ -26,17 +26,17 @@ package struct ChangeFeedStateMachine: Sendable {
     }
   }
 
-  /// What to do for a subscriber that asks for its next element.
+  /// The response to a subscriber that asks for its next element.
   package enum NextAction: Sendable {
-    /// Give it this element.
+    /// Deliver this element.
     case deliver(ChangeSet)
-    /// Let it wait.
+    /// Suspend it.
     case wait
-    /// Tell it that there will be no more.
+    /// End its subscription.
     case end
   }
 
-  /// A waiting subscriber to wake, with its element, or without when there will be none.
+  /// A suspended subscriber to resume, with its element, or with `nil` at the end of the subscription.
   package struct Wakeup: Sendable {
     package var subscriber: SubscriberID
     package var changes: ChangeSet?
@@ -50,9 +50,9 @@ package struct ChangeFeedStateMachine: Sendable {
     var pending: [ResourceKey: Bool] = [:]
   }
 
-  /// The present state.
+  /// The current state.
   package private(set) var present: ResourceTable
-  /// The number of the newest change.
+  /// The sequence number of the newest change.
   package private(set) var sequence: UInt64 = 0
   private var subscribers: [SubscriberID: Subscriber] = [:]
   private var lastNumber: UInt64 = 0
@@ -63,10 +63,10 @@ package struct ChangeFeedStateMachine: Sendable {
   /// How many subscribers there are.
   package var subscriberCount: Int { subscribers.count }
 
-  /// How many keys a subscriber has yet to hear of; the whole state counts as none.
+  /// How many changed keys are pending for a subscriber; the initial state counts as 0.
   package func pendingCount(_ id: SubscriberID) -> Int { subscribers[id]?.pending.count ?? 0 }
 
-  /// Somebody subscribes.
+  /// Adds a subscriber.
   package mutating func subscribe() -> SubscriberID {
     lastNumber &+= 1
     let id = SubscriberID(number: lastNumber)
@@ -74,7 +74,7 @@ package struct ChangeFeedStateMachine: Sendable {
     return id
   }
 
-  /// Somebody has gone.
+  /// Removes a subscriber.
   package mutating func unsubscribe(_ id: SubscriberID) -> Wakeup? {
     guard let subscriber = subscribers.removeValue(forKey: id), subscriber.isWaiting else { return nil }
     return Wakeup(subscriber: id, changes: nil)
@@ -89,14 +89,14 @@ package struct ChangeFeedStateMachine: Sendable {
     return changes.map(NextAction.deliver) ?? .wait
   }
 
-  /// A subscriber no longer waits. What it has missed stays for its next question.
+  /// A subscriber stops waiting. Pending changes stay for its next request.
   package mutating func cancelWait(_ id: SubscriberID) -> Wakeup? {
     guard subscribers[id]?.isWaiting == true else { return nil }
     subscribers[id]?.isWaiting = false
     return Wakeup(subscriber: id, changes: nil)
   }
 
-  /// Changes were made together, in this order.
+  /// Changes were committed together, in this order.
   package mutating func commit(_ changes: [Change]) -> [Wakeup] {
     let before = sequence
     for change in changes {
@@ -113,7 +113,7 @@ package struct ChangeFeedStateMachine: Sendable {
       sequence = before &+ 1
       for id in Array(subscribers.keys) where subscribers[id]?.sequence != nil {
         let isKnown = subscribers[id]?.pending[key] ?? existed
-        // Created and deleted between two elements: nobody needs to know.
+        // Created and deleted between two elements: the subscriber never sees it.
         subscribers[id]?.pending[key] = exists || isKnown ? isKnown : nil
       }
     }
@@ -127,7 +127,7 @@ package struct ChangeFeedStateMachine: Sendable {
     return wakeups
   }
 
-  /// The store closes: nobody gets anything more.
+  /// The store closes: every subscription ends.
   package mutating func finish() -> [Wakeup] {
     isFinished = true
     let waiting = subscribers.filter(\.value.isWaiting).keys
@@ -135,8 +135,8 @@ package struct ChangeFeedStateMachine: Sendable {
     return waiting.map { Wakeup(subscriber: $0, changes: nil) }
   }
 
-  /// The next element of a subscriber, if there is anything new. Where all that is new has come and gone since, the
-  /// element is empty: its sequence number still tells the subscriber that it has missed nothing.
+  /// The next element of a subscriber, if anything changed. If every changed resource was deleted again, the element is empty:
+  /// its sequence number still tells the subscriber that it has missed nothing.
   private func take(_ subscriber: inout Subscriber) -> ChangeSet? {
     guard let last = subscriber.sequence else {
       subscriber.sequence = sequence

@@ -1,7 +1,7 @@
 public import MeshModel
 import Synchronization
 
-/// A store that forgets everything when its process ends.
+/// A store in memory; its content is lost when the process ends.
 public final class MemoryStore: ResourceStore {
   private let feed = ChangeFeed()
   private let clock: Mutex<StoreClock>

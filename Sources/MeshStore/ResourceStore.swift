@@ -64,7 +64,7 @@ extension ResourceStore {
   public func delete(_ key: ResourceKey) async throws(StoreError) { try await delete(key, if: .always) }
 }
 
-/// What a store tells of the control planes that use it at once. What they do to it is told to all.
+/// A store that several control planes use at the same time. Each of them sees the changes of all.
 public protocol SharedStore: Sendable {
   /// Those of some control planes, by the names of their runs, that are connected to the store.
   ///

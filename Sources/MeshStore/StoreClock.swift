@@ -6,13 +6,13 @@ public import MeshModel
   import Musl
 #endif
 
-/// The clock of a store: every reading is later than the one before, by a nanosecond at least, also when the wall clock is
-/// put back a little. So two creations never share a time, and no time is before an earlier one.
+/// The clock of a store. Every reading is at least a nanosecond later than the one before, even when the wall clock is set back a
+/// little, so two creations never share a time and times never go backwards.
 ///
-/// A wall clock that is further behind than ``tolerance`` has come back from a time that was wrong: then its time counts
-/// again at once. Otherwise everything that is written would bear a time in the future, for as long as the leap was wide.
+/// If the wall clock is behind by more than ``tolerance``, it was wrong before and has been corrected: the store follows it at
+/// once. Otherwise every write would carry a time in the future until the wall clock catches up.
 public struct StoreClock: Sendable {
-  /// Where the present time comes from.
+  /// The source of the current time.
   public typealias Source = @Sendable () -> Timestamp
 
   /// How far behind the last reading the wall clock is followed with later readings, in nanoseconds: five minutes, more
@@ -23,7 +23,7 @@ public struct StoreClock: Sendable {
   /// The last reading.
   public private(set) var last: Timestamp
 
-  /// Makes a clock that goes on where an earlier one had come to.
+  /// Creates a clock that continues after the last reading of an earlier one.
   public init(source: @escaping Source = StoreClock.wallClock, last: Timestamp = Timestamp(seconds: 0)) {
     self.source = source
     self.last = last

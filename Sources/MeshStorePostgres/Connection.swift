@@ -41,7 +41,7 @@ final class Connection {
   ) throws(PostgresFailure) -> Connection {
     let deadline = ContinuousClock.now + configuration.connectionTimeout
     guard configuration.parameters.allSatisfy({ !$0.value.utf8.contains(0) }) else {
-      throw PostgresFailure(.hopeless, "a setting holds a zero byte")
+      throw PostgresFailure(.unusable, "a setting holds a zero byte")
     }
     // A setting that is empty is one that is not given.
     let parameters = configuration.parameters.filter { !$0.value.isEmpty }

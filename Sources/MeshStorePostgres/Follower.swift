@@ -2,7 +2,7 @@ import Foundation
 import MeshStore
 import Synchronization
 
-/// Follows the database on a connection and a thread of its own: told of each transaction, it reads what is new.
+/// Follows the database on its own connection and thread: each notification makes it read the new transactions.
 final class Follower: Sendable {
   private struct State {
     var isClosing = false
@@ -138,7 +138,7 @@ final class Follower: Sendable {
     onSynchronized()
   }
 
-  /// The newest transaction that was told of. Where the content cannot be trusted, all are new.
+  /// The newest transaction that was announced. If the content cannot be trusted, all are new.
   private func newest(on connection: Connection) throws(PostgresFailure) -> FollowerStateMachine.Event {
     let payloads = try connection.notifications()
     let position = reader.replica.position
@@ -155,10 +155,10 @@ final class Follower: Sendable {
     case .stop: break
     default: reader.observer(.lost(error.message))
     }
-    if failure.kind == .hopeless { settle(.failure(error)) }
+    if failure.kind == .unusable { settle(.failure(error)) }
   }
 
-  /// Ends the wait of whoever has opened the store.
+  /// Resumes the caller that opens the store.
   private func settle(_ outcome: Result<Void, StoreError>) {
     let continuation = state.withLock { state in
       defer { state.firstOutcome = nil }

@@ -2,7 +2,7 @@
 struct FollowerStateMachine: Sendable {
   /// Something happened.
   enum Event: Sendable {
-    /// The thread has begun.
+    /// The thread has started.
     case started
     /// A connection was made.
     case connected
@@ -14,7 +14,7 @@ struct FollowerStateMachine: Sendable {
     case failed(share: Double)
     /// Notifications have come, the newest of them of this transaction, and the content reaches so far.
     case notified(Int64, reached: Int64)
-    /// A pause is over, or it is known otherwise that the server is back.
+    /// A pause is over, or another connection has reached the server.
     case resumed
     /// The store is closed.
     case closed
@@ -23,7 +23,7 @@ struct FollowerStateMachine: Sendable {
   /// What to do.
   enum Action: Sendable, Equatable {
     case connect
-    /// Subscribe, and only then compare everything: what is committed in between is told of.
+    /// Subscribe first, and compare everything then: a notification announces what is committed in between.
     case synchronize
     /// Read what is new.
     case read

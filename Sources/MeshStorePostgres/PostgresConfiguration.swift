@@ -4,7 +4,7 @@ public struct PostgresConfiguration: Sendable {
   public enum TLSMode: String, CaseIterable, Sendable {
     /// Not at all.
     case disable
-    /// Encrypted, with whoever answers.
+    /// Encrypted, without verifying the server.
     case verifyNone
     /// Encrypted, with a server whose certificate was signed by the given authority.
     case verifyCa

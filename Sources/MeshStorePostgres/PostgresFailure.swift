@@ -14,7 +14,7 @@ struct PostgresFailure: Error {
     /// The store was closed meanwhile.
     case closing
     /// No attempt will end otherwise: the database is newer than this program, or holds something else.
-    case hopeless
+    case unusable
   }
 
   var kind: Kind
@@ -32,7 +32,7 @@ struct PostgresFailure: Error {
     switch kind {
     // Classes of SQLSTATE: connection exceptions, a server that is read-only, one that shuts down.
     case .refused(let state): state.hasPrefix("08") || state == "25006" || state.hasPrefix("57P")
-    case .unreachable, .lost, .silent, .closing, .hopeless: true
+    case .unreachable, .lost, .silent, .closing, .unusable: true
     }
   }
 
@@ -56,7 +56,7 @@ extension StoreError {
         "\(place) is locked by another control plane that does not release it: \(failure.message); try again"
       case .refused: "\(place) cannot be \(action): \(failure.message)"
       case .closing: "\(place) has been closed; open it again"
-      case .hopeless: "\(place) cannot be used: \(failure.message)"
+      case .unusable: "\(place) cannot be used: \(failure.message)"
       }
     self.init(code: .unavailable, message: message, cause: failure)
   }

@@ -21,7 +21,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
     case unreadable(String)
   }
 
-  /// Is told of events, on threads of the store's.
+  /// Receives events, on threads of the store.
   public typealias Observer = @Sendable (Event) -> Void
 
   private let configuration: PostgresConfiguration
@@ -39,7 +39,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
   ///   - configuration: where the database is.
   ///   - instance: names this run of the control plane to the others.
   ///   - clock: the source of times.
-  ///   - observer: is told of events.
+  ///   - observer: receives events.
   /// - Throws: ``StoreError`` `unavailable`: given up, or no database that can ever be used.
   public static func open(
     _ configuration: PostgresConfiguration, instance: String,

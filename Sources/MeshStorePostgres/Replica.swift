@@ -5,7 +5,7 @@ import Synchronization
 /// The database's content in memory, and how far it reaches.
 ///
 /// Transactions that write are numbered in the order of their commits. Two threads read what is new, one because it was
-/// told of it and one because it is about to write; whoever comes later with the same brings nothing.
+/// notified and one because it is about to write; the second of them changes nothing.
 final class Replica: Sendable {
   /// How far the content reaches.
   struct Position: Equatable {
@@ -22,7 +22,7 @@ final class Replica: Sendable {
   struct Head: Equatable {
     var change: Int64
     /// Deletions up to this transaction are not known any more.
-    var forgotten: Int64
+    var pruned: Int64
     var time: Timestamp
   }
 
@@ -51,7 +51,7 @@ final class Replica: Sendable {
   func apply(_ entries: [Entry], since base: Position, head: Head) -> Bool {
     state.withLock { state in
       guard state.isTrusted, state.losses == base.losses, base.change <= state.change else { return false }
-      guard head.forgotten <= base.change, head.change >= base.change else {
+      guard head.pruned <= base.change, head.change >= base.change else {
         // Too long ago, or an older copy of the database was put in its place.
         state.isTrusted = false
         return false
@@ -83,7 +83,7 @@ final class Replica: Sendable {
   /// - Returns: whether the content reaches as far as the head; if not, read again.
   func apply(whole resources: [Resource], keeping kept: Set<ResourceKey>, since base: Position, head: Head) -> Bool {
     state.withLock { state in
-      // Somebody was faster, or the connection to a server was lost meanwhile.
+      // The other thread was faster, or the connection to a server was lost meanwhile.
       guard state == base else { return false }
       let changes = feed.read { present in
         var gone = Set(present.all.map(\.key)).subtracting(kept)

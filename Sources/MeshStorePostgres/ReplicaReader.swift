@@ -34,7 +34,7 @@ struct ReplicaReader {
 
   /// Begins a transaction that is the only one to write, and reads what others have written before.
   ///
-  /// - Returns: the database's head: nobody moves it before the transaction ends.
+  /// - Returns: the head of the database, which cannot change before the transaction ends.
   func readForWriting(on connection: Connection) throws(PostgresFailure) -> Replica.Head {
     var base = replica.position
     var results = try connection.run([
@@ -59,10 +59,10 @@ struct ReplicaReader {
   }
 
   private func head(in result: QueryResult) throws(PostgresFailure) -> Replica.Head {
-    guard let change = result.int(0, 0), let forgotten = result.int(0, 1), let time = result.int(0, 2) else {
-      throw PostgresFailure(.hopeless, "the row of its table kuma_trace_store is missing; put a copy in its place")
+    guard let change = result.int(0, 0), let pruned = result.int(0, 1), let time = result.int(0, 2) else {
+      throw PostgresFailure(.unusable, "the row of its table kuma_trace_store is missing; put a copy in its place")
     }
-    return Replica.Head(change: change, forgotten: forgotten, time: Timestamp(nanosecondsSince1970: time))
+    return Replica.Head(change: change, pruned: pruned, time: Timestamp(nanosecondsSince1970: time))
   }
 
   private func apply(_ result: QueryResult, since base: Replica.Position, head: Replica.Head) -> Bool {

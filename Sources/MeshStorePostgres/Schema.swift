@@ -61,7 +61,7 @@ enum Schema {
     ])
     guard answers[0].text(0, 0) == "UTF8" else {
       let encoding = answers[0].text(0, 0) ?? "unknown"
-      throw PostgresFailure(.hopeless, "its encoding is \(encoding); create a database with ENCODING 'UTF8'")
+      throw PostgresFailure(.unusable, "its encoding is \(encoding); create a database with ENCODING 'UTF8'")
     }
     if answers[0].int(0, 1) == 1, try version(connection) == versions.count { return }
     do {
@@ -95,11 +95,11 @@ enum Schema {
   private static func version(_ connection: Connection) throws(PostgresFailure) -> Int {
     let answer = try connection.run([Statement("SELECT coalesce(max(version), 0) FROM kuma_trace_schema")])
     guard let version = answer[0].int(0, 0), version >= 0 else {
-      throw PostgresFailure(.hopeless, "its table kuma_trace_schema belongs to another program")
+      throw PostgresFailure(.unusable, "its table kuma_trace_schema belongs to another program")
     }
     guard version <= Int64(versions.count) else {
       throw PostgresFailure(
-        .hopeless,
+        .unusable,
         "it was written by a newer version (tables \(version), this version knows \(versions.count)); start the newer version"
       )
     }

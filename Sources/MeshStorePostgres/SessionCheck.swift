@@ -8,7 +8,7 @@ import CLibPQ
 struct SessionCheck {
   /// What is said of it, wherever it is noticed.
   static let failure = PostgresFailure(
-    .hopeless,
+    .unusable,
     "a connection pooler such as PgBouncer stands before it and gives each transaction another session (pool_mode = "
       + "transaction or statement), so that it loses notifications and locks; set pool_mode = session "
       + "for this database, or give the host and port of PostgreSQL itself")

@@ -32,7 +32,7 @@ final class ThreadCount: Sendable {
   }
 }
 
-/// Tells all who want to know that the database is back. Who is slow is told once.
+/// Notifies subscribers that the database is back. A slow subscriber is notified once.
 final class ReturnSignal: Sendable {
   private struct State {
     var hasBegun = false

@@ -104,8 +104,8 @@ struct WritePlan: Sendable {
   ///
   /// - Parameters:
   ///   - number: the transaction's number.
-  ///   - forgetting: up to which transaction deletions need not be known any more; `nil` to leave them as they are.
-  func statements(number: Int64, forgetting: Int64?) -> [Statement] {
+  ///   - pruning: up to which transaction deletions need not be known any more; `nil` to leave them as they are.
+  func statements(number: Int64, pruning: Int64?) -> [Statement] {
     let written = touched.values.compactMap(\.self).sorted { $0.resource.key < $1.resource.key }
     let gone = touched.filter { $0.value == nil && existedBefore.contains($0.key) }.keys.sorted()
     let created = written.map(\.resource.key).filter { !existedBefore.contains($0) }
@@ -130,9 +130,9 @@ struct WritePlan: Sendable {
           .ints(resources.map { Int64(clamping: $0.revision) }), .texts(written.map(\.labels)),
           .texts(written.map(\.spec)), .int(number)))
     }
-    if !created.isEmpty { statements.append(Self.forget("kuma_trace_deletion", created)) }
+    if !created.isEmpty { statements.append(Self.removal("kuma_trace_deletion", created)) }
     if !gone.isEmpty {
-      statements.append(Self.forget("kuma_trace_resource", gone))
+      statements.append(Self.removal("kuma_trace_resource", gone))
       statements.append(
         Statement(
           """
@@ -142,9 +142,9 @@ struct WritePlan: Sendable {
           """,
           .texts(gone.map(\.type.rawValue)), .texts(gone.map(\.mesh)), .texts(gone.map(\.name)), .int(number)))
     }
-    if let forgetting {
-      statements.append(Statement("DELETE FROM kuma_trace_deletion WHERE change <= $1", .int(forgetting)))
-      statements.append(Statement("UPDATE kuma_trace_store SET forgotten_change = $1", .int(forgetting)))
+    if let pruning {
+      statements.append(Statement("DELETE FROM kuma_trace_deletion WHERE change <= $1", .int(pruning)))
+      statements.append(Statement("UPDATE kuma_trace_store SET forgotten_change = $1", .int(pruning)))
     }
     return statements + [
       Statement(
@@ -155,7 +155,7 @@ struct WritePlan: Sendable {
     ]
   }
 
-  private static func forget(_ table: String, _ keys: [ResourceKey]) -> Statement {
+  private static func removal(_ table: String, _ keys: [ResourceKey]) -> Statement {
     Statement(
       """
       DELETE FROM \(table) AS old USING unnest($1, $2, $3) AS key (type, mesh, name)

@@ -25,7 +25,7 @@ final class Writer: Sendable {
 
   private struct State {
     var queue = CommitQueue<Request>(batchLimit: Writer.batchLimit)
-    /// Until when nobody tries to connect after a failure, and what the failure was.
+    /// The time before which no connection is attempted after a failure, and the failure.
     var pause: (end: ContinuousClock.Instant, error: StoreError)?
     var schedule: ReconnectSchedule
   }
@@ -202,7 +202,7 @@ final class Writer: Sendable {
           }
           let number = head.change + 1
           isCommitting = true
-          try connection.run(plan.statements(number: number, forgetting: forgetting(head)))
+          try connection.run(plan.statements(number: number, pruning: pruning(head)))
           isCommitting = false
           reader.replica.apply(own: plan.changes, number: number, after: head)
           return plan.results
@@ -224,10 +224,10 @@ final class Writer: Sendable {
     }
   }
 
-  /// Up to which transaction deletions can be forgotten: a good many at a time.
-  private func forgetting(_ head: Replica.Head) -> Int64? {
+  /// Up to which transaction deletions can be pruned: a good many at a time.
+  private func pruning(_ head: Replica.Head) -> Int64? {
     let limit = head.change - memory
-    return limit >= head.forgotten + max(1, memory / 10) ? limit : nil
+    return limit >= head.pruned + max(1, memory / 10) ? limit : nil
   }
 
   /// Which of some advisory locks are held by anybody.
@@ -255,6 +255,6 @@ final class Writer: Sendable {
 /// What kept a connection from being used.
 private struct PostgresUseFailure: Error {
   var error: StoreError
-  /// What the connection said; `nil` where there was none.
+  /// What the connection reported; `nil` without a connection.
   var failure: PostgresFailure?
 }

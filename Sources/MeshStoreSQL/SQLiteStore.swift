@@ -16,13 +16,13 @@ public final class SQLiteStore: ResourceStore {
   let writer: Writer
   private let isClosed = Mutex(false)
 
-  /// Opens a database, or makes one where there is none. Missing directories are made with mode 0700, the file with 0600.
+  /// Opens a database, or creates it. Missing directories are created with mode 0700, the file with 0600.
   ///
   /// - Parameters:
   ///   - path: the file.
   ///   - clock: the source of times.
   ///   - busyTimeout: how many seconds to wait for another program that uses the file, such as a backup.
-  ///   - report: is told when writes begin to fail, with a sentence, and with nil when they succeed again.
+  ///   - report: called with a sentence when writes begin to fail, and with nil when they succeed again.
   /// - Throws: ``StoreError`` `unavailable`: the file cannot be created, read or locked, is damaged, is not a database of this
   ///   program, or was written by a newer version.
   public convenience init(

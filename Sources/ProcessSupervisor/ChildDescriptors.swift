@@ -30,7 +30,7 @@ final class ChildDescriptors {
 
   deinit { close() }
 
-  /// Hands the read ends over; whoever takes them closes them.
+  /// Transfers the read ends to the caller, who has to close them.
   func takeOutputs() -> [ReadEnd] {
     let taken = outputs
     outputs = []

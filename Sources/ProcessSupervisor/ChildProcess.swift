@@ -42,7 +42,7 @@ public struct ChildProcess: Sendable {
 
   /// Where a child's input comes from.
   public enum Input: Sendable {
-    /// There is none.
+    /// No input.
     case none
     /// This process's own input.
     case inherit
@@ -54,10 +54,10 @@ public struct ChildProcess: Sendable {
     case inherit
     /// Nowhere.
     case discard
-    /// To the end of a file, which is made if it is missing, for the owner's eyes only.
+    /// Appended to a file, which is created with a mode for its owner only.
     case file(String)
     /// Line by line, without line ends, to a function that is called on a thread of the child's; all lines have been
-    /// delivered when the exit status is. A line is cut into pieces of 64 KiB; bytes that are no UTF-8 are replaced.
+    /// delivered when the exit status is. A line is split after 64 KiB; bytes that are not UTF-8 are replaced.
     case lines(@Sendable (String) -> Void)
   }
 
@@ -124,7 +124,7 @@ public struct ChildProcess: Sendable {
   public func end(within grace: Duration) async -> ExitStatus {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { [record] in
-        // Without a throw the time is over; with one the process has ended, or nobody may wait any longer.
+        // It returns when the time is over, and throws when the process has ended or the wait was cancelled.
         do {
           try await Task.sleep(for: grace)
         } catch {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Hands out ports of 127.0.0.1 on which nobody listens, none twice in a process: for the servers that children run.
+/// Hands out free ports of 127.0.0.1, each once in a process, for the servers that children run.
 public struct FreePorts: Sendable {
   /// No port is free.
   public struct Exhausted: Error, Sendable, CustomStringConvertible {

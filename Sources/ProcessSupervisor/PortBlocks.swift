@@ -2,10 +2,9 @@ import Synchronization
 
 /// The ports that this process chooses from, in blocks that it has to itself among all processes that choose so.
 ///
-/// Between choosing a port and its server's listening, and while a server is started again, somebody else would find the
-/// port free; and looking whether it is free can keep its server from it. So each process holds names in the system's
-/// abstract namespace of sockets, which is as wide as that of ports and which the system clears when a process ends in
-/// any way. One name stands for several ports, as each costs a descriptor.
+/// Until a server listens, and while it restarts, another process could find its port free, and the test whether a port is free
+/// can itself make the server fail. So each process reserves names in the system's abstract namespace of sockets, which the
+/// system clears when a process ends in any way. One name reserves several ports, as each name costs a descriptor.
 enum PortBlocks {
   /// Below the range from which Linux takes the ports of outgoing connections, one of which could come in between.
   static let range = 20_000..<32_000

@@ -20,7 +20,7 @@ extension DemoRun {
     narrator.say("")
   }
 
-  /// Sends a request now and then until it is cancelled or nobody reads any more.
+  /// Sends a request from time to time until it is cancelled or the output is closed.
   func goOn(_ plan: DemoPlan) async throws {
     let interval = Duration.seconds(1 / options.rate)
     var sent = 0

@@ -1,5 +1,5 @@
 extension DemoRun {
-  /// Lets a service forget the trace headers, and waits until the collector has found out which one.
+  /// Makes a service stop forwarding the trace headers, and waits until the collector names it.
   func breakTraces(_ name: String, _ plan: DemoPlan) async throws {
     guard let service = plan.services.first(where: { $0.name == name }) else { return }
     try await narrator.step(
@@ -44,7 +44,7 @@ extension DemoRun {
     }
   }
 
-  /// Looks whether the collector names anybody as breaking traces, where nobody does.
+  /// Checks that the collector names no service as breaking traces when none does.
   func showNobodyNamed(_ plan: DemoPlan) async throws {
     let sent = summary.requests
     let report = try await narrator.step(
@@ -55,7 +55,7 @@ extension DemoRun {
           : "the collector names \(report.named.map(\.service).joined(separator: ", "))"
       }
     ) {
-      // Envoy keeps up to four spans for five seconds. With few requests nobody waits for the last ones.
+      // Envoy keeps up to four spans for five seconds. With few requests the demo does not wait for the last ones.
       let end = ContinuousClock.now + .seconds(sent > 100 ? 10 : 0)
       return try await wait("the collector did not say who breaks traces", about: "kuma-cp") {
         guard let report = try await propagation(plan) else { return nil }

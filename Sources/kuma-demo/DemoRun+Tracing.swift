@@ -1,7 +1,7 @@
 import Foundation
 
 extension DemoRun {
-  /// Shows that requests pass all proxies and that nobody traces them yet.
+  /// Shows that requests pass all proxies and are not traced yet.
   func showUntraced(_ plan: DemoPlan) async throws {
     try await narrator.step(
       "sending a request through all four", done: { "a request passes all four; nothing is traced yet" }

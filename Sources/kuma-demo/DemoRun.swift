@@ -1,7 +1,7 @@
 import ProcessSupervisor
 import Synchronization
 
-/// The steps of the demo, in order. Each is told when it has been seen to happen.
+/// The steps of the demo, in order. Each is reported when its effect has been observed.
 final class DemoRun: Sendable {
   let options: DemoOptions
   let narrator: Narrator

@@ -19,7 +19,7 @@ enum DemoSession {
   ///
   /// - Returns: the exit code.
   static func run(_ options: DemoOptions) async -> Int32 {
-    // Somebody who stops reading the output ends the demo, but not halfway through the end.
+    // A closed output ends the demo, but does not interrupt its shutdown.
     signal(SIGPIPE, SIG_IGN)
     let narrator = Narrator(descriptor: options.isHeadless ? STDERR_FILENO : STDOUT_FILENO)
     let signals: TerminationSignals

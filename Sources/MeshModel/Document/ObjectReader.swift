@@ -1,6 +1,7 @@
 import OrderedCollections
 
-/// Reads the fields of one object, notes the ones nobody asked for, and says where a value is of the wrong kind.
+/// Reads the fields of one object, collects the fields that were not asked for, and reports values of the wrong kind with their
+/// path.
 ///
 /// The rules of leniency are those of protobuf's JSON form, which Kuma's users know: `null` counts as absent, numbers
 /// may be given as text, a field is found under its camelCase and its snake_case name, unknown fields are ignored.

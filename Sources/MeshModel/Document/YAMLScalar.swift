@@ -17,7 +17,7 @@ enum YAMLScalar: Equatable {
   /// Everything else.
   case text
 
-  /// Reads a scalar; none of its characters may be surrounding space.
+  /// Parses a scalar without surrounding space.
   init(_ text: String) {
     guard let first = text.utf8.first else {
       self = .null

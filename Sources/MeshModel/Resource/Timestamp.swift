@@ -58,7 +58,7 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     return text + "Z"
   }
 
-  /// Reads RFC 3339 text with any offset; `nil` when it is none.
+  /// Parses RFC 3339 text with any offset; `nil` for other text.
   public init?(_ text: String) {
     var rest = Substring(text)
     func number(_ digits: Int) -> Int64? {

@@ -12,8 +12,8 @@ public enum NameRules {
     ]
   }
 
-  /// What is told to whoever sends a name that older versions allowed, but that no new resource may have; `nil` for
-  /// other names. Source: Kuma 2.7, word by word.
+  /// The warning for a name that older versions allowed and new resources may not have; `nil` for other names. Source:
+  /// Kuma 2.7, verbatim.
   public static func warning(ofName name: String) -> String? {
     guard !violations(ofNewName: name).isEmpty else { return nil }
     return "[WARNING] Kuma 2.5.x introduces more strict validation rules for resource name, it must consist of lower "

@@ -140,7 +140,7 @@ public struct BootstrapRenderer: Sendable {
     ]
     if isTLS { cluster["transportSocket"] = transportSocket }
     cluster["type"] = .string(HostRules.isIP(host) ? "STATIC" : "STRICT_DNS")
-    // Envoy would take the IPv6 address alone of a name that has both, `localhost` for one, whoever listens there.
+    // For a name with both kinds of addresses, such as `localhost`, Envoy would use the IPv6 address only.
     if !HostRules.isIP(host) { cluster["dnsLookupFamily"] = "ALL" }
     cluster["typedExtensionProtocolOptions"] = [
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": [

@@ -11,7 +11,7 @@ public struct DiscoveryRequestReader: Sendable {
   public struct Limits: Sendable {
     /// Names of resources; what is beyond is left out, which ``DiscoveryStreamRequest/isCut`` tells.
     public var names = 65_536
-    /// Bytes of the names of resources, together with the versions that are told of them.
+    /// Bytes of the names of resources and of their versions.
     public var nameBytes = 4 << 20
     /// Bytes of the Dataplane that a node brings along.
     public var dataplaneBytes = 1 << 20

@@ -27,7 +27,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case acknowledged(typeURL: String, version: String, nonce: String)
     /// The proxy refused a response, and why.
     case rejected(typeURL: String, version: String, nonce: String, message: String)
-    /// End the stream. No action follows, and later events have none.
+    /// End the stream. No action follows this one or a later event.
     case fail(Failure)
   }
 
@@ -194,7 +194,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
       if request.typeURL == ResourceTypeURL.cluster {
         carryEndpoints(ofEarlier: .empty)
         // Listeners may have been refused for want of a cluster.
-        if let listeners = self.index(of: ResourceTypeURL.listener) { subscriptions[listeners].forgetRejection() }
+        if let listeners = self.index(of: ResourceTypeURL.listener) { subscriptions[listeners].clearRejection() }
       }
     case .rejected(let answered, let message):
       actions.append(
@@ -216,7 +216,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
     for index in subscriptions.indices {
       if isHeldBack(subscriptions[index].order) { continue }
       if subscriptions[index].rejected != nil {
-        subscriptions[index].forgetRejection(ifHolding: target(subscriptions[index]))
+        subscriptions[index].clearRejection(ifHolding: target(subscriptions[index]))
       }
       guard let due = due(subscriptions[index]) else { continue }
       let typeURL = subscriptions[index].typeURL

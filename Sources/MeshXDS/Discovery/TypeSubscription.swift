@@ -33,8 +33,8 @@ struct TypeSubscription: Sendable {
   private(set) var names: Set<String> = []
   /// The bytes of those names.
   private(set) var nameBytes = 0
-  /// Whether names were asked for beyond what is kept. Then all resources are sent: a proxy has to bear those for which it has
-  /// not asked (Envoy's documentation of the protocol), and none for which it did is missing.
+  /// Whether the proxy requested more names than the limit. Then all resources are sent: a proxy has to accept resources that it
+  /// has not requested (Envoy's documentation of the protocol), and none of those it requested is missing.
   private(set) var isOverflowing = false
   /// What the proxy holds as far as known; `nil` if it holds something unknown.
   private(set) var held: ResourceSet? = .empty
@@ -145,7 +145,7 @@ struct TypeSubscription: Sendable {
       isOverflowing = isOverflowing || request.isCut
       mustAnswer = mustAnswer || request.isCut
     }
-    forgetUnrequested()
+    dropUnrequested()
     return answer
   }
 
@@ -214,7 +214,7 @@ struct TypeSubscription: Sendable {
     }
   }
 
-  private mutating func forgetUnrequested() {
+  private mutating func dropUnrequested() {
     guard !takesAll else { return }
     held = held?.filtered(to: names)
     foreign.formIntersection(names)
@@ -307,10 +307,10 @@ struct TypeSubscription: Sendable {
   }
 
   /// Has a refused version offered again, because what it depends on changed.
-  mutating func forgetRejection() { rejected = nil }
+  mutating func clearRejection() { rejected = nil }
 
   /// Forgets a rejection that no longer matters because the proxy holds what it is to hold.
-  mutating func forgetRejection(ifHolding target: ResourceSet) {
+  mutating func clearRejection(ifHolding target: ResourceSet) {
     if rejected != nil, held == target, foreign.isEmpty { rejected = nil }
   }
 }

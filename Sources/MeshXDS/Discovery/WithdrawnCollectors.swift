@@ -71,7 +71,7 @@ public struct WithdrawnCollectors: Sendable {
 
   /// Lets go what is not needed any more.
   ///
-  /// - Returns: the proxies whose snapshots are to be made anew.
+  /// - Returns: the proxies whose snapshots have to be recomputed.
   public mutating func expire(at now: Duration) -> Set<String> {
     let due = ends.keys.filter { .seconds($0) <= now }
     var concerned: Set<String> = []
@@ -87,7 +87,7 @@ public struct WithdrawnCollectors: Sendable {
     return concerned
   }
 
-  /// Forgets a proxy that is not connected any more. When it comes back, it is told what its mesh says then.
+  /// Removes a proxy that has disconnected. When it reconnects, it gets the current state of its mesh.
   public mutating func remove(_ proxy: String) {
     proxies[proxy] = nil
   }

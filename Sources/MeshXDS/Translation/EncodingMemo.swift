@@ -5,7 +5,7 @@ import Synchronization
 /// Remembers the encodings that proxies share: each place holds the newest value and its encoding.
 ///
 /// A place is a service, a backend, or what the replicas of a service have in common, so the memo is as large as the
-/// mesh and not as its history. When places of things long gone fill it, it starts anew, which costs encoding again and
+/// mesh and not as its history. When places of things long gone fill it, it is cleared, which costs encoding again and
 /// changes nothing else.
 final class EncodingMemo: Sendable {
   /// What an encoding is of.

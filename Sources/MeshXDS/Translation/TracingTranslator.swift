@@ -27,7 +27,7 @@ struct TracingTranslator {
     self.destination = destination
     self.identifyingService = identifyingService
     var tracing = Tracing()
-    // Absent means all requests and 0 none, so the one must not become the other.
+    // Absent means all requests and 0 means no request, so they must stay distinct.
     if let sampling = destination.sampling { tracing.overallSampling.value = sampling }
     tracing.spawnUpstreamSpan = Google_Protobuf_BoolValue(false)
     if case .zipkin(let url, let format, let traceId128bit, let sharedSpanContext) = destination.receiver {

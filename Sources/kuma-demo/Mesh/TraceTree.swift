@@ -49,7 +49,7 @@ struct TraceTree: Decodable, Sendable {
     var missing: [String] = []
     let roots = nodes.filter { $0.parent < 0 }
     if roots.count != 1 || roots.contains(where: { $0.span.parentId != nil }) {
-      missing.append("what joins its pieces")
+      missing.append("what joins its parts")
     }
     for service in plan.services {
       let servers = nodes.indices.filter {

@@ -7,7 +7,7 @@ struct DemoPlan: Sendable {
     var name: String
     /// The services that it calls, in this order.
     var calls: [String]
-    /// Which of its requests fails: every so manieth; `nil` for none.
+    /// Every nth request fails; `nil` for no failures.
     var failsEvery: Int?
     /// About how long it works on a request, in milliseconds.
     var workMilliseconds: Int
@@ -38,7 +38,7 @@ struct DemoPlan: Sendable {
 
   let controlPlane: ControlPlanePorts
   let services: [Service]
-  /// Usual ports that somebody else has, each with the one that is taken instead.
+  /// Default ports that are in use, each with its replacement.
   let replacedPorts: [(usual: Int, instead: Int)]
 
   /// The service that the demo's own requests go to.

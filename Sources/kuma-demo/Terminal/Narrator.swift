@@ -25,7 +25,7 @@ final class Narrator: Sendable {
     style = TerminalStyle(of: descriptor)
   }
 
-  /// Whether nobody reads any more.
+  /// Whether the output is closed.
   var isGone: Bool { state.withLock { $0.isGone } }
 
   /// The system's number for why the output cannot be written; `nil` if it can, or if its reader has gone.

@@ -4,9 +4,9 @@ import MeshClient
 enum BootstrapVerdict: Sendable, Equatable {
   /// Here it is.
   case bootstrap(Bootstrap)
-  /// There is none yet; why, to follow a colon.
+  /// There is no bootstrap yet; the reason, to follow a colon.
   case later(String)
-  /// There will be none; why, in a sentence.
+  /// There will be no bootstrap; the reason, as a sentence.
   case never(String)
 
   /// Judges an answer.

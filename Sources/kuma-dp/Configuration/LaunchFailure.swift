@@ -1,4 +1,4 @@
-/// Why there is no proxy, or none any more, in the words that the user reads.
+/// Why the proxy did not start, or stopped, as a message for the user.
 struct LaunchFailure: Error, Sendable, CustomStringConvertible {
   /// The kind of failure, for programs to match on.
   enum Code: Sendable, Hashable {
@@ -8,7 +8,7 @@ struct LaunchFailure: Error, Sendable, CustomStringConvertible {
     case unreadableFile
     /// The definition of the Dataplane is wrong.
     case badDataplane
-    /// The dataplane token is none.
+    /// The dataplane token is malformed.
     case badToken
     /// There is no Envoy.
     case noEnvoy

@@ -54,7 +54,7 @@ struct EnvoyDrain: Sendable {
     }
   }
 
-  /// An Envoy that is ended forgets the spans that it has not sent.
+  /// An Envoy loses the spans that it has not sent when it ends.
   private func sendSpans(_ admin: ControlPlaneClient) async throws {
     let clock = ContinuousClock()
     var spans = SpanStatistics(try await admin.text(SpanStatistics.path))

@@ -12,7 +12,7 @@ struct EnvoyProcess: Sendable {
   /// How long Envoy may take to end once it has been asked to, before it is killed.
   static let grace: Duration = .seconds(5)
 
-  /// Starts Envoy, whose output goes on to standard error, line by line.
+  /// Starts Envoy and copies its output to standard error, line by line.
   ///
   /// - Parameter onExit: called once when it has ended and all of its output has been passed on.
   /// - Throws: ``LaunchFailure``.

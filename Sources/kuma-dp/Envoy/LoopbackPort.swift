@@ -11,7 +11,7 @@ final class LoopbackPort: Sendable {
 
   /// Takes a port.
   ///
-  /// - Returns: `nil` when somebody listens at it, or another run has it.
+  /// - Returns: `nil` if the port is in use, or reserved by another run.
   init?(_ number: UInt16) {
     guard Self.isFree(number), let reservation = AbstractName("kuma-dp/127.0.0.1:\(number)") else { return nil }
     self.number = number
@@ -28,6 +28,6 @@ final class LoopbackPort: Sendable {
     return nil
   }
 
-  /// Whether nobody listens at a port at the moment.
+  /// Whether a port is free at the moment.
   static func isFree(_ port: UInt16) -> Bool { FreePorts.isFree(Int(port)) }
 }

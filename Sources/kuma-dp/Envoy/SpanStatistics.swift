@@ -5,7 +5,7 @@ struct SpanStatistics: Sendable, Equatable {
 
   /// Requests of which a span is made because of the proxy's sampling.
   private(set) var traced: Int64 = 0
-  /// Requests of which none is made, unless their callers ask for it, which is not counted.
+  /// Requests without spans, unless their callers ask for spans, which is not counted.
   private(set) var notTraceable: Int64 = 0
   /// Spans that Zipkin's tracer has sent.
   private(set) var sent: Int64 = 0

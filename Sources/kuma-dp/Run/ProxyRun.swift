@@ -66,7 +66,7 @@ struct ProxyRun: Sendable {
 
   /// Takes the events one after the other until there is no Envoy any more.
   ///
-  /// - Parameter start: starts work that goes on beside.
+  /// - Parameter start: starts concurrent work.
   private func follow(
     _ events: AsyncStream<Event>, _ continuation: AsyncStream<Event>.Continuation,
     start: (@escaping @Sendable () async -> Void) -> Void
@@ -111,7 +111,7 @@ struct ProxyRun: Sendable {
           .envoyEnded, "Envoy \(status)\(reason.isEmpty ? "" : ": \(reason)")", exitCode: code)
       }
     }
-    // Only a cancelled task comes here: nobody waits for an Envoy any more.
+    // Only a cancelled task reaches this: no Envoy is expected any more.
     if let envoy { _ = await envoy.child.end(within: .zero) }
     throw LaunchFailure(.interrupted, "the run was given up")
   }

@@ -30,7 +30,7 @@ struct RunStateMachine: Sendable {
 
   private var state = State.preparing
 
-  /// Whether Envoy ends because somebody wanted it to.
+  /// Whether Envoy ends on request.
   var isEnding: Bool {
     switch state {
     case .preparing, .running: false
