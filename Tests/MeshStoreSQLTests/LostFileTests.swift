@@ -38,8 +38,8 @@ import Testing
     let moved = loss == .folderMoved ? folder : path + suffix
     try files.moveItem(atPath: moved, toPath: aside)
     if loss == .replaced { try files.copyItem(atPath: aside, toPath: moved) }
-    let words = [path, loss == .replaced ? "was replaced while it was open" : "was deleted while it was in use"]
-    await expectUnavailable(words + ["move the file back", "restart the control plane"]) {
+    let words = [path, loss == .replaced ? "was replaced while it was open" : "was deleted while it was open"]
+    await expectUnavailable(words + ["move the original file back", "restart the control plane"]) {
       try await store.put(.mesh("lost"))
     }
     let obstacle = try #require(await store.obstacle())
