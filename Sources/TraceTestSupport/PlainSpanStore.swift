@@ -3,7 +3,9 @@ package import TraceModel
 package import TraceStore
 
 /// Spans in a list. Every answer comes from a look at all of them: it is what a store has to answer, said plainly.
-package final class PlainSpanStore: SpanStorage {
+package final class PlainSpanStore: SpanStore {
+  package typealias Batch = SpanList
+
   private struct State {
     var spans: [(span: Span, received: Int64)] = []
     var observers: [@Sendable (StoredSpans) -> Void] = []
@@ -11,8 +13,10 @@ package final class PlainSpanStore: SpanStorage {
   }
 
   private let state = Mutex(State())
-  private let clock: WallClock
-  private let autocompleteKeys: [String]
+  package let clock: WallClock
+  package let autocompleteKeys: [String]
+  package let limits = CollectorLimits()
+  package let metrics = CollectorMetrics()
 
   /// Makes an empty store.
   package init(clock: WallClock, autocompleteKeys: [String] = []) {
@@ -24,7 +28,7 @@ package final class PlainSpanStore: SpanStorage {
     code: .unavailable, message: "the trace store has been closed; send again when it is open")
 
   @discardableResult
-  package func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> Int {
+  package func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int {
     let received = clock.milliseconds()
     let isClosed = state.withLock { state in
       guard !state.isClosed else { return true }
@@ -39,6 +43,14 @@ package final class PlainSpanStore: SpanStorage {
   package func observe(_ function: @escaping @Sendable (StoredSpans) -> Void) {
     state.withLock { $0.observers.append(function) }
   }
+
+  package var waitingSpanCount: Int { 0 }
+
+  package func recentIDs(in traces: Set<UInt64>) -> Set<KnownID> { [] }
+
+  package func forgottenCount(_ kind: NameKind, of owner: String) -> Int { 0 }
+
+  package func run() async throws {}
 
   package var spanCount: Int { state.withLock { $0.spans.count } }
 

@@ -34,12 +34,12 @@ struct CollectorServices {
     budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
     requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
-    var settings = SpanStore.Settings()
+    var settings = SegmentStore.Settings()
     settings.limits = configuration.limits
     settings.retention = configuration.retention
     settings.autocompleteKeys = configuration.autocompleteKeys
     settings.report = { OpenedStore.logWriting("spans", $0, logger) }
-    let store = try SpanStore(
+    let store = try SegmentStore(
       path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),
       settings: settings, metrics: CollectorMetrics(metrics))
     var apiSettings = CollectorAPI.Settings()

@@ -28,7 +28,7 @@ import UnixSignals
 ///                                                                                           │
 ///            Envoy ◀─ DataplaneServer ◀─ SnapshotCache ◀─ ProxySnapshot ◀─ EnvoyTranslator ◀┘
 ///              │ spans
-///              └─▶ CollectorAPI ─▶ SpanStore ─▶ page
+///              └─▶ CollectorAPI ─▶ SegmentStore ─▶ page
 /// ```
 struct Pipeline: Sendable {
   /// Where the servers listen; ports are known once they do.

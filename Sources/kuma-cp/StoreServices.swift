@@ -16,7 +16,7 @@ struct ClosingService: Service {
 
 /// Removes spans that are too old or too many.
 struct RetentionService: Service {
-  let store: SpanStore
+  let store: SegmentStore
   let propagation: PropagationMonitor
 
   func run() async throws {

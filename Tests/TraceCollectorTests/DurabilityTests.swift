@@ -55,7 +55,7 @@ import Testing
       try FileManager.default.copyItem(
         atPath: collector.path + suffix, toPath: copy.appending(path: "spans.db\(suffix)").path)
     }
-    let store = try SpanStore(path: copy.appending(path: "spans.db").path)
+    let store = try SegmentStore(path: copy.appending(path: "spans.db").path)
     #expect(store.spanCount == 40)
     for number in 0..<40 {
       #expect(try await store.trace(TraceID(low: UInt64(number) + 1))?.first?.tag("n") == "\(number)")
@@ -142,7 +142,7 @@ import Testing
     release.signal()
     #expect(await reply.status == 202)
     for await _ in closed {}
-    let reopened = try SpanStore(path: collector.path, settings: collector.settings)
+    let reopened = try SegmentStore(path: collector.path, settings: collector.settings)
     #expect(reopened.spanCount == 1)
     try reopened.close()
   }

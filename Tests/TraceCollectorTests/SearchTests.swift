@@ -8,7 +8,7 @@ import Testing
 /// `GET /api/v2/traces`.
 @Suite struct SearchTests {
   /// Five traces, at 0, 10, 20, 30 and 40 seconds; their ids are 1 to 5.
-  private func collector(_ change: (inout SpanStore.Settings) -> Void = { _ in }) async throws -> TestCollector {
+  private func collector(_ change: (inout SegmentStore.Settings) -> Void = { _ in }) async throws -> TestCollector {
     let collector = try TestCollector(change)
     try await collector.add(
       span(trace: 1, 1, .server, service: "a", name: "get /", at: 0, for: 1_000),

@@ -9,7 +9,7 @@ import TraceTestSupport
 @testable import TraceModel
 @testable import TraceStore
 
-/// What the segment store does with its file. That its answers do not depend on where spans are is in `SpanStorageContract`.
+/// What the segment store does with its file. That its answers do not depend on where spans are is in `SpanStoreContract`.
 @Suite(.heavy) struct SegmentTests {
   @Test("What was begun of a segment when the process ended is removed, and done again")
   func unfinished() async throws {
@@ -37,7 +37,7 @@ import TraceTestSupport
     try Self.writeVersionOne(spans, to: path)
 
     for _ in 0..<2 {
-      let store = try SpanStore(path: path, settings: collector.settings)
+      let store = try SegmentStore(path: path, settings: collector.settings)
       #expect(store.spanCount == spans.count)
       #expect(store.serviceNames() == ["s0", "s1", "s2", "s3"])
       let found = try await store.search(TraceQuery(endTs: TestCollector.now, lookback: 3_600_000, limit: 1_000))

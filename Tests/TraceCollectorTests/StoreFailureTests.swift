@@ -111,7 +111,7 @@ import Testing
   }
 
   private func open(_ path: String) throws -> String {
-    let error = #expect(throws: CollectorError.self) { try SpanStore(path: path) }
+    let error = #expect(throws: CollectorError.self) { try SegmentStore(path: path) }
     return error?.message ?? ""
   }
 
@@ -146,7 +146,7 @@ import Testing
       let path = collector.directory.appending(path: "damaged-\(page).db").path
       try changed.write(to: URL(filePath: path))
       do {
-        let store = try SpanStore(path: path)
+        let store = try SegmentStore(path: path)
         let api = CollectorAPI(store: store)
         for target in ["/api/v2/traces?limit=1000&endTs=\(TestCollector.now)", "/api/v2/trace/5"] {
           let reply = await TestCollector.send(to: api, .get, target)
@@ -192,7 +192,7 @@ import Testing
         == "the trace store \(collector.path) is locked by process \(getpid()), another collector; stop it, or give another path"
     )
     try collector.store.close()
-    try SpanStore(path: collector.path).close()
+    try SegmentStore(path: collector.path).close()
   }
 
   @Test("Paths that cannot be used are named")

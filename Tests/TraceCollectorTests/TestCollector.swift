@@ -14,17 +14,17 @@ final class TestCollector {
   static let now: Int64 = 1_790_812_800_000
 
   let directory: URL
-  let settings: SpanStore.Settings
-  let store: SpanStore
+  let settings: SegmentStore.Settings
+  let store: SegmentStore
   let api: CollectorAPI
 
-  init(_ change: (inout SpanStore.Settings) -> Void = { _ in }) throws {
+  init(_ change: (inout SegmentStore.Settings) -> Void = { _ in }) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: "collector-\(UUID().uuidString)")
-    var settings = SpanStore.Settings()
+    var settings = SegmentStore.Settings()
     settings.clock = WallClock { TestCollector.now }
     change(&settings)
     self.settings = settings
-    store = try SpanStore(path: directory.appending(path: "deep/spans.db").path, settings: settings)
+    store = try SegmentStore(path: directory.appending(path: "deep/spans.db").path, settings: settings)
     api = CollectorAPI(store: store)
   }
 
@@ -65,9 +65,9 @@ final class TestCollector {
   }
 
   /// Opens the store's file again, after closing it.
-  func reopened() throws -> SpanStore {
+  func reopened() throws -> SegmentStore {
     try store.close()
-    return try SpanStore(path: path, settings: settings)
+    return try SegmentStore(path: path, settings: settings)
   }
 
   /// Keeps the database's writer busy until the returned semaphore is signalled.

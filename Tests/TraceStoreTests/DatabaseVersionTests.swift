@@ -33,7 +33,7 @@ import TraceTestSupport
     return parsed.spans
   }
 
-  private static func change(_ settings: inout SpanStore.Settings) { settings.autocompleteKeys = ["environment"] }
+  private static func change(_ settings: inout SegmentStore.Settings) { settings.autocompleteKeys = ["environment"] }
 
   private static func query(_ change: (inout TraceQuery) -> Void = { _ in }) -> TraceQuery {
     var query = TraceQuery(endTs: SampleSpans.now + 600_000, lookback: 3_600_000, limit: 1_000)
@@ -81,7 +81,7 @@ import TraceTestSupport
     try await check(store, spans + [more])
   }
 
-  private func check(_ store: SpanStore, _ spans: [Span]) async throws {
+  private func check(_ store: SegmentStore, _ spans: [Span]) async throws {
     #expect(store.spanCount == spans.count)
     let plain = PlainSpanStore(clock: WallClock { SampleSpans.now })
     try await plain.add(spans)

@@ -8,27 +8,27 @@ import TraceTestSupport
 /// A store on a database of its own, which is removed at the end.
 final class TestStore {
   private let folder: TemporaryFolder
-  let settings: SpanStore.Settings
-  let store: SpanStore
+  let settings: SegmentStore.Settings
+  let store: SegmentStore
 
   var path: String { folder.file("spans.db") }
 
   /// - Parameter original: the database of which it uses a copy; nil for an empty one.
-  init(copyOf original: URL? = nil, _ change: (inout SpanStore.Settings) -> Void = { _ in }) throws {
+  init(copyOf original: URL? = nil, _ change: (inout SegmentStore.Settings) -> Void = { _ in }) throws {
     folder = try TemporaryFolder()
     if let original { try FileManager.default.copyItem(atPath: original.path, toPath: folder.file("spans.db")) }
-    var settings = SpanStore.Settings()
+    var settings = SegmentStore.Settings()
     settings.clock = WallClock { SampleSpans.now }
     change(&settings)
     self.settings = settings
-    store = try SpanStore(path: folder.file("spans.db"), settings: settings)
+    store = try SegmentStore(path: folder.file("spans.db"), settings: settings)
   }
 
   deinit { try? store.close() }
 
   /// Opens the file again, after closing it.
-  func reopened() throws -> SpanStore {
+  func reopened() throws -> SegmentStore {
     try store.close()
-    return try SpanStore(path: path, settings: settings)
+    return try SegmentStore(path: path, settings: settings)
   }
 }

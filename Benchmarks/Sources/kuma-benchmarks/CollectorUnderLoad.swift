@@ -8,12 +8,12 @@ import TraceStore
 /// A collector with a store of its own, asked without HTTP in between.
 final class CollectorUnderLoad: Sendable {
   let path: String
-  private let store: SpanStore
+  private let store: SegmentStore
   private let api: CollectorAPI
 
   init(_ context: BenchmarkContext) throws {
     path = context.newPath("spans.db")
-    store = try SpanStore(path: path)
+    store = try SegmentStore(path: path)
     api = CollectorAPI(store: store)
   }
 

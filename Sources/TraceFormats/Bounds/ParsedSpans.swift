@@ -28,6 +28,9 @@ package struct ParsedSpans: SpanSink, Sendable, Equatable {
   /// What was read or repeated.
   package var values = ValueCount()
 
+  /// How many good spans there are.
+  package var count: Int { spans.count }
+
   package mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
     spans.append(Span(span, bytes))
     indices.append(index)

@@ -121,7 +121,7 @@ extension CollectorAPI {
       guard let unpacked = try? CompressedBody.inflate(bytes, limit: limit, limits: limits) else { return nil }
       bytes = unpacked
     }
-    if format == .zipkinJSON { return try await storeJSON(bytes) }
+    if format == .zipkinJSON { return try await store.add(json: bytes) }
     var small = limits
     small.valuesPerRequest = min(limits.valuesPerRequest, limits.smallRequest.values)
     let parsed = try format.parse(bytes, limits: small)
@@ -134,23 +134,20 @@ extension CollectorAPI {
     let bytes = try unpacked(request, format)
     let held = try hold(bytes.count)
     defer { release(held) }
-    if format == .zipkinJSON { return try await storeJSON(bytes) }
+    if format == .zipkinJSON { return try await store.add(json: bytes) }
     return try await store(try format.parse(bytes, limits: limits), as: format, bytes: bytes.count)
-  }
-
-  private func storeJSON(_ bytes: [UInt8]) async throws(CollectorError) -> Outcome {
-    var batch = store.newBatch()
-    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
-    let namesForgotten = try await store.add(batch, bytes: bytes.count)
-    store.metrics.spansRejected.increment(by: rejections.count)
-    return Outcome(stored: batch.count, rejections: rejections, namesForgotten: namesForgotten)
   }
 
   private func store(
     _ parsed: ParsedSpans, as format: SpanFormat, bytes: Int
   ) async throws(CollectorError) -> Outcome {
     var parsed = parsed
-    if format == .zipkinProtobuf { store.settleIDs(of: &parsed.spans) }
+    if format == .zipkinProtobuf {
+      let (turned, undecided) = idSettling.settle(
+        &parsed.spans, now: clock.milliseconds(), recentIDs: store.recentIDs(in:))
+      store.metrics.spansTurned.increment(by: turned)
+      store.metrics.spansUndecided.increment(by: undecided)
+    }
     let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
@@ -178,6 +175,18 @@ extension CollectorAPI {
       throw CollectorError(
         code: .unsupported, message: "the content encoding must be gzip or identity, not \(encoding.prefix(64))")
     }
+  }
+}
+
+extension SpanWriting {
+  /// Stores a list of spans in Zipkin's v2 JSON, which the parser writes into the store's own form.
+  fileprivate func add(json bytes: [UInt8]) async throws(CollectorError) -> CollectorAPI.Outcome {
+    var batch = makeBatch()
+    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
+    let count = batch.count
+    let namesForgotten = try await add(batch, bytes: bytes.count)
+    metrics.spansRejected.increment(by: rejections.count)
+    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesForgotten: namesForgotten)
   }
 }
 

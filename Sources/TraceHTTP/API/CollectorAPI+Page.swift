@@ -42,7 +42,7 @@ extension CollectorAPI {
   // MARK: Other addresses
 
   private var oldAddress: OldAddress {
-    OldAddress(autocompleteKeys: store.settings.autocompleteKeys, now: clock.milliseconds())
+    OldAddress(autocompleteKeys: store.autocompleteKeys, now: clock.milliseconds())
   }
 
   private func oldSearch(_ request: RoutedRequest) -> Answer { .redirect(to: oldAddress.search(request.query)) }

@@ -55,7 +55,7 @@ extension CollectorAPI {
   // MARK: Names
 
   private func services(_ request: RoutedRequest) -> Answer {
-    names(store.serviceNames(), forgotten: store.forgottenServiceCount)
+    names(store.serviceNames(), forgotten: store.forgottenCount(.service, of: ""))
   }
 
   private func spanNames(_ request: RoutedRequest) throws(CollectorError) -> Answer {
@@ -69,7 +69,7 @@ extension CollectorAPI {
       store.remoteServiceNames(service: service), forgotten: store.forgottenCount(.remoteService, of: service))
   }
 
-  private func autocompleteKeys(_ request: RoutedRequest) -> Answer { names(store.settings.autocompleteKeys) }
+  private func autocompleteKeys(_ request: RoutedRequest) -> Answer { names(store.autocompleteKeys) }
 
   private func autocompleteValues(_ request: RoutedRequest) throws(CollectorError) -> Answer {
     let key = try request.query.required("key")

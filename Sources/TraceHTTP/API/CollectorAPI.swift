@@ -40,12 +40,14 @@ public final class CollectorAPI: Sendable {
   public let limits: CollectorLimits
   /// What is counted.
   public var metrics: CollectorMetrics { store.metrics }
-  let store: SpanStore
+  let store: any SpanStore
   let settings: Settings
   let clock: WallClock
   let refusals = RefusalAge()
   /// What is analysed of the spans that have been stored.
   let propagation: PropagationMonitor
+  /// How senders of protobuf write their ids.
+  let idSettling = IDSettling()
   /// Told after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
   /// Where large requests are read.
@@ -55,21 +57,21 @@ public final class CollectorAPI: Sendable {
   ///
   /// - Parameter propagation: which analysis is asked who breaks traces; nil for one of its own, which follows the store.
   public convenience init(
-    store: SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings()
+    store: any SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings()
   ) {
     self.init(store: store, propagation: propagation, settings: settings, readingThreads: .shared)
   }
 
   init(
-    store: SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings(),
+    store: any SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings(),
     readingThreads: ReadingThreads
   ) {
     self.store = store
-    self.propagation = propagation ?? PropagationMonitor(clock: store.settings.clock)
+    self.propagation = propagation ?? PropagationMonitor(clock: store.clock)
     self.readingThreads = readingThreads
     self.settings = settings
-    limits = store.settings.limits
-    clock = store.settings.clock
+    limits = store.limits
+    clock = store.clock
     if propagation == nil { self.propagation.follow(store) }
     store.observe { [changes] _ in changes.send() }
   }

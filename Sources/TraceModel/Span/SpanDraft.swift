@@ -1,27 +1,40 @@
 /// A span whose texts still are where they came: slices of a request's bytes. Its owner fills one after the other, so that
 /// no memory is asked for per span.
-package struct SpanDraft {
-  package var traceID = TraceID(low: 0)
-  package var id: UInt64 = 0
-  package var parentID: UInt64?
-  package var kind: Span.Kind?
-  package var name = TextSlice()
-  package var timestamp: Int64 = 0
-  package var duration: Int64 = 0
-  package var localEndpoint: EndpointDraft?
-  package var remoteEndpoint: EndpointDraft?
-  package var annotations: [AnnotationDraft] = []
-  package var tags: [TagDraft] = []
-  package var isDebug = false
-  package var isShared = false
+public struct SpanDraft: Sendable {
+  /// The trace of which it is a part.
+  public var traceID = TraceID(low: 0)
+  /// The id of the span.
+  public var id: UInt64 = 0
+  /// The id of the span that caused it; nil for the first one.
+  public var parentID: UInt64?
+  /// The role of the side that reported it.
+  public var kind: Span.Kind?
+  /// The operation.
+  public var name = TextSlice()
+  /// Its start in microseconds since 1970; 0 if unknown.
+  public var timestamp: Int64 = 0
+  /// How long it took in microseconds; 0 if unknown.
+  public var duration: Int64 = 0
+  /// The host that reported it.
+  public var localEndpoint: EndpointDraft?
+  /// The host at the other end.
+  public var remoteEndpoint: EndpointDraft?
+  /// What happened when.
+  public var annotations: [AnnotationDraft] = []
+  /// Its tags.
+  public var tags: [TagDraft] = []
+  /// Whether it is kept whatever is sampled.
+  public var isDebug = false
+  /// Whether the other side of the call has the same id.
+  public var isShared = false
   /// See ``Span/hasDoubtfulIDs``.
-  package var hasDoubtfulIDs = false
+  public var hasDoubtfulIDs = false
 
   /// An empty draft.
-  package init() {}
+  public init() {}
 
   /// Empties it and keeps its memory.
-  package mutating func clear() {
+  public mutating func clear() {
     traceID = TraceID(low: 0)
     id = 0
     parentID = nil
@@ -40,28 +53,34 @@ package struct SpanDraft {
 }
 
 /// An ``Endpoint`` of slices.
-package struct EndpointDraft {
-  package var serviceName = TextSlice()
-  package var ipv4 = TextSlice()
-  package var ipv6 = TextSlice()
-  package var port: UInt16 = 0
+public struct EndpointDraft: Sendable {
+  /// The name of the service.
+  public var serviceName = TextSlice()
+  /// The IPv4 address.
+  public var ipv4 = TextSlice()
+  /// The IPv6 address.
+  public var ipv6 = TextSlice()
+  /// The port; 0 if unknown.
+  public var port: UInt16 = 0
 
   /// Makes an endpoint of which nothing is known.
-  @inlinable package init() {}
+  @inlinable public init() {}
 
   /// Whether nothing is known of it.
-  @inlinable package var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
+  @inlinable public var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
 }
 
 /// A ``Span/Tag`` of slices.
-package struct TagDraft {
-  package var key: TextSlice
-  package var value: TextSlice
+public struct TagDraft: Sendable {
+  /// The key.
+  public var key: TextSlice
+  /// The value.
+  public var value: TextSlice
   /// ``TextHash`` of the key.
-  package var keyHash: UInt64
+  public var keyHash: UInt64
 
   /// Makes a tag.
-  @inlinable package init(key: TextSlice, value: TextSlice, keyHash: UInt64) {
+  @inlinable public init(key: TextSlice, value: TextSlice, keyHash: UInt64) {
     self.key = key
     self.value = value
     self.keyHash = keyHash
@@ -69,12 +88,14 @@ package struct TagDraft {
 }
 
 /// A ``Span/Annotation`` of slices.
-package struct AnnotationDraft {
-  package var timestamp: Int64
-  package var value: TextSlice
+public struct AnnotationDraft: Sendable {
+  /// Microseconds since 1970.
+  public var timestamp: Int64
+  /// The value.
+  public var value: TextSlice
 
   /// Makes an annotation.
-  @inlinable package init(timestamp: Int64, value: TextSlice) {
+  @inlinable public init(timestamp: Int64, value: TextSlice) {
     self.timestamp = timestamp
     self.value = value
   }
@@ -84,7 +105,7 @@ package struct AnnotationDraft {
 
 extension SpanDraft {
   /// Takes the place of what is there, with the texts of a span written behind other bytes.
-  package mutating func fill(_ span: Span, _ bytes: inout [UInt8]) {
+  public mutating func fill(_ span: Span, _ bytes: inout [UInt8]) {
     clear()
     traceID = span.traceID
     id = span.id
@@ -126,7 +147,7 @@ extension EndpointDraft {
 
 extension Span {
   /// The span of a draft.
-  package init(_ draft: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
+  public init(_ draft: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
     func text(_ slice: TextSlice) -> String { String(decoding: slice.of(bytes), as: UTF8.self) }
     func endpoint(_ draft: EndpointDraft) -> Endpoint {
       Endpoint(

@@ -1,5 +1,8 @@
 /// Takes the spans that a parser finds, one after the other.
-package protocol SpanSink {
+public protocol SpanSink {
+  /// How many spans it has taken.
+  var count: Int { get }
+
   /// A good span.
   ///
   /// - Parameters:

@@ -54,6 +54,20 @@ package enum IDOrder: Sendable {
   }
 }
 
+/// An id that a span of a trace has, or names as its parent's.
+public struct KnownID: Hashable, Sendable {
+  /// The low half of the trace's id.
+  public let trace: UInt64
+  /// The id.
+  public let id: UInt64
+
+  /// Makes the id of a trace's span.
+  public init(trace: UInt64, id: UInt64) {
+    self.trace = trace
+    self.id = id
+  }
+}
+
 extension TraceMember {
   /// Reverses the bytes of its id and its parent's.
   package mutating func reverseIDs() {

@@ -2,19 +2,12 @@ import TraceModel
 
 /// A name that is listed: a service, an operation of it, a service that it calls; or a tag's value that the
 /// autocompletion offers.
-package struct Name: Sendable, Hashable {
-  package enum Kind: UInt8, Sendable {
-    case service = 0
-    case operation = 1
-    case remoteService = 2
-    case tagValue = 4
-  }
-
-  package var kind: Kind
+struct Name: Sendable, Hashable {
+  var kind: NameKind
   /// The service; for a tag's value the key.
-  package var service: String
+  var service: String
   /// The operation, the remote service or the value; empty for a service.
-  package var value = ""
+  var value = ""
 
   /// The names that a span has, without those of an empty value.
   static func names(of span: Span, autocompleteKeys: [String]) -> [Name] {
@@ -73,7 +66,7 @@ struct NameTable: Sendable {
 
   private var serviceListing = Listing()
   /// The operations, remote services and values of a service or key.
-  private var values: [Name.Kind: [String: Listing]] = [:]
+  private var values: [NameKind: [String: Listing]] = [:]
   /// How many of those there are.
   private var valueCount = 0
   /// Texts, and how many names have them.
@@ -99,12 +92,12 @@ struct NameTable: Sendable {
   }
 
   /// The values of a service or key, sorted.
-  func sortedValues(_ kind: Name.Kind, of service: String) -> [String] {
+  func sortedValues(_ kind: NameKind, of service: String) -> [String] {
     values[kind]?[service]?.uses.keys.sorted() ?? []
   }
 
   /// How many values of a service or key have been forgotten.
-  func forgottenCount(_ kind: Name.Kind, of service: String) -> Int {
+  func forgottenCount(_ kind: NameKind, of service: String) -> Int {
     values[kind]?[service]?.forgottenCount ?? 0
   }
 
@@ -174,7 +167,7 @@ struct NameTable: Sendable {
     return names.reduce(0) { $0 + removeService($1) }
   }
 
-  private mutating func forgetValues(_ kind: Name.Kind, of service: String) -> Int {
+  private mutating func forgetValues(_ kind: NameKind, of service: String) -> Int {
     guard let listing = values[kind]?[service] else { return 0 }
     let names = listing.first(listing.uses.count / Self.forgottenShare + 1)
     for name in names { removeValue(Name(kind: kind, service: service, value: name)) }
@@ -221,7 +214,7 @@ struct NameTable: Sendable {
   /// Removes a service with all of its names; gives how many they were.
   private mutating func removeService(_ service: String) -> Int {
     var count = 1
-    for kind in [Name.Kind.operation, .remoteService] {
+    for kind in [NameKind.operation, .remoteService] {
       guard let listing = values[kind]?[service] else { continue }
       for value in listing.uses.keys { removeValue(Name(kind: kind, service: service, value: value)) }
       count += listing.uses.count

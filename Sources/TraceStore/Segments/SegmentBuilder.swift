@@ -326,7 +326,7 @@ extension Name {
     _ = try reader.version(.names, known: version...version)
     var names: [Name] = []
     for _ in 0..<reader.count(ofSize: 3) {
-      let kind = Kind(rawValue: reader.byte())
+      let kind = NameKind(rawValue: reader.byte())
       let service = reader.text()
       let value = reader.text()
       if let kind { names.append(Name(kind: kind, service: service, value: value)) }

@@ -18,7 +18,7 @@ enum PageInBrowser {
   /// Serves a collector with spans while a body runs.
   static func serve(
     _ spans: [Span], missing: @escaping @Sendable (String, CollectorAPI) async -> [UInt8]? = { _, _ in nil },
-    _ body: @escaping @Sendable (_ base: String, _ collector: SpanStore) async throws -> Void
+    _ body: @escaping @Sendable (_ base: String, _ collector: SegmentStore) async throws -> Void
   ) async throws {
     let collector = try TestCollector { $0.clock = .system }
     try await collector.store.add(spans)

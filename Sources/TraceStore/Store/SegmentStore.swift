@@ -12,12 +12,12 @@ public import TraceModel
 /// the database's own queue, so that no thread of the caller waits for the disk. A write is answered after its transaction
 /// is on the disk. When enough blocks are there, a queue of the store's own puts their spans in order, as a segment, in
 /// small transactions between the writes; until then the blocks are also in memory, where queries look through them.
-public final class SpanStore: SpanStorage {
+public final class SegmentStore: SpanStore {
   /// What can be chosen.
   public struct Settings: Sendable {
     /// What is let in.
     public var limits = CollectorLimits()
-    /// What is kept. It is ``SpanStore/run()`` that removes the rest.
+    /// What is kept. It is ``SegmentStore/run()`` that removes the rest.
     public var retention = Retention()
     /// The keys of tags whose values are offered for autocompletion.
     public var autocompleteKeys: [String] = []
@@ -52,12 +52,10 @@ public final class SpanStore: SpanStorage {
 
   /// What is counted.
   public let metrics: CollectorMetrics
-  package let settings: Settings
+  let settings: Settings
   let file: StoreFile
   /// The names that are listed; the writer adds to it, queries read it.
   let names = Mutex(NameTable())
-  /// How senders of protobuf write their ids.
-  let idOrders = Mutex(IDOrderMemory())
   /// Makes records of spans, and knows the texts of records.
   let encoder: SpanEncoder
   /// What is on the disk.
@@ -97,6 +95,13 @@ public final class SpanStore: SpanStorage {
       throw file.error(error, doing: "read")
     }
   }
+
+  /// What is let in.
+  public var limits: CollectorLimits { settings.limits }
+  /// The time of day.
+  public var clock: WallClock { settings.clock }
+  /// The keys of tags whose values are offered for autocompletion.
+  public var autocompleteKeys: [String] { settings.autocompleteKeys }
 
   /// How many spans there are, those sent twice counted twice.
   public var spanCount: Int { shelf.withLock { $0.spanCount } }
@@ -143,7 +148,7 @@ public final class SpanStore: SpanStorage {
   /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
   /// - Returns: how many names are not listed any more, as these spans have brought too many.
   @discardableResult
-  public func add(_ spans: [Span], bytes: Int = 0) async throws(CollectorError) -> Int {
+  public func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int {
     var batch = SpanBatch()
     let received = settings.clock.milliseconds()
     var scratch = SpanEncoder.Scratch()
@@ -152,10 +157,10 @@ public final class SpanStore: SpanStorage {
   }
 
   /// An empty batch, into which a parser writes the spans of one request without making values of them.
-  package func newBatch() -> Batch { Batch(encoder: encoder, received: settings.clock.milliseconds()) }
+  public func makeBatch() -> Batch { Batch(encoder: encoder, received: settings.clock.milliseconds()) }
 
   /// Stores the spans of a batch, as ``add(_:bytes:)`` does.
-  package func add(_ batch: Batch, bytes: Int) async throws(CollectorError) -> Int {
+  public func add(_ batch: Batch, bytes: Int) async throws(CollectorError) -> Int {
     try await add(batch.batch, bytes: bytes)
   }
 
@@ -251,17 +256,18 @@ public final class SpanStore: SpanStorage {
   }
 }
 
-extension SpanStore {
+extension SegmentStore {
   /// Makes records of spans while they are parsed.
-  package struct Batch: SpanSink {
+  public struct Batch: SpanSink, Sendable {
     fileprivate let encoder: SpanEncoder
     fileprivate let received: Int64
     fileprivate var batch = SpanBatch()
 
     /// How many spans it holds.
-    package var count: Int { batch.count }
+    public var count: Int { batch.count }
 
-    package mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
+    /// Makes a record of a span.
+    public mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
       encoder.encode(span, in: bytes, received: received, to: &batch)
     }
   }

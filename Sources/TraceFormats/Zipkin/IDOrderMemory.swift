@@ -53,28 +53,40 @@ struct IDOrderMemory: Sendable {
   }
 }
 
-extension SpanStore {
+/// Puts the ids of reports in Zipkin's protobuf into the right order.
+package final class IDSettling: Sendable {
+  private let memory = Mutex(IDOrderMemory())
+
+  /// Knows of no sender yet.
+  package init() {}
+
   /// How many of a report's traces are looked for in what came before.
   private static let tracesLookedFor = 16
 
-  /// Puts the ids of a report in Zipkin's protobuf into the right order.
+  /// Puts the ids of a report into the right order.
   ///
   /// All spans of a report have theirs in one order, unless they contradict each other: then those of each sender have.
   /// What says so is, first, the spans themselves and what is known of their traces; then what the same sender's spans said
   /// before. What neither decides is left as it is, marked, and counted: when a trace is read, its other spans may tell.
-  package func settleIDs(of spans: inout [Span]) {
-    guard !spans.isEmpty else { return }
-    let now = settings.clock.milliseconds()
+  ///
+  /// - Parameters:
+  ///   - now: milliseconds since 1970.
+  ///   - recentIDs: gives the ids in traces that came lately and are in the right order beyond doubt.
+  /// - Returns: how many spans' ids were turned, and of how many nothing told.
+  package func settle(
+    _ spans: inout [Span], now: Int64, recentIDs: (_ traces: Set<UInt64>) -> Set<KnownID>
+  ) -> (turned: Int, undecided: Int) {
+    guard !spans.isEmpty else { return (0, 0) }
     let senders = spans.map { IDOrderMemory.Sender($0) }
     var (whole, bySender) = Self.evidence(spans, senders, known: [])
-    let isRemembered = idOrders.withLock { memory in
+    let isRemembered = memory.withLock { memory in
       bySender.keys.allSatisfy { memory.order(of: $0, now: now, within: IDOrderMemory.fresh) != nil }
     }
     if whole.order == nil, !isRemembered {
-      (whole, bySender) = Self.evidence(spans, senders, known: knownIDs(of: spans))
+      (whole, bySender) = Self.evidence(spans, senders, known: recentIDs(traces(of: spans)))
     }
     var counts = (turned: 0, undecided: 0)
-    idOrders.withLock { memory in
+    memory.withLock { memory in
       var remembered: [IDOrderMemory.Sender: IDOrder] = [:]
       for (sender, evidence) in bySender where !evidence.isContradictory {
         if let order = whole.order ?? evidence.order {
@@ -93,8 +105,7 @@ extension SpanStore {
         if proved == nil, remembered[sender] == nil { counts.undecided += 1 }
       }
     }
-    metrics.spansTurned.increment(by: counts.turned)
-    metrics.spansUndecided.increment(by: counts.undecided)
+    return counts
   }
 
   private static func evidence(
@@ -110,29 +121,9 @@ extension SpanStore {
     return (whole, bySender)
   }
 
-  private struct KnownID: Hashable {
-    let trace: UInt64
-    let id: UInt64
-  }
-
-  /// The ids in some spans' traces that came lately and are in the right order beyond doubt.
-  private func knownIDs(of spans: [Span]) -> Set<KnownID> {
+  private func traces(of spans: [Span]) -> Set<UInt64> {
     var traces: Set<UInt64> = []
     for span in spans where traces.count < Self.tracesLookedFor { traces.insert(span.traceID.low) }
-    let blocks = shelf.withLock { $0.blocks }
-    var known: Set<KnownID> = []
-    for trace in traces {
-      var left = settings.limits.spansPerRequest
-      for block in blocks.reversed() where left > 0 && block.mayContain(trace: trace) {
-        for (index, other) in block.traces.enumerated() where other == trace {
-          let entry = block.batch.entries[index]
-          guard !entry.hasDoubtfulIDs else { continue }
-          known.insert(KnownID(trace: trace, id: entry.id))
-          if let parent = entry.parentID { known.insert(KnownID(trace: trace, id: parent)) }
-          left -= 1
-        }
-      }
-    }
-    return known
+    return traces
   }
 }

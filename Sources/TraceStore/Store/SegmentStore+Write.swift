@@ -4,7 +4,7 @@ import PrometheusMetrics
 import Synchronization
 import TraceModel
 
-extension SpanStore {
+extension SegmentStore {
   /// How many times as many spans as make a segment may be in blocks. Then writes wait.
   private static let waitingSegments = 6
   /// Bytes of blocks in memory from which they are put in order, however few spans they have.

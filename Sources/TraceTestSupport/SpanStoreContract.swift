@@ -3,7 +3,7 @@ package import TraceModel
 package import TraceStore
 
 /// What every store of spans has to do, as cases for an argument of a test. Each case gets a store of its own.
-package struct SpanStorageContract: Sendable, CustomTestStringConvertible {
+package struct SpanStoreContract: Sendable, CustomTestStringConvertible {
   /// What a store is made with.
   package struct Settings: Sendable {
     /// The time of day.
@@ -15,11 +15,11 @@ package struct SpanStorageContract: Sendable, CustomTestStringConvertible {
   /// A store, and what a case says to it when it has stored all of its spans: a store that moves spans to where they stay
   /// does so then, so that queries find them there.
   package struct Subject: Sendable {
-    let store: any SpanStorage
+    let store: any SpanStore
     let settle: @Sendable () async throws -> Void
 
     /// Names a store.
-    package init(_ store: any SpanStorage, settle: @escaping @Sendable () async throws -> Void = {}) {
+    package init(_ store: any SpanStore, settle: @escaping @Sendable () async throws -> Void = {}) {
       self.store = store
       self.settle = settle
     }
@@ -48,7 +48,7 @@ package struct SpanStorageContract: Sendable, CustomTestStringConvertible {
   package static let all = storing + finding + counting
 }
 
-extension SpanStorage {
+extension SpanStore {
   /// Stores spans in requests of several sizes.
   func add(_ spans: [Span], sizes: ClosedRange<Int>) async throws {
     var rest = spans[...]

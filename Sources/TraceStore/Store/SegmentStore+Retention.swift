@@ -3,7 +3,7 @@ import PrometheusMetrics
 import Synchronization
 import TraceModel
 
-extension SpanStore {
+extension SegmentStore {
   /// Blocks removed in one transaction: few, so that writes get their turn soon.
   private static let blocksPerExpiry = 500
 

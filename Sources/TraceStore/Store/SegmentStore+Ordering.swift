@@ -3,7 +3,7 @@ import GRDB
 import Synchronization
 import TraceModel
 
-extension SpanStore {
+extension SegmentStore {
   /// Bytes of a segment written in one transaction, about: it bounds how long writes of spans wait.
   private static let bytesPerTransaction = 1 << 20
 

@@ -7,26 +7,26 @@ import TraceTestSupport
 @testable import TraceStore
 
 /// What every store of spans does, for the two that there are.
-@Suite(.heavy) struct SpanStorageContractTests {
-  @Test("The plain store: spans in a list", arguments: SpanStorageContract.all)
-  func plain(contract: SpanStorageContract) async throws {
+@Suite(.heavy) struct SpanStoreContractTests {
+  @Test("The plain store: spans in a list", arguments: SpanStoreContract.all)
+  func plain(contract: SpanStoreContract) async throws {
     try await contract.run { settings in
-      SpanStorageContract.Subject(PlainSpanStore(clock: settings.clock, autocompleteKeys: settings.autocompleteKeys))
+      SpanStoreContract.Subject(PlainSpanStore(clock: settings.clock, autocompleteKeys: settings.autocompleteKeys))
     }
   }
 
   /// Spans for a segment: all stay in blocks, some are in segments, nearly all are; and whether the store is closed and opened
   /// again before queries come.
-  @Test("The segment store", arguments: SpanStorageContract.all, [100_000, 250, 40])
-  func segments(contract: SpanStorageContract, segmentSpans: Int) async throws {
+  @Test("The segment store", arguments: SpanStoreContract.all, [100_000, 250, 40])
+  func segments(contract: SpanStoreContract, segmentSpans: Int) async throws {
     let folder = try TemporaryFolder()
     try await contract.run { contractSettings in
-      var settings = SpanStore.Settings()
+      var settings = SegmentStore.Settings()
       settings.clock = contractSettings.clock
       settings.autocompleteKeys = contractSettings.autocompleteKeys
       settings.segmentSpans = segmentSpans
-      let store = try SpanStore(path: folder.file("spans.db"), settings: settings)
-      return SpanStorageContract.Subject(store) {
+      let store = try SegmentStore(path: folder.file("spans.db"), settings: settings)
+      return SpanStoreContract.Subject(store) {
         await store.maintained {}
         let (spans, segments) = store.shelf.withLock { ($0.spanCount, $0.segments.count) }
         #expect(segments >= spans / (2 * segmentSpans))

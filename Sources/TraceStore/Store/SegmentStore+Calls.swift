@@ -11,7 +11,7 @@ struct BlockCalls: Sendable {
   var row: [UInt8]
 }
 
-extension SpanStore {
+extension SegmentStore {
   /// How much longer than a segment's times the calls may be that it takes back, in milliseconds.
   private static let longestTrace: Int64 = 3_600_000
 

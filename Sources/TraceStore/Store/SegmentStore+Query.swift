@@ -4,7 +4,7 @@ import PrometheusMetrics
 import Synchronization
 public import TraceModel
 
-extension SpanStore {
+extension SegmentStore {
   // MARK: Names
 
   /// The names of the services, sorted.
@@ -25,12 +25,15 @@ extension SpanStore {
     settings.autocompleteKeys.contains(key) ? names.withLock { $0.sortedValues(.tagValue, of: key) } : []
   }
 
-  /// How many services are not listed any more, as there were too many.
-  package var forgottenServiceCount: Int { names.withLock { $0.forgottenServiceCount } }
-
-  /// How many names of a service are not listed any more, as there were too many.
-  package func forgottenCount(_ kind: Name.Kind, of service: String) -> Int {
-    names.withLock { $0.forgottenCount(kind, of: kind == .tagValue ? service : service.lowercased()) }
+  /// How many names of a kind are not listed any more, as there were too many.
+  public func forgottenCount(_ kind: NameKind, of owner: String) -> Int {
+    names.withLock { names in
+      switch kind {
+      case .service: names.forgottenServiceCount
+      case .operation, .remoteService: names.forgottenCount(kind, of: owner.lowercased())
+      case .tagValue: names.forgottenCount(kind, of: owner)
+      }
+    }
   }
 
   // MARK: Traces
@@ -70,7 +73,7 @@ extension SpanStore {
 
   /// The first traces that match in an order, each in a line.
   public func summaries(
-    _ query: TraceQuery, by order: TraceOrder = .newest
+    _ query: TraceQuery, by order: TraceOrder
   ) async throws(CollectorError) -> TraceSearch<TraceSummary> {
     try await read { database in
       if order == .newest {
@@ -82,6 +85,25 @@ extension SpanStore {
       return TraceSearch(
         traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasGivenUp)
     }
+  }
+
+  /// The ids in some traces that came lately and are in the right order beyond doubt.
+  public func recentIDs(in traces: Set<UInt64>) -> Set<KnownID> {
+    let blocks = shelf.withLock { $0.blocks }
+    var known: Set<KnownID> = []
+    for trace in traces {
+      var left = settings.limits.spansPerRequest
+      for block in blocks.reversed() where left > 0 && block.mayContain(trace: trace) {
+        for (index, other) in block.traces.enumerated() where other == trace {
+          let entry = block.batch.entries[index]
+          guard !entry.hasDoubtfulIDs else { continue }
+          known.insert(KnownID(trace: trace, id: entry.id))
+          if let parent = entry.parentID { known.insert(KnownID(trace: trace, id: parent)) }
+          left -= 1
+        }
+      }
+    }
+    return known
   }
 
   private func snapshot() -> StoreSnapshot {

@@ -3,13 +3,13 @@ import Testing
 import TraceModel
 import TraceStore
 
-extension SpanStorageContract {
+extension SpanStoreContract {
   private static func span(_ trace: UInt64, high: UInt64 = 0, _ id: UInt64, at time: Int64 = 0) -> Span {
     SampleSpans.span(trace: trace, high: high, id, at: time)
   }
 
-  static let storing: [SpanStorageContract] = [
-    SpanStorageContract("an empty store has nothing") { subject async throws in
+  static let storing: [SpanStoreContract] = [
+    SpanStoreContract("an empty store has nothing") { subject async throws in
       let store = subject.store
       #expect(store.spanCount == 0)
       #expect(try await store.trace(TraceID(low: 1)) == nil)
@@ -22,7 +22,7 @@ extension SpanStorageContract {
       #expect(try await store.add([], bytes: 0) == 0)
       #expect(store.spanCount == 0)
     },
-    SpanStorageContract("a span comes back with all of its fields") { subject async throws in
+    SpanStoreContract("a span comes back with all of its fields") { subject async throws in
       let whole = Span(
         traceID: TraceID(high: 7, low: 1), id: 2, parentID: 3, kind: .producer, name: "get /é",
         timestamp: (SampleSpans.now - 1_000) * 1_000, duration: 9,
@@ -36,7 +36,7 @@ extension SpanStorageContract {
       #expect(try await subject.store.trace(whole.traceID) == [whole])
       #expect(try await subject.store.trace(least.traceID) == [least])
     },
-    SpanStorageContract("ids of 64 and 128 bits lead to one trace, unless two have one low half") {
+    SpanStoreContract("ids of 64 and 128 bits lead to one trace, unless two have one low half") {
       subject async throws in
       let store = subject.store
       let spans = [
@@ -52,7 +52,7 @@ extension SpanStorageContract {
       let ids = [TraceID(low: 1), TraceID(high: 5, low: 1), TraceID(low: 4), TraceID(low: 3)]
       #expect(try await store.traces(ids).map { $0.map(\.id) } == [[1, 2], [5]])
     },
-    SpanStorageContract("what is sent twice is found once, and counted once") { subject async throws in
+    SpanStoreContract("what is sent twice is found once, and counted once") { subject async throws in
       let (store, plain) = (subject.store, PlainSpanStore(clock: Settings().clock))
       let spans = SampleSpans.spans(100, seed: 5)
       try await plain.add(spans)
@@ -64,7 +64,7 @@ extension SpanStorageContract {
       let graph = try await store.graph(endTs: SampleSpans.now, lookback: 3_600_000)
       #expect(graph == (try await plain.graph(endTs: SampleSpans.now, lookback: 3_600_000)))
     },
-    SpanStorageContract("observers are told of every span once, after it can be found") { subject async throws in
+    SpanStoreContract("observers are told of every span once, after it can be found") { subject async throws in
       let store = subject.store
       let told = Mutex<[[Span]]>([])
       store.observe { stored in told.withLock { $0.append(stored.spans()) } }
@@ -73,7 +73,7 @@ extension SpanStorageContract {
       #expect(told.withLock { Array($0.joined()) } == spans)
       #expect(told.withLock { $0.allSatisfy { !$0.isEmpty } })
     },
-    SpanStorageContract("writers and readers at the same time: what is acknowledged is found at once") {
+    SpanStoreContract("writers and readers at the same time: what is acknowledged is found at once") {
       subject async throws in
       let store = subject.store
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -93,7 +93,7 @@ extension SpanStorageContract {
       }
       #expect(store.spanCount == 160)
     },
-    SpanStorageContract("a closed store refuses everything, in words") { subject async throws in
+    SpanStoreContract("a closed store refuses everything, in words") { subject async throws in
       let store = subject.store
       try await store.add([span(1, 1)], bytes: 0)
       try store.close()
@@ -114,7 +114,7 @@ extension SpanStorageContract {
   ]
 
   /// Runs queries of both stores; they have to agree on which traces, on their order where it is decided, and on how many.
-  private static func compare(_ store: any SpanStorage, _ plain: PlainSpanStore, _ queries: [TraceQuery]) async throws {
+  private static func compare(_ store: any SpanStore, _ plain: PlainSpanStore, _ queries: [TraceQuery]) async throws {
     for query in queries {
       let (found, expected) = (try await store.search(query), try await plain.search(query))
       #expect(found.isComplete)
@@ -126,9 +126,9 @@ extension SpanStorageContract {
     }
   }
 
-  static let finding: [SpanStorageContract] =
+  static let finding: [SpanStoreContract] =
     [1, 40].map { size in
-      SpanStorageContract("random spans in requests of \(size) at most: every query finds what a look at all finds") {
+      SpanStoreContract("random spans in requests of \(size) at most: every query finds what a look at all finds") {
         subject async throws in
         let (store, plain) = (subject.store, PlainSpanStore(clock: Settings().clock))
         let spans = SampleSpans.spans(size == 1 ? 120 : 500, seed: UInt64(size))
@@ -143,7 +143,7 @@ extension SpanStorageContract {
         }
       }
     } + [
-      SpanStorageContract("an order is one of all that match, and the store says whether there are more") {
+      SpanStoreContract("an order is one of all that match, and the store says whether there are more") {
         subject async throws in
         let (store, plain) = (subject.store, PlainSpanStore(clock: Settings().clock))
         let spans = SampleSpans.spans(150, seed: 8)
@@ -165,8 +165,8 @@ extension SpanStorageContract {
       }
     ]
 
-  static let counting: [SpanStorageContract] = [
-    SpanStorageContract("names are listed once, sorted, by service") { subject async throws in
+  static let counting: [SpanStoreContract] = [
+    SpanStoreContract("names are listed once, sorted, by service") { subject async throws in
       let (store, plain) = (
         subject.store, PlainSpanStore(clock: Settings().clock, autocompleteKeys: Settings().autocompleteKeys)
       )
@@ -188,7 +188,7 @@ extension SpanStorageContract {
       #expect(store.autocompleteValues(key: "environment") == ["blue", "green", "red"])
       #expect(store.autocompleteValues(key: "n").isEmpty)
     },
-    SpanStorageContract("calls are counted once, wherever their spans are, and also while spans come") {
+    SpanStoreContract("calls are counted once, wherever their spans are, and also while spans come") {
       subject async throws in
       let (store, plain) = (subject.store, PlainSpanStore(clock: Settings().clock))
       let spans = SampleSpans.spans(300, seed: 11)
