@@ -2,6 +2,7 @@ import HTTPTypes
 import PrometheusMetrics
 import Testing
 
+@testable import TraceFormats
 @testable import TraceModel
 @testable import TraceStore
 

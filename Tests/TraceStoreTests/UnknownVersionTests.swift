@@ -49,9 +49,9 @@ import TraceTestSupport
 
   /// What the store says when it is opened, or else when all that it holds is asked for.
   private static func failure(_ test: TestStore) async throws -> String {
-    let store: SpanStore
+    let store: SegmentStore
     do {
-      store = try SpanStore(path: test.path, settings: test.settings)
+      store = try SegmentStore(path: test.path, settings: test.settings)
     } catch {
       return error.message
     }
@@ -110,7 +110,7 @@ import TraceTestSupport
     "The store does not open if a block or a list of names ends too early", arguments: [Place.block, .names])
   func damage(place: Place) async throws {
     let test = try await Self.database(place) { $0.removeLast() }
-    let error = #expect(throws: CollectorError.self) { try SpanStore(path: test.path, settings: test.settings) }
+    let error = #expect(throws: CollectorError.self) { try SegmentStore(path: test.path, settings: test.settings) }
     let words = "it is damaged or not a database; move it away to start with an empty one"
     #expect(error?.message == "the trace store \(test.path) cannot be read: \(words)")
   }
