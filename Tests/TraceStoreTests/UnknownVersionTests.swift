@@ -114,4 +114,17 @@ import TraceTestSupport
     let words = "it is damaged or not a database; move it away to start with an empty one"
     #expect(error?.message == "the trace store \(test.path) cannot be read: \(words)")
   }
+
+  @Test("Senders are told of an unknown version that compaction meets, once there is no more room for blocks")
+  func compaction() async throws {
+    let test = try await Self.database(.chunk) { $0[0] = 9 }
+    let store = try SegmentStore(path: test.path, settings: test.settings)
+    defer { try? store.close() }
+    var message = ""
+    for _ in 0..<100 where message.isEmpty {
+      do { try await store.add(Array(Self.spans.prefix(45))) } catch { message = error.message }
+      await store.maintained {}
+    }
+    #expect(message.contains("cannot be compacted: a chunk has version 9, and this program knows versions 0 to 1;"))
+  }
 }

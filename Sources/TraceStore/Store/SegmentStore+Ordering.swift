@@ -25,9 +25,10 @@ extension SegmentStore {
   /// Puts blocks in order while there are enough. A failure leaves them as they are, for the next time.
   private func order() {
     while !isClosed, shelf.withLock({ hasEnough($0) }) {
-      let hasFailed = (try? orderOnce()) == nil
-      shelf.withLock { $0.hasOrderFailed = hasFailed }
-      if hasFailed { break }
+      var failure: CollectorError?
+      do { try orderOnce() } catch { failure = file.error(error, doing: "compacted") }
+      shelf.withLock { [failure] in $0.compactionFailure = failure }
+      if failure != nil { break }
       resumeCommits()
     }
     shelf.withLock { $0.isOrdering = false }

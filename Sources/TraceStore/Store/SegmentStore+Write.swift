@@ -88,7 +88,7 @@ extension SegmentStore {
   }
 
   /// Whether writes have to wait until some blocks have been put in order.
-  var mustWaitForOrder: Bool { isBehind && !shelf.withLock { $0.hasOrderFailed } }
+  var mustWaitForOrder: Bool { isBehind && shelf.withLock { $0.compactionFailure == nil } }
 
   private var orderingRefusal: CollectorError? {
     guard let trouble = orderingTrouble else { return nil }
@@ -96,12 +96,6 @@ extension SegmentStore {
     return trouble
   }
 
-  /// Why nothing can be stored: putting blocks in order has failed, and there are too many of them.
-  var orderingTrouble: CollectorError? {
-    guard isBehind, shelf.withLock({ $0.hasOrderFailed }) else { return nil }
-    return CollectorError(
-      code: .unavailable,
-      message: "the trace store \(file.path) cannot put its spans in order: its disk is full, has failed or is locked; "
-        + "make room, then send again")
-  }
+  /// Why nothing can be stored: compaction has failed, and there are too many blocks.
+  var orderingTrouble: CollectorError? { isBehind ? shelf.withLock { $0.compactionFailure } : nil }
 }

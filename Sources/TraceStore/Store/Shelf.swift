@@ -1,4 +1,5 @@
 import GRDB
+import TraceModel
 
 /// What is on the disk, the oldest first: segments, and behind them blocks, of which all is in memory too.
 struct Shelf: Sendable {
@@ -13,8 +14,8 @@ struct Shelf: Sendable {
   var nextSegment: Int64 = 1
   /// Whether blocks are being put in order.
   var isOrdering = false
-  /// Whether the last attempt at it failed.
-  var hasOrderFailed = false
+  /// Why the last compaction failed; nil if it did not.
+  var compactionFailure: CollectorError?
   /// The last of the blocks that are being put in order or removed: none is joined to it.
   private var pinned: Int64 = 0
 
