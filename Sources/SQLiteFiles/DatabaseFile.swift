@@ -177,7 +177,7 @@ public struct DatabaseFile: Sendable {
     let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master WHERE type = 'table'") ?? 0
     guard owner == kind.applicationID || (owner == 0 && tables == 0) else {
       throw DatabaseFileError(
-        code: .unsuitable, message: "the file \(path) is the database of another program; give another path")
+        code: .unsuitable, message: "the file \(path) is a database of another program; give another path")
     }
     if owner == 0 { try database.execute(sql: "PRAGMA application_id = \(kind.applicationID)") }
   }
