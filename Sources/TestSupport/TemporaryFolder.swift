@@ -34,8 +34,29 @@ package final class TemporaryFolder: Sendable {
     let file = file(name)
     let folder = URL(filePath: file).deletingLastPathComponent()
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try text.write(toFile: file, atomically: true, encoding: .utf8)
-    if isExecutable { try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file) }
+    guard isExecutable else {
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+      return file
+    }
+    let source = file + ".source"
+    try text.write(toFile: source, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: source)
+    try Self.copy(source, to: file)
+    try FileManager.default.removeItem(atPath: source)
     return file
+  }
+
+  /// Copies a file in another process. If this process had the copy open for writing, a child that another test forks at that
+  /// moment would inherit the descriptor, and the copy could not be executed: "text file busy".
+  private static func copy(_ source: String, to file: String) throws {
+    let words = ["/bin/cp", source, file]
+    let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var pid = pid_t()
+    var status: Int32 = -1
+    if posix_spawn(&pid, "/bin/cp", nil, nil, arguments, [nil]) == 0 {
+      while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+    }
+    guard status == 0 else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file]) }
   }
 }

@@ -40,7 +40,7 @@ struct HTTPServerTests: HTTPServerTesting {
     }
   }
 
-  @Test("what is no HTTP and a head that is too large are refused in a sentence")
+  @Test("what is not HTTP and a head that is too large are refused with a message")
   func malformed() async throws {
     try await serving(service(heads: 200_000)) { port in
       let nonsense = try await exchange(port, "nonsense\r\n\r\n")

@@ -32,7 +32,7 @@ struct ControlPlaneErrorTests {
     #expect(ControlPlaneError(status: status, body: [], request: "GET x").code == code)
   }
 
-  @Test("quote an answer that is no error of a control plane, on one line and in short")
+  @Test("quote an answer that is not an error of a control plane, shortened and on one line")
   func foreign() {
     let page = "<html>\r\n<h1>Bad Gateway</h1>\n" + String(repeating: "x", count: 10_000)
     let error = ControlPlaneError(status: 502, body: Array(page.utf8), request: "GET http://x/meshes")
@@ -42,7 +42,7 @@ struct ControlPlaneErrorTests {
     #expect(error.description.count < 300)
   }
 
-  @Test("say that an address is not known when the answer is no control plane's")
+  @Test("say that an address is unknown when the answer is not from a control plane")
   func unknownAddress() {
     let error = ControlPlaneError(status: 404, body: Array("404: Page Not Found".utf8), request: "GET http://x/y")
     #expect(error.code == .notFound)

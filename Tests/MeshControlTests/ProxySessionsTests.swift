@@ -110,7 +110,7 @@ struct ProxySessionsTests {
     }
   }
 
-  @Test("A proxy that comes back before its old stream has ended is no second one")
+  @Test("A proxy that comes back before its old stream has ended does not count twice")
   func comesBack() async throws {
     try await withSessions { sessions in
       try await open(sessions, "1", Self.introduction(Self.document(port: 81)))

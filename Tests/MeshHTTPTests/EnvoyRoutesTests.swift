@@ -84,7 +84,7 @@ import Testing
       ])
   }
 
-  @Test("a configuration that is no JSON is not passed on", arguments: ["", "<html>", #"{"a":"#])
+  @Test("a configuration that is not JSON is not passed on", arguments: ["", "<html>", #"{"a":"#])
   func notJSON(text: String) async throws {
     let answer = try await Self.api(PlainAdministration(text)).get("/meshes/shop/dataplanes/web/xds")
     #expect(answer.status == 502)

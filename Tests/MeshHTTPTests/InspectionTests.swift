@@ -116,7 +116,7 @@ import Testing
     #expect(answer.document.sortedByKey() == .error(404, title, "Not found"))
   }
 
-  @Test("an unknown policy applies to nothing, which is no error") func unknownPolicy() async throws {
+  @Test("an unknown policy applies to nothing, and is not an error") func unknownPolicy() async throws {
     let answer = await (try TestAPI.withMesh()).get("/meshes/shop/traffic-traces/zz/dataplanes")
     #expect(answer.status == 200)
     #expect(answer.document == ["total": 0, "items": []])

@@ -14,7 +14,7 @@ import Testing
     PolicyWarnings.backend(of: TrafficTrace(["service=*"], backend: backend), name: "t", mesh: mesh, meshName: "m")
   }
 
-  @Test("a backend that is there is no matter") func found() {
+  @Test("a backend that exists causes no warning") func found() {
     #expect(Self.backendWarnings("a", Self.mesh(["a"])).isEmpty)
     #expect(Self.backendWarnings("", Self.mesh(["a"], defaultBackend: "a")).isEmpty)
   }
@@ -96,7 +96,7 @@ import Testing
       ])
   }
 
-  @Test("a mesh without proxies is no matter") func unmatchedNothing() {
+  @Test("a mesh without proxies causes no warning") func unmatchedNothing() {
     #expect(PolicyWarnings.unmatched(TrafficTrace(["a=*"]), name: "t", meshName: "m", proxies: []).isEmpty)
   }
 

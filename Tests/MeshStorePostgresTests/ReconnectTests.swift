@@ -8,7 +8,7 @@ import Testing
 @testable import MeshStorePostgres
 
 @Suite("Coming back to a database", .timeLimit(.minutes(3))) struct ReconnectTests {
-  @Test("waits double up to the maximum, are never whole by chance, and begin anew") func schedule() {
+  @Test("waits double up to the maximum, vary by chance, and start again") func schedule() {
     var schedule = ReconnectSchedule(minimum: .seconds(1), maximum: .seconds(5))
     #expect([1, 0, 1, 1, 0.5, 7, -1].map { schedule.failed($0) / .seconds(1) } == [1, 1, 4, 5, 3.75, 5, 2.5])
     schedule.succeeded()
@@ -160,7 +160,7 @@ import Testing
     await server.remove()
   }
 
-  @Test("connections that are cut are made anew, and a write that meets the cut is made") func cut() async throws {
+  @Test("cut connections are opened again, and a write during the cut succeeds") func cut() async throws {
     let server = try await PostgresServer.shared()
     let database = try await server.makeDatabase()
     let events = Events()

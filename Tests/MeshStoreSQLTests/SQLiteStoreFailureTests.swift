@@ -124,7 +124,7 @@ import Testing
     await expectUnavailable(["path"]) { _ = try SQLiteStore(path: "") }
   }
 
-  @Test("a file that is no database of ours", arguments: ["text", "random", "half"])
+  @Test("a file that is not our database is refused", arguments: ["text", "random", "half"])
   func notADatabase(_ kind: String) async throws {
     let path = directory.file()
     var random = SeededGenerator(seed: 1)

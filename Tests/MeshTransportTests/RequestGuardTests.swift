@@ -83,7 +83,7 @@ struct MessageAssemblerTests {
       failure?.code == .resourceExhausted && failure?.message.contains("a decompressed request is larger") == true)
   }
 
-  @Test("are refused in words when there is no room in the budget, and take no more than there is")
+  @Test("are refused with a message when the budget is used up, and never exceed it")
   func budget() throws {
     for isCompressed in [false, true] {
       let content = isCompressed ? try Gzip.compress(Self.content) : Self.content

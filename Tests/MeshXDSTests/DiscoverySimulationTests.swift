@@ -54,7 +54,7 @@ struct DiscoverySimulationTests {
     }
   }
 
-  @Test("A control plane that starts anew sends nothing that did not change", arguments: variants)
+  @Test("A restarted control plane sends nothing that did not change", arguments: variants)
   func restart(_ variant: DiscoveryVariant) {
     for seed in 0..<200 as Range<UInt64> {
       var simulation = DiscoverySimulation(variant: variant, seed: seed)

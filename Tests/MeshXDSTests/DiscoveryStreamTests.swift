@@ -31,7 +31,7 @@ struct DiscoveryStreamTests {
     #expect(machine.rejection(Kind.cds.typeURL) == nil, "what it holds again is what it is to hold")
   }
 
-  @Test("A stream does not take types without end")
+  @Test("A stream accepts a limited number of types")
   func typeLimit() {
     var machine = DiscoveryStreamStateMachine(variant: .stateOfTheWorld)
     var failed = false
@@ -46,7 +46,7 @@ struct DiscoveryStreamTests {
     #expect(failed)
   }
 
-  @Test("A proxy that comes back while clusters are replaced is not cut off")
+  @Test("A proxy that reconnects while clusters are replaced keeps them")
   func comesBackMeanwhile() {
     var machine = DiscoveryStreamStateMachine(variant: .stateOfTheWorld)
     for (step, _) in DiscoveryScript.start { _ = machine.handle(step.event) }

@@ -231,7 +231,7 @@ struct TranslationSharingTests {
     #expect(translator.sharedEncodings == 9)
   }
 
-  @Test("starts anew when it is full, and stays right")
+  @Test("starts again when it is full, and stays correct")
   func full() throws {
     let memo = EncodingMemo(capacity: 2)
     for round in 1...3 {

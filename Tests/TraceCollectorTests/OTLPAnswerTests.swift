@@ -161,7 +161,7 @@ import Testing
     #expect(collector.store.spanCount == 3)
   }
 
-  @Test("Values nested without end concern their span only, or are refused") func nesting() async throws {
+  @Test("Deeply nested values reject their span only, or the request") func nesting() async throws {
     let collector = try TestCollector()
     func nested(_ depth: Int) -> [UInt8] {
       (0..<depth).reduce(into: ProtobufBytes { $0.text(1, "x") }.bytes) { value, _ in

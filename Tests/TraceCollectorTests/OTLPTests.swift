@@ -5,7 +5,7 @@ import Testing
 
 /// OpenTelemetry's protocol, parsed from protobuf and from JSON.
 @Suite struct OTLPTests {
-  @Test("Every field is read, from protobuf and from JSON") func everyField() throws {
+  @Test("Every field is parsed, from protobuf and from JSON") func everyField() throws {
     let limits = CollectorLimits()
     let fromProtobuf = try OTLPProtobufParser.parse(OTLPSample.protobuf, limits: limits)
     let fromJSON = try OTLPJSONParser.parse(Array(OTLPSample.json.utf8), limits: limits)
@@ -30,7 +30,7 @@ import Testing
     return try #require(try OTLPProtobufParser.parse(body, limits: CollectorLimits()).spans.first)
   }
 
-  @Test("Kinds, and what is not known of one") func kinds() throws {
+  @Test("Kinds, and unknown kinds and services") func kinds() throws {
     let kinds: [(UInt64, Span.Kind?)] = [
       (0, nil), (1, nil), (2, .server), (3, .client), (4, .producer), (5, .consumer), (99, nil),
     ]
@@ -58,7 +58,7 @@ import Testing
     #expect(try span(0, "", error: "true").isError)
   }
 
-  @Test("An empty value is no text: it is left out, and null within a list or a map", arguments: [true, false])
+  @Test("An empty value is left out, and is null within a list or a map", arguments: [true, false])
   func emptyValues(isJSON: Bool) throws {
     let body: [UInt8]
     if isJSON {
@@ -123,7 +123,7 @@ import Testing
     #expect(span.annotations.map(\.value) == [#""n": {"z":null}"#])
   }
 
-  @Test("A failure without a text is told by its exception, or its type") func exceptions() throws {
+  @Test("A failure without a message takes that of its exception, or its type") func exceptions() throws {
     func error(_ status: UInt64, _ message: String, _ build: @escaping (inout ProtobufBytes) -> Void) throws -> String?
     {
       try convert {
@@ -205,7 +205,7 @@ import Testing
     #expect(try duration(1, .max) == 18_446_744_073_709_551)
   }
 
-  @Test("The other side") func peers() throws {
+  @Test("The remote endpoint") func peers() throws {
     func peer(_ kind: UInt64, _ attributes: [(String, String)]) throws -> Endpoint? {
       try convert {
         $0.number(6, kind)

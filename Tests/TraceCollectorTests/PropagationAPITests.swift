@@ -233,7 +233,7 @@ import Testing
     for trace: UInt64 in [0x3000, 0x4000] { #expect(try await tree(trace, collector).probableParent == nil) }
   }
 
-  @Test("Background work that meets requests by chance is no piece of them")
+  @Test("Background work that coincides with requests does not become part of them")
   func background() async throws {
     let collector = try TestCollector()
     for index in 0..<400 {

@@ -172,7 +172,7 @@ extension PropagationTests {
     #expect(self.report(spans, limits: limits).lostShare == 1)
   }
 
-  @Test("What is used most and what was used last stays, and a quarter of the places is given free", arguments: 1...41)
+  @Test("What is used most and what was used last stays, and a quarter of the places is evicted", arguments: 1...41)
   func usedPlaces(limit: Int) {
     var places = UsedPlaces()
     let all = (0..<limit).map { _ in places.take() }

@@ -116,7 +116,7 @@ import Testing
     #expect(rest.traces.count == store.spanCount)
   }
 
-  @Test("The service that removes runs until it is cancelled, and forgets names that nothing is left of")
+  @Test("The retention service runs until it is cancelled, and evicts names without spans")
   func run() async throws {
     let collector = try TestCollector {
       $0.retention = Retention(maximumSpans: 100, maximumAge: nil, maximumBytes: nil)
@@ -183,7 +183,7 @@ import Testing
     #expect(collector.store.spanCount == 0)
   }
 
-  @Test("A leap that lasts is followed after an hour, and what came before it in this run is no older for it")
+  @Test("A lasting leap of the clock is followed after an hour, and does not age what came before it")
   func lastingLeap() async throws {
     let hand = Hand()
     let collector = try collector(hand, segmentSpans: 10)

@@ -11,7 +11,7 @@ import TraceTestSupport
 
 /// What the segment store does with its file. That its answers do not depend on where spans are is in `SpanStoreContract`.
 @Suite(.heavy) struct SegmentTests {
-  @Test("What was begun of a segment when the process ended is removed, and done again")
+  @Test("A segment that was unfinished when the process ended is removed and built again")
   func unfinished() async throws {
     let collector = try TestCollector { $0.segmentSpans = 100 }
     _ = try await collector.store.add(SampleSpans.spans(60, seed: 2).prefix(90).map { $0 })

@@ -115,7 +115,7 @@ import Testing
     return error?.message ?? ""
   }
 
-  @Test("A file that is no database is refused and left as it is")
+  @Test("A file that is not a database is refused and left as it is")
   func noDatabase() throws {
     let collector = try TestCollector()
     let path = collector.directory.appending(path: "notes.txt").path

@@ -125,7 +125,7 @@ import Testing
     }
   }
 
-  @Test("What is no list is refused whole", arguments: [[0x0a], [0x0a, 5, 1], [0x0c], [0xff], [0x08]] as [[UInt8]])
+  @Test("What is not a list is refused", arguments: [[0x0a], [0x0a, 5, 1], [0x0c], [0xff], [0x08]] as [[UInt8]])
   func noList(bytes: [UInt8]) {
     #expect(throws: CollectorError.self) { try parse(bytes) }
   }

@@ -201,7 +201,7 @@ struct ConfigurationTests {
     }
   }
 
-  @Test("an empty file is no fault", arguments: ["", "---\n", "# nothing\n"])
+  @Test("an empty file is valid", arguments: ["", "---\n", "# nothing\n"])
   func emptyFile(text: String) async throws {
     try await withFile(text) { path in #expect(await failure(file: path) == nil) }
   }

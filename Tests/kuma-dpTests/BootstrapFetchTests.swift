@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Fetching a bootstrap", .timeLimit(.minutes(3)))
 struct BootstrapFetchTests {
-  @Test("is fetched from the control plane's own endpoint")
+  @Test("is fetched from the control plane's endpoint")
   func fetched() async throws {
     try await LoopbackServer.run(TestControlPlane.responder(adminPort: 9901)) { base in
       let configuration = try BootstrapFixture.configuration([
@@ -30,7 +30,7 @@ struct BootstrapFetchTests {
     }
   }
 
-  @Test("is asked for again as long as there is none, with one line for each reason")
+  @Test("is requested again until there is one, with one line of log for each reason")
   func retried() async throws {
     let statuses = Mutex([503, 503, 503, 404, 404, 503, 200])
     let responder: LoopbackServer.Responder = { _, _ in
@@ -56,7 +56,7 @@ struct BootstrapFetchTests {
     #expect(statuses.withLock { $0.isEmpty })
   }
 
-  @Test("is not asked for again after a refusal")
+  @Test("is not requested again after a refusal")
   func refused() async throws {
     let attempts = Mutex(0)
     let text = TestControlPlane.definition.replacing("mesh: default", with: "mesh: shop")
@@ -78,7 +78,7 @@ struct BootstrapFetchTests {
     #expect(attempts.withLock { $0 } == 1)
   }
 
-  @Test("is not asked for again when the port speaks no TLS")
+  @Test("is not requested again when the port does not speak TLS")
   func plaintext() async throws {
     try await LoopbackServer.run(TestControlPlane.responder()) { base in
       let configuration = try BootstrapFixture.configuration(
@@ -95,7 +95,7 @@ struct BootstrapFetchTests {
     }
   }
 
-  @Test("is given up after a time, with the last reason")
+  @Test("is given up after a timeout, with the last reason")
   func givenUp() async throws {
     let occupied = try OccupiedPort()
     defer { withExtendedLifetime(occupied) {} }
@@ -114,7 +114,7 @@ struct BootstrapFetchTests {
     #expect(log.messages.count <= 1)
   }
 
-  @Test("is not asked for any more when the run is given up")
+  @Test("is no longer requested when the run is cancelled")
   func cancelled() async throws {
     let isAsked = Mutex(false)
     let responder: LoopbackServer.Responder = { _, _ in

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Bootstrap", .timeLimit(.minutes(3)))
 struct BootstrapTests {
-  @Test("is asked for with everything that the control plane reads")
+  @Test("is requested with everything that the control plane reads")
   func request() throws {
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3ZWIifQ.c2ln"
     let folder = try TemporaryFolder()
@@ -38,7 +38,7 @@ struct BootstrapTests {
     #expect(resource == configuration.definition?.resource)
   }
 
-  @Test("is asked for with what there is")
+  @Test("is requested with what is known")
   func smallRequest() throws {
     let document = try BootstrapFixture.configuration(["dataplane.name": "web-1", "dataplane.mesh": "shop"])
       .bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil)
@@ -49,7 +49,7 @@ struct BootstrapTests {
     #expect(document["name"] == "web-1")
   }
 
-  @Test("is read as YAML, as JSON, and in the form of newer control planes")
+  @Test("is parsed as YAML, as JSON, and in the form of newer control planes")
   func answers() throws {
     func read(_ text: String) -> Bootstrap? { Bootstrap(answer: Array(text.utf8)) }
     let camel = "node: {id: a.b}\nadmin: {address: {socketAddress: {address: 127.0.0.1, portValue: 9901}}}\n"
@@ -70,7 +70,7 @@ struct BootstrapTests {
   private static let address = "http://cp:5678"
 
   @Test(
-    "is waited for, or not, by the status and text of the answer",
+    "is retried or not depending on the status and text of the answer",
     arguments: [
       (503, "", BootstrapVerdict.later("it answered with status 503")),
       (500, "no\nstore\u{1b}", .later("it answered with status 500: no store")),

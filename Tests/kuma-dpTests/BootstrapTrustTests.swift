@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Fetching a bootstrap over TLS", .timeLimit(.minutes(3)))
 struct BootstrapTrustTests {
-  @Test("comes over TLS, verified where the authority is known and taken as it is where not")
+  @Test("comes over TLS, verified if the authority is known and unverified if not")
   func secured() async throws {
     let authority = try TestAuthority(for: "localhost")
     try await LoopbackServer.run(server: try authority.server(), TestControlPlane.responder(isTLS: true)) { base in
@@ -38,7 +38,7 @@ struct BootstrapTrustTests {
   }
 
   @Test(
-    "does not come from a control plane whose certificate is out of date, which is said with the date",
+    "is refused from a control plane with an expired certificate, and the message names the date",
     arguments: [(-7200.0, -3600.0, "expired on ", -3600.0), (3600.0, 7200.0, "is not valid before ", 3600.0)])
   func outOfDate(_ begin: Double, _ end: Double, _ words: String, _ offset: Double) async throws {
     let authority = try TestAuthority(for: "localhost", from: begin, to: end)
@@ -62,7 +62,7 @@ struct BootstrapTrustTests {
     }
   }
 
-  @Test("says so when the certificate authority that is trusted has expired")
+  @Test("names an expired certificate authority")
   func expiredAuthority() async throws {
     let authority = try TestAuthority(for: "localhost")
     let expired = try TestAuthority(for: "localhost", from: -7200, to: -3600).certificate
@@ -76,7 +76,7 @@ struct BootstrapTrustTests {
     }
   }
 
-  @Test("reads the dates of certificates however they are cut")
+  @Test("parses the dates of certificates, also of damaged ones")
   func certificateDates() throws {
     let authority = try TestAuthority(for: "localhost", from: -7200, to: -3600)
     let certificate = try #require(try NIOSSLCertificate.fromPEMBytes(Array(authority.certificate.utf8)).first)
@@ -96,7 +96,7 @@ struct BootstrapTrustTests {
     #expect(CertificateValidity(der: Array(bytes.prefix(60))) == nil)
   }
 
-  @Test("does not come from a control plane with another name")
+  @Test("is refused from a control plane with another name")
   func misnamed() async throws {
     let authority = try TestAuthority(for: "cp.example.com")
     try await LoopbackServer.run(server: try authority.server(), TestControlPlane.responder(isTLS: true)) { base in

@@ -49,13 +49,13 @@ struct DataplaneDefinitionTests {
         """)
   }
 
-  @Test("tells the place of what is no YAML")
+  @Test("names the place of what is not YAML")
   func syntax() throws {
     let message = try failure("type: Dataplane\nmesh: [default\nname: web\n")
     #expect(message.hasPrefix("web.yaml: line 3, column "))
   }
 
-  @Test("tells the place of what is no template")
+  @Test("names the place of what is not a template")
   func template() throws {
     #expect(try failure("type: Dataplane\nname: {{ name\n").hasPrefix("web.yaml: line 3, column "))
   }

@@ -223,7 +223,7 @@ struct LaunchConfigurationTests {
     #expect(failure.exitCode == 1)
   }
 
-  @Test("do not take a file that is no text")
+  @Test("refuse a file that is not text")
   func binaryFile() throws {
     let folder = try TemporaryFolder()
     let file = "\(folder.path)/web.yaml"

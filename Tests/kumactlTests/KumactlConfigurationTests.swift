@@ -71,7 +71,7 @@ struct KumactlConfigurationTests {
   @Test("survives files of any shape", arguments: ["", "contexts: 1", "controlPlanes: [1, {}]", "currentContext: [a]"])
   func shapes(text: String) throws { #expect(try KumactlConfiguration(yaml: text).active == nil) }
 
-  @Test("is refused when it is no object or no YAML", arguments: ["[]", "text", "contexts: ["])
+  @Test("is refused when it is not an object or not YAML", arguments: ["[]", "text", "contexts: ["])
   func refuse(text: String) {
     #expect(throws: DocumentError.self) { try KumactlConfiguration(yaml: text) }
   }

@@ -91,7 +91,7 @@ struct ResourceBatchTests {
     #expect(failure?.message == message)
   }
 
-  @Test("are refused with line and column when the text is no YAML")
+  @Test("are refused with line and column when the text is not YAML")
   func syntax() {
     let failure = #expect(throws: CommandFailure.self) { try read("type: TrafficTrace\n  name: [\n") }
     #expect(failure?.message.hasPrefix("YAML contains invalid resource: invalid meta type: \"line 2") == true)

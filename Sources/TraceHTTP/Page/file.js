@@ -64,7 +64,7 @@ export function showFile(page, id) {
     request = new AbortController();
     if (!opened) {
       page.main.replaceChildren(notice({ title: "No file is open",
-        text: "Drop one anywhere on this page, or choose it. A file is forgotten when the page is loaded anew.", detail: formats },
+        text: "Drop one anywhere on this page, or choose it. A file is closed when the page is reloaded.", detail: formats },
       ...actions(page)));
       return;
     }

@@ -51,7 +51,7 @@ export class SearchState {
   get faults() {
     const { conditions } = this;
     const faults = ["min", "max"].filter((key) => conditions[key] && parseDuration(conditions[key]) === undefined)
-      .map((field) => ({ field, text: `"${plain(conditions[field], 40)}" is no duration: write 250us, 100ms, 1.5s or 2m.` }));
+      .map((field) => ({ field, text: `"${plain(conditions[field], 40)}" is not a valid duration; write 250us, 100ms, 1.5s or 2m.` }));
     if (!faults.length && parseDuration(conditions.min) > parseDuration(conditions.max)) {
       faults.push({ field: "max", text: "The longest duration is below the shortest." });
     }

@@ -63,7 +63,7 @@ extension PageInBrowser {
       ])
     }
 
-    @Test("A chain of twenty thousand spans is no deeper than the stack")
+    @Test("A chain of twenty thousand spans does not overflow the stack")
     func depth() async throws {
       try await check([
         (

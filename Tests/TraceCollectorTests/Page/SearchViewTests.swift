@@ -77,7 +77,7 @@ extension PageInBrowser {
       }
     }
 
-    @Test("What cannot be meant is said beside its field, and nothing is listed")
+    @Test("An invalid condition is explained beside its field, and nothing is listed")
     func faults() async throws {
       try await serve(Self.two) { base, _ in
         try await Browser.run { browser in
@@ -86,8 +86,8 @@ extension PageInBrowser {
             ("q=%22error", "q", "Tags must close each quote and parenthesis, or do without them: '\"error'."),
             ("q=http.status_code%3E%3D500", "q", "Tags can compare with one '=' only: 'http.status_code>=500'."),
             ("min=2s&max=1s", "max", "The longest duration is below the shortest."),
-            ("min=soon", "min", "\"soon\" is no duration: write 250us, 100ms, 1.5s or 2m."),
-            ("max=5+apples", "max", "\"5 apples\" is no duration: write 250us, 100ms, 1.5s or 2m."),
+            ("min=soon", "min", "\"soon\" is not a valid duration; write 250us, 100ms, 1.5s or 2m."),
+            ("max=5+apples", "max", "\"5 apples\" is not a valid duration; write 250us, 100ms, 1.5s or 2m."),
           ] {
             try await browser.open("\(base)/?\(query)")
             try await browser.wait(for: "#fault-\(field):not([hidden])")
@@ -112,7 +112,7 @@ extension PageInBrowser {
       }
     }
 
-    @Test("More than are shown are spoken of and offered, and an order is one of all")
+    @Test("More traces than are listed are announced and offered, and the order is that of all")
     func more() async throws {
       try await serve(shop) { base, store in
         let all = try await store.summaries(TraceQuery(endTs: now, lookback: 86_400_000, limit: 100), by: .longest)
@@ -252,7 +252,7 @@ extension PageInBrowser {
       }
     }
 
-    @Test("A collector that ends is spoken of, and what was read stays")
+    @Test("A collector that stops is announced, and the list stays")
     func collectorDown() async throws {
       try await Browser.run { browser in
         try await serve(Self.two) { base, _ in

@@ -162,7 +162,7 @@ extension PageInBrowser {
       }
     }
 
-    @Test("A part of the time is chosen in the small picture")
+    @Test("A part of the time is chosen in the overview")
     func minimap() async throws {
       try await serve(Checkout().spans) { base, _ in
         try await Browser.run { browser in
@@ -214,7 +214,7 @@ extension PageInBrowser {
       }
     }
 
-    @Test("Clocks that differ are spoken of; the shift is shown and can be taken back")
+    @Test("Clocks that differ are announced; the shift is shown and can be undone")
     func clocks() async throws {
       try await serve(Checkout(fails: false, clocks: ["payments": -38_000]).spans) { base, _ in
         try await Browser.run { browser in
