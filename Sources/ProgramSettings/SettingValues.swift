@@ -3,7 +3,7 @@ import OrderedCollections
 
 /// The settings of a group with the values that are in effect. A field is read by the name of its declaration.
 @dynamicMemberLookup
-package struct SettingValues<Group: SettingGroup>: Sendable {
+package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvertible, CustomReflectable {
   private let declarations = Group()
   /// What was given, and what it stands for, by the settings' keys.
   private let given: [String: GivenSetting]
@@ -57,6 +57,10 @@ package struct SettingValues<Group: SettingGroup>: Sendable {
     return SettingFailure(
       "\(given?.place ?? declaration.key): \(SettingFault(given?.text ?? declaration.defaultText, fault))")
   }
+
+  /// The document as text: no secret gets into a log.
+  package var description: String { document.json() }
+  package var customMirror: Mirror { Mirror(self, children: ["document": document]) }
 
   /// Every setting in effect, nested as in the file.
   package var document: DocumentValue {

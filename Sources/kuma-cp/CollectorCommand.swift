@@ -11,10 +11,12 @@ extension KumaControlPlane {
     static let configuration = CommandConfiguration(
       abstract: "Run the trace collector alone, without a control plane, until it is interrupted.",
       discussion: """
-        Takes spans from Zipkin's tracers (POST /api/v2/spans in JSON or protobuf, POST /api/v1/spans in JSON) and from
-        OpenTelemetry's exporters (POST /v1/traces in protobuf or JSON, at both ports), keeps them in SQLite, and answers
-        Zipkin's queries with a page to look at them. It is the collector of `kuma-cp run`, with the same settings:
-        defaults < --config-file < environment < flags; `kuma-cp settings` lists them all.
+        Takes spans from Zipkin's tracers (POST /api/v2/spans in JSON or protobuf, POST /api/v1/spans in JSON) and from \
+        OpenTelemetry's exporters (POST /v1/traces in protobuf or JSON, at both ports), keeps them in SQLite, and answers \
+        Zipkin's queries with a page to look at them.
+
+        It is the collector of `kuma-cp run`, with the same settings: defaults < --config-file < environment < flags; \
+        `kuma-cp settings` lists them all.
         """)
 
     @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")

@@ -42,8 +42,9 @@ struct KumaControlPlane: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Run the control plane until it is interrupted.",
       discussion: """
-        Without any option everything listens on 127.0.0.1 and resources are kept in SQLite in the user's state directory.
+        Without any option everything listens on 127.0.0.1, and SQLite in the user's state directory keeps resources. \
         With --store postgres several control planes share a database: see the settings store.postgres.
+
         Settings come from defaults < --config-file < environment < flags; `kuma-cp settings` lists them all.
         """)
 

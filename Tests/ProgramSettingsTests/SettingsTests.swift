@@ -133,7 +133,11 @@ struct SettingsTests {
 
   @Test("are written as a document, in which secrets are hidden")
   func document() throws {
-    let document = try values(["KUMA_SERVER_SECRET": "s", "KUMA_SERVER_HTTP_PORT": "8080"]).document
+    let values = try values(["KUMA_SERVER_SECRET": "hidden", "KUMA_SERVER_HTTP_PORT": "8080"])
+    var dumped = ""
+    dump(values, to: &dumped)
+    #expect(!"\(values)".contains("hidden") && !dumped.contains("hidden"))
+    let document = values.document
     #expect(
       document == [
         "server": ["httpPort": 8080, "isOpen": true, "colour": "red", "secret": "*****"],

@@ -142,7 +142,7 @@ extension SettingFormat<UInt32?> {
 extension SettingFormat<UInt16?> {
   /// A port, or nothing.
   fileprivate static var optionalPort: Self {
-    Self("is not a port; give a number from 0 to 65535") { $0.isEmpty ? .some(nil) : UInt16($0).map { $0 } }
+    Self("is not a port; give a number from 0 to 65535") { $0.isEmpty ? .some(nil) : UInt16($0).map(Optional.some) }
   }
 }
 
@@ -150,7 +150,8 @@ extension SettingFormat<String?> {
   /// One of Envoy's words for levels of its log, or nothing.
   fileprivate static var envoyLogLevel: Self {
     Self("is not known; choose one of \(LogLevel.ofEnvoy.joined(separator: ", "))") { text in
-      text.isEmpty ? .some(nil) : LogLevel.ofEnvoy.contains(text) ? text : nil
+      if text.isEmpty { return .some(nil) }
+      return LogLevel.ofEnvoy.contains(text) ? .some(text) : .none
     }
   }
 }
