@@ -1,4 +1,3 @@
-import PrometheusMetrics
 import Synchronization
 package import TraceModel
 
