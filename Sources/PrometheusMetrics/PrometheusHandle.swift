@@ -17,12 +17,16 @@ final class IntegerCounter: CounterHandler, PrometheusHandle {
   func samples(_ labels: [(String, String)]) -> [PrometheusText.Sample] { [PrometheusText.Sample(value, labels)] }
 }
 
-/// The last number that was recorded.
-final class RecordedValue: RecorderHandler, PrometheusHandle {
+/// The last number that was recorded, or a number that goes up and down.
+final class RecordedValue: RecorderHandler, MeterHandler, PrometheusHandle {
   private let value = Mutex(0.0)
 
   func record(_ number: Int64) { record(Double(number)) }
   func record(_ number: Double) { value.withLock { $0 = number } }
+  func set(_ number: Int64) { record(number) }
+  func set(_ number: Double) { record(number) }
+  func increment(by amount: Double) { value.withLock { $0 += amount } }
+  func decrement(by amount: Double) { increment(by: -amount) }
   func samples(_ labels: [(String, String)]) -> [PrometheusText.Sample] {
     [PrometheusText.Sample(value.withLock { $0 }, labels)]
   }

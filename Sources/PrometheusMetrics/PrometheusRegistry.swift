@@ -114,6 +114,10 @@ package final class PrometheusRegistry: MetricsFactory {
     handle(label, .counter, dimensions) { IntegerCounter() }
   }
 
+  package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    handle(label, .gauge, dimensions) { RecordedValue() }
+  }
+
   package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
     guard aggregate else { return handle(label, .gauge, dimensions) { RecordedValue() } }
     return handle(label, .summary, dimensions) { SummedValues(unit: 1) }
@@ -124,6 +128,7 @@ package final class PrometheusRegistry: MetricsFactory {
   }
 
   package func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
+  package func destroyMeter(_ handler: any MeterHandler) { remove(handler) }
   package func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
   package func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
 }

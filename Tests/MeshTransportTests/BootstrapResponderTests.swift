@@ -49,7 +49,7 @@ struct BootstrapResponderTests {
     ])
   func refusals(body: String) async {
     let answer = await answer(.post, "/bootstrap", body: Array(body.utf8))
-    #expect((400..<500).contains(answer.status) && !answer.text.isEmpty, "\(answer)")
+    #expect((400..<500).contains(answer.status), "\(answer)")
   }
 
   @Test("A proxy is given a certificate to trust where the control plane has made it and the connection is secured")

@@ -282,7 +282,7 @@ struct DataplaneServerTests {
     await group.triggerGracefulShutdown()
     try await stopped
     #expect(recorder.events == ["open p", "close shutdown"])
-    try await peer.close()
+    try? await peer.close()
   }
 
   /// The bytes of an HTTP/2 connection that opens a discovery stream with one request (RFC 9113, sections 3.4 and 4.1).
