@@ -63,7 +63,7 @@ struct TraceTreeTests {
     detached[4].parent = -1
     #expect(
       try Self.tree(detached).missing(for: plan) == [
-        "what joins its pieces", "the call from storefront to checkout",
+        "what joins its parts", "the call from storefront to checkout",
       ])
   }
 
