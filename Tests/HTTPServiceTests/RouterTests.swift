@@ -33,7 +33,9 @@ import Testing
   @Test(
     "leads to the operation with the method and the path",
     arguments: [
-      (HTTPRequest.Method.get, "/", "GET /"), (.get, "/meshes/shop", "GET /meshes/{mesh} mesh=shop"),
+      (HTTPRequest.Method.get, "/", "GET /"), (.get, "//", "GET /"),
+      (.get, "/meshes/\u{301}x", "GET /meshes/{mesh} mesh=\u{301}x"),
+      (.get, "/meshes/shop", "GET /meshes/{mesh} mesh=shop"),
       (.put, "/meshes/shop/", "PUT /meshes/{mesh} mesh=shop"),
       (.get, "/meshes/shop/dataplanes/a", "GET /meshes/{mesh}/dataplanes/{name} mesh=shop name=a"),
       // A literal segment comes first, unless it has not the method.
@@ -43,7 +45,7 @@ import Testing
         .get, "/meshes/shop/dataplanes/_overview/_overview",
         "GET /meshes/{mesh}/dataplanes/{name}/_overview mesh=shop name=_overview"
       ),
-      (.get, "/gui/", "GET /gui"), (.get, "/gui/a/b/", "GET /gui/{rest...} rest=a/b/"),
+      (.get, "/gui/", "GET /gui"), (.get, "/gui/a/b/", "GET /gui/{rest...} rest=a/b"),
       (.head, "/spans", "GET /spans"), (.post, "/spans/", "POST /spans"),
       (.get, "/assets/app.js", "GET /assets/app.js"),
     ])

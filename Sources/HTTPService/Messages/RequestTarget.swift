@@ -12,7 +12,7 @@ package struct RequestTarget: Sendable {
     let text = Substring(text)
     let mark = text.utf8.firstIndex(of: UInt8(ascii: "?"))
     path = text[..<(mark ?? text.endIndex)]
-    query = mark.map { text[$0...].dropFirst() } ?? ""
+    query = mark.map { text[text.utf8.index(after: $0)...] } ?? ""
   }
 }
 

@@ -67,6 +67,8 @@ package struct Router: Sendable {
   /// What has been found on the way.
   private struct Search {
     let method: HTTPRequest.Method
+    /// Whether a slash stands at the end of the path.
+    let hasSlash: Bool
     var values: [Substring] = []
     /// Operations of the path with other methods.
     var others: [Int] = []
@@ -77,8 +79,12 @@ package struct Router: Sendable {
   /// - Parameter path: the path without the query. A parameter is a segment that is not empty.
   package func match(_ method: HTTPRequest.Method, _ path: Substring) -> Match {
     guard path.utf8.first == UInt8(ascii: "/") else { return .none }
-    var search = Search(method: headIsGet && method == .head ? .get : method)
-    if let found = find(0, path.dropFirst(), &search) {
+    // By bytes: a slash and an accent behind it would be one character.
+    var rest = path[path.utf8.index(after: path.startIndex)...]
+    let hasSlash = rest.utf8.last == UInt8(ascii: "/")
+    if hasSlash { rest = rest[..<rest.utf8.index(before: rest.endIndex)] }
+    var search = Search(method: headIsGet && method == .head ? .get : method, hasSlash: hasSlash)
+    if let found = find(0, rest.isEmpty ? nil : rest, &search) {
       return .found(found, PathParameters(names: operations[found].pathParameters, values: search.values))
     }
     guard !search.others.isEmpty else { return .none }
@@ -91,10 +97,10 @@ package struct Router: Sendable {
   ///
   /// - Parameter rest: what follows behind a slash; nil at the end of the path.
   private func find(_ node: Int, _ rest: Substring?, _ search: inout Search) -> Int? {
-    guard let rest, !rest.isEmpty else { return end(node, hasSlash: rest != nil && node != 0, &search) }
+    guard let rest else { return end(node, &search) }
     let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/"))
     let segment = rest[..<(slash ?? rest.endIndex)]
-    let next = slash.map { rest[$0...].dropFirst() }
+    let next = slash.map { rest[rest.utf8.index(after: $0)...] }
     for (text, child) in nodes[node].literals where text == segment {
       if let found = find(child, next, &search) { return found }
     }
@@ -105,14 +111,14 @@ package struct Router: Sendable {
     }
     if let child = nodes[node].rest {
       search.values.append(rest)
-      if let found = end(child, hasSlash: false, &search) { return found }
+      if let found = end(child, &search) { return found }
       search.values.removeLast()
     }
     return nil
   }
 
-  private func end(_ node: Int, hasSlash: Bool, _ search: inout Search) -> Int? {
-    for index in nodes[node].operations where !hasSlash || !operations[index].isExact {
+  private func end(_ node: Int, _ search: inout Search) -> Int? {
+    for index in nodes[node].operations where !search.hasSlash || !operations[index].isExact {
       if operations[index].method == search.method { return index }
       search.others.append(index)
     }
