@@ -28,6 +28,8 @@ package struct Router: Sendable {
   private let operations: [Operation]
   private let headIsGet: Bool
   private var nodes = [Node()]
+  /// The operations of paths without parameters, which are asked for most: they are found at once.
+  private var plain: [Substring: [(method: HTTPRequest.Method, operation: Int)]] = [:]
 
   /// Makes a router.
   ///
@@ -39,6 +41,7 @@ package struct Router: Sendable {
       var node = 0
       for segment in operation.path.split(separator: "/") { node = child(of: node, segment) }
       nodes[node].operations.append(index)
+      if operation.pathParameters.isEmpty { plain[operation.path[...], default: []].append((operation.method, index)) }
     }
   }
 
@@ -78,12 +81,16 @@ package struct Router: Sendable {
   ///
   /// - Parameter path: the path without the query. A parameter is a segment that is not empty.
   package func match(_ method: HTTPRequest.Method, _ path: Substring) -> Match {
+    let method = headIsGet && method == .head ? .get : method
+    if let found = plain[path]?.first(where: { $0.method == method }) {
+      return .found(found.operation, PathParameters(names: [], values: []))
+    }
     guard path.utf8.first == UInt8(ascii: "/") else { return .none }
     // By bytes: a slash and an accent behind it would be one character.
     var rest = path[path.utf8.index(after: path.startIndex)...]
     let hasSlash = rest.utf8.last == UInt8(ascii: "/")
     if hasSlash { rest = rest[..<rest.utf8.index(before: rest.endIndex)] }
-    var search = Search(method: headIsGet && method == .head ? .get : method, hasSlash: hasSlash)
+    var search = Search(method: method, hasSlash: hasSlash)
     if let found = find(0, rest.isEmpty ? nil : rest, &search) {
       return .found(found, PathParameters(names: operations[found].pathParameters, values: search.values))
     }
