@@ -47,7 +47,7 @@ struct JSONScanner {
     throw unexpected(wanted)
   }
 
-  private func unexpected(_ wanted: String) -> JSONError {
+  func unexpected(_ wanted: String) -> JSONError {
     guard position < limit else { return error("\(wanted) is missing: the text ends") }
     let byte = bytes[position]
     let found =
@@ -319,38 +319,5 @@ struct JSONScanner {
   func isEqual(_ first: TextSlice, _ second: TextSlice) -> Bool {
     guard first.count == second.count else { return false }
     return bytes.withUnsafeBytes { first.of($0).elementsEqual(second.of($0)) }
-  }
-
-  /// Goes past a value of any kind, without recursion.
-  mutating func skipValue() throws(JSONError) {
-    var closers: [UInt8] = []
-    repeat {
-      switch try next("a value") {
-      case 0x22: _ = try slice("a text")
-      case 0x5B:
-        if try enterArray() {
-          closers.append(0x5D)
-          continue
-        }
-      case 0x7B:
-        if try enterObject() {
-          closers.append(0x7D)
-          _ = try keySlice()
-          continue
-        }
-      case 0x2D, 0x30...0x39: _ = try numberSlice()
-      default:
-        if try literal("true") { break }
-        if try literal("false") { break }
-        guard try literal("null") else { throw unexpected("a value") }
-      }
-      while let closer = closers.last {
-        if try more(closer) {
-          if closer == 0x7D { _ = try keySlice() }
-          break
-        }
-        closers.removeLast()
-      }
-    } while !closers.isEmpty
   }
 }
