@@ -104,7 +104,7 @@ struct CollectorCommandTests {
       try await taken.close().get()
       let wrong = try start(work + ["--max-age", "soon"])
       #expect(await wrong.process.exitStatus().isSuccess == false)
-      #expect(wrong.log.tail().contains("--max-age: \"soon\" is no duration"))
+      #expect(wrong.log.tail().contains("--max-age: \"soon\" is not a valid duration"))
     }
   }
 
