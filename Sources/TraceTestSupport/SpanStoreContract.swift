@@ -44,6 +44,20 @@ package struct SpanStoreContract: Sendable, CustomTestStringConvertible {
     try subject.store.close()
   }
 
+  /// Whether two graphs are the same, as far as stores have to agree on them: counts exactly, durations to 1.6 %. A store may
+  /// name a longest call that it counted before the rest of its trace came.
+  package static func isAlike(_ found: ServiceGraph, _ expected: ServiceGraph) -> Bool {
+    found.services == expected.services && found.length == expected.length
+      && found.edges.map { [$0.parent, $0.child] } == expected.edges.map { [$0.parent, $0.child] }
+      && zip(found.edges, expected.edges).allSatisfy { isAlike($0.figures, $1.figures) }
+  }
+
+  static func isAlike(_ found: CallFigures, _ expected: CallFigures) -> Bool {
+    let durations = [(found.p50, expected.p50), (found.p90, expected.p90), (found.p99, expected.p99)]
+    return found.calls == expected.calls && found.errors == expected.errors && found.max >= expected.max
+      && durations.allSatisfy { abs($0 - $1) * 60 <= max($0, $1) }
+  }
+
   /// Every case.
   package static let all = storing + finding + counting
 }
