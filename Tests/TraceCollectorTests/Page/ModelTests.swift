@@ -29,6 +29,54 @@ extension PageInBrowser {
       }
     }
 
+    @Test("The state of a waterfall comes back from its address, and what is selected is visible")
+    func waterfallState() async throws {
+      let state = """
+        const { WaterfallState } = await import("/assets/waterfall-state.js");
+        const answer = make(["a", "", "L", "x", 0, 100], ["b", "a", "L", "y", 10, 50], ["c", "b", "L", "z", 20, 20]);
+        const state = new WaterfallState(answer, new URLSearchParams(query), () => {});
+        state.find();
+        """
+      try await check([
+        (
+          "const query = 'service=y&only=1&calls=apart&time=10-60&fold=1&span=b&side=local'; \(state)"
+            + "state.listRows(); return `${state.query() == query} ${state.visible}`",
+          "true 0,1"
+        ),
+        (
+          "const query = 'fold=1'; \(state) state.listRows(); const folded = String(state.visible);"
+            + "state.select(2); state.listRows(); return `${folded} ${state.visible} ${state.query()}`",
+          "0,1 0,1,2 span=c&side=local"
+        ),
+        ("const query = 'find=b'; \(state) return String(state.nextMatch(1))", "1"),
+      ])
+    }
+
+    @Test("The state of a search asks only what can be meant, and keeps what is chosen")
+    func searchState() async throws {
+      let state = """
+        const { SearchState } = await import("/assets/search-state.js");
+        const state = new SearchState(query);
+        """
+      try await check([
+        (
+          "const query = 'min=2s&max=1s'; \(state) return state.faults[0].text",
+          "The longest duration is below the shortest."
+        ),
+        (
+          "const query = 'min=2ms&live=0'; \(state) return `${state.question} ${state.isLive}`",
+          "limit=50&lookback=3600000&minDuration=2000 false"
+        ),
+        (
+          "const query = 'pick=a.b'; \(state) state.pick('c', true);"
+            + "state.show({ search: 'q', result: { traces: [{ traceId: 'b' }, { traceId: 'd' }] } });"
+            + "state.show({ search: 'q', result: { traces: [{ traceId: 'e' }] } });"
+            + "return `${state.picked} ${state.shown.traces.map(({ traceId }) => traceId)}`",
+          "b,c e,b"
+        ),
+      ])
+    }
+
     @Test("The critical path goes back from the end through what finished last")
     func criticalPath() async throws {
       try await check([
