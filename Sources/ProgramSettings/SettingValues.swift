@@ -88,13 +88,6 @@ package struct GivenSetting: Sendable, Equatable {
   package let place: String
   /// Whether it was given on the command line.
   package let isFlag: Bool
-
-  /// Describes a text that was given.
-  package init(text: String, place: String, isFlag: Bool) {
-    self.text = text
-    self.place = place
-    self.isFlag = isFlag
-  }
 }
 
 extension DocumentValue {

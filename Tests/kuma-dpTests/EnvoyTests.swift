@@ -2,9 +2,9 @@ import Foundation
 import LoopbackTestSupport
 import MeshModel
 import MeshTestSupport
-import ProgramSettings
 import Testing
 
+@testable import ProgramSettings
 @testable import kuma_dp
 
 /// The real Envoy, where there is one.

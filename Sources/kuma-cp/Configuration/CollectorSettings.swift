@@ -62,40 +62,35 @@ struct CollectorSettings: SettingGroup {
     "Spans that may wait for the disk; senders of more are told to come again.")
 }
 
-/// The settings of a trace collector, as its parts take them. Every setting is a field.
-@dynamicMemberLookup
-struct CollectorConfiguration: Sendable {
-  let settings: SettingValues<CollectorSettings>
+/// The settings of a trace collector, as its parts take them.
+typealias CollectorConfiguration = SettingValues<CollectorSettings>
 
-  subscript<Value>(dynamicMember setting: KeyPath<CollectorSettings, Setting<Value>>) -> Value {
-    settings[dynamicMember: setting]
-  }
-
+extension SettingValues<CollectorSettings> {
   /// Zipkin's API, the page, and everything else.
-  var zipkin: ControlPlaneConfiguration.Endpoint { .init(host: settings.zipkinInterface, port: settings.zipkinPort) }
+  var zipkin: ControlPlaneConfiguration.Endpoint { .init(host: self.zipkinInterface, port: self.zipkinPort) }
 
   /// The port for OpenTelemetry's exporters; `nil` for none.
   var otlp: ControlPlaneConfiguration.Endpoint? {
-    settings.otlpEnabled ? .init(host: settings.otlpInterface, port: settings.otlpPort) : nil
+    self.otlpEnabled ? .init(host: self.otlpInterface, port: self.otlpPort) : nil
   }
 
   /// Whether somebody asked for just that port, so that it is an error if it is taken.
-  var isOTLPPortGiven: Bool { settings.given(\.otlpPort) != nil }
+  var isOTLPPortGiven: Bool { given(\.otlpPort) != nil }
 
   var retention: Retention {
     Retention(
-      maximumSpans: settings.maxSpans == 0 ? nil : settings.maxSpans,
-      maximumAge: settings.maxAge == .zero ? nil : settings.maxAge,
-      maximumBytes: settings.maxSize == 0 ? nil : settings.maxSize)
+      maximumSpans: self.maxSpans == 0 ? nil : self.maxSpans,
+      maximumAge: self.maxAge == .zero ? nil : self.maxAge,
+      maximumBytes: self.maxSize == 0 ? nil : self.maxSize)
   }
 
   var limits: CollectorLimits {
     var limits = CollectorLimits()
-    limits.bodyBytes = settings.bodySize
-    limits.spansPerRequest = settings.spansPerRequest
-    limits.tagsPerSpan = settings.tagsPerSpan
-    limits.services = settings.services
-    limits.waitingSpans = settings.waitingSpans
+    limits.bodyBytes = self.bodySize
+    limits.spansPerRequest = self.spansPerRequest
+    limits.tagsPerSpan = self.tagsPerSpan
+    limits.services = self.services
+    limits.waitingSpans = self.waitingSpans
     return limits
   }
 }

@@ -41,7 +41,7 @@ struct ControlPlaneConfiguration: Sendable {
   var diagnostics: Endpoint { Endpoint(host: settings.diagnosticsInterface, port: settings.diagnosticsPort) }
   /// The collector; `nil` when it is off.
   var collector: CollectorConfiguration? {
-    settings.collector.enabled ? CollectorConfiguration(settings: settings.collector) : nil
+    settings.collector.enabled ? settings.collector : nil
   }
 
   subscript<Value>(dynamicMember setting: KeyPath<ControlPlaneSettings, Setting<Value>>) -> Value {
