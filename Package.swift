@@ -133,7 +133,7 @@ let package = Package(
     .target(name: "TraceFormats", dependencies: ["JSONText", "TraceModel"], swiftSettings: strict),
     .target(
       name: "TraceStore",
-      dependencies: ["Deflate", "GroupCommit", "PrometheusMetrics", "SQLiteFiles", "TraceModel", grdb],
+      dependencies: ["Deflate", "GroupCommit", "PrometheusMetrics", "SQLiteFiles", "TraceModel", collections, grdb],
       swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
 

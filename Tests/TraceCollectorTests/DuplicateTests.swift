@@ -65,7 +65,7 @@ import Testing
   @Test("To put spans in order, what was sent before is unpacked once for all traces, and not for each")
   func ordering() async throws {
     let collector = try await collector(copies: [0, 20_000], segmentSpans: 700)
-    let segments = collector.store.shelf.withLock { $0.segments }
+    let segments = collector.store.manifest.withLock { $0.segments }
     #expect(segments.count >= 4)
     let chunks = segments.reduce(0) { $0 + $1.chunks.count }
     // Each new segment looks into those before it, as far as they are in reach.

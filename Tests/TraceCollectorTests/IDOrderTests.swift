@@ -211,14 +211,14 @@ import Testing
     #expect(collector.store.metrics.spansTurned.value == 0)
   }
 
-  @Test("Doubt outlives a restart and the ordering of blocks, and is settled by what comes then")
+  @Test("Doubt outlives a restart and the compaction of blocks, and is settled by what comes then")
   func restart() async throws {
     let collector = try TestCollector()
     let mesh = Mesh(shared: false)
     await send(mesh.db, reversed: true, to: collector)
     let store = try collector.reopened()
     defer { try? store.close() }
-    try store.orderOnce()
+    try store.compactOnce()
     try await store.add(mesh.web + mesh.api)
     let spans = try #require(try await store.trace(TraceID(low: Self.low)))
     #expect(SpanTree(spans).nodes.map { $0.span.serviceName } == ["web", "web", "api", "api", "db"])

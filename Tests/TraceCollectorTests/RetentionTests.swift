@@ -25,7 +25,7 @@ import Testing
       _ = try await collector.store.add(Self.spans(first..<(first + 100), service: "old"))
     }
     await collector.store.maintained {}
-    #expect(collector.store.shelf.withLock { $0.segments.count } > 0)
+    #expect(collector.store.manifest.withLock { $0.segments.count } > 0)
     _ = try await collector.store.add(Self.spans(2_400..<2_500, service: "new"))
     _ = try await collector.store.add(Self.spans(2_500..<2_600, service: "new"))
     await collector.store.expire()

@@ -70,14 +70,14 @@ import TraceTestSupport
     let spans = try Self.spans(name)
     let test = try TestStore(copyOf: Self.file(name, "sqlite"), Self.change)
     let store = test.store
-    let (segments, blocks) = store.shelf.withLock { ($0.segments.count, $0.blocks.count) }
+    let (segments, blocks) = store.manifest.withLock { ($0.segments.count, $0.blocks.count) }
     #expect(segments >= 2 && blocks >= 1)
     try await check(store, spans)
     let more = SampleSpans.span(trace: 0xF0F0, 1, .server, service: "later", name: "get /later", at: 500_000)
     try await store.add([more])
     try await check(store, spans + [more])
-    try store.orderOnce()
-    #expect(store.shelf.withLock { $0.blocks.isEmpty })
+    try store.compactOnce()
+    #expect(store.manifest.withLock { $0.blocks.isEmpty })
     try await check(store, spans + [more])
   }
 

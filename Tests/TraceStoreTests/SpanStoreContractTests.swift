@@ -28,7 +28,7 @@ import TraceTestSupport
       let store = try SegmentStore(path: folder.file("spans.db"), settings: settings)
       return SpanStoreContract.Subject(store) {
         await store.maintained {}
-        let (spans, segments) = store.shelf.withLock { ($0.spanCount, $0.segments.count) }
+        let (spans, segments) = store.manifest.withLock { ($0.spanCount, $0.segments.count) }
         #expect(segments >= spans / (2 * segmentSpans))
       }
     }

@@ -30,7 +30,7 @@ public final class CollectorMetrics: Sendable {
   package let spansUndecided = ReadableCounter()
   /// Traces whose spans were read for queries.
   package let tracesRead = ReadableCounter()
-  /// Packed pieces of the disk that were unpacked, for queries and for compaction.
+  /// Packed blobs of the disk that were unpacked, for queries and for compaction.
   package let chunksUnpacked = ReadableCounter()
 
   /// Makes counters that stand at zero and are on a page.

@@ -11,5 +11,5 @@ struct StoreSnapshot: Sendable {
   var schemas: [[UInt32]]
   let limits: CollectorLimits
   let metrics: CollectorMetrics
-  let outlines: OutlineCache
+  let traceIndexes: TraceIndexCache
 }

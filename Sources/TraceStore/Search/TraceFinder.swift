@@ -1,4 +1,5 @@
 import GRDB
+import HeapModule
 import Synchronization
 import TraceModel
 
@@ -17,7 +18,7 @@ struct TraceFinder {
 
   private let query: TraceQuery
   private let conditions: SearchConditions
-  private let outlines: OutlineCache
+  private let traceIndexes: TraceIndexCache
   private var reader: TraceReader
   /// The condition by which candidates are taken; nil for all traces of the service.
   private var leading: Int?
@@ -29,9 +30,9 @@ struct TraceFinder {
   /// of the traces.
   private let tests: [Test]
   /// Parts of traces, by when the part begins.
-  private var partHeap = CandidateHeap()
+  private var partHeap = Heap<Candidate>()
   /// Traces, by when the whole of them begins.
-  private var traceHeap = CandidateHeap()
+  private var traceHeap = Heap<Candidate>()
   private var readCount = 0
   private var seen: Set<UInt64> = []
   /// How many traces it may look at.
@@ -41,7 +42,7 @@ struct TraceFinder {
 
   init(_ query: TraceQuery, _ store: StoreSnapshot) {
     self.query = query
-    outlines = store.outlines
+    traceIndexes = store.traceIndexes
     let conditions = SearchConditions(query)
     self.conditions = conditions
     scanLimit = store.limits.tracesScannedPerQuery
@@ -65,15 +66,15 @@ struct TraceFinder {
     while true {
       if traceHeap.count < Self.waitingTraces {
         try openNewer(database)
-        if let part = partHeap.first, part.time >= traceHeap.first?.time ?? .min {
-          _ = partHeap.pop()
+        if let part = partHeap.max, part.time >= traceHeap.max?.time ?? .min {
+          _ = partHeap.popMax()
           guard seen.insert(part.trace).inserted else { continue }
-          let beginning = try reader.beginning(of: part.trace, known: part.time, outlines, database)
-          traceHeap.push(Candidate(time: beginning, trace: part.trace))
+          let beginning = try reader.beginning(of: part.trace, known: part.time, traceIndexes, database)
+          traceHeap.insert(Candidate(time: beginning, trace: part.trace))
           continue
         }
       }
-      guard let trace = traceHeap.pop() else { return nil }
+      guard let trace = traceHeap.popMax() else { return nil }
       if let spans = trace.spans { return (TraceTimes.timestamp(of: spans) ?? 0, spans) }
       readCount += 1
       guard readCount <= scanLimit else {
@@ -82,7 +83,7 @@ struct TraceFinder {
       }
       for spans in TraceAssembly.traces(try reader.spans(of: trace.trace, database)) where query.matches(spans) {
         let start = TraceTimes.timestamp(of: spans) ?? 0
-        traceHeap.push(Candidate(time: min(start / 1_000, trace.time), trace: trace.trace, spans: spans))
+        traceHeap.insert(Candidate(time: min(start / 1_000, trace.time), trace: trace.trace, spans: spans))
       }
     }
   }
@@ -97,7 +98,7 @@ struct TraceFinder {
   /// Opens what may have spans that are as new as the newest candidate.
   private mutating func openNewer(_ database: Database) throws {
     while true {
-      let newest = max(partHeap.first?.time ?? .min, traceHeap.first?.time ?? .min)
+      let newest = max(partHeap.max?.time ?? .min, traceHeap.max?.time ?? .min)
       let segment = closed.last?.lastTime ?? .min
       if let block = closedBlocks.last, block.lastTime >= max(newest, segment) {
         closedBlocks.removeLast()
@@ -140,24 +141,24 @@ struct TraceFinder {
   }
 
   /// Rows that have a condition, without those of which no span is of the length that is wanted.
-  private func fitting(_ rows: [UInt32], _ condition: Int, _ outline: SegmentOutline) -> [UInt32] {
+  private func fitting(_ rows: [UInt32], _ condition: Int, _ traceIndex: TraceIndex) -> [UInt32] {
     guard let lengths = conditions.lengths, lengths.condition == condition else { return rows }
     return rows.filter { row in
-      Int(row) < outline.lengthsOfRow.count && outline.lengthsOfRow[Int(row)].mayBe(in: lengths.range)
+      Int(row) < traceIndex.lengthsOfRow.count && traceIndex.lengthsOfRow[Int(row)].mayBe(in: lengths.range)
     }
   }
 
   private mutating func open(_ segment: Segment, _ database: Database) throws {
     guard conditions.mayMatch(segment, condition: leading) else { return }
     let leadingRows = try leading.map { try rows($0, in: segment, database) }
-    // The filter was wrong: the outline, which is large, need not be read.
-    guard leadingRows?.isEmpty != true, let outline = try outlines.outline(of: segment, database) else { return }
-    let service = conditions.service.map { outline.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
+    // The filter was wrong: the trace index, which is large, need not be read.
+    guard leadingRows?.isEmpty != true, let traceIndex = try traceIndexes.index(of: segment, database) else { return }
+    let service = conditions.service.map { traceIndex.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
     func traces(_ rows: some Sequence<UInt32>) -> [UInt32] {
       var traces: [UInt32] = []
-      for row in rows where Int(row) < outline.traceOfRow.count {
-        if let service, outline.serviceOfRow[Int(row)] != service { continue }
-        let trace = outline.traceOfRow[Int(row)]
+      for row in rows where Int(row) < traceIndex.traceOfRow.count {
+        if let service, traceIndex.serviceOfRow[Int(row)] != service { continue }
+        let trace = traceIndex.traceOfRow[Int(row)]
         if traces.last != trace { traces.append(trace) }
       }
       return traces
@@ -165,28 +166,28 @@ struct TraceFinder {
 
     var candidates: [UInt32]
     if let leading, let leadingRows {
-      candidates = traces(fitting(leadingRows, leading, outline))
+      candidates = traces(fitting(leadingRows, leading, traceIndex))
     } else {
       candidates =
         service == nil
-        ? Array(0..<UInt32(outline.traces.count)) : traces(outline.traceOfRow.indices.lazy.map { UInt32($0) })
+        ? Array(0..<UInt32(traceIndex.traces.count)) : traces(traceIndex.traceOfRow.indices.lazy.map { UInt32($0) })
     }
     candidates.removeAll { trace in
-      let (first, last) = (outline.firstTimes[Int(trace)], outline.lastTimes[Int(trace)])
+      let (first, last) = (traceIndex.firstTimes[Int(trace)], traceIndex.lastTimes[Int(trace)])
       if conditions.overlaps(first: first, last: last) { return false }
-      return !conditions.isNear(first: first, last: last) || !isElsewhere(outline.traces[Int(trace)], but: segment)
+      return !conditions.isNear(first: first, last: last) || !isElsewhere(traceIndex.traces[Int(trace)], but: segment)
     }
     for condition in conditions.conditions.indices where condition != leading && !candidates.isEmpty {
-      let others = traces(fitting(try rows(condition, in: segment, database), condition, outline))
+      let others = traces(fitting(try rows(condition, in: segment, database), condition, traceIndex))
       var position = 0
       candidates.removeAll { trace in
         while position < others.count, others[position] < trace { position += 1 }
         if position < others.count, others[position] == trace { return false }
-        return !isElsewhere(outline.traces[Int(trace)], but: segment)
+        return !isElsewhere(traceIndex.traces[Int(trace)], but: segment)
       }
     }
     for trace in candidates {
-      partHeap.push(Candidate(time: outline.firstTimes[Int(trace)], trace: outline.traces[Int(trace)]))
+      partHeap.insert(Candidate(time: traceIndex.firstTimes[Int(trace)], trace: traceIndex.traces[Int(trace)]))
     }
   }
 
@@ -239,7 +240,7 @@ struct TraceFinder {
     for (trace, part) in parts where conditions.isNear(first: part.time, last: part.last) {
       if let leading, leading < 64, part.conditions & 1 << UInt64(leading) == 0 { continue }
       let isWhole = part.conditions & all == all && conditions.overlaps(first: part.time, last: part.last)
-      if isWhole || isElsewhere(trace, but: block) { partHeap.push(Candidate(time: part.time, trace: trace)) }
+      if isWhole || isElsewhere(trace, but: block) { partHeap.insert(Candidate(time: part.time, trace: trace)) }
     }
   }
 

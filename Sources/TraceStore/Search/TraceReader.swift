@@ -45,13 +45,13 @@ struct TraceReader {
     return spans
   }
 
-  /// When the spans of a trace begin, in milliseconds since 1970, as far as outlines and blocks tell; no record is read.
+  /// When the spans of a trace begin, in milliseconds since 1970, as far as trace indexes and blocks tell; no record is read.
   ///
   /// - Parameter known: when some of them begin.
-  func beginning(of low: UInt64, known: Int64, _ outlines: OutlineCache, _ database: Database) throws -> Int64 {
+  func beginning(of low: UInt64, known: Int64, _ traceIndexes: TraceIndexCache, _ database: Database) throws -> Int64 {
     var beginning = known
     for segment in segments where segment.firstTime < beginning && segment.mayContain(trace: low) {
-      guard let time = try outlines.outline(of: segment, database)?.firstTime(of: low) else { continue }
+      guard let time = try traceIndexes.index(of: segment, database)?.firstTime(of: low) else { continue }
       beginning = min(beginning, time)
     }
     for block in blocks where block.firstTime < beginning && block.mayContain(trace: low) {
@@ -85,24 +85,24 @@ struct TraceReader {
   }
 }
 
-/// The outlines of segments that were read last.
-final class OutlineCache: Sendable {
+/// The trace indexes that were read last.
+final class TraceIndexCache: Sendable {
   /// However many segments there are: about 15 MB.
   private static let capacity = 24
 
-  private let content = Mutex<[(id: Int64, outline: SegmentOutline)]>([])
+  private let content = Mutex<[(id: Int64, traceIndex: TraceIndex)]>([])
 
-  /// The outline of a segment; nil if it is not there any more, or damaged.
-  func outline(of segment: Segment, _ database: Database) throws -> SegmentOutline? {
-    let known = content.withLock { content -> SegmentOutline? in
+  /// The trace index of a segment; nil if it is not there any more, or damaged.
+  func index(of segment: Segment, _ database: Database) throws -> TraceIndex? {
+    let known = content.withLock { content -> TraceIndex? in
       guard let index = content.firstIndex(where: { $0.id == segment.id }) else { return nil }
       let entry = content.remove(at: index)
       content.append(entry)
-      return entry.outline
+      return entry.traceIndex
     }
     if let known { return known }
-    let read = try segment.read(segment.piece(Segment.Part.outline), database) {
-      try SegmentOutline($0, firstTime: segment.firstTime)
+    let read = try segment.read(segment.blob(Segment.Part.traceIndex), database) {
+      try TraceIndex($0, firstTime: segment.firstTime)
     }
     guard let read else { return nil }
     content.withLock { content in

@@ -18,8 +18,8 @@ final class ChunkReader {
       try known.bytes.withUnsafeBytes(body)
       return
     }
-    let piece = segment.piece(Segment.Part.firstChunk, number)
-    guard let bytes = try segment.read(piece, database, SegmentChunk.unpacked) else { return }
+    let blob = segment.blob(Segment.Part.firstChunk, number)
+    guard let bytes = try segment.read(blob, database, SegmentChunk.unpacked) else { return }
     metrics.chunksUnpacked.increment()
     last[segment.id] = (number, bytes)
     try bytes.withUnsafeBytes(body)

@@ -2,14 +2,14 @@ import Foundation
 import GRDB
 import Synchronization
 
-/// Many spans of the disk that came one after the other, put in order: what is in memory of a row of the table `segment`.
+/// Many spans of the disk that came one after the other, compacted: what is in memory of a row of the table `segment`.
 ///
 /// Its content is in rows of the table `piece`, each read by itself: chunks of traces in the order of their ids, pages of
-/// ``PostingList``s in the order of their terms, an ``SegmentOutline``, the names and the calls.
+/// ``PostingList``s in the order of their terms, a ``TraceIndex``, the names and the calls.
 final class Segment: Sendable {
-  /// The parts of a segment's pieces: a piece's id is the segment's, then this and a number in 24 bits.
+  /// The parts of a segment's blobs: a blob's id is the segment's, then this and a number in 24 bits.
   enum Part {
-    static let outline: Int64 = 0
+    static let traceIndex: Int64 = 0
     static let calls: Int64 = 1
     static let names: Int64 = 2
     static let firstPage: Int64 = 0x10_0000
@@ -72,19 +72,19 @@ final class Segment: Sendable {
       filter: head.0, chunks: head.1, pages: head.2)
   }
 
-  /// The piece of a number within a part.
-  func piece(_ part: Int64, _ number: Int = 0) -> Int64 { id << 24 | (part + Int64(number)) }
+  /// The blob of a number within a part.
+  func blob(_ part: Int64, _ number: Int = 0) -> Int64 { id << 24 | (part + Int64(number)) }
 
   func mayContain(trace low: UInt64) -> Bool { filter.mayContain(SegmentFilter.key(trace: low)) }
 
   func mayContain(term: UInt32) -> Bool { filter.mayContain(SegmentFilter.key(term: term)) }
 
-  /// Gives the bytes of a piece to a function; nil if it is not there (any more).
-  func read<Value>(_ piece: Int64, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Value?) throws
+  /// Gives the bytes of a blob to a function; nil if it is not there (any more).
+  func read<Value>(_ blob: Int64, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Value?) throws
     -> Value?
   {
     let statement = try database.cachedStatement(sql: "SELECT data FROM piece WHERE id = ?")
-    let rows = try Row.fetchCursor(statement, arguments: [piece])
+    let rows = try Row.fetchCursor(statement, arguments: [blob])
     // The row is the cursor's, and goes with it.
     return try withExtendedLifetime(rows) {
       guard let row = try rows.next() else { return nil }
@@ -110,7 +110,7 @@ final class Segment: Sendable {
     guard mayContain(term: term) else { return [] }
     let next = firstIndex(in: pages, above: term)
     guard next > 0 else { return [] }
-    return try read(piece(Part.firstPage, next - 1), database) { PostingList.rows(of: term, in: $0) } ?? []
+    return try read(blob(Part.firstPage, next - 1), database) { PostingList.rows(of: term, in: $0) } ?? []
   }
 }
 

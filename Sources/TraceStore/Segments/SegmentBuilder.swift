@@ -7,7 +7,7 @@ struct SegmentBuilder {
   struct Result {
     var segment: Segment
     var head: [UInt8]
-    var pieces: [(id: Int64, bytes: [UInt8])]
+    var blobs: [(id: Int64, bytes: [UInt8])]
   }
 
   private struct Reference {
@@ -29,11 +29,11 @@ struct SegmentBuilder {
   private var services: [UInt64: UInt64] = [:]
   private var serviceList: [UInt64] = []
   private var traces: [UInt64] = []
-  /// The part of the outline that stands behind the traces.
-  private var outline = ByteWriter()
+  /// The part of the trace index that stands behind the traces.
+  private var traceIndex = ByteWriter()
   private var chunk = ByteWriter()
   private var chunks: [UInt64] = []
-  private var chunkPieces: [[UInt8]] = []
+  private var chunkBlobs: [[UInt8]] = []
   private var calls: CallRecorder
   private let firstTime: Int64
   private let lastTime: Int64
@@ -118,12 +118,12 @@ struct SegmentBuilder {
       length += record + Self.length(of: record)
       entries.append(entry)
     }
-    outline.number(UInt64(bitPattern: first &- firstTime))
-    outline.number(UInt64(bitPattern: last &- first))
-    outline.number(rows.count)
+    traceIndex.number(UInt64(bitPattern: first &- firstTime))
+    traceIndex.number(UInt64(bitPattern: last &- first))
+    traceIndex.number(rows.count)
     for row in rows {
-      outline.number(row.service)
-      row.lengths.write(to: &outline)
+      traceIndex.number(row.service)
+      row.lengths.write(to: &traceIndex)
     }
 
     if chunk.bytes.isEmpty {
@@ -157,7 +157,7 @@ struct SegmentBuilder {
 
   private mutating func endChunk() {
     guard !chunk.bytes.isEmpty else { return }
-    chunkPieces.append(SegmentChunk.pack(chunk.bytes))
+    chunkBlobs.append(SegmentChunk.pack(chunk.bytes))
     chunk.bytes.removeAll(keepingCapacity: true)
   }
 
@@ -168,24 +168,24 @@ struct SegmentBuilder {
     for service in serviceList { filter.insert(SegmentFilter.key(term: Term.service(service))) }
 
     var pages: [UInt32] = []
-    var pagePieces: [[UInt8]] = []
+    var pageBlobs: [[UInt8]] = []
     var page = ByteWriter()
     for (term, rows) in lists {
       filter.insert(SegmentFilter.key(term: term))
       if page.bytes.isEmpty { pages.append(term) }
       PostingList.encode(term: term, rows: rows, rowCount: Int(rowCount), to: &page)
       if page.bytes.count >= Self.pageSize {
-        pagePieces.append(page.bytes)
+        pageBlobs.append(page.bytes)
         page.bytes.removeAll(keepingCapacity: true)
       }
     }
-    if !page.bytes.isEmpty { pagePieces.append(page.bytes) }
+    if !page.bytes.isEmpty { pageBlobs.append(page.bytes) }
 
-    var outlinePiece = ByteWriter()
-    outlinePiece.bytes.append(SegmentOutline.version)
-    outlinePiece.fixed(traces)
-    outlinePiece.fixed(serviceList)
-    outlinePiece.bytes += outline.bytes
+    var indexBlob = ByteWriter()
+    indexBlob.bytes.append(TraceIndex.version)
+    indexBlob.fixed(traces)
+    indexBlob.fixed(serviceList)
+    indexBlob.bytes += traceIndex.bytes
 
     let segment = Segment(
       id: id, count: blocks.reduce(0) { $0 + $1.count }, received: blocks.map(\.received).max() ?? 0,
@@ -196,18 +196,18 @@ struct SegmentBuilder {
     head.fixed(chunks)
     head.fixed(pages)
 
-    var pieces = [
-      (segment.piece(Segment.Part.outline), outlinePiece.bytes),
-      (segment.piece(Segment.Part.calls), calls.encoded(text)),
-      (segment.piece(Segment.Part.names), Name.encode(names)),
+    var blobs = [
+      (segment.blob(Segment.Part.traceIndex), indexBlob.bytes),
+      (segment.blob(Segment.Part.calls), calls.encoded(text)),
+      (segment.blob(Segment.Part.names), Name.encode(names)),
     ]
-    for (number, bytes) in pagePieces.enumerated() {
-      pieces.append((segment.piece(Segment.Part.firstPage, number), bytes))
+    for (number, bytes) in pageBlobs.enumerated() {
+      blobs.append((segment.blob(Segment.Part.firstPage, number), bytes))
     }
-    for (number, bytes) in chunkPieces.enumerated() {
-      pieces.append((segment.piece(Segment.Part.firstChunk, number), bytes))
+    for (number, bytes) in chunkBlobs.enumerated() {
+      blobs.append((segment.blob(Segment.Part.firstChunk, number), bytes))
     }
-    return Result(segment: segment, head: head.bytes, pieces: pieces)
+    return Result(segment: segment, head: head.bytes, blobs: blobs)
   }
 }
 

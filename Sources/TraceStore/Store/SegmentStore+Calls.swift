@@ -31,12 +31,12 @@ extension SegmentStore {
 
   private func calls(endTs: Int64, lookback: Int64) async throws(CollectorError) -> CallStatistics {
     try await read { database in
-      let (segments, blocks) = self.shelf.withLock { ($0.segments, $0.blocks) }
+      let (segments, blocks) = self.manifest.withLock { ($0.segments, $0.blocks) }
       let from = endTs.subtractingReportingOverflow(lookback).overflow ? 0 : max(0, endTs &- lookback)
       var statistics = CallStatistics(from: from, to: endTs)
       for segment in segments
       where segment.firstTime &- Self.longestTrace <= endTs && segment.lastTime &+ Self.longestTrace >= from {
-        _ = try segment.read(segment.piece(Segment.Part.calls), database) { try statistics.add($0) }
+        _ = try segment.read(segment.blob(Segment.Part.calls), database) { try statistics.add($0) }
       }
       try self.row(of: blocks, behind: segments, database).withUnsafeBytes { try statistics.add($0) }
       return statistics

@@ -89,7 +89,7 @@ extension SegmentStore {
 
   /// The ids in some traces that came lately and are in the right order beyond doubt.
   public func recentIDs(in traces: Set<UInt64>) -> Set<KnownID> {
-    let blocks = shelf.withLock { $0.blocks }
+    let blocks = manifest.withLock { $0.blocks }
     var known: Set<KnownID> = []
     for trace in traces {
       var left = settings.limits.spansPerRequest
@@ -108,11 +108,11 @@ extension SegmentStore {
 
   private func snapshot() -> StoreSnapshot {
     // The spans before the texts: these must be at least as new.
-    let (segments, blocks) = shelf.withLock { ($0.segments, $0.blocks) }
+    let (segments, blocks) = manifest.withLock { ($0.segments, $0.blocks) }
     let (texts, schemas) = (encoder.texts.texts, encoder.schemas)
     return StoreSnapshot(
       segments: segments, blocks: blocks, texts: texts, schemas: schemas, limits: settings.limits, metrics: metrics,
-      outlines: outlines)
+      traceIndexes: traceIndexes)
   }
 
   func read<Value: Sendable>(

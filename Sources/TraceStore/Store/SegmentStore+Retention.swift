@@ -31,7 +31,7 @@ extension SegmentStore {
   /// nothing would be left, the clock may be wrong.
   func firstAges() -> AgeClock {
     let wall = settings.clock.milliseconds()
-    let newest = shelf.withLock { $0.lastReceived }
+    let newest = manifest.withLock { $0.lastReceived }
     let isAhead = newest.map { $0 > wall &+ AgeClock.tolerance } ?? false
     let isBehind = newest.flatMap { newest in maximumAge.map { newest < wall &- $0 } } ?? false
     return AgeClock(wall: wall, steady: settings.steadyClock.milliseconds(), isDoubtful: isAhead || isBehind)
@@ -48,7 +48,7 @@ extension SegmentStore {
     guard present.isTrusted else { return nil }
     // What came while an earlier run's clock was ahead counts as having come now.
     let future = present.now &+ AgeClock.tolerance
-    if shelf.withLock({ $0.hasReceived(after: future) }) { moveReceived(future...Int64.max, to: present.now) }
+    if manifest.withLock({ $0.hasReceived(after: future) }) { moveReceived(future...Int64.max, to: present.now) }
     return maximumAge.map { present.now &- $0 }
   }
 
@@ -61,14 +61,14 @@ extension SegmentStore {
           arguments: [moment ?? amount, range.lowerBound, range.upperBound])
       }
     }
-    shelf.withLock { $0.moveReceived(range) { moment ?? $0 &+ amount } }
+    manifest.withLock { $0.moveReceived(range) { moment ?? $0 &+ amount } }
   }
 
   // MARK: Removing
 
   /// Removes the oldest segment, or some of the oldest blocks; gives how many spans they had, 0 if all are to be kept.
   private func removeOldest(_ cutoff: Int64?) throws -> Int {
-    let state = shelf.withLock { $0.pinnedCopy() }
+    let state = manifest.withLock { $0.pinnedCopy() }
     let retention = settings.retention
     var excess = retention.maximumSpans.map { max(0, state.spanCount - max(0, $0)) } ?? 0
     var excessBytes = try retention.maximumBytes.map { max(0, try usedBytes() - $0) } ?? 0
@@ -84,8 +84,8 @@ extension SegmentStore {
           sql: "DELETE FROM piece WHERE id BETWEEN ? AND ?",
           arguments: [segment.id << 24, segment.id << 24 | 0xFF_FFFF])
       }
-      shelf.withLock { $0.removeFirstSegment() }
-      outlines.remove(segment.id)
+      manifest.withLock { $0.removeFirstSegment() }
+      traceIndexes.remove(segment.id)
       return segment.count
     }
 
@@ -101,7 +101,7 @@ extension SegmentStore {
     guard let last = removed.last else { return 0 }
     try write { try $0.execute(sql: "DELETE FROM block WHERE id <= ?", arguments: [last.id]) }
     let count = removed.count
-    shelf.withLock { $0.removeBlocks(count) }
+    manifest.withLock { $0.removeBlocks(count) }
     return removed.reduce(0) { $0 + $1.count }
   }
 
@@ -117,7 +117,7 @@ extension SegmentStore {
   /// Forgets names of which no span is left. In a turn of the writer, so that no new name comes in between.
   private func forgetNames() throws {
     try file.pool.writeWithoutTransaction { database in
-      let state = shelf.withLock { $0 }
+      let state = manifest.withLock { $0 }
       var left = Set(names(of: state.blocks))
       for segment in state.segments {
         let some = try names(of: segment, database)

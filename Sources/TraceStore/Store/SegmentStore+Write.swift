@@ -7,22 +7,22 @@ import TraceModel
 extension SegmentStore {
   /// How many times as many spans as make a segment may be in blocks. Then writes wait.
   private static let waitingSegments = 6
-  /// Bytes of blocks in memory from which they are put in order, however few spans they have.
-  static let orderedBytes = 48 << 20
+  /// Bytes of blocks in memory from which they are compacted, however few spans they have.
+  static let compactedBytes = 48 << 20
 
   /// Stores the spans of some requests in one transaction; gives for each how many names were forgotten for its own.
   func store(_ requests: [Request], on database: Database) -> [Result<Int, CollectorError>] {
-    if let refusal = orderingRefusal { return requests.map { _ in .failure(refusal) } }
+    if let refusal = compactionRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
     for request in requests { whole.append(request.batch) }
     do {
       let block = try write(whole, on: database)
       let forgotten = requests.map { useNames(of: $0.batch) }
-      shelf.withLock { $0.append(block) }
+      manifest.withLock { $0.append(block) }
       metrics.commits.increment()
       metrics.namesForgotten.increment(by: forgotten.reduce(0, +))
       tellObservers(of: block)
-      orderIfNeeded()
+      compactIfNeeded()
       return forgotten.map { .success($0) }
     } catch {
       let failure = file.error(error, doing: "written")
@@ -33,7 +33,7 @@ extension SegmentStore {
   private func write(_ batch: SpanBatch, on database: Database) throws -> SpanBlock {
     let (firstText, texts) = encoder.texts.unstored()
     let block = SpanBlock(
-      id: shelf.withLock { $0.nextBlock }, batch: batch,
+      id: manifest.withLock { $0.nextBlock }, batch: batch,
       received: ages.withLock { $0.now(steady: settings.steadyClock.milliseconds()) })
     try file.transaction(on: database) {
       if !texts.isEmpty {
@@ -82,20 +82,20 @@ extension SegmentStore {
   /// Whether there are as many blocks as may be in memory.
   private var isBehind: Bool {
     let limit = settings.usedSegmentSpans * Self.waitingSegments
-    return shelf.withLock { shelf in
-      shelf.blockSpans > limit || shelf.blockBytes > Self.orderedBytes * Self.waitingSegments
+    return manifest.withLock { manifest in
+      manifest.blockSpans > limit || manifest.blockBytes > Self.compactedBytes * Self.waitingSegments
     }
   }
 
-  /// Whether writes have to wait until some blocks have been put in order.
-  var mustWaitForOrder: Bool { isBehind && shelf.withLock { $0.compactionFailure == nil } }
+  /// Whether writes have to wait until some blocks have been compacted.
+  var mustWaitForCompaction: Bool { isBehind && manifest.withLock { $0.compactionFailure == nil } }
 
-  private var orderingRefusal: CollectorError? {
-    guard let trouble = orderingTrouble else { return nil }
-    orderIfNeeded()
+  private var compactionRefusal: CollectorError? {
+    guard let trouble = compactionTrouble else { return nil }
+    compactIfNeeded()
     return trouble
   }
 
   /// Why nothing can be stored: compaction has failed, and there are too many blocks.
-  var orderingTrouble: CollectorError? { isBehind ? shelf.withLock { $0.compactionFailure } : nil }
+  var compactionTrouble: CollectorError? { isBehind ? manifest.withLock { $0.compactionFailure } : nil }
 }

@@ -10,7 +10,7 @@ public import TraceModel
 ///
 /// Writes that come while the disk is busy share one transaction (group commit) and make one row, a block. They are done on
 /// the database's own queue, so that no thread of the caller waits for the disk. A write is answered after its transaction
-/// is on the disk. When enough blocks are there, a queue of the store's own puts their spans in order, as a segment, in
+/// is on the disk. When enough blocks are there, a queue of the store's own compacts them into a segment, in
 /// small transactions between the writes; until then the blocks are also in memory, where queries look through them.
 public final class SegmentStore: SpanStore {
   /// What can be chosen.
@@ -59,15 +59,15 @@ public final class SegmentStore: SpanStore {
   /// Makes records of spans, and knows the texts of records.
   let encoder: SpanEncoder
   /// What is on the disk.
-  let shelf: Mutex<Shelf>
-  let outlines = OutlineCache()
+  let manifest: Mutex<Manifest>
+  let traceIndexes = TraceIndexCache()
   let blockCalls = Mutex<BlockCalls?>(nil)
   /// How old spans are; set once it is known what there is.
   let ages: Mutex<AgeClock>
   /// Who is told of what has been stored.
   private let observers = Mutex<[Observer]>([])
   private let queue: Mutex<CommitQueue<Request>>
-  /// Puts blocks in order and removes what is too old.
+  /// Compacts blocks and removes what is too old.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
   /// Spans in one transaction: it bounds how long the first of them waits.
@@ -85,9 +85,9 @@ public final class SegmentStore: SpanStore {
       CommitQueue(
         batchLimit: Self.batchLimit, waitingLimit: .init(count: limits.waitingSpans, bytes: limits.waitingBytes)))
     do {
-      let content = try file.pool.read { database in try (TextTable(database), Shelf(database)) }
+      let content = try file.pool.read { database in try (TextTable(database), Manifest(database)) }
       encoder = SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys)
-      shelf = Mutex(content.1)
+      manifest = Mutex(content.1)
       ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isDoubtful: false))
       try loadContent()
       ages.withLock { $0 = firstAges() }
@@ -104,7 +104,7 @@ public final class SegmentStore: SpanStore {
   public var autocompleteKeys: [String] { settings.autocompleteKeys }
 
   /// How many spans there are, those sent twice counted twice.
-  public var spanCount: Int { shelf.withLock { $0.spanCount } }
+  public var spanCount: Int { manifest.withLock { $0.spanCount } }
 
   /// Whether it has been closed, or is about to be.
   var isClosed: Bool { queue.withLock { $0.isClosed } }
@@ -113,7 +113,7 @@ public final class SegmentStore: SpanStore {
   public func obstacle() async -> String? {
     if isClosed { return closedError.message }
     if let trouble = await file.obstacle() { return trouble }
-    return orderingTrouble?.message
+    return compactionTrouble?.message
   }
 
   /// How many spans wait for the disk.
@@ -207,7 +207,7 @@ public final class SegmentStore: SpanStore {
     try file.close()
   }
 
-  /// Does some work on the store's own queue, one piece after the other.
+  /// Does work on the store's own queue, one after the other.
   func maintain(_ work: @escaping @Sendable () -> Void) { maintenance.async(execute: work) }
 
   /// As ``maintain(_:)``, and waits for it; does nothing if the store is closed.
@@ -231,11 +231,11 @@ public final class SegmentStore: SpanStore {
 
   /// Stores what waits, in one transaction. Each has a turn of the database's queue, so that others get turns between.
   private func work(on database: Database) {
-    if mustWaitForOrder, !isClosed {
+    if mustWaitForCompaction, !isClosed {
       queue.withLock { $0.suspend() }
-      orderIfNeeded()
+      compactIfNeeded()
       // Compaction may have finished just before the commits were suspended.
-      if !mustWaitForOrder || isClosed { resumeCommits() }
+      if !mustWaitForCompaction || isClosed { resumeCommits() }
       return
     }
     let batch = queue.withLock { $0.takeBatch() }

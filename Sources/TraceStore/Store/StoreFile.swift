@@ -99,7 +99,7 @@ struct StoreFile: Sendable {
 
   private static let spansPerMovedBlock = 1_000
 
-  /// Makes blocks of the rows of version 1, whose records are the same. Opening the store puts them in order.
+  /// Makes blocks of the rows of version 1, whose records are the same. Opening the store compacts them.
   private static func moveSpans(_ database: Database) throws {
     let insert = try database.makeStatement(sql: "INSERT INTO block (received, data) VALUES (?, ?)")
     let rows = try Row.fetchCursor(database, sql: "SELECT trace, record FROM span ORDER BY id")

@@ -47,7 +47,7 @@ struct RowLengths: Sendable {
 /// Layout: the version 2; the traces in order, 8 bytes each; the services, their ``TextHash`` in 8 bytes each; then for
 /// each trace its first time after the segment's, the length to its last, how many rows it has, and of each the service and the
 /// ``RowLengths``. In version 1 those are the longest span's alone.
-final class SegmentOutline: Sendable {
+final class TraceIndex: Sendable {
   let traces: [UInt64]
   let firstTimes: [Int64]
   let lastTimes: [Int64]

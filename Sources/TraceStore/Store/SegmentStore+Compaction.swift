@@ -7,41 +7,41 @@ extension SegmentStore {
   /// Bytes of a segment written in one transaction, about: it bounds how long writes of spans wait.
   private static let bytesPerTransaction = 1 << 20
 
-  /// Begins to put blocks in order if there are enough.
-  func orderIfNeeded() {
-    let isNeeded = shelf.withLock { shelf in
-      guard !shelf.isOrdering, hasEnough(shelf) else { return false }
-      shelf.isOrdering = true
+  /// Starts compaction if there are enough blocks.
+  func compactIfNeeded() {
+    let isNeeded = manifest.withLock { manifest in
+      guard !manifest.isCompacting, hasEnough(manifest) else { return false }
+      manifest.isCompacting = true
       return true
     }
     guard isNeeded else { return }
-    maintain { self.order() }
+    maintain { self.compact() }
   }
 
-  private func hasEnough(_ shelf: Shelf) -> Bool {
-    shelf.blockSpans >= settings.usedSegmentSpans || shelf.blockBytes >= Self.orderedBytes
+  private func hasEnough(_ manifest: Manifest) -> Bool {
+    manifest.blockSpans >= settings.usedSegmentSpans || manifest.blockBytes >= Self.compactedBytes
   }
 
-  /// Puts blocks in order while there are enough. A failure leaves them as they are, for the next time.
-  private func order() {
-    while !isClosed, shelf.withLock({ hasEnough($0) }) {
+  /// Compacts blocks while there are enough. A failure leaves them as they are, for the next time.
+  private func compact() {
+    while !isClosed, manifest.withLock({ hasEnough($0) }) {
       var failure: CollectorError?
-      do { try orderOnce() } catch { failure = file.error(error, doing: "compacted") }
-      shelf.withLock { [failure] in $0.compactionFailure = failure }
+      do { try compactOnce() } catch { failure = file.error(error, doing: "compacted") }
+      manifest.withLock { [failure] in $0.compactionFailure = failure }
       if failure != nil { break }
       resumeCommits()
     }
-    shelf.withLock { $0.isOrdering = false }
+    manifest.withLock { $0.isCompacting = false }
     resumeCommits()
   }
 
   /// Makes a segment of the oldest blocks.
-  func orderOnce() throws {
-    let state = shelf.withLock { $0.pinnedCopy() }
+  func compactOnce() throws {
+    let state = manifest.withLock { $0.pinnedCopy() }
     var blocks: [SpanBlock] = []
     var count = 0
     var size = 0
-    for block in state.blocks where count < settings.usedSegmentSpans && size < Self.orderedBytes {
+    for block in state.blocks where count < settings.usedSegmentSpans && size < Self.compactedBytes {
       blocks.append(block)
       count += block.count
       size += block.size
@@ -61,17 +61,17 @@ extension SegmentStore {
         return try self.entries(of: trace, in: neighbours, texts: texts, chunks, database)
       }
     }
-    var pieces = result.pieces[...]
-    while !pieces.isEmpty, !isClosed {
+    var blobs = result.blobs[...]
+    while !blobs.isEmpty, !isClosed {
       var size = 0
-      let some = pieces.prefix { piece in
-        defer { size += piece.bytes.count }
+      let some = blobs.prefix { blob in
+        defer { size += blob.bytes.count }
         return size < Self.bytesPerTransaction
       }
-      pieces = pieces.dropFirst(some.count)
+      blobs = blobs.dropFirst(some.count)
       try write { database in
         let statement = try database.cachedStatement(sql: "INSERT OR REPLACE INTO piece (id, data) VALUES (?, ?)")
-        for piece in some { try statement.execute(arguments: [piece.id, Data(piece.bytes)]) }
+        for blob in some { try statement.execute(arguments: [blob.id, Data(blob.bytes)]) }
       }
     }
     guard !isClosed else { return }
@@ -85,7 +85,7 @@ extension SegmentStore {
       try database.execute(sql: "DELETE FROM block WHERE id <= ?", arguments: [last.id])
     }
     let blockCount = blocks.count
-    shelf.withLock { $0.replace(blockCount, with: segment) }
+    manifest.withLock { $0.replace(blockCount, with: segment) }
   }
 
   func write(_ body: (Database) throws -> Void) throws {
@@ -137,9 +137,9 @@ extension SegmentStore {
 
   // MARK: The beginning
 
-  /// Reads what an earlier run left, and puts in order what is too much for memory.
+  /// Reads what an earlier run left, and compacts what is too much for memory.
   func loadContent() throws {
-    let segments = shelf.withLock { $0.segments }
+    let segments = manifest.withLock { $0.segments }
     try write { database in
       // Of segments that were not finished, or not wholly removed.
       let first = (segments.first?.id ?? 0) << 24
@@ -156,7 +156,7 @@ extension SegmentStore {
     var last: Int64 = 0
     while let next = try loadBlocks(after: last) {
       last = next
-      if shelf.withLock({ hasEnough($0) }) { try orderOnce() }
+      if manifest.withLock({ hasEnough($0) }) { try compactOnce() }
     }
   }
 
@@ -167,7 +167,7 @@ extension SegmentStore {
         database, sql: "SELECT id, received, data FROM block WHERE id > ? ORDER BY id", arguments: [last])
       let texts = encoder.texts.texts
       var read: Int64?
-      while !shelf.withLock({ hasEnough($0) }), let row = try rows.next() {
+      while !manifest.withLock({ hasEnough($0) }), let row = try rows.next() {
         guard let id = Int64.fromDatabaseValue(row[0]), let received = Int64.fromDatabaseValue(row[1]) else { continue }
         read = id
         let spans = try row.withUnsafeData(atIndex: 2) { data in
@@ -181,7 +181,7 @@ extension SegmentStore {
           _ = names.withLock { $0.use(some, period: NameTable.period(received), limits: settings.limits) }
         }
         let block = SpanBlock(id: id, batch: batch, received: received)
-        shelf.withLock { $0.append(block) }
+        manifest.withLock { $0.append(block) }
       }
       return read
     }
@@ -189,7 +189,7 @@ extension SegmentStore {
 
   /// The names that the spans of a segment have, as far as they were listed when it was made. Services come first.
   func names(of segment: Segment, _ database: Database) throws -> [Name] {
-    let names = try segment.read(segment.piece(Segment.Part.names), database, Name.decode) ?? []
+    let names = try segment.read(segment.blob(Segment.Part.names), database, Name.decode) ?? []
     return names.filter { $0.kind == .service } + names.filter { $0.kind != .service }
   }
 }

@@ -2,7 +2,7 @@ import GRDB
 import TraceModel
 
 /// What is on the disk, the oldest first: segments, and behind them blocks, of which all is in memory too.
-struct Shelf: Sendable {
+struct Manifest: Sendable {
   var segments: [Segment] = []
   private(set) var blocks: [SpanBlock] = []
   /// Spans and bytes of the blocks.
@@ -12,11 +12,11 @@ struct Shelf: Sendable {
   private(set) var spanCount = 0
   var nextBlock: Int64 = 1
   var nextSegment: Int64 = 1
-  /// Whether blocks are being put in order.
-  var isOrdering = false
+  /// Whether compaction runs.
+  var isCompacting = false
   /// Why the last compaction failed; nil if it did not.
   var compactionFailure: CollectorError?
-  /// The last of the blocks that are being put in order or removed: none is joined to it.
+  /// The last of the blocks that are being compacted or removed: none is joined to it.
   private var pinned: Int64 = 0
 
   init() {}
@@ -44,7 +44,7 @@ struct Shelf: Sendable {
   }
 
   /// What is there, of which no block will be joined with one to come.
-  mutating func pinnedCopy() -> Shelf {
+  mutating func pinnedCopy() -> Manifest {
     pinned = blocks.last?.id ?? pinned
     return self
   }
