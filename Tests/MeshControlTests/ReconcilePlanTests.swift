@@ -127,7 +127,7 @@ struct ReconcilePlanTests {
       var change = MeshIndex.Change()
       var resources = [ResourceType.dataplane, .trafficTrace].flatMap { store.list($0, mesh: mesh) }
       resources += store.list(.mesh, mesh: nil).filter { $0.name == mesh }
-      if !resources.isEmpty { resources += adopted.values.filter { $0.mesh == mesh } }
+      resources += adopted.values.filter { $0.mesh == mesh }
       for var resource in resources {
         if var dataplane = resource.content(Dataplane.self), let address = dataplane.networking?.address {
           dataplane.networking?.address = addresses[address] ?? address

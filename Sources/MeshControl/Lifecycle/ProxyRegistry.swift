@@ -86,7 +86,7 @@ struct ProxyRegistry: Sendable {
     var time: ContinuousClock.Instant
     var proxy: ProxyID
 
-    static func < (a: Turn, b: Turn) -> Bool { a.time < b.time }
+    static func < (a: Turn, b: Turn) -> Bool { (a.time, a.proxy) < (b.time, b.proxy) }
   }
 
   private var lifecycles: [ProxyID: ProxyLifecycle] = [:]
@@ -127,18 +127,18 @@ struct ProxyRegistry: Sendable {
       for stream in changed { if let proxy = streams[stream] { touch(proxy, context) } }
     case .countsChanged: countTime = countTime ?? context.now + context.settings.countPause
     case .presentFound(let present):
-      for proxy in flush?.asked.subtracting(present) ?? [] where lifecycles[proxy] != nil {
+      for proxy in (flush?.asked.subtracting(present) ?? []).sorted() where lifecycles[proxy] != nil {
         pass(.hasNoDataplane, proxy)
       }
       flush?.asked = []
-      flush?.queue = Array(present)
+      flush?.queue = present.sorted()
       writeNext()
     case .stockTaken(let result): compare(result)
-    case .storeReturned: for proxy in Array(lifecycles.keys) { pass(.storeReturned, proxy) }
+    case .storeReturned: for proxy in lifecycles.keys.sorted() { pass(.storeReturned, proxy) }
     case .stopping:
       isStopping = true
       context.isStopping = true
-      for proxy in Array(lifecycles.keys) { pass(.stopping, proxy) }
+      for proxy in lifecycles.keys.sorted() { pass(.stopping, proxy) }
       if flush == nil { startFlush(&actions) }
     }
     setTimer(&actions)
@@ -208,7 +208,7 @@ struct ProxyRegistry: Sendable {
         for resource in stock.dataplanes {
           found[ProxyID(mesh: resource.mesh, name: resource.name), default: (nil, nil)].dataplane = resource
         }
-        for (proxy, found) in found {
+        for (proxy, found) in found.sorted(by: { $0.key < $1.key }) {
           pass(.found(dataplane: found.dataplane, insight: found.insight, present: stock.present), proxy)
         }
       }
@@ -254,7 +254,7 @@ struct ProxyRegistry: Sendable {
 
   private mutating func endFlush(_ ended: Flush, _ context: LifecycleContext, _ actions: inout [Action]) {
     flush = nil
-    if let (proxy, error) = ended.failures.first {
+    if let (proxy, error) = ended.failures.min(by: { $0.key < $1.key }) {
       let metadata = ["proxies": "\(ended.failures.count)", "proxy": "\(proxy)", "error": "\(error)"]
       actions.append(.log(LogLine(.warning, "what is known of proxies cannot be stored", metadata)))
       // A store that tells when it is back is asked then.
