@@ -175,7 +175,7 @@ extension Span {
   }
 
   /// Its end in microseconds since 1970; its start if the length is unknown.
-  package var end: Int64 {
+  @inlinable package var end: Int64 {
     timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0)
   }
 }

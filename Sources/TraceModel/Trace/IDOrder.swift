@@ -30,7 +30,9 @@ package enum IDOrder: Sendable {
   /// What the ids of a span say.
   ///
   /// - Parameter isKnown: whether an id is known to be one of the span's trace, in the right order.
-  package static func evidence(_ span: some TraceMember, isKnown: (UInt64) -> Bool) -> Evidence {
+  package static func evidence(_ span: Span, isKnown: (UInt64) -> Bool) -> Evidence { evidence(of: span, isKnown) }
+
+  fileprivate static func evidence(of span: some TraceMember, _ isKnown: (UInt64) -> Bool) -> Evidence {
     var evidence = Evidence()
     for id in [span.id, span.parentID ?? 0] where id != 0 && id != id.byteSwapped {
       if id == span.traceID.low || isKnown(id) { evidence.isStraight = true }
@@ -98,7 +100,7 @@ private struct DoubtfulGroups {
     }
     var evidence: [Int: IDOrder.Evidence] = [:]
     for span in spans where span.hasDoubtfulIDs {
-      evidence[first(number(of: span.id)), default: .init()].add(IDOrder.evidence(span, isKnown: known.contains))
+      evidence[first(number(of: span.id)), default: .init()].add(IDOrder.evidence(of: span, known.contains))
     }
     var members: [Int: [UInt64]] = [:]
     for (number, id) in ids.enumerated() { members[first(number), default: []].append(id) }

@@ -11,7 +11,7 @@ package enum TraceTimes {
   }
 
   /// From the first start to the last end among spans, in microseconds since 1970; nothing if none has a start.
-  package static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
+  @inlinable package static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
     var start = Int64.max
     var end: Int64 = 0
     for span in spans where span.timestamp > 0 {
