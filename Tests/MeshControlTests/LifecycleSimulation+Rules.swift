@@ -134,7 +134,15 @@ extension LifecycleSimulation {
     }
   }
 
-  static func opening(_ client: Client) throws -> ProxyOpening {
+  mutating func opening(_ client: Client) throws -> ProxyOpening {
+    let document = "\(client.proxy.name) \(client.port ?? 0)"
+    var opening = try parsed[document] ?? Self.parse(client)
+    parsed[document] = opening
+    opening.stream = client.stream
+    return opening
+  }
+
+  private static func parse(_ client: Client) throws -> ProxyOpening {
     let document = client.port.map { port in
       """
       {"type": "Dataplane", "mesh": "default", "name": "\(client.proxy.name)", "networking": {"address": "127.0.0.1",

@@ -62,6 +62,8 @@ struct LifecycleSimulation {
   private(set) var now = ContinuousClock.now
   private var streams = 0
   private var runs = 0
+  /// What proxies say of themselves is parsed once.
+  var parsed: [String: ProxyOpening] = [:]
   /// When the last stream of a proxy was gone.
   var lastSeen: [ProxyID: ContinuousClock.Instant] = [:]
   /// How many writes of a Dataplane something has happened for.
@@ -136,7 +138,7 @@ struct LifecycleSimulation {
     causes[client.proxy, default: 0] += 1
     note("\(client.stream) opens, \(name) with \(port ?? 0) at \(planes[index].instance)")
     do {
-      handle(.opened(try Self.opening(client)), index)
+      handle(.opened(try opening(client)), index)
     } catch {
       fail("\(client.stream) is not taken: \(error)")
     }
@@ -216,13 +218,19 @@ struct LifecycleSimulation {
   /// Lets time pass. Control planes know of each other's proxies by what is written of them, so where several are to agree
   /// everything is written before a proxy's delay is over.
   mutating func advance(by duration: Duration) {
-    guard plan.planes > 1, !plan.hasFailures else { return pass(duration) }
-    var rest = duration
-    while rest > .zero {
-      pass(min(rest, .milliseconds(250)))
-      rest -= .milliseconds(250)
+    if plan.planes > 1, !plan.hasFailures { run(for: duration) } else { pass(duration) }
+  }
+
+  /// Lets time pass, and everything that is under way end at once.
+  mutating func run(for duration: Duration) {
+    let end = now + duration
+    while deliver() {}
+    while let time = planes.compactMap(\.timer).min(), time <= end {
+      pass(max(time - now, .zero))
       while deliver() {}
     }
+    pass(end - now)
+    while deliver() {}
   }
 
   private mutating func pass(_ duration: Duration) {

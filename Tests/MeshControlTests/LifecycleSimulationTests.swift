@@ -17,7 +17,7 @@ struct LifecycleSimulationTests {
   @Test(
     "Whatever the interleaving, each rule holds, and in the end everything that was owed is written", arguments: plans)
   func interleavings(_ plan: LifecycleSimulation.Plan) throws {
-    for seed in 0..<150 as Range<UInt64> {
+    for seed in 0..<100 as Range<UInt64> {
       var simulation = try LifecycleSimulation(plan, seed: seed)
       for _ in 0..<300 { simulation.step() }
       settle(&simulation)
@@ -40,11 +40,7 @@ struct LifecycleSimulationTests {
     // What could not be written is written when a store is back.
     if simulation.plan.hasFailures { simulation.isAway = true }
     simulation.isAway = false
-    for _ in 0..<Int(duration / .milliseconds(100)) {
-      while simulation.deliver() {}
-      simulation.advance(by: .milliseconds(100))
-    }
-    while simulation.deliver() {}
+    simulation.run(for: duration)
   }
 
   private func leave(_ simulation: inout LifecycleSimulation) {
@@ -90,16 +86,13 @@ struct LifecycleSimulationTests {
   /// Nothing is written for as long as nothing happens.
   private func expectQuiet(_ simulation: inout LifecycleSimulation, _ seed: UInt64) {
     let writes = simulation.writes
-    for _ in 0..<200 {
-      simulation.advance(by: .seconds(1))
-      while simulation.deliver() {}
-    }
+    simulation.run(for: .seconds(200))
     #expect(simulation.writes == writes, "seed \(seed), \(simulation.plan): \(simulation.story)")
   }
 
   @Test("A control plane that stops writes down that its streams have ended, and takes no more")
   func stops() throws {
-    for seed in 0..<50 as Range<UInt64> {
+    for seed in 0..<25 as Range<UInt64> {
       var simulation = try LifecycleSimulation(.init(), seed: seed)
       for _ in 0..<100 { simulation.step() }
       simulation.stop(0)
