@@ -15,7 +15,8 @@ struct CommandLineReaderTests {
       ("--no-config --log-level=debug version -a", "version --no-config --log-level=debug -a"),
       ("apply -f x.yaml", "apply -f x.yaml"), ("apply --dry-run -f -", "apply --dry-run -f -"),
       ("delete -m other mesh x", "delete mesh x -m other"),
-      ("inspect --gateway dataplanes --tag a=b", "inspect dataplanes --gateway --tag a=b"), ("--help", "--help"), ("", ""), ("-o", "-o"),
+      ("inspect --gateway dataplanes --tag a=b", "inspect dataplanes --gateway --tag a=b"), ("--help", "--help"),
+      ("", ""), ("-o", "-o"),
     ])
   func commandFirst(line: String, expected: String) {
     let words = line.split(separator: " ").map(String.init)
@@ -25,6 +26,7 @@ struct CommandLineReaderTests {
   @Test("are parsed with options before and between the words of the command")
   func parsedInAnyOrder() throws {
     #expect(try KumactlProgram.parse(["get", "-o", "yaml", "meshes"]) is GetMeshesCommand)
+    #expect(try KumactlProgram.parse(["get", "-o", "yaml", "dataplanes"]) is GetDataplanesCommand)
     #expect(try KumactlProgram.parse(["--config-file", "get", "get", "meshes"]) is GetMeshesCommand)
     #expect(try KumactlProgram.parse(["--no-config", "--log-level=debug", "version", "-a"]) is VersionCommand)
   }
@@ -34,8 +36,13 @@ struct CommandLineReaderTests {
     var takesValue: [String: Bool] = [:]
     var letters: [Character: Bool] = [:]
     for flag in CommandTree.ofKumactl.root.reachableFlags {
-      if let name = flag.long { #expect(takesValue.updateValue(flag.needsValue, forKey: name) ?? flag.needsValue == flag.needsValue, "--\(name)") }
-      if let short = flag.short { #expect(letters.updateValue(flag.needsValue, forKey: short) ?? flag.needsValue == flag.needsValue, "-\(short)") }
+      if let name = flag.long {
+        #expect(
+          takesValue.updateValue(flag.needsValue, forKey: name) ?? flag.needsValue == flag.needsValue, "--\(name)")
+      }
+      if let short = flag.short {
+        #expect(letters.updateValue(flag.needsValue, forKey: short) ?? flag.needsValue == flag.needsValue, "-\(short)")
+      }
     }
     // What the reader knows of the commands is all that the parser says of them.
     #expect(takesValue.count > 30 && letters.count > 5)

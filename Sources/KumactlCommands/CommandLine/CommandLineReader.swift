@@ -25,7 +25,7 @@ struct CommandLineReader {
     var words = arguments.prefix { !$0.hasPrefix("-") }
     var options: [String] = []
     var rest = arguments.dropFirst(words.count)
-    while let next = rest.first, case .known(let option, let value) = flag(next, in: tree.root) {
+    while let next = rest.first, next.hasPrefix("-"), case .known(let option, let value) = flag(next, in: tree.root) {
       options.append(next)
       rest = rest.dropFirst()
       if value == nil, option.needsValue, let value = rest.popFirst() { options.append(value) }
