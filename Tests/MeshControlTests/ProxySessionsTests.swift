@@ -130,8 +130,11 @@ struct ProxySessionsTests {
         try await open(sessions, "\(index)", Self.introduction(Self.document(port: 82), peer: peer))
         if index > 0 { await close(sessions, "\(index)") }
       }
+      // What has been written is not kept in memory any more: both together are what the API shows.
       let newest = await sessions.subscriptions(of: ProxyID(mesh: "default", name: "web"))
-      let insight = DataplaneInsight().updated(with: newest)
+      let key = ResourceKey(type: .dataplaneInsight, mesh: "default", name: "web")
+      let stored = store.get(key)?.content(DataplaneInsight.self) ?? DataplaneInsight()
+      let insight = stored.updated(with: newest)
       #expect(insight.subscriptions.count == DataplaneInsight.subscriptionLimit)
       #expect(insight.claims.map(\.peer?.address) == ["10.0.0.1:40000", "10.0.1.0:1"])
       for index in 2..<sessions.settings.streamsOfOneName {
