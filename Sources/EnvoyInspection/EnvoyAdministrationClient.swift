@@ -10,22 +10,22 @@ import ServiceLifecycle
 import Synchronization
 import SystemErrors
 
-/// Asks the Envoys of connected proxies over their administration interfaces.
+/// Queries the administration interfaces of the Envoys of connected proxies.
 ///
-/// An interface listens on the loopback address of its proxy's machine, so only those of this machine can be asked. What
-/// answers there is asked first which proxy it belongs to: the port is what a proxy says, and the proxy of a tunnel only
-/// seems to be on this machine.
+/// An interface listens on the loopback address of its proxy's machine, so only Envoys on this machine can be queried. The client
+/// first checks which proxy an interface belongs to. The port is only what a proxy claims, and a proxy behind a tunnel only seems
+/// to be on this machine.
 package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
-  /// Bounds on what one question takes.
+  /// Limits of a question.
   package struct Limits: Sendable {
-    /// How long an answer may take as a whole.
+    /// How long a complete answer may take.
     package var time = Duration.seconds(10)
-    /// Bytes of an answer.
+    /// The size of an answer in bytes.
     package var bytes = 64 << 20
-    /// Questions at a time.
+    /// Concurrent questions.
     package var questions = 8
 
-    /// Starts from the defaults.
+    /// The default limits.
     package init() {}
   }
 
@@ -38,7 +38,7 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   private let limits: Limits
   private let state = Mutex(State())
 
-  /// - Parameter address: where a proxy is; `nil` when it is not connected.
+  /// - Parameter address: the address of a proxy; `nil` if it is not connected.
   package init(
     limits: Limits = Limits(), address: @escaping @Sendable (ProxyID) async -> ProxyAddress?
   ) {
@@ -54,7 +54,7 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     configuration.timeout.connect = TimeAmount(limits.time)
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     state.withLock { $0.client = client }
-    // Thrown when the task is cancelled because another service failed: then too, the connections are closed.
+    // Throws if the task is cancelled because another service failed. The connections are closed then too.
     try? await gracefulShutdown()
     state.withLock { $0.client = nil }
     try await client.shutdown()
@@ -102,11 +102,11 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     throw EnvoyAdministrationError(
       .busy,
       isBusy
-        ? "\(limits.questions) questions to Envoys are being answered, and more are not taken; ask again in a moment."
-        : "The control plane starts or stops; ask again in a moment.")
+        ? "\(limits.questions) questions to Envoys are running, which is the limit; retry in a moment."
+        : "The control plane is starting or stopping; retry in a moment.")
   }
 
-  /// The client's own time limit ends with the head of an answer; this one holds for all of it.
+  /// The client's own time limit ends with the head of an answer. This one covers the whole answer.
   private func inTime(
     _ interface: AdministrationInterface,
     _ body: @escaping @Sendable (AdministrationInterface) async throws -> [UInt8]
@@ -141,7 +141,6 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   }
 }
 
-/// The administration interface of one Envoy.
 private struct AdministrationInterface: Sendable, CustomStringConvertible {
   let client: HTTPClient
   let proxy: ProxyID
@@ -150,7 +149,7 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
 
   var description: String { "The administration interface of \(proxy.name)'s Envoy, http://127.0.0.1:\(port)," }
 
-  /// Finds out whose Envoy this is.
+  /// Checks whose Envoy this is.
   func checkIdentity() async throws {
     let answer: [UInt8]
     do {
@@ -172,7 +171,7 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
 
   func get(_ path: String) async throws -> [UInt8] {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
-    // One question, one connection: none stays behind for the next, which may be of another Envoy.
+    // One connection per question: a later question may be for another Envoy.
     request.headers.add(name: "connection", value: "close")
     do {
       let response = try await client.execute(request, deadline: .distantFuture)
@@ -190,7 +189,7 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
 }
 
 extension EnvoyQuestion {
-  /// The path of the administration interface that answers the question. Source: Envoy 1.40.
+  /// The path on the administration interface. Source: Envoy 1.40.
   fileprivate var path: String {
     switch self {
     case .configuration(let withEndpoints): withEndpoints ? "/config_dump?include_eds" : "/config_dump"

@@ -1,7 +1,7 @@
 import MeshXDS
 import NIOCore
 
-/// The machine that this program runs on, as far as a peer's address tells.
+/// The machine of this program.
 enum LocalMachine {
   /// Whether a peer, in gRPC's form (`ipv4:127.0.0.1:40000`, `ipv6:[::1]:40000`, `unix:…`), is on this machine.
   static func has(peer: String) -> Bool {

@@ -2,8 +2,7 @@ package import HTTPService
 package import HTTPTypes
 package import MeshXDS
 
-/// Answers requests over HTTP/1.1 on the data plane server's port: HTTP's terms on one side, those of ``BootstrapEndpoint`` on the
-/// other.
+/// Answers HTTP/1.1 requests on the data plane server's port: translates between HTTP and ``BootstrapEndpoint``.
 package struct BootstrapResponder: Sendable {
   private let resources: BootstrapEndpoint.Resources
   private let certificate: ServerCertificate
@@ -11,10 +10,10 @@ package struct BootstrapResponder: Sendable {
   private let port: @Sendable () -> Int?
 
   /// - Parameters:
-  ///   - resources: what the answers are made of.
-  ///   - certificate: the server's.
-  ///   - isOwnCertificate: whether proxies may hold on to the certificate itself: only one that stays the same for years is
-  ///     handed out.
+  ///   - resources: the store of meshes and Dataplanes.
+  ///   - certificate: the server's certificate.
+  ///   - isOwnCertificate: whether proxies may pin the certificate itself. True only for a certificate that stays the same for
+  ///     years.
   ///   - port: the port of the data plane server; `nil` before it listens.
   package init(
     resources: BootstrapEndpoint.Resources, certificate: ServerCertificate, isOwnCertificate: Bool,
@@ -26,20 +25,20 @@ package struct BootstrapResponder: Sendable {
     self.port = port
   }
 
-  /// Answers a request; its scheme tells whether the connection is secured.
+  /// Answers a request. Its scheme is `https` for a TLS connection.
   package func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
     switch Self.router.match(request.method, request.plainPath) {
     case .none:
       return .text("Not found. This port serves \(Self.operation.name) and discovery over gRPC.\n", .notFound)
     case .otherMethods(let methods):
-      var answer = Answer.text("Only \(methods) is served here.\n", .methodNotAllowed)
+      var answer = Answer.text("Only \(methods) is allowed here.\n", .methodNotAllowed)
       answer.fields[.allow] = methods
       return answer
     case .found: return await bootstrap(request, body)
     }
   }
 
-  private static let operation = Operation(.post, "/bootstrap", "Gives an Envoy the configuration it starts with.")
+  private static let operation = Operation(.post, "/bootstrap", "Returns the configuration with which an Envoy starts.")
   private static let router = Router([operation], headIsGet: false)
 
   private func bootstrap(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {

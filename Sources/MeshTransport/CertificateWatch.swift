@@ -4,14 +4,14 @@ import ServiceLifecycle
 
 /// Warns about the data plane server's certificate: at the start, a month before it expires, and when it has expired.
 package struct CertificateWatch: Service {
-  /// Whoever sleeps longer at a time misses a clock that is corrected.
+  /// The longest sleep. After a longer one, a corrected clock would be noticed too late.
   private static let longestSleep: TimeInterval = 86_400
 
   private let certificate: ServerCertificate
   private let remedy: String
   private let logger: Logger
 
-  /// - Parameter remedy: how to replace the certificate, for warnings.
+  /// - Parameter remedy: how to replace the certificate, as part of a warning.
   package init(certificate: ServerCertificate, remedy: String, logger: Logger) {
     self.certificate = certificate
     self.remedy = remedy
@@ -31,7 +31,7 @@ package struct CertificateWatch: Service {
         }
       }
     }
-    // A service that returns ends the program.
+    // If a service returns, the service group stops the program.
     try? await gracefulShutdown()
   }
 }

@@ -4,15 +4,14 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Finds out what a new connection speaks, TLS or not, gRPC or HTTP/1.1, sets the pipeline up for it and leaves.
+/// Detects the protocol of a new connection (TLS or plaintext, gRPC or HTTP/1.1), sets up its pipeline, and removes itself.
 ///
-/// The first byte shows whether it is TLS (a handshake record starts with 0x16). The protocol negotiated in the handshake shows whether
-/// it is gRPC (`h2`); without one the first bytes do, since HTTP/2 starts with a fixed preface (RFC 9113, section 3.4).
+/// The first byte identifies TLS: a handshake record starts with 0x16. ALPN identifies gRPC (`h2`). Without ALPN the first bytes
+/// do, since HTTP/2 starts with a fixed preface (RFC 9113, section 3.4).
 final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 
-  /// How the pipelines are set up.
   struct Setup: Sendable {
     let tls: NIOSSLContext?
     let timeout: TimeAmount
@@ -30,7 +29,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   private static let preface = Array("PRI * HTTP/2.0".utf8)
 
   private let setup: Setup
-  /// The connection's place among all that there may be.
+  /// The connection's slot in the limit of connections.
   private let slot: ConnectionSlot?
   private var state = State.firstByte
   private var isTLS = false
@@ -43,7 +42,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
-    // A peer that does not say what it wants is not waited for.
+    // Closes a connection that sends too little to be classified.
     timer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.timeout) { [channel = context.channel] in
       channel.close(promise: nil)
     }
@@ -127,7 +126,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
   private func configureDiscovery(_ context: ChannelHandlerContext) {
     state = .decided
-    // It may be silent for hours, and must not make room for others.
+    // A gRPC connection may be idle for hours and must not be closed in favor of others.
     slot?.keep()
     let channel = context.channel
     let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS = isTLS ? .configured(requireALPN: false) : .none

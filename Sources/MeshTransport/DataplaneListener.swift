@@ -4,8 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// Listens for gRPC's transport, so that one port can serve more than gRPC: what a connection speaks is found out
-/// before gRPC gets to see it.
+/// Listens for gRPC's transport. One port can serve more than gRPC, because connections are classified before gRPC gets them.
 struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
   typealias ConnectionChannel = HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel
 
@@ -14,7 +13,7 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
   let eventLoopGroup: any EventLoopGroup
   let setup: @Sendable (HTTP2ServerTransport.ConnectionConfigurator) -> ConnectionClassifier.Setup
   let logger: Logger
-  /// Told the port once connections are accepted.
+  /// Called with the port once connections are accepted.
   let onListening: @Sendable (Int) -> Void
 
   func makeListeningChannel(
@@ -29,7 +28,7 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
       .serverChannelOption(.autoRead, value: false)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          // Out of file descriptors: wait a second, then accept again.
+          // When file descriptors run out, wait a second before the next accept.
           let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false)
           try channel.pipeline.syncOperations.addHandler(backoff)
         }.flatMap {
@@ -58,8 +57,8 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
   }
 }
 
-/// Sits on the listening channel before gRPC's handler: passes accepted connections by it, to be registered and
-/// classified, and hands those on that turned out to be gRPC.
+/// The first handler of the listening channel. Sends accepted connections past gRPC's handler, to be registered and classified.
+/// Passes those that speak gRPC to that handler.
 final class ConnectionAcceptor: ChannelInboundHandler {
   typealias InboundIn = Channel
   typealias InboundOut = DataplaneListener.ConnectionChannel
@@ -79,15 +78,15 @@ final class ConnectionAcceptor: ChannelInboundHandler {
     registrar.fireChannelRead(data)
   }
 
-  /// One connection's failure must not end the server.
+  // A failure of one connection must not stop the server.
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     logger.debug("a connection could not be accepted", metadata: ["error": "\(error)"])
   }
 
-  /// Hands a connection to gRPC.
+  /// Passes a connection to gRPC.
   static func deliver(_ connection: DataplaneListener.ConnectionChannel, of channel: any Channel) {
-    // gRPC's handle on a connection must live until the connection is closed, even if the server has stopped taking
-    // connections meanwhile: NIO traps when a writer that was never finished goes away.
+    // gRPC's writer must live until the connection is closed, even if the server no longer accepts connections: NIO traps when
+    // an unfinished writer is released.
     channel.closeFuture.whenComplete { _ in withExtendedLifetime(connection) {} }
     guard let server = channel.parent else { return channel.close(promise: nil) }
     server.eventLoop.execute {
@@ -100,8 +99,8 @@ final class ConnectionAcceptor: ChannelInboundHandler {
   }
 }
 
-/// Sits on the listening channel behind gRPC's handler. What is fired from here reaches the channel itself, which
-/// registers connections; what gRPC's handler passes on ends here, as the channel could do nothing with it.
+/// The last handler of the listening channel. Events fired here reach the channel itself, which registers connections. Events
+/// that gRPC's handler passes on end here, since the channel cannot use them.
 final class ConnectionRegistrar: ChannelInboundHandler {
   typealias InboundIn = Any
 

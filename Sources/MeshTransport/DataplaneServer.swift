@@ -9,79 +9,79 @@ import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
-/// The server for proxies: one port for TLS and plaintext, for discovery streams over gRPC and for `POST /bootstrap`
-/// over HTTP/1.1, as Kuma's data plane server has it.
+/// The server for proxies. One port serves TLS and plaintext, discovery streams over gRPC, and `POST /bootstrap` over HTTP/1.1,
+/// like Kuma's data plane server.
 package final class DataplaneServer: Service {
   /// The server's name in logs, metrics and errors.
   package static let name = "data plane server"
 
-  /// Bounds that keep one peer, or many, from taking everything.
+  /// Limits that keep peers from exhausting resources.
   package struct Limits: Sendable {
-    /// Connections at a time, whatever they speak. For more, those of other callers than proxies are ended; where there are
-    /// none, new ones are closed at once, and proxies try again.
+    /// Concurrent connections of any protocol. At the limit, a new connection replaces one that is not a proxy's. If all are
+    /// proxies', the new one is closed at once, and its proxy retries.
     package var connections = 20_000
-    /// Discovery streams at a time.
+    /// Concurrent discovery streams.
     package var streams = 20_000
-    /// Streams at a time whose proxy is being registered; more are asked to try again.
+    /// Concurrent registrations of proxies. Further proxies are told to retry.
     package var openingStreams = 1_000
-    /// Bytes of a discovery request, compressed and decompressed.
+    /// The size of a discovery request in bytes, compressed and decompressed.
     package var requestBytes = 16 * 1024 * 1024
-    /// How long a discovery request may take to arrive, from its first byte on.
+    /// How long a discovery request may take to arrive, from its first byte.
     package var requestTime = Duration.seconds(30)
-    /// Bytes of the body of an HTTP request.
+    /// The size of an HTTP request's body in bytes.
     package var bodyBytes = 1024 * 1024
-    /// How long a new connection may take to tell what it speaks, TLS handshake included.
+    /// How long a new connection may take until its protocol is known, TLS handshake included.
     package var classification = Duration.seconds(10)
-    /// After how much silence a proxy is asked for a sign of life, and how long it has for it.
+    /// After how much silence a proxy is pinged, and how long it may take to answer.
     package var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
-    /// How long streams may take to end when the server stops; connections are closed then.
+    /// How long streams may take to end at shutdown. Then their connections are closed.
     package var shutdown = Duration.seconds(5)
 
-    /// Starts from the defaults.
+    /// The default limits.
     package init() {}
   }
 
-  /// What requests of all connections may hold in memory together.
+  /// Memory budgets, each shared by all connections.
   package struct Budgets: Sendable {
-    /// Heads of requests over HTTP.
+    /// Heads of HTTP requests.
     package var heads = ByteBudget("heads", limit: 8 << 20)
     /// Bodies of bootstrap requests.
     package var bootstrap = ByteBudget("bootstrap", limit: 8 << 20)
-    /// Requests of proxies over gRPC.
+    /// gRPC requests of proxies.
     package var discovery = ByteBudget("discovery", limit: 24 << 20)
-    /// The names that proxies ask for and that no resource has, for as long as they ask.
+    /// Names that proxies subscribe to and that no resource has, for as long as they subscribe.
     package var names = ByteBudget("names", limit: 24 << 20)
 
-    /// Starts from budgets of its own.
+    /// The default budgets.
     package init() {}
   }
 
   /// Where and how to listen.
   package struct Configuration: Sendable {
-    /// The address or name to bind to.
+    /// The address or host name to bind to.
     package var host = "127.0.0.1"
     /// The port; 0 takes a free one.
     package var port = 5678
-    /// The certificate for TLS; without one only plaintext is served.
+    /// The certificate for TLS; without one, only plaintext is served.
     package var certificate: ServerCertificate?
-    /// Bounds.
+    /// The limits.
     package var limits = Limits()
-    /// What all requests may hold together.
+    /// The memory budgets.
     package var budgets = Budgets()
-    /// Runs the registration of proxies, which parses documents; nil for where all tasks run.
+    /// The executor for registrations of proxies, which parse documents; `nil` for the default one.
     package var documents: (any TaskExecutor)?
-    /// The level at which the log has a line for each request over HTTP.
+    /// The log level of the line for each HTTP request.
     package var requestLogLevel = Logger.Level.debug
-    /// The pages that may use the server from a browser: none needs to.
+    /// The browser origins that may use the server: none.
     package var origins = OriginRule([])
 
-    /// Starts from the defaults.
+    /// The default configuration.
     package init() {}
   }
 
   private typealias Transport = HTTP2ServerTransport.Custom<DataplaneListener>
 
-  /// How requests over HTTP are served, and what was refused of them.
+  /// Serves HTTP requests and counts refusals.
   package let service: RequestService
   private let configuration: Configuration
   private let discovery: DiscoveryService
@@ -89,12 +89,12 @@ package final class DataplaneServer: Service {
   private let port: Mutex<Int?>
 
   /// - Parameters:
-  ///   - cache: what proxies are to hold.
+  ///   - cache: the snapshots of proxies.
   ///   - observer: follows the streams.
   ///   - eventLoopGroup: runs the connections.
-  ///   - onListening: told the port once connections are accepted.
-  ///   - bootstrap: answers HTTP/1.1 requests, whatever their method and path.
-  /// - Throws: if the certificate cannot be used.
+  ///   - onListening: called with the port once connections are accepted.
+  ///   - bootstrap: answers all HTTP/1.1 requests.
+  /// - Throws: if the certificate is not valid.
   package init(
     configuration: Configuration, cache: SnapshotCache, observer: any ProxySessionObserver, logger: Logger,
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
@@ -125,7 +125,7 @@ package final class DataplaneServer: Service {
     port = Mutex(nil)
   }
 
-  /// How `POST /bootstrap` is served. Proxies name the server as they please, and no page has anything to do here.
+  /// The service for `POST /bootstrap`. Proxies may use any host name for the server. Web pages may not use it.
   private static func bootstrapService(
     _ configuration: Configuration, logger: Logger, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
@@ -144,8 +144,8 @@ package final class DataplaneServer: Service {
       receipts: receipts, messageLimit: limits.requestBytes, timeout: TimeAmount(limits.requestTime),
       paths: DiscoveryService.paths)
     config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
-      // Fails only when the stream is closed already. It must not then look as if gRPC had not been set up: NIO ends the
-      // program when what was set up is thrown away.
+      // Fails only on a closed stream. The setup has to succeed nevertheless: NIO traps when the result of a setup is thrown
+      // away.
       try? channel.pipeline.syncOperations.addHandler(RequestGuard(setup: setup), position: .first)
       return channel.eventLoop.makeSucceededVoidFuture()
     }
@@ -153,16 +153,16 @@ package final class DataplaneServer: Service {
     config.connection.maxGraceTime = limits.shutdown
     config.connection.keepalive = HTTP2ServerTransport.Config.Keepalive(
       time: limits.keepalive.time, timeout: limits.keepalive.timeout,
-      // Envoy pings as often as its bootstrap says; gRPC's default would cut it off below five minutes.
+      // Envoy's bootstrap sets the interval of its pings. gRPC's default closes connections with intervals below five minutes.
       clientBehavior: HTTP2ServerTransport.Config.ClientKeepaliveBehavior(
         minPingIntervalWithoutCalls: .milliseconds(100), allowWithoutCalls: true))
     return config
   }
 
-  /// How many discovery streams are open.
+  /// The number of open discovery streams.
   package var streamCount: Int { discovery.streamCount }
 
-  /// The port on which the server listens; `nil` before it does and after it has stopped.
+  /// The server's port; `nil` before it listens and after it has stopped.
   var boundPort: Int? {
     get async { await server.transport.listeningAddress?.port }
   }
@@ -186,7 +186,7 @@ package final class DataplaneServer: Service {
         group.addTask { [limits = configuration.limits, connections = service.connections] in
           for await _ in stops {
             try await Task.sleep(for: limits.shutdown)
-            // gRPC waits until a peer confirms that the connection is to be closed. A peer that reads nothing never does.
+            // At shutdown gRPC waits until a peer confirms the close. A peer that does not read never does.
             connections.closeAll()
             try await Task.sleep(for: limits.shutdown)
           }

@@ -2,10 +2,10 @@ import EnvoyAPI
 import MeshXDS
 import Synchronization
 
-/// The state of one stream between its reader, the snapshot cache and its writer.
+/// The shared state of one stream: its reader, the snapshot cache and its writer use it.
 ///
-/// Everything that happens goes into the state machine at once; what is to be done waits here for the writer. The
-/// queue is bounded because the machine has one response at a time, and one answer to each, under way.
+/// Events go into the state machine at once. Its actions wait here for the writer. The queue is bounded, because the machine has
+/// at most one response, and one answer to each, under way.
 final class DiscoveryMailbox: Sendable {
   private struct State {
     var machine: DiscoveryStreamStateMachine
@@ -15,7 +15,7 @@ final class DiscoveryMailbox: Sendable {
   }
 
   private let state: Mutex<State>
-  /// Yields when there may be something to do; signals that were not seen yet are merged.
+  /// Yields when ``next()`` may have something to do. Unread signals are merged.
   let wakeUps: AsyncStream<Void>
   private let continuation: AsyncStream<Void>.Continuation
 
@@ -24,7 +24,6 @@ final class DiscoveryMailbox: Sendable {
     (wakeUps, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Takes a request.
   func receive(_ request: DiscoveryStreamRequest) {
     let hasWork = state.withLock { state in
       state.actions += state.machine.handle(.request(request))
@@ -33,38 +32,38 @@ final class DiscoveryMailbox: Sendable {
     if hasWork { continuation.yield() }
   }
 
-  /// What the names of no resource cost that the proxy asks for, in bytes and about.
+  /// The approximate cost in bytes of subscribed names that no resource has.
   var costOfUnknownNames: Int { state.withLock { $0.machine.costOfUnknownNames } }
 
-  /// The types of which the proxy asks for more names than are kept.
+  /// The types with more subscribed names than are kept.
   var overflowingTypes: [String] { state.withLock { $0.machine.overflowingTypes } }
 
-  /// Notes that the cache has a newer snapshot.
+  /// Records that the cache has a newer snapshot.
   func noteSnapshot() {
     state.withLock { $0.isSnapshotNew = true }
     continuation.yield()
   }
 
-  /// Ends the stream once; the first reason counts.
+  /// Ends the stream. Only the first reason is kept.
   func end(_ end: SessionEnd) {
     state.withLock { state in state.end = state.end ?? end }
     continuation.yield()
   }
 
-  /// Tells the machine what the proxy held on its earlier stream.
+  /// Gives the machine the resources that the proxy had on its previous stream.
   func remember(_ held: [String: [ResourceSet]]) {
     state.withLock { $0.machine.remember(held) }
   }
 
-  /// What the proxy may hold now.
+  /// The resources that the proxy may have now.
   var held: [String: [ResourceSet]] { state.withLock { $0.machine.held } }
 
-  /// Tells that the response is written.
+  /// Records that the response was written.
   func noteSent() {
     state.withLock { state in state.actions += state.machine.handle(.sent) }
   }
 
-  /// What the writer is to do next.
+  /// The writer's next action.
   enum Next: Sendable {
     case act(DiscoveryStreamStateMachine.Action)
     case lookUpSnapshot
@@ -72,7 +71,7 @@ final class DiscoveryMailbox: Sendable {
     case wait
   }
 
-  /// The next thing to do.
+  /// Removes the next action from the queue.
   func next() -> Next {
     state.withLock { state in
       if let end = state.end { return .end(end) }
@@ -85,7 +84,6 @@ final class DiscoveryMailbox: Sendable {
     }
   }
 
-  /// Gives the machine the newest snapshot.
   func apply(_ snapshot: ProxySnapshot) {
     state.withLock { state in state.actions += state.machine.handle(.snapshotChanged(snapshot)) }
   }

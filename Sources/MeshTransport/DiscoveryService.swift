@@ -8,7 +8,7 @@ import MeshXDS
 import SwiftProtobuf
 import Synchronization
 
-/// Serves aggregated discovery streams, in both variants.
+/// Serves aggregated discovery streams, state of the world and delta.
 final class DiscoveryService: Sendable {
   private struct State {
     var streams: [String: DiscoveryMailbox] = [:]
@@ -20,16 +20,16 @@ final class DiscoveryService: Sendable {
   private let observer: any ProxySessionObserver
   private let limits: DataplaneServer.Limits
   private let receipts: StreamReceipts
-  /// What the names may cost together that proxies ask for and that no resource has.
+  /// The budget for names that proxies subscribe to and that no resource has.
   private let names: ByteBudget
   private let documents: (any TaskExecutor)?
   private let logger: Logger
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - receipts: what requests take of a budget.
-  ///   - names: what names may take that no resource has.
-  ///   - documents: runs the registration of proxies; nil for where all tasks run.
+  ///   - receipts: the memory that requests hold of a budget.
+  ///   - names: the budget for names that no resource has.
+  ///   - documents: the executor for registrations of proxies; `nil` for the default one.
   init(
     cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, receipts: StreamReceipts,
     names: ByteBudget, documents: (any TaskExecutor)?, logger: Logger
@@ -43,7 +43,7 @@ final class DiscoveryService: Sendable {
     self.logger = logger
   }
 
-  /// How many streams are open.
+  /// The number of open streams.
   var streamCount: Int { state.withLock { $0.streams.count } }
 
   private static let service = "envoy.service.discovery.v3.AggregatedDiscoveryService"
@@ -51,7 +51,7 @@ final class DiscoveryService: Sendable {
     ("StreamAggregatedResources", DiscoveryVariant.stateOfTheWorld), ("DeltaAggregatedResources", .incremental),
   ]
 
-  /// The paths of requests that are served.
+  /// The paths of the served methods.
   static var paths: Set<String> { Set(methods.map { "/\(service)/\($0.0)" }) }
 
   /// Registers the methods of `envoy.service.discovery.v3.AggregatedDiscoveryService`.
@@ -70,7 +70,7 @@ final class DiscoveryService: Sendable {
     }
   }
 
-  /// Ends all streams with a status that has proxies connect again, and refuses new ones.
+  /// Ends all streams with a status on which proxies reconnect, and refuses new ones.
   func beginShutdown() {
     let streams = state.withLock { state in
       state.isShuttingDown = true
@@ -117,7 +117,7 @@ final class DiscoveryService: Sendable {
       await close(stream, end: end)
       switch end {
       case .closedByProxy: return
-      case .shutdown: throw RPCError(code: .unavailable, message: "the control plane stops; connect again")
+      case .shutdown: throw RPCError(code: .unavailable, message: "the control plane is shutting down; connect again")
       case .failed(let refusal):
         logger.warning(
           "a proxy's stream was ended",
@@ -130,7 +130,7 @@ final class DiscoveryService: Sendable {
     }
   }
 
-  /// Gives the mailbox each request, and counts what it leaves behind.
+  /// Passes each request to the mailbox and releases its memory.
   private func receive(
     _ request: StreamingServerRequest<DiscoveryStreamRequest>, into mailbox: DiscoveryMailbox,
     _ receipt: StreamReceipt?,
@@ -147,7 +147,8 @@ final class DiscoveryService: Sendable {
         guard names.take(cost - charged) else {
           throw SessionRefusal(
             code: .resourceExhausted,
-            message: "proxies ask for so many names of resources that do not exist that no more can be kept")
+            message:
+              "the names of missing resources that proxies subscribe to have reached their memory limit; retry later")
         }
       } else {
         names.give(charged - cost)
@@ -156,7 +157,7 @@ final class DiscoveryService: Sendable {
       if !hasOverflowed, let type = mailbox.overflowingTypes.first {
         hasOverflowed = true
         logger.warning(
-          "a proxy asks for more names than are kept; it is sent all resources of the type",
+          "a proxy subscribes to more names than are kept; it gets all resources of the type",
           metadata: ["peer": "\(remotePeer)", "type": "\(type.printable(atMost: 200))"])
       }
     }
@@ -172,17 +173,17 @@ final class DiscoveryService: Sendable {
   private func admit(_ mailbox: DiscoveryMailbox, id: String) throws(RPCError) {
     try state.withLock { state throws(RPCError) in
       if state.isShuttingDown {
-        throw RPCError(code: .unavailable, message: "the control plane stops; connect again")
+        throw RPCError(code: .unavailable, message: "the control plane is shutting down; connect again")
       }
       guard state.streams.count < limits.streams else {
         throw RPCError(
-          code: .resourceExhausted, message: "this control plane serves \(limits.streams) streams and takes no more")
+          code: .resourceExhausted, message: "the limit of \(limits.streams) streams is reached; connect again later")
       }
       state.streams[id] = mailbox
     }
   }
 
-  /// Does what the state machine says until the stream ends.
+  /// Performs the state machine's actions until the stream ends.
   private func pump(
     _ stream: inout OpenStream, _ id: String, authorization: String?, remotePeer: String
   ) async throws -> SessionEnd {
@@ -197,7 +198,8 @@ final class DiscoveryService: Sendable {
         case .act(.nodeKnown(let node)):
           let session = ProxySession(
             id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer)
-          // On the threads for documents, since a node brings one, and in a task of its own: what the registration takes of a task's memory would stay for the life of the stream.
+          // On the executor for documents, since the node contains one. In a task of its own: its stream's task would hold the
+          // memory that the registration allocates from a task until the stream ends.
           try await Task(executorPreference: documents) {
             try await self.register(session, node: node)
           }.value
@@ -223,7 +225,7 @@ final class DiscoveryService: Sendable {
   private func register(_ session: ProxySession, node: Envoy_Config_Core_V3_Node) async throws(RPCError) {
     try state.withLock { state throws(RPCError) in
       guard state.opening < limits.openingStreams else {
-        throw RPCError(code: .unavailable, message: "too many proxies connect at this moment; try again soon")
+        throw RPCError(code: .unavailable, message: "too many proxies are connecting; retry soon")
       }
       state.opening += 1
     }
@@ -292,7 +294,7 @@ struct DiscoveryRequestDeserializer: MessageDeserializer {
   }
 }
 
-/// Passes on messages that are encoded already.
+/// Passes on encoded messages.
 struct EncodedMessageSerializer: MessageSerializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
 }

@@ -2,25 +2,24 @@ import Deflate
 import MeshXDS
 import NIOCore
 
-/// Assembles the messages of a gRPC request from the bytes that arrive, within limits, decompresses them, and hands each on when it is
-/// complete.
+/// Assembles the messages of a gRPC request within limits, and decompresses them.
 ///
-/// gRPC's own transport keeps an incomplete message without a time limit and outside of any budget, ends a stream without a reason
-/// when a message is too large, and does not decompress at all as it is configured here.
+/// gRPC's own transport keeps incomplete messages without a time limit or a budget. It ends a stream without a reason when a
+/// message is too large. As configured here, it does not decompress.
 struct MessageAssembler: ~Copyable {
-  /// Why messages are not taken any more.
+  /// Why no further messages are accepted.
   struct Failure: Error, Equatable {
     var code: SessionRefusal.Code
     var message: String
   }
 
-  /// A whole message with its head of five bytes, as gRPC's transport takes it, never compressed.
+  /// A complete, uncompressed message with its prefix of five bytes, as gRPC's transport expects it.
   typealias Message = ByteBuffer
 
-  /// Bytes of a message that it may have without being counted, so that what all proxies say gets through when memory is short.
+  /// The size in bytes up to which a message is not counted. Typical requests of proxies get through when memory is short.
   static let freeBytes = 4 * 1024
   private static let headSize = 5
-  /// From how many bytes on the memory for a whole message is asked for at once.
+  /// The size in bytes from which the memory for a whole message is reserved at once.
   private static let largeSize = 64 * 1024
 
   private let limit: Int
@@ -30,27 +29,27 @@ struct MessageAssembler: ~Copyable {
   private var length = 0
   private var inflater: Inflater?
   private var message = ByteBuffer()
-  /// Bytes of the message that have been asked for.
+  /// The bytes reserved for the message.
   private var counted = 0
 
   /// - Parameters:
-  ///   - limit: bytes of a message, compressed and decompressed.
-  ///   - isCompressed: whether the request announced that messages may be.
+  ///   - limit: the size of a message in bytes, compressed and decompressed.
+  ///   - isCompressed: whether the request's headers allow compressed messages.
   init(limit: Int, isCompressed: Bool) {
     self.limit = limit
     self.isCompressed = isCompressed
   }
 
-  /// Whether a part of a message is here.
+  /// Whether a message is incomplete.
   var isWaiting: Bool { !head.isEmpty }
 
-  /// What a message of a length takes of a budget.
+  /// The bytes of a budget that a message of this length takes.
   static func charge(_ length: Int) -> Int { max(0, length - freeBytes) }
 
-  /// Takes bytes.
+  /// Adds received bytes.
   ///
-  /// - Parameter take: takes so many bytes of the budget; false if it has not as many left.
-  /// - Returns: the messages that are whole now.
+  /// - Parameter take: takes bytes of the budget; false if too few are left.
+  /// - Returns: the messages that are complete now.
   mutating func add(_ bytes: inout ByteBuffer, take: (Int) -> Bool) throws(Failure) -> [Message] {
     var messages: [Message] = []
     while true {
@@ -122,7 +121,7 @@ struct MessageAssembler: ~Copyable {
       case .stopped, .outOfMemory: throw Self.noMemory(limit)
       case .damaged, .trailingBytes, .truncated:
         throw Failure(
-          code: .invalidArgument, message: "a compressed message is damaged; it has to be in gzip or zlib format")
+          code: .invalidArgument, message: "a compressed message is damaged; it must be in gzip or zlib format")
       }
     }
   }
@@ -137,7 +136,7 @@ struct MessageAssembler: ~Copyable {
     do {
       try inflater?.finish()
     } catch {
-      throw Failure(code: .invalidArgument, message: "a compressed message ends too early")
+      throw Failure(code: .invalidArgument, message: "a compressed message is truncated")
     }
     inflater = nil
     head = []
@@ -151,6 +150,6 @@ struct MessageAssembler: ~Copyable {
     Failure(
       code: .resourceExhausted,
       message:
-        "all requests together take as much memory as they may; send the one of up to \(length) bytes again later")
+        "the requests of all proxies have reached their memory limit; retry the one of up to \(length) bytes later")
   }
 }

@@ -4,24 +4,24 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Stands before gRPC's handler on every HTTP/2 stream and lets only those frames through that this handler can take.
+/// Runs before gRPC's handler on every HTTP/2 stream, and passes on only frames that this handler can process.
 ///
-/// It refuses headers that would end the whole program in gRPC Swift, receives messages whole, decompressed and within budgets, and
-/// tells the peer in words what is wrong: see docs/decisions/020-a-guard-before-grpc.md.
+/// It refuses headers that would crash gRPC Swift, assembles and decompresses messages within budgets, and tells the peer what is
+/// wrong: see docs/decisions/020-a-guard-before-grpc.md.
 final class RequestGuard: ChannelDuplexHandler {
   typealias InboundIn = HTTP2Frame.FramePayload
   typealias InboundOut = HTTP2Frame.FramePayload
   typealias OutboundIn = HTTP2Frame.FramePayload
   typealias OutboundOut = HTTP2Frame.FramePayload
 
-  /// What all streams share.
+  /// The state shared by all streams.
   struct Setup: Sendable {
     let receipts: StreamReceipts
-    /// Bytes of a message, compressed and decompressed.
+    /// The size of a message in bytes, compressed and decompressed.
     let messageLimit: Int
     /// How long a message may take to arrive.
     let timeout: TimeAmount
-    /// The paths whose messages are of interest; content of others is not looked at.
+    /// The served paths. Content of requests to other paths is ignored.
     let paths: Set<String>
   }
 
@@ -29,7 +29,7 @@ final class RequestGuard: ChannelDuplexHandler {
   private var receipt: StreamReceipt?
   private var assembler = MessageAssembler(limit: 0, isCompressed: false)
   private var hasHead = false
-  /// Whether nothing that comes is looked at any more.
+  /// Whether further input is discarded.
   private var ignoresInput = false
   private var isRefused = false
   private var hasEnded = false
@@ -60,7 +60,7 @@ final class RequestGuard: ChannelDuplexHandler {
       hasHead = true
       begin(context, headers)
     case .headers(let trailers):
-      // A gRPC request has no trailers. If they end the stream, they end the request.
+      // A gRPC request has no trailers. Trailers that end the stream end the request.
       if trailers.endStream { end(context) }
     case .data(let content):
       if case .byteBuffer(var bytes) = content.data, !ignoresInput { receive(context, &bytes) }
@@ -91,7 +91,7 @@ final class RequestGuard: ChannelDuplexHandler {
         timer?.cancel()
         timer = nil
         forward(context, message)
-        // In place of the message, whose memory the next handler would keep.
+        // An empty buffer, so that the next handler does not hold the memory of this one.
         if message.readableBytes > MessageAssembler.freeBytes { forward(context, ByteBuffer()) }
       }
       if assembler.isWaiting, timer == nil { startTimer(context) }
@@ -108,12 +108,12 @@ final class RequestGuard: ChannelDuplexHandler {
     guard !hasEnded else { return }
     hasEnded = true
     if assembler.isWaiting, !ignoresInput {
-      refuse(SessionRefusal(code: .invalidArgument, message: "the stream was ended in the middle of a message"))
+      refuse(SessionRefusal(code: .invalidArgument, message: "the stream ended in the middle of a message"))
     }
     forward(context, ByteBuffer(), endStream: true)
   }
 
-  /// Has the service end the stream, and drops what has arrived.
+  /// Makes the service end the stream, and discards what has arrived.
   private func refuse(_ refusal: SessionRefusal) {
     timer?.cancel()
     timer = nil
@@ -126,7 +126,8 @@ final class RequestGuard: ChannelDuplexHandler {
   private func startTimer(_ context: ChannelHandlerContext) {
     let seconds = setup.timeout.nanoseconds / 1_000_000_000
     timer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.timeout) { [self] in
-      refuse(SessionRefusal(code: .deadlineExceeded, message: "a message did not arrive whole within \(seconds) s"))
+      refuse(
+        SessionRefusal(code: .deadlineExceeded, message: "a message did not arrive completely within \(seconds) s"))
     }
   }
 
@@ -135,29 +136,29 @@ final class RequestGuard: ChannelDuplexHandler {
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     context.write(data, promise: promise)
     guard isRefused, !hasEnded, case .headers(let headers) = unwrapOutboundIn(data), headers.endStream else { return }
-    // Nothing more of the request is wanted (RFC 9113, section 8.1).
+    // The rest of the request is not needed (RFC 9113, section 8.1).
     hasEnded = true
     context.write(wrapOutboundOut(.rstStream(.noError)), promise: nil)
   }
 }
 
-/// The headers of a request as far as they concern its messages.
+/// The request headers that concern messages.
 enum RequestHeaders {
   enum Encoding {
     case plain
     case compressed
   }
 
-  /// Takes out what gRPC's transport must not see, and says what is wrong with it.
+  /// Removes headers that gRPC's transport cannot handle, and returns the first error.
   static func check(_ headers: inout HPACKHeaders) -> (Encoding, SessionRefusal?) {
     var refusal: SessionRefusal?
-    // No proxy sends these: a browser does, for a page that has no business here.
+    // Proxies do not send these headers. Browsers do, for web pages, which may not use this server.
     if let origin = headers.first(name: "origin") {
       refusal = SessionRefusal(
-        code: .permissionDenied, message: "pages, such as of \(shown([origin])), may not use the data plane server")
+        code: .permissionDenied, message: "web pages, such as of \(shown([origin])), may not use the data plane server")
     } else if headers.first(name: "sec-fetch-site")?.lowercased() == "cross-site" {
       refusal = SessionRefusal(
-        code: .permissionDenied, message: "pages of other sites may not use the data plane server")
+        code: .permissionDenied, message: "web pages of other sites may not use the data plane server")
     }
     let timeouts = headers["grpc-timeout"]
     if timeouts.count > 1 || timeouts.contains(where: { !isTimeout($0) }) {
@@ -166,7 +167,7 @@ enum RequestHeaders {
         refusal
         ?? SessionRefusal(
           code: .invalidArgument,
-          message: "grpc-timeout has to be one number of at most 8 digits with a unit, not \"\(shown(timeouts))\"")
+          message: "grpc-timeout must be one number of at most 8 digits with a unit, not \"\(shown(timeouts))\"")
     }
     let encodings = headers["grpc-encoding"]
     headers.remove(name: "grpc-encoding")
@@ -184,7 +185,7 @@ enum RequestHeaders {
     }
   }
 
-  /// Whether text is a timeout as gRPC's protocol has it: digits and a unit.
+  /// Whether a text is a timeout in gRPC's format: digits and a unit.
   static func isTimeout(_ text: String) -> Bool {
     let digits = text.utf8.dropLast()
     guard let unit = text.utf8.last, (1...8).contains(digits.count) else { return false }

@@ -7,17 +7,17 @@ import SwiftASN1
 import SystemErrors
 import X509
 
-/// The certificate and key with which the data plane server proves who it is.
+/// The certificate of the data plane server with its private key.
 package struct ServerCertificate: Sendable {
-  /// A certificate cannot be used.
+  /// The certificate cannot be used.
   package struct Failure: Error, CustomStringConvertible {
-    /// What is wrong and what to do.
+    /// What is wrong and how to fix it.
     package let description: String
   }
 
-  /// The certificate, and those above it if any, as PEM: what a proxy has to trust.
+  /// The certificate, with its chain if any, as PEM. Proxies have to trust it.
   package let certificatePEM: String
-  /// The key as PEM.
+  /// The private key as PEM.
   package let privateKeyPEM: String
 
   /// Reads a certificate and its key.
@@ -40,16 +40,15 @@ package struct ServerCertificate: Sendable {
     return certificate
   }
 
-  /// The system's words for an error of a file; nil if the error is not the system's.
+  /// The system's text for a file error; `nil` for other errors.
   private static func systemReason(_ error: any Error) -> String? {
     let system = error as? POSIXError ?? (error as? CocoaError)?.underlying as? POSIXError
     return system.map { SystemError($0.code.rawValue).description }
   }
 
-  /// Reads `kuma-cp.crt` and `kuma-cp.key` of a directory, or makes them if there are none, or none that is valid for
-  /// at least a day.
+  /// Loads `kuma-cp.crt` and `kuma-cp.key` from a directory. Creates them if they do not exist or are valid for less than a day.
   ///
-  /// - Parameter hosts: names and addresses by which proxies reach the server, besides those of the loopback interface.
+  /// - Parameter hosts: names and addresses of the server for proxies, besides those of the loopback interface.
   package static func loadOrCreate(
     directory: String, hosts: [String], now: Date = Date()
   ) throws(Failure) -> ServerCertificate {
@@ -68,7 +67,7 @@ package struct ServerCertificate: Sendable {
     do {
       let made = try make(hosts: hosts, now: now)
       try files.createDirectory(at: folder, withIntermediateDirectories: true)
-      // The certificate last: a certificate without its key would look like a finished pair.
+      // The certificate is written last. Without its key it would look like a complete pair.
       try write(made.privateKeyPEM, to: keyFile, permissions: 0o600)
       try write(made.certificatePEM, to: certificateFile, permissions: 0o644)
       return made
@@ -90,7 +89,7 @@ package struct ServerCertificate: Sendable {
     guard rename(draft.path, file.path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
   }
 
-  /// Makes a certificate that signs itself and is good for ten years.
+  /// Creates a self-signed certificate that is valid for ten years.
   static func make(hosts: [String], now: Date = Date()) throws -> ServerCertificate {
     let key = P256.Signing.PrivateKey()
     let privateKey = Certificate.PrivateKey(key)
@@ -119,12 +118,12 @@ package struct ServerCertificate: Sendable {
       certificatePEM: try certificate.serializeAsPEM().pemString + "\n", privateKeyPEM: key.pemRepresentation + "\n")
   }
 
-  /// How long before its end a certificate is warned of.
+  /// How long before the expiry the warnings start.
   private static let notice: TimeInterval = 30 * 86_400
 
-  /// What is to be known of the certificate's dates, in a sentence; `nil` while it is valid for a good while.
+  /// A warning about the certificate's dates; `nil` if there is nothing to warn about.
   ///
-  /// - Parameter remedy: how to replace it, as it follows a semicolon.
+  /// - Parameter remedy: how to replace the certificate. It follows a semicolon.
   func warning(now: Date = Date(), remedy: String) -> String? {
     guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
     func text(_ date: Date) -> String { Timestamp(seconds: Int64(date.timeIntervalSince1970)).description }
@@ -141,7 +140,7 @@ package struct ServerCertificate: Sendable {
     return "the certificate of the data plane server expires on \(text(leaf.notValidAfter)); \(remedy) before then"
   }
 
-  /// When there is next something to be said of the certificate's dates; `nil` if never.
+  /// The time of the next warning; `nil` if there is none.
   func nextWarning(after now: Date) -> Date? {
     guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
     return [leaf.notValidAfter.addingTimeInterval(-Self.notice), leaf.notValidAfter.addingTimeInterval(1)].filter {
@@ -149,7 +148,7 @@ package struct ServerCertificate: Sendable {
     }.min()
   }
 
-  /// The bytes of a numeric address in network order; `nil` for a name.
+  /// The bytes of a numeric address in network order; `nil` for a host name.
   private static func ipAddressBytes(_ host: String) -> [UInt8]? {
     for (family, length) in [(AF_INET, 4), (AF_INET6, 16)] {
       var bytes = [UInt8](repeating: 0, count: length)
@@ -158,7 +157,7 @@ package struct ServerCertificate: Sendable {
     return nil
   }
 
-  /// The names and addresses for which the certificate stands; `nil` when it cannot be read.
+  /// The names and addresses in the certificate; `nil` if it cannot be parsed.
   package var names: Set<String>? {
     guard let leaf = try? Certificate(pemEncoded: certificatePEM),
       let alternatives = try? leaf.extensions.subjectAlternativeNames
@@ -181,14 +180,14 @@ package struct ServerCertificate: Sendable {
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// What a certificate that a proxy trusts is good for.
+  /// Checks a certificate that a proxy trusts.
   static func inspectAuthority(_ pem: String) -> BootstrapSettings.AuthorityVerdict {
     guard let certificate = try? Certificate(pemEncoded: pem) else { return .unreadable }
     guard let constraints = try? certificate.extensions.basicConstraints else { return .notAnAuthority }
     return constraints == .notCertificateAuthority ? .notAnAuthority : .usable
   }
 
-  /// The TLS side of a server with this certificate: TLS 1.2 and up, HTTP/1.1 and gRPC.
+  /// The TLS configuration of a server with this certificate: TLS 1.2 or later, HTTP/1.1 and gRPC.
   func makeContext() throws -> NIOSSLContext {
     let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8)).map {
       NIOSSLCertificateSource.certificate($0)
@@ -196,7 +195,7 @@ package struct ServerCertificate: Sendable {
     let key = try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem)
     var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
-    // The server chooses: proxies offer h2 only, whoever can do both comes for the bootstrap.
+    // The server chooses the protocol. Proxies offer only h2. A client that offers both wants the bootstrap.
     configuration.applicationProtocols = ["http/1.1", "h2"]
     return try NIOSSLContext(configuration: configuration)
   }

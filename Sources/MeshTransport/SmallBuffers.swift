@@ -1,23 +1,23 @@
 import NIOCore
 
-/// Keeps what a connection holds in memory small, between TLS and HTTP/2. With thousands of connections that have nothing to
-/// say, most of the control plane's memory would be buffers that were large once.
+/// Keeps the buffers of idle connections small, between TLS and HTTP/2. Otherwise the buffers of thousands of idle connections
+/// would be most of the control plane's memory.
 final class SmallBuffers: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  /// After how many bytes to flush: TLS encrypts what is flushed at once into one buffer of 16 KiB, which grows where they are
-  /// not enough and stays so.
+  /// Flushes after so many bytes. TLS encrypts each flush into one buffer of 16 KiB, which grows for a larger flush and never
+  /// shrinks.
   private static let flushSize = 12 * 1024
 
   private var unflushed = 0
-  /// The end of the last message. As long as it is here, gRPC cannot use its memory for the next one, and takes as much as
-  /// that needs; otherwise it would keep the memory of the largest.
+  /// The end of the last message. While it is referenced, gRPC cannot reuse its memory, and allocates what the next message
+  /// needs. Otherwise gRPC would hold the memory of the largest message.
   private var last: ByteBuffer?
 
-  /// HTTP/2's decoder keeps the last buffer that it was given, of which TLS makes 32 KiB for requests of a few hundred bytes.
+  /// Copies small reads. HTTP/2's decoder holds its last input, and TLS allocates 32 KiB for requests of a few hundred bytes.
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
     var compact = context.channel.allocator.buffer(capacity: bytes.readableBytes)

@@ -3,8 +3,8 @@ import HTTPService
 import MeshXDS
 import Synchronization
 
-/// What the requests of one stream take of a budget, between ``RequestGuard``, which receives them, and ``DiscoveryService``, which
-/// is done with them later.
+/// The memory budget taken by the requests of one stream. ``RequestGuard`` takes it on receipt, and ``DiscoveryService`` releases
+/// it later.
 final class StreamReceipt: Sendable {
   private struct State {
     var held = 0
@@ -12,7 +12,7 @@ final class StreamReceipt: Sendable {
     var refuse: (@Sendable (SessionRefusal) -> Void)?
   }
 
-  /// Names the receipt in a request's header.
+  /// The receipt's id, sent in a request header.
   let id: String
   private let budget: ByteBudget
   private let state = Mutex(State())
@@ -24,14 +24,14 @@ final class StreamReceipt: Sendable {
 
   deinit { budget.give(state.withLock { $0.held }) }
 
-  /// Takes bytes for what arrives; false if there are not as many left.
+  /// Takes bytes of the budget; false if too few are left.
   func take(_ count: Int) -> Bool {
     guard budget.take(count) else { return false }
     state.withLock { $0.held += count }
     return true
   }
 
-  /// Gives back what requests took that nobody holds any more.
+  /// Returns the bytes of processed requests to the budget.
   func give(_ count: Int) {
     let given = state.withLock { state in
       let given = min(count, state.held)
@@ -41,7 +41,7 @@ final class StreamReceipt: Sendable {
     budget.give(given)
   }
 
-  /// Has the stream ended, in words.
+  /// Makes the service end the stream, with a reason.
   func refuse(_ refusal: SessionRefusal) {
     let refuse = state.withLock { state in
       if state.refusal == nil { state.refusal = refusal }
@@ -50,7 +50,7 @@ final class StreamReceipt: Sendable {
     refuse?(refusal)
   }
 
-  /// Calls a closure when the stream is to be ended, at once if it already is.
+  /// Calls a closure when the stream is refused, or at once if it already is.
   func onRefusal(_ closure: @escaping @Sendable (SessionRefusal) -> Void) {
     let refusal = state.withLock { state in
       state.refuse = closure
@@ -60,27 +60,26 @@ final class StreamReceipt: Sendable {
   }
 }
 
-/// The receipts of all streams.
 final class StreamReceipts: Sendable {
-  /// The header by which a request's receipt is found. Requests of peers never have it when they get to the service.
+  /// The request header with the receipt's id. It is removed from requests of peers.
   static let header = "kuma-trace-receipt"
 
   private let budget: ByteBudget
   private let receipts = Mutex<[String: StreamReceipt]>([:])
 
-  /// - Parameter budget: what all requests may take together.
+  /// - Parameter budget: the budget of all requests.
   init(budget: ByteBudget) { self.budget = budget }
 
-  /// The receipt of a header's value.
+  /// The receipt with an id.
   subscript(id: String) -> StreamReceipt? { receipts.withLock { $0[id] } }
 
-  /// Makes a receipt for a new stream.
+  /// Creates the receipt of a new stream.
   func open() -> StreamReceipt {
     let receipt = StreamReceipt(budget: budget)
     receipts.withLock { $0[receipt.id] = receipt }
     return receipt
   }
 
-  /// Forgets a stream.
+  /// Removes the receipt of a stream that ended.
   func close(_ receipt: StreamReceipt) { receipts.withLock { $0[receipt.id] = nil } }
 }

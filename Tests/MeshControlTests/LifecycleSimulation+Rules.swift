@@ -23,7 +23,7 @@ extension LifecycleSimulation {
       let isAtOnce = Bool.random(using: &generator)
       planes[index].pending.append(
         Pending(action: action, answer: isAtOnce ? answer(request, proxy, index) : nil))
-    case .findPresent, .takeStock: planes[index].pending.append(Pending(action: action))
+    case .findPresent, .readStoredProxies: planes[index].pending.append(Pending(action: action))
     case .admit(let stream): answered(stream, true)
     case .refuse(let stream, let refusal):
       note("\(stream) is refused: \(refusal.message)")
@@ -79,16 +79,16 @@ extension LifecycleSimulation {
     }
   }
 
-  mutating func stock() -> Result<ProxyRegistry.Stock, StoreError> {
+  mutating func storedProxies() -> Result<ProxyRegistry.StoredProxies, StoreError> {
     guard !store.fails(using: &generator) else { return .failure(FailingStore.unavailable) }
-    var stock = ProxyRegistry.Stock()
+    var storedProxies = ProxyRegistry.StoredProxies()
     if plan.isShared {
-      stock.insights = store.store.list(.dataplaneInsight, mesh: nil)
-      stock.present = Set(planes.map(\.instance))
+      storedProxies.insights = store.store.list(.dataplaneInsight, mesh: nil)
+      storedProxies.present = Set(planes.map(\.instance))
     }
-    stock.dataplanes = store.store.list(.dataplane, mesh: nil)
+    storedProxies.dataplanes = store.store.list(.dataplane, mesh: nil)
       .filter { $0.labels[LifecycleSettings.registrationLabel] != nil }
-    return .success(stock)
+    return .success(storedProxies)
   }
 
   func stored(_ type: ResourceType, _ proxy: ProxyID) -> Resource? {

@@ -260,7 +260,7 @@ struct LifecycleSimulation {
         planes[index].adopted.contains(proxy) || stored(.dataplane, proxy) != nil
       }
       handle(.presentFound(present), index)
-    case .takeStock: handle(.stockTaken(stock()), index)
+    case .readStoredProxies: handle(.storedProxiesRead(storedProxies()), index)
     default: break
     }
     return true

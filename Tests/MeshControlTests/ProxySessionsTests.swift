@@ -62,7 +62,7 @@ struct ProxySessionsTests {
     await sessions.sessionClosed(Self.session(stream), end: .closedByProxy)
     // Until nothing is under way that this has led to.
     while let proxy = await sessions.registry[ProxyID(mesh: "default", name: "web")],
-      proxy.work != nil || proxy.succession != nil
+      proxy.work != nil || proxy.handover != nil
     {
       await Task.yield()
     }

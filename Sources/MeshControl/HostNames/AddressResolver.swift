@@ -3,12 +3,12 @@ import MeshModel
 import ServiceLifecycle
 import Synchronization
 
-/// Resolves host names that proxies give as their address, since endpoints are sent as IP addresses.
+/// Resolves the host names that proxies give as their addresses. Envoy's endpoints need IP addresses.
 ///
-/// A name is asked for when it first appears and again at a slow interval, as nothing tells when an answer changes, as long as a
-/// Dataplane has it. When what is asked is decided by ``HostNames``. Nothing runs while there is no name.
+/// A name is looked up when a Dataplane first uses it, then at a slow interval, since no event reports a changed answer.
+/// ``HostNames`` decides when. Without names, nothing runs.
 package final class AddressResolver: Service {
-  /// Looks a name up without holding up the caller, and gives the address, or `nil`, to a closure.
+  /// Looks up a name without blocking the caller, then calls the closure with the address, or with `nil` on failure.
   package typealias Lookup = @Sendable (_ name: String, _ answer: @escaping @Sendable (String?) -> Void) -> Void
 
   private struct State {
@@ -21,11 +21,11 @@ package final class AddressResolver: Service {
   private let logger: Logger
   private let wake: AsyncStream<Void>
   private let wakeUp: AsyncStream<Void>.Continuation
-  /// Yields when ``takeChanged()`` may have something to say.
+  /// Yields when ``takeChanged()`` may return names.
   let updates: AsyncStream<Void>
   private let update: AsyncStream<Void>.Continuation
 
-  /// - Parameter lookup: asks whoever knows.
+  /// - Parameter lookup: resolves a name.
   package init(limits: HostNames.Limits = HostNames.Limits(), logger: Logger, lookup: @escaping Lookup) {
     state = Mutex(State(names: HostNames(limits: limits)))
     self.lookup = lookup
@@ -37,20 +37,20 @@ package final class AddressResolver: Service {
   /// The address of a name; `nil` until it is known.
   func address(of name: String) -> String? { state.withLock { $0.names.address(of: name) } }
 
-  /// How many names are known, and how many are being asked for.
+  /// The number of known names and of running lookups.
   var counts: (names: Int, lookups: Int) { state.withLock { ($0.names.count, $0.names.running) } }
 
-  /// Asks for a name from now on, until it is released as often as it was retained.
+  /// Looks up a name from now on, until `release` was called as often as `retain`.
   func retain(_ name: String) {
     guard state.withLock({ $0.names.retain(name, at: .now) }) else {
       return logger.warning(
-        "there are too many host names of proxies; this one is not resolved and its proxy gets no traffic",
+        "too many host names of proxies; this name is not resolved and its proxy gets no traffic",
         metadata: ["name": "\(name.printable)"])
     }
     wakeUp.yield()
   }
 
-  /// Asks for a name no longer, unless others still use it.
+  /// Undoes one `retain`. A name without users is no longer looked up.
   func release(_ name: String) { state.withLock { $0.names.release(name) } }
 
   package func run() async throws {
@@ -71,7 +71,7 @@ package final class AddressResolver: Service {
     update.finish()
   }
 
-  /// The names whose address has changed since this was asked last.
+  /// The names whose addresses have changed since the last call.
   func takeChanged() -> Set<String> {
     state.withLock { state in
       defer { state.changed = [] }
@@ -100,8 +100,8 @@ package final class AddressResolver: Service {
     case .failed(let hasAddress):
       let text =
         hasAddress
-        ? "a proxy's host name cannot be resolved any more; it keeps its last address"
-        : "a proxy's host name cannot be resolved; it gets no traffic until it can"
+        ? "a proxy's host name no longer resolves; the proxy keeps its last address"
+        : "a proxy's host name does not resolve; the proxy gets no traffic until it does"
       logger.warning("\(text)", metadata: ["name": "\(name.printable)"])
     }
   }

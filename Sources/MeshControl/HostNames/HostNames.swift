@@ -1,31 +1,30 @@
 import HeapModule
 
-/// Which host names are to be looked up, what is known of each, and what may be asked at the moment: a value without I/O.
+/// The host names to look up, their last answers, and which lookups may run now: a value without I/O.
 ///
-/// Each name has a clock of its own. An answer holds for a while; a failure is tried again soon at first and ever more rarely.
-/// Lookups run at the same time, and a lookup of which nothing is heard for a moment makes room for another, so that names
-/// that nobody answers for delay no others. A part of the room is kept from names that failed or were slow before. What runs and what is
-/// remembered is bounded.
+/// Each name has its own schedule. An answer is valid for a fixed time. A failed name is retried with exponential backoff.
+/// Lookups run concurrently. A lookup without an answer for a moment no longer blocks a slot, so slow names do not delay
+/// others. Some slots are reserved for names without earlier trouble. The number of lookups and of names is bounded.
 package struct HostNames {
   /// The bounds.
   package struct Limits: Sendable {
-    /// Names that are looked up; of more, no address is known.
+    /// Names that are looked up. Names beyond the limit have no address.
     var names = 20_000
-    /// Names that nobody uses any more and whose answers are kept until they would be asked again.
+    /// Unused names whose answers are kept until they expire.
     var unused = 1_000
-    /// Lookups at a time that are young.
+    /// Concurrent lookups younger than ``patience``.
     var young = 16
-    /// Lookups at a time, those of which nothing has been heard for long included.
+    /// Concurrent lookups, including those that are overdue.
     var lookups = 64
-    /// Lookups at a time of names that failed or were slow before.
+    /// Concurrent lookups of names that failed or were slow before.
     var troubled = 32
-    /// How long a lookup is young.
+    /// The age at which a lookup counts as overdue.
     var patience = Duration.seconds(1)
-    /// How long an answer is taken to hold.
+    /// How long an answer is valid.
     var answerAge = Duration.seconds(30)
-    /// How long a first failure is taken to hold; doubled with each further one.
+    /// The delay before the first retry. It doubles with each further failure.
     var failureAge = Duration.seconds(5)
-    /// How long a failure is taken to hold at most.
+    /// The longest delay before a retry.
     var failureAgeLimit = Duration.seconds(120)
 
     /// The bounds of a control plane.
@@ -35,10 +34,10 @@ package struct HostNames {
   typealias Instant = ContinuousClock.Instant
 
   private struct Entry {
-    /// How many ask for the name; whoever has stopped is not counted.
+    /// The number of users of the name.
     var users = 0
     var address: String?
-    /// When to ask; `nil` while it is being asked.
+    /// When to look up the name next; `nil` while a lookup runs.
     var due: Instant?
     var failures = 0
     var wasSlow = false
@@ -52,7 +51,7 @@ package struct HostNames {
     var isTroubled: Bool
   }
 
-  /// A place in a queue. It counts only while the name's entry says the same time.
+  /// An entry of a queue. It is valid only while the name's entry has the same time.
   private struct Turn: Comparable {
     var due: Instant
     var name: String
@@ -70,15 +69,15 @@ package struct HostNames {
 
   init(limits: Limits = Limits()) { self.limits = limits }
 
-  /// How many names are known, those that nobody uses included.
+  /// The number of known names, including unused ones.
   var count: Int { entries.count }
-  /// How many lookups run.
+  /// The number of running lookups.
   var running: Int { lookups.count }
 
   /// The address of a name; `nil` until one is known.
   func address(of name: String) -> String? { entries[name]?.address }
 
-  /// Notes one more user of a name.
+  /// Adds a user of a name.
   ///
   /// - Returns: false when there are too many names.
   mutating func retain(_ name: String, at now: Instant) -> Bool {
@@ -93,7 +92,7 @@ package struct HostNames {
     return true
   }
 
-  /// Notes that a user of a name is gone. Names that nobody uses are not asked any more.
+  /// Removes a user of a name. An unused name is no longer looked up.
   mutating func release(_ name: String) {
     guard var entry = entries[name], entry.users > 0 else { return }
     entry.users -= 1
@@ -105,7 +104,7 @@ package struct HostNames {
     unused = 0
   }
 
-  /// The lookups that are to begin now, which count as running from here on.
+  /// The lookups to start now. They count as running from here on.
   mutating func begin(at now: Instant) -> [(lookup: UInt64, name: String)] {
     var young = lookups.values.count { now - $0.start < limits.patience }
     var troubled = lookups.values.count { $0.isTroubled || now - $0.start >= limits.patience }
@@ -121,7 +120,7 @@ package struct HostNames {
       }
       guard var entry = entries[name], let due = entry.due, due <= now else { continue }
       guard entry.users > 0 else {
-        // An answer that nobody uses is kept as long as it holds.
+        // The answer of an unused name is kept until it expires.
         entries[name] = nil
         unused -= 1
         continue
@@ -137,17 +136,17 @@ package struct HostNames {
     return begun
   }
 
-  /// What an answer means.
+  /// The result of a lookup.
   enum Outcome: Equatable {
-    /// Nothing has changed, or nobody asks any more.
+    /// Nothing has changed, or the name is no longer used.
     case nothing
-    /// The name has another address than before.
+    /// The name has a new address.
     case changed
-    /// The name cannot be resolved, for the first time in a row, and whether it has an address from before.
+    /// The lookup failed after a success or for the first time. `hasAddress`: an earlier address is still in use.
     case failed(hasAddress: Bool)
   }
 
-  /// Takes the answer of a lookup; `nil` is a failure. An address that is known stays until there is another one.
+  /// Ends a lookup with its answer; `nil` is a failure. A failure keeps the last known address.
   mutating func end(_ lookup: UInt64, address: String?, at now: Instant) -> Outcome {
     guard let ended = lookups.removeValue(forKey: lookup), var entry = entries[ended.name], entry.due == nil else {
       return .nothing
@@ -167,11 +166,11 @@ package struct HostNames {
     return isChanged && entry.users > 0 ? .changed : .nothing
   }
 
-  /// When ``begin(at:)`` may have something to do that it has not now; `nil` when only an answer or a new name can change that.
+  /// The next time at which ``begin(at:)`` may start lookups; `nil` if only an answer or a new name can change that.
   func nextTime(after now: Instant) -> Instant? {
     let due = [turns.min?.due, troubledTurns.min?.due].compactMap { $0 }
     guard due.contains(where: { $0 <= now }) else { return due.min() }
-    // What is due and was not begun waits for room: until an answer comes, or a lookup is no longer young.
+    // A due lookup that has not started waits for a slot: an answer frees one, and so does a lookup that becomes overdue.
     let room = lookups.values.lazy.map { $0.start + limits.patience }.filter { $0 > now }.min()
     return ([room].compactMap { $0 } + due.filter { $0 > now }).min()
   }
@@ -185,7 +184,7 @@ package struct HostNames {
     entries[name] = entry
     guard let due = entry.due else { return }
     if turns.count + troubledTurns.count > 2 * entries.count + 100 {
-      // Most are of names that came and went.
+      // Most entries belong to names that are gone.
       turns = Heap(current(isTroubled: false))
       troubledTurns = Heap(current(isTroubled: true))
     } else if entry.isTroubled {

@@ -1,12 +1,12 @@
 import MeshModel
 
 extension DataplaneInsight {
-  /// The control planes to which the proxy seems to be connected.
+  /// The control planes of all subscriptions without an end.
   var openInstances: Set<String> {
     Set(subscriptions.lazy.filter { $0.disconnectTime == nil }.map(\.controlPlaneInstanceId))
   }
 
-  /// With every subscription ended that seems to last to a control plane that is gone.
+  /// Ends every open subscription to a control plane that is gone.
   func ending(at time: Timestamp, ifGone isGone: (_ instance: String) -> Bool) -> DataplaneInsight {
     var result = self
     for index in subscriptions.indices
@@ -16,7 +16,7 @@ extension DataplaneInsight {
     return result
   }
 
-  /// With the newest form of some subscriptions, beside those that are known already.
+  /// Adds subscriptions, or replaces those with the same id.
   func updated(with newest: [Subscription]) -> DataplaneInsight {
     if newest.isEmpty { return self }
     var result = self
@@ -24,7 +24,7 @@ extension DataplaneInsight {
     result.subscriptions.removeAll { ids.contains($0.id) }
     result.subscriptions += newest
     result.subscriptions.sort { $0.connectTime < $1.connectTime }
-    // What lasts is of more interest than what is over.
+    // Open subscriptions matter more than ended ones.
     var excess = result.subscriptions.count - DataplaneInsight.subscriptionLimit
     result.subscriptions.removeAll { subscription in
       guard excess > 0, subscription.disconnectTime != nil else { return false }

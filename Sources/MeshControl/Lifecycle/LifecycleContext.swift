@@ -1,54 +1,54 @@
 import MeshModel
 
-/// How proxies are followed.
+/// Settings of the lifecycle of proxies.
 struct LifecycleSettings: Sendable {
   /// Identifies this run of the control plane.
   var instance: String
-  /// When this run began, and connections to earlier ones had ended.
+  /// When this run began. Connections to earlier runs ended before.
   var startTime: Timestamp
-  /// Whether other control planes use the store too.
+  /// Whether several control planes use the store.
   var isShared: Bool
-  /// How long a registered proxy may be away.
+  /// How long a registered proxy may be disconnected before its Dataplane is removed.
   var removalDelay: Duration
-  /// How long proxies that registered with an earlier run have to come back.
+  /// How long a proxy that registered with an earlier run has to reconnect.
   var startupGrace: Duration
-  /// How many streams of proxies of one name there may be at a time: one, where everything is as it should be.
+  /// The limit of concurrent streams under one proxy name. One is normal.
   var streamsOfOneName = 64
-  /// How long to gather news of proxies before it is written.
+  /// How long changes are collected before insights are written.
   var writePause = Duration.milliseconds(250)
-  /// How many insights are written at a time; they share transactions.
+  /// How many insights are written at a time. They share transactions.
   var writesAtOnce = 100
-  /// How old counts may be that other control planes read. Source: Kuma 2.7.
+  /// The largest age of counts that other control planes read. Source: Kuma 2.7.
   var countPause = Duration.seconds(10)
-  /// When to try again what a store has refused that does not tell when it is back.
+  /// The delay before a failed write is retried, for a store that does not report its recovery.
   var retryPause = Duration.seconds(5)
-  /// How many streams open or close until the memory that this needed for a moment is given back to the system.
+  /// After so many opened or closed streams, unused memory is returned to the system.
   var movesPerCleaning = 200
 
-  /// The label of Dataplanes that are there only as long as their proxy.
+  /// The label of Dataplanes that are removed together with their proxies.
   static let registrationLabel = "kuma-trace.io/registered-by"
 
-  /// What is known of a proxy by what was stored of it. Of a store of its own, a control plane knows that earlier runs are over;
-  /// it is written along when the proxy comes back, and not for thousands at once at the start.
+  /// The state of a proxy, from its stored insight. With a store of its own, a control plane knows that earlier runs have ended:
+  /// it ends their subscriptions here, and writes them when the proxy reconnects, not for thousands of proxies at the start.
   func known(_ stored: DataplaneInsight) -> DataplaneInsight {
     isShared ? stored : stored.ending(at: startTime) { $0 != instance }
   }
 }
 
-/// When an event happens, and what else it depends on.
+/// The time of an event and the state that its handling depends on.
 struct LifecycleContext {
   var settings: LifecycleSettings
-  /// The time by which delays are measured.
+  /// The clock for delays.
   var now: ContinuousClock.Instant
-  /// The wall clock's time, which is written down.
+  /// The wall clock, for stored times.
   var time: Timestamp
-  /// Whether the control plane stops: streams are not taken any more.
+  /// Whether the control plane is shutting down. It then refuses new streams.
   var isStopping = false
-  /// What a stream was sent and how it was answered, so far.
+  /// The counts of responses and answers of a stream.
   var status: (_ stream: String) -> DataplaneInsight.Status
 }
 
-/// A line of the log.
+/// A log entry.
 struct LogLine: Sendable, Equatable {
   enum Level: Sendable { case info, warning }
 

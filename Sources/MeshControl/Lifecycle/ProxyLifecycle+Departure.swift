@@ -1,26 +1,26 @@
 import MeshModel
 import MeshStore
 
-/// What a proxy leaves behind.
+/// Cleanup after a proxy disconnects.
 extension ProxyLifecycle {
   // MARK: Removal
 
-  /// Removes the Dataplane, unless the proxy is back or at another control plane.
+  /// Removes the Dataplane, unless the proxy has reconnected here or to another control plane.
   mutating func advanceRemoval(
     _ step: RemovalStep, _ answer: Answer, _ context: LifecycleContext, _ actions: inout [Action]
   ) {
     switch (step, answer) {
     case (.deleting, .done):
       removal = nil
-      let message = "a proxy is gone, its Dataplane is removed"
+      let message = "a proxy is gone; its Dataplane was removed"
       actions.append(.log(LogLine(.info, message, ["proxy": "\(proxy)"])))
     case (_, .failed(let error)): failRemoval(error, context, &actions)
-    // A stream opens. If it is refused, the removal begins anew.
-    case _ where isAwaited || context.isStopping: return
+    // A stream is opening. If it is refused, the removal starts again.
+    case _ where hasWaitingStream || context.isStopping: return
     case (.releasing, _): begin(.removing(.readingDataplane), .get(.dataplane), &actions)
     case (.readingDataplane, .resource(let stored)):
       guard stored?.labels[LifecycleSettings.registrationLabel] != nil else { return removal = nil }
-      // Where the revision could not be read before.
+      // The earlier attempt could not read the revision.
       if removal?.revision == nil { removal?.revision = stored?.revision }
       begin(.removing(.readingInsight), .get(.dataplaneInsight), &actions)
     case (.readingInsight, .resource(let stored)):
@@ -41,7 +41,7 @@ extension ProxyLifecycle {
   private mutating func failRemoval(_ error: StoreError, _ context: LifecycleContext, _ actions: inout [Action]) {
     switch error.code {
     case .notFound: removal = nil
-    // Written meanwhile, perhaps by the control plane to which the proxy has gone: that one's insight will tell.
+    // Another writer changed it, perhaps the control plane that the proxy moved to. Read again: the insight will tell.
     case .conflict:
       removal = nil
       leave = context.now + max(context.settings.removalDelay, .seconds(1))
@@ -52,31 +52,32 @@ extension ProxyLifecycle {
     }
   }
 
-  // MARK: Succession
+  // MARK: Handover
 
-  /// Whether the newest stream that is left has another Dataplane than those that are gone. All processes that claim one name
-  /// get the same configuration: what the Dataplane says that came with the newest stream.
-  func hasHeir(of succession: Succession) -> Bool {
-    guard let heir = newest?.registration, let lost = succession.lost.last else { return false }
-    return !heir.says(lost)
+  /// Whether the newest remaining stream brought another Dataplane than the closed ones. All processes with one name get the same
+  /// configuration, from the Dataplane of the newest stream.
+  func hasSuccessor(for handover: Handover) -> Bool {
+    guard let successor = newest?.registration, let lost = handover.lost.last else { return false }
+    return !successor.says(lost)
   }
 
-  /// Puts the Dataplane of the newest stream that is left in the place of the one that a stream has left behind. One that was
-  /// written by others meanwhile stays.
-  mutating func advanceSuccession(
-    _ current: Succession, _ isWriting: Bool, _ answer: Answer, _ context: LifecycleContext, _ actions: inout [Action]
+  /// Replaces the Dataplane of a closed stream with that of the newest remaining one. A Dataplane that others have written since
+  /// stays.
+  mutating func advanceHandover(
+    _ current: Handover, _ isWriting: Bool, _ answer: Answer, _ context: LifecycleContext, _ actions: inout [Action]
   ) {
     switch (isWriting, answer) {
     case (false, .resource(let stored?)):
-      guard let heir = newest?.registration, !heir.says(stored), current.lost.contains(where: { stored.says($0) })
+      guard let successor = newest?.registration, !successor.says(stored),
+        current.lost.contains(where: { stored.says($0) })
       else { return }
-      begin(.succeeding(current, isWriting: true), .put(heir, .revision(stored.revision)), &actions)
+      begin(.handingOver(current, isWriting: true), .put(successor, .revision(stored.revision)), &actions)
     case (true, .done):
       actions.append(
         .log(
           LogLine(
             .info,
-            "of several proxies of one name the newest is gone; the Dataplane of one that is still connected counts again",
+            "the newest of several proxies with one name is gone; the Dataplane of one that is still connected is used again",
             ["proxy": "\(proxy)"])))
     case (_, .failed(let error)) where ![.conflict, .notFound, .meshNotFound].contains(error.code):
       let metadata = ["proxy": "\(proxy)", "error": "\(error)"]
@@ -84,7 +85,7 @@ extension ProxyLifecycle {
         .log(LogLine(.warning, "the Dataplane of a proxy that is still connected cannot be written yet", metadata)))
       guard !sessions.isEmpty else { return }
       let time = context.now + context.settings.writePause
-      succession = Succession(lost: current.lost + (succession?.lost ?? []), time: time)
+      handover = Handover(lost: current.lost + (handover?.lost ?? []), time: time)
     default: return
     }
   }

@@ -3,7 +3,7 @@ import MeshPolicy
 import MeshStore
 import MeshXDS
 
-/// A stream opens: the Dataplane that its proxy brings along is stored, and lives as long as its proxy.
+/// Opening a stream: the Dataplane that the proxy brings is stored, and is removed some time after the proxy disconnects.
 extension ProxyLifecycle {
   mutating func advance(
     _ opening: ProxyOpening, _ step: OpeningStep, _ answer: Answer, _ context: LifecycleContext,
@@ -12,18 +12,18 @@ extension ProxyLifecycle {
     switch (step, answer) {
     case (.reading, .resource(let stored)): check(opening, stored, context, &actions)
     case (.writing, .done):
-      owesRegistration = false
+      needsRegistration = false
       connect(opening, context, &actions)
-    case (.writing(let isKnown), .failed(let error)): retreat(opening, isKnown, error, context, &actions)
+    case (.writing(let isKnown), .failed(let error)): serveWithoutStore(opening, isKnown, error, context, &actions)
     case (.adopting(let error), .adopted(let isAdopted)):
       guard isAdopted else { return refuse(opening, .temporary(error.message), &actions) }
       let metadata = ["proxy": "\(proxy)", "error": "\(error)"]
-      actions.append(.log(LogLine(.warning, "a proxy is served although it cannot be registered yet", metadata)))
-      owesRegistration = true
+      actions.append(.log(LogLine(.warning, "a proxy cannot be registered yet and is served without", metadata)))
+      needsRegistration = true
       connect(opening, context, &actions)
     case (.connecting, _): admit(opening, context, &actions)
     case (_, .failed(let error)): refuse(opening, .temporary(error.message), &actions)
-    default: refuse(opening, .temporary("the store gave an answer to another question"), &actions)
+    default: refuse(opening, .temporary("the store gave an unexpected answer"), &actions)
     }
   }
 
@@ -37,19 +37,19 @@ extension ProxyLifecycle {
     if let refusal = opening.refusal(isNew: stored == nil) { return refuse(opening, refusal, &actions) }
     guard let wanted = opening.registration else { return connect(opening, context, &actions) }
     let isKnown = stored?.says(wanted) == true
-    // Another control plane may be about to remove it: the write tells it not to.
+    // Another control plane may be about to remove the Dataplane. The write changes its revision and so prevents that.
     if isKnown, !context.settings.isShared { return connect(opening, context, &actions) }
     begin(.opening(opening, .writing(isKnown: isKnown)), .put(wanted, .always), &actions)
   }
 
-  /// Proxies are served by what is known of their mesh while the store is away, new ones too; the write is made up for.
-  private mutating func retreat(
+  /// Serves a proxy without the store if its mesh is known. The write is retried when the store is back.
+  private mutating func serveWithoutStore(
     _ opening: ProxyOpening, _ isKnown: Bool, _ error: StoreError, _ context: LifecycleContext,
     _ actions: inout [Action]
   ) {
     switch (error.code, opening.registration) {
     case (.unavailable, _) where isKnown:
-      owesRegistration = true
+      needsRegistration = true
       connect(opening, context, &actions)
     case (.unavailable, let wanted?) where context.settings.isShared:
       begin(.opening(opening, .adopting(error)), .adopt(wanted), &actions)
@@ -58,7 +58,7 @@ extension ProxyLifecycle {
       refuse(
         opening,
         .temporary(
-          "mesh \"\(mesh)\" does not exist; create it with kumactl apply, the proxy keeps trying"), &actions)
+          "mesh \"\(mesh)\" does not exist; create it with kumactl apply; the proxy keeps retrying"), &actions)
     default: refuse(opening, .temporary(error.message), &actions)
     }
   }
@@ -77,7 +77,7 @@ extension ProxyLifecycle {
   }
 
   private mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
-    if owesRegistration, hasReturned { restoration = .anyway }
+    if needsRegistration, hasReturned { restoration = .anyway }
     hasReturned = false
     actions += [
       .admit(stream: opening.stream), .touch,
@@ -92,7 +92,7 @@ extension ProxyLifecycle {
       .log(
         LogLine(
           .warning,
-          "several proxies claim one name; all of them get what the newest one's Dataplane says, so give each a name of its own",
+          "several proxies claim one name; all get the newest one's configuration; give each a name of its own",
           ["proxy": "\(proxy)", "claims": list])))
   }
 }

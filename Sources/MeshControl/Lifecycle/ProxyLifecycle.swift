@@ -3,74 +3,72 @@ import MeshPolicy
 import MeshStore
 import MeshXDS
 
-/// What happens between the first stream of a proxy and the removal of its Dataplane: a value, events in, actions out.
+/// The lifecycle of a proxy, from its first stream to the removal of its Dataplane: a value, events in, actions out.
 ///
-/// A proxy has two lanes, and in each of them one request is under way at a time. In the lane of its Dataplane streams are opened
-/// one after the other, and what a closed stream leaves behind is put right: so nothing is removed while somebody registers. In
-/// the other its DataplaneInsight is written, when ``ProxyRegistry`` says that it is its turn.
+/// A proxy has two lanes. Each lane has one request under way at a time. The Dataplane lane opens streams one after the other,
+/// and cleans up after closed ones, so no Dataplane is removed during a registration. The other lane writes the DataplaneInsight
+/// when ``ProxyRegistry`` schedules it.
 struct ProxyLifecycle: Sendable {
-  /// What happened.
   enum Event: Sendable {
-    /// A proxy of this name wants to open a stream.
+    /// A proxy with this name opens a stream.
     case opened(ProxyOpening)
-    /// A stream that was admitted has ended.
+    /// An admitted stream has ended.
     case closed(stream: String)
-    /// A request was answered.
+    /// A request has an answer.
     case answered(Lane, Answer)
-    /// The time of ``nextTime`` has come.
+    /// ``nextTime`` is reached.
     case timeReached
-    /// What the store has of the proxy, and which of the control planes that are named there are connected to the store.
+    /// The stored resources of the proxy, and which of the control planes named in them are connected to the store.
     case found(dataplane: Resource?, insight: DataplaneInsight?, present: Set<String>)
-    /// A store that was away is back.
+    /// The store has recovered.
     case storeReturned
-    /// It is the proxy's turn to have its insight written.
+    /// The registry schedules the insight of this proxy.
     case writeInsight
-    /// There is no Dataplane, hence nothing to write an insight about.
+    /// The proxy has no Dataplane, so it gets no insight.
     case hasNoDataplane
-    /// The control plane stops.
+    /// The control plane shuts down.
     case stopping
   }
 
-  /// What is to be done, in order.
+  /// What to do, in this order.
   enum Action: Sendable {
-    /// Do something and report ``Event/answered(_:_:)``.
+    /// Perform a request and report ``Event/answered(_:_:)``.
     case perform(Request, Lane)
-    /// Let a stream begin.
+    /// Admit a stream.
     case admit(stream: String)
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
-    /// A stream has ended: compute nothing for it any more.
+    /// A stream has ended: stop computing its configuration.
     case disconnect
-    /// Write the insight before long.
+    /// Schedule a write of the insight.
     case touch
-    /// The insight is written, or cannot be.
+    /// The insight was written, or the write failed.
     case finishedInsight(StoreError?)
-    /// Write a line of the log.
     case log(LogLine)
   }
 
-  /// Which of the two things that go on for a proxy.
+  /// The two independent sequences of requests of a proxy.
   enum Lane: Sendable { case dataplane, insight }
 
-  /// What a lane waits for.
+  /// A request that a lane waits for.
   enum Request: Sendable {
-    /// Read a resource of the proxy's.
+    /// Read a resource of the proxy.
     case get(ResourceType)
     /// Write a resource.
     case put(Resource, WriteCondition)
     /// Delete the Dataplane.
     case delete(WriteCondition)
-    /// Find out which of some control planes are connected to the store.
+    /// Find out which of these control planes are connected to the store.
     case find(instances: Set<String>)
-    /// Take a Dataplane for stored.
+    /// Treat a Dataplane as stored.
     case adopt(Resource)
-    /// Take it for stored no longer.
+    /// Undo ``adopt(_:)``.
     case release
     /// Compute the proxy's configuration from now on.
     case connect(drainTime: Duration?)
   }
 
-  /// What became of a request.
+  /// The answer to a request.
   enum Answer: Sendable {
     case resource(Resource?)
     case instances(Set<String>)
@@ -79,108 +77,106 @@ struct ProxyLifecycle: Sendable {
     case failed(StoreError)
   }
 
-  /// A stream that is open.
   struct Session: Sendable {
     var subscription: DataplaneInsight.Subscription
-    /// The Dataplane that the proxy has brought along.
+    /// The Dataplane that the proxy brought.
     var registration: Resource?
     var address: ProxyAddress
   }
 
-  /// What goes on in the lane of the Dataplane.
+  /// The current operation of the Dataplane lane.
   enum Work: Sendable {
-    /// A stream is opened.
+    /// Opens a stream.
     indirect case opening(ProxyOpening, OpeningStep)
-    /// The revision is read on which the removal of the Dataplane will depend.
+    /// Reads the revision that the removal of the Dataplane will require.
     case scheduling(ContinuousClock.Instant)
-    /// The Dataplane is removed.
+    /// Removes the Dataplane.
     case removing(RemovalStep)
-    /// The Dataplane of a stream that is left is put in the place of others.
-    indirect case succeeding(Succession, isWriting: Bool)
-    /// The same, in the place of what another control plane has left.
-    case inheriting
-    /// The Dataplane is registered again.
+    /// Writes the Dataplane of a remaining stream over that of a closed one.
+    indirect case handingOver(Handover, isWriting: Bool)
+    /// Writes the Dataplane of a stream over one that another control plane wrote.
+    case takingOver
+    /// Registers the Dataplane again.
     case restoring(isWriting: Bool)
   }
 
   enum OpeningStep: Sendable { case reading, writing(isKnown: Bool), adopting(StoreError), connecting }
   enum RemovalStep: Sendable { case releasing, readingDataplane, readingInsight, finding, deleting }
 
-  /// A Dataplane that is to be removed.
+  /// The scheduled removal of a Dataplane.
   struct Removal: Sendable {
     var time: ContinuousClock.Instant
-    /// What the removal was decided on: whoever registers the proxy anew, here or at another control plane, changes it.
+    /// The revision at the time of the decision. Every new registration of the proxy, on any control plane, changes it.
     var revision: UInt64?
   }
 
-  /// Dataplanes of streams that are gone, in the place of which that of the newest stream is to be put.
-  struct Succession: Sendable {
+  /// The Dataplanes of closed streams that the Dataplane of the newest stream is to replace.
+  struct Handover: Sendable {
     var lost: [Resource]
     var time: ContinuousClock.Instant
   }
 
-  /// Whether the Dataplane is to be registered again.
+  /// When to register the Dataplane again.
   enum Restoration: Sendable { case ifMissing, anyway }
 
   let proxy: ProxyID
-  /// The streams that are open, in the order in which they began.
+  /// The open streams, oldest first.
   private(set) var sessions: [Session] = []
-  /// Streams that wait until they are opened.
+  /// Streams that wait to be opened.
   private var openings: [ProxyOpening] = []
   var work: Work?
-  /// When the Dataplane of a proxy that has left is to be removed, until its revision is known too.
+  /// When to remove the Dataplane of a disconnected proxy, until its revision is known.
   var leave: ContinuousClock.Instant?
   var removal: Removal?
-  var succession: Succession?
+  var handover: Handover?
   var restoration: Restoration?
-  /// A better Dataplane than the one that another control plane has left.
-  var inheritance: (heir: Resource, revision: UInt64)?
-  /// Whether the Dataplane could not be written.
-  var owesRegistration = false
-  /// Whether the store has come back while a stream was opened.
+  /// The Dataplane that is to replace the one of another control plane.
+  var takeover: (successor: Resource, revision: UInt64)?
+  /// Whether a write of the Dataplane failed.
+  var needsRegistration = false
+  /// Whether the store recovered while a stream was opening.
   var hasReturned = false
-  /// Whether the insight could not be written, and is to be when the store is back.
-  var owesInsight = false
-  /// Subscriptions that have ended and are not written yet.
+  /// Whether a write of the insight failed and is to be retried when the store recovers.
+  var needsInsight = false
+  /// Ended subscriptions that are not written yet.
   var ended: [DataplaneInsight.Subscription] = []
-  /// Control planes that are gone, whose subscriptions are to be ended.
+  /// Control planes that are gone and whose subscriptions have to be ended.
   var departed: Set<String> = []
-  /// What goes on in the lane of the insight: which subscriptions are being written, once that is known.
+  /// The current operation of the insight lane: the subscriptions being written, once known.
   var insight: InsightStep?
   enum InsightStep: Sendable { case reading, writing(Set<String>) }
-  /// The time for which the proxy stands in the registry's queue.
+  /// The proxy's time in the registry's queue.
   var queuedTime: ContinuousClock.Instant?
 
   init(_ proxy: ProxyID) { self.proxy = proxy }
 
-  /// The stream that counts where there are several.
+  /// The newest stream, whose Dataplane is used.
   var newest: Session? { sessions.last }
 
-  /// Whether a proxy of this name has a stream, or is about to get one.
+  /// Whether the proxy has a stream, or one is opening.
   var isConnected: Bool {
     if case .opening = work { return true }
     return !sessions.isEmpty || !openings.isEmpty
   }
 
-  /// Whether another stream waits for the lane of the Dataplane.
-  var isAwaited: Bool { !openings.isEmpty }
+  /// Whether another stream waits for the Dataplane lane.
+  var hasWaitingStream: Bool { !openings.isEmpty }
 
-  /// Whether the removal of the Dataplane is about to be decided on.
+  /// Whether a removal of the Dataplane is being scheduled.
   var isLeaving: Bool { if case .scheduling = work { true } else { leave != nil } }
 
-  /// Whether there is nothing to remember.
+  /// Whether the value holds nothing and can be dropped.
   var isOver: Bool {
     !isConnected && work == nil && insight == nil && leave == nil && removal == nil && ended.isEmpty && departed.isEmpty
-      && !owesInsight
+      && !needsInsight
   }
 
-  /// When there is something to do, unless something else happens before.
+  /// When to report ``Event/timeReached``.
   var nextTime: ContinuousClock.Instant? {
     guard work == nil else { return nil }
-    return sessions.isEmpty ? removal?.time : succession?.time
+    return sessions.isEmpty ? removal?.time : handover?.time
   }
 
-  /// Takes an event.
   mutating func handle(_ event: Event, _ context: LifecycleContext) -> [Action] {
     var actions: [Action] = []
     switch event {
@@ -190,17 +186,17 @@ struct ProxyLifecycle: Sendable {
     case .answered(.insight, let answer): advanceInsight(answer, context, &actions)
     case .timeReached: break
     case .found(let dataplane, let insight, let present): compare(dataplane, insight, present, context, &actions)
-    case .storeReturned: makeUp(&actions)
+    case .storeReturned: retryWrites(&actions)
     case .writeInsight: startInsight(&actions)
     case .hasNoDataplane:
-      (ended, departed, owesInsight) = ([], [], false)
+      (ended, departed, needsInsight) = ([], [], false)
     case .stopping: stop(context, &actions)
     }
     startNext(context, &actions)
     return actions
   }
 
-  /// Begins what is to be done next with the Dataplane, once nothing is under way.
+  /// Starts the next operation of the idle Dataplane lane.
   private mutating func startNext(_ context: LifecycleContext, _ actions: inout [Action]) {
     guard work == nil else { return }
     if !openings.isEmpty {
@@ -214,13 +210,13 @@ struct ProxyLifecycle: Sendable {
       } else if let removal, removal.time <= context.now {
         begin(.removing(.releasing), .release, &actions)
       }
-    } else if let next = succession, next.time <= context.now {
-      succession = nil
-      guard hasHeir(of: next) else { return startNext(context, &actions) }
-      begin(.succeeding(next, isWriting: false), .get(.dataplane), &actions)
-    } else if let (heir, revision) = inheritance {
-      inheritance = nil
-      begin(.inheriting, .put(heir, .revision(revision)), &actions)
+    } else if let next = handover, next.time <= context.now {
+      handover = nil
+      guard hasSuccessor(for: next) else { return startNext(context, &actions) }
+      begin(.handingOver(next, isWriting: false), .get(.dataplane), &actions)
+    } else if let (successor, revision) = takeover {
+      takeover = nil
+      begin(.takingOver, .put(successor, .revision(revision)), &actions)
     } else if let next = restoration {
       restoration = nil
       guard let registration = newest?.registration else { return startNext(context, &actions) }
@@ -231,7 +227,7 @@ struct ProxyLifecycle: Sendable {
     }
   }
 
-  /// Goes on with the Dataplane after an answer.
+  /// Continues the operation of the Dataplane lane with an answer.
   private mutating func advance(_ answer: Answer, _ context: LifecycleContext, _ actions: inout [Action]) {
     guard let current = work else { return }
     work = nil
@@ -241,17 +237,17 @@ struct ProxyLifecycle: Sendable {
       guard sessions.isEmpty else { return }
       removal = Removal(time: time, revision: answer.resource?.revision)
     case .removing(let step): advanceRemoval(step, answer, context, &actions)
-    case .succeeding(let succession, let isWriting):
-      advanceSuccession(succession, isWriting, answer, context, &actions)
-    case .inheriting:
+    case .handingOver(let handover, let isWriting):
+      advanceHandover(handover, isWriting, answer, context, &actions)
+    case .takingOver:
       if case .failed(let error) = answer, ![.conflict, .notFound].contains(error.code) {
-        actions.append(.log(.cannotTakeStock(error)))
+        actions.append(.log(.cannotReadStoredProxies(error)))
       }
     case .restoring(let isWriting): advanceRestoration(isWriting, answer, &actions)
     }
   }
 
-  /// Begins, or goes on with, a piece of work.
+  /// Sets the operation of the Dataplane lane and performs its next request.
   mutating func begin(_ work: Work, _ request: Request, _ actions: inout [Action]) {
     self.work = work
     actions.append(.perform(request, .dataplane))
@@ -263,14 +259,13 @@ struct ProxyLifecycle: Sendable {
     let limit = context.settings.streamsOfOneName
     let isOpening = if case .opening = work { true } else { false }
     guard sessions.count + openings.count + (isOpening ? 1 : 0) < limit else {
-      let message = "\(limit) streams of proxies of this name are open; give each proxy a name of its own"
+      let message = "\(limit) streams of proxies with this name are open; give each proxy a name of its own"
       actions.append(.refuse(stream: opening.stream, .temporary(message)))
       return
     }
     openings.append(opening)
   }
 
-  /// Notes that a stream is open.
   mutating func insert(_ session: Session) {
     sessions.append(session)
     sessions.sort { $0.subscription.isBefore($1.subscription) }
@@ -281,20 +276,20 @@ struct ProxyLifecycle: Sendable {
     let session = sessions.remove(at: index)
     end(session.subscription, context)
     if sessions.isEmpty {
-      succession = nil
-      inheritance = nil
+      handover = nil
+      takeover = nil
       restoration = nil
-      owesRegistration = false
+      needsRegistration = false
       if session.registration != nil { leave = context.now + context.settings.removalDelay }
     } else if let lost = session.registration {
-      succession = Succession(lost: (succession?.lost ?? []) + [lost], time: context.now)
+      handover = Handover(lost: (handover?.lost ?? []) + [lost], time: context.now)
     }
     actions += [
       .disconnect, .touch, .log(LogLine(.info, "proxy disconnected", ["proxy": "\(proxy)", "stream": stream])),
     ]
   }
 
-  /// The proxies are told nothing and keep running; only what is known of them is written down.
+  /// Shuts down. Proxies are not notified and keep running; only their insights are written.
   private mutating func stop(_ context: LifecycleContext, _ actions: inout [Action]) {
     for opening in openings { actions.append(.refuse(stream: opening.stream, .stopping)) }
     openings = []
@@ -314,16 +309,15 @@ struct ProxyLifecycle: Sendable {
 }
 
 extension ProxyLifecycle.Answer {
-  /// The resource that was read, if there is one.
   var resource: Resource? { if case .resource(let resource) = self { resource } else { nil } }
 }
 
 extension SessionRefusal {
-  /// The control plane stops.
-  static let stopping = SessionRefusal.temporary("the control plane stops; connect again")
+  /// The control plane shuts down.
+  static let stopping = SessionRefusal.temporary("the control plane is shutting down; connect again")
 }
 
 extension DataplaneInsight.Subscription {
-  /// The order of streams: the one that began later is the newer one.
+  /// Whether this stream began earlier than another.
   func isBefore(_ other: Self) -> Bool { (connectTime, id) < (other.connectTime, other.id) }
 }

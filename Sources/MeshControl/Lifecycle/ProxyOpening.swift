@@ -2,35 +2,35 @@ import MeshModel
 import MeshPolicy
 import MeshXDS
 
-/// A stream that a proxy wants to open, with what it has said of itself, parsed.
+/// A stream that a proxy wants to open, with the parsed introduction of the proxy.
 struct ProxyOpening: Sendable {
   /// Identifies the stream.
   var stream: String
-  /// Who the proxy says it is.
+  /// The proxy's id.
   var proxy: ProxyID
-  /// The Dataplane that it brings along, as it is to be stored; `nil` when it was created by other means.
+  /// The Dataplane to store; `nil` if the proxy brings none.
   var registration: Resource?
-  /// What runs there.
+  /// The versions of the proxy's programs.
   var version: DataplaneInsight.ProxyVersion
-  /// Where it can be asked about itself.
+  /// Where to reach the proxy's administration interface.
   var address: ProxyAddress
-  /// Who is at the other end, with what tells its process from others.
+  /// The peer, with data that distinguishes its process from others.
   var peer: DataplaneInsight.Peer
-  /// How long its listeners drain; `nil` when it does not say.
+  /// How long the proxy's listeners drain; `nil` if it does not say.
   var drainTime: Duration?
-  /// The Dataplane as it was brought along.
+  /// The Dataplane as the proxy sent it.
   private var document: Resource?
-  /// Rules that the document breaks by itself.
+  /// Violations found in the document alone.
   private var violations: [Violation] = []
 
   /// Parses an introduction.
   ///
-  /// - Parameter zone: the zone that the proxy is in.
-  /// - Throws: when it makes no sense.
+  /// - Parameter zone: the zone of the proxy.
+  /// - Throws: if the introduction is not valid.
   init(stream: String, _ introduction: ProxyIntroduction, zone: String) throws(SessionRefusal) {
     guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
       let id = introduction.nodeID.printable(atMost: 100)
-      throw .permanent("the node id \"\(id)\" has to be <mesh>.<dataplane name>")
+      throw .permanent("the node id \"\(id)\" must have the form <mesh>.<dataplane name>")
     }
     self.stream = stream
     self.proxy = proxy
@@ -40,7 +40,7 @@ struct ProxyOpening: Sendable {
     if let text = introduction.dataplane, !text.isEmpty {
       let resource = try Self.parse(text)
       guard let content = resource.content(Dataplane.self) else {
-        throw .permanent("the proxy brings a \(resource.type.rawValue), not a Dataplane")
+        throw .permanent("the proxy sent a \(resource.type.rawValue), not a Dataplane")
       }
       violations = resource.violations()
       var labels = resource.labels
@@ -55,18 +55,18 @@ struct ProxyOpening: Sendable {
     do throws(DocumentError) {
       let documents = try ResourceDocument.all(in: text)
       guard documents.count == 1, let first = documents.first?.resource else {
-        throw DocumentError(code: .wrongKind, message: "it has to be one document, not \(documents.count)")
+        throw DocumentError(code: .wrongKind, message: "exactly one document is required, not \(documents.count)")
       }
       return first
     } catch {
-      throw .permanent("the proxy's Dataplane cannot be read: \(error)".printable(atMost: 2_000))
+      throw .permanent("the proxy's Dataplane is not valid: \(error)".printable(atMost: 2_000))
     }
   }
 
-  /// Checks the stream by the rules that hold for every other way to bring a Dataplane.
+  /// Validates the Dataplane by the rules of the HTTP API.
   ///
-  /// - Parameter isNew: whether the store has no Dataplane of this name.
-  /// - Returns: why the stream is refused; `nil` when it is not.
+  /// - Parameter isNew: whether the store has no Dataplane with this name.
+  /// - Returns: why the stream is refused; `nil` if it is accepted.
   func refusal(isNew: Bool) -> SessionRefusal? {
     let what: String
     let violations: [Violation]
@@ -85,18 +85,17 @@ struct ProxyOpening: Sendable {
 }
 
 extension SessionRefusal {
-  /// Trying again later can help.
+  /// A refusal after which a retry can succeed.
   static func temporary(_ message: String) -> SessionRefusal { SessionRefusal(code: .unavailable, message: message) }
 
-  /// What the proxy says breaks rules.
+  /// A refusal because the introduction is not valid.
   static func permanent(_ message: String) -> SessionRefusal {
     SessionRefusal(code: .invalidArgument, message: message)
   }
 }
 
 extension ProxyAddress {
-  /// Who is at the other end, with what tells its process from others: the machine, the administration port and the Dataplane.
-  /// A process that comes back is the same by all of them.
+  /// The peer, identified by its machine, administration port and Dataplane. A process that reconnects has the same identity.
   fileprivate func identify(_ registration: Resource?) -> DataplaneInsight.Peer {
     let document = registration.map { Resource(mesh: $0.mesh, name: $0.name, spec: $0.spec).document().json() } ?? ""
     let hash = ContentHash(of: Array("\(host ?? remotePeer)\n\(adminPort ?? 0)\n\(document)".utf8)).bytes
@@ -106,6 +105,6 @@ extension ProxyAddress {
 }
 
 extension Resource {
-  /// Whether two resources say the same, whenever they were written.
+  /// Whether two resources have equal content, apart from times and revisions.
   func says(_ other: Resource) -> Bool { spec == other.spec && labels == other.labels }
 }

@@ -6,76 +6,74 @@ import MeshXDS
 
 /// All proxies of a control plane: a value, events in, actions out.
 ///
-/// Each proxy is a ``ProxyLifecycle``. Here is what concerns several of them: which stream belongs to which, one timer for all,
-/// insights that are written together a moment after something has happened, and what is asked of the store as a whole.
+/// Each proxy is a ``ProxyLifecycle``. The registry holds what concerns several of them: the owners of streams, one timer for
+/// all, insights that are written together after a short delay, and requests to the store as a whole.
 struct ProxyRegistry: Sendable {
-  /// What happened.
   enum Event: Sendable {
-    /// The control plane runs.
+    /// The control plane has started.
     case started
-    /// A proxy wants to open a stream.
+    /// A proxy opens a stream.
     case opened(ProxyOpening)
-    /// A stream that was admitted has ended.
+    /// An admitted stream has ended.
     case closed(stream: String)
-    /// A request for a proxy was answered.
+    /// A request for a proxy has an answer.
     case answered(ProxyID, ProxyLifecycle.Lane, ProxyLifecycle.Answer)
-    /// The time of the timer has come.
+    /// The timer has fired.
     case timeReached
-    /// Streams refused something, or no longer do.
+    /// Streams have rejected a configuration, or no longer reject one.
     case verdictsChanged(streams: Set<String>)
-    /// Streams were sent something, or have accepted it.
+    /// Counts of streams have changed.
     case countsChanged
-    /// The streams whose counts have changed.
+    /// The streams with changed counts.
     case countsTaken(streams: Set<String>)
-    /// Which of the proxies that were asked for have a Dataplane.
+    /// Which of the requested proxies have a Dataplane.
     case presentFound(Set<ProxyID>)
-    /// What the store has of all proxies, or why it cannot be asked.
-    case stockTaken(Result<Stock, StoreError>)
-    /// A store that was away is back.
+    /// The stored proxies, or why they cannot be read.
+    case storedProxiesRead(Result<StoredProxies, StoreError>)
+    /// The store has recovered.
     case storeReturned
-    /// The control plane stops.
+    /// The control plane shuts down.
     case stopping
   }
 
-  /// What is to be done, in order.
+  /// What to do, in this order.
   enum Action: Sendable {
-    /// Do something for a proxy and report ``Event/answered(_:_:_:)``.
+    /// Perform a request for a proxy and report ``Event/answered(_:_:_:)``.
     case perform(ProxyLifecycle.Request, ProxyID, ProxyLifecycle.Lane)
-    /// Let a stream begin.
+    /// Admit a stream.
     case admit(stream: String)
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
-    /// A stream has ended: compute nothing for it any more.
+    /// A stream has ended: stop computing its configuration.
     case disconnect(ProxyID)
-    /// Report ``Event/timeReached`` then, and not at the time that was named before.
+    /// Report ``Event/timeReached`` at this time. Replaces the earlier timer.
     case setTimer(ContinuousClock.Instant)
     /// Report ``Event/countsTaken(streams:)``.
     case takeCounts
     /// Report ``Event/presentFound(_:)``.
     case findPresent(Set<ProxyID>)
-    /// Report ``Event/stockTaken(_:)``.
-    case takeStock
-    /// Give memory that nothing uses back to the system.
+    /// Report ``Event/storedProxiesRead(_:)``.
+    case readStoredProxies
+    /// Return unused memory to the system.
     case giveBackMemory
-    /// Write a line of the log.
     case log(LogLine)
-    /// Everything that could be written is written.
+    /// All pending writes are finished.
     case stopped
   }
 
-  /// What the store has of all proxies.
-  struct Stock: Sendable {
-    /// The Dataplanes that proxies have brought along.
+  /// The stored state of all proxies.
+  struct StoredProxies: Sendable {
+    /// The Dataplanes that proxies registered.
     var dataplanes: [Resource] = []
-    /// The insights, where other control planes use the store too.
+    /// The insights, if several control planes use the store.
     var insights: [Resource] = []
-    /// Which of the control planes that the insights name are connected to the store.
+    /// The control planes named in the insights that are connected to the store.
     var present: Set<String> = []
   }
 
-  /// Insights that are written together.
+  /// A batch of insights.
   struct Flush: Sendable {
-    /// The proxies of which it is asked whether they have a Dataplane.
+    /// The proxies for which the plan is asked whether they have a Dataplane.
     var asked: Set<ProxyID>
     var queue: [ProxyID] = []
     var running = 0
@@ -91,29 +89,28 @@ struct ProxyRegistry: Sendable {
 
   private var lifecycles: [ProxyID: ProxyLifecycle] = [:]
   private var streams: [String: ProxyID] = [:]
-  /// When proxies have something to do. A turn counts only while its proxy waits for that time.
+  /// The next time of each proxy. An entry is valid only while its proxy waits for that time.
   private var turns = Heap<Turn>()
   private var timer: ContinuousClock.Instant?
   private var countTime: ContinuousClock.Instant?
   private var stockTime: ContinuousClock.Instant?
-  /// Proxies that came, went or refused something: what is known of them is to be written soon.
+  /// Proxies whose insights have to be written soon.
   var dirty: Set<ProxyID> = []
   var flushTime: ContinuousClock.Instant?
   var flush: Flush?
   var isStopping = false
-  /// Streams that opened or closed since memory was given back.
+  /// Streams opened or closed since unused memory was returned.
   var moves = 0
 
-  /// How many proxies something is known of.
+  /// The number of proxies with state.
   var count: Int { lifecycles.count }
 
-  /// Takes an event.
   mutating func handle(_ event: Event, _ context: LifecycleContext) -> [Action] {
     var context = context
     context.isStopping = isStopping
     var actions: [Action] = []
     switch event {
-    case .started: actions.append(.takeStock)
+    case .started: actions.append(.readStoredProxies)
     case .opened(let opening):
       streams[opening.stream] = opening.proxy
       if isStopping { refuse(opening.stream, .stopping, &actions) } else { pass(.opened(opening), opening.proxy) }
@@ -133,7 +130,7 @@ struct ProxyRegistry: Sendable {
       flush?.asked = []
       flush?.queue = present.sorted()
       writeNext()
-    case .stockTaken(let result): compare(result)
+    case .storedProxiesRead(let result): compare(result)
     case .storeReturned: for proxy in lifecycles.keys.sorted() { pass(.storeReturned, proxy) }
     case .stopping:
       isStopping = true
@@ -144,7 +141,7 @@ struct ProxyRegistry: Sendable {
     setTimer(&actions)
     return actions
 
-    /// Hands an event to a proxy and does what it says.
+    /// Passes an event to a proxy and performs its actions.
     func pass(_ event: ProxyLifecycle.Event, _ proxy: ProxyID) {
       for action in lifecycles[proxy, default: ProxyLifecycle(proxy)].handle(event, context) {
         switch action {
@@ -165,7 +162,7 @@ struct ProxyRegistry: Sendable {
       keep(proxy)
     }
 
-    /// Has as many insights written as may be at a time, and ends when all are.
+    /// Starts as many writes of insights as allowed. Ends the batch when all are finished.
     func writeNext() {
       while var current = flush, current.running < context.settings.writesAtOnce, let proxy = current.queue.popLast() {
         current.running += 1
@@ -189,27 +186,27 @@ struct ProxyRegistry: Sendable {
       }
       if let time = stockTime, time <= context.now {
         stockTime = nil
-        actions.append(.takeStock)
+        actions.append(.readStoredProxies)
       }
       if let time = flushTime, time <= context.now, flush == nil { startFlush(&actions) }
     }
 
-    func compare(_ result: Result<Stock, StoreError>) {
-      // Rarely, as nothing tells that a control plane has gone.
+    func compare(_ result: Result<StoredProxies, StoreError>) {
+      // Repeated slowly, since no event reports that a control plane is gone.
       let isDone = if case .success = result { !context.settings.isShared } else { false }
       stockTime = isDone ? nil : context.now + context.settings.startupGrace
       switch result {
-      case .failure(let error): actions.append(.log(.cannotTakeStock(error)))
-      case .success(let stock):
+      case .failure(let error): actions.append(.log(.cannotReadStoredProxies(error)))
+      case .success(let storedProxies):
         var found: [ProxyID: (dataplane: Resource?, insight: DataplaneInsight?)] = [:]
-        for resource in stock.insights {
+        for resource in storedProxies.insights {
           found[ProxyID(mesh: resource.mesh, name: resource.name)] = (nil, resource.content(DataplaneInsight.self))
         }
-        for resource in stock.dataplanes {
+        for resource in storedProxies.dataplanes {
           found[ProxyID(mesh: resource.mesh, name: resource.name), default: (nil, nil)].dataplane = resource
         }
         for (proxy, found) in found.sorted(by: { $0.key < $1.key }) {
-          pass(.found(dataplane: found.dataplane, insight: found.insight, present: stock.present), proxy)
+          pass(.found(dataplane: found.dataplane, insight: found.insight, present: storedProxies.present), proxy)
         }
       }
     }
@@ -220,7 +217,7 @@ struct ProxyRegistry: Sendable {
     actions.append(.refuse(stream: stream, refusal))
   }
 
-  /// Keeps a proxy as long as something is known of it, and its time.
+  /// Stores a proxy and schedules its next time, or drops it when it holds nothing.
   private mutating func keep(_ proxy: ProxyID) {
     guard let lifecycle = lifecycles[proxy] else { return }
     if lifecycle.isOver {
@@ -256,8 +253,8 @@ struct ProxyRegistry: Sendable {
     flush = nil
     if let (proxy, error) = ended.failures.min(by: { $0.key < $1.key }) {
       let metadata = ["proxies": "\(ended.failures.count)", "proxy": "\(proxy)", "error": "\(error)"]
-      actions.append(.log(LogLine(.warning, "what is known of proxies cannot be stored", metadata)))
-      // A store that tells when it is back is asked then.
+      actions.append(.log(LogLine(.warning, "insights of proxies cannot be stored", metadata)))
+      // A shared store reports its recovery; then the write is retried.
       if !context.settings.isShared {
         dirty.formUnion(ended.failures.keys)
         flushTime = context.now + context.settings.retryPause
@@ -272,12 +269,12 @@ struct ProxyRegistry: Sendable {
     if dirty.isEmpty || hasFailed { actions.append(.stopped) } else { startFlush(&actions) }
   }
 
-  // MARK: In memory
+  // MARK: Reads
 
-  /// A proxy of which something is known.
+  /// The state of a proxy, if any.
   subscript(proxy: ProxyID) -> ProxyLifecycle? { lifecycles[proxy] }
 
-  /// The proxies of which something is known, of one mesh or of all.
+  /// The proxies with state, of one mesh or of all.
   func proxies(ofMesh mesh: String?) -> [ProxyID] {
     lifecycles.keys.filter { mesh == nil || $0.mesh == mesh }
   }

@@ -3,70 +3,67 @@ import MeshPolicy
 import MeshStore
 import MeshXDS
 
-/// What the ``Reconciler`` decides: a value, events in, actions out.
+/// The decisions of the ``Reconciler``: a value, events in, actions out.
 ///
-/// A change of the store goes into the index of its mesh, which says which proxies it concerns. Of them those that are connected
-/// are to be computed anew. Whoever asks something is answered when every write has been taken in that was answered before.
+/// A change of the store updates the index of its mesh, which names the affected proxies. Those that are connected are computed
+/// again. A reader waits until the plan has applied every write that was acknowledged before.
 struct ReconcilePlan {
-  /// What happened.
   enum Event {
     /// The store has changed.
     case changed(ChangeSet)
-    /// The store tells of no changes any more.
+    /// The change feed of the store has ended.
     case storeEnded
-    /// Host names have other addresses.
+    /// The addresses of host names have changed.
     case addressesChanged(Set<String>)
-    /// A proxy has opened a stream; how long its listeners drain, if it says so.
+    /// A proxy has opened a stream. `drainTime`: how long its listeners drain, if it says so.
     case connected(ProxyID, drainTime: Duration?)
     /// A stream of a proxy has ended.
     case disconnected(ProxyID)
-    /// A Dataplane is to be taken for stored, until the store has it or it is released.
+    /// Treat a Dataplane as stored, until the store has it or it is released.
     case adopted(Resource)
-    /// A Dataplane is to be taken for stored no longer.
+    /// Undo ``adopted(_:)``.
     case released(ProxyID)
-    /// Somebody waits until every write up to a number has been taken in.
+    /// A reader waits until the writes up to a sequence number are applied.
     case awaited(UInt64, by: Int)
-    /// A time has come at which clusters may go.
+    /// A time is reached at which withdrawn clusters can be removed.
     case timeReached(Duration)
   }
 
-  /// What is to be done, in order.
+  /// What to do, in this order.
   enum Action: Equatable {
-    /// Compute a proxy's configuration and hand it on when it differs from the last one.
+    /// Compute a proxy's configuration and publish it if it differs from the last one.
     case compute(ProxyID)
-    /// Nobody reads a proxy's configuration any more.
+    /// Drop the configuration of a proxy without streams.
     case clear(ProxyID)
-    /// Ask for the address of a host name from now on, until it is released as often.
+    /// Resolve a host name from now on, until it is released as often as retained.
     case retain(name: String)
-    /// Ask for the address of a host name no longer.
+    /// Undo one ``retain(name:)``.
     case release(name: String)
-    /// Answer whoever waits.
+    /// Resume a waiting reader.
     case answer(Int)
   }
 
   private var meshes: [String: MeshIndex] = [:]
-  /// The proxies that have a stream, with the number of streams.
+  /// The number of streams of each connected proxy.
   private var connected: [ProxyID: Int] = [:]
-  /// How long the listeners of connected proxies drain.
+  /// The drain times of connected proxies.
   private var drainTimes: [ProxyID: Duration] = [:]
-  /// Clusters that proxies still need.
+  /// Withdrawn clusters that proxies still need.
   private var withdrawn = WithdrawnCollectors()
-  /// Proxies of which an address is a host name, as they were written.
+  /// Dataplanes with a host name as an address, as stored.
   private var named: [ProxyID: Dataplane] = [:]
-  /// Dataplanes of proxies that could not be stored yet.
+  /// Dataplanes that are treated as stored.
   private var adopted: [ProxyID: Resource] = [:]
-  /// How far the store's changes have been taken in, and who waits for more.
+  /// The last applied change, and the readers that wait for later ones.
   private var sequence: UInt64 = 0
   private var waiting: [(sequence: UInt64, waiter: Int)] = []
   private var hasEnded = false
-  /// Whether the store's whole state has been taken in.
+  /// Whether the whole state of the store has been applied.
   private(set) var isSynchronized = false
 
-  /// How long the listeners of a proxy drain that does not say. Source: `kuma-dp run --help` of Kuma 2.7.
+  /// The drain time of a proxy that does not name one. Source: `kuma-dp run --help` of Kuma 2.7.
   private static let usualDrainTime = Duration.seconds(30)
 
-  /// Takes an event.
-  ///
   /// - Parameter address: the address of a host name, if it is known.
   mutating func handle(_ event: Event, address: (String) -> String?) -> [Action] {
     var actions: [Action] = []
@@ -106,13 +103,13 @@ struct ReconcilePlan {
 
   // MARK: Changes
 
-  /// Whether nobody has to wait for a write.
+  /// Whether a reader of a write does not have to wait.
   func isCaughtUp(with target: UInt64) -> Bool { hasEnded || isSynchronized && sequence >= target }
 
   private mutating func take(_ set: ChangeSet, _ address: (String) -> String?, _ actions: inout [Action]) {
     var changes: [String: MeshIndex.Change] = [:]
     if set.isWholeState {
-      // Everything known that the state does not name is gone.
+      // A mesh or resource that the state does not contain is gone.
       for (name, index) in meshes {
         var change = MeshIndex.Change()
         change.mesh = .some(nil)
@@ -152,7 +149,7 @@ struct ReconcilePlan {
     var resource = resource
     if key.type == .dataplane {
       let proxy = ProxyID(mesh: mesh, name: key.name)
-      // What the store says counts, once it says something.
+      // A stored Dataplane replaces an adopted one.
       if let own = adopted[proxy], resource?.revision != own.revision { adopted[proxy] = nil }
       if let dataplane = resource?.content(Dataplane.self), !dataplane.hostNames.isEmpty {
         setNamed(proxy, dataplane, &actions)
@@ -166,7 +163,7 @@ struct ReconcilePlan {
 
   private mutating func apply(_ changes: [String: MeshIndex.Change], _ actions: inout [Action]) {
     for (mesh, change) in changes where !change.isEmpty {
-      // Taken out, so that it is changed where it is.
+      // Removed from the dictionary, so that it is changed in place.
       var index = meshes.removeValue(forKey: mesh) ?? MeshIndex(name: mesh)
       let (affected, removed) = index.apply(change)
       if !index.isEmpty { meshes[mesh] = index }
@@ -178,8 +175,8 @@ struct ReconcilePlan {
     }
   }
 
-  /// Notes the Dataplane of a proxy whose address is a host name; `nil` for any other. The name is asked for as long as a
-  /// Dataplane has it.
+  /// Records a Dataplane with a host name as its address; `nil` for any other. The name is retained as long as a Dataplane uses
+  /// it.
   private mutating func setNamed(_ proxy: ProxyID, _ dataplane: Dataplane?, _ actions: inout [Action]) {
     let old = named[proxy]?.hostNames ?? []
     let new = dataplane?.hostNames ?? []
@@ -190,7 +187,7 @@ struct ReconcilePlan {
 
   // MARK: Proxies
 
-  /// What nobody reads is not kept.
+  /// Drops the configuration of a proxy whose last stream ended.
   private mutating func disconnect(_ proxy: ProxyID, _ actions: inout [Action]) {
     guard let count = connected[proxy] else { return }
     connected[proxy] = count > 1 ? count - 1 : nil
@@ -209,9 +206,9 @@ struct ReconcilePlan {
     meshes[proxy.mesh]?.configuration(for: proxy.name)
   }
 
-  /// Adds the clusters that a proxy still needs to what it is to hold.
+  /// Adds the withdrawn clusters that a proxy still needs to its snapshot.
   ///
-  /// - Returns: what it is to hold, and a time at which ``Event/timeReached(_:)`` has to be reported, if that is a new one.
+  /// - Returns: the snapshot, and a time at which ``Event/timeReached(_:)`` has to be reported, if it is a new one.
   mutating func complete(
     _ newest: ProxySnapshot, of proxy: ProxyID, now: Duration
   ) -> (snapshot: ProxySnapshot, nextEnd: Duration?) {
@@ -219,12 +216,11 @@ struct ReconcilePlan {
       to: newest, of: proxy.description, drainTime: drainTimes[proxy] ?? Self.usualDrainTime, now: now)
   }
 
-  // MARK: In memory
+  // MARK: Reads
 
-  /// How many proxies are connected.
   var connectedCount: Int { connected.count }
 
-  /// How many proxies keep the cluster of a collector that no policy leads to any more.
+  /// The number of proxies that keep the cluster of a withdrawn collector.
   var withdrawnCount: Int { withdrawn.count }
 
   /// Whether a mesh exists.
@@ -233,18 +229,18 @@ struct ReconcilePlan {
   /// Whether a proxy has a Dataplane.
   func hasDataplane(_ proxy: ProxyID) -> Bool { meshes[proxy.mesh]?.dataplane(proxy.name) != nil }
 
-  /// The index of a mesh, empty where there is none.
+  /// The index of a mesh; empty if there is no such mesh.
   subscript(mesh: String) -> MeshIndex { meshes[mesh] ?? MeshIndex(name: mesh) }
 }
 
 extension Dataplane {
-  /// The host names at which others reach the proxy.
+  /// The host names in the addresses of the Dataplane.
   fileprivate var hostNames: Set<String> {
     guard let networking else { return [] }
     return Set([networking.address, networking.advertisedAddress].filter { !$0.isEmpty && !HostRules.isIP($0) })
   }
 
-  /// The proxy with its host names replaced by addresses, as far as they are known.
+  /// The Dataplane with its host names replaced by their known addresses.
   fileprivate func resolved(_ address: (String) -> String?) -> Dataplane {
     guard var networking else { return self }
     networking.address = address(networking.address) ?? networking.address

@@ -5,20 +5,20 @@ package import MeshStore
 package import MeshXDS
 import ServiceLifecycle
 
-/// Keeps the configuration of every connected proxy equal to what the store says.
+/// Keeps the configuration of every connected proxy up to date with the store.
 ///
-/// ``ReconcilePlan`` says which proxies a change concerns; they are computed anew and put into the cache, which pushes what
-/// differs. Nothing runs when nothing changes.
+/// ``ReconcilePlan`` names the proxies that a change affects. Their snapshots are computed again and put into the cache, which
+/// pushes those that differ. Without changes, nothing runs.
 package actor Reconciler: Service {
-  /// What the reconciler has done, for metrics and tests.
+  /// Counters for metrics and tests.
   package struct Counters: Sendable {
-    /// Elements of the store's change stream taken in.
+    /// Change sets applied.
     package var changeSets = 0
     /// Resources in them.
     package var changes = 0
     /// Proxy configurations computed.
     package var computed = 0
-    /// Snapshots that differed and were handed to the cache.
+    /// Changed snapshots handed to the cache.
     package var published = 0
   }
 
@@ -99,7 +99,7 @@ package actor Reconciler: Service {
     }
   }
 
-  /// Computes a proxy's configuration and hands it on when it differs from the last one.
+  /// Computes a proxy's configuration and publishes it if it differs from the last one.
   private func compute(_ proxy: ProxyID) {
     guard let configuration = plan.configuration(of: proxy) else { return }
     counters.computed += 1
@@ -109,14 +109,14 @@ package actor Reconciler: Service {
       if let nextEnd { end.yield(nextEnd) }
       if cache.set(snapshot, for: proxy.description) { counters.published += 1 }
     } catch {
-      // The proxy keeps what it has; the others are not concerned.
+      // This proxy keeps its last configuration. Other proxies are not affected.
       logger.error(
-        "a proxy's configuration could not be made; it keeps its last one",
+        "a proxy's configuration could not be computed; it keeps its last one",
         metadata: ["proxy": "\(proxy)", "error": "\(error)"])
     }
   }
 
-  /// Waits until every write that was answered before has been taken in, so that a reader sees its own writes.
+  /// Waits until every acknowledged write is applied, so that a reader sees its own writes.
   private func catchUp() async {
     let target = store.sequence
     guard !plan.isCaughtUp(with: target) else { return }
@@ -129,7 +129,7 @@ package actor Reconciler: Service {
 
   // MARK: Proxies
 
-  /// Notes that a proxy has opened a stream, and computes its configuration.
+  /// Registers a stream of a proxy and computes its configuration.
   ///
   /// - Parameter drainTime: how long its listeners drain, if it says so.
   func connect(_ proxy: ProxyID, drainTime: Duration? = nil) async {
@@ -137,12 +137,12 @@ package actor Reconciler: Service {
     handle(.connected(proxy, drainTime: drainTime))
   }
 
-  /// Notes that a stream of a proxy has ended. What nobody reads is not kept.
+  /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.
   func disconnect(_ proxy: ProxyID) { handle(.disconnected(proxy)) }
 
-  /// Takes a proxy's Dataplane for stored, until the store has it or it is released.
+  /// Treats a proxy's Dataplane as stored, until the store has it or it is released.
   ///
-  /// - Returns: whether its mesh is known; otherwise nothing happens.
+  /// - Returns: false if its mesh is not known; then nothing happens.
   func adopt(_ dataplane: Resource) async -> Bool {
     await catchUp()
     guard plan.knows(dataplane.mesh) else { return false }
@@ -150,27 +150,27 @@ package actor Reconciler: Service {
     return true
   }
 
-  /// Releases an adopted Dataplane that the store still does not have.
+  /// Undoes ``adopt(_:)`` if the store still does not have the Dataplane.
   func release(_ proxy: ProxyID) { handle(.released(proxy)) }
 
-  // MARK: Questions
+  // MARK: Reads
 
-  /// Whether the store's content has been taken in.
+  /// Whether the whole state of the store has been applied.
   package var isSynchronized: Bool { plan.isSynchronized }
 
-  /// How many proxies are connected.
+  /// The number of connected proxies.
   package var connectedCount: Int { plan.connectedCount }
 
-  /// How many proxies keep the cluster of a collector that no policy leads to any more.
+  /// The number of proxies that keep the cluster of a withdrawn collector.
   package var withdrawnCount: Int { plan.withdrawnCount }
 
-  /// Those of some proxies that have a Dataplane, with every write that has been answered taken in.
+  /// Which of these proxies have a Dataplane, after all acknowledged writes.
   func present(of proxies: Set<ProxyID>) async -> Set<ProxyID> {
     await catchUp()
     return proxies.filter { plan.hasDataplane($0) }
   }
 
-  /// Asks a mesh's index, with every write that has been answered taken in.
+  /// Reads a mesh's index, after all acknowledged writes.
   package func inspect<Answer: Sendable>(
     _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
   ) async -> Answer {
@@ -179,15 +179,15 @@ package actor Reconciler: Service {
   }
 }
 
-/// Turns a proxy's configuration into what is sent to it.
+/// Translates a proxy's configuration into the resources that are sent to it.
 package protocol ProxyTranslating: Sendable {
-  /// - Parameter earlier: what the proxy is to hold so far.
-  /// - Throws: when the configuration cannot be expressed; the proxy then keeps what it has.
+  /// - Parameter earlier: the proxy's last snapshot.
+  /// - Throws: if the configuration cannot be expressed; the proxy then keeps its last snapshot.
   func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot
 }
 
 extension EnvoyTranslator: ProxyTranslating {
-  /// The snapshot of what the translation yields.
+  /// The translated snapshot.
   package func snapshot(for configuration: ProxyConfiguration, after earlier: ProxySnapshot?) throws -> ProxySnapshot {
     ProxySnapshot(try resources(for: configuration), after: earlier)
   }

@@ -2,14 +2,14 @@ package import MeshModel
 import MeshPolicy
 package import MeshStore
 
-/// A store whose DataplaneInsights say what is known at this moment, not what was written last.
+/// A store whose DataplaneInsights have the current counts, not those of the last write.
 ///
-/// What proxies are sent and accept is counted in memory: written down after every push, it would cost more than the push.
+/// Responses and answers of proxies are counted in memory. Writing them after every push would cost more than the push.
 package struct LiveInsights: ResourceStore {
   let store: any ResourceStore
   let sessions: ProxySessions
 
-  /// Puts what sessions know over what a store says.
+  /// Wraps a store.
   package init(store: any ResourceStore, sessions: ProxySessions) {
     self.store = store
     self.sessions = sessions

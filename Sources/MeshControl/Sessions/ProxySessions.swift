@@ -5,12 +5,12 @@ package import MeshStore
 package import MeshXDS
 import ServiceLifecycle
 
-/// Follows the streams of proxies: registers Dataplanes that proxies bring along, removes them when their proxies are
-/// gone for good, and writes what is known of each proxy into its DataplaneInsight.
+/// Follows the streams of proxies: registers the Dataplanes that proxies bring, removes them some time after their proxies
+/// disconnect, and writes DataplaneInsights.
 ///
-/// What is decided is decided by ``ProxyRegistry``; here it is done. What is written is that proxies come, go and refuse something,
-/// together a moment later. What was sent and accepted is counted in memory, see ``LiveInsights``, and written along; a push to
-/// all proxies writes nothing. Nothing runs while nothing happens.
+/// ``ProxyRegistry`` decides; this actor performs. Connections, disconnections and rejections are written together after a short
+/// delay. Responses and acceptances are counted in memory (see ``LiveInsights``) and written with the rest, so a push to all
+/// proxies writes nothing. Without events, nothing runs.
 package actor ProxySessions: Service {
   private let store: any ResourceStore
   private let shared: (any SharedStore)?
@@ -19,7 +19,7 @@ package actor ProxySessions: Service {
   private let giveBackMemory: @Sendable () -> Void
   private let logger: Logger
   nonisolated let settings: LifecycleSettings
-  /// What streams were sent and how they were answered.
+  /// The counts of responses and answers of all streams.
   package nonisolated let counts = StreamCounts()
   private(set) var registry = ProxyRegistry()
   private var opening: [String: CheckedContinuation<Result<Void, SessionRefusal>, Never>] = [:]
@@ -27,11 +27,11 @@ package actor ProxySessions: Service {
   private var timer: Task<Void, Never>?
 
   /// - Parameters:
-  ///   - shared: what the store tells of other control planes, where several use it; `nil` for a store of its own.
+  ///   - shared: the store's connection to other control planes; `nil` if this one has a store of its own.
   ///   - instance: identifies this run of the control plane.
-  ///   - removalDelay: how long a registered proxy may be away.
-  ///   - startupGrace: how long proxies that registered with an earlier run have to come back.
-  ///   - giveBackMemory: called after many streams came or went.
+  ///   - removalDelay: how long a registered proxy may be disconnected before its Dataplane is removed.
+  ///   - startupGrace: how long a proxy that registered with an earlier run has to reconnect.
+  ///   - giveBackMemory: returns unused memory to the system; called after many streams opened or closed.
   package init(
     store: any ResourceStore, shared: (any SharedStore)?, reconciler: Reconciler, instance: String, zone: String,
     removalDelay: Duration, startupGrace: Duration = .seconds(60),
@@ -70,7 +70,7 @@ package actor ProxySessions: Service {
   private func takeNews() {
     let verdicts = counts.takeVerdicts()
     if !verdicts.isEmpty { handle(.verdictsChanged(streams: verdicts)) }
-    // Who asks here is answered with what is in memory; only other control planes need counts to be written.
+    // Readers of this process get the counts in memory. Only other control planes need written counts.
     if shared != nil, counts.haveChanged { handle(.countsChanged) }
   }
 
@@ -99,7 +99,7 @@ package actor ProxySessions: Service {
       }
     case .takeCounts: handle(.countsTaken(streams: counts.takeChanged()))
     case .findPresent(let proxies): Task { handle(.presentFound(await reconciler.present(of: proxies))) }
-    case .takeStock: Task { handle(.stockTaken(await stock())) }
+    case .readStoredProxies: Task { handle(.storedProxiesRead(await storedProxies())) }
     case .giveBackMemory: giveBackMemory()
     case .log(let line):
       logger.log(
@@ -132,29 +132,29 @@ package actor ProxySessions: Service {
     }
   }
 
-  private nonisolated func stock() async -> Result<ProxyRegistry.Stock, StoreError> {
+  private nonisolated func storedProxies() async -> Result<ProxyRegistry.StoredProxies, StoreError> {
     do throws(StoreError) {
-      var stock = ProxyRegistry.Stock()
-      // Of a store of its own, a control plane knows that all others are over: see ``LifecycleSettings/known(_:)``.
+      var storedProxies = ProxyRegistry.StoredProxies()
+      // With a store of its own, a control plane knows that all other runs have ended: see ``LifecycleSettings/known(_:)``.
       if let shared {
-        stock.insights = try await store.list(.dataplaneInsight, mesh: nil)
-        let instances = stock.insights.compactMap { $0.content(DataplaneInsight.self)?.openInstances }
-        if !instances.isEmpty { stock.present = try await shared.connected(of: Set(instances.joined())) }
+        storedProxies.insights = try await store.list(.dataplaneInsight, mesh: nil)
+        let instances = storedProxies.insights.compactMap { $0.content(DataplaneInsight.self)?.openInstances }
+        if !instances.isEmpty { storedProxies.present = try await shared.connected(of: Set(instances.joined())) }
       }
-      stock.dataplanes = try await store.list(.dataplane, mesh: nil)
+      storedProxies.dataplanes = try await store.list(.dataplane, mesh: nil)
         .filter { $0.labels[LifecycleSettings.registrationLabel] != nil }
-      return .success(stock)
+      return .success(storedProxies)
     } catch {
       return .failure(error)
     }
   }
 
-  // MARK: In memory
+  // MARK: Reads
 
-  /// Where a proxy can be asked about itself, by its newest stream; `nil` when it is not connected.
+  /// The administration address of a proxy, from its newest stream; `nil` if it is not connected.
   package func address(of proxy: ProxyID) -> ProxyAddress? { registry[proxy]?.newest?.address }
 
-  /// The subscriptions of a proxy to this control plane of which the store may not know the newest, oldest first.
+  /// The subscriptions of a proxy to this control plane that may be newer than the stored ones, oldest first.
   func subscriptions(of proxy: ProxyID) -> [DataplaneInsight.Subscription] {
     registry[proxy]?.subscriptions { counts.status(of: $0) } ?? []
   }
@@ -167,7 +167,7 @@ package actor ProxySessions: Service {
 
 /// The data plane server's streams.
 extension ProxySessions: ProxySessionObserver {
-  /// A proxy has introduced itself. Its Dataplane is stored and its configuration computed when this returns.
+  /// Stores the Dataplane of a proxy that introduced itself, computes its configuration, and then returns.
   package nonisolated func sessionOpened(
     _ session: ProxySession, _ introduction: ProxyIntroduction
   ) async throws(SessionRefusal) {
@@ -186,7 +186,7 @@ extension ProxySessions: ProxySessionObserver {
     counts.close(session.id)
   }
 
-  /// How many characters of a reason to refuse a configuration are kept.
+  /// The longest rejection message that is kept, in characters.
   private static let messageLimit = 4_096
 
   package nonisolated func responseSent(_ session: ProxySession, typeURL: String) {
@@ -199,7 +199,7 @@ extension ProxySessions: ProxySessionObserver {
 
   package nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
     guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
-    // Envoy repeats what it refuses, as long as that may be.
+    // Envoy includes the rejected content in its message, however long it is.
     let message = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable(atMost: Self.messageLimit)
     counts.rejected(session.id, DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message))
     logger.warning(
@@ -209,7 +209,7 @@ extension ProxySessions: ProxySessionObserver {
 }
 
 extension DataplaneInsight.Discovery {
-  /// The kind that a type of resources is counted under; `nil` for a type that proxies are not sent.
+  /// The kind of a resource type in the counts; `nil` for a type that proxies never get.
   fileprivate init?(typeURL: String) {
     switch typeURL {
     case ResourceTypeURL.cluster: self = .cds

@@ -2,39 +2,37 @@ package import MeshModel
 import MeshStore
 import Synchronization
 
-/// What each stream was sent and how its proxy answered.
+/// Counts the responses to each stream and the answers of its proxy.
 ///
-/// Counted at once, where it happens: a push to thousands of proxies does not queue up for it.
+/// Counted under a lock by the caller, so a push to thousands of proxies does not queue up at an actor.
 package final class StreamCounts: Sendable {
   private struct Entry {
     var status = DataplaneInsight.Status()
-    /// The rejections that no acceptance of their kind has followed.
+    /// The rejections without a later acceptance of their kind.
     var rejections: [DataplaneInsight.Discovery: DataplaneInsight.Rejection] = [:]
   }
 
   private struct State {
     var entries: [String: Entry] = [:]
     var total = DataplaneInsight.Counts()
-    /// Streams whose counts changed since they were asked for.
+    /// Streams with changed counts since the last ``takeChanged()``.
     var changed: Set<String> = []
-    /// Streams that refused something, or no longer do, since they were asked for.
+    /// Streams with new or ended rejections since the last ``takeVerdicts()``.
     var verdicts: Set<String> = []
   }
 
   private let state = Mutex(State())
-  /// Yields when there are the first verdicts, or counts, since they were taken.
+  /// Yields at the first verdict, or count, after the last take.
   let news: AsyncStream<Void>
   private let announce: AsyncStream<Void>.Continuation
 
   init() { (news, announce) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
-  /// What became of all responses since the start.
+  /// The counts of all streams since the start.
   package var total: DataplaneInsight.Counts { state.withLock { $0.total } }
 
-  /// Starts to count for a stream.
   func open(_ stream: String) { state.withLock { $0.entries[stream] = Entry() } }
 
-  /// Stops counting for a stream.
   func close(_ stream: String) {
     state.withLock { state in
       state.entries[stream] = nil
@@ -42,15 +40,15 @@ package final class StreamCounts: Sendable {
     }
   }
 
-  /// What a stream was sent and how it was answered.
+  /// The counts of a stream.
   func status(of stream: String) -> DataplaneInsight.Status {
     state.withLock { $0.entries[stream]?.status ?? DataplaneInsight.Status() }
   }
 
-  /// Whether counts changed since they were taken.
+  /// Whether counts changed since the last ``takeChanged()``.
   var haveChanged: Bool { state.withLock { !$0.changed.isEmpty } }
 
-  /// The streams whose counts changed since this was asked last.
+  /// The streams with changed counts since the last call.
   func takeChanged() -> Set<String> {
     state.withLock { state in
       defer { state.changed = [] }
@@ -58,7 +56,7 @@ package final class StreamCounts: Sendable {
     }
   }
 
-  /// The streams that refused something, or no longer do, since this was asked last.
+  /// The streams with new or ended rejections since the last call.
   func takeVerdicts() -> Set<String> {
     state.withLock { state in
       defer { state.verdicts = [] }
@@ -66,12 +64,10 @@ package final class StreamCounts: Sendable {
     }
   }
 
-  /// A response was sent.
   func sent(_ stream: String, _ discovery: DataplaneInsight.Discovery?) {
     count(stream, discovery, \.responsesSent) { _ in false }
   }
 
-  /// A response was accepted.
   func acknowledged(_ stream: String, _ discovery: DataplaneInsight.Discovery?) {
     count(stream, discovery, \.responsesAcknowledged) { entry in
       entry.status.lastAcknowledgementTime = .now
@@ -79,7 +75,6 @@ package final class StreamCounts: Sendable {
     }
   }
 
-  /// A response was refused.
   func rejected(_ stream: String, _ rejection: DataplaneInsight.Rejection) {
     count(stream, rejection.discovery, \.responsesRejected) { entry in
       entry.rejections[rejection.discovery] = rejection
@@ -87,7 +82,7 @@ package final class StreamCounts: Sendable {
     }
   }
 
-  /// - Parameter note: notes what else there is, and says whether the proxy's verdict has changed.
+  /// - Parameter note: applies the answer, and returns whether the proxy's verdict has changed.
   private func count(
     _ stream: String, _ discovery: DataplaneInsight.Discovery?,
     _ number: WritableKeyPath<DataplaneInsight.Counts, UInt64>, _ note: (inout Entry) -> Bool
@@ -98,7 +93,7 @@ package final class StreamCounts: Sendable {
       entry.status.counts[discovery, default: DataplaneInsight.Counts()][keyPath: number] &+= 1
       entry.status.lastUpdateTime = .now
       let isVerdict = note(&entry)
-      // An accepted kind says nothing of another that is still refused.
+      // An accepted kind does not clear the rejection of another kind.
       entry.status.lastRejection = entry.rejections.values.max { $0.time < $1.time }
       state.entries[stream] = entry
       let isFirst = state.changed.isEmpty
