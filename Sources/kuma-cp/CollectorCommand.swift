@@ -26,7 +26,7 @@ extension KumaControlPlane {
 
     func run() async throws {
       var flags = settings.values
-      // Whoever runs it alone wants it, whatever a configuration file shared with a control plane says.
+      // This command always runs the collector, even if a configuration file shared with a control plane disables it.
       flags[CollectorSettings.key(\.enabled)] = "true"
       try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
         try Pipeline.buildCollector(configuration, logger: logger)
@@ -48,12 +48,12 @@ extension KumaControlPlane {
     }()
   }
 
-  /// Reads the settings, puts a program together and runs it; a failure is a sentence on standard error.
+  /// Loads the settings, builds the program and runs it. A failure is printed as a sentence on standard error.
   static func run(
     file: String?, flags: [String: String],
     _ build: @escaping @Sendable (ControlPlaneConfiguration, Logger) async throws -> Pipeline
   ) async throws {
-    // A file that may not grow any further (ulimit -f) is an error of the write that fails, and not the program's end.
+    // Without this, a write beyond the limit of file sizes (ulimit -f) would kill the process instead of failing.
     signal(SIGXFSZ, SIG_IGN)
     do {
       let (configuration, warnings) = try ControlPlaneConfiguration.load(

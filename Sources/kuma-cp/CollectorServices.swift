@@ -10,25 +10,25 @@ import TraceHTTP
 import TraceModel
 import TraceStore
 
-/// The parts of a trace collector, be it beside the control plane or alone.
+/// The services of a trace collector, with or without a control plane.
 struct CollectorServices {
   let api: CollectorAPI
-  /// Why no span can be stored at the moment; nil if they can.
+  /// Why spans cannot be stored now; `nil` if they can.
   let obstacle: @Sendable () async -> String?
-  /// Stopped last: what closes the store.
+  /// Stopped last: closes the store.
   let closing: [any Service]
-  /// Stopped first: what lets spans in.
+  /// Stopped first: receives spans.
   let listeners: [any Service]
 
-  /// How the listeners serve requests, and what they have refused.
+  /// Serve the listeners' requests and count refusals.
   let services: [RequestService]
 
-  /// Opens the store; nothing runs yet.
+  /// Opens the store. Starts nothing yet.
   ///
   /// - Parameters:
-  ///   - connections: how many each listener may have at a time.
-  ///   - hosts: the names under which queries and the page may be reached.
-  ///   - metrics: shows what the collector counts.
+  ///   - connections: the limit of connections of each listener.
+  ///   - hosts: the host names allowed for queries and the page.
+  ///   - metrics: the registry for the collector's metrics.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
     budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
@@ -52,10 +52,10 @@ struct CollectorServices {
     propagation.follow(store)
     let api = CollectorAPI(store: store, propagation: propagation, settings: apiSettings)
 
-    // A flood of spans must not hold up the configuration of proxies: it is read and parsed by threads of its own, and
-    // what is in memory of it at a time is bounded.
+    // A flood of spans must not delay the configuration of proxies. Spans are received and parsed by threads of their own with a
+    // lower priority, within memory budgets.
     let loops = RequestLoops { ThreadPriority.giveWay(10) }
-    // Senders of spans name the collector as they please: an Envoy sends the name of its backend.
+    // Senders of spans may use any host name for the collector: an Envoy sends the name of its backend.
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.takesSpans($0) }
@@ -71,7 +71,7 @@ struct CollectorServices {
     var services = [zipkin]
     if let endpoint = configuration.otlp {
       let advice =
-        "OpenTelemetry's exporters can send to \(CollectorAPI.exporterPaths) of the trace collector's port as well; choose "
+        "OpenTelemetry's exporters can also send to \(CollectorAPI.exporterPaths) of the trace collector's port; choose "
         + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
       var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger, requestLogLevel) {
@@ -85,7 +85,7 @@ struct CollectorServices {
       services.append(otlp)
     }
     page.read(services)
-    // Before the listeners stop, as they wait for what is open.
+    // Stopped before the listeners, which wait for open requests.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
       api: api, obstacle: store.obstacle,

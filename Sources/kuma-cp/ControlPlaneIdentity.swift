@@ -1,12 +1,12 @@
 import Foundation
 import NIOCore
 
-/// Who this control plane is.
+/// The identity of this control plane.
 enum ControlPlaneIdentity {
   /// The machine's name.
   static let hostname = ProcessInfo.processInfo.hostName
 
-  /// Identifies this run: the machine and four random hexadecimal digits, as Kuma has it.
+  /// The id of this run: the machine's name and four random hexadecimal digits, as in Kuma.
   static func instance() -> String {
     let digits = String(UInt16.random(in: .min ... .max), radix: 16)
     return "\(hostname)-\(String(repeating: "0", count: 4 - digits.count))\(digits)"
@@ -14,13 +14,13 @@ enum ControlPlaneIdentity {
 
   /// A file of the work directory cannot be used.
   struct Failure: Error, CustomStringConvertible {
-    /// What is wrong and what to do.
+    /// What is wrong and how to fix it.
     var description: String
   }
 
-  /// Identifies the store over restarts: a UUID in a file beside it, made at the first start.
+  /// The id of the store: a UUID in a file beside it, created at the first start, so that it survives restarts.
   ///
-  /// - Parameter directory: the work directory; `nil` when nothing outlives the process.
+  /// - Parameter directory: the work directory; `nil` for a store in memory.
   static func cluster(in directory: URL?) throws(Failure) -> String {
     let fresh = UUID().uuidString.lowercased()
     guard let file = directory?.appending(path: "cluster-id") else { return fresh }
@@ -38,7 +38,7 @@ enum ControlPlaneIdentity {
     return fresh
   }
 
-  /// The names of this machine: its own, with and without its domain, and those which its table of hosts has for its addresses.
+  /// The names of this machine: its host name, with and without the domain, and the names of its addresses in the hosts file.
   ///
   /// - Parameter table: the text of `/etc/hosts`.
   static func machineNames(
@@ -56,7 +56,7 @@ enum ControlPlaneIdentity {
     return names
   }
 
-  /// The names and addresses by which proxies may reach a server that listens on an address.
+  /// The names and addresses by which proxies may reach a server with this listen address.
   static func names(listeningOn host: String) -> [String] {
     guard host == "0.0.0.0" || host == "::" else { return [hostname, host] }
     let devices = (try? System.enumerateDevices()) ?? []

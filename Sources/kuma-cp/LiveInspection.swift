@@ -3,7 +3,7 @@ import MeshHTTP
 import MeshPolicy
 import MeshStore
 
-/// Answers the API's questions from the index that decides what proxies get, so that both can never disagree.
+/// Answers the API's questions from the index that also decides what proxies get, so the two cannot disagree.
 struct LiveInspection: ProxyInspecting {
   let reconciler: Reconciler
 

@@ -19,9 +19,9 @@ import TraceHTTP
 import TraceModel
 import UnixSignals
 
-/// The control plane, put together: start reading here.
+/// The control plane as a whole: start reading here.
 ///
-/// A change of configuration passes through these stages, each a type of its own, joined here and nowhere else:
+/// A change of configuration passes through these stages. Each is a type. Only this file connects them:
 ///
 /// ```
 /// YAML ─▶ ResourceDocument ─▶ MeshAPI ─▶ ResourceStore ─▶ Reconciler ─▶ MeshIndex ─▶ ProxyConfiguration
@@ -31,12 +31,12 @@ import UnixSignals
 ///              └─▶ CollectorAPI ─▶ SegmentStore ─▶ page
 /// ```
 struct Pipeline: Sendable {
-  /// Where the servers listen; ports are known once they do.
+  /// The listening ports, known once the servers listen.
   let ports: BoundPorts
   private let services: [any Service]
   private let logger: Logger
 
-  /// The names of the servers, as logs and ``ports`` know them.
+  /// The names of the servers in logs and in ``ports``.
   enum Server {
     static let api = "HTTP API"
     static let dataplane = DataplaneServer.name
@@ -45,9 +45,9 @@ struct Pipeline: Sendable {
     static let otlp = "trace collector for OpenTelemetry"
   }
 
-  /// Opens the store and puts the stages together; nothing runs yet.
+  /// Opens the store and connects the stages. Starts nothing yet.
   ///
-  /// - Throws: an error whose description says what is wrong and what to do.
+  /// - Throws: an error whose description says what is wrong and how to fix it.
   static func build(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
     process_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
     let descriptors = DescriptorLimit.raised()
@@ -135,13 +135,13 @@ struct Pipeline: Sendable {
       },
       metrics: metrics.text)
 
-    // Stopped from the last to the first: proxies are let go, then what is known of them is stored, then the stores close.
+    // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.
     services += [
       resolver, reconciler, sessions, administration,
       CertificateWatch(
         certificate: certificate,
-        remedy: "give a new one in \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
-          + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and start again",
+        remedy: "set a new one with \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
+          + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and restart",
         logger: logger),
     ]
     let diagnosticsService = Self.service(
@@ -160,13 +160,13 @@ struct Pipeline: Sendable {
     HTTPListener(host: endpoint.host, port: endpoint.port, service: service, ports: ports, logger: logger)
   }
 
-  /// How the API and diagnostics are served.
+  /// The request service of the API or of diagnostics.
   private static func service(
     _ name: String, _ configuration: ControlPlaneConfiguration, _ hosts: HostRule, _ descriptors: DescriptorLimit,
     _ budgets: RequestBudgets, bodyLimit: Int, logger: Logger, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     let origins = OriginRule(configuration.apiOrigins, methods: [.get, .head, .post, .put, .delete])
-    // A large document becomes something much larger while it is read: one after the other.
+    // A large document needs much more memory while it is parsed, so documents are parsed one at a time.
     let turns = Turns(1)
     var service = RequestService(
       name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
@@ -181,13 +181,13 @@ struct Pipeline: Sendable {
     return service
   }
 
-  /// Opens the trace collector's store and puts the collector together, without a control plane; nothing runs yet.
+  /// Opens the trace collector's store and builds the collector, without a control plane. Starts nothing yet.
   ///
-  /// - Throws: an error whose description says what is wrong and what to do.
+  /// - Throws: an error whose description says what is wrong and how to fix it.
   static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) throws -> Pipeline {
     guard let settings = configuration.collector else {
       throw SettingFailure(
-        "\(CollectorSettings.key(\.enabled)) is false: there would be nothing to run")
+        "\(CollectorSettings.key(\.enabled)) is false, so there is nothing to run")
     }
     let ports = BoundPorts(logger: logger)
     let collector = try CollectorServices.open(
@@ -199,9 +199,9 @@ struct Pipeline: Sendable {
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
   }
 
-  /// Runs everything until a signal or a failure.
+  /// Runs all services until a signal or a failure.
   ///
-  /// - Throws: what ended the first service that failed.
+  /// - Throws: the error of the first service that failed.
   func run() async throws {
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -211,7 +211,7 @@ struct Pipeline: Sendable {
     logger.info("stopped")
   }
 
-  /// The group's own messages say little to an operator.
+  /// A logger without the service group's own messages, which do not help an operator.
   private var quietLogger: Logger {
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .critical)

@@ -7,20 +7,19 @@ import MeshStoreSQL
 import ServiceLifecycle
 import UnixSignals
 
-/// The store of a control plane, opened.
+/// The open store of a control plane.
 struct OpenedStore {
-  /// The store.
   var store: any ResourceStore
-  /// What the store tells of other control planes, where several use it.
+  /// The store's connection to other control planes, if several use it.
   var shared: (any SharedStore)?
-  /// What closes it.
+  /// The services that close the store.
   var services: [any Service]
-  /// Identifies the store's content, over restarts and for all that share it.
+  /// The id of the store's content. It survives restarts and is the same for all control planes that share the store.
   var clusterID: String
 
-  /// Opens the store of the settings; a database that cannot be reached is waited for.
+  /// Opens the configured store. Waits for a database that cannot be reached.
   ///
-  /// - Throws: an error whose description says what is wrong and what to do.
+  /// - Throws: an error whose description says what is wrong and how to fix it.
   static func open(
     _ configuration: ControlPlaneConfiguration, in directory: URL, instance: String, logger: Logger
   ) async throws -> OpenedStore {
@@ -43,7 +42,7 @@ struct OpenedStore {
     }
   }
 
-  /// Says that a store's writes begin to fail, or succeed again.
+  /// Logs that writes to a store begin to fail, or succeed again.
   static func logWriting(_ content: String, _ trouble: String?, _ logger: Logger) {
     if let trouble {
       logger.error("\(content) cannot be stored: writes are refused", metadata: ["error": "\(trouble)"])
@@ -54,23 +53,23 @@ struct OpenedStore {
 
   private static func log(_ event: PostgresStore.Event, _ logger: Logger) {
     switch event {
-    case .connected: logger.info("the database is connected and everything in it is known")
+    case .connected: logger.info("the database is connected and its content is loaded")
     case .lost(let message):
       logger.warning(
-        "the database was lost; proxies keep their configuration, writes are refused", metadata: ["error": "\(message)"]
-      )
+        "the connection to the database was lost; proxies keep their configuration, writes are refused",
+        metadata: ["error": "\(message)"])
     case .unreachable(let message, let wait):
       let seconds = wait / .seconds(1)
       logger.warning(
         "the database cannot be reached",
         metadata: ["error": "\(message)", "retry": "in \(String(format: "%.1f", seconds)) s"])
     case .unreadable(let message):
-      logger.error("an entry of the database is left out", metadata: ["error": "\(message)"])
+      logger.error("an entry of the database is not valid and is ignored", metadata: ["error": "\(message)"])
     }
   }
 
-  /// A new store gets the mesh that documentation and defaults of all tools speak of. Of several control planes that start
-  /// on it at once, one makes it.
+  /// Creates the mesh "default", which documentation and tools assume, in a new store. If several control planes start on the
+  /// store at once, one of them creates it.
   func createFirstMesh(logger: Logger) async throws(StoreError) {
     guard try await store.list(.mesh, mesh: nil).isEmpty else { return }
     do throws(StoreError) {
@@ -82,18 +81,18 @@ struct OpenedStore {
   }
 }
 
-/// Ends a start that waits for something when the process is asked to end. Also where it is process 1 of a container, whose
-/// signals have no effect unless they are listened to.
+/// Cancels a start that waits for something when the process receives a signal. As process 1 of a container, the process has to
+/// listen for signals, since their default actions do not apply.
 enum StartInterruption {
   /// Runs the start.
-  ///
+  /// - Returns: the result of the start, or `nil` if a signal came first.
   /// - Returns: what it returns, or `nil` when a signal came first.
   static func run<Value: Sendable>(_ start: @escaping @Sendable () async throws -> Value) async throws -> Value? {
     try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await start() }
       group.addTask {
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return nil }
-        // Cancelled: the start is over.
+        // Cancels the start.
         throw CancellationError()
       }
       defer { group.cancelAll() }

@@ -3,18 +3,18 @@ import TraceAnalysis
 import TraceHTTP
 import TraceStore
 
-/// Closes something after everything that is listed behind it in the group has stopped.
+/// Closes a resource after all services behind it in the group have stopped.
 struct ClosingService: Service {
   let close: @Sendable () async throws -> Void
 
   func run() async throws {
-    // Thrown when the task is cancelled because another service failed: then too, what is open is closed.
+    // Throws if the task is cancelled because another service failed. The resource is closed then too.
     try? await gracefulShutdown()
     try await close()
   }
 }
 
-/// Removes spans that are too old or too many.
+/// Deletes spans beyond the retention limits.
 struct RetentionService: Service {
   let store: SegmentStore
   let propagation: PropagationMonitor

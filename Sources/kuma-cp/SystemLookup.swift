@@ -2,9 +2,9 @@ import Foundation
 import MeshControl
 import NIOCore
 
-/// Looks up host names by the system's resolver.
+/// Resolves host names with the system's resolver.
 enum SystemLookup {
-  /// Blocks for as long as the resolver likes, on a thread of the lookup's own.
+  /// Runs each lookup on a thread of its own, since the resolver blocks.
   static let lookUp: AddressResolver.Lookup = { name, answer in
     let thread = Thread { answer(try? SocketAddress.makeAddressResolvingHost(name, port: 0).ipAddress) }
     thread.name = "resolver"

@@ -16,11 +16,11 @@ struct CollectorSettings: SettingGroup {
     flag: .option("--zipkin-interface", "Address of Zipkin's API and the page (127.0.0.1)."))
   let otlpEnabled = Setting(
     "collector.otlpEnabled", .truth, default: "true",
-    "Whether the collector also listens where OpenTelemetry's exporters send spans (OTLP over HTTP).",
+    "Whether the collector also listens on the port of OpenTelemetry's exporters (OTLP over HTTP).",
     flag: .switch("--no-otlp", gives: "false", "Do not listen for OpenTelemetry's exporters."))
   let otlpPort = Setting(
     "collector.otlpPort", .port, default: "4318",
-    "Port for OpenTelemetry's exporters; 0 picks a free one. If the default is taken, the program goes on without.",
+    "Port for OpenTelemetry's exporters; 0 picks a free one. If the default port is in use, the program runs without it.",
     flag: .option("--otlp-port", "Port for OpenTelemetry's exporters, OTLP over HTTP (4318)."))
   let otlpInterface = Setting(
     "collector.otlpInterface", .host, default: "127.0.0.1",
@@ -35,46 +35,46 @@ struct CollectorSettings: SettingGroup {
     flag: .option("--max-age", "How long spans are kept, such as 168h; 0 for ever."))
   let maxSpans = Setting(
     "collector.retention.maxSpans", .count(from: 0), default: "10000000",
-    "How many spans are kept, the oldest go first; 0 for any number.",
+    "How many spans are kept, the oldest are deleted first; 0 for any number.",
     flag: .option("--max-spans", "How many spans are kept; 0 for any number."))
   let maxSize = Setting(
     "collector.retention.maxSize", .size(from: 0), default: "4GiB",
-    "How large the spans' file may get, the oldest go first; 0 for any size.",
+    "Largest size of the spans' file, the oldest spans are deleted first; 0 for any size.",
     flag: .option("--max-size", "How large the file may get, such as 4GiB; 0 for any size."))
   let allowedOrigins = Setting(
     "collector.allowedOrigins", .origins, default: "",
-    "Origins whose pages may use the collector from a browser, with commas between; * for all, empty for none.",
-    flag: .option("--allowed-origins", "Origins whose pages may use the collector; commas between, * for all."))
+    "Origins whose pages may use the collector from a browser, separated by commas; * for all, empty for none.",
+    flag: .option("--allowed-origins", "Origins whose pages may use the collector; separated by commas, * for all."))
   let autocompleteKeys = Setting(
     "collector.autocompleteKeys", .list, default: "",
-    "Tags whose values are offered for searches, with commas between.")
+    "Tags whose values are offered for searches, separated by commas.")
   let bodySize = Setting(
     "collector.limits.bodySize", .size(from: 1_024), default: "10MiB",
-    "How large a request with spans may be, as it comes and unpacked.")
+    "Largest request with spans, as received and decompressed.")
   let spansPerRequest = Setting(
     "collector.limits.spansPerRequest", .count(from: 1), default: "20000", "Spans in one request.")
   let tagsPerSpan = Setting("collector.limits.tagsPerSpan", .count(from: 1), default: "512", "Tags of one span.")
   let services = Setting(
     "collector.limits.services", .count(from: 1), default: "10000",
-    "Different services that are listed; those used longest ago make room for others.")
+    "Services in lists; the least recently used ones are evicted beyond that.")
   let waitingSpans = Setting(
     "collector.limits.waitingSpans", .count(from: 1), default: "200000",
-    "Spans that may wait for the disk; senders of more are told to come again.")
+    "Spans that may wait for the disk; further requests are told to retry.")
 }
 
 /// The settings of a trace collector, as its parts take them.
 typealias CollectorConfiguration = SettingValues<CollectorSettings>
 
 extension SettingValues<CollectorSettings> {
-  /// Zipkin's API, the page, and everything else.
+  /// The endpoint of Zipkin's API, the page, and everything else.
   var zipkin: ControlPlaneConfiguration.Endpoint { .init(host: self.zipkinInterface, port: self.zipkinPort) }
 
-  /// The port for OpenTelemetry's exporters; `nil` for none.
+  /// The endpoint for OpenTelemetry's exporters; `nil` for none.
   var otlp: ControlPlaneConfiguration.Endpoint? {
     self.otlpEnabled ? .init(host: self.otlpInterface, port: self.otlpPort) : nil
   }
 
-  /// Whether somebody asked for just that port, so that it is an error if it is taken.
+  /// Whether the port was set explicitly. Then it is an error if the port is in use.
   var isOTLPPortGiven: Bool { given(\.otlpPort) != nil }
 
   var retention: Retention {

@@ -4,42 +4,42 @@ import MeshModel
 import MeshStorePostgres
 import ProgramSettings
 
-/// The settings of a control plane, read and checked. Every setting is a field, such as `configuration.zone`.
+/// The validated settings of a control plane. Every setting is a field, such as `configuration.zone`.
 @dynamicMemberLookup
 struct ControlPlaneConfiguration: Sendable {
-  /// Where a server listens.
+  /// The address and port of a server.
   struct Endpoint: Sendable, Hashable {
     var host: String
     var port: Int
   }
 
-  /// Where resources are kept.
+  /// The kinds of resource stores.
   enum StoreType: String, CaseIterable, Sendable {
     case sqlite
     case postgres
     case memory
   }
 
-  /// How log lines are written.
+  /// The formats of log lines.
   enum LogFormat: String, CaseIterable, Sendable {
     case text
     case json
   }
 
   private let settings: SettingValues<ControlPlaneSettings>
-  /// Where the database is; in use with ``StoreType/postgres`` only.
+  /// The database of ``StoreType/postgres``.
   let postgres: PostgresConfiguration
   let workDirectory: String
-  /// The settings as they are in effect, in the form of the configuration file; served at `/config`.
+  /// The effective settings in the form of the configuration file; served at `/config`.
   var document: DocumentValue { settings.document }
 
-  /// The level at which the log has a line for each HTTP request.
+  /// The log level of the line for each HTTP request.
   var requestLogLevel: Logger.Level { settings.logsRequests ? .info : .debug }
 
   var api: Endpoint { Endpoint(host: settings.apiInterface, port: settings.apiPort) }
   var dataplaneServer: Endpoint { Endpoint(host: settings.dataplaneInterface, port: settings.dataplanePort) }
   var diagnostics: Endpoint { Endpoint(host: settings.diagnosticsInterface, port: settings.diagnosticsPort) }
-  /// The collector; `nil` when it is off.
+  /// The collector; `nil` if it is disabled.
   var collector: CollectorConfiguration? {
     settings.collector.enabled ? settings.collector : nil
   }
@@ -48,14 +48,14 @@ struct ControlPlaneConfiguration: Sendable {
     settings[dynamicMember: setting]
   }
 
-  /// Reads the settings: defaults < file < environment < flags.
+  /// Loads the settings: defaults < file < environment < flags.
   ///
   /// - Parameters:
   ///   - file: the configuration file, in YAML.
   ///   - environment: the environment's variables.
-  ///   - flags: values given on the command line, by the settings' keys.
+  ///   - flags: values from the command line, by the settings' keys.
   /// - Returns: the configuration, and warnings about variables that name no setting.
-  /// - Throws: ``SettingFailure`` naming the setting.
+  /// - Throws: ``SettingFailure`` with the setting's name.
   static func load(
     file: String?, environment: [String: String], flags: [String: String]
   ) throws(SettingFailure) -> (configuration: ControlPlaneConfiguration, warnings: [String]) {

@@ -2,10 +2,10 @@ import HTTPService
 import Logging
 import ProgramSettings
 
-/// The settings of the control plane. Names are Kuma's where Kuma has the setting.
+/// The settings of the control plane, with Kuma's names where Kuma has the setting.
 ///
-/// To add one, declare it here and use it as a field of ``ControlPlaneConfiguration``. To offer its flag, name it in the list
-/// of a command (``KumaControlPlane/RunFlags``).
+/// To add a setting, declare it here and use it as a field of ``ControlPlaneConfiguration``. To offer its flag, add it to the
+/// flag list of a command (``KumaControlPlane/RunFlags``).
 struct ControlPlaneSettings: SettingGroup {
   let apiPort = Setting(
     "apiServer.http.port", .port, default: "5681", "Port of the HTTP API; 0 picks a free one.",
@@ -39,9 +39,9 @@ struct ControlPlaneSettings: SettingGroup {
   let allowedHosts = Setting(
     "general.allowedHosts", .hosts, default: "",
     "Names, beside localhost, this machine's and the certificate's, under which the HTTP API, diagnostics and the "
-      + "collector's queries may be reached, such as cp.example or *.mesh.example, with commas between; * for any.",
+      + "collector's queries may be reached, such as cp.example or *.mesh.example, separated by commas; * for any.",
     flag: .option(
-      "--allowed-hosts", "Further names under which the servers may be reached; commas between, * for any."))
+      "--allowed-hosts", "Further names under which the servers may be reached, separated by commas, * for any."))
   let tlsCertificateFile = Setting(
     "general.tlsCertFile", .optionalText, default: "",
     "Certificate (PEM) of the data plane server; empty for a self-signed one made at the first start.")
@@ -69,14 +69,14 @@ struct ControlPlaneSettings: SettingGroup {
 }
 
 extension SettingFormat<[String]> {
-  /// Origins of pages, or `*`.
+  /// Origins of web pages, or `*`.
   static var origins: Self {
     list(
       "is not an origin; give one such as https://grafana.example:3000, without a path, or * for all",
       where: OriginRule.isOrigin)
   }
 
-  /// Names under which a server may be reached.
+  /// Host names of a server.
   static var hosts: Self {
     list(
       "is not a host name; give one such as cp.example, without a port, or *.mesh.example for every name below, or * "

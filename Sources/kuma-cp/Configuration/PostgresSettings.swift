@@ -2,7 +2,7 @@ import MeshModel
 import MeshStorePostgres
 import ProgramSettings
 
-/// The settings of the database that control planes share.
+/// The settings of the database shared by control planes.
 struct PostgresSettings: SettingGroup {
   let host = Setting(
     "store.postgres.host", .nonEmpty, default: "127.0.0.1",
@@ -42,7 +42,7 @@ struct PostgresSettings: SettingGroup {
 }
 
 extension PostgresConfiguration {
-  /// Puts the settings of the database together, by Kuma's rules.
+  /// Builds the database configuration by Kuma's rules.
   ///
   /// - Throws: ``SettingFailure`` when settings contradict each other.
   init(_ settings: SettingValues<PostgresSettings>) throws(SettingFailure) {
@@ -67,7 +67,7 @@ extension PostgresConfiguration {
 }
 
 extension SettingValues {
-  /// Checks that a certificate and its key are given together, or neither.
+  /// Checks that a certificate and its key are set together or not at all.
   func requireBoth(
     _ certificate: KeyPath<Group, Setting<String?>>, _ key: KeyPath<Group, Setting<String?>>
   ) throws(SettingFailure) {
@@ -79,7 +79,7 @@ extension SettingValues {
 }
 
 extension SettingFormat<Duration> {
-  /// A time of 1 to 3600 seconds: a number of them, as Kuma has it, or a duration.
+  /// A time of 1 to 3600 seconds: a number of seconds, as in Kuma, or a duration.
   fileprivate static var seconds: Self {
     Self("is not a valid time to wait; give 1 to 3600 seconds") { text in
       let duration = Int(text).map(Duration.seconds) ?? Duration(goText: text)
@@ -89,10 +89,10 @@ extension SettingFormat<Duration> {
 }
 
 extension SettingFormat<Int> {
-  /// A whole number, be it below 0.
+  /// A whole number, which may be negative.
   fileprivate static var number: Self { Self("is not a valid number; give a whole number such as 50") { Int($0) } }
 
-  /// How many connections may be open.
+  /// A limit of open connections.
   fileprivate static var connectionLimit: Self {
     Self { text throws(SettingFault) in
       let limit = try Self.number.read(text)

@@ -5,27 +5,26 @@ import MeshTransport
 import Synchronization
 import TraceHTTP
 
-/// What all requests hold in memory together, over all connections of all servers, from their first byte until they are
-/// answered: 48 MiB at most.
+/// The memory budgets of requests, over all connections of all servers, from the first byte until the answer: 48 MiB in total.
 ///
-/// Each kind has a share of its own, so that a flood of one leaves something for the others. What is beyond is refused, the
-/// newest first.
+/// Each kind of request has its own share, so that a flood of one kind leaves memory for the others. A request beyond its
+/// budget is refused.
 struct RequestBudgets: Sendable {
-  /// Everything.
+  /// The total.
   let all: ByteBudget
-  /// Heads of requests over HTTP. They are small, and taken even when no body is.
+  /// Heads of HTTP requests. They are small, and accepted even when no body is.
   let heads: ByteBudget
-  /// Bodies sent to the API and to diagnostics.
+  /// Bodies of requests to the API and to diagnostics.
   let api: ByteBudget
-  /// Bodies with spans, as they come.
+  /// Bodies with spans, as received.
   let spans: ByteBudget
-  /// What bodies with spans become while they are read and stored.
+  /// Bodies with spans after decompression, until they are stored.
   let decoded: ByteBudget
   /// Bodies of bootstrap requests.
   let bootstrap: ByteBudget
-  /// Requests of proxies over gRPC.
+  /// gRPC requests of proxies.
   let discovery: ByteBudget
-  /// What the names cost that proxies ask for and that no resource has, for as long as they ask. No requests, so beside the others.
+  /// Names that proxies subscribe to and that no resource has, for as long as they subscribe. Not part of the total.
   let names: ByteBudget
 
   init(bytes: Int = 48 << 20) {
@@ -42,18 +41,18 @@ struct RequestBudgets: Sendable {
     names = ByteBudget("names", limit: bytes / 2) { returning.begin() }
   }
 
-  /// Those of the data plane server.
+  /// The budgets of the data plane server.
   var dataplane: DataplaneServer.Budgets {
     var budgets = DataplaneServer.Budgets()
     (budgets.heads, budgets.bootstrap, budgets.discovery, budgets.names) = (heads, bootstrap, discovery, names)
     return budgets
   }
 
-  /// All of them, for metrics.
+  /// All budgets, for metrics.
   var list: [ByteBudget] { [all, heads, api, spans, decoded, bootstrap, discovery, names] }
 }
 
-/// A budget as the collector knows it.
+/// Adapts a budget to the collector.
 struct CollectorMemory: RequestMemory {
   let budget: ByteBudget
 
@@ -62,7 +61,7 @@ struct CollectorMemory: RequestMemory {
   func give(_ count: Int) { budget.give(count) }
 }
 
-/// Gives memory back to the system a moment after much of it has become free, once for all that become free meanwhile.
+/// Returns memory to the system a moment after much of it became free, once for all releases in that time.
 private final class MemoryReturn: Sendable {
   private let isPlanned = Atomic(false)
 

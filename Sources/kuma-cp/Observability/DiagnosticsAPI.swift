@@ -1,38 +1,37 @@
 import HTTPService
 import HTTPTypes
 
-/// The diagnostics server's paths.
+/// The paths of the diagnostics server.
 struct DiagnosticsAPI: Sendable {
   /// Why the control plane is not ready yet; empty when it is.
   var obstacles: @Sendable () async -> [String]
-  /// Every metric, as Prometheus reads it.
+  /// All metrics in Prometheus' text format.
   var metrics: @Sendable () async -> String
 
   private typealias Handler = @Sendable (DiagnosticsAPI) async -> Answer
 
   private static let routes: [(operation: Operation, handler: Handler)] = [
     (
-      Operation(.get, "/ready", "Says whether the control plane is ready, and if it is not, why."),
+      Operation(.get, "/ready", "Tells whether the control plane is ready, and if not, why."),
       { await $0.readiness() }
     ),
-    (Operation(.get, "/healthy", "Says that the control plane runs."), { _ in .text("OK\n") }),
+    (Operation(.get, "/healthy", "Tells that the control plane runs."), { _ in .text("OK\n") }),
     (
-      Operation(.get, "/metrics", "Gives every metric as Prometheus reads it."),
+      Operation(.get, "/metrics", "Returns all metrics in Prometheus' text format."),
       { .text(await $0.metrics(), type: MediaType.prometheus) }
     ),
   ]
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 
-  /// Answers a request.
   func respond(to request: HTTPRequest) async -> Answer {
     guard request.method == .get || request.method == .head else {
-      return .text("Only GET is served here.\n", .methodNotAllowed)
+      return .text("Only GET is allowed here.\n", .methodNotAllowed)
     }
     guard case .found(let index, _) = Self.router.match(request.method, request.plainPath) else {
       let paths = Self.routes.map(\.operation.path)
       let list = "\(paths.dropLast().joined(separator: ", ")) and \(paths.last ?? "")"
-      return .text("Not found. There are \(list).\n", .notFound)
+      return .text("Not found. This server has \(list).\n", .notFound)
     }
     let (operation, handler) = Self.routes[index]
     var answer = await handler(self)

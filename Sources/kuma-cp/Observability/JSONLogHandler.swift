@@ -18,12 +18,12 @@ struct JSONLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  /// One line of JSON that also a terminal can show: JSON leaves controls beyond ASCII as they are.
+  /// Formats a line. Escapes control characters beyond ASCII too, which JSON does not require, so that a terminal can show it.
   static func line(_ object: DocumentValue.Object) -> String {
     let line = DocumentValue.object(object).json()
     guard !line.utf8.allSatisfy({ $0 < 0x80 }) else { return line }
     return line.unicodeScalars.reduce(into: "") { text, scalar in
-      // Nothing outside of ASCII stands outside of texts, where JSON's own escapes may stand.
+      // Characters beyond ASCII occur only within JSON strings, where escapes are allowed.
       if String(scalar).printable == String(scalar) {
         text.unicodeScalars.append(scalar)
       } else {
@@ -41,7 +41,7 @@ struct JSONLogHandler: LogHandler {
     for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
       object[object[key] == nil ? key : "metadata.\(key)"] = .string(value.description)
     }
-    // A log that cannot be written, to a full disk say, ends nothing.
+    // A failed write, for example to a full disk, must not stop the program.
     try? FileHandle.standardError.write(contentsOf: Data((Self.line(object) + "\n").utf8))
   }
 }

@@ -1,12 +1,12 @@
 import CProcess
 import Glibc
 
-/// What this process uses.
+/// The resource usage of this process.
 enum ProcessUsage {
-  /// Processor time so far, in seconds.
+  /// Processor time in seconds.
   static var cpuSeconds: Double { process_cpu_seconds() }
 
-  /// Memory resident now, in bytes.
+  /// Resident memory in bytes.
   static var residentBytes: Int { residentPages() * pageSize }
 
   private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
@@ -21,7 +21,7 @@ enum ProcessUsage {
     return fields.count > 1 ? Int(fields[1]) ?? 0 : 0
   }
 
-  /// Open file descriptors.
+  /// The number of open file descriptors.
   static var openFiles: Int {
     guard let directory = opendir("/proc/self/fd") else { return 0 }
     defer { closedir(directory) }

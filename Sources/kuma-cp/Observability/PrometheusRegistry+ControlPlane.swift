@@ -5,7 +5,7 @@ import MeshXDS
 import PrometheusMetrics
 
 extension PrometheusRegistry {
-  /// Shows how changes become configurations, and how proxies take them.
+  /// Registers the metrics of configurations and of their delivery to proxies.
   func read(
     _ reconciler: Reconciler, _ sessions: ProxySessions, _ translator: EnvoyTranslator, _ server: DataplaneServer
   ) {
@@ -37,7 +37,7 @@ extension PrometheusRegistry {
     ) { await reconciler.withdrawnCount }
   }
 
-  /// Shows what this process uses.
+  /// Registers the metrics of this process.
   func readProcess() {
     read("process_cpu_seconds_total", .counter, "Processor time used, in seconds.") {
       [.init(ProcessUsage.cpuSeconds)]

@@ -2,7 +2,7 @@ import HTTPService
 import PrometheusMetrics
 
 extension PrometheusRegistry {
-  /// Shows what requests hold in memory, of what they may.
+  /// Registers the metrics of memory budgets.
   func read(_ budgets: [ByteBudget]) {
     func samples(_ value: @escaping @Sendable (ByteBudget) -> Int) -> @Sendable () -> [PrometheusText.Sample] {
       { budgets.map { PrometheusText.Sample(value($0), [("budget", $0.name)]) } }
@@ -20,7 +20,7 @@ extension PrometheusRegistry {
       samples { $0.usage.refusals })
   }
 
-  /// Shows the connections of servers, what was refused and ended, and what was answered.
+  /// Registers the metrics of servers: connections, refusals, and answered requests.
   func read(_ services: [RequestService]) {
     @Sendable func label(_ service: RequestService) -> (String, String) { ("server", service.counts.name) }
     read("kuma_http_connections", .gauge, "Connections that are open.") {
