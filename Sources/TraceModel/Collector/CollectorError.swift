@@ -1,27 +1,27 @@
-/// Why the collector could not do what was asked.
+/// Why the collector could not fulfil a request.
 public struct CollectorError: Error, Sendable, CustomStringConvertible {
-  /// What kind of failure it is.
+  /// The kind of failure.
   public enum Code: Sendable, Hashable {
-    /// What was sent is not as it must be: the sender has to change it.
+    /// The request is not valid. The sender has to change it.
     case invalid
-    /// What was asked for is not there.
+    /// The requested object does not exist.
     case notFound
-    /// What was sent is larger than the limits allow.
+    /// The request is larger than the limits.
     case tooLarge
-    /// It is of a kind that is not understood.
+    /// The format is not supported.
     case unsupported
-    /// The store can do nothing at the moment, or ever: nothing was stored, and the sender may send again.
+    /// The store cannot be used now, or ever. Nothing was stored, and the sender may retry.
     case unavailable
   }
 
-  /// What kind of failure it is.
+  /// The kind of failure.
   public let code: Code
-  /// What is wrong and what to do about it: a sentence.
+  /// What is wrong and how to fix it: a sentence.
   public let message: String
-  /// What caused it.
+  /// The underlying error.
   public let cause: (any Error)?
 
-  /// Makes an error.
+  /// Creates an error.
   public init(code: Code, message: String, cause: (any Error)? = nil) {
     self.code = code
     self.message = message

@@ -1,58 +1,57 @@
-/// What the collector lets in. A bound exists for everything that a sender chooses.
+/// The limits of the collector. Everything that a sender chooses has a limit.
 public struct CollectorLimits: Sendable, Hashable {
-  /// Bytes of a request's body, as it came and also after it was inflated.
+  /// The size of a request's body in bytes, as received and after decompression.
   public var bodyBytes = 10 * 1024 * 1024
   /// Spans in one request.
   public var spansPerRequest = 20_000
-  /// How deep JSON may be nested.
+  /// The nesting depth of JSON.
   public var nesting = 32
   /// Tags of one span.
   public var tagsPerSpan = 512
   /// Annotations of one span.
   public var annotationsPerSpan = 1_024
-  /// Bytes of a service's or a tag's name. A longer name of an operation is stored, but not listed or indexed.
+  /// The length of a service's name or a tag's key in bytes. A longer operation name is stored, but not listed or indexed.
   public var nameBytes = 1_024
-  /// Bytes of all texts of one span together.
+  /// The total size of all texts of one span in bytes.
   public var textBytesPerSpan = 128 * 1024
-  /// Bytes of all texts of the spans of one request, what OpenTelemetry's resources say counted for each of their spans.
+  /// The total size of all texts in one request in bytes. Resource attributes of OpenTelemetry count for each of their spans.
   public var textBytesPerRequest = 32 * 1024 * 1024
-  /// Tags, annotations, attributes, links and elements of lists of one request, what OpenTelemetry's resources say counted
-  /// for each of their spans. Nothing is made of what is beyond.
+  /// Tags, annotations, attributes, links and list elements of one request. Resource attributes of OpenTelemetry count for each of
+  /// their spans. Values beyond the limit are not parsed.
   public var valuesPerRequest = 500_000
-  /// How many times as large as it came a body may become when it is unpacked, once it is larger than
-  /// ``freelyUnpackedBytes``.
+  /// The largest ratio of a body's decompressed size to its received size, for bodies larger than ``freelyUnpackedBytes``.
   public var unpackingRatio = 200
-  /// Bytes up to which a body may be unpacked whatever its ratio is.
+  /// The decompressed size in bytes up to which the ratio does not matter.
   public var freelyUnpackedBytes = 1024 * 1024
-  /// Bytes, unpacked, and values of a request that is read at once by the thread that received it. Larger requests are
-  /// read by threads of their own, so that others do not wait for them.
+  /// The limits up to which the receiving thread parses a request itself. Larger requests are parsed by other threads, so that
+  /// small ones do not wait for them.
   package var smallRequest = SmallRequest()
-  /// Different services that are listed; beyond that those used longest ago are forgotten, and listed again with their
-  /// next span. No span is refused for it.
+  /// Services in lists. Beyond the limit the least recently used ones are evicted, and listed again with their next span. No span
+  /// is refused for it.
   public var services = 10_000
-  /// Different operations, and different remote services, of one service that are listed; beyond that as with services.
+  /// Operations, and remote services, in the lists of one service; evicted like services.
   public var namesPerService = 2_000
-  /// Operations, remote services and values of all services together that are listed; beyond that as with services.
+  /// Operations, remote services and values in the lists of all services; evicted like services.
   public var names = 200_000
-  /// Spans that wait for the disk; more are refused for the moment.
+  /// Spans in the pending queue. Beyond the limit, requests are refused.
   public var waitingSpans = 200_000
-  /// Bytes of the JSON of the spans that wait for the disk; more are refused for the moment.
+  /// The size of the JSON of the spans in the pending queue in bytes. Beyond the limit, requests are refused.
   public var waitingBytes = 256 * 1024 * 1024
-  /// Traces that one query may ask for.
+  /// Traces in the answer to one query.
   public var tracesPerQuery = 1_000
-  /// Traces that one query may look at before it answers with what it has found.
+  /// Traces that one query may examine before it answers with its matches.
   public var tracesScannedPerQuery = 50_000
-  /// Spans that one query may answer with, before it answers with what it has found.
+  /// Spans in the answer to one query. Beyond the limit, the query answers with fewer traces.
   public var spansPerQuery = 100_000
-  /// Spans of one trace that are read.
+  /// Spans that are read of one trace.
   public var spansPerTrace = 50_000
 
-  /// What a small request has at most.
+  /// The limits of a small request.
   package struct SmallRequest: Sendable, Hashable {
     package var bytes = 16 * 1024
     package var values = 2_048
   }
 
-  /// The limits that suit a few dozen services.
+  /// The default limits.
   public init() {}
 }

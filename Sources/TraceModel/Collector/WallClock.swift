@@ -6,16 +6,16 @@
 
 /// A clock, replaceable in tests.
 public struct WallClock: Sendable {
-  /// The present moment in milliseconds; of the time of day since 1970.
+  /// The current time in milliseconds; for a time of day, since 1970.
   public let milliseconds: @Sendable () -> Int64
 
-  /// Makes a clock that asks a function.
+  /// Creates a clock from a function.
   public init(milliseconds: @escaping @Sendable () -> Int64) { self.milliseconds = milliseconds }
 
   /// The system's time of day.
   public static let system = WallClock { read(CLOCK_REALTIME) }
 
-  /// The time that has passed since the machine was started, asleep or not. Nobody sets it.
+  /// The time since the machine booted, including sleep. It cannot be set.
   public static let steady = WallClock { read(CLOCK_BOOTTIME) }
 
   private static func read(_ clock: clockid_t) -> Int64 {

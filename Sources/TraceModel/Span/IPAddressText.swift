@@ -1,6 +1,6 @@
-/// IP addresses as texts.
+/// Parsing and formatting of IP addresses.
 package enum IPAddressText {
-  /// Whether a text is written like an IPv4 address.
+  /// Whether a text has the form of an IPv4 address.
   package static func isIPv4(_ text: String) -> Bool {
     let parts = text.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
     return parts.count == 4
@@ -9,15 +9,14 @@ package enum IPAddressText {
       }
   }
 
-  /// Whether a text is written like an IPv6 address.
+  /// Whether a text has the form of an IPv6 address.
   package static func isIPv6(_ text: String) -> Bool {
     let bytes = text.utf8
     guard (2...45).contains(bytes.count), bytes.count(where: { $0 == 0x3A }) >= 2 else { return false }
     return bytes.allSatisfy { $0 == 0x3A || $0 == 0x2E || Hexadecimal.value($0) != nil }
   }
 
-  /// Puts an address of 4 or 16 bytes into an endpoint; another number of bytes is no address and left out, as Zipkin
-  /// does.
+  /// Sets the address of an endpoint from 4 or 16 bytes. Another number of bytes is ignored, as in Zipkin.
   package static func set(_ bytes: ArraySlice<UInt8>, in endpoint: inout Endpoint) {
     let bytes = Array(bytes)
     if bytes.count == 4 {
@@ -28,7 +27,7 @@ package enum IPAddressText {
     }
   }
 
-  /// Puts an address as text into an endpoint; false if the text is none.
+  /// Sets the address of an endpoint from a text; false if the text is not an address.
   package static func set(_ text: String, in endpoint: inout Endpoint) -> Bool {
     if isIPv4(text) {
       endpoint.ipv4 = text
@@ -42,7 +41,7 @@ package enum IPAddressText {
 
   private static func dotted(_ bytes: ArraySlice<UInt8>) -> String { bytes.map { String($0) }.joined(separator: ".") }
 
-  /// As RFC 5952 has it: the longest run of two or more zero groups becomes `::`.
+  /// Formats an IPv6 address by RFC 5952: the longest run of two or more zero groups becomes `::`.
   private static func colons(_ bytes: [UInt8]) -> String {
     let groups = (0..<8).map { UInt16(bytes[2 * $0]) << 8 | UInt16(bytes[2 * $0 + 1]) }
     var longest = 0..<0

@@ -1,22 +1,22 @@
-/// Which service a span names at the other end of its call.
+/// The service at the other end of a span's call.
 package enum PeerService {
-  /// The tag in which Envoy names the cluster to which it sent a request.
+  /// The tag with the cluster to which Envoy sent a request.
   package static let clusterTag = "upstream_cluster"
   package static let clusterKey = TextHash.hash(clusterTag)
-  /// The tags by which Envoy's spans say that a proxy reported them, and which.
+  /// The ``TextHash`` of the tag with which Envoy marks spans of a proxy.
   package static let componentKey = TextHash.hash("component")
   package static let proxyValue = TextHash.hash("proxy")
   package static let nodeKey = TextHash.hash("node_id")
   private static let longestName = 256
 
-  /// Whether a text names a service. An address does not, nor do Envoy's `-` for none and its clusters that stand for
-  /// addresses (`inbound:…`, `outbound:passthrough:…`).
+  /// Whether a text is the name of a service. Not names: addresses, Envoy's `-` for no value, and Envoy's clusters for addresses
+  /// (`inbound:…`, `outbound:passthrough:…`).
   package static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let first = text.first, text.count <= longestName, !text.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
       return false
     }
     if text.count == 1, first == UInt8(ascii: "-") { return false }
-    // Most names need no closer look: an address begins with a digit or has a colon, or it is `localhost`.
+    // Fast path: an address begins with a digit, contains a colon, or is `localhost`.
     let mayBeAddress = (0x30...0x39).contains(first) || first | 0x20 == UInt8(ascii: "l") || text.contains(0x3A)
     return !mayBeAddress || !isAddress(String(decoding: text, as: UTF8.self).lowercased())
   }
@@ -27,7 +27,7 @@ package enum PeerService {
     return text.withUTF8 { isName(UnsafeRawBufferPointer($0)) }
   }
 
-  /// The ``TextHash`` of a name in lower case; `hash` is that of the name as it stands.
+  /// The ``TextHash`` of a name in lower case. `hash` is the hash of the name as given.
   package static func nameHash(_ name: UnsafeRawBufferPointer, _ hash: UInt64) -> UInt64 {
     let isLowercased = name.allSatisfy { $0 < 0x80 && !($0 >= 0x41 && $0 <= 0x5A) }
     return isLowercased ? hash : TextHash.hash(String(decoding: name, as: UTF8.self).lowercased())
@@ -46,8 +46,8 @@ package enum PeerService {
 }
 
 extension Span {
-  /// The service at the other end, as far as the span tells: for a call of Envoy's the cluster that it was sent to, or
-  /// else the remote service; empty if it names none, or only an address.
+  /// The service at the other end: for a call of Envoy's the cluster that it was sent to, otherwise the remote service. Empty if
+  /// the span names none, or only an address.
   package var peerService: String {
     if kind == .client, let cluster = tag(PeerService.clusterTag), PeerService.isName(text: cluster) {
       return cluster.lowercased()
@@ -55,7 +55,7 @@ extension Span {
     return PeerService.isName(text: remoteServiceName) ? remoteServiceName : ""
   }
 
-  /// Whether a proxy reported it, rather than the service itself.
+  /// Whether a proxy reported the span, rather than the service itself.
   package var isProxied: Bool {
     tags.contains { tag in
       tag.key == PeerService.clusterTag || tag.key == "node_id" || (tag.key == "component" && tag.value == "proxy")

@@ -1,17 +1,17 @@
-/// The identity of a trace: 128 bits, of which senders may use only the low 64.
+/// A trace id of 128 bits. Some senders use only the low 64.
 public struct TraceID: Sendable, Hashable {
   /// The high half; 0 if the sender uses ids of 64 bits.
   public var high: UInt64
   /// The low half, by which the store finds traces.
   public var low: UInt64
 
-  /// Makes an id of its halves.
+  /// Creates an id from its halves.
   public init(high: UInt64 = 0, low: UInt64) {
     self.high = high
     self.low = low
   }
 
-  /// Reads 1 to 32 hexadecimal digits; nil if the text is anything else, or zero.
+  /// Parses 1 to 32 hexadecimal digits; `nil` for any other text and for zero.
   public init?(_ text: some StringProtocol) {
     guard let (high, low) = Hexadecimal.parse(text.utf8) else { return nil }
     self.init(high: high, low: low)
@@ -25,7 +25,7 @@ extension TraceID: CustomStringConvertible {
   }
 }
 
-/// One host in the network, as a span names it.
+/// A host in the network, as a span names it.
 public struct Endpoint: Sendable, Hashable {
   /// The service's name in lower case; empty if unknown.
   public var serviceName: String
@@ -36,7 +36,7 @@ public struct Endpoint: Sendable, Hashable {
   /// The port; 0 if unknown.
   public var port: UInt16
 
-  /// Makes an endpoint.
+  /// Creates an endpoint.
   public init(serviceName: String = "", ipv4: String = "", ipv6: String = "", port: UInt16 = 0) {
     self.serviceName = serviceName
     self.ipv4 = ipv4
@@ -44,7 +44,7 @@ public struct Endpoint: Sendable, Hashable {
     self.port = port
   }
 
-  /// Whether nothing is known of it; such an endpoint is left out.
+  /// Whether all fields are unknown. Such an endpoint is omitted.
   public var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
 }
 
@@ -52,75 +52,75 @@ public struct Endpoint: Sendable, Hashable {
 public struct Span: Sendable, Equatable {
   /// The role of the side that reported the span.
   public enum Kind: UInt8, Sendable, CaseIterable {
-    /// It sent a request and waited for the answer.
+    /// The sender of a request that waited for the answer.
     case client = 1
-    /// It answered a request.
+    /// The server that answered a request.
     case server = 2
-    /// It put a message in a queue.
+    /// The producer of a queued message.
     case producer = 3
-    /// It took a message from a queue.
+    /// The consumer of a queued message.
     case consumer = 4
   }
 
-  /// An event with the moment at which it happened.
+  /// A timestamped event.
   public struct Annotation: Sendable, Hashable {
     /// Microseconds since 1970.
     public var timestamp: Int64
-    /// What happened.
+    /// The event.
     public var value: String
 
-    /// Makes an annotation.
+    /// Creates an annotation.
     public init(timestamp: Int64, value: String) {
       self.timestamp = timestamp
       self.value = value
     }
   }
 
-  /// A key with its value.
+  /// A key and a value.
   public struct Tag: Sendable, Hashable {
     /// The key, unique in its span.
     public var key: String
     /// The value.
     public var value: String
 
-    /// Makes a tag.
+    /// Creates a tag.
     public init(_ key: String, _ value: String) {
       self.key = key
       self.value = value
     }
   }
 
-  /// The trace of which it is a part.
+  /// The id of the trace.
   public var traceID: TraceID
-  /// Its id within the trace; the client and the server side of one call may share it.
+  /// The span's id. The client and the server side of one call may share it.
   public var id: UInt64
-  /// The id of the span that caused it; nil for the first one.
+  /// The id of the parent span; `nil` for a root.
   public var parentID: UInt64?
-  /// The role of the side that reported it.
+  /// The role of the reporting side.
   public var kind: Kind?
   /// The operation in lower case; empty if unknown.
   public var name: String
-  /// Its start in microseconds since 1970; 0 if unknown.
+  /// The start in microseconds since 1970; 0 if unknown.
   public var timestamp: Int64
-  /// Its length in microseconds; 0 if unknown.
+  /// The duration in microseconds; 0 if unknown.
   public var duration: Int64
-  /// The host that reported it.
+  /// The reporting host.
   public var localEndpoint: Endpoint?
-  /// The other host of a call.
+  /// The host at the other end of a call.
   public var remoteEndpoint: Endpoint?
-  /// Events within it.
+  /// Events within the span.
   public var annotations: [Annotation]
-  /// Its tags, in the order in which they came.
+  /// The tags in the order in which they were received.
   public var tags: [Tag]
-  /// Whether the sender asked to keep it whatever the sampling.
+  /// Whether the sender asked to keep the span regardless of sampling.
   public var isDebug: Bool
-  /// Whether another host began the span with this id (the server side of a shared id).
+  /// Whether the span has the id of the caller's span (the server side of a shared id).
   public var isShared: Bool
-  /// Whether its id, and its parent's, may stand there with their bytes in reverse, as some Envoys send them: nothing that
-  /// came with it or before it told. See ``IDOrder``.
+  /// Whether the byte order of the span's and the parent's id is unknown. Some Envoys send ids with reversed bytes, and neither
+  /// this report nor earlier ones told the order. See ``IDOrder``.
   package var hasDoubtfulIDs = false
 
-  /// Makes a span.
+  /// Creates a span.
   public init(
     traceID: TraceID, id: UInt64, parentID: UInt64? = nil, kind: Kind? = nil, name: String = "", timestamp: Int64 = 0,
     duration: Int64 = 0, localEndpoint: Endpoint? = nil, remoteEndpoint: Endpoint? = nil,
@@ -143,7 +143,7 @@ public struct Span: Sendable, Equatable {
 }
 
 extension Span {
-  /// The name of the service that reported it; empty if unknown.
+  /// The name of the reporting service; empty if unknown.
   public var serviceName: String { localEndpoint?.serviceName ?? "" }
 
   /// The name of the service at the other end; empty if unknown.
@@ -152,13 +152,13 @@ extension Span {
   /// The value of a tag.
   public func tag(_ key: String) -> String? { tags.first { $0.key == key }?.value }
 
-  /// Whether it failed: it has a tag `error`, whose value is not `false` (some senders write it on success too).
+  /// Whether the span failed: it has a tag `error` with a value other than `false`, which some senders write on success.
   public var isError: Bool {
     guard let error = tag("error") else { return false }
     return error != "false"
   }
 
-  /// Its events in the order of their times, as Zipkin answers them.
+  /// The annotations by time, as Zipkin returns them.
   package var sortedAnnotations: [Annotation] {
     func isBefore(_ first: Annotation, _ second: Annotation) -> Bool {
       first.timestamp != second.timestamp ? first.timestamp < second.timestamp : first.value < second.value
@@ -167,14 +167,14 @@ extension Span {
     return isSorted ? annotations : annotations.sorted(by: isBefore)
   }
 
-  /// The same with its events in order.
+  /// The span with sorted annotations.
   package var sorted: Span {
     var span = self
     span.annotations = sortedAnnotations
     return span
   }
 
-  /// Its end in microseconds since 1970; its start if the length is unknown.
+  /// The end in microseconds since 1970; the start if the duration is unknown.
   @inlinable package var end: Int64 {
     timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0)
   }

@@ -1,39 +1,39 @@
-/// A span whose texts still are where they came: slices of a request's bytes. Its owner fills one after the other, so that
-/// no memory is asked for per span.
+/// A span whose texts are slices of a request's bytes. A parser reuses one draft for all spans, so it allocates no memory per
+/// span.
 public struct SpanDraft: Sendable {
-  /// The trace of which it is a part.
+  /// The id of the trace.
   public var traceID = TraceID(low: 0)
   /// The id of the span.
   public var id: UInt64 = 0
-  /// The id of the span that caused it; nil for the first one.
+  /// The id of the parent span; `nil` for a root.
   public var parentID: UInt64?
-  /// The role of the side that reported it.
+  /// The role of the reporting side.
   public var kind: Span.Kind?
   /// The operation.
   public var name = TextSlice()
-  /// Its start in microseconds since 1970; 0 if unknown.
+  /// The start in microseconds since 1970; 0 if unknown.
   public var timestamp: Int64 = 0
-  /// How long it took in microseconds; 0 if unknown.
+  /// The duration in microseconds; 0 if unknown.
   public var duration: Int64 = 0
-  /// The host that reported it.
+  /// The reporting host.
   public var localEndpoint: EndpointDraft?
   /// The host at the other end.
   public var remoteEndpoint: EndpointDraft?
-  /// What happened when.
+  /// The timestamped events.
   public var annotations: [AnnotationDraft] = []
   /// Its tags.
   public var tags: [TagDraft] = []
-  /// Whether it is kept whatever is sampled.
+  /// Whether the sender asked to keep the span regardless of sampling.
   public var isDebug = false
-  /// Whether the other side of the call has the same id.
+  /// Whether the span has the id of the caller's span.
   public var isShared = false
   /// See ``Span/hasDoubtfulIDs``.
   public var hasDoubtfulIDs = false
 
-  /// An empty draft.
+  /// Creates an empty draft.
   public init() {}
 
-  /// Empties it and keeps its memory.
+  /// Clears all fields and keeps the allocated memory.
   public mutating func clear() {
     traceID = TraceID(low: 0)
     id = 0
@@ -63,10 +63,10 @@ public struct EndpointDraft: Sendable {
   /// The port; 0 if unknown.
   public var port: UInt16 = 0
 
-  /// Makes an endpoint of which nothing is known.
+  /// Creates an endpoint without known fields.
   @inlinable public init() {}
 
-  /// Whether nothing is known of it.
+  /// Whether all fields are unknown.
   @inlinable public var isEmpty: Bool { serviceName.isEmpty && ipv4.isEmpty && ipv6.isEmpty && port == 0 }
 }
 
@@ -79,7 +79,7 @@ public struct TagDraft: Sendable {
   /// ``TextHash`` of the key.
   public var keyHash: UInt64
 
-  /// Makes a tag.
+  /// Creates a tag.
   @inlinable public init(key: TextSlice, value: TextSlice, keyHash: UInt64) {
     self.key = key
     self.value = value
@@ -94,7 +94,7 @@ public struct AnnotationDraft: Sendable {
   /// The value.
   public var value: TextSlice
 
-  /// Makes an annotation.
+  /// Creates an annotation.
   @inlinable public init(timestamp: Int64, value: TextSlice) {
     self.timestamp = timestamp
     self.value = value
@@ -104,7 +104,7 @@ public struct AnnotationDraft: Sendable {
 // MARK: Between drafts and spans
 
 extension SpanDraft {
-  /// Takes the place of what is there, with the texts of a span written behind other bytes.
+  /// Replaces the draft by a span whose texts are appended to other bytes.
   public mutating func fill(_ span: Span, _ bytes: inout [UInt8]) {
     clear()
     traceID = span.traceID
@@ -146,7 +146,7 @@ extension EndpointDraft {
 }
 
 extension Span {
-  /// The span of a draft.
+  /// Converts a draft.
   public init(_ draft: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
     func text(_ slice: TextSlice) -> String { String(decoding: slice.of(bytes), as: UTF8.self) }
     func endpoint(_ draft: EndpointDraft) -> Endpoint {

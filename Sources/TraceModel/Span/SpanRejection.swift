@@ -1,11 +1,11 @@
-/// A span of a request that was not stored, while others may have been.
+/// A span of a request that was not stored. Other spans of the request may have been.
 public struct SpanRejection: Sendable, Hashable {
-  /// Where it stands in the request, from 0.
+  /// The index of the span in the request, from 0.
   public var index: Int
-  /// What is wrong with it.
+  /// Why the span was rejected.
   public var reason: String
 
-  /// Makes a rejection.
+  /// Creates a rejection.
   public init(index: Int, reason: String) {
     self.index = index
     self.reason = reason

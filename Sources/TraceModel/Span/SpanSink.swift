@@ -1,12 +1,12 @@
-/// Takes the spans that a parser finds, one after the other.
+/// Receives the spans of a parser, one at a time.
 public protocol SpanSink {
-  /// How many spans it has taken.
+  /// The number of received spans.
   var count: Int { get }
 
-  /// A good span.
+  /// Receives a valid span.
   ///
   /// - Parameters:
-  ///   - bytes: where its texts stand.
-  ///   - index: where it stands in the list.
+  ///   - bytes: the bytes of its texts.
+  ///   - index: its index in the list.
   mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int)
 }

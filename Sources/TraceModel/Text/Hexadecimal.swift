@@ -1,6 +1,6 @@
-/// Hexadecimal ids, as tracers write them.
+/// Parsing and formatting of hexadecimal ids.
 package enum Hexadecimal {
-  /// The value of one digit; nil if it is none. Capitals are let in, as some senders write them.
+  /// The value of a digit; `nil` for another character. Accepts upper case, which some senders use.
   @inlinable package static func value(_ digit: UInt8) -> UInt64? {
     switch digit {
     case 0x30...0x39: UInt64(digit &- 0x30)
@@ -10,7 +10,7 @@ package enum Hexadecimal {
     }
   }
 
-  /// Reads 1 to 32 digits, short ones as if zeros stood before them; nil if the text is anything else, or zero.
+  /// Parses 1 to 32 digits and pads with zeros on the left; `nil` for any other text and for zero.
   @inlinable package static func parse(_ digits: some Sequence<UInt8>) -> (high: UInt64, low: UInt64)? {
     var high: UInt64 = 0
     var low: UInt64 = 0
@@ -24,7 +24,7 @@ package enum Hexadecimal {
     return high | low == 0 ? nil : (high, low)
   }
 
-  /// 16 digits.
+  /// Formats 16 digits.
   package static func text(_ value: UInt64) -> String {
     String(unsafeUninitializedCapacity: 16) { buffer in
       var rest = value
@@ -36,11 +36,11 @@ package enum Hexadecimal {
     }
   }
 
-  /// Writes 16 digits.
+  /// Appends 16 digits.
   package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
     for shift in stride(from: UInt64(60), through: 0, by: -4) { bytes.append(digits[Int(value >> shift & 15)]) }
   }
 
-  /// The digits in their order.
+  /// The digits in ascending order.
   package static let digits: [UInt8] = Array("0123456789abcdef".utf8)
 }

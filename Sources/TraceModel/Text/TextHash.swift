@@ -1,12 +1,12 @@
-/// Numbers that stand for texts, for what traces are found by.
+/// 64-bit hashes of texts, by which traces are found.
 ///
-/// They are on the disk, so neither the function nor its constants may ever change. Whatever is found by them is compared
-/// with the texts themselves before it counts, except that two names with one number would be one name in the lists.
+/// Hashes are stored on disk, so the function and its constants must never change. Matches are compared by their texts. The one
+/// exception is lists of names: two names with the same hash would be one entry.
 package enum TextHash {
   @inlinable static var first: UInt64 { 0x9e37_79b9_7f4a_7c15 }
   @inlinable static var second: UInt64 { 0xd1b5_4a32_d192_ed03 }
 
-  /// The two halves of a product, folded.
+  /// Folds both halves of a product.
   @inlinable @inline(__always) package static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
     let product = left.multipliedFullWidth(by: right)
     return product.high ^ product.low
@@ -20,7 +20,7 @@ package enum TextHash {
     UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
   }
 
-  /// The number of the bytes of a text.
+  /// The hash of the bytes of a text.
   @inlinable @inline(__always) package static func hash(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
     var state = second
     let head: UInt64
@@ -49,7 +49,7 @@ package enum TextHash {
     return fold(head ^ first, tail ^ state ^ UInt64(count) &* second) ^ state
   }
 
-  /// The number of a text.
+  /// The hash of a text.
   package static func hash(_ text: String) -> UInt64 {
     var text = text
     return text.withUTF8 { bytes in
@@ -60,12 +60,12 @@ package enum TextHash {
     }
   }
 
-  /// The number of the bytes of a text.
+  /// The hash of the bytes of a text.
   @inlinable @inline(__always) package static func hash(_ text: UnsafeRawBufferPointer) -> UInt64 {
     guard let start = text.baseAddress else { return empty }
     return hash(start, text.count)
   }
 
-  /// The number of the empty text.
+  /// The hash of the empty text.
   package static let empty: UInt64 = hash("")
 }

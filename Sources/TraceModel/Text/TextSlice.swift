@@ -1,11 +1,11 @@
-/// Where a text stands among bytes that its owner knows.
+/// The position of a text in bytes that the owner of the slice holds.
 public struct TextSlice: Sendable {
-  /// Where it begins.
+  /// The offset of the first byte.
   public var start: Int
-  /// How many bytes it has.
+  /// The number of bytes.
   public var count: Int
 
-  /// Makes a slice; without arguments the one of an empty text.
+  /// Creates a slice; without arguments, of an empty text.
   @inlinable public init(start: Int = 0, count: Int = 0) {
     self.start = start
     self.count = count
@@ -13,7 +13,7 @@ public struct TextSlice: Sendable {
 
   /// Whether the text is empty.
   @inlinable public var isEmpty: Bool { count == 0 }
-  /// The places of its bytes.
+  /// The byte offsets of the text.
   @inlinable public var range: Range<Int> { start..<(start + count) }
 
   /// The bytes of the text.

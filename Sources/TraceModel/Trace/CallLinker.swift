@@ -1,35 +1,35 @@
-/// A call between services, or a request that one served, as one trace has it.
+/// A call between services, or a request to one service, found in a trace.
 package struct Call {
-  /// What it counts for.
+  /// The kind of a call.
   package enum Kind: UInt8 {
     /// A span of a service.
     case span = 0
-    /// A request that a service served, or the beginning of a trace.
+    /// A request to a service, or the root of a trace.
     case request = 1
     /// A call from one service to another.
     case edge = 2
   }
 
   package var kind: Kind
-  /// The service, of an edge the one that calls: ``TextHash`` of its name.
+  /// ``TextHash`` of the service; of an edge, the caller.
   package var service: UInt64
-  /// The operation, of an edge the service that is called.
+  /// ``TextHash`` of the operation; of an edge, the called service.
   package var other: UInt64
-  /// When it began, in milliseconds since 1970.
+  /// The start in milliseconds since 1970.
   package var time: Int64
-  /// In microseconds; 0 if unknown.
+  /// The duration in microseconds; 0 if unknown.
   package var duration: Int64
   package var isError: Bool
 }
 
-/// Finds the calls in a trace, each once however many sides reported it (as Zipkin counts dependencies).
+/// Finds the calls in a trace. Each call counts once, however many sides reported it, as in Zipkin's dependencies.
 ///
-/// Zipkin's rules hold: the called side counts before the caller's, queues count as they say, a caller that reports another
-/// service than the one above it was called by that one, and what names a parent that is not there hangs below the root.
-/// Beyond these, a proxy and the tracer of the application behind it report one call both: a server's side right under one
-/// of the same service is the same request, and a client's side right under one of the same service the same call.
+/// Zipkin's rules: the called side is preferred to the caller's. Producers and consumers count as they say. A caller that reports
+/// another service than its parent span was called by that service. A span with a missing parent is placed under the root. In
+/// addition, a proxy and the application behind it may both report one call: a server span directly under a server span of the
+/// same service is the same request, and a client span directly under a client span of the same service is the same call.
 package enum CallLinker {
-  /// Gives each call of some spans that have the low half of their trace's id in common.
+  /// Emits each call in spans whose trace ids have the same low half.
   package static func calls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
     for trace in TraceAssembly.traces(entries) {
       var linker = TraceLinker(trace)
@@ -38,7 +38,7 @@ package enum CallLinker {
   }
 }
 
-/// Finds the calls in one trace, in a time that its number of spans bounds.
+/// Finds the calls in one trace. The time is bounded by the number of spans.
 private struct TraceLinker {
   private struct Pair: Hashable {
     let first: UInt64
@@ -48,28 +48,28 @@ private struct TraceLinker {
   private let spans: [SpanEntry]
   private let parents: [Int?]
   private let isDetached: [Bool]
-  /// The topmost span above each, or itself.
+  /// The topmost ancestor of each span, or the span itself.
   private var tops: [Int]
-  /// All spans, each after its parent.
+  /// All spans, parents before children.
   private var order: [Int] = []
-  /// The nearest span above that has a kind, and the nearest of these that has a service.
+  /// The nearest ancestor with a kind, and among those the nearest with a service.
   private var nearest: [Int?]
   private var callers: [Int?]
-  /// The service at the other end: what a span says, or else the client's side above it of which it is a part.
+  /// The service at the other end: from the span itself, or else from the client side above that it belongs to.
   private var peers: [UInt64]
-  /// Whether a client's side is counted by a span below it.
+  /// Whether a client side is counted by a span below it.
   private var isAnswered: [Bool]
-  /// Whether a server's side is the same request as one above it, and the one below it that is.
+  /// Whether a server side has the same request as an ancestor, and the descendant with the same request.
   private var isInner: [Bool]
   private var inner: [Int?]
   private var innerCount: [Int]
-  /// The services that answered a client's side.
+  /// The services that answered a client side.
   private var answers: Set<Pair> = []
-  /// The root, under which spans are counted whose parents are not there.
+  /// The root, the parent of spans whose parents are missing.
   private let root: Int?
-  /// The services that are named as called by client's sides that nobody answered.
+  /// The services that unanswered client sides name as called.
   private var named: Set<UInt64> = []
-  /// What has been counted of calls whose called side is not there.
+  /// The counted calls whose called side is missing.
   private var missing: Set<Pair> = []
 
   init(_ spans: [SpanEntry]) {
@@ -114,7 +114,7 @@ private struct TraceLinker {
     return order
   }
 
-  /// Finds out how a span stands to those above it.
+  /// Determines a span's relation to its ancestors.
   private mutating func place(_ index: Int) {
     guard let parent = parents[index] else { return }
     let span = spans[index]
@@ -136,7 +136,7 @@ private struct TraceLinker {
       }
     } else if upper.kind == .client, isCall(span) {
       let isOwn = span.service == upper.service || span.service == TextHash.empty
-      // One that is not right under the other may be another call.
+      // A span that is not a direct child may be another call.
       let isSame =
         (span.kind == .client && above == parent) || peers[index] == TextHash.empty || peers[index] == peers[above]
       if isOwn, isSame, peers[index] == TextHash.empty { peers[index] = peers[above] }
@@ -144,12 +144,12 @@ private struct TraceLinker {
     }
   }
 
-  /// Whether it served a request. One of no kind did if it shares its caller's id and names nobody whom it called.
+  /// Whether the span served a request. A span without a kind did not if it shares its caller's id and names no called service.
   private func isServer(_ span: SpanEntry) -> Bool {
     span.kind == .server || (span.kind == nil && span.isShared && span.peer == TextHash.empty)
   }
 
-  /// Whether it is a call. One of no kind is taken for one if it names both of its sides.
+  /// Whether the span is a call. A span without a kind is a call if it names both sides.
   private func isCall(_ span: SpanEntry) -> Bool {
     span.kind == .client
       || (span.kind == nil && span.service != TextHash.empty && span.peer != TextHash.empty)
@@ -173,7 +173,7 @@ private struct TraceLinker {
     }
   }
 
-  /// What a request is called: by the innermost of those that reported it, as an application says it best.
+  /// The operation of a request, from the innermost span that reported it, since the application knows it best.
   private func operation(of index: Int) -> UInt64 {
     var operation = spans[index].operation
     var next = index
@@ -201,7 +201,7 @@ private struct TraceLinker {
         isError: isError ?? span.isError))
   }
 
-  /// The span above that called, or the root if a parent is not there.
+  /// The nearest calling ancestor, or the root if a parent is missing.
   private func caller(of index: Int) -> (index: Int, isGuess: Bool)? {
     if let caller = callers[index] { return (caller, false) }
     guard let root, tops[index] != root, isDetached[tops[index]], spans[root].kind != nil else { return nil }
@@ -219,17 +219,17 @@ private struct TraceLinker {
     edge(service ?? TextHash.empty, peers[index], span, emit)
   }
 
-  /// A service makes a call below another that called it: what it served is not there, and is counted here.
+  /// A service made a call below another that called it. Its own server span is missing and is counted here.
   private mutating func missingServer(of index: Int, _ caller: (index: Int, isGuess: Bool), _ emit: (Call) -> Void) {
     let (span, above) = (spans[index], spans[caller.index])
     if caller.isGuess {
-      // All that hangs under one missing parent was done for one request.
+      // All spans under one missing parent belong to one request.
       let parent = spans[tops[index]].parentID ?? spans[tops[index]].id
       guard !named.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
       else { return }
       edge(above.service, span.service, span, isError: false, emit)
     } else if above.kind == .client {
-      // The call is known, and so is whether it failed.
+      // The call is known, and also whether it failed.
       let pair = Pair(first: UInt64(caller.index), service: span.service)
       guard !answers.contains(pair), missing.insert(pair).inserted else { return }
       edge(above.service, span.service, above, emit)
@@ -244,11 +244,11 @@ private struct TraceLinker {
     let caller = caller(of: index)
     var service = caller.map { spans[$0.index].service }
     if let caller, caller.isGuess {
-      // Who called is better known from the span itself, and a call that was counted already is not counted again.
+      // The span itself knows its caller better. A counted call is not counted again.
       let isCounted = named.contains(span.service) || spans[caller.index].service == span.service
       service = peers[index] != TextHash.empty ? peers[index] : isCounted ? nil : service
     }
-    // What the caller saw counts: it has the way there and back in it.
+    // The caller's duration is used: it includes the network.
     if let parent = parents[index], spans[parent].kind == .client {
       if spans[parent].duration > 0 { span.duration = spans[parent].duration }
       span.isError = span.isError || spans[parent].isError

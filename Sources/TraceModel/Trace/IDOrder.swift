@@ -1,23 +1,23 @@
-/// Tells whether the ids of spans came with their bytes in the right order.
+/// The byte order of span ids.
 ///
-/// Envoy's spans in Zipkin's protobuf have span and parent ids with their bytes reversed, the trace's id is right; other
-/// senders of protobuf do it rightly. No sender says which it does, and so the ids themselves have to: the root's id is the
-/// low half of its trace's id, and a parent is the id of a span that is known. Two ids of 64 bits that are the same, or the
-/// same in reverse, are so by chance in none of 10¹⁹ cases. See docs/decisions/017-reversed-ids.md.
+/// Envoy's spans in Zipkin's protobuf have span and parent ids with reversed bytes, but correct trace ids. Other senders of
+/// protobuf send all ids correctly. Spans do not say which order they use, so it is inferred from the ids: a root's id is the low
+/// half of its trace id, and a parent id is the id of another span. A random match of two 64-bit ids, straight or reversed, has
+/// a probability of 10⁻¹⁹. See docs/decisions/017-reversed-ids.md.
 package enum IDOrder: Sendable {
-  /// As Zipkin wants it, the most significant byte first.
+  /// As Zipkin specifies: the most significant byte first.
   case straight
   case reversed
 
-  /// What some ids say; nil if nothing.
+  /// What ids tell about their order.
   package struct Evidence: Sendable, Equatable {
     var isStraight = false
     var isReversed = false
 
-    /// Of no id.
+    /// No evidence.
     package init() {}
 
-    /// What they say together; nil if nothing, or both.
+    /// The order; `nil` without evidence, or with contradicting evidence.
     package var order: IDOrder? { isStraight == isReversed ? nil : isStraight ? .straight : .reversed }
     package var isContradictory: Bool { isStraight && isReversed }
 
@@ -27,9 +27,9 @@ package enum IDOrder: Sendable {
     }
   }
 
-  /// What the ids of a span say.
+  /// The evidence from the ids of a span.
   ///
-  /// - Parameter isKnown: whether an id is known to be one of the span's trace, in the right order.
+  /// - Parameter isKnown: whether an id is known in the span's trace, in the correct order.
   package static func evidence(_ span: Span, isKnown: (UInt64) -> Bool) -> Evidence { evidence(of: span, isKnown) }
 
   fileprivate static func evidence(of span: some TraceMember, _ isKnown: (UInt64) -> Bool) -> Evidence {
@@ -41,8 +41,8 @@ package enum IDOrder: Sendable {
     return evidence
   }
 
-  /// Puts the ids of the spans of a trace into the right order where they are in doubt and the other spans tell. The time
-  /// it takes grows with the number of spans, whatever they are.
+  /// Corrects the ids of the spans of a trace where their order is unknown and other spans tell it. The time is linear in the
+  /// number of spans.
   package static func settled<Member: TraceMember>(_ spans: [Member]) -> [Member] {
     guard spans.contains(where: \.hasDoubtfulIDs) else { return spans }
     var groups = DoubtfulGroups(spans)
@@ -56,14 +56,14 @@ package enum IDOrder: Sendable {
   }
 }
 
-/// An id that a span of a trace has, or names as its parent's.
+/// A span id, or a parent id, known in a trace.
 public struct KnownID: Hashable, Sendable {
   /// The low half of the trace's id.
   public let trace: UInt64
   /// The id.
   public let id: UInt64
 
-  /// Makes the id of a trace's span.
+  /// Creates a known id.
   public init(trace: UInt64, id: UInt64) {
     self.trace = trace
     self.id = id
@@ -71,20 +71,20 @@ public struct KnownID: Hashable, Sendable {
 }
 
 extension TraceMember {
-  /// Reverses the bytes of its id and its parent's.
+  /// Reverses the bytes of the span's and the parent's id.
   package mutating func reverseIDs() {
     id = id.byteSwapped
     parentID = parentID.map(\.byteSwapped)
   }
 }
 
-/// The spans of a trace whose ids are in doubt. Those that name each other have their ids in one order.
+/// The spans of a trace with ids of unknown order. Spans that refer to each other have the same order and form a group.
 private struct DoubtfulGroups {
-  /// The numbers of ids, and for each number another one of its group, or itself.
+  /// The indices of ids, and for each index another member of its group, or itself (union-find).
   private var numbers: [UInt64: Int] = [:]
   private var groups: [Int] = []
   private var ids: [UInt64] = []
-  /// What is known of groups, by their first numbers.
+  /// The known orders of groups, by their representatives.
   private var orders: [Int: IDOrder] = [:]
 
   init(_ spans: [some TraceMember]) {
@@ -104,7 +104,7 @@ private struct DoubtfulGroups {
     }
     var members: [Int: [UInt64]] = [:]
     for (number, id) in ids.enumerated() { members[first(number), default: []].append(id) }
-    // A group that is decided makes its ids known, which may decide the next one.
+    // The ids of a decided group become known, which may decide the next group.
     var decided = evidence.compactMap { group, evidence in evidence.order.map { (group, $0) } }
     while let (group, order) = decided.popLast() {
       guard orders.updateValue(order, forKey: group) == nil else { continue }
@@ -120,7 +120,7 @@ private struct DoubtfulGroups {
     }
   }
 
-  /// The order of a group's ids; nil if it is not known.
+  /// The order of an id's group; `nil` if unknown.
   mutating func order(of id: UInt64) -> IDOrder? { numbers[id].flatMap { orders[first($0)] } }
 
   private mutating func number(of id: UInt64) -> Int {

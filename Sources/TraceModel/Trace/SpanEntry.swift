@@ -1,18 +1,18 @@
-/// What the store looks at of a span without reading its record.
+/// What the store keeps of a span outside of its record.
 package struct SpanEntry: Sendable {
   package var traceID: TraceID
   package var id: UInt64
-  /// The id of the span that caused it; nil for the first one.
+  /// The id of the parent span; `nil` for a root.
   package var parentID: UInt64?
   package var kind: Span.Kind?
   package var isShared: Bool
   /// See ``Span/isError``.
   package var isError: Bool
-  /// In microseconds since 1970; 0 if unknown.
+  /// The start in microseconds since 1970; 0 if unknown.
   package var timestamp: Int64
-  /// In microseconds.
+  /// The duration in microseconds.
   package var duration: Int64
-  /// The time under which it is found, in milliseconds since 1970: its start, or if that is unknown when it came.
+  /// The time by which the span is found, in milliseconds since 1970: its start, or if unknown, the time of its receipt.
   package var time: Int64
   /// ``TextHash`` of the service, the operation and the remote service.
   package var service: UInt64
@@ -20,19 +20,19 @@ package struct SpanEntry: Sendable {
   package var remoteService: UInt64
   /// ``TextHash`` of ``Span/peerService``.
   package var peer: UInt64
-  /// The host that reported it.
+  /// The reporting host.
   package var place: HostKey
   /// See ``Span/isProxied``.
   package var isProxied: Bool
   /// See ``Span/hasDoubtfulIDs``.
   package var hasDoubtfulIDs: Bool
-  /// The number of the list of its tags' keys; see ``SpanEncoder``.
+  /// The number of its list of tag keys; see ``SpanEncoder``.
   package var schema: UInt32
-  /// Where its record and its terms end; they begin where those of the one before it end.
+  /// The end of its record and of its terms. They begin at the end of the previous span's.
   package var recordEnd: Int
   package var termEnd: Int
 
-  /// Makes an entry of what is known of a span.
+  /// Creates an entry.
   package init(
     traceID: TraceID,
     id: UInt64,
@@ -77,9 +77,9 @@ package struct SpanEntry: Sendable {
 }
 
 extension SpanEntry {
-  /// Makes an entry of a span that is in no batch.
+  /// Creates an entry for a span outside of a batch.
   ///
-  /// - Parameter received: when it came, in milliseconds since 1970.
+  /// - Parameter received: the time of its receipt, in milliseconds since 1970.
   package init(_ span: Span, received: Int64) {
     self.init(
       traceID: span.traceID, id: span.id, parentID: span.parentID, kind: span.kind, isShared: span.isShared,
@@ -94,6 +94,6 @@ extension SpanEntry {
 extension SpanEntry: TraceMember {
   package var serviceKey: UInt64 { service }
   package var operationKey: UInt64 { operation }
-  /// Not needed for what is counted.
+  /// Not needed for counting.
   package var remotePlace: HostKey { HostKey() }
 }

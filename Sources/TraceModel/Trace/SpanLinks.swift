@@ -1,6 +1,6 @@
-/// The spans of a trace by their ids. However many share one id, each is found without going through all of them.
+/// The spans of a trace by id. Lookups stay fast even if many spans share one id.
 private struct Sides<Member: TraceMember> {
-  /// Many spans with one id, by what they are looked for by; each list in the order of the spans' starts.
+  /// Many spans with one id, indexed by search criteria. Each list is sorted by start.
   private struct Crowd {
     struct Key: Hashable {
       var service: Member.Service?
@@ -14,15 +14,15 @@ private struct Sides<Member: TraceMember> {
     func list(_ key: Key) -> [Int] { lists[key] ?? [] }
   }
 
-  /// How well a span is what was looked for; the smaller one is better.
+  /// How well a span matches a search; lower is better.
   private struct Fit {
-    /// How well it fits by service and host.
+    /// The match by service and host.
     var rank: Int
     /// 0 if it ran at the moment, 1 if it began before it, 2 otherwise.
     var time: Int
     var start: Int64
 
-    /// Among those that began before the moment the last one is better, among others the first.
+    /// Among spans that began before the moment, the last one is better; among others, the first one.
     func isBetter(than other: Fit) -> Bool {
       if rank != other.rank { return rank < other.rank }
       if time != other.time { return time < other.time }
@@ -31,16 +31,16 @@ private struct Sides<Member: TraceMember> {
   }
 
   private let spans: [Member]
-  /// A few spans are looked through faster than put into tables.
+  /// A short list is searched faster than a table is built.
   private let isSmall: Bool
   private var order: [Int] = []
   private var crowds: [UInt64: Crowd] = [:]
-  /// How many spans were looked at.
+  /// The number of examined spans.
   private(set) var looks = 0
 
-  /// How many spans with one id are looked through.
+  /// The number of spans with one id up to which a list is searched.
   private static var crowdSize: Int { 32 }
-  /// How many that began before a moment are looked at for one that had not ended.
+  /// The number of spans that began before a moment that are examined for one that still ran.
   private static var lookBack: Int { 16 }
 
   init(_ spans: [Member]) {
@@ -78,7 +78,7 @@ private struct Sides<Member: TraceMember> {
     return crowd
   }
 
-  /// A host with its port, and without it; what is unknown of it, or the same everywhere, is left out.
+  /// The search keys of a host: with its port, and without it. A loopback address gives only the first, an unknown address none.
   private static func places(_ host: HostKey) -> [HostKey] {
     guard host.address != 0 else { return [] }
     var bare = host
@@ -86,7 +86,7 @@ private struct Sides<Member: TraceMember> {
     return (host.port != 0 ? [host] : []) + (host.isLoopback ? [] : [bare])
   }
 
-  /// The best of the spans with an id. The function gives how well one fits but for its time, nil if it does not.
+  /// The best match among the spans with an id. `rank` returns the match without regard to time, or `nil` for no match.
   private mutating func best(_ id: UInt64, at time: Int64, _ rank: (Int, Member) -> Int?) -> Int? {
     var best: (index: Int, fit: Fit)?
     var count = 0
@@ -120,7 +120,7 @@ private struct Sides<Member: TraceMember> {
     return Fit(rank: rank, time: !began ? 2 : span.covers(time) ? 0 : 1, start: span.timestamp)
   }
 
-  /// The best of a list by its time alone; those without a start stand at its end.
+  /// The best match of a list by time. Spans without a start are at its end.
   private mutating func best(of list: [Int], at time: Int64, butNot own: Int, onlyRunning: Bool = false) -> Int? {
     var low = 0
     var high = list.count
@@ -135,9 +135,9 @@ private struct Sides<Member: TraceMember> {
     return onlyRunning ? nil : began.first ?? list.first { $0 != own }
   }
 
-  // MARK: What is looked for
+  // MARK: Searches
 
-  /// For a server's side: the client's side with the same id, or else the side that is not marked as the other one.
+  /// For a server side: the client side with the same id, or else the side that is not marked as shared.
   mutating func caller(of index: Int) -> Int? {
     let span = spans[index]
     guard span.isServerSide else { return nil }
@@ -152,7 +152,7 @@ private struct Sides<Member: TraceMember> {
     }
   }
 
-  /// For a server's side that a service reported itself: the side that the proxy before it reported of the same request.
+  /// For a server side that a service reported itself: the proxy's side of the same request.
   mutating func proxy(of index: Int) -> Int? {
     let span = spans[index]
     guard span.isServerSide, span.kind != .consumer, span.timestamp > 0, !span.isProxied else { return nil }
@@ -169,9 +169,8 @@ private struct Sides<Member: TraceMember> {
     }
   }
 
-  /// The span that is named as the parent. Of several that share the id: one in the child's service, a server's side
-  /// before a client's and on the child's host before another, or else any server's side; then the one that ran when the
-  /// child began.
+  /// The parent span. If several spans share the parent's id, the order of preference is: the child's service (a server side before
+  /// a client side, the child's host before another), then any server side, then the one that ran when the child began.
   mutating func parent(of index: Int) -> Int? {
     let span = spans[index]
     guard let id = span.parentID, id != span.id else { return nil }
@@ -195,11 +194,11 @@ private struct Sides<Member: TraceMember> {
   }
 }
 
-/// Which span hangs under which, in spans that are in order.
+/// The parent of each span in a sorted list.
 struct SpanLinks {
   private(set) var parents: [Int?]
   private(set) var isDetached: [Bool]
-  /// How many spans were looked at to find them.
+  /// The number of spans examined to find the parents.
   let looks: Int
 
   init(_ spans: [some TraceMember]) {
@@ -217,9 +216,9 @@ struct SpanLinks {
     cutCycles()
   }
 
-  /// Makes roots of spans that hang under themselves by some way round.
+  /// Makes one span of each cycle a root.
   private mutating func cutCycles() {
-    // 0: not seen, 1: on the way up from the present span, 2: known to end at a root.
+    // 0: not visited, 1: on the current path, 2: known to lead to a root.
     var marks = [UInt8](repeating: 0, count: parents.count)
     for start in parents.indices where marks[start] == 0 {
       var path: [Int] = []
@@ -230,7 +229,7 @@ struct SpanLinks {
         next = parents[index]
       }
       if let index = next, marks[index] == 1, let first = path[(path.firstIndex(of: index) ?? 0)...].min() {
-        // The first of the cycle in the order of spans.
+        // The first span of the cycle in the sorted list.
         parents[first] = nil
         isDetached[first] = true
       }

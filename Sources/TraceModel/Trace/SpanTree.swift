@@ -1,40 +1,40 @@
-/// The spans of one trace as a tree (or several, if pieces are missing), in the order in which they are shown.
+/// The spans of one trace as a tree, or as several trees if spans are missing, in display order.
 ///
-/// Zipkin's propagation lets both sides of a call use one span id. The server's side then hangs below the client's, and
-/// what the server's service did within the call hangs below the server's side. Whatever the spans say, the result is
-/// a forest that holds each of them once: cycles are cut, and a span whose parent is not there is a root.
+/// In Zipkin's propagation both sides of a call may share one span id. The server side is then a child of the client side, and
+/// the spans of the server's service within the call are children of the server side. The result is always a forest that contains
+/// each span once: cycles are cut, and a span with a missing parent is a root.
 public struct SpanTree: Sendable {
-  /// A span at its place.
+  /// A span in the tree.
   public struct Node: Sendable {
     /// The span.
     public let span: Span
-    /// The index of the node under which it hangs, always a smaller one; nil for a root.
+    /// The index of the parent node, which is always smaller; `nil` for a root.
     public let parent: Int?
-    /// How many nodes it hangs below.
+    /// The number of ancestors.
     public let depth: Int
-    /// How many nodes hang below it, however deep; they follow it.
+    /// The number of descendants. They follow the node.
     public let descendants: Int
-    /// Whether it names a parent, or the other side of its id, that is not there, so that it became a root.
+    /// Whether its parent, or the other side of its shared id, is missing, which made it a root.
     public let isDetached: Bool
   }
 
-  /// The nodes: each before those that hang below it, siblings by their starts.
+  /// The nodes: parents before children, siblings by start.
   public let nodes: [Node]
 
-  /// Builds the tree of a trace; those that were sent twice count once.
+  /// Builds the tree of a trace. Duplicate spans count once.
   public init(_ spans: [Span]) {
     let spans = TraceAssembly.merged(spans)
     nodes = Self.flatten(spans, SpanLinks(spans))
   }
 
   private static func flatten(_ spans: [Span], _ links: SpanLinks) -> [Node] {
-    // Spans are in order, so that the children of each come in order.
+    // Spans are sorted, so the children of each node are too.
     var children = [[Int]](repeating: [], count: spans.count)
     var roots: [Int] = []
     for index in spans.indices {
       if let parent = links.parents[index] { children[parent].append(index) } else { roots.append(index) }
     }
-    // A root that is whole comes before the pieces, whose parents may be hidden anywhere.
+    // Complete roots come before detached ones, whose parents may be anywhere.
     roots = roots.filter { !links.isDetached[$0] } + roots.filter { links.isDetached[$0] }
 
     struct Visit {

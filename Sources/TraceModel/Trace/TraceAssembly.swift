@@ -1,11 +1,11 @@
-/// Puts the spans that the store holds together to traces.
+/// Assembles traces from stored spans.
 package enum TraceAssembly {
   private static let annotationsPerMerge = 1_024
 
-  /// Traces of spans whose ids have one low half in common.
+  /// Splits spans whose trace ids have the same low half into traces.
   ///
-  /// A sender that cuts ids to 64 bits takes part in the trace of 128 bits with the same low half. If there are several of
-  /// those, their ids are different traces, and the short ones go to the first.
+  /// A sender that truncates ids to 64 bits belongs to the 128-bit trace with the same low half. If there are several such traces,
+  /// spans with short ids belong to the first.
   package static func traces(_ spans: [Span]) -> [[Span]] { parts(spans).map { merged(IDOrder.settled($0)) } }
 
   /// As ``traces(_:)``.
@@ -24,13 +24,13 @@ package enum TraceAssembly {
     return traces
   }
 
-  /// The spans without those that were sent twice, in the order of their starts.
+  /// Removes duplicate spans and sorts by start.
   ///
-  /// Two reports are of one span if id, kind, service and start are the same and nothing that both name differs. So none
-  /// loses its name, port or address to another that began in the same microsecond.
+  /// Two reports are of one span if id, kind, service and start are equal and no field that both have differs. So different spans
+  /// that began in the same microsecond keep their names, ports and addresses.
   package static func merged(_ spans: [Span]) -> [Span] { merged(spans, fits: isCompatible, merge: merge) }
 
-  /// The same for what ``SpanEntry`` knows of spans.
+  /// The same for ``SpanEntry``.
   package static func merged(_ entries: [SpanEntry]) -> [SpanEntry] {
     merged(entries, fits: isCompatible, merge: merge)
   }
@@ -40,7 +40,7 @@ package enum TraceAssembly {
   ) -> [Member] {
     var merged: [Member] = []
     merged.reserveCapacity(spans.count)
-    // A few are compared faster than put into a table.
+    // A few spans are compared faster than put into a table.
     let isSmall = spans.count <= 16
     var reports = ReportTable<Member.Service>(capacity: isSmall ? 0 : spans.count)
     for span in spans {
@@ -99,7 +99,7 @@ package enum TraceAssembly {
     other.localEndpoint = filled(other.localEndpoint, span.localEndpoint)
     other.remoteEndpoint = filled(other.remoteEndpoint, span.remoteEndpoint)
     if other.name.isEmpty { other.name = span.name }
-    // Bounded, as something sent over and over with other annotations each time would take ever longer.
+    // Limited: a span that is sent repeatedly with other annotations would take more and more time.
     for annotation in span.annotations
     where other.annotations.count < annotationsPerMerge && !other.annotations.contains(annotation) {
       other.annotations.append(annotation)
@@ -116,7 +116,7 @@ package enum TraceAssembly {
     return endpoint
   }
 
-  /// The order of spans: by start (unknown ones last), the client's side before the server's, by id.
+  /// The order of spans: by start (unknown ones last), the client side before the server side, then by id.
   package static func precedes<Member: TraceMember>(
     _ first: Member, _ firstIndex: Int, _ second: Member, _ secondIndex: Int
   ) -> Bool {
@@ -127,7 +127,7 @@ package enum TraceAssembly {
   }
 }
 
-/// What reports of one span have in common.
+/// The fields that all reports of one span share.
 private struct ReportKey<Service: Hashable>: Hashable {
   let id: UInt64
   let kind: Span.Kind?
@@ -144,9 +144,9 @@ private struct ReportKey<Service: Hashable>: Hashable {
   }
 }
 
-/// Finds the reports of one span.
+/// Finds duplicate reports of spans.
 private struct ReportTable<Service: Hashable> {
-  /// A report with all that may tell it from another.
+  /// All fields of a report that can distinguish it from others.
   private struct Whole: Hashable {
     let key: ReportKey<Service>
     let operation: UInt64
@@ -155,7 +155,7 @@ private struct ReportTable<Service: Hashable> {
 
   private var wholes: [Whole: Int] = [:]
   private var some: [ReportKey<Service>: [Int]] = [:]
-  /// How many reports with one key, all of which contradict each other, are compared with a further one.
+  /// The number of contradicting reports with one key that are compared with a further one.
   private static var compared: Int { 16 }
 
   init(capacity: Int) {

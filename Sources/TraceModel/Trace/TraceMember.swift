@@ -1,4 +1,4 @@
-/// What decides where a span stands in its trace.
+/// The fields that decide a span's position in its trace.
 package protocol TraceMember {
   associatedtype Service: Hashable
 
@@ -9,40 +9,40 @@ package protocol TraceMember {
   var timestamp: Int64 { get }
   var duration: Int64 { get }
   var traceID: TraceID { get }
-  /// What tells its service from others.
+  /// Identifies the service.
   var serviceKey: Service { get }
-  /// ``TextHash`` of its operation.
+  /// ``TextHash`` of the operation.
   var operationKey: UInt64 { get }
-  /// The host that reported it.
+  /// The reporting host.
   var place: HostKey { get }
   /// The host at the other end.
   var remotePlace: HostKey { get }
-  /// Whether a proxy reported it, rather than the service itself.
+  /// Whether a proxy reported the span, rather than the service itself.
   var isProxied: Bool { get }
-  /// Whether its ids, and its parent's, may have come with their bytes in reverse.
+  /// Whether the byte order of the span's and the parent's id is unknown.
   var hasDoubtfulIDs: Bool { get set }
 }
 
 extension TraceMember {
-  /// Whether it began its trace: it names no parent, and if it is marked as one of two sides, its id is the trace's own.
-  /// Envoy marks every receiving side so, also that of a request that came without a trace.
+  /// Whether the span is the root of its trace: it has no parent id, and if it is marked as shared, its id is the trace's own. Envoy
+  /// marks every server side as shared, even for a request that came without a trace.
   package var isRoot: Bool { parentID == nil && (!isShared || id == traceID.low) }
 
-  /// Whether it is the receiving side of a call.
+  /// Whether the span is the receiving side of a call.
   var isServerSide: Bool { isShared || kind == .server || kind == .consumer }
 
-  /// Whether it ran at a moment, in microseconds since 1970.
+  /// Whether the span ran at a moment, in microseconds since 1970.
   func covers(_ time: Int64) -> Bool {
     let (end, isBeyond) = timestamp.addingReportingOverflow(max(duration, 0))
     return timestamp > 0 && timestamp <= time && (isBeyond || time <= end)
   }
 }
 
-/// A host as far as hosts have to be told apart.
+/// Identifies a host.
 package struct HostKey: Hashable, Sendable {
-  /// ``TextHash`` of its address; 0 if unknown.
+  /// ``TextHash`` of the address; 0 if unknown.
   package var address: UInt64 = 0
-  /// Its port; 0 if unknown.
+  /// The port; 0 if unknown.
   package var port: UInt16 = 0
   /// Whether the address is the same on every machine.
   package var isLoopback = false
@@ -68,19 +68,19 @@ package struct HostKey: Hashable, Sendable {
 
   private static let loopback = (TextHash.hash("127.0.0.1"), TextHash.hash("::1"))
 
-  /// Takes over what another knows in addition.
+  /// Adds fields that only the other key has.
   package mutating func fill(_ other: HostKey) {
     if address == 0 { (address, isLoopback) = (other.address, other.isLoopback) }
     if port == 0 { port = other.port }
   }
 
-  /// Whether both can be the same host: what both know is the same.
+  /// Whether both can be the same host: fields known of both are equal.
   func isCompatible(with other: HostKey) -> Bool {
     (address == other.address || address == 0 || other.address == 0)
       && (port == other.port || port == 0 || other.port == 0)
   }
 
-  /// How sure it is that both are the same host: 2, with the port; 1, but for the port; 0, unknown.
+  /// The certainty that both are the same host: 2 with the port, 1 without the port, 0 unknown.
   func likeness(to other: HostKey) -> Int {
     guard address == other.address, address != 0 else { return 0 }
     if port != 0, port == other.port { return 2 }

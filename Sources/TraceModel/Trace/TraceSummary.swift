@@ -1,12 +1,12 @@
-/// A trace in a line: what a list of traces shows.
+/// The summary of a trace for a list of traces.
 public struct TraceSummary: Sendable {
   /// A service's part in a trace.
   public struct Service: Sendable, Hashable {
-    /// Its name; empty if its spans do not say.
+    /// The name; empty if its spans have none.
     public var name: String
-    /// How many spans it reported.
+    /// The number of its spans.
     public var spanCount: Int
-    /// How many of them failed.
+    /// The number of failed spans.
     public var errorCount: Int
   }
 
@@ -16,20 +16,20 @@ public struct TraceSummary: Sendable {
   public let rootService: String
   /// The operation of its first span.
   public let rootName: String
-  /// Its start in microseconds since 1970; 0 if no span says.
+  /// The start in microseconds since 1970; 0 if unknown.
   public let timestamp: Int64
-  /// From its start to the end of its last span, in microseconds.
+  /// The time from the start to the end of the last span, in microseconds.
   public let duration: Int64
-  /// How many spans it has.
+  /// The number of spans.
   public let spanCount: Int
-  /// How many of them failed.
+  /// The number of failed spans.
   public let errorCount: Int
-  /// How many spans hang nowhere because their parents are not there.
+  /// The number of spans with missing parents.
   public let detachedCount: Int
-  /// The services that took part, in the order in which they appear in the tree.
+  /// The participating services, in the order of the tree.
   public let services: [Service]
 
-  /// Sums a tree up; nil if it has no span.
+  /// Summarizes a tree; `nil` if it is empty.
   public init?(_ tree: SpanTree) {
     guard let root = tree.nodes.first?.span else { return nil }
     var services: [Service] = []

@@ -1,6 +1,6 @@
-/// When traces began and ended.
+/// The times of traces.
 package enum TraceTimes {
-  /// When a trace began: the start of its first span without a parent, or else of the first span with a start.
+  /// The start of a trace: that of its first span without a parent, or else that of the first span with a start.
   package static func timestamp(of spans: [Span]) -> Int64? {
     var first: Int64?
     for span in spans where span.timestamp > 0 {
@@ -10,7 +10,7 @@ package enum TraceTimes {
     return first
   }
 
-  /// From the first start to the last end among spans, in microseconds since 1970; nothing if none has a start.
+  /// The time from the first start to the last end, in microseconds since 1970; zero if no span has a start.
   @inlinable package static func extent(of spans: some Sequence<Span>) -> (start: Int64, length: Int64) {
     var start = Int64.max
     var end: Int64 = 0
