@@ -4,38 +4,38 @@ package import TraceModel
 package struct BrokenPiece: Sendable {
   package let tree: SpanTree
   package let parent: ProbableParent
-  /// The node of the other trace under which it belongs.
+  /// The node of the other trace that is its probable parent.
   package let under: Int
   package let call: Span
 }
 
-/// Which traces an analysis asks for: the newest of those that began in a time.
+/// A query of the analysis for the newest traces that began in a period.
 package struct WantedTraces: Sendable {
-  /// A service that took part; nil for any.
+  /// A participating service; `nil` for any.
   package var service: String?
-  /// The last moment at which they began, in milliseconds since 1970.
+  /// The end of the period, in milliseconds since 1970.
   package var endTs: Int64
-  /// How long before it they began at most, in milliseconds.
+  /// The length of the period, in milliseconds.
   package var lookback: Int64
-  /// How long one of their spans took at least, in microseconds.
+  /// The duration that one of the spans has at least, in microseconds.
   package var minDuration: Int64?
-  /// How many at most.
+  /// The largest number of traces.
   package var limit: Int
 }
 
-/// Where the analysis finds traces that it has not observed.
+/// The source of traces that the analysis has not observed itself.
 package protocol TraceSource: Sendable {
-  /// Traces, the newest first, and whether all the time that was asked for was looked through.
+  /// The matching traces, newest first, and whether the whole period was searched.
   func traces(_ wanted: WantedTraces) async throws(CollectorError) -> (traces: [[Span]], isComplete: Bool)
 }
 
-/// Joins what was torn apart, when a trace is looked at: finds the request for which a trace was probably begun, and the
-/// traces that probably continue one.
+/// Reconnects broken traces when one is viewed: finds the request for which a trace was probably begun, and the traces that
+/// probably continue one.
 package struct BrokenTraces: Sendable {
   private let source: any TraceSource
   private let propagation: PropagationMonitor
 
-  /// Makes a search over the traces of a source, by what is known of who passes on traces.
+  /// Creates a search in a source of traces, with the knowledge of which services forward traces.
   package init(_ source: any TraceSource, _ propagation: PropagationMonitor) {
     self.source = source
     self.propagation = propagation
@@ -46,10 +46,10 @@ package struct BrokenTraces: Sendable {
   private static let piecesPerTrace = 20
   /// How long before a call the trace of its request may have begun, in milliseconds.
   private static let longestWait: Int64 = 30_000
-  /// How many times as far back each further search looks.
+  /// The factor by which each further search looks farther back.
   private static let widening: Int64 = 4
 
-  /// The request for which the first call of a trace was probably made; nil if it begins otherwise, or nothing says so.
+  /// The request for which the first call of a trace was probably made; `nil` if nothing indicates one.
   package func probableParent(of tree: SpanTree) async throws(CollectorError) -> ProbableParent? {
     guard let root = tree.nodes.first?.span, root.isStartedCall, root.timestamp.isTimeOfDay else { return nil }
     let knowledge = await propagation.knowledge(of: [root.serviceName])
@@ -60,16 +60,16 @@ package struct BrokenTraces: Sendable {
     of call: Span, _ knowledge: [String: PropagationKnowledge]?
   ) async throws(CollectorError) -> ProbableParent? {
     let known = knowledge?[call.callee]
-    // Nothing but the id of a request could say that it is one's.
+    // Only the request's id could tell that the call belongs to it.
     if known == .unrelated, call.requestNumber == 0 { return nil }
     let found = try await tracesInProgress(at: call)
     let search = ProbableParentSearch(found.traces, service: call.serviceName, isComplete: found.isComplete)
     return search.parent(of: call, knowledge: known)
   }
 
-  /// The traces that may hold the request for which a call was made: the newest ones of its service, and of those that began
-  /// earlier the ones that last until the call. There are never so many of these as there are traces, so that a busy service
-  /// is judged by all that matters; what there is no room for makes the answer incomplete.
+  /// The traces that may contain the request of a call: the newest ones of its service, and older ones that last until the call.
+  /// Few traces last that long, so all relevant traces of a busy service are examined. If there are more than allowed, the answer
+  /// is marked incomplete.
   private func tracesInProgress(
     at call: Span
   ) async throws(CollectorError) -> (traces: [[Span]], isComplete: Bool) {
@@ -79,15 +79,15 @@ package struct BrokenTraces: Sendable {
       return found
     }
     var distance = moment - oldest / 1_000
-    // So many within a millisecond cannot be told apart by their times.
+    // So many traces within a millisecond cannot be ordered by their times.
     guard distance > 0 else { return found }
     var known = Set(found.traces.compactMap { $0.first?.traceID })
     var room = Self.tracesPerSearch
     while distance < Self.longestWait {
       let next = min(distance * Self.widening, Self.longestWait)
       var wanted = WantedTraces(endTs: moment - distance, lookback: next - distance, limit: room)
-      // A trace that began so long before the call and goes on has a span that is about as long, of whichever service; half
-      // of it leaves room for clocks that differ and for a request that was handed on.
+      // An older trace that still runs at the time of the call has a span of about that duration, of any service. Half of it allows
+      // for different clocks and for a request that was handed on.
       wanted.minDuration = distance * 1_000 / 2
       let older = try await source.traces(wanted)
       found.traces += older.traces.filter { spans in spans.first.map { known.insert($0.traceID).inserted } ?? false }
@@ -99,7 +99,7 @@ package struct BrokenTraces: Sendable {
     return found
   }
 
-  /// The traces that are probably continuations of this one, in the order of their starts.
+  /// The traces that probably continue this one, by start.
   package func pieces(of tree: SpanTree) async throws(CollectorError) -> [BrokenPiece] {
     var times: [String: (from: Int64, to: Int64)] = [:]
     for node in tree.nodes where node.span.isInbound {
@@ -112,7 +112,7 @@ package struct BrokenTraces: Sendable {
     let knowledge = await propagation.knowledge(of: Set(times.keys))
     var pieces: [BrokenPiece] = []
     for (service, time) in times.sorted(by: { $0.key < $1.key }) {
-      // A service of which only passed on or unrelated calls are known has no pieces; that is the usual case.
+      // Usually a service has only forwarded or unrelated calls. Then it has no continuations.
       let known = knowledge[service]
       if let known, known.values.allSatisfy({ $0 == .unrelated }), await propagation.remembers(time.from) { continue }
       let found = try await traces(with: service, from: time.from / 1_000, to: time.to / 1_000)

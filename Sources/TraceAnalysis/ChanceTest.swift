@@ -4,36 +4,35 @@
   import Musl
 #endif
 
-/// Whether calls were made for requests, or met them by chance.
+/// Tests whether calls were made for requests, or overlap with requests by chance.
 ///
-/// An observation is a group of calls, and compares how many requests were in flight when they were made with how many
-/// there would have been, had the group come a little earlier or later. Were the calls not made for requests, the actual
-/// number would be one of those at random. Chernoff's inequality then bounds the probability of a sum of differences as
-/// large as the one seen, from the moment generating functions of the observations. It needs nothing but that
-/// observations do not depend on each other: so groups are so far apart that, moved, they do not overlap.
+/// An observation is a group of calls. It compares the number of requests in flight at the calls with the numbers for the same
+/// group shifted in time. If calls are independent of requests, the actual number is a random one of these. Chernoff's inequality
+/// then bounds the probability of the observed sum of differences, from the moment generating functions of the observations. The
+/// only assumption is that observations are independent: groups are so far apart that their shifted versions do not overlap.
 struct ChanceTest: Sendable, Equatable {
   /// A group of calls.
   struct Observation: Sendable, Equatable {
-    /// How many requests were in flight.
+    /// The number of requests in flight.
     var actual: Double
-    /// How many there would have been for each shift, none among them.
+    /// The number for each shift, including no shift.
     var possible: [Double]
   }
 
-  /// Where the generating functions are taken.
+  /// The points at which the generating functions are evaluated.
   private static let points = SIMD8<Double>(0.5, 1, 2, 3, 5, 8, 13, 21)
-  /// The natural logarithm of how improbable chance has to be: 1e-10 for each service and callee, and the 8 points.
+  /// The natural logarithm of the required improbability: 1e-10 for each service, callee and point.
   static let threshold = 25.2
 
-  /// How many observations there are.
+  /// The number of observations.
   private(set) var observations = 0
-  /// By how much more was in flight than in the mean, in total.
+  /// The sum of differences between actual and mean numbers.
   private(set) var excess = 0.0
   private var logarithms = SIMD8<Double>(repeating: 0)
 
   private static let fewestObservations = 4
-  /// How much more has to be in flight in the mean. Calls that are made for requests have 0.75 more of them in flight
-  /// (the request itself, less its share in the mean); what follows requests closely may have a little more.
+  /// The smallest mean difference that counts. Calls made for requests have a difference of 0.75: the request itself, less its
+  /// share in the mean. Work that follows requests closely may have a small difference.
   private static let smallestExcess = 0.2
   private static let fullExcess = 0.75
 
@@ -45,7 +44,7 @@ struct ChanceTest: Sendable, Equatable {
     observations += 1
     excess += observation.actual - mean
     for index in Self.points.indices {
-      // The highest value is taken out, so that nothing overflows.
+      // The largest exponent is factored out, so that nothing overflows.
       let point = Self.points[index]
       let sum = observation.possible.reduce(0) { $0 + exp(point * ($1 - mean - highest)) }
       logarithms[index] += log(sum / number) + point * highest
@@ -58,35 +57,35 @@ struct ChanceTest: Sendable, Equatable {
     logarithms += other.logarithms
   }
 
-  /// The probability of chance is at most e to the minus this, but for the choice of the point.
+  /// The probability of chance is at most e to the power of minus this, apart from the choice of the point.
   var bound: Double { max(0, (Self.points * excess - logarithms).max()) }
 
-  /// Whether calls were made for requests, beyond doubt.
+  /// Whether calls were made for requests, beyond reasonable doubt.
   var excludesChance: Bool {
     observations >= Self.fewestObservations && excess >= Self.smallestExcess * Double(observations)
       && bound >= Self.threshold
   }
 
-  /// Whether there is too little to tell chance from intent.
+  /// Whether there are too few observations to tell.
   var isUndecided: Bool { observations < 2 * Self.fewestObservations || bound > Self.threshold / 4 }
 
-  /// The part of the calls that was made for requests, at least about.
+  /// The approximate lower bound of the share of calls that was made for requests.
   var share: Double { observations == 0 ? 0 : min(1, max(0, excess / Double(observations) / Self.fullExcess)) }
 }
 
-/// Whether calls keep their distance from the start of the request in flight, rather than from something else.
+/// Tests whether calls follow the start of the request in flight at a steadier distance than they follow other events.
 ///
-/// Work that a service does after an answer always meets the next request if its caller waits for each answer and then
-/// asks again at once. Work that it does every second always meets a request, or never does, if those come every second.
-/// Only the steadier distance tells what a call was made for.
+/// Work that a service does after an answer always overlaps with the next request if its caller sends requests back to back. Work
+/// that a service does every second always or never overlaps with requests that come every second. The event with the steadiest
+/// distance is the cause of the calls.
 struct LockTest: Sendable, Equatable {
-  /// A call that met a request, and by how many microseconds it followed each thing.
+  /// A call during a request, with the microseconds since each event.
   struct Sample: Sendable, Equatable {
-    /// The start of the request.
+    /// Since the start of the request.
     var start: Int64
-    /// The end of another one before; nil if that was long ago.
+    /// Since the end of an earlier request; `nil` if that was long ago.
     var end: Int64?
-    /// The call before to the same callee.
+    /// Since the previous call to the same callee.
     var call: Int64
   }
 
@@ -94,7 +93,7 @@ struct LockTest: Sendable, Equatable {
   private static let fewest = 16
   private var samples: [Sample] = []
   private var next = 0
-  /// Calls that met so many requests that it cannot be said which.
+  /// Calls during so many requests that the cause cannot be told.
   private var crowded = 0
 
   mutating func observe(_ sample: Sample) {
@@ -108,13 +107,13 @@ struct LockTest: Sendable, Equatable {
 
   mutating func observeCrowd() { crowded += 1 }
 
-  /// Whether something else than the requests in flight may have been the reason for the calls.
+  /// Whether another event than the request in flight may have caused the calls.
   ///
-  /// - Parameter isExclusive: whether all calls met requests.
+  /// - Parameter isExclusive: whether all calls overlap with requests.
   func hasOtherReason(isExclusive: Bool) -> Bool {
     guard samples.count >= Self.fewest else { return crowded < Self.fewest }
-    // Between two calls there is the jitter of both. Work with a clock of its own would meet every request only if
-    // those came by the same clock; if it misses some, it has to be much less steady to be taken for an answer to them.
+    // The distance between two calls has the jitter of both. Timed work overlaps with every request only if requests have the
+    // same period. If it misses some, it must be much steadier to count as caused by them.
     let margin = isExclusive ? 1.15 : 2.3
     if isAsSteady(samples, margin, \.call) { return true }
     let close = samples.filter { $0.end != nil }
@@ -122,12 +121,12 @@ struct LockTest: Sendable, Equatable {
   }
 
   private func isAsSteady(_ samples: [Sample], _ margin: Double, _ other: (Sample) -> Int64) -> Bool {
-    // Few samples say little about how steady something is.
+    // With few samples, the spread is uncertain.
     let margin = margin * (1 + 2 / Double(max(samples.count, 1)).squareRoot())
     return margin * Double(Self.spread(samples.map(\.start))) > Double(Self.spread(samples.map(other)))
   }
 
-  /// How far apart those are that only a tenth is below and above.
+  /// The distance between the first and the last decile.
   private static func spread(_ values: [Int64]) -> Int64 {
     let values = values.sorted()
     let tenth = values.count / 10

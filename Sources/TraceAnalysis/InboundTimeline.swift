@@ -1,15 +1,15 @@
 import TraceModel
 
-/// A request that a proxy received, as much as has to be kept of it.
+/// The parts of a request received by a proxy that the analysis keeps.
 struct InboundRequest: Sendable {
   let trace: TraceID
   let span: UInt64
-  /// Microseconds since 1970.
+  /// In microseconds since 1970.
   let start: Int64
   let end: Int64
   let requestNumber: UInt64
 
-  /// Nil if it has no time or no length, or one that is no time of day.
+  /// `nil` if the span has no time or duration, or an impossible time.
   init?(_ span: Span) {
     guard span.duration > 0, span.timestamp.isTimeOfDay, span.end.isTimeOfDay else { return nil }
     trace = span.traceID
@@ -21,28 +21,28 @@ struct InboundRequest: Sendable {
 }
 
 extension Int64 {
-  /// Whether it can be microseconds since 1970; sums and differences of such cannot overflow.
+  /// Whether the value can be microseconds since 1970. Sums and differences of such values cannot overflow.
   var isTimeOfDay: Bool { self > 0 && self < 1 << 60 }
 }
 
-/// How many requests a proxy had in flight at each moment.
+/// The number of requests that a proxy had in flight at each moment.
 struct InboundTimeline {
-  /// By their starts.
+  /// Sorted by start.
   let requests: [InboundRequest]
   private let starts: [Int64]
   private let ends: [Int64]
-  /// What is known ends here; later requests may not have been reported yet.
+  /// The end of the observed period. Later requests may not have been reported yet.
   let knownUntil: Int64
-  /// By how much a call might as well have come earlier or later, if it was made for no request, in microseconds.
+  /// How far a call that was made for no request might be shifted in time, in microseconds.
   let reach: Int64
 
-  /// In lengths of a request.
+  /// The reach in request durations.
   private static let lengths = 2.0
-  /// Requests longer than this, in microseconds (streams, long polls), do not count for the usual length.
+  /// Longer requests (streams, long polls) are not counted in the usual duration; in microseconds.
   private static let usualLimit: Int64 = 5_000_000
   private static let longestReach = 5_000_000.0
   private static let candidateLimit = 256
-  /// How many times calls are moved to each side.
+  /// The number of shifts in each direction.
   private static let shifts = 20
 
   init(_ requests: [InboundRequest]) {
@@ -60,10 +60,10 @@ struct InboundTimeline {
     reach = Int64(min(max(usual * Self.lengths, 100), Self.longestReach))
   }
 
-  /// How many requests were in flight.
+  /// The number of requests in flight.
   func count(at time: Int64) -> Int { Self.position(after: time, in: starts) - Self.position(after: time, in: ends) }
 
-  /// The requests in flight, those that began last first.
+  /// The requests in flight, newest first.
   func candidates(at time: Int64) -> [InboundRequest] {
     let count = min(count(at: time), Self.candidateLimit)
     var found: [InboundRequest] = []
@@ -75,14 +75,13 @@ struct InboundTimeline {
     return found
   }
 
-  /// The last moment not after this one at which a request ended.
+  /// The time of the last end of a request at or before a moment.
   func lastEnd(before time: Int64) -> Int64? {
     let position = Self.position(after: time, in: ends)
     return position > 0 ? ends[position - 1] : nil
   }
 
-  /// How many requests were in flight in the mean when some calls were made, and how many there would have been, had all
-  /// of the calls come a little earlier or later.
+  /// The mean number of requests in flight at some calls, actual and for each shift of all of them.
   func observation(of calls: [Int64]) -> ChanceTest.Observation {
     let step = Double(reach) / Double(Self.shifts)
     let values = (-Self.shifts...Self.shifts).map { shift in
@@ -93,7 +92,7 @@ struct InboundTimeline {
     return ChanceTest.Observation(actual: values[Self.shifts], possible: values)
   }
 
-  /// The index of the first value of a sorted list that is greater.
+  /// The index of the first greater value in a sorted list.
   private static func position(after value: Int64, in values: [Int64]) -> Int {
     var low = 0
     var high = values.count

@@ -1,12 +1,12 @@
-/// What was counted of the calls from a service to another in a minute.
+/// Counters of the calls from one service to another in a minute.
 struct CallCounts: Sendable {
   /// Calls that continued a trace.
   var continued = 0
   /// Calls that began a trace.
   var begun = 0
-  /// Those of them that were made while a request was in flight.
+  /// Calls of ``begun`` during a request.
   var inFlight = 0
-  /// Those of them that carry the id of such a request.
+  /// Calls of ``inFlight`` with the id of such a request.
   var certain = 0
   var test = ChanceTest()
 
@@ -19,7 +19,7 @@ struct CallCounts: Sendable {
   }
 }
 
-/// A value for each minute of the last hour in which there was something.
+/// Values for minutes of the last hour. Minutes without data take no memory.
 struct Minutes<Value: Sendable>: Sendable {
   private static var kept: Int64 { 61 }
   private(set) var values: [(minute: Int64, value: Value)] = []
@@ -27,7 +27,7 @@ struct Minutes<Value: Sendable>: Sendable {
 
   init(_ nothing: Value) { self.nothing = nothing }
 
-  /// Changes the value of a minute; nothing happens if it is too long ago.
+  /// Changes the value of a minute. A minute more than an hour ago is ignored.
   ///
   /// - Parameter time: microseconds since 1970.
   mutating func change(at time: Int64, _ body: (inout Value) -> Void) {
@@ -45,7 +45,7 @@ struct Minutes<Value: Sendable>: Sendable {
     if let newest = values.last?.minute { values.removeAll { $0.minute <= newest - Self.kept } }
   }
 
-  /// The values of the minutes that have a part in a time, in microseconds since 1970.
+  /// The values of the minutes that overlap with a period, in microseconds since 1970.
   func values(from: Int64, to: Int64) -> [Value] {
     values.filter { $0.minute >= from / 60_000_000 && $0.minute <= to / 60_000_000 }.map(\.value)
   }

@@ -1,33 +1,33 @@
 package import TraceModel
 
-/// The request for which a call was probably made that began a trace of its own.
+/// The request for which a call that began its own trace was probably made.
 package struct ProbableParent: Sendable, Equatable {
   package let trace: TraceID
   package let span: UInt64
-  /// The probability, about.
+  /// The approximate probability.
   package let confidence: Double
-  /// Why, as a sentence.
+  /// The reason, as a sentence.
   package let reason: String
 }
 
-/// Finds the request to which a call belongs that began a trace of its own, among all that its service received about
-/// that time. Each call gets one request at most, and the same one from whichever trace it is looked at.
+/// Finds the request to which a call with a trace of its own belongs, among all requests that its service received at about that
+/// time. The result is at most one request, and the same one regardless of the trace from which the search starts.
 struct ProbableParentSearch {
   private struct Candidate {
     let request: InboundRequest
-    /// Whom the service called for it with its trace.
+    /// The callees of the service's calls for the request within its trace.
     var callees: Set<String>
   }
 
   private var candidates: [ProxyInstance: [Candidate]] = [:]
   private let isComplete: Bool
 
-  /// How long after a request its id still tells what was done for it, in microseconds.
+  /// How long after a request its id still identifies work done for it, in microseconds.
   private static let memory: Int64 = 60_000_000
 
   /// - Parameters:
-  ///   - traces: those in which the service had a part about that time.
-  ///   - isComplete: whether they are all.
+  ///   - traces: the traces of the service at about that time.
+  ///   - isComplete: whether these are all.
   init(_ traces: [[Span]], service: String, isComplete: Bool) {
     self.isComplete = isComplete
     for trace in traces {
@@ -43,9 +43,9 @@ struct ProbableParentSearch {
     }
   }
 
-  /// The request for which a call was made; nil if there is none that could be it, or nothing that says so.
+  /// The request for which a call was made; `nil` if there is no candidate or no evidence.
   ///
-  /// - Parameter knowledge: what the service's other calls to the same callee say; nil if there are none.
+  /// - Parameter knowledge: the verdict on the service's other calls to the same callee; `nil` if there are none.
   func parent(of call: Span, knowledge: PropagationKnowledge?) -> ProbableParent? {
     guard call.isStartedCall, call.timestamp.isTimeOfDay else { return nil }
     let all = (candidates[ProxyInstance(call)] ?? []).filter { $0.request.trace != call.traceID }
@@ -62,8 +62,8 @@ struct ProbableParentSearch {
       }
     }
     let inFlight = all.filter { $0.request.start <= call.timestamp && $0.request.end > call.timestamp }
-    // A service that waits for its answers ends its calls before the request; one that called the same service for a
-    // request with its trace has made the call that this one would be.
+    // A service that waits for its answers ends its calls before the request. A request with a continued call to the same callee
+    // already has the call that this one would be.
     let within = inFlight.filter { $0.request.end >= call.end && !$0.callees.contains(call.callee) }
     let likely = within.isEmpty ? inFlight : within
     guard let best = likely.max(by: Self.isWorse)?.request else { return nil }
@@ -74,7 +74,7 @@ struct ProbableParentSearch {
       confidence = 0.95 * share
       reason = "\(call.serviceName) makes calls to \(call.callee) for requests without their trace headers, and "
     case .undecided, nil:
-      // Somebody who looks at the first broken trace is to see it, and that it may be chance.
+      // The first broken trace has to be visible, although it may be chance.
       confidence = 0.5
       reason = "too few calls are known to exclude chance; "
     case .unrelated: return nil
@@ -86,12 +86,12 @@ struct ProbableParentSearch {
       : "this was one of \(likely.count) requests in flight in the same proxy"
     if !isComplete {
       confidence /= 2
-      reason += ", and not all requests of that time could be looked at"
+      reason += ", and not all requests of that time could be examined"
     }
     return ProbableParent(trace: best.trace, span: best.span, confidence: confidence, reason: reason)
   }
 
-  /// The later start is the better one; ids decide between equal ones, so that the choice is the same each time.
+  /// Orders candidates by start, newest is best. Ids break ties, so that the choice is deterministic.
   private static func isWorse(_ first: Candidate, _ second: Candidate) -> Bool {
     (first.request.start, first.request.trace.low, first.request.span)
       < (second.request.start, second.request.trace.low, second.request.span)

@@ -1,64 +1,64 @@
 public import TraceModel
 
-/// Finds services that receive requests with a trace and make others for them without it.
+/// Finds services that receive requests with a trace and make calls for them without it.
 ///
-/// A proxy sees both: the requests that its service received, and those that it sent, which continue a trace if the
-/// service copied the headers, and begin one if it did not. A service also sends requests for nobody, and those begin
-/// traces as well. ``ChanceTest`` tells them apart; where it cannot, nobody is blamed.
+/// A proxy sees both the requests that its service received and those that it sent. A sent request continues a trace if the
+/// service copied the headers, and begins one if not. Calls that a service makes on its own account begin traces too.
+/// ``ChanceTest`` tells them apart. Without evidence, no service is blamed.
 ///
-/// A value with no clock, store or thread. Spans may come in any order. What it keeps is bounded by
-/// ``PropagationLimits``, whatever comes: it forgets what is used least, and counts what it forgot.
+/// A value without clock, store or thread. Spans may arrive in any order. Memory is bounded by ``PropagationLimits`` for any
+/// input: the least used entries are evicted and counted.
 public struct PropagationAnalyzer: Sendable {
-  /// A call that began a trace, not judged yet.
+  /// A call that began a trace and is not judged yet.
   struct StartedCall: Sendable {
     let trace: TraceID
     let pair: PairID
-    /// Microseconds since 1970.
+    /// In microseconds since 1970.
     let start: Int64
     let requestNumber: UInt64
   }
 
-  /// A pair, as what outlives it may name it: its place may have been given to another one since.
+  /// The identity of a pair, for references that may outlive it: its slot may be reused by another pair.
   struct PairID: Hashable, Sendable {
-    let place: Int
+    let slot: Int
     let number: UInt64
   }
 
-  /// What is known of a proxy.
+  /// The state of a proxy.
   struct Instance: Sendable {
-    /// Nil if the place is free.
+    /// `nil` for a free slot.
     var proxy: ProxyInstance?
     var service = 0
     var inbound: [InboundRequest] = []
     var started: [StartedCall] = []
-    /// Requests that ended up to this moment have been forgotten.
-    var forgottenUntil: Int64 = 0
-    /// Where the reach of the last group of calls to a callee ends, and when the last call to it was.
+    /// Requests that ended up to this moment were pruned.
+    var prunedUntil: Int64 = 0
+    /// For each callee, the end of the reach of the last group of calls, and the last call.
     var groupedUntil: [PairID: Int64] = [:]
     var lastCall: [PairID: Int64] = [:]
   }
 
-  /// What is known of a service.
+  /// The state of a service.
   package struct Service: Sendable {
-    /// Empty if the place is free.
+    /// Empty for a free slot.
     package var name = ""
-    /// Requests received, as its proxies reported them and as its own tracer did.
+    /// Requests received, as reported by its proxies and by its own tracer.
     var inbound = Minutes<Int>(0)
     var ownInbound = Minutes<Int>(0)
-    /// Its calls by the services called, as its proxies reported them and as its own tracer did.
+    /// Its pairs by callee, as reported by its proxies and by its own tracer.
     var pairs: [String: Int] = [:]
     var ownPairs: [String: Int] = [:]
-    /// Whether proxies report for it. What its own tracer reports are then the same requests and calls once more.
+    /// Whether it has proxies. Its own tracer then reports the same requests and calls again.
     var hasProxy = false
     /// Whether its spans come from proxies that forward B3 headers.
     var isBesideEnvoy = false
-    /// Spans of it that have been forgotten already.
-    package var forgotten = 0
+    /// Its spans that were evicted.
+    package var evicted = 0
   }
 
-  /// What is known of the calls from a service to another.
+  /// The state of the calls from one service to another.
   struct Pair: Sendable {
-    /// No two pairs have the same, whenever they were; 0 if the place is free.
+    /// A number that is never reused; 0 for a free slot.
     var number: UInt64 = 0
     var service = 0
     var callee = ""
@@ -68,51 +68,49 @@ public struct PropagationAnalyzer: Sendable {
     var locks = LockTest()
     var examples: [PropagationReport.Example] = []
     var recent = RecentCalls()
-    /// When the last call that continued a trace began, and the last one during a request that began a trace, in
-    /// microseconds since 1970.
+    /// The starts of the last continued call, and of the last call during a request that began a trace, in microseconds since 1970.
     var lastContinued: Int64 = 0
     var lastStarted: Int64 = 0
     var nextExample = 0
   }
 
   package let limits: PropagationLimits
-  /// Free places are among them, with nothing in them.
+  /// Includes free slots, which are empty.
   package var services: [Service] = []
   var pairs: [Pair] = []
   var instances: [Instance] = []
-  var servicePlaces = UsedPlaces()
-  var pairPlaces = UsedPlaces()
-  var instancePlaces = UsedPlaces()
+  var serviceSlots = UsedSlots()
+  var pairSlots = UsedSlots()
+  var instanceSlots = UsedSlots()
   var servicesByName: [String: Int] = [:]
   var instancesByProxy: [ProxyInstance: Int] = [:]
   private var pairNumber: UInt64 = 0
-  /// Spans that were taken in, and spans for which there was no room here or on the way here.
+  /// The number of received spans, and of spans that were dropped, here or before.
   private(set) var spanCount = 0
   private(set) var droppedCount = 0
-  /// Those that were taken in and forgotten, as new services, proxies or callees needed the room.
-  package var forgottenCount = 0
-  /// When the first and the newest span began, in microseconds since 1970.
+  /// Received spans that were evicted in favor of new services, proxies or callees.
+  package var evictedCount = 0
+  /// The starts of the oldest and of the newest span, in microseconds since 1970.
   private var since: Int64 = 0
   private var newest: Int64 = 0
 
-  /// Milliseconds.
+  /// In milliseconds.
   private static let longestMemory: Int64 = 3_600_000
   private static let reachesPerGroup: Int64 = 3
   private static let callsPerGroup = 16
-  /// By how much a proxy's clock may be ahead, in milliseconds.
+  /// How far a proxy's clock may be ahead, in milliseconds.
   private static let largestSkew: Int64 = 600_000
 
-  /// Makes an analyzer that knows nothing.
+  /// Creates an empty analyzer.
   public init(limits: PropagationLimits = PropagationLimits()) { self.limits = limits }
 
-  /// Whether what happened at a moment is within what is remembered, in microseconds since 1970.
+  /// Whether a moment is within the retained period, in microseconds since 1970.
   func remembers(_ time: Int64) -> Bool { since > 0 && time >= since && time >= newest - Self.longestMemory * 1_000 }
 
-  /// Counts spans that were lost on the way here.
+  /// Counts spans that were dropped before they reached the analyzer.
   public mutating func drop(_ count: Int) { droppedCount += count }
 
-  /// Takes in what proxies reported, in any order. What happened longer ago than it remembers, or is yet to happen by
-  /// the collector's clock, is left out.
+  /// Adds spans reported by proxies, in any order. Spans older than the retained period, or in the future, are ignored.
   ///
   /// - Parameter now: milliseconds since 1970.
   public mutating func add(_ spans: [Span], now: Int64) {
@@ -133,8 +131,8 @@ public struct PropagationAnalyzer: Sendable {
     if since == 0 { since = span.timestamp }
     newest = max(newest, span.timestamp)
     let service = instances[instance].service
-    servicePlaces.use(service, now)
-    instancePlaces.use(instance, now)
+    serviceSlots.use(service, now)
+    instanceSlots.use(instance, now)
     let isProxied = span.isProxied
     if isProxied { services[service].hasProxy = true }
     if span.isInbound {
@@ -151,7 +149,7 @@ public struct PropagationAnalyzer: Sendable {
         droppedCount += 1
         return
       }
-      pairPlaces.use(pair, now)
+      pairSlots.use(pair, now)
       guard span.isRoot else {
         pairs[pair].calls.change(at: span.timestamp) { $0.continued += 1 }
         pairs[pair].lastContinued = max(pairs[pair].lastContinued, span.timestamp)
@@ -160,10 +158,10 @@ public struct PropagationAnalyzer: Sendable {
       }
       instances[instance].started.append(
         StartedCall(
-          trace: span.traceID, pair: PairID(place: pair, number: pairs[pair].number), start: span.timestamp,
+          trace: span.traceID, pair: PairID(slot: pair, number: pairs[pair].number), start: span.timestamp,
           requestNumber: span.requestNumber))
     }
-    let share = limits.events / max(instancePlaces.count, 1)
+    let share = limits.events / max(instanceSlots.count, 1)
     let room = min(max(limits.leastEventsPerProxy, share), limits.mostEventsPerProxy)
     if instances[instance].inbound.count + instances[instance].started.count > room { makeRoom(instance) }
   }
@@ -177,13 +175,13 @@ public struct PropagationAnalyzer: Sendable {
       service = known
     } else {
       makeRoomForService(now)
-      service = servicePlaces.take()
+      service = serviceSlots.take()
       if service == services.count { services.append(Service()) }
       services[service].name = proxy.service
       servicesByName[proxy.service] = service
     }
     makeRoomForInstance(now)
-    let instance = instancePlaces.take()
+    let instance = instanceSlots.take()
     if instance == instances.count { instances.append(Instance()) }
     instances[instance].proxy = proxy
     instances[instance].service = service
@@ -196,7 +194,7 @@ public struct PropagationAnalyzer: Sendable {
     if let known = services[service][keyPath: names][callee] { return known }
     guard limits.calleesPerService > 0, limits.pairs > 0 else { return nil }
     makeRoomForPair(of: service, names, now)
-    let pair = pairPlaces.take()
+    let pair = pairSlots.take()
     if pair == pairs.count { pairs.append(Pair()) }
     pairNumber += 1
     pairs[pair].number = pairNumber
@@ -209,11 +207,11 @@ public struct PropagationAnalyzer: Sendable {
 
   // MARK: Judging calls
 
-  /// Judges what can be judged and forgets the older half.
+  /// Judges the calls of a proxy, then prunes the older half of its events.
   private mutating func makeRoom(_ index: Int) {
     let ends = instances[index].inbound.map(\.end).sorted()
     guard let middle = ends.isEmpty ? nil : ends[ends.count / 2] else {
-      // Calls alone, and no request for which they could have been made.
+      // There are calls only, and no requests for which they could have been made.
       judge(index, InboundTimeline([]), until: .max)
       return
     }
@@ -221,16 +219,16 @@ public struct PropagationAnalyzer: Sendable {
       judge(index, InboundTimeline(instances[index].inbound), until: ends[ends.count * 3 / 4])
     }
     instances[index].inbound.removeAll { $0.end <= middle }
-    instances[index].forgottenUntil = max(instances[index].forgottenUntil, middle)
-    // What is left over is too much newer than any request.
+    instances[index].prunedUntil = max(instances[index].prunedUntil, middle)
+    // The remaining calls are much newer than any request.
     if instances[index].started.count > limits.leastEventsPerProxy {
       judge(index, InboundTimeline(instances[index].inbound), until: .max)
     }
   }
 
-  /// Judges the calls that wait for it, with what is known now.
+  /// Judges all pending calls with the current state.
   ///
-  /// - Parameter names: of the services whose calls are meant; nil for all.
+  /// - Parameter names: the services whose calls are judged; `nil` for all.
   mutating func judgeAll(of names: Set<String>? = nil) {
     for index in instances.indices where !instances[index].started.isEmpty {
       if let names, !names.contains(services[instances[index].service].name) { continue }
@@ -238,7 +236,7 @@ public struct PropagationAnalyzer: Sendable {
     }
   }
 
-  /// Judges the calls of a proxy that began before a moment, less the reach of what is compared.
+  /// Judges the calls of a proxy that began before a moment, minus the reach.
   mutating func judge(_ index: Int, _ timeline: InboundTimeline, until: Int64) {
     let last = until == .max ? until : until - timeline.reach
     var ripe: [StartedCall] = []
@@ -259,16 +257,16 @@ public struct PropagationAnalyzer: Sendable {
       byPair[call.pair, default: []].append(call)
     }
     for (pair, calls) in byPair { group(calls, pair, index, timeline) }
-    forgetCallsOfForgottenPairs(index)
+    pruneCallsOfEvictedPairs(index)
   }
 
-  /// Makes observations of the calls from a proxy to a callee, which are in the order of their starts.
+  /// Turns the calls from a proxy to a callee, sorted by start, into observations.
   private mutating func group(_ calls: [StartedCall], _ pair: PairID, _ index: Int, _ timeline: InboundTimeline) {
     let reach = timeline.reach
     var next = 0
     while next < calls.count {
       let first = calls[next].start
-      guard first - reach >= max(instances[index].forgottenUntil, instances[index].groupedUntil[pair] ?? .min) else {
+      guard first - reach >= max(instances[index].prunedUntil, instances[index].groupedUntil[pair] ?? .min) else {
         next += 1
         continue
       }
@@ -280,13 +278,13 @@ public struct PropagationAnalyzer: Sendable {
         group.append(calls[next])
         next += 1
       }
-      // Any will do as long as it is not their times that decide; ids are random.
+      // A sample that does not depend on times; trace ids are random.
       if group.count > Self.callsPerGroup {
         group = Array(group.sorted { $0.trace.low < $1.trace.low }.prefix(Self.callsPerGroup))
       }
       instances[index].groupedUntil[pair] = calls[next - 1].start + reach
       let observation = timeline.observation(of: group.map(\.start))
-      pairs[pair.place].calls.change(at: first) { $0.test.observe(observation) }
+      pairs[pair.slot].calls.change(at: first) { $0.test.observe(observation) }
     }
   }
 
@@ -304,25 +302,25 @@ public struct PropagationAnalyzer: Sendable {
       certain = request
       counts.certain = 1
     }
-    pairs[call.pair.place].calls.change(at: call.start) { $0.add(counts) }
+    pairs[call.pair.slot].calls.change(at: call.start) { $0.add(counts) }
     let lastCall = instances[index].lastCall[call.pair]
     instances[index].lastCall[call.pair] = call.start
     guard count > 0 else { return }
-    pairs[call.pair.place].lastStarted = max(pairs[call.pair.place].lastStarted, call.start)
-    pairs[call.pair.place].recent.note(at: call.start, isContinued: false)
+    pairs[call.pair.slot].lastStarted = max(pairs[call.pair.slot].lastStarted, call.start)
+    pairs[call.pair.slot].recent.note(at: call.start, isContinued: false)
     let candidates = timeline.candidates(at: call.start)
     guard let latest = candidates.first else { return }
-    // With more in flight, the last start is too often that of another one. Only the first call for a request tells.
+    // With more requests in flight, the latest start is often of an unrelated request. Only the first call for a request counts.
     if count > 2 {
-      pairs[call.pair.place].locks.observeCrowd()
+      pairs[call.pair.slot].locks.observeCrowd()
     } else if let lastCall, lastCall < latest.start {
       let end = timeline.lastEnd(before: call.start).map { call.start - $0 }
-      pairs[call.pair.place].locks.observe(
+      pairs[call.pair.slot].locks.observe(
         LockTest.Sample(
           start: call.start - latest.start, end: end.flatMap { $0 <= 4 * timeline.reach ? $0 : nil },
           call: call.start - lastCall))
     }
-    pairs[call.pair.place].note(
+    pairs[call.pair.slot].note(
       PropagationReport.Example(
         trace: (certain ?? latest).trace, brokenTrace: call.trace, time: call.start, candidates: count,
         isCertain: certain != nil), limit: limits.examplesPerCallee)

@@ -1,24 +1,24 @@
-/// What a ``PropagationAnalyzer`` keeps. With the defaults about 50 MB at most.
+/// The limits of a ``PropagationAnalyzer``. With the defaults it takes at most about 50 MB.
 ///
-/// Where services, proxies, pairs or callees reach their limit, a quarter of them is forgotten to let new ones in.
+/// When services, proxies, pairs or callees reach their limit, a quarter of them is evicted.
 public struct PropagationLimits: Sendable, Hashable {
-  /// Services that are told apart.
+  /// Services.
   public var services = 2_000
-  /// Proxies that are told apart.
+  /// Proxies.
   public var proxies = 2_000
-  /// Pairs of a service and a service that it calls.
+  /// Pairs of a service and a callee.
   public var pairs = 4_000
-  /// Services that one calls.
+  /// Callees of one service.
   public var calleesPerService = 100
-  /// Requests and calls that are kept until they have been compared, of all proxies together.
+  /// Pending requests and calls of all proxies together.
   public var events = 400_000
-  /// And of each proxy, however many there are.
+  /// The guaranteed number of events of each proxy, however many proxies there are.
   public var leastEventsPerProxy = 128
-  /// And of each proxy at most: it bounds what a report has to go through.
+  /// The largest number of events of each proxy. It bounds the time of a report.
   public var mostEventsPerProxy = 16_384
-  /// Examples that are kept for a service and a service that it calls.
+  /// Examples kept for each pair.
   public var examplesPerCallee = 3
 
-  /// The limits that suit a mesh of a thousand proxies.
+  /// Limits for a mesh of a thousand proxies.
   public init() {}
 }

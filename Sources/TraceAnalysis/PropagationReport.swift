@@ -1,116 +1,116 @@
 import TraceHeaders
 public import TraceModel
 
-/// Which services pass on the traces that they receive.
+/// Tells which services forward the traces that they receive.
 public struct PropagationReport: Sendable {
-  /// What can be said of a service.
+  /// The verdict on a service.
   public enum Verdict: String, Sendable {
-    /// It passes traces on.
+    /// It forwards traces.
     case forwards
-    /// It receives traces and passes none on, as its last calls have it.
+    /// It receives traces and forwarded none of them in its last calls.
     case breaks
-    /// It passes traces on in some of its calls, its last ones.
+    /// It forwarded traces in some of its last calls.
     case partly
     /// It makes no calls.
     case receivesOnly = "receives only"
-    /// Nothing that would not be a guess.
+    /// There is no evidence.
     case unknown
   }
 
-  /// A trace and another one that is its continuation, probably.
+  /// A trace and its probable continuation.
   public struct Example: Sendable, Hashable {
-    /// The trace that was not passed on.
+    /// The trace that was not forwarded.
     public var trace: TraceID
-    /// The one that began in its stead.
+    /// The trace that began instead.
     public var brokenTrace: TraceID
-    /// When it began, in microseconds since 1970.
+    /// The start of the second trace, in microseconds since 1970.
     public var time: Int64
-    /// How many requests were in flight, any of which may have been the one.
+    /// The number of requests in flight, each a candidate.
     public var candidates: Int
-    /// Whether the id of the request says so.
+    /// Whether the request's id proves the connection.
     public var isCertain: Bool
-    /// The probability that the two belong together, about.
+    /// The approximate probability that both belong together.
     public var confidence = 0.0
   }
 
-  /// The calls from a service to another.
+  /// The calls from one service to another.
   public struct Callee: Sendable {
-    /// The name of the other service, as the proxy's cluster has it.
+    /// The name of the callee, from the proxy's cluster.
     public var name: String
     /// Calls that continued a trace.
     public var continued: Int
     /// Calls that should have continued a trace and began one.
     public var started: Int
-    /// Calls that began a trace and are not laid to any request.
+    /// Calls that began a trace and are not attributed to any request.
     public var unrelated: Int
-    /// What there is to say, as a sentence; what to do is said by the service.
+    /// The findings as a sentence. The advice is part of the service's message.
     public var message: String
-    /// How the newest calls went: what counts for what is said.
+    /// The newest calls that continued a trace. The newest calls decide the verdict.
     public var recentContinued: Int
-    /// Those of the newest calls that began traces in place of continuing them.
+    /// The newest calls that began a trace instead of continuing one.
     public var recentStarted: Int
     /// Whether traces end here now.
     public var isBroken: Bool { state == .breaks || state == .partly }
     package var state: State
     package var examples: [Example]
 
-    /// What the calls do now.
-    package enum State { case forwards, breaks, partly, mended }
+    /// The state of the newest calls.
+    package enum State { case forwards, breaks, partly, fixed }
   }
 
-  /// What a service does with traces.
+  /// The findings on a service.
   public struct Service: Sendable {
     /// Its name.
     public var name: String
-    /// What can be said of it.
+    /// The verdict.
     public var verdict: Verdict
-    /// The same in sentences, and what to do.
+    /// The verdict in sentences, with advice.
     public var message: String
-    /// What to do alone, as a sentence that holds for all callees; nil if there is nothing to do.
+    /// The advice alone, as a sentence for all callees; `nil` without advice.
     public var advice: String?
-    /// Requests that it received; all of them have a trace, as its proxy begins one where there is none.
+    /// The number of received requests. All have a trace, since the proxy begins one for requests without.
     public var inbound: Int
     /// Calls that continued a trace.
     public var continued: Int
     /// Calls that should have continued a trace and began one.
     public var started: Int
-    /// The part of the calls that continued a trace; nil if there were none.
+    /// The share of calls that continued a trace; `nil` without calls.
     public var rate: Double?
-    /// Those of the newest calls to all callees that continued a trace. They decide the verdict.
+    /// The newest calls to all callees that continued a trace. The newest calls decide the verdict.
     public var recentContinued: Int
-    /// Those of them that should have continued a trace and began one.
+    /// The newest calls that should have continued a trace and began one.
     public var recentStarted: Int
-    /// The services that it calls, by their names.
+    /// The callees by name.
     public var callees: [Callee]
     /// Traces that ended here, with their continuations.
     public var examples: [(callee: String, example: Example)]
   }
 
-  /// All services, those that break traces first, then by name.
+  /// All services: those that break traces first, then by name.
   public var services: [Service]
-  /// The part of the spans for which there was no room, or which were forgotten to have room for new services, 0 to 1.
+  /// The share of spans that were dropped or evicted, from 0 to 1.
   public var lostShare: Double
 
-  /// The services that are named as breaking traces.
+  /// The services that break traces.
   public var blamed: [Service] { services.filter { $0.verdict == .breaks || $0.verdict == .partly } }
 }
 
-/// What is known of the calls from a service to another, for whoever looks at one trace.
+/// The verdict on the calls from one service to another.
 enum PropagationKnowledge: Sendable, Equatable {
-  /// Calls are made for requests without passing the trace on, in this part of those that began traces.
+  /// Calls for requests do not forward the trace. `share`: their share of the calls that began traces.
   case broken(share: Double)
-  /// Calls began traces, too few to tell why.
+  /// Some calls began traces, too few to tell why.
   case undecided
-  /// Calls began traces, not more often during requests than otherwise.
+  /// Some calls began traces, not more often during requests than otherwise.
   case unrelated
 }
 
 extension PropagationAnalyzer {
-  /// What the services did in a time.
+  /// The report on a period.
   ///
   /// - Parameters:
-  ///   - from: microseconds since 1970; nothing is known of what was longer than an hour before the last span.
-  ///   - to: microseconds since 1970.
+  ///   - from: in microseconds since 1970. More than an hour before the last span, nothing is known.
+  ///   - to: in microseconds since 1970.
   public func report(from: Int64, to: Int64) -> PropagationReport {
     var judged = self
     judged.judgeAll()
@@ -128,7 +128,7 @@ extension PropagationAnalyzer {
       services: services.sorted { (rank($0), $0.name) < (rank($1), $1.name) }, lostShare: lostShare)
   }
 
-  /// What is known of the calls from a service, by the names of those that it calls; nil if nothing of the service.
+  /// The verdicts on the calls from services, by service and callee. An unknown service has none.
   func knowledge(of services: Set<String>) -> [String: [String: PropagationKnowledge]] {
     var judged = self
     judged.judgeAll(of: services)
@@ -147,24 +147,23 @@ extension PropagationAnalyzer {
     return all
   }
 
-  /// The part of the calls that began traces during requests that was made for them, as sure as what was dropped allows.
+  /// The share of the calls that began traces during requests and was made for them, reduced by dropped spans.
   func shareForRequests(_ counts: CallCounts) -> Double {
     max(counts.test.share, counts.certain > 0 ? 0.5 : 0.05) * (1 - droppedShare)
   }
 
-  /// The part of the spans that are missing in a report.
+  /// The share of spans that are missing in a report.
   private var lostShare: Double {
-    let lost = droppedCount + forgottenCount
+    let lost = droppedCount + evictedCount
     return lost == 0 ? 0 : Double(lost) / Double(droppedCount + spanCount)
   }
 
-  /// The part of the spans that never came to be analysed, any service's. What was forgotten of services that are not in
-  /// use takes nothing from what is said of others.
+  /// The share of spans that were dropped before the analysis. Spans of evicted services do not reduce the confidence in others.
   var droppedShare: Double {
     droppedCount == 0 ? 0 : Double(droppedCount) / Double(droppedCount + spanCount)
   }
 
-  /// The headers that keep a trace together.
+  /// The headers that propagate a trace.
   package static func headers(isBesideEnvoy: Bool) -> String {
     let headers = ForwardedHeaders.forZipkin.joined(separator: ", ")
     return isBesideEnvoy

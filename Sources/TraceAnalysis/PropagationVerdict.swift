@@ -1,12 +1,12 @@
 extension PropagationAnalyzer {
-  /// Calls that carry the id of a request in flight and another trace, from which on there is no doubt.
+  /// The number of calls with the id of a request in flight, but another trace, that is sufficient evidence.
   private static let fewestCertain = 3
   private static let fewestCalls = 10
-  /// How many judged calls the newest minutes have to have, so that they are a sample of their own.
+  /// The number of judged calls that makes the newest minutes a sample.
   private static let recentCalls = 200
 
-  /// Whether the calls to a callee are made for requests without their headers, in all of a time or in its newest minutes:
-  /// calls that the service makes on its own account would else hide that it began to break traces.
+  /// Whether calls to a callee are made for requests without their headers, in the whole period or in its newest minutes. Calls on
+  /// the service's own account would otherwise hide that it recently began to break traces.
   static func hasEvidence(_ pair: Pair, _ from: Int64, _ to: Int64) -> Bool {
     isBroken(pair.counts(from, to), pair.locks) || isBroken(pair.newestCounts(from, to, recentCalls), pair.locks)
   }
@@ -18,20 +18,19 @@ extension PropagationAnalyzer {
       && !locks.hasOtherReason(isExclusive: isExclusive)
   }
 
-  /// What the calls to a callee do now, if there is evidence that some began traces in place of continuing them.
+  /// The current state of the calls to a callee, given evidence that some began traces instead of continuing them.
   private static func state(
     _ pair: Pair, _ recent: RecentCalls.Outcome, _ from: Int64, _ to: Int64
   ) -> PropagationReport.Callee.State {
     let counts = pair.counts(from, to)
     if recent.breaks(continued: counts.continued, started: counts.inFlight) { return .breaks }
-    if recent.isMended(continued: counts.continued, started: counts.inFlight) { return .mended }
-    return isMendedBesideOthers(pair, from, to) ? .mended : .partly
+    if recent.isFixed(continued: counts.continued, started: counts.inFlight) { return .fixed }
+    return isFixedBesideOwnCalls(pair, from, to) ? .fixed : .partly
   }
 
-  /// Whether in some newest minutes the calls that began traces are the service's own, as it calls the same callee for nobody
-  /// too. The minutes before must have the evidence, and the newest so many calls that they would have it as well, were the
-  /// service as it was.
-  private static func isMendedBesideOthers(_ pair: Pair, _ from: Int64, _ to: Int64) -> Bool {
+  /// Whether the calls of the newest minutes that began traces were made on the service's own account. The minutes before must have
+  /// the evidence, and the newest minutes so many calls that an unfixed service would show it again.
+  private static func isFixedBesideOwnCalls(_ pair: Pair, _ from: Int64, _ to: Int64) -> Bool {
     let minutes = pair.calls.values(from: from, to: to)
     var newest = CallCounts()
     for split in minutes.indices.reversed() {
@@ -46,7 +45,7 @@ extension PropagationAnalyzer {
     return false
   }
 
-  /// What a service did in a time, in microseconds since 1970.
+  /// The findings on a service in a period, in microseconds since 1970.
   package func report(_ service: Service, _ from: Int64, _ to: Int64) -> PropagationReport.Service {
     let inbound = (service.hasProxy ? service.inbound : service.ownInbound).values(from: from, to: to).reduce(0, +)
     let known = service.hasProxy ? service.pairs : service.ownPairs
@@ -69,9 +68,9 @@ extension PropagationAnalyzer {
         + Self.headers(isBesideEnvoy: service.isBesideEnvoy) + "."
       message = Self.sentences(callees.filter(\.isBroken)) + " " + todo
       advice = todo
-    } else if callees.contains(where: { $0.state == .mended }) {
+    } else if callees.contains(where: { $0.state == .fixed }) {
       verdict = .forwards
-      message = Self.sentences(callees.filter { $0.state == .mended })
+      message = Self.sentences(callees.filter { $0.state == .fixed })
     } else {
       (verdict, message) = blameless(service, inbound, callees)
     }
@@ -87,7 +86,7 @@ extension PropagationAnalyzer {
     return callees.count > 3 ? shown + " And \(callees.count - 3) more." : shown
   }
 
-  /// What there is to say of a service that breaks no traces.
+  /// The verdict on a service that breaks no traces.
   private func blameless(
     _ service: Service, _ inbound: Int, _ callees: [PropagationReport.Callee]
   ) -> (PropagationReport.Verdict, String) {
@@ -102,7 +101,7 @@ extension PropagationAnalyzer {
       return (
         .forwards,
         "\(service.name) forwards the trace headers in all \(continued) calls that it made for requests."
-          + (unrelated == 0 ? "" : " \(unrelated) more began traces and are not laid to any request.")
+          + (unrelated == 0 ? "" : " \(unrelated) more began traces and are not attributed to any request.")
       )
     }
     if unrelated > 0 {
@@ -127,8 +126,8 @@ extension PropagationAnalyzer {
         ? "All \(counts.continued) calls to \(pair.named) continued a trace."
         : counts.continued == 0
           ? "\(counts.begun) calls to \(pair.named) began traces; nothing says that they were made for requests."
-          : "\(counts.continued) calls to \(pair.named) continued a trace; \(counts.begun) began one and are not laid to"
-            + " any request."
+          : "\(counts.continued) calls to \(pair.named) continued a trace; \(counts.begun) began one and are not"
+            + " attributed to any request."
       return PropagationReport.Callee(
         name: pair.callee, continued: counts.continued, started: 0, unrelated: counts.begun, message: message,
         recentContinued: recent.continued, recentStarted: recent.started, state: .forwards, examples: [])
@@ -151,7 +150,7 @@ extension PropagationAnalyzer {
     _ state: PropagationReport.Callee.State, _ from: Int64, _ to: Int64
   ) -> String {
     let all = counts.continued + counts.inFlight
-    if state == .mended {
+    if state == .fixed {
       let run = pair.run(recent, from, to)
       return "\(service.name) forwards the trace headers to \(pair.named) again"
         + (run >= Self.fewestCalls ? ", in all of the last \(run) calls" : "")
@@ -171,12 +170,12 @@ extension PropagationAnalyzer {
 }
 
 extension PropagationAnalyzer.Pair {
-  /// The callee as a sentence names it.
+  /// The callee in a sentence.
   fileprivate var named: String { callee.isEmpty ? "services that its spans do not name" : callee }
 
   package func counts(_ from: Int64, _ to: Int64) -> CallCounts { Self.sum(calls.values(from: from, to: to)) }
 
-  /// The counts of as many of the newest minutes of a time as have so many judged calls.
+  /// The counts of the newest minutes, as many as have the given number of judged calls.
   func newestCounts(_ from: Int64, _ to: Int64, _ fewest: Int) -> CallCounts {
     var sum = CallCounts()
     for minute in calls.values(from: from, to: to).reversed() {
@@ -186,7 +185,7 @@ extension PropagationAnalyzer.Pair {
     return sum
   }
 
-  /// How many of the newest calls ended alike, also where they are more than are kept one by one.
+  /// The length of the run of newest calls with one result, even if it is longer than the kept calls.
   fileprivate func run(_ recent: RecentCalls.Outcome, _ from: Int64, _ to: Int64) -> Int {
     let other = recent.runContinues ? lastStarted : lastContinued
     let since = Self.sum(calls.values(from: max(from, other / 60_000_000 * 60_000_000 + 60_000_000), to: to))

@@ -4,38 +4,38 @@
   import Musl
 #endif
 
-/// The newest calls from a service to another that were made for requests, and which of them continued their traces.
+/// The newest calls from one service to another that were made for requests, and which of them continued their traces.
 ///
-/// What a service did an hour ago says little of what it does now: it may have been mended, or broken. So its last calls
-/// decide what is said of it, and the hour only whether there is evidence at all.
+/// The state of an hour ago is out of date if the service was fixed or broken since. So the newest calls decide the verdict, and
+/// the hour decides only whether there is evidence.
 struct RecentCalls: Sendable {
-  /// How the newest calls went.
+  /// A summary of the newest calls.
   struct Outcome: Sendable, Equatable {
-    /// Calls that continued a trace, among the newest.
+    /// Calls that continued a trace.
     var continued = 0
-    /// Calls that began one in its place, among the newest.
+    /// Calls that began a trace instead.
     var started = 0
-    /// How many of the newest ended alike, without one that ended otherwise between them.
+    /// The length of the run of newest calls with the same result.
     var run = 0
-    /// Whether those continued their traces.
+    /// Whether the run continued its traces.
     var runContinues = false
 
-    /// How many calls there are.
+    /// The number of calls.
     var count: Int { continued + started }
-    /// How many of the newest began traces, without one between them that continued its own.
+    /// The length of the run of newest calls that began traces.
     var startedRun: Int { runContinues ? 0 : run }
-    /// How many of the newest continued their traces, without one between them that did not.
+    /// The length of the run of newest calls that continued traces.
     var continuedRun: Int { runContinues ? run : 0 }
   }
 
-  /// How many are kept, and how many of them are looked at.
+  /// How many calls are kept, and how many of them are examined.
   private static let kept = 256
   private static let looked = 100
 
-  /// The starts in microseconds, in order; the lowest bit of each is set if the call continued its trace.
+  /// The starts in microseconds, sorted. The lowest bit is set if the call continued its trace.
   private(set) var calls: [Int64] = []
 
-  /// Notes a call, in any order. The time has to be one of day.
+  /// Adds a call, in any order. The time must be a possible time of day.
   mutating func note(at start: Int64, isContinued: Bool) {
     let call = start << 1 | (isContinued ? 1 : 0)
     var index = calls.count
@@ -48,12 +48,12 @@ struct RecentCalls: Sendable {
     calls.insert(call, at: index)
   }
 
-  /// The calls in a time, in microseconds since 1970; those that began traces only if they are laid to requests.
+  /// The calls in a period, in microseconds since 1970. Calls that began traces are included only if attributed to requests.
   func calls(from: Int64, to: Int64, withStarted: Bool) -> [Int64] {
     calls.filter { $0 >> 1 >= from && $0 >> 1 <= to && (withStarted || $0 & 1 == 1) }
   }
 
-  /// How the newest of some calls went, of several callees together if need be.
+  /// Summarizes the newest of some calls, which may have several callees.
   static func outcome(of calls: [Int64]) -> Outcome {
     let newest = calls.sorted().reversed()
     var outcome = Outcome()
@@ -66,31 +66,31 @@ struct RecentCalls: Sendable {
 }
 
 extension RecentCalls.Outcome {
-  /// As many calls in a row are no accident.
+  /// A run of this length is not an accident.
   private static let longRun = 20
   private static let fewestCalls = 10
-  /// The natural logarithm of how improbable a run has to be for a service that still breaks traces as it did before.
+  /// The natural logarithm of the probability below which a run is not an accident.
   private static let logarithmOfAccident = -9.2
 
-  /// Whether as good as all calls begin traces now.
+  /// Whether nearly all calls begin traces now.
   ///
   /// - Parameters:
-  ///   - continued: calls in the whole time that continued traces, for when there are few new ones.
-  ///   - started: calls in the whole time that began traces.
+  ///   - continued: continued calls in the whole period, for when there are few new ones.
+  ///   - started: calls in the whole period that began traces.
   func breaks(continued: Int, started: Int) -> Bool {
     if count < Self.fewestCalls { return continued * 20 < continued + started }
     return startedRun >= Self.longRun || self.continued * 20 < count
   }
 
-  /// Whether so many of the newest calls continued their traces that the service must have been mended.
+  /// Whether so many of the newest calls continued their traces that the service must have been fixed.
   ///
   /// - Parameters:
-  ///   - continued: calls in the whole time that continued traces, the newest among them.
-  ///   - started: calls in the whole time that began traces.
-  func isMended(continued: Int, started: Int) -> Bool {
+  ///   - continued: continued calls in the whole period, including the newest.
+  ///   - started: calls in the whole period that began traces.
+  func isFixed(continued: Int, started: Int) -> Bool {
     guard continuedRun >= Self.longRun else { return false }
     let before = max(0, continued - continuedRun)
-    // The probability of the run, had each call still begun a trace as often as one did before it.
+    // The probability of the run if calls still began traces at the earlier rate.
     let share = Double(before) / Double(max(before + started, 1))
     return share <= 0 || Double(continuedRun) * log(share) < Self.logarithmOfAccident
   }

@@ -194,7 +194,7 @@ import Testing
       (0..<400).flatMap { request(UInt64(0xB0_0000 + $0 * 16), at: Int64($0) - 3_000, for: 31_000) })
     let before = collector.store.metrics.queries.value
     let crowd = try #require(try await collector.get(path).json(Tree.self).probableParent)
-    #expect(crowd.reason.hasSuffix("not all requests of that time could be looked at"))
+    #expect(crowd.reason.hasSuffix("not all requests of that time could be examined"))
     #expect(crowd.confidence < beside.confidence / 100)
     // The trace, the newest, and a few steps further back.
     #expect(collector.store.metrics.queries.value - before <= 6)

@@ -36,12 +36,12 @@ extension PropagationTests {
   private func expectBounds(_ analyzer: PropagationAnalyzer, location: SourceLocation = #_sourceLocation) {
     let limits = analyzer.limits
     #expect(analyzer.services.count <= limits.services, sourceLocation: location)
-    #expect(analyzer.servicesByName.count == analyzer.servicePlaces.count, sourceLocation: location)
+    #expect(analyzer.servicesByName.count == analyzer.serviceSlots.count, sourceLocation: location)
     #expect(analyzer.instances.count <= limits.proxies, sourceLocation: location)
-    #expect(analyzer.instancesByProxy.count == analyzer.instancePlaces.count, sourceLocation: location)
+    #expect(analyzer.instancesByProxy.count == analyzer.instanceSlots.count, sourceLocation: location)
     #expect(analyzer.pairs.count <= limits.pairs, sourceLocation: location)
     let pairs = analyzer.services.flatMap { Array($0.pairs.values) + Array($0.ownPairs.values) }
-    #expect(pairs.sorted() == analyzer.pairPlaces.taken, sourceLocation: location)
+    #expect(pairs.sorted() == analyzer.pairSlots.taken, sourceLocation: location)
     #expect(
       analyzer.services.allSatisfy {
         $0.pairs.count <= limits.calleesPerService && $0.ownPairs.count <= limits.calleesPerService
@@ -123,7 +123,7 @@ extension PropagationTests {
     #expect(service.callees.filter(\.isBroken).map(\.name).sorted() == ["payments", "stock"])
   }
 
-  @Test("A call is never laid to the callee that has the place of a forgotten one")
+  @Test("A call is never attributed to the callee that has the slot of an evicted one")
   func reusedPlace() throws {
     var limits = Self.small
     limits.calleesPerService = 1
@@ -145,7 +145,7 @@ extension PropagationTests {
     var analyzer = PropagationAnalyzer(limits: limits)
     analyzer.add(flood() + flood(0..<500, service: "orders", node: "made-up"), now: TestCollector.now)
     let kept = analyzer.services.reduce(0) { $0 + $1.pairs.count }
-    #expect(analyzer.forgottenCount == 2_500 - kept)
+    #expect(analyzer.evictedCount == 2_500 - kept)
     #expect(analyzer.report(from: 0, to: 1 << 60).lostShare == Double(2_500 - kept) / 2_500)
   }
 
@@ -174,7 +174,7 @@ extension PropagationTests {
 
   @Test("What is used most and what was used last stays, and a quarter of the places is evicted", arguments: 1...41)
   func usedPlaces(limit: Int) {
-    var places = UsedPlaces()
+    var places = UsedSlots()
     let all = (0..<limit).map { _ in places.take() }
     #expect(places.leastUsed(of: all, limit: limit + 1, now: 0).isEmpty)
     for place in all { places.use(place, 0) }
