@@ -1,11 +1,11 @@
 public import MeshModel
 
-/// What a policy's backend turns out to be.
+/// The result of looking up a policy's backend.
 public enum BackendResolution: Sendable, Hashable {
-  /// The backend is there.
+  /// The mesh has the backend.
   case found(TracingBackend)
-  /// The policy names a backend that the mesh does not have. Nothing is traced: there is no falling back, neither to the
-  /// default nor to another policy. Source: Kuma 2.7.
+  /// The policy names a backend that the mesh does not have. Nothing is traced: there is no fallback to the default or to
+  /// another policy. Source: Kuma 2.7.
   case unknown(name: String)
   /// The policy names none and the mesh has no default.
   case noDefault

@@ -1,6 +1,6 @@
 import MeshModel
 
-/// Warnings about proxies that a policy applies to and that leave no spans nevertheless.
+/// Warnings about proxies that leave no spans although a policy applies to them.
 extension MeshIndex {
   /// Warnings about the proxies to which a policy applies and about the services that they call.
   public func warnings(aboutPolicy policy: String) -> [String] {
@@ -52,7 +52,7 @@ extension PolicyWarnings {
     ]
   }
 
-  /// The same of gateways, whose own tag can be nothing but tcp.
+  /// The same warning for gateways, whose own protocol tag can only be tcp.
   ///
   /// - Parameter proxies: the names of the proxies.
   static func withoutHTTP(gateways proxies: [String], policy: String) -> [String] {
@@ -68,7 +68,7 @@ extension PolicyWarnings {
 
   /// The warning that a service is handled as TCP although some of its proxies speak HTTP.
   ///
-  /// The protocol that most of them speak is taken to be the one that is meant.
+  /// The warning assumes that the protocol of the majority is the intended one.
   ///
   /// - Parameter contributions: the service's endpoints by proxy.
   static func downgrade(of service: String, contributions: [String: [ServiceEndpoints.Endpoint]]) -> String {

@@ -18,7 +18,7 @@ public struct MeshIndex: Sendable {
   public private(set) var mesh: Mesh?
   private var proxies: [String: Proxy] = [:]
   private var policies = PolicyIndex()
-  /// What the mesh's backends mean, by name.
+  /// The tracing destinations of the mesh's backends, by name.
   private var destinations: [String: TracingDestination] = [:]
   /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
@@ -30,18 +30,18 @@ public struct MeshIndex: Sendable {
   private var services: [String: ServiceEndpoints] = [:]
   /// The proxies that call a service.
   private(set) var callers: [String: Set<String>] = [:]
-  /// The services some of whose endpoints speak HTTP while all of them together do not.
+  /// The services that are handled as TCP although some of their endpoints speak HTTP.
   private(set) var downgraded: Set<String> = []
 
   /// An empty mesh.
   public init(name: String) { self.name = name }
 
-  /// Whether there is nothing left of the mesh.
+  /// Whether the mesh has no resources left.
   public var isEmpty: Bool { mesh == nil && proxies.isEmpty && policies.count == 0 }
 
   // MARK: Changes
 
-  /// What changed at once: written resources of this mesh and deleted ones.
+  /// Changes that were committed together: written and deleted resources of this mesh.
   public struct Change: Sendable {
     /// The mesh itself; an inner `nil` when it was deleted.
     public var mesh: Mesh??
@@ -60,7 +60,7 @@ public struct MeshIndex: Sendable {
     /// Whether nothing changed.
     public var isEmpty: Bool { mesh == nil && dataplanes.isEmpty && policies.isEmpty }
 
-    /// Notes that a resource of the mesh was written or deleted.
+    /// Adds a resource of the mesh that was written or deleted.
     ///
     /// - Parameter resource: the resource as it is now; `nil` when it was deleted.
     public mutating func note(_ key: ResourceKey, _ resource: Resource?) {
@@ -79,7 +79,7 @@ public struct MeshIndex: Sendable {
     }
   }
 
-  /// Takes a change in.
+  /// Applies a change.
   ///
   /// - Returns: the proxies whose configuration may differ now, and those that are gone.
   public mutating func apply(_ change: Change) -> (affected: Set<String>, removed: Set<String>) {
@@ -273,7 +273,7 @@ public struct MeshIndex: Sendable {
   /// The names of all proxies.
   public var dataplaneNames: some Collection<String> { proxies.keys }
 
-  /// What a proxy's winning policy's backend turns out to be; `nil` when no policy matches.
+  /// The backend of a proxy's winning policy; `nil` when no policy matches.
   public func resolution(for proxy: String) -> BackendResolution? {
     guard let winner = proxies[proxy]?.winner, let policy = policies.policy(winner.name) else { return nil }
     return BackendResolution(policy, in: mesh ?? Mesh())

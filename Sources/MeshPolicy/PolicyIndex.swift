@@ -1,6 +1,6 @@
 public import MeshModel
 
-/// The TrafficTrace policies of one mesh, indexed so that a proxy's winner is found without looking at every policy.
+/// The TrafficTrace policies of one mesh, indexed so that finding a proxy's winner does not scan every policy.
 ///
 /// Each selector is filed under one of its tags, its anchor: an exact one where it has one. A proxy's tags lead to the
 /// selectors anchored at them, best first, and the search ends where no better rank can follow.
@@ -126,7 +126,7 @@ public struct PolicyIndex: Sendable {
     return best.values.sorted { $1 < $0 }
   }
 
-  /// The tags whose names any policy selects, as numbers. A value that no policy names can still match a wildcard.
+  /// The tags whose names some policy selects, as numbers. A value that no policy names can still match a wildcard.
   private func numbers(of tags: [String: String]) -> [UInt32: UInt32] {
     var known: [UInt32: UInt32] = [:]
     for (name, value) in tags {
@@ -155,7 +155,7 @@ extension TrafficTrace.Selector {
 }
 
 extension TrafficTrace {
-  /// The selectors; for a policy without any, which cannot pass validation but may be in a store, one that matches
-  /// everything at the lowest rank. Source: Kuma 2.7.
+  /// The selectors. A policy without selectors cannot pass validation, but a store may hold one: it gets a selector that
+  /// matches everything at the lowest rank. Source: Kuma 2.7.
   var effectiveSelectors: [Selector] { selectors.isEmpty ? [Selector(match: [:])] : selectors }
 }

@@ -2,7 +2,7 @@ public import MeshModel
 import OrderedCollections
 
 extension PolicyWarnings {
-  /// Warnings about what a mesh says that is accepted, as Kuma accepts it, and done in another way or not at all.
+  /// Warnings about settings of a mesh that are accepted, as Kuma accepts them, but are ignored or work differently here.
   ///
   /// - Parameter isOwnCollector: whether a backend's URL leads to this control plane's own collector.
   public static func differences(
@@ -14,8 +14,8 @@ extension PolicyWarnings {
 
   /// Backends whose proxies write the ids of spans in different ways.
   ///
-  /// Envoy 1.40 writes the bytes of a span's and its parent's id in reverse order into protobuf, and not into JSON. Only
-  /// this project's collector sets that right.
+  /// Envoy 1.40 reverses the bytes of a span's id and of its parent's id in protobuf, but not in JSON. Only this
+  /// project's collector corrects that.
   private static func mixedFormats(of mesh: Mesh, isOwnCollector: (CollectorURL) -> Bool) -> [String] {
     var names: [TracingDestination.ZipkinFormat: [String]] = [:]
     var isElsewhere = false

@@ -1,7 +1,7 @@
 public import MeshModel
 
 extension PolicyWarnings {
-  /// Warnings about backends of a mesh whose `sampling` does something else than it says, or depends on what callers send.
+  /// Warnings about backends of a mesh whose `sampling` has an unexpected effect or depends on what callers send.
   public static func sampling(of mesh: Mesh) -> [String] {
     let backends = (mesh.tracing?.backends ?? []).compactMap { backend in
       backend.sampling.map { (name: backend.name, percent: $0, steps: SamplingSteps(percent: $0)) }
@@ -29,6 +29,6 @@ extension PolicyWarnings {
     ]
   }
 
-  /// A percentage as a document has it: `10`, `12.5`.
+  /// A percentage as written in a document: `10`, `12.5`.
   private static func text(_ percent: Double) -> String { DocumentValue.number(percent).json() }
 }

@@ -1,10 +1,10 @@
 public import MeshModel
 import OrderedCollections
 
-/// Sections of a Mesh or Dataplane that belong to features which are not there. They are kept and given back as they came;
-/// whoever relies on one has to be told that nothing is done about it.
+/// Sections of a Mesh or Dataplane that belong to missing features. They are stored and returned unchanged, and a warning
+/// says that they have no effect.
 extension PolicyWarnings {
-  /// Warnings about the sections of a mesh that ask for something that is not done.
+  /// Warnings about the sections of a mesh that have no effect.
   static func unusedSections(of mesh: Mesh, name: String) -> [String] {
     let sections = mesh.otherSections
     var unused: [(field: String, effect: String)] = []
@@ -53,7 +53,7 @@ extension PolicyWarnings {
     return unused.map { sentence("Mesh \"\(name)\"", $0.field, $0.effect) }
   }
 
-  /// Warnings about the sections of a Dataplane that ask for something that is not done.
+  /// Warnings about the sections of a Dataplane that have no effect.
   public static func differences(of dataplane: Dataplane, name: String) -> [String] {
     var unused: [(field: String, effect: String)] = []
     if dataplane.networking?.gateway?.isBuiltin == true {
@@ -92,7 +92,7 @@ extension PolicyWarnings {
 }
 
 extension DocumentValue? {
-  /// Whether a value says anything: not nothing, and neither false, zero nor empty, which mean the same.
+  /// Whether a value is set. Null, false, zero and empty values count as not set.
   fileprivate var isSaid: Bool {
     switch self {
     case nil, .null?: false
@@ -105,7 +105,7 @@ extension DocumentValue? {
     }
   }
 
-  /// Whether an object has fields that say anything beside some that are looked at one by one.
+  /// Whether an object has fields that are set, apart from those with these names.
   fileprivate func saysMore(than names: Set<String>) -> Bool {
     self?.object?.contains { !names.contains($0.key) && DocumentValue?.some($0.value).isSaid } == true
   }

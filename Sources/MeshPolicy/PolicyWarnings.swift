@@ -1,11 +1,10 @@
 public import MeshModel
 
-/// Sentences about policies and backends that are accepted but will not do what their writer expects.
+/// Warnings about policies and backends that are accepted but will not do what their author expects.
 ///
-/// Kuma accepts all of these silently; the rules by which nothing is traced are its own.
+/// Kuma accepts all of these silently.
 public enum PolicyWarnings {
-  /// How many names a sentence lists, and how many sentences say the same of different things, before the rest is only
-  /// counted.
+  /// How many names a sentence lists, and how many similar sentences are written, before the rest is only counted.
   private static let limit = 5
 
   /// Warnings about the backend that a policy resolves to.
@@ -87,7 +86,7 @@ public enum PolicyWarnings {
     ]
   }
 
-  /// Warnings about settings of a mesh's backends that are accepted and mean something else than they say.
+  /// Warnings about settings of a mesh's backends that are accepted but have an unexpected effect.
   public static func settings(of mesh: Mesh) -> [String] {
     let outdated = (mesh.tracing?.backends ?? []).filter { backend in
       backend.kind == .zipkin && (try? backend.zipkin())?.apiVersion == "httpJsonV1"
@@ -100,10 +99,10 @@ public enum PolicyWarnings {
     }
   }
 
-  /// Warnings about policies of a mesh whose backend is not there.
+  /// Warnings about policies of a mesh whose backend does not exist.
   ///
-  /// - Parameter before: the mesh as it was before an update. Policies that had no backend then are not mentioned,
-  ///   because the update is not at fault. `nil` to mention all.
+  /// - Parameter before: the mesh before an update. Policies that had no backend then are left out, because the update
+  ///   did not cause the problem. `nil` includes all policies.
   public static func policies(
     _ policies: [(name: String, policy: TrafficTrace)], losingBackendsIn mesh: Mesh, meshName: String, before: Mesh?
   ) -> [String] {
@@ -125,17 +124,17 @@ public enum PolicyWarnings {
     }
   }
 
-  /// Names in quotes, and how many there are beyond those.
+  /// A few names in quotes, and the number of the others.
   static func list(_ names: some Collection<String>) -> String { join(names) { "\"\($0.abridged())\"" } }
 
-  /// A few items in words, and how many there are beyond those.
+  /// A few items as text, and the number of the others.
   static func join<Item>(_ items: some Collection<Item>, _ text: (Item) -> String) -> String {
     let shown = items.prefix(limit).map(text).joined(separator: ", ")
     let rest = items.count - min(items.count, limit)
     return rest == 0 ? shown : "\(shown) and \(rest) more"
   }
 
-  /// A sentence about each of a few items, and one about all beyond those.
+  /// One sentence for each of the first items, and one for all others.
   static func few<Item>(
     _ items: some Collection<Item>, _ sentence: (Item) -> String, rest: (ArraySlice<Item>) -> String
   ) -> [String] {

@@ -13,7 +13,7 @@ public struct ProxyID: Sendable, Hashable, Comparable, CustomStringConvertible {
     self.name = name
   }
 
-  /// Reads Envoy's node id, `<mesh>.<name>`; the name may hold dots. `nil` when there is no dot.
+  /// Parses Envoy's node id, `<mesh>.<name>`. The name may contain dots. `nil` when there is no dot.
   public init?(nodeID: String) {
     guard let dot = nodeID.firstIndex(of: "."), dot != nodeID.startIndex else { return nil }
     let name = nodeID[nodeID.index(after: dot)...]
@@ -28,11 +28,11 @@ public struct ProxyID: Sendable, Hashable, Comparable, CustomStringConvertible {
   public static func < (a: ProxyID, b: ProxyID) -> Bool { (a.mesh, a.name) < (b.mesh, b.name) }
 }
 
-/// Everything that decides one proxy's configuration, with no trace of how users wrote it or how Envoy spells it.
+/// Everything that decides one proxy's configuration, independent of the documents and of Envoy's messages.
 public struct ProxyConfiguration: Sendable, Hashable {
   /// The proxy.
   public var proxy: ProxyID
-  /// The service by which the proxy is known: the alphabetically first of its services.
+  /// The service that identifies the proxy: the alphabetically first of its services.
   public var identifyingService: String
   /// Whether the proxy's own address is IPv6, which decides how names of collectors are resolved.
   public var isIPv6: Bool
@@ -117,11 +117,11 @@ public final class ServiceEndpoints: Sendable, Hashable {
   public let mesh: String
   /// The service's name.
   public let service: String
-  /// The protocol that all healthy endpoints understand; unknown when there are none.
+  /// The protocol that all healthy endpoints support; unknown when there are none.
   public let serviceProtocol: ServiceProtocol
   /// The healthy endpoints, sorted.
   public let endpoints: [Endpoint]
-  /// Whether some endpoints speak HTTP while all of them together are handled as TCP.
+  /// Whether the service is handled as TCP although some endpoints speak HTTP.
   public let isDowngraded: Bool
   private let hash: Int
 
@@ -141,7 +141,7 @@ public final class ServiceEndpoints: Sendable, Hashable {
       self.tags = tags
     }
 
-    /// By address and port; instances at one address by their tags, so that the order is total.
+    /// Orders by address, port, then tags, so that the order is total.
     public static func < (a: Endpoint, b: Endpoint) -> Bool {
       if a.address != b.address { return a.address < b.address }
       if a.port != b.port { return a.port < b.port }
@@ -171,15 +171,15 @@ public final class ServiceEndpoints: Sendable, Hashable {
     a === b || (a.hash == b.hash && a.mesh == b.mesh && a.service == b.service && a.endpoints == b.endpoints)
   }
 
-  /// Hashes a value computed once.
+  /// Hashes the precomputed hash.
   public func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 }
 
-/// Where a proxy's spans go, and how many requests are traced.
+/// Where a proxy sends its spans, and how many requests are traced.
 public struct TracingDestination: Sendable, Hashable {
   /// The backend's name.
   public var backend: String
-  /// The share of requests traced, in percent; `nil` leaves it to Envoy, which traces all.
+  /// The share of requests traced, in percent; with `nil`, Envoy traces all.
   public var sampling: Double?
   /// What receives the spans.
   public var receiver: Receiver
@@ -191,7 +191,7 @@ public struct TracingDestination: Sendable, Hashable {
     self.receiver = receiver
   }
 
-  /// The kinds of receivers.
+  /// A kind of receiver.
   public enum Receiver: Sendable, Hashable {
     /// A collector of Zipkin spans.
     case zipkin(CollectorURL, format: ZipkinFormat, traceId128bit: Bool, sharedSpanContext: Bool?)
@@ -209,9 +209,9 @@ public struct TracingDestination: Sendable, Hashable {
 }
 
 extension TracingDestination {
-  /// What a mesh's backend means; `nil` when its settings cannot be used, which validation prevents.
+  /// Converts a mesh's backend; `nil` when its settings are invalid, which validation prevents.
   ///
-  /// `httpJsonV1` is accepted and means JSON of version 2, as in Kuma 2.7.
+  /// `httpJsonV1` is accepted and means JSON version 2, as in Kuma 2.7.
   public init?(_ backend: TracingBackend) {
     switch backend.kind {
     case .zipkin:

@@ -1,16 +1,15 @@
 public import MeshModel
 import OrderedCollections
 
-/// What is known of a proxy's connection to the control plane, as far as it tells whether the proxy has the
-/// configuration that it should have.
+/// The state of a proxy's connection to the control plane: it tells whether the proxy has its current configuration.
 public struct ProxyConnection: Sendable, Hashable {
   /// Whether the proxy is connected.
   public enum Status: String, Sendable, Hashable {
-    /// It is.
+    /// The proxy is connected.
     case online
-    /// It was.
+    /// The proxy was connected.
     case offline
-    /// It never was.
+    /// The proxy has never connected.
     case neverConnected
   }
 
@@ -18,13 +17,13 @@ public struct ProxyConnection: Sendable, Hashable {
   public var status: Status
   /// When the current or last connection began.
   public var connectTime: Timestamp?
-  /// When the last connection ended; `nil` while one lasts.
+  /// When the last connection ended; `nil` while the proxy is connected.
   public var disconnectTime: Timestamp?
   /// When the proxy last accepted configuration.
   public var lastAcknowledgementTime: Timestamp?
-  /// What the proxy refused last and has not accepted since.
+  /// The last rejection, if the proxy has accepted nothing since.
   public var lastRejection: DataplaneInsight.Rejection?
-  /// The processes that claim to be this proxy, the oldest first, where there is more than one.
+  /// The processes that claim to be this proxy, the oldest first; empty when there is only one.
   public var claims: [Claim] = []
 
   /// A process that claims to be the proxy.
@@ -35,9 +34,9 @@ public struct ProxyConnection: Sendable, Hashable {
     public var connectTime: Timestamp
   }
 
-  /// Takes a proxy's connection out of what is known of it.
+  /// Extracts the connection from a proxy's insight.
   ///
-  /// - Parameter insight: `nil` when nothing is known.
+  /// - Parameter insight: `nil` when the proxy has no insight.
   public init(_ insight: DataplaneInsight?) {
     let subscriptions = insight?.subscriptions ?? []
     guard let current = insight?.current else {
@@ -52,9 +51,9 @@ public struct ProxyConnection: Sendable, Hashable {
     claims = (insight?.claims ?? []).map { Claim(address: $0.peer?.address ?? "", connectTime: $0.connectTime) }
   }
 
-  /// What keeps the running Envoy from doing what the policies say, in a sentence; `nil` when nothing does.
+  /// A sentence that says why the running Envoy does not follow the policies; `nil` when it does.
   ///
-  /// Tracing is a matter of listeners and clusters: refused endpoints do not hinder it.
+  /// Only rejected listeners and clusters count: tracing does not depend on endpoints.
   public var obstacle: String? {
     let refusal = lastRejection.flatMap { rejection -> String? in
       switch rejection.discovery {
@@ -81,14 +80,14 @@ public struct ProxyConnection: Sendable, Hashable {
     }
   }
 
-  /// What to do about a refusal because of a port that is taken, to follow its reason; empty for others. Neither control plane
-  /// nor Envoy tries again by itself. Envoy gives the system's text for the error, and no number.
+  /// Advice to append to a rejection that was caused by a port in use; empty for other rejections. Neither the control plane
+  /// nor Envoy retries. Envoy reports the error as the system's text, without a number.
   private var portAdvice: String {
     guard let lastRejection, lastRejection.message.contains("Address already in use") else { return "" }
     return ". Free the port and restart kuma-dp, or name another port in the Dataplane."
   }
 
-  /// Says that several processes claim to be the proxy; `nil` where one does.
+  /// A sentence that lists the processes that claim to be the proxy; `nil` when there is only one.
   private var rivalry: String? {
     guard claims.count > 1 else { return nil }
     let list = claims.map { "\($0.address) since \($0.connectTime)" }.joined(separator: ", ")

@@ -2,17 +2,17 @@ public import MeshModel
 import OrderedCollections
 import TraceHeaders
 
-/// Why a proxy is traced, or is not: everything that decided it, for people.
+/// Why a proxy is traced or not: everything that decided it, for people.
 public struct ProxyExplanation: Sendable, Hashable {
   /// The proxy.
   public var proxy: ProxyID
   /// Every policy that matches, the winner first.
   public var candidates: [PolicyPrecedence]
-  /// What the winner's backend turned out to be; `nil` when no policy matches.
+  /// The result of looking up the winner's backend; `nil` when no policy matches.
   public var resolution: BackendResolution?
   /// The proxy's listeners, inbounds first.
   public var listeners: [Listener]
-  /// The proxy's connection; `nil` where it was not asked for.
+  /// The proxy's connection; `nil` when it was not requested.
   public var connection: ProxyConnection?
 
   /// A listener with its verdict.
@@ -35,7 +35,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     public var service: String
     /// The protocol that the proxy speaks there.
     public var serviceProtocol: ServiceProtocol
-    /// Why requests leave no spans here whatever the policy; `nil` when they can.
+    /// Why requests leave no spans here under any policy; `nil` when they can.
     public var obstacle: String?
   }
 
@@ -45,7 +45,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     return listeners.contains { $0.obstacle == nil }
   }
 
-  /// The verdict in a sentence, and in a second one what keeps the running Envoy from it.
+  /// The verdict in a sentence, followed by the reason why the running Envoy does not follow it, if there is one.
   public var summary: String { connection?.obstacle.map { "\(verdict) \($0)" } ?? verdict }
 
   private var verdict: String {
@@ -65,7 +65,7 @@ public struct ProxyExplanation: Sendable, Hashable {
       guard traced > 0 else {
         let which =
           listeners.count == 1 ? "the one listener does not see" : "none of the \(listeners.count) listeners sees"
-        // Of what a gateway calls, the Dataplanes of the services decide; its own tag cannot be HTTP.
+        // The Dataplanes of the services decide the protocols of a gateway's outbounds. Its own tag cannot be HTTP.
         let isCaller = listeners.allSatisfy { $0.direction == .outbound }
         let place = isCaller ? " in the Dataplanes of the services that it calls" : ""
         return "Not traced: \(which) HTTP; set the tag \(TagName.protocol)\(place)."
@@ -132,7 +132,7 @@ extension ProxyExplanation.Listener {
 }
 
 extension MeshIndex {
-  /// Why a proxy is traced, or is not; `nil` when there is no such proxy.
+  /// Why a proxy is traced or not; `nil` when there is no such proxy.
   public func explanation(for proxy: String) -> ProxyExplanation? {
     guard let configuration = configuration(for: proxy) else { return nil }
     return ProxyExplanation(
@@ -184,7 +184,7 @@ extension ServiceEndpoints {
 }
 
 extension TracingBackend {
-  /// The headers that services have to copy, by which proxies that send spans to the backend know a trace.
+  /// The tracing headers that services must copy, for proxies that send spans to this backend.
   var forwardedHeaders: [String] {
     kind == .datadog ? ForwardedHeaders.forDatadog : ForwardedHeaders.forZipkin
   }

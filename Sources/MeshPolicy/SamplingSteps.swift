@@ -1,10 +1,9 @@
-/// The share of requests that is traced, as Envoy counts it: in steps of a hundredth of a percent, and what is between two
-/// steps is cut off. Seen with Envoy 1.40.
+/// The share of requests that is traced, as Envoy counts it: in steps of 0.01 %, rounded down. Seen with Envoy 1.40.
 public struct SamplingSteps: Sendable, Hashable {
-  /// So many of 10,000 requests.
+  /// How many of 10,000 requests are traced.
   public let count: Int
 
-  /// Counts a percentage; `nil` means all requests, as it does for Envoy.
+  /// Converts a percentage; `nil` means all requests, as for Envoy.
   public init(percent: Double?) {
     guard let percent else {
       count = Self.all
@@ -19,17 +18,17 @@ public struct SamplingSteps: Sendable, Hashable {
   /// Whether every request is traced.
   public var isAll: Bool { count == Self.all }
 
-  /// Whether no request is traced, but for those whose callers ask for it.
+  /// Whether no request is traced, except those whose callers force it.
   public var isNone: Bool { count == 0 }
 
-  /// The share in percent, without zeros at its end: `12.5`.
+  /// The share in percent, without trailing zeros: `12.5`.
   public var percent: String {
     let (whole, rest) = count.quotientAndRemainder(dividingBy: 100)
     guard rest != 0 else { return "\(whole)" }
     return rest.isMultiple(of: 10) ? "\(whole).\(rest / 10)" : "\(whole).\(rest < 10 ? "0" : "")\(rest)"
   }
 
-  /// Whether a percentage is more than Envoy makes of it.
+  /// Whether Envoy rounds the percentage down to this share.
   public func isLess(than percent: Double) -> Bool { percent * 100 - Double(count) > 1e-9 }
 }
 

@@ -30,7 +30,7 @@ public struct SelectorRank: Sendable, Hashable, Comparable, CustomStringConverti
   public var description: String { "\(exact) exact, \(wildcard) wildcard" }
 }
 
-/// What decides between policies that match one proxy: rank, then later creation, then name.
+/// The order of policies that match one proxy: rank, then later creation, then name.
 public struct PolicyPrecedence: Sendable, Hashable, Comparable {
   /// The rank of the policy's best selector that matches.
   public var rank: SelectorRank

@@ -10,22 +10,22 @@ public enum ServiceProtocol: String, Sendable, Hashable, CaseIterable {
   case kafka
   /// Anything over TCP.
   case tcp
-  /// Not given, or not known: handled as TCP.
+  /// Missing or unknown: handled as TCP.
   case unknown = "<unknown>"
 
-  /// Reads the value of the protocol tag; upper case is accepted. Source: Kuma 2.7.
+  /// Parses the value of the protocol tag; upper case is accepted. Source: Kuma 2.7.
   public init(tag value: String?) {
     let name = value?.lowercased() ?? ""
     self = name == Self.unknown.rawValue ? .unknown : Self(rawValue: name) ?? .unknown
   }
 
-  /// Whether requests are visible to the proxy, so that they can be traced.
+  /// Whether the proxy can see and trace requests.
   public var isHTTP: Bool { self == .http || self == .http2 || self == .grpc }
 
-  /// Whether the application behind an inbound is spoken to in HTTP/2.
+  /// Whether the proxy speaks HTTP/2 to the application behind an inbound.
   public var isHTTP2: Bool { self == .http2 || self == .grpc }
 
-  /// The protocols in which this one can be understood, the most specific first.
+  /// The protocols as which this one can be handled, the most specific first.
   private var stack: [ServiceProtocol] {
     switch self {
     case .grpc: [.grpc, .http2, .tcp]
@@ -37,8 +37,8 @@ public enum ServiceProtocol: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// The protocol in which both endpoints can be spoken to. HTTP/1.1 and HTTP/2 have only TCP in common; an endpoint of
-  /// unknown protocol makes the whole unknown. Source: Kuma 2.7.
+  /// The most specific protocol that both have in common. HTTP/1.1 and HTTP/2 have only TCP in common. An unknown
+  /// protocol makes the result unknown. Source: Kuma 2.7.
   public func common(with other: ServiceProtocol) -> ServiceProtocol {
     let theirs = other.stack
     return stack.first { theirs.contains($0) } ?? .unknown
