@@ -2,7 +2,7 @@ import Foundation
 public import MeshModel
 import OrderedCollections
 
-/// Answers `POST /bootstrap`, without a transport: bytes in, status, headers and bytes out.
+/// Answers `POST /bootstrap` without a transport: bytes in, status, headers and bytes out.
 public struct BootstrapEndpoint: Sendable {
   /// What the control plane looks up while it answers.
   public struct Resources: Sendable {
@@ -25,7 +25,7 @@ public struct BootstrapEndpoint: Sendable {
   public struct Input: Sendable {
     /// The `Host` header or `:authority`, with or without a port.
     public var host: String
-    /// Whether the connection is secured; discovery is then offered in the same way.
+    /// Whether the connection uses TLS; if so, Envoy's discovery connection uses TLS too.
     public var isTLS: Bool
     /// The `Accept` header; empty for none.
     public var accept: String
@@ -67,7 +67,7 @@ public struct BootstrapEndpoint: Sendable {
     self.resources = resources
   }
 
-  /// Answers one request. Never throws: what goes wrong becomes a status and a text.
+  /// Answers one request. Never throws: a failure becomes a status and a text.
   public func respond(to input: Input) async -> Response {
     do {
       return try await answer(input)
@@ -113,7 +113,7 @@ public struct BootstrapEndpoint: Sendable {
     return Response(status: 200, headers: headers, body: Array(answer.json().utf8))
   }
 
-  /// Checks everything that needs no look-up, and finds the host for discovery.
+  /// Checks everything that needs no look-up, and returns the host for discovery.
   private func check(_ request: BootstrapRequest, _ input: Input) throws(BootstrapError) -> String {
     if settings.requiresToken, request.dataplaneToken.isEmpty, request.dataplaneTokenPath.isEmpty {
       throw BootstrapError(code: .unprocessable, message: BootstrapError.tokenRequired)

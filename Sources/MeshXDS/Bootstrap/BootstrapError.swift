@@ -1,6 +1,6 @@
 import MeshModel
 
-/// Why no bootstrap is given.
+/// Why a bootstrap request failed.
 struct BootstrapError: Error, Equatable {
   /// The kind of failure.
   enum Code: Int {
@@ -8,7 +8,7 @@ struct BootstrapError: Error, Equatable {
     case badRequest = 400
     /// There is no such Dataplane yet; `kuma-dp` tries again when the body is empty.
     case notFound = 404
-    /// The request is readable, and refused for what it says.
+    /// The request is well-formed but invalid.
     case unprocessable = 422
     /// The control plane could not answer.
     case failed = 500
@@ -78,7 +78,7 @@ struct HostAndPort: Equatable {
   var host: String
   var port: UInt16?
 
-  /// Takes `name`, `name:port`, `[IPv6]:port`, `[IPv6]` or a bare IPv6 address apart; `nil` when there is no host.
+  /// Parses `name`, `name:port`, `[IPv6]:port`, `[IPv6]` or a bare IPv6 address; `nil` when there is no host.
   init?(_ text: String) {
     if text.first == "[", let close = text.firstIndex(of: "]") {
       host = String(text[text.index(after: text.startIndex)..<close])

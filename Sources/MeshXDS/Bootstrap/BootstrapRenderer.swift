@@ -1,10 +1,10 @@
 public import MeshModel
 import OrderedCollections
 
-/// Writes the configuration that an Envoy starts with: who it is and where its control plane is. Everything else
-/// comes from there.
+/// Writes the configuration that an Envoy starts with: its identity and the address of its control plane. Everything else
+/// comes from the control plane.
 public struct BootstrapRenderer: Sendable {
-  /// The proxy's name as Envoy's node carries it: mesh and name, of which the former holds no dot.
+  /// The id of Envoy's node: `<mesh>.<name>`. A mesh name contains no dot.
   public var nodeID: String
   /// The service that identifies the proxy; Zipkin spans carry it as the service's name.
   public var service: String
@@ -14,13 +14,13 @@ public struct BootstrapRenderer: Sendable {
   public var port: UInt16
   /// Whether the control plane is reached over TLS.
   public var isTLS: Bool
-  /// The authority, in PEM, that the control plane's certificate is verified by; empty for no verification.
+  /// The certificate authority, in PEM, that verifies the control plane's certificate; empty for no verification.
   public var trustedCA: String
   /// The port of Envoy's administration interface on the loopback address; 0 for none.
   public var adminPort: UInt32
-  /// Whether Envoy asks for changes only.
+  /// Whether Envoy uses delta xDS.
   public var usesDelta: Bool
-  /// What the proxy said of itself.
+  /// The proxy's bootstrap request.
   public var request: BootstrapRequest
 
   /// Makes a renderer for one proxy.
@@ -44,7 +44,7 @@ public struct BootstrapRenderer: Sendable {
   /// The name of the control plane's cluster.
   public static let discoveryCluster = "ads_cluster"
 
-  /// The bootstrap; write it as YAML or JSON, both of which Envoy reads.
+  /// The bootstrap document. Envoy accepts YAML and JSON.
   public func render() -> DocumentValue {
     var bootstrap: DocumentValue.Object = [:]
     if adminPort != 0 { bootstrap["admin"] = admin }
@@ -53,7 +53,7 @@ public struct BootstrapRenderer: Sendable {
       "layers": [
         [
           "name": "kuma",
-          // Regular expressions of any size are accepted, large ones warned of. Source: Kuma 2.7.
+          // Envoy accepts regular expressions of any size and warns about large ones. Source: Kuma 2.7.
           "staticLayer": [
             "re2.max_program_size.error_level": 4_294_967_295, "re2.max_program_size.warn_level": 1000,
           ],
@@ -85,7 +85,7 @@ public struct BootstrapRenderer: Sendable {
     if !request.dataplaneToken.isEmpty {
       service["initialMetadata"] = [["key": "authorization", "value": .string(request.dataplaneToken)]]
     }
-    // Envoy waits for its first configuration as long as it takes, rather than to serve without one.
+    // Envoy waits for its first configuration without a limit: it must not serve without one.
     let overStream: DocumentValue = ["ads": [:], "initialFetchTimeout": "0s", "resourceApiVersion": "V3"]
     return [
       "adsConfig": [
@@ -96,7 +96,7 @@ public struct BootstrapRenderer: Sendable {
     ]
   }
 
-  /// The node's metadata; numbers are written as text, as Kuma's control planes expect them.
+  /// The node's metadata; numbers are strings, as Kuma's control planes expect.
   private var metadata: DocumentValue {
     var metadata: DocumentValue.Object = [:]
     if adminPort != 0 {
@@ -145,7 +145,7 @@ public struct BootstrapRenderer: Sendable {
     cluster["typedExtensionProtocolOptions"] = [
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": [
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        // A control plane that vanished without a word is noticed by its silence, at either level.
+        // Keepalives, of HTTP/2 and of TCP, detect a control plane that disappeared without closing the connection.
         "explicitHttpConfig": [
           "http2ProtocolOptions": ["connectionKeepalive": ["interval": "15s", "timeout": "10s"]]
         ],
@@ -181,7 +181,7 @@ public struct BootstrapRenderer: Sendable {
     ["socketAddress": ["address": .string(address), "portValue": .integer(Int64(port))]]
   }
 
-  /// Parts of statistics' names that become tags. Source of the names: Kuma 2.7.
+  /// Parts of statistics names that become tags. Source of the names: Kuma 2.7.
   private static let statsTags: [DocumentValue] = [
     ["regex": #"^grpc\.((.+)\.)"#, "tagName": "name"],
     ["regex": #"^grpc.*streams_closed(_([0-9]+))"#, "tagName": "status"],

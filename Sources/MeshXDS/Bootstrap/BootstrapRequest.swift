@@ -1,8 +1,8 @@
 public import MeshModel
 import OrderedCollections
 
-/// What a `kuma-dp` tells of itself to get the configuration that its Envoy starts with: the body of
-/// `POST /bootstrap`. Source of the fields: Kuma 1.1 to 2.7; fields that are not listed here are ignored.
+/// The body of `POST /bootstrap`, by which a `kuma-dp` requests the configuration that its Envoy starts with. Source of
+/// the fields: Kuma 1.1 to 2.7. Other fields are ignored.
 public struct BootstrapRequest: Sendable, Hashable {
   /// The mesh of the proxy.
   public var mesh: String
@@ -10,17 +10,17 @@ public struct BootstrapRequest: Sendable, Hashable {
   public var name: String
   /// `dataplane`, `ingress` or `egress`; empty for the first.
   public var proxyType: String
-  /// The port that Envoy's administration interface shall use; 0 for none, `nil` to leave it to the control plane.
+  /// The port for Envoy's administration interface; 0 for none, `nil` when the control plane chooses.
   public var adminPort: UInt32?
-  /// The token with which the proxy proves who it is; empty for none.
+  /// The token that authenticates the proxy; empty for none.
   public var dataplaneToken: String
-  /// The file in which the token is, on the proxy's machine; empty for none.
+  /// The file with the token, on the proxy's machine; empty for none.
   public var dataplaneTokenPath: String
-  /// The proxy's Dataplane in YAML or JSON, when it is not in the control plane's store yet; empty for none.
+  /// The proxy's Dataplane in YAML or JSON, if the store does not have it yet; empty for none.
   public var dataplaneResource: String
-  /// The certificate authority, in PEM, that the proxy trusts the control plane by; empty for none.
+  /// The certificate authority, in PEM, with which the proxy verifies the control plane; empty for none.
   public var caCert: String
-  /// Values that the operator hands through to Envoy's node metadata.
+  /// Values that the operator adds to the metadata of Envoy's node.
   public var dynamicMetadata: [String: String]
   /// The port of Envoy's DNS filter; 0 for none.
   public var dnsPort: UInt32
@@ -28,14 +28,14 @@ public struct BootstrapRequest: Sendable, Hashable {
   public var emptyDNSPort: UInt32
   /// The version of bootstrap asked for; empty for the control plane's choice. Source: Kuma 1.1.
   public var bootstrapVersion: String
-  /// What `kuma-dp` is able to do, by name.
+  /// The names of the features that `kuma-dp` supports.
   public var features: [String]
-  /// The folder that `kuma-dp` keeps its sockets in; empty for none given.
+  /// The folder of `kuma-dp`'s sockets; empty for none.
   public var workDirectory: String
   /// The versions of the programs.
   public var version: Version
 
-  /// The versions of the programs that make up a proxy; texts are empty where unknown.
+  /// The versions of a proxy's programs; unknown ones are empty.
   public struct Version: Sendable, Hashable {
     /// The version of `kuma-dp`.
     public var kumaDp = ""
@@ -47,9 +47,9 @@ public struct BootstrapRequest: Sendable, Hashable {
     public var buildDate = ""
     /// The version of Envoy.
     public var envoy = ""
-    /// Envoy's account of its build.
+    /// Envoy's build information.
     public var envoyBuild = ""
-    /// Whether `kuma-dp` holds this Envoy for one it works with; `nil` when it does not say.
+    /// Whether `kuma-dp` considers this Envoy compatible; `nil` when it does not say.
     public var isCompatible: Bool?
 
     /// Makes unknown versions.
@@ -74,9 +74,9 @@ public struct BootstrapRequest: Sendable, Hashable {
     version = Version()
   }
 
-  /// Reads a request from JSON.
+  /// Parses a request from JSON.
   ///
-  /// - Throws: ``DocumentError`` when the text is no JSON object or a field is of the wrong kind.
+  /// - Throws: ``DocumentError`` when the text is not a JSON object or a field has the wrong type.
   public init(json bytes: some Sequence<UInt8>) throws(DocumentError) {
     let document = try DocumentValue(json: bytes)
     guard case .object = document else {
@@ -108,7 +108,7 @@ public struct BootstrapRequest: Sendable, Hashable {
   }
 }
 
-/// Reads fields by kind; `null` counts as absent.
+/// Reads fields by type; `null` counts as absent.
 private struct Fields {
   private let value: DocumentValue
   private let path: String

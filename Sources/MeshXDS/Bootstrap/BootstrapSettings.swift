@@ -1,30 +1,30 @@
-/// What the control plane knows and a proxy does not when it starts.
+/// The settings with which the control plane answers bootstrap requests.
 public struct BootstrapSettings: Sendable {
   /// The port at which the control plane serves discovery.
   public var discoveryPort: UInt16
-  /// The host at which proxies reach the control plane; `nil` for the one that `kuma-dp` used itself.
+  /// The host at which proxies reach the control plane; `nil` for the host in `kuma-dp`'s request.
   public var discoveryHost: String?
-  /// The authority, in PEM, that the control plane's certificate is signed by, for proxies that name none; empty for
-  /// none, in which case such proxies do not verify the control plane.
+  /// The certificate authority of the control plane, in PEM, for proxies that send none. If it is empty, such proxies do
+  /// not verify the control plane.
   public var trustedCA: String
-  /// The names and addresses in the control plane's certificate; `nil` leaves the host unchecked.
+  /// The names and addresses in the control plane's certificate; with `nil`, the host is not checked.
   public var certificateNames: Set<String>?
-  /// Whether a proxy has to show a token.
+  /// Whether a proxy must send a token.
   public var requiresToken: Bool
-  /// The port of Envoy's administration interface where neither the Dataplane nor the request names one; 0 for none.
+  /// The default port of Envoy's administration interface, for a Dataplane and a request that name none; 0 for none.
   public var defaultAdminPort: UInt32
-  /// Whether Envoy shall ask for changes only, instead of the state of the world.
+  /// Whether Envoy uses delta xDS instead of state-of-the-world xDS.
   public var usesDelta: Bool
-  /// What a certificate authority given by a proxy is good for; checks nothing by default.
+  /// Checks a certificate authority that a proxy sends; by default, accepts all.
   public var inspectAuthority: @Sendable (_ pem: String) -> AuthorityVerdict
 
   /// Whether a certificate can be trusted as an authority.
   public enum AuthorityVerdict: Sendable {
-    /// It can.
+    /// The certificate can be trusted.
     case usable
-    /// It is no certificate.
+    /// The text is not a certificate.
     case unreadable
-    /// It is a certificate that says it is no authority.
+    /// The certificate says that it is not an authority.
     case notAnAuthority
   }
 

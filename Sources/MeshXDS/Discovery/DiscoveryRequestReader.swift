@@ -2,27 +2,27 @@ import EnvoyAPI
 import Foundation
 import SwiftProtobuf
 
-/// Reads discovery requests, of which it makes no more than what is used, and no more of what a peer chooses than a bound.
+/// Decodes only those parts of discovery requests that are used, within limits.
 ///
-/// Generated code makes objects of everything, and a message of 16 MiB becomes many times as large. Envoy tells in its node all
-/// extensions that it knows, for one, which nobody asks for here.
+/// Generated code decodes everything into objects: a message of 16 MiB becomes many times as large. For example, Envoy's
+/// node lists all its extensions, which nothing here uses.
 public struct DiscoveryRequestReader: Sendable {
-  /// The bounds on one request.
+  /// The limits of one request.
   public struct Limits: Sendable {
-    /// Names of resources; what is beyond is left out, which ``DiscoveryStreamRequest/isCut`` tells.
+    /// Names of resources; excess names are dropped, and ``DiscoveryStreamRequest/isCut`` is set.
     public var names = 65_536
     /// Bytes of the names of resources and of their versions.
     public var nameBytes = 4 << 20
-    /// Bytes of the Dataplane that a node brings along.
+    /// Bytes of the Dataplane in a node's metadata.
     public var dataplaneBytes = 1 << 20
-    /// Bytes of any other text, and of other parts of a node that are used.
+    /// Bytes of any other string, and of other used parts of a node.
     public var textBytes = 64 << 10
 
-    /// The usual bounds.
+    /// The default limits.
     public init() {}
   }
 
-  /// A request cannot be taken.
+  /// A request cannot be decoded.
   public struct Failure: Error, Sendable {
     /// Why, and what to do.
     public let message: String
@@ -31,7 +31,7 @@ public struct DiscoveryRequestReader: Sendable {
   /// The parts of a node's metadata that are used.
   static let metadataKeys: Set<String> = ["dataplane.resource", "dataplane.admin.port", "version", operatorsKey]
 
-  /// Values that the operator hands through. They are left out where they are large: nothing depends on those.
+  /// Values that the operator adds. They are dropped if they are large, since nothing depends on them.
   private static let operatorsKey = "dynamicMetadata"
 
   private let limits: Limits
@@ -39,7 +39,7 @@ public struct DiscoveryRequestReader: Sendable {
   /// Makes a reader.
   public init(limits: Limits = Limits()) { self.limits = limits }
 
-  /// Reads a message of a variant of the protocol.
+  /// Decodes a message of a variant of the protocol.
   public func read(_ bytes: UnsafeRawBufferPointer, _ variant: DiscoveryVariant) throws(Failure)
     -> DiscoveryStreamRequest
   {
@@ -52,7 +52,7 @@ public struct DiscoveryRequestReader: Sendable {
     }
   }
 
-  // The numbers of fields are those of `DiscoveryRequest` and `DeltaDiscoveryRequest` of Envoy's v3 API.
+  // The field numbers of `DiscoveryRequest` and `DeltaDiscoveryRequest` of Envoy's v3 API.
   private func request(
     _ bytes: UnsafeRawBufferPointer, _ variant: DiscoveryVariant
   ) throws -> DiscoveryStreamRequest {
@@ -88,7 +88,7 @@ public struct DiscoveryRequestReader: Sendable {
     return result
   }
 
-  /// Names up to a bound.
+  /// Names up to a limit.
   private struct Names {
     private let limits: Limits
     private var bytes = 0
@@ -98,7 +98,7 @@ public struct DiscoveryRequestReader: Sendable {
 
     init(_ limits: Limits) { self.limits = limits }
 
-    /// Whether one more of a length is within the bounds.
+    /// Whether one more name of this length is within the limits.
     mutating func admits(_ length: Int) -> Bool {
       guard count < limits.names, length <= limits.nameBytes - bytes else {
         isCut = true
@@ -137,7 +137,7 @@ public struct DiscoveryRequestReader: Sendable {
     var reader = WireReader(bytes)
     while let field = try reader.next() {
       if field.number == 2, let content = field.bytes {
-        // As long as Envoy likes; it is cut where it is kept.
+        // Of any length; it is truncated where it is stored.
         message = String(decoding: content.prefix(limits.textBytes), as: UTF8.self)
       }
     }
@@ -172,7 +172,7 @@ public struct DiscoveryRequestReader: Sendable {
       guard key.count < 64, let name = String(validating: key, as: UTF8.self), Self.metadataKeys.contains(name) else {
         continue
       }
-      // Its field and its length are in front of a text.
+      // A string follows its tag and its length.
       let limit = name == "dataplane.resource" ? limits.dataplaneBytes + 8 : limits.textBytes
       guard value.count <= limit else {
         if name == Self.operatorsKey { continue }
@@ -193,7 +193,7 @@ public struct DiscoveryRequestReader: Sendable {
   }
 }
 
-/// A text of protobuf, which has to be UTF-8.
+/// A protobuf string, which must be UTF-8.
 private func string(_ bytes: UnsafeRawBufferPointer) throws(WireReader.Failure) -> String {
   guard let text = String(validating: bytes, as: UTF8.self) else { throw WireReader.Failure() }
   return text

@@ -10,26 +10,26 @@ public enum DiscoveryVariant: Sendable, Hashable {
 
 /// A request on a discovery stream, in either variant.
 public struct DiscoveryStreamRequest: Sendable {
-  /// Who asks. Obligatory on the first request of a stream.
+  /// The node. Required on the first request of a stream.
   public var node: Envoy_Config_Core_V3_Node?
-  /// The type of resources that it is about.
+  /// The type of the requested resources.
   public var typeURL: String
-  /// The response that it answers; empty if it answers none.
+  /// The nonce of the response that it answers; empty if it answers none.
   public var nonce: String
-  /// Why the proxy refused that response; `nil` if it did not.
+  /// Why the proxy rejected that response; `nil` if it did not.
   public var rejection: String?
-  /// What is asked for.
+  /// The requested resources.
   public var interest: Interest
-  /// Whether names of resources were left out because there were too many.
+  /// Whether names of resources were dropped because there were too many.
   public var isCut = false
   /// How many bytes the message had.
   public var byteCount = 0
 
-  /// What a request asks for.
+  /// The resources that a request asks for.
   public enum Interest: Sendable {
-    /// State of the world: all names, where none means all resources, and the version that the proxy holds.
+    /// State of the world: all names (an empty list means all resources), and the version that the proxy holds.
     case all(names: [String], version: String)
-    /// Incremental: names more and names less, and on the first request of a type what the proxy holds already.
+    /// Incremental: added and removed names, and on the first request of a type the versions that the proxy holds.
     case change(subscribe: [String], unsubscribe: [String], initialVersions: [String: String])
   }
 
@@ -45,7 +45,7 @@ public struct DiscoveryStreamRequest: Sendable {
     self.interest = interest
   }
 
-  /// Takes a message of the state-of-the-world variant.
+  /// Converts a message of the state-of-the-world variant.
   public init(_ message: Envoy_Service_Discovery_V3_DiscoveryRequest) {
     self.init(
       node: message.hasNode ? message.node : nil, typeURL: message.typeURL, nonce: message.responseNonce,
@@ -53,7 +53,7 @@ public struct DiscoveryStreamRequest: Sendable {
       interest: .all(names: message.resourceNames, version: message.versionInfo))
   }
 
-  /// Takes a message of the incremental variant.
+  /// Converts a message of the incremental variant.
   public init(_ message: Envoy_Service_Discovery_V3_DeltaDiscoveryRequest) {
     self.init(
       node: message.hasNode ? message.node : nil, typeURL: message.typeURL, nonce: message.responseNonce,

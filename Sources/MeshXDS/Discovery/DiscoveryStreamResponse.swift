@@ -1,6 +1,6 @@
 import Foundation
 
-/// A response on a discovery stream, in either variant, whose resources are encoded already.
+/// A response on a discovery stream, in either variant, with encoded resources.
 public struct DiscoveryStreamResponse: Sendable {
   /// The variant of the stream.
   public let variant: DiscoveryVariant
@@ -8,14 +8,14 @@ public struct DiscoveryStreamResponse: Sendable {
   public let typeURL: String
   /// The version of all resources of the type.
   public let version: String
-  /// What the proxy's answer will refer to.
+  /// The nonce that the proxy's answer will carry.
   public let nonce: String
   /// The resources: all of them, or those that changed.
   public let resources: [EncodedResource]
-  /// Incremental only: names of resources that are no more.
+  /// Incremental only: names of removed resources.
   public let removed: [String]
 
-  /// The message in protobuf's encoding, put together from the shared bytes of the resources.
+  /// The protobuf message, assembled from the shared bytes of the resources.
   ///
   /// Field numbers are those of `DiscoveryResponse` and `DeltaDiscoveryResponse` of Envoy's v3 API.
   public func serialized() -> [UInt8] {

@@ -1,16 +1,15 @@
-/// What a stream keeps of the names for which its proxy asks.
+/// The limit on the names that a stream keeps for its proxy.
 extension DiscoveryStreamStateMachine {
-  /// What the names cost in memory, in bytes and about, that the proxy asks for and that no resource has. Names of resources that
-  /// are there are bounded by these.
+  /// The approximate memory, in bytes, of requested names without a resource. The number of resources bounds the other names.
   public var costOfUnknownNames: Int {
-    // Few names need not be looked at.
+    // Few names need no exact count.
     guard subscriptions.reduce(0, { $0 + $1.cost }) > Self.freeNameCost else { return 0 }
     return subscriptions.reduce(0) { $0 + $1.cost(ofNamesOutside: snapshot?[$1.typeURL] ?? .empty) }
   }
 
-  /// What the names of a stream may cost without being looked at.
+  /// The memory, in bytes, below which the names of a stream are not counted exactly.
   public static let freeNameCost = 64 << 10
 
-  /// The types of which names beyond what is kept were asked for.
+  /// The types for which a proxy requested more names than are kept.
   public var overflowingTypes: [String] { subscriptions.filter(\.isOverflowing).map(\.typeURL) }
 }

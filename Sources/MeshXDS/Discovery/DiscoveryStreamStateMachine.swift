@@ -3,29 +3,29 @@ import MeshModel
 
 /// The protocol of one aggregated discovery stream (ADS) as a value: events in, actions out, no I/O.
 ///
-/// Responses follow Envoy's order, clusters, their endpoints, listeners; a cluster is withdrawn only after the listeners
-/// that might name it have been acknowledged without it. At most one response is being written, and at most one of a
-/// type awaits its answer: a newer snapshot replaces what has not been sent.
+/// Responses follow Envoy's order: clusters, their endpoints, listeners. A cluster is removed only after Envoy has
+/// acknowledged listeners that no longer name it. At most one response is being written, and at most one of each type
+/// awaits its answer: a newer snapshot replaces what has not been sent.
 public struct DiscoveryStreamStateMachine: Sendable {
-  /// What happened.
+  /// An input of the state machine.
   public enum Event: Sendable {
     /// The proxy sent a request.
     case request(DiscoveryStreamRequest)
-    /// The proxy is to hold this now.
+    /// The proxy has a new snapshot.
     case snapshotChanged(ProxySnapshot)
-    /// The response handed out last is written; the writer is ready again.
+    /// The last response is written; the writer is ready again.
     case sent
   }
 
-  /// What is to be done, in order.
+  /// An action for the caller; actions are carried out in order.
   public enum Action: Sendable {
-    /// The first request told who the proxy is. Nothing is sent before a snapshot is given.
+    /// The first request identified the proxy. Nothing is sent before the first snapshot.
     indirect case nodeKnown(Envoy_Config_Core_V3_Node)
     /// Write a response, then report ``Event/sent``.
     case send(DiscoveryStreamResponse)
     /// The proxy accepted a response.
     case acknowledged(typeURL: String, version: String, nonce: String)
-    /// The proxy refused a response, and why.
+    /// The proxy rejected a response with a message.
     case rejected(typeURL: String, version: String, nonce: String, message: String)
     /// End the stream. No action follows this one or a later event.
     case fail(Failure)
@@ -35,9 +35,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
   public struct Failure: Error, Sendable, Hashable {
     /// The kinds of failures.
     public enum Code: Sendable, Hashable {
-      /// A request says something that makes no sense.
+      /// A request is invalid.
       case invalidArgument
-      /// A request asks for too much.
+      /// A request exceeds a limit.
       case resourceExhausted
     }
     /// What kind of failure it is.
@@ -49,10 +49,10 @@ public struct DiscoveryStreamStateMachine: Sendable {
   /// How many types a stream may subscribe to; Envoy has about a dozen.
   public static let typeLimit = 32
 
-  /// How long the name of a type may be, in bytes.
+  /// The maximum length of a type URL, in bytes.
   public static let typeURLLimit = 512
 
-  /// How many sets of a type are remembered for a proxy's next stream.
+  /// How many sets of each type are remembered for a proxy's next stream.
   private static let memoryDepth = 4
 
   /// The variant of the stream.
@@ -63,16 +63,16 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private(set) var snapshot: ProxySnapshot?
   private(set) var subscriptions: [TypeSubscription] = []
   private var remembered: [String: [ResourceSet]]
-  /// Endpoints that are in no snapshot any more, of clusters that the proxy still has.
+  /// Endpoints that the snapshot no longer has, of clusters that the proxy still has.
   private var carriedEndpoints = ResourceSet.empty
-  /// Clusters that changed on this stream before endpoints were asked for.
+  /// Clusters that changed on this stream before the proxy requested endpoints.
   private var redefinedClusters: Set<String> = []
   private var isWriting = false
   private var isReturning = false
   private var hasFailed = false
   private var lastNonce: UInt64 = 0
 
-  /// Makes the protocol of a new stream.
+  /// Makes the state of a new stream.
   ///
   /// - Parameter remembered: what the proxy held when its previous stream ended, see ``held``.
   public init(variant: DiscoveryVariant, remembered: [String: [ResourceSet]] = [:]) {
@@ -81,10 +81,10 @@ public struct DiscoveryStreamStateMachine: Sendable {
     remember(remembered)
   }
 
-  /// What the proxy may hold by type URL, as far as known: what it acknowledged, what it was sent but did not answer
+  /// The resources that the proxy may hold, by type URL: those that it acknowledged, those that were sent but not answered
   /// yet, and the endpoints that its clusters may wait for.
   public var held: [String: [ResourceSet]] {
-    // A stream that broke before it got to a type knows what the stream before it knew.
+    // A stream that ended before it reached a type passes on what the earlier stream knew.
     var sets = remembered
     for subscription in subscriptions where subscription.claim == nil {
       let known = [subscription.inFlight?.held, subscription.held].compactMap { $0 }
@@ -99,28 +99,28 @@ public struct DiscoveryStreamStateMachine: Sendable {
     return sets
   }
 
-  /// How many responses of a type went which way.
+  /// The counts of sent, acknowledged and rejected responses of a type.
   public func counters(_ typeURL: String) -> DiscoveryCounters {
     subscriptions.first { $0.typeURL == typeURL }?.counters ?? DiscoveryCounters()
   }
 
-  /// The version of a type that the proxy refused last and that is still withheld, with the proxy's reason.
+  /// The rejected version of a type that is still withheld, with the proxy's reason.
   public func rejection(_ typeURL: String) -> (version: String, message: String)? {
     subscriptions.first { $0.typeURL == typeURL }?.rejected.map { ($0.version, $0.message) }
   }
 
-  /// Whether nothing is due or under way.
+  /// Whether no response is due or awaits its answer.
   public var isSettled: Bool {
     !isWriting && subscriptions.allSatisfy { $0.inFlight == nil && due($0) == nil }
   }
 
-  /// Adds what the proxy held when its previous stream ended, which the proxy's id is needed to find.
+  /// Adds what the proxy held when its previous stream ended. The caller can look it up once the proxy's id is known.
   public mutating func remember(_ held: [String: [ResourceSet]]) {
     remembered = held
     carriedEndpoints = (held[ResourceTypeURL.endpoints] ?? []).reduce(.empty) { $0.adding(missingFrom: $1) }
   }
 
-  /// Takes an event.
+  /// Handles an event.
   public mutating func handle(_ event: Event) -> [Action] {
     guard !hasFailed else { return [] }
     var actions: [Action] = []
@@ -172,8 +172,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
       var subscription = TypeSubscription(typeURL: request.typeURL)
       subscription.start(request)
       isReturning = isReturning || subscription.claim != nil
-      // Envoy asks for clusters first, unless new ones wait for their endpoints, which it seems to have if the stream
-      // broke after they were redefined.
+      // Envoy requests clusters first, unless new clusters wait for their endpoints. It seems to hold these if the stream
+      // ended after the clusters were redefined.
       if request.typeURL == ResourceTypeURL.endpoints, self.index(of: ResourceTypeURL.cluster) == nil {
         subscription.answerAnyway()
         isReturning = true
@@ -193,7 +193,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
         .acknowledged(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce))
       if request.typeURL == ResourceTypeURL.cluster {
         carryEndpoints(ofEarlier: .empty)
-        // Listeners may have been refused for want of a cluster.
+        // Envoy may have rejected listeners because a cluster was missing.
         if let listeners = self.index(of: ResourceTypeURL.listener) { subscriptions[listeners].clearRejection() }
       }
     case .rejected(let answered, let message):
@@ -241,11 +241,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
     }
   }
 
-  /// Whether a type must wait for others. Endpoints follow clusters at once, since Envoy accepts clusters only when it
-  /// has got the endpoints of all that are new (seen with 1.40); listeners wait until it has accepted both.
+  /// Whether a type must wait for others. Endpoints follow clusters at once, since Envoy accepts clusters only after it
+  /// has received the endpoints of all new ones (seen with 1.40). Listeners wait until it has accepted both.
   private func isHeldBack(_ order: TypeSubscription.Order) -> Bool {
     guard order <= .listeners else { return false }
-    // A proxy whose new clusters wait for endpoints asks for clusters only later, and needs them before listeners.
+    // A proxy whose new clusters wait for endpoints requests clusters later, but needs them before listeners.
     if order == .listeners, index(of: ResourceTypeURL.cluster) == nil, index(of: ResourceTypeURL.endpoints) != nil {
       return true
     }
@@ -256,8 +256,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     return false
   }
 
-  /// A cluster whose definition changes waits for its endpoints anew. Its request for them may have merged with an
-  /// acknowledgement, or, in the incremental variant, may never come: they follow unasked.
+  /// A cluster whose definition changes waits for its endpoints again. The proxy's request for them may merge with an
+  /// acknowledgement or, in the incremental variant, never come, so they are sent without a request.
   private mutating func refreshEndpoints(of clusters: [String]) {
     if let endpoints = index(of: ResourceTypeURL.endpoints) {
       subscriptions[endpoints].force(clusters)
@@ -266,8 +266,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     }
   }
 
-  /// Keeps endpoints that the newest snapshot lacks for clusters that the proxy has or is about to get: as long as a
-  /// new cluster waits for endpoints, Envoy accepts no further clusters.
+  /// Keeps endpoints that the newest snapshot lacks, for clusters that the proxy has or is about to get: while a new
+  /// cluster waits for endpoints, Envoy accepts no other clusters.
   private mutating func carryEndpoints(ofEarlier earlier: ResourceSet) {
     let all = earlier.adding(missingFrom: carriedEndpoints)
     guard !all.isEmpty else { return }
@@ -284,8 +284,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     return subscription.due(target: target(subscription), variant: variant, mayRemove: mayRemove(subscription.typeURL))
   }
 
-  /// What the proxy is to hold of a type right now: what the snapshot says and, for the time being, what listeners
-  /// or clusters that it still has may need.
+  /// The resources of a type that the proxy should hold now: those of the snapshot, and those that its present listeners
+  /// or clusters may still need.
   private func target(_ subscription: TypeSubscription) -> ResourceSet {
     guard let snapshot else { return .empty }
     var source = snapshot[subscription.typeURL]
@@ -312,11 +312,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
     }
   }
 
-  /// Whether the listeners that the proxy has are those of the snapshot, so that none names a withdrawn cluster.
+  /// Whether the proxy has the snapshot's listeners, so that none names a withdrawn cluster.
   private var listenersAreSettled: Bool {
     guard let snapshot else { return false }
     guard let listeners = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.listener }) else {
-      // A new proxy has no listeners; one that comes back has those of its earlier stream.
+      // A new proxy has no listeners; a proxy that reconnects has those of its earlier stream.
       return !isReturning
     }
     guard listeners.inFlight == nil, listeners.claim == nil, let held = listeners.held else { return false }

@@ -1,17 +1,17 @@
-/// Everything that one proxy is to hold: its resources by type, each type with the version of its content.
+/// Everything that one proxy should hold: its resources by type, each type with a version of its content.
 ///
-/// A value with shared storage: keeping one per proxy costs three references where the resources are shared.
+/// A value with shared storage: a snapshot of shared resources costs three references.
 public struct ProxySnapshot: Sendable, Equatable {
   /// The clusters.
   public let clusters: ResourceSet
-  /// The endpoints of those clusters that discover them.
+  /// The endpoints of clusters that use EDS.
   public let endpoints: ResourceSet
   /// The listeners.
   public let listeners: ResourceSet
-  /// Resources of other types, by type URL. A type that is not mentioned has no resources.
+  /// Resources of other types, by type URL. A missing type has no resources.
   public let others: [String: ResourceSet]
 
-  /// Makes a snapshot of sets, which may be shared with other snapshots.
+  /// Makes a snapshot of sets, which other snapshots may share.
   public init(
     clusters: ResourceSet = .empty, endpoints: ResourceSet = .empty, listeners: ResourceSet = .empty,
     others: [String: ResourceSet] = [:]
@@ -22,9 +22,9 @@ public struct ProxySnapshot: Sendable, Equatable {
     self.others = others
   }
 
-  /// Makes a snapshot of what the translation yields.
+  /// Makes a snapshot of translated resources.
   ///
-  /// - Parameter earlier: the snapshot that it replaces, whose sets are used again where nothing differs.
+  /// - Parameter earlier: the snapshot that it replaces, whose equal sets are reused.
   public init(_ resources: ProxyResources, after earlier: ProxySnapshot? = nil) {
     self.init(
       clusters: ResourceSet(sorted: resources.clusters, orEqual: earlier?.clusters),
@@ -32,7 +32,7 @@ public struct ProxySnapshot: Sendable, Equatable {
       listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners))
   }
 
-  /// The resources of a type; none for a type that is unknown.
+  /// The resources of a type; none for an unknown type.
   public subscript(typeURL: String) -> ResourceSet {
     switch typeURL {
     case ResourceTypeURL.cluster: clusters
@@ -42,8 +42,7 @@ public struct ProxySnapshot: Sendable, Equatable {
     }
   }
 
-  /// Makes a snapshot that shares the sets of an earlier one where their content is the same, so that replaced but
-  /// equal resources are freed.
+  /// Makes a snapshot that shares the equal sets of an earlier one, so that duplicates are freed.
   public func sharing(_ earlier: ProxySnapshot) -> ProxySnapshot {
     ProxySnapshot(
       clusters: clusters == earlier.clusters ? earlier.clusters : clusters,

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Resources of one type, sorted by name, with the version that their content has.
+/// Resources of one type, sorted by name, with a version of their content.
 ///
-/// A value with shared storage: copies, and sets that were filtered without losing anything, cost one reference. The
-/// version is a hash over every name and content, so it is the same in every process that holds the same resources.
+/// A value with shared storage: a copy costs one reference, and so does a filter that removes nothing. The version is a
+/// hash of all names and contents, so it is the same in every process that holds the same resources.
 public struct ResourceSet: Sendable, Equatable {
   private final class Storage: Sendable {
     let resources: [EncodedResource]
@@ -20,15 +20,15 @@ public struct ResourceSet: Sendable, Equatable {
   /// No resources.
   public static let empty = ResourceSet(sorted: [])
 
-  /// Makes a set. Where a name occurs twice the later one counts.
+  /// Makes a set. Of two resources with one name, the later one stays.
   public init(_ resources: some Sequence<EncodedResource>) {
     var byName: [String: EncodedResource] = [:]
     for resource in resources { byName[resource.name] = resource }
     self.init(sorted: byName.values.sorted { $0.name < $1.name })
   }
 
-  /// Makes a set of resources that are sorted by name, each name once; an earlier set itself where it has the same content,
-  /// so that nothing has to be hashed.
+  /// Makes a set of resources sorted by name, each name once. An earlier set with the same content is reused, so that
+  /// nothing is hashed.
   init(sorted resources: [EncodedResource], orEqual earlier: ResourceSet?) {
     if let earlier, earlier.storage.resources == resources { self = earlier } else { self.init(sorted: resources) }
   }
@@ -37,16 +37,16 @@ public struct ResourceSet: Sendable, Equatable {
     storage = Storage(sorted: resources)
   }
 
-  /// The resources in the order of their names.
+  /// The resources, sorted by name.
   public var resources: [EncodedResource] { storage.resources }
 
-  /// 32 hexadecimal digits that stand for names and contents; never empty.
+  /// A hash of names and contents, 32 hexadecimal digits.
   public var version: String { storage.version }
 
-  /// Whether there are none.
+  /// Whether the set is empty.
   public var isEmpty: Bool { storage.resources.isEmpty }
 
-  /// How many there are.
+  /// The number of resources.
   public var count: Int { storage.resources.count }
 
   /// Whether names and contents are the same: O(1).
@@ -68,26 +68,26 @@ public struct ResourceSet: Sendable, Equatable {
     return nil
   }
 
-  /// The resources of certain names. The same storage if that is all of them.
+  /// The resources with these names. Shares the storage if that is all of them.
   public func filtered(to names: Set<String>) -> ResourceSet {
     filtered { names.contains($0.name) }
   }
 
-  /// The resources that satisfy a condition. The same storage if that is all of them.
+  /// The resources that satisfy a condition. Shares the storage if that is all of them.
   public func filtered(_ isIncluded: (EncodedResource) -> Bool) -> ResourceSet {
     let kept = storage.resources.filter(isIncluded)
     if kept.count == storage.resources.count { return self }
     return kept.isEmpty ? .empty : ResourceSet(sorted: kept)
   }
 
-  /// These resources, and those of another set that have other names.
+  /// These resources, and those of another set whose names are missing here.
   public func adding(missingFrom other: ResourceSet) -> ResourceSet {
     if storage === other.storage || other.isEmpty { return self }
     let extras = other.resources.filter { self[$0.name] == nil }
     return extras.isEmpty ? self : ResourceSet(sorted: (storage.resources + extras).sorted { $0.name < $1.name })
   }
 
-  /// The names of resources that another set lacks or has with other content.
+  /// The names of resources that another set lacks or has with different content.
   public func names(differingFrom other: ResourceSet) -> [String] {
     if self == other { return [] }
     return storage.resources.compactMap { $0.contentHash == other[$0.name]?.contentHash ? nil : $0.name }
@@ -106,7 +106,7 @@ public struct ResourceSet: Sendable, Equatable {
 }
 
 extension ContentHash {
-  /// The first half of the hash, in hexadecimal digits: what versions on the wire consist of.
+  /// The first half of the hash in hexadecimal digits, as used in versions on the wire.
   var shortDescription: String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
@@ -120,6 +120,6 @@ extension ContentHash {
 }
 
 extension EncodedResource {
-  /// The version of this resource alone, which the incremental variant of the protocol transports.
+  /// The version of this resource, for the incremental variant of the protocol.
   public var version: String { contentHash.shortDescription }
 }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The newest snapshot of every proxy, and the streams that wait for one.
 ///
-/// A proxy whose snapshot does not change costs nothing. Wake-ups coalesce: a stream that is slow finds the newest
-/// snapshot when it looks, never a queue of old ones.
+/// A proxy whose snapshot does not change costs nothing. Wake-ups coalesce: a slow stream finds the newest snapshot, never
+/// a queue of old ones.
 public final class SnapshotCache: Sendable {
   private struct Entry {
     var snapshot: ProxySnapshot?
@@ -14,13 +14,13 @@ public final class SnapshotCache: Sendable {
   private struct State {
     var entries: [String: Entry] = [:]
     var lastWatch: UInt64 = 0
-    /// What proxies may have held when their last streams ended, in two generations so that the oldest go first.
+    /// What proxies may have held when their last streams ended, in two generations, so that the oldest are evicted first.
     var held: [String: [String: [ResourceSet]]] = [:]
     var heldBefore: [String: [String: [ResourceSet]]] = [:]
   }
 
-  /// Of how many proxies, at least, is remembered what they held when they left. Needed only where a proxy comes back
-  /// to a configuration that changed meanwhile; without it some requests may fail for a moment.
+  /// For at least how many disconnected proxies the cache remembers what they held. This matters only when a proxy
+  /// reconnects after its configuration changed; without it, some requests may fail for a moment.
   public static let memoryLimit = 256
 
   private let state = Mutex(State())
@@ -36,7 +36,7 @@ public final class SnapshotCache: Sendable {
     state.withLock { state in state.entries.compactMap { $0.value.watchers.isEmpty ? nil : $0.key } }
   }
 
-  /// Sets what a proxy is to hold and wakes its streams, unless it equals what the proxy was to hold already.
+  /// Sets a proxy's snapshot and wakes its streams, unless the snapshot is unchanged.
   ///
   /// - Returns: whether it differed.
   @discardableResult
@@ -57,7 +57,7 @@ public final class SnapshotCache: Sendable {
     return true
   }
 
-  /// Forgets a proxy's snapshot. Its streams keep what they have.
+  /// Removes a proxy's snapshot. Its streams keep what they have.
   public func remove(_ proxy: String) {
     state.withLock { state in
       guard var entry = state.entries[proxy] else { return }
@@ -66,7 +66,7 @@ public final class SnapshotCache: Sendable {
     }
   }
 
-  /// What a proxy is to hold; `nil` if that is not known (yet).
+  /// A proxy's snapshot; `nil` if there is none (yet).
   public func snapshot(for proxy: String) -> ProxySnapshot? {
     state.withLock { $0.entries[proxy]?.snapshot }
   }
@@ -76,10 +76,10 @@ public final class SnapshotCache: Sendable {
     state.withLock { $0.held[proxy] ?? $0.heldBefore[proxy] ?? [:] }
   }
 
-  /// Has a stream woken when the snapshot of its proxy changes, and at once if there is one.
+  /// Wakes a stream when the snapshot of its proxy changes, and at once if there is one.
   ///
-  /// - Parameter wakeUp: must be cheap and must not call the cache; wake-ups that come before the stream looks at
-  ///   the snapshot may be merged into one.
+  /// - Parameter wakeUp: must be cheap and must not call the cache. Several wake-ups may be merged until the stream reads
+  ///   the snapshot.
   public func watch(_ proxy: String, wakeUp: @escaping @Sendable () -> Void) -> SnapshotWatch {
     let (id, isKnown) = state.withLock { state in
       state.lastWatch &+= 1

@@ -1,4 +1,4 @@
-/// What a stream knows about one type of resources: what the proxy asked for, what it holds, what is under way.
+/// The state of one type of resources on a stream: what the proxy requested, what it holds, what is in flight.
 ///
 /// A value without I/O; ``DiscoveryStreamStateMachine`` decides when it may send.
 struct TypeSubscription: Sendable {
@@ -8,17 +8,17 @@ struct TypeSubscription: Sendable {
     var version: String
     var held: ResourceSet
     var removed: [String]
-    /// Names that were sent although the proxy seemed to hold them.
+    /// Names that were resent although the proxy seemed to hold them.
     var forced: Set<String>
   }
 
-  /// A version that the proxy refused.
+  /// A version that the proxy rejected.
   struct Rejected: Sendable {
     var version: String
     var message: String
   }
 
-  /// What a proxy says on its first request that it holds from an earlier stream.
+  /// What a proxy's first request says that it holds from an earlier stream.
   enum Claim: Sendable {
     case version(String)
     case resources([String: String])
@@ -27,26 +27,26 @@ struct TypeSubscription: Sendable {
   let typeURL: String
   /// The type's place in the order in which types are sent.
   let order: Order
-  /// Whether all resources are asked for.
+  /// Whether the proxy requested all resources.
   private(set) var isWildcard = false
-  /// The names asked for.
+  /// The requested names.
   private(set) var names: Set<String> = []
   /// The bytes of those names.
   private(set) var nameBytes = 0
-  /// Whether the proxy requested more names than the limit. Then all resources are sent: a proxy has to accept resources that it
-  /// has not requested (Envoy's documentation of the protocol), and none of those it requested is missing.
+  /// Whether the proxy requested more names than the limit. Then all resources are sent: a proxy must accept resources that
+  /// it has not requested (Envoy's documentation of the protocol), and none of the requested ones is missing.
   private(set) var isOverflowing = false
-  /// What the proxy holds as far as known; `nil` if it holds something unknown.
+  /// What the proxy holds; `nil` if that is unknown.
   private(set) var held: ResourceSet? = .empty
   /// Incremental: names that the proxy holds with unknown content.
   private(set) var foreign: Set<String> = []
-  /// Incremental: names that were asked for and whose absence has not been told yet.
+  /// Incremental: requested names without a resource, of which the proxy has not been told yet.
   private(set) var untold: Set<String> = []
-  /// What the proxy claimed to hold, until it has been compared with a snapshot.
+  /// What the proxy claims to hold, until it has been compared with a snapshot.
   private(set) var claim: Claim?
-  /// Whether the proxy waits for an answer even if nothing changed.
+  /// Whether the proxy needs an answer even if nothing changed.
   private(set) var mustAnswer = false
-  /// Names to send even if the proxy should hold them: it may have forgotten them.
+  /// Names to send even if the proxy should hold them: it may have dropped them.
   private(set) var forced: Set<String> = []
   private(set) var inFlight: InFlight?
   private(set) var rejected: Rejected?
@@ -76,37 +76,37 @@ struct TypeSubscription: Sendable {
     static func < (a: Order, b: Order) -> Bool { a.rawValue < b.rawValue }
   }
 
-  /// Whether a response tells by omission what is gone. Of endpoints and other named resources it does not.
+  /// Whether the absence of a resource from a response removes it. This does not hold for endpoints and other named types.
   var isFullState: Bool {
     isWildcard || order == .clusters || order == .listeners
   }
 
-  /// The part of a set that was asked for.
+  /// The requested part of a set.
   func requested(of set: ResourceSet) -> ResourceSet { takesAll ? set : set.filtered(to: names) }
 
   private var takesAll: Bool { isWildcard || isOverflowing }
 
-  /// What the names cost in memory that no resource of a set has, in bytes and about.
+  /// The approximate memory, in bytes, of names without a resource in a set.
   func cost(ofNamesOutside set: ResourceSet) -> Int {
     names.reduce(0) { set[$1] == nil ? $0 + Self.nameCost + $1.utf8.count : $0 }
   }
 
-  /// What all names cost at most.
+  /// The maximum memory of all names.
   var cost: Int { nameBytes + names.count * Self.nameCost }
 
-  /// What keeping a name costs beside its bytes: its places in sets and its object.
+  /// The memory of a name beside its bytes: its slots in sets and its object.
   private static let nameCost = 128
 
   // MARK: Requests
 
-  /// What an answer to a response said.
+  /// A proxy's answer to a response.
   enum Answer: Sendable {
     case none
     case acknowledged(InFlight)
     case rejected(InFlight, message: String)
   }
 
-  /// Takes the first request of the type on a stream.
+  /// Handles the first request of the type on a stream.
   mutating func start(_ request: DiscoveryStreamRequest) {
     isOverflowing = request.isCut
     switch request.interest {
@@ -122,7 +122,7 @@ struct TypeSubscription: Sendable {
     }
   }
 
-  /// Takes a later request of the type.
+  /// Handles a later request of the type.
   mutating func update(_ request: DiscoveryStreamRequest) -> Answer {
     let answer = settle(nonce: request.nonce, rejection: request.rejection)
     switch request.interest {
@@ -133,8 +133,8 @@ struct TypeSubscription: Sendable {
       isOverflowing = request.isCut
       let isRepeat = inFlight == nil && (request.nonce.isEmpty || request.nonce == lastNonce)
       guard case .none = answer, isRepeat, request.rejection == nil else { break }
-      // The proxy asks again without having got anything since: a cluster that was updated waits for its endpoints,
-      // even though their version is unchanged (Envoy's documentation of the protocol, "resource warming").
+      // The proxy repeats its request although nothing was sent since: an updated cluster waits for its endpoints, even
+      // though their version is unchanged (Envoy's documentation of the protocol, "resource warming").
       if !isFullState, isWildcard == wasWildcard, !names.isEmpty, names == before {
         mustAnswer = true
       } else if isFullState, version.isEmpty, request.nonce.isEmpty {
@@ -154,7 +154,7 @@ struct TypeSubscription: Sendable {
     inFlight = nil
     if let rejection {
       rejected = Rejected(version: answered.version, message: rejection)
-      // What it may have forgotten it has not got now either.
+      // It still lacks what it may have dropped.
       if !answered.forced.isEmpty { held = held?.filtered { !answered.forced.contains($0.name) } }
       counters.rejected &+= 1
       return .rejected(answered, message: rejection)
@@ -170,7 +170,7 @@ struct TypeSubscription: Sendable {
   private mutating func setNames(_ list: [String]) {
     var set = Set(list)
     let hasStar = set.remove("*") != nil
-    // No names mean all resources only as long as the proxy never named any.
+    // An empty list means all resources only until the proxy names one.
     isWildcard = hasStar || (set.isEmpty && !hasNamed)
     hasNamed = hasNamed || !list.isEmpty
     names = set
@@ -202,11 +202,11 @@ struct TypeSubscription: Sendable {
         continue
       }
       guard remember(name) else {
-        // It cannot be told apart later, so the request is answered as a whole.
+        // The names cannot be told apart later, so the whole request is answered.
         mustAnswer = true
         continue
       }
-      // A name must be answered even if the proxy had it before: it may have forgotten it.
+      // A name must be answered even if the proxy had it before: it may have dropped it.
       if initialVersions[name] == nil {
         forced.insert(name)
         untold.insert(name)
@@ -227,7 +227,7 @@ struct TypeSubscription: Sendable {
 
   // MARK: Claims
 
-  /// Compares what the proxy claims to hold with what it is to hold, and with what it is remembered to have held.
+  /// Compares what the proxy claims to hold with its target and with the sets of its earlier stream.
   mutating func resolveClaim(target: ResourceSet, remembered: [ResourceSet]) {
     guard let claim else { return }
     self.claim = nil
@@ -256,14 +256,14 @@ struct TypeSubscription: Sendable {
     var changed: [String]
   }
 
-  /// What is to be sent so that the proxy comes to hold the target, a set that was filtered to what it asked for.
+  /// The response that brings the proxy to the target, which contains only requested resources.
   ///
   /// - Parameter mayRemove: whether resources with unknown content may be removed now.
   func due(target: ResourceSet, variant: DiscoveryVariant, mayRemove: Bool) -> Due? {
     guard inFlight == nil, claim == nil else { return nil }
-    // A refused version is not offered again.
+    // A rejected version is not sent again.
     if let rejected, rejected.version == target.version { return nil }
-    // What most subscriptions find at most changes.
+    // The common case at most changes.
     if held == target, !mustAnswer, forced.isEmpty, foreign.isEmpty, untold.isEmpty { return nil }
     let differing = held.map { target.names(differingFrom: $0) } ?? target.resources.map(\.name)
     switch variant {
@@ -285,7 +285,7 @@ struct TypeSubscription: Sendable {
     }
   }
 
-  /// Notes that what was due is being sent.
+  /// Records that the due response is being sent.
   mutating func sent(_ due: Due, nonce: String) {
     inFlight = InFlight(nonce: nonce, version: due.version, held: due.held, removed: due.removed, forced: forced)
     lastNonce = nonce
@@ -295,35 +295,35 @@ struct TypeSubscription: Sendable {
     counters.sent &+= 1
   }
 
-  /// Has resources sent again, those of them that are asked for.
+  /// Sends resources again, if they are requested.
   mutating func force(_ changed: some Sequence<String>) {
     for name in changed where takesAll || names.contains(name) { forced.insert(name) }
   }
 
-  /// Has the proxy answered although it seems to hold what it is to hold.
+  /// Answers the proxy although it seems to hold the target.
   mutating func answerAnyway() {
     mustAnswer = true
     forced.formUnion(names)
   }
 
-  /// Has a refused version offered again, because what it depends on changed.
+  /// Allows a rejected version to be sent again, because a dependency changed.
   mutating func clearRejection() { rejected = nil }
 
-  /// Forgets a rejection that no longer matters because the proxy holds what it is to hold.
+  /// Clears a rejection that no longer matters because the proxy holds the target.
   mutating func clearRejection(ifHolding target: ResourceSet) {
     if rejected != nil, held == target, foreign.isEmpty { rejected = nil }
   }
 }
 
-/// How many responses of a type went which way.
+/// The counts of sent, acknowledged and rejected responses of a type.
 public struct DiscoveryCounters: Sendable, Hashable {
   /// Responses sent.
   public var sent: UInt64 = 0
   /// Responses that the proxy accepted.
   public var acknowledged: UInt64 = 0
-  /// Responses that the proxy refused.
+  /// Responses that the proxy rejected.
   public var rejected: UInt64 = 0
 
-  /// Makes counters that stand at zero.
+  /// Makes counters at zero.
   public init() {}
 }

@@ -1,10 +1,10 @@
-/// The clusters of collectors that proxies are not to use any more, and still need.
+/// The clusters of withdrawn collectors that proxies still need.
 ///
-/// A listener whose tracing changes keeps the connections that are open until it has drained, and what they carry is
-/// reported to the cluster of before. Without it those spans are lost. So the cluster stays for as long as a listener
-/// drains, and as long again as spans may wait in the proxy. Seen with Envoy 1.40.
+/// When a listener's tracing changes, its open connections stay until it has drained, and Envoy sends their spans to the
+/// old cluster. Without that cluster the spans are lost. So the cluster stays while the listener drains, and then as long
+/// as spans may wait in the proxy. Seen with Envoy 1.40.
 ///
-/// A value: time is passed in, as a duration since any one moment. What is due at about the same time is due together.
+/// A value: the caller passes the time, as a duration since a fixed moment. Deadlines are rounded, so that they coincide.
 public struct WithdrawnCollectors: Sendable {
   private struct Withdrawn: Sendable {
     var cluster: EncodedResource
@@ -12,9 +12,9 @@ public struct WithdrawnCollectors: Sendable {
   }
 
   private struct Proxy: Sendable {
-    /// The collectors that the proxy was to use last.
+    /// The proxy's present collectors.
     var current: [EncodedResource] = []
-    /// Those that it was to use before, the oldest first.
+    /// Its withdrawn collectors, the oldest first.
     var earlier: [Withdrawn] = []
   }
 
@@ -22,26 +22,26 @@ public struct WithdrawnCollectors: Sendable {
   /// The proxies that may hold a cluster until a time, in seconds.
   private var ends: [Int64: Set<String>] = [:]
 
-  /// How many clusters are kept for a proxy at most; the oldest go first.
+  /// The maximum number of clusters kept for a proxy; the oldest are dropped first.
   public static let clustersPerProxy = 8
 
   /// How long spans may wait in a proxy: Envoy's Zipkin tracer sends them every five seconds.
   public static let flushInterval = Duration.seconds(5)
 
-  /// Nothing withdrawn from anybody.
+  /// No withdrawn clusters.
   public init() {}
 
-  /// For how many proxies anything is kept.
+  /// The number of proxies with an entry.
   public var count: Int { proxies.values.count { !$0.earlier.isEmpty } }
 
-  /// Takes in what a proxy is to hold from now on.
+  /// Adds a proxy's new snapshot.
   ///
   /// - Parameters:
-  ///   - newest: what its mesh says.
+  ///   - newest: the snapshot computed from its mesh.
   ///   - drainTime: how long the proxy's listeners drain.
-  ///   - now: the time since any one moment.
-  /// - Returns: what the proxy is to hold, with the clusters that it still needs; and a time at which ``expire(at:)`` has
-  ///   to be called, if that is a new one.
+  ///   - now: the time since a fixed moment.
+  /// - Returns: the snapshot with the clusters that the proxy still needs; and the time of the next call of ``expire(at:)``,
+  ///   if it is a new one.
   public mutating func add(
     to newest: ProxySnapshot, of proxy: String, drainTime: Duration, now: Duration
   ) -> (snapshot: ProxySnapshot, nextEnd: Duration?) {
@@ -53,9 +53,9 @@ public struct WithdrawnCollectors: Sendable {
       return (newest, nil)
     }
     let names = Set(wanted.map(\.name))
-    // A name that is wanted again means what it means now.
+    // A name that is in use again has its new definition.
     known.earlier.removeAll { names.contains($0.cluster.name) }
-    // Rounded up, so that many proxies that change together are done with together.
+    // Rounded up, so that proxies that change together expire together.
     let end = (now + drainTime + Self.flushInterval).components.seconds + 1
     var nextEnd: Duration?
     for cluster in known.current where !names.contains(cluster.name) {
@@ -69,7 +69,7 @@ public struct WithdrawnCollectors: Sendable {
     return (newest.adding(clusters: known.earlier.map(\.cluster)), nextEnd)
   }
 
-  /// Lets go what is not needed any more.
+  /// Removes clusters that are no longer needed.
   ///
   /// - Returns: the proxies whose snapshots have to be recomputed.
   public mutating func expire(at now: Duration) -> Set<String> {
@@ -94,7 +94,7 @@ public struct WithdrawnCollectors: Sendable {
 }
 
 extension ProxySnapshot {
-  /// The same with further clusters.
+  /// This snapshot with additional clusters.
   fileprivate func adding(clusters extra: [EncodedResource]) -> ProxySnapshot {
     guard !extra.isEmpty else { return self }
     return ProxySnapshot(

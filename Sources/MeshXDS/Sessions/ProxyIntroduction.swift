@@ -2,15 +2,15 @@ package import EnvoyAPI
 package import MeshModel
 import SwiftProtobuf
 
-/// What a proxy tells of itself when its stream opens.
+/// A proxy's description of itself in the first request of a stream.
 package struct ProxyIntroduction: Sendable {
   /// Envoy's node id.
   package var nodeID: String
-  /// The Dataplane that the proxy brings along, as a document; `nil` when it was created by other means.
+  /// The Dataplane document in the proxy's metadata; `nil` when the Dataplane was created by other means.
   package var dataplane: String?
-  /// What runs there.
+  /// The versions of the proxy's programs.
   package var version: DataplaneInsight.ProxyVersion
-  /// Where it can be asked about itself.
+  /// The proxy's address.
   package var address: ProxyAddress
   /// How long its listeners drain; `nil` when it does not say.
   package var drainTime: Duration?
@@ -28,11 +28,11 @@ package struct ProxyIntroduction: Sendable {
   }
 }
 
-/// Where a connected proxy can be asked about itself.
+/// The address of a connected proxy and of its administration interface.
 package struct ProxyAddress: Sendable, Hashable {
   /// The address from which it is connected, in gRPC's form: `ipv4:127.0.0.1:40000`.
   package var remotePeer: String
-  /// The port of its Envoy's administration interface, at its machine's loopback address; `nil` when it names none.
+  /// The port of Envoy's administration interface on the proxy's loopback address; `nil` when the proxy names none.
   package var adminPort: UInt16?
 
   /// Makes an address.
@@ -54,17 +54,17 @@ package struct ProxyAddress: Sendable, Hashable {
     else { return nil }
     var host = remotePeer[remotePeer.index(after: scheme)..<port]
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    // A socket that takes both kinds of addresses shows the older kind within the newer (RFC 4291, section 2.5.5.2).
+    // A dual-stack socket shows IPv4 addresses as IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2).
     if host.lowercased().hasPrefix("::ffff:"), host.contains(".") { host = host.dropFirst("::ffff:".count) }
     return String(host)
   }
 }
 
 extension ProxyIntroduction {
-  /// Parses what an Envoy's node says. Source of the keys: Kuma 2.7.
+  /// Parses an Envoy's node. Source of the keys: Kuma 2.7.
   ///
-  /// - Parameter remotePeer: the address from which it is connected, in gRPC's form.
-  /// - Throws: a refusal if the Dataplane that the proxy brings along is not a text.
+  /// - Parameter remotePeer: the proxy's address, in gRPC's form.
+  /// - Throws: a refusal if the Dataplane in the metadata is not a string.
   package init(_ node: Envoy_Config_Core_V3_Node, remotePeer: String) throws(SessionRefusal) {
     let metadata = node.metadata.fields
     let dataplane: String?
@@ -94,6 +94,6 @@ extension ProxyIntroduction {
         .map { min($0, Self.longestDrainTime) })
   }
 
-  /// What a proxy says is not believed beyond a day.
+  /// A proxy's drain time is limited to one day.
   private static let longestDrainTime = Duration.seconds(86_400)
 }

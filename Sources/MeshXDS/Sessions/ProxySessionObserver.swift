@@ -24,7 +24,7 @@ package enum SessionEnd: Sendable, Equatable {
   case closedByProxy
   /// The control plane stops; the proxy is expected to connect again.
   case shutdown
-  /// The proxy broke the protocol, or asked for more than there is.
+  /// The proxy violated the protocol or exceeded a limit.
   case failed(SessionRefusal)
 }
 
@@ -46,16 +46,16 @@ package struct SessionRefusal: Error, Sendable, Hashable {
   }
 }
 
-/// Follows the lives of the streams of proxies. Calls for one stream come one after the other.
+/// Observes the streams of proxies. Calls for one stream come one after the other.
 package protocol ProxySessionObserver: Sendable {
-  /// A proxy introduced itself. Nothing is sent to it before this returns. Throwing ``SessionRefusal`` ends the stream;
-  /// ``sessionClosed(_:end:)`` is then not called.
+  /// A proxy sent its first request. Nothing is sent to it before this returns. If this throws ``SessionRefusal``, the
+  /// stream ends without a call of ``sessionClosed(_:end:)``.
   func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal)
   /// A response was written.
   func responseSent(_ session: ProxySession, typeURL: String)
   /// The proxy accepted a response.
   func acknowledged(_ session: ProxySession, typeURL: String)
-  /// The proxy refused a response.
+  /// The proxy rejected a response.
   func rejected(_ session: ProxySession, typeURL: String, message: String)
   /// The stream of an opened session ended.
   func sessionClosed(_ session: ProxySession, end: SessionEnd) async

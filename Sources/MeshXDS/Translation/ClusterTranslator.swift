@@ -9,9 +9,9 @@ enum ClusterTranslator {
   typealias Cluster = Envoy_Config_Cluster_V3_Cluster
   typealias LoadAssignment = Envoy_Config_Endpoint_V3_ClusterLoadAssignment
 
-  /// How long a connection to the application may take to be made, in seconds. Source: Kuma 2.7.
+  /// The connect timeout for the application, in seconds. Source: Kuma 2.7.
   private static let localConnectTimeout: Int64 = 10
-  /// How long a connection to anything else may take to be made, in seconds. Source: Kuma 2.7.
+  /// The connect timeout for everything else, in seconds. Source: Kuma 2.7.
   private static let connectTimeout: Int64 = 5
 
   /// The application behind an inbound.
@@ -28,7 +28,7 @@ enum ClusterTranslator {
     return cluster
   }
 
-  /// A service of the mesh, whose endpoints come in resources of their own.
+  /// A service of the mesh, whose endpoints come over EDS.
   static func service(_ name: String, isHTTP2: Bool) throws(TranslationError) -> Cluster {
     var cluster = Cluster()
     cluster.name = name
@@ -40,10 +40,9 @@ enum ClusterTranslator {
     return cluster
   }
 
-  /// The endpoints of a service of the mesh, encoded. Their tags are told to Envoy without the service's, which is the
-  /// same for all.
+  /// The encoded endpoints of a service of the mesh, with their tags except for the service tag, which is the same for all.
   ///
-  /// Each instance is encoded once and remembered, so that one more in a large service costs one encoding and a copy.
+  /// Each instance is encoded once and cached, so that one more instance of a large service costs one encoding and a copy.
   static func endpoints(_ service: ServiceEndpoints, memo: EncodingMemo) throws(TranslationError) -> Data {
     var instances: [Data] = []
     instances.reserveCapacity(service.endpoints.count)
@@ -75,7 +74,7 @@ enum ClusterTranslator {
     return result
   }
 
-  /// The collector of a backend. Spans go there directly, not through the mesh.
+  /// The collector of a backend. Spans go directly to it, not through the mesh.
   static func tracing(_ destination: TracingDestination, isIPv6: Bool) throws(TranslationError) -> Cluster {
     let host: String
     let port: UInt16
@@ -99,7 +98,7 @@ enum ClusterTranslator {
       cluster.type = .static
     } else {
       cluster.type = .strictDns
-      // A host that has no IPv6 shall not try addresses it cannot reach.
+      // A host without IPv6 must not try addresses that it cannot reach.
       cluster.dnsLookupFamily = isIPv6 ? .auto : .v4Only
     }
     if isTLS {
@@ -147,7 +146,7 @@ extension Envoy_Config_Cluster_V3_Cluster {
 }
 
 extension Envoy_Config_Core_V3_Address {
-  /// An IP address, or for clusters that resolve names a name, with a port.
+  /// An IP address with a port; clusters that resolve names also accept a host name.
   static func socket(_ address: String, _ port: UInt16) -> Self {
     var result = Self()
     result.socketAddress.address = address

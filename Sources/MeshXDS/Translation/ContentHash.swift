@@ -1,8 +1,8 @@
 import Crypto
 public import Foundation
 
-/// SHA-256 over every byte of a content. `Data.hashValue` would not do: it looks at a prefix only, and differs from
-/// one run to the next, while versions must survive a restart of the control plane.
+/// SHA-256 of all bytes of a content. `Data.hashValue` hashes only a prefix and differs between runs, but versions must
+/// survive a restart of the control plane.
 public struct ContentHash: Sendable, Hashable, CustomStringConvertible {
   /// The 32 bytes.
   public let bytes: [UInt8]

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// A resource of Envoy's, encoded once. Copies share the bytes, so that a thousand proxies cost the memory of one.
+/// An encoded Envoy resource. Copies share the bytes, so that a thousand proxies cost the memory of one.
 public struct EncodedResource: Sendable, Hashable {
   /// The name, unique among the resources of its type that a proxy gets.
   public let name: String
@@ -11,7 +11,7 @@ public struct EncodedResource: Sendable, Hashable {
   /// The hash of ``bytes``.
   public let contentHash: ContentHash
 
-  /// Takes an encoded message.
+  /// Wraps an encoded message.
   public init(name: String, typeURL: String, bytes: Data) {
     self.name = name
     self.typeURL = typeURL
@@ -60,7 +60,7 @@ public struct ProxyResources: Sendable, Hashable {
   public var listeners: [EncodedResource]
   /// The clusters that the listeners name.
   public var clusters: [EncodedResource]
-  /// The endpoints of those clusters that discover them.
+  /// The endpoints of clusters that use EDS.
   public var endpoints: [EncodedResource]
 
   /// Makes a configuration.

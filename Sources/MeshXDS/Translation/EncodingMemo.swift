@@ -2,18 +2,17 @@ import Foundation
 import MeshPolicy
 import Synchronization
 
-/// Remembers the encodings that proxies share: each place holds the newest value and its encoding.
+/// A cache of the encodings that proxies share: each place holds the newest value and its encoding.
 ///
-/// A place is a service, a backend, or what the replicas of a service have in common, so the memo is as large as the
-/// mesh and not as its history. When places of things long gone fill it, it is cleared, which costs encoding again and
-/// changes nothing else.
+/// A place is a service, a backend, or what the replicas of a service have in common, so the size of the cache follows
+/// the mesh, not its history. When obsolete places fill it, it is cleared; the only cost is encoding again.
 final class EncodingMemo: Sendable {
-  /// What an encoding is of.
+  /// The key of an encoding.
   enum Place: Hashable {
     case serviceCluster(mesh: String, service: String)
     case endpoints(mesh: String, service: String)
     case tracingCluster(mesh: String, backend: String, isIPv6: Bool)
-    /// The application of an inbound; nothing of a mesh is in it.
+    /// The application of an inbound, independent of the mesh.
     case localCluster(name: String, address: String, port: UInt16)
     /// What replicas that call a service at the same address have in common.
     case outboundListener(
@@ -24,7 +23,7 @@ final class EncodingMemo: Sendable {
     case endpoint(ServiceEndpoints.Endpoint)
   }
 
-  /// What an encoding was made from; equal sources have equal encodings.
+  /// The input of an encoding; equal sources have equal encodings.
   enum Source: Hashable {
     case serviceCluster(isHTTP2: Bool)
     case endpoints(ServiceEndpoints)
@@ -32,7 +31,7 @@ final class EncodingMemo: Sendable {
     case localCluster(isHTTP2: Bool)
     /// A listener, or a part of one.
     case listener(ServiceProtocol, TracingDestination?, identifyingService: String)
-    /// Something that its place says all of.
+    /// The place alone determines the encoding.
     case place
   }
 
@@ -54,10 +53,10 @@ final class EncodingMemo: Sendable {
 
   init(capacity: Int = 100_000) { self.capacity = capacity }
 
-  /// How many encodings were made, and not found here.
+  /// The number of cache misses.
   var encodings: Int { state.withLock { $0.encodings } }
 
-  /// The resource that a source is encoded as: the remembered one, or a new one that is then remembered.
+  /// The encoded resource of a source: the cached one, or a new one, which is then cached.
   func resource(
     _ place: Place, _ source: Source, encode: () throws(TranslationError) -> EncodedResource
   ) throws(TranslationError) -> EncodedResource {
@@ -67,7 +66,7 @@ final class EncodingMemo: Sendable {
     return kept
   }
 
-  /// The same for a part of a resource.
+  /// The encoded part of a source, cached in the same way.
   func part(
     _ place: Place, _ source: Source, encode: () throws(TranslationError) -> Part
   ) throws(TranslationError) -> Part {
@@ -84,7 +83,7 @@ final class EncodingMemo: Sendable {
     }
   }
 
-  /// Of two threads that miss at once both encode, and the second takes the first one's result, so that bytes are shared.
+  /// If two threads miss at once, both encode, and the second uses the first one's result, so that bytes are shared.
   private func keep(_ made: Encoding, _ place: Place, _ source: Source) -> Encoding {
     state.withLock { state in
       state.encodings &+= 1

@@ -1,6 +1,6 @@
 import MeshModel
 
-/// The names under which Envoy knows things; part of what users see in its statistics and logs. Source: Kuma 2.7.
+/// The names of Envoy's resources, which users see in its statistics and logs. Source: Kuma 2.7.
 enum EnvoyNames {
   /// `inbound:10.0.0.1:80`, `inbound:[fd00::1]:80`.
   static func inboundListener(_ address: String, _ port: UInt16) -> String {
@@ -12,10 +12,10 @@ enum EnvoyNames {
     "outbound:\(hostAndPort(address, port))"
   }
 
-  /// `localhost:8080`, whatever the application's address is.
+  /// `localhost:8080`, for any address of the application.
   static func localCluster(_ port: UInt16) -> String { "localhost:\(port)" }
 
-  /// The cluster of an application whose ``localCluster(_:)`` is taken by another with the same port.
+  /// The cluster of an application if another one with the same port already uses ``localCluster(_:)``.
   static func localCluster(_ address: String, _ port: UInt16, isHTTP2: Bool) -> String {
     "localhost:\(port):\(isHTTP2 ? "http2:" : "")\(address)"
   }
@@ -23,7 +23,7 @@ enum EnvoyNames {
   /// `tracing:jaeger`.
   static func tracingCluster(_ backend: String) -> String { "\(tracingPrefix)\(backend)" }
 
-  /// Whether a cluster is a collector's, by its name.
+  /// Whether the name is that of a collector's cluster.
   static func isTracingCluster(_ name: String) -> Bool { name.hasPrefix(tracingPrefix) }
 
   private static let tracingPrefix = "tracing:"
@@ -34,7 +34,7 @@ enum EnvoyNames {
   /// `outbound:web`: the routes of an outbound.
   static func outboundRoute(_ service: String) -> String { "outbound:\(service)" }
 
-  /// A name as statistics can hold it: every character but ASCII letters, digits, `_` and `-` becomes `_`.
+  /// A name for statistics: every character except ASCII letters, digits, `_` and `-` becomes `_`.
   static func statistics(_ name: String) -> String {
     var text = ""
     for scalar in name.unicodeScalars {

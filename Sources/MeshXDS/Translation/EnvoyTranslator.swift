@@ -2,18 +2,18 @@ import EnvoyAPI
 public import MeshPolicy
 import SwiftProtobuf
 
-/// Puts a proxy's configuration into Envoy's form.
+/// Translates a proxy's configuration into Envoy resources.
 ///
-/// The same configuration always gives the same bytes, in this process and the next. What proxies share — the
-/// clusters and endpoints of services, the clusters of collectors — is encoded once. Source of names and values:
-/// Kuma 2.7, unless a comment says otherwise.
+/// The same configuration always gives the same bytes, also in another process. What proxies share (the clusters and
+/// endpoints of services, the clusters of collectors) is encoded once. Source of names and values: Kuma 2.7, unless a
+/// comment says otherwise.
 public struct EnvoyTranslator: Sendable {
   private let memo = EncodingMemo()
 
-  /// Makes a translator with an empty memory of encodings. Copies share the memory.
+  /// Makes a translator with an empty cache. Copies share the cache.
   public init() {}
 
-  /// How many shared resources were encoded, and not taken from memory; for metrics.
+  /// The number of shared resources that missed the cache, for metrics.
   public var sharedEncodings: Int { memo.encodings }
 
   /// The resources of one proxy.
@@ -51,7 +51,7 @@ public struct EnvoyTranslator: Sendable {
       listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints))
   }
 
-  /// Only the address differs between replicas; the rest is encoded once for them.
+  /// Only the address differs between replicas; the rest is encoded once.
   private func inboundListener(
     _ inbound: ProxyConfiguration.Inbound, cluster: String, of proxy: ProxyConfiguration, tracing: TracingTranslator?
   ) throws(TranslationError) -> EncodedResource {
@@ -92,7 +92,7 @@ public struct EnvoyTranslator: Sendable {
   }
 
   private func serviceCluster(_ destination: ServiceEndpoints) throws(TranslationError) -> EncodedResource {
-    // Proxies speak HTTP/2 to each other wherever they see requests; the receiving listener detects it.
+    // Proxies speak HTTP/2 to each other for all HTTP services; the receiving listener detects it.
     let isHTTP2 = destination.serviceProtocol.isHTTP
     return try memo.resource(
       .serviceCluster(mesh: destination.mesh, service: destination.service), .serviceCluster(isHTTP2: isHTTP2)
@@ -129,8 +129,8 @@ public struct EnvoyTranslator: Sendable {
 
 /// The clusters of a proxy's applications.
 ///
-/// Kuma names them by port alone, and of two applications at one port it forgets the first. Here the first keeps
-/// Kuma's name and the others get longer ones, so that requests reach the application they are for.
+/// Kuma names them by port alone and drops the first of two applications with the same port. Here the first one keeps
+/// Kuma's name and the others get longer names, so that requests reach the right application.
 struct LocalClusters {
   private struct Application: Hashable {
     var address: String

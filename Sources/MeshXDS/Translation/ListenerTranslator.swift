@@ -10,12 +10,12 @@ enum ListenerTranslator {
   typealias ConnectionManager = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
   typealias Routes = Envoy_Config_Route_V3_RouteConfiguration
 
-  /// The header in which a caller's proxy tells its tags to the destination's proxy, which removes it.
+  /// The header that carries the caller's tags to the destination's proxy, which removes it.
   private static let tagsHeader = "x-kuma-tags"
 
   /// A listener for the requests of others.
   ///
-  /// - Parameter filter: the encoded configuration that ``inboundFilter(_:cluster:tracing:)`` gives.
+  /// - Parameter filter: the encoded result of ``inboundFilter(_:cluster:tracing:)``.
   static func inbound(_ inbound: ProxyConfiguration.Inbound, filter: Data) -> Listener {
     var listener = listener(
       EnvoyNames.inboundListener(inbound.address, inbound.port), .inbound, inbound.address, inbound.port,
@@ -36,7 +36,7 @@ enum ListenerTranslator {
     let statistics = EnvoyNames.statistics(cluster)
     guard inbound.serviceProtocol.isHTTP else { return try tcpProxy(cluster, statistics: statistics).packed() }
     var manager = try connectionManager(inbound.serviceProtocol, statistics: statistics)
-    // What a client claims of its certificate does not reach the application.
+    // A client's claims about its certificate must not reach the application.
     manager.forwardClientCertDetails = .sanitizeSet
     manager.setCurrentClientCertDetails.uri = true
     manager.routeConfig = routes(EnvoyNames.inboundRoute(inbound.service), host: inbound.service, cluster: cluster)
@@ -71,7 +71,7 @@ enum ListenerTranslator {
     return listener
   }
 
-  /// Tags as one header: `&k1=v1&&k2=v2,v3&`, sorted. A percent sign would begin a command of Envoy's.
+  /// Tags as one header: `&k1=v1&&k2=v2,v3&`, sorted. Percent signs are escaped, since they begin an Envoy command.
   static func headerValue(_ tags: [String: Set<String>]) -> String {
     tags.sorted { $0.key < $1.key }.map { "&\($0.key)=\($0.value.sorted().joined(separator: ","))&" }.joined()
       .split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
@@ -96,8 +96,8 @@ enum ListenerTranslator {
     var manager = ConnectionManager()
     manager.statPrefix = statistics
     manager.internalAddressConfig.cidrRanges = [range("127.0.0.1", 32), range("::1", 128)]
-    // Envoy ends a stream on which nothing moved for five minutes unless told otherwise. A gRPC stream may rest for
-    // as long as both ends like; a response over HTTP/1.1 gets half an hour, as Kuma's default policy has it.
+    // By default Envoy ends a stream that is idle for five minutes. A gRPC stream may be idle without a limit; a response
+    // over HTTP/1.1 gets half an hour, as in Kuma's default policy.
     manager.streamIdleTimeout = .seconds(serviceProtocol.isHTTP2 ? 0 : 1800)
     var router = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter()
     router.name = "envoy.filters.http.router"
@@ -113,7 +113,7 @@ enum ListenerTranslator {
     return range
   }
 
-  /// Every request to one cluster, for as long as it takes.
+  /// Routes every request to one cluster, without a timeout.
   private static func routes(_ name: String, host: String, cluster: String) -> Routes {
     var route = Envoy_Config_Route_V3_Route()
     route.match.prefix = "/"

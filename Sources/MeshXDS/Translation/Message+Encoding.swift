@@ -2,7 +2,7 @@ import Foundation
 import SwiftProtobuf
 
 extension Message {
-  /// The message's bytes. Maps are written in the order of their keys, so that equal messages have equal bytes.
+  /// The message's bytes. Maps are sorted by key, so that equal messages have equal bytes.
   func encoded() throws(TranslationError) -> Data {
     var options = BinaryEncodingOptions()
     options.useDeterministicOrdering = true
@@ -14,7 +14,7 @@ extension Message {
     }
   }
 
-  /// The message inside an `Any`, which holds the bytes and does not encode them again.
+  /// The message in an `Any`, which holds the encoded bytes.
   func packed() throws(TranslationError) -> Google_Protobuf_Any {
     var any = Google_Protobuf_Any()
     any.typeURL = Self.typeURL
@@ -32,12 +32,12 @@ extension Message {
 }
 
 extension Google_Protobuf_Duration {
-  /// So many whole seconds.
+  /// A number of whole seconds.
   static func seconds(_ seconds: Int64) -> Self { Self(seconds: seconds, nanos: 0) }
 }
 
 extension Google_Protobuf_Struct {
-  /// A structure that holds texts.
+  /// A structure of strings.
   init(_ texts: some Sequence<(key: String, value: String)>) {
     self.init()
     for (key, text) in texts { fields[key] = Google_Protobuf_Value(stringValue: text) }

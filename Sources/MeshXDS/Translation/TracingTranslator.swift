@@ -3,12 +3,12 @@ import MeshModel
 import MeshPolicy
 import SwiftProtobuf
 
-/// Makes the part of an HTTP connection manager that says which requests are traced, and where to.
+/// Makes the tracing section of an HTTP connection manager: which requests are traced, and where spans go.
 struct TracingTranslator {
   typealias ConnectionManager = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
   typealias Tracing = ConnectionManager.Tracing
 
-  /// What a listener is for, which decides the names of Datadog's services.
+  /// A listener's direction, which decides the names of Datadog services.
   enum Direction {
     /// Requests for a service of the proxy.
     case inbound(service: String)
@@ -18,16 +18,16 @@ struct TracingTranslator {
 
   private let destination: TracingDestination
   private let identifyingService: String
-  /// The part that is the same for all listeners; without a tracer where that differs.
+  /// The section that all listeners share; without a tracer if the tracers differ.
   private let shared: Tracing
-  /// What is read from `x-request-id`; `nil` for Envoy's own choice.
+  /// How Envoy uses `x-request-id`; `nil` for Envoy's default.
   private let requestID: Google_Protobuf_Any?
 
   init(_ destination: TracingDestination, identifyingService: String) throws(TranslationError) {
     self.destination = destination
     self.identifyingService = identifyingService
     var tracing = Tracing()
-    // Absent means all requests and 0 means no request, so they must stay distinct.
+    // A missing value means all requests and 0 means none, so they must stay distinct.
     if let sampling = destination.sampling { tracing.overallSampling.value = sampling }
     tracing.spawnUpstreamSpan = Google_Protobuf_BoolValue(false)
     if case .zipkin(let url, let format, let traceId128bit, let sharedSpanContext) = destination.receiver {
@@ -42,9 +42,9 @@ struct TracingTranslator {
       tracing.provider.typedConfig = try zipkin.packed()
     }
     shared = tracing
-    // Envoy traces a request by the first eight characters of its x-request-id, and none whose id does not begin with
-    // hexadecimal digits, at 100 % too. Told not to look at the id, Envoy 1.40 traces everything, whatever the percentage:
-    // that is right where all is meant, and nowhere else.
+    // Envoy samples by the first eight characters of x-request-id. It never traces a request whose id does not begin with
+    // hexadecimal digits, even at 100 %. If Envoy 1.40 ignores the id, it traces every request at any percentage, so this is
+    // right only for 100 %.
     if destination.samplingSteps.isAll {
       var requestID = Envoy_Extensions_RequestId_Uuid_V3_UuidRequestIdConfig()
       requestID.useRequestIDForTraceSampling = Google_Protobuf_BoolValue(false)
@@ -54,7 +54,7 @@ struct TracingTranslator {
     }
   }
 
-  /// Has the requests of a listener traced.
+  /// Enables tracing on a listener.
   func trace(_ manager: inout ConnectionManager, _ direction: Direction) throws(TranslationError) {
     manager.tracing = try tracing(direction)
     if let requestID { manager.requestIDExtension.typedConfig = requestID }

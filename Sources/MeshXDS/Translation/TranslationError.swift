@@ -1,8 +1,8 @@
-/// Why a configuration could not be put into Envoy's form.
+/// Why a configuration could not be translated.
 public struct TranslationError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure.
   public enum Code: Sendable {
-    /// A message could not be encoded; it is larger than protobuf allows.
+    /// A message could not be encoded because it is larger than protobuf allows.
     case encoding
   }
 
@@ -10,7 +10,7 @@ public struct TranslationError: Error, Sendable, CustomStringConvertible {
   public var code: Code
   /// What could not be done.
   public var message: String
-  /// What the encoder said.
+  /// The encoder's error.
   public var cause: any Error
 
   /// The message and its cause.

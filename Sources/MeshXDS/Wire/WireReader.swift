@@ -1,9 +1,9 @@
-/// Reads protobuf's wire format field by field, without making objects of it.
+/// Reads protobuf's wire format field by field, without allocating objects.
 struct WireReader {
-  /// The bytes are no message.
+  /// The bytes are not a protobuf message.
   struct Failure: Error {}
 
-  /// A field with its content; fixed-length numbers and groups' ends have none.
+  /// A field with its content; fixed-length numbers and ends of groups have none.
   struct Field {
     var number: UInt64
     var bytes: UnsafeRawBufferPointer?

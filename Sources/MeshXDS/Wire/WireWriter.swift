@@ -1,12 +1,12 @@
 import Foundation
 
-/// Writes length-delimited fields with numbers below 16 of protobuf's wire format.
+/// Writes length-delimited fields of protobuf's wire format, with field numbers below 16.
 struct WireWriter {
   private(set) var bytes: [UInt8] = []
 
   init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
-  /// The size of a length-delimited field with a content of a length.
+  /// The size of a length-delimited field whose content has a length.
   static func size(field length: Int) -> Int { 1 + varintSize(length) + length }
 
   private static func varintSize(_ value: Int) -> Int {
