@@ -1,13 +1,13 @@
 import MeshModel
 import Synchronization
 
-/// The present state of a store and the subscriptions to it: ``ChangeFeedStateMachine`` with locks and continuations.
+/// The current state of a store and its subscriptions: ``ChangeFeedStateMachine`` with a lock and continuations.
 package final class ChangeFeed: Sendable {
   private struct State {
     var machine: ChangeFeedStateMachine
     var waiting: [ChangeFeedStateMachine.SubscriberID: CheckedContinuation<ChangeSet?, Never>] = [:]
 
-    /// Takes out the continuations to resume, which is done after the lock is released.
+    /// Removes and returns the continuations to resume after the lock is released.
     mutating func resumptions(_ wakeups: [ChangeFeedStateMachine.Wakeup]) -> [Resumption] {
       wakeups.compactMap { wakeup in
         waiting.removeValue(forKey: wakeup.subscriber).map { Resumption(continuation: $0, changes: wakeup.changes) }
@@ -26,14 +26,14 @@ package final class ChangeFeed: Sendable {
     state = Mutex(State(machine: ChangeFeedStateMachine(present: present)))
   }
 
-  /// Tells subscribers of changes that were made together, in this order.
+  /// Publishes changes that were committed together, in this order.
   package func publish(_ changes: [ChangeFeedStateMachine.Change]) {
     guard !changes.isEmpty else { return }
     let resumptions = state.withLock { $0.resumptions($0.machine.commit(changes)) }
     for resumption in resumptions { resumption.continuation.resume(returning: resumption.changes) }
   }
 
-  /// Decides on changes by the present state, makes them and tells subscribers, all in one step.
+  /// Computes changes from the current state, applies them and publishes them, all in one step.
   package func transact<Outcome: Sendable>(
     _ decide: (ResourceTable) throws(StoreError) -> (changes: [ChangeFeedStateMachine.Change], outcome: Outcome)
   ) throws(StoreError) -> Outcome {
@@ -46,7 +46,7 @@ package final class ChangeFeed: Sendable {
     return outcome
   }
 
-  /// Reads the present state.
+  /// Reads the current state.
   package func read<Outcome: Sendable>(_ body: (ResourceTable) -> Outcome) -> Outcome {
     state.withLock { body($0.machine.present) }
   }
@@ -79,13 +79,13 @@ package final class ChangeFeed: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let resumptions = state.withLock { state -> [Resumption] in
-          // Asked under the lock: a cancellation after this finds the continuation, one before it is seen here.
+          // Checked under the lock: a later cancellation finds the continuation, an earlier one is seen here.
           guard !Task.isCancelled else { return [Resumption(continuation: continuation, changes: nil)] }
           switch state.machine.next(id) {
           case .deliver(let changes): return [Resumption(continuation: continuation, changes: changes)]
           case .end: return [Resumption(continuation: continuation, changes: nil)]
           case .wait:
-            // Two copies of one iterator may wait at once; the later takes the place of the earlier.
+            // Two copies of one iterator may wait at once; the later one replaces the earlier one.
             let displaced = state.waiting.updateValue(continuation, forKey: id)
             return displaced.map { [Resumption(continuation: $0, changes: nil)] } ?? []
           }
@@ -101,11 +101,11 @@ package final class ChangeFeed: Sendable {
   }
 }
 
-/// The changes of a store: first the whole present state, then whatever has changed since the last element.
+/// The changes of a store: first the whole current state, then whatever has changed since the last element.
 ///
-/// Each iterator is a subscription of its own, which ends with the iterator. Asking for an element in a cancelled task
-/// returns `nil` and loses nothing: in another task, the iterator continues where it was. Within an element,
-/// resources and keys are sorted by key; an element may be empty, when all it tells of has come and gone. The sequence ends when the store is closed.
+/// Each iterator is a separate subscription, which ends with the iterator. In a cancelled task, `next` returns `nil` and
+/// loses nothing: in another task, the iterator continues where it was. Within an element, resources and keys are sorted
+/// by key. An element may be empty, if every changed resource was deleted again. The sequence ends when the store closes.
 public struct ResourceChanges: AsyncSequence, Sendable {
   /// An element.
   public typealias Element = ChangeSet

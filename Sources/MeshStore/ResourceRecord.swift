@@ -1,15 +1,15 @@
 package import MeshModel
 
-/// A resource as databases hold it: labels and specification as JSON text.
+/// A resource as a database row: labels and specification as JSON text.
 package struct ResourceRecord: Sendable {
-  /// The resource, its specification as it will be read again.
+  /// The resource, with its specification as decoded from the row.
   package let resource: Resource
   /// The labels as JSON.
   package let labels: String
   /// The specification as JSON.
   package let spec: String
 
-  /// Encodes a resource, and reads it again: what cannot be read must not be stored.
+  /// Encodes a resource and decodes it again: a resource that cannot be decoded must not be stored.
   ///
   /// - Throws: ``StoreError`` `unavailable`.
   package init(_ resource: Resource) throws(StoreError) {
@@ -30,14 +30,14 @@ package struct ResourceRecord: Sendable {
     self.resource = stored
   }
 
-  /// Whether a database can hold a key: its texts cannot hold the zero byte.
+  /// Whether a database can hold a key: its strings cannot contain a zero byte.
   package static func canBeNamed(_ key: ResourceKey) -> Bool {
     !key.mesh.utf8.contains(0) && !key.name.utf8.contains(0)
   }
 
-  /// Puts the columns of a row together.
+  /// Decodes the columns of a row.
   ///
-  /// - Throws: ``StoreError`` `unavailable`, naming the entry, when a column is missing or cannot be understood.
+  /// - Throws: ``StoreError`` `unavailable`, naming the entry, when a column is missing or cannot be decoded.
   package static func resource(
     type typeName: String?, mesh: String?, name: String?, creationTime: Int64?, modificationTime: Int64?,
     revision: Int64?, labels: String?, spec: String?

@@ -8,8 +8,8 @@ public protocol ResourceAccess: Sendable {
   /// The resources of a type, sorted by mesh and name; of one mesh, or of all when it is `nil`.
   func list(_ type: ResourceType, mesh: String?) async throws(StoreError) -> [Resource]
 
-  /// Creates or updates a resource. Labels, specification and key are taken from the argument; times and revision are
-  /// the store's. A write that would change nothing but the modification time still is a write.
+  /// Creates or updates a resource. Labels, specification and key come from the argument; the store sets times and
+  /// revision. A write that changes only the modification time is still a write.
   ///
   /// - Returns: the resource as stored, and whether it was created.
   /// - Throws: ``StoreError`` `meshNotFound`, `conflict` when the condition does not hold, `unavailable`.
@@ -18,13 +18,13 @@ public protocol ResourceAccess: Sendable {
   )
 }
 
-/// Keeps resources and tells of every change.
+/// Stores resources and publishes every change.
 ///
 /// Invariants, checked by one contract suite on every store:
-/// - A write has been made durable before its call returns.
+/// - A write is durable before its call returns.
 /// - The store's clock sets the times: `creationTime` at creation only, `modificationTime` at every write. Times of
-///   one store never go backwards, and two creations never share one time, unless the wall clock has come back from a time
-///   that was wrong by more than five minutes: see ``StoreClock``.
+///   one store never go backwards, and two creations never share one time, unless the wall clock was ahead by more than
+///   five minutes and has been corrected: see ``StoreClock``.
 /// - Mesh-scoped resources can be created only in an existing mesh; deleting a mesh deletes them; a mesh cannot be
 ///   deleted while it has data plane proxies. Deleting a proxy deletes its insight.
 public protocol ResourceStore: ResourceAccess {
@@ -33,21 +33,21 @@ public protocol ResourceStore: ResourceAccess {
   /// - Throws: ``StoreError`` `notFound`, `conflict` when the condition does not hold, `meshInUse`, `unavailable`.
   func delete(_ key: ResourceKey, if condition: WriteCondition) async throws(StoreError)
 
-  /// A new subscription to changes: first the whole present state, then whatever has changed since the last element,
-  /// the newest form of each resource once. A slow reader gets fewer, larger elements and never an old form.
+  /// A new subscription to changes: first the whole current state, then whatever has changed since the last element, with
+  /// the newest version of each resource once. A slow subscriber gets fewer, larger elements and never an old version.
   func changes() -> ResourceChanges
 
-  /// The ``ChangeSet/sequence`` of the newest change: a subscriber that has reached it has seen every write that was
-  /// answered before the question.
+  /// The ``ChangeSet/sequence`` of the newest change. A subscriber that has reached it has seen every write that returned
+  /// before this call.
   var sequence: UInt64 { get }
 
-  /// Why nothing can be written at the moment, in a sentence that names the store and says what to do; nil if it can. It is
-  /// asked when somebody wants to know whether all is well, and costs next to nothing while it is.
+  /// Why the store cannot be written to now, in a sentence that names the store and says what to do; nil if it can. Health
+  /// checks call this; it is cheap while the store works.
   func obstacle() async -> String?
 }
 
 extension ResourceStore {
-  /// Nothing keeps from writing.
+  /// No obstacle.
   public func obstacle() async -> String? { nil }
 }
 
@@ -66,19 +66,19 @@ extension ResourceStore {
 
 /// A store that several control planes use at the same time. Each of them sees the changes of all.
 public protocol SharedStore: Sendable {
-  /// Those of some control planes, by the names of their runs, that are connected to the store.
+  /// Those of the given control plane instances that are connected to the store.
   ///
   /// - Throws: ``StoreError`` `unavailable`.
   func connected(of instances: Set<String>) async throws(StoreError) -> Set<String>
 
-  /// An element each time that the store is in reach again after it was not. Others may have taken this control plane for
-  /// gone meanwhile.
+  /// An element each time the store becomes reachable again. Meanwhile, other control planes may have considered this one
+  /// gone.
   func returnsToService() -> AsyncStream<Void>
 }
 
-/// What must hold for a write to be made.
+/// The condition of a write.
 public enum WriteCondition: Sendable, Hashable {
-  /// Nothing.
+  /// No condition.
   case always
   /// The resource does not exist.
   case absent
@@ -86,7 +86,7 @@ public enum WriteCondition: Sendable, Hashable {
   case revision(UInt64)
 }
 
-/// Why a store could not do what it was asked.
+/// Why an operation of a store failed.
 public struct StoreError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure, for programs to match on.
   public enum Code: Sendable, Hashable {
@@ -122,14 +122,14 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
 
 /// What has changed in a store since the last element of a subscription.
 public struct ChangeSet: Sendable {
-  /// Whether the element holds the whole present state: everything known before is void.
+  /// Whether the element is the whole current state, which replaces everything known before.
   public var isWholeState: Bool
-  /// The newest form of each resource that was written.
+  /// The newest version of each resource that was written.
   public var written: [Resource]
   /// The resources that were deleted and do not exist now.
   public var deleted: [ResourceKey]
 
-  /// How far the element reaches; later elements of one store have larger numbers.
+  /// The number of the newest change in the element; it increases with each element.
   public var sequence: UInt64
 
   /// Makes an element.

@@ -30,7 +30,7 @@ package struct ResourceTable: Sendable {
   /// Whether a mesh has resources of a type.
   package func contains(_ type: ResourceType, mesh: String) -> Bool { resources[type]?[mesh]?.isEmpty == false }
 
-  /// What goes when a resource is deleted, itself included: a mesh takes everything in it along, a proxy its insight.
+  /// What is deleted with a resource, itself included: a mesh with everything in it, a proxy with its insight.
   package func deletion(of key: ResourceKey) -> [ResourceKey] {
     switch key.type {
     case .mesh:

@@ -15,8 +15,8 @@ public struct StoreClock: Sendable {
   /// The source of the current time.
   public typealias Source = @Sendable () -> Timestamp
 
-  /// How far behind the last reading the wall clock is followed with later readings, in nanoseconds: five minutes, more
-  /// than machines correct their clocks by while they run.
+  /// How far the wall clock may be behind the last reading before the store follows it back, in nanoseconds: five minutes,
+  /// more than running machines usually correct their clocks by.
   static let tolerance: Int64 = 300_000_000_000
 
   private let source: Source
@@ -40,8 +40,8 @@ public struct StoreClock: Sendable {
     return last
   }
 
-  /// When a resource was created that is written at some time: as it is known, but never later than the write. A creation
-  /// while the wall clock was ahead is set right with the next write.
+  /// The creation time of a resource that is written at a given time: the known one, but never later than the write. A
+  /// creation time from a clock that was ahead is corrected by the next write.
   package static func creation(_ known: Timestamp?, writtenAt time: Timestamp) -> Timestamp {
     min(known ?? time, time)
   }

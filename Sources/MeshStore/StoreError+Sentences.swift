@@ -1,6 +1,6 @@
 package import MeshModel
 
-// The same sentences from every store.
+// Every store uses the same sentences.
 extension StoreError {
   package static func notFound(_ key: ResourceKey) -> StoreError {
     StoreError(code: .notFound, message: "there is no \(key)")
@@ -30,7 +30,7 @@ extension StoreError {
 }
 
 extension WriteCondition {
-  /// Whether a write may be made over a resource with this revision, or over none.
+  /// Whether the condition holds for a resource with this revision, or for none (`nil`).
   package func holds(for revision: UInt64?) -> Bool {
     switch self {
     case .always: true

@@ -33,7 +33,7 @@ enum ResourceRow {
   }
 
   private static func resource(_ row: Row) throws(StoreError) -> Resource {
-    // By way of `DatabaseValue`, as GRDB's direct conversions stop the program where a value is not as expected.
+    // Through `DatabaseValue`, because GRDB's direct conversions trap on an unexpected value.
     func text(_ index: Int) -> String? { String.fromDatabaseValue(row[index]) }
     func number(_ index: Int) -> Int64? { Int64.fromDatabaseValue(row[index]) }
     return try ResourceRecord.resource(

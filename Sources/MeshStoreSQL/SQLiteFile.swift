@@ -38,7 +38,7 @@ struct SQLiteFile: Sendable {
     }
   }
 
-  /// Every resource, and the store's last time.
+  /// Every resource, and the store's last clock reading.
   func load() throws(StoreError) -> (resources: [Resource], lastTime: Timestamp) {
     do {
       return try pool.read { database in
@@ -55,7 +55,7 @@ struct SQLiteFile: Sendable {
     try file.transaction(on: database, statements)
   }
 
-  /// Why nothing can be written at the moment; nil if it can.
+  /// Why the file cannot be written to now; nil if it can.
   func obstacle() async -> String? { await file.obstacle() }
 
   func close() throws(StoreError) {
@@ -69,7 +69,7 @@ struct SQLiteFile: Sendable {
   private static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1 resources") { database in
-      // The owner of a mesh-scoped resource is its mesh: with it, the resource goes.
+      // The owner of a mesh-scoped resource is its mesh: deleting the mesh deletes the resource.
       try database.execute(
         sql: """
           CREATE TABLE resource (
@@ -99,13 +99,13 @@ struct SQLiteFile: Sendable {
 }
 
 extension SQLiteFile {
-  /// What is said after ``SQLiteStore/close()``.
+  /// The error after ``SQLiteStore/close()``.
   var closedError: StoreError {
     StoreError(code: .unavailable, message: "the database \(path) has been closed; open it again")
   }
 
-  /// Whether a failed transaction may succeed without one of its writes. Where the file itself is out of reach, it will
-  /// not, and each attempt would wait for as long again.
+  /// Whether a failed transaction may succeed without one of its writes. If the file itself cannot be reached, it will not,
+  /// and each attempt would wait as long again.
   static func mayBeOneWritesFault(_ error: any Error) -> Bool {
     if error is DatabaseFileError { return false }
     return switch (error as? DatabaseError)?.resultCode {
@@ -116,7 +116,7 @@ extension SQLiteFile {
     }
   }
 
-  /// A failure as a sentence that names the file and says what to do.
+  /// The failure as a sentence that names the file and says what to do.
   func error(_ error: any Error, doing action: String) -> StoreError {
     error as? StoreError ?? StoreError(file.error(error, doing: action))
   }

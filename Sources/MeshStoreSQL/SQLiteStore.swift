@@ -5,8 +5,8 @@ import Synchronization
 
 /// A store in one SQLite file, for one control plane.
 ///
-/// Every write is on the disk before its call returns (write-ahead log, `synchronous = FULL`). Writes that come at the
-/// same time share one transaction, each with an outcome of its own. While a store is open, no other can open the file.
+/// Every write is on the disk before its call returns (write-ahead log, `synchronous = FULL`). Concurrent writes share one
+/// transaction, but each has its own outcome. While a store is open, no other can open the file.
 public final class SQLiteStore: ResourceStore {
   /// Where the database is.
   public let path: String
@@ -33,8 +33,8 @@ public final class SQLiteStore: ResourceStore {
   }
 
   /// - Parameters:
-  ///   - pageLimit: how many pages the file may have, as if the disk were full then.
-  ///   - patience: how long after a failed write ``obstacle()`` tries another one.
+  ///   - pageLimit: the maximum number of pages; beyond it, the disk counts as full.
+  ///   - patience: how long ``obstacle()`` waits after a failed write before it tries another one.
   init(
     path: String, clock: @escaping StoreClock.Source, busyTimeout: Double, pageLimit: Int?,
     patience: Duration = .seconds(30), report: @escaping @Sendable (String?) -> Void = { _ in }
@@ -79,12 +79,12 @@ public final class SQLiteStore: ResourceStore {
   /// The number of the newest change.
   public var sequence: UInt64 { feed.sequence }
 
-  /// Why nothing can be written at the moment: files that were deleted or replaced, a full disk.
+  /// Why the store cannot be written to now: files that were deleted or replaced, or a full disk.
   public func obstacle() async -> String? {
     isClosed.withLock { $0 } ? file.closedError.message : await file.obstacle()
   }
 
-  /// Waits for the writes under way, ends every subscription and releases the lock of the file. Then every call fails.
+  /// Waits for pending writes, ends every subscription and releases the lock of the file. After this every call fails.
   public func close() throws(StoreError) {
     let wasClosed = isClosed.withLock { isClosed in
       defer { isClosed = true }
@@ -100,7 +100,7 @@ public final class SQLiteStore: ResourceStore {
     return await writer.submit(operation)
   }
 
-  /// Reads on a connection of its own. GRDB's own `async` form would fail when the task is cancelled; ours answers.
+  /// Reads on a separate connection. GRDB's `async` read fails in a cancelled task; this one does not.
   private func read<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(StoreError) -> Value {

@@ -4,12 +4,12 @@ import MeshModel
 import MeshStore
 import Synchronization
 
-/// Carries out writes in the order in which they come; those that come while the disk is busy share one transaction.
+/// Carries out writes in order of arrival; those that arrive while the disk is busy share one transaction.
 ///
-/// The database's own queue does the work, and the write that finds it idle starts it: there is no task for it, and a
-/// caller that is cancelled disturbs no other. A write that is refused (an absent mesh, a condition that does not hold)
-/// changes nothing, and the others of its transaction are written. When a transaction fails and one write may be the cause,
-/// such as one too large for the disk, each is tried again in a transaction of its own.
+/// The work runs on the database's queue, and a write that finds it idle starts it. There is no task, so that a cancelled
+/// caller does not affect the others. A refused write (a missing mesh, a condition that does not hold) changes nothing,
+/// and the others of its transaction are written. If a transaction fails and one write may be the cause, such as one too
+/// large for the disk, each is retried in its own transaction.
 final class Writer: Sendable {
   /// A write.
   enum Operation: Sendable {
@@ -28,7 +28,7 @@ final class Writer: Sendable {
     let continuation: CheckedContinuation<Result<Outcome, StoreError>, Never>
   }
 
-  /// How many writes share a transaction at most: it bounds how long the first of them waits.
+  /// The maximum number of writes in a transaction, which bounds how long the first of them waits.
   private static let batchLimit = CommitQueue<Request>.Weight(count: 1_000, bytes: .max)
 
   private let file: SQLiteFile
@@ -45,7 +45,7 @@ final class Writer: Sendable {
   /// How many writes wait for a transaction.
   var waitingCount: Int { queue.withLock { $0.waiting.count } }
 
-  /// Writes; returns when the write is on the disk and subscribers have been told, or when it was refused.
+  /// Writes; returns when the write is on the disk and published, or when it was refused.
   func submit(_ operation: Operation) async -> Result<Outcome, StoreError> {
     await withCheckedContinuation { continuation in
       switch queue.withLock({ $0.enqueue(Request(operation: operation, continuation: continuation)) }) {
@@ -93,7 +93,7 @@ final class Writer: Sendable {
     for (request, result) in zip(batch, results) { request.continuation.resume(returning: result) }
   }
 
-  /// Carries out one write. Everything that can be refused is refused before anything is changed.
+  /// Carries out one write. All checks come before the first change.
   private func perform(
     _ operation: Operation, on database: Database, changes: inout [ChangeFeedStateMachine.Change]
   ) throws -> Outcome {
@@ -154,7 +154,7 @@ final class Writer: Sendable {
     var deleted = [key]
     switch key.type {
     case .mesh:
-      // The table's foreign key takes them along; the subscribers want to know which they were.
+      // The table's foreign key deletes them; the subscribers need their keys.
       let members = try Row.fetchAll(
         database.cachedStatement(sql: "SELECT type, name FROM resource WHERE mesh = ?"), arguments: [key.name])
       for row in members {

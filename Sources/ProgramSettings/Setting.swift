@@ -1,5 +1,5 @@
-/// One setting of a program, declared once: the variable, the flag, the help, the check and the entry in a printed
-/// configuration follow from this value, and its type is the type of the configuration's field.
+/// The single declaration of a setting. The variable, the flag, the help, the validation and the entry in `/config` follow
+/// from it, and its type is the type of the configuration's field.
 package struct Setting<Value: Sendable>: AnySetting {
   package let key: String
   package let environmentVariable: String?
@@ -12,13 +12,13 @@ package struct Setting<Value: Sendable>: AnySetting {
   /// Declares a setting.
   ///
   /// - Parameters:
-  ///   - key: the path in the configuration file, such as `apiServer.http.port`. The variable's name is made of it.
-  ///   - format: how its text is read.
-  ///   - defaultText: the default, as a file would have it.
+  ///   - key: the path in the configuration file, such as `apiServer.http.port`. The variable's name is derived from it.
+  ///   - format: how its text is parsed.
+  ///   - defaultText: the default, as written in a file.
   ///   - summary: what the setting does, in a line.
-  ///   - flag: how command lines give it; `nil` if they do not.
-  ///   - hasVariable: whether the environment can give it.
-  ///   - isSecret: whether the value is shown to nobody.
+  ///   - flag: the flag on the command line; `nil` for none.
+  ///   - hasVariable: whether an environment variable can set it.
+  ///   - isSecret: whether the value is masked in output.
   package init(
     _ key: String, _ format: SettingFormat<Value>, default defaultText: String, _ summary: String,
     flag: SettingFlag? = nil, hasVariable: Bool = true, isSecret: Bool = false
@@ -47,25 +47,25 @@ package struct Setting<Value: Sendable>: AnySetting {
   package func read(_ text: String) throws(SettingFault) -> any Sendable { Bound(value: try format.read(text)) }
 }
 
-/// A setting whatever its type.
+/// A setting of any type.
 package protocol AnySetting: Sendable {
   /// The path in the configuration file.
   var key: String { get }
   /// The variable in the environment; `nil` if there is none.
   var environmentVariable: String? { get }
-  /// How command lines give it.
+  /// The flag on the command line; `nil` if there is none.
   var flag: SettingFlag? { get }
-  /// The default, as a file would have it.
+  /// The default, as written in a file.
   var defaultText: String { get }
   /// What the setting does, in a line.
   var summary: String { get }
-  /// Whether the value is shown to nobody.
+  /// Whether the value is masked in output.
   var isSecret: Bool { get }
-  /// The value that a text stands for, as ``SettingValues`` keeps it.
+  /// Parses a text into the value that ``SettingValues`` stores.
   func read(_ text: String) throws(SettingFault) -> any Sendable
 }
 
-/// A value behind `any Sendable`. It keeps an optional value apart from no value.
+/// Wraps a value in `any Sendable`, so that an optional value differs from no value.
 struct Bound<Value: Sendable>: Sendable {
   let value: Value
 }
@@ -89,11 +89,11 @@ extension SettingGroup {
   }
 }
 
-/// A fault of a setting, for the user.
+/// An invalid setting.
 package struct SettingFailure: Error, CustomStringConvertible {
-  /// Which setting is at fault, where it was given, and what to do.
+  /// Which setting is invalid, where it was set, and what to do.
   package var description: String
 
-  /// Describes a fault.
+  /// Makes a failure with its description.
   package init(_ description: String) { self.description = description }
 }

@@ -1,8 +1,8 @@
 package import ArgumentParser
 
-/// How command lines give a setting.
+/// The flag of a setting on the command line.
 package struct SettingFlag: Sendable {
-  /// What stands behind the name.
+  /// What follows the name.
   enum Form: Sendable {
     case value(name: String?, CompletionKind)
     case nothing(text: String)
@@ -15,12 +15,12 @@ package struct SettingFlag: Sendable {
   let standard: String?
   let form: Form
 
-  /// A flag with a value behind it.
+  /// A flag with a value.
   ///
   /// - Parameters:
-  ///   - valueName: how help names the value; `nil` for the flag's own name.
-  ///   - help: what help says; `nil` for the setting's summary, its default and its variable.
-  ///   - standard: how such help words the default; `nil` for the default's text.
+  ///   - valueName: the name of the value in help; `nil` for the flag's name.
+  ///   - help: the help text; `nil` for the setting's summary, its default and its variable.
+  ///   - standard: the default as shown in help; `nil` for the default's text.
   package static func option(
     _ name: String, short: Character? = nil, valueName: String? = nil, completion: CompletionKind = .default,
     standard: String? = nil, _ help: String? = nil
@@ -28,9 +28,9 @@ package struct SettingFlag: Sendable {
     SettingFlag(name: name, short: short, help: help, standard: standard, form: .value(name: valueName, completion))
   }
 
-  /// A flag with nothing behind it.
+  /// A flag without a value.
   ///
-  /// - Parameter text: the setting's text when the flag is there.
+  /// - Parameter text: the setting's text when the flag is given.
   package static func `switch`(_ name: String, gives text: String, _ help: String) -> SettingFlag {
     SettingFlag(name: name, short: nil, help: help, standard: nil, form: .nothing(text: text))
   }
@@ -45,14 +45,14 @@ package struct SettingFlag: Sendable {
 package protocol SettingFlagList {
   /// The settings, each with a flag.
   static var settings: [any AnySetting] { get }
-  /// How values behind flags are parsed.
+  /// How values of flags are parsed.
   static var parsing: SingleValueParsingStrategy { get }
 }
 
-/// The flags of a command that give settings, as a group of options.
+/// The flags of a command that set settings, as a group of options.
 ///
-/// swift-argument-parser finds the options of a group in its mirror and gives them back by their labels, which are the
-/// settings' keys here: no property has to be written for each.
+/// swift-argument-parser finds the options of a group in its mirror and returns them by their labels. Here the labels are
+/// the settings' keys, so that no flag needs a property.
 package struct SettingFlags<List: SettingFlagList>: ParsableArguments, CustomReflectable {
   /// The texts that were given, by the settings' keys.
   package private(set) var values: [String: String] = [:]

@@ -1,17 +1,17 @@
 import MeshModel
 
-/// How the text of a setting is read. The library's typed readers say neither what is wrong with a text nor what would be
-/// right, so that texts are read by these.
+/// How the text of a setting is parsed. The typed readers of swift-configuration do not say what is wrong with a text or
+/// what would be valid, so these formats parse texts.
 package struct SettingFormat<Value: Sendable>: Sendable {
-  /// The value that a text stands for.
+  /// Parses a text.
   package let read: @Sendable (String) throws(SettingFault) -> Value
 
-  /// Makes a format of a function that says what is wrong.
+  /// Makes a format from a function that throws what is wrong.
   package init(_ read: @escaping @Sendable (String) throws(SettingFault) -> Value) { self.read = read }
 
-  /// Makes a format of a function that returns nothing for text that is wrong.
+  /// Makes a format from a function that returns `nil` for an invalid text.
   ///
-  /// - Parameter fault: what is wrong then, such as `is not a port; give a number from 0 to 65535`.
+  /// - Parameter fault: the error for an invalid text, such as `is not a port; give a number from 0 to 65535`.
   package init(_ fault: String, _ read: @escaping @Sendable (String) -> Value?) {
     self.init { text throws(SettingFault) in
       guard let value = read(text) else { throw SettingFault(text, fault) }
@@ -22,10 +22,10 @@ package struct SettingFormat<Value: Sendable>: Sendable {
 
 /// What is wrong with a text: `"http" is not a port; give a number from 0 to 65535`.
 package struct SettingFault: Error, CustomStringConvertible {
-  /// The text in quotes, what it is not, and what would be right.
+  /// The text in quotes, why it is invalid, and what would be valid.
   package let description: String
 
-  /// Describes a fault.
+  /// Makes a fault of a text.
   package init(_ text: String, _ fault: String) { description = "\"\(text)\" \(fault)" }
 }
 
@@ -33,7 +33,7 @@ extension SettingFormat<String> {
   /// Any text.
   package static var text: Self { Self { text throws(SettingFault) in text } }
 
-  /// Text with something in it.
+  /// Text that is not empty.
   package static var nonEmpty: Self { Self("is empty; give a value") { $0.isEmpty ? nil : $0 } }
 
   /// An address on which a server listens.
@@ -45,12 +45,12 @@ extension SettingFormat<String> {
 }
 
 extension SettingFormat<String?> {
-  /// Any text; empty text stands for nothing.
+  /// Any text; an empty text means `nil`.
   package static var optionalText: Self { Self { text throws(SettingFault) in text.isEmpty ? nil : text } }
 }
 
 extension SettingFormat<Bool> {
-  /// A truth value.
+  /// `true` or `false`.
   package static var truth: Self {
     Self("is neither true nor false") { text in
       switch text.lowercased() {
@@ -68,7 +68,7 @@ extension SettingFormat<Int> {
     Self("is not a port; give a number from 0 to 65535") { UInt16($0).map { Int($0) } }
   }
 
-  /// A number of things.
+  /// A whole number with a minimum.
   package static func count(from minimum: Int) -> Self {
     Self("is not a valid number; give a whole number from \(minimum) on") { text in
       Int(text).flatMap { (minimum...1 << 40).contains($0) ? $0 : nil }
@@ -90,7 +90,7 @@ extension SettingFormat<Int> {
 }
 
 extension SettingFormat<Duration> {
-  /// A length of time: `500ms`, `1m30s`, `0`.
+  /// A duration: `500ms`, `1m30s`, `0`.
   package static var duration: Self {
     Self { text throws(SettingFault) in
       guard let duration = Duration(goText: text) else { throw SettingFault(text, Duration.fault(ofText: text)) }
@@ -98,7 +98,7 @@ extension SettingFormat<Duration> {
     }
   }
 
-  /// A length of time above 0.
+  /// A duration above 0.
   package static var positiveDuration: Self {
     Self { text throws(SettingFault) in
       let duration = try Self.duration.read(text)
@@ -109,12 +109,12 @@ extension SettingFormat<Duration> {
 }
 
 extension SettingFormat<[String]> {
-  /// Texts with commas between.
+  /// A list separated by commas.
   package static var list: Self { list("") { _ in true } }
 
-  /// Texts with commas between, each of which has to pass a check.
+  /// A list separated by commas, whose items must pass a check.
   ///
-  /// - Parameter fault: what is wrong with a text that does not pass.
+  /// - Parameter fault: the error for an invalid item.
   package static func list(_ fault: String, where isValid: @escaping @Sendable (String) -> Bool) -> Self {
     Self { text throws(SettingFault) in
       let items = text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
@@ -125,7 +125,7 @@ extension SettingFormat<[String]> {
 }
 
 extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
-  /// One of the words of an enumeration.
+  /// One of the raw values of an enumeration.
   package static var choice: Self {
     Self("is not known; choose one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))") {
       Value(rawValue: $0)
@@ -134,7 +134,7 @@ extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
 }
 
 extension Substring {
-  /// The text without white space around it.
+  /// The text without surrounding white space.
   fileprivate var trimmed: Substring {
     var rest = self
     while rest.first?.isWhitespace == true { rest.removeFirst() }

@@ -3,11 +3,11 @@ import FoundationEssentials
 import MeshModel
 import OrderedCollections
 
-/// One of the places where settings are given.
+/// A source of settings.
 package struct SettingSource: Sendable {
   private let reader: ConfigReader
   private let isFlags: Bool
-  /// How messages name a setting that is given here; `nil` for a setting that cannot be given here.
+  /// How messages name a setting of this source; `nil` for a setting that this source cannot set.
   private let place: @Sendable (any AnySetting) -> String?
 
   private init(
@@ -32,7 +32,7 @@ package struct SettingSource: Sendable {
     }
   }
 
-  /// A configuration file in YAML. Each of its keys has to be that of a setting.
+  /// A configuration file in YAML. An unknown key is an error.
   package static func file(path: String, of settings: [any AnySetting]) throws(SettingFailure) -> SettingSource {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw SettingFailure("the configuration file \(path) cannot be read: check the path and its permissions")
@@ -60,7 +60,7 @@ package struct SettingSource: Sendable {
       }
       if let text = value.scalarText { values.append((key, text)) }
     }
-    // The file is read above and not by the library, whose reader of YAML converts numbers without a check.
+    // The file is parsed above, because the library's YAML provider converts numbers without a check.
     return SettingSource(provider(values)) { "\($0.key) in \(path)" }
   }
 
@@ -88,7 +88,7 @@ package struct SettingSource: Sendable {
     return entries
   }
 
-  /// What is given here for a setting.
+  /// The text of a setting in this source, if it has one.
   func given(_ setting: any AnySetting) -> GivenSetting? {
     guard let place = place(setting), let text = reader.string(forKey: ConfigKey(Self.components(setting.key))) else {
       return nil
@@ -96,7 +96,7 @@ package struct SettingSource: Sendable {
     return GivenSetting(text: text, place: place, isFlag: isFlags)
   }
 
-  /// A warning for each variable that begins like ours and names no setting.
+  /// A warning for each variable that has the prefix of the program's variables but names no setting.
   package static func unknownVariables(in environment: [String: String], of settings: [any AnySetting]) -> [String] {
     let known = Set(settings.compactMap(\.environmentVariable))
     return environment.keys.filter { $0.hasPrefix("KUMA_") && !known.contains($0) }.sorted().map { name in

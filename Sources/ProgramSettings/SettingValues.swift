@@ -1,18 +1,18 @@
 package import MeshModel
 import OrderedCollections
 
-/// The settings of a group with the values that are in effect. A field is read by the name of its declaration.
+/// The effective values of a group of settings. A value is read by the name of its declaration.
 @dynamicMemberLookup
 package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvertible, CustomReflectable {
   private let declarations = Group()
-  /// What was given, and what it stands for, by the settings' keys.
+  /// The given texts and the parsed values, by the settings' keys.
   private let given: [String: GivenSetting]
   private let values: [String: any Sendable]
 
   /// Reads every setting of the group.
   ///
-  /// - Parameter sources: where settings are given; the first that has a setting counts.
-  /// - Throws: ``SettingFailure`` naming the setting's place and the text that is wrong.
+  /// - Parameter sources: the sources; the first that has a setting wins.
+  /// - Throws: ``SettingFailure``, which names the place and the invalid text.
   package init(_ sources: [SettingSource]) throws(SettingFailure) {
     var given: [String: GivenSetting] = [:]
     var values: [String: any Sendable] = [:]
@@ -40,17 +40,17 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
     return bound.value
   }
 
-  /// The values of a group in the group.
+  /// The values of a nested group.
   package subscript<Inner: SettingGroup>(dynamicMember group: KeyPath<Group, Inner>) -> SettingValues<Inner> {
     SettingValues<Inner>(given: given, values: values)
   }
 
-  /// What was given for a setting; `nil` where its default counts.
+  /// The given text of a setting; `nil` if its default is in effect.
   package func given<Value>(_ setting: KeyPath<Group, Setting<Value>>) -> GivenSetting? {
     given[declarations[keyPath: setting].key]
   }
 
-  /// A failure of a setting that has a value that cannot be used together with others.
+  /// A failure of a setting whose value conflicts with others.
   package func failure<Value>(_ setting: KeyPath<Group, Setting<Value>>, _ fault: String) -> SettingFailure {
     let declaration = declarations[keyPath: setting]
     let given = given[declaration.key]
@@ -58,15 +58,15 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
       "\(given?.place ?? declaration.key): \(SettingFault(given?.text ?? declaration.defaultText, fault))")
   }
 
-  /// The document as text: no secret gets into a log.
+  /// The document as text, with secrets masked.
   package var description: String { document.json() }
   package var customMirror: Mirror { Mirror(self, children: ["document": document]) }
 
-  /// Every setting in effect, nested as in the file.
+  /// The effective settings, nested as in the file, with secrets masked.
   package var document: DocumentValue {
     var root: DocumentValue = [:]
     for setting in Group.all {
-      // As Kuma shows it.
+      // Kuma's mask.
       let text = setting.isSecret ? "*****" : given[setting.key]?.text ?? setting.defaultText
       let leaf: DocumentValue =
         switch text {
@@ -84,14 +84,14 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
 package struct GivenSetting: Sendable, Equatable {
   /// The text.
   package let text: String
-  /// How messages name the place: a flag, a variable, or a key and its file.
+  /// The place as named in messages: a flag, a variable, or a key and its file.
   package let place: String
   /// Whether it was given on the command line.
   package let isFlag: Bool
 }
 
 extension DocumentValue {
-  /// Sets a value at a path of keys, making the objects on the way.
+  /// Sets a value at a path of keys and creates missing objects.
   fileprivate mutating func set(_ value: DocumentValue, at path: ArraySlice<String>) {
     guard let key = path.first else {
       self = value
