@@ -1,6 +1,6 @@
 public import MeshModel
 
-/// What the HTTP API tells about its control plane, and the rules it works by.
+/// The configuration of the HTTP API, and the facts about the control plane that it shows.
 public struct APIConfiguration: Sendable {
   /// The name of the machine, shown by `GET /`.
   public var hostname: String
@@ -8,7 +8,7 @@ public struct APIConfiguration: Sendable {
   public var version: String
   /// Identifies this run of the control plane.
   public var instanceId: String
-  /// Identifies the control plane's store, over restarts.
+  /// Identifies the control plane's store; stays the same over restarts.
   public var clusterId: String
   /// The zone that every proxy's `kuma.io/zone` tag is set to; empty to leave the tag alone.
   public var zone: String
@@ -18,12 +18,12 @@ public struct APIConfiguration: Sendable {
   public var bodyLimit: Int
   /// What `GET /config` shows: the effective configuration, with secrets already masked.
   public var effective: DocumentValue
-  /// What `GET /versions` shows: which Envoy goes with which kuma-dp.
+  /// What `GET /versions` shows: the Envoy versions that each kuma-dp version supports.
   public var versions: DocumentValue
-  /// Whether a backend's URL leads to this control plane's own collector, which sets right what Envoys send.
+  /// Whether a backend's URL leads to this control plane's own collector, which corrects reversed span ids.
   public var isOwnCollector: @Sendable (CollectorURL) -> Bool
 
-  /// The largest body accepted when nothing else is asked for: 4 MiB.
+  /// The default size limit of a body: 4 MiB.
   public static let defaultBodyLimit = 4 << 20
 
   /// Makes a configuration.

@@ -1,7 +1,7 @@
 import MeshModel
 import MeshStore
 
-/// What every route works with.
+/// The dependencies of every route.
 struct APIContext: Sendable {
   let store: any ResourceStore
   let inspection: any ProxyInspecting
@@ -18,7 +18,7 @@ struct APIContext: Sendable {
       zone: configuration.zone)
   }
 
-  /// Finds out what will not work as expected.
+  /// Computes warnings.
   var warnings: WarningSource { warnings(resources: store, inspection: inspection) }
 
   private func warnings(resources: any ResourceAccess, inspection: any ProxyInspecting) -> WarningSource {
@@ -51,7 +51,7 @@ struct APIContext: Sendable {
     return resource
   }
 
-  /// A mesh that has to exist.
+  /// A mesh; throws if it does not exist.
   @discardableResult
   func mesh(_ name: String, title: String = Title.mesh) async throws(APIError) -> Resource {
     try await get(ResourceKey(type: .mesh, name: name), title: title)

@@ -4,34 +4,34 @@ import MeshModel
 import MeshStore
 import OrderedCollections
 
-/// Why a request was not done, in the terms of Kuma's error bodies.
+/// Why a request failed, with the fields of Kuma's error bodies.
 struct APIError: Error, Sendable {
   /// The status.
   var status: HTTPResponse.Status
-  /// What was being done.
+  /// The operation that failed.
   var title: String
   /// What is wrong.
   var detail: String
-  /// The rules that the request breaks.
+  /// The violated rules.
   var violations: [Violation] = []
 
   /// Something does not exist.
   static func notFound(_ title: String) -> APIError { APIError(status: .notFound, title: title, detail: "Not found") }
 
-  /// A resource or a parameter breaks rules.
+  /// A resource or a parameter violates rules.
   static func invalid(
     _ violations: [Violation], title: String, detail: String = "Resource is not valid"
   ) -> APIError {
     APIError(status: .badRequest, title: title, detail: detail, violations: violations)
   }
 
-  /// A body cannot be read as a resource.
+  /// A body cannot be parsed as a resource.
   static func unreadable(_ type: ResourceType, _ message: String) -> APIError {
     let quoted = DocumentValue.string(message).json()
     return APIError(status: .badRequest, title: "Bad Request", detail: "invalid \(type.rawValue) object: \(quoted)")
   }
 
-  /// A failure of the store while something was done.
+  /// Converts a failure of the store.
   init(_ error: StoreError, title: String, mesh: String) {
     switch error.code {
     case .notFound: self = .notFound(title)
@@ -57,7 +57,7 @@ struct APIError: Error, Sendable {
     self.violations = violations
   }
 
-  /// The body. Keys of older clients (`details`, `causes`) stand beside the newer ones. Source: Kuma 2.7.
+  /// The body. It has the keys of older clients (`details`, `causes`) as well as the newer ones. Source: Kuma 2.7.
   var document: DocumentValue {
     var object: DocumentValue.Object = [
       "type": "/std-errors", "status": .integer(Int64(status.code)), "title": .string(title),
@@ -79,7 +79,7 @@ struct APIError: Error, Sendable {
 }
 
 extension Answer {
-  /// A JSON document, indented by one space as Kuma's are.
+  /// A JSON document, indented by one space as in Kuma.
   static func json(_ document: DocumentValue, _ status: HTTPResponse.Status = .ok) -> Answer {
     .text(document.json(.indented(1)) + "\n", status, type: MediaType.json)
   }

@@ -3,7 +3,7 @@ import HTTPTypes
 package import MeshModel
 import OrderedCollections
 
-/// The description of the API in OpenAPI 3: of its own operations, and of what other servers of the program do.
+/// The description of the API in OpenAPI 3: its own operations, and those of the program's other servers.
 struct DescriptionRoute: Sendable {
   /// The path of the description.
   static let path = "/openapi.yaml"
@@ -11,10 +11,10 @@ struct DescriptionRoute: Sendable {
   let version: String
   /// The operations of the API, without this one.
   let operations: [Operation]
-  /// What other servers of the program do.
+  /// The operations of the program's other servers.
   let foreign: @Sendable () -> [Operation]
 
-  /// The description is made when it is asked for.
+  /// The route; it generates the description for each request.
   var route: Route {
     Route(.get, Self.path, "Describes the API.", produces: [MediaType.yaml]) { request in
       let description = OpenAPIDescription<DocumentValue>(

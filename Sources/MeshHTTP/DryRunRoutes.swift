@@ -5,7 +5,7 @@ import MeshPolicy
 import MeshStore
 import OrderedCollections
 
-/// What writes would do, without doing it.
+/// The dry run: what writes would change.
 struct DryRunRoutes: Sendable {
   let context: APIContext
 
@@ -46,7 +46,7 @@ struct DryRunRoutes: Sendable {
   private static func documents(_ bytes: [UInt8]) throws(APIError) -> [DocumentValue] {
     let detail: String
     do throws(DocumentError) {
-      // As in a file, a place with nothing in it is no resource.
+      // As in a file, an empty document is not a resource.
       if let documents = try DocumentValue(json: bytes)["resources"]?.array { return documents.filter { $0 != .null } }
       detail = "resources has to be a list of resources in Universal form"
     } catch {
@@ -55,7 +55,7 @@ struct DryRunRoutes: Sendable {
     throw APIError(status: .badRequest, title: "Bad Request", detail: detail)
   }
 
-  /// Makes one write in the draft, as if it were a request of its own.
+  /// Makes one write in the draft, like a separate request.
   private static func result(_ document: DocumentValue, writer: ResourceWriter) async throws(APIError) -> DocumentValue
   {
     guard let type = ResourceType(rawValue: document["type"]?.string ?? ""), type.isUserWritten else {

@@ -1,21 +1,21 @@
 public import MeshPolicy
 
-/// Asks the Envoys of proxies about themselves.
+/// Queries the administration interfaces of the proxies' Envoys.
 public protocol EnvoyAdministration: Sendable {
-  /// What the Envoy of a proxy answers, as it answers it.
+  /// The unchanged answer of a proxy's Envoy.
   ///
   /// - Parameters:
-  ///   - defaultPort: the port of its administration interface on its machine's loopback address, where the proxy itself
-  ///     has not named one; `nil` when nobody has.
-  /// - Throws: ``EnvoyAdministrationError``. It does so in time: an Envoy that does not answer is not waited for.
+  ///   - defaultPort: the port of its administration interface on its machine's loopback address, if the proxy has not
+  ///     named one; `nil` when it is unknown.
+  /// - Throws: ``EnvoyAdministrationError``, also after a timeout.
   func answer(
     to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
   ) async throws(EnvoyAdministrationError) -> [UInt8]
 }
 
-/// What an Envoy can be asked.
+/// A question to an Envoy.
 public enum EnvoyQuestion: Sendable, Hashable {
-  /// Its configuration, as JSON; that of endpoints only when asked for, because it is large.
+  /// Its configuration, as JSON. Endpoints are optional, because they are large.
   case configuration(withEndpoints: Bool)
   /// Its statistics.
   case statistics(asJSON: Bool)
@@ -23,9 +23,9 @@ public enum EnvoyQuestion: Sendable, Hashable {
   case clusters(asJSON: Bool)
 }
 
-/// An Envoy could not be asked.
+/// Why an Envoy did not answer.
 public struct EnvoyAdministrationError: Error, Sendable {
-  /// The kinds of reasons.
+  /// The kind of reason.
   public enum Code: Sendable, Hashable, CaseIterable {
     /// The proxy is not connected.
     case notConnected
@@ -33,21 +33,21 @@ public struct EnvoyAdministrationError: Error, Sendable {
     case noInterface
     /// The interface is at another machine's loopback address.
     case elsewhere
-    /// Nobody listens where the interface should be.
+    /// Nothing listens at the interface's address.
     case unreachable
-    /// Somebody listens there, but what was answered is not the answer of the proxy's Envoy, or is too large.
+    /// The answer does not come from the proxy's Envoy, or is too large.
     case unexpectedAnswer
-    /// There was no answer in time.
+    /// The answer timed out.
     case timedOut
-    /// Too many questions are being answered already.
+    /// Too many questions are in flight.
     case busy
   }
 
-  /// What kind of reason it is.
+  /// The kind of reason.
   public var code: Code
   /// What is wrong and what to do, in sentences.
   public var message: String
-  /// What led to it, where there is something.
+  /// The underlying error, if any.
   public var cause: (any Error)?
 
   /// Makes an error.

@@ -4,7 +4,7 @@ import MeshModel
 import MeshPolicy
 import OrderedCollections
 
-/// What proxies' Envoys say of themselves. Source of paths, parameters and titles: Kuma 2.7.
+/// Configuration and statistics of the proxies' Envoys. Source of paths, parameters and titles: Kuma 2.7.
 struct EnvoyRoutes: Sendable {
   let context: APIContext
   let administration: any EnvoyAdministration
@@ -31,7 +31,7 @@ struct EnvoyRoutes: Sendable {
   private static let title = "Could not execute admin operation"
 
   private func configuration(_ request: RoutedRequest) async throws(APIError) -> Answer {
-    // The values that count as true are Go's.
+    // Go's values for true.
     let withEndpoints = ["1", "t", "T", "true", "TRUE", "True"].contains(request.query.first("include_eds"))
     let bytes = try await ask(.configuration(withEndpoints: withEndpoints), request)
     do {
@@ -84,8 +84,8 @@ extension EnvoyAdministrationError.Code {
 }
 
 extension DocumentValue {
-  /// A configuration of Envoy in which the tokens cannot be read by which a proxy proves who it is: that in the headers
-  /// of requests to its control plane, and that in its node's metadata.
+  /// An Envoy configuration in which the proxy's tokens are masked: in the headers of its requests to the control plane, and
+  /// in its node's metadata.
   var withoutTokens: DocumentValue {
     switch self {
     case .array(let items): .array(items.map(\.withoutTokens))

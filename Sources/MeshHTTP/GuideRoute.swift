@@ -2,10 +2,10 @@ import HTTPService
 import HTTPTypes
 import MeshModel
 
-/// What stands at the address of Kuma's own pages, which `GET /` names: there are none here for the mesh, and the trace
-/// collector has one.
+/// A page at the path of Kuma's GUI, which `GET /` names. There is no GUI for the mesh here, so the page links to that of
+/// the trace collector.
 struct GuideRoute: Sendable {
-  /// What the collector does, and where.
+  /// The collector's address, if it runs.
   let foreign: @Sendable () -> [Operation]
 
   /// The path of the page.

@@ -3,7 +3,7 @@ import HTTPTypes
 import MeshModel
 import OrderedCollections
 
-/// Summaries of meshes, services and of everything. They are counted from the resources when they are asked for.
+/// Summaries of meshes, services and all resources, computed for each request.
 struct InsightRoutes: Sendable {
   let context: APIContext
 

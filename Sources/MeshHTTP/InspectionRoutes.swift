@@ -76,7 +76,7 @@ struct InspectionRoutes: Sendable {
     }
   }
 
-  /// An unknown policy applies to nothing, which is no error. Source: Kuma 2.7.
+  /// An unknown policy applies to nothing, which is not an error. Source: Kuma 2.7.
   private func won(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = request.parameter("mesh")
     let title = "Could not list Dataplanes"

@@ -3,9 +3,9 @@ public import HTTPTypes
 package import MeshModel
 package import MeshStore
 
-/// The HTTP API of the control plane, without a transport: requests in, answers out.
+/// The HTTP API of the control plane without a transport: requests in, answers out.
 ///
-/// Paths, statuses and bodies are those of Kuma 2.7; warnings in the answers to writes, `_warnings`, `_tracing`,
+/// Paths, statuses and bodies are those of Kuma 2.7. Warnings in the answers to writes, `_warnings`, `_tracing`,
 /// `/_dry-run` and `/openapi.yaml` are additions.
 public final class MeshAPI: Sendable {
   private let configuration: APIConfiguration
@@ -15,11 +15,11 @@ public final class MeshAPI: Sendable {
   /// Makes the API.
   ///
   /// - Parameters:
-  ///   - store: keeps the resources.
-  ///   - configuration: what the API tells about the control plane.
+  ///   - store: stores the resources.
+  ///   - configuration: the configuration of the API.
   ///   - inspection: knows which policy applies to which proxy.
-  ///   - administration: asks proxies' Envoys.
-  ///   - foreign: what other servers of the program do, for the description of the API.
+  ///   - administration: queries the proxies' Envoys.
+  ///   - foreign: the operations of the program's other servers, for the description of the API.
   ///   - now: the clock.
   package init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
@@ -44,7 +44,7 @@ public final class MeshAPI: Sendable {
     router = Router(self.routes.map(\.operation), headIsGet: false)
   }
 
-  /// The largest body accepted, in bytes, so that a transport need not read more.
+  /// The size limit of a body, in bytes; a transport need not read more.
   public var bodyLimit: Int { configuration.bodyLimit }
 
   /// Answers a request.
@@ -88,7 +88,7 @@ public final class MeshAPI: Sendable {
     }
   }
 
-  /// The answer to a request that does not reach its handler. What types are accepted follows Kuma 2.7.
+  /// The answer to a request that does not reach its handler. The accepted media types follow Kuma 2.7.
   private func refusal(of request: HTTPRequest, _ body: [UInt8], by route: Route) -> Answer? {
     let headers = request.headerFields
     let needsBody = !route.operation.accepts.isEmpty

@@ -1,7 +1,7 @@
 import MeshModel
 import OrderedCollections
 
-/// What is going on in one mesh, counted from its resources.
+/// The proxies and services of one mesh, counted from its resources.
 struct MeshSummary: Sendable {
   /// A service and the proxies that offer it.
   struct Service: Sendable {

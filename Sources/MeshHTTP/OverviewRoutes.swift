@@ -3,7 +3,7 @@ import HTTPTypes
 import MeshModel
 import OrderedCollections
 
-/// Proxies together with what is known of their connections.
+/// Proxies with their insights.
 struct OverviewRoutes: Sendable {
   let context: APIContext
 
@@ -42,7 +42,7 @@ struct OverviewRoutes: Sendable {
     let key = ResourceKey(type: .dataplane, mesh: mesh, name: request.parameter("name"))
     let proxy = try await context.get(key, title: title)
     let insight = try await context.find(proxy.insightKey, title: title)
-    // One proxy is shown with an empty insight when it was never seen; a list leaves the key out.
+    // A single proxy without an insight gets an empty one; a list omits the key.
     return .json(Self.document(proxy, insight: insight?.spec.content.document ?? [:]))
   }
 
@@ -56,6 +56,6 @@ struct OverviewRoutes: Sendable {
 }
 
 extension Resource {
-  /// The key of what is known of a proxy's connections.
+  /// The key of a proxy's insight.
   var insightKey: ResourceKey { ResourceKey(type: .dataplaneInsight, mesh: mesh, name: name) }
 }

@@ -1,19 +1,19 @@
 import HTTPService
 import MeshModel
 
-/// Which part of a list is asked for. Source: Kuma 2.7.
+/// The requested part of a list. Source: Kuma 2.7.
 struct Page: Sendable, Equatable {
   /// How many items; `nil` for all of them.
   var size: Int?
   /// The first item.
   var offset: Int
 
-  /// The items on a page when nothing is asked for.
+  /// The default number of items on a page.
   static let defaultSize = 100
-  /// The most items on a page.
+  /// The maximum number of items on a page.
   static let maximumSize = 1000
 
-  /// Reads `size` and `offset`.
+  /// Parses `size` and `offset`.
   init(_ query: QueryParameters) throws(APIError) {
     let title = APIContext.Title.retrieveList
     var size = Self.defaultSize
@@ -39,8 +39,8 @@ struct Page: Sendable, Equatable {
     self.offset = size == 0 ? 0 : offset
   }
 
-  /// The items on the page, and where the next page begins when there is one. A negative size yields no items, and a
-  /// next page before this one, as in Kuma.
+  /// The items on the page, and the offset of the next page if there is one. A negative size gives no items and a next page
+  /// before this one, as in Kuma.
   func slice<Item>(_ items: [Item]) -> (items: ArraySlice<Item>, next: Int?) {
     guard let size else { return (items[...], nil) }
     let (end, overflow) = offset.addingReportingOverflow(size)

@@ -1,16 +1,16 @@
 import HTTPService
 import HTTPTypes
 
-/// The target of a request as Kuma takes it: the whole path is decoded first, so that an escaped slash is one.
+/// The target of a request. As in Kuma, the whole path is decoded first, so that an escaped slash separates segments.
 struct PathTarget: Sendable {
   /// The decoded path.
   var path: Substring
   /// The query.
   var query: QueryParameters
-  /// Where the request is sent to instead, if the path has empty segments, `.` or `..`; nil if it has none.
+  /// The clean path to redirect to, if the path has empty segments, `.` or `..`; nil if it has none.
   var moved: String?
 
-  /// Takes the target of a request line apart; nil if it is not a path or cannot be decoded.
+  /// Parses the target of a request line; nil if it is not a path or cannot be decoded.
   init?(_ text: String) {
     let target = RequestTarget(text)
     guard target.path.hasPrefix("/"), let path = PercentCoding.decode(target.path) else { return nil }
@@ -32,7 +32,7 @@ struct PathTarget: Sendable {
 }
 
 extension Answer {
-  /// Sends the client to another address for good. Source of the body, which only a GET gets: Go's `http.Redirect`.
+  /// A permanent redirect. Source of the body, which only a GET gets: Go's `http.Redirect`.
   static func moved(to location: String, method: HTTPRequest.Method) -> Answer {
     let escapes = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&#34;"), ("'", "&#39;")]
     let escaped = escapes.reduce(location) { $0.replacing($1.0, with: $1.1) }

@@ -1,7 +1,7 @@
 import MeshModel
 import OrderedCollections
 
-/// Whether a proxy does its work. Source: Kuma 2.7.
+/// Whether a proxy is connected and ready. Source: Kuma 2.7.
 enum ProxyStatus: Sendable, Hashable {
   /// Connected, and all its applications are ready.
   case online
@@ -46,7 +46,7 @@ struct ProxyCounts: Sendable, Hashable {
     offline += other.offline
   }
 
-  /// The numbers, without those that are 0.
+  /// The numbers, without zeros.
   var document: DocumentValue {
     var object: DocumentValue.Object = [:]
     let fields = [
@@ -56,7 +56,7 @@ struct ProxyCounts: Sendable, Hashable {
     return .object(object)
   }
 
-  /// The numbers, with those that are 0.
+  /// The numbers, with zeros.
   var fullDocument: DocumentValue {
     [
       "online": .integer(Int64(online)), "offline": .integer(Int64(offline)),

@@ -4,12 +4,12 @@ public import MeshStore
 
 /// Knows which policy applies to which proxy.
 ///
-/// An answer reflects every write that the store acknowledged before the question was asked, so that a user who has
-/// just written a policy sees its effect.
+/// An answer reflects every write that the store acknowledged before the call, so that a user who has just written a
+/// policy sees its effect.
 public protocol ProxyInspecting: Sendable {
-  /// Asks the index of a mesh; that of an unknown mesh is empty.
+  /// Reads the index of a mesh; the index of an unknown mesh is empty.
   ///
-  /// - Throws: ``StoreError`` `unavailable` when the state is not known.
+  /// - Throws: ``StoreError`` `unavailable` when the state is unknown.
   func inspect<Answer: Sendable>(
     _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
   ) async throws(StoreError) -> Answer
@@ -21,7 +21,7 @@ extension ProxyInspecting {
     try await inspect(proxy.mesh) { $0.winner(for: proxy.name)?.name }
   }
 
-  /// The names of a mesh's proxies to which a TrafficTrace applies, sorted. Whether its backend exists is no matter.
+  /// The names of a mesh's proxies to which a TrafficTrace applies, sorted, whether or not its backend exists.
   func proxies(wonBy policy: String, mesh: String) async throws(StoreError) -> [String] {
     try await inspect(mesh) { $0.proxies(wonBy: policy).sorted() }
   }

@@ -3,9 +3,9 @@ import MeshPolicy
 import MeshStore
 import OrderedCollections
 
-/// What the store would hold after some writes, which are seen here and nowhere else.
+/// The state of the store after some uncommitted writes, which only this draft sees.
 actor ResourceDraft: ResourceAccess, ProxyInspecting {
-  /// A mesh as it is and as it would be.
+  /// A mesh before and after the writes.
   private struct Meshes {
     let before: MeshIndex
     var after: MeshIndex
@@ -22,8 +22,8 @@ actor ResourceDraft: ResourceAccess, ProxyInspecting {
   /// A draft without writes.
   ///
   /// - Parameters:
-  ///   - store: what is there, which is only read.
-  ///   - inspection: knows which policy applies to which proxy there.
+  ///   - store: the store, which is only read.
+  ///   - inspection: the store's view of which policy applies to which proxy.
   init(over store: any ResourceAccess, inspection: any ProxyInspecting, now: @escaping StoreClock.Source) {
     self.store = store
     self.inspection = inspection
@@ -74,7 +74,7 @@ actor ResourceDraft: ResourceAccess, ProxyInspecting {
     return question(meshes[mesh]?.after ?? MeshIndex(name: mesh))
   }
 
-  /// The proxies whose spans would go elsewhere, by mesh and name.
+  /// The proxies whose tracing backend would change, sorted by mesh and name.
   var changes: [BackendChange] {
     meshes.sorted { $0.key < $1.key }.flatMap { name, mesh in
       mesh.concerned.sorted().compactMap { proxy in
@@ -90,9 +90,9 @@ actor ResourceDraft: ResourceAccess, ProxyInspecting {
   }
 }
 
-/// A proxy whose spans would go elsewhere, or in another way.
+/// A proxy whose tracing backend or its settings would change.
 struct BackendChange: Sendable {
-  /// A policy and the backend that it leads to.
+  /// A policy and its backend.
   struct Side: Sendable {
     /// The policy that applies; `nil` when none does.
     var policy: String?
@@ -117,7 +117,7 @@ struct BackendChange: Sendable {
     guard from.backend != to.backend else { return nil }
   }
 
-  /// The change in document form. `settingsOnly` is there when the backend stays and its settings do not.
+  /// The change in document form. `settingsOnly` is set when only the backend's settings change.
   var document: DocumentValue {
     func text(_ name: String?) -> DocumentValue { name.map(DocumentValue.string) ?? .null }
     var object = DocumentValue.Object()

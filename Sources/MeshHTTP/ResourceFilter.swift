@@ -1,7 +1,7 @@
 import HTTPService
 import MeshModel
 
-/// Which resources of a list are asked for. Source: Kuma 2.7.
+/// The filter of a list of resources. Source: Kuma 2.7.
 struct ResourceFilter: Sendable {
   private var name: String
   private var tags: [(name: String, part: String)] = []
@@ -14,12 +14,12 @@ struct ResourceFilter: Sendable {
     case delegated
   }
 
-  /// Reads the filters that lists of a type know.
+  /// Parses the filters of a type's lists.
   init(_ request: RoutedRequest, type: ResourceType) throws(APIError) {
     name = request.query.first("name") ?? ""
     guard type == .dataplane else { return }
     for text in request.query.all("tag") {
-      // Values may hold colons; a text without any is not understood and ignored.
+      // Values may contain colons. A text without a colon is ignored.
       guard let colon = text.firstIndex(of: ":") else { continue }
       tags.append((String(text[..<colon]), String(text[text.index(after: colon)...])))
     }
@@ -36,7 +36,7 @@ struct ResourceFilter: Sendable {
     gateway = filter
   }
 
-  /// Whether a resource is asked for.
+  /// Whether a resource passes the filter.
   func includes(_ resource: Resource) -> Bool {
     guard name.isEmpty || resource.name.contains(name) else { return false }
     guard let dataplane = resource.content(Dataplane.self) else { return true }

@@ -17,14 +17,14 @@ extension ResourceRoutes {
 
 /// The body of a write.
 struct ResourceBody: Sendable {
-  /// The type that the body names; empty when it names none.
+  /// The type in the body; empty when there is none.
   var type: String
-  /// The resource, read as the type that the path names.
+  /// The resource, parsed as the type in the path.
   var resource: Resource
   /// Fields that were ignored.
   var notices: [FieldNotice]
 
-  /// Reads a body in Universal form.
+  /// Parses a body in Universal form.
   init(_ bytes: [UInt8], type: ResourceType) throws(APIError) {
     let value: DocumentValue
     do throws(DocumentError) {
@@ -36,7 +36,7 @@ struct ResourceBody: Sendable {
     try self.init(value == .null ? [:] : value, type: type)
   }
 
-  /// Reads a document in Universal form.
+  /// Parses a document in Universal form.
   init(_ value: DocumentValue, type: ResourceType) throws(APIError) {
     do throws(DocumentError) {
       guard case .object(var object) = value else {
@@ -58,7 +58,7 @@ struct ResourceBody: Sendable {
 }
 
 extension DocumentValue {
-  /// Warnings as an answer's body.
+  /// Warnings as the body of an answer.
   static func warnings(_ warnings: [String]) -> DocumentValue {
     ["warnings": .array(warnings.map(DocumentValue.string))]
   }

@@ -3,12 +3,12 @@ import HTTPTypes
 import MeshModel
 import MeshStore
 
-/// Reading and writing resources of one type.
+/// Routes that read and write resources of one type.
 struct ResourceRoutes: Sendable {
   let context: APIContext
   let type: ResourceType
 
-  /// The routes of the type: lists, one resource, and its writing where users write it.
+  /// The routes of the type: lists, one resource, and writes if users may write the type.
   var routes: [Route] {
     let segment = type.pathSegment
     let collection = type.isMeshScoped ? "/meshes/{mesh}/\(segment)" : "/\(segment)"
@@ -30,7 +30,7 @@ struct ResourceRoutes: Sendable {
     return routes
   }
 
-  /// The resource that a request is about.
+  /// The key of the resource in the request's path.
   func key(_ request: RoutedRequest) -> ResourceKey {
     type.isMeshScoped
       ? ResourceKey(type: type, mesh: request.parameter("mesh"), name: request.parameter("name"))
@@ -66,7 +66,7 @@ struct ResourceRoutes: Sendable {
 }
 
 extension RoutedRequest {
-  /// The form in which the answer is asked for.
+  /// The requested format of the answer.
   var form: ResourceDocument.Form {
     get throws(APIError) {
       switch query.first("format") {

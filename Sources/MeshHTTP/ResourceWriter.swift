@@ -2,19 +2,19 @@ import MeshModel
 import MeshPolicy
 import MeshStore
 
-/// Creates and replaces resources by the API's rules: in the store, or in a draft of what would be there.
+/// Creates and replaces resources by the API's rules, in the store or in a draft.
 struct ResourceWriter: Sendable {
   let resources: any ResourceAccess
   let inspection: any ProxyInspecting
-  /// What is said of writes.
+  /// The warnings about writes.
   let warnings: WarningSource
   /// The zone that every proxy's tag is set to; empty to leave the tag alone.
   let zone: String
 
-  /// How often a write is repeated when others create and delete the same resource at the same moment.
+  /// How often a write is retried when others create and delete the same resource at the same time.
   private static let attempts = 3
 
-  /// The label that says where a resource comes from, set when it is created. Source: Kuma 2.7.
+  /// The label with the origin of a resource, set at its creation. Source: Kuma 2.7.
   private static let origin = (name: "kuma.io/origin", value: "zone")
 
   /// A write that was made.
@@ -25,10 +25,10 @@ struct ResourceWriter: Sendable {
     var stored: Resource
     /// Whether it is new.
     var created: Bool
-    /// What will not work as its writer expects.
+    /// The warnings.
     var warnings: [String]
 
-    /// Whether the resource says the same as before.
+    /// Whether the content is unchanged.
     var isUnchanged: Bool {
       guard let old else { return false }
       func labels(_ resource: Resource) -> [String: String] { resource.labels.filter { $0.key != origin.name } }
@@ -36,7 +36,7 @@ struct ResourceWriter: Sendable {
     }
   }
 
-  /// A mesh that has to exist.
+  /// A mesh; throws if it does not exist.
   func requireMesh(_ name: String) async throws(APIError) {
     let title = APIContext.Title.mesh
     guard try await find(ResourceKey(type: .mesh, name: name), title: title) != nil else { throw .notFound(title) }
@@ -44,16 +44,16 @@ struct ResourceWriter: Sendable {
 
   /// Creates or replaces the resource that a body describes.
   ///
-  /// - Parameter key: the resource that the request is about, which the body has to name too.
+  /// - Parameter key: the key in the request's path; the body must name the same resource.
   func write(_ body: ResourceBody, to key: ResourceKey) async throws(APIError) -> Outcome {
-    // The order is Kuma's: a specification that breaks rules hides that the identity does.
+    // Kuma's order: violations in the specification hide those in the identity.
     let violations = body.resource.violations()
     guard violations.isEmpty else { throw .invalid(violations, title: APIContext.Title.process) }
     for _ in 0..<Self.attempts {
       let existing = try await find(key, title: APIContext.Title.process)
       try check(body, against: key, isNew: existing == nil)
       let title = existing == nil ? APIContext.Title.create : APIContext.Title.update
-      // A creation has to be one, because other rules hold for it. Of updates the last one stays.
+      // A creation is conditional, because it has rules of its own. Of concurrent updates, the last one wins.
       let condition = existing == nil ? WriteCondition.absent : .always
       do throws(StoreError) {
         let (stored, created) = try await resources.put(

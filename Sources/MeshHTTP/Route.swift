@@ -2,16 +2,16 @@ import HTTPService
 import HTTPTypes
 import MeshModel
 
-/// One thing that the API does.
+/// An operation of the API with its handler.
 struct Route: Sendable {
   /// Does it.
   typealias Handler = @Sendable (RoutedRequest) async throws(APIError) -> Answer
 
-  /// What it is: matching, the description of the API and metrics follow from it.
+  /// The declaration, from which matching, the description of the API and metrics follow.
   let operation: Operation
   /// The media types of its answers.
   let produces: [String]
-  /// Whether it changes something.
+  /// Whether it writes.
   let isWrite: Bool
   /// Does it.
   let handler: Handler
@@ -21,8 +21,8 @@ struct Route: Sendable {
   /// - Parameters:
   ///   - path: the path, with parameters in braces: `/meshes/{mesh}`.
   ///   - summary: what it does, in a sentence.
-  ///   - isWrite: whether it changes something, if the method does not say so.
-  ///   - failures: failures of its own, beside those that follow from what kind of route it is.
+  ///   - isWrite: whether it writes; `nil` if the method decides.
+  ///   - failures: its own failures, in addition to those of its kind of route.
   init(
     _ method: HTTPRequest.Method, _ path: String, _ summary: String, query: [Operation.Parameter] = [],
     produces: [String] = [MediaType.json], isWrite: Bool? = nil, failures: [(HTTPResponse.Status, String)] = [],

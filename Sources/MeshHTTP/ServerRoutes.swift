@@ -2,7 +2,7 @@ import HTTPService
 import HTTPTypes
 import MeshModel
 
-/// What the control plane says about itself.
+/// Routes that describe the control plane.
 struct ServerRoutes: Sendable {
   let context: APIContext
 
@@ -39,7 +39,7 @@ struct ServerRoutes: Sendable {
     return .json(["policies": .array([policy])])
   }
 
-  /// There is no authentication, so everyone may do everything: Kuma's name for that is the administrator.
+  /// Without authentication everyone is allowed everything, like Kuma's administrator.
   private func whoAmI(_ request: RoutedRequest) -> Answer {
     .json([
       "name": "mesh-system:admin", "groups": .array(["mesh-system:admin", "mesh-system:authenticated"]),

@@ -2,10 +2,9 @@ import MeshModel
 import MeshPolicy
 import MeshStore
 
-/// Gathers what the pure rules of ``PolicyWarnings`` need to know.
+/// Collects the input of the rules in ``PolicyWarnings``.
 ///
-/// Warnings never hinder: when something cannot be found out, the write still was made, and the warning that needed it is
-/// left out.
+/// Warnings never make a request fail: if their input cannot be read after a write, the warning is omitted.
 struct WarningSource: Sendable {
   let resources: any ResourceAccess
   let inspection: any ProxyInspecting
@@ -17,9 +16,9 @@ struct WarningSource: Sendable {
     notices.messages + (await warnings(about: resource, over: old))
   }
 
-  /// Warnings about a resource as it is stored.
+  /// Warnings about a stored resource.
   func warnings(about resource: Resource) async -> [String] {
-    // Fields that were kept although they are not known, in a backend's settings, are found by reading it again.
+    // Parsing the resource again finds the unknown fields that are stored in a backend's settings.
     let notices = (try? ResourceDocument(resource.document()))?.notices ?? []
     return await warnings(writing: resource, over: nil, notices: notices)
   }

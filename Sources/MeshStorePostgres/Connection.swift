@@ -8,20 +8,20 @@ import CLibPQ
 
 /// One connection to a server, for one thread.
 ///
-/// libpq's asynchronous calls are used throughout: every wait has a deadline.
+/// It uses libpq's asynchronous calls only, so that every wait has a deadline.
 final class Connection {
   private let handle: OpaquePointer
   private let timeout: Duration
   /// The names of the statements that the server has prepared.
   private var prepared: [String: String] = [:]
   private var lastName = 0
-  /// Whether a connection pooler stands before the server.
+  /// Whether there is a connection pooler in front of the server.
   private var isPooled = false
 
-  /// Connects to a session of the server's own.
+  /// Connects to a dedicated session of the server.
   ///
   /// - Parameters:
-  ///   - signal: asks whether to give up.
+  ///   - signal: wakes the thread so that it checks `isClosing`.
   ///   - isClosing: whether to give up.
   static func open(
     _ configuration: PostgresConfiguration, or signal: WakeSignal, isClosing: () -> Bool
@@ -43,7 +43,7 @@ final class Connection {
     guard configuration.parameters.allSatisfy({ !$0.value.utf8.contains(0) }) else {
       throw PostgresFailure(.unusable, "a setting holds a zero byte")
     }
-    // A setting that is empty is one that is not given.
+    // An empty parameter counts as missing.
     let parameters = configuration.parameters.filter { !$0.value.isEmpty }
     let keywords = parameters.map { strdup($0.keyword) }
     let values = parameters.map { strdup($0.value) }
@@ -95,7 +95,7 @@ final class Connection {
 
   private func prepareSession() throws(PostgresFailure) {
     let milliseconds = String(max(1, Int64(clamping: Int((timeout / .milliseconds(1)).rounded()))))
-    // A control plane that is frozen, or behind a broken network, must not hold the others up.
+    // A frozen or disconnected control plane must not block the others.
     try run([
       Statement(
         """
@@ -104,7 +104,7 @@ final class Connection {
           set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
           set_config('tcp_keepalives_count', '3', false)
         """, .text(milliseconds)),
-      // A write that was answered must be on the server's disk, whatever its default is.
+      // A completed write must be on the server's disk, whatever the server's default is.
       Statement(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"),
     ])
@@ -112,7 +112,7 @@ final class Connection {
 
   private var lastError: String { PQerrorMessage(handle).map { String(cString: $0) } ?? "an unknown failure" }
 
-  /// The server's process, as it was told when the connection was made.
+  /// The process id of the session, as reported when the connection was made.
   var announcedProcess: Int32 { PQbackendPID(handle) }
 
   /// The socket, to wait for notifications or the end of the connection.
@@ -120,10 +120,10 @@ final class Connection {
 
   // MARK: Statements
 
-  /// Runs statements in one round trip. When one is refused, those behind it are not run; all that do not stand between
-  /// `BEGIN` and `COMMIT` are one transaction.
+  /// Runs statements in one round trip. If one fails, those after it are not run. Statements outside `BEGIN` and `COMMIT`
+  /// form one transaction.
   ///
-  /// - Parameter isPrepared: whether the statements are kept by the server under names, for the next time.
+  /// - Parameter isPrepared: whether the server keeps them as prepared statements.
   /// - Returns: a result for each.
   @discardableResult
   func run(_ statements: [Statement], isPrepared: Bool = true) throws(PostgresFailure) -> [QueryResult] {
@@ -134,7 +134,7 @@ final class Connection {
       let types = statement.parameters.map(\.type)
       var name = prepared[statement.sql] ?? fresh[statement.sql]
       if name == nil, isPrepared {
-        // Never used twice: whether the server knows a name of a refused batch is not asked.
+        // A name is never used twice, since the server may or may not know the names of a failed batch.
         lastName += 1
         let new = "s\(lastName)"
         guard PQsendPrepare(handle, new, statement.sql, Int32(clamping: types.count), types) == 1 else {
@@ -151,7 +151,7 @@ final class Connection {
     var results: [QueryResult] = []
     var refusal: PostgresFailure?
     for isPreparation in isPreparation {
-      // A command's results end with none.
+      // No further result ends the results of a command.
       while let result = try nextResult(by: deadline) {
         switch result.status {
         case PGRES_FATAL_ERROR:
@@ -166,7 +166,7 @@ final class Connection {
       throw PostgresFailure(.lost, "the server's answers do not match the statements")
     }
     if let refusal {
-      // The session that knows the statement's name is another one's now, or has had another's names before.
+      // A pooler gave the session with this prepared statement to another connection, or the reverse.
       if isPooled, refusal.kind == .refused("26000") || refusal.kind == .refused("42P05") { throw SessionCheck.failure }
       throw refusal
     }
@@ -180,7 +180,7 @@ final class Connection {
   /// - Parameter name: the name under which the server knows the statement; nil to send its text.
   private func send(_ statement: Statement, name: String?) throws(PostgresFailure) {
     let count = statement.parameters.count
-    // One block of memory for all values; the pointers into it are valid as long as it is.
+    // One buffer holds all values; the pointers into it are valid as long as the buffer.
     let block = statement.parameters.flatMap(\.bytes)
     let sent = block.withUnsafeBytes { block -> Int32 in
       var values: [UnsafePointer<CChar>?] = []
@@ -218,7 +218,7 @@ final class Connection {
 
   // MARK: Notifications
 
-  /// Reads what has come without having been asked for.
+  /// Reads pending notifications.
   ///
   /// - Returns: the payloads of notifications.
   /// - Throws: ``PostgresFailure`` `lost`.

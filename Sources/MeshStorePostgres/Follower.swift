@@ -7,7 +7,7 @@ final class Follower: Sendable {
   private struct State {
     var isClosing = false
     var isFollowing = false
-    /// Why it does not follow.
+    /// Why the database cannot be reached.
     var trouble: String?
     var clusterID = ""
     var firstOutcome: CheckedContinuation<Result<Void, StoreError>, Never>?
@@ -21,7 +21,7 @@ final class Follower: Sendable {
   private let onSynchronized: @Sendable () -> Void
   private let onEnd: @Sendable () -> Void
 
-  /// - Parameter presence: the advisory lock that says that this control plane is there.
+  /// - Parameter presence: the advisory lock that shows that this control plane is connected.
   init(
     configuration: PostgresConfiguration, reader: ReplicaReader, presence: Int64,
     onSynchronized: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
@@ -35,9 +35,9 @@ final class Follower: Sendable {
     state = Mutex(State())
   }
 
-  /// Starts, and waits until the content is there. Until the database can be reached it is tried again and again.
+  /// Starts, and waits until the content is loaded. Retries until the database can be reached.
   ///
-  /// - Returns: ``StoreError`` `unavailable`: the store was closed, or no attempt will help.
+  /// - Returns: ``StoreError`` `unavailable` if the store was closed or the database cannot be used.
   func start() async -> Result<Void, StoreError> {
     await withCheckedContinuation { continuation in
       state.withLock { $0.firstOutcome = continuation }
@@ -61,7 +61,7 @@ final class Follower: Sendable {
   /// Identifies the database's content.
   var clusterID: String { state.withLock { $0.clusterID } }
 
-  /// Why the database is out of reach; nil if it is not.
+  /// Why the database cannot be reached; nil if it can.
   var obstacle: String? {
     state.withLock { $0.isFollowing ? nil : $0.trouble ?? "\(configuration.place) is not connected yet" }
   }
@@ -121,8 +121,8 @@ final class Follower: Sendable {
   private func synchronize(_ connection: Connection) throws(PostgresFailure) {
     try Schema.migrate(connection)
     try connection.run([
-      // Held as long as the connection: others see by it that this control plane is there. Shared, as the server may not
-      // know yet that an earlier connection has ended.
+      // The lock is held as long as the connection and shows the others that this control plane is connected. It is shared,
+      // because the server may not have noticed yet that an earlier connection has ended.
       Statement("SELECT pg_advisory_lock_shared($1)", .int(presence)),
       Statement("LISTEN \(Schema.channel)"),
     ])
@@ -138,7 +138,7 @@ final class Follower: Sendable {
     onSynchronized()
   }
 
-  /// The newest transaction that was announced. If the content cannot be trusted, all are new.
+  /// The newest announced transaction. If the content is not trusted, everything is new.
   private func newest(on connection: Connection) throws(PostgresFailure) -> FollowerStateMachine.Event {
     let payloads = try connection.notifications()
     let position = reader.replica.position

@@ -1,6 +1,6 @@
-/// What the connection that follows the database does next, as a value: events in, actions out.
+/// The protocol of the connection that follows the database, as a value: events in, actions out.
 struct FollowerStateMachine: Sendable {
-  /// Something happened.
+  /// An input of the state machine.
   enum Event: Sendable {
     /// The thread has started.
     case started
@@ -8,11 +8,11 @@ struct FollowerStateMachine: Sendable {
     case connected
     /// The content in memory is the database's.
     case synchronized
-    /// The last action did not succeed.
+    /// The last action failed.
     ///
     /// - Parameter share: a random number from 0 to 1.
     case failed(share: Double)
-    /// Notifications have come, the newest of them of this transaction, and the content reaches so far.
+    /// Notifications arrived: the newest announced transaction, and the newest one that the content includes.
     case notified(Int64, reached: Int64)
     /// A pause is over, or another connection has reached the server.
     case resumed
@@ -23,7 +23,7 @@ struct FollowerStateMachine: Sendable {
   /// What to do.
   enum Action: Sendable, Equatable {
     case connect
-    /// Subscribe first, and compare everything then: a notification announces what is committed in between.
+    /// Subscribe first, then compare everything: notifications announce commits in between.
     case synchronize
     /// Read what is new.
     case read
@@ -49,7 +49,7 @@ struct FollowerStateMachine: Sendable {
       schedule.succeeded()
       return .wait
     case .failed(let share):
-      // A connection that was good may only have been cut: once, at once.
+      // A working connection may only have been cut: the first retry is immediate.
       if isFollowing {
         isFollowing = false
         return .connect

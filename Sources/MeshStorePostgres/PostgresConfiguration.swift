@@ -1,17 +1,17 @@
-/// Where a PostgreSQL database is and how to reach it.
+/// The address of a PostgreSQL database and the settings of its connections.
 public struct PostgresConfiguration: Sendable {
   /// How a connection is protected.
   public enum TLSMode: String, CaseIterable, Sendable {
-    /// Not at all.
+    /// Not encrypted.
     case disable
     /// Encrypted, without verifying the server.
     case verifyNone
     /// Encrypted, with a server whose certificate was signed by the given authority.
     case verifyCa
-    /// The same, and the certificate names the host.
+    /// As above, and the certificate must name the host.
     case verifyFull
 
-    /// What libpq calls it.
+    /// The value of libpq's `sslmode`.
     var sslmode: String {
       switch self {
       case .disable: "disable"
@@ -22,24 +22,24 @@ public struct PostgresConfiguration: Sendable {
     }
   }
 
-  /// A host name, an address, or the directory of a Unix socket. Several, separated by commas, are tried in turn: the one
-  /// that takes writes is used.
+  /// A host name, an address, or the directory of a Unix socket. Several, separated by commas, are tried in turn until one
+  /// accepts writes.
   public var host: String
   /// The server's port.
   public var port: Int
   /// The user.
   public var user: String
-  /// The user's password; where it is empty, what libpq finds elsewhere (`~/.pgpass`).
+  /// The user's password; if it is empty, libpq looks elsewhere (`~/.pgpass`).
   public var password: String
   /// The database's name.
   public var database: String
-  /// How long a connection may take to be made, and the server to answer.
+  /// The timeout for connecting and for each answer of the server.
   public var connectionTimeout: Duration
-  /// How long to wait after the first failure to connect; it doubles with each more, up to ``maximumReconnectInterval``.
+  /// The wait after the first failure to connect; it doubles with each failure, up to ``maximumReconnectInterval``.
   public var minimumReconnectInterval: Duration
-  /// How long to wait at most.
+  /// The maximum wait between attempts to connect.
   public var maximumReconnectInterval: Duration
-  /// Whether the connection that writes stays open while nothing is written.
+  /// Whether the writer's connection stays open while it is idle.
   public var keepsIdleConnections: Bool
   /// How connections are protected.
   public var tlsMode: TLSMode
@@ -73,10 +73,10 @@ public struct PostgresConfiguration: Sendable {
     self.authorityPath = authorityPath
   }
 
-  /// How many connections a store has at most: one follows the changes, one writes.
+  /// The maximum number of connections of a store: one follows changes, one writes.
   public static let connectionCount = 2
 
-  /// The database as messages name it; nothing secret.
+  /// The database as named in messages, without secrets.
   var place: String { "the database \(database) at \(host):\(port)" }
 
   /// libpq's parameters.
@@ -85,9 +85,9 @@ public struct PostgresConfiguration: Sendable {
       ("host", host), ("port", String(port)), ("user", user), ("password", password), ("dbname", database),
       ("sslmode", tlsMode.sslmode), ("sslcert", certificatePath), ("sslkey", keyPath), ("sslrootcert", authorityPath),
       ("application_name", "kuma-cp"), ("client_encoding", "UTF8"), ("gssencmode", "disable"),
-      // After a failover, the server that was left behind takes no writes.
+      // After a failover, the old server accepts no writes.
       ("target_session_attrs", "read-write"),
-      // The kernel watches idle connections: nothing of ours has to ask whether the server is still there.
+      // The kernel's keepalive watches idle connections, so the program need not poll the server.
       ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
       ("tcp_user_timeout", "20000"),
     ]
@@ -97,6 +97,6 @@ public struct PostgresConfiguration: Sendable {
 extension PostgresConfiguration: CustomStringConvertible, CustomReflectable {
   /// Names the database.
   public var description: String { "\(place) as \(user)" }
-  /// Nothing is shown of the parts: one is secret.
+  /// Hides the fields, since one is secret.
   public var customMirror: Mirror { Mirror(self, children: [(label: String?, value: Any)]()) }
 }

@@ -1,6 +1,6 @@
 import MeshStore
 
-/// Something went wrong with a connection or a statement.
+/// A failure of a connection or a statement.
 struct PostgresFailure: Error {
   enum Kind: Sendable, Equatable {
     /// No connection could be made.
@@ -9,16 +9,16 @@ struct PostgresFailure: Error {
     case lost
     /// The server did not answer in time.
     case silent
-    /// The server refused a statement, with its SQLSTATE. The connection can still be used.
+    /// The server rejected a statement with this SQLSTATE. The connection can still be used.
     case refused(String)
-    /// The store was closed meanwhile.
+    /// The store was closed.
     case closing
-    /// No attempt will end otherwise: the database is newer than this program, or holds something else.
+    /// A retry cannot help: the database is newer than this program, or belongs to another program.
     case unusable
   }
 
   var kind: Kind
-  /// What happened, with neither a full stop nor a line feed.
+  /// What happened, without a full stop or a line feed.
   var message: String
 
   init(_ kind: Kind, _ message: String) {
@@ -27,10 +27,10 @@ struct PostgresFailure: Error {
       .joined(separator: "; ")
   }
 
-  /// Whether the connection cannot be used any more.
+  /// Whether the connection can no longer be used.
   var endsConnection: Bool {
     switch kind {
-    // Classes of SQLSTATE: connection exceptions, a server that is read-only, one that shuts down.
+    // SQLSTATE: connection exceptions, a read-only server, a server that shuts down.
     case .refused(let state): state.hasPrefix("08") || state == "25006" || state.hasPrefix("57P")
     case .unreachable, .lost, .silent, .closing, .unusable: true
     }
@@ -39,7 +39,7 @@ struct PostgresFailure: Error {
   /// Whether a failed transaction may succeed without one of its writes.
   var mayBeOneWritesFault: Bool {
     guard case .refused(let state) = kind, !endsConnection else { return false }
-    // Not where resources are short (53), an operator intervenes (57), rights are missing (42501), or a lock is held.
+    // Not if resources are short (53), an operator intervenes (57), rights are missing (42501), or a lock is held.
     return !["53", "57", "58"].contains(state.prefix(2)) && state != "42501" && state != "55P03"
   }
 }

@@ -5,19 +5,19 @@ import Synchronization
 
 /// A store in a PostgreSQL database, for any number of control planes.
 ///
-/// Each has the whole content in memory and reads from there, also while the database cannot be reached. Writes are made
-/// in the database, on its true state, and are on its disk when their calls return; those that come at the same time
-/// share one transaction. Every transaction tells all control planes, which read what is new.
+/// Each control plane has a replica of the content in memory and reads from it, also while the database cannot be reached.
+/// Writes are transactions on the current state of the database, and are on its disk when their calls return. Concurrent
+/// writes share one transaction. Every transaction notifies all control planes, which then read the changes.
 public final class PostgresStore: ResourceStore, SharedStore {
-  /// Something an operator wants to know.
+  /// An event for the log.
   public enum Event: Sendable {
     /// The database was reached and the content is up to date.
     case connected
-    /// The connection to the database broke. What was read stays, and nothing can be written.
+    /// The connection to the database was lost. Reads use the replica; writes fail.
     case lost(String)
-    /// An attempt to connect has failed; the next follows after a time.
+    /// An attempt to connect failed; the next one follows after a wait.
     case unreachable(String, retry: Duration)
-    /// An entry of the database cannot be read and is left out.
+    /// An entry of the database cannot be decoded and is skipped.
     case unreadable(String)
   }
 
@@ -32,15 +32,15 @@ public final class PostgresStore: ResourceStore, SharedStore {
   private let returns: ReturnSignal
   private let links: Links
 
-  /// Opens a store and waits until its content is there: until the database can be reached it is tried again and again,
-  /// and a cancelled task gives up. Missing tables are made, and older ones brought up to date.
+  /// Opens a store and waits until its content is loaded. Retries until the database can be reached or the task is
+  /// cancelled. Creates missing tables and migrates older ones.
   ///
   /// - Parameters:
-  ///   - configuration: where the database is.
-  ///   - instance: names this run of the control plane to the others.
+  ///   - configuration: the database and its connections.
+  ///   - instance: identifies this run of the control plane.
   ///   - clock: the source of times.
   ///   - observer: receives events.
-  /// - Throws: ``StoreError`` `unavailable`: given up, or no database that can ever be used.
+  /// - Throws: ``StoreError`` `unavailable` if the task was cancelled or the database cannot be used.
   public static func open(
     _ configuration: PostgresConfiguration, instance: String,
     clock: @escaping StoreClock.Source = StoreClock.wallClock, observer: @escaping Observer = { _ in }
@@ -48,7 +48,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
     try await open(configuration, instance: instance, clock: clock, memory: 10_000, observer: observer)
   }
 
-  /// - Parameter memory: for how many transactions deletions are remembered.
+  /// - Parameter memory: for how many transactions the database remembers deletions.
   static func open(
     _ configuration: PostgresConfiguration, instance: String, clock: @escaping StoreClock.Source, memory: Int64,
     observer: @escaping Observer
@@ -80,7 +80,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
     let reader = ReplicaReader(replica: replica, observer: observer)
     let threads = ThreadCount(2)
     let returns = ReturnSignal()
-    // Each wakes the other when it has reached the server.
+    // Each thread wakes the other one when it has reached the server.
     let links = Links()
     let writer = try Writer(
       configuration: configuration, reader: reader, clock: clock, memory: memory,
@@ -111,7 +111,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
     follower.close()
   }
 
-  /// Lets the writes under way end, ends every subscription and closes the connections. After this every write fails.
+  /// Waits for the current writes, ends every subscription and closes the connections. After this every write fails.
   public func close() async {
     beginClosing()
     await threads.wait()
@@ -120,7 +120,7 @@ public final class PostgresStore: ResourceStore, SharedStore {
     returns.finish()
   }
 
-  /// Identifies the database's content, for all control planes that use it.
+  /// Identifies the database's content; the same for all control planes that use it.
   public var clusterID: String { follower.clusterID }
 
   // MARK: Resources
@@ -160,26 +160,26 @@ public final class PostgresStore: ResourceStore, SharedStore {
   /// The number of the newest change.
   public var sequence: UInt64 { replica.feed.sequence }
 
-  /// Why nothing can be written at the moment: the database is out of reach.
+  /// Why the store cannot be written to now: the database cannot be reached.
   public func obstacle() -> String? { follower.obstacle }
 
   // MARK: Other control planes
 
-  /// Those of some control planes that are connected to the database.
+  /// Those of the given control planes that are connected to the database.
   public func connected(of instances: Set<String>) async throws(StoreError) -> Set<String> {
     let keys = Dictionary(instances.map { (Self.presence(of: $0), $0) }) { first, _ in first }
     let held = try await withCheckedContinuation { writer.submit(.ask(Array(keys.keys), $0)) }.get()
     return Set(held.compactMap { keys[$0] })
   }
 
-  /// An element each time that the content is up to date again after the database was out of reach.
+  /// An element each time the content is up to date again after an outage.
   public func returnsToService() -> AsyncStream<Void> { returns.stream() }
 
-  /// The advisory lock of a control plane, by its name. Control planes of other versions compute the same.
+  /// The advisory lock of a control plane, derived from its name. All versions must compute the same number.
   private static func presence(of instance: String) -> Int64 { Int64(bitPattern: FNV1a.hash(instance.utf8)) }
 }
 
-/// The two threads of a store, for each other.
+/// Lets the two threads of a store wake each other.
 private final class Links: Sendable {
   private let state = Mutex<(writer: Writer?, follower: Follower?)>((nil, nil))
 

@@ -1,8 +1,8 @@
-/// How long to wait between attempts to connect: twice as long after each failure, and never the same for all who wait.
+/// The waits between attempts to connect: exponential backoff with jitter.
 struct ReconnectSchedule: Sendable {
   private let minimum: Duration
   private let maximum: Duration
-  /// The upper bound of the next wait.
+  /// The maximum of the next wait.
   private var interval: Duration
 
   init(minimum: Duration, maximum: Duration) {
@@ -14,7 +14,7 @@ struct ReconnectSchedule: Sendable {
   /// An attempt has failed.
   ///
   /// - Parameter share: a random number from 0 to 1.
-  /// - Returns: how long to wait: from half of the present interval to the whole of it.
+  /// - Returns: the wait, between half of the current interval and all of it.
   mutating func failed(_ share: Double) -> Duration {
     let wait = interval * (0.5 + 0.5 * min(max(share, 0), 1))
     interval = min(interval * 2, maximum)

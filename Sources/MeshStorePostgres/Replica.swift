@@ -2,31 +2,31 @@ import MeshModel
 import MeshStore
 import Synchronization
 
-/// The database's content in memory, and how far it reaches.
+/// The database's content in memory, and its position in the sequence of transactions.
 ///
-/// Transactions that write are numbered in the order of their commits. Two threads read what is new, one because it was
-/// notified and one because it is about to write; the second of them changes nothing.
+/// Transactions that write are numbered in commit order. Two threads read new transactions: one when it is notified, the
+/// other before it writes. Applying the same transactions twice changes nothing.
 final class Replica: Sendable {
-  /// How far the content reaches.
+  /// The position of the content.
   struct Position: Equatable {
-    /// The number of the newest transaction that is contained.
+    /// The number of the newest included transaction.
     var change: Int64 = 0
-    /// Whether the numbers after it say all that is new. Not after a connection was lost: the server that comes back may be
-    /// another, or an older copy, and everything is compared.
+    /// Whether reading the later transactions is enough. After a lost connection it is not: the next server may be another one
+    /// or an older copy, so everything is compared.
     var isTrusted = false
-    /// Counts the losses.
+    /// The number of lost connections.
     var losses: UInt64 = 0
   }
 
-  /// What the database's one row says.
+  /// The content of the database's one row.
   struct Head: Equatable {
     var change: Int64
-    /// Deletions up to this transaction are not known any more.
+    /// Deletions up to this transaction have been pruned.
     var pruned: Int64
     var time: Timestamp
   }
 
-  /// An entry that was written or deleted.
+  /// A written or deleted entry.
   struct Entry {
     var number: Int64
     var change: ChangeFeedStateMachine.Change
@@ -45,14 +45,14 @@ final class Replica: Sendable {
     }
   }
 
-  /// Takes in what was written after a position.
+  /// Applies what was written after a position.
   ///
-  /// - Returns: whether the content reaches as far as the head; if not, read again.
+  /// - Returns: whether the content has reached the head; if not, read again.
   func apply(_ entries: [Entry], since base: Position, head: Head) -> Bool {
     state.withLock { state in
       guard state.isTrusted, state.losses == base.losses, base.change <= state.change else { return false }
       guard head.pruned <= base.change, head.change >= base.change else {
-        // Too long ago, or an older copy of the database was put in its place.
+        // The position is too old, or the database was replaced by an older copy.
         state.isTrusted = false
         return false
       }
@@ -63,27 +63,27 @@ final class Replica: Sendable {
     }
   }
 
-  /// Takes in what was written here.
+  /// Applies this control plane's own write.
   ///
   /// - Parameters:
   ///   - number: the transaction's number.
-  ///   - head: what was before it.
+  ///   - head: the head before it.
   func apply(own changes: [ChangeFeedStateMachine.Change], number: Int64, after head: Head) {
     state.withLock { state in
-      // Otherwise the other thread was faster.
+      // Otherwise the other thread has already applied it.
       guard state.change == head.change else { return }
       feed.publish(changes)
       state.change = number
     }
   }
 
-  /// Takes in everything.
+  /// Replaces the whole content.
   ///
-  /// - Parameter kept: what is there and could not be read: its last form stays.
-  /// - Returns: whether the content reaches as far as the head; if not, read again.
+  /// - Parameter kept: entries that could not be decoded; their last version stays.
+  /// - Returns: whether the content has reached the head; if not, read again.
   func apply(whole resources: [Resource], keeping kept: Set<ResourceKey>, since base: Position, head: Head) -> Bool {
     state.withLock { state in
-      // The other thread was faster, or the connection to a server was lost meanwhile.
+      // The other thread was faster, or a connection was lost meanwhile.
       guard state == base else { return false }
       let changes = feed.read { present in
         var gone = Set(present.all.map(\.key)).subtracting(kept)

@@ -1,7 +1,7 @@
 import MeshModel
 import MeshStore
 
-/// Reads what is new in the database into a ``Replica``.
+/// Reads new transactions of the database into a ``Replica``.
 struct ReplicaReader {
   let replica: Replica
   let observer: PostgresStore.Observer
@@ -32,9 +32,9 @@ struct ReplicaReader {
     throw PostgresFailure(.lost, "it changed faster than it could be read")
   }
 
-  /// Begins a transaction that is the only one to write, and reads what others have written before.
+  /// Begins a transaction, locks the database for writing, and reads earlier transactions of others.
   ///
-  /// - Returns: the head of the database, which cannot change before the transaction ends.
+  /// - Returns: the head of the database, which cannot change until the transaction ends.
   func readForWriting(on connection: Connection) throws(PostgresFailure) -> Replica.Head {
     var base = replica.position
     var results = try connection.run([
@@ -72,7 +72,7 @@ struct ReplicaReader {
       do throws(StoreError) {
         if let entry = try entry(result, row) { entries.append(entry) }
       } catch {
-        // The others go on; a newer control plane may know what it is.
+        // The other entries are still read; a newer control plane may know this type.
         observer(.unreadable(error.message))
         if let key = key(result, row) { unreadable.insert(key) }
       }

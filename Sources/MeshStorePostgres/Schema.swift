@@ -1,12 +1,12 @@
-/// The tables, and how older ones become them.
+/// The tables and their migrations.
 enum Schema {
-  /// The channel on which a transaction tells its number.
+  /// The channel on which a transaction announces its number.
   static let channel = "kuma_trace_change"
 
-  /// Each version's statements, from the first. A version that was released is never changed: another follows.
+  /// The statements of each version. A released version never changes; a change needs a new version.
   static let versions: [[String]] = [
     [
-      // One row. Who writes locks it until the commit, so numbers are given in the order of the commits.
+      // One row. A writer locks it until the commit, so that numbers follow the order of commits.
       """
       CREATE TABLE kuma_trace_store (
         id integer PRIMARY KEY CHECK (id = 1),
@@ -17,7 +17,7 @@ enum Schema {
       ) WITH (fillfactor = 10)
       """,
       "INSERT INTO kuma_trace_store VALUES (1, gen_random_uuid(), 0, 0, 0)",
-      // The owner of a mesh-scoped resource is its mesh. `json` keeps the text as it is, `\u0000` included.
+      // The owner of a mesh-scoped resource is its mesh. `json` keeps the text unchanged, including `\u0000`.
       """
       CREATE TABLE kuma_trace_resource (
         type text COLLATE "C" NOT NULL,
@@ -37,7 +37,7 @@ enum Schema {
       """,
       "CREATE INDEX kuma_trace_resource_by_change ON kuma_trace_resource (change)",
       "CREATE INDEX kuma_trace_resource_by_owner ON kuma_trace_resource (owner_type, owner_mesh, mesh)",
-      // What is gone, for those who knew it.
+      // Deletions, for control planes that have not seen them yet.
       """
       CREATE TABLE kuma_trace_deletion (
         type text COLLATE "C" NOT NULL,
@@ -51,10 +51,10 @@ enum Schema {
     ]
   ]
 
-  /// Of PostgreSQL's advisory locks, the one of those who look at the version or raise it: "kuma" in ASCII, and 0.
+  /// The advisory lock for reading and raising the version: "kuma" in ASCII, and 0.
   private static let lock: Int64 = 0x6b75_6d61_0000_0000
 
-  /// Brings the tables up to date. Of several programs that start at once, one does it and the others wait.
+  /// Migrates the tables. If several programs start at once, one migrates and the others wait.
   static func migrate(_ connection: Connection) throws(PostgresFailure) {
     let answers = try connection.run([
       Statement("SELECT current_setting('server_encoding'), to_regclass('kuma_trace_schema') IS NOT NULL")

@@ -1,29 +1,29 @@
 import CLibPQ
 
-/// Whether a connection has a session of the server's to itself.
+/// Whether a connection has a dedicated session of the server.
 ///
-/// A connection pooler such as PgBouncer answers in the server's place. In its modes `transaction` and `statement` it gives
-/// each transaction whatever session is free. Nothing fails then: notifications are sent to sessions that nobody listens
-/// on, and locks are held by one's neighbour, so that control planes would silently miss each other's changes.
+/// A connection pooler such as PgBouncer answers in the server's place. In its modes `transaction` and `statement`, each
+/// transaction gets any free session. Nothing fails then, but notifications go to sessions without a listener, and locks
+/// belong to other clients' sessions, so that control planes would silently miss each other's changes.
 struct SessionCheck {
-  /// What is said of it, wherever it is noticed.
+  /// The error, wherever the pooler is detected.
   static let failure = PostgresFailure(
     .unusable,
     "a connection pooler such as PgBouncer stands before it and gives each transaction another session (pool_mode = "
       + "transaction or statement), so that it loses notifications and locks; set pool_mode = session "
       + "for this database, or give the host and port of PostgreSQL itself")
 
-  /// Each round is two questions on the connection and one on another.
+  /// Each round runs two queries on the connection and one on another.
   private static let rounds = 3
 
-  /// Whether the session of the server, by its process, is the one that the connection was told of at its beginning. A
-  /// pooler makes up what it tells.
+  /// Whether the process id of the session is the one that was reported when the connection was made. A pooler reports an
+  /// invented one.
   static func isDirect(_ connection: Connection) throws(PostgresFailure) -> Bool {
     try process(connection) == Int64(connection.announcedProcess)
   }
 
-  /// Whether two connections that are open at the same time are given the same session, or one of them several. Poolers
-  /// give the session that was used last, or each in turn: in both ways one of the questions shows it.
+  /// Whether two open connections share a session, or one connection gets several. A pooler assigns the session that was
+  /// used last, or each in turn; the queries detect both.
   static func isShared(_ connection: Connection, _ other: Connection) throws(PostgresFailure) -> Bool {
     for _ in 0..<rounds {
       let process = try process(connection)

@@ -1,6 +1,6 @@
-/// A statement with its parameters, which are sent beside it and never inside it.
+/// A statement with its parameters, which are sent separately and never as part of its text.
 struct Statement {
-  /// A parameter, in PostgreSQL's binary form.
+  /// A parameter, in PostgreSQL's binary format.
   struct Parameter {
     /// PostgreSQL's number of the type.
     let type: UInt32
@@ -15,7 +15,7 @@ struct Statement {
       withUnsafeBytes(of: value.bigEndian, Array.init)
     }
 
-    /// One dimension, no null, the type of the elements, their number, the first index; then each with its length.
+    /// One dimension, no nulls, the type of the elements, their number, the first index; then each element with its length.
     private static func array(_ type: UInt32, of element: UInt32, _ values: [[UInt8]]) -> Parameter {
       var bytes = bigEndian(Int32(values.isEmpty ? 0 : 1)) + bigEndian(Int32(0)) + bigEndian(element)
       if !values.isEmpty { bytes += bigEndian(Int32(clamping: values.count)) + bigEndian(Int32(1)) }

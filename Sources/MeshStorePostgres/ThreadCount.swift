@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Counts threads down, and lets others wait for the end of the last.
+/// Counts running threads, and waits for the last one to end.
 final class ThreadCount: Sendable {
   private struct State {
     var running: Int
@@ -52,7 +52,7 @@ final class ReturnSignal: Sendable {
     return stream
   }
 
-  /// The content is up to date: the first time, this is no return.
+  /// The content is up to date; the first time does not count as a return.
   func signal() {
     state.withLock { state in
       if state.hasBegun { for listener in state.listeners { listener.yield() } }

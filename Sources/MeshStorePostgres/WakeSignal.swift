@@ -4,7 +4,7 @@
   import Musl
 #endif
 
-/// Wakes a thread that waits for a socket.
+/// Wakes a thread that polls a socket.
 final class WakeSignal: Sendable {
   /// Readable once ``signal()`` was called.
   let descriptor: Int32
@@ -28,14 +28,14 @@ final class WakeSignal: Sendable {
     close(sender)
   }
 
-  /// Wakes the thread, or keeps it from its next wait.
+  /// Wakes the thread; if it is not waiting, its next wait returns at once.
   func signal() {
     var byte: UInt8 = 1
-    // Fails only when the pipe is full, and then the thread is being woken already.
+    // This fails only when the pipe is full, and then a wake-up is already pending.
     _ = write(sender, &byte, 1)
   }
 
-  /// Forgets the signals so far.
+  /// Clears pending signals.
   func clear() {
     var bytes = [UInt8](repeating: 0, count: 256)
     while read(descriptor, &bytes, bytes.count) == bytes.count {}
@@ -49,10 +49,10 @@ enum WaitOutcome {
   case timedOut
 }
 
-/// Waits until a socket is ready, a signal comes, or the time is over.
+/// Waits until a socket is ready, a signal arrives, or the deadline passes.
 ///
 /// - Parameters:
-///   - socket: the socket; a negative one is not waited for.
+///   - socket: the socket; a negative number means none.
 ///   - events: `POLLIN`, `POLLOUT` or both.
 func wait(
   for socket: Int32, _ events: Int32 = POLLIN, or signal: WakeSignal?, until deadline: ContinuousClock.Instant?
@@ -69,7 +69,7 @@ func wait(
       pollfd(fd: signal?.descriptor ?? -1, events: Int16(truncatingIfNeeded: POLLIN), revents: 0),
     ]
     let count = poll(&descriptors, 2, timeout)
-    // Interrupted by a signal of the process, or nothing yet: the deadline decides.
+    // Interrupted by a signal of the process, or no event yet: the deadline decides.
     guard count > 0 else { continue }
     if descriptors[1].revents != 0 {
       signal?.clear()

@@ -1,7 +1,7 @@
 import MeshModel
 import MeshStore
 
-/// What a transaction writes: decided in memory, where all that was committed before is known.
+/// The changes of a transaction, computed in memory from everything that was committed before.
 struct WritePlan: Sendable {
   /// A write.
   enum Operation: Sendable {
@@ -21,16 +21,16 @@ struct WritePlan: Sendable {
     var spec: String
   }
 
-  /// What became of each operation.
+  /// The outcome of each operation.
   private(set) var results: [Result<Outcome, StoreError>] = []
   /// The changes, in order.
   private(set) var changes: [ChangeFeedStateMachine.Change] = []
-  /// The last form of what was touched; `nil` for what is gone.
+  /// The last version of each changed resource; `nil` if it was deleted.
   private var touched: [ResourceKey: Entry?] = [:]
   private var existedBefore: Set<ResourceKey> = []
   private var clock: StoreClock
 
-  /// Decides on operations, each knowing those before it.
+  /// Plans operations; each one sees the effects of the earlier ones.
   init(_ operations: [Operation], on table: ResourceTable, clock: StoreClock) {
     self.clock = clock
     for operation in operations {
@@ -100,11 +100,11 @@ struct WritePlan: Sendable {
 
   // MARK: Statements
 
-  /// The statements that write it, and the end of the transaction.
+  /// The statements that write the changes and end the transaction.
   ///
   /// - Parameters:
   ///   - number: the transaction's number.
-  ///   - pruning: up to which transaction deletions need not be known any more; `nil` to leave them as they are.
+  ///   - pruning: the transaction up to which deletions are pruned; `nil` for none.
   func statements(number: Int64, pruning: Int64?) -> [Statement] {
     let written = touched.values.compactMap(\.self).sorted { $0.resource.key < $1.resource.key }
     let gone = touched.filter { $0.value == nil && existedBefore.contains($0.key) }.keys.sorted()

@@ -4,13 +4,12 @@ import MeshModel
 import MeshStore
 import Synchronization
 
-/// Carries out writes on a connection and a thread of its own. Those that come while the server is busy share one
-/// transaction.
+/// Carries out writes on its own connection and thread. Writes that arrive while the server is busy share one transaction.
 ///
-/// A transaction first takes the lock on the database's one row, then reads what others have committed, and so decides
-/// on the true state: conditions hold across control planes. All that it writes is sent in one round trip.
+/// A transaction first locks the database's one row and reads what others have committed. So it decides on the current
+/// state, and conditions hold across control planes. All its changes are sent in one round trip.
 final class Writer: Sendable {
-  /// Something to be done.
+  /// A queued request.
   enum Request: Sendable {
     case write(WritePlan.Operation, CheckedContinuation<Result<WritePlan.Outcome, StoreError>, Never>)
     case ask([Int64], CheckedContinuation<Result<Set<Int64>, StoreError>, Never>)
@@ -25,14 +24,14 @@ final class Writer: Sendable {
 
   private struct State {
     var queue = CommitQueue<Request>(batchLimit: Writer.batchLimit)
-    /// The time before which no connection is attempted after a failure, and the failure.
+    /// The earliest time of the next attempt to connect after a failure, and the failure.
     var pause: (end: ContinuousClock.Instant, error: StoreError)?
     var schedule: ReconnectSchedule
   }
 
   /// How many writes share a transaction at most: it bounds how long the first of them waits.
   private static let batchLimit = CommitQueue<Request>.Weight(count: 1_000, bytes: .max)
-  /// For how many transactions deletions are remembered; who has missed more compares everything.
+  /// For how many transactions deletions are remembered; a control plane that has missed more compares everything.
   private let memory: Int64
 
   private let configuration: PostgresConfiguration
@@ -54,7 +53,7 @@ final class Writer: Sendable {
     self.onConnect = onConnect
     self.onEnd = onEnd
     wake = try WakeSignal()
-    // A write asks at once whether the server is back, but not each of many.
+    // A write retries the connection at once, but not each of many writes.
     let short = min(configuration.minimumReconnectInterval, .milliseconds(250))
     state = Mutex(
       State(schedule: ReconnectSchedule(minimum: short, maximum: configuration.minimumReconnectInterval)))
@@ -66,7 +65,7 @@ final class Writer: Sendable {
     thread.start()
   }
 
-  /// Puts a request behind those that wait.
+  /// Enqueues a request.
   func submit(_ request: Request) {
     switch state.withLock({ $0.queue.enqueue(request) }) {
     case .waits: break
@@ -75,7 +74,7 @@ final class Writer: Sendable {
     }
   }
 
-  /// Lets the batch under way end, and refuses the rest.
+  /// Lets the current batch end, and refuses pending requests.
   func close() {
     state.withLock { _ = $0.queue.close() }
     wake.signal()
@@ -109,7 +108,7 @@ final class Writer: Sendable {
       if batch.isEmpty {
         if !configuration.keepsIdleConnections { connection = nil }
         if wait(for: connection?.socket ?? -1, or: wake, until: nil) == .ready {
-          // Nothing was asked: it is the connection's end, or a notice.
+          // No request is pending: the connection has ended, or a notice has arrived.
           do { _ = try connection?.notifications() } catch { connection = lose() }
         }
         continue
@@ -158,8 +157,8 @@ final class Writer: Sendable {
     for (continuation, result) in zip(continuations, results) { continuation.resume(returning: result) }
   }
 
-  /// Does something on the connection. One that was open already may have ended unnoticed: then it is done once more on a
-  /// new one, unless it has begun to commit.
+  /// Runs an operation on the connection. An open connection may have ended unnoticed; then the operation is retried once on
+  /// a new one, unless it has begun to commit.
   private func use<Value>(
     _ connection: inout Connection?, canRepeat: () -> Bool = { true },
     _ body: (Connection) throws(PostgresFailure) -> Value
@@ -178,7 +177,7 @@ final class Writer: Sendable {
       } catch {
         if error.endsConnection {
           connection = lose()
-          // Not where the server is silent: the next attempt would take as long.
+          // Not if the server is silent: the next attempt would take as long.
           if wasOpen, error.kind != .silent, canRepeat() { continue }
         }
         throw PostgresUseFailure(error: StoreError(error, configuration, doing: "written"), failure: error)
@@ -224,13 +223,13 @@ final class Writer: Sendable {
     }
   }
 
-  /// Up to which transaction deletions can be pruned: a good many at a time.
+  /// The transaction up to which deletions can be pruned; pruning happens in large steps.
   private func pruning(_ head: Replica.Head) -> Int64? {
     let limit = head.change - memory
     return limit >= head.pruned + max(1, memory / 10) ? limit : nil
   }
 
-  /// Which of some advisory locks are held by anybody.
+  /// Which of the given advisory locks are held.
   private func ask(_ keys: [Int64], on connection: inout Connection?) -> Result<Set<Int64>, StoreError> {
     do throws(PostgresUseFailure) {
       return .success(
@@ -252,7 +251,7 @@ final class Writer: Sendable {
   }
 }
 
-/// What kept a connection from being used.
+/// Why a connection could not be used.
 private struct PostgresUseFailure: Error {
   var error: StoreError
   /// What the connection reported; `nil` without a connection.

@@ -8,7 +8,7 @@ import Synchronization
 /// Every write is on the disk before its call returns (write-ahead log, `synchronous = FULL`). Concurrent writes share one
 /// transaction, but each has its own outcome. While a store is open, no other can open the file.
 public final class SQLiteStore: ResourceStore {
-  /// Where the database is.
+  /// The path of the database.
   public let path: String
 
   let file: SQLiteFile
