@@ -2,17 +2,17 @@ import ArgumentParser
 import Glibc
 import MeshClient
 
-/// The command line as a whole.
+/// The whole command line.
 ///
-/// swift-argument-parser parses the arguments. ``CommandLineReader`` examines again what the parser refuses, and words help
-/// and errors the way users of Kuma's command line know them.
+/// swift-argument-parser parses the arguments. ``CommandLineReader`` examines what the parser rejects, and writes help and
+/// errors as in Kuma's command line.
 package enum KumactlProgram {
-  /// Runs the command line of a process of its own.
+  /// Runs the command line of this process.
   ///
   /// - Parameter arguments: the arguments without the program's name.
   /// - Returns: the exit code.
   package static func main(_ arguments: [String]) async -> Int32 {
-    // When the reader of the output goes away, as `head` does, the program ends silently.
+    // If the reader of the output closes it, as `head` does, the program ends silently.
     signal(SIGPIPE, SIG_DFL)
     ControlPlaneClient.useOneThread()
     return Console.status(await run(arguments))
@@ -54,13 +54,13 @@ package enum KumactlProgram {
     }
   }
 
-  /// Whether help is probably wanted, for which the parser, which would only refuse, need not be asked first.
+  /// Whether the arguments probably ask for help, so that running the parser first, which would fail, is unnecessary.
   private static func asksForHelp(_ arguments: [String]) -> Bool {
     arguments.isEmpty || arguments.first == "help"
       || arguments.prefix { $0 != "--" }.contains { $0 == "--help" || $0 == "-h" }
   }
 
-  /// Answers arguments that name no command to run: with help, or with an error.
+  /// Prints help or an error for arguments that do not name a runnable command.
   private static func refuse(_ arguments: [String], _ error: (any Error)?) -> Int32 {
     let reader = CommandLineReader()
     switch reader.read(arguments) {

@@ -4,25 +4,25 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The time in which a certificate is valid.
+/// The validity period of a certificate.
 ///
-/// A refused certificate is refused in the same words whatever the reason is, so that its dates are looked at afterwards.
+/// TLS reports a rejected certificate in the same way for every reason, so its dates are checked afterwards.
 struct CertificateValidity {
-  /// How long it may take to see a server's certificate.
+  /// The timeout for reading a server's certificate.
   private static let limit: TimeAmount = .seconds(5)
 
   let begin: Timestamp
   let end: Timestamp
 
-  /// Reads the time out of a certificate; `nil` if it cannot be read.
+  /// Parses the period of a certificate; `nil` if it is malformed.
   ///
-  /// The dates are read here, because the library's own properties end the process when a date is malformed.
+  /// The dates are parsed here, because the library's properties end the process if a date is malformed.
   init?(_ certificate: NIOSSLCertificate) {
     guard let bytes = try? certificate.toDERBytes() else { return nil }
     self.init(der: bytes)
   }
 
-  /// Reads the time out of the bytes of a certificate. Source of the form: RFC 5280, section 4.1.
+  /// Parses the period from the bytes of a certificate. Source of the format: RFC 5280, section 4.1.
   init?(der bytes: [UInt8]) {
     var outer = DERReader(bytes[...])
     guard let certificate = outer.next(), certificate.tag == DERReader.sequence else { return nil }
@@ -30,7 +30,7 @@ struct CertificateValidity {
     guard let signed = parts.next(), signed.tag == DERReader.sequence else { return nil }
     var fields = DERReader(signed.content)
     guard var field = fields.next() else { return nil }
-    // A version, which may be left out, then serial number, algorithm and issuer, each one field.
+    // An optional version, then serial number, algorithm and issuer, one field each.
     if field.tag == DERReader.version, let serial = fields.next() { field = serial }
     guard fields.next() != nil, fields.next() != nil, let validity = fields.next(), validity.tag == DERReader.sequence
     else { return nil }
@@ -52,14 +52,14 @@ struct CertificateValidity {
     return Timestamp("\(parts[0])-\(parts[1])-\(parts[2])T\(parts[3]):\(parts[4]):\(parts[5])Z")
   }
 
-  /// What is wrong with a certificate at a time, to follow its name; `nil` if nothing is.
+  /// Why a certificate is not valid at a time, as a predicate; `nil` if it is valid.
   func fault(at now: Timestamp) -> String? {
     if end < now { return "expired on \(end)" }
     if now < begin { return "is not valid before \(begin)" }
     return nil
   }
 
-  /// Why a server's certificate was refused, if its dates or those of the authorities that are trusted are the reason.
+  /// Why a server's certificate was rejected, if its dates or those of the trusted authorities are the reason.
   static func fault(at address: ControlPlaneAddress, _ settings: ControlPlaneClient.Settings) async -> String? {
     let now = Timestamp(seconds: Int64(time(nil)))
     if let fault = await shown(by: address)?.fault(at: now) { return "its certificate \(fault)" }
@@ -75,7 +75,7 @@ struct CertificateValidity {
     return (certificates ?? nil)?.compactMap(CertificateValidity.init) ?? []
   }
 
-  /// The time of the certificate that a server shows; `nil` if it shows none. Nothing is sent to it.
+  /// The period of a server's certificate; `nil` if it sends none. No request is sent.
   private static func shown(by address: ControlPlaneAddress) async -> CertificateValidity? {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let promise = loop.makePromise(of: CertificateValidity?.self)
@@ -122,7 +122,7 @@ private struct DERReader {
     guard let tag = rest.popFirst(), let first = rest.popFirst() else { return nil }
     var length = Int(first)
     if first >= 0x80 {
-      // No certificate is longer than two bytes can say, or three.
+      // Three bytes of length are enough for any certificate.
       guard first > 0x80, first <= 0x83 else { return nil }
       length = 0
       for _ in 0..<(first & 0x7f) {

@@ -4,12 +4,12 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
   public let isSecure: Bool
   /// The host name or address, an IPv6 address without its brackets.
   public let host: String
-  /// The port; the scheme's own where none was given.
+  /// The port; if none was given, the scheme's default.
   public let port: Int
-  /// The address without a slash at the end, as it was given otherwise.
+  /// The given address without a trailing slash.
   public let description: String
 
-  /// Where a control plane listens when nothing else is configured.
+  /// The default address of a control plane.
   public static let local = ControlPlaneAddress(
     isSecure: false, host: "localhost", port: 5681, description: "http://localhost:5681")
 
@@ -20,7 +20,7 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
     self.description = description
   }
 
-  /// Reads an address such as `http://localhost:5681`; a path is kept as a prefix of every request.
+  /// Parses an address such as `http://localhost:5681`; its path becomes the prefix of every request.
   ///
   /// - Throws: ``ControlPlaneError`` with the code `invalidAddress`.
   public init(_ text: String) throws(ControlPlaneError) {

@@ -1,10 +1,10 @@
 public import MeshModel
 
-/// What a control plane answered to a write.
+/// A control plane's answer to a write.
 public struct WriteOutcome: Sendable, Hashable {
   /// Whether the resource is new.
   public var isCreated: Bool
-  /// What the control plane noticed without refusing the resource.
+  /// The control plane's warnings.
   public var warnings: [String]
 }
 
@@ -18,14 +18,14 @@ public struct ResourcePage<Item: Sendable>: Sendable {
   public var nextOffset: String?
 }
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 public struct PageRequest: Sendable, Hashable {
-  /// The number of resources; the control plane's default where `nil`.
+  /// The number of resources; with `nil`, the control plane's default.
   public var size: Int?
-  /// Where the page begins, as ``ResourcePage/nextOffset`` gave it.
+  /// The offset of the page, from ``ResourcePage/nextOffset``.
   public var offset: String?
 
-  /// Asks for a part.
+  /// Makes a request for a part.
   public init(size: Int? = nil, offset: String? = nil) {
     self.size = size
     self.offset = offset
@@ -39,7 +39,7 @@ public struct PageRequest: Sendable, Hashable {
   }
 }
 
-/// What a control plane says of itself.
+/// The product and version of a control plane.
 public struct ControlPlaneIndex: Sendable, Hashable {
   /// The product; `Kuma` for Kuma and everything compatible.
   public var tagline: String
@@ -50,7 +50,7 @@ public struct ControlPlaneIndex: Sendable, Hashable {
 }
 
 extension ControlPlaneClient {
-  /// The control plane's account of itself.
+  /// Reads the product and version of the control plane.
   ///
   /// - Throws: ``ControlPlaneError``; `unexpectedAnswer` when something else answers at the address.
   public func index() async throws(ControlPlaneError) -> ControlPlaneIndex {
@@ -76,7 +76,7 @@ extension ControlPlaneClient {
     guard (200..<300).contains(response.status) else {
       throw ControlPlaneError(status: response.status, body: response.body, request: "PUT \(address)\(path)")
     }
-    // An empty body is usual; a body that is no JSON carries no warnings and is no reason to fail a write that was done.
+    // The body is usually empty. A body that is not JSON has no warnings, but the write still succeeded.
     let warnings = (try? DocumentValue(json: response.body))?["warnings"]?.array ?? []
     return WriteOutcome(isCreated: response.status == 201, warnings: warnings.compactMap(\.string))
   }
@@ -90,7 +90,7 @@ extension ControlPlaneClient {
 
   /// Lists resources of a type.
   ///
-  /// - Parameter mesh: the mesh to stay in; every mesh where `nil`.
+  /// - Parameter mesh: the mesh; `nil` for all meshes.
   public func list(_ type: ResourceType, mesh: String?, page: PageRequest = PageRequest())
     async throws(ControlPlaneError) -> ResourcePage<Resource>
   {
@@ -108,7 +108,7 @@ extension ControlPlaneClient {
     while true {
       let answer = try await list(type, mesh: mesh, page: page)
       items += answer.items
-      // A page that leads nowhere new would have us ask for ever.
+      // A next page that is not behind this one would lead to an endless loop.
       guard let next = answer.nextOffset, next != page.offset, !answer.items.isEmpty else { return items }
       page.offset = next
     }
@@ -142,7 +142,7 @@ extension ControlPlaneClient {
     return "/meshes/\(escape(mesh))/\(type.pathSegment)"
   }
 
-  /// Text as it may stand in one segment of a path or in a query.
+  /// Text escaped for one segment of a path or for a query.
   public static func escape(_ text: String) -> String {
     var result = ""
     for byte in text.utf8 {

@@ -7,14 +7,14 @@ import NIOSSL
 import Synchronization
 import SystemErrors
 
-/// Talks to a control plane's HTTP API.
+/// A client of a control plane's HTTP API.
 ///
-/// Making one costs nothing: threads, connections and TLS are set up when the first request is sent. One client may be
-/// used by several tasks at once.
+/// Creating a client is cheap: threads, connections and TLS are set up with the first request. Several tasks may share a
+/// client.
 public final class ControlPlaneClient: Sendable {
   /// The control plane.
   public let address: ControlPlaneAddress
-  /// How it is talked to.
+  /// The settings of the connection.
   public let settings: Settings
 
   private let http = Mutex<HTTPClient?>(nil)
@@ -26,28 +26,28 @@ public final class ControlPlaneClient: Sendable {
   }
 
   deinit {
-    // The connections end with the client; nobody waits for that.
+    // The connections close with the client, in the background.
     http.withLock { $0 }?.shutdown { _ in }
   }
 
-  /// Keeps the threads of all clients of this process to one. Has an effect only before the first request.
+  /// Limits all clients of this process to one thread. Has an effect only before the first request.
   public static func useOneThread() { NIOSingletons.groupLoopCountSuggestion = 1 }
 
-  /// How a control plane is talked to.
+  /// The settings of a connection to a control plane.
   public struct Settings: Sendable {
-    /// Headers that every request carries.
+    /// The headers of every request.
     public var headers: [(name: String, value: String)]
-    /// How long one request may take, answer included.
+    /// The timeout of a request, including its answer.
     public var timeout: Duration
     /// A file with the certificates to trust, PEM, instead of the system's.
     public var caFile: String?
-    /// The certificates to trust themselves, PEM; used where no file is named.
+    /// The certificates to trust as PEM text, if no file is named.
     public var caCertificates: String?
-    /// Files with the certificate and the key to show to the control plane, PEM.
+    /// Files with the client certificate and its key, PEM.
     public var clientCertificate: (certificateFile: String, keyFile: String)?
-    /// Whether the control plane's certificate goes unchecked.
+    /// Whether the control plane's certificate is not verified.
     public var skipVerify: Bool
-    /// Is told of every request when it is over.
+    /// Receives every finished request.
     public var observer: (@Sendable (Exchange) -> Void)?
 
     /// Makes settings.
@@ -66,11 +66,11 @@ public final class ControlPlaneClient: Sendable {
     }
   }
 
-  /// A request that is over.
+  /// A finished request.
   public struct Exchange: Sendable {
     /// The method.
     public var method: Method
-    /// The whole address.
+    /// The whole URL.
     public var url: String
     /// The status; `nil` when there was no answer.
     public var status: Int?
@@ -88,7 +88,7 @@ public final class ControlPlaneClient: Sendable {
     case put = "PUT"
     /// Removes.
     case delete = "DELETE"
-    /// Asks for something to be made.
+    /// Runs an operation.
     case post = "POST"
   }
 
@@ -100,7 +100,7 @@ public final class ControlPlaneClient: Sendable {
     public var body: [UInt8]
   }
 
-  /// The largest answer that is read, in bytes.
+  /// The size limit of an answer, in bytes.
   static let responseLimit = 64 << 20
 
   /// Sends a request and returns the answer of any status.
@@ -138,9 +138,9 @@ public final class ControlPlaneClient: Sendable {
     }
   }
 
-  /// Sends a request that has to succeed and returns the JSON of the answer, `null` when it is empty.
+  /// Sends a request that must succeed and returns the JSON of the answer, `null` when it is empty.
   ///
-  /// - Throws: ``ControlPlaneError``, read from the answer's body where there is one.
+  /// - Throws: ``ControlPlaneError``, parsed from the answer's body if there is one.
   public func send(_ method: Method, _ path: String, document: DocumentValue? = nil)
     async throws(ControlPlaneError) -> DocumentValue
   {
@@ -159,7 +159,7 @@ public final class ControlPlaneClient: Sendable {
     }
   }
 
-  /// Reads text that is no JSON, such as the statistics of a proxy.
+  /// Reads plain text, such as the statistics of a proxy.
   ///
   /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
   public func text(_ path: String) async throws(ControlPlaneError) -> String {
@@ -272,7 +272,7 @@ public final class ControlPlaneClient: Sendable {
       address: address, cause: error)
   }
 
-  /// Why no connection came about or lasted, in a few words.
+  /// Why the connection failed, in a few words.
   static func reason(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:

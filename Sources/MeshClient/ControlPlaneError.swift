@@ -1,38 +1,38 @@
 public import MeshModel
 
-/// Why a control plane did not do what it was asked.
+/// Why a request to a control plane failed.
 public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure, for programs to match on.
   public enum Code: Sendable, Hashable {
-    /// The address is no address.
+    /// The address is invalid.
     case invalidAddress
     /// A certificate or key cannot be read.
     case invalidCredentials
     /// Nothing answers at the address.
     case unreachable
-    /// Somebody answers whose certificate nobody signed that is trusted here.
+    /// The server's certificate is not signed by a trusted authority.
     case untrusted
-    /// Somebody answers whose certificate is for other hosts.
+    /// The server's certificate is for other hosts.
     case misnamed
-    /// A certificate is not valid yet, or not any more: that of whoever answers, or that of a trusted authority.
+    /// The certificate of the server or of a trusted authority has expired or is not valid yet.
     case outOfDate
-    /// Somebody answers who speaks no TLS, though the address begins with `https://`.
+    /// The server does not use TLS, although the address begins with `https://`.
     case plaintext
-    /// No answer came in time.
+    /// The request timed out.
     case timedOut
-    /// The answer is longer than any that is read.
+    /// The answer exceeds the size limit.
     case tooLarge
-    /// Something answers, but no control plane, or not in a form that can be read.
+    /// The answer does not come from a control plane or cannot be parsed.
     case unexpectedAnswer
     /// Status 404.
     case notFound
-    /// Status 400, 413, 415 or another that blames the request.
+    /// Status 400, 413, 415 or another client error.
     case refused
     /// Status 401 or 403.
     case denied
-    /// Status 405: the resource is not changed through this control plane.
+    /// Status 405: this control plane does not accept the change.
     case notAllowed
-    /// Status 409: it was changed meanwhile.
+    /// Status 409: a concurrent change.
     case conflict
     /// Status 500 or above.
     case server
@@ -42,17 +42,17 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
   public var code: Code
   /// The status, when there was an answer.
   public var status: Int?
-  /// What failed: the server's title, or our own sentence.
+  /// What failed: the server's title, or this program's sentence.
   public var title: String
   /// The server's reason; empty when it gave none.
   public var detail: String
-  /// Why there was no answer, or why the address is none, in a few words to follow a colon; empty otherwise.
+  /// Why there was no answer, or why the address is invalid, in a few words; empty otherwise.
   public var reason: String
   /// The address that gave no answer; `nil` when there was one.
   public var address: ControlPlaneAddress?
-  /// The fields at fault.
+  /// The violations of fields.
   public var violations: [Violation]
-  /// The error underneath.
+  /// The underlying error.
   public var cause: (any Error)?
 
   /// Describes a failure.
@@ -79,10 +79,10 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ControlPlaneError {
-  /// Reads an answer that is no success.
+  /// Parses an unsuccessful answer.
   ///
-  /// Both spellings of the body are read: `details` and `causes` (Kuma before 2.5), `detail` and `invalid_parameters`
-  /// (since then). Anything else, such as a proxy's page, is quoted in short.
+  /// Both forms of the body are supported: `details` and `causes` (before Kuma 2.5), `detail` and `invalid_parameters`
+  /// (since then). Any other body, such as a proxy's page, is quoted in short.
   init(status: Int, body: [UInt8], request: String) {
     let document = try? DocumentValue(json: body)
     let violations = (document?["invalid_parameters"]?.array ?? document?["causes"]?.array ?? []).map { item in

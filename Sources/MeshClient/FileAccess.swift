@@ -1,24 +1,24 @@
 import Glibc
 import SystemErrors
 
-/// Files, read and written through the system's own calls.
+/// Reads and writes files with system calls.
 public enum FileAccess {
   /// Why a file could not be read or written.
   public struct Failure: Error, CustomStringConvertible {
-    /// What was tried: `open`, `read`, `write`.
+    /// The failed call: `open`, `read`, `write`.
     public let action: String
     /// The file.
     public let path: String
-    /// The system's number of the error.
+    /// The value of `errno`.
     public let number: Int32
 
-    /// What was tried with which file, and the system's text for the error.
+    /// The call, the file, and the system's text for the error.
     public var description: String {
       "\(action) \(path): \(SystemError(number))"
     }
   }
 
-  /// The largest file that is read, in bytes.
+  /// The size limit of a file, in bytes.
   static let limit = 64 << 20
 
   /// The bytes of a file.
@@ -29,7 +29,7 @@ public enum FileAccess {
     return read(file, name: path)
   }
 
-  /// Everything that is to be read from standard input.
+  /// All of standard input.
   public static func readStandardInput() -> Result<[UInt8], Failure> { read(STDIN_FILENO, name: "standard input") }
 
   private static func read(_ file: Int32, name path: String) -> Result<[UInt8], Failure> {
@@ -45,10 +45,10 @@ public enum FileAccess {
     }
   }
 
-  /// Replaces a file as a whole: readers see the old content or the new one. Its owner alone may read it. What is no
-  /// regular file, such as `/dev/null` or a pipe, is written to and stays what it is.
+  /// Replaces a file atomically: readers see the old content or the new one. Only its owner can read it. A file that is not
+  /// regular, such as `/dev/null` or a pipe, is written to in place.
   public static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
-    // A link stays a link: what it points to is replaced.
+    // A symbolic link stays: its target is replaced.
     let target =
       realpath(path, nil).map { pointer in
         defer { free(pointer) }
@@ -83,9 +83,9 @@ public enum FileAccess {
     return isWritten ? .success(()) : .failure(Failure(action: "write", path: path, number: number))
   }
 
-  /// Writes to an open file, a pipe or a terminal, waiting where it has no room.
+  /// Writes to an open file, a pipe or a terminal; waits while it is full.
   ///
-  /// - Returns: whether everything was written; `errno` tells why not.
+  /// - Returns: whether everything was written; if not, `errno` has the reason.
   @discardableResult
   public static func write(_ bytes: some Collection<UInt8>, to file: Int32) -> Bool {
     var rest = Array(bytes)[...]

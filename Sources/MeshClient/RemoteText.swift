@@ -3,22 +3,22 @@ import MeshModel
 import NIOCore
 import NIOHTTP1
 
-/// What is at an address, such as a file of resources on a web server.
+/// Text at a URL, such as a file of resources on a web server.
 public enum RemoteText {
   /// Why it could not be fetched.
   public struct Failure: Error, Sendable, CustomStringConvertible {
     /// What is wrong.
     public var description: String
-    /// The error underneath.
+    /// The underlying error.
     public var cause: (any Error)?
   }
 
-  /// The largest text that is fetched, in bytes.
+  /// The size limit of a text, in bytes.
   static let limit = 16 << 20
 
-  /// Fetches the bytes; redirections are followed, any status other than 200 is a failure.
+  /// Fetches the bytes. Follows redirects; any status other than 200 is a failure.
   ///
-  /// - Parameter timeout: how long it may take.
+  /// - Parameter timeout: the timeout of the whole operation.
   public static func fetch(_ url: String, timeout: Duration = .seconds(10)) async throws(Failure) -> [UInt8] {
     var configuration = HTTPClient.Configuration()
     configuration.connectionPool.retryConnectionEstablishment = false

@@ -1,24 +1,24 @@
 import NIOPosix
 import NIOSSL
 
-/// What goes wrong with TLS. The library's own texts hold codes and paths of its build, and are nothing for people.
+/// A TLS failure in plain words. The library's messages contain codes and build paths.
 enum TLSFault {
-  /// The other end answered, but not in TLS.
+  /// The peer answered, but not with TLS.
   case plaintext
-  /// The certificate of the other end is for other hosts.
+  /// The peer's certificate is for other hosts.
   case misnamed
-  /// The certificate of the other end was refused.
+  /// The peer's certificate was rejected.
   case untrusted
   /// Anything else, in a few words.
   case other(String)
 
-  /// Reasons of BoringSSL's part for TLS. Source: its `ssl.h`.
+  /// Reason codes of BoringSSL's TLS library. Source: its `ssl.h`.
   private enum Reason {
     static let certificateVerifyFailed: UInt32 = 125
     static let wrongVersionNumber: UInt32 = 247
   }
 
-  /// Finds the fault in an error; `nil` when the error has nothing to do with TLS.
+  /// Finds the fault in an error; `nil` if TLS is not the cause.
   init?(_ error: any Error) {
     let errors = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
     if errors.contains(where: { ($0 as? NIOSSLExtraError) == .failedToValidateHostname }) {
@@ -38,7 +38,7 @@ enum TLSFault {
     }
   }
 
-  /// The fault in a few words, to follow a colon.
+  /// The fault in a few words.
   var words: String {
     switch self {
     case .plaintext: "the port speaks no TLS"
@@ -68,15 +68,15 @@ enum TLSFault {
     }
   }
 
-  /// The number of the reason within its part of the library, the low 12 bits of the code; `nil` when there is none.
+  /// The reason code within its library, the low 12 bits of the error code; `nil` when there is none.
   ///
-  /// The library gives the code in its text alone: `Error: 268435703 error:100000f7:SSL routines:…:REASON at FILE:LINE`.
-  /// Tests over real connections fail when an update changes that form.
+  /// Only the library's text contains the code: `Error: 268435703 error:100000f7:SSL routines:…:REASON at FILE:LINE`. Tests
+  /// over real connections fail if an update changes that format.
   private static func reason(_ error: BoringSSLInternalError) -> UInt32? {
     error.description.split(separator: " ").dropFirst().first.flatMap { UInt32($0) }.map { $0 & 0xfff }
   }
 
-  /// The reason's name in that text, in small letters; `nil` when there is none.
+  /// The reason's name in that text, in lower case; `nil` when there is none.
   private static func name(_ error: BoringSSLInternalError) -> String? {
     let parts = error.description.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count > 5, let name = parts[5].split(separator: " ").first else { return nil }

@@ -1,7 +1,7 @@
 import Mustache
 
-/// Fills variables into text: `{{ name }}`, dotted names nest. As in Kuma, characters that HTML has a use for are written
-/// as HTML writes them; `{{{ name }}}` leaves a value as it is.
+/// Fills variables into text: `{{ name }}`; dotted names nest. As in Kuma, `{{ name }}` escapes HTML characters, and
+/// `{{{ name }}}` does not.
 public enum VariableTemplate {
   /// Why a template or a variable cannot be used.
   public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
@@ -9,8 +9,8 @@ public enum VariableTemplate {
     public var description: String
   }
 
-  /// Reads variables in the form `name=value`, or several as `a=1,b=2`. With one equals sign alone, commas are part of
-  /// the value; with more, parts in quotes may hold commas. Source: `StringToString` of Kuma's command line.
+  /// Parses variables in the form `name=value`, or several as `a=1,b=2`. With a single equals sign, commas are part of the
+  /// value; otherwise quoted parts may contain commas. Source: `StringToString` of Kuma's command line.
   ///
   /// - Throws: ``Failure`` when a part has no equals sign or no name.
   public static func pairs(_ text: String) throws(Failure) -> [(name: String, value: String)] {
@@ -34,7 +34,7 @@ public enum VariableTemplate {
     return pairs
   }
 
-  /// Reads variables; of a name that is given twice the last value counts.
+  /// Parses variables; if a name is given twice, the last value wins.
   public static func variables(_ texts: some Sequence<String>) throws(Failure) -> [String: String] {
     var variables: [String: String] = [:]
     for text in texts {
@@ -43,7 +43,7 @@ public enum VariableTemplate {
     return variables
   }
 
-  /// The parts of a line with commas between; `nil` when quotes stand where none may. Source: RFC 4180.
+  /// The parts of a line separated by commas; `nil` if a quote is misplaced. Source: RFC 4180.
   private static func commaSeparated(_ text: String) -> [String]? {
     var parts: [String] = []
     var rest = text[...]
@@ -71,13 +71,13 @@ public enum VariableTemplate {
     }
   }
 
-  /// The names of variables whose values are not written as they are, in order.
+  /// The names of variables whose values are escaped, sorted.
   public static func escapedNames(_ variables: [String: String]) -> [String] {
     let escaping = Escaping()
     return variables.filter { escaping.escapeText($0.value) != $0.value }.keys.sorted()
   }
 
-  /// Writes text as Kuma's templates write it. Source: Go's `template.HTMLEscape`.
+  /// Escapes text as Kuma's templates do. Source: Go's `template.HTMLEscape`.
   private struct Escaping: MustacheContentType {
     static let name = "KUMA"
     static let registered: Void = MustacheContentTypes.register(Escaping(), named: name)
@@ -99,9 +99,9 @@ public enum VariableTemplate {
     }
   }
 
-  /// The text with variables in their places; a variable that has no value leaves nothing, as in Kuma.
+  /// The text with variables filled in. As in Kuma, a variable without a value becomes empty.
   ///
-  /// - Throws: ``Failure`` when the text is no template, or one name is both a value and a group of values.
+  /// - Throws: ``Failure`` if the text is not a valid template, or one name is both a value and a group of values.
   public static func render(_ text: String, variables: [String: String]) throws(Failure) -> String {
     var root = Group()
     for (name, value) in variables.sorted(by: { $0.key < $1.key }) {
@@ -130,7 +130,7 @@ public enum VariableTemplate {
       return try MustacheTemplate(string: head + text).render(root.values)
     } catch let error as MustacheTemplate.ParserError {
       let line = error.context.lineNumber
-      // Before the first line stands what is not the user's.
+      // The first line is not the user's.
       let column = max(error.context.columnNumber - (line == 1 ? head.count : 0), 1)
       throw Failure(
         description: "line \(line), column \(column): the variables cannot be filled in: \(words(for: error.error))")
@@ -139,14 +139,14 @@ public enum VariableTemplate {
     }
   }
 
-  /// The most sections of one text: the library reads and writes a section within a section by recursion.
+  /// The limit of sections in one text: the library handles nested sections by recursion.
   private static let sectionLimit = 250
 
-  /// How many sections may begin in a text, wherever they end.
+  /// The number of sections that may begin in a text.
   private static func sectionCount(in text: String) -> Int {
     let marks = Set("#^<$".utf8)
     let opening = UInt8(ascii: "{")
-    // Once other delimiters are set, each mark may begin a section.
+    // After a change of delimiters, each mark may begin a section.
     let isAnywhere = text.contains("{{=")
     var count = 0
     var braces = 0
@@ -157,16 +157,16 @@ public enum VariableTemplate {
     return count
   }
 
-  /// How much may be read of lines in all: the library reads a line again for each of its variables, in bytes.
+  /// The limit of bytes read from lines in total: the library reads a line again for each of its variables.
   private static let rereadLimit = 64 << 20
 
-  /// The line with which a text is too much to read, from 1; nil if none is.
+  /// The number of the line at which a text exceeds the limit, from 1; nil if it does not.
   private static func firstCrowdedLine(in text: String) -> Int? {
     let hasOwnDelimiters = text.contains("{{=")
     var reread = 0
     for (number, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     {
-      // Delimiters that a text sets itself may be single characters.
+      // Delimiters set by the text may be single characters.
       var variables = hasOwnDelimiters ? line.count / 4 : 0
       if !hasOwnDelimiters {
         var last: UInt8 = 0
@@ -181,7 +181,7 @@ public enum VariableTemplate {
     return nil
   }
 
-  /// What is wrong with a template, and what to do.
+  /// Why a template is invalid, and what to do.
   private static func words(for error: any Error) -> String {
     switch error as? MustacheTemplate.Error {
     case .sectionCloseNameIncorrect: "a section is closed under another name than the one it was opened with"

@@ -1,26 +1,25 @@
 import MeshClient
 import MeshModel
 
-/// Finds out what a command line that was not understood was meant to be.
+/// Explains a command line that the parser rejects.
 ///
-/// The rules and words are those of Kuma's command line: flags may stand anywhere, an unknown command at the top is an error,
-/// further down it shows help, and what is missing is checked after what is wrong.
+/// The rules and messages are those of Kuma's command line: flags may stand anywhere, an unknown top-level command is an
+/// error, an unknown subcommand shows help, and missing arguments are checked after wrong ones.
 struct CommandLineReader {
-  /// What a command line turns out to be.
+  /// The result of reading a command line.
   enum Finding: Equatable {
-    /// Someone asks for the help of the command with this path, or has written a word behind it that is no command, of
-    /// which a warning tells.
+    /// Show the help of the command with this path, with a warning if an unknown subcommand follows it.
     case help([String], warning: String? = nil)
     /// An error; the usage of a command is shown with it when there is a path.
     case failure(String, usage: [String]? = nil, hint: String? = nil)
-    /// Nothing that these rules know is wrong.
+    /// These rules find no error.
     case nothingWrong([String])
   }
 
   let tree = CommandTree.ofKumactl
 
-  /// The arguments with options that stand before or between the words of the command put behind them, since the parser
-  /// wants the command first: `get -o yaml meshes` becomes `get meshes -o yaml`.
+  /// The arguments with all options moved behind the words of the command, because the parser requires the command first:
+  /// `get -o yaml meshes` becomes `get meshes -o yaml`.
   func commandFirst(_ arguments: [String]) -> [String] {
     var words = arguments.prefix { !$0.hasPrefix("-") }
     var options: [String] = []
@@ -97,7 +96,7 @@ struct CommandLineReader {
     return missing(path, node, positionals, given)
   }
 
-  /// What is left to check when every flag is known.
+  /// The remaining checks when every flag is known.
   private func missing(_ path: [String], _ node: CommandTree.Node, _ positionals: [String], _ given: Set<String>)
     -> Finding
   {
@@ -117,14 +116,14 @@ struct CommandLineReader {
     return .nothingWrong(path)
   }
 
-  /// What is said of a word that is no command.
+  /// The warning about a word that is not a command.
   private func warning(of word: String, behind path: [String], _ node: CommandTree.Node) -> String {
     let name = (["kumactl"] + path).joined(separator: " ")
     let nearest = NearestName.find(word, among: node.children.map(\.name)).map { "; did you mean \($0.quoted)?" } ?? ""
     return "\(word.quoted) is no command of \(name.quoted)\(nearest)"
   }
 
-  /// The first word that is neither an option nor the value of one.
+  /// The first word that is neither an option nor an option's value.
   private static func firstWord(_ arguments: [String], knowing flag: (String) -> Match) -> String? {
     var rest = arguments[...]
     while let argument = rest.popFirst() {
@@ -135,7 +134,7 @@ struct CommandLineReader {
     return nil
   }
 
-  /// The path of the command that is named, and the other words.
+  /// The path of the named command, and the other words.
   private func find(_ arguments: [String]) -> (path: [String], rest: [String]) {
     var path: [String] = []
     var rest: [String] = []
@@ -170,7 +169,7 @@ struct CommandLineReader {
     return .failure(message, hint: "Run 'kumactl --help' for usage.")
   }
 
-  /// Whether the word behind an option is its value. Behind an option that is not known it is, as in Kuma.
+  /// Whether the word after an option is its value. After an unknown option it is, as in Kuma.
   private static func takesNext(_ argument: String, _ match: Match) -> Bool {
     switch match {
     case .known(let flag, let value): value == nil && flag.needsValue
@@ -178,8 +177,7 @@ struct CommandLineReader {
     }
   }
 
-  /// Whether an option that is not known is written so that its value would follow. Source: `stripFlags` of Kuma's command
-  /// line.
+  /// Whether the form of an unknown option means that its value follows. Source: `stripFlags` of Kuma's command line.
   private static func mayHaveValue(_ argument: String) -> Bool {
     !argument.contains("=") && (argument.hasPrefix("--") || argument.count == 2)
   }
@@ -209,7 +207,7 @@ struct CommandLineReader {
     return .known(flag, value: letters.count == 1 ? nil : String(value))
   }
 
-  /// Why a value cannot be that of an option, in the words of Kuma's command line: those of Go's `strconv` and `time`.
+  /// Why a value is invalid for an option, in the words of Kuma's command line: those of Go's `strconv` and `time`.
   private static func check(_ value: String, of flag: CommandTree.Argument) -> String? {
     let name = flag.short.map { "-\($0), --\(flag.long ?? "")" } ?? "--\(flag.long ?? "")"
     func failure(_ reason: String) -> String { "invalid argument \(value.quoted) for \(name.quoted) flag: \(reason)" }
@@ -232,7 +230,7 @@ struct CommandLineReader {
     }
   }
 
-  /// What is wrong with a length of time. Source: Go's `time.ParseDuration`.
+  /// What is wrong with a duration. Source: Go's `time.ParseDuration`.
   private static func durationFault(_ text: String) -> String {
     var rest = text[...]
     while !rest.isEmpty {
@@ -249,13 +247,13 @@ struct CommandLineReader {
     return "invalid duration"
   }
 
-  /// The values that stand for a truth in Kuma's command line. Source: Go's `strconv.ParseBool`.
+  /// The Boolean values of Kuma's command line. Source: Go's `strconv.ParseBool`.
   private static let truths: [String: Bool] = [
     "1": true, "t": true, "T": true, "true": true, "TRUE": true, "True": true,
     "0": false, "f": false, "F": false, "false": false, "FALSE": false, "False": false,
   ]
 
-  /// The arguments with truth values written as the parser knows them: the flag alone, or nothing.
+  /// The arguments with Boolean values in the parser's form: the flag alone, or nothing.
   static func withoutTruthValues(_ arguments: [String]) -> [String] {
     arguments.flatMap { argument -> [String] in
       guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "="),

@@ -1,5 +1,5 @@
 extension CommandTree {
-  /// The help of a command: what it is, how it is called, examples, commands, flags.
+  /// The help of a command: description, usage, examples, commands, flags.
   func help(for path: [String]) -> String {
     let node = nodes(path).last ?? root
     let (introduction, examples) = Self.split(node.discussion)
@@ -14,7 +14,7 @@ extension CommandTree {
     return text
   }
 
-  /// How a command is called, with its commands and flags.
+  /// The usage of a command, with its commands and flags.
   func usage(of path: [String]) -> String {
     let node = nodes(path).last ?? root
     let words = (["kumactl"] + path).joined(separator: " ")
@@ -40,7 +40,7 @@ extension CommandTree {
     return text
   }
 
-  /// The flags that every command below has in common.
+  /// The flags that all subcommands have in common.
   private func globalFlags(of node: Node) -> [Argument] {
     if node.isRunnable { return node.flags.filter(\.isGlobal) }
     let lists = node.children.map { globalFlags(of: $0) }
@@ -68,7 +68,7 @@ extension CommandTree {
     text + String(repeating: " ", count: max(0, width - text.count))
   }
 
-  /// Parts a discussion into what replaces the abstract and the examples.
+  /// Splits a discussion into the text that replaces the abstract, and the examples.
   private static func split(_ discussion: String) -> (introduction: String, examples: String) {
     guard let range = discussion.firstRange(of: "Examples:\n") else {
       return (discussion.isEmpty ? "" : discussion + "\n", "")

@@ -11,7 +11,7 @@ struct CommandTree {
     var children: [Node]
     var positionals: [Argument]
     var flags: [Argument]
-    /// Whether further words do no harm.
+    /// Whether extra words are ignored.
     var ignoresWords: Bool
 
     /// The command below with a name.
@@ -42,15 +42,15 @@ struct CommandTree {
     /// Whether help lists it apart from the command's own.
     var isGlobal: Bool
 
-    /// Whether a value has to follow. It may be left out where the value's name tells what is then taken, which is the
-    /// form in which help shows it: `string[="client"]`.
+    /// Whether a value must follow. It is optional if the value's name contains a default, as help shows it:
+    /// `string[="client"]`.
     var needsValue: Bool { takesValue && !valueName.contains("[=") }
   }
 
   let root: Node
 
-  /// The commands of this program. Describing all of them takes time: it is done when help or an error has to be written, or
-  /// an option stands in an unusual place.
+  /// The commands of this program. Building the tree takes time, so this happens only for help, for an error, or for an
+  /// option in an unusual place.
   static let ofKumactl = CommandTree()
 
   private init() {

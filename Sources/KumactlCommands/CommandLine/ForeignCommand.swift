@@ -1,9 +1,9 @@
-/// Commands that Kuma's `kumactl` has and this one has not, each with what to do instead. Source: Kuma 1.1 to 2.7.
+/// Commands of Kuma's `kumactl` that are missing here, each with an alternative. Source: Kuma 1.1 to 2.7.
 ///
-/// They are errors, while a word that nobody knows leads to help, as in Kuma: scripts that were written for Kuma must not
-/// take help for a token or a manifest.
+/// They are errors, while an unknown word shows help, as in Kuma: scripts for Kuma must not take help for a token or a
+/// manifest.
 enum ForeignCommand {
-  /// What to do instead of a command.
+  /// The alternative to a command.
   ///
   /// - Parameter path: the words of the command, such as `generate dataplane-token`.
   /// - Returns: a sentence without a full stop; `nil` for a command that Kuma does not have either.
@@ -14,7 +14,7 @@ enum ForeignCommand {
     return group[path[1]]
   }
 
-  /// What an error says about a command.
+  /// The error for a command.
   static func message(for path: [String]) -> String? {
     advice(for: path).map {
       "Kuma has the command \"kumactl \(path.joined(separator: " "))\", this kumactl has not: \($0)"
@@ -46,7 +46,7 @@ enum ForeignCommand {
     "transparent-proxy-validator": transparentProxying,
   ]
 
-  /// Kinds of resources that are no policies, one of them and several.
+  /// Kinds of resources other than policies, in singular and plural.
   private static let resources: [String: String] = [
     "zone": zones, "zones": zones, "zone-ingress": zones, "zone-ingresses": zones, "zoneegress": zones,
     "zoneegresses": zones,
@@ -63,7 +63,7 @@ enum ForeignCommand {
     "meshservice": services, "meshexternalservice": services, "meshmultizoneservice": services,
   ]
 
-  /// Policies, one of them and several, and of both generations.
+  /// Policies of both generations, in singular and plural.
   private static let policies: [String: String] = {
     var policies: [String: String] = [
       "meshtrace": meshTrace, "meshtraces": meshTrace, "retry": otherPolicies, "retries": otherPolicies,

@@ -58,7 +58,7 @@ struct ApplyCommand: AsyncParsableCommand {
     case client
     case server
 
-    /// Reads the option's value; a truth value is what a flag would have.
+    /// Parses the option's value; Boolean values are accepted as for a flag.
     init?(_ text: String?) throws {
       switch text {
       case nil, "none", "false": return nil
@@ -77,7 +77,7 @@ struct ApplyCommand: AsyncParsableCommand {
       throw CommandFailure("--output chooses the form of what --dry-run=server finds; give both or neither")
     }
     let variables = `var`.values
-    // Everything is read and checked before anything is written.
+    // Everything is parsed and checked before the first write.
     var batch = ResourceBatch()
     for source in file {
       for (text, file) in try await ResourceSource(source).texts() {

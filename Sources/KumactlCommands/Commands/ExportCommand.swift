@@ -49,7 +49,7 @@ struct ExportCommand: AsyncParsableCommand {
         throw error.during("failed to list \(type.rawValue)")
       }
       for var resource in resources {
-        // The times belong to the control plane that is left.
+        // The times belong to the exporting control plane.
         resource.creationTime = nil
         resource.modificationTime = nil
         documents.append(resource.document(form).yaml(sortKeys: false))

@@ -1,7 +1,7 @@
 import MeshClient
 import MeshModel
 
-/// Asks the control plane what applying resources would change, and shows it.
+/// Shows what applying resources would change, as computed by the control plane.
 struct ServerDryRun {
   let items: [ResourceBatch.Item]
   let format: OutputFormat
@@ -35,7 +35,7 @@ struct ServerDryRun {
       return try await client.send(
         .post, path, document: ["resources": .array(items.map { $0.resource.document() })])
     } catch {
-      // A missing mesh is told with a reason; without one the address itself is not known.
+      // The answer for a missing mesh has a detail; without one, the server does not know the path.
       guard error.code == .notAllowed || error.code == .notFound, error.detail.isEmpty else { throw error }
       throw CommandFailure(
         "the control plane at \(client.address) has no dry run; use --dry-run=client to see the resources")

@@ -2,14 +2,14 @@ import Glibc
 import MeshClient
 import MeshModel
 
-/// The file that keeps the configuration: `$HOME/.kumactl/config` unless another one is named.
+/// The configuration file: by default `$HOME/.kumactl/config`.
 struct ConfigurationFile {
-  /// Where the configuration is kept; `nil` when it is not.
+  /// The path of the file; `nil` with `--no-config`.
   let path: String?
-  /// What the file says.
+  /// The content of the file.
   var configuration: KumactlConfiguration
 
-  /// Reads the file; one that does not exist is made, with the control plane of this machine in it.
+  /// Reads the file; creates a missing one, with the control plane on this machine.
   init(path: String?, isStored: Bool) throws {
     guard isStored else {
       self.path = nil
@@ -29,7 +29,7 @@ struct ConfigurationFile {
         throw CommandFailure("Failed to parse configuration from file \"\(path)\": yaml: \(error)")
       }
     case .failure(let failure) where failure.number == ENOENT:
-      // A home that cannot be written to is no reason not to work.
+      // The program also works without a writable home directory.
       try? save()
     case .failure(let failure):
       throw CommandFailure("Failed to read configuration from file \"\(path)\": \(failure)")
@@ -41,7 +41,7 @@ struct ConfigurationFile {
     return "\(String(cString: home))/.kumactl/config"
   }
 
-  /// Writes the configuration; readable for its owner only, since it may hold tokens.
+  /// Writes the configuration, readable only by its owner because it may contain tokens.
   func save() throws {
     guard let path else { throw CommandFailure("the configuration is not kept; leave out --no-config") }
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex { mkdir(String(path[..<slash]), 0o755) }

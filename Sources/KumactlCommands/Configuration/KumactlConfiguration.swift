@@ -1,15 +1,15 @@
 import MeshModel
 import OrderedCollections
 
-/// The control planes that are known and the one in use, in the form of Kuma's file.
+/// The known control planes and the active one, in the format of Kuma's file.
 ///
-/// Entries are kept as documents, so that keys of newer programs survive a change by this one.
+/// Entries are stored as documents, so that this program preserves the keys of newer ones.
 struct KumactlConfiguration: Equatable {
   private(set) var controlPlanes: [ControlPlane]
   private var contexts: [DocumentValue.Object]
   private(set) var currentContext: String
 
-  /// The configuration of someone who has none: a control plane on this machine.
+  /// The default configuration: a control plane on this machine.
   static var standard: KumactlConfiguration {
     var configuration = KumactlConfiguration(controlPlanes: [], contexts: [], currentContext: "")
     configuration.add(ControlPlane(name: "local", url: "http://localhost:5681"))
@@ -22,7 +22,7 @@ struct KumactlConfiguration: Equatable {
     self.currentContext = currentContext
   }
 
-  /// Reads the text of a file.
+  /// Parses the text of a file.
   init(yaml text: String) throws(DocumentError) {
     let document = try DocumentValue.yamlDocuments(text).first ?? .null
     guard document == .null || document.object != nil else {
@@ -44,7 +44,7 @@ struct KumactlConfiguration: Equatable {
     return document.yaml()
   }
 
-  /// The control plane in use; `nil` when there is none.
+  /// The active control plane; `nil` when there is none.
   var active: ControlPlane? {
     let context = contexts.first { $0["name"]?.string == currentContext }
     guard let name = context?["controlPlane"]?.string else { return nil }
@@ -78,7 +78,7 @@ struct KumactlConfiguration: Equatable {
     return true
   }
 
-  /// Removes a control plane; when it was the active one, the first that remains becomes it.
+  /// Removes a control plane; if it was active, the first remaining one becomes active.
   ///
   /// - Returns: whether it was known.
   mutating func remove(_ name: String) -> Bool {

@@ -1,12 +1,12 @@
 import Glibc
 import MeshModel
 
-/// Times as tables show them. Source: Kuma 2.7.
+/// Ages in tables. Source: Kuma 2.7.
 enum Age {
   /// The time now, in whole seconds.
   static var now: Timestamp { Timestamp(seconds: Int64(time(nil))) }
 
-  /// How long ago a time was, in its largest whole unit; `never` when there is none or it is to come.
+  /// The age of a time, in its largest whole unit; `never` if there is none or it is in the future.
   static func text(since time: Timestamp?, now: Timestamp) -> String {
     guard let time, time.seconds > -62_135_596_800 else { return "never" }
     let elapsed = now.secondsSince(time)

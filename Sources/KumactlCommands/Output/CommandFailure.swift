@@ -1,10 +1,10 @@
 import MeshClient
 
-/// Why a command could not be carried out, in the words that the user reads.
+/// Why a command failed, as shown to the user.
 struct CommandFailure: Error {
   /// What is wrong and what to do.
   var message: String
-  /// Whether no control plane could be asked about its version.
+  /// Whether the control plane's version is unknown because it did not answer.
   var isUnconfirmed = false
 
   init(_ message: String, isUnconfirmed: Bool = false) {
@@ -14,7 +14,7 @@ struct CommandFailure: Error {
 }
 
 extension ControlPlaneError {
-  /// The error with what was being done in front, when nothing answered; a control plane's own words stay as they are.
+  /// The error with the failed action in front, if nothing answered. A control plane's own message stays unchanged.
   func during(_ action: String) -> ControlPlaneError {
     guard status == nil else { return self }
     var error = self
@@ -22,7 +22,7 @@ extension ControlPlaneError {
     return error
   }
 
-  /// The error with what to do about it, where no control plane has said so.
+  /// The error with advice, unless a control plane answered.
   var withAdvice: ControlPlaneError {
     guard let advice else { return self }
     var error = self
@@ -44,7 +44,7 @@ extension ControlPlaneError {
     }
   }
 
-  /// Whether no control plane could be asked about its version.
+  /// Whether the control plane's version is unknown because it did not answer.
   var isUnconfirmed: Bool {
     switch code {
     case .unreachable, .timedOut, .untrusted, .misnamed, .outOfDate, .plaintext: true

@@ -6,22 +6,22 @@ import SystemErrors
 
 /// The program's output. Colours appear on a terminal only, and not when `NO_COLOR` is set.
 enum Console {
-  /// Why standard output could not be written, the first time; 0 if it could.
+  /// The first error of writing to standard output; 0 if there was none.
   private static let outputFailure = Atomic<Int32>(0)
 
-  /// Writes to standard output. A program that reads it and goes away ends this one; any other failure is remembered, and
-  /// nothing more is written.
+  /// Writes to standard output. If its reader closes it, this program ends. Any other failure is remembered, and nothing
+  /// more is written.
   static func write(_ text: String) {
     guard outputFailure.load(ordering: .relaxed) == 0 else { return }
     if !FileAccess.write(text.utf8, to: STDOUT_FILENO) { outputFailure.store(errno, ordering: .relaxed) }
   }
 
-  /// The status with which the program has to end: that of the command, unless its output is not written.
+  /// The program's exit status: that of the command, or a failure if its output could not be written.
   static func status(_ status: Int32) -> Int32 {
     let failure = outputFailure.load(ordering: .relaxed)
     guard failure != 0 else { return status }
-    // Closed from the start: nobody reads what is said of it, as with a reader that goes away. The runtime may have put a
-    // descriptor of its own in the free place, which refuses to be written with EINVAL.
+    // Standard output was closed from the start, so nobody reads an error, either. The runtime may have reused the number
+    // for a descriptor of its own, and then writing fails with EINVAL.
     guard failure != EBADF, failure != EINVAL else { return 1 }
     error("standard output cannot be written: \(SystemError(failure))")
     return 1
@@ -30,7 +30,7 @@ enum Console {
   /// Writes a line to standard error.
   static func notice(_ text: String) { FileAccess.write((text + "\n").utf8, to: STDERR_FILENO) }
 
-  /// Writes an error to standard error. What it quotes from outside acts on no terminal.
+  /// Writes an error to standard error. Control characters in quoted text are removed.
   static func error(_ message: String) { notice("\(colored("Error:", "31;1")) \(message.printableLines)") }
 
   /// Writes warnings to standard error.
@@ -38,7 +38,7 @@ enum Console {
     for warning in warnings { notice("\(colored("Warning:", "33;1")) \(warning.printableLines)") }
   }
 
-  /// Says that no control plane could be asked whether it fits this program.
+  /// Warns that no control plane confirmed that it supports this version.
   static func unconfirmed() {
     notice("\(colored("WARNING:", "33;1")) Unable to confirm the server supports this kumactl version")
   }

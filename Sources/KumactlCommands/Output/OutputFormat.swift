@@ -14,9 +14,9 @@ enum OutputFormat: String, CaseIterable {
     self = format
   }
 
-  /// A document as text; a table's place is taken by YAML.
+  /// A document as text; the table format falls back to YAML.
   ///
-  /// - Parameter sortKeys: whether YAML has its keys in alphabetical order; JSON has them as they are.
+  /// - Parameter sortKeys: whether YAML keys are sorted; JSON keeps their order.
   func text(_ document: DocumentValue, sortKeys: Bool = true) -> String {
     switch self {
     case .json: document.json(.indented(2)) + "\n"
@@ -24,7 +24,7 @@ enum OutputFormat: String, CaseIterable {
     }
   }
 
-  /// A resource as text; in YAML its identity stands before its specification.
+  /// A resource as text; in YAML, its identity precedes its specification.
   func text(_ resource: Resource) -> String {
     switch self {
     case .json: return text(resource.document())
@@ -35,7 +35,7 @@ enum OutputFormat: String, CaseIterable {
     }
   }
 
-  /// The list form of documents: Kuma's command line never names a next page in it.
+  /// A list of documents; as in Kuma's command line, `next` is always null.
   func text(list items: [DocumentValue], total: Int) -> String {
     text(["total": .integer(Int64(total)), "items": .array(items), "next": .null])
   }

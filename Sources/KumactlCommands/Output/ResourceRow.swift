@@ -5,7 +5,7 @@ import OrderedCollections
 protocol ResourceRow: TableRow {
   /// The kind of resource.
   static var type: ResourceType { get }
-  /// Takes what is shown out of a resource.
+  /// Makes the row from a resource.
   init(_ resource: Resource, now: Timestamp)
 }
 

@@ -1,6 +1,6 @@
 import MeshModel
 
-/// One row of a table; its type knows the heading.
+/// One row of a table; its type provides the headings.
 protocol TableRow {
   /// The headings of the columns.
   static var headers: [String] { get }
@@ -8,7 +8,7 @@ protocol TableRow {
   var cells: [String] { get }
 }
 
-/// Rows under their headings, columns as wide as their widest cell.
+/// Rows with headings; each column is as wide as its widest cell.
 struct Table<Row: TableRow> {
   let rows: [Row]
 
@@ -16,7 +16,7 @@ struct Table<Row: TableRow> {
   private static var gap: Int { 3 }
 
   var text: String {
-    // What others have named must not move the cursor or add rows.
+    // Names from outside must not move the cursor or add rows.
     let lines = [Row.headers] + rows.map { $0.cells.map(\.printable) }
     var widths = Row.headers.map(\.count)
     for line in lines {

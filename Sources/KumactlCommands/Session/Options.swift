@@ -4,7 +4,7 @@ import MeshModel
 
 /// Options of every command.
 struct GlobalOptions: ParsableArguments {
-  /// The title under which options of several commands stand.
+  /// The heading of options that several commands share.
   static let section = "Global Flags"
 
   @Option(
@@ -34,12 +34,12 @@ struct GlobalOptions: ParsableArguments {
   }
 }
 
-/// Words behind a command that takes none. Kuma's command line takes no notice of them at some commands.
+/// Extra arguments of a command that takes none. Kuma's command line ignores them for some commands.
 struct IgnoredWords: ParsableArguments {
   @Argument(help: ArgumentHelp("words that are ignored", visibility: .hidden))
   var words: [String] = []
 
-  /// Says that the words do nothing.
+  /// Warns that the words have no effect.
   func warn() { Console.warn(words.map { "\($0.quoted) is ignored: the command takes no arguments" }) }
 }
 
@@ -77,7 +77,7 @@ struct PagingOptions: ParsableArguments {
 
 /// Names with values: `a=1`, or several as `a=1,b=2`.
 struct PairsArgument: ExpressibleByArgument {
-  /// How help names the value; the second reader of command lines knows it by that.
+  /// The value's name in help, by which ``CommandLineReader`` recognises it.
   static let valueName = "stringToString"
 
   let pairs: [(name: String, value: String)]
@@ -89,11 +89,11 @@ struct PairsArgument: ExpressibleByArgument {
 }
 
 extension [PairsArgument] {
-  /// All pairs; of a name that is given twice the last value counts.
+  /// All pairs; if a name is given twice, the last value wins.
   var values: [String: String] { flatMap(\.pairs).reduce(into: [:]) { $0[$1.name] = $1.value } }
 }
 
-/// A length of time as Go writes it: `500ms`, `1m30s`.
+/// A duration in Go's format: `500ms`, `1m30s`.
 struct DurationArgument: ExpressibleByArgument, CustomStringConvertible {
   let duration: Duration
   let description: String

@@ -2,14 +2,14 @@ import MeshClient
 import MeshModel
 import OrderedCollections
 
-/// Resources that were read and found to be in order, ready to be written one after the other.
+/// Parsed and valid resources, to be written one after the other.
 struct ResourceBatch {
-  /// A resource and what its reader noticed.
+  /// A resource with the notices of its parser.
   struct Item {
     let resource: Resource
     let notices: [String]
 
-    /// The resource with the times of one that was never stored, as a dry run shows it. Source: Kuma 2.7.
+    /// The resource as a dry run shows it, with the times of an unstored resource. Source: Kuma 2.7.
     var neverStored: Resource {
       var resource = resource
       resource.creationTime = Timestamp(seconds: -62_135_596_800)
@@ -17,8 +17,8 @@ struct ResourceBatch {
       return resource
     }
 
-    /// What was noticed of the resource, here and by the control plane, each thing once. The control plane knows a field by
-    /// its path in the Universal form.
+    /// The notices of this program and of the control plane, without duplicates. The control plane names a field by its path
+    /// in the Universal form.
     func warnings(with others: [String]) -> [String] {
       notices.filter { notice in
         !others.contains(notice.hasPrefix("spec.") ? String(notice.dropFirst(5)) : notice)
@@ -28,12 +28,12 @@ struct ResourceBatch {
 
   private(set) var items: [Item] = []
 
-  /// What is to be said of names that only old resources may have.
+  /// The warning about names that only old resources may have.
   var nameWarnings: [String] { items.compactMap { NameRules.warning(ofName: $0.resource.name) } }
 
-  /// Reads the documents of a text.
+  /// Parses the documents of a text.
   ///
-  /// - Parameter variables: what is filled in; the text stays as it is when there are none.
+  /// - Parameter variables: the variables to fill in; without any, the text is not treated as a template.
   mutating func add(_ text: String, variables: [String: String]) throws {
     var text = text
     if !variables.isEmpty {
@@ -49,8 +49,8 @@ struct ResourceBatch {
     } catch {
       throw Self.invalid("invalid meta type: \"\(error)\"")
     }
-    // Separators with nothing between are a common habit, also of programs that put files one behind the other. Text
-    // with nothing in it but comments is a mistake.
+    // Empty documents between separators are common, also in concatenated files. A text that contains only comments is a
+    // mistake.
     documents.removeAll { $0 == .null }
     if documents.isEmpty, !text.isEmpty { documents = [.null] }
     for document in documents { items.append(try Self.item(document)) }

@@ -7,7 +7,7 @@ struct ResourceSource {
 
   init(_ name: String) { self.name = name }
 
-  /// The texts, of a directory one for each file in the order of names, with the file.
+  /// The texts with their files; a directory has one text for each file, sorted by name.
   func texts() async throws -> [(text: String, file: String?)] {
     if name == "-" { return [(try Self.text(FileAccess.readStandardInput(), of: "standard input"), nil)] }
     if name.hasPrefix("http://") || name.hasPrefix("https://") {

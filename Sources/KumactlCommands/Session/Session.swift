@@ -1,13 +1,13 @@
 import MeshClient
 import MeshModel
 
-/// Leads from the options of a command to the control plane that is meant.
+/// Finds the control plane of a command from its options.
 struct Session {
   let options: GlobalOptions
 
   init(_ options: GlobalOptions) { self.options = options }
 
-  /// The configuration and the place where it is kept.
+  /// The configuration file.
   func configurationFile() throws -> ConfigurationFile {
     try ConfigurationFile(path: options.configFile, isStored: !options.noConfig)
   }
@@ -38,7 +38,7 @@ struct Session {
         clientCertificate: controlPlane.clientCertificate, skipVerify: controlPlane.skipVerify, observer: observer))
   }
 
-  /// Tells of requests, as far as the log level asks for it.
+  /// Logs requests if the log level allows it.
   private var observer: (@Sendable (ControlPlaneClient.Exchange) -> Void)? {
     guard options.logLevel != "off" else { return nil }
     let showsBody = options.logLevel == "debug"

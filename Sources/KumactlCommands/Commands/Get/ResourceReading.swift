@@ -1,7 +1,7 @@
 import MeshClient
 import MeshModel
 
-/// Prints resources that were asked for.
+/// Prints requested resources.
 struct ResourceReading<Row: ResourceRow> {
   let global: GlobalOptions
   let output: OutputOptions

@@ -1,7 +1,7 @@
 import MeshModel
 import OrderedCollections
 
-/// A proxy with what the control plane knows of it.
+/// A proxy with its insight.
 struct DataplaneOverviewRow: DocumentRow {
   static let headers = [
     "MESH", "NAME", "TAGS", "STATUS", "LAST CONNECTED AGO", "LAST UPDATED AGO", "TOTAL UPDATES", "TOTAL ERRORS",
@@ -40,7 +40,7 @@ struct DataplaneOverviewRow: DocumentRow {
     func format(_ number: Double) -> Int { Int(exactly: number) ?? 0 }
   }
 
-  /// Whether a proxy is connected, and all of its inbounds are ready.
+  /// Whether a proxy is connected, and whether all its inbounds are ready.
   private static func status(_ dataplane: Dataplane?, _ insight: DataplaneInsight) -> String {
     guard insight.isOnline else { return "Offline" }
     let inbounds = dataplane?.networking?.inbound ?? []
@@ -49,7 +49,7 @@ struct DataplaneOverviewRow: DocumentRow {
     return ready.isEmpty ? "Offline" : "Partially degraded"
   }
 
-  /// Who else claims the proxy's name, and why the proxy refused configuration, when it did and has not accepted any since.
+  /// The other claims to the proxy's name, and the last rejection if the proxy has accepted nothing since.
   private static func notes(_ insight: DataplaneInsight, now: Timestamp) -> String {
     var notes: [String] = []
     let claims = insight.claims

@@ -23,7 +23,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
       kumactl inspect dataplane web-1 --type=config-dump
       """)
 
-  /// What can be asked of a proxy, with the last part of the address that answers it.
+  /// An inspection of a proxy, with the last segment of its path.
   private enum Inspection: String {
     case policies
     case tracing = "_tracing"
@@ -31,7 +31,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     case stats
     case clusters
 
-    /// How they are called at the command line.
+    /// The names on the command line.
     static let names = ["policies", "tracing", "config-dump", "stats", "clusters"]
 
     init?(argument: String) {
@@ -95,7 +95,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     }
   }
 
-  /// A block for each attachment: its heading, then types and names of policies.
+  /// A section for each attachment: its heading, then types and names of policies.
   private static func text(policies items: [DocumentValue]) -> String {
     items.map { item in
       let name = item["name"]?.string ?? ""

@@ -23,12 +23,12 @@ struct InspectServicesCommand: AsyncParsableCommand {
       .run("/meshes/\(ControlPlaneClient.escape(mesh.mesh))/service-insights")
   }
 
-  /// A count of a summary; those that are zero are left out of it.
+  /// A count in a summary; a missing count is zero.
   static func count(_ value: DocumentValue?) -> String {
     String(value?.number.flatMap { Int(exactly: $0) } ?? 0)
   }
 
-  /// Proxies that are connected, and all of them.
+  /// The number of connected proxies, and of all proxies.
   static func proxies(_ counts: DocumentValue?) -> String { "\(count(counts?["online"]))/\(count(counts?["total"]))" }
 
   private struct Row: DocumentRow {

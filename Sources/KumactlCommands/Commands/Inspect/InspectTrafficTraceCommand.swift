@@ -39,13 +39,13 @@ struct InspectTrafficTraceCommand: AsyncParsableCommand {
     let names = list.items.compactMap { ($0["dataplane"] ?? $0["gateway"])?["name"]?.string }
     Console.write("Affected data plane proxies:\n\n" + names.map { "  \($0)\n" }.joined())
     if names.isEmpty { await warnIfAbsent(path, client) }
-    // A control plane of Kuma has no such address; what it would say is additional.
+    // Kuma's control planes do not have this path; the warnings are an addition.
     if let answer = try? await client.send(.get, "\(path)/_warnings") {
       Console.warn((answer["warnings"]?.array ?? []).compactMap(\.string))
     }
   }
 
-  /// Warns when there is no such policy, which the list, empty as that of a policy without proxies, does not tell.
+  /// Warns if the policy does not exist, because its list is as empty as that of a policy without proxies.
   private func warnIfAbsent(_ path: String, _ client: ControlPlaneClient) async {
     do {
       _ = try await client.send(.get, path)

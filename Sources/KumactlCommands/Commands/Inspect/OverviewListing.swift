@@ -4,7 +4,7 @@ import OrderedCollections
 
 /// A row that shows a summary made by the control plane.
 protocol DocumentRow: TableRow {
-  /// Takes what is shown out of a document.
+  /// Makes the row from a document.
   init(_ document: DocumentValue, now: Timestamp)
 }
 
@@ -12,7 +12,7 @@ protocol DocumentRow: TableRow {
 struct OverviewListing<Row: DocumentRow> {
   let global: GlobalOptions
   let output: OutputOptions
-  /// What is listed, for errors.
+  /// The subject of the list, for errors.
   let subject: String
 
   func run(_ path: String, query: [(String, String)] = []) async throws {

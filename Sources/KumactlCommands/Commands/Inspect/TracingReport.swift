@@ -1,10 +1,10 @@
 import MeshModel
 
-/// Why a proxy is traced, or is not, as people read it: the verdict, then what led to it.
+/// Why a proxy is traced or not, as text: the verdict, then the reasons.
 struct TracingReport {
   let text: String
 
-  /// - Parameter explanation: what the control plane answers at `_tracing`.
+  /// - Parameter explanation: the control plane's answer at `_tracing`.
   init(_ explanation: DocumentValue, now: Timestamp) {
     var sections = [(explanation["summary"]?.string ?? "").printable + "\n"]
     let winner = explanation["winner"]?.string

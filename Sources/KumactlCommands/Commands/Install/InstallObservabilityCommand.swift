@@ -27,7 +27,7 @@ struct InstallObservabilityCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("namespace to install to", valueName: "string"))
   var namespace = "mesh-observability"
 
-  /// Kuma's options about parts that are not installed here.
+  /// Kuma's options for components that are not installed here.
   private static let unused = ArgumentHelp(
     "accepted for scripts of Kuma's and not used: no Grafana is installed", valueName: "string")
 

@@ -4,20 +4,20 @@ import OrderedCollections
 
 /// The Kubernetes manifest of a Jaeger in one container.
 ///
-/// The objects, their names and ports are those that Kuma installs, so that collector addresses of its documentation
-/// work: `http://jaeger-collector.kuma-tracing:9411/api/v2/spans`.
+/// The objects, their names and ports are the same as in Kuma, so that the collector's address in its documentation works:
+/// `http://jaeger-collector.kuma-tracing:9411/api/v2/spans`.
 struct JaegerManifest {
-  /// The namespace that everything is put into.
+  /// The namespace of all objects.
   let namespace: String
   /// The container image.
   let image: String
-  /// The mesh that the namespace is assigned to; with it, proxies are kept out and OpenTelemetry is accepted.
+  /// The mesh of the namespace. If it is set, sidecars are not injected, and Jaeger accepts OpenTelemetry.
   var mesh: String?
 
-  /// The last release of the first generation, which takes its settings from the environment.
+  /// The last release of Jaeger 1, which reads its settings from the environment.
   static let defaultImage = "jaegertracing/all-in-one:1.76.0"
 
-  /// The manifest: the namespace, and a list of everything in it.
+  /// The manifest: the namespace, and a list of its objects.
   var text: String {
     get throws {
       guard NameRules.violations(ofNewName: namespace).isEmpty, !namespace.contains("."), namespace.utf8.count <= 63
