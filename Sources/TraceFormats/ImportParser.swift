@@ -1,21 +1,21 @@
 import TraceModel
 
-/// Reads a file of traces in JSON, and finds out by itself which of these it is:
+/// Parses a file of traces in JSON and detects its format:
 ///
-/// - Zipkin's spans, v2 or v1: a trace, or a list of traces, as queries answer them;
-/// - Jaeger's traces, as its query service answers them and its page saves them, and as ours are exported;
-/// - OpenTelemetry's, as an exporter sends them, and as Jaeger and Tempo answer them;
-/// - any of these, or single spans, one after the other: JSON lines.
+/// - Zipkin's spans, v2 or v1: a trace, or a list of traces, as query answers contain them;
+/// - Jaeger's traces: answers of its query service, files saved by its page, and our exports;
+/// - OpenTelemetry's requests of exporters, and answers of Jaeger and Tempo;
+/// - JSON lines: any of these, or single spans, one after the other.
 struct ImportParser {
   private let limits: CollectorLimits
   private var result = ParsedSpans()
-  /// How many spans there were so far, good ones and others.
+  /// The number of spans so far, valid and rejected ones.
   private var spanCount = 0
 
   private static let wanted =
     "a file of traces of a known form (Zipkin's spans, Jaeger's or OpenTelemetry's traces in JSON, or lines of these)"
 
-  /// Reads spans; indices go on from value to value, and from trace to trace.
+  /// Parses spans. Indices continue across values and traces.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = ImportParser(limits: limits)
     let pieces = try parser.pieces(of: bytes, isList: false)
@@ -26,12 +26,12 @@ struct ImportParser {
       do throws(CollectorError) {
         try parser.read(first == 0..<bytes.count ? bytes : Array(bytes[piece]))
       } catch {
-        // Each value is read with what the others have left.
+        // Each value is parsed with the limits that the previous ones have left.
         guard error.code != .tooLarge else { throw .tooManySpans(limits) }
         guard pieces.count > 1 else { throw error }
         let line = bytes[..<piece.lowerBound].count { $0 == 0x0A } + 1
         throw CollectorError(
-          code: error.code, message: "the value that begins in line \(line) is wrong: \(error.message)")
+          code: error.code, message: "the value that begins in line \(line) is not valid: \(error.message)")
       }
     }
     return parser.result
@@ -43,9 +43,9 @@ struct ImportParser {
     JSONScanner(bytes, nestingLimit: OTLPJSONParser.nesting(limits))
   }
 
-  // MARK: Pieces
+  // MARK: Elements
 
-  /// Where the elements of a list stand, or the values that follow one another.
+  /// The byte ranges of the elements of a list, or of successive values.
   private func pieces(of bytes: [UInt8], isList: Bool) throws(CollectorError) -> [Range<Int>] {
     var pieces: [Range<Int>] = []
     var scanner = scanner(bytes)
@@ -68,19 +68,19 @@ struct ImportParser {
     }
     guard pieces.count <= limits.spansPerRequest else {
       throw CollectorError(
-        code: .tooLarge, message: "the file has more than \(limits.spansPerRequest) traces or lines; send fewer at once"
+        code: .tooLarge, message: "the file has more than \(limits.spansPerRequest) traces or lines; split it"
       )
     }
     return pieces
   }
 
-  // MARK: Forms
+  // MARK: Formats
 
   private enum Form {
     case zipkin, zipkinV1, otlp, jaegerAnswer, jaegerTrace, jaegerSpan
   }
 
-  /// Reads a value of any form.
+  /// Parses a value of any format.
   private mutating func read(_ piece: [UInt8]) throws(CollectorError) {
     guard piece.first == 0x5B else { return try read(piece, as: try form(of: piece)) }
     let elements = try pieces(of: piece, isList: true)
@@ -94,7 +94,7 @@ struct ImportParser {
     }
   }
 
-  /// Reads a list of Zipkin's spans within a list.
+  /// Parses a list of Zipkin's spans within a list.
   private mutating func readTrace(_ piece: [UInt8]) throws(CollectorError) {
     guard piece.first == 0x5B else {
       throw CollectorError(code: .invalid, message: "the body is not \(Self.wanted): a trace must be a list of spans")
@@ -121,7 +121,7 @@ struct ImportParser {
     }
   }
 
-  /// What an object is, by its members; what none of them tells is taken for a span of Zipkin's.
+  /// The format of an object, detected by its members. The default is a span of Zipkin's.
   private func form(of piece: [UInt8]) throws(CollectorError) -> Form {
     var scanner = scanner(piece)
     var found: Form?
@@ -148,7 +148,7 @@ struct ImportParser {
     return found ?? .zipkin
   }
 
-  /// Whether the first annotation of a list, which is gone past, says where it was made: only v1 does.
+  /// Whether the first annotation of a list has an endpoint, as only v1 does. Skips the list.
   private func hasEndpoint(_ scanner: inout JSONScanner) throws(JSONError) -> Bool {
     let start = scanner.position
     try scanner.skipValue()
@@ -163,9 +163,9 @@ struct ImportParser {
     return false
   }
 
-  // MARK: What was read
+  // MARK: Results
 
-  /// What may still be read.
+  /// The remaining limits.
   private var rest: CollectorLimits {
     var rest = limits
     rest.spansPerRequest = max(0, limits.spansPerRequest - spanCount)
@@ -177,7 +177,7 @@ struct ImportParser {
     result.spans += next.spans
     result.indices += next.indices.map { $0 + spanCount }
     result.rejections += next.rejections.map { SpanRejection(index: $0.index + spanCount, reason: $0.reason) }
-    // Of a v1 span several may have come.
+    // One v1 span may have become several spans.
     spanCount += max(next.indices.last ?? -1, next.rejections.map(\.index).max() ?? -1) + 1
     _ = result.values.take(next.values.count, limits)
     if next.values.isBeyond { _ = result.values.take(.max, limits) }

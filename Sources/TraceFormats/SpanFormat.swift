@@ -1,6 +1,6 @@
 package import TraceModel
 
-/// The forms in which spans come.
+/// The accepted formats of spans.
 package enum SpanFormat: Hashable {
   /// Zipkin's v2 JSON.
   case zipkinJSON
@@ -8,14 +8,14 @@ package enum SpanFormat: Hashable {
   case zipkinProtobuf
   /// Zipkin's v1 JSON.
   case zipkinV1JSON
-  /// A file of traces in JSON, of any of the forms that ``ImportParser`` knows.
+  /// A file of traces in JSON, in any format of ``ImportParser``.
   case file
   /// OpenTelemetry's protocol in protobuf.
   case otlpProtobuf
   /// OpenTelemetry's protocol in JSON.
   case otlpJSON
 
-  /// Reads spans. Throws if nothing can be read or there are too many, then none of them counts.
+  /// Parses spans. Throws if the body is not valid or has too many spans, then none of it counts.
   package func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     switch self {
     case .zipkinJSON: try ParsedSpans.parse(bytes, limits: limits)

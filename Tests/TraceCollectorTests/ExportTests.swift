@@ -56,7 +56,7 @@ import Testing
       (String(repeating: "[", count: 1_000), "the body is not a file of traces of a known form"),
       ("", "the file is empty"), ("\n [\n", "the body is not a file of traces of a known form"),
       ("{}", #"{"stored":0,"rejected":[{"index":0,"reason":"traceId is missing"}]"#),
-      ("\(good)\n{\"resourceSpans\":7}\n", "the value that begins in line 2 is wrong: the body is not an Export"),
+      ("\(good)\n{\"resourceSpans\":7}\n", "the value that begins in line 2 is not valid: the body is not an Export"),
     ] {
       let refused = await collector.send(.post, "/api/import", Array(body.utf8))
       #expect(refused.status == 400 || refused.status == 413)

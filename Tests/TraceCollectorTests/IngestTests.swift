@@ -172,7 +172,7 @@ import Testing
     let collector = try TestCollector { $0.limits.spansPerRequest = 2 }
     let reply = await collector.post("[\(Self.good),\(Self.good),\(Self.good)]")
     #expect(reply.status == 413)
-    #expect(reply.text == "the request has more than 2 spans; send fewer at once\n")
+    #expect(reply.text == "the request has more than 2 spans; send fewer per request\n")
     #expect(collector.store.spanCount == 0)
   }
 

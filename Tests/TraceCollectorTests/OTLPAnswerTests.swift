@@ -104,7 +104,7 @@ import Testing
     #expect(noJSON.status == 400)
     #expect(
       noJSON.text == #"{"code":3,"message":"the body is not an ExportTraceServiceRequest in JSON: line 2, column 18 "#
-        + #"(byte 19): a value or the end is missing: the text ends"}"#)
+        + #"(byte 19): a value or the end is missing: the input ends"}"#)
     let wrong = await send(collector, Array(#"{"resourceSpans":7}"#.utf8), type: "application/json")
     #expect(wrong.status == 400)
     #expect(wrong.text.contains("resourceSpans must be a list"))
@@ -113,7 +113,7 @@ import Testing
     #expect(none.body == status(3, "none of the spans was stored: span 0: id is missing"))
     let many = await send(collector, ProtobufBytes.request({ _ in }, { _ in }))
     #expect(many.status == 413)
-    #expect(many.body == status(8, "the request has more than 1 spans; send fewer at once"))
+    #expect(many.body == status(8, "the request has more than 1 spans; send fewer per request"))
     #expect(await send(collector, [], type: "text/plain").status == 415)
     let get = await send(collector, [], method: .get)
     #expect(get.status == 405)

@@ -81,7 +81,7 @@ import Testing
   @Test(
     "What is not JSON is refused with its place",
     arguments: [
-      ("", "line 1, column 1 (byte 0): '[' is missing: the text ends"),
+      ("", "line 1, column 1 (byte 0): '[' is missing: the input ends"),
       (
         "{}",
         "line 1, column 1 (byte 0): '[' is expected, not '{'; files of other kinds, such as Jaeger's, go to /api/import"
@@ -90,14 +90,14 @@ import Testing
       ("[\n  {\"a\": 01}]", "line 2, column 9 (byte 10): a number must not begin with 0"),
       ("[1,]", "line 1, column 4 (byte 3): a value is expected, not ']'"),
       ("[1 2]", "line 1, column 4 (byte 3): ',' or ']' is expected, not '2'"),
-      ("[] x", "line 1, column 4 (byte 3): the end of the text is expected, not 'x'"),
+      ("[] x", "line 1, column 4 (byte 3): the end of the input is expected, not 'x'"),
       ("[nul]", "line 1, column 2 (byte 1): a value is expected, not 'n'"),
       ("[1.]", "line 1, column 4 (byte 3): a digit is expected, not ']'"),
       ("[-]", "line 1, column 3 (byte 2): a digit is expected, not ']'"),
       ("[{1:2}]", "line 1, column 3 (byte 2): a name in quotes is expected, not '1'"),
-      ("[\"\\x\"]", "line 1, column 3 (byte 2): an escape that JSON does not know"),
+      ("[\"\\x\"]", "line 1, column 3 (byte 2): an unknown escape sequence"),
       ("[\"\\u12g4\"]", "line 1, column 3 (byte 2): four hexadecimal digits must follow \\u"),
-      ("[\"a\nb\"]", "line 1, column 4 (byte 3): a control character stands in a text; write it as an escape"),
+      ("[\"a\nb\"]", "line 1, column 4 (byte 3): a text contains a control character; escape it"),
       ("[\"abc", "line 1, column 2 (byte 1): the closing quote is missing"),
       ("\u{1}", "line 1, column 1 (byte 0): '[' is expected, not the byte 0x1"),
     ])

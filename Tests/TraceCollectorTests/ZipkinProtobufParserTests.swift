@@ -105,8 +105,8 @@ import Testing
         }, "byte 23: a value of 127 bytes goes beyond the end of its message"
       ),
       (Self.span { $0.raw([0x38] + [UInt8](repeating: 0xff, count: 10)) }, "byte 3: a number is longer than 64 bits"),
-      (Self.span { $0.raw([0x38, 0x80]) }, "byte 3: a number ends too early"),
-      (Self.span { $0.raw([0x31, 1, 2]) }, "byte 3: a number of 8 bytes ends too early"),
+      (Self.span { $0.raw([0x38, 0x80]) }, "byte 3: a number is truncated"),
+      (Self.span { $0.raw([0x31, 1, 2]) }, "byte 3: a number of 8 bytes is truncated"),
       (Self.span { $0.raw([0x0b]) }, "byte 2: a field has the wire type 3, which is not known"),
       (Self.span { $0.raw([0x02]) }, "byte 2: a field has no valid number"),
       (

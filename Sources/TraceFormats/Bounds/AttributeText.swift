@@ -2,17 +2,17 @@ import Foundation
 import JSONText
 import TraceModel
 
-/// A value of OpenTelemetry's as text: a text as it is, anything else as JSON has it, as the specification's
-/// "AnyValue representation for non-OTLP protocols" says.
+/// The text of an OpenTelemetry value: a text as it is, any other value as JSON, by the specification's "AnyValue representation
+/// for non-OTLP protocols".
 enum AttributeText: Equatable {
-  /// A text; it gets quotes in JSON.
+  /// A text, quoted in JSON.
   case text(String)
-  /// What stands in JSON as it is.
+  /// Literal JSON.
   case literal(String)
   /// No value.
   case null
 
-  /// What stands in a tag.
+  /// The text for a tag.
   var text: String {
     switch self {
     case .text(let text), .literal(let text): text
@@ -24,7 +24,7 @@ enum AttributeText: Equatable {
 
   static func integer(_ value: Int64) -> AttributeText { literal(String(value)) }
 
-  /// A whole number without a fraction, as JavaScript and Go write it.
+  /// Formats a number as JavaScript and Go do, whole numbers without a fraction.
   static func double(_ value: Double) -> AttributeText {
     guard value.isFinite else { return text(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity") }
     if value == value.rounded(), value.magnitude < 1e15 { return literal(String(Int64(value))) }
@@ -33,10 +33,10 @@ enum AttributeText: Equatable {
 
   static func bytes(_ bytes: some Collection<UInt8>) -> AttributeText { text(Data(bytes).base64EncodedString()) }
 
-  /// What a writer wrote.
+  /// The output of a writer.
   static func json(_ json: JSONWriter) -> AttributeText { literal(String(decoding: json.bytes, as: UTF8.self)) }
 
-  /// An event: its name, and its attributes as JSON behind it.
+  /// Formats an event: its name, followed by its attributes as JSON.
   static func event(_ name: String, _ attributes: [Attribute]) -> String {
     guard !attributes.isEmpty else { return name }
     var json = JSONWriter()

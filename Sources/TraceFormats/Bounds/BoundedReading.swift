@@ -1,25 +1,25 @@
 import TraceModel
 
-/// Reads the spans of a request in JSON within their bounds: what is beyond is skipped, and nothing is made of it.
+/// Parses the spans of a JSON request within limits. Values beyond the limits are skipped without being built.
 protocol BoundedReading {
   var limits: CollectorLimits { get }
   var bounds: SpanBounds { get }
-  /// What was counted of the request.
+  /// The number of values in the request.
   var values: ValueCount { get set }
-  /// Bytes of the texts of the present span.
+  /// The size of the current span's texts in bytes.
   var textBytes: Int { get set }
-  /// What of the present span is beyond its bounds.
+  /// How the current span exceeds the limits.
   var excess: String? { get set }
 }
 
 extension BoundedReading {
-  /// Goes past something that is beyond the bounds.
+  /// Skips a value beyond the limits.
   mutating func skip(_ reader: inout JSONFieldReader, _ problem: String) throws(JSONError) {
     excess = excess ?? problem
     try reader.skip()
   }
 
-  /// Counts an attribute, an event, a link or an element; false if nothing more is to be made of the span.
+  /// Counts an attribute, event, link or list element; false if the rest of the span is to be skipped.
   mutating func takeValue() -> Bool {
     guard excess == nil else { return false }
     guard values.take(1, limits) else {
@@ -29,7 +29,7 @@ extension BoundedReading {
     return true
   }
 
-  /// A text, if there is room for it.
+  /// Parses a text, within the limits.
   package mutating func text(_ reader: inout JSONFieldReader, _ field: String) throws(JSONError) -> String {
     let slice = try reader.textSlice(field)
     guard let slice, excess == nil else { return "" }

@@ -1,13 +1,13 @@
 import TraceModel
 
 extension CollectorError {
-  /// A request with more spans than are let in.
+  /// The request has too many spans.
   static func tooManySpans(_ limits: CollectorLimits) -> CollectorError {
     CollectorError(
-      code: .tooLarge, message: "the request has more than \(limits.spansPerRequest) spans; send fewer at once")
+      code: .tooLarge, message: "the request has more than \(limits.spansPerRequest) spans; send fewer per request")
   }
 
-  /// A body that is no JSON of the wanted shape, with the place where it goes wrong.
+  /// The body is not JSON of the expected form. The message has the position of the error.
   static func unreadable(_ error: JSONError, in bytes: [UInt8], wanted: String) -> CollectorError {
     let before = bytes[..<max(0, min(error.offset, bytes.count))]
     let line = before.count { $0 == 0x0A } + 1
@@ -17,7 +17,7 @@ extension CollectorError {
       message: "the body is not \(wanted): line \(line), column \(column) (byte \(error.offset)): \(error.reason)")
   }
 
-  /// A body that is no list of Zipkin's spans. An object is most likely a file of another kind, which has a path of its own.
+  /// The body is not a list of Zipkin's spans. An object is probably a file in another format, which has its own path.
   static func noSpanList(_ error: JSONError, in bytes: [UInt8]) -> CollectorError {
     var error = error
     let blanks: Set<UInt8> = [0x20, 0x0A, 0x0D, 0x09, 0xEF, 0xBB, 0xBF]
@@ -27,7 +27,7 @@ extension CollectorError {
     return unreadable(error, in: bytes, wanted: "a JSON list of spans")
   }
 
-  /// A body that is no protobuf of the wanted shape.
+  /// The body is not protobuf of the expected form.
   static func unreadable(_ error: ProtobufError, wanted: String) -> CollectorError {
     CollectorError(code: .invalid, message: "the body is not \(wanted): byte \(error.offset): \(error.reason)")
   }

@@ -1,12 +1,12 @@
 package import TraceModel
 
-/// Tags, annotations and what else a request holds; see ``CollectorLimits/valuesPerRequest``.
+/// Counts tags, annotations and similar values of a request; see ``CollectorLimits/valuesPerRequest``.
 package struct ValueCount: Sendable, Equatable {
   private(set) var count = 0
-  /// Whether there were more than may be, so that something was refused for it.
+  /// Whether values were refused because of the limit.
   package private(set) var isBeyond = false
 
-  /// Counts values; false, and they are not counted, if there are too many.
+  /// Counts values; false if that would exceed the limit, then they are not counted.
   mutating func take(_ more: Int, _ limits: CollectorLimits) -> Bool {
     guard more <= limits.valuesPerRequest - count else {
       isBeyond = true
@@ -17,18 +17,18 @@ package struct ValueCount: Sendable, Equatable {
   }
 }
 
-/// The spans of a list as values.
+/// The spans of a parsed list.
 package struct ParsedSpans: SpanSink, Sendable, Equatable {
-  /// The good spans.
+  /// The valid spans.
   package var spans: [Span] = []
-  /// Where each good span stands in the list.
+  /// The index of each valid span in the list.
   var indices: [Int] = []
-  /// The others.
+  /// The rejected spans.
   package var rejections: [SpanRejection] = []
-  /// What was read or repeated.
+  /// The number of values, including repeated ones.
   package var values = ValueCount()
 
-  /// How many good spans there are.
+  /// The number of valid spans.
   package var count: Int { spans.count }
 
   package mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {

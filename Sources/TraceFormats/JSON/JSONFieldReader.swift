@@ -1,25 +1,25 @@
 import TraceModel
 
-/// Reads the members of objects from JSON, one item of a list after the other. A value of the wrong kind is the present
-/// item's problem and leaves the others whole; only what is no JSON at all is thrown.
+/// Parses the members of JSON objects, one item of a list at a time. A value of the wrong type is an error of the current item and
+/// does not affect the others. Only invalid JSON is thrown.
 struct JSONFieldReader {
   typealias Member = (inout JSONFieldReader, _ key: String) throws(JSONError) -> Void
   typealias Element = (inout JSONFieldReader) throws(JSONError) -> Void
 
   var scanner: JSONScanner
-  /// What is wrong with the present item; the first thing found counts.
+  /// The first error of the current item.
   private(set) var problem: String?
 
   init(_ bytes: [UInt8], nestingLimit: Int) { scanner = JSONScanner(bytes, nestingLimit: nestingLimit) }
 
-  /// Begins with the next item.
+  /// Starts the next item.
   mutating func beginItem() { problem = nil }
 
   mutating func reject(_ reason: @autoclosure () -> String) {
     if problem == nil { problem = reason() }
   }
 
-  /// Gives each member of an object that is not null; the function must read or skip the value.
+  /// Calls `member` for each member of an object that is not null. It must parse or skip the value.
   mutating func object(_ field: String, _ member: Member) throws(JSONError) {
     guard try isNext(0x7B, field, "an object") else { return }
     guard try scanner.enterObject() else { return }
@@ -30,14 +30,14 @@ struct JSONFieldReader {
     } while try scanner.moreMembers()
   }
 
-  /// Gives each element of a list; the function must read or skip it.
+  /// Calls `element` for each element of a list. It must parse or skip the element.
   mutating func list(_ field: String, _ element: Element) throws(JSONError) {
     guard try isNext(0x5B, field, "a list") else { return }
     guard try scanner.enterArray() else { return }
     repeat { try element(&self) } while try scanner.moreElements()
   }
 
-  /// Whether a value of some kind comes next; goes past a value of another kind, which is then the item's problem.
+  /// Whether the next value has the expected type. A value of another type is skipped and is an error of the item.
   private mutating func isNext(_ first: UInt8, _ field: String, _ wanted: String) throws(JSONError) -> Bool {
     if try scanner.next("a value") == first { return true }
     reject("\(field) must be \(wanted)")
@@ -47,7 +47,7 @@ struct JSONFieldReader {
 
   mutating func skip() throws(JSONError) { try scanner.skipValue() }
 
-  /// The bytes of a value, which is gone past.
+  /// Skips a value and returns its bytes.
   mutating func piece() throws(JSONError) -> ArraySlice<UInt8> {
     _ = try scanner.next("a value")
     let start = scanner.position
@@ -55,19 +55,19 @@ struct JSONFieldReader {
     return scanner.bytes[start..<scanner.position]
   }
 
-  /// A text; nil after a value of another kind.
+  /// Parses a text; `nil` for a value of another type.
   mutating func text(_ field: String) throws(JSONError) -> String? {
     guard let slice = try textSlice(field) else { return nil }
     return scanner.text(slice)
   }
 
-  /// Where a text stands, of which nothing is made yet; nil after a value of another kind.
+  /// The slice of a text; `nil` for a value of another type.
   mutating func textSlice(_ field: String) throws(JSONError) -> TextSlice? {
     guard try isNext(0x22, field, "a text") else { return nil }
     return try scanner.slice("a text")
   }
 
-  /// A text or a number as it is written; nil after a value of another kind.
+  /// Parses a text, or a number as written; `nil` for a value of another type.
   mutating func textOrNumber(_ field: String) throws(JSONError) -> (text: String, isNumber: Bool)? {
     switch try scanner.next("a value") {
     case 0x22: return (try scanner.string("a text"), false)
@@ -79,7 +79,7 @@ struct JSONFieldReader {
     }
   }
 
-  /// A whole number, which may stand in quotes; 0 after anything else.
+  /// Parses a whole number, which may be quoted; 0 for any other value.
   mutating func integer(_ field: String) throws(JSONError) -> Int64 {
     guard let (text, _) = try textOrNumber(field) else { return 0 }
     if let value = Int64(text) { return value }
@@ -89,7 +89,7 @@ struct JSONFieldReader {
     return 0
   }
 
-  /// A whole number that is not negative and may stand in quotes; 0 after anything else.
+  /// Parses a non-negative whole number, which may be quoted; 0 for any other value.
   mutating func unsigned(_ field: String) throws(JSONError) -> UInt64 {
     guard let (text, _) = try textOrNumber(field) else { return 0 }
     if let value = UInt64(text) { return value }

@@ -1,5 +1,5 @@
 extension JSONScanner {
-  /// Goes past a value of any kind, without recursion.
+  /// Skips a value of any type, without recursion.
   mutating func skipValue() throws(JSONError) {
     var closers: [UInt8] = []
     repeat {

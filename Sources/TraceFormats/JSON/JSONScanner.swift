@@ -1,20 +1,20 @@
 import TraceModel
 
-/// A text that is not JSON, or not of the shape that is wanted.
+/// A text is not JSON, or not of the expected form.
 struct JSONError: Error, Hashable {
-  /// Where it goes wrong, in bytes from the start.
+  /// The offset of the error in bytes.
   var offset: Int
-  /// What is wrong there.
+  /// What is wrong.
   var reason: String
 }
 
-/// Reads JSON (RFC 8259) from bytes, token by token, and builds nothing: its caller knows the shape it wants.
+/// Scans JSON (RFC 8259) token by token and builds no tree: the caller knows the expected form.
 ///
-/// Texts are checked to be UTF-8, nesting is bounded, and nothing in the bytes can make it trap.
+/// Texts are validated as UTF-8, and nesting is limited. No input makes it trap.
 struct JSONScanner {
-  /// The text, and behind its end the texts whose escapes had to be undone.
+  /// The input, followed by unescaped texts.
   private(set) var bytes: [UInt8]
-  /// Where the text ends.
+  /// The length of the input.
   private let limit: Int
   private(set) var position = 0
   private let nestingLimit: Int
@@ -31,7 +31,7 @@ struct JSONScanner {
     JSONError(offset: offset ?? position, reason: reason)
   }
 
-  /// The first byte of what comes next, after blanks; an error at the end.
+  /// The first byte of the next token, after white space; throws at the end.
   @inline(__always) mutating func next(_ wanted: @autoclosure () -> String) throws(JSONError) -> UInt8 {
     if position < limit, bytes[position] > 0x20 { return bytes[position] }
     return try nextAfterBlanks(wanted())
@@ -48,14 +48,14 @@ struct JSONScanner {
   }
 
   func unexpected(_ wanted: String) -> JSONError {
-    guard position < limit else { return error("\(wanted) is missing: the text ends") }
+    guard position < limit else { return error("\(wanted) is missing: the input ends") }
     let byte = bytes[position]
     let found =
       byte > 0x20 && byte < 0x7F ? "'\(Character(UnicodeScalar(byte)))'" : "the byte 0x" + String(byte, radix: 16)
     return error("\(wanted) is expected, not \(found)")
   }
 
-  /// Goes into an array or an object; false if it is empty (then it is already left).
+  /// Enters an array or an object; false if it is empty, then it is already left.
   mutating func enter(_ open: UInt8, _ close: UInt8, _ wanted: String) throws(JSONError) -> Bool {
     guard try next(wanted) == open else { throw unexpected(wanted) }
     nesting += 1
@@ -67,7 +67,7 @@ struct JSONScanner {
     return false
   }
 
-  /// Goes past a comma, true, or past the end of the array or object, false.
+  /// Skips a comma and returns true, or skips the end of the array or object and returns false.
   @inline(__always) mutating func more(_ close: UInt8) throws(JSONError) -> Bool {
     func wanted() -> String { close == 0x5D ? "',' or ']'" : "',' or '}'" }
     switch try next(wanted()) {
@@ -90,7 +90,7 @@ struct JSONScanner {
 
   mutating func moreMembers() throws(JSONError) -> Bool { try more(0x7D) }
 
-  /// A member's name and its colon.
+  /// Parses a member's name and its colon.
   mutating func key() throws(JSONError) -> String {
     let key = try string("a name in quotes")
     guard try next("':'") == 0x3A else { throw unexpected("':'") }
@@ -98,7 +98,7 @@ struct JSONScanner {
     return key
   }
 
-  /// A member's name, as ``slice(_:)`` gives it, and its colon.
+  /// The slice of a member's name; skips its colon.
   mutating func keySlice() throws(JSONError) -> TextSlice {
     let key = try slice("a name in quotes")
     guard try next("':'") == 0x3A else { throw unexpected("':'") }
@@ -106,12 +106,12 @@ struct JSONScanner {
     return key
   }
 
-  /// After the value: nothing but blanks.
+  /// Checks that only white space follows.
   mutating func end() throws(JSONError) {
-    guard isAtEnd() else { throw unexpected("the end of the text") }
+    guard isAtEnd() else { throw unexpected("the end of the input") }
   }
 
-  /// Goes past blanks; whether nothing follows them.
+  /// Skips white space; whether nothing follows.
   mutating func isAtEnd() -> Bool {
     while position < limit, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
     return position == limit
@@ -120,12 +120,12 @@ struct JSONScanner {
   // MARK: Texts
 
   mutating func string(_ wanted: String) throws(JSONError) -> String {
-    // First: it may add to the bytes that the text is then taken from.
+    // Before `bytes` is read: this may append to it.
     let slice = try slice(wanted)
     return text(slice)
   }
 
-  /// Where the characters of a text stand in ``bytes``, its escapes undone.
+  /// The slice of ``bytes`` with the characters of a text, unescaped.
   mutating func slice(_ wanted: String) throws(JSONError) -> TextSlice {
     guard try next(wanted) == 0x22 else { throw unexpected(wanted) }
     let start = position + 1
@@ -134,7 +134,7 @@ struct JSONScanner {
     let byte = bytes[stop]
     if byte == 0x5C { return try escapedText(from: start, to: stop) }
     guard byte == 0x22 else {
-      throw error("a control character stands in a text; write it as an escape", at: stop)
+      throw error("a text contains a control character; escape it", at: stop)
     }
     if !isASCII, String(validating: bytes[start..<stop], as: UTF8.self) == nil {
       throw error("the text is not UTF-8", at: start)
@@ -143,8 +143,8 @@ struct JSONScanner {
     return TextSlice(start: start, count: stop - start)
   }
 
-  /// The first quote, backslash or control character from an offset on, and whether all before it is ASCII. Eight bytes at
-  /// a time: a byte below a bound borrows from its highest bit.
+  /// The first quote, backslash or control character from an offset on, and whether all bytes before it are ASCII. Tests eight
+  /// bytes at a time: a byte below a bound borrows from its highest bit.
   private func plainEnd(from start: Int) -> (stop: Int, isASCII: Bool) {
     bytes.withUnsafeBytes { bytes in
       let ones: UInt64 = 0x0101_0101_0101_0101
@@ -175,17 +175,16 @@ struct JSONScanner {
     }
   }
 
-  /// The text of a slice.
   func text(_ slice: TextSlice) -> String { String(decoding: bytes[slice.range], as: UTF8.self) }
 
-  /// Keeps a text that does not stand in what is read.
+  /// Appends a text that is not part of the input.
   mutating func append(_ text: some Collection<UInt8>) -> TextSlice {
     let start = bytes.count
     bytes.append(contentsOf: text)
     return TextSlice(start: start, count: bytes.count - start)
   }
 
-  /// Undoes the escapes of a text, behind the end of what is read.
+  /// Unescapes a text and appends it to the input.
   private mutating func escapedText(from start: Int, to first: Int) throws(JSONError) -> TextSlice {
     var text = Array(bytes[start..<first])
     var index = first
@@ -198,7 +197,7 @@ struct JSONScanner {
         }
         return append(text)
       }
-      guard byte >= 0x20 else { throw error("a control character stands in a text; write it as an escape", at: index) }
+      guard byte >= 0x20 else { throw error("a text contains a control character; escape it", at: index) }
       if byte == 0x5C {
         try appendEscape(at: &index, to: &text)
       } else {
@@ -224,7 +223,7 @@ struct JSONScanner {
     case 0x75:
       try appendUnicodeEscape(at: &index, to: &text)
       return
-    default: throw error("an escape that JSON does not know", at: index)
+    default: throw error("an unknown escape sequence", at: index)
     }
     text.append(plain)
     index += 2
@@ -237,7 +236,7 @@ struct JSONScanner {
       code = 0x10000 + (code & 0x3FF) << 10 + low & 0x3FF
       index += 6
     }
-    // Half of a pair alone is no character; it becomes the replacement character, as browsers do.
+    // An unpaired surrogate is not a character. It becomes the replacement character, as in browsers.
     let scalar = UnicodeScalar(code) ?? "\u{FFFD}"
     text.append(contentsOf: String(Character(scalar)).utf8)
   }
@@ -253,12 +252,12 @@ struct JSONScanner {
     return UInt32(code)
   }
 
-  // MARK: Numbers and the rest
+  // MARK: Numbers and literals
 
-  /// A number as it is written.
+  /// Parses a number, as written.
   mutating func number() throws(JSONError) -> String { text(try numberSlice()) }
 
-  /// Where a number stands.
+  /// The slice of a number.
   mutating func numberSlice() throws(JSONError) -> TextSlice {
     _ = try next("a number")
     let start = position
@@ -288,7 +287,7 @@ struct JSONScanner {
     return position - start
   }
 
-  /// Goes past `true`, `false` or `null` if it stands next.
+  /// Skips `true`, `false` or `null` if it is next.
   mutating func literal(_ word: StaticString) throws(JSONError) -> Bool {
     _ = try next("a value")
     guard position + word.utf8CodeUnitCount <= limit else { return false }
@@ -297,13 +296,13 @@ struct JSONScanner {
     return true
   }
 
-  /// Goes past `null` if it stands next.
+  /// Skips `null` if it is next.
   mutating func null() throws(JSONError) -> Bool {
     guard try next("a value") == 0x6E else { return false }
     return try literal("null")
   }
 
-  /// Whether a text is a word.
+  /// Whether a text equals a word.
   @inline(__always) func isEqual(_ text: TextSlice, _ word: StaticString) -> Bool {
     guard text.count == word.utf8CodeUnitCount else { return false }
     return bytes.withUnsafeBytes { bytes in
@@ -312,10 +311,10 @@ struct JSONScanner {
     }
   }
 
-  /// Whether a text holds a zero byte: only one with escapes can.
+  /// Whether a text contains a zero byte. Only a text with escapes can.
   func holdsZero(_ text: TextSlice) -> Bool { text.start >= limit && bytes[text.range].contains(0) }
 
-  /// Whether two texts are the same.
+  /// Whether two texts are equal.
   func isEqual(_ first: TextSlice, _ second: TextSlice) -> Bool {
     guard first.count == second.count else { return false }
     return bytes.withUnsafeBytes { first.of($0).elementsEqual(second.of($0)) }

@@ -1,13 +1,13 @@
 package import JSONText
 package import TraceModel
 
-/// A trace as Jaeger's page reads it from a file, and as Jaeger's query service answers it.
+/// A trace in the format of Jaeger's query service, which Jaeger's page reads from files too.
 ///
-/// Jaeger knows no shared ids: of two sides of a call with one id, the server's gets an id of its own and hangs below the
-/// client's, with what the server's service did within the call below it. A span that would not be the same when it is read
-/// again has Zipkin's form beside it, which Jaeger's page does not look at.
+/// Jaeger has no shared ids. If two sides of a call share an id, the server side gets another id and becomes a child of the client
+/// side, and the children of the server side follow it. A span that this format cannot represent exactly also has its Zipkin form
+/// in a member that Jaeger's page ignores.
 package struct JaegerExport {
-  /// The member of a span that holds its Zipkin's form.
+  /// The member of a span with its Zipkin form.
   static let wholeKey = "zipkin"
 
   private let tree: SpanTree
@@ -47,7 +47,7 @@ package struct JaegerExport {
     json.key("spans")
     json.beginArray()
     for (index, node) in tree.nodes.enumerated() {
-      // A parent that is not there stays named: Jaeger's page then says that it is missing.
+      // A missing parent stays named, so that Jaeger's page reports it as missing.
       let parent = node.parent.map { ids[$0] } ?? node.span.parentID
       let span = JaegerSpan(node.span, traceID: traceID, id: ids[index], parent: parent)
       let host = node.span.localEndpoint ?? Endpoint()
@@ -151,7 +151,7 @@ extension JSONWriter {
 }
 
 extension AttributeText {
-  /// What Jaeger calls the type of a value.
+  /// The name of a value's type in Jaeger.
   fileprivate var jaegerType: String {
     switch self {
     case .text, .null: "string"

@@ -1,6 +1,6 @@
 import TraceModel
 
-/// Reads Jaeger's traces: an answer of its query service, a trace of one, or a span with its process.
+/// Parses Jaeger's traces: an answer of its query service, a trace of one, or a span with its process.
 struct JaegerParser: BoundedReading {
   let limits: CollectorLimits
   let bounds: SpanBounds
@@ -11,19 +11,19 @@ struct JaegerParser: BoundedReading {
   private var spanCount = 0
   private var isTooLong = false
 
-  /// A span whose process may be named before it is described.
+  /// A span whose process may be defined after it.
   private struct Pending {
     var span = JaegerSpan()
-    /// What our own export puts beside a span that Jaeger's form cannot tell whole.
+    /// The Zipkin form that our export adds to a span that Jaeger's format cannot represent.
     var whole: Span?
     var process: String?
     var index = 0
     var problem: String?
   }
 
-  /// Reads a value. Throws if it is none or too long, then none of it counts; a bad span is reported beside the others.
+  /// Parses a value. Throws if it is not valid or too large, then none of it counts. A rejected span does not affect others.
   ///
-  /// - Parameter isSpan: whether it is a span by itself.
+  /// - Parameter isSpan: whether the value is a single span.
   static func parse(_ bytes: [UInt8], isSpan: Bool, limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var reader = JSONFieldReader(bytes, nestingLimit: OTLPJSONParser.nesting(limits))
     var parser = JaegerParser(limits: limits, bounds: SpanBounds(limits: limits))
@@ -53,7 +53,7 @@ struct JaegerParser: BoundedReading {
 
   // MARK: Traces
 
-  /// Reads a trace, or an answer that holds some.
+  /// Parses a trace, or an answer with traces.
   private mutating func readTrace(_ reader: inout JSONFieldReader) throws(JSONError) {
     var spans: [Pending] = []
     var processes: [String: JaegerSpan.Process] = [:]
@@ -90,7 +90,7 @@ struct JaegerParser: BoundedReading {
           problem = problem ?? "there is no process \(name.prefix(64))"
         }
       }
-      // Each of its tags becomes one of the span.
+      // Each tag of the process becomes a tag of the span.
       if problem == nil, !values.take(jaeger.process.tags.count, limits) { problem = bounds.tooManyValues }
       let span = problem == nil ? pending.whole ?? jaeger.span : nil
       problem = problem ?? span.flatMap { bounds.problem($0) }
@@ -127,7 +127,7 @@ struct JaegerParser: BoundedReading {
 
   private mutating func read(_ reader: inout JSONFieldReader, into pending: inout Pending) throws(JSONError) {
     try reader.object("a span") { (reader, key) throws(JSONError) in
-      // Nothing is made of a span that is refused.
+      // A rejected span is skipped.
       guard excess == nil, reader.problem == nil else { return try reader.skip() }
       switch key {
       case "traceID":
@@ -170,7 +170,7 @@ struct JaegerParser: BoundedReading {
     }
   }
 
-  /// A span in Zipkin's form, which says all of it.
+  /// Parses a span in Zipkin's form, which is complete.
   private mutating func whole(_ reader: inout JSONFieldReader) throws(JSONError) -> Span? {
     let piece = try reader.piece()
     var rest = limits
@@ -218,10 +218,10 @@ struct JaegerParser: BoundedReading {
     return process
   }
 
-  /// Keys with values of a type; those without a key are left out.
+  /// Parses keys with typed values. Values without a key are omitted.
   private mutating func fields(_ reader: inout JSONFieldReader, _ what: String) throws(JSONError) -> [Attribute] {
     var fields: [Attribute] = []
-    // Nothing at all is written as null by some.
+    // Some senders write an empty list as null.
     try reader.list(what) { (reader) throws(JSONError) in
       guard fields.count < limits.tagsPerSpan else { return try skip(&reader, bounds.tooManyTags) }
       guard takeValue() else { return try reader.skip() }
@@ -238,7 +238,7 @@ struct JaegerParser: BoundedReading {
     return fields
   }
 
-  /// A value; of a list or an object its JSON.
+  /// Parses a value; a list or an object becomes JSON text.
   private mutating func value(_ reader: inout JSONFieldReader) throws(JSONError) -> AttributeText {
     if try reader.scanner.next("a value") == 0x22 { return .text(try text(&reader, "the value of a tag")) }
     let piece = try reader.piece()

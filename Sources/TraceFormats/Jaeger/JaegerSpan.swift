@@ -1,21 +1,21 @@
 import TraceModel
 
-/// A span of Jaeger's, as its query service answers it, with the process that reported it.
+/// A span in the format of Jaeger's query service, with its process.
 struct JaegerSpan {
-  /// Who reported spans.
+  /// The origin of spans.
   struct Process {
     var service = ""
     var tags: [Attribute] = []
   }
 
-  /// An event within it.
+  /// A timestamped event.
   struct Log {
-    /// Microseconds since 1970.
+    /// In microseconds since 1970.
     var timestamp: Int64 = 0
     var fields: [Attribute] = []
   }
 
-  /// Another span with which it has to do.
+  /// A reference to another span.
   struct Reference {
     var isChildOf = true
     var traceID: TraceID?
@@ -26,9 +26,9 @@ struct JaegerSpan {
   var id: UInt64 = 0
   var references: [Reference] = []
   var operation = ""
-  /// Microseconds since 1970.
+  /// In microseconds since 1970.
   var start: Int64 = 0
-  /// Microseconds.
+  /// In microseconds.
   var duration: Int64 = 0
   var isDebug = false
   var tags: [Attribute] = []
@@ -36,17 +36,17 @@ struct JaegerSpan {
   var process = Process()
 }
 
-// MARK: To Zipkin's and back
+// MARK: Conversion
 
 extension JaegerSpan {
-  /// What is written where Zipkin has no name, which Jaeger's page needs.
+  /// The placeholder for a missing name, which Jaeger's page requires.
   private static let unknown = "unknown"
 
-  /// The span as Jaeger has it.
+  /// Converts a span of Zipkin's.
   ///
   /// - Parameters:
-  ///   - id: what it is called in its trace: Jaeger knows no ids that two sides of a call share.
-  ///   - parent: what the span above it is called.
+  ///   - id: its unique id in the trace: Jaeger has no ids shared by the sides of a call.
+  ///   - parent: the unique id of its parent.
   package init(_ span: Span, traceID: TraceID, id: UInt64, parent: UInt64?) {
     self.traceID = traceID
     self.id = id
@@ -63,7 +63,7 @@ extension JaegerSpan {
         tags.append(Attribute(key: tag.key, value: Self.value(tag.value)))
         continue
       }
-      // Jaeger's page shows a failure only by this; what Zipkin has as the value is kept beside it.
+      // Jaeger's page detects an error only by this tag. Zipkin's value is kept in another tag.
       tags.append(Attribute(key: "error", value: .bool(true)))
       if !tag.value.isEmpty, tag.value != "true" {
         tags.append(Attribute(key: "error.message", value: .text(tag.value)))
@@ -92,11 +92,11 @@ extension JaegerSpan {
     return tags
   }
 
-  /// A value of a tag, with its type. Zipkin has texts only; one that is written as a program writes a number or a truth
-  /// value is taken for it, as Jaeger searches and sorts by these.
+  /// The typed value of a tag. Zipkin has only texts. A text in the form of a number or a boolean becomes one, since Jaeger searches
+  /// and sorts by type.
   private static func value(_ text: String) -> AttributeText {
     if text == "true" || text == "false" { return .literal(text) }
-    // Beyond, a browser would change it.
+    // JavaScript cannot represent larger numbers exactly.
     if let number = Int64(text), String(number) == text, number.magnitude <= 1 << 53 { return .literal(text) }
     if text.utf8.count <= 24, text.utf8.contains(0x2E), let number = Double(text), "\(number)" == text,
       number.isFinite
@@ -106,7 +106,7 @@ extension JaegerSpan {
     return .text(text)
   }
 
-  /// The span as Zipkin has it.
+  /// Converts to a span of Zipkin's.
   package var span: Span {
     var span = Span(
       traceID: traceID, id: id, name: operation.lowercased(), timestamp: max(0, start), duration: max(0, duration),
@@ -134,7 +134,7 @@ extension JaegerSpan {
     return span
   }
 
-  /// Its tags, without those that say what Zipkin has fields for.
+  /// Sets the tags, without those for which Zipkin has fields.
   private func takeTags(_ span: inout Span, _ tags: inout TagList) {
     var peer = Endpoint()
     var message: String?
@@ -154,7 +154,7 @@ extension JaegerSpan {
     span.remoteEndpoint = peer.isEmpty ? nil : peer
   }
 
-  /// Takes an address or a port; false if a tag is neither.
+  /// Sets an address or a port from a tag; false if it is neither.
   private static func take(_ tag: Attribute, prefix: String, ipv4: String, into host: inout Endpoint) -> Bool {
     guard tag.key.hasPrefix(prefix) else { return false }
     let text = tag.value.text
@@ -175,7 +175,7 @@ extension JaegerSpan {
 }
 
 extension JaegerSpan.Log {
-  /// An event alone is a text; with others it is the name that stands before them.
+  /// A single event becomes its text. With other fields, it becomes the name before them.
   fileprivate var text: String {
     let name = fields.first { $0.key == "event" }?.value.text ?? ""
     let others = fields.filter { $0.key != "event" }

@@ -1,14 +1,14 @@
 import TraceModel
 
-/// Makes Zipkin's spans of OpenTelemetry's, as the specification's "OpenTelemetry to Zipkin Transformation" has it; what it
-/// leaves open (resources, links, the trace's state) becomes tags, with the names that OpenTelemetry's collector uses.
+/// Converts OpenTelemetry's spans to Zipkin's, by the specification's "OpenTelemetry to Zipkin Transformation". What it leaves open
+/// (resources, links, the trace state) becomes tags, named as in OpenTelemetry's collector.
 struct OTLPConversion {
   private let limits: CollectorLimits
   private let bounds: SpanBounds
   private var result = ParsedSpans()
   private var textBytes = 0
 
-  /// The spans of a request, and those that are refused.
+  /// Converts the spans of a request.
   static func spans(of request: OTLPRequest, limits: CollectorLimits) -> ParsedSpans {
     var conversion = OTLPConversion(limits: limits, bounds: SpanBounds(limits: limits))
     conversion.result.values = request.values
@@ -21,14 +21,14 @@ struct OTLPConversion {
     return conversion.result
   }
 
-  /// What the spans of an origin, or of one of its libraries, have in common.
+  /// The common data of the spans of a resource, or of one of its scopes.
   private struct Common {
-    /// Nil without a name, which each span may have by itself.
+    /// `nil` if unknown; then each span may have its own.
     var service: String?
-    /// What stands for a name that nobody gives.
+    /// The service name for spans without one.
     var placeholder = unknown
     var tags = TagList()
-    /// Bytes of the texts of the tags.
+    /// The size of the tags in bytes.
     var textBytes = 0
     var problem: String?
 
@@ -44,7 +44,7 @@ struct OTLPConversion {
       }
     }
 
-    /// The name of a service; nil if it is none, or what SDKs put for one that they do not know.
+    /// A service name; `nil` if it is empty, or an SDK's placeholder for an unknown name.
     static func service(_ text: String) -> String? {
       text.isEmpty || text == unknown || text.hasPrefix(unknown + ":") ? nil : text.lowercased()
     }
@@ -66,7 +66,7 @@ struct OTLPConversion {
     }
   }
 
-  /// Adds the spans of a library. What goes beyond a bound of the request is found out before anything is made of it.
+  /// Adds the spans of a scope. Checks the limits of the request before it converts a span.
   private mutating func add(_ scope: OTLPRequest.Scope, _ resource: Common) {
     let isWithinBounds = result.values.take(resource.tags.tags.count, limits)
     let common = isWithinBounds ? resource.adding(scope) : resource
@@ -77,7 +77,7 @@ struct OTLPConversion {
     }
   }
 
-  /// Adds a span; gives what is wrong with it.
+  /// Adds a span. Returns an error, if any.
   private mutating func add(_ source: OTLPSpan, _ common: Common) -> String? {
     if let problem = source.problem { return problem }
     guard result.values.take(common.tags.tags.count, limits) else { return bounds.tooManyValues }
@@ -86,7 +86,7 @@ struct OTLPConversion {
     guard bytes <= limits.textBytesPerRequest - textBytes else { return bounds.tooMuchText }
     let span = Self.span(source, common)
     if let problem = bounds.problem(span) { return problem }
-    // What lists and maps have become is longer than what was read.
+    // JSON text of lists and maps is longer than the received values.
     let made = bounds.textBytes(span)
     guard made <= limits.textBytesPerRequest - textBytes else { return bounds.tooMuchText }
     textBytes += made
@@ -101,7 +101,7 @@ struct OTLPConversion {
       parentID: source.parentSpanID == 0 || source.parentSpanID == source.spanID ? nil : source.parentSpanID,
       kind: Span.Kind(source.kind), name: source.name.lowercased(), timestamp: microseconds(source.start))
     if source.start > 0, source.end >= source.start {
-      // Less than a microsecond is one: 0 means that the length is unknown.
+      // A duration below a microsecond becomes one, since 0 means unknown.
       span.duration = max(1, microseconds(source.end - source.start))
     }
     span.annotations = source.events.map { event in
@@ -110,7 +110,7 @@ struct OTLPConversion {
     var service = common.service
     var tags = common.tags
     for attribute in source.attributes where attribute.value != .null {
-      // Some tracers give the name to each span, if the process has none.
+      // Some tracers set the name on each span, not on the resource.
       if attribute.key == "service.name", common.service == nil {
         service = Common.service(attribute.value.text)
       } else {
@@ -143,12 +143,11 @@ struct OTLPConversion {
       tags.set("error", source.statusMessage.isEmpty ? failure(source) : source.statusMessage)
       return
     }
-    // Zipkin takes any tag of this name for a failure.
+    // In Zipkin, any tag with this name marks a failure.
     if source.status == .ok || tags.value("error") == "false" { tags.remove("error") }
   }
 
-  /// What a failed span says of its failure when its status has no text: the message of the last exception, or its type,
-  /// or the type of the error.
+  /// The error text of a failed span without a status message: the message of the last exception, or its type, or the error type.
   private static func failure(_ source: OTLPSpan) -> String {
     func text(_ key: String, in attributes: [Attribute]) -> String? {
       attributes.last { $0.key == key }.map(\.value.text).flatMap { $0.isEmpty ? nil : $0 }
@@ -158,7 +157,7 @@ struct OTLPConversion {
       ?? text("error.message", in: source.attributes) ?? text("error.type", in: source.attributes) ?? ""
   }
 
-  /// An event's name, and its attributes as JSON behind it.
+  /// Formats an event: its name, followed by its attributes as JSON.
   private static func text(_ event: OTLPSpan.Event) -> String {
     AttributeText.event(event.name, event.attributes)
   }
@@ -168,36 +167,36 @@ struct OTLPConversion {
     return "\(link.traceID?.description ?? "")|\(Hexadecimal.text(link.spanID))|\(link.traceState)|\(attributes)|0"
   }
 
-  // MARK: The other side
+  // MARK: Remote endpoint
 
-  /// Names of the other side, the best first, with the tag of the port that goes with each.
+  /// Attributes with the name of the remote service, in order of preference, each with the attribute of its port.
   private static let peerNames: [(name: String, port: String?)] = [
     ("peer.service", nil), ("server.address", "server.port"), ("net.peer.name", "net.peer.port"),
     ("network.peer.address", "network.peer.port"), ("server.socket.domain", "server.socket.port"),
     ("server.socket.address", "server.socket.port"), ("net.sock.peer.name", "net.sock.peer.port"),
     ("net.sock.peer.addr", "net.sock.peer.port"), ("peer.hostname", "peer.port"), ("peer.address", "peer.port"),
-    // Datadog's.
+    // Attributes of Datadog's.
     ("out.host", "network.destination.port"), ("db.name", nil),
   ]
 
-  /// Addresses of the other side, the best first.
+  /// Attributes with the remote address, in order of preference.
   private static let peerAddresses: [(name: String, port: String?)] = [
     ("network.peer.address", "network.peer.port"), ("net.sock.peer.addr", "net.sock.peer.port"),
     ("server.socket.address", "server.socket.port"), ("net.peer.ip", "net.peer.port"),
     ("client.address", "client.port"),
   ]
 
-  /// Who calls names whom it calls. Who is called knows an address at best, unless the caller's service is told.
+  /// The remote endpoint. A client names its server. A server knows at best an address, unless it is told the caller's service.
   static func remoteEndpoint(_ kind: Span.Kind?, _ tags: TagList) -> Endpoint? {
     var endpoint = Endpoint()
     func port(_ key: String?) -> UInt16 { key.flatMap { tags.value($0) }.flatMap { UInt16($0) } ?? 0 }
     if kind == .client || kind == .producer {
-      // Envoy names the cluster that it called; its `peer.address` is the caller's, as in all of its spans.
+      // Envoy names the called cluster. Its `peer.address` is the caller's, in all of its spans.
       let cluster = kind == .client ? tags.value(PeerService.clusterTag) : nil
       if let cluster, PeerService.isName(text: cluster) { endpoint.serviceName = cluster.lowercased() }
       for (name, portName) in peerNames where endpoint.serviceName.isEmpty {
         guard cluster == nil || name != "peer.address", let value = tags.value(name), !value.isEmpty else { continue }
-        // An address is no service. The next attribute may name one.
+        // An address is not a service name. The next attribute may have one.
         if PeerService.isName(text: value) {
           endpoint.serviceName = value.lowercased()
         } else if endpoint.ipv4.isEmpty, endpoint.ipv6.isEmpty {

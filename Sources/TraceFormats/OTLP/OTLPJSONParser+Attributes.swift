@@ -2,9 +2,9 @@ import Foundation
 import JSONText
 import TraceModel
 
-/// Attributes, whose values may be lists and maps.
+/// Attributes, with nested values.
 extension OTLPJSONBuilder {
-  /// Attributes; those without a key, which the specification does not allow, are left out.
+  /// Parses attributes. Those without a key, which the specification does not allow, are omitted.
   mutating func attributes(_ reader: inout JSONFieldReader) throws(JSONError) -> [Attribute] {
     var attributes: [Attribute] = []
     try reader.list("attributes") { (reader) throws(JSONError) in
@@ -37,7 +37,7 @@ extension OTLPJSONBuilder {
     return value
   }
 
-  /// A value that holds no others; nil if the key is of none.
+  /// Parses a value that is not a list or a map; `nil` for an unknown key.
   private mutating func scalar(
     _ reader: inout JSONFieldReader, _ key: String
   ) throws(JSONError) -> AttributeText? {
@@ -58,7 +58,7 @@ extension OTLPJSONBuilder {
       }
     case "bytesValue":
       let text = try text(&reader, key)
-      // It stays as it is written, but must be what it says.
+      // Kept as written, but it must be valid.
       if Data(base64Encoded: text) == nil { reader.reject("bytesValue must be base64") }
       return .text(text)
     default:
@@ -67,7 +67,7 @@ extension OTLPJSONBuilder {
     }
   }
 
-  /// Writes a value as JSON while it is read, so that what is nested is not written once more for each level.
+  /// Writes a value as JSON while parsing, so that nested values are not copied at each level.
   private mutating func writeValue(
     _ reader: inout JSONFieldReader, depth: Int, to json: inout JSONWriter
   ) throws(JSONError) {
@@ -89,7 +89,7 @@ extension OTLPJSONBuilder {
   private mutating func writeValues(
     _ reader: inout JSONFieldReader, _ field: String, depth: Int, to json: inout JSONWriter
   ) throws(JSONError) {
-    // Each level is a call within a call; the limit keeps the stack small.
+    // The parser recurses at each level. The limit bounds the stack.
     guard depth < limits.nesting else {
       throw reader.scanner.error("attributes are nested deeper than \(limits.nesting) levels")
     }
@@ -110,13 +110,13 @@ extension OTLPJSONBuilder {
     if isMap { json.endObject() } else { json.endArray() }
   }
 
-  /// Writes a member of a map; one without a key is left out.
+  /// Writes a member of a map. A member without a key is omitted.
   private mutating func writeMember(
     _ reader: inout JSONFieldReader, depth: Int, to json: inout JSONWriter
   ) throws(JSONError) {
     let mark = json.mark
     var name: String?
-    // A value that comes before its key has to be kept until then.
+    // A value before its key is buffered.
     var early: JSONWriter?
     try reader.object("an attribute") { (reader, key) throws(JSONError) in
       switch key {

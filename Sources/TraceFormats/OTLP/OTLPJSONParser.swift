@@ -1,13 +1,13 @@
 import Foundation
 import TraceModel
 
-/// Reads `ExportTraceServiceRequest` of OpenTelemetry's protocol from JSON: protobuf's JSON, but ids in hexadecimal digits.
-/// Numbers of 64 bits may stand in quotes or not, enums may be numbers or names.
+/// Parses OpenTelemetry's `ExportTraceServiceRequest` from protobuf's JSON, with ids in hexadecimal digits. Numbers of 64 bits may
+/// be quoted, and enums may be numbers or names.
 enum OTLPJSONParser {
-  /// How deep a request may be nested: a few levels around an attribute, and three for each level of its value.
+  /// The nesting depth of a request: a few levels around an attribute, and three for each level of its value.
   static func nesting(_ limits: CollectorLimits) -> Int { 14 + 3 * max(0, min(limits.nesting, 1_000)) }
 
-  /// Reads a request. Throws if it is no JSON or too long, then none of it counts; a bad span is reported beside the others.
+  /// Parses a request. Throws if it is not JSON or too large, then none of it counts. A rejected span does not affect others.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var reader = JSONFieldReader(bytes, nestingLimit: nesting(limits))
     var builder = OTLPJSONBuilder(limits: limits)
@@ -24,7 +24,7 @@ enum OTLPJSONParser {
   }
 }
 
-/// What has been read so far. Counted while it is read: what a span says beyond its bounds is skipped.
+/// The parsed part of a request. Values are counted while parsing, and those of a span beyond its limits are skipped.
 struct OTLPJSONBuilder: BoundedReading {
   let limits: CollectorLimits
   let bounds: SpanBounds
@@ -37,7 +37,7 @@ struct OTLPJSONBuilder: BoundedReading {
     get { request.textBytes }
     set { request.textBytes = newValue }
   }
-  /// Why nothing of the request counts, though it is JSON.
+  /// Why the whole request is refused, although it is valid JSON.
   var refusal: CollectorError?
 
   var excess: String?
@@ -50,20 +50,20 @@ struct OTLPJSONBuilder: BoundedReading {
   mutating func readRequest(_ reader: inout JSONFieldReader) throws(JSONError) {
     try reader.object("the request") { (reader, key) throws(JSONError) in
       switch key {
-      // Tempo's name is the second.
+      // "batches" is Tempo's name.
       case "resourceSpans", "batches":
         try reader.list(key) { (reader) throws(JSONError) in
           let resource = try resource(&reader)
           request.resources.append(resource)
         }
-      // Around an answer of Jaeger's and of Tempo's.
+      // Wrappers in answers of Jaeger's and of Tempo's.
       case "result", "trace": try readRequest(&reader)
       default: try reader.skip()
       }
     }
   }
 
-  /// Counts something of the request; if there is too much of it, the reading ends.
+  /// Counts a part of the request. Beyond the limit, parsing ends.
   private mutating func take<Value>(
     _ reader: JSONFieldReader, _ count: (inout OTLPRequest) throws(CollectorError) -> Value
   ) throws(JSONError) -> Value {
@@ -75,7 +75,7 @@ struct OTLPJSONBuilder: BoundedReading {
     }
   }
 
-  /// Reads something of which many spans are made; gives what is wrong with what it says beyond its bounds.
+  /// Parses data shared by many spans. Returns an error if it exceeds the limits.
   private mutating func problem(
     _ reader: inout JSONFieldReader,
     _ read: (inout OTLPJSONBuilder, inout JSONFieldReader) throws(JSONError) -> Void
@@ -130,7 +130,7 @@ struct OTLPJSONBuilder: BoundedReading {
       case "spans":
         try reader.list(key) { (reader) throws(JSONError) in
           let index = try take(reader) { (request) throws(CollectorError) in try request.takeSpan(limits) }
-          // What is wrong around the spans concerns all of them, what is wrong within one only that one.
+          // An error in the resource or scope applies to all its spans. An error in a span applies only to that span.
           let around = reader.problem
           reader.beginItem()
           excess = request.values.isBeyond ? bounds.tooManyValues : nil
@@ -153,7 +153,7 @@ struct OTLPJSONBuilder: BoundedReading {
   private mutating func span(_ reader: inout JSONFieldReader) throws(JSONError) -> OTLPSpan {
     var span = OTLPSpan()
     try reader.object("a span") { (reader, key) throws(JSONError) in
-      // Nothing is made of a span that is refused.
+      // A rejected span is skipped.
       guard excess == nil, reader.problem == nil else { return try reader.skip() }
       switch key {
       case "traceId":
@@ -216,7 +216,7 @@ struct OTLPJSONBuilder: BoundedReading {
     return reader.spanID(text, field, mayBeZero: mayBeZero) ?? 0
   }
 
-  /// The bytes of an id in base64, as protobuf's own JSON has them; nil if the text is none of so many bytes.
+  /// Decodes an id in base64, as in protobuf's standard JSON; `nil` if the text is not base64 of so many bytes.
   private static func bytes(_ text: String, count: Int) -> ArraySlice<UInt8>? {
     guard text.utf8.count == (count + 2) / 3 * 4, let data = Data(base64Encoded: text), data.count == count else {
       return nil
@@ -224,7 +224,7 @@ struct OTLPJSONBuilder: BoundedReading {
     return Array(data)[...]
   }
 
-  /// The number of an enum, given as such or by its name.
+  /// Parses an enum, given by number or name.
   private func number(
     _ reader: inout JSONFieldReader, _ field: String, names: [String], prefix: String
   ) throws(JSONError) -> UInt64 {

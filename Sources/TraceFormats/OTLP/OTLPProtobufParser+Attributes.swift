@@ -1,14 +1,14 @@
 import JSONText
 import TraceModel
 
-/// Attributes, whose values may be lists and maps.
+/// Attributes, with nested values.
 extension OTLPProtobufParser {
-  /// Counts an attribute, an event, a link or an element.
+  /// Counts an attribute, event, link or list element.
   mutating func takeValue() throws(ProtobufError) {
     guard request.values.take(1, limits) else { throw .content(bounds.tooManyValues) }
   }
 
-  /// A text, if there is room for it.
+  /// Parses a text, within the limits.
   package mutating func text(_ reader: inout ProtobufReader) throws(ProtobufError) -> String {
     guard let text = try reader.text(atMost: limits.textBytesPerSpan - request.textBytes) else {
       throw .content(bounds.textsTooLong)
@@ -17,7 +17,7 @@ extension OTLPProtobufParser {
     return text
   }
 
-  /// Adds an attribute; one without a key, which the specification does not allow, is left out.
+  /// Adds an attribute. One without a key, which the specification does not allow, is omitted.
   package mutating func append(_ message: ProtobufReader, to attributes: inout [Attribute]) throws(ProtobufError) {
     guard attributes.count < limits.tagsPerSpan else { throw .content(bounds.tooManyTags) }
     try takeValue()
@@ -44,7 +44,7 @@ extension OTLPProtobufParser {
     }
   }
 
-  /// The field of a value that counts, and a reader that stands before what it holds: the last one, as protobuf has it.
+  /// The set field of a oneof, and a reader at its content. The last field counts, as protobuf specifies.
   private func choice(
     _ message: ProtobufReader
   ) throws(ProtobufError) -> (field: ProtobufReader.Field, reader: ProtobufReader)? {
@@ -77,11 +77,11 @@ extension OTLPProtobufParser {
     }
   }
 
-  /// Writes a value as JSON while it is read, so that what is nested is not written once more for each level.
+  /// Writes a value as JSON while parsing, so that nested values are not copied at each level.
   private mutating func writeValue(
     _ message: ProtobufReader, depth: Int, to json: inout JSONWriter
   ) throws(ProtobufError) {
-    // Each level is a call within a call; the limit keeps the stack small.
+    // The parser recurses at each level. The limit bounds the stack.
     guard depth <= limits.nesting else { throw message.error("nested deeper than \(limits.nesting) levels") }
     guard json.bytes.count <= limits.textBytesPerSpan else { throw .content(bounds.textsTooLong) }
     guard case (let field, var reader)? = try choice(message) else { return json.null() }
@@ -114,7 +114,7 @@ extension OTLPProtobufParser {
     }
   }
 
-  /// Writes a member of a map; one without a key is left out.
+  /// Writes a member of a map. A member without a key is omitted.
   private mutating func writeMember(
     _ message: ProtobufReader, depth: Int, to json: inout JSONWriter
   ) throws(ProtobufError) {

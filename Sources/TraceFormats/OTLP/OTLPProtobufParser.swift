@@ -1,16 +1,16 @@
 import TraceModel
 
-/// Reads `ExportTraceServiceRequest` of OpenTelemetry's protocol from protobuf.
+/// Parses OpenTelemetry's `ExportTraceServiceRequest` from protobuf.
 ///
-/// Counted while it is read: what a span says beyond its bounds is neither read nor made into anything.
+/// Values are counted while parsing. Those of a span beyond its limits are skipped.
 struct OTLPProtobufParser {
   let limits: CollectorLimits
   let bounds: SpanBounds
   var request = OTLPRequest()
-  /// Why nothing of the request counts, though its bytes are well.
+  /// Why the whole request is refused, although it is valid protobuf.
   private var refusal: CollectorError?
 
-  /// Reads a request. Throws if it is none or too long, then none of it counts; a bad span is reported beside the others.
+  /// Parses a request. Throws if it is not valid or too large, then none of it counts. A rejected span does not affect others.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = OTLPProtobufParser(limits: limits, bounds: SpanBounds(limits: limits))
     do throws(ProtobufError) {
@@ -37,7 +37,7 @@ struct OTLPProtobufParser {
     }
   }
 
-  /// Counts something of the request; if there is too much of it, the reading ends.
+  /// Counts a part of the request. Beyond the limit, parsing ends.
   private mutating func take<Value>(
     _ count: (inout OTLPRequest) throws(CollectorError) -> Value
   ) throws(ProtobufError) -> Value {
@@ -68,7 +68,7 @@ struct OTLPProtobufParser {
     return resource
   }
 
-  /// Reads something of which many spans are made; gives what is wrong with its content.
+  /// Parses data shared by many spans. Returns an error in its content, if any.
   private mutating func problem(
     _ read: (inout OTLPProtobufParser) throws(ProtobufError) -> Void
   ) throws(ProtobufError) -> String? {
@@ -134,7 +134,7 @@ struct OTLPProtobufParser {
     var span = OTLPSpan()
     span.index = index
     do throws(ProtobufError) {
-      // Of a request that has too much already, nothing is read but how many spans it has.
+      // Beyond the limit of the request, spans are only counted.
       guard !request.values.isBeyond else { throw .content(bounds.tooManyValues) }
       try read(message, into: &span)
     } catch {
@@ -160,7 +160,7 @@ struct OTLPProtobufParser {
         span.parentSpanID = spanID(bytes)
         if bytes.count != 8, !bytes.isEmpty { note("parent_span_id must have 8 bytes", &span) }
       case (5, .bytes): span.name = try text(&reader)
-      // A number that is not known counts as none, as protobuf wants of enums that may grow.
+      // An unknown number counts as unspecified, as protobuf specifies for enums.
       case (6, .varint): span.kind = OTLPSpan.Kind(rawValue: try reader.varint()) ?? .unspecified
       case (7, .fixed64): span.start = try reader.fixed64()
       case (8, .fixed64): span.end = try reader.fixed64()

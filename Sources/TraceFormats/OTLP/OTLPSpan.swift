@@ -1,36 +1,36 @@
 import TraceModel
 
-/// A request of OpenTelemetry's protocol as it came, protobuf or JSON.
+/// A request of OpenTelemetry's protocol, from protobuf or JSON.
 struct OTLPRequest {
-  /// The spans of one origin.
+  /// The spans of one resource.
   struct Resource {
     var attributes: [Attribute] = []
     var scopes: [Scope] = []
-    /// What is wrong with it, and so with each of its spans.
+    /// An error, which applies to each of its spans.
     var problem: String?
   }
 
-  /// The spans of one library of an origin.
+  /// The spans of one scope of a resource.
   struct Scope {
     var name = ""
     var version = ""
     var attributes: [Attribute] = []
     var spans: [OTLPSpan] = []
-    /// What is wrong with it, and so with each of its spans.
+    /// An error, which applies to each of its spans.
     var problem: String?
   }
 
   var resources: [Resource] = []
-  /// How many spans were read.
+  /// The number of parsed spans.
   var spanCount = 0
-  /// How many resources and scopes.
+  /// The number of resources and scopes.
   private var parts = 0
-  /// Bytes of the texts of the span, resource or scope that is being read.
+  /// The size of the texts of the current span, resource or scope in bytes.
   var textBytes = 0
-  /// Its attributes, events, links and elements of lists.
+  /// The number of its attributes, events, links and list elements.
   var values = ValueCount()
 
-  /// Counts a span; throws if it is one too many, then nothing of the request counts.
+  /// Counts a span. Throws beyond the limit, then none of the request counts.
   mutating func takeSpan(_ limits: CollectorLimits) throws(CollectorError) -> Int {
     guard spanCount < limits.spansPerRequest else { throw .tooManySpans(limits) }
     textBytes = 0
@@ -38,19 +38,19 @@ struct OTLPRequest {
     return spanCount
   }
 
-  /// Counts a resource or a scope, which may be empty; throws if there are more of them than there may be spans.
+  /// Counts a resource or a scope, which may be empty. Throws if there are more of them than spans are allowed.
   mutating func takePart(_ limits: CollectorLimits) throws(CollectorError) {
     guard parts < 2 * limits.spansPerRequest else {
       throw CollectorError(
         code: .tooLarge,
-        message: "the request has more than \(2 * limits.spansPerRequest) resources and scopes; send fewer at once")
+        message: "the request has more than \(2 * limits.spansPerRequest) resources and scopes; send fewer per request")
     }
     textBytes = 0
     parts += 1
   }
 }
 
-/// A span of OpenTelemetry's. What is wrong with it is said and does not concern the others.
+/// A span of OpenTelemetry's. An error in it does not affect others.
 struct OTLPSpan {
   /// The numbers of `SpanKind`.
   enum Kind: UInt64 {
@@ -69,15 +69,15 @@ struct OTLPSpan {
     case error = 2
   }
 
-  /// Something that happened within it.
+  /// A timestamped event.
   struct Event {
-    /// Nanoseconds since 1970.
+    /// In nanoseconds since 1970.
     var time: UInt64 = 0
     var name = ""
     var attributes: [Attribute] = []
   }
 
-  /// Another span with which it has to do.
+  /// A link to another span.
   struct Link {
     var traceID: TraceID?
     var spanID: UInt64 = 0
@@ -85,7 +85,7 @@ struct OTLPSpan {
     var attributes: [Attribute] = []
   }
 
-  /// Where it stands in the request, from 0.
+  /// The index in the request, from 0.
   var index = 0
   var traceID: TraceID?
   var spanID: UInt64 = 0
@@ -94,7 +94,7 @@ struct OTLPSpan {
   var traceState = ""
   var name = ""
   var kind = Kind.unspecified
-  /// Nanoseconds since 1970.
+  /// In nanoseconds since 1970.
   var start: UInt64 = 0
   var end: UInt64 = 0
   var attributes: [Attribute] = []
@@ -105,8 +105,8 @@ struct OTLPSpan {
   var droppedAttributes: UInt64 = 0
   var droppedEvents: UInt64 = 0
   var droppedLinks: UInt64 = 0
-  /// Bytes of its texts.
+  /// The size of its texts in bytes.
   var textBytes = 0
-  /// What is wrong with it.
+  /// The first error.
   var problem: String?
 }

@@ -1,27 +1,27 @@
-/// Bytes that are not what the protobuf wire format allows.
+/// Bytes that are not valid protobuf, or have content that is not valid.
 struct ProtobufError: Error, Hashable {
-  /// Where it goes wrong, in bytes from the start of the body.
+  /// The offset of the error in the body.
   var offset: Int
-  /// What is wrong there.
+  /// What is wrong.
   var reason: String
-  /// Whether it is the content that is wrong, which has no place in the bytes, and the message can be read further.
+  /// Whether the error is in the content. It then has no offset, and the rest of the message can be parsed.
   var isContent = false
 
-  /// A fault of the content.
+  /// An error in the content.
   static func content(_ reason: String) -> ProtobufError { ProtobufError(offset: 0, reason: reason, isContent: true) }
 
-  /// What is wrong, with the place.
+  /// The error with its position.
   var text: String { isContent ? reason : "byte \(offset): \(reason)" }
 }
 
-/// Reads protobuf's wire format (https://protobuf.dev/programming-guides/encoding/) field by field, and builds nothing: its
-/// caller knows the messages it wants.
+/// Decodes protobuf's wire format (https://protobuf.dev/programming-guides/encoding/) field by field and builds no messages: the
+/// caller knows the expected ones.
 ///
-/// Everything is held against the end of the message that is being read, and nothing in the bytes can make it trap. Fields
-/// of unknown numbers are the caller's to ``skip(_:)``; a known number with another wire type counts as unknown, as in
-/// protobuf's own readers. Groups, which proto3 does not have, are refused.
+/// Every length is checked against the end of the current message, and no input makes it trap. The caller has to ``skip(_:)``
+/// unknown fields. A known field with another wire type counts as unknown, as in protobuf's own decoders. Groups, which proto3
+/// does not have, are refused.
 struct ProtobufReader {
-  /// How a field's value is written.
+  /// The encoding of a field's value.
   enum WireType: UInt8 {
     case varint = 0
     case fixed64 = 1
@@ -29,11 +29,11 @@ struct ProtobufReader {
     case fixed32 = 5
   }
 
-  /// What stands before a value.
+  /// The tag of a field.
   typealias Field = (number: UInt32, type: WireType)
 
   private let bytes: [UInt8]
-  /// In bytes from the start of the body, also within a message inside it.
+  /// The offset in the body, also for a nested message.
   private(set) var position: Int
   private let end: Int
 
@@ -49,7 +49,7 @@ struct ProtobufReader {
     ProtobufError(offset: offset ?? position, reason: reason)
   }
 
-  /// The next field; nil at the end of the message.
+  /// The tag of the next field; `nil` at the end of the message.
   mutating func next() throws(ProtobufError) -> Field? {
     guard position < end else { return nil }
     let start = position
@@ -63,7 +63,7 @@ struct ProtobufReader {
     return (number, type)
   }
 
-  /// Goes past a value.
+  /// Skips a value.
   mutating func skip(_ field: Field) throws(ProtobufError) {
     switch field.type {
     case .varint: _ = try varint()
@@ -73,7 +73,7 @@ struct ProtobufReader {
     }
   }
 
-  /// A number of variable length.
+  /// Decodes a number of variable length.
   mutating func varint() throws(ProtobufError) -> UInt64 {
     let start = position
     var value: UInt64 = 0
@@ -81,13 +81,13 @@ struct ProtobufReader {
     while position < end {
       let byte = bytes[position]
       position += 1
-      // The tenth byte holds the last of 64 bits.
+      // The tenth byte holds only the last of 64 bits.
       guard shift < 63 || byte <= 1 else { throw error("a number is longer than 64 bits", at: start) }
       value |= UInt64(byte & 0x7F) << shift
       if byte < 0x80 { return value }
       shift += 7
     }
-    throw error("a number ends too early", at: start)
+    throw error("a number is truncated", at: start)
   }
 
   mutating func fixed64() throws(ProtobufError) -> UInt64 { try fixed(8) }
@@ -95,14 +95,14 @@ struct ProtobufReader {
   mutating func fixed32() throws(ProtobufError) -> UInt32 { UInt32(truncatingIfNeeded: try fixed(4)) }
 
   private mutating func fixed(_ count: Int) throws(ProtobufError) -> UInt64 {
-    guard end - position >= count else { throw error("a number of \(count) bytes ends too early") }
+    guard end - position >= count else { throw error("a number of \(count) bytes is truncated") }
     var value: UInt64 = 0
     for index in (0..<count).reversed() { value = value << 8 | UInt64(bytes[position + index]) }
     position += count
     return value
   }
 
-  /// Where the bytes of a value stand. The position stays before them.
+  /// The range of a value's bytes. Does not advance the position.
   private mutating func range() throws(ProtobufError) -> Range<Int> {
     let start = position
     let length = try varint()
@@ -112,14 +112,14 @@ struct ProtobufReader {
     return position..<(position + Int(length))
   }
 
-  /// The bytes of a value.
+  /// Decodes bytes.
   mutating func data() throws(ProtobufError) -> ArraySlice<UInt8> {
     let range = try range()
     position = range.upperBound
     return bytes[range]
   }
 
-  /// A text, which must be UTF-8.
+  /// Decodes a text, which must be UTF-8.
   mutating func text() throws(ProtobufError) -> String {
     let range = try range()
     guard let text = String(validating: bytes[range], as: UTF8.self) else {
@@ -129,14 +129,14 @@ struct ProtobufReader {
     return text
   }
 
-  /// As ``text()``; nil if it is longer than some bytes, then nothing is made of it.
+  /// Like ``text()``; `nil` for a text that is longer than the limit, which is skipped.
   mutating func text(atMost limit: Int) throws(ProtobufError) -> String? {
     var other = self
     guard try other.data().count <= limit else { return nil }
     return try text()
   }
 
-  /// A message inside this one, to be read by itself. What is wrong in it leaves this one whole.
+  /// A reader for a nested message. An error in it does not affect this message.
   mutating func message() throws(ProtobufError) -> ProtobufReader {
     let range = try range()
     position = range.upperBound

@@ -1,9 +1,9 @@
 import Synchronization
 package import TraceModel
 
-/// In which order the senders of protobuf put the bytes of their ids, as far as their spans have said.
+/// Remembers the byte order of ids of each sender, as far as its spans have told.
 struct IDOrderMemory: Sendable {
-  /// Who sent a span: what tells one process on a host from another. ``TextHash`` of its parts.
+  /// The identity of a sender: ``TextHash`` of what distinguishes a process on a host from others.
   struct Sender: Hashable, Sendable {
     private let number: UInt64
 
@@ -21,23 +21,22 @@ struct IDOrderMemory: Sendable {
 
   private struct Known {
     var order: IDOrder
-    /// When spans said so last, in milliseconds since 1970.
+    /// The time of the last evidence, in milliseconds since 1970.
     var time: Int64
   }
 
-  /// The newer and the older half: when the newer is full, the older is forgotten.
+  /// Two generations. When the newer one is full, the older one is evicted.
   private var newer: [Sender: Known] = [:]
   private var older: [Sender: Known] = [:]
   static let capacity = 2_048
-  /// How long what a sender's spans said counts for others of it, in milliseconds: it may be replaced by one of another
-  /// version.
+  /// How long evidence from a sender is valid, in milliseconds. The sender may be replaced by another version.
   static let memory: Int64 = 600_000
-  /// How long nothing else is looked for, in milliseconds.
+  /// How long recent evidence makes further checks unnecessary, in milliseconds.
   static let fresh: Int64 = 60_000
 
   var count: Int { newer.count + older.count }
 
-  /// What a sender's spans said within a time, in milliseconds; nil if nothing.
+  /// The order told by a sender's spans within a period, in milliseconds; `nil` without evidence.
   func order(of sender: Sender, now: Int64, within time: Int64 = memory) -> IDOrder? {
     guard let known = newer[sender] ?? older[sender] else { return nil }
     return (0...time).contains(now &- known.time) ? known.order : nil
@@ -52,26 +51,26 @@ struct IDOrderMemory: Sendable {
   }
 }
 
-/// Puts the ids of reports in Zipkin's protobuf into the right order.
+/// Corrects the byte order of ids in reports in Zipkin's protobuf.
 package final class IDSettling: Sendable {
   private let memory = Mutex(IDOrderMemory())
 
-  /// Knows of no sender yet.
+  /// Creates an empty memory of senders.
   package init() {}
 
-  /// How many of a report's traces are looked for in what came before.
+  /// The number of a report's traces that are searched in recent spans.
   private static let tracesLookedFor = 16
 
-  /// Puts the ids of a report into the right order.
+  /// Corrects the ids of a report.
   ///
-  /// All spans of a report have theirs in one order, unless they contradict each other: then those of each sender have.
-  /// What says so is, first, the spans themselves and what is known of their traces; then what the same sender's spans said
-  /// before. What neither decides is left as it is, marked, and counted: when a trace is read, its other spans may tell.
+  /// All ids of a report have one order, unless the evidence contradicts itself; then the ids of each sender have one order. The
+  /// evidence is, first, the spans themselves and known ids of their traces, then earlier evidence from the same sender. Without
+  /// evidence, spans are left as they are, marked and counted: when a trace is read, its other spans may tell the order.
   ///
   /// - Parameters:
   ///   - now: milliseconds since 1970.
-  ///   - recentIDs: gives the ids in traces that came lately and are in the right order beyond doubt.
-  /// - Returns: how many spans' ids were turned, and of how many nothing told.
+  ///   - recentIDs: returns ids of recent traces whose order is certain.
+  /// - Returns: the numbers of corrected spans and of spans without evidence.
   package func settle(
     _ spans: inout [Span], now: Int64, recentIDs: (_ traces: Set<UInt64>) -> Set<KnownID>
   ) -> (turned: Int, undecided: Int) {

@@ -2,7 +2,7 @@ import TraceModel
 
 // The values of a span's members.
 extension SpanParser {
-  /// A text; nil after a value of another kind, which is then the span's problem.
+  /// Parses a text; `nil` for a value of another type, which is an error of the span.
   mutating func text(_ field: String, of whole: String? = nil) throws(JSONError) -> TextSlice? {
     guard try scanner.next("a value") == 0x22 else {
       reject("\(whole.map { $0 + "." } ?? "")\(field) must be a text")
@@ -15,7 +15,7 @@ extension SpanParser {
     return text
   }
 
-  /// The name of an operation, which may be a whole URL.
+  /// Parses an operation name, which may be a whole URL.
   mutating func operation() throws(JSONError) -> TextSlice {
     guard let text = try text("name") else { return TextSlice() }
     if scanner.holdsZero(text) { reject("name holds a zero byte") }
@@ -62,7 +62,7 @@ extension SpanParser {
     return 0
   }
 
-  /// A number of at most 18 digits and nothing else; nil for others.
+  /// A number of at most 18 digits and nothing else; `nil` for others.
   private func decimal(_ text: TextSlice) -> Int64? {
     guard text.count <= 18 else { return nil }
     return scanner.bytes.withUnsafeBytes { bytes in

@@ -2,7 +2,7 @@ package import JSONText
 package import TraceModel
 
 extension JSONWriter {
-  /// Writes a span as Zipkin's v2 JSON has it: what is unknown is left out.
+  /// Writes a span in Zipkin's v2 JSON. Unknown fields are omitted.
   package mutating func span(_ span: Span) {
     beginObject()
     key("traceId")
@@ -88,7 +88,7 @@ extension JSONWriter {
 }
 
 extension ParsedSpans {
-  /// Reads a list of spans in Zipkin's v2 JSON; see ``SpanParser/parse(_:limits:into:)``.
+  /// Parses a list of spans in Zipkin's v2 JSON; see ``SpanParser/parse(_:limits:into:)``.
   package static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var result = ParsedSpans()
     let (rejections, values) = try SpanParser.parse(bytes, limits: limits, into: &result)
@@ -99,7 +99,7 @@ extension ParsedSpans {
 }
 
 extension Span.Kind {
-  /// The kind's name in Zipkin's JSON.
+  /// The name of the kind in Zipkin's JSON.
   var zipkinName: StaticString {
     switch self {
     case .client: "CLIENT"

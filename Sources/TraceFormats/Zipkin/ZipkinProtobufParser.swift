@@ -1,11 +1,11 @@
 import TraceModel
 
-/// Reads lists of spans in Zipkin's v2 protobuf (`ListOfSpans` of openzipkin's zipkin.proto).
+/// Parses lists of spans in Zipkin's v2 protobuf (`ListOfSpans` of openzipkin's zipkin.proto).
 ///
-/// Read by hand rather than with generated code: a span goes from the bytes into ``Span`` with no message between, one that
-/// is damaged leaves the others whole, and the collector stays free of a runtime that it needs for nothing else.
+/// Not generated code: spans are decoded directly into ``Span`` without intermediate messages, and an invalid span does not affect
+/// others. The collector needs no protobuf runtime.
 enum ZipkinProtobufParser {
-  /// Reads a list. Throws if it is no list or too long, then none of it counts; a bad span is reported beside the others.
+  /// Parses a list. Throws if it is not valid or too large, then none of it counts. A rejected span does not affect others.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     let list: (result: ParsedSpans, isTooLong: Bool)
     do throws(ProtobufError) {
@@ -58,7 +58,7 @@ enum ZipkinProtobufParser {
         let parent = try id(try reader.data(), "parent_id")
         span.parentID = parent == 0 ? nil : parent
       case (3, .bytes): span.id = try id(try reader.data(), "id")
-      // A kind that is not known is left out, as protobuf wants of enums that may grow.
+      // An unknown kind is omitted, as protobuf specifies for enums.
       case (4, .varint): span.kind = Span.Kind(rawValue: UInt8(truncatingIfNeeded: min(try reader.varint(), 255)))
       case (5, .bytes): span.name = try reader.text().lowercased()
       case (6, .fixed64): span.timestamp = Int64(clamping: try reader.fixed64())
@@ -140,7 +140,7 @@ enum ZipkinProtobufParser {
 }
 
 extension TraceID {
-  /// An id of 8 or 16 bytes; nil if there are others, or all are zero.
+  /// Decodes an id of 8 or 16 bytes; `nil` for another length, or zero.
   package init?(bytes: ArraySlice<UInt8>) {
     switch bytes.count {
     case 8: self.init(low: UInt64(bigEndian: bytes))
@@ -152,6 +152,6 @@ extension TraceID {
 }
 
 extension UInt64 {
-  /// The number of up to 8 bytes, the most significant first.
+  /// Decodes up to 8 bytes, the most significant first.
   package init(bigEndian bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 }

@@ -1,6 +1,6 @@
 import TraceModel
 
-/// Reads lists of spans in Zipkin's v1 JSON, and gives them as v2 has them.
+/// Parses lists of spans in Zipkin's v1 JSON and converts them to v2.
 struct ZipkinV1Parser {
   private var reader: JSONFieldReader
   private let limits: CollectorLimits
@@ -15,8 +15,8 @@ struct ZipkinV1Parser {
     bounds = SpanBounds(limits: limits)
   }
 
-  /// Reads a list. Throws if it is no JSON or too long, then none of it counts; a bad span is reported beside the others.
-  /// The indices are those of the v1 spans, of which each may give several.
+  /// Parses a list. Throws if it is not JSON or too large, then none of it counts. A rejected span does not affect others. Indices
+  /// are those of the v1 spans, each of which may become several spans.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = ZipkinV1Parser(bytes, limits: limits)
     do throws(JSONError) {
@@ -45,7 +45,7 @@ struct ZipkinV1Parser {
           if let problem = bounds.problem(span) { reader.reject(problem) }
           bytes += bounds.textBytes(span)
         }
-        // Each side has the span's name.
+        // The span's name is copied to each side.
         if bytes > limits.textBytesPerRequest - textBytes { reader.reject(bounds.tooMuchText) }
         textBytes += reader.problem == nil ? bytes : 0
         if let problem = reader.problem {
@@ -62,7 +62,7 @@ struct ZipkinV1Parser {
     return result
   }
 
-  /// Counts an annotation; what is one too many is the problem of its span.
+  /// Counts an annotation. Beyond the limit, its span is rejected.
   private static func takeValue(
     _ reader: inout JSONFieldReader, _ values: inout ValueCount, _ limits: CollectorLimits
   ) -> Bool {
@@ -79,7 +79,7 @@ struct ZipkinV1Parser {
     var values = values
     defer { self.values = values }
     try reader.object("a span") { (reader, key) throws(JSONError) in
-      // Nothing is made of a span that is refused.
+      // A rejected span is skipped.
       guard reader.problem == nil else { return try reader.skip() }
       switch key {
       case "traceId":
@@ -158,7 +158,7 @@ struct ZipkinV1Parser {
       case "value":
         switch try reader.scanner.next("a value") {
         case 0x22: value = try reader.text("binaryAnnotations.value")
-        // Numbers as they are written, so that nothing is lost.
+        // Numbers are kept as written, so that no precision is lost.
         case 0x2D, 0x30...0x39: value = try reader.scanner.number()
         case 0x74, 0x66: isAddress = try reader.flag("binaryAnnotations.value")
         default: try reader.skip()
@@ -177,13 +177,13 @@ struct ZipkinV1Parser {
 }
 
 extension JSONFieldReader {
-  /// An id of 64 bits; nil after anything else, and after zero.
+  /// Parses an id of 64 bits; `nil` for any other value, and for zero.
   mutating func spanID(_ field: String, mayBeZero: Bool = false) throws(JSONError) -> UInt64? {
     guard let text = try text(field) else { return nil }
     return spanID(text, field, mayBeZero: mayBeZero)
   }
 
-  /// As ``spanID(_:mayBeZero:)``, of a text that has been read.
+  /// Like ``spanID(_:mayBeZero:)``, from a parsed text.
   mutating func spanID(_ text: String, _ field: String, mayBeZero: Bool) -> UInt64? {
     let digits = text.utf8
     if digits.count <= 16, let (_, low) = Hexadecimal.parse(digits) { return low }
@@ -193,14 +193,14 @@ extension JSONFieldReader {
     return nil
   }
 
-  /// A host; nil if nothing is known of it.
+  /// Parses a host; `nil` if nothing is known of it.
   mutating func endpoint(_ field: String) throws(JSONError) -> Endpoint? {
     var endpoint = Endpoint()
     try object(field) { (reader, key) throws(JSONError) in
       switch key {
       case "serviceName": endpoint.serviceName = try reader.text("\(field).serviceName")?.lowercased() ?? ""
       case "ipv4", "ipv6":
-        // What cannot be an address is left out, as Zipkin does.
+        // A text that is not an address is ignored, as in Zipkin.
         if let text = try reader.text("\(field).\(key)") { _ = IPAddressText.set(text, in: &endpoint) }
       case "port":
         let number = try reader.integer("\(field).port")

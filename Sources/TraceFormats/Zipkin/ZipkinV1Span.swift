@@ -1,6 +1,6 @@
 import TraceModel
 
-/// A span of Zipkin's first format, which may hold both sides of a call: events and tags that each say which host they are of.
+/// A span of Zipkin's v1 format. It may contain both sides of a call: each event and tag names its host.
 struct ZipkinV1Span {
   /// An event at a host.
   struct Annotation {
@@ -9,7 +9,7 @@ struct ZipkinV1Span {
     var endpoint: Endpoint?
   }
 
-  /// A tag at a host, or with no value the address of a host that took part.
+  /// A tag at a host, or with no value, the address of a participating host.
   struct BinaryAnnotation {
     var key: String
     var value: String?
@@ -20,7 +20,7 @@ struct ZipkinV1Span {
   var id: UInt64 = 0
   var parentID: UInt64?
   var name = ""
-  /// Microseconds; 0 if unknown, as with a side that did not begin the span.
+  /// In microseconds; 0 if unknown, as for a side that did not begin the span.
   var timestamp: Int64 = 0
   var duration: Int64 = 0
   var isDebug = false
@@ -28,10 +28,9 @@ struct ZipkinV1Span {
   var binaryAnnotations: [BinaryAnnotation] = []
 }
 
-/// Turns a v1 span into the v2 spans that it holds, one for each host (openzipkin's `V1SpanConverter` is the source of the
-/// rules).
+/// Converts a v1 span into v2 spans, one for each host. The rules are those of openzipkin's `V1SpanConverter`.
 struct ZipkinV1Conversion {
-  /// The events that say what a host did.
+  /// The annotations that mark the phases of a call.
   private enum Event: String {
     case clientSent = "cs"
     case clientReceived = "cr"
@@ -53,20 +52,20 @@ struct ZipkinV1Conversion {
     }
   }
 
-  /// An event at a host that is known.
+  /// An event at a known host.
   private struct Moment {
     var timestamp: Int64
     var endpoint: Endpoint
   }
 
-  /// Hosts that one span may hold; real ones hold two.
+  /// The limit of hosts in one span. Real spans have two.
   static let sidesPerSpan = 16
 
   private let source: ZipkinV1Span
   private var sides: [Span]
   private var moments: [Event: Moment] = [:]
 
-  /// The spans of a v1 span; nil if it holds more than ``sidesPerSpan``.
+  /// The v2 spans; `nil` if there are more than ``sidesPerSpan``.
   static func spans(of source: ZipkinV1Span) -> [Span]? {
     var conversion = ZipkinV1Conversion(source)
     conversion.takeAnnotations()
@@ -88,7 +87,7 @@ struct ZipkinV1Conversion {
       traceID: source.traceID, id: source.id, parentID: source.parentID, name: source.name, isDebug: source.isDebug)
   }
 
-  /// The side of a host; what names no host belongs to the first.
+  /// The side of a host. Data without a host belongs to the first side.
   private mutating func side(_ endpoint: Endpoint?) -> Int {
     guard let endpoint else { return 0 }
     if sides[0].localEndpoint == nil { sides[0].localEndpoint = endpoint }
@@ -97,7 +96,7 @@ struct ZipkinV1Conversion {
   }
 
   private mutating func addSide(_ endpoint: Endpoint) -> Int {
-    // One more than are allowed is enough to know; what follows is not looked at.
+    // One side beyond the limit is enough to reject the span.
     guard sides.count <= Self.sidesPerSpan else { return sides.count - 1 }
     var side = newSide()
     side.localEndpoint = endpoint
@@ -123,7 +122,7 @@ struct ZipkinV1Conversion {
     sides[index].annotations.append(Span.Annotation(timestamp: timestamp, value: value))
   }
 
-  /// A call whose beginning is not among the events began when the span did, if it ended when the span did.
+  /// Fills in a missing begin of a call: it is the start of the span, if both end at the same time.
   private mutating func completeMoments() {
     guard source.timestamp != 0, source.duration != 0 else { return }
     let (end, isBeyond) = source.timestamp.addingReportingOverflow(source.duration)
@@ -141,7 +140,7 @@ struct ZipkinV1Conversion {
     let received = moments[.serverReceived]
     let replied = moments[.serverSent]
     if let sent, let received {
-      // The span's own time is the client's; the server's is within it and only its events say when.
+      // The span's own time is the client's. The server's time comes only from its events.
       time(from: sent, to: answered)
       let client = side(sent.endpoint)
       let server: Int
@@ -163,13 +162,13 @@ struct ZipkinV1Conversion {
     } else {
       keepIncomplete()
     }
-    // Who takes part in a span that another began reports no time for it, by convention.
+    // By convention, a side that joins a span of another host reports no time for it.
     if sent == nil, let received, source.timestamp == 0 || (replied != nil && source.duration == 0) {
       sides[side(received.endpoint)].isShared = true
     }
   }
 
-  /// Half of a call: its beginning gives the time, its end stays an event.
+  /// Half of a call: its begin sets the time, its end stays an annotation.
   private mutating func keepIncomplete() {
     for index in sides.indices {
       let ends: (start: Event, last: Event)
@@ -216,7 +215,7 @@ struct ZipkinV1Conversion {
     }
   }
 
-  /// Gives a side its time: the span's own if it has one, otherwise that between two events.
+  /// Sets the time of a side: the span's own if known, otherwise the time between two events.
   private mutating func time(from start: Moment, to end: Moment?) {
     let index = side(start.endpoint)
     if source.timestamp != 0, source.duration != 0 {
@@ -245,7 +244,7 @@ struct ZipkinV1Conversion {
         continue
       }
       let index = side(annotation.endpoint)
-      // The mark of a local span, which v2 does not need.
+      // Marks a local span. v2 does not need it.
       if annotation.key == "lc", value.isEmpty { continue }
       tags[index].set(annotation.key, value)
     }
@@ -257,7 +256,7 @@ struct ZipkinV1Conversion {
     if var client = addresses["ca"], let server = moments[.serverReceived] ?? moments[.serverSent],
       client != server.endpoint
     {
-      // Some senders name the server's service for the client's socket; that would look like a call to itself.
+      // Some senders set the server's service name for the client's address. It would look like a call to itself.
       if client.serviceName == server.endpoint.serviceName { client.serviceName = "" }
       sides[side(server.endpoint)].remoteEndpoint = client.isEmpty ? nil : client
     }
@@ -271,7 +270,7 @@ struct ZipkinV1Conversion {
     }
   }
 
-  /// Addresses without any event of a call.
+  /// Handles addresses without any event of a call.
   private mutating func takeAddresses(client: Endpoint?, server: Endpoint?) {
     if let client, let server {
       sides[side(client)].remoteEndpoint = server
