@@ -27,7 +27,7 @@ package struct ServerCertificate: Sendable {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
         let reason = systemReason(error) ?? "it is not text"
-        throw Failure(description: "the file \(file) cannot be read: \(reason); it has to be in PEM form")
+        throw Failure(description: "the file \(file) cannot be read: \(reason); it must be in PEM form")
       }
     }
     let certificate = ServerCertificate(certificatePEM: try read(certificateFile), privateKeyPEM: try read(keyFile))

@@ -54,7 +54,7 @@ struct CollectorServices {
 
     // A flood of spans must not delay the configuration of proxies. Spans are received and parsed by threads of their own with a
     // lower priority, within memory budgets.
-    let loops = RequestLoops { ThreadPriority.giveWay(10) }
+    let loops = RequestLoops { ThreadPriority.lower(to: 10) }
     // Senders of spans may use any host name for the collector: an Envoy sends the name of its backend.
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true

@@ -48,6 +48,6 @@ import Testing
     }
     #expect(
       failure?.description
-        == "the file \(file) cannot be read: no such file or directory; it has to be in PEM form")
+        == "the file \(file) cannot be read: no such file or directory; it must be in PEM form")
   }
 }

@@ -37,7 +37,7 @@ final class ReadingThreads: TaskExecutor {
   }
 
   private func work() {
-    ThreadPriority.giveWay(15)
+    ThreadPriority.lower(to: 15)
     while true {
       waiting.wait()
       let job = jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
@@ -46,13 +46,13 @@ final class ReadingThreads: TaskExecutor {
   }
 }
 
-/// How the present thread is scheduled.
+/// The priority of the current thread.
 public enum ThreadPriority {
-  /// Lets other threads go first.
+  /// Lowers the priority of the current thread.
   ///
-  /// - Parameter niceness: 1 to 19, the greater the more.
-  public static func giveWay(_ niceness: Int32) {
-    // On Linux this is about the calling thread alone. If it is refused, the thread works like any other.
+  /// - Parameter niceness: from 1 to 19, the lowest priority.
+  public static func lower(to niceness: Int32) {
+    // On Linux this changes only the calling thread. If it fails, the thread keeps its priority.
     #if canImport(Glibc)
       _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
     #else

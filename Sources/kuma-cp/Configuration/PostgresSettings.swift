@@ -33,7 +33,7 @@ struct PostgresSettings: SettingGroup {
     "store.postgres.tls.mode", .choice, default: "disable",
     "TLS to PostgreSQL: disable, verifyNone, verifyCa or verifyFull.")
   let tlsCertPath = Setting(
-    "store.postgres.tls.certPath", .optionalText, default: "", "Certificate (PEM) that is shown to PostgreSQL.")
+    "store.postgres.tls.certPath", .optionalText, default: "", "Client certificate (PEM) for PostgreSQL.")
   let tlsKeyPath = Setting(
     "store.postgres.tls.keyPath", .optionalText, default: "", "Key (PEM) that belongs to it.")
   let tlsCaPath = Setting(
@@ -49,7 +49,7 @@ extension PostgresConfiguration {
     let (minimum, maximum) = (settings.minReconnectInterval, settings.maxReconnectInterval)
     guard minimum > .zero, minimum < maximum else {
       throw settings.failure(
-        \.minReconnectInterval, "has to be above 0 and below \(PostgresSettings.key(\.maxReconnectInterval))")
+        \.minReconnectInterval, "must be above 0 and below \(PostgresSettings.key(\.maxReconnectInterval))")
     }
     let mode = settings.tlsMode
     if mode == .verifyCa || mode == .verifyFull, settings.tlsCaPath == nil {
@@ -74,7 +74,7 @@ extension SettingValues {
     guard (self[dynamicMember: certificate] == nil) != (self[dynamicMember: key] == nil) else { return }
     let missing = self[dynamicMember: certificate] == nil ? certificate : key
     throw SettingFailure(
-      "\(Group.key(missing)) is missing: a certificate and its key are given together (or neither)")
+      "\(Group.key(missing)) is missing: set both a certificate and its key, or neither")
   }
 }
 

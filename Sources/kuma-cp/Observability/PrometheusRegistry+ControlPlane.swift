@@ -9,19 +9,19 @@ extension PrometheusRegistry {
   func read(
     _ reconciler: Reconciler, _ sessions: ProxySessions, _ translator: EnvoyTranslator, _ server: DataplaneServer
   ) {
-    read("kuma_store_changes_total", .counter, "Resources written or deleted that were taken in.") {
+    read("kuma_store_changes_total", .counter, "Written or deleted resources that were applied.") {
       await reconciler.counters.changes
     }
     read("kuma_xds_configurations_computed_total", .counter, "Proxy configurations computed.") {
       await reconciler.counters.computed
     }
     read(
-      "kuma_xds_snapshots_published_total", .counter, "Proxy configurations that differed and were offered to proxies."
+      "kuma_xds_snapshots_published_total", .counter, "Changed proxy configurations that were handed to proxies."
     ) { await reconciler.counters.published }
     read("kuma_xds_shared_resources_encoded_total", .counter, "Resources shared by proxies that were encoded.") {
       translator.sharedEncodings
     }
-    read("kuma_xds_responses_total", .counter, "Responses to proxies, by what became of them.") {
+    read("kuma_xds_responses_total", .counter, "Responses to proxies, by result.") {
       let responses = sessions.counts.total
       return [
         .init(responses.responsesSent, [("result", "sent")]),
@@ -33,7 +33,7 @@ extension PrometheusRegistry {
     read("kuma_dataplanes_connected", .gauge, "Proxies connected.") { await reconciler.connectedCount }
     read(
       "kuma_xds_proxies_with_withdrawn_collectors", .gauge,
-      "Proxies that keep the cluster of a collector, which no policy leads to any more, until they have drained."
+      "Proxies that keep the cluster of a withdrawn collector until their listeners have drained."
     ) { await reconciler.withdrawnCount }
   }
 

@@ -11,12 +11,12 @@ extension PrometheusRegistry {
       "kuma_request_budget_bytes", .gauge, "Bytes of requests that have been received and not yet answered.",
       samples { $0.usage.bytes })
     read(
-      "kuma_request_budget_peak_bytes", .gauge, "The most bytes of requests that were there at a time.",
+      "kuma_request_budget_peak_bytes", .gauge, "Largest number of bytes held at a time.",
       samples { $0.usage.peak })
     read(
-      "kuma_request_budget_limit_bytes", .gauge, "The most bytes that may be there at a time.", samples { $0.limit })
+      "kuma_request_budget_limit_bytes", .gauge, "Limit of the bytes held at a time.", samples { $0.limit })
     read(
-      "kuma_request_budget_refusals_total", .counter, "Requests that were refused because there was no room for them.",
+      "kuma_request_budget_refusals_total", .counter, "Requests refused because a memory budget was exhausted.",
       samples { $0.usage.refusals })
   }
 
@@ -26,11 +26,11 @@ extension PrometheusRegistry {
     read("kuma_http_connections", .gauge, "Connections that are open.") {
       services.map { PrometheusText.Sample($0.connections.count, [label($0)]) }
     }
-    read("kuma_http_connections_limit", .gauge, "The most connections that may be open.") {
+    read("kuma_http_connections_limit", .gauge, "Limit of open connections.") {
       services.map { PrometheusText.Sample($0.connections.limit, [label($0)]) }
     }
     read(
-      "kuma_http_refusals_total", .counter, "Requests that were refused and connections that were ended, by the reason."
+      "kuma_http_refusals_total", .counter, "Refused requests and closed connections, by reason."
     ) {
       services.flatMap { service in
         ListenerCounts.Event.allCases.map { event in
@@ -39,7 +39,7 @@ extension PrometheusRegistry {
       }
     }
     read(
-      "kuma_http_requests_total", .counter, "Requests that were answered, by the path that answered and the status."
+      "kuma_http_requests_total", .counter, "Answered requests, by path and status."
     ) {
       services.flatMap { service in
         service.counts.requests.map { kind, count in
