@@ -293,11 +293,21 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "TraceModelTests", dependencies: ["TraceModel", "TraceTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TraceFormatsTests", dependencies: ["TestSupport", "TraceFormats", "TraceModel", "TraceTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TraceStoreTests",
-      dependencies: ["TestSupport", "TraceFormats", "TraceModel", "TraceStore", "TraceTestSupport", grdb],
+      dependencies: [
+        "PrometheusMetrics", "TestSupport", "TraceFormats", "TraceModel", "TraceStore", "TraceTestSupport", grdb,
+      ],
       exclude: ["Databases"], swiftSettings: strict),
     .testTarget(
-      name: "TraceCollectorTests",
+      name: "TraceAnalysisTests", dependencies: ["TestSupport", "TraceAnalysis", "TraceModel", "TraceTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TraceHTTPTests",
       dependencies: [
         "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "LoopbackTestSupport", "TestSupport",
         "ProcessSupervisor",

@@ -9,20 +9,6 @@ package enum SampleSpans {
   /// What ``TraceQuery`` needs to find all of them.
   package static let everything = TraceQuery(endTs: now, lookback: 3_600_000, limit: 1_000)
 
-  /// A span some milliseconds after the present minus a minute.
-  package static func span(
-    trace: UInt64, high: UInt64 = 0, _ id: UInt64, parent: UInt64? = nil, _ kind: Span.Kind? = nil,
-    service: String = "frontend", name: String = "get /", at milliseconds: Int64 = 0, for duration: Int64 = 1_000,
-    remote: String = "", tags: [Span.Tag] = [], annotations: [Span.Annotation] = [], shared: Bool = false
-  ) -> Span {
-    Span(
-      traceID: TraceID(high: high, low: trace), id: id, parentID: parent, kind: kind, name: name,
-      timestamp: (now - 60_000 + milliseconds) * 1_000, duration: duration,
-      localEndpoint: service.isEmpty ? nil : Endpoint(serviceName: service),
-      remoteEndpoint: remote.isEmpty ? nil : Endpoint(serviceName: remote), annotations: annotations, tags: tags,
-      isShared: shared)
-  }
-
   /// The spans of so many traces, mixed as they come from several senders.
   package static func spans(_ traces: Int, seed: UInt64) -> [Span] {
     var random = SeededGenerator(seed: seed)

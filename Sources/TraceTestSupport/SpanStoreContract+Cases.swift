@@ -5,7 +5,7 @@ import TraceStore
 
 extension SpanStoreContract {
   private static func span(_ trace: UInt64, high: UInt64 = 0, _ id: UInt64, at time: Int64 = 0) -> Span {
-    SampleSpans.span(trace: trace, high: high, id, at: time)
+    TraceTestSupport.span(trace: trace, high: high, id, at: time)
   }
 
   static let storing: [SpanStoreContract] = [
@@ -81,7 +81,7 @@ extension SpanStoreContract {
           group.addTask {
             for number: UInt64 in 1...20 {
               let trace = writer << 8 | number
-              try await store.add([SampleSpans.span(trace: trace, 1, name: "get /\(trace)")], bytes: 0)
+              try await store.add([TraceTestSupport.span(trace: trace, 1, name: "get /\(trace)")], bytes: 0)
               #expect(try await store.trace(TraceID(low: trace))?.count == 1)
               var query = SampleSpans.everything
               query.spanName = "get /\(trace)"
@@ -173,7 +173,7 @@ extension SpanStoreContract {
       var spans = SampleSpans.spans(60, seed: 4)
       for index in spans.indices { spans[index].tags.append(.init("environment", ["blue", "", "green"][index % 3])) }
       spans.append(
-        SampleSpans.span(
+        TraceTestSupport.span(
           trace: 9, 1, .client, service: "web", name: "", remote: "10.0.0.1",
           tags: [.init("upstream_cluster", "Backend"), .init("environment", "red")]))
       try await plain.add(spans)

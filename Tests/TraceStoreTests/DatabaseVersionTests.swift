@@ -73,7 +73,7 @@ import TraceTestSupport
     let (segments, blocks) = store.manifest.withLock { ($0.segments.count, $0.blocks.count) }
     #expect(segments >= 2 && blocks >= 1)
     try await check(store, spans)
-    let more = SampleSpans.span(trace: 0xF0F0, 1, .server, service: "later", name: "get /later", at: 500_000)
+    let more = span(trace: 0xF0F0, 1, .server, service: "later", name: "get /later", at: 500_000)
     try await store.add([more])
     try await check(store, spans + [more])
     try store.compactOnce()
