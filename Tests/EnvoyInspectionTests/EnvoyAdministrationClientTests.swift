@@ -145,7 +145,7 @@ struct EnvoyAdministrationClientTests {
     #expect(error.message.contains("http://127.0.0.1:9901/stats"))
   }
 
-  @Test("nobody listens") func refused() async throws {
+  @Test("no listener") func refused() async throws {
     let occupied = try OccupiedPort()
     defer { withExtendedLifetime(occupied) {} }
     let port = try #require(UInt16(exactly: occupied.number))

@@ -19,7 +19,7 @@ struct HostNamesTests {
     return limits
   }
 
-  @Test("A name is asked for at once, and again when its answer or its failure is old")
+  @Test("A name is looked up at once, and again when its answer or failure expires")
   func intervals() throws {
     var names = HostNames()
     #expect(names.retain("a", at: start) == true)
@@ -40,7 +40,7 @@ struct HostNamesTests {
     #expect(names.address(of: "a") == "10.0.0.1", "the last address stays until there is another")
   }
 
-  @Test("Names for which nobody answers leave room for others, and never take all of it")
+  @Test("Names without an answer leave slots for others, and never take all slots")
   func dead() {
     var names = HostNames(limits: Self.limits())
     for name in ["dead-1", "dead-2", "dead-3", "dead-4"] { _ = names.retain(name, at: start) }
@@ -65,7 +65,7 @@ struct HostNamesTests {
     #expect(names.begin(at: start + .seconds(60)).map(\.name) == ["alive"])
   }
 
-  @Test("A name is asked for as long as somebody uses it, and what nobody uses is forgotten")
+  @Test("A name is looked up as long as it has users, then evicted")
   func release() throws {
     var names = HostNames()
     for _ in 0..<2 { #expect(names.retain("a", at: start) == true) }
@@ -79,7 +79,7 @@ struct HostNamesTests {
     #expect(names.count == 0 && names.nextTime(after: start + .seconds(90)) == nil)
   }
 
-  @Test("What is remembered is bounded, whatever comes and goes")
+  @Test("The number of known names is bounded")
   func bounds() {
     var limits = HostNames.Limits()
     (limits.names, limits.unused, limits.young) = (3, 2, 100)

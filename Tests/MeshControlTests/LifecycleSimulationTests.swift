@@ -7,7 +7,7 @@ import Testing
 
 @testable import MeshControl
 
-@Suite("Lives of proxies, simulated", .heavy)
+@Suite("Lifecycles of proxies, simulated", .heavy)
 struct LifecycleSimulationTests {
   private static let plans: [LifecycleSimulation.Plan] = [
     .init(), .init(hasFailures: true), .init(isShared: true), .init(isShared: true, hasFailures: true),
@@ -90,7 +90,7 @@ struct LifecycleSimulationTests {
     #expect(simulation.writes == writes, "seed \(seed), \(simulation.plan): \(simulation.story)")
   }
 
-  @Test("A control plane that stops writes down that its streams have ended, and takes no more")
+  @Test("A control plane that shuts down stores the end of its streams, and refuses new ones")
   func stops() throws {
     for seed in 0..<25 as Range<UInt64> {
       var simulation = try LifecycleSimulation(.init(), seed: seed)

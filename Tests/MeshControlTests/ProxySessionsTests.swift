@@ -8,7 +8,7 @@ import Testing
 
 @testable import MeshControl
 
-@Suite("What proxies say of themselves", .timeLimit(.minutes(5)))
+@Suite("Sessions of proxies", .timeLimit(.minutes(5)))
 struct ProxySessionsTests {
   private let store = MemoryStore()
   private let logger = Logger(label: "test")
@@ -182,7 +182,7 @@ struct ProxySessionsTests {
     }
   }
 
-  @Test("A name that is stored already is left in peace, and what a document leaves out its proxy has said")
+  @Test("A stored name is not checked again, and the proxy's id completes its document")
   func leftInPeace() async throws {
     try await withSessions { sessions in
       let old = try #require(try ResourceDocument.all(in: Self.document(port: 80, name: "old_name")).first?.resource)
@@ -195,7 +195,7 @@ struct ProxySessionsTests {
     }
   }
 
-  @Test("A reason to refuse configuration is cut to what can be read, with a note, and stands on one line")
+  @Test("A rejection message is truncated with a note, and is one line")
   func rejection() async throws {
     try await withSessions { sessions in
       try await open(sessions, "1", Self.introduction(Self.document(port: 81)))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import MeshControl
 
-@Suite("What the reconciler decides", .heavy)
+@Suite("Decisions of the reconciler", .heavy)
 struct ReconcilePlanTests {
   /// A store that is read late, proxies that come and go, and host names that are resolved, in an order that a seed decides.
   private struct Simulation {
@@ -150,7 +150,8 @@ struct ReconcilePlanTests {
     }
   }
 
-  @Test("Each connected proxy holds what the store says, whatever the order, and who waits sees his own writes")
+  @Test(
+    "Each connected proxy has the configuration of the store in any order of events, and readers see their own writes")
   func interleavings() async {
     for seed in 0..<60 as Range<UInt64> {
       var simulation = Simulation(seed: seed)
@@ -170,7 +171,7 @@ struct ReconcilePlanTests {
     }
   }
 
-  @Test("A change concerns those proxies alone whose configuration it may change")
+  @Test("A change affects only proxies whose configuration it may change")
   func concerned() async throws {
     var simulation = Simulation(seed: 1)
     for resource in [Resource.mesh(), .trafficTrace("web", match: [TagName.service: "web"])] {
@@ -189,7 +190,7 @@ struct ReconcilePlanTests {
     #expect(simulation.computed == 1)
   }
 
-  @Test("Who waits is answered when the store has ended")
+  @Test("Waiting readers are resumed when the change feed ends")
   func ended() {
     var simulation = Simulation(seed: 1)
     simulation.waiting = [1: 0]

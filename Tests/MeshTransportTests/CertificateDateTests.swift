@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test("are looked at again a month before the end, at the end, and then no more")
+  @Test("are checked again a month before the expiry, at the expiry, and then no more")
   func next() throws {
     let made = Date(timeIntervalSince1970: 1_800_000_000)
     let certificate = try ServerCertificate.make(hosts: [], now: made)

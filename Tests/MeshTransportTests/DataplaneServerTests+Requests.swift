@@ -84,7 +84,9 @@ extension DataplaneServerTests {
     #expect(budgets.names.usage.peak <= budgets.names.limit && budgets.names.usage.peak > 0)
   }
 
-  @Test("A request over the limit ends in words, packed or not", arguments: [CompressionAlgorithm.none, .deflate])
+  @Test(
+    "A request over the limit is refused with a reason, compressed or not",
+    arguments: [CompressionAlgorithm.none, .deflate])
   func tooLarge(compression: CompressionAlgorithm) async throws {
     let request = try Self.request(bytes: 16 << 20 + 200_000)
     try await withServer { port in

@@ -244,7 +244,7 @@ struct DataplaneServerTests {
     #expect(recorder.events == [])
   }
 
-  @Test("A server that stops ends its streams so that proxies come back")
+  @Test("A server that shuts down ends its streams so that proxies reconnect")
   func shutdown() async throws {
     cache.set(snapshot("one"), for: "p")
     let (responses, arrived) = AsyncStream<Void>.makeStream()

@@ -42,7 +42,7 @@ struct MessageAssemblerTests {
     return (messages, taken, assembler.isWaiting)
   }
 
-  @Test("come out whole however they were cut, packed or not", arguments: [1, 3, 5, 4_096, 1 << 20])
+  @Test("are assembled from pieces of any size, compressed or not", arguments: [1, 3, 5, 4_096, 1 << 20])
   func whole(part: Int) throws {
     var bytes = framed(Self.content)
     bytes.writeImmutableBuffer(framed([]))
@@ -58,7 +58,7 @@ struct MessageAssemblerTests {
     #expect(unpacked.taken == plain.taken, "what is counted is what is held")
   }
 
-  @Test("that are not there yet are waited for, and what is announced costs nothing")
+  @Test("that are incomplete are waited for, and an announced length takes no memory")
   func waiting() throws {
     var bytes = framed(Self.content)
     let part = bytes.readSlice(length: 5_005) ?? ByteBuffer()
@@ -66,7 +66,7 @@ struct MessageAssemblerTests {
     #expect(half.messages.isEmpty && half.isWaiting && half.taken == 5_000 - MessageAssembler.freeBytes)
   }
 
-  @Test("are refused in words when they are too large, packed or not, before they are all there")
+  @Test("are refused with a reason when they are too large, compressed or not, before they are complete")
   func tooLarge() throws {
     #expect(
       throws: MessageAssembler.Failure(
@@ -95,7 +95,7 @@ struct MessageAssemblerTests {
     }
   }
 
-  @Test("that are none, or damaged, are refused in words")
+  @Test("that are not valid are refused with a reason")
   func damaged() throws {
     func message(_ bytes: ByteBuffer, isCompressed: Bool = true) -> String? {
       #expect(throws: MessageAssembler.Failure.self) {
@@ -144,7 +144,7 @@ struct RequestHeadersTests {
     #expect(RequestHeaders.check(&headers).1 == nil)
   }
 
-  @Test("Encodings that are not known are refused with those that are")
+  @Test("An unknown encoding is refused with the list of known ones")
   func encodings() {
     for (values, isCompressed) in [(["gzip"], true), (["deflate"], true), (["identity"], false), ([], false)] {
       var headers = HPACKHeaders(values.map { ("grpc-encoding", $0) })
@@ -234,7 +234,7 @@ struct RequestGuardTests {
     _ = try channel.finish(acceptAlreadyClosed: true)
   }
 
-  @Test("A message that does not arrive whole in time, or ends in the middle, is refused in words")
+  @Test("A message that does not arrive completely in time, or is truncated, is refused with a reason")
   func time() throws {
     for ends in [false, true] {
       let receipts = StreamReceipts(budget: budget)

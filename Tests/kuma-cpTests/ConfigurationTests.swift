@@ -30,7 +30,7 @@ struct ConfigurationTests {
     }
   }
 
-  @Test("names and origins are read as they are meant, and what is none is refused with its setting")
+  @Test("names and origins are parsed, and invalid ones are refused with their setting")
   func callers() async throws {
     let (configuration, _) = try ControlPlaneConfiguration.load(
       file: nil,
