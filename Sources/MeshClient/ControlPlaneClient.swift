@@ -262,7 +262,7 @@ public final class ControlPlaneClient: Sendable {
       if let fault = await CertificateValidity.fault(at: address, settings) {
         (code, reason) = (.outOfDate, fault)
       } else {
-        (code, reason) = (.untrusted, "its certificate is signed by nobody that is trusted here")
+        (code, reason) = (.untrusted, "its certificate is not signed by a trusted authority")
       }
     case .plaintext: (code, reason) = (.plaintext, Self.reason(error))
     default: (code, reason) = (.unreachable, Self.reason(error))

@@ -41,17 +41,17 @@ enum TLSFault {
   /// The fault in a few words.
   var words: String {
     switch self {
-    case .plaintext: "the port speaks no TLS"
+    case .plaintext: "the port does not use TLS"
     case .misnamed: "its certificate is for another host"
-    case .untrusted: "its certificate is signed by nobody that is trusted here"
+    case .untrusted: "its certificate is not signed by a trusted authority"
     case .other(let words): words
     }
   }
 
   private static func words(_ error: any Error, _ stack: NIOBoringSSLErrorStack) -> String {
     switch error {
-    case NIOSSLError.failedToLoadCertificate: return "there is no certificate in it"
-    case NIOSSLError.failedToLoadPrivateKey: return "there is no private key in it"
+    case NIOSSLError.failedToLoadCertificate: return "it contains no certificate"
+    case NIOSSLError.failedToLoadPrivateKey: return "it contains no private key"
     case NIOSSLError.uncleanShutdown: return "the connection was closed before the answer was complete"
     default: break
     }

@@ -38,7 +38,7 @@ struct EnvoyRoutes: Sendable {
       return .json(try DocumentValue(json: bytes).withoutTokens)
     } catch {
       throw APIError(
-        status: .badGateway, title: Self.title, detail: "The configuration that Envoy shows is no JSON: \(error)")
+        status: .badGateway, title: Self.title, detail: "Envoy's configuration is not valid JSON: \(error)")
     }
   }
 

@@ -12,7 +12,7 @@ extension PolicyWarnings {
         + "of 0.01 and leaves out the rest: "
       return steps
         + (backend.steps.isNone
-          ? "nothing will be traced. Say 0.01 or more, or 0 if that is meant."
+          ? "nothing will be traced. Set 0.01 or more, or 0 for none."
           : "\(backend.steps.percent) % of the requests will be traced.")
     } rest: { others in
       "The same holds for \(others.count == 1 ? "the tracing backend" : "the tracing backends") \(list(others.map(\.name)))."

@@ -92,8 +92,8 @@ public enum PolicyWarnings {
       backend.kind == .zipkin && (try? backend.zipkin())?.apiVersion == "httpJsonV1"
     }
     return few(outdated.map(\.name)) { name in
-      "Tracing backend \"\(name.abridged())\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans are sent "
-        + "as JSON of version 2. Say \"httpJson\"."
+      "Tracing backend \"\(name.abridged())\" has apiVersion \"httpJsonV1\", which Envoy no longer supports; spans are sent "
+        + "as JSON of version 2. Use \"httpJson\"."
     } rest: { names in
       "The same holds for \(names.count == 1 ? "the tracing backend" : "the tracing backends") \(list(names))."
     }

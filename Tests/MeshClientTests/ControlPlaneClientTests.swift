@@ -116,15 +116,15 @@ struct ControlPlaneClientTests {
     #expect(!text.contains("\n"))
   }
 
-  @Test("says that a port speaks no TLS, without the words of the library")
+  @Test("reports that a port does not use TLS, without the words of the library")
   func plaintext() async throws {
     try await LoopbackServer.run(LoopbackServer.answering([:])) { base in
       let address = base.replacing("http://", with: "https://")
       let error = await #expect(throws: ControlPlaneError.self) { try await client(address).index() }
       #expect(error?.code == .plaintext)
-      #expect(error?.reason == "the port speaks no TLS")
+      #expect(error?.reason == "the port does not use TLS")
       let text = error?.description ?? ""
-      #expect(text.hasSuffix(": the port speaks no TLS"), "\(text)")
+      #expect(text.hasSuffix(": the port does not use TLS"), "\(text)")
     }
   }
 
@@ -138,7 +138,7 @@ struct ControlPlaneClientTests {
     }
     #expect(
       await message(.init(caCertificates: "no certificate"))
-        == "the CA certificate cannot be read as PEM: there is no certificate in it")
+        == "the CA certificate cannot be read as PEM: it contains no certificate")
     #expect(
       await message(.init(caFile: "/nowhere/ca.pem"))
         == "the CA certificate file cannot be read: open /nowhere/ca.pem: no such file or directory")

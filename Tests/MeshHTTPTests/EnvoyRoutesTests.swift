@@ -89,7 +89,7 @@ import Testing
     let answer = try await Self.api(PlainAdministration(text)).get("/meshes/shop/dataplanes/web/xds")
     #expect(answer.status == 502)
     #expect(answer.title == "Could not execute admin operation")
-    #expect(answer.detail?.hasPrefix("The configuration that Envoy shows is no JSON: ") == true)
+    #expect(answer.detail?.hasPrefix("Envoy's configuration is not valid JSON: ") == true)
   }
 
   @Test("an absent proxy or mesh is not asked", arguments: ["shop/dataplanes/api", "other/dataplanes/web"])

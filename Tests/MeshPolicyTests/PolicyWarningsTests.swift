@@ -122,8 +122,8 @@ import Testing
       TracingBackend(name: "old", zipkin: ZipkinConf(url: "http://z:9411/s", apiVersion: "httpJsonV1")))
     #expect(
       PolicyWarnings.settings(of: mesh) == [
-        "Tracing backend \"old\" has apiVersion \"httpJsonV1\", which Envoy no longer speaks; spans are sent as JSON of "
-          + "version 2. Say \"httpJson\"."
+        "Tracing backend \"old\" has apiVersion \"httpJsonV1\", which Envoy no longer supports; spans are sent as JSON of "
+          + "version 2. Use \"httpJson\"."
       ])
   }
 

@@ -35,7 +35,7 @@ import Testing
     #expect(
       Self.warnings([0.009]) == [
         "Tracing backend \"b0\" has sampling 0.009, and Envoy counts in steps of 0.01 and leaves out the rest: nothing will "
-          + "be traced. Say 0.01 or more, or 0 if that is meant."
+          + "be traced. Set 0.01 or more, or 0 for none."
       ])
   }
 

@@ -29,7 +29,7 @@ struct BootstrapTrustTests {
       #expect(failure?.code == .refused)
       #expect(
         failure?.description
-          == "the control plane at \(address) is not trusted: its certificate is signed by nobody that is trusted here; "
+          == "the control plane at \(address) is not trusted: its certificate is not signed by a trusted authority; "
           + "correct --ca-cert-file or the host in --cp-address")
       let broken = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
       let unreadable = await #expect(throws: LaunchFailure.self) { try await fetch(broken) }

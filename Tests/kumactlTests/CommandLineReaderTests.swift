@@ -173,12 +173,12 @@ struct CommandLineReaderTests {
   @Test(
     "that name no command lead to help, with a warning",
     arguments: [
-      (["get", "frobnicate"], ["get"], "\"frobnicate\" is no command of \"kumactl get\""),
-      (["get", "mesches"], ["get"], "\"mesches\" is no command of \"kumactl get\"; did you mean \"meshes\"?"),
-      (["get", "-o", "yaml", "traces"], ["get"], "\"traces\" is no command of \"kumactl get\""),
+      (["get", "frobnicate"], ["get"], "\"frobnicate\" is not a command of \"kumactl get\""),
+      (["get", "mesches"], ["get"], "\"mesches\" is not a command of \"kumactl get\"; did you mean \"meshes\"?"),
+      (["get", "-o", "yaml", "traces"], ["get"], "\"traces\" is not a command of \"kumactl get\""),
       (
         ["config", "control-plane", "list"], ["config"],
-        "\"control-plane\" is no command of \"kumactl config\"; did you mean \"control-planes\"?"
+        "\"control-plane\" is not a command of \"kumactl config\"; did you mean \"control-planes\"?"
       ),
     ] as [([String], [String], String)])
   func almost(arguments: [String], path: [String], warning: String) {

@@ -82,7 +82,7 @@ struct CommandTests {
       let slip = try await kumactl("get", "mesches")
       #expect(slip.status == 0)
       #expect(slip.output.hasPrefix("Show Kuma resources.\n"))
-      #expect(slip.errors == "Warning: \"mesches\" is no command of \"kumactl get\"; did you mean \"meshes\"?\n")
+      #expect(slip.errors == "Warning: \"mesches\" is not a command of \"kumactl get\"; did you mean \"meshes\"?\n")
     }
   }
 

@@ -142,7 +142,7 @@ struct TracingCommandTests {
       #expect(slip.status == 1)
       #expect(
         slip.errors == """
-          Warning: --type=tracin is none of policies, tracing, config-dump, stats, clusters; did you mean tracing?
+          Warning: --type=tracin is not one of policies, tracing, config-dump, stats, clusters; did you mean tracing?
           Error: invalid inspection type
 
           """)

@@ -120,7 +120,7 @@ struct CommandLineReader {
   private func warning(of word: String, behind path: [String], _ node: CommandTree.Node) -> String {
     let name = (["kumactl"] + path).joined(separator: " ")
     let nearest = NearestName.find(word, among: node.children.map(\.name)).map { "; did you mean \($0.quoted)?" } ?? ""
-    return "\(word.quoted) is no command of \(name.quoted)\(nearest)"
+    return "\(word.quoted) is not a command of \(name.quoted)\(nearest)"
   }
 
   /// The first word that is neither an option nor an option's value.

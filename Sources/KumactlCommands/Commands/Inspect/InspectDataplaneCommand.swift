@@ -64,12 +64,12 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
 
   func run() async throws {
     if type == "config" {
-      throw CommandFailure("--type=config is not there; --type=config-dump shows what Envoy has, --type=tracing why")
+      throw CommandFailure("--type=config is not supported; use --type=config-dump or --type=tracing")
     }
     if configDump { Console.notice("Flag --config-dump has been deprecated, use --type=config-dump") }
     guard let inspection = configDump ? .configDump : Inspection(argument: type) else {
       let hint = NearestName.find(type, among: Inspection.names).map { "; did you mean \($0)?" } ?? ""
-      Console.warn(["--type=\(type) is none of \(Inspection.names.joined(separator: ", "))\(hint)"])
+      Console.warn(["--type=\(type) is not one of \(Inspection.names.joined(separator: ", "))\(hint)"])
       throw CommandFailure("invalid inspection type")
     }
     let format = try output.format

@@ -21,9 +21,9 @@ struct JaegerManifest {
   var text: String {
     get throws {
       guard NameRules.violations(ofNewName: namespace).isEmpty, !namespace.contains("."), namespace.utf8.count <= 63
-      else { throw CommandFailure("--namespace: \"\(namespace)\" is no name of a Kubernetes namespace") }
+      else { throw CommandFailure("--namespace: \"\(namespace)\" is not a valid Kubernetes namespace") }
       guard !image.isEmpty, image.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-        throw CommandFailure("--image: \"\(image)\" is no name of a container image")
+        throw CommandFailure("--image: \"\(image)\" is not a valid container image")
       }
       let list: DocumentValue = [
         "apiVersion": "v1", "kind": "List",
