@@ -33,7 +33,7 @@ extension ProxyInspecting {
     }
   }
 
-  /// Why a proxy is traced, or is not; `nil` when there is no such proxy.
+  /// Why a proxy is traced or not; `nil` when there is no such proxy.
   func explanation(of proxy: ProxyID) async throws(StoreError) -> ProxyExplanation? {
     try await inspect(proxy.mesh) { $0.explanation(for: proxy.name) }
   }

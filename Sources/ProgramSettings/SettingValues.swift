@@ -35,7 +35,7 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
   /// The value of a setting.
   package subscript<Value>(dynamicMember setting: KeyPath<Group, Setting<Value>>) -> Value {
     guard let bound = values[declarations[keyPath: setting].key] as? Bound<Value> else {
-      preconditionFailure("a setting that is no stored property of its group is not read")
+      preconditionFailure("a setting must be a stored property of its group")
     }
     return bound.value
   }

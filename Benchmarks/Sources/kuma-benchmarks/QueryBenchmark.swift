@@ -52,7 +52,7 @@ enum QueryBenchmark {
     }
     let (count, sent) = (collector.spanCount, spans * loads.count)
     try BenchmarkFailure.unless(count == sent, "\(sent) spans should be stored, but \(count) are")
-    // What was stored last is put in order by now; how a flood is withstood is measured elsewhere.
+    // Compaction has finished by now; another benchmark measures a flood.
     try await ServerProcess(id: getpid()).isQuiet()
     return collector
   }

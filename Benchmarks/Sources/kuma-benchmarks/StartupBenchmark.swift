@@ -4,7 +4,7 @@ import Foundation
 enum StartupBenchmark {
   static func run(_ context: BenchmarkContext) throws -> [ResultRow] {
     guard let kumactl = context.kumactl else {
-      say("startup is left out, as there is no kumactl; build it with `make release` or `make build`")
+      say("startup is left out, as kumactl is missing; build it with `make release` or `make build`")
       return []
     }
     let build = kumactl.pathComponents.contains("release") ? "release build" : "debug build"

@@ -172,7 +172,7 @@ public struct BootstrapRenderer: Sendable {
       "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
       "commonTlsContext": .object(context),
     ]
-    // An address is no server name (RFC 6066, section 3).
+    // An IP address is not a valid server name (RFC 6066, section 3).
     if !isIP { tls["sni"] = .string(host) }
     return ["name": "envoy.transport_sockets.tls", "typedConfig": .object(tls)]
   }

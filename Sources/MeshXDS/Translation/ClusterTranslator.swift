@@ -102,7 +102,7 @@ enum ClusterTranslator {
       cluster.dnsLookupFamily = isIPv6 ? .auto : .v4Only
     }
     if isTLS {
-      // The collector's certificate is not verified, as in Kuma. An address is no server name (RFC 6066, section 3).
+      // The collector's certificate is not verified, as in Kuma. An IP address is not a valid server name (RFC 6066, section 3).
       var tls = Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext()
       tls.allowRenegotiation = true
       if !isIP { tls.sni = host }

@@ -1,4 +1,4 @@
 import Foundation
 
-/// Writes a line that is no result, to standard error.
+/// Writes a progress line to standard error.
 func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
