@@ -1,17 +1,16 @@
 import TraceModel
 
-/// What every span must keep to, whatever format it came in; for formats that are read whole before they are judged.
-/// ``SpanParser`` keeps to the same while it reads.
+/// The bounds on a span, whatever its format, and the messages for spans that exceed them. Parsers check counts while they
+/// parse; ``problem(_:)`` checks a whole span. Messages are only made for spans that are rejected.
 struct SpanBounds {
   let limits: CollectorLimits
 
-  /// What is wrong with a span; nil if nothing is.
+  /// What is wrong with a span; nil if it is valid.
   func problem(_ span: Span) -> String? {
-    if span.traceID.low == 0, span.traceID.high == 0 { return "traceId is missing" }
-    if span.id == 0 { return "id is missing" }
+    if let problem = missingID(span.traceID, span.id) { return problem }
     if span.tags.count > limits.tagsPerSpan { return tooManyTags }
     if span.annotations.count > limits.annotationsPerSpan { return tooManyAnnotations }
-    if span.name.utf8.contains(0) { return "name holds a zero byte" }
+    if span.name.utf8.contains(0) { return holdsZero("name") }
     if let problem = problem(span.serviceName, "the service's name") { return problem }
     if let problem = problem(span.remoteServiceName, "the remote service's name") { return problem }
     for tag in span.tags {
@@ -36,10 +35,26 @@ struct SpanBounds {
       + "spans at once"
   }
 
+  static let missingTraceID = "traceId is missing"
+
+  /// Which id of a span is missing; nil if it has both.
+  @inline(__always) func missingID(_ trace: TraceID, _ id: UInt64) -> String? {
+    if trace.low == 0, trace.high == 0 { return Self.missingTraceID }
+    return id == 0 ? "id is missing" : nil
+  }
+
+  /// What is wrong with a name of so many bytes; nil if it is valid.
+  @inline(__always) func problem(
+    nameBytes count: Int, holdsZero: @autoclosure () -> Bool, _ what: @autoclosure () -> String
+  ) -> String? {
+    if count > limits.nameBytes { return "\(what()) is \(count) bytes long; at most \(limits.nameBytes) are allowed" }
+    return holdsZero() ? self.holdsZero(what()) : nil
+  }
+
+  func holdsZero(_ what: String) -> String { "\(what) holds a zero byte" }
+
   private func problem(_ name: String, _ what: String) -> String? {
-    let count = name.utf8.count
-    if count > limits.nameBytes { return "\(what) is \(count) bytes long; at most \(limits.nameBytes) are allowed" }
-    return name.utf8.contains(0) ? "\(what) holds a zero byte" : nil
+    problem(nameBytes: name.utf8.count, holdsZero: name.utf8.contains(0), what)
   }
 
   /// Bytes of the texts of a span together.

@@ -11,14 +11,14 @@ extension SpanParser {
     }
     let text = try scanner.slice("a text")
     textBytes += text.count
-    if textBytes > limits.textBytesPerSpan { reject("its texts are longer than \(limits.textBytesPerSpan) bytes") }
+    if textBytes > limits.textBytesPerSpan { reject(bounds.textsTooLong) }
     return text
   }
 
   /// Parses an operation name, which may be a whole URL.
   mutating func operation() throws(JSONError) -> TextSlice {
     guard let text = try text("name") else { return TextSlice() }
-    if scanner.holdsZero(text) { reject("name holds a zero byte") }
+    if scanner.holdsZero(text) { reject(bounds.holdsZero("name")) }
     return text
   }
 
@@ -29,11 +29,10 @@ extension SpanParser {
   }
 
   mutating func check(_ name: TextSlice, _ field: StaticString, of whole: String? = nil) {
-    if name.count > limits.nameBytes {
-      reject(
-        "\(whole.map { $0 + "." } ?? "")\(field) is \(name.count) bytes long; at most \(limits.nameBytes) are allowed")
-    } else if scanner.holdsZero(name) {
-      reject("\(whole.map { $0 + "." } ?? "")\(field) holds a zero byte")
+    if let problem = bounds.problem(
+      nameBytes: name.count, holdsZero: scanner.holdsZero(name), "\(whole.map { $0 + "." } ?? "")\(field)")
+    {
+      reject(problem)
     }
   }
 

@@ -3,7 +3,8 @@ package import TraceModel
 /// Reads lists of spans in Zipkin's v2 JSON.
 package struct SpanParser {
   var scanner: JSONScanner
-  let limits: CollectorLimits
+  let bounds: SpanBounds
+  var limits: CollectorLimits { bounds.limits }
   private var rejections: [SpanRejection] = []
   /// The span that is being read.
   private var span = SpanDraft()
@@ -18,7 +19,7 @@ package struct SpanParser {
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
     scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
-    self.limits = limits
+    bounds = SpanBounds(limits: limits)
   }
 
   /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
@@ -66,7 +67,7 @@ package struct SpanParser {
   private mutating func takeValue() -> Bool {
     guard problem == nil else { return false }
     if values.take(1, limits) { return true }
-    reject(SpanBounds(limits: limits).tooManyValues)
+    reject(bounds.tooManyValues)
     return false
   }
 
@@ -104,7 +105,7 @@ package struct SpanParser {
       return
     }
     guard try scanner.enterObject() else {
-      reject("traceId is missing")
+      reject(SpanBounds.missingTraceID)
       return
     }
     repeat {
@@ -135,8 +136,7 @@ package struct SpanParser {
       case nil: try scanner.skipValue()
       }
     } while try scanner.moreMembers()
-    if span.traceID.low == 0, span.traceID.high == 0 { reject("traceId is missing") }
-    if span.id == 0 { reject("id is missing") }
+    if let problem = bounds.missingID(span.traceID, span.id) { reject(problem) }
     if span.parentID == span.id { span.parentID = nil }
   }
 
@@ -220,7 +220,7 @@ package struct SpanParser {
     guard try scanner.enterArray() else { return }
     repeat {
       guard span.annotations.count < limits.annotationsPerSpan else {
-        reject("more than \(limits.annotationsPerSpan) annotations")
+        reject(bounds.tooManyAnnotations)
         try scanner.skipValue()
         continue
       }
@@ -267,7 +267,7 @@ package struct SpanParser {
     repeat {
       let key = try scanner.keySlice()
       guard span.tags.count < limits.tagsPerSpan else {
-        reject("more than \(limits.tagsPerSpan) tags")
+        reject(bounds.tooManyTags)
         try scanner.skipValue()
         continue
       }

@@ -118,8 +118,7 @@ struct ZipkinV1Parser {
       default: try reader.skip()
       }
     }
-    if reader.problem == nil, span.traceID.low == 0, span.traceID.high == 0 { reader.reject("traceId is missing") }
-    if reader.problem == nil, span.id == 0 { reader.reject("id is missing") }
+    if reader.problem == nil, let problem = bounds.missingID(span.traceID, span.id) { reader.reject(problem) }
     if span.parentID == span.id { span.parentID = nil }
     return span
   }
