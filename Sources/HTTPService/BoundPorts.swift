@@ -1,7 +1,7 @@
 package import Logging
 import Synchronization
 
-/// The ports on which the servers listen, known once they do; readiness waits for all of them.
+/// The ports of the servers. The program is ready when every expected server listens.
 package final class BoundPorts: Sendable {
   private struct State {
     var expected: Set<String> = []
@@ -13,17 +13,17 @@ package final class BoundPorts: Sendable {
 
   package init(logger: Logger) { self.logger = logger }
 
-  /// Names a server that has to listen before the control plane is ready.
+  /// Adds a server that has to listen before the program is ready.
   package func expect(_ name: String) { state.withLock { _ = $0.expected.insert(name) } }
 
-  /// Notes that a server listens.
+  /// Records that a server listens.
   package func set(_ name: String, _ port: Int, host: String) {
     logger.info("listening", metadata: ["server": "\(name)", "address": "\(host):\(port)"])
     state.withLock { $0.ports[name] = port }
   }
 
-  /// Notes that a server will not listen, and need not be waited for.
-  package func giveUp(_ name: String) { state.withLock { _ = $0.expected.remove(name) } }
+  /// Records that a server will not listen.
+  package func stopExpecting(_ name: String) { state.withLock { _ = $0.expected.remove(name) } }
 
   /// The port of a server; nil until it listens.
   package func port(_ name: String) -> Int? { state.withLock { $0.ports[name] } }

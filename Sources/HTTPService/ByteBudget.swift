@@ -1,39 +1,38 @@
 import Synchronization
 
-/// Bounds the bytes that requests hold in memory at the same time, however many connections they come over.
+/// Limits the bytes that all requests together hold in memory.
 ///
-/// Bytes are taken when they arrive and given back when the request has been answered, so that a budget counts what is
-/// really there, and announcing a large body costs others nothing. Who gets none is refused at once and in words: what is
-/// there already can be finished, the newest has to come again.
+/// Bytes are reserved when they arrive and released when the request has been answered. An announced body reserves nothing. A request
+/// that finds too little left is refused immediately with a message, so that requests that arrived earlier can be completed.
 ///
-/// A budget may be a share of another one. What is taken from it is then taken from both, so that all shares together stay
-/// within the whole, and none of them can use up what is left for the others.
+/// A budget may be a share of another budget. It then reserves from both, so that all shares together stay within the whole, and no
+/// share can exhaust it.
 public final class ByteBudget: Sendable {
-  /// What a budget holds at one moment.
+  /// The state of a budget at one moment.
   public struct Usage: Sendable, Hashable {
-    /// Bytes that are taken.
+    /// The reserved bytes.
     public var bytes = 0
-    /// The most that have been taken at a time.
+    /// The most bytes that were reserved at a time.
     public var peak = 0
-    /// How often there was not enough left.
+    /// How many reservations were refused.
     public var refusals = 0
   }
 
   /// What the bytes are for, as the label of a metric: `requests`, `api`.
   public let name: String
-  /// How many bytes may be taken at a time.
+  /// How many bytes may be reserved at a time.
   public let limit: Int
   private let whole: ByteBudget?
   private let onRelief: (@Sendable () -> Void)?
   private let state = Mutex((usage: Usage(), isHigh: false))
 
-  /// Makes a budget of which nothing is taken.
+  /// Makes a budget without reservations.
   ///
   /// - Parameters:
   ///   - name: what the bytes are for, as the label of a metric.
-  ///   - limit: how many may be taken at a time.
+  ///   - limit: how many bytes may be reserved at a time.
   ///   - whole: the budget of which this one is a share.
-  ///   - onRelief: called when next to nothing is taken any more after more than an eighth was.
+  ///   - onRelief: called when the reserved bytes fall below 1/64 of the limit after they exceeded 1/8.
   public init(
     _ name: String, limit: Int, within whole: ByteBudget? = nil, onRelief: (@Sendable () -> Void)? = nil
   ) {
@@ -43,12 +42,11 @@ public final class ByteBudget: Sendable {
     self.onRelief = onRelief
   }
 
-  /// What is taken now.
+  /// The current state.
   public var usage: Usage { state.withLock { $0.usage } }
 
-  /// Takes bytes; false, and nothing is taken, if there are not as many left. Whoever takes bytes gives them back: see
-  /// ``ByteCharge``.
-  public func take(_ count: Int) -> Bool {
+  /// Reserves bytes; false, and nothing is reserved, if too few are left. The caller must release them; see ``ByteCharge``.
+  public func reserve(_ count: Int) -> Bool {
     guard count > 0 else { return true }
     let isTaken = state.withLock { state in
       guard count <= limit - state.usage.bytes else {
@@ -59,7 +57,7 @@ public final class ByteBudget: Sendable {
       return true
     }
     guard isTaken else { return false }
-    let isWithinWhole = whole?.take(count) ?? true
+    let isWithinWhole = whole?.reserve(count) ?? true
     state.withLock { state in
       if isWithinWhole {
         state.usage.peak = max(state.usage.peak, state.usage.bytes)
@@ -72,7 +70,7 @@ public final class ByteBudget: Sendable {
     return isWithinWhole
   }
 
-  /// Whether so many bytes could be taken now; nothing is.
+  /// Whether a number of bytes could be reserved now. Reserves nothing.
   public func hasRoom(for count: Int) -> Bool {
     let isWithin = state.withLock { state in
       guard count > limit - state.usage.bytes else { return true }
@@ -82,8 +80,8 @@ public final class ByteBudget: Sendable {
     return isWithin && whole?.hasRoom(for: count) ?? true
   }
 
-  /// Gives bytes back that were taken.
-  public func give(_ count: Int) {
+  /// Releases reserved bytes.
+  public func release(_ count: Int) {
     guard count > 0 else { return }
     let isRelief = state.withLock { state in
       state.usage.bytes = max(0, state.usage.bytes - count)
@@ -91,36 +89,34 @@ public final class ByteBudget: Sendable {
       state.isHigh = false
       return true
     }
-    whole?.give(count)
+    whole?.release(count)
     if isRelief { onRelief?() }
   }
 }
 
-/// What one request has taken from a budget. It gives everything back when it goes away, whatever becomes of the request.
-///
-/// One party at a time may use it: it is no lock.
+/// The bytes that one request has reserved from a budget. They are released when the value is destroyed. It is not synchronized.
 public struct ByteCharge: ~Copyable, Sendable {
   private let budget: ByteBudget
-  /// The bytes taken so far.
+  /// The reserved bytes.
   public private(set) var bytes = 0
 
-  /// A charge of nothing.
+  /// Makes a charge of no bytes.
   public init(on budget: ByteBudget) { self.budget = budget }
 
-  /// Takes more; false, and the charge stays as it is, if the budget has not as many left.
+  /// Reserves more bytes; false, and the charge does not change, if too few are left.
   public mutating func add(_ count: Int) -> Bool {
     guard count > 0 else { return true }
-    guard budget.take(count) else { return false }
+    guard budget.reserve(count) else { return false }
     bytes += count
     return true
   }
 
-  /// Gives a part back, at most what was taken.
+  /// Releases a part of the bytes, at most all of them.
   public mutating func reduce(by count: Int) {
-    let given = min(max(0, count), bytes)
-    budget.give(given)
-    bytes -= given
+    let released = min(max(0, count), bytes)
+    budget.release(released)
+    bytes -= released
   }
 
-  deinit { budget.give(bytes) }
+  deinit { budget.release(bytes) }
 }

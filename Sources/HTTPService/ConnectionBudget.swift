@@ -1,50 +1,49 @@
 import NIOCore
 import Synchronization
 
-/// Bounds how many connections there are, and keeps some for those who use them.
+/// Limits the number of connections.
 ///
-/// When all are taken, the connection that has shown least that it will be used is ended for the new one: one whose request
-/// does not arrive, then one that waits for its next request, then one whose request is arriving; of each kind the one that has
-/// been so for longest. A connection whose request is complete is never ended. So many slow connections cost each other their
-/// places, not those who send what they have.
+/// At the limit, a new connection replaces the least useful one. That is a connection whose request has stalled; then one that waits for
+/// its next request; then one whose request is arriving. Within each kind, the connection that has been in the state longest is closed.
+/// A connection whose request is complete is never replaced. Slow connections therefore replace each other, not active ones.
 public final class ConnectionBudget: Sendable {
-  /// How many there may be at a time.
+  /// The largest number of connections at a time.
   public let limit: Int
   private let slots = Mutex<[ObjectIdentifier: ConnectionSlot]>([:])
   private let most = Atomic(0)
-  private let staying = Atomic(0)
+  private let refused = Atomic(0)
 
-  /// Makes a budget of which nothing is taken.
+  /// Makes a budget without connections.
   public init(limit: Int) { self.limit = max(1, limit) }
 
-  /// How many there are now.
+  /// The current number of connections.
   public var count: Int { slots.withLock { $0.count } }
 
-  /// The most that there have been at a time.
+  /// The largest number of connections so far.
   public var peak: Int { most.load(ordering: .relaxed) }
 
-  /// Closes all connections, whatever they do.
+  /// Closes all connections, also active ones.
   package func closeAll() {
     for slot in slots.withLock({ Array($0.values) }) { slot.channel.close(promise: nil) }
   }
 
-  /// Whether a connection without a place may stay for a moment; each that does has to ``leave()``.
-  func stay() -> Bool {
-    guard staying.add(1, ordering: .relaxed).newValue <= 32 else {
-      leave()
+  /// Whether a refused connection may stay open for a moment, until it calls ``endRefused()``.
+  func beginRefused() -> Bool {
+    guard refused.add(1, ordering: .relaxed).newValue <= 32 else {
+      endRefused()
       return false
     }
     return true
   }
 
-  func leave() { staying.subtract(1, ordering: .relaxed) }
+  func endRefused() { refused.subtract(1, ordering: .relaxed) }
 
-  /// Takes a place for a connection, which it gives back when it closes.
+  /// Reserves a slot for a connection until it closes.
   ///
-  /// - Returns: the place, and whether another connection had to make room; nil if none could.
-  func enter(_ channel: any Channel) -> (slot: ConnectionSlot, hasMadeRoom: Bool)? {
+  /// - Returns: the slot, and whether the connection replaced another one; nil if no connection could be replaced.
+  func enter(_ channel: any Channel) -> (slot: ConnectionSlot, hasReplaced: Bool)? {
     let slot = ConnectionSlot(channel)
-    var loser: ConnectionSlot?
+    var replaced: ConnectionSlot?
     let isIn = slots.withLock { slots in
       if slots.count >= limit {
         let now = NIODeadline.now()
@@ -52,36 +51,35 @@ public final class ConnectionBudget: Sendable {
           least.worth(at: now).rank < .answering
         else { return false }
         slots[ObjectIdentifier(least)] = nil
-        loser = least
+        replaced = least
       }
       slots[ObjectIdentifier(slot)] = slot
       most.store(max(most.load(ordering: .relaxed), slots.count), ordering: .relaxed)
       return true
     }
     guard isIn else { return nil }
-    loser?.channel.close(promise: nil)
+    replaced?.channel.close(promise: nil)
     channel.closeFuture.whenComplete { [weak self] _ in
       self?.slots.withLock { $0[ObjectIdentifier(slot)] = nil }
     }
-    return (slot, loser != nil)
+    return (slot, replaced != nil)
   }
 }
 
-/// A connection's place in a ``ConnectionBudget``, with what it does at the moment.
+/// A connection in a ``ConnectionBudget``, with its current activity.
 public final class ConnectionSlot: Sendable {
-  /// What a connection does.
   enum Activity: UInt8 {
-    /// No request has come yet, or not its end.
+    /// No complete request has arrived.
     case receiving
-    /// A request has been answered, the next has not come.
+    /// A request has been answered, and the next has not arrived.
     case waiting
     case answering
   }
 
-  /// How much a connection is worth: the rank first, then for how short it has been so.
+  /// The order in which connections are replaced: the lowest rank first, then the longest time in the state.
   struct Worth: Comparable {
     enum Rank: Comparable {
-      /// Nothing of a request has come for two seconds.
+      /// No byte of a request has arrived for two seconds.
       case stalled
       case waiting
       case arriving
@@ -102,10 +100,10 @@ public final class ConnectionSlot: Sendable {
     progress = Atomic(NIODeadline.now().uptimeNanoseconds)
   }
 
-  /// Has the connection keep its place from now on, whatever it does.
+  /// Protects the connection from being replaced, whatever it does.
   public func keep() { note(.answering, at: .now()) }
 
-  /// Notes what the connection does from now on, or that it does it still.
+  /// Records the activity of the connection, or that it continues.
   func note(_ now: Activity, at time: NIODeadline) {
     activity.store(now.rawValue, ordering: .relaxed)
     progress.store(time.uptimeNanoseconds, ordering: .relaxed)

@@ -1,17 +1,17 @@
 import NIOPosix
 
-/// The threads on which requests that bring documents are read and answered.
+/// Threads that parse and answer requests with documents.
 ///
-/// Reading and checking a document is work for the processor, and whoever sends it decides how much. On the threads that all
-/// tasks of a program share it would keep every other request waiting; here it keeps only other documents waiting.
+/// Parsing and validating a document takes processor time, and the sender decides how much. On the threads that all tasks share it would
+/// delay every request; on these threads it delays only other documents.
 package final class DocumentThreads: TaskExecutor {
-  /// One for the whole program; its threads end with it.
+  /// The threads of the whole program.
   package static let shared = DocumentThreads()
 
   private let pool: NIOThreadPool
 
   private init() {
-    // Two, so that a document on its way to the disk does not hold up the next.
+    // Two threads, so that a document that waits for the disk does not delay the next.
     pool = NIOThreadPool(numberOfThreads: 2)
     pool.start()
   }
@@ -21,7 +21,7 @@ package final class DocumentThreads: TaskExecutor {
     pool.submit { _ in job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 
-  /// Answers a request on these threads if it brings a document, and where it is otherwise.
+  /// Answers a request on these threads if it has a body, or on the current thread.
   package static func answer<Answer: Sendable>(
     _ body: [UInt8], _ answer: @Sendable ([UInt8]) async -> Answer
   ) async -> Answer {

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// One of a program's HTTP servers: a ``RequestService`` at an address from the settings.
+/// An HTTP server of the program: a ``RequestService`` at an address.
 package struct HTTPListener: Service {
   private let host: String
   private let port: Int
@@ -16,10 +16,9 @@ package struct HTTPListener: Service {
   private var name: String { service.counts.name }
 
   /// - Parameters:
-  ///   - service: how requests are served.
-  ///   - ports: told the port once the server listens.
-  ///   - loops: do the work, away from everything else; nil for the threads that all share.
-  ///   - adviceIfTaken: what is logged when the port is taken and the program goes on without this server; nil to fail.
+  ///   - ports: gets the port once the server listens.
+  ///   - loops: the threads that serve the requests; nil for the threads that all tasks share.
+  ///   - adviceIfTaken: logged when the port is in use, and the program continues without this server; nil to fail.
   package init(
     host: String, port: Int, service: RequestService, ports: BoundPorts, logger: Logger, loops: RequestLoops? = nil,
     adviceIfTaken: String? = nil
@@ -51,7 +50,7 @@ package struct HTTPListener: Service {
 
   private func serve(on loops: any EventLoopGroup) async throws {
     var quiet = logger
-    // The server calls it an error when connections end because it is told to stop.
+    // At shutdown the server logs closed connections as errors.
     if logger.logLevel > .debug { quiet.logLevel = .critical }
     let server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops, logger: quiet) {
       [ports, name, host] port in ports.set(name, port, host: host)
@@ -61,9 +60,9 @@ package struct HTTPListener: Service {
     } catch let error as IOError {
       let failure = ListenFailure(name: name, host: host, port: port, error: error)
       guard failure.isTaken, let adviceIfTaken else { throw failure }
-      logger.warning("\(failure). The program goes on without it: \(adviceIfTaken)")
-      ports.giveUp(name)
-      // A service that returns ends the program.
+      logger.warning("\(failure). The program continues without it: \(adviceIfTaken)")
+      ports.stopExpecting(name)
+      // The program would end if this service returned.
       try? await gracefulShutdown()
     }
   }

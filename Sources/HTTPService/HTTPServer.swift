@@ -7,19 +7,19 @@ public import ServiceLifecycle
 public struct HTTPServer: Service {
   /// The address or name to listen on.
   public var host: String
-  /// The port; 0 takes a free one.
+  /// The port; 0 for a free one.
   public var port: Int
-  /// How requests are served.
+  /// Serves the requests.
   public var service: RequestService
   /// Runs the connections.
   public var eventLoopGroup: any EventLoopGroup
-  /// Told the port once connections are accepted.
+  /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
   private let logger: Logger
 
-  /// Makes a server; nothing listens yet.
+  /// Makes a server that does not listen yet.
   ///
-  /// - Parameter logger: told of what goes wrong with connections.
+  /// - Parameter logger: logs errors of connections.
   public init(
     host: String, port: Int, service: RequestService, eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void = { _ in }
@@ -32,7 +32,7 @@ public struct HTTPServer: Service {
     self.logger = logger
   }
 
-  /// Serves until the service group shuts down gracefully, which lets requests be answered, or the task is cancelled.
+  /// Serves until the service group shuts down gracefully or the task is cancelled. A graceful shutdown answers open requests.
   ///
   /// - Throws: NIO's `IOError` if the address cannot be bound.
   public func run() async throws {
@@ -55,7 +55,7 @@ public struct HTTPServer: Service {
   }
 }
 
-/// What a server makes of a connection that it has accepted.
+/// Sets up accepted connections.
 private struct ServedConnection: ServerChildChannel {
   struct Value: ServerChildChannelValue {
     let channel: any Channel
@@ -82,40 +82,42 @@ private struct ServedConnection: ServerChildChannel {
 }
 
 extension RequestService {
-  /// Takes a place for a new connection; nil if there is none, and then the connection is told so and ends. To be called on
-  /// the connection's loop.
+  /// Reserves a slot for a new connection. If none is free, sends a refusal, closes the connection, and returns nil. Call it on the
+  /// connection's event loop.
   public func place(for channel: any Channel) throws -> ConnectionSlot? {
-    guard let (slot, hasMadeRoom) = connections.enter(channel) else {
-      note(.full, "connections are refused: all \(connections.limit) are in use")
-      let farewell = FarewellHandler(ReceiptWatch.bytes(of: answer(to: nil, .overloaded)), connections)
-      try channel.pipeline.syncOperations.addHandler(farewell)
+    guard let (slot, hasReplaced) = connections.enter(channel) else {
+      note(.full, "the server refuses connections: all \(connections.limit) are in use")
+      let handler = RefusedConnection(ReceiptWatch.bytes(of: answer(to: nil, .overloaded)), connections)
+      try channel.pipeline.syncOperations.addHandler(handler)
       return nil
     }
-    if hasMadeRoom { note(.madeRoom, "slow connections are ended for new ones: all \(connections.limit) are in use") }
+    if hasReplaced {
+      note(.madeRoom, "the server closes slow connections to accept new ones: all \(connections.limit) are in use")
+    }
     return slot
   }
 }
 
-/// Tells a connection for which there is no place so, and ends it.
-private final class FarewellHandler: ChannelInboundHandler {
+/// Sends a refusal to a connection without a slot, and closes it.
+private final class RefusedConnection: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  private let words: ByteBuffer
+  private let answer: ByteBuffer
   private let connections: ConnectionBudget
 
-  init(_ words: ByteBuffer, _ connections: ConnectionBudget) {
-    self.words = words
+  init(_ answer: ByteBuffer, _ connections: ConnectionBudget) {
+    self.answer = answer
     self.connections = connections
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(words), promise: nil)
-    // Whoever is still sending may miss what is said if the connection ends at once; but only so many may stay.
-    guard connections.stay() else { return context.close(promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+    // A client that is still sending may miss the answer if the connection is closed immediately.
+    guard connections.beginRefused() else { return context.close(promise: nil) }
     let channel = context.channel
     channel.close(mode: .output, promise: nil)
-    channel.closeFuture.whenComplete { [connections] _ in connections.leave() }
+    channel.closeFuture.whenComplete { [connections] _ in connections.endRefused() }
     channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
   }
 

@@ -4,16 +4,16 @@
   import Musl
 #endif
 
-/// The host and port of `Host` and `Origin` (https://www.rfc-editor.org/rfc/rfc9110#section-7.2), in one spelling.
+/// The normalized host and port of `Host` or `Origin` (https://www.rfc-editor.org/rfc/rfc9110#section-7.2).
 public struct Authority: Sendable, Hashable {
-  /// A name in small letters and without a dot at its end, or an address without brackets.
+  /// A name in lower case without a trailing dot, or an address without brackets.
   public var host: String
   /// The port; nil if there is none.
   public var port: UInt16?
   /// Whether the host is an address.
   public var isAddress: Bool
 
-  /// Reads `name`, `name:80`, `127.0.0.1:80` or `[::1]:80`; nil for anything else.
+  /// Parses `name`, `name:80`, `127.0.0.1:80` or `[::1]:80`; nil for anything else.
   public init?(_ text: some StringProtocol) {
     guard text.utf8.count <= 300 else { return nil }
     var host = text[...]
@@ -60,25 +60,25 @@ public struct Authority: Sendable, Hashable {
 
 /// The names under which a server may be reached.
 ///
-/// A page of another site can have its own name lead to this machine (DNS rebinding), and would then read and write as if it
-/// came from here. It cannot choose what `Host` says: that is its name. So whoever comes under an unknown name is refused.
+/// The page of another site can make its own name resolve to this machine (DNS rebinding), and would then count as a page of this
+/// server. The browser sends that name as `Host`, so requests with unknown names are refused.
 public struct HostRule: Sendable {
   private let names: Set<String>
   private let suffixes: [String]
-  private let takesAll: Bool
+  private let allowsAll: Bool
 
-  /// Addresses, `localhost`, and more names.
+  /// Makes a rule that allows addresses, `localhost`, and more names.
   ///
   /// - Parameter names: names of the machine, of its certificate and from settings: `cp.example`, `*.mesh.example` for every
   ///   name below, `*` for any host at all.
   public init(names: some Sequence<String>) {
     var plain: Set<String> = ["localhost"]
     var suffixes: [String] = []
-    var takesAll = false
+    var allowsAll = false
     for name in names {
       let name = name.lowercased()
       if name == "*" {
-        takesAll = true
+        allowsAll = true
       } else if name.hasPrefix("*.") {
         suffixes.append(String(name.dropFirst()))
       } else {
@@ -87,10 +87,10 @@ public struct HostRule: Sendable {
     }
     self.names = plain
     self.suffixes = suffixes
-    self.takesAll = takesAll
+    self.allowsAll = allowsAll
   }
 
-  /// Whether a name may stand in a setting.
+  /// Whether a text is a valid name in a setting.
   public static func isName(_ text: String) -> Bool {
     if text == "*" { return true }
     let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
@@ -100,7 +100,7 @@ public struct HostRule: Sendable {
 
   /// Whether a server may be reached under a name.
   public func allows(_ authority: Authority) -> Bool {
-    authority.isAddress || takesAll || names.contains(authority.host)
+    authority.isAddress || allowsAll || names.contains(authority.host)
       || suffixes.contains { authority.host.hasSuffix($0) && authority.host.utf8.count > $0.utf8.count }
   }
 }

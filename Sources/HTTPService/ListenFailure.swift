@@ -6,7 +6,7 @@ package import NIOCore
   import Musl
 #endif
 
-/// A server could not listen.
+/// The error of a server that cannot listen.
 package struct ListenFailure: Error, CustomStringConvertible {
   package var name: String
   package var host: String
@@ -20,7 +20,7 @@ package struct ListenFailure: Error, CustomStringConvertible {
     self.error = error
   }
 
-  /// Whether another program listens there.
+  /// Whether another program uses the port.
   package var isTaken: Bool { error.errnoCode == EADDRINUSE }
 
   package var description: String {

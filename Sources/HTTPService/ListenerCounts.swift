@@ -1,34 +1,34 @@
 import Synchronization
 
-/// What a listener has refused and ended since the start; for metrics and logs.
+/// Counts the requests, refusals and closed connections of a listener.
 public final class ListenerCounts: Sendable {
-  /// Something that is counted; the raw value is the label of a metric.
+  /// A counted event. The raw value is the label of a metric.
   public enum Event: String, Sendable, CaseIterable {
-    /// A request or a body did not come in time.
+    /// A request or its body did not arrive in time.
     case late
-    /// No further request came on a connection.
+    /// A connection was idle for too long.
     case idle
-    /// An answer was not taken in time.
+    /// The client did not receive an answer in time.
     case stalledAnswer = "stalled_answer"
-    /// A connection had to make room for a newer one.
+    /// A new connection replaced another one.
     case madeRoom = "made_room"
-    /// There were too many connections, and none that could make room.
+    /// There were too many connections, and none could be replaced.
     case full
-    /// There was no room for a body.
+    /// The byte budget was exhausted.
     case overloaded
     /// A body was too large.
     case tooLarge = "too_large"
     /// A request was not valid.
     case malformed
-    /// `Host` was none of the server's names.
+    /// `Host` was not a name of the server.
     case foreignHost = "foreign_host"
     /// A page of another site sent a request.
     case foreignPage = "foreign_page"
   }
 
-  /// What requests are counted by.
+  /// The labels by which requests are counted.
   public struct RequestKind: Sendable, Hashable {
-    /// ``Operation/name`` of what was answered; `none` if no path was found, or the request was refused before.
+    /// ``Operation/name``; `none` if the path is unknown or the request was refused.
     public var operation: String
     /// The status of the answer.
     public var status: Int
@@ -37,20 +37,20 @@ public final class ListenerCounts: Sendable {
   private struct State {
     var requests: [RequestKind: Int] = [:]
     var counts: [Event: Int] = [:]
-    var spoken: [Event: ContinuousClock.Instant] = [:]
+    var lastLogged: [Event: ContinuousClock.Instant] = [:]
   }
 
-  /// What is served, as logs and metrics name it.
+  /// The name of the server in logs and metrics.
   public let name: String
   private let state = Mutex(State())
 
-  /// Counts of nothing.
+  /// Makes counts of zero.
   public init(_ name: String) { self.name = name }
 
-  /// How often something has happened.
+  /// How often an event has happened.
   public subscript(_ event: Event) -> Int { state.withLock { $0.counts[event] ?? 0 } }
 
-  /// How many requests have been answered, by operation and status, in the order of these.
+  /// How many requests have been answered, sorted by operation and status.
   public var requests: [(kind: RequestKind, count: Int)] {
     state.withLock { $0.requests }.map { (kind: $0.key, count: $0.value) }
       .sorted { ($0.kind.operation, $0.kind.status) < ($1.kind.operation, $1.kind.status) }
@@ -64,13 +64,13 @@ public final class ListenerCounts: Sendable {
 
   /// Counts an event.
   ///
-  /// - Returns: whether a log should say so: the first time, and then at most once a minute.
+  /// - Returns: whether to log the event: the first time, and then at most once a minute.
   @discardableResult
   func count(_ event: Event, at now: ContinuousClock.Instant = .now) -> Bool {
     state.withLock { state in
       state.counts[event, default: 0] &+= 1
-      if let last = state.spoken[event], last.duration(to: now) < .seconds(60) { return false }
-      state.spoken[event] = now
+      if let last = state.lastLogged[event], last.duration(to: now) < .seconds(60) { return false }
+      state.lastLogged[event] = now
       return true
     }
   }

@@ -1,27 +1,26 @@
 import NIOCore
 
-/// Follows how the requests of one connection arrive and their answers leave, and says when it has taken too long. A value
-/// that is told what happens and when; it knows no timer.
+/// The deadlines of one connection, for arriving requests and leaving answers. It is a value without a timer: each event comes with its
+/// time.
 struct ReceiptClock {
-  /// What has taken too long.
+  /// A missed deadline.
   enum Lateness: Sendable, Hashable {
-    /// The head of a request did not come to its end.
+    /// The head of a request was not complete in time.
     case head
-    /// A body made no progress, or was not complete in time.
+    /// A body was too slow, or was not complete in time.
     case body
-    /// No further request came.
+    /// The next request did not begin in time.
     case idle
-    /// An answer was not taken.
+    /// The client did not receive an answer in time.
     case answer
   }
 
-  /// Where a connection is.
   enum Phase: Hashable {
-    /// No byte of the next request has come.
+    /// No byte of the next request has arrived.
     case waiting
     case head
     case body
-    /// The request is complete, its answer is not.
+    /// The request is complete, and its answer is not.
     case answering
   }
 
@@ -35,13 +34,13 @@ struct ReceiptClock {
   private(set) var phase = Phase.waiting
   /// When the phase began.
   private(set) var since: NIODeadline
-  /// How many requests have been answered.
+  /// The number of answered requests.
   private(set) var answered = 0
   private var intervalBegin: NIODeadline
   private var intervalBytes = 0
-  /// Whether bytes of the next request came while this one is answered.
+  /// Whether bytes of the next request have arrived while this one is answered.
   private var isNextBegun = false
-  /// By when the last answer has to have left; nil when it has.
+  /// The deadline of the last answer; nil when it has been sent.
   private var leaveBy: NIODeadline?
 
   init(_ limits: ReceiptLimits, at now: NIODeadline) {
@@ -57,12 +56,12 @@ struct ReceiptClock {
 
   // MARK: Events
 
-  /// Bytes came.
+  /// Bytes have arrived.
   mutating func received(_ count: Int, at now: NIODeadline) {
     switch phase {
     case .waiting:
       phase = .head
-      // The first request has the time since the connection began.
+      // The time of the first request begins with the connection.
       if answered > 0 { since = now }
     case .head: break
     case .body:
@@ -73,20 +72,20 @@ struct ReceiptClock {
   }
 
   /// A head is complete.
-  mutating func headCame(at now: NIODeadline) {
+  mutating func headReceived(at now: NIODeadline) {
     phase = .body
     since = now
     beginInterval(at: now)
   }
 
   /// A request is complete.
-  mutating func requestCame(at now: NIODeadline) {
+  mutating func requestReceived(at now: NIODeadline) {
     phase = .answering
     since = now
   }
 
-  /// An answer of so many bytes is complete, and begins to leave.
-  mutating func answerMade(bytes: Int, at now: NIODeadline) {
+  /// An answer begins to be sent.
+  mutating func answerStarted(bytes: Int, at now: NIODeadline) {
     answered += 1
     let intervals = Int64(min(bytes / bytesPerInterval, 10_000))
     leaveBy = now + answer + .nanoseconds(interval.nanoseconds.multipliedReportingOverflow(by: intervals).partialValue)
@@ -95,13 +94,13 @@ struct ReceiptClock {
     since = now
   }
 
-  /// The answer has left.
-  mutating func answerLeft(at now: NIODeadline) {
+  /// The answer has been sent.
+  mutating func answerSent(at now: NIODeadline) {
     leaveBy = nil
     if phase == .waiting { since = now }
   }
 
-  /// Nobody looked at what came for a while: that time is not counted.
+  /// Extends all deadlines by a time in which the event loop did not read.
   mutating func postpone(by time: TimeAmount) {
     since = since + time
     intervalBegin = intervalBegin + time
@@ -115,7 +114,7 @@ struct ReceiptClock {
 
   // MARK: Deadlines
 
-  /// When to look again; nil if nothing is waited for.
+  /// The next deadline; nil if there is none.
   var deadline: NIODeadline? {
     let next: NIODeadline? =
       switch phase {
@@ -128,7 +127,7 @@ struct ReceiptClock {
     return next.map { min($0, leaveBy) } ?? leaveBy
   }
 
-  /// What has taken too long, if anything. To be asked when a deadline is over; begins a body's next interval.
+  /// The missed deadline, if any. Call it when ``deadline`` has passed. It begins the next interval of a body.
   mutating func lateness(at now: NIODeadline) -> Lateness? {
     if let leaveBy, leaveBy <= now { return .answer }
     switch phase {

@@ -1,8 +1,8 @@
 import HTTPTypes
 import NIOCore
 
-/// Sits where a connection's bytes come in: ends the connection when they take too long, and counts the bytes of a request
-/// from the first one on. Its ``ReceiptClock`` decides, ``RequestHandler`` tells it what the bytes were.
+/// The first handler of a connection. It counts the bytes of requests, and closes the connection when a deadline is missed. Its
+/// ``ReceiptClock`` has the deadlines; ``RequestHandler`` reports where heads and requests end.
 final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -16,13 +16,13 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   private var timer: Scheduled<Void>?
   private var timerTime = NIODeadline.distantFuture
   private var progress = 0
-  /// The request that arrives or is being answered, once its head is here.
+  /// The current request, once its head is complete.
   var request: ReceivedRequest?
-  /// What the request that arrives, or is being answered, holds.
+  /// The bytes of the current request.
   private var headCharge: ByteCharge
   private var bodyCharge: ByteCharge
-  /// Whether what comes is not looked at any more.
-  private var isOver = false
+  /// Whether further bytes are ignored.
+  private var isClosed = false
 
   init(service: RequestService, slot: ConnectionSlot?) {
     self.service = service
@@ -49,7 +49,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     timer = nil
     release()
     context = nil
-    isOver = true
+    isClosed = true
   }
 
   private func release() {
@@ -61,14 +61,14 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
-    guard !isOver else { return }
+    guard !isClosed else { return }
     let now = NIODeadline.now()
     clock.received(bytes.readableBytes, at: now)
     switch clock.phase {
     case .head:
       slot?.note(.receiving, at: clock.since)
       guard headCharge.add(bytes.readableBytes) else {
-        service.note(.overloaded, "requests are refused: too much is being received")
+        service.note(.overloaded, "the server refuses requests: it is receiving too many bytes")
         return refuse(.overloaded)
       }
     case .body:
@@ -83,49 +83,48 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     startTimer()
   }
 
-  /// A request's head is complete, and holds about so many bytes.
-  func headCame(size: Int) {
+  /// A request's head is complete. Its size is approximate.
+  func headReceived(size: Int) {
     let now = NIODeadline.now()
-    clock.headCame(at: now)
+    clock.headReceived(at: now)
     progress = 0
     headCharge.reduce(by: headCharge.bytes - size)
     slot?.note(.receiving, at: now)
   }
 
-  /// Takes room for a part of a body; false if there is none.
-  func takes(_ count: Int) -> Bool { bodyCharge.add(count) }
+  /// Reserves bytes for a part of a body; false if the budget is exhausted.
+  func reserveBody(_ count: Int) -> Bool { bodyCharge.add(count) }
 
   /// A request is complete.
-  func requestCame() {
+  func requestReceived() {
     let now = NIODeadline.now()
-    clock.requestCame(at: now)
+    clock.requestReceived(at: now)
     slot?.note(.answering, at: now)
   }
 
-  /// An answer is about to be written. What the request held is free again.
+  /// An answer is about to be written. The bytes of the request are released.
   ///
-  /// - Returns: the number of the answer, for ``answerLeft(_:)``.
-  func answerMade(bytes: Int) -> Int {
+  /// - Returns: the number of the answer, for ``answerSent(_:)``.
+  func answerStarted(bytes: Int) -> Int {
     release()
     request = nil
-    clock.answerMade(bytes: bytes, at: .now())
+    clock.answerStarted(bytes: bytes, at: .now())
     return clock.answered
   }
 
-  /// An answer has left.
-  func answerLeft(_ number: Int) {
-    guard !isOver, number == clock.answered else { return }
+  /// An answer has been sent.
+  func answerSent(_ number: Int) {
+    guard !isClosed, number == clock.answered else { return }
     let now = NIODeadline.now()
-    clock.answerLeft(at: now)
+    clock.answerSent(at: now)
     if clock.phase == .waiting { slot?.note(.waiting, at: now) }
     startTimer()
   }
 
-  /// Nothing more is expected of the connection but that it ends: soon, so that an answer is not lost because the rest of a
-  /// request was not read.
+  /// Closes the connection after a second, so that the client can receive the answer although it is still sending.
   func linger() {
     release()
-    isOver = true
+    isClosed = true
     timer?.cancel()
     timer = nil
     guard let channel = context?.channel else { return }
@@ -135,18 +134,18 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
   // MARK: Time
 
-  /// Has the timer go off when the clock says, if that is not too late anyway.
+  /// Starts the timer for the next deadline, unless it fires earlier anyway.
   private func startTimer() {
-    guard !isOver, let context, let deadline = clock.deadline, deadline < timerTime else { return }
+    guard !isClosed, let context, let deadline = clock.deadline, deadline < timerTime else { return }
     timer?.cancel()
     timerTime = deadline
-    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.look() }
+    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.timerFired() }
   }
 
-  private func look() {
-    guard !isOver else { return }
+  private func timerFired() {
+    guard !isClosed else { return }
     let now = NIODeadline.now()
-    // The loop was busy: nothing could be read meanwhile.
+    // The event loop was busy, and could not read.
     let delay = now - timerTime
     if delay > .milliseconds(250) { clock.postpone(by: delay) }
     timer = nil
@@ -157,18 +156,18 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
       service.counts.count(.late)
       context?.close(promise: nil)
     case .head, .body:
-      service.note(.late, "a request did not come in time")
+      service.note(.late, "a request did not arrive in time")
       refuse(.late)
     case .idle:
       service.counts.count(.idle)
       context?.close(promise: nil)
     case .answer:
-      service.note(.stalledAnswer, "an answer was not taken in time")
+      service.note(.stalledAnswer, "a client did not receive its answer in time")
       context?.close(promise: nil)
     }
   }
 
-  /// Answers a request of which nothing else has been answered yet, and ends the connection.
+  /// Refuses a request that has not been answered, and closes the connection.
   private func refuse(_ refusal: RequestRefusal) {
     guard let context else { return }
     var answer = service.answer(to: request?.head, refusal)
@@ -177,7 +176,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     linger()
   }
 
-  /// An answer as it is sent.
+  /// The bytes of an answer.
   static func bytes(of answer: Answer) -> ByteBuffer {
     var bytes = ByteBuffer(string: "HTTP/1.1 \(answer.status.code) \(answer.status.reasonPhrase)\r\n")
     for field in answer.fields where field.name != .contentLength && field.name != .connection {

@@ -2,9 +2,9 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Reads the requests of a connection, one after the other, has each answered and writes the answer.
+/// Receives the requests of a connection one by one, calls the responder, and writes the answers.
 ///
-/// What can be refused is refused as soon as it is known: by the head, before the body comes.
+/// It refuses a request as early as possible: if the head is enough, before the body arrives.
 final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
@@ -13,11 +13,11 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     case waiting
     case receiving
     case answering
-    /// What comes is not looked at any more.
+    /// Further bytes are ignored.
     case refused
   }
 
-  /// What is kept of a request until its answer is written.
+  /// A request without its body, until its answer is written.
   private struct Exchange {
     var request: ReceivedRequest
     var version: HTTPVersion
@@ -30,7 +30,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   private var state = State.waiting
   private var exchange: Exchange?
   private var body: [UInt8] = []
-  /// Whether the other side has said that it will send nothing more.
+  /// Whether the client has closed its side of the connection.
   private var isHalfClosed = false
 
   init(service: RequestService, watch: ReceiptWatch, isSecure: Bool) {
@@ -49,7 +49,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       guard bytes.readableBytes <= service.bodyLimit - body.count else {
         return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
       }
-      guard watch.takes(bytes.readableBytes) else { return refuse(context, .overloaded) }
+      guard watch.reserveBody(bytes.readableBytes) else { return refuse(context, .overloaded) }
       body.append(contentsOf: bytes.readableBytesView)
     case (.receiving, .end): complete(context)
     default: break
@@ -58,15 +58,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func begin(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
     state = .receiving
-    watch.headCame(size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count })
+    watch.headReceived(size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count })
     guard
       let request = HTTPRequest(
         head, scheme: isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
-    else { return refuse(context, .malformed("the method or the target is none"), version: head.version) }
+    else { return refuse(context, .malformed("the method is invalid"), version: head.version) }
     let received = ReceivedRequest(request, isLogged: service.logsRequests)
     watch.request = received
     exchange = Exchange(request: received, version: head.version, isKeepAlive: head.isKeepAlive)
-    guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("Host stands there twice")) }
+    guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("it has two Host fields")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
 
     let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
@@ -77,7 +77,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       guard service.bodies.hasRoom(for: announced) else { return refuse(context, .overloaded) }
       body.reserveCapacity(announced)
     }
-    // A client of HTTP/1.0 knows no answer before the answer (https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1).
+    // HTTP/1.0 has no interim answers (https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1).
     guard let expectation = head.headers.first(name: "expect"), !head.version.isBeforeHTTP11 else { return }
     guard expectation.lowercased() == "100-continue" else { return refuse(context, .expectation) }
     guard announced != 0 else { return }
@@ -88,7 +88,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func complete(_ context: ChannelHandlerContext) {
     guard let exchange else { return }
     state = .answering
-    watch.requestCame()
+    watch.requestReceived()
     let (request, bytes) = (exchange.request.head, body)
     body = []
     if let preflight = service.callers.origins.preflight(request) { return answer(context, preflight) }
@@ -131,7 +131,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private static func logLine(_ refusal: RequestRefusal, _ service: RequestService) -> String {
     let sentence = refusal.sentence(hostSetting: service.settings.hosts, originSetting: service.settings.origins)
-    return "a request is refused: \(sentence)"
+    return "the server refused a request: \(sentence)"
   }
 
   @discardableResult
@@ -163,9 +163,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
     }
     let written = context.eventLoop.makePromise(of: Void.self)
-    let number = watch.answerMade(bytes: answer.body.count)
+    let number = watch.answerStarted(bytes: answer.body.count)
     let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
-    written.futureResult.whenSuccess { watch.value.answerLeft(number) }
+    written.futureResult.whenSuccess { watch.value.answerSent(number) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
     return written.futureResult
   }
@@ -176,7 +176,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
     switch state {
     case .waiting, .receiving:
-      refuse(context, error == .headerOverflow ? .headTooLarge : .malformed("it cannot be read"))
+      refuse(context, error == .headerOverflow ? .headTooLarge : .malformed("it cannot be parsed"))
     case .answering, .refused: break
     }
   }
@@ -190,9 +190,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 extension HTTPRequest {
-  /// The request of a parsed head; nil if its method is no token.
+  /// The request of a parsed head; nil if its method is not a token.
   ///
-  /// - Parameter address: where the connection leads, for a request that names no host.
+  /// - Parameter address: the local address, for a request without a host.
   fileprivate init?(_ head: HTTPRequestHead, scheme: String, address: String?) {
     guard let method = HTTPRequest.Method(head.method.rawValue) else { return nil }
     var fields = HTTPFields()
@@ -200,7 +200,7 @@ extension HTTPRequest {
       guard let name = HTTPField.Name(name) else { continue }
       fields.append(HTTPField(name: name, value: value))
     }
-    // A whole address counts more than `Host` does.
+    // The host of an absolute target overrides `Host`.
     let whole = HTTPRequest.split(address: head.uri)
     self.init(
       method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address,
@@ -213,7 +213,7 @@ extension HTTPVersion {
 }
 
 extension SocketAddress {
-  /// The address and port as `Host` has them.
+  /// The address and port in the syntax of `Host`.
   var authority: String? {
     guard let ipAddress, let port else { return nil }
     return ipAddress.contains(":") ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"

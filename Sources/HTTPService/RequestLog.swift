@@ -2,12 +2,12 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-/// A request as it was received, with what the log says of it.
+/// A received request, with its id and time for the log.
 struct ReceivedRequest: Sendable {
   let head: HTTPRequest
   /// Identifies the request in logs; nil if requests are not logged.
   let id: String?
-  /// When the head was complete; of no use without an id.
+  /// When the head was complete; not set without an id.
   let since: NIODeadline
 
   init(_ head: HTTPRequest, isLogged: Bool) {
@@ -16,7 +16,7 @@ struct ReceivedRequest: Sendable {
     since = isLogged ? .now() : .distantPast
   }
 
-  /// The id that the client has given, if it may stand in a log, or a new one.
+  /// The id that the client sent, if it is safe to log, or a new one.
   static func id(of request: HTTPRequest) -> String {
     if let given = request.headerFields[.requestID], (1...128).contains(given.utf8.count),
       given.utf8.allSatisfy(isPartOfID)
@@ -38,10 +38,9 @@ struct ReceivedRequest: Sendable {
 }
 
 extension RequestService {
-  /// Whether the log has a line for each request.
   var logsRequests: Bool { logger.logLevel <= requestLogLevel }
 
-  /// Counts a request whose answer is about to be sent. If requests are logged, logs it, and gives the answer the request's id.
+  /// Counts a request whose answer is about to be sent. If requests are logged, logs it and adds its id to the answer.
   func record(_ request: ReceivedRequest, _ answer: inout Answer, from address: SocketAddress?) {
     counts.count(operation: answer.operation, status: answer.status.code)
     guard let id = request.id else { return }

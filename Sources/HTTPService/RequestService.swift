@@ -3,51 +3,51 @@ public import Logging
 public import NIOCore
 import NIOHTTP1
 
-/// How a listener serves requests: what all its connections share.
+/// The configuration and state that all connections of a listener share.
 ///
-/// A request becomes a value when it is complete, and an answer is written when it is whole; who answers knows no connection.
+/// The responder gets complete requests and returns complete answers. It has no access to the connection.
 public struct RequestService: Sendable {
-  /// Answers a request with its whole body. The body of an answer to HEAD is not sent.
+  /// Answers a complete request. The body of an answer to HEAD is not sent.
   public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> Answer
-  /// Words a refusal; nil for a sentence of plain text.
+  /// Makes the answer for a refusal; nil for the default, a sentence of plain text.
   public typealias RefusalWording = @Sendable (HTTPRequest, RequestRefusal) -> Answer?
 
-  /// Who may use it.
+  /// Which clients may use the server.
   public var callers: CallerRule
   /// The largest body, in bytes.
   public var bodyLimit: Int
-  /// Holds the bytes of bodies from their first one until the request is answered.
+  /// The budget for bodies. Bytes are reserved from their arrival until the request is answered.
   public var bodies: ByteBudget
-  /// Holds the bytes of heads. They have a budget of their own, so that small requests are taken while large ones are refused.
+  /// The budget for heads. It is separate, so that small requests are accepted while large ones are refused.
   public var heads: ByteBudget
-  /// How many connections there may be.
+  /// Limits the number of connections.
   public let connections: ConnectionBudget
-  /// How long requests and answers may take.
+  /// The deadlines for requests and answers.
   public var limits = ReceiptLimits()
-  /// Where answers are made; nil for where all tasks of the program run.
+  /// Runs the responder; nil for the threads that all tasks share.
   public var executor: (any TaskExecutor)?
-  /// What was refused and ended.
+  /// Counts requests, refusals and closed connections.
   public let counts: ListenerCounts
   let running = RunningRequests()
-  /// Told of refusals, each kind once a minute at most, and of requests.
+  /// Logs requests, and each kind of refusal at most once a minute.
   public var logger: Logger
   /// The level at which the log has a line for each request.
   public var requestLogLevel: Logger.Level
   /// The settings that refusals name.
   public var settings = SettingNames()
-  /// Words refusals in the service's own way.
+  /// Makes the answers for refusals.
   public var refusalWording: RefusalWording = { _, _ in nil }
   /// Answers requests.
   public var responder: Responder
 
-  /// The names of settings, for sentences that say what to do.
+  /// The names of settings for messages.
   public struct SettingNames: Sendable {
-    /// Allows further hosts.
+    /// The setting that allows further hosts.
     public var hosts: String
-    /// Allows pages of other origins; nil where no page is let in.
+    /// The setting that allows origins; nil if no page may use the server.
     public var origins: String?
 
-    /// Names for sentences.
+    /// Makes the names.
     public init(hosts: String = "of allowed hosts", origins: String? = nil) {
       self.hosts = hosts
       self.origins = origins
@@ -57,8 +57,8 @@ public struct RequestService: Sendable {
   /// Makes a service.
   ///
   /// - Parameters:
-  ///   - name: what is served, for logs and metrics.
-  ///   - connections: how many there may be at a time.
+  ///   - name: the name of the server in logs and metrics.
+  ///   - connections: the largest number of connections.
   public init(
     name: String, connections: Int, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget, heads: ByteBudget,
     logger: Logger, requestLogLevel: Logger.Level = .debug,
@@ -75,14 +75,14 @@ public struct RequestService: Sendable {
     counts = ListenerCounts(name)
   }
 
-  /// The largest head, in bytes: a query may name a thousand traces.
+  /// The largest head in bytes. A query may name a thousand traces.
   static let headLimit = 80 * 1024
 
-  /// Sets a connection up for HTTP/1.1. To be called on the connection's loop.
+  /// Sets up a connection for HTTP/1.1. Call it on the connection's event loop.
   ///
   /// - Parameters:
-  ///   - slot: the connection's place; nil if its number is not bounded.
-  ///   - isSecure: whether TLS is below.
+  ///   - slot: the connection's slot; nil if connections are not limited.
+  ///   - isSecure: whether the connection uses TLS.
   public func configure(_ channel: any Channel, slot: ConnectionSlot?, isSecure: Bool) throws {
     let pipeline = channel.pipeline.syncOperations
     let watch = ReceiptWatch(service: self, slot: slot)
@@ -93,12 +93,12 @@ public struct RequestService: Sendable {
     decoding.maxHeaderFieldCount = 200
     try pipeline.configureHTTPServerPipeline(
       withPipeliningAssistance: true, withErrorHandling: false,
-      // HTTPTypes has looked at names and values.
+      // HTTPTypes validates names and values.
       withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
     try pipeline.addHandler(RequestHandler(service: self, watch: watch, isSecure: isSecure))
   }
 
-  /// The answer to a request that is refused.
+  /// The answer to a refused request.
   func answer(to request: HTTPRequest?, _ refusal: RequestRefusal) -> Answer {
     var answer = request.flatMap { refusalWording($0, refusal) } ?? answer(refusal)
     if let request { answer.fields.add(callers.origins.fields(for: request)) }
@@ -113,7 +113,7 @@ public struct RequestService: Sendable {
     return answer
   }
 
-  /// Counts something, and has the log say so now and then.
+  /// Counts an event, and logs it at most once a minute.
   func note(_ event: ListenerCounts.Event, _ sentence: @autoclosure () -> String) {
     guard counts.count(event) else { return }
     logger.warning(
@@ -123,7 +123,7 @@ public struct RequestService: Sendable {
 }
 
 extension HTTPFields {
-  /// Adds fields beside those that are there.
+  /// Adds fields. Values of `Vary` are joined; other fields are replaced.
   mutating func add(_ more: HTTPFields) {
     for field in more {
       if field.name == .vary, let own = self[.vary] {

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The requests that are being answered, so that their threads are not ended before them. A request runs on when its connection
-/// is gone; it is cancelled with its server.
+/// The requests that are being answered. A server waits for them before its threads end. A request continues when its connection is
+/// closed, and is cancelled when its server is cancelled.
 final class RunningRequests: Sendable {
   private struct State {
     var tasks: [UInt64: Task<Void, Never>?] = [:]
@@ -12,7 +12,7 @@ final class RunningRequests: Sendable {
 
   private let state = Mutex(State())
 
-  /// Runs what answers a request, on an executor or where all tasks run.
+  /// Runs the answer to a request, on an executor or on the threads that all tasks share.
   func run(on executor: (any TaskExecutor)?, _ body: @escaping @Sendable () async -> Void) {
     let number = state.withLock { state in
       state.last &+= 1
@@ -24,7 +24,7 @@ final class RunningRequests: Sendable {
       self.end(number)
     }
     let isCancelled = state.withLock { state in
-      // It may have ended already.
+      // The task may have ended already.
       if state.tasks[number] != nil { state.tasks[number] = task }
       return state.isCancelled
     }
@@ -41,7 +41,7 @@ final class RunningRequests: Sendable {
     for continuation in waiting { continuation.resume() }
   }
 
-  /// Cancels those that run, and all that begin from now on.
+  /// Cancels all running requests, and all that begin from now on.
   func cancel() {
     let tasks = state.withLock { state in
       state.isCancelled = true
@@ -50,7 +50,7 @@ final class RunningRequests: Sendable {
     for task in tasks { task.cancel() }
   }
 
-  /// Waits until none runs.
+  /// Waits until no request is running.
   func drained() async {
     await withCheckedContinuation { continuation in
       let isNone = state.withLock { state in

@@ -137,21 +137,21 @@ final class DiscoveryService: Sendable {
     _ remotePeer: String
   ) async throws {
     var charged = 0
-    defer { names.give(charged) }
+    defer { names.release(charged) }
     var hasOverflowed = false
     for try await message in request.messages {
       mailbox.receive(message)
-      receipt?.give(MessageAssembler.charge(message.byteCount))
+      receipt?.release(MessageAssembler.charge(message.byteCount))
       let cost = mailbox.costOfUnknownNames
       if cost > charged {
-        guard names.take(cost - charged) else {
+        guard names.reserve(cost - charged) else {
           throw SessionRefusal(
             code: .resourceExhausted,
             message:
               "the names of missing resources that proxies subscribe to have reached their memory limit; retry later")
         }
       } else {
-        names.give(charged - cost)
+        names.release(charged - cost)
       }
       charged = cost
       if !hasOverflowed, let type = mailbox.overflowingTypes.first {

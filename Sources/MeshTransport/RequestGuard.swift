@@ -87,7 +87,7 @@ final class RequestGuard: ChannelDuplexHandler {
   private func receive(_ context: ChannelHandlerContext, _ bytes: inout ByteBuffer) {
     guard let receipt else { return }
     do throws(MessageAssembler.Failure) {
-      for message in try assembler.add(&bytes, take: receipt.take) {
+      for message in try assembler.add(&bytes, take: receipt.reserve) {
         timer?.cancel()
         timer = nil
         forward(context, message)

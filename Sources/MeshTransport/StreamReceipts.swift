@@ -22,23 +22,23 @@ final class StreamReceipt: Sendable {
     self.budget = budget
   }
 
-  deinit { budget.give(state.withLock { $0.held }) }
+  deinit { budget.release(state.withLock { $0.held }) }
 
-  /// Takes bytes of the budget; false if too few are left.
-  func take(_ count: Int) -> Bool {
-    guard budget.take(count) else { return false }
+  /// Reserves bytes of the budget; false if too few are left.
+  func reserve(_ count: Int) -> Bool {
+    guard budget.reserve(count) else { return false }
     state.withLock { $0.held += count }
     return true
   }
 
   /// Returns the bytes of processed requests to the budget.
-  func give(_ count: Int) {
+  func release(_ count: Int) {
     let given = state.withLock { state in
       let given = min(count, state.held)
       state.held -= given
       return given
     }
-    budget.give(given)
+    budget.release(given)
   }
 
   /// Makes the service end the stream, with a reason.

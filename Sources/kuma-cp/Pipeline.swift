@@ -167,14 +167,14 @@ struct Pipeline: Sendable {
   ) -> RequestService {
     let origins = OriginRule(configuration.apiOrigins, methods: [.get, .head, .post, .put, .delete])
     // A large document needs much more memory while it is parsed, so documents are parsed one at a time.
-    let turns = Turns(1)
+    let turns = ConcurrencyLimit(1)
     var service = RequestService(
       name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
       bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger,
       requestLogLevel: configuration.requestLogLevel
     ) { request, body in
       guard body.count > 64 << 10 else { return await responder(request, body) }
-      return await turns.take { await responder(request, body) }
+      return await turns.run { await responder(request, body) }
     }
     service.settings = RequestService.SettingNames(
       hosts: ControlPlaneSettings.key(\.allowedHosts), origins: ControlPlaneSettings.key(\.apiOrigins))

@@ -44,7 +44,7 @@ struct CallerRuleTests {
     arguments: ["", "a b", "a:b", "[::1", "a/b", "::1", "a:70000"])
   func malformed(_ host: String) {
     let refusal = CallerRule(hosts: HostRule(names: ["*"]), origins: OriginRule([])).refusal(of: request(host: host))
-    #expect(refusal == .malformed("the host is none"))
+    #expect(refusal == .malformed("Host is not a host name or an address"))
   }
 
   @Test("a star takes every host, and where the host is not looked at any will do")

@@ -75,7 +75,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
           let answer = try await exchange(port, begin)
           return answer.isEmpty ? nil : answer
         }
-        #expect(late.hasPrefix("HTTP/1.1 408 ") && late.contains("did not come in time"))
+        #expect(late.hasPrefix("HTTP/1.1 408 ") && late.contains("did not arrive in time"))
       }
       try await eventually { service.bodies.usage.bytes == 0 && service.connections.count == 0 }
     }
@@ -133,12 +133,12 @@ struct HTTPConnectionTests: HTTPServerTesting {
 
   @Test("of many that want to do something large, one at a time does it")
   func turns() async {
-    let turns = Turns(1)
+    let turns = ConcurrencyLimit(1)
     let done = Requests()
     await withTaskGroup(of: Void.self) { group in
       for index in 0..<50 {
         group.addTask {
-          await turns.take {
+          await turns.run {
             await Task.yield()
             done.append("\(index)")
           }

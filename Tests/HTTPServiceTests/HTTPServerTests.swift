@@ -36,7 +36,7 @@ struct HTTPServerTests: HTTPServerTesting {
     try await serving(service()) { port in
       #expect(try await exchange(port, get("/", "")).hasSuffix("127.0.0.1:\(port) 0 bytes"))
       let two = try await exchange(port, get("/", "host: localhost\r\nhost: evil.example\r\n"))
-      #expect(two.hasPrefix("HTTP/1.1 400 ") && two.contains("Host stands there twice"))
+      #expect(two.hasPrefix("HTTP/1.1 400 ") && two.contains("it has two Host fields"))
     }
   }
 
@@ -137,7 +137,7 @@ struct HTTPServerTests: HTTPServerTesting {
         "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n"
           + String(repeating: "x", count: 3_000) + "\r\n")
       #expect(third.hasPrefix("HTTP/1.1 503 ") && third.contains("Retry-After: 1\r\n"))
-      #expect(third.contains("Too much is being received"))
+      #expect(third.contains("The server is receiving too many requests"))
       // Whoever announces more than there is room for need not send it.
       let asked = try await exchange(
         port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3000\r\nexpect: 100-continue\r\n\r\n")

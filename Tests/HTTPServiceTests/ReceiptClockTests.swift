@@ -34,7 +34,7 @@ struct ReceiptClockTests {
   func slowBody() {
     var clock = ReceiptClock(limits, at: begin)
     clock.received(100, at: at(1))
-    clock.headCame(at: at(1))
+    clock.headReceived(at: at(1))
     clock.received(1, at: at(20))
     #expect(clock.deadline == at(21))
     #expect(clock.lateness(at: at(21)) == .body)
@@ -44,7 +44,7 @@ struct ReceiptClockTests {
   func slowButSteady() {
     var clock = ReceiptClock(limits, at: begin)
     clock.received(100, at: at(0))
-    clock.headCame(at: at(0))
+    clock.headReceived(at: at(0))
     for second in Int64(1)...599 {
       clock.received(1_000, at: at(second))
       if let deadline = clock.deadline, deadline <= at(second) { #expect(clock.lateness(at: at(second)) == nil) }
@@ -56,11 +56,11 @@ struct ReceiptClockTests {
   func longPoll() {
     var clock = ReceiptClock(limits, at: begin)
     clock.received(100, at: at(0))
-    clock.headCame(at: at(0))
-    clock.requestCame(at: at(0))
+    clock.headReceived(at: at(0))
+    clock.requestReceived(at: at(0))
     #expect(clock.deadline == nil && clock.lateness(at: at(100_000)) == nil)
-    clock.answerMade(bytes: 10, at: at(30))
-    clock.answerLeft(at: at(31))
+    clock.answerStarted(bytes: 10, at: at(30))
+    clock.answerSent(at: at(31))
     #expect(clock.deadline == at(151) && clock.lateness(at: at(151)) == .idle)
   }
 
@@ -69,10 +69,10 @@ struct ReceiptClockTests {
     var clock = ReceiptClock(limits, at: begin)
     for second in [Int64(0), 100] {
       clock.received(100, at: at(second))
-      clock.headCame(at: at(second))
-      clock.requestCame(at: at(second))
-      clock.answerMade(bytes: 10, at: at(second))
-      clock.answerLeft(at: at(second))
+      clock.headReceived(at: at(second))
+      clock.requestReceived(at: at(second))
+      clock.answerStarted(bytes: 10, at: at(second))
+      clock.answerSent(at: at(second))
     }
     clock.received(1, at: at(200))
     #expect(clock.deadline == at(210) && clock.lateness(at: at(210)) == .head)
@@ -81,9 +81,9 @@ struct ReceiptClockTests {
   @Test("an answer that is not taken is late, a large one later")
   func untakenAnswer() {
     var clock = ReceiptClock(limits, at: begin)
-    clock.headCame(at: at(0))
-    clock.requestCame(at: at(0))
-    clock.answerMade(bytes: 30_000, at: at(1))
+    clock.headReceived(at: at(0))
+    clock.requestReceived(at: at(0))
+    clock.answerStarted(bytes: 30_000, at: at(1))
     #expect(clock.deadline == at(121))
     #expect(clock.lateness(at: at(120)) == nil && clock.lateness(at: at(121)) == .answer)
   }
@@ -99,9 +99,9 @@ struct ReceiptClockTests {
   @Test("no answer is so large that its time overflows")
   func hugeAnswer() {
     var clock = ReceiptClock(limits, at: begin)
-    clock.headCame(at: at(0))
-    clock.requestCame(at: at(0))
-    clock.answerMade(bytes: .max, at: at(1))
+    clock.headReceived(at: at(0))
+    clock.requestReceived(at: at(0))
+    clock.answerStarted(bytes: .max, at: at(1))
     #expect(clock.lateness(at: at(1_000)) == nil)
   }
 

@@ -229,7 +229,7 @@ struct RequestGuardTests {
     try send(channel, framed(content))
     #expect(try received(channel) == [framed(content)])
     #expect(budget.usage.bytes == MessageAssembler.charge(50_000))
-    receipt.give(MessageAssembler.charge(50_000))
+    receipt.release(MessageAssembler.charge(50_000))
     #expect(budget.usage.bytes == 0)
     _ = try channel.finish(acceptAlreadyClosed: true)
   }

@@ -1,19 +1,19 @@
 public import HTTPTypes
 
-/// An answer to a request, complete, before it is sent.
+/// A complete answer to a request.
 public struct Answer: Sendable {
   /// The status.
   public var status: HTTPResponse.Status
-  /// The header fields, without those that say how the body is sent.
+  /// The header fields, without `Content-Length` and `Connection`.
   public var fields: HTTPFields
-  /// The body. It is not sent in the answer to HEAD, but its length is.
+  /// The body. An answer to HEAD has its length only.
   public var body: [UInt8]
-  /// What was answered, as metrics and logs name it: ``Operation/name``; nil if no path was found.
+  /// The ``Operation/name`` for metrics and logs; nil if the path is unknown.
   package var operation: String?
 
-  /// An answer.
+  /// Makes an answer.
   ///
-  /// - Parameter type: the media type of the body; nil if there is none.
+  /// - Parameter type: the media type of the body; nil if there is no body.
   public init(_ status: HTTPResponse.Status = .ok, type: String? = nil, body: [UInt8] = []) {
     self.status = status
     self.body = body
@@ -28,7 +28,7 @@ public struct Answer: Sendable {
     Answer(status, type: type, body: Array(text.utf8))
   }
 
-  /// The answer as a message. The answer to HEAD has the length of the body and no body.
+  /// The answer as an HTTP message.
   public func message(to request: HTTPRequest) -> (HTTPResponse, [UInt8]) {
     var response = HTTPResponse(status: status, headerFields: fields)
     if status != .notModified { response.headerFields[.contentLength] = String(body.count) }

@@ -6,11 +6,11 @@ import Synchronization
   import Musl
 #endif
 
-/// The time as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
+/// The format of `Date`: `Sun, 06 Nov 1994 08:49:37 GMT` (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
 enum HTTPDate {
   private static let last = Mutex<(second: Int, text: String)>((0, ""))
 
-  /// The time now.
+  /// The current time.
   static var now: String {
     let second = time(nil)
     return last.withLock { last in

@@ -1,6 +1,6 @@
 package import HTTPTypes
 
-/// The names of media types, and the rules by which a body's type and the types that a client accepts are compared.
+/// Names of media types, and comparisons with `Content-Type` and `Accept`.
 package enum MediaType {
   package static let json = "application/json"
   package static let yaml = "application/yaml"
@@ -16,7 +16,7 @@ package enum MediaType {
   /// Prometheus' text format.
   package static let prometheus = "text/plain; version=0.0.4; charset=utf-8"
 
-  /// The type of a request's body, in small letters and without parameters and white space; empty if the request names none.
+  /// The type of a request's body, in lower case, without parameters and white space; empty if the request has no type.
   package static func ofBody(_ request: HTTPRequest) -> String {
     guard let field = request.headerFields[.contentType] else { return "" }
     let type = field.utf8.prefix(256).prefix { $0 != UInt8(ascii: ";") }
@@ -24,12 +24,11 @@ package enum MediaType {
     return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 
-  /// Whether one of the types that a header lists is among others.
+  /// Whether a header lists one of some types.
   ///
-  /// The comparison is coarser than HTTP's: case counts, `application/*` is not understood, and a weight of 0 is not either.
-  /// Source: Kuma 2.7.
+  /// As in Kuma 2.7, case matters, and `application/*` and weights of 0 are not supported.
   ///
-  /// - Parameter anything: the name that stands for every type, if any does.
+  /// - Parameter anything: a name that matches every type.
   package static func list(_ header: String, containsAnyOf types: [String], anything: String? = nil) -> Bool {
     header.split(separator: ",").contains { part in
       let name = part.prefix { $0 != ";" }.drop { $0 == " " }

@@ -6,7 +6,7 @@ package enum PercentCoding {
     return bytes(of: text, plusIsSpace: plusIsSpace, isLenient: false).flatMap { String(validating: $0, as: UTF8.self) }
   }
 
-  /// Decodes text; an invalid escape stands for itself, and bytes that are not UTF-8 become replacement characters.
+  /// Decodes text. Invalid escapes stay as they are; bytes that are not UTF-8 become replacement characters.
   package static func decodeLeniently(_ text: Substring, plusIsSpace: Bool = false) -> String {
     guard needsDecoding(text), let bytes = bytes(of: text, plusIsSpace: plusIsSpace, isLenient: true) else {
       return String(text)
@@ -17,7 +17,7 @@ package enum PercentCoding {
   /// Encodes a name or a value of a query.
   package static func encode(_ text: String, space: String = "+") -> String { encode(text, keeping: "", space: space) }
 
-  /// Encodes a path: slashes and the other characters that may stand in one stay as they are.
+  /// Encodes a path. Slashes and other valid characters stay as they are.
   package static func encode(path: some StringProtocol) -> String {
     encode(path, keeping: "/$&+,:;=@", space: "%20")
   }

@@ -1,10 +1,10 @@
-/// The parameters after a path's question mark, in the order given.
+/// The parameters of a query, in their order.
 package struct QueryParameters: Sendable {
-  /// What becomes of text that is not encoded as it should be.
+  /// How invalid encodings are decoded.
   package enum Decoding: Sendable {
-    /// The pair is left out, also if it contains a semicolon, as Go's `url.Query` does.
+    /// An invalid pair, or one with a semicolon, is omitted, as Go's `url.Query` does.
     case strict
-    /// Invalid escapes stand for themselves.
+    /// Invalid escapes stay as they are.
     case lenient
   }
 
@@ -42,7 +42,7 @@ package struct QueryParameters: Sendable {
   /// All values of a parameter.
   package func all(_ name: String) -> [String] { items.filter { $0.name == name }.map(\.value) }
 
-  /// The parameters with one of them replaced, sorted by name and encoded again.
+  /// The encoded parameters with one replaced, sorted by name.
   package func encoded(setting name: String, to value: String) -> String {
     let others = items.filter { $0.name != name } + [(name, value)]
     return others.enumerated()

@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// A document that a description is written into.
+/// A value of the document that describes an API.
 package protocol DescriptionValue: SendableMetatype {
   static func string(_ text: String) -> Self
   static func bool(_ value: Bool) -> Self
@@ -9,13 +9,12 @@ package protocol DescriptionValue: SendableMetatype {
   static func object(members: [(String, Self)]) -> Self
 }
 
-/// The description of an API in OpenAPI 3, which follows from its operations.
+/// The description of an API in OpenAPI 3, made from its operations.
 package struct OpenAPIDescription<Value: DescriptionValue> {
-  /// What is described.
   package var title: String
   package var version: String
   package var operations: [Operation]
-  /// The schemas that operations name.
+  /// The schemas to which operations refer.
   package var schemas: [(String, Value)]
 
   package init(title: String, version: String, operations: [Operation], schemas: [(String, Value)]) {

@@ -1,14 +1,14 @@
 package import HTTPTypes
 
-/// Something that a server does: a method and a path, declared once. From the declaration follow how requests are matched, what
-/// the description of the API says, and what metrics and logs call it.
+/// An operation of a server: a method and a path, declared once. Matching, the description of the API, and the names in metrics and
+/// logs follow from the declaration.
 package struct Operation: Sendable {
   /// A parameter in the query.
   package struct Parameter: Sendable {
     package var name: String
-    /// What it does, in a sentence.
+    /// A sentence that describes the parameter.
     package var summary: String
-    /// A valid value of a parameter that is required; nil for one that may be absent.
+    /// A valid value, if the parameter is required; nil if it is optional.
     package var requiredExample: String?
 
     package init(name: String, summary: String, requiredExample: String? = nil) {
@@ -18,21 +18,20 @@ package struct Operation: Sendable {
     }
   }
 
-  /// What a body is.
+  /// The schema of a body.
   package enum Schema: Sendable, Hashable {
     /// Text, bytes, a JSON object, or any JSON.
     case text, bytes, object, any
     /// A schema with a name.
     case named(String)
 
-    /// What bodies of a media type are if nothing else is known. Lists and objects both are JSON; what is in them is defined by
-    /// whoever defined the format.
+    /// The default schema of a media type.
     package init(ofType type: String) {
       self = type.hasPrefix("text/") ? .text : type == MediaType.json ? .any : .bytes
     }
   }
 
-  /// A media type of a body, and what the body then is.
+  /// A media type of a body, with its schema.
   package struct Content: Sendable {
     package var type: String
     package var schema: Schema
@@ -43,12 +42,12 @@ package struct Operation: Sendable {
     }
   }
 
-  /// A way in which it answers.
+  /// A possible answer.
   package struct Outcome: Sendable {
     package var status: HTTPResponse.Status
-    /// When it answers so, in a sentence.
+    /// A sentence that says when the operation answers so.
     package var summary: String
-    /// The bodies of such an answer; empty if it has none.
+    /// The possible bodies; empty if the answer has no body.
     package var content: [Content]
 
     package init(_ status: HTTPResponse.Status, _ summary: String, _ content: [Content] = []) {
@@ -60,24 +59,24 @@ package struct Operation: Sendable {
 
   /// The method.
   package let method: HTTPRequest.Method
-  /// The path, with parameters in braces: `/meshes/{mesh}`. The last one may take all the rest of a path: `/gui/{rest...}`.
+  /// The path, with parameters in braces: `/meshes/{mesh}`. The last parameter may match the rest of a path: `/gui/{rest...}`.
   package let path: String
-  /// What it does, in a sentence.
+  /// A sentence that describes the operation.
   package var summary: String
-  /// The parameters of the query that it knows.
+  /// The parameters of the query.
   package var query: [Parameter]
-  /// The bodies that it takes; empty if it takes none.
+  /// The possible bodies of a request; empty if it has no body.
   package var accepts: [Content]
-  /// How it answers.
+  /// The possible answers.
   package var outcomes: [Outcome]
-  /// Whether a slash at the end of the path makes another path; otherwise it counts for nothing.
+  /// Whether a path with a trailing slash is a different path.
   package var isExact: Bool
-  /// Where it is served, such as `http://127.0.0.1:9411`; empty for where the description is.
+  /// The addresses of the servers, such as `http://127.0.0.1:9411`; empty for the server of the description.
   package var servers: [String] = []
 
   /// The names of the path's parameters, in their order.
   package let pathParameters: [String]
-  /// The operation as metrics and logs name it: `GET /meshes/{mesh}`.
+  /// The name in metrics and logs: `GET /meshes/{mesh}`.
   package let name: String
 
   package init(

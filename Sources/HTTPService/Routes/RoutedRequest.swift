@@ -4,9 +4,8 @@ package import HTTPTypes
 package struct RoutedRequest: Sendable {
   /// The head.
   package var head: HTTPRequest
-  /// The path that was matched, without the query.
+  /// The matched path, without the query.
   package var path: Substring
-  /// What the path leads to.
   package var operation: Operation
   /// The path's parameters.
   package var parameters: PathParameters
@@ -27,7 +26,7 @@ package struct RoutedRequest: Sendable {
     self.body = body
   }
 
-  /// A parameter of the path, as it was matched; empty if the path has none of the name.
+  /// A parameter of the path, with its escapes; empty if the path does not have it.
   package func parameter(_ name: String) -> String { parameters[name].map(String.init) ?? "" }
 }
 
@@ -36,7 +35,7 @@ package struct PathParameters: Sendable {
   let names: [String]
   let values: [Substring]
 
-  /// A value; nil if the path has no parameter of the name.
+  /// A value; nil if the path does not have the parameter.
   package subscript(_ name: String) -> Substring? {
     guard let index = names.firstIndex(of: name), index < values.count else { return nil }
     return values[index]

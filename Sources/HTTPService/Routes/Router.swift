@@ -1,39 +1,39 @@
 package import HTTPTypes
 
-/// Finds the operation that a method and a path lead to. The paths are a trie, one level for each segment.
+/// Finds the operation for a method and a path. The paths form a trie with one level for each segment.
 ///
-/// Where several paths match, the one with the earliest literal segment is meant, if it has the method: `/dataplanes/_overview` is
-/// no proxy of that name.
+/// If several paths match, the router prefers the one with the earliest literal segment that has the method: `/dataplanes/_overview`
+/// is not a proxy of that name.
 package struct Router: Sendable {
-  /// What a method and a path lead to.
+  /// The result for a method and a path.
   package enum Match: Sendable {
-    /// An operation, by its place in the list.
+    /// An operation, by its index in the list.
     case found(Int, PathParameters)
-    /// The path is known, but not with this method: the methods that it has, as `Allow` lists them.
+    /// The path does not have the method. The text is the value of `Allow`.
     case otherMethods(String)
     /// The path is not known.
     case none
   }
 
-  /// A segment's place in the trie; children are places in ``nodes``.
+  /// A node of the trie. Children are indices in ``nodes``.
   private struct Node: Sendable {
     var literals: [(text: Substring, child: Int)] = []
     var parameter: Int?
-    /// The node for all the rest of a path.
+    /// The node for the rest of a path.
     var rest: Int?
-    /// The operations whose path ends here.
+    /// The operations whose path ends at this node.
     var operations: [Int] = []
   }
 
   private let operations: [Operation]
   private let headIsGet: Bool
   private var nodes = [Node()]
-  /// The operations of paths without parameters, which are asked for most: they are found at once.
+  /// The operations of paths without parameters, which are the most frequent.
   private var plain: [Substring: [(method: HTTPRequest.Method, operation: Int)]] = [:]
 
   /// Makes a router.
   ///
-  /// - Parameter headIsGet: whether HEAD is answered wherever GET is.
+  /// - Parameter headIsGet: whether operations for GET also answer HEAD.
   package init(_ operations: [Operation], headIsGet: Bool) {
     self.operations = operations
     self.headIsGet = headIsGet
@@ -67,10 +67,10 @@ package struct Router: Sendable {
 
   // MARK: Matching
 
-  /// What has been found on the way.
+  /// The state of a search.
   private struct Search {
     let method: HTTPRequest.Method
-    /// Whether a slash stands at the end of the path.
+    /// Whether the path has a trailing slash.
     let hasSlash: Bool
     var values: [Substring] = []
     /// Operations of the path with other methods.
@@ -79,14 +79,14 @@ package struct Router: Sendable {
 
   /// Finds the operation of a request.
   ///
-  /// - Parameter path: the path without the query. A parameter is a segment that is not empty.
+  /// - Parameter path: the path without the query. A parameter matches a segment that is not empty.
   package func match(_ method: HTTPRequest.Method, _ path: Substring) -> Match {
     let method = headIsGet && method == .head ? .get : method
     if let found = plain[path]?.first(where: { $0.method == method }) {
       return .found(found.operation, PathParameters(names: [], values: []))
     }
     guard path.utf8.first == UInt8(ascii: "/") else { return .none }
-    // By bytes: a slash and an accent behind it would be one character.
+    // Compares bytes, because a slash with a combining accent is one character.
     var rest = path[path.utf8.index(after: path.startIndex)...]
     let hasSlash = rest.utf8.last == UInt8(ascii: "/")
     if hasSlash { rest = rest[..<rest.utf8.index(before: rest.endIndex)] }
@@ -100,9 +100,9 @@ package struct Router: Sendable {
     return .otherMethods(methods.sorted().joined(separator: ", "))
   }
 
-  /// Goes on from a node.
+  /// Continues a search at a node.
   ///
-  /// - Parameter rest: what follows behind a slash; nil at the end of the path.
+  /// - Parameter rest: the path after the slash; nil at the end of the path.
   private func find(_ node: Int, _ rest: Substring?, _ search: inout Search) -> Int? {
     guard let rest else { return end(node, &search) }
     let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/"))

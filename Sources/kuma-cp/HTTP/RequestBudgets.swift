@@ -57,8 +57,8 @@ struct CollectorMemory: RequestMemory {
   let budget: ByteBudget
 
   var limit: Int { budget.limit }
-  func take(_ count: Int) -> Bool { budget.take(count) }
-  func give(_ count: Int) { budget.give(count) }
+  func reserve(_ count: Int) -> Bool { budget.reserve(count) }
+  func release(_ count: Int) { budget.release(count) }
 }
 
 /// Returns memory to the system a moment after much of it became free, once for all releases in that time.

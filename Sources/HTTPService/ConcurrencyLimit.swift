@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Lets so many tasks do something at a time; the others wait, who came first goes first.
-public final class Turns: Sendable {
+/// Limits how many tasks run something at a time. Other tasks wait in the order of their arrival.
+public final class ConcurrencyLimit: Sendable {
   private struct State {
     var active = 0
     var peak = 0
@@ -12,14 +12,14 @@ public final class Turns: Sendable {
   private let limit: Int
   private let state = Mutex(State())
 
-  /// - Parameter limit: how many may do it at a time.
+  /// - Parameter limit: how many tasks may run at a time.
   public init(_ limit: Int) { self.limit = max(1, limit) }
 
-  /// The most that have done it at a time.
+  /// The most tasks that ran at a time.
   public var peak: Int { state.withLock { $0.peak } }
 
-  /// Does something when it is the caller's turn.
-  public func take<Value>(_ body: @Sendable () async -> Value) async -> Value {
+  /// Waits until fewer tasks than the limit run, then runs a function.
+  public func run<Value>(_ body: @Sendable () async -> Value) async -> Value {
     await enter()
     defer { leave() }
     return await body()
