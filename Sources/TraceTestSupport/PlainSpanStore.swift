@@ -48,7 +48,7 @@ package final class PlainSpanStore: SpanStore {
 
   package func recentIDs(in traces: Set<UInt64>) -> Set<KnownID> { [] }
 
-  package func forgottenCount(_ kind: NameKind, of owner: String) -> Int { 0 }
+  package func evictedCount(_ kind: NameKind, of owner: String) -> Int { 0 }
 
   package func run() async throws {}
 

@@ -119,7 +119,7 @@ struct CollectorCommandTests {
       try await eventually("the warning") {
         running.log.all.contains {
           $0.contains("cannot listen on 127.0.0.1:4318: the port is taken")
-            && $0.contains("The program goes on without it")
+            && $0.contains("The program continues without it")
         }
       }
       #expect(try await post(ports[0], "/v1/traces", "{}") == 200)

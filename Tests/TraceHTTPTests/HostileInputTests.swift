@@ -187,7 +187,7 @@ import TraceTestSupport
           .post, request.path, packed, fields: [.contentType: request.type, .contentEncoding: "gzip"])
         #expect(reply.status == 413)
         // Long before the bound of 10 MiB is reached.
-        #expect(reply.text.contains("the unpacked body is larger than 200 times the packed one"))
+        #expect(reply.text.contains("the decompressed body is larger than 200 times the compressed one"))
       }
     }
     #expect(collector.store.spanCount == 0)

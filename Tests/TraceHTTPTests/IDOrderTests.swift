@@ -126,7 +126,7 @@ import TraceTestSupport
     let other = Mesh(low: 0x2233_4455_6677_8899)
     await send(Mesh().web + other.db, reversed: true, to: collector)
     #expect(try await collector.store.trace(TraceID(low: 0x2233_4455_6677_8899))?.map(\.id) == other.db.map(\.id))
-    #expect(collector.store.metrics.spansTurned.value == 3)
+    #expect(collector.store.metrics.spansReversed.value == 3)
     #expect(collector.store.metrics.spansUndecided.value == 0)
   }
 
@@ -136,7 +136,7 @@ import TraceTestSupport
     await send(Mesh().web, reversed: false, to: collector)
     await send(Mesh().api, reversed: false, to: collector)
     #expect(try await tree(collector) == Array(Self.whole.prefix(4)))
-    #expect(collector.store.metrics.spansTurned.value == 0)
+    #expect(collector.store.metrics.spansReversed.value == 0)
     #expect(collector.store.metrics.spansUndecided.value == 0)
   }
 
@@ -209,7 +209,7 @@ import TraceTestSupport
     let reply = await collector.post(#"[{"traceId":"1122334455667788","id":"8877665544332211"}]"#)
     #expect(reply.status == 202)
     #expect(try await collector.store.trace(TraceID(low: Self.low))?.map(\.id) == [Self.low.byteSwapped])
-    #expect(collector.store.metrics.spansTurned.value == 0)
+    #expect(collector.store.metrics.spansReversed.value == 0)
   }
 
   @Test("Doubt outlives a restart and the compaction of blocks, and is settled by what comes then")

@@ -143,7 +143,8 @@ import TraceTestSupport
     #expect(bomb.count < collector.api.limits.bodyBytes)
     let reply = await collector.post(bomb, fields: [.contentEncoding: "gzip"])
     #expect(reply.status == 413)
-    #expect(reply.text == "the unpacked body is larger than 200 times the packed one; send fewer spans at once\n")
+    #expect(
+      reply.text == "the decompressed body is larger than 200 times the compressed one; send fewer spans at once\n")
   }
 
   @Test("Other encodings are refused", arguments: ["br", "zstd", "gzip, gzip"])

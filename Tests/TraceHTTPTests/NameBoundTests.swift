@@ -43,7 +43,7 @@ import TraceTestSupport
     let forgotten = try #require(list.field("Names-Forgotten").flatMap { Int($0) })
     #expect(forgotten == 103 - services.count)
     // Each has taken its operation along.
-    #expect(collector.api.metrics.namesForgotten.value == forgotten * 2)
+    #expect(collector.api.metrics.namesEvicted.value == forgotten * 2)
     // All of them are found, and one that comes again is listed again.
     #expect(try await collector.get("/api/v2/traces?serviceName=junk-0").traces().count == 1)
     #expect(await collector.post(Self.json(["junk-0"])).status == 202)

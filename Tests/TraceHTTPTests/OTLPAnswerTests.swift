@@ -131,14 +131,14 @@ import TraceTestSupport
     #expect(overloaded.status.code == 503)
     #expect(
       String(decoding: overloaded.body, as: UTF8.self)
-        == #"{"code":14,"message":"more spans come than can be stored; send again later"}"#)
+        == #"{"code":14,"message":"spans arrive faster than they can be stored; send again later"}"#)
     // Exporters do not send again after 408.
     let late = collector.api.refuse(request, because: .late)
     #expect(late.status.code == 503)
     #expect(late.fields[.retryAfter] == "1")
     #expect(
       String(decoding: late.body, as: UTF8.self)
-        == #"{"code":14,"message":"the request did not come in time; send it again, faster or in smaller parts"}"#)
+        == #"{"code":14,"message":"the request did not arrive in time; send it again, faster or in smaller parts"}"#)
   }
 
   @Test("A large resource repeated in many spans is bounded") func amplification() async throws {

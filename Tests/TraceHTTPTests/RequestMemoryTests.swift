@@ -21,7 +21,7 @@ import Testing
       state = Mutex((taken, taken))
     }
 
-    func take(_ count: Int) -> Bool {
+    func reserve(_ count: Int) -> Bool {
       state.withLock { state in
         guard count <= limit - state.bytes else { return false }
         state.bytes += count
@@ -29,7 +29,7 @@ import Testing
         return true
       }
     }
-    func give(_ count: Int) { state.withLock { $0.bytes -= count } }
+    func release(_ count: Int) { state.withLock { $0.bytes -= count } }
   }
 
   private static func spans(_ bytes: Int) -> [UInt8] {
@@ -63,9 +63,9 @@ import Testing
     let (collector, api) = try api(memory)
     defer { withExtendedLifetime(collector) {} }
     let reply = await TestCollector.send(to: api, .post, "/api/v2/spans", Self.spans(60_000))
-    #expect(reply.status == 503 && reply.text == "more spans come than can be stored; send again later\n")
+    #expect(reply.status == 503 && reply.text == "spans arrive faster than they can be stored; send again later\n")
     #expect(await TestCollector.send(to: api, .post, "/api/v2/spans", Self.spans(100)).status == 202)
-    memory.give(100_000)
+    memory.release(100_000)
     #expect(await TestCollector.send(to: api, .post, "/api/v2/spans", Self.spans(60_000)).status == 202)
     #expect(memory.peak == 200_000 && memory.bytes == 0)
   }

@@ -86,10 +86,10 @@ import TraceTestSupport
       ("annotationQuery=k!=v", "can compare with one '=' only: 'k!=v'"),
       ("annotationQuery=http.status_code>=500", "can compare with one '=' only: 'http.status_code>=500'"),
       ("annotationQuery=k==v", "can compare with one '=' only: 'k==v'"),
-      ("annotationQuery=%22error", "must close each quote and parenthesis, or do without them: '\"error'"),
-      ("annotationQuery=k=%22v", "must close each quote and parenthesis, or do without them: 'k=\"v'"),
-      ("annotationQuery=(error+and+k=v)", "must close each quote and parenthesis, or do without them: '(error'"),
-      ("annotationQuery=k=v)", "must close each quote and parenthesis, or do without them: 'k=v)'"),
+      ("annotationQuery=%22error", "must close each quote and parenthesis: '\"error'"),
+      ("annotationQuery=k=%22v", "must close each quote and parenthesis: 'k=\"v'"),
+      ("annotationQuery=(error+and+k=v)", "must close each quote and parenthesis: '(error'"),
+      ("annotationQuery=k=v)", "must close each quote and parenthesis: 'k=v)'"),
     ])
   func unmeant(query: String, reason: String) async throws {
     let collector = try await collector()

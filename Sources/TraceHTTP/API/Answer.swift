@@ -5,11 +5,11 @@ import TraceModel
 import TraceStore
 
 extension Answer {
-  /// A file of the page, or that it has not changed since the browser got it. Browsers ask every time, as a new version
-  /// of the program may come at any moment.
+  /// A file of the page, or `304 Not Modified`. Browsers revalidate files each time, because a new version of the program may start
+  /// at any time.
   init(_ file: PageFiles.File, for request: HTTPRequest, knownTags: String? = nil) {
     let packed = PageFiles.takesGzip(request.headerFields[.acceptEncoding]) ? file.packed : nil
-    // What is packed differently is another representation, which has a tag of its own.
+    // The compressed file is another representation, with its own tag.
     let tag = packed == nil ? file.entityTag : "\(file.entityTag.dropLast())-gzip\""
     let known = (knownTags ?? "").split(whereSeparator: { $0 == "," || $0 == " " })
     if known.contains(where: { $0 == tag || $0 == "W/" + tag }) {
@@ -31,9 +31,9 @@ extension Answer {
     return Answer(status, type: MediaType.json, body: json.bytes)
   }
 
-  /// An error, as a sentence; that is how Zipkin's clients expect it.
+  /// An error as a sentence, as Zipkin's clients expect it.
   ///
-  /// - Parameter retryAfter: in how many seconds to try again, if that may help.
+  /// - Parameter retryAfter: how many seconds the client should wait before it retries an unavailable service.
   init(_ error: CollectorError, retryAfter: Int = 1) {
     let status: HTTPResponse.Status =
       switch error.code {
@@ -47,7 +47,6 @@ extension Answer {
     if error.code == .unavailable { fields[.retryAfter] = String(retryAfter) }
   }
 
-  /// Sends a browser elsewhere.
   static func redirect(to address: String) -> Answer {
     var answer = Answer(.found)
     answer.fields[.location] = address
@@ -57,25 +56,25 @@ extension Answer {
 
   static func methodNotAllowed(_ allowed: String) -> Answer {
     var answer = Answer(
-      CollectorError(code: .invalid, message: "this path does not know the method; it knows \(allowed)"))
+      CollectorError(code: .invalid, message: "this path does not support the method; it supports \(allowed)"))
     answer.status = .methodNotAllowed
     answer.fields[.allow] = allowed
     return answer
   }
 
-  /// A file to keep.
+  /// An answer that browsers save as a file.
   static func download(_ answer: Answer, _ name: String) -> Answer {
     var answer = answer
     answer.fields[.contentDisposition] = "attachment; filename=\"\(name)\""
     return answer
   }
 
-  /// Nothing but our own files, no script or style in the page itself, no frame around it.
+  /// Allows only our own files, no inline scripts or styles, and no frame around the page.
   static let contentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-  /// Adds what keeps the page from being used by others.
+  /// Adds fields that prevent other sites from using the page.
   private mutating func guardPage() {
     fields[.contentSecurityPolicy] = Self.contentSecurityPolicy
     for (name, value) in [("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY")] {
@@ -83,7 +82,7 @@ extension Answer {
     }
   }
 
-  /// Adds what every answer of the collector has.
+  /// Adds the fields of every answer of the collector.
   mutating func finish() {
     if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
     fields[.xContentTypeOptions] = "nosniff"

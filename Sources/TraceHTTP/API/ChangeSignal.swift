@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Tells those who wait that something has been stored. How much and what, they have to look up.
+/// Wakes waiting requests when spans have been stored. The requests have to search for what changed.
 final class ChangeSignal: Sendable {
   private struct State {
     var count: UInt64 = 0
@@ -11,24 +11,23 @@ final class ChangeSignal: Sendable {
   }
 
   private let state = Mutex(State())
-  /// How many may wait at the same time.
+  /// The largest number of waiting requests.
   private let limit: Int
 
   init(limit: Int) { self.limit = limit }
 
-  /// How often something has been stored since the start.
+  /// How often spans have been stored since the start.
   var count: UInt64 { state.withLock { $0.count } }
 
-  /// Whether nobody may wait any more.
+  /// Whether ``end()`` has been called.
   var isEnded: Bool { state.withLock { $0.isEnded } }
 
-  /// How many wait.
   var waiterCount: Int { state.withLock { $0.waiters.count } }
 
-  /// Something has been stored.
+  /// Wakes all waiters, because spans have been stored.
   func send() { wake { $0.count &+= 1 } }
 
-  /// Lets everybody go who waits, now and from now on.
+  /// Wakes all waiters. From now on nobody waits.
   func end() { wake { $0.isEnded = true } }
 
   private func wake(_ change: (inout State) -> Void) {
@@ -40,7 +39,7 @@ final class ChangeSignal: Sendable {
     for waiter in waiters { waiter.resume() }
   }
 
-  /// Takes one of the places of those who may wait; false if there is none. ``leave()`` gives it back.
+  /// Reserves a place for a waiter, which ``leave()`` releases; false if all places are taken.
   func enter() -> Bool {
     state.withLock { state in
       guard !state.isEnded, state.reservations < limit else { return false }
@@ -51,8 +50,7 @@ final class ChangeSignal: Sendable {
 
   func leave() { state.withLock { $0.reservations -= 1 } }
 
-  /// Waits until something has been stored after a count was read, the time is over, nobody may wait any more or the
-  /// task is cancelled.
+  /// Waits until ``count`` differs from a count, the deadline has passed, ``end()`` is called, or the task is cancelled.
   func wait(after count: UInt64, until deadline: ContinuousClock.Instant) async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.wait(after: count) }
@@ -62,7 +60,7 @@ final class ChangeSignal: Sendable {
     }
   }
 
-  /// Waits a while, shorter if nobody may wait any more or the task is cancelled.
+  /// Waits for a time, or until ``end()`` is called or the task is cancelled.
   func pause(for duration: Duration) async {
     let deadline = ContinuousClock.now.advanced(by: duration)
     while !isEnded, !Task.isCancelled, ContinuousClock.now < deadline {

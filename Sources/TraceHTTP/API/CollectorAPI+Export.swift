@@ -5,16 +5,16 @@ import TraceFormats
 import TraceModel
 
 extension CollectorAPI {
-  /// Traces as files to keep.
+  /// Paths that export traces as files.
   static let exportRoutes: [CollectorRoute] = [
     .get(
-      "/api/export/zipkin", "Finds traces and gives them as a file, in Zipkin's v2 JSON.",
+      "/api/export/zipkin", "Finds traces and returns them as a file, in Zipkin's v2 JSON.",
       query: Operation.Parameter.search,
       CollectorAPI.exportFound),
-    .get("/api/export/zipkin/{id}", "Gives a trace as a file, in Zipkin's v2 JSON.", CollectorAPI.exportZipkin),
-    .get("/api/export/jaeger/{id}", "Gives a trace as a file that Jaeger's page opens.", CollectorAPI.exportJaeger),
+    .get("/api/export/zipkin/{id}", "Returns a trace as a file, in Zipkin's v2 JSON.", CollectorAPI.exportZipkin),
+    .get("/api/export/jaeger/{id}", "Returns a trace as a file that Jaeger's page opens.", CollectorAPI.exportJaeger),
     .get(
-      "/api/export/html/{id}", "Gives a trace as a file that browsers show without a collector.",
+      "/api/export/html/{id}", "Returns a trace as a file that browsers show without a collector.",
       types: [MediaType.htmlUTF8], CollectorAPI.exportHTML),
   ]
 
@@ -32,7 +32,6 @@ extension CollectorAPI {
     return .download(.json { JaegerExport(spans).write(to: &$0) }, "trace-\(Self.name(spans)).jaeger.json")
   }
 
-  /// A trace as one file that browsers show without a collector.
   private func exportHTML(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let tree = try await treeJSON(request)
     var answer = Answer(type: MediaType.htmlUTF8, body: TraceDocument.html(id: tree.id, tree: tree.json))

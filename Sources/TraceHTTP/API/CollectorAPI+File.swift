@@ -7,8 +7,8 @@ extension CollectorAPI {
   private static let listedTraces = 1_000
   private static let listedRejections = 20
 
-  /// Reads a file of spans as `/api/import` does, stores nothing, and answers what was in it: its traces, each in a line, and
-  /// as a tree the one with the id in the parameter `id`, or the only one.
+  /// Parses a file of spans as `/api/import` does, but stores nothing. Answers with summaries of its traces, and with the trace that
+  /// the parameter `id` names, or the only one, as a tree.
   func file(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in try self.read(request) }
   }
@@ -19,7 +19,7 @@ extension CollectorAPI {
     let parsed = try format.parse(try unpacked(request, format), limits: limits)
     guard !parsed.spans.isEmpty else {
       let reason = parsed.rejections.first.map { "; the first one: \($0.reason)" } ?? ""
-      throw CollectorError(code: .invalid, message: "there is no span in it that can be read\(reason)")
+      throw CollectorError(code: .invalid, message: "the file has no valid span\(reason)")
     }
     let found = Dictionary(grouping: parsed.spans) { $0.traceID.low }.values.flatMap { TraceAssembly.traces($0) }
       .compactMap { spans in
@@ -67,7 +67,7 @@ extension CollectorAPI {
 }
 
 extension TraceID {
-  /// Whether two ids can be of one trace: senders that cut them to 64 bits take part in it.
+  /// Whether two ids may belong to one trace: some senders truncate ids to 64 bits.
   fileprivate func isSame(as other: TraceID) -> Bool {
     low == other.low && (high == other.high || high == 0 || other.high == 0)
   }

@@ -4,24 +4,24 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// The time of a graph unless it is said: an hour.
+  /// The default time range: an hour.
   private static let lookback: Int64 = 3_600_000
 
-  /// What the calls between services tell.
+  /// Paths that analyse the calls between services.
   static let analysisRoutes: [CollectorRoute] = [
     .get(
-      "/api/graph", "Gives the services and the calls between them, with errors and latencies.",
+      "/api/graph", "Returns the services and the calls between them, with errors and latencies.",
       query: [.endTs, .lookback],
       CollectorAPI.graph),
     .get(
-      "/api/operations", "Gives the operations of a service, with errors and latencies.",
+      "/api/operations", "Returns the operations of a service, with errors and latencies.",
       query: [.serviceName, .endTs, .lookback], CollectorAPI.operations),
     .get(
       "/api/propagation", "Says which services forward the headers of traces, and which break them.",
       query: [.endTs, .lookback], CollectorAPI.propagationReport),
   ]
 
-  /// The services and the calls between them; lengths in microseconds, and how many seconds rates are over.
+  /// The services and the calls between them. Durations are in microseconds; `seconds` is the time that rates refer to.
   private func graph(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let (endTs, lookback) = try request.query.time(now: clock.milliseconds(), lookback: Self.lookback)
     let graph = try await store.graph(endTs: endTs, lookback: lookback)
@@ -60,7 +60,7 @@ extension CollectorAPI {
     }
   }
 
-  /// The operations of a service, how often and how long; lengths in microseconds.
+  /// The operations of a service, with durations in microseconds.
   private func operations(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let service = try request.query.required("serviceName").lowercased()
     let (endTs, lookback) = try request.query.time(now: clock.milliseconds(), lookback: Self.lookback)

@@ -7,7 +7,7 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// The ways in for spans.
+  /// Paths that receive spans.
   static let ingestRoutes: [CollectorRoute] = [
     .spans(
       "/api/v2/spans", "Stores spans in Zipkin's v2 format.", [MediaType.json, MediaType.protobuf], from: .tracer,
@@ -17,21 +17,21 @@ extension CollectorAPI {
       CollectorAPI.storeZipkinV1),
     .spans(
       "/api/import",
-      "Stores a file of traces: Zipkin's, Jaeger's or OpenTelemetry's in JSON, or lines of these; it may be packed. The "
+      "Stores a file of traces: Zipkin's, Jaeger's or OpenTelemetry's in JSON, or lines of these; it may be compressed. The "
         + "answer names the traces.", [MediaType.json, MediaType.jsonLines, MediaType.protobuf], from: .reader,
       CollectorAPI.storeFile),
     CollectorRoute(
       operation: Operation(
         .post, "/api/trees",
-        "Reads a file of spans as /api/import does, stores nothing, and answers what the page shows of it.",
-        query: [.init(name: "id", summary: "The trace that is answered as a tree; the only one when absent.")],
+        "Parses a file of spans as /api/import does, stores nothing, and returns what the page shows of it.",
+        query: [.init(name: "id", summary: "The trace to return as a tree; when absent, the only trace.")],
         accepts: [.init(MediaType.json), .init(MediaType.protobuf)],
         outcomes: [
-          CollectorRoute.outcome(.ok, "The traces that were in it, and one of them as a tree.", [MediaType.json]),
-          CollectorRoute.sentence(.badRequest, "It holds no spans that can be read, or the id is none."),
-          CollectorRoute.sentence(.notFound, "There is no such trace in it."),
+          CollectorRoute.outcome(.ok, "The traces of the file, and one of them as a tree.", [MediaType.json]),
+          CollectorRoute.sentence(.badRequest, "The file has no valid spans, or the id is invalid."),
+          CollectorRoute.sentence(.notFound, "The file does not have the trace."),
           CollectorRoute.sentence(.contentTooLarge, "The file is too large."),
-          CollectorRoute.sentence(.unsupportedMediaType, "The file is of a type or encoding that is not known."),
+          CollectorRoute.sentence(.unsupportedMediaType, "The type or the encoding of the file is not supported."),
         ]), handler: CollectorAPI.file),
     otlpRoute,
   ]
@@ -49,28 +49,27 @@ extension CollectorAPI {
     return try await store(request, as: format) { format == .file ? Answer(file: $0) : Answer($0) }
   }
 
-  /// What became of a request's spans.
+  /// The result of storing a request's spans.
   struct Outcome {
-    /// How many were stored.
+    /// How many spans were stored.
     var stored: Int
-    /// Those that were not, in their order.
+    /// The spans that were rejected, in their order.
     var rejections: [SpanRejection]
-    /// How many names are not listed any more, as these spans have brought too many.
-    var namesForgotten: Int
+    /// How many names were evicted because these spans have new names.
+    var namesEvicted: Int
 
-    /// The same as a sentence; nil if there is none.
+    /// A sentence about evicted names; nil if no name was evicted.
     var notice: String? {
-      namesForgotten == 0
+      namesEvicted == 0
         ? nil
-        : "there are too many names of services and operations: \(namesForgotten) that were used long ago are not listed "
-          + "any more, and will be with their next span"
+        : "there are too many names of services and operations: \(namesEvicted) that were not used lately have been "
+          + "removed from the lists; each is listed again with its next span"
     }
-    /// The traces of a file, the first of them.
+    /// The first traces of a file.
     var traces: [TraceID] = []
   }
 
-  /// The format of a body, at a path for one of Zipkin's formats in JSON. Like Zipkin, whatever does not say that it is something
-  /// else is taken for JSON.
+  /// The format of a body, at a path for one of Zipkin's JSON formats. As in Zipkin, the default is JSON.
   static func format(of request: HTTPRequest, json: SpanFormat) throws(CollectorError) -> SpanFormat {
     let type = MediaType.ofBody(request)
     let isProtobuf = type == MediaType.protobuf || type == "application/protobuf"
@@ -84,8 +83,8 @@ extension CollectorAPI {
 
   /// Stores the spans of a body, and makes the answer.
   ///
-  /// A small request is read by the thread that received it: with a few spans, waking another one costs more than the work.
-  /// Others are unpacked, read, encoded and answered by ``ReadingThreads``.
+  /// The thread that received a small request also parses it, because waking another thread costs more than parsing a few spans.
+  /// ``ReadingThreads`` decompress, parse, encode and answer larger requests.
   func store(
     _ request: RoutedRequest, as format: SpanFormat, _ answer: @Sendable (Outcome) -> Answer
   ) async throws(CollectorError) -> Answer {
@@ -93,7 +92,7 @@ extension CollectorAPI {
     metrics.requests.increment()
     metrics.requestBytes.increment(by: request.body.count)
     do throws(CollectorError) {
-      // Before anything is unpacked or parsed: what cannot be stored must cost little.
+      // This check precedes decompression and parsing, so that a refused request costs little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
       if let outcome = try await storeSmall(request, as: format) {
         refusals.end()
@@ -110,7 +109,7 @@ extension CollectorAPI {
     }
   }
 
-  /// Stores a small request; nil if it is not small, then nothing has become of it.
+  /// Stores a small request. Returns nil, and stores nothing, if the request is not small.
   private func storeSmall(
     _ request: RoutedRequest, as format: SpanFormat
   ) async throws(CollectorError) -> Outcome? {
@@ -132,7 +131,7 @@ extension CollectorAPI {
     _ request: RoutedRequest, as format: SpanFormat
   ) async throws(CollectorError) -> Outcome {
     let bytes = try unpacked(request, format)
-    let held = try hold(bytes.count)
+    let held = try reserve(bytes.count)
     defer { release(held) }
     if format == .zipkinJSON { return try await store.add(json: bytes) }
     return try await store(try format.parse(bytes, limits: limits), as: format, bytes: bytes.count)
@@ -143,22 +142,22 @@ extension CollectorAPI {
   ) async throws(CollectorError) -> Outcome {
     var parsed = parsed
     if format == .zipkinProtobuf {
-      let (turned, undecided) = idSettling.settle(
+      let (reversed, undecided) = idSettling.settle(
         &parsed.spans, now: clock.milliseconds(), recentIDs: store.recentIDs(in:))
-      store.metrics.spansTurned.increment(by: turned)
+      store.metrics.spansReversed.increment(by: reversed)
       store.metrics.spansUndecided.increment(by: undecided)
     }
-    let namesForgotten = try await store.add(parsed.spans, bytes: bytes)
+    let namesEvicted = try await store.add(parsed.spans, bytes: bytes)
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
-      stored: parsed.spans.count, rejections: parsed.rejections, namesForgotten: namesForgotten,
+      stored: parsed.spans.count, rejections: parsed.rejections, namesEvicted: namesEvicted,
       traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [])
   }
 
   /// How many traces of a file the answer names.
   private static let namedTraces = 100
 
-  /// A body as it was before it was packed.
+  /// The decompressed body.
   func unpacked(_ request: RoutedRequest, _ format: SpanFormat) throws(CollectorError) -> [UInt8] {
     guard request.body.count <= limits.bodyBytes else { throw bodyError }
     guard try isPacked(request, format) else { return request.body }
@@ -168,7 +167,7 @@ extension CollectorAPI {
   private func isPacked(_ request: RoutedRequest, _ format: SpanFormat) throws(CollectorError) -> Bool {
     let encoding = request.head.headerFields[.contentEncoding]?.lowercased() ?? "identity"
     switch encoding {
-    // A file is sent as it is kept, and may be packed.
+    // A file may be compressed without a content encoding.
     case "identity", "": return format == .file && request.body.starts(with: [0x1F, 0x8B])
     case "gzip", "x-gzip", "deflate": return true
     default:
@@ -179,26 +178,26 @@ extension CollectorAPI {
 }
 
 extension SpanWriting {
-  /// Stores a list of spans in Zipkin's v2 JSON, which the parser writes into the store's own form.
+  /// Stores spans in Zipkin's v2 JSON. The parser writes them directly into the store's batch.
   fileprivate func add(json bytes: [UInt8]) async throws(CollectorError) -> CollectorAPI.Outcome {
     var batch = makeBatch()
     let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
     let count = batch.count
-    let namesForgotten = try await add(batch, bytes: bytes.count)
+    let namesEvicted = try await add(batch, bytes: bytes.count)
     metrics.spansRejected.increment(by: rejections.count)
-    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesForgotten: namesForgotten)
+    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: namesEvicted)
   }
 }
 
 extension CollectorError {
-  /// Too much is going on; nothing was looked at.
+  /// The error for a request that is refused before it is parsed, because too many spans wait.
   static var overloaded: CollectorError {
-    CollectorError(code: .unavailable, message: "more spans come than can be stored; send again later")
+    CollectorError(code: .unavailable, message: "spans arrive faster than they can be stored; send again later")
   }
 }
 
 extension ParsedSpans {
-  /// The traces of the spans in their order.
+  /// The ids of the first traces, in the order of the spans.
   fileprivate func traces(atMost limit: Int) -> [TraceID] {
     var known: Set<UInt64> = []
     var traces: [TraceID] = []
@@ -211,7 +210,7 @@ extension ParsedSpans {
 }
 
 extension Answer {
-  /// What who sends a file is told: as Zipkin's senders, with the traces that are there now.
+  /// The answer to an imported file: as for Zipkin's senders, with the ids of the traces.
   init(file outcome: CollectorAPI.Outcome) {
     self = .json(outcome.stored > 0 || outcome.rejections.isEmpty ? .accepted : .badRequest) { json in
       json.outcome(outcome) { json in
@@ -221,7 +220,7 @@ extension Answer {
     }
   }
 
-  /// What Zipkin's senders are told: 202, and in the body which spans were not stored and why; 400 if none was.
+  /// The answer to Zipkin's senders: 202, or 400 if no span was stored. The body says which spans were rejected and why.
   init(_ outcome: CollectorAPI.Outcome) {
     guard !outcome.rejections.isEmpty || outcome.notice != nil else {
       self.init(.accepted)
@@ -248,7 +247,7 @@ extension JSONWriter {
 }
 
 extension JSONWriter {
-  /// Writes which spans were not taken, and why.
+  /// Writes which spans were rejected and why.
   mutating func rejections(_ rejections: some Sequence<SpanRejection>) {
     beginArray()
     for rejection in rejections {

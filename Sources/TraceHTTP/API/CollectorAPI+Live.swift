@@ -4,19 +4,18 @@ import StableHash
 import TraceModel
 import TraceStore
 
-/// Summaries of traces, at once or as soon as there are new ones.
+/// Summaries of traces, immediately or as soon as they change (long polling).
 ///
-/// An answer has a cursor. A request that names it in `after` is answered when the answer has become another one, and
-/// after `wait` seconds in any case. The cursor is a fingerprint of the answer, so that nothing has to be kept for those
-/// who ask, and a cursor of an earlier run of the program is as good as any.
+/// An answer has a cursor. A request that sends it as `after` is answered when the result has changed, or after `wait` seconds. The
+/// cursor is a hash of the answer. The server therefore keeps no state for clients, and cursors survive a restart.
 extension CollectorAPI {
   /// The longest time that a request may wait, in seconds.
   static let longestWait: Int64 = 30
-  /// How many requests may wait at the same time. Others are answered at once.
+  /// How many requests may wait at the same time. Others are answered immediately.
   static let waitersAtMost = 64
-  /// How long spans are gathered that come one soon after the other, before the search is done again.
+  /// How long the collector waits for more spans before it searches again.
   private static let gathering = Duration.milliseconds(300)
-  /// How many times as long as a search took there is a pause before the next, and how long it is at most.
+  /// The pause before the next search: so many times as long as the last search took, up to a maximum.
   private static let rest = 4
   private static let longestPause = Duration.seconds(10)
 
@@ -37,8 +36,7 @@ extension CollectorAPI {
     while parameters["after"] == found.cursor, ContinuousClock.now < deadline {
       await changes.wait(after: stored, until: deadline)
       guard !changes.isEnded, !Task.isCancelled, changes.count != stored else { break }
-      // What matches is not known before it is searched for; senders come in crowds, the search should not, and least of
-      // all one that looks at everything for its order.
+      // Only a search finds out whether new spans match. The pause limits how often bursts of spans cause searches.
       await changes.pause(for: min(max(Self.gathering, took * Self.rest), Self.longestPause))
       stored = changes.count
       began = ContinuousClock.now
@@ -61,7 +59,7 @@ extension CollectorAPI {
       traces.endObject()
     }
     traces.endArray()
-    // Whoever makes two answers collide hides a trace only from their own search.
+    // A collision is harmless: it hides a change from the searching client only.
     let state: UInt8 = (result.hasMore ? 1 : 0) | (result.isComplete ? 2 : 0)
     let cursor = Hexadecimal.text(FNV1a.hash(traces.bytes + [state]))
     return (
@@ -81,7 +79,8 @@ extension CollectorAPI {
     )
   }
 
-  /// Answers all who wait, now and from now on. To be called before the server stops, which waits for open requests.
+  /// Answers all waiting requests; from now on no request waits. Call it before the server stops, because the server waits for open
+  /// requests.
   public func stopWaiting() { changes.end() }
 }
 

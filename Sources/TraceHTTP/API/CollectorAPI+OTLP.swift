@@ -5,24 +5,25 @@ import TraceFormats
 import TraceModel
 
 extension CollectorAPI {
-  /// Where OpenTelemetry's exporters send spans.
+  /// The path to which OpenTelemetry's exporters send spans.
   static let otlpRoute = CollectorRoute(
     operation: Operation(
       .post, "/v1/traces", "Stores spans in OpenTelemetry's protocol (OTLP).",
       accepts: [.init(MediaType.protobuf), .init(MediaType.json)],
       outcomes: [
         CollectorRoute.outcome(
-          .ok, "An ExportTraceServiceResponse: all spans are on the disk but those it counts.", otlpTypes),
-        CollectorRoute.outcome(.badRequest, "Nothing could be used; a google.rpc.Status.", otlpTypes),
+          .ok, "An ExportTraceServiceResponse: all spans are stored except those that it counts.", otlpTypes),
+        CollectorRoute.outcome(.badRequest, "No span was valid; a google.rpc.Status.", otlpTypes),
         CollectorRoute.outcome(.contentTooLarge, "The request is too large; a google.rpc.Status.", otlpTypes),
-        CollectorRoute.outcome(.unsupportedMediaType, "The body is neither; a google.rpc.Status.", [MediaType.json]),
         CollectorRoute.outcome(
-          .serviceUnavailable, "Nothing can be stored at the moment; a google.rpc.Status.", otlpTypes),
+          .unsupportedMediaType, "The body is of another type; a google.rpc.Status.", [MediaType.json]),
+        CollectorRoute.outcome(
+          .serviceUnavailable, "No span can be stored now; a google.rpc.Status.", otlpTypes),
       ]), sender: .exporter, handler: CollectorAPI.storeOTLP)
 
   private static let otlpTypes = [MediaType.protobuf, MediaType.json]
 
-  /// Stores an `ExportTraceServiceRequest`, and answers as OpenTelemetry's protocol wants it over HTTP
+  /// Stores an `ExportTraceServiceRequest`, and answers as OTLP over HTTP requires
   /// (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response).
   private func storeOTLP(_ request: RoutedRequest) async -> Answer {
     let answer = OTLPAnswer(request.head)
@@ -36,7 +37,7 @@ extension CollectorAPI {
         CollectorError(
           code: .unsupported,
           message: "spans must be sent as application/x-protobuf or application/json, not as "
-            + (type.isEmpty ? "nothing in particular" : type)))
+            + (type.isEmpty ? "a body without a content type" : type)))
     }
     do throws(CollectorError) {
       return try await store(request, as: format) { answer.success($0) }
@@ -55,7 +56,7 @@ struct OTLPAnswer {
     case json = "application/json"
   }
 
-  /// The request's; nil if it is neither.
+  /// The content type of the request; nil if it is another type.
   let type: ContentType?
 
   init(_ request: HTTPRequest) {
@@ -66,8 +67,8 @@ struct OTLPAnswer {
     }
   }
 
-  /// Whether all was stored, or how much was not and why. A request of which nothing can be used is an error, which no
-  /// exporter repeats.
+  /// The answer when spans were stored; it says how many were rejected and why. If no span was valid, the answer is an error that
+  /// exporters do not retry.
   func success(_ outcome: CollectorAPI.Outcome) -> Answer {
     let reasons = [Self.reasons(outcome.rejections), outcome.notice ?? ""].filter { !$0.isEmpty }
       .joined(separator: "; ")
@@ -77,7 +78,7 @@ struct OTLPAnswer {
     var protobuf = ProtobufWriter()
     var json = JSONWriter()
     json.beginObject()
-    // Without rejected spans it is a warning.
+    // Without rejected spans a partial success is a warning.
     if !reasons.isEmpty {
       var partial = ProtobufWriter()
       if !outcome.rejections.isEmpty { partial.number(1, UInt64(outcome.rejections.count)) }
@@ -101,7 +102,7 @@ struct OTLPAnswer {
   }
 
   func failure(_ error: CollectorError, retryAfter: Int = 1) -> Answer {
-    // The status of HTTP, and the codes of google.rpc.Code.
+    // Codes of google.rpc.Code.
     let code: UInt64 =
       switch error.code {
       case .invalid, .unsupported: 3
@@ -136,7 +137,7 @@ struct OTLPAnswer {
   }
 
   private func answer(_ status: HTTPResponse.Status, protobuf: [UInt8], json: [UInt8]) -> Answer {
-    // Whoever sent neither can read JSON best.
+    // A sender of another type gets JSON.
     let type = type ?? .json
     return Answer(status, type: type.rawValue, body: type == .protobuf ? protobuf : json)
   }

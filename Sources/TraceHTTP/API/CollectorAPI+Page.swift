@@ -4,7 +4,7 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// The page, its files, and addresses of Zipkin's, Jaeger's and Kuma's own pages. The page itself says if a view shows nothing.
+  /// The page, its files, and the addresses of Zipkin's, Jaeger's and Kuma's pages.
   static let pageRoutes: [CollectorRoute] =
     [
       "/", "/traces", "/traces/{id}", "/services", "/services/{name}", "/compare", "/compare/{id}",
@@ -23,7 +23,7 @@ extension CollectorAPI {
     ]
 
   private func view(_ request: RoutedRequest) -> Answer {
-    // Zipkin's classic page was there too.
+    // Zipkin's classic page has the same address.
     if request.path == "/", let address = oldAddress.classicSearch(request.query) { return .redirect(to: address) }
     return file(PageFiles.page, request)
   }

@@ -6,13 +6,13 @@ import TraceModel
 extension CollectorAPI {
   private static let usualLookback: Int64 = 3_600_000
 
-  /// Answers which services pass on the traces that they receive.
+  /// Reports which services propagate the traces that they receive.
   func propagationReport(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let parameters = request.query
     let endTs =
       try parameters.number("endTs", from: 1, unit: "milliseconds since 1970") ?? clock.milliseconds()
     let lookback = try parameters.number("lookback", from: 1, unit: "milliseconds") ?? Self.usualLookback
-    // In microseconds; what does not fit is longer than anything is remembered.
+    // Microseconds. Clamping loses nothing, because the analysis keeps no calls that are so old.
     let to = min(endTs, 1 << 50) * 1_000
     let from = max(0, to - min(lookback, 1 << 50) * 1_000)
     let report = await propagation.report(from: from, to: to)
@@ -90,7 +90,7 @@ extension JSONWriter {
     endObject()
   }
 
-  /// Writes the member `probableParent`: the request for which a trace was probably begun.
+  /// Writes the member `probableParent`: the request that probably caused the trace.
   mutating func probableParent(_ parent: ProbableParent) {
     key("probableParent")
     beginObject()

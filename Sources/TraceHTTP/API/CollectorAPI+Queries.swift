@@ -7,7 +7,7 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// Zipkin's queries, and what the page shows.
+  /// Zipkin's queries, and the queries of the page.
   static let queryRoutes: [CollectorRoute] = [
     .get("/api/v2/services", "Lists the services.", canFail: false, CollectorAPI.services),
     .get(
@@ -18,17 +18,17 @@ extension CollectorAPI {
       canFail: false, CollectorAPI.remoteServices),
     .get("/api/v2/traces", "Finds traces, the newest first.", query: Operation.Parameter.search, CollectorAPI.traces),
     .get(
-      "/api/v2/traceMany", "Gives some traces.",
-      query: [.init(name: "traceIds", summary: "The ids, with commas between.", requiredExample: "a,b")],
+      "/api/v2/traceMany", "Returns several traces.",
+      query: [.init(name: "traceIds", summary: "The ids, separated by commas.", requiredExample: "a,b")],
       CollectorAPI.traceMany),
-    .get("/api/v2/trace/{id}", "Gives a trace.", CollectorAPI.trace),
+    .get("/api/v2/trace/{id}", "Returns a trace.", CollectorAPI.trace),
     .get(
       "/api/v2/dependencies", "Counts the calls between services.",
       query: [
         .init(name: "endTs", summary: Operation.Parameter.endTs.summary, requiredExample: "1790812800000"), .lookback,
       ], CollectorAPI.dependencies),
     .get(
-      "/api/v2/autocompleteKeys", "Lists the tags whose values are offered.", canFail: false,
+      "/api/v2/autocompleteKeys", "Lists the tags whose values can be completed.", canFail: false,
       CollectorAPI.autocompleteKeys),
     .get(
       "/api/v2/autocompleteValues", "Lists the values of such a tag.",
@@ -36,50 +36,50 @@ extension CollectorAPI {
       CollectorAPI.autocompleteValues),
     .get(
       "/api/summaries",
-      "Finds traces, each in a line, as the page lists them; the answer has a cursor and says whether there are more.",
+      "Finds traces and returns a summary of each; the answer has a cursor and says whether there are more.",
       query: Operation.Parameter.search + [
         .init(
           name: "order",
           summary:
-            "Which come first of all that match: newest (when absent), longest, spans (the most), errors (the most)."
+            "Which matching traces come first: newest (when absent), longest, spans (the most), errors (the most)."
         ),
-        .init(name: "after", summary: "The cursor of an answer that is known: another one is waited for."),
-        .init(name: "wait", summary: "How many seconds to wait for another answer, 30 at most; 0 when absent."),
+        .init(name: "after", summary: "The cursor of the last answer; the request waits for a different answer."),
+        .init(name: "wait", summary: "How many seconds to wait for a different answer, 30 at most; 0 when absent."),
       ], CollectorAPI.summaries),
     .get(
       "/api/trees/{id}",
-      "Gives a trace as a tree, as the page shows it, with pieces that were probably broken off it, or the request that "
-        + "it was probably begun for.", CollectorAPI.tree),
+      "Returns a trace as a tree, as the page shows it, with traces that are probably parts of it, or the request that "
+        + "probably caused it.", CollectorAPI.tree),
   ]
 
   // MARK: Names
 
   private func services(_ request: RoutedRequest) -> Answer {
-    names(store.serviceNames(), forgotten: store.forgottenCount(.service, of: ""))
+    names(store.serviceNames(), evicted: store.evictedCount(.service, of: ""))
   }
 
   private func spanNames(_ request: RoutedRequest) throws(CollectorError) -> Answer {
     let service = try request.query.required("serviceName")
-    return names(store.spanNames(service: service), forgotten: store.forgottenCount(.operation, of: service))
+    return names(store.spanNames(service: service), evicted: store.evictedCount(.operation, of: service))
   }
 
   private func remoteServices(_ request: RoutedRequest) throws(CollectorError) -> Answer {
     let service = try request.query.required("serviceName")
     return names(
-      store.remoteServiceNames(service: service), forgotten: store.forgottenCount(.remoteService, of: service))
+      store.remoteServiceNames(service: service), evicted: store.evictedCount(.remoteService, of: service))
   }
 
   private func autocompleteKeys(_ request: RoutedRequest) -> Answer { names(store.autocompleteKeys) }
 
   private func autocompleteValues(_ request: RoutedRequest) throws(CollectorError) -> Answer {
     let key = try request.query.required("key")
-    return names(store.autocompleteValues(key: key), forgotten: store.forgottenCount(.tagValue, of: key))
+    return names(store.autocompleteValues(key: key), evicted: store.evictedCount(.tagValue, of: key))
   }
 
-  /// A list of names. That there were more, Zipkin's answer has no place for.
-  private func names(_ names: [String], forgotten: Int = 0) -> Answer {
+  /// A list of names. A header field says how many names were evicted, because Zipkin's answer has no place for it.
+  private func names(_ names: [String], evicted: Int = 0) -> Answer {
     var answer = Answer.json { $0.strings(names) }
-    if forgotten > 0, let name = HTTPField.Name("Names-Forgotten") { answer.fields[name] = "\(forgotten)" }
+    if evicted > 0, let name = HTTPField.Name("Names-Forgotten") { answer.fields[name] = "\(evicted)" }
     return answer
   }
 
@@ -115,7 +115,7 @@ extension CollectorAPI {
       for trace in result.traces { json.spans(trace) }
       json.endArray()
     }
-    // Zipkin's answer has no place for it.
+    // A header field, because Zipkin's answer has no place for it.
     if !result.isComplete, let name = HTTPField.Name("Search-Incomplete") { answer.fields[name] = "true" }
     return answer
   }

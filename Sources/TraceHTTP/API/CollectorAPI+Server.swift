@@ -6,21 +6,22 @@ import TraceModel
 import TraceStore
 
 extension CollectorAPI {
-  /// What Zipkin's server says about itself.
+  /// Paths that describe the server, as Zipkin has them.
   static let serverRoutes: [CollectorRoute] = [
     CollectorRoute(
       operation: Operation(
         .get, "/health", "Says whether spans can be stored and found.",
         outcomes: [
-          CollectorRoute.outcome(.ok, "They can.", [MediaType.json]),
-          CollectorRoute.outcome(.serviceUnavailable, "They cannot; the answer says why.", [MediaType.json]),
+          CollectorRoute.outcome(.ok, "Spans can be stored and found.", [MediaType.json]),
+          CollectorRoute.outcome(
+            .serviceUnavailable, "Spans cannot be stored or found; the answer says why.", [MediaType.json]),
         ]), handler: CollectorAPI.health),
-    .get("/info", "Says which version it is.", canFail: false, CollectorAPI.info),
-    .get("/metrics", "Gives Zipkin's counters in JSON.", canFail: false, CollectorAPI.zipkinMetrics),
+    .get("/info", "Returns the version of the server.", canFail: false, CollectorAPI.info),
+    .get("/metrics", "Returns Zipkin's counters in JSON.", canFail: false, CollectorAPI.zipkinMetrics),
     .get(
-      "/prometheus", "Gives Zipkin's counters as Prometheus reads them.", types: [MediaType.prometheus],
+      "/prometheus", "Returns Zipkin's counters in Prometheus' text format.", types: [MediaType.prometheus],
       canFail: false, CollectorAPI.prometheus),
-    .get("/config.json", "Configures Zipkin's page.", canFail: false, CollectorAPI.configuration),
+    .get("/config.json", "Returns the configuration of Zipkin's page.", canFail: false, CollectorAPI.configuration),
   ]
 
   private func info(_ request: RoutedRequest) -> Answer {
@@ -78,8 +79,8 @@ extension CollectorAPI {
         json.endObject()
       }
       json.endObject()
-      let (turned, undecided) = (metrics.spansTurned.value, metrics.spansUndecided.value)
-      if turned > 0 || undecided > 0 {
+      let (reversed, undecided) = (metrics.spansReversed.value, metrics.spansUndecided.value)
+      if reversed > 0 || undecided > 0 {
         json.key("SpanIDs")
         json.beginObject()
         json.key("status")
@@ -87,7 +88,7 @@ extension CollectorAPI {
         json.key("details")
         json.beginObject()
         json.key("turned")
-        json.number(turned)
+        json.number(reversed)
         json.key("undecided")
         json.number(undecided)
         json.endObject()
@@ -99,13 +100,13 @@ extension CollectorAPI {
     }
   }
 
-  /// Zipkin's counters, with their names there.
+  /// Zipkin's counters, by the names that Zipkin gives them.
   private func counters() -> [(name: String, value: Int, help: String)] {
     let notStored = metrics.spansRejected.value &+ metrics.spansDropped.value
     return [
       ("messages", metrics.requests.value, "Requests to store spans."),
       ("messages_dropped", metrics.requestsFailed.value, "Requests of which nothing was stored."),
-      ("bytes", metrics.requestBytes.value, "Bytes of their bodies as they came."),
+      ("bytes", metrics.requestBytes.value, "Bytes of the bodies of these requests before decompression."),
       ("spans", metrics.spansAccepted.value &+ notStored, "Spans received, stored or not."),
       ("spans_dropped", notStored, "Spans received and not stored."),
     ]
@@ -114,12 +115,12 @@ extension CollectorAPI {
   private func prometheus(_ request: RoutedRequest) async -> Answer {
     let further = [
       (
-        "span_ids_turned", metrics.spansTurned.value,
-        "Spans whose ids came with their bytes in reverse, and were put right."
+        "span_ids_turned", metrics.spansReversed.value,
+        "Spans that arrived with the bytes of their ids reversed and were corrected."
       ),
       (
         "span_ids_undecided", metrics.spansUndecided.value,
-        "Spans in protobuf of which nothing told, when they came, in which order the bytes of their ids are."
+        "Spans in protobuf for which the byte order of the ids was not known when they arrived."
       ),
     ]
     var page = PrometheusText()
@@ -131,7 +132,7 @@ extension CollectorAPI {
     return .text(page.text + (await settings.serverMetrics()), type: MediaType.prometheus)
   }
 
-  /// What Zipkin's own page asks for when it starts.
+  /// The configuration that Zipkin's page loads when it starts.
   private func configuration(_ request: RoutedRequest) -> Answer {
     .json { json in
       json.beginObject()
@@ -141,7 +142,7 @@ extension CollectorAPI {
       json.number(10)
       json.key("defaultLookback")
       json.number(900_000)
-      // Ours: how large a file may be that is opened in the page.
+      // Not Zipkin's: the largest file that the page can open.
       json.key("bodyLimit")
       json.number(limits.bodyBytes)
       json.key("searchEnabled")

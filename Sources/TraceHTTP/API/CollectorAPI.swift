@@ -6,56 +6,55 @@ import TraceFormats
 public import TraceModel
 public import TraceStore
 
-/// The collector as HTTP sees it: spans in, Zipkin's queries and the page out. It knows requests and answers, no server.
+/// The collector's HTTP API as a value: it receives spans, answers Zipkin's queries and serves the page. It has no server.
 ///
-/// Its paths are declared beside what answers them: ``routes``. Paths of Zipkin's are there with `/zipkin` before them too, as its page
-/// asks for them.
+/// The list ``routes`` has all paths; each is declared beside its handler. Zipkin's API is also served below `/zipkin`, where Zipkin's
+/// page asks for it.
 public final class CollectorAPI: Sendable {
-  /// What can be chosen.
+  /// The settings of the API.
   public struct Settings: Sendable {
-    /// What `/info` tells.
+    /// The version that `/info` returns.
     public var version = "unknown"
-    /// Bounds what requests hold in memory beside their bodies; nil for no bound.
+    /// Limits the memory of requests beside their bodies; nil for no limit.
     public var memory: (any RequestMemory)?
-    /// What `/prometheus` tells besides, in Prometheus' text format: about the servers that requests come through.
+    /// Metrics of the HTTP servers in Prometheus' text format, which `/prometheus` appends.
     public var serverMetrics: @Sendable () async -> String = { "" }
 
     /// The defaults.
     public init() {}
   }
 
-  /// Why a request is refused before its body has been read.
+  /// Why the server refuses a request before it has received the body.
   public enum Refusal: Sendable {
     /// The body is larger than ``CollectorLimits/bodyBytes``.
     case tooLarge
-    /// Too many bodies are being read; the sender may try again.
+    /// The server is receiving too many bodies; the sender may try again.
     case overloaded
-    /// It did not come in time. No exporter sends a request again that is answered 408, as it is usual, but one that is
-    /// answered 503.
+    /// The request did not arrive in time. The answer is 503 instead of 408, because exporters retry only after 503.
     case late
   }
 
-  /// What is let in. Whoever reads the body should stop at ``CollectorLimits/bodyBytes``, and answer with
+  /// The bounds on what senders may send. A server should stop receiving a body at ``CollectorLimits/bodyBytes``, and answer with
   /// ``refuse(_:because:)``.
   public let limits: CollectorLimits
-  /// What is counted.
+  /// The store's counters.
   public var metrics: CollectorMetrics { store.metrics }
   let store: any SpanStore
   let settings: Settings
   let clock: WallClock
   let refusals = RefusalAge()
-  /// What is analysed of the spans that have been stored.
+  /// The analysis of stored spans.
   let propagation: PropagationMonitor
-  /// How senders of protobuf write their ids.
+  /// Detects and corrects reversed ids of senders of protobuf.
   let idSettling = IDSettling()
-  /// Told after each commit.
+  /// Notified after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
-  /// Where large requests are read.
+  /// Parse large requests.
   let readingThreads: ReadingThreads
 
-  /// Makes the collector of a store.
+  /// Makes the API of a store.
   ///
-  /// - Parameter propagation: which analysis is asked who breaks traces; nil for one of its own, which follows the store.
+  /// - Parameter propagation: the analysis of stored spans; nil for a new one that follows the store.
   public convenience init(
     store: any SpanStore, propagation: PropagationMonitor? = nil, settings: Settings = Settings()
   ) {
@@ -80,17 +79,17 @@ public final class CollectorAPI: Sendable {
 
   // MARK: Paths
 
-  /// Everything that is served. Those that are asked for most often come first.
+  /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
     ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + serverRoutes + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 
-  /// Everything but the page, for the description of the API.
+  /// All operations except the page, for the description of the API.
   ///
   /// - Parameters:
-  ///   - server: where the collector is reached, such as `http://127.0.0.1:9411`; nil if it does not listen.
-  ///   - exporterServer: where OpenTelemetry's exporters reach it too.
+  ///   - server: the address of the collector, such as `http://127.0.0.1:9411`; nil if it does not listen.
+  ///   - exporterServer: the address of the additional port for OpenTelemetry's exporters.
   package static func operations(at server: String?, forExportersAlsoAt exporterServer: String?) -> [Operation] {
     routes.filter(\.isDescribed).map { route in
       var operation = route.operation
@@ -99,11 +98,11 @@ public final class CollectorAPI: Sendable {
     }
   }
 
-  /// The paths to which spans are sent by OpenTelemetry's exporters, in a list.
+  /// The paths to which OpenTelemetry's exporters send spans, separated by commas.
   package static let exporterPaths = routes.filter { $0.sender == .exporter }.map(\.operation.path)
     .joined(separator: ", ")
 
-  /// The path and the query of a request. Zipkin serves its API also below the path of its page.
+  /// The path and the query of a request, without Zipkin's prefix.
   private static func target(of request: HTTPRequest) -> RequestTarget {
     var target = RequestTarget(request.path ?? "/")
     if target.path.hasPrefix("/zipkin/api/") || target.path.hasPrefix("/zipkin/config.json") {
@@ -112,13 +111,13 @@ public final class CollectorAPI: Sendable {
     return target
   }
 
-  /// Who sends what a POST to the request's path brings; nil if it brings nothing.
+  /// The kind of client that posts to the request's path; nil if the path has no POST.
   private static func sender(of request: HTTPRequest) -> CollectorRoute.Sender? {
     guard case .found(let index, _) = router.match(.post, target(of: request).path) else { return nil }
     return routes[index].sender
   }
 
-  /// Whether a request brings spans, or asks whether it may. Senders name the collector as they please.
+  /// Whether a request sends spans, or is the preflight of such a request. The host name of these requests is not checked.
   package static func takesSpans(_ request: HTTPRequest) -> Bool {
     guard request.method == .post || request.method == .options else { return false }
     let sender = sender(of: request)
@@ -127,7 +126,7 @@ public final class CollectorAPI: Sendable {
 
   // MARK: Answers
 
-  /// Answers a request. Never throws, and answers everything.
+  /// Answers a request.
   public func respond(to request: HTTPRequest, body: [UInt8] = []) async -> Answer {
     let target = Self.target(of: request)
     var answer: Answer
@@ -152,13 +151,13 @@ public final class CollectorAPI: Sendable {
     return answer
   }
 
-  /// Answers a request at the port for OpenTelemetry's exporters, where nothing else is served.
+  /// Answers a request at the port for OpenTelemetry's exporters, which has no other paths.
   public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> Answer {
     guard Self.sender(of: request) == .exporter else {
       let error = CollectorError(
         code: .notFound,
         message:
-          "there is nothing at \(Self.target(of: request).path.prefix(256)); spans are sent to \(Self.exporterPaths)")
+          "there is nothing at \(Self.target(of: request).path.prefix(256)); send spans to \(Self.exporterPaths)")
       var answer = OTLPAnswer(request).failure(error)
       answer.finish()
       return answer
@@ -166,7 +165,7 @@ public final class CollectorAPI: Sendable {
     return await respond(to: request, body: body)
   }
 
-  /// The answer to a request whose body is not read.
+  /// The answer to a request that the server refuses before it has received the body.
   package func refuse(_ request: HTTPRequest, because refusal: Refusal) -> Answer {
     metrics.requests.increment()
     metrics.requestsFailed.increment()
@@ -176,7 +175,7 @@ public final class CollectorAPI: Sendable {
       case .overloaded: .overloaded
       case .late:
         CollectorError(
-          code: .unavailable, message: "the request did not come in time; send it again, faster or in smaller parts")
+          code: .unavailable, message: "the request did not arrive in time; send it again, faster or in smaller parts")
       }
     let isOTLP = Self.sender(of: request) == .exporter
     let wait = retryAfter(error)
@@ -185,7 +184,7 @@ public final class CollectorAPI: Sendable {
     return answer
   }
 
-  /// The answer where there is nothing. A browser gets the page, which says so and what there is; a program gets a sentence.
+  /// The answer for an unknown path. A browser gets the page, which shows links; a program gets a sentence.
   private func nothing(_ request: HTTPRequest, _ target: RequestTarget) -> Answer {
     let isOfPrograms = ["/api/", "/assets/", "/v1/", "/zipkin/api/"].contains { target.path.hasPrefix($0) }
     if request.method == .get || request.method == .head, !isOfPrograms,
@@ -198,7 +197,7 @@ public final class CollectorAPI: Sendable {
     return Answer(CollectorError(code: .notFound, message: "there is nothing at \(target.path.prefix(256))"))
   }
 
-  /// When one who gets an error is to try again; of use only if that may help.
+  /// How many seconds the sender should wait after an error; 0 if a retry does not help.
   func retryAfter(_ error: CollectorError) -> Int {
     error.code == .unavailable ? refusals.retryAfter(clock.milliseconds()) : 0
   }

@@ -3,10 +3,10 @@ import TraceModel
 
 /// A body that was compressed as gzip (RFC 1952) or zlib (RFC 1950).
 enum CompressedBody {
-  /// Inflates a body. It stops as soon as more has come out than may be, or many times more than was put in, so that a
-  /// small body can fill neither memory nor time.
+  /// Inflates a body. It stops when the output exceeds the limit or the allowed ratio to the input, so that a small body can use
+  /// neither much memory nor much time.
   ///
-  /// - Parameter limit: bytes that may come out.
+  /// - Parameter limit: the largest output in bytes.
   static func inflate(
     _ compressed: [UInt8], limit: Int, limits: CollectorLimits = CollectorLimits()
   ) throws(CollectorError) -> [UInt8] {
@@ -20,7 +20,7 @@ enum CompressedBody {
         if output.count > limit {
           excess = "\(limit) bytes"
         } else if output.count > limits.freelyUnpackedBytes, output.count / limits.unpackingRatio > consumed {
-          excess = "\(limits.unpackingRatio) times the packed one"
+          excess = "\(limits.unpackingRatio) times the compressed one"
         }
         return excess.isEmpty
       }
@@ -30,10 +30,10 @@ enum CompressedBody {
       switch error {
       case .outOfMemory:
         throw CollectorError(
-          code: .unavailable, message: "there is no memory to unpack the body; send it again later")
+          code: .unavailable, message: "there is no memory to decompress the body; send it again later")
       case .stopped:
         throw CollectorError(
-          code: .tooLarge, message: "the unpacked body is larger than \(excess); send fewer spans at once")
+          code: .tooLarge, message: "the decompressed body is larger than \(excess); send fewer spans at once")
       case .truncated: throw CollectorError(code: .invalid, message: "the body is not valid gzip: it ends too early")
       case .damaged, .trailingBytes:
         throw CollectorError(code: .invalid, message: "the body is not valid gzip: it is damaged")

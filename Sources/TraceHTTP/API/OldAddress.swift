@@ -1,15 +1,15 @@
 import HTTPService
 import TraceModel
 
-/// Addresses of Zipkin's own pages (Lens, and the classic one before it), as bookmarks, tickets and other programs have them,
-/// and where this page shows the same.
+/// Maps addresses of Zipkin's pages (Lens and the classic page) to addresses of this page. Bookmarks, tickets and other programs use
+/// such addresses.
 struct OldAddress {
-  /// Tags whose names Lens writes as parameters of their own.
+  /// Tags that Lens writes as separate parameters.
   let autocompleteKeys: [String]
-  /// Milliseconds since 1970.
+  /// The current time in milliseconds since 1970.
   let now: Int64
 
-  /// The address for what Zipkin's classic page searched for at `/`; nil if nothing there is a condition of its.
+  /// The address for a search of Zipkin's classic page at `/`; nil if the parameters are not those of a search.
   func classicSearch(_ old: QueryParameters) -> String? {
     Self.conditions.contains { old[$0] != nil } ? search(old) : nil
   }
@@ -17,7 +17,7 @@ struct OldAddress {
   /// The address that shows the calls between services.
   func graph(_ old: QueryParameters) -> String { "/graph" + query(time(old)) }
 
-  /// Parameters that this page does not have and Zipkin's do.
+  /// Parameters of Zipkin's pages that this page does not use.
   private static let conditions = [
     "serviceName", "spanName", "remoteServiceName", "annotationQuery", "tagQuery", "minDuration", "maxDuration",
     "startTs", "endTs", "sortOrder",
@@ -32,7 +32,7 @@ struct OldAddress {
   func search(_ old: QueryParameters) -> String {
     var new: [(String, String)] = []
     for (name, key) in [("serviceName", "service"), ("spanName", "span"), ("remoteServiceName", "remote")] {
-      // The classic page has this for none.
+      // The classic page sends "all" for no condition.
       if let value = old[name], value != "all" { new.append((key, value.lowercased())) }
     }
     var tags = [old["annotationQuery"], old["tagQuery"], old["tags"]].compactMap(\.self)
@@ -42,7 +42,7 @@ struct OldAddress {
     if !tags.isEmpty { new.append(("q", tags.joined(separator: " and "))) }
     for (name, key) in [("minDuration", "min"), ("maxDuration", "max")] {
       guard let value = old[name] else { continue }
-      // A bare number is of microseconds there, and of milliseconds here.
+      // A number without a unit means microseconds there and milliseconds here.
       new.append((key, value.utf8.allSatisfy { (0x30...0x39).contains($0) } ? value + "us" : value))
     }
     new += time(old)
@@ -61,12 +61,12 @@ struct OldAddress {
   // MARK: Time
 
   private static let day: Int64 = 86_400_000
-  /// The names of times that this page knows.
+  /// The time ranges that this page names.
   private static let names: [Int64: String] = [
     300_000: "5m", 900_000: "15m", 3_600_000: "1h", 21_600_000: "6h", 86_400_000: "1d", 604_800_000: "7d",
   ]
 
-  /// The time that was asked for: until now by its name, or else from one moment to another.
+  /// The time range: a named range that ends now, or two moments.
   private func time(_ old: QueryParameters) -> [(String, String)] {
     func moment(_ names: String...) -> Int64? {
       names.lazy.compactMap { old[$0].flatMap { Int64($0) } }.first { $0 > 0 }
@@ -83,7 +83,7 @@ struct OldAddress {
     return [("from", String(max(1, last &- length))), ("to", String(last))]
   }
 
-  /// Milliseconds of `900000`, `15m`, `2h`, `7d`.
+  /// Parses `900000`, `15m`, `2h` or `7d` as milliseconds.
   private static func length(_ text: String) -> Int64? {
     let units: [Character: Int64] = ["m": 60_000, "h": 3_600_000, "d": day]
     let unit = text.last.flatMap { units[$0] }

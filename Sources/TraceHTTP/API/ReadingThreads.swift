@@ -8,19 +8,19 @@ import Synchronization
   import Musl
 #endif
 
-/// The threads that unpack and read large requests, so that nobody else waits for one: neither the requests that share an
-/// event loop with it nor the rest of the program.
+/// Threads that decompress and parse large requests, so that neither other requests of the event loop nor the rest of the program
+/// waits for one.
 ///
-/// What a request costs is bounded, but a machine may be slow. So what goes on beside it is left to the system's
-/// scheduler, which prefers the threads that answer.
+/// The cost of a request is bounded, but a machine may be slow. The threads therefore have a low priority: the system's scheduler
+/// prefers the threads that answer.
 final class ReadingThreads: TaskExecutor {
-  /// For all collectors of the program; never ended.
+  /// The threads for all collectors of the program. They never end.
   static let shared = ReadingThreads(count: max(2, ProcessInfo.processInfo.activeProcessorCount))
 
   private let jobs = Mutex<[UnownedJob]>([])
   private let waiting = DispatchSemaphore(value: 0)
 
-  /// - Parameter count: how many requests are read at the same time.
+  /// - Parameter count: how many requests are parsed at the same time.
   init(count: Int) {
     for _ in 0..<count {
       let thread = Thread { self.work() }

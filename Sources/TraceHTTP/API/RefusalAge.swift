@@ -1,18 +1,18 @@
 import Synchronization
 
-/// How long it has been that nothing can be stored, and so when those who sent something are to try again.
+/// Measures for how long the store has refused spans, and decides when refused senders should retry.
 ///
-/// Exporters of OpenTelemetry try at most six times within ten seconds, and what they are told counts more than what they would
-/// do by themselves. Being told one second and then two makes them try until the ninth second, which loses the fewest
-/// spans of all answers that were measured; `Benchmarks/exporters/outage.py` measures them again.
+/// OpenTelemetry's exporters try at most six times within ten seconds, and follow `Retry-After`. Values of one second and then two
+/// make them retry until the ninth second. Of all measured values these lose the fewest spans; `Benchmarks/exporters/outage.py`
+/// repeats the measurement.
 final class RefusalAge: Sendable {
-  /// Milliseconds since 1970; nil while things are stored.
+  /// The first refusal in milliseconds since 1970; nil while spans are stored.
   private let begin = Mutex<Int64?>(nil)
 
-  /// Something was stored.
+  /// Ends the outage, because spans were stored.
   func end() { begin.withLock { $0 = nil } }
 
-  /// In how many seconds one who is refused now is to try again.
+  /// How many seconds a sender that is refused now should wait.
   func retryAfter(_ now: Int64) -> Int {
     begin.withLock { begin in
       let first = begin ?? now

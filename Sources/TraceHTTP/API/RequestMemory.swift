@@ -1,35 +1,31 @@
 import TraceModel
 
-/// Bounds what requests hold in memory while they are read and stored, over all servers of a program.
+/// Limits the memory of requests that are parsed and stored, for all servers of a program together.
 public protocol RequestMemory: Sendable {
-  /// The most bytes that may be held.
+  /// The most bytes that may be reserved.
   var limit: Int { get }
-  /// Takes bytes; false, and nothing is taken, if there are not as many left.
-  func take(_ count: Int) -> Bool
-  /// Gives bytes back that were taken.
-  func give(_ count: Int)
+  /// Reserves bytes; false, and nothing is reserved, if too few are left.
+  func reserve(_ count: Int) -> Bool
+  /// Releases reserved bytes.
+  func release(_ count: Int)
 }
 
 extension CollectorAPI {
-  /// How many times the bytes of an unpacked body are held at most while its spans are read and wait for the disk: the body, the
-  /// spans, their records, and the block that the store writes.
+  /// A decompressed body takes at most so many times its size: the body, its spans, their records, and the block that the store writes.
   private static let growth = 4
-  /// Bytes of an unpacked body that are not counted. So many requests of this size would be needed that the bound on waiting spans
-  /// comes first.
+  /// Decompressed bodies up to this size are not counted. The bound on waiting spans is reached before they take much memory.
   private static let free = 16 * 1024
 
-  /// Takes memory for what becomes of an unpacked body of so many bytes. What a small body becomes may be large, so that its own
-  /// size says nothing.
+  /// Reserves memory for a decompressed body and what is made of it.
   ///
-  /// - Returns: what to ``release(_:)`` when the request has been answered.
-  func hold(_ bytes: Int) throws(CollectorError) -> Int {
+  /// - Returns: the number of bytes to ``release(_:)`` when the request has been answered.
+  func reserve(_ bytes: Int) throws(CollectorError) -> Int {
     guard let memory = settings.memory, bytes > Self.free else { return 0 }
-    // The largest body holds all of it, so that it comes through alone.
-    let held = min(bytes.multipliedReportingOverflow(by: Self.growth).partialValue, memory.limit)
-    guard memory.take(held) else { throw .overloaded }
-    return held
+    // The largest body may reserve the whole limit, so that it can be stored alone.
+    let reserved = min(bytes.multipliedReportingOverflow(by: Self.growth).partialValue, memory.limit)
+    guard memory.reserve(reserved) else { throw .overloaded }
+    return reserved
   }
 
-  /// Gives back what was held.
-  func release(_ held: Int) { if held > 0 { settings.memory?.give(held) } }
+  func release(_ reserved: Int) { if reserved > 0 { settings.memory?.release(reserved) } }
 }

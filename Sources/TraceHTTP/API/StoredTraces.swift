@@ -2,7 +2,7 @@ public import TraceAnalysis
 import TraceModel
 public import TraceStore
 
-/// The traces of a store as the analysis asks for them.
+/// Searches a store for the analysis.
 struct StoredTraces: TraceSource {
   let store: any SpanStore
 
@@ -16,20 +16,20 @@ struct StoredTraces: TraceSource {
 }
 
 extension PropagationMonitor {
-  /// In milliseconds.
+  /// Milliseconds.
   private static let recalledTime: Int64 = 900_000
   private static let recalledTraces = 2_000
 
-  /// Analyses what a store commits from now on.
+  /// Analyses all spans that a store commits from now on.
   public func follow(_ store: any SpanStore) {
     store.observe { stored in self.observe(count: stored.count) { stored.spans() } }
   }
 
-  /// Takes in what a store has committed lately, so that a restart does not make the analysis forget everything.
+  /// Analyses the recent spans of a store, so that the analysis has data after a restart.
   public func recall(from store: any SpanStore) async {
     let query = TraceQuery(
       endTs: store.clock.milliseconds(), lookback: Self.recalledTime, limit: Self.recalledTraces)
-    // Whatever is wrong with the file, those that need it will say so; the analysis can begin with nothing.
+    // The error is ignored: other users of the store report it, and the analysis can start without data.
     guard let found = try? await store.search(query) else { return }
     for trace in found.traces { recall(trace) }
   }

@@ -2,14 +2,14 @@ import TraceModel
 
 /// The conditions on tags and annotations of a search, as Zipkin writes them: `error and http.status_code=503`.
 enum TagConditions {
-  /// The parameter in which they come.
+  /// The parameter that has the conditions.
   private static let name = "annotationQuery"
 
-  /// Reads `a and b=c`: names of annotations or tags, and tags with their values. As with Zipkin, of a key that stands
-  /// there twice the last value counts, and a bare key does not undo a value.
+  /// Parses `a and b=c`: names of annotations or tags, and tags with values. As in Zipkin, the last value of a key counts, and a key
+  /// without a value does not replace one with a value.
   ///
-  /// What Zipkin would take for a condition that no span has, and nobody can mean (`error and`, `=503`, `"error`), is an
-  /// error: an answer without traces would be taken for the truth.
+  /// Zipkin accepts conditions that no span can meet (`error and`, `=503`, `"error`). Here they are errors, because an empty answer
+  /// would be misleading.
   static func read(_ text: String) throws(CollectorError) -> [(key: String, value: String)] {
     guard text.contains(where: { !$0.isWhitespace }) else { return [] }
     var conditions: [(key: String, value: String)] = []
@@ -31,7 +31,7 @@ enum TagConditions {
     guard let first = words.first, let last = words.last, !joiners.contains(first), !joiners.contains(last) else {
       throw error("must have a condition on both sides of each 'and'", text)
     }
-    guard !isCutOff(part) else { throw error("must close each quote and parenthesis, or do without them", part) }
+    guard !isCutOff(part) else { throw error("must close each quote and parenthesis", part) }
     guard let sign = part.firstIndex(of: "=") else {
       guard !words.contains("and") else { throw error("must write 'and' between conditions in small letters", part) }
       return (String(part), nil)
@@ -43,7 +43,7 @@ enum TagConditions {
       throw error("can compare with one '=' only", part)
     }
     for joiner in joiners {
-      // In a value it may stand in a text, but not before another condition.
+      // A value may contain the word, but not before another condition.
       let isInKey = key.split(whereSeparator: \.isWhitespace).contains { $0.lowercased() == joiner }
       let isInValue = hasCondition(behind: joiner, in: value)
       guard !isInKey, !isInValue else {
@@ -59,14 +59,14 @@ enum TagConditions {
   private static let joiners = ["and", "or"]
   private static let comparisons: Set<Character> = ["!", "<", ">", "~"]
 
-  /// Whether `OR key=` stands in a value, in which no `and` in small letters is left.
+  /// Whether a value contains a joiner and another condition: `OR key=`.
   private static func hasCondition(behind joiner: String, in value: Substring) -> Bool {
     let words = value.split(whereSeparator: \.isWhitespace)
     guard let position = words.firstIndex(where: { $0.lowercased() == joiner }) else { return false }
     return words[(position + 1)...].first?.contains("=") == true
   }
 
-  /// Whether it begins or ends with a quote or a parenthesis that has no other half.
+  /// Whether a condition, its key or its value begins or ends with an unbalanced quote or parenthesis.
   private static func isCutOff(_ part: Substring) -> Bool {
     let halves = [part] + part.split(separator: "=", maxSplits: 1).map(trimmed)
     return halves.contains { half in
@@ -91,7 +91,7 @@ enum TagConditions {
     CollectorError(code: .invalid, message: "the parameter \(name) \(what): '\(text.prefix(64))'")
   }
 
-  /// What stands between ` and `, at most a hundred parts.
+  /// Splits a text at ` and ` into at most a hundred parts.
   private static func parts(_ text: String) -> [Substring] {
     var parts: [Substring] = []
     var rest = text[...]

@@ -3,7 +3,7 @@ import TraceModel
 import TraceStore
 
 extension QueryParameters {
-  /// A parameter that has to be there.
+  /// The value of a required parameter.
   func required(_ name: String) throws(CollectorError) -> String {
     guard let value = self[name] else {
       throw CollectorError(code: .invalid, message: "the parameter \(name) is missing")
@@ -11,7 +11,7 @@ extension QueryParameters {
     return value
   }
 
-  /// A whole number; nil if absent.
+  /// An integer parameter; nil if absent.
   func number(_ name: String, from minimum: Int64, unit: String) throws(CollectorError) -> Int64? {
     guard let text = self[name] else { return nil }
     guard let value = Int64(text), value >= minimum else {
@@ -23,7 +23,7 @@ extension QueryParameters {
     return value
   }
 
-  /// The time of a search: `endTs` (now if absent) and `lookback` (a day, unless said otherwise), in milliseconds.
+  /// The time range of a search in milliseconds: `endTs` (default now) and `lookback` (default a day).
   func time(
     now: Int64, endIsRequired: Bool = false, lookback missing: Int64 = 86_400_000
   ) throws(CollectorError) -> (endTs: Int64, lookback: Int64) {
@@ -35,7 +35,7 @@ extension QueryParameters {
 }
 
 extension TraceQuery {
-  /// Reads Zipkin's parameters of a search, and `errorsOnly` and `maxTraceDuration`, which are ours.
+  /// Parses Zipkin's parameters of a search, and `errorsOnly` and `maxTraceDuration`, which Zipkin does not have.
   init(_ parameters: QueryParameters, now: Int64, limits: CollectorLimits) throws(CollectorError) {
     let (endTs, lookback) = try parameters.time(now: now)
     self.init(endTs: endTs, lookback: lookback)

@@ -3,7 +3,7 @@ import TraceFormats
 import TraceModel
 
 extension JSONWriter {
-  /// Writes the member `nodes`: the spans of a trace, each at its place.
+  /// Writes the member `nodes`: the spans of a trace, with their places in the tree.
   mutating func nodes(of tree: SpanTree) {
     key("nodes")
     beginArray()
@@ -26,7 +26,7 @@ extension JSONWriter {
     endArray()
   }
 
-  /// Writes the members of a trace in a line; the caller writes the braces.
+  /// Writes the members of a summary; the caller writes the braces.
   mutating func summary(_ summary: TraceSummary) {
     key("traceId")
     string(summary.traceID.description)

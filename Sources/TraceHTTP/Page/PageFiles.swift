@@ -2,16 +2,16 @@ import Deflate
 import StableHash
 import TraceModel
 
-/// The files of the page. They are part of the program, so that it needs no directory beside it, and they are served as
-/// they stand: there is no build step. They lie beside this one.
+/// The files of the page. They are embedded in the program and served unchanged, without a build step. Their sources are in this
+/// directory.
 enum PageFiles {
-  /// A file as it is sent.
+  /// A file with its headers and compressed content.
   struct File: Sendable {
     let content: [UInt8]
     let type: String
-    /// Changes when the content does, so that browsers ask for it without getting it again.
+    /// A hash of the content, with which browsers revalidate the file.
     let entityTag: String
-    /// The content as gzip; nil if it could not be packed.
+    /// The content as gzip; nil if compression failed.
     let packed: [UInt8]?
 
     init(_ content: [UInt8], type: String) {
@@ -21,11 +21,10 @@ enum PageFiles {
       entityTag = "\"\(Hexadecimal.text(FNV1a.hash(content)))\""
     }
 
-    /// The content as text.
     var text: String { String(decoding: content, as: UTF8.self) }
   }
 
-  /// Whether a browser takes gzip, by its `Accept-Encoding`.
+  /// Whether `Accept-Encoding` allows gzip.
   static func takesGzip(_ encodings: String?) -> Bool {
     (encodings ?? "").lowercased().split(separator: ",").contains { encoding in
       let parts = encoding.split(separator: ";").map { $0.filter { $0 != " " } }
@@ -37,7 +36,7 @@ enum PageFiles {
   /// The page itself.
   static let page = File(PackageResources.index_html, type: "text/html; charset=utf-8")
 
-  /// What lies under `/assets/`, by name.
+  /// The files below `/assets/`, by name.
   static let assets: [String: File] = [
     "icon.svg": File(PackageResources.icon_svg, type: "image/svg+xml"),
     "app.css": style(PackageResources.app_css),
@@ -70,7 +69,7 @@ enum PageFiles {
     "waterfall-view.js": script(PackageResources.waterfall_view_js),
   ]
 
-  /// The start of a trace in a file of its own; see ``TraceDocument``.
+  /// The entry point of an exported trace; see ``TraceDocument``.
   static let standalone = script(PackageResources.standalone_js)
 
   private static func script(_ content: [UInt8]) -> File { File(content, type: "text/javascript; charset=utf-8") }

@@ -1,11 +1,11 @@
 import TraceModel
 
-/// A trace as one HTML file: the page's own code with the data beside it. It opens from a disk and asks nobody.
+/// A trace as one HTML file with the page's code and the data. A browser opens it from a disk, and it loads nothing else.
 ///
-/// The modules of the page become functions in one script, as a file cannot load others under its policy. The policy names
-/// a number that nobody could know before, so that nothing from a span can become a script even if it were not escaped.
+/// The content security policy allows no other files, so the modules of the page become functions in one script. The policy has a random
+/// nonce, so that text from a span cannot run as a script even if escaping failed.
 enum TraceDocument {
-  /// The modules that `standalone.js` needs and itself, each after those that it imports.
+  /// `standalone.js` and the modules that it needs, each after its imports.
   static let modules: [String] = {
     var modules: [String] = []
     func add(_ name: String) {
@@ -16,7 +16,7 @@ enum TraceDocument {
     return modules
   }()
 
-  /// What a module imports, and from which other one.
+  /// Matches an import: the names, and the module.
   private static var imports: Regex<(Substring, Substring, Substring)> {
     /import\s*\{([^}]*)\}\s*from\s*"\.\/([^"]+)";/
   }
@@ -27,7 +27,7 @@ enum TraceDocument {
 
   private static let styles = ["app.css", "views.css"]
 
-  /// The file. `tree` is what `/api/trees/{id}` answers.
+  /// The file. `tree` is the answer of `/api/trees/{id}`.
   static func html(id: TraceID, tree: [UInt8]) -> [UInt8] {
     var random = SystemRandomNumberGenerator()
     let nonce = Hexadecimal.text(random.next() as UInt64) + Hexadecimal.text(random.next() as UInt64)
@@ -61,7 +61,7 @@ enum TraceDocument {
     return html
   }
 
-  /// JSON in which nothing looks like a tag: these bytes stand in strings only, where an escape means the same.
+  /// JSON in which `&`, `<` and `>` are escaped, so that nothing looks like a tag. In JSON they only occur in strings.
   private static func escaped(_ json: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(json.count)
@@ -86,7 +86,7 @@ enum TraceDocument {
     return script
   }()
 
-  /// A module as the body of a function: what it imports is taken from the others, what it exports is what it returns.
+  /// A module as the body of a function, which returns the exports.
   private static func body(of module: String) -> String {
     var exports: [Substring] = []
     var body = module.replacing(imports) { match in

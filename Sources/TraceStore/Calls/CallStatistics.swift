@@ -1,11 +1,11 @@
 import TraceModel
 
-/// Collects calls and writes them as one small row: how many of each class of length there were, per service, operation or
-/// pair of services and per slot of time.
+/// Counts calls and writes them as one small row: a histogram of durations for each service, operation or pair of services, and each
+/// time slot.
 ///
 /// Layout: the version 1; the length of a slot in milliseconds; the subjects, each its kind and two texts; then for each
-/// subject and slot: the subject, the slot, the failed ones, the longest, and the classes with their counts. Counts may be
-/// negative: spans that came late take back what the others were counted as without them.
+/// subject and slot: the subject, the slot, the number of failed calls, the longest duration, and the classes with their counts.
+/// Counts may be negative: when spans arrive late, the calls that were counted without them are subtracted.
 struct CallRecorder {
   private struct Subject: Hashable {
     let kind: Call.Kind
@@ -13,7 +13,7 @@ struct CallRecorder {
     let other: UInt64
   }
 
-  /// Of the subject 20 bits, of the slot 22, of the class 12, whether it failed, and whether it is taken back.
+  /// The key has 20 bits for the subject, 22 for the slot, 12 for the class, one for a failure, and one for a subtraction.
   private struct Sample {
     let key: UInt64
     let duration: Int64
@@ -30,22 +30,22 @@ struct CallRecorder {
   /// The shortest slot in milliseconds.
   static let shortestSlot: Int64 = 10_000
 
-  /// - Parameter extent: the milliseconds that the spans took to come. Slots are a 64th of it at least, so that a row stays
-  ///   small however slowly it filled.
+  /// - Parameter extent: the milliseconds between the first and the last span's arrival. A slot is at least a 64th of it, which
+  ///   bounds the size of a row.
   init(extent: Int64 = 0) {
     var length = Self.shortestSlot
     while length < max(0, extent) / 64 { length *= 2 }
     slotLength = length
   }
 
-  mutating func add(_ call: Call, isTakenBack: Bool = false) {
+  mutating func add(_ call: Call, isSubtracted: Bool = false) {
     let subject = number(of: Subject(kind: call.kind, service: call.service, other: call.other))
     let slot = number(ofSlot: call.time / slotLength)
     guard subject < 1 << 20, slot < 1 << 22 else { return }
     let bucket = UInt64(LatencyBuckets.bucket(of: call.duration))
     samples.append(
       Sample(
-        key: subject << 36 | slot << 14 | bucket << 2 | (call.isError ? 2 : 0) | (isTakenBack ? 1 : 0),
+        key: subject << 36 | slot << 14 | bucket << 2 | (call.isError ? 2 : 0) | (isSubtracted ? 1 : 0),
         duration: call.duration))
   }
 
@@ -65,7 +65,7 @@ struct CallRecorder {
     return number
   }
 
-  /// The row. `text` gives the name that a ``TextHash`` stands for, nil if it is none that is listed.
+  /// The row. `text` returns the listed name with a ``TextHash``; nil if there is none.
   func encoded(_ text: (UInt64) -> String?) -> [UInt8] {
     var writer = ByteWriter()
     writer.bytes.append(Self.version)
@@ -109,18 +109,17 @@ struct CallRecorder {
   }
 }
 
-/// The calls of some time, summed up from rows of ``CallRecorder``.
+/// The calls of a time range, summed from rows of ``CallRecorder``.
 struct CallStatistics: Sendable {
   /// What is counted.
   struct Subject: Hashable, Sendable {
     var kind: Call.Kind
-    /// The service, of a pair the one that calls.
+    /// The service; in a pair, the caller.
     var service: String
-    /// The operation, or the service that is called.
+    /// The operation, or the called service.
     var other: String
   }
 
-  /// The subjects that were counted, each with its figures.
   var tallies: some Sequence<(subject: Subject, tally: CallTally)> {
     numbers.lazy.map { [figures] in ($0.key, figures[$0.value]) }
   }
@@ -129,24 +128,23 @@ struct CallStatistics: Sendable {
   private var figures: [CallTally] = []
   private let from: Int64
   private let to: Int64
-  /// When the first slot with a call in the time begins.
+  /// The start of the first slot that has a call in the time range.
   private var first: Int64?
 
-  /// Begins to sum up what began between two moments, in milliseconds since 1970. A slot counts whole if a part of it is
-  /// in between.
+  /// Statistics of no calls, for a time range in milliseconds since 1970. A slot that is partly in the range counts as a whole.
   init(from: Int64, to: Int64) {
     self.from = from
     self.to = to
   }
 
-  /// How long the calls' time is, in milliseconds: from the first call to the end, or to the present if that is earlier. Rates
-  /// are divided by it. Calls are counted in slots, so that it is never shorter than one.
+  /// The length of the time that has calls, in milliseconds: from the first call to the end of the range or to now, and at least one
+  /// slot. Rates are counts divided by it.
   func length(now: Int64) -> Int64 {
     guard let first else { return max(CallRecorder.shortestSlot, to.subtractingReportingOverflow(from).partialValue) }
     return max(CallRecorder.shortestSlot, min(to, now).subtractingReportingOverflow(max(from, first)).partialValue)
   }
 
-  /// Adds what a row has of the time. A damaged row adds what stands before the damage.
+  /// Adds the calls of a row that are in the time range. Of a damaged row, adds what precedes the damage.
   mutating func add(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) {
     var reader = ByteReader(bytes)
     _ = try reader.version(.calls, known: CallRecorder.version...CallRecorder.version)
@@ -156,7 +154,7 @@ struct CallStatistics: Sendable {
       let kind = Call.Kind(rawValue: reader.byte())
       let service = reader.text()
       let other = reader.text()
-      // A pair needs both names; spans without a service count for none.
+      // A pair needs both names. Spans without a service are not counted.
       let isNamed = !service.isEmpty && (kind != .edge || !other.isEmpty)
       subjects.append(isNamed ? kind.map { number(of: Subject(kind: $0, service: service, other: other)) } : nil)
     }

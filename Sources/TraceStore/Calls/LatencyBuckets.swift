@@ -1,6 +1,6 @@
-/// Classes of lengths: exact up to 63 µs, then 32 to each octave, so that a length is known to 1.6 %.
+/// Classes of durations: exact up to 63 µs, then 32 classes for each octave, which is an error of at most 1.6 %.
 package enum LatencyBuckets {
-  /// The class of a length in microseconds. Class 0 are the lengths that are unknown.
+  /// The class of a duration in microseconds. Class 0 is for unknown durations.
   package static func bucket(of length: Int64) -> UInt16 {
     let length = UInt64(clamping: length)
     guard length >= 64 else { return UInt16(length) }
@@ -8,7 +8,7 @@ package enum LatencyBuckets {
     return UInt16(shift * 32) + UInt16(length >> UInt64(shift))
   }
 
-  /// The length in the middle of a class, in microseconds.
+  /// The duration in the middle of a class, in microseconds.
   package static func length(of bucket: UInt16) -> Int64 {
     guard bucket >= 64 else { return Int64(bucket) }
     let shift = min(Int(bucket) / 32 - 1, 57)
@@ -17,14 +17,14 @@ package enum LatencyBuckets {
   }
 }
 
-/// How many calls there were, how many failed, and how long they took.
+/// Counts of calls and failures, and a histogram of durations.
 struct CallTally: Sendable, Hashable {
   private(set) var calls: Int64 = 0
   private(set) var errors: Int64 = 0
   /// The longest, in microseconds.
   private(set) var longest: Int64 = 0
-  /// How many of each class of ``LatencyBuckets``, in pages of 64 classes in their order: calls of a kind are of neighbouring
-  /// classes, of which hours have millions.
+  /// The counts of each class of ``LatencyBuckets``, in sorted pages of 64 classes. Calls of one kind use neighbouring classes, so
+  /// few pages exist.
   private var pages: [Page] = []
 
   private struct Page: Sendable, Hashable {
@@ -32,13 +32,13 @@ struct CallTally: Sendable, Hashable {
     var counts = [Int64](repeating: 0, count: 64)
   }
 
-  /// Counts calls of a class. Fewer than none take back what was counted elsewhere.
+  /// Adds calls of a class. A negative count subtracts calls that were counted elsewhere.
   mutating func add(_ count: Int64, bucket: UInt16) {
     calls &+= count
     pages[page(bucket >> 6)].counts[Int(bucket & 63)] &+= count
   }
 
-  /// The place of a page, which is made if there is none.
+  /// The index of a page. Inserts the page if it does not exist.
   private mutating func page(_ number: UInt16) -> Int {
     let place = pages.firstIndex { $0.number >= number } ?? pages.count
     if place == pages.count || pages[place].number != number { pages.insert(Page(number: number), at: place) }
@@ -50,7 +50,7 @@ struct CallTally: Sendable, Hashable {
     self.longest = max(self.longest, longest)
   }
 
-  /// The length that a share of the calls of known length does not exceed, in microseconds; 0 if there are none.
+  /// A quantile of the known durations, in microseconds; 0 if no duration is known.
   func quantile(_ share: Double) -> Int64 {
     var known = pages.flatMap { page in
       page.counts.indices.map { (bucket: page.number << 6 | UInt16($0), count: page.counts[$0]) }

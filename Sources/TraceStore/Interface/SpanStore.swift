@@ -1,19 +1,19 @@
 public import TraceModel
 
-/// Keeps spans, finds their traces and tells who wants to know what came in.
+/// Stores spans, finds their traces, and notifies observers of stored spans.
 ///
-/// What was stored is found by every query that begins after ``SpanWriting/add(_:bytes:)-([Span],_)`` has returned. Each kind of
-/// caller has a protocol of its own; every store passes `SpanStoreContract`.
+/// A query that begins after ``SpanWriting/add(_:bytes:)-([Span],_)`` has returned finds the added spans. Each kind of caller has a
+/// protocol of its own. Every store passes `SpanStoreContract`.
 public protocol SpanStore: SpanWriting, SpanObserving, TraceSearching, NameListing, CallCounting, StoreLifecycle {}
 
-/// Takes spans in.
+/// Stores spans.
 public protocol SpanWriting: Sendable {
   /// Spans of one request on their way into the store.
   associatedtype Batch: SpanSink & Sendable
 
-  /// What is let in.
+  /// The bounds on what senders may send.
   var limits: CollectorLimits { get }
-  /// What is counted.
+  /// The store's counters.
   var metrics: CollectorMetrics { get }
 
   /// An empty batch, into which a parser writes the spans of one request.
@@ -21,14 +21,14 @@ public protocol SpanWriting: Sendable {
 
   /// Stores the spans of a batch. Returns when they are durable; throws if none was stored.
   ///
-  /// - Parameter bytes: how large they were as JSON, which bounds what waits to be stored.
-  /// - Returns: how many names are not listed any more, as these spans have brought too many.
+  /// - Parameter bytes: the size of the spans as JSON, which bounds the pending queue.
+  /// - Returns: how many names were evicted because these spans have new names.
   func add(_ batch: Batch, bytes: Int) async throws(CollectorError) -> Int
 
   /// Stores spans, as ``add(_:bytes:)-(Batch,_)`` does.
   @discardableResult func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int
 
-  /// How many spans wait to be stored. Senders should be refused from ``CollectorLimits/waitingSpans`` on.
+  /// How many spans wait to be stored. From ``CollectorLimits/waitingSpans`` on, the caller should refuse requests.
   var waitingSpanCount: Int { get }
 }
 
@@ -40,10 +40,10 @@ public struct SpanList: SpanSink, Sendable {
   /// An empty list.
   public init() {}
 
-  /// How many there are.
+  /// How many spans the list has.
   public var count: Int { spans.count }
 
-  /// Makes a value of a draft.
+  /// Adds a span.
   public mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
     spans.append(Span(span, bytes))
   }
@@ -68,28 +68,27 @@ extension SpanWriting {
 
 /// Spans that were stored together.
 public struct StoredSpans: Sendable {
-  /// How many.
+  /// How many spans these are.
   public let count: Int
   private let read: @Sendable () -> [Span]
 
-  /// - Parameter read: reads the spans, in the order in which they came.
+  /// - Parameter read: reads the spans, in the order of their arrival.
   public init(count: Int, _ read: @escaping @Sendable () -> [Span]) {
     self.count = count
     self.read = read
   }
 
-  /// The spans, in the order in which they came. They are read when this is called.
+  /// Reads the spans, in the order of their arrival.
   public func spans() -> [Span] { read() }
 }
 
-/// Tells of the spans that have been stored.
+/// Notifies observers of stored spans.
 public protocol SpanObserving: Sendable {
-  /// Adds a function that is told of all spans once they are durable, in the order in which they were stored. It has to return
-  /// soon, and must not call the store.
+  /// Adds an observer. It is called with all spans once they are durable, in the order in which they were stored. It must return
+  /// quickly, and must not call the store.
   func observe(_ function: @escaping @Sendable (StoredSpans) -> Void)
 
-  /// The ids that spans of some traces have or name as parents, if they came lately and their ids are in the right order beyond
-  /// doubt. A store that knows of none answers with nothing.
+  /// The ids and parent ids in recent spans of some traces, if the byte order of the ids is certain. A store need not know any.
   ///
   /// - Parameter traces: the low halves of the traces' ids.
   func recentIDs(in traces: Set<UInt64>) -> Set<KnownID>
@@ -100,24 +99,24 @@ public protocol TraceSearching: Sendable {
   /// The spans of a trace. An id of 64 bits also finds the trace of 128 bits whose low half it is, and the other way round.
   func trace(_ id: TraceID) async throws(CollectorError) -> [Span]?
 
-  /// The traces that are there of some ids. Ids of both lengths may be of one trace, which is given once.
+  /// The stored traces among some ids. A trace that two ids name, one of 64 and one of 128 bits, is returned once.
   func traces(_ ids: [TraceID]) async throws(CollectorError) -> [[Span]]
 
   /// The newest traces that match, each a list of spans in the order of their starts.
   func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<[Span]>
 
-  /// The first traces that match in an order, each in a line.
+  /// Summaries of the first matching traces in an order.
   func summaries(_ query: TraceQuery, by order: TraceOrder) async throws(CollectorError) -> TraceSearch<TraceSummary>
 }
 
 extension TraceSearching {
-  /// The newest traces that match, each in a line.
+  /// Summaries of the newest matching traces.
   public func summaries(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<TraceSummary> {
     try await summaries(query, by: .newest)
   }
 }
 
-/// Names that are listed, for those who fill in a search. There are so many at most; see ``CollectorLimits/names``.
+/// Lists names that a search can ask for, up to ``CollectorLimits/names``.
 public protocol NameListing: Sendable {
   /// The keys of tags whose values are offered for autocompletion.
   var autocompleteKeys: [String] { get }
@@ -128,15 +127,15 @@ public protocol NameListing: Sendable {
   func spanNames(service: String) -> [String]
   /// The services that a service calls or is called by, sorted.
   func remoteServiceNames(service: String) -> [String]
-  /// The values seen of a tag; empty if its key is not one of ``autocompleteKeys``.
+  /// The known values of a tag; empty if its key is not one of ``autocompleteKeys``.
   func autocompleteValues(key: String) -> [String]
-  /// How many names of a kind are not listed any more, as there were too many.
+  /// How many names of a kind were evicted because there were too many.
   ///
-  /// - Parameter owner: the service that has the names, or the key of the tag; of services nothing.
-  func forgottenCount(_ kind: NameKind, of owner: String) -> Int
+  /// - Parameter owner: the service that has the names, or the key of the tag; empty for services.
+  func evictedCount(_ kind: NameKind, of owner: String) -> Int
 }
 
-/// What a listed name is of. The numbers are on the disk.
+/// The kind of a listed name. The raw values are stored.
 public enum NameKind: UInt8, Sendable, Hashable, CaseIterable {
   /// A service.
   case service = 0
@@ -148,20 +147,20 @@ public enum NameKind: UInt8, Sendable, Hashable, CaseIterable {
   case tagValue = 4
 }
 
-/// Sums up the calls between services.
+/// Counts the calls between services.
 public protocol CallCounting: Sendable {
-  /// The services and the calls between them that began in a time, in milliseconds since 1970. How exactly times are known is
-  /// the store's matter.
+  /// The services, and the calls between them that began in a time range, in milliseconds since 1970. Each store chooses the
+  /// resolution of times.
   func graph(endTs: Int64, lookback: Int64) async throws(CollectorError) -> ServiceGraph
 
-  /// The operations of a service in a time, and how long the time of all calls is, in milliseconds.
+  /// The operations of a service in a time range, and the length of the time that has calls, in milliseconds.
   func operations(
     service: String, endTs: Int64, lookback: Int64
   ) async throws(CollectorError) -> (operations: [OperationFigures], length: Int64)
 }
 
 extension CallCounting {
-  /// The calls between services in a time, each once.
+  /// The calls between services in a time range.
   public func dependencies(endTs: Int64, lookback: Int64) async throws(CollectorError) -> [DependencyLink] {
     try await graph(endTs: endTs, lookback: lookback).edges.map { edge in
       DependencyLink(
@@ -170,19 +169,19 @@ extension CallCounting {
   }
 }
 
-/// The store as something that runs and may fail.
+/// Runs and closes a store, and reports its state.
 public protocol StoreLifecycle: Sendable {
   /// The time of day.
   var clock: WallClock { get }
-  /// How many spans there are, those sent twice counted twice.
+  /// How many spans are stored. A span that was sent twice counts twice.
   var spanCount: Int { get }
 
-  /// Why nothing can be stored at the moment, in a sentence that names the store and says what to do; nil if it can.
+  /// Why no span can be stored now, in a sentence that names the store and says what to do; nil if spans can be stored.
   func obstacle() async -> String?
 
-  /// Removes what retention does not keep, until cancelled. Without it the store works but grows.
+  /// Deletes what retention does not keep, until cancelled. Without it the store works, but grows.
   func run() async throws
 
-  /// Waits for the writes that were begun, refuses others, and closes. A second call does nothing.
+  /// Waits for pending requests, refuses new ones, and closes the store. A second call does nothing.
   func close() throws(CollectorError)
 }

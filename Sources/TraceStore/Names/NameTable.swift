@@ -1,15 +1,14 @@
 import TraceModel
 
-/// A name that is listed: a service, an operation of it, a service that it calls; or a tag's value that the
-/// autocompletion offers.
+/// A listed name: a service, an operation or a remote service of a service, or a tag's value for autocompletion.
 struct Name: Sendable, Hashable {
   var kind: NameKind
-  /// The service; for a tag's value the key.
+  /// The service; for a tag's value, the key.
   var service: String
   /// The operation, the remote service or the value; empty for a service.
   var value = ""
 
-  /// The names that a span has, without those of an empty value.
+  /// The names in a span, without empty values.
   static func names(of span: Span, autocompleteKeys: [String]) -> [Name] {
     let service = span.serviceName
     var names = [Name(kind: .service, service: service)]
@@ -31,23 +30,21 @@ struct Name: Sendable, Hashable {
   }
 }
 
-/// The names that the store lists, bounded. It also knows the text of each service and operation by its ``TextHash``.
+/// The bounded set of names that the store lists. It also has the text of each service and operation by its ``TextHash``.
 ///
-/// What is beyond a bound makes room by forgetting: first the names that were used in one minute only, the longest ago
-/// first, then the others in the same order. So a flood of names that nobody uses again displaces itself, and not what a
-/// service does every day; and what was forgotten is listed again with its next span. Spans are found by names that are
-/// not listed, too.
+/// When a bound is reached, the table evicts names: first those that were used in one minute only, then the others, the least
+/// recently used first. A flood of names that are used once therefore evicts itself, not the names that a service uses every day.
+/// An evicted name is listed again with its next span. Searches also find spans by names that are not listed.
 struct NameTable: Sendable {
-  /// How a name was used.
   private struct Use {
-    /// Grows with each use; no clock.
+    /// Grows with each use.
     var order: UInt64
-    /// The minute of the last use, as the clock showed it.
+    /// The minute of the last use.
     var period: Int64
     /// Whether it was used in several minutes.
     var isRegular = false
 
-    func isForgottenBefore(_ other: Use) -> Bool {
+    func isEvictedBefore(_ other: Use) -> Bool {
       isRegular != other.isRegular ? !isRegular : order < other.order
     }
   }
@@ -55,36 +52,34 @@ struct NameTable: Sendable {
   /// The names of one kind and service.
   private struct Listing {
     var uses: [String: Use] = [:]
-    /// How many names it has forgotten.
-    var forgottenCount = 0
+    /// How many names were evicted.
+    var evictedCount = 0
 
-    /// The names that are forgotten next.
+    /// The names to evict next.
     func first(_ count: Int) -> [String] {
-      uses.sorted { $0.value.isForgottenBefore($1.value) }.prefix(count).map(\.key)
+      uses.sorted { $0.value.isEvictedBefore($1.value) }.prefix(count).map(\.key)
     }
   }
 
   private var serviceListing = Listing()
   /// The operations, remote services and values of a service or key.
   private var values: [NameKind: [String: Listing]] = [:]
-  /// How many of those there are.
+  /// How many ``values`` there are.
   private var valueCount = 0
-  /// Texts, and how many names have them.
+  /// Texts, with the number of names that use each.
   private var texts: [UInt64: (text: String, count: Int)] = [:]
   private var lastOrder: UInt64 = 0
-  /// Spans of which all names are known, by all that these depend on.
+  /// The ``combination(_:)``s whose names are all listed.
   private var known: Set<UInt64> = []
-  /// The minute in which they were used: in the next one each is looked at again.
+  /// The minute in which ``known`` is valid. In the next minute each combination is checked again.
   private var knownPeriod: Int64 = 0
   private static let knownCapacity = 1 << 17
-  /// Of a full list one of so many names is forgotten at a time: choosing them costs a look at all.
-  private static let forgottenShare = 16
+  /// A full list evicts one of so many names at a time, because choosing them sorts the whole list.
+  private static let evictedShare = 16
 
-  /// The services that are listed.
   var services: some Collection<String> { serviceListing.uses.keys }
 
-  /// How many services have been forgotten.
-  var forgottenServiceCount: Int { serviceListing.forgottenCount }
+  var evictedServiceCount: Int { serviceListing.evictedCount }
 
   func contains(_ name: Name) -> Bool {
     (name.kind == .service ? serviceListing.uses[name.service] : values[name.kind]?[name.service]?.uses[name.value])
@@ -96,18 +91,18 @@ struct NameTable: Sendable {
     values[kind]?[service]?.uses.keys.sorted() ?? []
   }
 
-  /// How many values of a service or key have been forgotten.
-  func forgottenCount(_ kind: NameKind, of service: String) -> Int {
-    values[kind]?[service]?.forgottenCount ?? 0
+  /// How many values of a service or key were evicted.
+  func evictedCount(_ kind: NameKind, of service: String) -> Int {
+    values[kind]?[service]?.evictedCount ?? 0
   }
 
-  /// The text of a service or an operation; nil if it is not listed.
+  /// The name of a service or an operation; nil if it is not listed.
   func text(_ hash: UInt64) -> String? { texts[hash]?.text }
 
   /// The minute of a moment in milliseconds since 1970.
   static func period(_ milliseconds: Int64) -> Int64 { milliseconds / 60_000 }
 
-  /// Whether the names of a span like this one are known, and were used in this minute.
+  /// Whether all names of a span are listed and were used in this minute.
   func isKnown(_ entry: SpanEntry, period: Int64) -> Bool {
     period == knownPeriod && known.contains(Self.combination(entry))
   }
@@ -123,60 +118,60 @@ struct NameTable: Sendable {
       ^ TextHash.fold(entry.remoteService ^ 0x5896_5299_9d7b_1a0f, entry.service ^ entry.peer &* 0x9fb2_1c65_1e98_df25)
   }
 
-  // MARK: Using and forgetting
+  // MARK: Use and eviction
 
-  /// Notes that the names of a span are used, its service's first; gives how many names were forgotten to make room.
+  /// Marks the names of a span as used, the service first. Returns how many other names were evicted.
   mutating func use(_ names: [Name], period: Int64, limits: CollectorLimits) -> Int {
-    let forgotten = names.reduce(0) { $0 + use($1, period: period, limits: limits) }
-    // Spans of which a name is not listed any more have to be looked at again.
-    if forgotten > 0, !known.isEmpty { known = [] }
-    return forgotten
+    let evicted = names.reduce(0) { $0 + use($1, period: period, limits: limits) }
+    // Spans with an evicted name must be checked again.
+    if evicted > 0, !known.isEmpty { known = [] }
+    return evicted
   }
 
   private mutating func use(_ name: Name, period: Int64, limits: CollectorLimits) -> Int {
     guard name.value.utf8.count <= limits.nameBytes else { return 0 }
     lastOrder += 1
     var use = Use(order: lastOrder, period: period)
-    var forgotten = 0
+    var evicted = 0
     if name.kind == .service {
       if let last = serviceListing.uses[name.service] {
         use.isRegular = last.isRegular || last.period != period
       } else {
-        if serviceListing.uses.count >= max(1, limits.services) { forgotten += forgetServices() }
+        if serviceListing.uses.count >= max(1, limits.services) { evicted += evictServices() }
         retain(name.service)
       }
       serviceListing.uses[name.service] = use
-      return forgotten
+      return evicted
     }
     if let last = values[name.kind]?[name.service]?.uses[name.value] {
       use.isRegular = last.isRegular || last.period != period
     } else {
       let count = values[name.kind]?[name.service]?.uses.count ?? 0
-      if count >= max(1, limits.namesPerService) { forgotten += forgetValues(name.kind, of: name.service) }
-      if valueCount >= max(1, limits.names) { forgotten += forgetValues() }
+      if count >= max(1, limits.namesPerService) { evicted += evictValues(name.kind, of: name.service) }
+      if valueCount >= max(1, limits.names) { evicted += evictValues() }
       valueCount += 1
       if name.kind != .tagValue { retain(name.value) }
     }
     values[name.kind, default: [:]][name.service, default: Listing()].uses[name.value] = use
-    return forgotten
+    return evicted
   }
 
-  private mutating func forgetServices() -> Int {
-    let names = serviceListing.first(serviceListing.uses.count / Self.forgottenShare + 1)
-    serviceListing.forgottenCount += names.count
+  private mutating func evictServices() -> Int {
+    let names = serviceListing.first(serviceListing.uses.count / Self.evictedShare + 1)
+    serviceListing.evictedCount += names.count
     return names.reduce(0) { $0 + removeService($1) }
   }
 
-  private mutating func forgetValues(_ kind: NameKind, of service: String) -> Int {
+  private mutating func evictValues(_ kind: NameKind, of service: String) -> Int {
     guard let listing = values[kind]?[service] else { return 0 }
-    let names = listing.first(listing.uses.count / Self.forgottenShare + 1)
+    let names = listing.first(listing.uses.count / Self.evictedShare + 1)
     for name in names { removeValue(Name(kind: kind, service: service, value: name)) }
-    values[kind]?[service]?.forgottenCount += names.count
+    values[kind]?[service]?.evictedCount += names.count
     return names.count
   }
 
-  /// Forgets values of whatever kind and service.
-  private mutating func forgetValues() -> Int {
+  /// Evicts values of all kinds and services.
+  private mutating func evictValues() -> Int {
     var uses: [(name: Name, use: Use)] = []
     uses.reserveCapacity(valueCount)
     for (kind, listings) in values {
@@ -184,16 +179,16 @@ struct NameTable: Sendable {
         for (value, use) in listing.uses { uses.append((Name(kind: kind, service: service, value: value), use)) }
       }
     }
-    uses.sort { $0.use.isForgottenBefore($1.use) }
-    let names = uses.prefix(valueCount / Self.forgottenShare + 1).map(\.name)
+    uses.sort { $0.use.isEvictedBefore($1.use) }
+    let names = uses.prefix(valueCount / Self.evictedShare + 1).map(\.name)
     for name in names {
       removeValue(name)
-      values[name.kind]?[name.service]?.forgottenCount += 1
+      values[name.kind]?[name.service]?.evictedCount += 1
     }
     return names.count
   }
 
-  /// Forgets the names that are not among some.
+  /// Removes all names that are not in a set.
   mutating func keep(_ names: Set<Name>) {
     for service in serviceListing.uses.keys where !names.contains(Name(kind: .service, service: service)) {
       _ = removeService(service)
@@ -211,7 +206,7 @@ struct NameTable: Sendable {
     }
   }
 
-  /// Removes a service with all of its names; gives how many they were.
+  /// Removes a service with all of its names. Returns how many names were removed.
   private mutating func removeService(_ service: String) -> Int {
     var count = 1
     for kind in [NameKind.operation, .remoteService] {

@@ -1,30 +1,30 @@
 import TraceModel
 
-/// A service that calls another.
+/// The calls from one service to another.
 public struct DependencyLink: Sendable, Hashable {
-  /// The service that calls.
+  /// The calling service.
   public var parent: String
-  /// The service that is called.
+  /// The called service.
   public var child: String
-  /// How many calls there were.
+  /// The number of calls.
   public var callCount: Int
-  /// How many of them failed.
+  /// The number of failed calls.
   public var errorCount: Int
 }
 
-/// How many calls there were, how many failed, and how long they took: in microseconds, to 1.6 %; 0 if unknown.
+/// Counts and durations of calls. Durations are in microseconds with an error of at most 1.6 %; 0 if unknown.
 public struct CallFigures: Sendable, Hashable {
-  /// How many.
+  /// The number of calls.
   public var calls: Int
-  /// How many of them failed.
+  /// The number of failed calls.
   public var errors: Int
-  /// What half of them did not exceed.
+  /// The median duration.
   public var p50: Int64
-  /// What nine tenths of them did not exceed.
+  /// The duration that 90 % of the calls did not exceed.
   public var p90: Int64
-  /// What 99 of 100 did not exceed.
+  /// The duration that 99 % of the calls did not exceed.
   public var p99: Int64
-  /// The longest, exactly.
+  /// The longest duration, exactly.
   public var max: Int64
 
   /// Describes calls.
@@ -47,18 +47,18 @@ public struct CallFigures: Sendable, Hashable {
   }
 }
 
-/// The services of some time and the calls between them.
+/// The services of a time range, and the calls between them.
 public struct ServiceGraph: Sendable, Hashable {
   /// A service.
   public struct Service: Sendable, Hashable {
     /// Its name.
     public var name: String
-    /// How many spans it reported; 0 for one that is only called, such as a database.
+    /// The number of spans that it reported; 0 for a service that is only called, such as a database.
     public var spans: Int
-    /// How many requests it served: the receiving sides among its spans, and the beginnings of traces that are no calls to
-    /// others. Of a service without those its spans; of one without spans the calls to it.
+    /// The number of requests that it served: its server spans, and its root spans that are not calls to others. If there are none,
+    /// the number of its spans; if it has no spans, the number of calls to it.
     public var calls: Int
-    /// How many of them failed.
+    /// How many of these requests failed.
     public var errors: Int
 
     /// Describes a service.
@@ -72,11 +72,11 @@ public struct ServiceGraph: Sendable, Hashable {
 
   /// Calls from one service to another.
   public struct Edge: Sendable, Hashable {
-    /// The service that calls.
+    /// The calling service.
     public var parent: String
-    /// The service that is called.
+    /// The called service.
     public var child: String
-    /// The calls, as long as they took for the caller if it reported them.
+    /// The calls. Durations are those that the caller reported, if it did.
     public var figures: CallFigures
 
     /// Describes calls.
@@ -87,11 +87,11 @@ public struct ServiceGraph: Sendable, Hashable {
     }
   }
 
-  /// The services, by name.
+  /// The services, sorted by name.
   public var services: [Service]
-  /// The calls, by name.
+  /// The calls, sorted by name.
   public var edges: [Edge]
-  /// How long the time of the calls is, in milliseconds; see ``CallStatistics/length(now:)``.
+  /// The length of the time that has calls, in milliseconds; see ``CallStatistics/length(now:)``.
   public var length: Int64
 
   /// Makes a graph of its parts, both sorted by name.
@@ -130,11 +130,11 @@ public struct ServiceGraph: Sendable, Hashable {
   }
 }
 
-/// What a service does, by operation.
+/// An operation of a service, with its calls.
 public struct OperationFigures: Sendable, Hashable {
-  /// The operation; empty for those without a name, and for those beyond as many as are listed.
+  /// The operation's name; empty for operations without a name, and for names that are not listed.
   public var name: String
-  /// The requests.
+  /// Its requests.
   public var figures: CallFigures
 
   /// Describes an operation.
@@ -145,7 +145,7 @@ public struct OperationFigures: Sendable, Hashable {
 }
 
 extension CallStatistics {
-  /// The operations of a service: of the requests that it served, or if there are none of all its spans.
+  /// The operations of a service, from the requests that it served; if there are none, from all its spans.
   package func operations(of service: String) -> [OperationFigures] {
     func figures(_ kind: Call.Kind) -> [OperationFigures] {
       tallies.filter { $0.subject.kind == kind && $0.subject.service == service && $0.tally.calls > 0 }

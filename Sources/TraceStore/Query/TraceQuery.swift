@@ -1,45 +1,45 @@
 package import TraceModel
 
-/// What traces are searched for: Zipkin's query parameters. Everything that is given must hold.
+/// The conditions of a search: Zipkin's query parameters. A trace matches if it meets all conditions that are set.
 public struct TraceQuery: Sendable, Hashable {
-  /// A service that took part; if given, the other conditions are for its spans only.
+  /// A service in the trace. If set, the other conditions apply only to its spans.
   public var serviceName: String?
   /// The operation of a span.
   public var spanName: String?
   /// The service at the other end of a span.
   public var remoteServiceName: String?
-  /// Tags with their values; with an empty value an annotation, or a tag of any value.
+  /// Tags with their values. An empty value stands for an annotation, or for a tag with any value.
   public var annotations: [(key: String, value: String)] {
     get { conditions.map { ($0.key, $0.value) } }
     set { conditions = newValue.map { Span.Tag($0.key, $0.value) } }
   }
   private(set) var conditions: [Span.Tag] = []
-  /// The length of a span in microseconds, at least.
+  /// The shortest duration of a span in microseconds.
   public var minDuration: Int64?
-  /// The length of a span in microseconds, at most.
+  /// The longest duration of a span in microseconds.
   public var maxDuration: Int64?
-  /// The length of the whole trace in microseconds, at most, from its first start to its last end.
+  /// The longest duration of the whole trace in microseconds, from its first start to its last end.
   public var maxTraceDuration: Int64?
   /// Whether a span must have failed.
   public var errorsOnly = false
-  /// Traces that began at this moment or before, in milliseconds since 1970.
+  /// The latest start of a trace, in milliseconds since 1970.
   public var endTs: Int64
-  /// And not longer before it than this, in milliseconds.
+  /// How long before ``endTs`` a trace may have started, in milliseconds.
   public var lookback: Int64
-  /// How many traces at most.
+  /// The largest number of traces to return.
   public var limit: Int
 
-  /// Makes a query that finds everything in a time.
+  /// Makes a query that finds all traces in a time range.
   public init(endTs: Int64, lookback: Int64, limit: Int = 10) {
     self.endTs = endTs
     self.lookback = lookback
     self.limit = limit
   }
 
-  /// The first moment of the time, in milliseconds since 1970.
+  /// The earliest start of a trace, in milliseconds since 1970.
   var startTs: Int64 { endTs.subtractingReportingOverflow(lookback).overflow ? 0 : max(0, endTs &- lookback) }
 
-  /// Whether a trace is what is searched for. The conditions may hold in different spans of it.
+  /// Whether a trace matches. Different spans of it may meet different conditions.
   package func matches(_ spans: [Span]) -> Bool {
     guard let timestamp = TraceTimes.timestamp(of: spans) else { return false }
     guard timestamp / 1_000 >= startTs, timestamp / 1_000 <= endTs else { return false }

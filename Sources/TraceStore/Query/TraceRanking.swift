@@ -1,18 +1,18 @@
 import TraceModel
 
-/// In which order traces are wanted.
+/// The order of the traces in an answer.
 public enum TraceOrder: String, Sendable, Hashable, CaseIterable {
-  /// Those that began last first.
+  /// Traces with the latest start first.
   case newest
-  /// Those that took longest first.
+  /// Traces with the longest duration first.
   case longest
-  /// Those with the most spans first.
+  /// Traces with the most spans first.
   case spans
-  /// Those with the most failed spans first.
+  /// Traces with the most failed spans first.
   case errors
 }
 
-/// The first of many traces in an order other than that of their times: all are looked at, and few are kept.
+/// Selects the first traces in an order that is not by time: it gets all matching traces and keeps a few.
 struct TraceRanking {
   private struct Entry {
     let value: Int64
@@ -20,7 +20,7 @@ struct TraceRanking {
     let id: TraceID
     let summary: TraceSummary?
 
-    /// The larger value first, then the newer; ids decide between equals, so that the order is always the same.
+    /// The larger value first, then the newer trace, then the larger id, so that the order is deterministic.
     func precedes(_ other: Entry) -> Bool {
       (value, start, id.high, id.low) > (other.value, other.start, other.id.high, other.id.low)
     }
@@ -29,9 +29,9 @@ struct TraceRanking {
   private let order: TraceOrder
   private let limit: Int
   private var entries: [Entry] = []
-  /// The last of those that are kept, once there are as many as are wanted.
+  /// The last kept trace, once ``limit`` traces are kept.
   private var last: Entry?
-  /// How many traces were looked at.
+  /// How many traces were added.
   private(set) var count = 0
 
   init(by order: TraceOrder, limit: Int) {
@@ -39,10 +39,10 @@ struct TraceRanking {
     self.limit = max(0, limit)
   }
 
-  /// The traces, as many as are wanted at most.
+  /// The first ``limit`` traces.
   var summaries: [TraceSummary] { entries.sorted { $0.precedes($1) }.prefix(limit).compactMap(\.summary) }
 
-  /// Looks at the spans of a trace, those that were sent twice once.
+  /// Adds the spans of a trace, without duplicates.
   mutating func add(_ spans: [Span]) {
     guard limit > 0, let first = spans.first else { return }
     count += 1
@@ -58,7 +58,7 @@ struct TraceRanking {
     if let last, !entry.precedes(last) { return }
     entries.append(
       Entry(value: value, start: start, id: first.traceID, summary: TraceSummary(SpanTree(spans))))
-    // Sorted now and then only: each trace is moved a few times, however many there are.
+    // Sorting only when the list has doubled keeps the cost for each trace constant.
     guard entries.count >= 2 * limit else { return }
     entries.sort { $0.precedes($1) }
     entries.removeLast(entries.count - limit)

@@ -1,13 +1,13 @@
-/// What a search found.
+/// The result of a search.
 public struct TraceSearch<Trace: Sendable>: Sendable {
-  /// The traces, in the order that was asked for.
+  /// The traces in the requested order.
   public var traces: [Trace] = []
-  /// Whether more match than are here; not known, and false, where it was not asked for.
+  /// Whether more traces match. False if the caller did not ask.
   public var hasMore = false
-  /// Whether all the time that was asked for was looked through (or enough was found).
+  /// Whether the search covered the whole time range, or found as many traces as requested.
   public var isComplete = true
 
-  /// Nothing was found.
+  /// Makes a result.
   package init(traces: [Trace] = [], hasMore: Bool = false, isComplete: Bool = true) {
     self.traces = traces
     self.hasMore = hasMore

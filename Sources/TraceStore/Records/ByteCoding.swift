@@ -1,4 +1,4 @@
-/// Writes numbers and texts as bytes: variable-length numbers have seven bits per byte, the lowest first.
+/// Encodes numbers and texts as bytes. Variable-length numbers have seven bits per byte, the lowest first.
 struct ByteWriter {
   var bytes: [UInt8] = []
 
@@ -13,7 +13,7 @@ struct ByteWriter {
 
   mutating func number(_ value: Int) { number(UInt64(clamping: value)) }
 
-  /// A number that may be negative: its sign is the lowest bit.
+  /// A number that may be negative. Its lowest bit is the sign.
   mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
   /// Eight bytes, the lowest first.
@@ -22,7 +22,7 @@ struct ByteWriter {
   /// Four bytes, the lowest first.
   mutating func fixed(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
 
-  /// A text with its length before it.
+  /// A text after its length.
   mutating func text(_ text: String) {
     number(text.utf8.count)
     bytes.append(contentsOf: text.utf8)
@@ -39,7 +39,7 @@ struct ByteWriter {
   }
 }
 
-/// Reads what ``ByteWriter`` wrote. Damaged bytes give zeros and set ``isDamaged``; nothing traps.
+/// Decodes what ``ByteWriter`` encoded. Damaged bytes are decoded as zeros and set ``isDamaged``; nothing traps.
 struct ByteReader {
   let bytes: UnsafeRawBufferPointer
   var position = 0
@@ -98,7 +98,9 @@ struct ByteReader {
     return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self))
   }
 
-  /// How many elements follow, of so many bytes each at least: never more than there are bytes left.
+  /// The number of elements that follow. It is never more than fit into the remaining bytes.
+  ///
+  /// - Parameter size: the smallest size of an element.
   mutating func count(ofSize size: Int = 1) -> Int {
     guard let count = Int(exactly: number()), count <= (bytes.count - position) / size else {
       isDamaged = true
@@ -107,7 +109,7 @@ struct ByteReader {
     return count
   }
 
-  /// So many bytes as they are.
+  /// A number of bytes as they are.
   mutating func slice(_ count: Int) -> UnsafeRawBufferPointer {
     guard count >= 0, count <= bytes.count - position else {
       isDamaged = true

@@ -1,33 +1,32 @@
 import TraceModel
 
-/// Says of a trace or a term that a segment does not have it, or that it may (one time of some 2000 it is wrong then).
+/// A Bloom filter for the traces and terms of a segment, with about one false positive in 2000 lookups.
 ///
-/// A Bloom filter in blocks of eight 32-bit words, of which an element sets one bit in each, so that a question touches
-/// one line of memory.
+/// It consists of blocks of eight 32-bit words. An element sets one bit in each word of its block, so a lookup reads one cache line.
 struct SegmentFilter: Sendable {
   private static let odd: [UInt32] = [
     0x9e37_79b1, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f, 0x1656_67b1, 0xa54f_f53b, 0x510e_527f, 0x5be0_cd1d,
   ]
-  /// However much a segment holds: 256 KiB.
+  /// 256 KiB.
   private static let maximumBlocks = 8_192
-  /// Each answer that is wrong costs a reading of the disk, and a search asks all segments for each of its traces.
+  /// Each false positive costs a read from the disk, and a search asks all segments for each of its traces.
   private static let bitsPerElement = 20
 
   private(set) var words: [UInt32]
 
-  /// Makes an empty filter for so many elements.
+  /// Makes an empty filter for a number of elements.
   init(capacity: Int) {
     let blocks = min(Self.maximumBlocks, max(1, capacity * Self.bitsPerElement / 256 + 1))
     words = [UInt32](repeating: 0, count: blocks * 8)
   }
 
-  /// Reads a filter; one of no words has everything.
+  /// Reads a filter. Without words it contains everything.
   init(words: [UInt32]) { self.words = words.count % 8 == 0 ? words : [] }
 
-  /// Stands for a trace.
+  /// The key of a trace.
   static func key(trace low: UInt64) -> UInt64 { TextHash.fold(low ^ 0x2d35_8dcc_aa6c_78a5, 0x8bb8_4b93_962e_acc9) }
 
-  /// Stands for a ``Term``.
+  /// The key of a ``Term``.
   static func key(term: UInt32) -> UInt64 {
     TextHash.fold(UInt64(term) ^ 0x4b33_a62e_d433_d4a3, 0x4d5a_2da5_1de1_aa47)
   }

@@ -2,12 +2,12 @@ import GRDB
 import Synchronization
 import TraceModel
 
-/// Spans on their way to the disk.
+/// Encoded spans that wait to be stored.
 struct SpanBatch: Sendable {
   var entries: [SpanEntry] = []
-  /// Their records, one after the other.
+  /// The records of all spans, concatenated.
   var records = ByteWriter()
-  /// What they are found by, one span's after the other's.
+  /// The terms of all spans, concatenated.
   var terms: [UInt32] = []
   /// The spans that have tags whose values are offered for autocompletion.
   var completing: Set<Int> = []
@@ -20,10 +20,10 @@ struct SpanBatch: Sendable {
 
   func terms(at index: Int) -> Range<Int> { (index > 0 ? entries[index - 1].termEnd : 0)..<entries[index].termEnd }
 
-  /// The span with a number; if it need not be whole, without annotations and tags.
+  /// A span. Unless it must be whole, it has no annotations and tags.
   func span(at index: Int, texts: TextList, isWhole: Bool = true) -> Span? {
     records.bytes.withUnsafeBytes { bytes in
-      // Its records are of this program.
+      // This program encoded the records, so they are valid.
       try? SpanRecord.decode(
         UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts,
         isWhole: isWhole)?
@@ -49,30 +49,30 @@ struct SpanBatch: Sendable {
   }
 }
 
-/// The spans of one commit: a row of the table `block`, and in memory what is needed to find them.
+/// The spans of one commit: a row of the table `block`, with an index in memory.
 ///
-/// Layout: the version 1; how many spans there are; the low half of each one's trace id in 8 bytes; the length of each
-/// record; the records.
+/// Layout: the version 1; the number of spans; the low half of each span's trace id in 8 bytes; the length of each record; the
+/// records.
 final class SpanBlock: Sendable {
   let id: Int64
   let batch: SpanBatch
-  /// When the last of its spans came, in milliseconds since 1970.
+  /// When the newest of its spans was received, in milliseconds since 1970.
   var received: Int64 {
     get { receivedTime.load(ordering: .relaxed) }
     set { receivedTime.store(newValue, ordering: .relaxed) }
   }
   private let receivedTime: Atomic<Int64>
 
-  /// The low half of each span's trace id: what is looked through for a trace.
+  /// The low half of each span's trace id. Lookups of a trace scan it.
   let traces: [UInt64]
-  /// The first and the last time under which its spans are found, in milliseconds since 1970.
+  /// The earliest and the latest time of its spans, in milliseconds since 1970.
   let firstTime: Int64
   let lastTime: Int64
-  /// The traces that it has.
+  /// Contains the traces of the block.
   private let filter: SegmentFilter
 
   private static let version: UInt8 = 1
-  /// Up to how many spans neighbours are put together in memory.
+  /// Blocks that follow each other are merged in memory up to this number of spans.
   private static let smallCount = 80
 
   init(id: Int64, batch: SpanBatch, received: Int64) {
@@ -86,7 +86,7 @@ final class SpanBlock: Sendable {
     for entry in batch.entries {
       first = min(first, entry.time)
       last = max(last, entry.time)
-      // A trace's spans mostly come together.
+      // The spans of a trace mostly follow each other.
       if known != entry.traceID.low { filter.insert(SegmentFilter.key(trace: entry.traceID.low)) }
       known = entry.traceID.low
     }
@@ -97,7 +97,7 @@ final class SpanBlock: Sendable {
 
   var count: Int { batch.count }
 
-  /// The block together with the next one; nil if they are better looked through one by one.
+  /// The block merged with the next one; nil if they are too large or too far apart in time.
   func joined(with next: SpanBlock) -> SpanBlock? {
     guard count <= next.count, count + next.count <= Self.smallCount, next.received &- received <= 1_000 else {
       return nil
@@ -107,10 +107,9 @@ final class SpanBlock: Sendable {
     return SpanBlock(id: next.id, batch: whole, received: next.received)
   }
 
-  /// The span with a number.
   func span(at index: Int, texts: TextList) -> Span? { batch.span(at: index, texts: texts) }
 
-  /// Bytes in memory, about.
+  /// About how many bytes of memory the block takes.
   var size: Int {
     batch.records.bytes.count + batch.terms.count * 4 + batch.count * MemoryLayout<SpanEntry>.stride
   }
@@ -119,7 +118,7 @@ final class SpanBlock: Sendable {
     encode((0..<batch.count).map { (batch.entries[$0].traceID.low, batch.records(at: $0).count) }, batch.records.bytes)
   }
 
-  /// A row of records that stand one after the other, each with the low half of its trace's id and its length.
+  /// A row of concatenated records. Each has the low half of its trace's id and its length.
   static func encode(_ spans: [(low: UInt64, length: Int)], _ records: [UInt8]) -> [UInt8] {
     var writer = ByteWriter()
     writer.bytes.reserveCapacity(records.count + spans.count * 10 + 8)
@@ -131,9 +130,9 @@ final class SpanBlock: Sendable {
     return writer.bytes
   }
 
-  /// Decodes a row: each span and when it came.
+  /// Decodes a row: each span, and when it was received.
   ///
-  /// - Throws: ``UnknownVersion``, and SQLite's error for a damaged database: nothing is lost in silence.
+  /// - Throws: ``UnknownVersion``, or SQLite's error for a damaged database, so that no loss is silent.
   static func decode(_ bytes: UnsafeRawBufferPointer, texts: TextList) throws -> [(span: Span, received: Int64)] {
     var reader = ByteReader(bytes)
     _ = try reader.version(.block, known: version...version)

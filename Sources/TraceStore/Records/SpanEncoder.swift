@@ -1,13 +1,13 @@
 import Synchronization
 import TraceModel
 
-/// Makes of spans what is stored, and what they are found by. Threads encode spans at the same time, each into a batch of its
-/// own.
+/// Encodes spans as records, and computes their entries and terms. Several threads may encode at the same time, each into its own
+/// batch.
 ///
-/// Most spans have one of a few lists of tags. Such a list is a schema with a number, so that what spans are found by
-/// without a value need not be kept for each span. Schemas are only in memory.
+/// Most spans have one of a few lists of tag keys. Such a list is a schema with a number. The terms of the keys are kept once for each
+/// schema instead of for each span. Schemas exist only in memory.
 final class SpanEncoder: Sendable {
-  /// How many schemas are known at most. Spans with other lists of tags carry the terms of their keys themselves.
+  /// The largest number of schemas. Spans with other lists of tag keys carry the terms of their keys themselves.
   private static let schemaCapacity = 4_096
 
   let texts: TextTable
@@ -15,12 +15,12 @@ final class SpanEncoder: Sendable {
   private let autocompleteKeys: Set<UInt64>
 
   private struct Schemas {
-    /// The terms of the keys of each schema; the first has none.
+    /// The terms of the keys of each schema. The first schema has no keys.
     var terms: [[UInt32]] = [[]]
     var numbers: [UInt64: UInt32] = [:]
   }
 
-  /// Memory for one span after the other.
+  /// Memory that is reused from span to span.
   struct Scratch {
     fileprivate var draft = SpanDraft()
     fileprivate var bytes: [UInt8] = []
@@ -42,7 +42,7 @@ final class SpanEncoder: Sendable {
     scratch.bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
   }
 
-  /// Adds a span whose texts stand in some bytes to a batch.
+  /// Adds a span to a batch. The draft refers to texts in `bytes`.
   func encode(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
   ) {

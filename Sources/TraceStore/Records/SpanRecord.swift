@@ -1,12 +1,11 @@
 import TraceModel
 
-/// A span as blocks and segments hold it: a few dozen bytes.
+/// A span as it is stored in blocks and segments: a few dozen bytes.
 ///
-/// Layout of version 1, all numbers variable-length (seven bits per byte, the lowest first) unless said:
-/// version; flags; the high half of the trace's id, the span's id and its parent's id (8 bytes each, left out where a flag
-/// says that it is absent or equals the low half); times; kind; texts. A text is a number n whose lowest two bits say how
-/// to read it: 0, the text number n/4 of the store's table; 1, n/4 bytes follow; 2, a UUID in 16 bytes; 3, the decimal
-/// number n/4.
+/// Layout of version 1: version; flags; the high half of the trace's id, the span's id and its parent's id (8 bytes each, omitted
+/// where a flag says that it is absent or equals the low half); times; kind; texts. Other numbers have variable length: seven bits
+/// per byte, the lowest first. A text is a number n whose lowest two bits are the encoding: 0, text number n/4 of the table `text`;
+/// 1, n/4 bytes follow; 2, a UUID in 16 bytes; 3, the decimal number n/4.
 enum SpanRecord {
   private static let version: UInt8 = 1
 
@@ -26,9 +25,9 @@ enum SpanRecord {
     static let doubtfulIDs = Flags(rawValue: 2048)
   }
 
-  // MARK: Writing
+  // MARK: Encoding
 
-  /// Writes a span. `received` is when it came, in milliseconds since 1970.
+  /// Encodes a span. `received` is when it was received, in milliseconds since 1970.
   static func encode(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, texts: TextTable,
     to writer: inout ByteWriter
@@ -75,9 +74,9 @@ enum SpanRecord {
     }
   }
 
-  // MARK: Reading
+  // MARK: Decoding
 
-  /// When the span of a record came, in milliseconds since 1970; nil if the record is damaged.
+  /// When the span of a record was received, in milliseconds since 1970; nil if the record is damaged.
   static func received(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) -> Int64? {
     var reader = ByteReader(bytes)
     _ = try reader.version(.record, known: version...version)
@@ -89,9 +88,9 @@ enum SpanRecord {
     return reader.isDamaged ? nil : received
   }
 
-  /// A span, and when it came in milliseconds since 1970; nil if the record is damaged.
+  /// A span, and when it was received in milliseconds since 1970; nil if the record is damaged.
   ///
-  /// - Parameter isWhole: whether its annotations and tags are read too, which may be hundreds.
+  /// - Parameter isWhole: whether to decode annotations and tags too, of which there may be hundreds.
   static func decode(
     _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList, isWhole: Bool = true
   ) throws(UnknownVersion) -> (span: Span, received: Int64)? {
@@ -135,7 +134,7 @@ extension ByteWriter {
     self.text(text, hash: TextHash.hash(text), texts)
   }
 
-  /// Writes a text in the shortest way; `hash` is its ``TextHash``.
+  /// Writes a text in the shortest encoding; `hash` is its ``TextHash``.
   fileprivate mutating func text(_ text: UnsafeRawBufferPointer, hash: UInt64, _ texts: TextTable) {
     if let number = PackedText.decimal(text) {
       self.number(number << 2 | 3)
@@ -186,7 +185,7 @@ extension ByteReader {
   }
 }
 
-/// Texts that are shorter as numbers and give the same text back.
+/// Lossless encodings of texts as numbers.
 enum PackedText {
   /// A decimal number without leading zeros and below 2^60.
   @inline(__always) static func decimal(_ digits: UnsafeRawBufferPointer) -> UInt64? {

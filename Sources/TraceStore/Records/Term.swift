@@ -1,7 +1,7 @@
 import TraceModel
 
-/// Something that a span has and by which traces are found. Terms are 32 bits wide: two things may share one, so that what
-/// a term leads to has to be looked at.
+/// A 32-bit hash of a property by which searches find spans. Two properties may have the same term, so a search compares the spans
+/// that a term leads to.
 enum Term {
   private enum Kind: UInt64 {
     case tag = 0x51
@@ -18,7 +18,7 @@ enum Term {
     return UInt32(truncatingIfNeeded: mixed ^ mixed >> 32)
   }
 
-  /// A tag with its value, by the numbers of both texts.
+  /// A tag with its value, by the hashes of both texts.
   @inline(__always) static func tag(_ key: UInt64, _ value: UInt64) -> UInt32 { term(.tag, key, value) }
 
   /// A tag of any value, or an annotation.
@@ -28,15 +28,15 @@ enum Term {
 
   static func remoteService(_ name: UInt64) -> UInt32 { term(.remoteService, name) }
 
-  /// The service that reported a span. No list has it, only filters: each row of a segment names its service.
+  /// The service that reported a span. It is only in filters, not in posting lists, because each row of a segment names its service.
   static func service(_ name: UInt64) -> UInt32 { term(.service, name) }
 
   static let error = term(.error, 0)
 
-  /// One of the classes of lengths.
+  /// A class of durations.
   static func duration(_ bucket: Int) -> UInt32 { term(.duration, UInt64(truncatingIfNeeded: bucket)) }
 
-  /// The class of a length above 0: four to the octave.
+  /// The class of a duration above 0. There are four classes for each octave.
   static func bucket(ofDuration duration: Int64) -> Int {
     let length = UInt64(clamping: min(duration, 1 << 60)) << 2
     let exponent = 63 - length.leadingZeroBitCount

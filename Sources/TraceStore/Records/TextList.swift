@@ -1,4 +1,4 @@
-/// Texts by number, in parts: whoever keeps a copy makes the next text cost a copy of the last part, not of all.
+/// Texts by number, in parts. After a copy of the list, appending a text copies only the last part.
 struct TextList: Sendable, RandomAccessCollection {
   private static let partSize = 256
 

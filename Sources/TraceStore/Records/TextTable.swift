@@ -1,25 +1,24 @@
 import Synchronization
 import TraceModel
 
-/// Texts that many spans have in common, by number: the store's table `text` in memory.
+/// Frequent texts by number: the store's table `text` in memory.
 ///
-/// A text is added when it has been seen a few times, so that what differs in every span (paths with ids, request ids)
-/// does not fill the table. It only grows, up to a bound. A known text is found by its bytes, without a `String` of it, and
-/// without a lock: threads that encode spans never wait for each other.
+/// A text is added when it has been seen a few times, so texts that differ in every span (paths with ids, request ids) do not fill
+/// the table. The table grows up to a bound. Lookups compare bytes, make no `String`, and take no lock, so threads that encode spans
+/// never wait for each other.
 ///
-/// That works since an entry never changes, never moves, and is freed with the table. Writers take ``state``, and publish an
-/// entry (or larger slots, with all entries in them) by one atomic store when it is complete. A reader that still has the
-/// smaller slots may miss a new text; then it looks again in the lock.
+/// Lookups need no lock because an entry never changes or moves, and is freed with the table. Writers lock ``state``, and publish a
+/// complete entry, or larger slots with all entries, by one atomic store. A reader with the old slots may miss a new text; it then
+/// looks again with the lock.
 final class TextTable: @unchecked Sendable {
-  /// How many texts it holds at most.
   private static let capacity = 65_536
   /// How often a text must have been seen.
   private static let threshold: UInt8 = 4
   private static let counterCount = 1 << 16
-  /// How many slots are compared with a text: whoever sends texts with one hash must not make that long.
+  /// The most slots that a lookup compares, so that texts with equal hashes cannot make lookups slow.
   private static let probes = 32
 
-  /// Entries by hash, an open table.
+  /// Entries by hash, with open addressing.
   private struct Slots: @unchecked Sendable {
     let mask: Int
     let entries: UnsafeMutablePointer<Atomic<UnsafeRawPointer?>>
@@ -42,7 +41,7 @@ final class TextTable: @unchecked Sendable {
     }
   }
 
-  /// A text in memory of its own: its hash, its number, how many bytes it has, and these.
+  /// A text in its own allocation: its hash, its number, its length and its bytes.
   private struct Entry: @unchecked Sendable {
     private static let head = 16
     let start: UnsafeRawPointer
@@ -83,7 +82,7 @@ final class TextTable: @unchecked Sendable {
     func free() { start.deallocate() }
   }
 
-  /// Slots in memory of their own, so that one store replaces both fields.
+  /// Slots in their own allocation, so that one atomic store replaces both fields.
   private struct Published: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Slots>
 
@@ -103,14 +102,14 @@ final class TextTable: @unchecked Sendable {
     /// How many of the texts are on the disk.
     var storedCount = 0
     var entries: [Entry] = []
-    /// All slots that readers may still have; the last are the present ones.
+    /// All slots that readers may still use. The last are current.
     var slots: [Published] = []
   }
 
   private let state: Mutex<State>
   private let slots: Atomic<UnsafeMutablePointer<Slots>>
   private let count: Atomic<Int>
-  /// How often texts with a hash were seen; halved now and then.
+  /// How often texts with a hash were seen. The counts are halved from time to time.
   private let counters: UnsafeMutablePointer<Atomic<UInt8>>
   private let seen = Atomic(0)
 
@@ -142,9 +141,9 @@ final class TextTable: @unchecked Sendable {
     counters.deallocate()
   }
 
-  // MARK: Reading
+  // MARK: Lookup
 
-  /// The texts; a text's number is its index.
+  /// The texts. A text's number is its index.
   var texts: TextList { state.withLock { $0.texts } }
 
   /// The texts that are not on the disk yet, and the number of the first.
@@ -152,7 +151,7 @@ final class TextTable: @unchecked Sendable {
     state.withLock { ($0.storedCount, Array($0.texts[$0.storedCount...])) }
   }
 
-  /// Notes that the first texts are on the disk.
+  /// Records how many texts are on the disk.
   func setStored(_ count: Int) { state.withLock { $0.storedCount = max($0.storedCount, count) } }
 
   private enum Place {
@@ -173,18 +172,18 @@ final class TextTable: @unchecked Sendable {
     return .crowded
   }
 
-  /// The number of a text; nil if it is to be written out.
+  /// The number of a text; nil if the record must contain the text itself.
   func number(of text: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
     switch place(of: text, hash: hash) {
     case .found(let number): return number
     case .crowded: return nil
     case .free: break
     }
-    // SQLite's texts end at a zero byte.
+    // SQLite ends a text at a zero byte.
     guard text.count <= 128, count.load(ordering: .relaxed) < Self.capacity, !text.contains(0) else { return nil }
     guard text.isEmpty || isFrequent(hash) else { return nil }
     return state.withLock { state in
-      // Another thread may have been faster.
+      // Another thread may have added the text meanwhile.
       switch place(of: text, hash: hash) {
       case .found(let number): return number
       case .crowded: return nil
@@ -197,10 +196,10 @@ final class TextTable: @unchecked Sendable {
     }
   }
 
-  // MARK: Writing
+  // MARK: Insertion
 
-  /// Counts a text that is not in the table; whether it has been seen often enough. Counts are approximate: of two that are
-  /// made at the same moment one may be lost.
+  /// Counts a text that is not in the table. Returns whether it has been seen often enough to be added. Counts are approximate, because
+  /// concurrent increments may be lost.
   private func isFrequent(_ hash: UInt64) -> Bool {
     if seen.wrappingAdd(1, ordering: .relaxed).oldValue >= Self.counterCount {
       seen.store(0, ordering: .relaxed)

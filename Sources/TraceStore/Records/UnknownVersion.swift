@@ -1,6 +1,6 @@
-/// A part of the file has a version that this program does not know. A newer program wrote it, or the byte is damaged.
+/// The error for a part of the file whose version this program does not know. A newer program wrote it, or the byte is damaged.
 struct UnknownVersion: Error, Equatable, CustomStringConvertible {
-  /// What has a version of its own.
+  /// A part that has its own version.
   enum Part: String {
     case block = "a block"
     case record = "the record of a span"
@@ -15,7 +15,6 @@ struct UnknownVersion: Error, Equatable, CustomStringConvertible {
   let version: UInt8
   let known: ClosedRange<UInt8>
 
-  /// What is wrong and what to do.
   var description: String {
     let versions =
       known.count == 1 ? "version \(known.lowerBound)" : "versions \(known.lowerBound) to \(known.upperBound)"
@@ -26,7 +25,7 @@ struct UnknownVersion: Error, Equatable, CustomStringConvertible {
 }
 
 extension ByteReader {
-  /// Reads the version at the beginning of a part. Where there is no byte the part is damaged, and nothing is thrown.
+  /// Reads the version at the beginning of a part. If there is no byte, the part is damaged and nothing is thrown.
   mutating func version(_ part: UnknownVersion.Part, known: ClosedRange<UInt8>) throws(UnknownVersion) -> UInt8 {
     let version = byte()
     guard !isDamaged, !known.contains(version) else { return version }

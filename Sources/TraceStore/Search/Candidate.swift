@@ -1,15 +1,15 @@
 import TraceModel
 
-/// A trace that may fit a query, or one that does and waits for its turn.
+/// A trace that may match a query, or one that matches and waits to be returned.
 struct Candidate: Comparable {
-  /// As far as it is known, when the trace began, in milliseconds since 1970.
+  /// The earliest known start of the trace, in milliseconds since 1970.
   let time: Int64
   let trace: UInt64
-  /// The trace itself, if it has been read and fits.
+  /// The spans, if the trace has been read and matches.
   var spans: [Span]?
 
-  /// The largest candidate is taken first: the newest. What fits comes behind what may, so that nothing newer is overlooked;
-  /// then the larger trace id, so that the order is always the same.
+  /// The largest candidate is next: the newest. Among equal times, traces that are not read yet come first, because one of them may
+  /// be newer. Then the larger trace id comes first, so that the order is deterministic.
   static func < (first: Candidate, second: Candidate) -> Bool {
     if first.time != second.time { return first.time < second.time }
     if (first.spans == nil) != (second.spans == nil) { return second.spans == nil }

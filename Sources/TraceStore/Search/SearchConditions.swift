@@ -1,13 +1,13 @@
 import TraceModel
 
-/// What a query wants of a trace, as far as terms say it. A trace that fits has of each condition one term at least, among
-/// the spans of the service if one is wanted; a trace that has them need not fit.
+/// The conditions of a query as terms. A matching trace has at least one term of each condition, in spans of the service if the
+/// query names one. A trace that has these terms need not match.
 struct SearchConditions {
-  /// The service whose spans count, by its ``TextHash``; nil for all.
+  /// The ``TextHash`` of the service whose spans count; nil for all services.
   let service: UInt64?
-  /// Of each condition the terms.
+  /// The terms of each condition.
   let conditions: [[UInt32]]
-  /// The condition of lengths, and what it says without classes.
+  /// The index of the condition on durations, and its exact range.
   let lengths: (condition: Int, range: ClosedRange<Int64>)?
   let from: Int64
   let to: Int64
@@ -23,7 +23,7 @@ struct SearchConditions {
         [condition.value.isEmpty ? Term.present(key) : Term.tag(key, TextHash.hash(condition.value))])
     }
     if query.errorsOnly { conditions.append([Term.error]) }
-    // A length of 0 is in no class.
+    // A duration of 0 is in no class.
     if let shortest = query.minDuration, shortest > 0 {
       let longest = max(shortest, query.maxDuration ?? .max)
       lengths = (conditions.count, shortest...longest)
@@ -37,18 +37,18 @@ struct SearchConditions {
     to = query.endTs
   }
 
-  /// How far from the time that is searched other parts of a trace may lie, in milliseconds.
+  /// How far outside of the searched time other spans of a trace may lie, in milliseconds.
   private static let longestTrace: Int64 = 5_000
 
-  /// Whether a part of a trace, or a segment, has spans in the time.
+  /// Whether spans between two times are in the searched time.
   func overlaps(first: Int64, last: Int64) -> Bool { first <= to && last >= from }
 
-  /// Whether it may have spans of a trace of which another part has spans in the time.
+  /// Whether spans between two times may belong to a trace with other spans in the searched time.
   func isNear(first: Int64, last: Int64) -> Bool {
     first &- Self.longestTrace <= to && last &+ Self.longestTrace >= from
   }
 
-  /// Whether a segment may have traces that fit the service and one of the conditions.
+  /// Whether a segment may have traces that match the service and a condition.
   func mayMatch(_ segment: Segment, condition: Int?) -> Bool {
     guard isNear(first: segment.firstTime, last: segment.lastTime) else { return false }
     if let service, !segment.mayContain(term: Term.service(service)) { return false }
@@ -56,7 +56,7 @@ struct SearchConditions {
     return conditions[condition].contains { segment.mayContain(term: $0) }
   }
 
-  /// The condition that the fewest segments have: every trace that fits is among those that have it.
+  /// The condition that matches the fewest segments. Every matching trace has it.
   func rarest(_ segments: [Segment]) -> Int? {
     guard conditions.count > 1 else { return conditions.indices.first }
     let counts = conditions.indices.map { condition in segments.count { mayMatch($0, condition: condition) } }

@@ -1,9 +1,9 @@
 import TraceModel
 
-/// What there is in a store at one moment, for those who read it.
+/// The content of a store at one moment.
 struct StoreSnapshot: Sendable {
   var segments: [Segment]
-  /// The spans that are in no segment yet.
+  /// The spans that are not compacted yet.
   var blocks: [SpanBlock]
   /// At least as new as the spans.
   var texts: TextList

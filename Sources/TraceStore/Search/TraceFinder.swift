@@ -3,42 +3,40 @@ import HeapModule
 import Synchronization
 import TraceModel
 
-/// Finds the traces that a query wants, the newest first.
+/// Finds the traces that match a query, the newest first.
 ///
-/// Segments and blocks are opened when their times come up. Each gives the traces that have a term of one condition, and of
-/// the others too or that have spans elsewhere; only these are read and compared. That condition is the same in all of them,
-/// so that a trace whose spans lie in several is found whichever part of it fits.
+/// The finder opens segments and blocks from new to old, each when the search reaches its time. Each yields candidates: traces that
+/// have the leading condition, and also all other conditions or spans elsewhere. Only candidates are read and compared with the
+/// query. The leading condition is the same everywhere, so a trace whose spans are spread out is found by any matching part.
 ///
-/// Traces come in the order in which they began. Where their newest parts are much newer (they last long, or were sent a
-/// second time with new times), those of a bounded number of the newest parts are compared: a search costs what it answers,
-/// and never what it could have answered.
+/// Traces are returned in the order of their starts. A trace may have parts that are much newer than its start, because it lasts long
+/// or was sent again with new times. The finder sorts a bounded number of such traces, so the cost of a search depends on its answer.
 struct TraceFinder {
-  /// How many traces may wait for their turn, while newer parts of others are looked at.
+  /// How many traces may wait to be read or returned while the finder looks at newer parts of others.
   static let waitingTraces = 256
 
   private let query: TraceQuery
   private let conditions: SearchConditions
   private let traceIndexes: TraceIndexCache
   private var reader: TraceReader
-  /// The condition by which candidates are taken; nil for all traces of the service.
+  /// The condition that selects candidates; nil for all traces of the service.
   private var leading: Int?
-  /// Not yet opened: the one with the newest spans last.
+  /// Segments and blocks that are not opened yet. The newest is last.
   private var closed: [Segment]
   private var closedBlocks: [SpanBlock]
   private var isBegun = false
-  /// How the spans of blocks are compared with the conditions. More than fit into a set of bits are left to the comparison
-  /// of the traces.
+  /// The tests for spans of blocks, at most as many as fit into a bit set. Comparing the whole trace checks the other conditions.
   private let tests: [Test]
-  /// Parts of traces, by when the part begins.
+  /// Parts of traces, by the start of the part.
   private var partHeap = Heap<Candidate>()
-  /// Traces, by when the whole of them begins.
+  /// Traces, by the start of the whole trace.
   private var traceHeap = Heap<Candidate>()
   private var readCount = 0
   private var seen: Set<UInt64> = []
-  /// How many traces it may look at.
+  /// How many traces the search may read.
   private var scanLimit: Int
-  /// Whether it has stopped because it looked at too many traces.
-  private(set) var hasGivenUp = false
+  /// Whether the search has stopped because it read ``scanLimit`` traces.
+  private(set) var hasReachedLimit = false
 
   init(_ query: TraceQuery, _ store: StoreSnapshot) {
     self.query = query
@@ -57,7 +55,7 @@ struct TraceFinder {
     }
   }
 
-  /// The next trace; nil if there is none, or if too many were looked at.
+  /// The next trace; nil if there is none, or if the search has read too many.
   mutating func next(_ database: Database) throws -> (start: Int64, spans: [Span])? {
     if !isBegun {
       isBegun = true
@@ -78,7 +76,7 @@ struct TraceFinder {
       if let spans = trace.spans { return (TraceTimes.timestamp(of: spans) ?? 0, spans) }
       readCount += 1
       guard readCount <= scanLimit else {
-        hasGivenUp = true
+        hasReachedLimit = true
         return nil
       }
       for spans in TraceAssembly.traces(try reader.spans(of: trace.trace, database)) where query.matches(spans) {
@@ -88,14 +86,14 @@ struct TraceFinder {
     }
   }
 
-  /// Whether there is another trace. It looks at so many candidates at most, and takes what is left for one.
+  /// Whether there is another matching trace. Reads a bounded number of candidates; if more are left, the answer is true.
   mutating func hasMore(lookingAt most: Int, _ database: Database) throws -> Bool {
-    guard !hasGivenUp else { return true }
+    guard !hasReachedLimit else { return true }
     scanLimit = min(scanLimit, readCount + most)
-    return try next(database) != nil || hasGivenUp
+    return try next(database) != nil || hasReachedLimit
   }
 
-  /// Opens what may have spans that are as new as the newest candidate.
+  /// Opens the segments and blocks that may have spans as new as the newest candidate.
   private mutating func openNewer(_ database: Database) throws {
     while true {
       let newest = max(partHeap.max?.time ?? .min, traceHeap.max?.time ?? .min)
@@ -114,7 +112,7 @@ struct TraceFinder {
 
   // MARK: Segments
 
-  /// Chooses among the conditions that as few segments have the one that the fewest rows of the newest have.
+  /// Among the conditions that match the fewest segments, chooses the one with the fewest rows in the newest segment.
   private mutating func chooseLeading(_ database: Database) throws {
     guard conditions.conditions.count > 1, let first = leading,
       let segment = closed.last(where: { conditions.mayMatch($0, condition: first) })
@@ -140,7 +138,7 @@ struct TraceFinder {
     return rows.sorted()
   }
 
-  /// Rows that have a condition, without those of which no span is of the length that is wanted.
+  /// Rows that have a condition, without rows in which no span can have a wanted duration.
   private func fitting(_ rows: [UInt32], _ condition: Int, _ traceIndex: TraceIndex) -> [UInt32] {
     guard let lengths = conditions.lengths, lengths.condition == condition else { return rows }
     return rows.filter { row in
@@ -151,7 +149,7 @@ struct TraceFinder {
   private mutating func open(_ segment: Segment, _ database: Database) throws {
     guard conditions.mayMatch(segment, condition: leading) else { return }
     let leadingRows = try leading.map { try rows($0, in: segment, database) }
-    // The filter was wrong: the trace index, which is large, need not be read.
+    // A false positive of the filter. The trace index is large and need not be read.
     guard leadingRows?.isEmpty != true, let traceIndex = try traceIndexes.index(of: segment, database) else { return }
     let service = conditions.service.map { traceIndex.services.firstIndex(of: $0).map { UInt32($0) } ?? .max }
     func traces(_ rows: some Sequence<UInt32>) -> [UInt32] {
@@ -191,7 +189,7 @@ struct TraceFinder {
     }
   }
 
-  /// Whether a trace may have spans in the segments around another, or in blocks.
+  /// Whether a trace may also have spans in neighbouring segments or in blocks.
   private func isElsewhere(_ trace: UInt64, but segment: Segment) -> Bool {
     guard let index = reader.segments.firstIndex(where: { $0 === segment }) else { return true }
     let near = max(0, index - Segment.reach)..<min(reader.segments.count, index + Segment.reach + 1)
@@ -201,14 +199,14 @@ struct TraceFinder {
 
   // MARK: Blocks
 
-  /// What a span is compared with for one condition.
+  /// The test of a span for one condition.
   private struct Test {
     let terms: [UInt32]
-    /// The schemas of which a term is one.
+    /// The schemas that contain one of the terms.
     let schemas: Set<Int>
   }
 
-  /// What the spans of a trace in a block have of the conditions.
+  /// The conditions that a trace's spans in a block meet.
   private struct Part {
     var time = Int64.max
     var last = Int64.min
@@ -229,11 +227,11 @@ struct TraceFinder {
       let entry = entries[index]
       if let service = conditions.service, entry.service != service { continue }
       let met = met(entry, terms, (index > 0 ? entries[index - 1].termEnd : 0)..<entry.termEnd)
-      // Nothing of the conditions, nothing that a trace with them would be found by.
+      // The span meets no condition, so the trace is not found by it.
       if met == 0, !tests.isEmpty { continue }
       parts[entry.traceID.low, default: Part()].add(entry.time, met)
     }
-    // The trace's other spans may lie in the time where these do not.
+    // Other spans of the trace in this block may lie in the searched time.
     if parts.values.contains(where: { !conditions.overlaps(first: $0.time, last: $0.last) }) {
       for (index, trace) in block.traces.enumerated() { parts[trace]?.add(entries[index].time, 0) }
     }
@@ -244,7 +242,7 @@ struct TraceFinder {
     }
   }
 
-  /// Which of the conditions a span has, a bit for each.
+  /// Which conditions a span meets, as a bit set.
   private func met(_ entry: SpanEntry, _ terms: [UInt32], _ range: Range<Int>) -> UInt64 {
     var met: UInt64 = 0
     for (number, test) in tests.enumerated() {
@@ -259,7 +257,7 @@ struct TraceFinder {
     return met
   }
 
-  /// Whether a trace may have spans in other blocks or the segments before them.
+  /// Whether a trace may also have spans in other blocks or in the newest segments.
   private func isElsewhere(_ trace: UInt64, but block: SpanBlock) -> Bool {
     reader.segments.suffix(Segment.reach).contains { $0.mayContain(trace: trace) }
       || reader.blocks.contains { $0 !== block && $0.mayContain(trace: trace) }

@@ -3,7 +3,7 @@ import PrometheusMetrics
 import Synchronization
 import TraceModel
 
-/// Reads the spans of traces, as they were at one moment.
+/// Reads the spans of traces from a snapshot.
 struct TraceReader {
   let segments: [Segment]
   let blocks: [SpanBlock]
@@ -11,7 +11,7 @@ struct TraceReader {
   private let limit: Int
   private let chunks: ChunkReader
   private let metrics: CollectorMetrics
-  /// Which spans of the blocks a trace has; made when many traces are read.
+  /// The places of each trace's spans in the blocks. Built when many traces are read.
   private var places: [UInt64: [Place]]?
   private var count = 0
 
@@ -20,7 +20,7 @@ struct TraceReader {
     let index: Int
   }
 
-  /// From how many traces on a table of all in the blocks is faster than looking through them.
+  /// From so many traces on, building ``places`` is faster than scanning the blocks.
   private static let tableCount = 1_000
 
   init(_ store: StoreSnapshot) {
@@ -30,7 +30,7 @@ struct TraceReader {
     chunks = ChunkReader(store.metrics)
   }
 
-  /// The spans whose trace ids have a low half, in the order in which they came (about), as many as the limits let.
+  /// The spans whose trace ids have a low half, about in the order of arrival, up to the limit of spans per trace.
   mutating func spans(of low: UInt64, _ database: Database) throws -> [Span] {
     metrics.tracesRead.increment()
     var spans: [Span] = []
@@ -45,9 +45,9 @@ struct TraceReader {
     return spans
   }
 
-  /// When the spans of a trace begin, in milliseconds since 1970, as far as trace indexes and blocks tell; no record is read.
+  /// The start of a trace in milliseconds since 1970, from trace indexes and blocks. Reads no record.
   ///
-  /// - Parameter known: when some of them begin.
+  /// - Parameter known: the start of a part of the trace.
   func beginning(of low: UInt64, known: Int64, _ traceIndexes: TraceIndexCache, _ database: Database) throws -> Int64 {
     var beginning = known
     for segment in segments where segment.firstTime < beginning && segment.mayContain(trace: low) {
@@ -85,14 +85,14 @@ struct TraceReader {
   }
 }
 
-/// The trace indexes that were read last.
+/// A cache of trace indexes, which evicts the least recently used.
 final class TraceIndexCache: Sendable {
-  /// However many segments there are: about 15 MB.
+  /// About 15 MB.
   private static let capacity = 24
 
   private let content = Mutex<[(id: Int64, traceIndex: TraceIndex)]>([])
 
-  /// The trace index of a segment; nil if it is not there any more, or damaged.
+  /// The trace index of a segment; nil if it has been deleted or is damaged.
   func index(of segment: Segment, _ database: Database) throws -> TraceIndex? {
     let known = content.withLock { content -> TraceIndex? in
       guard let index = content.firstIndex(where: { $0.id == segment.id }) else { return nil }

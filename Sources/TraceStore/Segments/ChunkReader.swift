@@ -2,15 +2,15 @@ import GRDB
 import PrometheusMetrics
 import TraceModel
 
-/// Reads chunks of segments and keeps the last one of each unpacked: whoever asks for traces in the order of their ids
-/// unpacks each chunk once, however many of its traces are wanted.
+/// Reads chunks of segments, and caches the last decompressed chunk of each segment. A caller that asks for traces in the order of
+/// their ids therefore decompresses each chunk once.
 final class ChunkReader {
   private var last: [Int64: (number: Int, bytes: [UInt8])] = [:]
   private let metrics: CollectorMetrics
 
   init(_ metrics: CollectorMetrics) { self.metrics = metrics }
 
-  /// Gives the unpacked bytes of a chunk to a function; does nothing if the chunk is not there (any more), or damaged.
+  /// Calls a function with the decompressed bytes of a chunk. Does nothing if the chunk is damaged or has been deleted.
   func withChunk(
     _ number: Int, of segment: Segment, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {

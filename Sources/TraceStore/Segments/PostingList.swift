@@ -1,6 +1,6 @@
-/// The rows of a segment that have a term, written in the shorter of two ways: as differences, or as one bit per row.
+/// The rows of a segment that have a term, in the shorter of two encodings: differences, or a bitmap with one bit per row.
 ///
-/// Layout: the term in 4 bytes; twice the length, plus 1 if bits follow; the bytes.
+/// Layout: the term in 4 bytes; twice the length, plus 1 for a bitmap; the bytes.
 enum PostingList {
   static func encode(term: UInt32, rows: some Collection<UInt32>, rowCount: Int, to writer: inout ByteWriter) {
     writer.fixed(term)
@@ -22,7 +22,7 @@ enum PostingList {
     writer.bytes.append(contentsOf: differences.bytes)
   }
 
-  /// The rows of a term in a page of lists; nil if it is not there.
+  /// The rows of a term in a page of lists; nil if the page does not have the term.
   static func rows(of term: UInt32, in page: UnsafeRawBufferPointer) -> [UInt32]? {
     var reader = ByteReader(page)
     while !reader.isAtEnd, !reader.isDamaged {

@@ -2,12 +2,12 @@ import Foundation
 import GRDB
 import Synchronization
 
-/// Many spans of the disk that came one after the other, compacted: what is in memory of a row of the table `segment`.
+/// A segment: spans of many blocks, compacted. The object has the content of a row of the table `segment`.
 ///
-/// Its content is in rows of the table `piece`, each read by itself: chunks of traces in the order of their ids, pages of
+/// The rest is in blobs, rows of the table `piece` that are read one by one: chunks of traces in the order of their ids, pages of
 /// ``PostingList``s in the order of their terms, a ``TraceIndex``, the names and the calls.
 final class Segment: Sendable {
-  /// The parts of a segment's blobs: a blob's id is the segment's, then this and a number in 24 bits.
+  /// The kinds of blobs. A blob's id is the segment's id, followed by the kind plus a number in 24 bits.
   enum Part {
     static let traceIndex: Int64 = 0
     static let calls: Int64 = 1
@@ -17,18 +17,18 @@ final class Segment: Sendable {
   }
 
   let id: Int64
-  /// How many spans.
+  /// The number of spans.
   let count: Int
-  /// When the last of its spans came, in milliseconds since 1970.
+  /// When the newest of its spans was received, in milliseconds since 1970.
   var received: Int64 {
     get { receivedTime.load(ordering: .relaxed) }
     set { receivedTime.store(newValue, ordering: .relaxed) }
   }
   private let receivedTime: Atomic<Int64>
-  /// The first and the last time under which its spans are found, in milliseconds since 1970.
+  /// The earliest and the latest time of its spans, in milliseconds since 1970.
   let firstTime: Int64
   let lastTime: Int64
-  /// The traces and terms that it has.
+  /// Contains the traces and terms of the segment.
   let filter: SegmentFilter
   /// The first trace of each chunk.
   let chunks: [UInt64]
@@ -36,7 +36,7 @@ final class Segment: Sendable {
   let pages: [UInt32]
 
   static let version: UInt8 = 1
-  /// How many segments around one may have other spans of its traces.
+  /// How many segments before and after this one are searched for other spans of its traces.
   static let reach = 8
 
   init(
@@ -72,27 +72,27 @@ final class Segment: Sendable {
       filter: head.0, chunks: head.1, pages: head.2)
   }
 
-  /// The blob of a number within a part.
+  /// The id of a blob, by its kind and its number.
   func blob(_ part: Int64, _ number: Int = 0) -> Int64 { id << 24 | (part + Int64(number)) }
 
   func mayContain(trace low: UInt64) -> Bool { filter.mayContain(SegmentFilter.key(trace: low)) }
 
   func mayContain(term: UInt32) -> Bool { filter.mayContain(SegmentFilter.key(term: term)) }
 
-  /// Gives the bytes of a blob to a function; nil if it is not there (any more).
+  /// Calls a function with the bytes of a blob. Returns nil if the blob has been deleted.
   func read<Value>(_ blob: Int64, _ database: Database, _ body: (UnsafeRawBufferPointer) throws -> Value?) throws
     -> Value?
   {
     let statement = try database.cachedStatement(sql: "SELECT data FROM piece WHERE id = ?")
     let rows = try Row.fetchCursor(statement, arguments: [blob])
-    // The row is the cursor's, and goes with it.
+    // The row is valid only as long as the cursor.
     return try withExtendedLifetime(rows) {
       guard let row = try rows.next() else { return nil }
       return try row.withUnsafeData(atIndex: 0) { data in try data?.withUnsafeBytes { try body($0) } }
     }
   }
 
-  /// The spans of a trace as records, in the order in which they came.
+  /// The records of a trace, in the order of arrival.
   func records(
     of low: UInt64, limit: Int, _ chunkReader: ChunkReader, _ database: Database,
     _ record: (UnsafeRawBufferPointer) throws -> Void
@@ -114,7 +114,7 @@ final class Segment: Sendable {
   }
 }
 
-/// The first index in a sorted list whose element is larger than another; the count if there is none.
+/// The index of the first element in a sorted list that is larger than a value; the count if there is none.
 package func firstIndex<Element: Comparable>(in elements: [Element], above element: Element) -> Int {
   var low = 0
   var high = elements.count

@@ -1,9 +1,9 @@
 import GRDB
 import TraceModel
 
-/// Makes a segment of blocks.
+/// Builds a segment from blocks.
 struct SegmentBuilder {
-  /// A segment as it goes to the disk.
+  /// A segment with the bytes to store.
   struct Result {
     var segment: Segment
     var head: [UInt8]
@@ -13,11 +13,11 @@ struct SegmentBuilder {
   private struct Reference {
     let trace: UInt64
     let service: UInt64
-    /// The block and the span in it; also the order in which spans came.
+    /// The block, and the span in it. Sorting by it sorts by arrival.
     let place: UInt64
   }
 
-  /// How many bytes a page of lists has about.
+  /// About how many bytes a page of lists has.
   private static let pageSize = 8 * 1_024
 
   private let id: Int64
@@ -29,7 +29,7 @@ struct SegmentBuilder {
   private var services: [UInt64: UInt64] = [:]
   private var serviceList: [UInt64] = []
   private var traces: [UInt64] = []
-  /// The part of the trace index that stands behind the traces.
+  /// The part of the trace index after the trace ids and services.
   private var traceIndex = ByteWriter()
   private var chunk = ByteWriter()
   private var chunks: [UInt64] = []
@@ -48,13 +48,13 @@ struct SegmentBuilder {
     calls = CallRecorder(extent: (blocks.last?.received ?? 0) &- (blocks.first?.received ?? 0))
   }
 
-  /// Puts the spans of some blocks in order.
+  /// Compacts blocks to a segment.
   ///
   /// - Parameters:
-  ///   - schemas: the terms of the keys of each schema that the spans have.
-  ///   - names: the names that the spans have.
-  ///   - text: the name that a ``TextHash`` stands for.
-  ///   - earlier: the spans of a trace that are in earlier segments.
+  ///   - schemas: the terms of the keys of each schema.
+  ///   - names: the names in the spans.
+  ///   - text: the name with a ``TextHash``.
+  ///   - earlier: a trace's spans in earlier segments.
   static func build(
     id: Int64, _ blocks: [SpanBlock], schemas: [[UInt32]], names: [Name], text: (UInt64) -> String?,
     earlier: (UInt64) throws -> [SpanEntry]
@@ -85,7 +85,7 @@ struct SegmentBuilder {
       let entries = addTrace(references[start..<end])
       let before = try earlier(references[start].trace)
       CallLinker.calls(in: before + entries) { calls.add($0) }
-      if !before.isEmpty { CallLinker.calls(in: before) { calls.add($0, isTakenBack: true) } }
+      if !before.isEmpty { CallLinker.calls(in: before) { calls.add($0, isSubtracted: true) } }
       start = end
     }
     endChunk()
@@ -142,7 +142,7 @@ struct SegmentBuilder {
     return entries
   }
 
-  /// How many bytes a number takes.
+  /// The size of an encoded number in bytes.
   private static func length(of number: Int) -> Int {
     number < 0x80 ? 1 : number < 0x4000 ? 2 : number < 0x20_0000 ? 3 : 4
   }
@@ -211,14 +211,14 @@ struct SegmentBuilder {
   }
 }
 
-/// Collects which rows have which terms. Rows come in order.
+/// Collects the rows of each term. Rows must be added in ascending order.
 private struct PostingCollector {
-  /// Term numbers by term, an open table: -1 is free.
+  /// Term numbers by term, with open addressing. A free slot is -1.
   private var slots = [Int32](repeating: -1, count: 1 << 12)
   private var terms: [UInt32] = []
   private var lastRows: [UInt32] = []
   private var counts: [UInt32] = []
-  /// The number of the term and the row, of all of them.
+  /// Each row of each term: the number of the term, and the row.
   private var pairs: [(term: Int32, row: UInt32)] = []
   private var schemaRows: [UInt32: [UInt32]] = [:]
 
@@ -260,7 +260,7 @@ private struct PostingCollector {
     }
   }
 
-  /// The terms in order, each with its rows in order.
+  /// The terms in ascending order, each with its rows in ascending order.
   mutating func lists(_ schemas: [[UInt32]]) -> [(term: UInt32, rows: ArraySlice<UInt32>)] {
     var present: [UInt32: [UInt32]] = [:]
     for (schema, rows) in schemaRows where Int(schema) < schemas.count {
@@ -283,7 +283,7 @@ private struct PostingCollector {
     lists.reserveCapacity(terms.count + present.count)
     for (number, term) in terms.enumerated() {
       let own = rows[starts[number]..<next[number]]
-      // Two ways to one term: a key of a known list, and of an unknown one or an annotation.
+      // A term can come both from a schema and from a span itself: a key without a schema, or an annotation.
       if let others = present.removeValue(forKey: term) {
         lists.append((term, Self.sorted(others + own)[...]))
       } else {
@@ -305,7 +305,7 @@ private struct PostingCollector {
 extension Name {
   private static let version: UInt8 = 1
 
-  /// Names as a segment holds them: the version 1, how many there are, and each one's kind and two texts.
+  /// Encodes the names of a segment: the version 1, the number of names, and the kind and two texts of each.
   static func encode(_ names: [Name]) -> [UInt8] {
     var writer = ByteWriter()
     writer.bytes.append(version)
@@ -320,7 +320,7 @@ extension Name {
 
   /// Decodes the names of a segment.
   ///
-  /// - Throws: ``UnknownVersion``, and SQLite's error for a damaged database.
+  /// - Throws: ``UnknownVersion``, or SQLite's error for a damaged database.
   static func decode(_ bytes: UnsafeRawBufferPointer) throws -> [Name] {
     var reader = ByteReader(bytes)
     _ = try reader.version(.names, known: version...version)

@@ -1,13 +1,13 @@
 import Deflate
 
-/// The records of some traces of a segment, one after the other, packed by zlib where that makes them smaller.
+/// The concatenated records of some traces of a segment, compressed by zlib if that makes them smaller.
 ///
-/// Layout: 0 and the bytes, or 1, their length and the packed bytes. The bytes: for each trace the low half of its id in 8
-/// bytes and the length of what follows; then each record with its length before it.
+/// Layout: 0 and the bytes; or 1, their length and the compressed bytes. The bytes: for each trace the low half of its id in 8
+/// bytes and the length of its records; then each record after its length.
 enum SegmentChunk {
-  /// How many bytes a chunk has about before it is packed.
+  /// About how many bytes a chunk has before compression.
   static let size = 12 * 1_024
-  /// However large a trace is; a chunk that claims more is damaged.
+  /// A chunk that claims to be larger is damaged.
   private static let maximumSize = 1 << 30
 
   static func pack(_ bytes: [UInt8]) -> [UInt8] {
@@ -18,7 +18,7 @@ enum SegmentChunk {
     return packed
   }
 
-  /// The unpacked bytes; nil if they are damaged.
+  /// The decompressed bytes; nil if the chunk is damaged.
   static func unpacked(_ bytes: UnsafeRawBufferPointer) throws(UnknownVersion) -> [UInt8]? {
     var reader = ByteReader(bytes)
     let compression = try reader.version(.chunk, known: 0...1)

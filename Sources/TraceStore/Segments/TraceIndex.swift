@@ -1,19 +1,19 @@
-/// How long the spans of a row are, in microseconds, as far as it is known without reading them: of one or two, exactly.
+/// The range of the durations of a row's spans, in microseconds. For one or two spans the durations are exact.
 struct RowLengths: Sendable {
   private(set) var longest: Int64 = 0
   private(set) var shortest = Int64.max
-  /// How many there are, up to 3; 0 when that is not known.
+  /// The number of spans up to 3; 0 if it is not known.
   private var count: UInt8 = 0
 
   init() {}
 
-  /// What is known of a row of which only the longest span is.
+  /// The range for a row of version 1, which has only the longest duration.
   init(longest: Int64) {
     self.longest = longest
     shortest = .min
   }
 
-  /// Reads what ``write(to:)`` wrote.
+  /// Decodes what ``write(to:)`` encoded.
   init(_ reader: inout ByteReader) {
     longest = reader.signed()
     let rest = reader.number()
@@ -27,13 +27,13 @@ struct RowLengths: Sendable {
     count = min(3, count + 1)
   }
 
-  /// The longest, then how much shorter the shortest is and, in the last bit, whether there are others.
+  /// Encodes the longest duration, then the difference to the shortest; the last bit says whether there are more than two spans.
   func write(to writer: inout ByteWriter) {
     writer.signed(longest)
     writer.number(UInt64(bitPattern: longest &- shortest) << 1 | (count > 2 ? 1 : 0))
   }
 
-  /// Whether one of the spans may be of a length.
+  /// Whether the duration of one of the spans may be in a range.
   func mayBe(in range: ClosedRange<Int64>) -> Bool {
     if range.contains(longest) || range.contains(shortest) { return true }
     let isExact = count == 1 || count == 2
@@ -41,29 +41,29 @@ struct RowLengths: Sendable {
   }
 }
 
-/// The traces of a segment and their rows. A row is what one service reported of one trace; rows of a trace follow each
+/// The traces of a segment and their rows. A row stands for the spans of one service in one trace. The rows of a trace follow each
 /// other.
 ///
-/// Layout: the version 2; the traces in order, 8 bytes each; the services, their ``TextHash`` in 8 bytes each; then for
-/// each trace its first time after the segment's, the length to its last, how many rows it has, and of each the service and the
-/// ``RowLengths``. In version 1 those are the longest span's alone.
+/// Layout: the version 2; the sorted ids of the traces, 8 bytes each; the ``TextHash``es of the services, 8 bytes each; then for each
+/// trace its first time relative to the segment's, the time from its first to its last, the number of rows, and for each row the
+/// service and the ``RowLengths``. Version 1 has the longest duration instead of the ``RowLengths``.
 final class TraceIndex: Sendable {
   let traces: [UInt64]
   let firstTimes: [Int64]
   let lastTimes: [Int64]
   let services: [UInt64]
-  /// The trace of each row, by its place in ``traces``.
+  /// The index in ``traces`` of each row's trace.
   let traceOfRow: [UInt32]
-  /// The service of each row, by its place in ``services``.
+  /// The index in ``services`` of each row's service.
   let serviceOfRow: [UInt32]
-  /// How long the spans of each row are.
+  /// The durations of each row's spans.
   let lengthsOfRow: [RowLengths]
 
   static let version: UInt8 = 2
-  /// The service and one number of its lengths, in version 1.
+  /// A row of version 1 has a service and one number.
   private static let fewestRowBytes = 2
 
-  /// The first time under which spans of a trace are found; nil if the trace is not there.
+  /// The first time of a trace; nil if the segment does not have the trace.
   func firstTime(of trace: UInt64) -> Int64? {
     let next = firstIndex(in: traces, above: trace)
     return next > 0 && traces[next - 1] == trace ? firstTimes[next - 1] : nil
@@ -82,7 +82,7 @@ final class TraceIndex: Sendable {
     var lengthsOfRow: [RowLengths] = []
     firstTimes.reserveCapacity(traces.count)
     lastTimes.reserveCapacity(traces.count)
-    // Memory is taken as it is filled: too much costs nothing, growing costs half of the time.
+    // Reserved memory costs nothing until it is filled, but growing arrays would double the time.
     let mostRows = bytes.count / Self.fewestRowBytes
     traceOfRow.reserveCapacity(mostRows)
     serviceOfRow.reserveCapacity(mostRows)

@@ -1,66 +1,65 @@
-/// The time of day by which retention counts ages: it follows the clock, but a leap only after that has lasted an hour.
+/// The time of day by which retention computes ages. It follows the wall clock, but accepts a jump only after an hour.
 ///
-/// So a clock that leaps and comes back changes nothing. Until a leap has been followed, nothing is old enough to go; nor
-/// is it in the first hour after a start that seems to come too late or too early for what the store holds.
+/// A clock that jumps and jumps back therefore changes nothing. Until a jump is accepted, retention deletes nothing by age. The same
+/// holds for the first hour after a start whose time does not fit the stored spans.
 struct AgeClock: Sendable {
-  /// The present.
+  /// The current time.
   struct Reading: Sendable, Equatable {
     /// In milliseconds since 1970.
     var now: Int64
-    /// Whether ages may be counted by it.
+    /// Whether retention may compute ages from it.
     var isTrusted: Bool
-    /// How far the clock has leapt, if that is followed with this reading: what came since ``AgeClock/start`` came so much
-    /// later, or earlier.
-    var leap: Int64
+    /// How far the clock jumped, if this reading accepts a jump: the receive times since ``AgeClock/start`` are wrong by this much.
+    var jump: Int64
   }
 
-  /// Up to how many milliseconds the clock is followed at once.
+  /// Changes of up to so many milliseconds are accepted at once.
   static let tolerance: Int64 = 60_000
-  /// How many milliseconds a leap must last.
-  static let trial: Int64 = 3_600_000
+  /// A jump is accepted after so many milliseconds.
+  static let probation: Int64 = 3_600_000
 
-  /// When it began to count, as it showed it, in milliseconds since 1970.
+  /// The time of day when the clock was made, in milliseconds since 1970.
   private(set) var start: Int64
-  /// The time of day less the steady time.
+  /// The time of day minus the steady time.
   private var offset: Int64
-  /// What that is since a leap, and since when.
-  private var doubt: (offset: Int64, since: Int64)?
-  /// From when on ages may be counted, in steady time.
+  /// The offset after a jump that is not accepted yet, and the steady time of the jump.
+  private var pending: (offset: Int64, since: Int64)?
+  /// The steady time from which readings are trusted.
   private let trustedFrom: Int64
 
   /// Makes a clock.
   ///
   /// - Parameters:
   ///   - wall: the time of day, in milliseconds since 1970.
-  ///   - steady: the time that has passed since some moment, in milliseconds.
-  ///   - isDoubtful: whether the time of day does not seem right.
-  init(wall: Int64, steady: Int64, isDoubtful: Bool) {
+  ///   - steady: the time of a clock that never jumps, in milliseconds.
+  ///   - isSuspect: whether the time of day does not fit the stored spans.
+  init(wall: Int64, steady: Int64, isSuspect: Bool) {
     start = wall
     offset = wall &- steady
-    trustedFrom = isDoubtful ? steady &+ Self.trial : steady
+    trustedFrom = isSuspect ? steady &+ Self.probation : steady
   }
 
-  /// The present without following a leap, in milliseconds since 1970.
+  /// The current time without accepting a jump, in milliseconds since 1970.
   func now(steady: Int64) -> Int64 { steady &+ offset }
 
-  /// Follows the time of day.
+  /// Reads both clocks and accepts a jump that has lasted long enough.
   mutating func read(wall: Int64, steady: Int64) -> Reading {
     let present = wall &- steady
-    var leap: Int64 = 0
+    var jump: Int64 = 0
     if Self.isNear(present, offset) {
       offset = present
-      doubt = nil
-    } else if let begun = doubt, Self.isNear(present, begun.offset) {
-      if steady &- begun.since >= Self.trial {
-        leap = present &- offset
-        start = start &+ leap
+      pending = nil
+    } else if let begun = pending, Self.isNear(present, begun.offset) {
+      if steady &- begun.since >= Self.probation {
+        jump = present &- offset
+        start = start &+ jump
         offset = present
-        doubt = nil
+        pending = nil
       }
     } else {
-      doubt = (present, steady)
+      pending = (present, steady)
     }
-    return Reading(now: steady &+ offset, isTrusted: doubt == nil && steady >= trustedFrom, leap: leap)
+    return Reading(now: steady &+ offset, isTrusted: pending == nil && steady >= trustedFrom, jump: jump)
   }
 
   private static func isNear(_ first: Int64, _ second: Int64) -> Bool {

@@ -1,27 +1,25 @@
 import GRDB
 import TraceModel
 
-/// What is on the disk, the oldest first: segments, and behind them blocks, of which all is in memory too.
+/// The segments and blocks on the disk, the oldest first. Blocks are newer than segments, and their spans are also in memory.
 struct Manifest: Sendable {
   var segments: [Segment] = []
   private(set) var blocks: [SpanBlock] = []
   /// Spans and bytes of the blocks.
   private(set) var blockSpans = 0
   private(set) var blockBytes = 0
-  /// How many spans there are.
   private(set) var spanCount = 0
   var nextBlock: Int64 = 1
   var nextSegment: Int64 = 1
-  /// Whether compaction runs.
   var isCompacting = false
-  /// Why the last compaction failed; nil if it did not.
+  /// The error of the last compaction; nil if it succeeded.
   var compactionFailure: CollectorError?
-  /// The last of the blocks that are being compacted or removed: none is joined to it.
+  /// The id of the last block that is being compacted or deleted. No other block may be merged into it.
   private var pinned: Int64 = 0
 
   init() {}
 
-  /// Reads the segments. The blocks are added one by one.
+  /// Reads the segments. The caller appends the blocks.
   init(_ database: Database) throws {
     let rows = try Row.fetchCursor(
       database, sql: "SELECT id, spans, received, first_time, last_time, head FROM segment ORDER BY id")
@@ -43,13 +41,13 @@ struct Manifest: Sendable {
     }
   }
 
-  /// What is there, of which no block will be joined with one to come.
+  /// A copy whose blocks stay as they are: later blocks are not merged into them.
   mutating func pinnedCopy() -> Manifest {
     pinned = blocks.last?.id ?? pinned
     return self
   }
 
-  /// Puts a segment in the place of its blocks.
+  /// Replaces the first blocks by the segment that was made of them.
   mutating func replace(_ first: Int, with segment: Segment) {
     removeBlocks(first)
     segments.append(segment)
@@ -66,16 +64,16 @@ struct Manifest: Sendable {
     blocks.removeFirst(min(first, blocks.count))
   }
 
-  // MARK: When spans came
+  // MARK: Receive times
 
-  /// When the newest of all spans came, in milliseconds since 1970.
+  /// When the newest span was received, in milliseconds since 1970.
   var lastReceived: Int64? { blocks.last?.received ?? segments.last?.received }
 
   func hasReceived(after time: Int64) -> Bool {
     segments.contains { $0.received > time } || blocks.contains { $0.received > time }
   }
 
-  /// Sets right when spans came.
+  /// Corrects receive times.
   func moveReceived(_ range: ClosedRange<Int64>, _ moved: (Int64) -> Int64) {
     for segment in segments where range.contains(segment.received) { segment.received = moved(segment.received) }
     for block in blocks where range.contains(block.received) { block.received = moved(block.received) }

@@ -2,9 +2,8 @@ import GRDB
 import Synchronization
 public import TraceModel
 
-/// The calls in blocks, as they were counted last.
+/// A cached count of the calls in blocks. It is valid for the blocks and the newest segment that it names.
 struct BlockCalls: Sendable {
-  /// The blocks and the newest segment that were there.
   var blocks: ClosedRange<Int64>
   var count: Int
   var segment: Int64?
@@ -12,16 +11,16 @@ struct BlockCalls: Sendable {
 }
 
 extension SegmentStore {
-  /// How much longer than a segment's times the calls may be that it takes back, in milliseconds.
+  /// A segment may subtract calls that lie outside of its times, by so many milliseconds at most.
   private static let longestTrace: Int64 = 3_600_000
 
-  /// The services and the calls between them that began in a time, in milliseconds since 1970. Times are known to 10
-  /// seconds, or to a 64th of the time that a segment took to fill.
+  /// The services, and the calls between them that began in a time range, in milliseconds since 1970. The resolution of times is 10
+  /// seconds, or a 64th of the time that a segment took to fill.
   public func graph(endTs: Int64, lookback: Int64) async throws(CollectorError) -> ServiceGraph {
     ServiceGraph(try await calls(endTs: endTs, lookback: lookback), now: settings.clock.milliseconds())
   }
 
-  /// The operations of a service in a time, and how long the time of all calls is, in milliseconds.
+  /// The operations of a service in a time range, and the length of the time that has calls, in milliseconds.
   public func operations(
     service: String, endTs: Int64, lookback: Int64
   ) async throws(CollectorError) -> (operations: [OperationFigures], length: Int64) {
@@ -43,7 +42,7 @@ extension SegmentStore {
     }
   }
 
-  /// The calls of spans that are not in a segment yet.
+  /// The calls of spans that are not compacted yet.
   private func row(of blocks: [SpanBlock], behind segments: [Segment], _ database: Database) throws -> [UInt8] {
     guard let first = blocks.first, let last = blocks.last else { return [] }
     let range = first.id...max(first.id, last.id)
@@ -73,7 +72,7 @@ extension SegmentStore {
         near.contains { $0.mayContain(trace: trace) }
         ? try self.entries(of: trace, in: near, texts: texts, chunks, database) : []
       CallLinker.calls(in: before + entries) { recorder.add($0) }
-      if !before.isEmpty { CallLinker.calls(in: before) { recorder.add($0, isTakenBack: true) } }
+      if !before.isEmpty { CallLinker.calls(in: before) { recorder.add($0, isSubtracted: true) } }
     }
     let names = names.withLock { $0 }
     let row = recorder.encoded(names.text)

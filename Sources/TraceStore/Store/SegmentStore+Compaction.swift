@@ -4,7 +4,7 @@ import Synchronization
 import TraceModel
 
 extension SegmentStore {
-  /// Bytes of a segment written in one transaction, about: it bounds how long writes of spans wait.
+  /// About how many bytes of a segment one transaction writes. This bounds how long commits of spans wait.
   private static let bytesPerTransaction = 1 << 20
 
   /// Starts compaction if there are enough blocks.
@@ -22,7 +22,7 @@ extension SegmentStore {
     manifest.blockSpans >= settings.usedSegmentSpans || manifest.blockBytes >= Self.compactedBytes
   }
 
-  /// Compacts blocks while there are enough. A failure leaves them as they are, for the next time.
+  /// Compacts blocks while there are enough of them. After a failure the blocks stay, and the next call tries again.
   private func compact() {
     while !isClosed, manifest.withLock({ hasEnough($0) }) {
       var failure: CollectorError?
@@ -51,7 +51,7 @@ extension SegmentStore {
     let names = names(of: blocks)
     let lookup = self.names.withLock { $0 }
     let neighbours = state.segments.suffix(Segment.reach)
-    // The spans of the other segments are read while the rest is made: traces come in the order of their ids.
+    // Traces are built in the order of their ids, so each chunk of a neighbouring segment is decompressed once.
     let result = try file.pool.read { database in
       let chunks = ChunkReader(metrics)
       return try SegmentBuilder.build(
@@ -92,7 +92,7 @@ extension SegmentStore {
     try file.pool.writeWithoutTransaction { database in try file.transaction(on: database) { try body(database) } }
   }
 
-  /// What calls are counted by of a trace's spans in some segments.
+  /// The entries of a trace's spans in some segments, from which calls are counted.
   func entries(
     of trace: UInt64, in segments: some Sequence<Segment>, texts: TextList, _ chunks: ChunkReader, _ database: Database
   ) throws -> [SpanEntry] {
@@ -135,13 +135,13 @@ extension SegmentStore {
     return found.filter(table.contains)
   }
 
-  // MARK: The beginning
+  // MARK: Loading
 
-  /// Reads what an earlier run left, and compacts what is too much for memory.
+  /// Loads what an earlier run stored, and compacts blocks that would take too much memory.
   func loadContent() throws {
     let segments = manifest.withLock { $0.segments }
     try write { database in
-      // Of segments that were not finished, or not wholly removed.
+      // These blobs belong to segments that were not finished, or not completely deleted.
       let first = (segments.first?.id ?? 0) << 24
       let end = segments.last.map { ($0.id + 1) << 24 } ?? 0
       try database.execute(sql: "DELETE FROM piece WHERE id < ? OR id >= ?", arguments: [first, end])
@@ -149,7 +149,7 @@ extension SegmentStore {
     try file.pool.read { database in
       for segment in segments {
         let some = try self.names(of: segment, database)
-        // Those used last are kept if there are too many: a segment stands for a minute.
+        // If there are too many names, the newest stay: each segment counts as one minute.
         _ = self.names.withLock { $0.use(some, period: segment.id, limits: settings.limits) }
       }
     }
@@ -160,7 +160,7 @@ extension SegmentStore {
     }
   }
 
-  /// Reads blocks until there are enough for a segment; the last one's id, nil if there were none.
+  /// Loads blocks until there are enough for a segment. Returns the id of the last one; nil if there was none.
   private func loadBlocks(after last: Int64) throws -> Int64? {
     try file.pool.read { database in
       let rows = try Row.fetchCursor(
@@ -187,7 +187,7 @@ extension SegmentStore {
     }
   }
 
-  /// The names that the spans of a segment have, as far as they were listed when it was made. Services come first.
+  /// The names in the spans of a segment that were listed when it was built. Services come first.
   func names(of segment: Segment, _ database: Database) throws -> [Name] {
     let names = try segment.read(segment.blob(Segment.Part.names), database, Name.decode) ?? []
     return names.filter { $0.kind == .service } + names.filter { $0.kind != .service }

@@ -20,18 +20,18 @@ extension SegmentStore {
     names.withLock { $0.sortedValues(.remoteService, of: service.lowercased()) }
   }
 
-  /// The values seen of a tag; empty if its key is not one of ``Settings/autocompleteKeys``.
+  /// The known values of a tag; empty if its key is not one of ``Settings/autocompleteKeys``.
   public func autocompleteValues(key: String) -> [String] {
     settings.autocompleteKeys.contains(key) ? names.withLock { $0.sortedValues(.tagValue, of: key) } : []
   }
 
-  /// How many names of a kind are not listed any more, as there were too many.
-  public func forgottenCount(_ kind: NameKind, of owner: String) -> Int {
+  /// How many names of a kind were evicted because there were too many.
+  public func evictedCount(_ kind: NameKind, of owner: String) -> Int {
     names.withLock { names in
       switch kind {
-      case .service: names.forgottenServiceCount
-      case .operation, .remoteService: names.forgottenCount(kind, of: owner.lowercased())
-      case .tagValue: names.forgottenCount(kind, of: owner)
+      case .service: names.evictedServiceCount
+      case .operation, .remoteService: names.evictedCount(kind, of: owner.lowercased())
+      case .tagValue: names.evictedCount(kind, of: owner)
       }
     }
   }
@@ -43,7 +43,7 @@ extension SegmentStore {
     try await read { database in try self.trace(id, database) }
   }
 
-  /// The traces that are there of some ids. Ids of both lengths may be of one trace, which is given once.
+  /// The stored traces among some ids. A trace that two ids name, one of 64 and one of 128 bits, is returned once.
   public func traces(_ ids: [TraceID]) async throws(CollectorError) -> [[Span]] {
     try await read { database in
       var given: Set<TraceID> = []
@@ -59,7 +59,7 @@ extension SegmentStore {
   public func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<[Span]> {
     let limit = settings.limits.spansPerQuery
     return try await read { database in
-      // All of them are in memory until they are sent.
+      // All spans of the answer are in memory until it is sent.
       var count = 0
       return try self.search(query, database) { spans in
         count += spans.count
@@ -68,26 +68,26 @@ extension SegmentStore {
     }
   }
 
-  /// How many further candidates are looked at to say whether there is more than was asked for.
+  /// How many further candidates a search reads to find out whether there are more traces than it returns.
   private static let candidatesBeyond = 1_000
 
-  /// The first traces that match in an order, each in a line.
+  /// Summaries of the first matching traces in an order.
   public func summaries(
     _ query: TraceQuery, by order: TraceOrder
   ) async throws(CollectorError) -> TraceSearch<TraceSummary> {
     try await read { database in
       if order == .newest {
-        return try self.search(query, looksFurther: true, database) { TraceSummary(SpanTree($0)) }
+        return try self.search(query, checksForMore: true, database) { TraceSummary(SpanTree($0)) }
       }
       var ranking = TraceRanking(by: order, limit: query.limit)
       var finder = TraceFinder(query, self.snapshot())
       while let next = try finder.next(database) { ranking.add(next.spans) }
       return TraceSearch(
-        traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasGivenUp)
+        traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasReachedLimit)
     }
   }
 
-  /// The ids in some traces that came lately and are in the right order beyond doubt.
+  /// The recent ids in some traces whose byte order is certain.
   public func recentIDs(in traces: Set<UInt64>) -> Set<KnownID> {
     let blocks = manifest.withLock { $0.blocks }
     var known: Set<KnownID> = []
@@ -107,7 +107,7 @@ extension SegmentStore {
   }
 
   private func snapshot() -> StoreSnapshot {
-    // The spans before the texts: these must be at least as new.
+    // Spans are copied before texts, because the texts must be at least as new.
     let (segments, blocks) = manifest.withLock { ($0.segments, $0.blocks) }
     let (texts, schemas) = (encoder.texts.texts, encoder.schemas)
     return StoreSnapshot(
@@ -130,9 +130,9 @@ extension SegmentStore {
       ?? traces.first { spans in spans.allSatisfy { $0.traceID.high == 0 } }
   }
 
-  /// Searches; the function makes of a trace what is wanted, and nil if there is no more room.
+  /// Searches. The function converts a trace to a result; it returns nil when the answer is full.
   private func search<Trace>(
-    _ query: TraceQuery, looksFurther: Bool = false, _ database: Database, _ make: ([Span]) -> Trace?
+    _ query: TraceQuery, checksForMore: Bool = false, _ database: Database, _ make: ([Span]) -> Trace?
   ) throws -> TraceSearch<Trace> {
     guard query.limit > 0 else { return TraceSearch() }
     var found: [(start: Int64, id: TraceID, trace: Trace)] = []
@@ -145,9 +145,9 @@ extension SegmentStore {
       }
       found.append((next.start, next.spans.first?.traceID ?? TraceID(low: 0), trace))
     }
-    let isComplete = !finder.hasGivenUp && !isFull
-    let hasMore = looksFurther ? try finder.hasMore(lookingAt: Self.candidatesBeyond, database) : false
-    // By the ids where starts are equal, so that the order is the same from one search to the next.
+    let isComplete = !finder.hasReachedLimit && !isFull
+    let hasMore = checksForMore ? try finder.hasMore(lookingAt: Self.candidatesBeyond, database) : false
+    // Ids decide between equal starts, so that every search returns the same order.
     found.sort { ($0.start, $0.id.high, $0.id.low) > ($1.start, $1.id.high, $1.id.low) }
     return TraceSearch(traces: found.map(\.trace), hasMore: hasMore, isComplete: isComplete)
   }

@@ -4,19 +4,19 @@ import Synchronization
 import TraceModel
 
 extension SegmentStore {
-  /// Blocks removed in one transaction: few, so that writes get their turn soon.
+  /// How many blocks one transaction deletes: few, so that commits do not wait long.
   private static let blocksPerExpiry = 500
 
-  /// Removes what retention does not keep: whole segments, and of the newest spans whole blocks.
+  /// Deletes what retention does not keep: whole segments, and whole blocks of spans that are not compacted yet.
   func expire() async {
     await maintained {
       var removed = 0
-      let cutoff = self.oldestKept()
+      let cutoff = self.ageCutoff()
       while !self.isClosed, let count = try? self.removeOldest(cutoff), count > 0 {
         self.metrics.spansExpired.increment(by: count)
         removed += count
       }
-      if removed > 0 { try? self.forgetNames() }
+      if removed > 0 { try? self.pruneNames() }
       self.metrics.retentionRuns.increment()
     }
   }
@@ -27,33 +27,33 @@ extension SegmentStore {
     settings.retention.maximumAge.map { $0.components.seconds.multipliedReportingOverflow(by: 1_000).partialValue }
   }
 
-  /// The clock of a store that has just been opened. If the newest that it holds came in the future, or so long ago that
-  /// nothing would be left, the clock may be wrong.
-  func firstAges() -> AgeClock {
+  /// The clock of a store that has just been opened. The time of day may be wrong if the newest span was received in the future, or
+  /// so long ago that retention would delete every span.
+  func initialClock() -> AgeClock {
     let wall = settings.clock.milliseconds()
     let newest = manifest.withLock { $0.lastReceived }
     let isAhead = newest.map { $0 > wall &+ AgeClock.tolerance } ?? false
     let isBehind = newest.flatMap { newest in maximumAge.map { newest < wall &- $0 } } ?? false
-    return AgeClock(wall: wall, steady: settings.steadyClock.milliseconds(), isDoubtful: isAhead || isBehind)
+    return AgeClock(wall: wall, steady: settings.steadyClock.milliseconds(), isSuspect: isAhead || isBehind)
   }
 
-  /// The time before which nothing is kept for its age, in milliseconds since 1970; nil if nothing goes for it now.
-  private func oldestKept() -> Int64? {
+  /// Retention deletes spans that were received before this time, in milliseconds since 1970; nil if it deletes none by age.
+  private func ageCutoff() -> Int64? {
     let (present, start) = ages.withLock { ages -> (AgeClock.Reading, Int64) in
       let start = ages.start
       let wall = settings.clock.milliseconds()
       return (ages.read(wall: wall, steady: settings.steadyClock.milliseconds()), start)
     }
-    if present.leap != 0 { moveReceived(start...max(start, present.now &- present.leap), by: present.leap) }
+    if present.jump != 0 { moveReceived(start...max(start, present.now &- present.jump), by: present.jump) }
     guard present.isTrusted else { return nil }
-    // What came while an earlier run's clock was ahead counts as having come now.
+    // Spans that were received while an earlier run's clock was ahead count as received now.
     let future = present.now &+ AgeClock.tolerance
     if manifest.withLock({ $0.hasReceived(after: future) }) { moveReceived(future...Int64.max, to: present.now) }
     return maximumAge.map { present.now &- $0 }
   }
 
   private func moveReceived(_ range: ClosedRange<Int64>, by amount: Int64 = 0, to moment: Int64? = nil) {
-    // A failure leaves them for the next start: until then they are right in memory.
+    // After a failure the next start corrects the file. Until then the times in memory are correct.
     try? write { database in
       for table in ["segment", "block"] {
         try database.execute(
@@ -66,7 +66,7 @@ extension SegmentStore {
 
   // MARK: Removing
 
-  /// Removes the oldest segment, or some of the oldest blocks; gives how many spans they had, 0 if all are to be kept.
+  /// Deletes the oldest segment, or some of the oldest blocks. Returns how many spans it deleted.
   private func removeOldest(_ cutoff: Int64?) throws -> Int {
     let state = manifest.withLock { $0.pinnedCopy() }
     let retention = settings.retention
@@ -74,7 +74,7 @@ extension SegmentStore {
     var excessBytes = try retention.maximumBytes.map { max(0, try usedBytes() - $0) } ?? 0
 
     if let segment = state.segments.first {
-      // What came last stays, whatever its size.
+      // The newest segment stays, whatever its size.
       let isOnly = state.segments.count == 1 && state.blocks.isEmpty
       let isOld = cutoff.map { segment.received < $0 } ?? false
       guard isOld || !isOnly && (excess > 0 || excessBytes > 0) else { return 0 }
@@ -114,8 +114,8 @@ extension SegmentStore {
     }
   }
 
-  /// Forgets names of which no span is left. In a turn of the writer, so that no new name comes in between.
-  private func forgetNames() throws {
+  /// Removes names of which no span is left. It runs on the writer's queue, so that no name is added meanwhile.
+  private func pruneNames() throws {
     try file.pool.writeWithoutTransaction { database in
       let state = manifest.withLock { $0 }
       var left = Set(names(of: state.blocks))

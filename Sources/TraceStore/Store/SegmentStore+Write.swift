@@ -5,25 +5,25 @@ import Synchronization
 import TraceModel
 
 extension SegmentStore {
-  /// How many times as many spans as make a segment may be in blocks. Then writes wait.
+  /// Blocks may hold the spans of so many segments. Beyond that, commits wait for compaction.
   private static let waitingSegments = 6
-  /// Bytes of blocks in memory from which they are compacted, however few spans they have.
+  /// Blocks that take so many bytes of memory are compacted, however few spans they have.
   static let compactedBytes = 48 << 20
 
-  /// Stores the spans of some requests in one transaction; gives for each how many names were forgotten for its own.
+  /// Stores the spans of some requests in one transaction. Returns for each request how many names it evicted.
   func store(_ requests: [Request], on database: Database) -> [Result<Int, CollectorError>] {
     if let refusal = compactionRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
     for request in requests { whole.append(request.batch) }
     do {
       let block = try write(whole, on: database)
-      let forgotten = requests.map { useNames(of: $0.batch) }
+      let evicted = requests.map { useNames(of: $0.batch) }
       manifest.withLock { $0.append(block) }
       metrics.commits.increment()
-      metrics.namesForgotten.increment(by: forgotten.reduce(0, +))
-      tellObservers(of: block)
+      metrics.namesEvicted.increment(by: evicted.reduce(0, +))
+      notifyObservers(of: block)
       compactIfNeeded()
-      return forgotten.map { .success($0) }
+      return evicted.map { .success($0) }
     } catch {
       let failure = file.error(error, doing: "written")
       return requests.map { _ in .failure(failure) }
@@ -47,7 +47,7 @@ extension SegmentStore {
     return block
   }
 
-  /// Notes the names of spans as used; gives how many others were forgotten to make room.
+  /// Marks the names of spans as used. Returns how many other names were evicted.
   func useNames(of batch: SpanBatch) -> Int {
     let period = NameTable.period(settings.clock.milliseconds())
     let unknown = names.withLock { names in
@@ -57,29 +57,29 @@ extension SegmentStore {
     }
     guard !unknown.isEmpty else { return 0 }
     let texts = encoder.texts.texts
-    var forgotten = 0
+    var evicted = 0
     for index in unknown {
       let entry = batch.entries[index]
       let isCompleting = batch.completing.contains(index)
-      // The other side's name may stand in a tag.
+      // A tag may name the service at the other end.
       let hasPeer = entry.peer != TextHash.empty && entry.peer != entry.remoteService
       let (isKnown, peer) = names.withLock { ($0.isKnown(entry, period: period), hasPeer ? $0.text(entry.peer) : nil) }
-      // Spans before it may have had the same names, which need not be read once more: everybody's spans wait for this.
+      // An earlier span of the batch may have had the same names. Skipping it matters, because all commits wait for this code.
       guard isCompleting || !isKnown,
         let span = batch.span(at: index, texts: texts, isWhole: isCompleting || hasPeer && peer == nil)
       else { continue }
       var used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
       if let peer { used.append(Name(kind: .remoteService, service: span.serviceName, value: peer)) }
-      forgotten += names.withLock { names in
-        let forgotten = names.use(used, period: period, limits: settings.limits)
+      evicted += names.withLock { names in
+        let evicted = names.use(used, period: period, limits: settings.limits)
         names.setKnown(batch.entries[index], period: period)
-        return forgotten
+        return evicted
       }
     }
-    return forgotten
+    return evicted
   }
 
-  /// Whether there are as many blocks as may be in memory.
+  /// Whether the blocks take as much memory as they may.
   private var isBehind: Bool {
     let limit = settings.usedSegmentSpans * Self.waitingSegments
     return manifest.withLock { manifest in
@@ -87,7 +87,7 @@ extension SegmentStore {
     }
   }
 
-  /// Whether writes have to wait until some blocks have been compacted.
+  /// Whether commits have to wait for compaction.
   var mustWaitForCompaction: Bool { isBehind && manifest.withLock { $0.compactionFailure == nil } }
 
   private var compactionRefusal: CollectorError? {
@@ -96,6 +96,6 @@ extension SegmentStore {
     return trouble
   }
 
-  /// Why nothing can be stored: compaction has failed, and there are too many blocks.
+  /// Why no span can be stored: compaction has failed, and there are too many blocks.
   var compactionTrouble: CollectorError? { isBehind ? manifest.withLock { $0.compactionFailure } : nil }
 }

@@ -6,37 +6,36 @@ import PrometheusMetrics
 import Synchronization
 public import TraceModel
 
-/// Keeps spans in a SQLite file and finds them again.
+/// A span store in a SQLite file.
 ///
-/// Writes that come while the disk is busy share one transaction (group commit) and make one row, a block. They are done on
-/// the database's own queue, so that no thread of the caller waits for the disk. A write is answered after its transaction
-/// is on the disk. When enough blocks are there, a queue of the store's own compacts them into a segment, in
-/// small transactions between the writes; until then the blocks are also in memory, where queries look through them.
+/// Requests that arrive while the disk is busy share one transaction (group commit), which writes one row: a block. Commits run on
+/// the database's queue, so no caller's thread waits for the disk. A request is answered when its transaction is durable. When there
+/// are enough blocks, the maintenance queue compacts them into a segment, in small transactions between commits. Until then the
+/// blocks are also in memory, where queries scan them.
 public final class SegmentStore: SpanStore {
-  /// What can be chosen.
+  /// The settings of a store.
   public struct Settings: Sendable {
-    /// What is let in.
+    /// The bounds on what senders may send.
     public var limits = CollectorLimits()
-    /// What is kept. It is ``SegmentStore/run()`` that removes the rest.
+    /// What is kept. ``SegmentStore/run()`` deletes the rest.
     public var retention = Retention()
     /// The keys of tags whose values are offered for autocompletion.
     public var autocompleteKeys: [String] = []
-    /// How long a locked database is waited for, in seconds.
+    /// How long the store waits for a locked database, in seconds.
     public var busyTimeout = 2.0
     /// The time of day.
     public var clock = WallClock.system
-    /// The time that has passed.
+    /// A clock that never jumps.
     public var steadyClock = WallClock.steady
-    /// Is told when writes begin to fail, with a sentence that says why and what to do, and with nil when they succeed
-    /// again.
+    /// Called when writes begin to fail, with a sentence that says why and what to do. Called with nil when they succeed again.
     public var report: @Sendable (String?) -> Void = { _ in }
-    /// How many spans make a segment: what is in memory of the newest, and what retention removes at a time.
+    /// How many spans make a segment. So many new spans are in memory, and retention deletes so many at a time.
     var segmentSpans = 65_536
 
     /// The defaults.
     public init() {}
 
-    /// Fewer if little is to be kept.
+    /// ``segmentSpans``, or fewer if retention keeps few spans.
     var usedSegmentSpans: Int {
       let fewest = min(segmentSpans, 1_024)
       let bySpans = retention.maximumSpans.map { $0 / 50 } ?? .max
@@ -50,30 +49,27 @@ public final class SegmentStore: SpanStore {
     let continuation: CheckedContinuation<Result<Int, CollectorError>, Never>
   }
 
-  /// What is counted.
+  /// The store's counters.
   public let metrics: CollectorMetrics
   let settings: Settings
   let file: StoreFile
-  /// The names that are listed; the writer adds to it, queries read it.
+  /// The listed names. Commits add names, queries read them.
   let names = Mutex(NameTable())
-  /// Makes records of spans, and knows the texts of records.
   let encoder: SpanEncoder
-  /// What is on the disk.
   let manifest: Mutex<Manifest>
   let traceIndexes = TraceIndexCache()
   let blockCalls = Mutex<BlockCalls?>(nil)
-  /// How old spans are; set once it is known what there is.
+  /// The clock for the ages of spans; ``initialClock()`` replaces it once the file is loaded.
   let ages: Mutex<AgeClock>
-  /// Who is told of what has been stored.
   private let observers = Mutex<[Observer]>([])
   private let queue: Mutex<CommitQueue<Request>>
-  /// Compacts blocks and removes what is too old.
+  /// Runs compaction and retention.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
-  /// Spans in one transaction: it bounds how long the first of them waits.
+  /// The most spans in one transaction. This bounds how long its first request waits.
   private static let batchLimit = CommitQueue<Request>.Weight(count: 20_000, bytes: .max)
 
-  /// Opens a store, and makes its file and directories if they are not there.
+  /// Opens a store. Creates its file and directories if they do not exist.
   public init(path: String, settings: Settings = Settings(), metrics: CollectorMetrics = CollectorMetrics())
     throws(CollectorError)
   {
@@ -88,28 +84,28 @@ public final class SegmentStore: SpanStore {
       let content = try file.pool.read { database in try (TextTable(database), Manifest(database)) }
       encoder = SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys)
       manifest = Mutex(content.1)
-      ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isDoubtful: false))
+      ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isSuspect: false))
       try loadContent()
-      ages.withLock { $0 = firstAges() }
+      ages.withLock { $0 = initialClock() }
     } catch {
       throw file.error(error, doing: "read")
     }
   }
 
-  /// What is let in.
+  /// The bounds on what senders may send.
   public var limits: CollectorLimits { settings.limits }
   /// The time of day.
   public var clock: WallClock { settings.clock }
   /// The keys of tags whose values are offered for autocompletion.
   public var autocompleteKeys: [String] { settings.autocompleteKeys }
 
-  /// How many spans there are, those sent twice counted twice.
+  /// How many spans are stored. A span that was sent twice counts twice.
   public var spanCount: Int { manifest.withLock { $0.spanCount } }
 
-  /// Whether it has been closed, or is about to be.
+  /// Whether ``close()`` has been called.
   var isClosed: Bool { queue.withLock { $0.isClosed } }
 
-  /// Why nothing can be stored at the moment, in a sentence that names the store and says what to do; nil if it can.
+  /// Why no span can be stored now, in a sentence that names the store and says what to do; nil if spans can be stored.
   public func obstacle() async -> String? {
     if isClosed { return closedError.message }
     if let trouble = await file.obstacle() { return trouble }
@@ -119,21 +115,21 @@ public final class SegmentStore: SpanStore {
   /// How many spans wait for the disk.
   public var waitingSpanCount: Int { queue.withLock { $0.waiting.count } }
 
-  /// In a class: a function that stands in a lock by itself is wrapped once more each time that the lock is used.
+  /// A class, because a closure that is stored directly in a `Mutex` is wrapped again at each use of the lock.
   private final class Observer: Sendable {
     let function: @Sendable (StoredSpans) -> Void
 
     init(_ function: @escaping @Sendable (StoredSpans) -> Void) { self.function = function }
   }
 
-  /// Adds a function that is told of each transaction's spans after they are on the disk, on the database's queue: it has
-  /// to return soon. Spans may come a second time, if their sender sent them twice.
+  /// Adds an observer. It is called with the spans of each transaction after they are durable, on the database's queue, so it must
+  /// return quickly. A span that was sent twice is reported twice.
   public func observe(_ function: @escaping @Sendable (StoredSpans) -> Void) {
     let new = Observer(function)
     observers.withLock { $0.append(new) }
   }
 
-  func tellObservers(of block: SpanBlock) {
+  func notifyObservers(of block: SpanBlock) {
     let observers = observers.withLock { $0 }
     guard !observers.isEmpty else { return }
     let texts = encoder.texts.texts
@@ -143,10 +139,10 @@ public final class SegmentStore: SpanStore {
     for observer in observers { observer.function(stored) }
   }
 
-  /// Stores spans. Returns when they are on the disk; throws if none was stored.
+  /// Stores spans. Returns when they are durable; throws if none was stored.
   ///
-  /// - Parameter bytes: how large they were as JSON, which bounds what waits for the disk.
-  /// - Returns: how many names are not listed any more, as these spans have brought too many.
+  /// - Parameter bytes: the size of the spans as JSON, which bounds the pending queue.
+  /// - Returns: how many names were evicted because these spans have new names.
   @discardableResult
   public func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int {
     var batch = SpanBatch()
@@ -156,7 +152,7 @@ public final class SegmentStore: SpanStore {
     return try await add(batch, bytes: bytes)
   }
 
-  /// An empty batch, into which a parser writes the spans of one request without making values of them.
+  /// An empty batch. A parser writes the spans of one request into it without making a `Span` of each.
   public func makeBatch() -> Batch { Batch(encoder: encoder, received: settings.clock.milliseconds()) }
 
   /// Stores the spans of a batch, as ``add(_:bytes:)`` does.
@@ -176,16 +172,16 @@ public final class SegmentStore: SpanStore {
       }
     }
     switch result {
-    case .success(let namesForgotten):
+    case .success(let namesEvicted):
       metrics.spansAccepted.increment(by: batch.count)
-      return namesForgotten
+      return namesEvicted
     case .failure(let error):
       metrics.spansDropped.increment(by: batch.count)
       throw error
     }
   }
 
-  /// Removes what retention does not keep, until cancelled. Without it the store works but grows.
+  /// Deletes what retention does not keep, until cancelled. Without it the store works, but grows.
   public func run() async throws {
     while !Task.isCancelled {
       await expire()
@@ -193,24 +189,24 @@ public final class SegmentStore: SpanStore {
     }
   }
 
-  /// Waits for the writes that were begun, refuses others, and closes the file. A second call does nothing.
+  /// Waits for pending requests, refuses new ones, and closes the file. A second call does nothing.
   public func close() throws(CollectorError) {
     let (isFirst, startsWork) = queue.withLock { ($0.isClosed ? (false, false) : (true, $0.close())) }
     // A closed connection must not be touched again.
     guard isFirst else { return }
     if startsWork { schedule() }
     while queue.withLock({ $0.isWorking }) {
-      // The work is on the database's queue; one turn of it is waited for.
+      // Commits run on the database's queue; this waits for one of them.
       file.pool.writeWithoutTransaction { _ in }
     }
     maintenance.sync {}
     try file.close()
   }
 
-  /// Does work on the store's own queue, one after the other.
+  /// Runs work on the maintenance queue, which runs one job at a time.
   func maintain(_ work: @escaping @Sendable () -> Void) { maintenance.async(execute: work) }
 
-  /// As ``maintain(_:)``, and waits for it; does nothing if the store is closed.
+  /// Runs work as ``maintain(_:)`` does and waits for it. Does nothing if the store is closed.
   func maintained(_ work: @escaping @Sendable () -> Void) async {
     await withCheckedContinuation { continuation in
       maintenance.async {
@@ -220,7 +216,7 @@ public final class SegmentStore: SpanStore {
     }
   }
 
-  /// Goes on with the commits that wait for compaction.
+  /// Resumes the commits that wait for compaction.
   func resumeCommits() {
     if queue.withLock({ $0.resume() }) { schedule() }
   }
@@ -229,7 +225,7 @@ public final class SegmentStore: SpanStore {
     file.pool.asyncWriteWithoutTransaction { self.work(on: $0) }
   }
 
-  /// Stores what waits, in one transaction. Each has a turn of the database's queue, so that others get turns between.
+  /// Commits the next batch of pending requests. Each batch is a job of the database's queue, so that other jobs run between.
   private func work(on database: Database) {
     if mustWaitForCompaction, !isClosed {
       queue.withLock { $0.suspend() }
@@ -251,22 +247,22 @@ public final class SegmentStore: SpanStore {
   private var overloadError: CollectorError {
     CollectorError(
       code: .unavailable,
-      message: "more spans wait for the disk than are let in (\(settings.limits.waitingSpans) spans or "
+      message: "too many spans wait for the disk (at most \(settings.limits.waitingSpans) spans or "
         + "\(settings.limits.waitingBytes) bytes); send again later")
   }
 }
 
 extension SegmentStore {
-  /// Makes records of spans while they are parsed.
+  /// A batch that encodes each span as a record while the request is parsed.
   public struct Batch: SpanSink, Sendable {
     fileprivate let encoder: SpanEncoder
     fileprivate let received: Int64
     fileprivate var batch = SpanBatch()
 
-    /// How many spans it holds.
+    /// How many spans the batch holds.
     public var count: Int { batch.count }
 
-    /// Makes a record of a span.
+    /// Adds the record of a span.
     public mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
       encoder.encode(span, in: bytes, received: received, to: &batch)
     }

@@ -3,7 +3,7 @@ import GRDB
 import SQLiteFiles
 import TraceModel
 
-/// The database file of a span store: its schema, and its failures in the collector's terms.
+/// The database file of a span store: its schema, and its errors as ``CollectorError``s.
 struct StoreFile: Sendable {
   private let file: DatabaseFile
 
@@ -15,7 +15,7 @@ struct StoreFile: Sendable {
       noun: "trace store", owner: "collector", retry: "send again", repair: "move it away to start with an empty one",
       // "kmtr" in ASCII.
       applicationID: 0x6b6d_7472,
-      // Rarer checkpoints: each has to sync the file a second time.
+      // Checkpoints are rare, because each syncs the file again.
       settings: ["PRAGMA wal_autocheckpoint = 4000", "PRAGMA journal_size_limit = 67108864"], migrator: migrator)
   }
 
@@ -29,7 +29,7 @@ struct StoreFile: Sendable {
     }
   }
 
-  /// A store's schema, one step per version. Never change a step that was released: add one.
+  /// The schema, one migration for each version. Never change a released migration: add one.
   private static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1 spans") { database in
@@ -99,7 +99,7 @@ struct StoreFile: Sendable {
 
   private static let spansPerMovedBlock = 1_000
 
-  /// Makes blocks of the rows of version 1, whose records are the same. Opening the store compacts them.
+  /// Converts the rows of version 1 to blocks. The records are the same. Opening the store compacts the blocks.
   private static func moveSpans(_ database: Database) throws {
     let insert = try database.makeStatement(sql: "INSERT INTO block (received, data) VALUES (?, ?)")
     let rows = try Row.fetchCursor(database, sql: "SELECT trace, record FROM span ORDER BY id")
@@ -134,7 +134,7 @@ struct StoreFile: Sendable {
     try file.transaction(on: database, statements)
   }
 
-  /// Why nothing can be written at the moment; nil if it can.
+  /// Why nothing can be written now; nil if writes work.
   func obstacle() async -> String? { await file.obstacle() }
 
   func close() throws(CollectorError) {
@@ -145,7 +145,7 @@ struct StoreFile: Sendable {
     }
   }
 
-  /// A failure as a sentence that names the file and says what to do.
+  /// The error for a failure, whose message names the file and says what to do.
   func error(_ error: any Error, doing action: String) -> CollectorError {
     if let error = error as? UnknownVersion {
       return CollectorError(

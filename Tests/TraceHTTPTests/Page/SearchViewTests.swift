@@ -84,7 +84,7 @@ extension PageInBrowser {
         try await Browser.run { browser in
           for (query, field, text) in [
             ("q=error+and", "q", "Tags must have a condition on both sides of each 'and': 'error and'."),
-            ("q=%22error", "q", "Tags must close each quote and parenthesis, or do without them: '\"error'."),
+            ("q=%22error", "q", "Tags must close each quote and parenthesis: '\"error'."),
             ("q=http.status_code%3E%3D500", "q", "Tags can compare with one '=' only: 'http.status_code>=500'."),
             ("min=2s&max=1s", "max", "The longest duration is below the shortest."),
             ("min=soon", "min", "\"soon\" is not a valid duration; write 250us, 100ms, 1.5s or 2m."),
