@@ -15,7 +15,7 @@ extension CollectorAPI {
   static let waitersAtMost = 64
   /// How long the collector waits for more spans before it searches again.
   private static let gathering = Duration.milliseconds(300)
-  /// The pause before the next search: so many times as long as the last search took, up to a maximum.
+  /// The pause before the next search is this multiple of the time that the last search took, up to a maximum.
   private static let rest = 4
   private static let longestPause = Duration.seconds(10)
 

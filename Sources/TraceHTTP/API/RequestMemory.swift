@@ -11,7 +11,7 @@ public protocol RequestMemory: Sendable {
 }
 
 extension CollectorAPI {
-  /// A decompressed body takes at most so many times its size: the body, its spans, their records, and the block that the store writes.
+  /// The memory for a decompressed body is at most this multiple of its size: the body, its spans, their records, and the block.
   private static let growth = 4
   /// Decompressed bodies up to this size are not counted. The bound on waiting spans is reached before they take much memory.
   private static let free = 16 * 1024

@@ -74,7 +74,7 @@ struct NameTable: Sendable {
   /// The minute in which ``known`` is valid. In the next minute each combination is checked again.
   private var knownPeriod: Int64 = 0
   private static let knownCapacity = 1 << 17
-  /// A full list evicts one of so many names at a time, because choosing them sorts the whole list.
+  /// A full list evicts this fraction of its names at a time (1/16), because choosing them sorts the whole list.
   private static let evictedShare = 16
 
   var services: some Collection<String> { serviceListing.uses.keys }

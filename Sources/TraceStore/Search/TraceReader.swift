@@ -20,7 +20,7 @@ struct TraceReader {
     let index: Int
   }
 
-  /// From so many traces on, building ``places`` is faster than scanning the blocks.
+  /// From this number of traces on, building ``places`` is faster than scanning the blocks.
   private static let tableCount = 1_000
 
   init(_ store: StoreSnapshot) {

@@ -13,9 +13,9 @@ struct AgeClock: Sendable {
     var jump: Int64
   }
 
-  /// Changes of up to so many milliseconds are accepted at once.
+  /// Changes up to this number of milliseconds are accepted immediately.
   static let tolerance: Int64 = 60_000
-  /// A jump is accepted after so many milliseconds.
+  /// A jump is accepted after this number of milliseconds.
   static let probation: Int64 = 3_600_000
 
   /// The time of day when the clock was made, in milliseconds since 1970.

@@ -11,7 +11,7 @@ struct BlockCalls: Sendable {
 }
 
 extension SegmentStore {
-  /// A segment may subtract calls that lie outside of its times, by so many milliseconds at most.
+  /// A segment may subtract calls outside of its times, within this number of milliseconds.
   private static let longestTrace: Int64 = 3_600_000
 
   /// The services, and the calls between them that began in a time range, in milliseconds since 1970. The resolution of times is 10

@@ -5,9 +5,9 @@ import Synchronization
 import TraceModel
 
 extension SegmentStore {
-  /// Blocks may hold the spans of so many segments. Beyond that, commits wait for compaction.
+  /// Commits wait for compaction while the blocks have more spans than this number of segments.
   private static let waitingSegments = 6
-  /// Blocks that take so many bytes of memory are compacted, however few spans they have.
+  /// Blocks that take this number of bytes are compacted, however few spans they have.
   static let compactedBytes = 48 << 20
 
   /// Stores the spans of some requests in one transaction. Returns for each request how many names it evicted.

@@ -29,7 +29,7 @@ public final class SegmentStore: SpanStore {
     public var steadyClock = WallClock.steady
     /// Called when writes begin to fail, with a sentence that says why and what to do. Called with nil when they succeed again.
     public var report: @Sendable (String?) -> Void = { _ in }
-    /// How many spans make a segment. So many new spans are in memory, and retention deletes so many at a time.
+    /// The number of spans in a segment. It bounds the new spans in memory, and retention deletes whole segments.
     var segmentSpans = 65_536
 
     /// The defaults.
