@@ -1,6 +1,6 @@
 /// Writes JSON text (RFC 8259) into bytes, without building a tree first. The caller keeps the order: a key before each value
 /// of an object.
-package struct JSONWriter: Sendable {
+public struct JSONWriter: Sendable {
   /// How JSON text is laid out.
   package enum Layout: Sendable {
     /// On one line, without spaces.
@@ -28,7 +28,7 @@ package struct JSONWriter: Sendable {
   }
 
   /// What has been written, as UTF-8.
-  @inlinable package var bytes: [UInt8] { storage }
+  @inlinable public var bytes: [UInt8] { storage }
 
   /// What has been written.
   package var text: String { String(decoding: storage, as: UTF8.self) }
@@ -106,7 +106,7 @@ package struct JSONWriter: Sendable {
   }
 
   /// A whole number.
-  @inlinable package mutating func number(_ value: some BinaryInteger) {
+  @inlinable public mutating func number(_ value: some BinaryInteger) {
     separate()
     storage.append(contentsOf: String(value).utf8)
   }
@@ -138,7 +138,7 @@ package struct JSONWriter: Sendable {
   }
 
   /// A value that is JSON already, in bytes.
-  @inlinable package mutating func raw(_ json: some Collection<UInt8>) {
+  @inlinable public mutating func raw(_ json: some Collection<UInt8>) {
     separate()
     storage.append(contentsOf: json)
   }

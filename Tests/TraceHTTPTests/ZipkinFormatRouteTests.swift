@@ -36,7 +36,13 @@ import TraceTestSupport
     let found = await collector.get("/api/v2/trace/80f1da5e10147517")
     #expect(found.text.contains(#""traceId":"5982fe77008310cc80f1da5e10147517""#))
     let partly = await collector.post(
-      ProtobufBytes { $0.message(1) { $0.id(1, 7) } }.bytes,
+      ProtobufBytes { list in
+        list.message(1) { $0.id(1, 7) }
+        list.message(1) {
+          $0.id(1, 1)
+          $0.id(3, 1)
+        }
+      }.bytes,
       fields: [.contentType: "application/x-protobuf; charset=binary"])
     #expect(partly.status == 202)
     #expect(partly.text == #"{"stored":1,"rejected":[{"index":0,"reason":"id is missing"}]}"#)

@@ -175,7 +175,7 @@ extension Span {
   }
 
   /// The end in microseconds since 1970; the start if the duration is unknown.
-  @inlinable package var end: Int64 {
+  @inlinable public var end: Int64 {
     timestamp.addingReportingOverflow(max(duration, 0)).overflow ? .max : timestamp &+ max(duration, 0)
   }
 }

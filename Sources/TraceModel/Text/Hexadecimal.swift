@@ -1,7 +1,7 @@
 /// Parsing and formatting of hexadecimal ids.
-package enum Hexadecimal {
+public enum Hexadecimal {
   /// The value of a digit; `nil` for another character. Accepts upper case, which some senders use.
-  @inlinable package static func value(_ digit: UInt8) -> UInt64? {
+  @inlinable public static func value(_ digit: UInt8) -> UInt64? {
     switch digit {
     case 0x30...0x39: UInt64(digit &- 0x30)
     case 0x61...0x66: UInt64(digit &- 0x57)
@@ -11,7 +11,7 @@ package enum Hexadecimal {
   }
 
   /// Parses 1 to 32 digits and pads with zeros on the left; `nil` for any other text and for zero.
-  @inlinable package static func parse(_ digits: some Sequence<UInt8>) -> (high: UInt64, low: UInt64)? {
+  @inlinable public static func parse(_ digits: some Sequence<UInt8>) -> (high: UInt64, low: UInt64)? {
     var high: UInt64 = 0
     var low: UInt64 = 0
     var count = 0
