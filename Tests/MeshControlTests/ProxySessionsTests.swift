@@ -164,7 +164,10 @@ struct ProxySessionsTests {
       ("default.a/b", nil, "name: invalid characters."),
       ("default.a\nb", nil, "name: invalid characters."),
       ("default.\u{1b}[31m", nil, "name: invalid characters."),
-      ("default.web", Self.document(port: 80) + "\n---\n" + Self.document(port: 81), "exactly one document is required, not 2"),
+      (
+        "default.web", Self.document(port: 80) + "\n---\n" + Self.document(port: 81),
+        "exactly one document is required, not 2"
+      ),
       ("\u{1b}[31m", nil, #"the node id "\u{1b}[31m" must have the form"#),
     ]
     try await withSessions { sessions in
