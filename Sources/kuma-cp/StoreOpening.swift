@@ -85,13 +85,15 @@ struct OpenedStore {
 /// listen for signals, since their default actions do not apply.
 enum StartInterruption {
   /// Runs the start.
+  ///
   /// - Returns: the result of the start, or `nil` if a signal came first.
-  /// - Returns: what it returns, or `nil` when a signal came first.
   static func run<Value: Sendable>(_ start: @escaping @Sendable () async throws -> Value) async throws -> Value? {
-    try await withThrowingTaskGroup(of: Value?.self) { group in
+    // Trapped before the start, so that a signal at any time ends it in order.
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await start() }
       group.addTask {
-        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return nil }
+        for await _ in signals { return nil }
         // Cancels the start.
         throw CancellationError()
       }
