@@ -162,11 +162,6 @@ package final class DataplaneServer: Service {
   /// The number of open discovery streams.
   package var streamCount: Int { discovery.streamCount }
 
-  /// The server's port; `nil` before it listens and after it has stopped.
-  var boundPort: Int? {
-    get async { await server.transport.listeningAddress?.port }
-  }
-
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///
   /// - Throws: ``ListenFailure`` if the address cannot be bound.

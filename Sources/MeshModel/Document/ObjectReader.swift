@@ -104,9 +104,6 @@ struct ObjectReader: ~Copyable {
   /// The path of a field of this object.
   func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-  /// Notes fields as read that others interpret.
-  mutating func ignore(_ names: some Sequence<String>) { known.formUnion(names) }
-
   /// A notice for every field that was not asked for.
   consuming func notices() -> [FieldNotice] {
     let known = self.known

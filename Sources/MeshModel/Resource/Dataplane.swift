@@ -142,12 +142,6 @@ extension Dataplane {
     return values
   }
 
-  /// The tags as a table shows them: `k=v1,v2 k2=v`, sorted.
-  public var tagText: String {
-    tagValues.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.sorted().joined(separator: ","))" }
-      .joined(separator: " ")
-  }
-
   /// The service that identifies the proxy: the alphabetically first of its services, `unknown` when it has none.
   /// Source: Kuma 2.7.
   public var identifyingService: String {
