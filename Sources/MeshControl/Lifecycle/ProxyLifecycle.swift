@@ -304,7 +304,9 @@ struct ProxyLifecycle: Sendable {
     subscription.status = context.status(subscription.id)
     subscription.disconnectTime = context.time
     ended.append(subscription)
-    ended.removeFirst(max(0, ended.count - DataplaneInsight.subscriptionLimit))
+    // The store may have as many as open as one name may have streams; it has to learn of their ends too.
+    let limit = context.settings.streamsOfOneName + DataplaneInsight.subscriptionLimit
+    ended.removeFirst(max(0, ended.count - limit))
   }
 }
 
