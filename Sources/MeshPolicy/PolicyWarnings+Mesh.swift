@@ -21,9 +21,9 @@ extension PolicyWarnings {
     var isElsewhere = false
     for backend in mesh.tracing?.backends ?? [] {
       guard let destination = TracingDestination(backend),
-        case .zipkin(let url, let format, _, _) = destination.receiver
+        case .zipkin(let url, let options) = destination.receiver
       else { continue }
-      names[format, default: []].append(backend.name)
+      names[options.format, default: []].append(backend.name)
       if !isOwnCollector(url) { isElsewhere = true }
     }
     guard isElsewhere, let protobuf = names[.protobuf], let json = names[.json] else { return [] }

@@ -1,4 +1,4 @@
-public import MeshModel
+import MeshModel
 
 /// The identity of a proxy.
 public struct ProxyID: Sendable, Hashable, Comparable, CustomStringConvertible {
@@ -173,61 +173,4 @@ public final class ServiceEndpoints: Sendable, Hashable {
 
   /// Hashes the precomputed hash.
   public func hash(into hasher: inout Hasher) { hasher.combine(hash) }
-}
-
-/// Where a proxy sends its spans, and how many requests are traced.
-public struct TracingDestination: Sendable, Hashable {
-  /// The backend's name.
-  public var backend: String
-  /// The share of requests traced, in percent; with `nil`, Envoy traces all.
-  public var sampling: Double?
-  /// What receives the spans.
-  public var receiver: Receiver
-
-  /// Makes a destination.
-  public init(backend: String, sampling: Double?, receiver: Receiver) {
-    self.backend = backend
-    self.sampling = sampling
-    self.receiver = receiver
-  }
-
-  /// A kind of receiver.
-  public enum Receiver: Sendable, Hashable {
-    /// A collector of Zipkin spans.
-    case zipkin(CollectorURL, format: ZipkinFormat, traceId128bit: Bool, sharedSpanContext: Bool?)
-    /// A Datadog agent.
-    case datadog(address: String, port: UInt16, splitService: Bool)
-  }
-
-  /// How Zipkin spans are encoded.
-  public enum ZipkinFormat: Sendable, Hashable {
-    /// JSON, version 2.
-    case json
-    /// Protobuf, version 2.
-    case protobuf
-  }
-}
-
-extension TracingDestination {
-  /// Converts a mesh's backend; `nil` when its settings are invalid, which validation prevents.
-  ///
-  /// `httpJsonV1` is accepted and means JSON version 2, as in Kuma 2.7.
-  public init?(_ backend: TracingBackend) {
-    switch backend.kind {
-    case .zipkin:
-      guard let conf = try? backend.zipkin(), let url = try? CollectorURL(conf.url) else { return nil }
-      self.init(
-        backend: backend.name, sampling: backend.sampling,
-        receiver: .zipkin(
-          url, format: conf.apiVersion == "httpProto" ? .protobuf : .json, traceId128bit: conf.traceId128bit,
-          sharedSpanContext: conf.sharedSpanContext))
-    case .datadog:
-      guard let conf = try? backend.datadog(), let port = UInt16(exactly: conf.port), port > 0, !conf.address.isEmpty
-      else { return nil }
-      self.init(
-        backend: backend.name, sampling: backend.sampling,
-        receiver: .datadog(address: conf.address, port: port, splitService: conf.splitService))
-    case nil: return nil
-    }
-  }
 }

@@ -84,6 +84,11 @@ struct ViolationRow: Sendable, CustomTestStringConvertible {
     ViolationRow(
       "apiVersion unknown", backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', apiVersion: v2}}"),
       "\(config).apiVersion: has invalid value. Allowed values: httpJsonV1, httpJson, httpProto"),
+    ViolationRow("apiVersion auto", backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', apiVersion: auto}}")),
+    ViolationRow(
+      "apiVersion auto in upper case",
+      backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', apiVersion: AUTO}}"),
+      "\(config).apiVersion: has invalid value. Allowed values: httpJsonV1, httpJson, httpProto"),
     ViolationRow(
       "apiVersion before url", backends("{name: a, type: zipkin, conf: {apiVersion: v2}}"),
       "\(config).apiVersion: has invalid value. Allowed values: httpJsonV1, httpJson, httpProto",

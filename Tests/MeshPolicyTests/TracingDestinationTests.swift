@@ -17,28 +17,27 @@ import Testing
     let plain = try #require(Self.zipkin(ZipkinConf(url: "https://zipkin.example:9411/api/v2/spans?a=b")))
     #expect(plain.backend == "b")
     #expect(plain.sampling == nil)
-    #expect(plain.receiver == .zipkin(url, format: .json, traceId128bit: false, sharedSpanContext: nil))
+    #expect(plain.receiver == .zipkin(url, ZipkinOptions()))
     let full = try #require(
       Self.zipkin(
         ZipkinConf(
           url: "https://zipkin.example:9411/api/v2/spans?a=b", traceId128bit: true, apiVersion: "httpProto",
           sharedSpanContext: false), sampling: 0))
     #expect(full.sampling == 0, "none is not the same as not given")
-    #expect(full.receiver == .zipkin(url, format: .protobuf, traceId128bit: true, sharedSpanContext: false))
+    #expect(
+      full.receiver == .zipkin(url, ZipkinOptions(format: .protobuf, traceId128bit: true, sharedSpanContext: false)))
   }
 
   @Test(
     "formats of spans",
     arguments: [
-      ("", TracingDestination.ZipkinFormat.json), ("httpJson", .json), ("httpJsonV1", .json), ("httpProto", .protobuf),
+      ("", ZipkinOptions()), ("httpJson", ZipkinOptions()), ("httpJsonV1", ZipkinOptions()),
+      ("httpProto", ZipkinOptions(format: .protobuf)), ("auto", ZipkinOptions(format: .json, isAutomatic: true)),
     ])
-  func format(version: String, expected: TracingDestination.ZipkinFormat) throws {
-    let conf = ZipkinConf(url: "http://z:9411/api/v1/spans", apiVersion: version)
-    guard case .zipkin(_, let format, _, _)? = Self.zipkin(conf)?.receiver else {
-      Issue.record("there is no Zipkin receiver")
-      return
-    }
-    #expect(format == expected)
+  func format(version: String, expected: ZipkinOptions) throws {
+    let url = "http://z:9411/api/v1/spans"
+    let destination = try #require(Self.zipkin(ZipkinConf(url: url, apiVersion: version)))
+    #expect(destination.receiver == .zipkin(try CollectorURL(url), expected))
   }
 
   @Test("a Datadog backend") func datadog() {

@@ -92,13 +92,19 @@ public struct ZipkinConf: Sendable, Hashable {
   public var url: String
   /// Whether new trace ids have 128 bits.
   public var traceId128bit: Bool
-  /// `httpJson`, `httpProto`, `httpJsonV1` or empty.
+  /// `httpJson`, `httpProto`, `httpJsonV1`, ``automatic`` or empty.
   public var apiVersion: String
   /// Whether client and server share a span id; absent leaves it to Envoy (yes).
   public var sharedSpanContext: Bool?
 
-  /// The versions that are accepted. Source: Kuma 2.7.
+  /// The versions that Kuma 2.7 accepts, in the order in which it lists them.
   public static let apiVersions = ["httpJsonV1", "httpJson", "httpProto"]
+
+  /// The version with which the control plane chooses how each proxy sends its spans. Kuma refuses it.
+  public static let automatic = "auto"
+
+  /// Whether the control plane chooses how each proxy sends its spans.
+  public var isAutomatic: Bool { apiVersion == Self.automatic }
 
   /// Makes settings.
   public init(url: String, traceId128bit: Bool = false, apiVersion: String = "", sharedSpanContext: Bool? = nil) {

@@ -43,7 +43,8 @@ extension TracingBackend {
 
 extension ZipkinConf {
   fileprivate func check(at path: FieldPath, into violations: inout [Violation]) {
-    if !apiVersion.isEmpty, !Self.apiVersions.contains(apiVersion) {
+    // The list of allowed values is Kuma's, to the byte; `auto` is this project's and is not in it.
+    if !apiVersion.isEmpty, !isAutomatic, !Self.apiVersions.contains(apiVersion) {
       let allowed = Self.apiVersions.joined(separator: ", ")
       violations.add(path.field("apiVersion"), "has invalid value. Allowed values: \(allowed)")
     }

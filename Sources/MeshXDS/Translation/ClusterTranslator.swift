@@ -80,7 +80,7 @@ enum ClusterTranslator {
     let port: UInt16
     var isTLS = false
     switch destination.receiver {
-    case .zipkin(let url, _, _, _):
+    case .zipkin(let url, _):
       host = url.host
       port = url.port
       isTLS = url.isTLS

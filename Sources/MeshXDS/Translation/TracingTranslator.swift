@@ -30,14 +30,16 @@ struct TracingTranslator {
     // A missing value means all requests and 0 means none, so they must stay distinct.
     if let sampling = destination.sampling { tracing.overallSampling.value = sampling }
     tracing.spawnUpstreamSpan = Google_Protobuf_BoolValue(false)
-    if case .zipkin(let url, let format, let traceId128bit, let sharedSpanContext) = destination.receiver {
+    if case .zipkin(let url, let options) = destination.receiver {
       var zipkin = Envoy_Config_Trace_V3_ZipkinConfig()
       zipkin.collectorCluster = EnvoyNames.tracingCluster(destination.backend)
       zipkin.collectorEndpoint = url.path
       zipkin.collectorHostname = url.authority
-      zipkin.collectorEndpointVersion = format == .protobuf ? .httpProto : .httpJson
-      zipkin.traceID128Bit = traceId128bit
-      if let sharedSpanContext { zipkin.sharedSpanContext = Google_Protobuf_BoolValue(sharedSpanContext) }
+      zipkin.collectorEndpointVersion = options.format == .protobuf ? .httpProto : .httpJson
+      zipkin.traceID128Bit = options.traceId128bit
+      if let sharedSpanContext = options.sharedSpanContext {
+        zipkin.sharedSpanContext = Google_Protobuf_BoolValue(sharedSpanContext)
+      }
       tracing.provider.name = "envoy.tracers.zipkin"
       tracing.provider.typedConfig = try zipkin.packed()
     }
