@@ -55,10 +55,11 @@ struct CollectorServices {
     // A flood of spans must not delay the configuration of proxies. Spans are received and parsed by threads of their own with a
     // lower priority, within memory budgets.
     let loops = RequestLoops { ThreadPriority.lower(to: 10) }
-    // Senders of spans may use any host name for the collector: an Envoy sends the name of its backend.
+    // Senders of spans may use any host name for the collector: an Envoy sends the name of its backend. So does a control plane
+    // that asks who receives them.
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
-    ) { !CollectorAPI.takesSpans($0) }
+    ) { !CollectorAPI.acceptsAnyHost($0) }
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
       await api.respond(to: $0, body: $1)
     }

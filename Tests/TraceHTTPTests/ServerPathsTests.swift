@@ -93,6 +93,12 @@ import Testing
     ] {
       let request = HTTPRequest(method: method, scheme: "http", authority: "x", path: path)
       #expect(CollectorAPI.takesSpans(request) == isSender, "\(method) \(path)")
+      #expect(CollectorAPI.acceptsAnyHost(request) == isSender, "\(method) \(path)")
+    }
+    for (method, path) in [(HTTPRequest.Method.get, "/receiver"), (.head, "/receiver"), (.post, "/receiver/senders")] {
+      let request = HTTPRequest(method: method, scheme: "http", authority: "x", path: path)
+      #expect(!CollectorAPI.takesSpans(request), "\(method) \(path)")
+      #expect(CollectorAPI.acceptsAnyHost(request), "\(method) \(path)")
     }
   }
 }

@@ -16,6 +16,8 @@ package struct SpanParser {
   /// Where the tags of the span stand by their hashes, once there are more than a few.
   private var tagPositions: [UInt64: Int] = [:]
   private var isTooLong = false
+  /// The Envoy that reported the first valid span.
+  private var node: String?
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
     scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
@@ -24,9 +26,12 @@ package struct SpanParser {
 
   /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
   /// span is reported beside the others.
+  ///
+  /// - Returns: the rejected spans, the number of values, and the tag `node_id` of the first valid span, by which an Envoy names
+  ///   itself.
   package static func parse<Sink: SpanSink>(
     _ bytes: [UInt8], limits: CollectorLimits, into sink: inout Sink
-  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount) {
+  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount, node: String?) {
     var parser = SpanParser(bytes, limits: limits)
     do {
       try parser.list { sink.take($0, $1, index: $2) }
@@ -34,7 +39,7 @@ package struct SpanParser {
       if parser.isTooLong { throw .tooManySpans(limits) }
       throw .noSpanList(error, in: bytes)
     }
-    return (parser.rejections, parser.values)
+    return (parser.rejections, parser.values, parser.node)
   }
 
   private mutating func list(_ take: (SpanDraft, UnsafeRawBufferPointer, Int) -> Void) throws(JSONError) {
@@ -51,6 +56,9 @@ package struct SpanParser {
         if let problem {
           rejections.append(SpanRejection(index: index, reason: problem))
         } else {
+          if index == rejections.count {
+            node = span.tags.first { $0.keyHash == PeerService.nodeKey }.map { scanner.text($0.value) }
+          }
           scanner.bytes.withUnsafeBytes { take(span, $0, index) }
         }
         index += 1

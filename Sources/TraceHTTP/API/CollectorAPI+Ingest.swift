@@ -67,6 +67,8 @@ extension CollectorAPI {
     }
     /// The first traces of a file.
     var traces: [TraceID] = []
+    /// The Envoy that sent the report, as its first span names it; nil for other senders.
+    var node: String?
   }
 
   /// The format of a body, at a path for one of Zipkin's JSON formats. As in Zipkin, the default is JSON.
@@ -95,17 +97,25 @@ extension CollectorAPI {
       // This check precedes decompression and parsing, so that a refused request costs little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
       if let outcome = try await storeSmall(request, as: format) {
-        refusals.end()
+        noteArrival(of: outcome, request, format)
         return answer(outcome)
       }
       return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
         let outcome = try await self.storeLarge(request, as: format)
-        self.refusals.end()
+        self.noteArrival(of: outcome, request, format)
         return answer(outcome)
       }
     } catch {
       metrics.requestsFailed.increment()
       throw error
+    }
+  }
+
+  /// Notes that spans were stored, and which Envoy sent them. A report has the spans of one Envoy, so this is done once per report.
+  private func noteArrival(of outcome: Outcome, _ request: RoutedRequest, _ format: SpanFormat) {
+    refusals.end()
+    if format != .file, let node = outcome.node, let authority = request.head.authority {
+      arrivals.note(node, at: authority, in: format)
     }
   }
 
@@ -151,7 +161,8 @@ extension CollectorAPI {
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
       stored: parsed.spans.count, rejections: parsed.rejections, namesEvicted: namesEvicted,
-      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [])
+      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [],
+      node: parsed.spans.first?.tag(PeerService.nodeTag))
   }
 
   /// How many traces of a file the answer names.
@@ -181,11 +192,11 @@ extension SpanWriting {
   /// Stores spans in Zipkin's v2 JSON. The parser writes them directly into the store's batch.
   fileprivate func add(json bytes: [UInt8]) async throws(CollectorError) -> CollectorAPI.Outcome {
     var batch = makeBatch()
-    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
+    let (rejections, _, node) = try SpanParser.parse(bytes, limits: limits, into: &batch)
     let count = batch.count
     let namesEvicted = try await add(batch, bytes: bytes.count)
     metrics.spansRejected.increment(by: rejections.count)
-    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: namesEvicted)
+    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: namesEvicted, node: node)
   }
 }
 

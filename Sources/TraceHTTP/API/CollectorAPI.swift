@@ -47,6 +47,10 @@ public final class CollectorAPI: Sendable {
   let propagation: PropagationMonitor
   /// Detects and corrects reversed ids of senders of protobuf.
   let idSettling = IDSettling()
+  /// What this collector says of itself.
+  package let identity: ReceiverIdentity
+  /// Which Envoys' reports have arrived.
+  package let arrivals = ReportArrivals()
   /// Notified after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
   /// Parse large requests.
@@ -69,6 +73,7 @@ public final class CollectorAPI: Sendable {
     self.propagation = propagation ?? PropagationMonitor(clock: store.clock)
     self.readingThreads = readingThreads
     self.settings = settings
+    identity = ReceiverIdentity(version: settings.version)
     limits = store.limits
     clock = store.clock
     if propagation == nil { self.propagation.follow(store) }
@@ -81,7 +86,7 @@ public final class CollectorAPI: Sendable {
 
   /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
-    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + serverRoutes + pageRoutes
+    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + serverRoutes + receiverRoutes + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 
@@ -117,7 +122,15 @@ public final class CollectorAPI: Sendable {
     return routes[index].sender
   }
 
-  /// Whether a request sends spans, or is the preflight of such a request. The host name of these requests is not checked.
+  /// Whether a request may name the collector as it pleases: it sends spans, or asks for a control plane who receives them, or is
+  /// the preflight of such a request.
+  package static func acceptsAnyHost(_ request: HTTPRequest) -> Bool {
+    let method = request.method == .options ? .post : request.method
+    guard case .found(let index, _) = router.match(method, target(of: request).path) else { return false }
+    return routes[index].sender != .reader
+  }
+
+  /// Whether a request sends spans, or is the preflight of such a request.
   package static func takesSpans(_ request: HTTPRequest) -> Bool {
     guard request.method == .post || request.method == .options else { return false }
     let sender = sender(of: request)

@@ -15,6 +15,8 @@ struct CollectorRoute: Sendable {
     case tracer
     /// An exporter of OpenTelemetry, which may also use a separate port.
     case exporter
+    /// A control plane, which asks at the address to which its proxies send. Its `Host` is not checked.
+    case controlPlane
   }
 
   /// The operation. Matching, the description of the API and metrics follow from it.

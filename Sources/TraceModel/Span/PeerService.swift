@@ -6,7 +6,9 @@ package enum PeerService {
   /// The ``TextHash`` of the tag with which Envoy marks spans of a proxy.
   package static let componentKey = TextHash.hash("component")
   package static let proxyValue = TextHash.hash("proxy")
-  package static let nodeKey = TextHash.hash("node_id")
+  /// The tag with the id of the Envoy's node.
+  package static let nodeTag = "node_id"
+  package static let nodeKey = TextHash.hash(nodeTag)
   private static let longestName = 256
 
   /// Whether a text is the name of a service. Not names: addresses, Envoy's `-` for no value, and Envoy's clusters for addresses
@@ -58,7 +60,8 @@ extension Span {
   /// Whether a proxy reported the span, rather than the service itself.
   package var isProxied: Bool {
     tags.contains { tag in
-      tag.key == PeerService.clusterTag || tag.key == "node_id" || (tag.key == "component" && tag.value == "proxy")
+      tag.key == PeerService.clusterTag || tag.key == PeerService.nodeTag
+        || (tag.key == "component" && tag.value == "proxy")
     }
   }
 }
