@@ -47,9 +47,9 @@ class Recorder(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def server(status):
-    """An HTTP server that records; `.requests` has (path, headers, body), `.port` its port."""
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+def server(status, port=0):
+    """An HTTP server that records; `.requests` has (path, headers, body), `.port` its port, a free one unless it is given."""
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", port), Recorder)
     listening.daemon_threads = True
     listening.status, listening.requests, listening.port = status, [], listening.server_address[1]
     threading.Thread(target=listening.serve_forever, daemon=True).start()
@@ -71,7 +71,9 @@ def cluster(name, port):
 class Envoy:
     """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to."""
 
-    def __init__(self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None):
+    def __init__(
+        self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None, collector_cluster=None
+    ):
         self.port, self.admin = free_port(), free_port()
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -89,7 +91,7 @@ class Envoy:
             "layered_runtime": {
                 "layers": [{"name": "static", "static_layer": runtime or {}}, {"name": "admin", "admin_layer": {}}]},
             "static_resources": {
-                "clusters": [cluster("service", service), cluster("collector", collector)],
+                "clusters": [cluster("service", service), cluster("collector", collector) | (collector_cluster or {})],
                 "listeners": [
                     {"name": "in", "address": address, "filter_chains": [
                         {"filters": [{"name": "hcm", "typed_config": manager}]}]} | (listener or {})]},
