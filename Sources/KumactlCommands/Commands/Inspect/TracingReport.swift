@@ -15,6 +15,9 @@ struct TracingReport {
     if let backend = explanation["backend"], backend != .null {
       sections.append("Backend:\n\n" + Table(rows: [BackendRow(backend)]).text)
     }
+    if let reports = explanation["reports"], reports != .null {
+      sections.append("Reports:\n\n" + Table(rows: [ReportsRow(reports)]).text)
+    }
     let listeners = (explanation["listeners"]?.array ?? []).map(ListenerRow.init)
     if !listeners.isEmpty { sections.append("Listeners:\n\n" + Table(rows: listeners).text) }
     if let connection = explanation["connection"] {
@@ -65,6 +68,20 @@ struct TracingReport {
       cells = [
         backend["name"]?.string ?? "-", status, backend["type"]?.string ?? "-",
         backend["status"]?.string == "found" ? sampling : "-",
+      ]
+    }
+  }
+
+  private struct ReportsRow: TableRow {
+    static let headers = ["FORMAT", "SPANS", "SENT AFTER", "REASON"]
+    let cells: [String]
+
+    init(_ reports: DocumentValue) {
+      let milliseconds = reports["intervalMs"]?.number.flatMap { Int(exactly: $0) } ?? 0
+      cells = [
+        reports["format"]?.string ?? "", InspectServicesCommand.count(reports["spans"]),
+        milliseconds.isMultiple(of: 1000) ? "\(milliseconds / 1000)s" : "\(milliseconds)ms",
+        reports["reason"]?.string ?? "",
       ]
     }
   }
