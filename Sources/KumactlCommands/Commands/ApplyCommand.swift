@@ -95,6 +95,9 @@ struct ApplyCommand: AsyncParsableCommand {
       })
     for warning in batch.nameWarnings { Console.notice(warning) }
     guard !batch.items.isEmpty else { throw CommandFailure("no resource(s) passed to apply") }
+    Console.note(
+      AutomaticBackends(batch.items.map(\.resource)).notice(
+        "Write \"\(AutomaticBackends.substitute)\" in a document that Kuma is to accept too."))
     switch dryRun {
     case .client:
       Console.warn(batch.items.flatMap(\.notices))

@@ -10,7 +10,10 @@ struct ExportCommand: AsyncParsableCommand {
 
       Examples:
       kumactl export > everything.yaml
-      kumactl export --format kubernetes | kubectl apply -f -
+
+      # For a control plane of Kuma, which refuses the apiVersion "auto" of a tracing backend
+      kumactl export --for-kuma > kuma.yaml
+      kumactl export --for-kuma --format kubernetes | kubectl apply -f -
       """)
 
   @Option(
@@ -30,6 +33,9 @@ struct ExportCommand: AsyncParsableCommand {
   @Flag(help: "leave proxies out, which register themselves when they start")
   var withoutDataplanes = false
 
+  @Flag(help: "write apiVersion \"httpJson\" where a tracing backend has \"auto\", which Kuma refuses")
+  var forKuma = false
+
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
@@ -40,21 +46,25 @@ struct ExportCommand: AsyncParsableCommand {
     let client = try Session(global).client()
     var types: [ResourceType] = [.mesh, .trafficTrace]
     if !withoutDataplanes { types.append(.dataplane) }
-    var documents: [String] = []
+    var resources: [Resource] = []
     for type in types {
-      let resources: [Resource]
       do {
-        resources = try await client.all(type, mesh: nil)
+        resources += try await client.all(type, mesh: nil)
       } catch {
         throw error.during("failed to list \(type.rawValue)")
       }
-      for var resource in resources {
-        // The times belong to the exporting control plane.
-        resource.creationTime = nil
-        resource.modificationTime = nil
-        documents.append(resource.document(form).yaml(sortKeys: false))
-      }
+    }
+    if forKuma { resources = resources.map(AutomaticBackends.replaced(in:)) }
+    let documents = resources.map { resource in
+      // The times belong to the exporting control plane.
+      var resource = resource
+      resource.creationTime = nil
+      resource.modificationTime = nil
+      return resource.document(form).yaml(sortKeys: false)
     }
     Console.write(documents.joined(separator: "---\n"))
+    Console.note(
+      AutomaticBackends(resources).notice(
+        "For Kuma, export with --for-kuma, which writes \"\(AutomaticBackends.substitute)\" instead."))
   }
 }

@@ -38,6 +38,11 @@ enum Console {
     for warning in warnings { notice("\(colored("Warning:", "33;1")) \(warning.printableLines)") }
   }
 
+  /// Writes a remark about something that works to standard error; nothing for `nil`.
+  static func note(_ text: String?) {
+    if let text { notice("\(colored("Note:", "36;1")) \(text.printableLines)") }
+  }
+
   /// Warns that no control plane confirmed that it supports this version.
   static func unconfirmed() {
     notice("\(colored("WARNING:", "33;1")) Unable to confirm the server supports this kumactl version")
