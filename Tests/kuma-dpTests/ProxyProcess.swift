@@ -1,4 +1,5 @@
 import Foundation
+import MeshClient
 import MeshTestSupport
 import ProcessSupervisor
 import Synchronization
@@ -84,6 +85,13 @@ struct ProxyProcess: Sendable {
     return try await eventually(deadline: Self.deadline, "Envoy") {
       try Self.processes().first { $0.parent == child.pid }?.pid
     }
+  }
+
+  /// Envoy's administration interface, at the address that the program says.
+  func administration() async throws -> ControlPlaneClient {
+    let line = try await line("its administration interface is ")
+    let address = String(line[(line.range(of: "http://")?.lowerBound ?? line.endIndex)...])
+    return ControlPlaneClient(address: try ControlPlaneAddress(address))
   }
 
   /// Whether a process runs; one that has ended and is not reaped does not.

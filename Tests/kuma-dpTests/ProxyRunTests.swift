@@ -45,9 +45,7 @@ struct ProxyRunTests {
       let document = try #require(try DocumentValue.yamlDocuments(String(contentsOfFile: file, encoding: .utf8)).first)
       #expect(document["node"]?["metadata"]?["dataplane.resource"]?.string?.contains("21080") == true)
       // What the line says is there is there.
-      let line = try await proxy.line("its administration interface is ")
-      let address = String(line[(line.range(of: "http://")?.lowerBound ?? line.endIndex)...])
-      let admin = ControlPlaneClient(address: try ControlPlaneAddress(address))
+      let admin = try await proxy.administration()
       try await eventually(deadline: ProxyProcess.deadline, "the administration interface") {
         (try? await admin.text("/server_info"))?.contains("default.web-1") == true
       }
@@ -237,6 +235,10 @@ struct ProxyRunTests {
     return """
       node: {id: default.web-1, cluster: web}
       admin: {address: \(address("\(admin)"))}
+      layeredRuntime:
+        layers:
+        - {name: kuma, staticLayer: {tracing.zipkin.flush_interval_ms: 1000}}
+        - {name: admin, adminLayer: {}}
       staticResources:
         listeners:
         - name: inbound
@@ -320,6 +322,10 @@ struct ProxyRunTests {
       proxy.child.signal(.terminate)
       try await proxy.line("waiting for 1 requests or connections in flight, 30 s at most")
       #expect(ProxyProcess.isAlive(envoy))
+      // Spans that end from now on hardly wait.
+      let admin = try await proxy.administration()
+      let runtime = try DocumentValue(json: Array(try await admin.text(FlushInterval.path).utf8))
+      #expect(runtime["entries"]?["tracing.zipkin.flush_interval_ms"]?["final_value"] == "5")
       answer()
       #expect(try await status() == 200)
       #expect(try await proxy.exitCode() == 0)

@@ -24,16 +24,34 @@ struct EnvoyDrain: Sendable {
   /// An Envoy that does not answer is not waited for; nor is anything once the calling task is cancelled.
   func callAsFunction() async {
     guard let admin, limit > .zero else { return }
+    let clock = ContinuousClock()
+    let begin = clock.now
     do {
+      // At once: the interval of before holds for the timers that run.
+      let (interval, isShortened) = try await shortenFlushInterval(admin)
       try await finishRequests(admin)
-      try await sendSpans(admin)
+      guard SpanStatistics(try await admin.text(SpanStatistics.path)).hasSpans else { return }
+      // From here on there are no new connections, so that the spans are the last ones.
+      _ = try await admin.exchange(.post, "/drain_listeners")
+      let spans = LastSpans(interval: interval, isShortened: isShortened, requestsEnd: clock.now - begin)
+      try await send(spans, since: begin, admin)
     } catch {
       logger.debug("Envoy is ended without waiting: \(error)")
     }
   }
 
+  /// Has Envoy send spans soon after they are made, if its bootstrap allows that.
+  ///
+  /// - Returns: how long spans could wait before, and whether that has changed.
+  private func shortenFlushInterval(_ admin: ControlPlaneClient) async throws -> (Duration, isShortened: Bool) {
+    let answer = try await admin.exchange(.get, FlushInterval.path)
+    let interval = FlushInterval(answer.status == 200 ? try? DocumentValue(json: answer.body) : nil)
+    guard interval.canBeChanged else { return (interval.value, false) }
+    return (interval.value, try await admin.exchange(.post, FlushInterval.shortenPath).status == 200)
+  }
+
   /// How often Envoy is asked.
-  private static let pause = Duration.milliseconds(100)
+  private static let pause = Duration.milliseconds(50)
 
   private func finishRequests(_ admin: ControlPlaneClient) async throws {
     let clock = ContinuousClock()
@@ -54,23 +72,19 @@ struct EnvoyDrain: Sendable {
     }
   }
 
-  /// An Envoy loses the spans that it has not sent when it ends.
-  private func sendSpans(_ admin: ControlPlaneClient) async throws {
+  /// Waits until spans are sent: an Envoy that ends loses those that it has not sent.
+  private func send(_ spans: LastSpans, since begin: ContinuousClock.Instant, _ admin: ControlPlaneClient) async throws
+  {
     let clock = ContinuousClock()
-    var spans = SpanStatistics(try await admin.text(SpanStatistics.path))
-    guard spans.hasSpans else { return }
-    // From here on there are no new connections, so that the spans are the last ones.
-    _ = try await admin.exchange(.post, "/drain_listeners")
-    // When they are sent, the collector has yet to answer.
-    let end = clock.now + spans.flushInterval + .milliseconds(500)
+    var spans = spans
     var isAnnounced = false
     while true {
-      spans = SpanStatistics(try await admin.text(SpanStatistics.path))
-      guard !spans.areSent, clock.now < end else { return }
-      if !isAnnounced {
-        logger.info(
-          "waiting for the last spans to be sent, \(spans.flushInterval.words) at most; send the signal again to stop now"
-        )
+      let statistics = SpanStatistics(try await admin.text(SpanStatistics.path))
+      let now = clock.now - begin
+      if spans.areSent(statistics, at: now) { break }
+      if !isAnnounced, !statistics.areFlushed || statistics.reportsInFlight > 0 {
+        let most = (spans.end(statistics) - now).components.seconds + 1
+        logger.info("waiting for the last spans to be sent, \(most) s at most; send the signal again to stop now")
         isAnnounced = true
       }
       try await clock.sleep(for: Self.pause)

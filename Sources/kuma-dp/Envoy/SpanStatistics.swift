@@ -9,8 +9,10 @@ struct SpanStatistics: Sendable, Equatable {
   private(set) var notTraceable: Int64 = 0
   /// Spans that Zipkin's tracer has sent.
   private(set) var sent: Int64 = 0
-  /// Reports that the collector has not answered yet.
+  /// Reports that wait for a connection to the collector or for its answer.
   private(set) var reportsInFlight: Int64 = 0
+  /// How many times reports were sent again, or are going to be.
+  private(set) var retries: Int64 = 0
   private(set) var usesZipkin = false
   private(set) var usesDatadog = false
 
@@ -20,7 +22,12 @@ struct SpanStatistics: Sendable, Equatable {
       if name.hasPrefix("tracing.zipkin.") { usesZipkin = true }
       if name.hasPrefix("tracing.datadog.") { usesDatadog = true }
       if name == "tracing.zipkin.spans_sent" { sent += value }
-      if name.hasPrefix("cluster.tracing_"), name.hasSuffix(".upstream_rq_active") { reportsInFlight += value }
+      if name.hasPrefix("cluster.tracing_") {
+        if name.hasSuffix(".upstream_rq_active") || name.hasSuffix(".upstream_rq_pending_active") {
+          reportsInFlight += value
+        }
+        if name.hasSuffix(".upstream_rq_retry") { retries += value }
+      }
       guard name.hasPrefix("http.") else { continue }
       if Self.reasons.contains(where: { name.hasSuffix(".tracing.\($0)") }) { traced += value }
       if name.hasSuffix(".tracing.not_traceable") { notTraceable += value }
@@ -33,12 +40,7 @@ struct SpanStatistics: Sendable, Equatable {
   /// Whether there may be any span at all.
   var hasSpans: Bool { (usesZipkin || usesDatadog) && traced + notTraceable > 0 }
 
-  /// Whether it is certain that no span waits. It is where every request is traced by Zipkin's tracer: a caller can then
-  /// only have fewer of them sent. Datadog's tracer does not count.
-  var areSent: Bool {
-    reportsInFlight == 0 && (!hasSpans || (!usesDatadog && notTraceable == 0 && traced == sent))
-  }
-
-  /// How long spans may wait: Zipkin's tracer sends them every five seconds, Datadog's every two.
-  var flushInterval: Duration { .seconds(usesZipkin ? 5 : 2) }
+  /// Whether it is certain that no span waits in a buffer. It is where every request is traced by Zipkin's tracer: a caller
+  /// can then only have fewer of them sent. Datadog's tracer does not count.
+  var areFlushed: Bool { !hasSpans || (!usesDatadog && notTraceable == 0 && traced == sent) }
 }

@@ -1,0 +1,104 @@
+import MeshModel
+import Testing
+
+@testable import kuma_dp
+
+@Suite("The last spans of an Envoy that ends")
+struct LastSpansTests {
+  private typealias Statistics = SpanStatisticsTests
+
+  /// Asks once, at a time in milliseconds.
+  private static func areSent(_ spans: inout LastSpans, _ statistics: SpanStatistics, at time: Int) -> Bool {
+    spans.areSent(statistics, at: .milliseconds(time))
+  }
+
+  /// Spans that could wait for a second, of requests that ended after some time.
+  private static func spans(isShortened: Bool = true, requestsEnd: Duration) -> LastSpans {
+    LastSpans(interval: .seconds(1), isShortened: isShortened, requestsEnd: requestsEnd)
+  }
+
+  @Test("are sent when two answers in a row say so: a report that is being written counts as sent already")
+  func certain() {
+    var spans = Self.spans(requestsEnd: .zero)
+    #expect(!Self.areSent(&spans, Statistics.statistics(), at: 1))
+    #expect(!Self.areSent(&spans, Statistics.statistics(inFlight: 1), at: 2))
+    #expect(!Self.areSent(&spans, Statistics.statistics(), at: 3))
+    #expect(Self.areSent(&spans, Statistics.statistics(), at: 4))
+  }
+
+  @Test("are sent for certain when the timers of before have fired, and soon after the last request")
+  func shortened() {
+    let sampled = Statistics.statistics(notTraceable: 90, sent: 7)
+    #expect(Self.spans(requestsEnd: .milliseconds(10)).flushEnd(sampled) == .milliseconds(1_300))
+    #expect(Self.spans(requestsEnd: .seconds(9)).flushEnd(sampled) == .milliseconds(9_305))
+    var spans = Self.spans(requestsEnd: .zero)
+    #expect(!Self.areSent(&spans, sampled, at: 1_299))
+    #expect(!Self.areSent(&spans, sampled, at: 1_301))
+    #expect(Self.areSent(&spans, sampled, at: 1_302))
+  }
+
+  @Test("wait for a whole interval where it could not be changed")
+  func unchanged() {
+    let sampled = Statistics.statistics(notTraceable: 90)
+    #expect(Self.spans(isShortened: false, requestsEnd: .seconds(9)).flushEnd(sampled) == .milliseconds(10_300))
+  }
+
+  @Test("wait for two seconds in Datadog's tracer, whatever is changed")
+  func datadog() {
+    let text = "http.api.tracing.random_sampling: 2\ntracing.datadog.reports_sent: 1"
+    let spans = Self.spans(requestsEnd: .seconds(1))
+    #expect(spans.flushEnd(SpanStatistics(text)) == .milliseconds(3_300))
+    #expect(spans.flushEnd(SpanStatistics("\(text)\ntracing.zipkin.spans_sent: 0")) == .milliseconds(3_300))
+    #expect(spans.flushEnd(SpanStatistics("")) == .seconds(1))
+  }
+
+  @Test("may wait for another attempt, which nothing but the number of attempts tells")
+  func retries() {
+    var spans = Self.spans(requestsEnd: .zero)
+    for (time, count) in [(100, 3), (200, 3), (400, 4), (850, 4)] {
+      #expect(!Self.areSent(&spans, Statistics.statistics(retries: count), at: time), "\(time)")
+    }
+    #expect(!Self.areSent(&spans, Statistics.statistics(retries: 4), at: 901))
+    #expect(Self.areSent(&spans, Statistics.statistics(retries: 4), at: 902))
+  }
+
+  @Test("are given up when the collector has had Envoy's own time for an answer")
+  func givenUp() {
+    var spans = Self.spans(requestsEnd: .zero)
+    #expect(!Self.areSent(&spans, Statistics.statistics(inFlight: 1), at: 6_299))
+    #expect(Self.areSent(&spans, Statistics.statistics(inFlight: 1), at: 6_300))
+  }
+}
+
+@Suite("How often Envoy sends spans")
+struct FlushIntervalTests {
+  private static func interval(_ value: String?, layers: DocumentValue = ["kuma", "tracing", "admin"]) -> FlushInterval
+  {
+    var entries: DocumentValue = [:]
+    if let value {
+      entries = ["tracing.zipkin.flush_interval_ms": ["final_value": .string(value), "layer_values": ["", "", ""]]]
+    }
+    return FlushInterval(["layers": layers, "entries": entries])
+  }
+
+  @Test("is what the runtime says, or Envoy's own choice")
+  func value() {
+    #expect(Self.interval("1000").value == .seconds(1))
+    #expect(Self.interval(nil).value == .seconds(5))
+    #expect(FlushInterval(nil).value == .seconds(5))
+    for nonsense in ["", "a", "-1", "1e9", "99999999999999999999"] {
+      #expect(Self.interval(nonsense).value == .seconds(5), "\(nonsense)")
+    }
+  }
+
+  @Test("may be Envoy's own still while tracers change")
+  func change() { #expect(Self.interval("5").value == .seconds(5)) }
+
+  @Test("can be changed where there is a layer for it")
+  func layers() {
+    #expect(Self.interval(nil).canBeChanged)
+    #expect(!Self.interval("1000", layers: ["kuma"]).canBeChanged)
+    #expect(!FlushInterval(nil).canBeChanged)
+    #expect(!FlushInterval("admin").canBeChanged)
+  }
+}
