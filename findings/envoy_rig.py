@@ -69,12 +69,16 @@ def cluster(name, port):
 
 
 class Envoy:
-    """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to."""
+    """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to.
+
+    `ports` are those of its listeners, which are equal; `port` is the first. `collector_cluster` has more fields of that cluster.
+    """
 
     def __init__(
-        self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None, collector_cluster=None
-    ):
-        self.port, self.admin = free_port(), free_port()
+            self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None, listeners=1,
+            collector_cluster=None):
+        self.ports, self.admin = [free_port() for _ in range(listeners)], free_port()
+        self.port = self.ports[0]
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "in", "tracing": tracing,
@@ -84,7 +88,7 @@ class Envoy:
             "http_filters": [
                 {"name": "router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
         } | (connection_manager or {})
-        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.port}}
+        address = lambda port: {"socket_address": {"address": "127.0.0.1", "port_value": port}}
         config = {
             "node": {"id": "n", "cluster": "web"},
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}},
@@ -93,8 +97,8 @@ class Envoy:
             "static_resources": {
                 "clusters": [cluster("service", service), cluster("collector", collector) | (collector_cluster or {})],
                 "listeners": [
-                    {"name": "in", "address": address, "filter_chains": [
-                        {"filters": [{"name": "hcm", "typed_config": manager}]}]} | (listener or {})]},
+                    {"name": f"in:{port}", "address": address(port), "filter_chains": [
+                        {"filters": [{"name": "hcm", "typed_config": manager}]}]} | (listener or {}) for port in self.ports]},
         }
         self.folder = tempfile.TemporaryDirectory()
         path = os.path.join(self.folder.name, "envoy.json")
@@ -144,9 +148,9 @@ class Envoy:
             return int(line.split(": ")[1])
         return 0
 
-    def get(self, headers=None, path="/"):
-        """Sends a request through the listener, on a connection of its own; returns its status."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def get(self, headers=None, path="/", port=None):
+        """Sends a request through a listener, the first unless said otherwise, on a connection of its own; returns its status."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
