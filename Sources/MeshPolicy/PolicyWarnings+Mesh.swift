@@ -12,21 +12,19 @@ extension PolicyWarnings {
       + missingPaths(of: mesh)
   }
 
-  /// Backends whose proxies write the ids of spans in different ways.
+  /// Backends whose proxies write the ids of spans in different ways, and send them to collectors that do not correct that.
   ///
   /// Envoy 1.40 reverses the bytes of a span's id and of its parent's id in protobuf, but not in JSON. Only this
-  /// project's collector corrects that.
+  /// project's collector corrects that. Where another receives the spans, `auto` means JSON.
   private static func mixedFormats(of mesh: Mesh, isOwnCollector: (CollectorURL) -> Bool) -> [String] {
     var names: [TracingDestination.ZipkinFormat: [String]] = [:]
-    var isElsewhere = false
     for backend in mesh.tracing?.backends ?? [] {
       guard let destination = TracingDestination(backend),
-        case .zipkin(let url, let options) = destination.receiver
+        case .zipkin(let url, let options) = destination.receiver, !isOwnCollector(url)
       else { continue }
       names[options.format, default: []].append(backend.name)
-      if !isOwnCollector(url) { isElsewhere = true }
     }
-    guard isElsewhere, let protobuf = names[.protobuf], let json = names[.json] else { return [] }
+    guard let protobuf = names[.protobuf], let json = names[.json] else { return [] }
     func backends(_ names: [String]) -> String { (names.count == 1 ? "backend " : "backends ") + list(names) }
     return [
       "The tracing \(backends(protobuf)) \(protobuf.count == 1 ? "has" : "have") apiVersion \"httpProto\" and the "

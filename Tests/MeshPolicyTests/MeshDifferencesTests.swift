@@ -176,14 +176,20 @@ import Testing
           + "what proxies of the one and the other send of a trace. Give all of them the same apiVersion, best \"httpJson\", "
           + "which tracers in applications agree with too."
       ])
-    #expect(Self.mixed(["httpProto", nil], own: "z0").count == 1, "one of them leads elsewhere")
+    #expect(Self.mixed(["httpProto", nil, "httpJson"], own: "z2").count == 1, "two of them lead elsewhere")
+    #expect(
+      Self.mixed(["httpProto", "auto"]).first?.hasPrefix(
+        "The tracing backend \"b0\" has apiVersion \"httpProto\" and the backend \"b1\" has not: ") == true,
+      "auto is JSON where other collectors receive the spans")
   }
 
   @Test(
     "nothing about formats that agree, or where this control plane's collector gets all spans",
     arguments: [
       (["httpProto", "httpProto"], "none"), ([nil, "httpJson", "httpJsonV1"], "none"), (["httpProto"], "none"),
-      (["httpProto", nil], "z"),
+      (["httpProto", nil], "z"), (["httpProto", nil], "z0"), (["httpProto", nil], "z1"),
+      (["auto", "httpJson", nil], "none"), (["auto"], "none"), (["auto", "httpProto", "httpJson"], "z"),
+      (["auto", "httpProto"], "z0"), (["auto", "httpJson"], "z0"),
     ] as [([String?], String)])
   func agreeing(versions: [String?], own: String) {
     #expect(Self.mixed(versions, own: own).filter { $0.contains("httpProto") }.isEmpty)
