@@ -55,7 +55,7 @@ extension DemoRun {
           : "the collector names \(report.named.map(\.service).joined(separator: ", "))"
       }
     ) {
-      // Envoy keeps up to four spans for five seconds. With few requests the demo does not wait for the last ones.
+      // Envoy keeps spans for a second. With few requests the demo does not wait for the last ones.
       let end = ContinuousClock.now + .seconds(sent > 100 ? 10 : 0)
       return try await wait("the collector did not say who breaks traces", about: "kuma-cp") {
         guard let report = try await propagation(plan) else { return nil }
