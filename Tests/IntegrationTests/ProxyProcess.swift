@@ -15,17 +15,20 @@ struct ProxyProcess: Sendable {
   /// Starts a proxy for a service.
   ///
   /// - Parameters:
-  ///   - inboundPort: where its listener is; a free port when `nil`.
+  ///   - service: the service of its inbound; that of its name when `nil`.
+  ///   - inboundPort, outboundPort: where its listeners are; free ports when `nil`.
   ///   - calls: the service behind its outbound.
   ///   - drainTime: how long connections to earlier listeners may last.
   ///   - namesAdminPort: whether the Dataplane says where Envoy's administration interface is. ``adminPort`` means
   ///     nothing otherwise.
   static func start(
-    _ name: String, tags: [String: String] = [:], applicationPort: Int, inboundPort: Int? = nil, calls: String,
-    namesAdminPort: Bool = true, drainTime: String = "1s", controlPlane: ControlPlaneProcess
+    _ name: String, service: String? = nil, tags: [String: String] = [:], applicationPort: Int,
+    inboundPort: Int? = nil, outboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true,
+    drainTime: String = "1s", controlPlane: ControlPlaneProcess
   ) async throws -> ProxyProcess {
     let free = try FreePort.take(3)
     let inbound = inboundPort ?? free[0]
+    let outbound = outboundPort ?? free[1]
     let more = tags.sorted { $0.key < $1.key }.map { "\n      \($0.key): \($0.value)" }.joined()
     let dataplane = """
       type: Dataplane
@@ -38,10 +41,10 @@ struct ProxyProcess: Sendable {
         - port: \(inbound)
           servicePort: \(applicationPort)
           tags:
-            kuma.io/service: {{ name }}
+            kuma.io/service: \(service ?? "{{ name }}")
             kuma.io/protocol: http\(more)
         outbound:
-        - port: \(free[1])
+        - port: \(outbound)
           tags: {kuma.io/service: \(calls)}
       """
     let file = controlPlane.home.appending(path: "\(name).yaml")
@@ -57,7 +60,7 @@ struct ProxyProcess: Sendable {
           "--concurrency", "1", "--drain-time", drainTime,
         ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
     return ProxyProcess(
-      name: name, inboundPort: inbound, outboundPort: free[1], adminPort: free[2], process: process, log: log)
+      name: name, inboundPort: inbound, outboundPort: outbound, adminPort: free[2], process: process, log: log)
   }
 
   /// Waits until the proxy answers requests in both directions.

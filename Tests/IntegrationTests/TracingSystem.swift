@@ -73,12 +73,13 @@ final class TracingSystem: Sendable {
   /// Starts a proxy.
   @discardableResult
   func start(
-    _ name: String, tags: [String: String] = [:], inboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true,
-    drainTime: String = "1s"
+    _ name: String, service: String? = nil, tags: [String: String] = [:], inboundPort: Int? = nil,
+    outboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true, drainTime: String = "1s"
   ) async throws -> ProxyProcess {
     let proxy = try await ProxyProcess.start(
-      name, tags: tags, applicationPort: try await port(of: name), inboundPort: inboundPort, calls: calls,
-      namesAdminPort: namesAdminPort, drainTime: drainTime, controlPlane: controlPlane)
+      name, service: service, tags: tags, applicationPort: try await port(of: service ?? name),
+      inboundPort: inboundPort, outboundPort: outboundPort, calls: calls, namesAdminPort: namesAdminPort,
+      drainTime: drainTime, controlPlane: controlPlane)
     running.withLock { $0.append(proxy) }
     return proxy
   }

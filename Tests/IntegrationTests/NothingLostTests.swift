@@ -1,0 +1,76 @@
+import MeshModel
+import MeshTestSupport
+import ProcessSupervisor
+import Testing
+
+/// Requests under load are counted, and so are their spans in the collector, while real Envoys change and end.
+@Suite(
+  "No span is lost under load", .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
+struct NothingLostTests {
+  /// Each client's pause between two requests in milliseconds: some are quick; others hold a connection for as long as they can.
+  private static let clients = [1, 1, 2, 2, 5, 5] + Array(repeating: 400, count: 10)
+
+  private static func mesh(_ url: String, _ apiVersion: String) -> String {
+    """
+    type: Mesh
+    name: default
+    tracing:
+      defaultBackend: main
+      backends:
+      - name: main
+        type: zipkin
+        conf: {url: "\(url)", apiVersion: \(apiVersion)}
+    ---
+    \(TracingSystem.policy(backend: "main"))
+    """
+  }
+
+  /// Waits for some more answers.
+  private static func wait(for answers: Int, _ load: RequestLoad) async throws {
+    let before = load.answers
+    try await eventually("\(answers) more answers") { load.answers >= before + answers }
+  }
+
+  /// Expects the spans of both sides for each answer.
+  private static func expectSpans(_ system: TracingSystem, _ outcome: RequestLoad.Outcome, _ what: String) async throws
+  {
+    let answers = outcome.answered.mapValues(\.count)
+    #expect(answers[200] ?? 0 > 500, "\(what): \(answers)")
+    print("\(what): \(answers), \(outcome.unanswered.count) unanswered, \(outcome.connections) connections")
+    for (status, traces) in outcome.answered {
+      // Other answers come from the caller's proxy alone, or from both: the callee's proxy was ending.
+      guard status == 200 else { continue }
+      try await system.controlPlane.expectSpans(2, ofEach: traces, what)
+    }
+  }
+
+  @Test("in a rolling restart of four proxies", arguments: ["httpJson"])
+  func rollingRestart(apiVersion: String) async throws {
+    try await TracingSystem.run(proxies: false) { system in
+      try await system.controlPlane.apply(Self.mesh(system.embeddedURL, apiVersion))
+      let replicas = [("web", "api"), ("api", "web")].flatMap { service, calls in
+        (1...2).map { (name: "\(service)-\($0)", service: service, calls: calls) }
+      }
+      var proxies: [String: ProxyProcess] = [:]
+      for replica in replicas {
+        proxies[replica.name] = try await system.start(replica.name, service: replica.service, calls: replica.calls)
+      }
+      for proxy in proxies.values { try await proxy.waitUntilServing() }
+      let web = ["web-1", "web-2"].compactMap { proxies[$0] }
+      let load = RequestLoad(ports: web.map(\.outboundPort), clients: Self.clients)
+      for replica in replicas {
+        try await Self.wait(for: 300, load)
+        let old = try #require(proxies[replica.name])
+        await old.stop()
+        #expect(old.process.currentExitStatus?.isSuccess == true, "\(old.log.tail())")
+        proxies[replica.name] = try await system.start(
+          replica.name, service: replica.service, inboundPort: old.inboundPort, outboundPort: old.outboundPort,
+          calls: replica.calls)
+        try await proxies[replica.name]?.waitUntilServing()
+      }
+      try await Self.wait(for: 300, load)
+      try await Self.expectSpans(system, await load.stop(), "restart with \(apiVersion)")
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import MeshTestSupport
+import Testing
+
+extension ControlPlaneProcess {
+  /// How many spans the embedded collector has of each of some traces.
+  func spanCounts(of traces: [String]) async throws -> [String: Int] {
+    var counts: [String: Int] = [:]
+    for start in stride(from: 0, to: traces.count, by: 200) {
+      let ids = traces[start..<min(start + 200, traces.count)]
+      guard
+        let answer = try await HTTPProbe.get(
+          port: ports.collector, "/api/v2/traceMany?traceIds=\(ids.joined(separator: ","))"), answer.status == 200
+      else { continue }
+      for id in Self.traceIDs(in: answer.body) { counts[id, default: 0] += 1 }
+    }
+    return counts
+  }
+
+  /// The trace id of each span in an answer. As text, because there are many.
+  private static func traceIDs(in body: [UInt8]) -> [String] {
+    let key = Data(#""traceId":""#.utf8)
+    let text = Data(body)
+    var ids: [String] = []
+    var position = text.startIndex
+    while let found = text.range(of: key, in: position..<text.endIndex) {
+      position = found.upperBound
+      ids.append(String(decoding: text[position...].prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self))
+    }
+    return ids
+  }
+
+  /// Expects that the embedded collector has exactly some spans of each of some requests, and waits for them.
+  func expectSpans(_ expected: Int, ofEach traces: [String], _ what: String) async throws {
+    var missing = traces
+    var counts: [String: Int] = [:]
+    _ = try? await eventually(deadline: .seconds(20), "the spans") {
+      counts.merge(try await spanCounts(of: missing)) { $1 }
+      missing.removeAll { (counts[$0] ?? 0) >= expected }
+      return missing.isEmpty
+    }
+    let lost = missing.reduce(0) { $0 + expected - (counts[$1] ?? 0) }
+    let more = traces.filter { (counts[$0] ?? 0) > expected }
+    #expect(
+      missing.isEmpty,
+      "\(what): \(lost) spans of \(missing.count) of \(traces.count) requests are lost: \(missing.prefix(3))")
+    #expect(more.isEmpty, "\(what): \(more.count) of \(traces.count) requests have spans twice: \(more.prefix(3))")
+  }
+}
