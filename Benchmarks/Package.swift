@@ -16,8 +16,9 @@ let package = Package(
       name: "kuma-benchmarks",
       dependencies: [
         "CEpoll", .product(name: "BenchmarkedStages", package: "kuma-trace"),
-        // Not linked: the control plane that the fleet is connected to is built along.
+        // Not linked: the control plane that the fleet is connected to is built along, and what starts a real Envoy.
         .product(name: "kuma-cp", package: "kuma-trace"),
+        .product(name: "kuma-dp", package: "kuma-trace"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),

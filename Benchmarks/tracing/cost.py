@@ -88,7 +88,7 @@ def parse_arguments():
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     names = {case.name for case in CASES}
-    only = set((arguments.only or ",".join(names)).split(","))
+    only = names if arguments.only in (None, "all") else set(arguments.only.split(","))
     if only - names:
         parser.error(f"there is no case {', '.join(sorted(only - names))}; there are {', '.join(case.name for case in CASES)}")
     arguments.cases = [case for case in CASES if case.name in only | {"untraced", "json"}]
