@@ -23,6 +23,7 @@ export function emptyCollector() {
     "    sampling: 100.0",
     "    conf:",
     `      url: ${url}`,
+    "      apiVersion: auto",
     "---",
     "type: TrafficTrace",
     "name: trace-all-traffic",
@@ -37,7 +38,8 @@ export function emptyCollector() {
     el("div", { class: "lead" }, el("h2", { text: "No traces yet" }),
       el("p", { text: "The collector is up and waits for spans. They show up here as they arrive." })),
     el("div", { class: "ways" },
-      way("From a mesh", "Every proxy reports to this collector after kumactl apply -f tracing.yaml:", yaml),
+      way("From a mesh", "Every proxy reports to this collector after kumactl apply -f tracing.yaml. (Kuma's control plane "
+        + "refuses apiVersion auto: leave it out there.)", yaml),
       way("From a terminal", "Anything that speaks Zipkin's v2 JSON can send spans:", curl)));
 }
 

@@ -310,7 +310,8 @@ extension PageInBrowser {
           try await browser.open(base + "/")
           try await browser.wait(for: ".start")
           #expect(try await browser.texts(of: ".start h2") == ["No traces yet"])
-          #expect(try await browser.texts(of: ".start pre")[0].contains("url: \(base)/api/v2/spans"))
+          let backend = "url: \(base)/api/v2/spans\n      apiVersion: auto\n"
+          #expect(try await browser.texts(of: ".start pre")[0].contains(backend))
           try await browser.open(base + "/traces/abc")
           try await browser.wait(for: ".notice")
           #expect(try await browser.texts(of: "h2") == ["This trace is not here"])

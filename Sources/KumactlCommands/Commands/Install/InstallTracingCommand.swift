@@ -5,7 +5,9 @@ struct InstallTracingCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tracing", abstract: "Install Tracing backend in Kubernetes cluster (Jaeger).",
     discussion: """
-      Print the manifest of a Jaeger that collects Zipkin spans. The cluster itself is not touched.
+      Print the manifest of a Jaeger that collects Zipkin spans. The cluster itself is not touched. A tracing backend of
+      a mesh that leads to it has the url http://jaeger-collector.kuma-tracing:9411/api/v2/spans (with --namespace, that
+      namespace instead of kuma-tracing). Proxies send Jaeger JSON, also with apiVersion "auto".
 
       Examples:
       kumactl install tracing | kubectl apply -f -
