@@ -2,4 +2,6 @@
 public enum ProxyMetadata {
   /// How long the listeners of the proxy drain, as Go writes it: `30s`.
   public static let drainTime = "kuma-trace.io/drain-time"
+  /// Present if Envoy takes the size and the interval of its reports of spans from the control plane.
+  public static let reportRuntime = "kuma-trace.io/report-runtime"
 }

@@ -14,17 +14,20 @@ package struct ProxyIntroduction: Sendable {
   package var address: ProxyAddress
   /// How long its listeners drain; `nil` when it does not say.
   package var drainTime: Duration?
+  /// Whether its Envoy takes the size and the interval of reports from the control plane.
+  package var hasReportRuntime: Bool
 
   /// Makes an introduction.
   package init(
     nodeID: String, dataplane: String?, version: DataplaneInsight.ProxyVersion, address: ProxyAddress,
-    drainTime: Duration? = nil
+    drainTime: Duration? = nil, hasReportRuntime: Bool = false
   ) {
     self.nodeID = nodeID
     self.dataplane = dataplane
     self.version = version
     self.address = address
     self.drainTime = drainTime
+    self.hasReportRuntime = hasReportRuntime
   }
 }
 
@@ -91,7 +94,8 @@ extension ProxyIntroduction {
       version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
       address: ProxyAddress(remotePeer: remotePeer, adminPort: adminPort == 0 ? nil : adminPort),
       drainTime: further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
-        .map { min($0, Self.longestDrainTime) })
+        .map { min($0, Self.longestDrainTime) },
+      hasReportRuntime: metadata[ProxyMetadata.reportRuntime] != nil)
   }
 
   /// A proxy's drain time is limited to one day.

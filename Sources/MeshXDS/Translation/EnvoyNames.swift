@@ -1,7 +1,7 @@
 import MeshModel
 
 /// The names of Envoy's resources, which users see in its statistics and logs. Source: Kuma 2.7.
-enum EnvoyNames {
+package enum EnvoyNames {
   /// `inbound:10.0.0.1:80`, `inbound:[fd00::1]:80`.
   static func inboundListener(_ address: String, _ port: UInt16) -> String {
     "inbound:\(hostAndPort(address, port))"
@@ -21,7 +21,7 @@ enum EnvoyNames {
   }
 
   /// `tracing:jaeger`.
-  static func tracingCluster(_ backend: String) -> String { "\(tracingPrefix)\(backend)" }
+  package static func tracingCluster(_ backend: String) -> String { "\(tracingPrefix)\(backend)" }
 
   /// Whether the name is that of a collector's cluster.
   static func isTracingCluster(_ name: String) -> Bool { name.hasPrefix(tracingPrefix) }
@@ -35,7 +35,7 @@ enum EnvoyNames {
   static func outboundRoute(_ service: String) -> String { "outbound:\(service)" }
 
   /// A name for statistics: every character except ASCII letters, digits, `_` and `-` becomes `_`.
-  static func statistics(_ name: String) -> String {
+  package static func statistics(_ name: String) -> String {
     var text = ""
     for scalar in name.unicodeScalars {
       switch scalar {
