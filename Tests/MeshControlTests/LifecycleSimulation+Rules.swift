@@ -28,7 +28,7 @@ extension LifecycleSimulation {
     case .refuse(let stream, let refusal):
       note("\(stream) is refused: \(refusal.message)")
       answered(stream, false)
-    case .disconnect(let proxy): planes[index].connected[proxy, default: 0] -= 1
+    case .disconnect(let proxy, _): planes[index].connected[proxy, default: 0] -= 1
     case .setTimer(let time): planes[index].timer = time
     case .takeCounts:
       let changed = planes[index].changed

@@ -72,8 +72,8 @@ extension ProxyLifecycle {
         subscription: DataplaneInsight.Subscription(
           id: opening.stream, controlPlaneInstanceId: context.settings.instance, connectTime: context.time,
           version: opening.version, peer: opening.peer),
-        registration: opening.registration, address: opening.address))
-    begin(.opening(opening, .connecting), .connect(drainTime: opening.drainTime), &actions)
+        registration: opening.registration, traits: opening.traits))
+    begin(.opening(opening, .connecting), .connect(opening.traits), &actions)
   }
 
   private mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {

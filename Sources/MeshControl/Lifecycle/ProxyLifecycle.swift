@@ -39,7 +39,7 @@ struct ProxyLifecycle: Sendable {
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
     /// A stream has ended: stop computing its configuration.
-    case disconnect
+    case disconnect(ProxyTraits)
     /// Schedule a write of the insight.
     case touch
     /// The insight was written, or the write failed.
@@ -65,7 +65,7 @@ struct ProxyLifecycle: Sendable {
     /// Undo ``adopt(_:)``.
     case release
     /// Compute the proxy's configuration from now on.
-    case connect(drainTime: Duration?)
+    case connect(ProxyTraits)
   }
 
   /// The answer to a request.
@@ -81,7 +81,7 @@ struct ProxyLifecycle: Sendable {
     var subscription: DataplaneInsight.Subscription
     /// The Dataplane that the proxy brought.
     var registration: Resource?
-    var address: ProxyAddress
+    var traits: ProxyTraits
   }
 
   /// The current operation of the Dataplane lane.
@@ -285,7 +285,8 @@ struct ProxyLifecycle: Sendable {
       handover = Handover(lost: (handover?.lost ?? []) + [lost], time: context.now)
     }
     actions += [
-      .disconnect, .touch, .log(LogLine(.info, "proxy disconnected", ["proxy": "\(proxy)", "stream": stream])),
+      .disconnect(session.traits), .touch,
+      .log(LogLine(.info, "proxy disconnected", ["proxy": "\(proxy)", "stream": stream])),
     ]
   }
 

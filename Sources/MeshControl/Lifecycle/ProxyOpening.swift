@@ -12,12 +12,10 @@ struct ProxyOpening: Sendable {
   var registration: Resource?
   /// The versions of the proxy's programs.
   var version: DataplaneInsight.ProxyVersion
-  /// Where to reach the proxy's administration interface.
-  var address: ProxyAddress
+  /// What the proxy says of itself.
+  var traits: ProxyTraits
   /// The peer, with data that distinguishes its process from others.
   var peer: DataplaneInsight.Peer
-  /// How long the proxy's listeners drain; `nil` if it does not say.
-  var drainTime: Duration?
   /// The Dataplane as the proxy sent it.
   private var document: Resource?
   /// Violations found in the document alone.
@@ -35,8 +33,9 @@ struct ProxyOpening: Sendable {
     self.stream = stream
     self.proxy = proxy
     version = introduction.version
-    address = introduction.address
-    drainTime = introduction.drainTime
+    traits = ProxyTraits(
+      drainTime: introduction.drainTime, envoyVersion: introduction.version.envoy,
+      hasReportRuntime: introduction.hasReportRuntime, address: introduction.address)
     if let text = introduction.dataplane, !text.isEmpty {
       let resource = try Self.parse(text)
       guard let content = resource.content(Dataplane.self) else {

@@ -45,7 +45,7 @@ struct ProxyRegistry: Sendable {
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
     /// A stream has ended: stop computing its configuration.
-    case disconnect(ProxyID)
+    case disconnect(ProxyID, ProxyTraits)
     /// Report ``Event/timeReached`` at this time. Replaces the earlier timer.
     case setTimer(ContinuousClock.Instant)
     /// Report ``Event/countsTaken(streams:)``.
@@ -150,7 +150,7 @@ struct ProxyRegistry: Sendable {
           moves += 1
           actions.append(.admit(stream: stream))
         case .refuse(let stream, let refusal): refuse(stream, refusal, &actions)
-        case .disconnect: actions.append(.disconnect(proxy))
+        case .disconnect(let traits): actions.append(.disconnect(proxy, traits))
         case .touch: touch(proxy, context)
         case .finishedInsight(let error):
           flush?.running -= 1

@@ -223,6 +223,9 @@ struct ReconcilePlan {
   /// The number of proxies that keep the cluster of a withdrawn collector.
   var withdrawnCount: Int { withdrawn.count }
 
+  /// Whether a proxy has a stream.
+  func isConnected(_ proxy: ProxyID) -> Bool { connected[proxy] != nil }
+
   /// Whether a mesh exists.
   func knows(_ mesh: String) -> Bool { meshes[mesh]?.mesh != nil }
 

@@ -26,6 +26,8 @@ package actor Reconciler: Service {
   private let translator: any ProxyTranslating
   private let cache: SnapshotCache
   private let resolver: AddressResolver
+  /// Decides the form of reports; `nil`: reports to backends with `apiVersion: auto` are JSON.
+  nonisolated let forms: ReportFormSelector?
   private let logger: Logger
   private var plan = ReconcilePlan()
   private var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -38,12 +40,13 @@ package actor Reconciler: Service {
 
   package init(
     store: any ResourceStore, translator: any ProxyTranslating, cache: SnapshotCache, resolver: AddressResolver,
-    logger: Logger
+    forms: ReportFormSelector? = nil, logger: Logger
   ) {
     self.store = store
     self.translator = translator
     self.cache = cache
     self.resolver = resolver
+    self.forms = forms
     self.logger = logger
     start = clock.now
     (ends, end) = AsyncStream.makeStream()
@@ -52,10 +55,12 @@ package actor Reconciler: Service {
   package func run() async throws {
     await cancelWhenGracefulShutdown {
       async let names: Void = self.followNames()
+      async let choices: Void = self.followForms()
       async let withdrawals: Void = self.followWithdrawals()
       await self.followStore()
       self.end.finish()
       await names
+      await choices
       await withdrawals
     }
   }
@@ -71,6 +76,13 @@ package actor Reconciler: Service {
 
   private func followNames() async {
     for await _ in resolver.updates { handle(.addressesChanged(resolver.takeChanged())) }
+  }
+
+  private func followForms() async {
+    guard let forms else { return }
+    for await _ in forms.updates {
+      for proxy in forms.takeChanged() where plan.isConnected(proxy) { compute(proxy) }
+    }
   }
 
   private func followWithdrawals() async {
@@ -91,7 +103,9 @@ package actor Reconciler: Service {
     for action in plan.handle(event, address: resolver.address) {
       switch action {
       case .compute(let proxy): compute(proxy)
-      case .clear(let proxy): cache.remove(proxy.description)
+      case .clear(let proxy):
+        forms?.forget(proxy)
+        cache.remove(proxy.description)
       case .retain(let name): resolver.retain(name)
       case .release(let name): resolver.release(name)
       case .answer(let waiter): waiting.removeValue(forKey: waiter)?.resume()
@@ -101,7 +115,9 @@ package actor Reconciler: Service {
 
   /// Computes a proxy's configuration and publishes it if it differs from the last one.
   private func compute(_ proxy: ProxyID) {
-    guard let configuration = plan.configuration(of: proxy) else { return }
+    guard var configuration = plan.configuration(of: proxy) else { return }
+    // Until a receiver has answered, the proxy keeps its last configuration, for a moment.
+    if let forms, !forms.chooseFormat(of: &configuration) { return }
     counters.computed += 1
     do {
       let newest = try translator.snapshot(for: configuration, after: cache.snapshot(for: proxy.description))
@@ -130,15 +146,17 @@ package actor Reconciler: Service {
   // MARK: Proxies
 
   /// Registers a stream of a proxy and computes its configuration.
-  ///
-  /// - Parameter drainTime: how long its listeners drain, if it says so.
-  func connect(_ proxy: ProxyID, drainTime: Duration? = nil) async {
+  func connect(_ proxy: ProxyID, _ traits: ProxyTraits) async {
     await catchUp()
-    handle(.connected(proxy, drainTime: drainTime))
+    forms?.connect(proxy, traits)
+    handle(.connected(proxy, drainTime: traits.drainTime))
   }
 
   /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.
-  func disconnect(_ proxy: ProxyID) { handle(.disconnected(proxy)) }
+  func disconnect(_ proxy: ProxyID, _ traits: ProxyTraits) {
+    forms?.disconnect(proxy, traits)
+    handle(.disconnected(proxy))
+  }
 
   /// Treats a proxy's Dataplane as stored, until the store has it or it is released.
   ///

@@ -90,7 +90,7 @@ package actor ProxySessions: Service {
       opening.removeValue(forKey: stream)?.resume(returning: .success(()))
     case .refuse(let stream, let refusal):
       opening.removeValue(forKey: stream)?.resume(returning: .failure(refusal))
-    case .disconnect(let proxy): Task { await reconciler.disconnect(proxy) }
+    case .disconnect(let proxy, let traits): Task { await reconciler.disconnect(proxy, traits) }
     case .setTimer(let time):
       timer?.cancel()
       timer = Task {
@@ -124,7 +124,7 @@ package actor ProxySessions: Service {
       case .find(let instances): return .instances(try await shared?.connected(of: instances) ?? [])
       case .adopt(let resource): return .adopted(await reconciler.adopt(resource))
       case .release: await reconciler.release(proxy)
-      case .connect(let drainTime): await reconciler.connect(proxy, drainTime: drainTime)
+      case .connect(let traits): await reconciler.connect(proxy, traits)
       }
       return .done
     } catch {
@@ -152,7 +152,7 @@ package actor ProxySessions: Service {
   // MARK: Reads
 
   /// The administration address of a proxy, from its newest stream; `nil` if it is not connected.
-  package func address(of proxy: ProxyID) -> ProxyAddress? { registry[proxy]?.newest?.address }
+  package func address(of proxy: ProxyID) -> ProxyAddress? { registry[proxy]?.newest?.traits.address }
 
   /// The subscriptions of a proxy to this control plane that may be newer than the stored ones, oldest first.
   func subscriptions(of proxy: ProxyID) -> [DataplaneInsight.Subscription] {
@@ -195,6 +195,8 @@ extension ProxySessions: ProxySessionObserver {
 
   package nonisolated func acknowledged(_ session: ProxySession, typeURL: String) {
     counts.acknowledged(session.id, DataplaneInsight.Discovery(typeURL: typeURL))
+    guard typeURL == ResourceTypeURL.listener, let proxy = ProxyID(nodeID: session.nodeID) else { return }
+    reconciler.forms?.acknowledge(proxy)
   }
 
   package nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {

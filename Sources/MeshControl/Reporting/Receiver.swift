@@ -1,0 +1,164 @@
+import MeshModel
+import MeshPolicy
+
+/// What is known of a receiver of spans.
+struct Receiver: Sendable {
+  /// Who it is.
+  enum Verdict: Equatable {
+    /// It has not answered yet, and there is still time.
+    case pending
+    /// It does not answer.
+    case silent(why: String)
+    /// It is another product.
+    case other(what: String)
+    /// It is this control plane's collector.
+    case own
+    /// It is another collector of this product.
+    case collector
+
+    /// Whether it accepts the protobuf of Envoy.
+    var isOurs: Bool { self == .own || self == .collector }
+
+    /// Whether two verdicts differ only in details.
+    func isLike(_ other: Verdict) -> Bool {
+      switch (self, other) {
+      case (.pending, .pending), (.silent, .silent), (.other, .other): true
+      default: isOurs && other.isOurs
+      }
+    }
+  }
+
+  /// The proxies that report to it and could send protobuf.
+  var proxies: Set<ProxyID> = []
+  /// Those of which no report has arrived, see ``Trial``.
+  var watched: Set<ProxyID> = []
+  /// Since when it is asked.
+  let since: ContinuousClock.Instant
+  var verdict = Verdict.pending
+  /// The last answer other than silence, and its time.
+  private(set) var answer: ReceiverAnswer?
+  private var answerTime: ContinuousClock.Instant
+  /// Why it was silent the last time.
+  private var silence = "it has not answered yet"
+  /// Arrivals before this time prove nothing: another product had the address.
+  private(set) var proofTime: ContinuousClock.Instant?
+  /// When to ask who it is; `nil` while a question is running.
+  var askTime: ContinuousClock.Instant?
+  /// When to ask for arrivals.
+  var readTime: ContinuousClock.Instant
+  var isReading = false
+
+  init(since now: ContinuousClock.Instant) {
+    since = now
+    answerTime = now
+    askTime = now
+    readTime = now
+  }
+
+  /// Takes an answer.
+  mutating func take(_ answer: ReceiverAnswer, at now: ContinuousClock.Instant) {
+    if case .silent(let why) = answer {
+      silence = why
+      return
+    }
+    if case .other = self.answer { proofTime = now }
+    self.answer = answer
+    answerTime = now
+  }
+
+  /// Who it is at a time.
+  func verdict(at now: ContinuousClock.Instant, _ limits: ReportForms.Limits) -> Verdict {
+    guard let answer else { return now < since + limits.patience ? .pending : .silent(why: silence) }
+    guard now < answerTime + limits.validity else { return .silent(why: silence) }
+    return switch answer {
+    case .own: .own
+    case .collector: .collector
+    case .other(let what): .other(what: what)
+    case .silent(let why): .silent(why: why)
+    }
+  }
+}
+
+extension ReportForms {
+  /// Asks a receiver for a proxy, if there is room.
+  mutating func join(_ proxy: ProxyID, _ url: CollectorURL, at now: Instant) {
+    guard proxies[proxy]?.receiver == nil else { return }
+    if receivers[url] == nil {
+      guard receivers.count < limits.receivers else { return }
+      receivers[url] = Receiver(since: now)
+      schedule(now)
+    }
+    receivers[url]?.proxies.insert(proxy)
+    proxies[proxy]?.receiver = url
+  }
+
+  /// Undoes ``join(_:_:at:)``. A receiver without proxies is forgotten.
+  mutating func leave(_ proxy: ProxyID) {
+    guard let url = proxies[proxy]?.receiver else { return }
+    proxies[proxy]?.receiver = nil
+    receivers[url]?.proxies.remove(proxy)
+    receivers[url]?.watched.remove(proxy)
+    if receivers[url]?.proxies.isEmpty == true { receivers[url] = nil }
+  }
+
+  mutating func askIfDue(_ url: CollectorURL, at now: Instant, _ actions: inout [Action]) {
+    guard let receiver = receivers[url] else { return }
+    if receiver.verdict == .pending {
+      let end = receiver.since + limits.patience
+      if end <= now { judge(url, at: now, &actions) } else { schedule(end) }
+    }
+    guard let time = receiver.askTime else { return }
+    guard time <= now else { return schedule(time) }
+    // An answer makes room.
+    guard asking < limits.asks else { return }
+    asking += 1
+    receivers[url]?.askTime = nil
+    actions.append(.ask(url))
+  }
+
+  mutating func take(
+    _ answer: ReceiverAnswer, of url: CollectorURL, at now: Instant, _ actions: inout [Action]
+  ) {
+    asking -= 1
+    schedule(now)
+    guard receivers[url] != nil else { return }
+    receivers[url]?.take(answer, at: now)
+    judge(url, at: now, &actions)
+    let interval = receivers[url]?.verdict == .pending ? limits.firstInterval : limits.interval
+    receivers[url]?.askTime = now + interval
+    schedule(now + interval)
+  }
+
+  /// Takes the consequences of what a receiver has answered or not.
+  private mutating func judge(_ url: CollectorURL, at now: Instant, _ actions: inout [Action]) {
+    guard let receiver = receivers[url] else { return }
+    let verdict = receiver.verdict(at: now, limits)
+    guard verdict != receiver.verdict else { return }
+    receivers[url]?.verdict = verdict
+    if verdict.isOurs != receiver.verdict.isOurs {
+      // What was proven about the way was proven about another receiver.
+      receivers[url]?.watched = []
+      for proxy in receiver.proxies { proxies[proxy]?.way = .unknown }
+    }
+    if !verdict.isLike(receiver.verdict) {
+      actions.append(.log(verdict.logLine(of: url, wasOurs: receiver.verdict.isOurs)))
+    }
+    for proxy in receiver.proxies.sorted() { compare(proxy, at: now, &actions) }
+  }
+}
+
+extension Receiver.Verdict {
+  fileprivate func logLine(of url: CollectorURL, wasOurs: Bool) -> LogLine {
+    let address = ["url": url.origin]
+    switch self {
+    case .own, .collector, .pending:
+      return LogLine(.info, "proxies with apiVersion auto report to a kuma-trace collector in protobuf", address)
+    case .other(let what):
+      let message = "another kind of collector answers where proxies with apiVersion auto report; they use JSON"
+      return LogLine(wasOurs ? .warning : .info, message, address.merging(["answer": what]) { $1 })
+    case .silent(let why):
+      let message = "a receiver of spans does not say who it is; proxies with apiVersion auto report to it in JSON"
+      return LogLine(.warning, message, address.merging(["reason": why]) { $1 })
+    }
+  }
+}
