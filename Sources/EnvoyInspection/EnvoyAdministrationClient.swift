@@ -63,6 +63,13 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   package func answer(
     to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
   ) async throws(EnvoyAdministrationError) -> [UInt8] {
+    try await answer(at: question.path, of: proxy, defaultPort: defaultPort)
+  }
+
+  /// The answer of a proxy's Envoy at a path of its administration interface.
+  func answer(
+    at path: String, of proxy: ProxyID, defaultPort: UInt16?
+  ) async throws(EnvoyAdministrationError) -> [UInt8] {
     guard let address = await address(proxy) else {
       throw EnvoyAdministrationError(
         .notConnected,
@@ -80,14 +87,14 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
         .elsewhere,
         "The proxy \(proxy.name) runs on another machine, \(machine), and its Envoy's administration interface is not "
           + "exposed, since there is no mesh TLS yet to protect it; ask it there: "
-          + "curl http://127.0.0.1:\(port)\(question.path)")
+          + "curl http://127.0.0.1:\(port)\(path)")
     }
     let client = try admit()
     defer { state.withLock { $0.questions -= 1 } }
     let interface = AdministrationInterface(client: client, proxy: proxy, port: port, byteLimit: limits.bytes)
     return try await inTime(interface) { interface in
       try await interface.checkIdentity()
-      return try await interface.get(question.path)
+      return try await interface.get(path)
     }
   }
 

@@ -2,9 +2,9 @@ import MeshXDS
 import NIOCore
 
 /// The machine of this program.
-enum LocalMachine {
+package enum LocalMachine {
   /// Whether a peer, in gRPC's form (`ipv4:127.0.0.1:40000`, `ipv6:[::1]:40000`, `unix:…`), is on this machine.
-  static func has(peer: String) -> Bool {
+  package static func has(peer: String) -> Bool {
     if peer.hasPrefix("unix:") { return true }
     guard let host = ProxyAddress(remotePeer: peer, adminPort: nil).host,
       let address = try? SocketAddress(ipAddress: host, port: 0)
