@@ -176,6 +176,13 @@ let package = Package(
         serviceLifecycle,
       ],
       swiftSettings: strict),
+    .target(
+      name: "ReceiverInspection",
+      dependencies: [
+        "MeshControl", "MeshModel", "MeshPolicy", "SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL,
+        serviceLifecycle,
+      ],
+      swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn", "SystemErrors"], swiftSettings: strict),
     .target(name: "CSpawn"),
     .target(name: "CProcess"),
@@ -186,7 +193,8 @@ let package = Package(
       dependencies: [
         "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl",
         "MeshHTTP",
-        "MeshTransport", "EnvoyInspection", "HTTPService", "JSONText", "ProgramLog", "ProgramSettings",
+        "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
+        "ProgramSettings",
         "PrometheusMetrics", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,

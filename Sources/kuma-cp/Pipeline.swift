@@ -14,6 +14,7 @@ import MeshXDS
 import OrderedCollections
 import ProgramSettings
 import PrometheusMetrics
+import ReceiverInspection
 import ServiceLifecycle
 import TraceHTTP
 import TraceModel
@@ -63,8 +64,9 @@ struct Pipeline: Sendable {
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
     let resolver = AddressResolver(logger: logger, lookup: SystemLookup.lookUp)
+    let forms = ReportFormSelector(logger: logger) { LocalMachine.has(peer: $0.remotePeer) }
     let reconciler = Reconciler(
-      store: store, translator: translator, cache: cache, resolver: resolver, logger: logger)
+      store: store, translator: translator, cache: cache, resolver: resolver, forms: forms, logger: logger)
     let sessions = ProxySessions(
       store: store, shared: opened.shared, reconciler: reconciler, instance: instance, zone: configuration.zone,
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
@@ -112,6 +114,7 @@ struct Pipeline: Sendable {
       names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts))
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
+    metrics.read(forms)
     var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
@@ -119,6 +122,12 @@ struct Pipeline: Sendable {
         metrics: metrics, logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
+    let receiverClient = ReceiverClient()
+    let receivers = ReceiverWatch(
+      forms,
+      questions: LiveReceivers(
+        addresses: addresses, arrivals: collector?.api.arrivals, client: receiverClient, administration: administration)
+    )
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
     ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
@@ -137,7 +146,7 @@ struct Pipeline: Sendable {
 
     // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.
     services += [
-      resolver, reconciler, sessions, administration,
+      resolver, reconciler, sessions, administration, receiverClient, receivers,
       CertificateWatch(
         certificate: certificate,
         remedy: "set a new one with \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "

@@ -1,5 +1,6 @@
 import MeshControl
 import MeshModel
+import MeshPolicy
 import MeshTransport
 import MeshXDS
 import PrometheusMetrics
@@ -35,6 +36,20 @@ extension PrometheusRegistry {
       "kuma_xds_proxies_with_withdrawn_collectors", .gauge,
       "Proxies that keep the cluster of a withdrawn collector until their listeners have drained."
     ) { await reconciler.withdrawnCount }
+  }
+
+  /// Registers the metrics of the forms of reports.
+  func read(_ forms: ReportFormSelector) {
+    read(
+      "kuma_tracing_proxies", .gauge,
+      "Connected proxies that report to Zipkin backends, by format and by who chose it: the user, or apiVersion auto."
+    ) {
+      [("json", TracingDestination.ZipkinFormat.json), ("protobuf", .protobuf)].flatMap { name, format in
+        [("user", false), ("auto", true)].map { chooser, isAutomatic in
+          .init(forms.count(format, isAutomatic: isAutomatic), [("format", name), ("chosen_by", chooser)])
+        }
+      }
+    }
   }
 
   /// Registers the metrics of this process.

@@ -1,0 +1,171 @@
+import AsyncHTTPClient
+package import MeshControl
+package import MeshModel
+package import MeshPolicy
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+import SystemErrors
+
+/// Asks the receivers of spans over HTTP who they are, and which reports have arrived.
+///
+/// The addresses come from meshes, so anything may answer: every answer is bounded in time and size, and redirects are not followed.
+/// Certificates are not verified, as Envoy does not verify those of the same receivers.
+package final class ReceiverClient: Service {
+  /// Limits of a question.
+  package struct Limits: Sendable {
+    /// How long a complete answer may take.
+    package var time = Duration.seconds(2)
+    /// The size of an answer to the question who a receiver is, in bytes.
+    package var identityBytes = 4_096
+    /// How many proxies are asked for at once.
+    package var proxies = 1_000
+    /// The size of an answer about so many proxies, in bytes.
+    package var reportBytes = 1 << 20
+
+    /// The default limits.
+    package init() {}
+  }
+
+  private let limits: Limits
+  private let client = Mutex<HTTPClient?>(nil)
+
+  /// Makes a client, which answers while it runs.
+  package init(limits: Limits = Limits()) { self.limits = limits }
+
+  package func run() async throws {
+    var configuration = HTTPClient.Configuration()
+    configuration.httpVersion = .http1Only
+    configuration.redirectConfiguration = .disallow
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.timeout.connect = TimeAmount(limits.time)
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.certificateVerification = .none
+    configuration.tlsConfiguration = tls
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    self.client.withLock { $0 = client }
+    // Throws if the task is cancelled because another service failed. The connections are closed then too.
+    try? await gracefulShutdown()
+    self.client.withLock { $0 = nil }
+    try await client.shutdown()
+  }
+
+  /// Who receives spans at an address.
+  package func identity(at url: CollectorURL) async -> ReceiverAnswer {
+    let request = HTTPClientRequest(url: "\(url.origin)/receiver")
+    switch await answer(to: request, bytes: limits.identityBytes) {
+    case .failure(.silent(let why)): return .silent(why: why)
+    case .failure(.foreign(let what)): return .other(what: "GET /receiver with \(what)")
+    case .success(let body): return Self.identity(in: body)
+    }
+  }
+
+  private static func identity(in body: [UInt8]) -> ReceiverAnswer {
+    guard let document = try? DocumentValue(json: body), document["product"]?.string == "kuma-trace" else {
+      return .other(what: "GET /receiver with something else than the description of a kuma-trace collector")
+    }
+    guard document["formats"]?.array?.contains("zipkin-protobuf-envoy") == true else {
+      return .other(what: "as a kuma-trace collector that does not store the protobuf of Envoy")
+    }
+    return .collector(instance: (document["instance"]?.string ?? "").printable(atMost: 100))
+  }
+
+  /// How long ago the last reports of proxies arrived at an address, for those proxies that the receiver knows; `nil` if it does
+  /// not tell.
+  package func reportAges(of proxies: [ProxyID], at url: CollectorURL) async -> [ProxyID: Duration]? {
+    var ages: [ProxyID: Duration] = [:]
+    for start in stride(from: 0, to: proxies.count, by: limits.proxies) {
+      let asked = proxies[start..<min(start + limits.proxies, proxies.count)]
+      var request = HTTPClientRequest(url: "\(url.origin)/receiver/senders")
+      request.method = .POST
+      request.headers.add(name: "content-type", value: "application/json")
+      let question: DocumentValue = [
+        "authority": .string(url.authority), "nodes": .array(asked.map { .string($0.description) }),
+      ]
+      request.body = .bytes(ByteBuffer(string: question.json()))
+      guard case .success(let body) = await answer(to: request, bytes: limits.reportBytes),
+        let senders = (try? DocumentValue(json: body))?["senders"]?.array
+      else { return nil }
+      let names = Set(asked)
+      for sender in senders {
+        guard let node = sender["node"]?.string, let proxy = ProxyID(nodeID: node), names.contains(proxy),
+          case .integer(let age) = sender["age"]
+        else { continue }
+        ages[proxy] = .milliseconds(max(0, age))
+      }
+    }
+    return ages
+  }
+
+  // MARK: Questions
+
+  /// Why there is no usable answer.
+  private enum Failure: Error {
+    /// Nobody has answered, or a gateway has that reaches nobody.
+    case silent(String)
+    /// Something has answered that no collector of this product says.
+    case foreign(String)
+  }
+
+  /// Statuses of gateways, and of a receiver that is overloaded: they do not tell who the receiver is.
+  private static let silentStatuses: Set<UInt> = [408, 429, 502, 503, 504]
+
+  private func answer(to request: HTTPClientRequest, bytes: Int) async -> Result<[UInt8], Failure> {
+    guard let client = client.withLock({ $0 }) else {
+      return .failure(.silent("the control plane is starting or stopping"))
+    }
+    var request = request
+    // One connection per question: a later question may reach another receiver.
+    request.headers.add(name: "connection", value: "close")
+    do {
+      return .success(try await inTime { [request] in try await Self.ask(client, request, bytes) })
+    } catch let failure as Failure {
+      return .failure(failure)
+    } catch {
+      return .failure(Self.failure(error))
+    }
+  }
+
+  private static func ask(
+    _ client: HTTPClient, _ request: HTTPClientRequest, _ bytes: Int
+  ) async throws -> [UInt8] {
+    let response = try await client.execute(request, deadline: .distantFuture)
+    let status = response.status.code
+    guard !silentStatuses.contains(status) else { throw Failure.silent("it answers with status \(status)") }
+    guard status == 200 else { throw Failure.foreign("status \(status)") }
+    do {
+      return Array(try await response.body.collect(upTo: bytes).readableBytesView)
+    } catch is NIOTooManyBytesError {
+      throw Failure.foreign("more than \(bytes) bytes")
+    }
+  }
+
+  /// The client's own time limit ends with the head of an answer. This one covers the whole answer.
+  private func inTime(_ body: @escaping @Sendable () async throws -> [UInt8]) async throws -> [UInt8] {
+    let limit = limits.time
+    return try await withThrowingTaskGroup(of: [UInt8].self) { group in
+      defer { group.cancelAll() }
+      group.addTask { try await body() }
+      group.addTask {
+        try await Task.sleep(for: limit)
+        throw Failure.silent("it has not answered within \(limit.words)")
+      }
+      return try await group.next() ?? []
+    }
+  }
+
+  private static func failure(_ error: any Error) -> Failure {
+    switch error {
+    case let error as NIOConnectionError:
+      error.connectionErrors.first.map { failure($0.error) } ?? .silent("its host name does not resolve")
+    case let error as IOError: .silent(SystemError(error.errnoCode).description)
+    case is HTTPParserError: .foreign("something that is not HTTP")
+    case is NIOSSLError, is BoringSSLError: .silent("the TLS handshake fails")
+    case let error as HTTPClientError: .silent(error.shortDescription)
+    default: .silent("the connection was lost")
+    }
+  }
+}
