@@ -14,7 +14,7 @@ struct LastSpansTests {
 
   /// Spans that could wait for a second, of requests that ended after some time.
   private static func spans(isShortened: Bool = true, requestsEnd: Duration) -> LastSpans {
-    LastSpans(interval: .seconds(1), isShortened: isShortened, requestsEnd: requestsEnd)
+    LastSpans(ReportTimingTests.timing("1000"), isShortened: isShortened, requestsEnd: requestsEnd)
   }
 
   @Test("are sent when two answers in a row say so: a report that is being written counts as sent already")
@@ -52,16 +52,6 @@ struct LastSpansTests {
     #expect(spans.flushEnd(SpanStatistics("")) == .seconds(1))
   }
 
-  @Test("may wait for another attempt, which nothing but the number of attempts tells")
-  func retries() {
-    var spans = Self.spans(requestsEnd: .zero)
-    for (time, count) in [(100, 3), (200, 3), (400, 4), (850, 4)] {
-      #expect(!Self.areSent(&spans, Statistics.statistics(retries: count), at: time), "\(time)")
-    }
-    #expect(!Self.areSent(&spans, Statistics.statistics(retries: 4), at: 901))
-    #expect(Self.areSent(&spans, Statistics.statistics(retries: 4), at: 902))
-  }
-
   @Test("are given up when the collector has had Envoy's own time for an answer")
   func givenUp() {
     var spans = Self.spans(requestsEnd: .zero)
@@ -70,35 +60,41 @@ struct LastSpansTests {
   }
 }
 
-@Suite("How often Envoy sends spans")
-struct FlushIntervalTests {
-  private static func interval(_ value: String?, layers: DocumentValue = ["kuma", "tracing", "admin"]) -> FlushInterval
-  {
+@Suite("How long spans and reports wait in Envoy")
+struct ReportTimingTests {
+  static func timing(_ value: String?, layers: DocumentValue = ["kuma", "tracing", "admin"]) -> ReportTiming {
     var entries: DocumentValue = [:]
     if let value {
       entries = ["tracing.zipkin.flush_interval_ms": ["final_value": .string(value), "layer_values": ["", "", ""]]]
     }
-    return FlushInterval(["layers": layers, "entries": entries])
+    return ReportTiming(["layers": layers, "entries": entries])
   }
 
   @Test("is what the runtime says, or Envoy's own choice")
   func value() {
-    #expect(Self.interval("1000").value == .seconds(1))
-    #expect(Self.interval(nil).value == .seconds(5))
-    #expect(FlushInterval(nil).value == .seconds(5))
+    #expect(Self.timing("1000").interval == .seconds(1))
+    #expect(Self.timing(nil).interval == .seconds(5))
+    #expect(ReportTiming(nil).interval == .seconds(5))
     for nonsense in ["", "a", "-1", "1e9", "99999999999999999999"] {
-      #expect(Self.interval(nonsense).value == .seconds(5), "\(nonsense)")
+      #expect(Self.timing(nonsense).interval == .seconds(5), "\(nonsense)")
     }
   }
 
+  @Test("is as long for an answer as the runtime says, or as Envoy's own choice")
+  func answers() {
+    #expect(Self.timing("1000").answerTime == .seconds(5))
+    let runtime: DocumentValue = ["entries": ["tracing.zipkin.request_timeout": ["final_value": "10000"]]]
+    #expect(ReportTiming(runtime).answerTime == .seconds(10))
+  }
+
   @Test("may be Envoy's own still while tracers change")
-  func change() { #expect(Self.interval("5").value == .seconds(5)) }
+  func change() { #expect(Self.timing("5").interval == .seconds(5)) }
 
   @Test("can be changed where there is a layer for it")
   func layers() {
-    #expect(Self.interval(nil).canBeChanged)
-    #expect(!Self.interval("1000", layers: ["kuma"]).canBeChanged)
-    #expect(!FlushInterval(nil).canBeChanged)
-    #expect(!FlushInterval("admin").canBeChanged)
+    #expect(Self.timing(nil).canBeChanged)
+    #expect(!Self.timing("1000", layers: ["kuma"]).canBeChanged)
+    #expect(!ReportTiming(nil).canBeChanged)
+    #expect(!ReportTiming("admin").canBeChanged)
   }
 }

@@ -324,7 +324,7 @@ struct ProxyRunTests {
       #expect(ProxyProcess.isAlive(envoy))
       // Spans that end from now on hardly wait.
       let admin = try await proxy.administration()
-      let runtime = try DocumentValue(json: Array(try await admin.text(FlushInterval.path).utf8))
+      let runtime = try DocumentValue(json: Array(try await admin.text(ReportTiming.path).utf8))
       #expect(runtime["entries"]?["tracing.zipkin.flush_interval_ms"]?["final_value"] == "5")
       answer()
       #expect(try await status() == 200)

@@ -7,14 +7,13 @@ import Testing
 struct SpanStatisticsTests {
   /// Those of a proxy with an inbound and an outbound, as far as they matter.
   static func statistics(
-    traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0, pending: Int = 0, retries: Int = 0
+    traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0, pending: Int = 0, retrying: Int = 0
   ) -> SpanStatistics {
     SpanStatistics(
       """
+      cluster.tracing-auto_main.circuit_breakers.default.remaining_retries: \(1024 - retrying)
       cluster.tracing_jaeger.upstream_rq_active: \(inFlight)
       cluster.tracing_jaeger.upstream_rq_pending_active: \(pending)
-      cluster.tracing_jaeger.upstream_rq_retry: \(retries)
-      cluster.tracing_jaeger.upstream_rq_retry_success: 1
       cluster.tracing_jaeger.upstream_rq_total: 3
       http.api.tracing.client_enabled: 0
       http.api.tracing.health_check: 0
@@ -26,7 +25,14 @@ struct SpanStatisticsTests {
       tracing.zipkin.reports_sent: 2
       tracing.zipkin.spans_sent: \(sent)
       tracing.zipkin.timer_flushed: 12
-      """)
+      """,
+      retryLimits: RetryLimits(
+        """
+        tracing-auto:main::default_priority::max_retries::1024
+        tracing-auto:main::high_priority::max_retries::3
+        tracing:jaeger::default_priority::max_retries::3
+        tracing:nonsense::default_priority::max_retries::many
+        """))
   }
 
   @Test("none wait where every traced request's is sent")
@@ -34,13 +40,12 @@ struct SpanStatisticsTests {
     #expect(Self.statistics().areFlushed)
     #expect(!Self.statistics(sent: 6).areFlushed)
     #expect(Self.statistics().reportsInFlight == 0)
-    #expect(Self.statistics().retries == 0)
   }
 
   @Test("reports wait for a connection, for an answer and for another attempt")
   func reports() {
     #expect(Self.statistics(inFlight: 1, pending: 2).reportsInFlight == 3)
-    #expect(Self.statistics(retries: 4).retries == 4)
+    #expect(Self.statistics(retrying: 4).reportsInFlight == 4)
   }
 
   @Test("it is not certain where requests may be traced without being counted")

@@ -16,8 +16,8 @@ struct RunCommand: AsyncParsableCommand {
       environment variable that stands in its help, too; an option wins.
 
       Ctrl-C, SIGTERM or a terminal that goes away end Envoy when the requests in flight are answered, or after \
-      --drain-time, and their spans are sent. That takes a second, or five where the control plane gives reports the \
-      usual interval, and five more where the collector does not answer; a second signal ends Envoy at once. Without an \
+      --drain-time, and their spans are sent. That takes a second, or five where the control plane leaves Envoy its \
+      own interval, and up to ten more where the collector does not answer; a second signal ends Envoy at once. Without an \
       administration interface it ends at once. The exit code is Envoy's.
 
       Examples:

@@ -28,12 +28,12 @@ struct EnvoyDrain: Sendable {
     let begin = clock.now
     do {
       // At once: the interval of before holds for the timers that run.
-      let (interval, isShortened) = try await shortenFlushInterval(admin)
+      let (timing, isShortened) = try await shortenInterval(admin)
       try await finishRequests(admin)
       guard SpanStatistics(try await admin.text(SpanStatistics.path)).hasSpans else { return }
       // From here on there are no new connections, so that the spans are the last ones.
       _ = try await admin.exchange(.post, "/drain_listeners")
-      let spans = LastSpans(interval: interval, isShortened: isShortened, requestsEnd: clock.now - begin)
+      let spans = LastSpans(timing, isShortened: isShortened, requestsEnd: clock.now - begin)
       try await send(spans, since: begin, admin)
     } catch {
       logger.debug("Envoy is ended without waiting: \(error)")
@@ -42,12 +42,12 @@ struct EnvoyDrain: Sendable {
 
   /// Has Envoy send spans soon after they are made, if its bootstrap allows that.
   ///
-  /// - Returns: how long spans could wait before, and whether that has changed.
-  private func shortenFlushInterval(_ admin: ControlPlaneClient) async throws -> (Duration, isShortened: Bool) {
-    let answer = try await admin.exchange(.get, FlushInterval.path)
-    let interval = FlushInterval(answer.status == 200 ? try? DocumentValue(json: answer.body) : nil)
-    guard interval.canBeChanged else { return (interval.value, false) }
-    return (interval.value, try await admin.exchange(.post, FlushInterval.shortenPath).status == 200)
+  /// - Returns: how long spans and reports could wait before, and whether that has changed.
+  private func shortenInterval(_ admin: ControlPlaneClient) async throws -> (ReportTiming, isShortened: Bool) {
+    let answer = try await admin.exchange(.get, ReportTiming.path)
+    let timing = ReportTiming(answer.status == 200 ? try? DocumentValue(json: answer.body) : nil)
+    guard timing.canBeChanged else { return (timing, false) }
+    return (timing, try await admin.exchange(.post, ReportTiming.shortenPath).status == 200)
   }
 
   /// How often Envoy is asked.
@@ -76,10 +76,11 @@ struct EnvoyDrain: Sendable {
   private func send(_ spans: LastSpans, since begin: ContinuousClock.Instant, _ admin: ControlPlaneClient) async throws
   {
     let clock = ContinuousClock()
+    let retryLimits = RetryLimits(try await admin.text(RetryLimits.path))
     var spans = spans
     var isAnnounced = false
     while true {
-      let statistics = SpanStatistics(try await admin.text(SpanStatistics.path))
+      let statistics = SpanStatistics(try await admin.text(SpanStatistics.path), retryLimits: retryLimits)
       let now = clock.now - begin
       if spans.areSent(statistics, at: now) { break }
       if !isAnnounced, !statistics.areFlushed || statistics.reportsInFlight > 0 {

@@ -9,24 +9,25 @@ struct SpanStatistics: Sendable, Equatable {
   private(set) var notTraceable: Int64 = 0
   /// Spans that Zipkin's tracer has sent.
   private(set) var sent: Int64 = 0
-  /// Reports that wait for a connection to the collector or for its answer.
+  /// Reports that wait for a connection to the collector, for its answer or for another attempt; some may count twice.
   private(set) var reportsInFlight: Int64 = 0
-  /// How many times reports were sent again, or are going to be.
-  private(set) var retries: Int64 = 0
   private(set) var usesZipkin = false
   private(set) var usesDatadog = false
 
   /// Reads what the interface answers.
-  init(_ statistics: String) {
+  ///
+  /// - Parameter retryLimits: of the clusters of collectors, as far as they have them.
+  init(_ statistics: String, retryLimits: RetryLimits = RetryLimits("")) {
     for (name, value) in EnvoyDrain.values(statistics) {
       if name.hasPrefix("tracing.zipkin.") { usesZipkin = true }
       if name.hasPrefix("tracing.datadog.") { usesDatadog = true }
       if name == "tracing.zipkin.spans_sent" { sent += value }
-      if name.hasPrefix("cluster.tracing_") {
+      if name.hasPrefix("cluster.tracing") {
         if name.hasSuffix(".upstream_rq_active") || name.hasSuffix(".upstream_rq_pending_active") {
           reportsInFlight += value
         }
-        if name.hasSuffix(".upstream_rq_retry") { retries += value }
+        // A report that waits for another attempt is counted nowhere else.
+        if let limit = retryLimits[name] { reportsInFlight += max(limit - value, 0) }
       }
       guard name.hasPrefix("http.") else { continue }
       if Self.reasons.contains(where: { name.hasSuffix(".tracing.\($0)") }) { traced += value }
@@ -43,4 +44,26 @@ struct SpanStatistics: Sendable, Equatable {
   /// Whether it is certain that no span waits in a buffer. It is where every request is traced by Zipkin's tracer: a caller
   /// can then only have fewer of them sent. Datadog's tracer does not count.
   var areFlushed: Bool { !hasSpans || (!usesDatadog && notTraceable == 0 && traced == sent) }
+}
+
+/// How many reports to a collector may be tried again at a time, by the statistic that says how many more may.
+struct RetryLimits: Sendable, Equatable {
+  /// Where Envoy's administration interface tells it.
+  static let path = "/clusters"
+
+  private var limits: [Substring: Int64] = [:]
+
+  /// Reads what the interface answers: lines such as `tracing:jaeger::default_priority::max_retries::1024`.
+  init(_ clusters: String) {
+    let key = "::default_priority::max_retries::"
+    for line in clusters.split(whereSeparator: \.isNewline) where line.hasPrefix("tracing") {
+      guard let range = line.firstRange(of: key), let limit = Int64(line[range.upperBound...]), limit >= 0 else {
+        continue
+      }
+      let name = line[..<range.lowerBound].replacing(":", with: "_")
+      limits["cluster.\(name).circuit_breakers.default.remaining_retries"] = min(limit, 1_000_000)
+    }
+  }
+
+  fileprivate subscript(_ statistic: Substring) -> Int64? { limits[statistic] }
 }
