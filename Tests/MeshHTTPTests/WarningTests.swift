@@ -125,6 +125,30 @@ import Testing
     #expect(answer.warnings.first?.contains("httpJsonV1") == true)
   }
 
+  @Test("apiVersion auto is kept as it is, without a warning; a refusal of other values does not offer it")
+  func automatic() async {
+    func mesh(_ apiVersion: String) -> String {
+      #"""
+      {"type":"Mesh","name":"m","tracing":{"backends":[
+        {"name":"z","type":"zipkin","conf":{"url":"http://z:9411/s","apiVersion":"\#(apiVersion)"}}]}}
+      """#
+    }
+    let api = TestAPI()
+    let answer = await api.put("/meshes/m", mesh("auto"))
+    #expect(answer.status == 201 && answer.body.isEmpty)
+    let stored = await api.get("/meshes/m").document["tracing"]?["backends"]?.array?.first
+    #expect(stored?["conf"] == ["apiVersion": "auto", "url": "http://z:9411/s"])
+    #expect(await api.get("/meshes/m/_warnings").document == ["warnings": []])
+    for value in ["Auto", "automatic", "auto "] {
+      let refused = await api.put("/meshes/m", mesh(value))
+      #expect(refused.status == 400)
+      #expect(
+        refused.causes == [
+          "tracing.backends[0].config.apiVersion: has invalid value. Allowed values: httpJsonV1, httpJson, httpProto"
+        ])
+    }
+  }
+
   @Test("a mesh update that takes a backend away") func losing() async throws {
     let api = try await TestAPI.withMesh()
     await api.putTrace("t", backend: "jaeger-collector")
