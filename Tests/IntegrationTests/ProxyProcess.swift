@@ -7,28 +7,34 @@ import ProcessSupervisor
 struct ProxyProcess: Sendable {
   let name: String
   let inboundPort: Int
-  let outboundPort: Int
+  /// The ports of its outbounds, in the order of the services that it calls.
+  let outboundPorts: [Int]
   let adminPort: Int
   let process: ChildProcess
   let log: Lines
+
+  /// The port of its first outbound.
+  var outboundPort: Int { outboundPorts[0] }
 
   /// Starts a proxy for a service.
   ///
   /// - Parameters:
   ///   - service: the service of its inbound; that of its name when `nil`.
-  ///   - inboundPort, outboundPort: where its listeners are; free ports when `nil`.
-  ///   - calls: the service behind its outbound.
+  ///   - inboundPort: where its inbound's listener is; a free port when `nil`.
+  ///   - outboundPort: where its first outbound's listener is; a free port when `nil`.
+  ///   - calls: the services behind its outbounds, one at least.
   ///   - drainTime: how long connections to earlier listeners may last.
   ///   - namesAdminPort: whether the Dataplane says where Envoy's administration interface is. ``adminPort`` means
   ///     nothing otherwise.
   static func start(
     _ name: String, service: String? = nil, tags: [String: String] = [:], applicationPort: Int,
-    inboundPort: Int? = nil, outboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true,
+    inboundPort: Int? = nil, outboundPort: Int? = nil, calls: [String], namesAdminPort: Bool = true,
     drainTime: String = "1s", controlPlane: ControlPlaneProcess
   ) async throws -> ProxyProcess {
-    let free = try FreePort.take(3)
+    let free = try FreePort.take(2 + calls.count)
     let inbound = inboundPort ?? free[0]
-    let outbound = outboundPort ?? free[1]
+    let outbounds = [outboundPort ?? free[2]] + free[3...]
+    let outbound = zip(outbounds, calls).map { "\n    - {port: \($0), tags: {kuma.io/service: \($1)}}" }.joined()
     let more = tags.sorted { $0.key < $1.key }.map { "\n      \($0.key): \($0.value)" }.joined()
     let dataplane = """
       type: Dataplane
@@ -36,16 +42,14 @@ struct ProxyProcess: Sendable {
       name: {{ name }}
       networking:
         address: 127.0.0.1
-        \(namesAdminPort ? "admin: {port: \(free[2])}" : "# nothing is said of the administration interface")
+        \(namesAdminPort ? "admin: {port: \(free[1])}" : "# nothing is said of the administration interface")
         inbound:
         - port: \(inbound)
           servicePort: \(applicationPort)
           tags:
             kuma.io/service: \(service ?? "{{ name }}")
             kuma.io/protocol: http\(more)
-        outbound:
-        - port: \(outbound)
-          tags: {kuma.io/service: \(calls)}
+        outbound:\(outbound)
       """
     let file = controlPlane.home.appending(path: "\(name).yaml")
     try Data(dataplane.utf8).write(to: file)
@@ -60,7 +64,7 @@ struct ProxyProcess: Sendable {
           "--concurrency", "1", "--drain-time", drainTime,
         ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
     return ProxyProcess(
-      name: name, inboundPort: inbound, outboundPort: outbound, adminPort: free[2], process: process, log: log)
+      name: name, inboundPort: inbound, outboundPorts: outbounds, adminPort: free[1], process: process, log: log)
   }
 
   /// Waits until the proxy answers requests in both directions.
@@ -101,7 +105,8 @@ struct ProxyProcess: Sendable {
   /// Waits until all listeners have a tracing configuration that fits and those they replaced are gone.
   func waitForTracing(_ what: String, _ fits: @Sendable (DocumentValue) -> Bool) async throws {
     try await eventually(deadline: .seconds(60), "tracing of \(name) with \(what)") {
-      guard let tracing = try await tracing(), tracing.count == 2, tracing.values.allSatisfy(fits) else { return false }
+      guard let tracing = try await tracing(), tracing.count == 1 + outboundPorts.count, tracing.values.allSatisfy(fits)
+      else { return false }
       let draining = try await counters("draining")
       return draining.values.allSatisfy { $0 == 0 }
     }

@@ -70,11 +70,22 @@ final class TracingSystem: Sendable {
     try await body(self)
   }
 
-  /// Starts a proxy.
+  /// Starts a proxy of a service that calls one other.
   @discardableResult
   func start(
     _ name: String, service: String? = nil, tags: [String: String] = [:], inboundPort: Int? = nil,
     outboundPort: Int? = nil, calls: String, namesAdminPort: Bool = true, drainTime: String = "1s"
+  ) async throws -> ProxyProcess {
+    try await start(
+      name, service: service, tags: tags, inboundPort: inboundPort, outboundPort: outboundPort, calls: [calls],
+      namesAdminPort: namesAdminPort, drainTime: drainTime)
+  }
+
+  /// Starts a proxy.
+  @discardableResult
+  func start(
+    _ name: String, service: String? = nil, tags: [String: String] = [:], inboundPort: Int? = nil,
+    outboundPort: Int? = nil, calls: [String], namesAdminPort: Bool = true, drainTime: String = "1s"
   ) async throws -> ProxyProcess {
     let proxy = try await ProxyProcess.start(
       name, service: service, tags: tags, applicationPort: try await port(of: service ?? name),
