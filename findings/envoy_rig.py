@@ -72,13 +72,44 @@ class Envoy:
     """A running Envoy. `tracing` is the part `tracing` of its HTTP connection manager, with the cluster `collector` to send to.
 
     `ports` are those of its listeners, which are equal; `port` is the first. `collector_cluster` has more fields of that cluster.
+    Both may be changed while it runs if it is `dynamic`.
     """
 
     def __init__(
             self, executable, tracing, service, collector, runtime=None, connection_manager=None, listener=None, listeners=1,
-            collector_cluster=None):
+            collector_cluster=None, dynamic=False, arguments=()):
         self.ports, self.admin = [free_port() for _ in range(listeners)], free_port()
         self.port = self.ports[0]
+        self.connection_manager, self.listener, self.collector = connection_manager or {}, listener or {}, collector
+        self.folder = tempfile.TemporaryDirectory()
+        self.versions = 0
+        config = {
+            "node": {"id": "n", "cluster": "web"},
+            "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}},
+            "layered_runtime": {
+                "layers": [{"name": "static", "static_layer": runtime or {}}, {"name": "admin", "admin_layer": {}}]},
+            "static_resources": {"clusters": [cluster("service", service)]},
+        }
+        if dynamic:
+            config["dynamic_resources"] = {
+                "lds_config": {"path_config_source": {"path": self.path("listeners")}},
+                "cds_config": {"path_config_source": {"path": self.path("clusters")}}}
+            self.set_listeners(tracing)
+            self.set_collector_cluster(collector_cluster)
+        else:
+            config["static_resources"]["listeners"] = self.listeners(tracing)
+            config["static_resources"]["clusters"].append(self.collector_cluster(collector_cluster))
+        with open(self.path("envoy"), "w") as file:
+            json.dump(config, file)
+        self.log = open(os.path.join(self.folder.name, "log"), "w+")
+        self.process = subprocess.Popen(
+            [executable, "-c", self.path("envoy"), "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warn", *arguments],
+            stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, f"{name}.json")
+
+    def listeners(self, tracing):
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "in", "tracing": tracing,
@@ -87,27 +118,32 @@ class Envoy:
                     {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "service"}}]}]},
             "http_filters": [
                 {"name": "router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
-        } | (connection_manager or {})
+        } | self.connection_manager
         address = lambda port: {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-        config = {
-            "node": {"id": "n", "cluster": "web"},
-            "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}},
-            "layered_runtime": {
-                "layers": [{"name": "static", "static_layer": runtime or {}}, {"name": "admin", "admin_layer": {}}]},
-            "static_resources": {
-                "clusters": [cluster("service", service), cluster("collector", collector) | (collector_cluster or {})],
-                "listeners": [
-                    {"name": f"in:{port}", "address": address(port), "filter_chains": [
-                        {"filters": [{"name": "hcm", "typed_config": manager}]}]} | (listener or {}) for port in self.ports]},
-        }
-        self.folder = tempfile.TemporaryDirectory()
-        path = os.path.join(self.folder.name, "envoy.json")
-        with open(path, "w") as file:
-            json.dump(config, file)
-        self.log = open(os.path.join(self.folder.name, "log"), "w+")
-        self.process = subprocess.Popen(
-            [executable, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warn"],
-            stdout=self.log, stderr=self.log, start_new_session=True)
+        return [
+            {"name": f"in:{port}", "address": address(port), "filter_chains": [
+                {"filters": [{"name": "hcm", "typed_config": manager}]}]} | self.listener for port in self.ports]
+
+    def collector_cluster(self, more):
+        return cluster("collector", self.collector) | (more or {})
+
+    def set_listeners(self, tracing):
+        """Changes the tracing of the listeners of an Envoy that is `dynamic`."""
+        self.write("listeners", "listener.v3.Listener", self.listeners(tracing))
+
+    def set_collector_cluster(self, more):
+        """Changes the further fields of the collector's cluster of an Envoy that is `dynamic`."""
+        self.write("clusters", "cluster.v3.Cluster", [self.collector_cluster(more)])
+
+    def write(self, name, kind, resources):
+        self.versions += 1
+        content = {
+            "version_info": str(self.versions),
+            "resources": [{"@type": f"type.googleapis.com/envoy.config.{kind}"} | each for each in resources]}
+        with open(self.path(f"{name}.new"), "w") as file:
+            json.dump(content, file)
+        # Envoy reads a file that is moved to its path.
+        os.rename(self.path(f"{name}.new"), self.path(name))
 
     def __enter__(self):
         end = time.monotonic() + 60
