@@ -7,7 +7,9 @@ import Testing
 struct SpanStatisticsTests {
   /// Those of a proxy with an inbound and an outbound, as far as they matter.
   static func statistics(
-    traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0, pending: Int = 0, retrying: Int = 0
+    traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0, pending: Int = 0, retrying: Int = 0,
+    requests: Int = 7,
+    resets: Int = 0
   ) -> SpanStatistics {
     SpanStatistics(
       """
@@ -15,6 +17,10 @@ struct SpanStatisticsTests {
       cluster.tracing_jaeger.upstream_rq_active: \(inFlight)
       cluster.tracing_jaeger.upstream_rq_pending_active: \(pending)
       cluster.tracing_jaeger.upstream_rq_total: 3
+      http.admin.downstream_rq_rx_reset: 5
+      http.admin.downstream_rq_total: 9
+      http.api.downstream_rq_rx_reset: \(resets)
+      http.api.downstream_rq_total: \(requests)
       http.api.tracing.client_enabled: 0
       http.api.tracing.health_check: 0
       http.api.tracing.not_traceable: \(notTraceable)
@@ -46,6 +52,15 @@ struct SpanStatisticsTests {
   func reports() {
     #expect(Self.statistics(inFlight: 1, pending: 2).reportsInFlight == 3)
     #expect(Self.statistics(retrying: 4).reportsInFlight == 4)
+  }
+
+  @Test("requests whose client went away have spans, counted as traced or not")
+  func resets() {
+    #expect(!Self.statistics(sent: 7, requests: 9, resets: 2).areFlushed)
+    #expect(Self.statistics(sent: 9, requests: 9, resets: 2).areFlushed)
+    #expect(Self.statistics(sent: 7, requests: 7, resets: 2).areFlushed, "they are counted as traced")
+    #expect(!Self.statistics(sent: 8, requests: 12, resets: 2).areFlushed, "earlier requests were not traced")
+    #expect(SpanStatistics("http.api.downstream_rq_rx_reset: 1\ntracing.zipkin.spans_sent: 0").hasSpans)
   }
 
   @Test("it is not certain where requests may be traced without being counted")

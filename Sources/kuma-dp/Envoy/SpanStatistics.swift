@@ -1,12 +1,16 @@
 /// How many spans an Envoy has made and sent, by its statistics. Source: Envoy 1.40.
 struct SpanStatistics: Sendable, Equatable {
   /// Where Envoy's administration interface tells it.
-  static let path = "/stats?filter=tracing"
+  static let path = "/stats?filter=tracing%7Cdownstream_rq_(total%7Crx_reset)$"
 
   /// Requests of which a span is made because of the proxy's sampling.
   private(set) var traced: Int64 = 0
   /// Requests without spans, unless their callers ask for spans, which is not counted.
   private(set) var notTraceable: Int64 = 0
+  /// All requests, traced or not.
+  private(set) var requests: Int64 = 0
+  /// Requests whose client went away. Most of them have spans and do not count as traced. Seen with Envoy 1.40.
+  private(set) var resets: Int64 = 0
   /// Spans that Zipkin's tracer has sent.
   private(set) var sent: Int64 = 0
   /// Reports that wait for a connection to the collector, for its answer or for another attempt; some may count twice.
@@ -29,7 +33,9 @@ struct SpanStatistics: Sendable, Equatable {
         // A report that waits for another attempt is counted nowhere else.
         if let limit = retryLimits[name] { reportsInFlight += max(limit - value, 0) }
       }
-      guard name.hasPrefix("http.") else { continue }
+      guard name.hasPrefix("http."), !name.hasPrefix("http.admin.") else { continue }
+      if name.hasSuffix(".downstream_rq_total") { requests += value }
+      if name.hasSuffix(".downstream_rq_rx_reset") { resets += value }
       if Self.reasons.contains(where: { name.hasSuffix(".tracing.\($0)") }) { traced += value }
       if name.hasSuffix(".tracing.not_traceable") { notTraceable += value }
     }
@@ -39,11 +45,13 @@ struct SpanStatistics: Sendable, Equatable {
   private static let reasons = ["random_sampling", "service_forced", "client_enabled"]
 
   /// Whether there may be any span at all.
-  var hasSpans: Bool { (usesZipkin || usesDatadog) && traced + notTraceable > 0 }
+  var hasSpans: Bool { (usesZipkin || usesDatadog) && traced + notTraceable + resets > 0 }
 
   /// Whether it is certain that no span waits in a buffer. It is where every request is traced by Zipkin's tracer: a caller
   /// can then only have fewer of them sent. Datadog's tracer does not count.
-  var areFlushed: Bool { !hasSpans || (!usesDatadog && notTraceable == 0 && traced == sent) }
+  var areFlushed: Bool {
+    !hasSpans || (!usesDatadog && notTraceable == 0 && sent >= min(traced + resets, max(traced, requests)))
+  }
 }
 
 /// How many reports to a collector may be tried again at a time, by the statistic that says how many more may.
