@@ -310,7 +310,7 @@ extension PageInBrowser {
           try await browser.open(base + "/")
           try await browser.wait(for: ".start")
           #expect(try await browser.texts(of: ".start h2") == ["No traces yet"])
-          let backend = "url: \(base)/api/v2/spans\n      apiVersion: auto\n"
+          let backend = "url: \(base)/api/v2/spans apiVersion: auto --- "
           #expect(try await browser.texts(of: ".start pre")[0].contains(backend))
           try await browser.open(base + "/traces/abc")
           try await browser.wait(for: ".notice")
