@@ -127,10 +127,13 @@ def configure(control_plane, cases):
             "selectors": [{"match": {"kuma.io/service": case.name}}]})
 
 
-def prepare(case, proxy):
+def prepare(case, proxy, control_plane):
     """Waits until Envoy holds the form of the case, and sets the size of its reports; returns spans and milliseconds of a report."""
     expected = WIRE_FORMS[case.form]
-    wait_for(f"{expected} in the proxy {case.name}, which has {proxy.form()}", lambda: proxy.form() == expected, seconds=20)
+    try:
+        wait_for(f"{expected} in the proxy {case.name}", lambda: proxy.form() == expected, seconds=20)
+    except Failure as failure:
+        raise Failure(f"{failure}, which has {proxy.form()}: {control_plane.explanation(case.name).get('reports')}") from failure
     if case.form == "none":
         return None
     # The control plane makes each tracer with a large buffer and then sets the size: from then on it may be changed.
@@ -218,7 +221,7 @@ def run(arguments, folder, open_ones):
     reports = {}
     for case, proxy in proxies.items():
         wait_for(f"the proxy {case.name}", proxy.is_ready, seconds=90)
-        reports[case.name] = prepare(case, proxy)
+        reports[case.name] = prepare(case, proxy, control_plane)
 
     say(f"looking for spans of a request a second, {arguments.searches} of each")
     seen = [case for case in proxies if case.name in SEEN]

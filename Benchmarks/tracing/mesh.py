@@ -136,6 +136,10 @@ class ControlPlane:
     def put(self, path, document):
         ask(f"http://127.0.0.1:{self.api}{path}", "PUT", document)
 
+    def explanation(self, name):
+        """What the control plane says about the tracing of a proxy."""
+        return json.loads(ask(f"http://127.0.0.1:{self.api}/meshes/default/dataplanes/{name}/_tracing"))
+
     def spans_received(self):
         """How many spans the collector has stored since it started."""
         text = ask(f"http://127.0.0.1:{self.diagnostics}/metrics")

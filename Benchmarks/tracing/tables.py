@@ -61,7 +61,8 @@ def conditions(results):
 
 
 def markdown(header, lines):
-    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines])
+    row = lambda cells: "| " + " | ".join(cells) + " |"
+    return "\n".join([row(header), "|---" * len(header) + "|", *map(row, lines)])
 
 
 def aligned(header, lines):
