@@ -18,7 +18,7 @@ envoy.extensions.filters.network.http_connection_manager.v3.http_connection_mana
 envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 envoy.extensions.transport_sockets.tls.v3.tls_pb2
 envoy.extensions.request_id.uuid.v3.uuid_pb2
 envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 envoy.service.discovery.v3.ads_pb2
-envoy.type.tracing.v3.custom_tag_pb2 google.rpc.status_pb2
+envoy.service.runtime.v3.rtds_pb2 envoy.type.tracing.v3.custom_tag_pb2 google.rpc.status_pb2
 """.split()
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent

@@ -63,6 +63,15 @@ final class DiscoveryMailbox: Sendable {
     state.withLock { state in state.actions += state.machine.handle(.sent) }
   }
 
+  /// Records that the time of a wait has passed.
+  func notePassed(_ wait: DiscoveryStreamStateMachine.Wait) {
+    let hasWork = state.withLock { state in
+      state.actions += state.machine.handle(.passed(wait))
+      return !state.actions.isEmpty
+    }
+    if hasWork { continuation.yield() }
+  }
+
   /// The writer's next action.
   enum Next: Sendable {
     case act(DiscoveryStreamStateMachine.Action)

@@ -168,6 +168,25 @@ final class DiscoveryService: Sendable {
     let writer: RPCWriter<[UInt8]>
     var session: ProxySession?
     var watch: SnapshotWatch?
+    private var waits: [DiscoveryStreamStateMachine.Wait.Timer: Task<Void, Never>] = [:]
+
+    init(mailbox: DiscoveryMailbox, writer: RPCWriter<[UInt8]>) {
+      self.mailbox = mailbox
+      self.writer = writer
+    }
+
+    /// Reports a wait to the mailbox when its time has passed, unless another one for the same timer replaces it.
+    mutating func wait(_ wait: DiscoveryStreamStateMachine.Wait) {
+      waits[wait.timer]?.cancel()
+      waits[wait.timer] = Task { [mailbox] in
+        do { try await Task.sleep(for: wait.duration) } catch { return }
+        mailbox.notePassed(wait)
+      }
+    }
+
+    func endWaits() {
+      for wait in waits.values { wait.cancel() }
+    }
   }
 
   private func admit(_ mailbox: DiscoveryMailbox, id: String) throws(RPCError) {
@@ -213,6 +232,7 @@ final class DiscoveryService: Sendable {
           if let session = stream.session { observer.acknowledged(session, typeURL: typeURL) }
         case .act(.rejected(let typeURL, _, _, let message)):
           if let session = stream.session { observer.rejected(session, typeURL: typeURL, message: message) }
+        case .act(.wait(let wait)): stream.wait(wait)
         case .act(.fail(let failure)):
           mailbox.end(.failed(SessionRefusal(failure)))
         }
@@ -248,6 +268,7 @@ final class DiscoveryService: Sendable {
   }
 
   private func close(_ stream: OpenStream, end: SessionEnd) async {
+    stream.endWaits()
     if let watch = stream.watch { cache.end(watch, held: stream.mailbox.held) }
     if let session = stream.session { await observer.sessionClosed(session, end: end) }
   }

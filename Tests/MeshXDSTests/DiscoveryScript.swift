@@ -38,6 +38,7 @@ extension DiscoveryStreamStateMachine.Action {
       return (words + response.removed.map { "-" + $0 }).joined(separator: " ")
     case .acknowledged(let type, _, let nonce): return "ack \(short(type)) #\(nonce)"
     case .rejected(let type, _, let nonce, let message): return "nack \(short(type)) #\(nonce) \(message)"
+    case .wait(let wait): return "wait \(wait.timer) \(wait.duration)"
     case .fail(let failure): return "fail \(failure.code)"
     }
   }

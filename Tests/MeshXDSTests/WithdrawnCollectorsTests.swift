@@ -31,13 +31,15 @@ struct WithdrawnCollectorsTests {
     let (snapshot, end) = withdrawn.add(
       to: Self.snapshot("api", "tracing:b"), of: "p", drainTime: .seconds(30), now: .seconds(100))
     #expect(Self.names(snapshot) == ["api", "tracing:a", "tracing:b"])
-    #expect(end == .seconds(136), "30 s to drain, 5 s to send, and up to one to have many proxies done with together")
+    #expect(
+      end == .seconds(142),
+      "6 s until the listener is replaced, 30 s to drain, 5 s to send, and up to one so that many proxies end together")
     #expect(withdrawn.count == 1)
     // Whatever else changes meanwhile, it is there until its time, which does not begin anew.
     #expect(names(Self.snapshot("tracing:b"), at: 120) == ["tracing:a", "tracing:b"])
-    #expect(withdrawn.expire(at: .seconds(135)).isEmpty)
-    #expect(withdrawn.expire(at: .seconds(136)) == ["p"])
-    #expect(names(Self.snapshot("tracing:b"), at: 136) == ["tracing:b"])
+    #expect(withdrawn.expire(at: .seconds(141)).isEmpty)
+    #expect(withdrawn.expire(at: .seconds(142)) == ["p"])
+    #expect(names(Self.snapshot("tracing:b"), at: 142) == ["tracing:b"])
     #expect(withdrawn.count == 0)
     #expect(withdrawn.expire(at: .seconds(10_000)).isEmpty)
   }
@@ -46,8 +48,8 @@ struct WithdrawnCollectorsTests {
   mutating func untraced() {
     _ = names(Self.snapshot("tracing:a"), at: 0)
     #expect(names(Self.snapshot(), at: 1) == ["tracing:a"])
-    #expect(withdrawn.expire(at: .seconds(37)) == ["p"])
-    #expect(names(Self.snapshot(), at: 37).isEmpty)
+    #expect(withdrawn.expire(at: .seconds(43)) == ["p"])
+    #expect(names(Self.snapshot(), at: 43).isEmpty)
   }
 
   @Test("a name that is wanted again means what it means now, and is not let go at the old time")
@@ -58,9 +60,9 @@ struct WithdrawnCollectorsTests {
     let (snapshot, _) = withdrawn.add(to: again, of: "p", drainTime: .seconds(30), now: .seconds(2))
     #expect(snapshot.clusters["tracing:a"] == Self.cluster("tracing:a", "other address"))
     #expect(Self.names(snapshot) == ["tracing:a", "tracing:b"])
-    #expect(withdrawn.expire(at: .seconds(37)).isEmpty, "nothing of the proxy ended: tracing:b stays to 38")
-    #expect(withdrawn.expire(at: .seconds(38)) == ["p"])
-    #expect(names(again, at: 38) == ["tracing:a"])
+    #expect(withdrawn.expire(at: .seconds(43)).isEmpty, "nothing of the proxy ended: tracing:b stays to 44")
+    #expect(withdrawn.expire(at: .seconds(44)) == ["p"])
+    #expect(names(again, at: 44) == ["tracing:a"])
   }
 
   @Test("only collectors are kept, each proxy's own")
@@ -96,8 +98,8 @@ struct WithdrawnCollectorsTests {
       )
       if let end { ends.append(end) }
     }
-    #expect(ends == [.seconds(41)])
-    #expect(withdrawn.expire(at: .seconds(41)).count == 1000)
+    #expect(ends == [.seconds(47)])
+    #expect(withdrawn.expire(at: .seconds(47)).count == 1000)
   }
 
   @Test("of a backend that changes all the time a few are kept")
@@ -126,7 +128,7 @@ struct WithdrawnCollectorsTests {
       let name = "tracing:\(Int.random(in: 0..<4, using: &generator))"
       let wanted: Set<String> = Bool.random(using: &generator) ? [name] : []
       for gone in (current[proxy] ?? []).subtracting(wanted) {
-        ends[proxy, default: [:]][gone] = now + drains[index] + 6
+        ends[proxy, default: [:]][gone] = now + drains[index] + 12
       }
       for back in wanted { ends[proxy]?[back] = nil }
       current[proxy] = wanted

@@ -57,13 +57,29 @@ public struct BootstrapRenderer: Sendable {
           "staticLayer": [
             "re2.max_program_size.error_level": 4_294_967_295, "re2.max_program_size.warn_level": 1000,
           ],
-        ]
+        ],
+        Self.reportingLayer,
+        // A later layer has precedence. `kuma-dp` writes to this one before Envoy ends.
+        ["adminLayer": [:], "name": "admin"],
       ]
     ]
     bootstrap["node"] = ["cluster": .string(service), "id": .string(nodeID), "metadata": metadata]
     bootstrap["staticResources"] = ["clusters": [cluster]]
     bootstrap["statsConfig"] = ["statsTags": .array(Self.statsTags)]
     return .object(bootstrap)
+  }
+
+  /// The values by which tracers report spans, which the control plane changes. Envoy fetches them before listeners; a control
+  /// plane that does not know them must not hold it up for ever.
+  private static var reportingLayer: DocumentValue {
+    let name = DocumentValue.string(ReportingMode.name)
+    return [
+      "name": name,
+      "rtdsLayer": [
+        "name": name,
+        "rtdsConfig": ["ads": [:], "initialFetchTimeout": "5s", "resourceApiVersion": "V3"],
+      ],
+    ]
   }
 
   private var admin: DocumentValue {
@@ -124,6 +140,7 @@ public struct BootstrapRenderer: Sendable {
         "gitTag": .string(version.gitTag), "version": .string(version.kumaDp),
       ],
     ]
+    metadata[ProxyMetadata.reportRuntime] = "1"
     if !request.workDirectory.isEmpty { metadata["workdir"] = .string(request.workDirectory) }
     return .object(metadata)
   }

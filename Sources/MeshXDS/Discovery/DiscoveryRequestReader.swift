@@ -1,5 +1,6 @@
 import EnvoyAPI
 import Foundation
+import MeshModel
 import SwiftProtobuf
 
 /// Decodes only those parts of discovery requests that are used, within limits.
@@ -29,7 +30,9 @@ public struct DiscoveryRequestReader: Sendable {
   }
 
   /// The parts of a node's metadata that are used.
-  static let metadataKeys: Set<String> = ["dataplane.resource", "dataplane.admin.port", "version", operatorsKey]
+  static let metadataKeys: Set<String> = [
+    "dataplane.resource", "dataplane.admin.port", "version", ProxyMetadata.reportRuntime, operatorsKey,
+  ]
 
   /// Values that the operator adds. They are dropped if they are large, since nothing depends on them.
   private static let operatorsKey = "dynamicMetadata"

@@ -5,7 +5,8 @@ import MeshModel
 ///
 /// Responses follow Envoy's order: clusters, their endpoints, listeners. A cluster is removed only after Envoy has
 /// acknowledged listeners that no longer name it. At most one response is being written, and at most one of each type
-/// awaits its answer: a newer snapshot replaces what has not been sent.
+/// awaits its answer: a newer snapshot replaces what has not been sent. Listeners with another tracer wait until the proxy's
+/// runtime is ready for them, see ``ReportingSequence``.
 public struct DiscoveryStreamStateMachine: Sendable {
   /// An input of the state machine.
   public enum Event: Sendable {
@@ -15,6 +16,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case snapshotChanged(ProxySnapshot)
     /// The last response is written; the writer is ready again.
     case sent
+    /// The time of a wait has passed.
+    case passed(Wait)
   }
 
   /// An action for the caller; actions are carried out in order.
@@ -27,6 +30,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case acknowledged(typeURL: String, version: String, nonce: String)
     /// The proxy rejected a response with a message.
     case rejected(typeURL: String, version: String, nonce: String, message: String)
+    /// Report ``Event/passed(_:)`` after a time. It replaces an earlier wait for the same timer.
+    case wait(Wait)
     /// End the stream. No action follows this one or a later event.
     case fail(Failure)
   }
@@ -46,6 +51,23 @@ public struct DiscoveryStreamStateMachine: Sendable {
     public let message: String
   }
 
+  /// A time that the stream waits for.
+  public struct Wait: Sendable, Hashable {
+    /// What is waited for.
+    public enum Timer: Sendable, Hashable {
+      /// Every timer of the proxy's tracers has fired.
+      case intervals
+      /// The proxy's replaced listeners have drained.
+      case drain
+    }
+    /// What is waited for.
+    public let timer: Timer
+    /// For how long.
+    public let duration: Duration
+    /// Tells the wait from earlier ones.
+    let number: UInt64
+  }
+
   /// How many types a stream may subscribe to; Envoy has about a dozen.
   public static let typeLimit = 32
 
@@ -62,13 +84,14 @@ public struct DiscoveryStreamStateMachine: Sendable {
 
   private(set) var snapshot: ProxySnapshot?
   private(set) var subscriptions: [TypeSubscription] = []
+  var reporting = ReportingSequence()
   private var remembered: [String: [ResourceSet]]
   /// Endpoints that the snapshot no longer has, of clusters that the proxy still has.
-  private var carriedEndpoints = ResourceSet.empty
+  private(set) var carriedEndpoints = ResourceSet.empty
   /// Clusters that changed on this stream before the proxy requested endpoints.
   private var redefinedClusters: Set<String> = []
   private var isWriting = false
-  private var isReturning = false
+  private(set) var isReturning = false
   private var hasFailed = false
   private var lastNonce: UInt64 = 0
 
@@ -133,6 +156,8 @@ public struct DiscoveryStreamStateMachine: Sendable {
       if let earlier, earlier != newest.endpoints { carryEndpoints(ofEarlier: earlier) }
     case .sent:
       isWriting = false
+    case .passed(let wait):
+      reporting.passed(wait)
     }
     if !hasFailed { sendNext(into: &actions) }
     return actions
@@ -149,6 +174,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
       }
       if nodeID == nil {
         nodeID = node.id
+        if let drainTime = ProxyIntroduction.drainTime(of: node) { reporting.drainTime = drainTime }
         actions.append(.nodeKnown(node))
       }
     }
@@ -196,9 +222,11 @@ public struct DiscoveryStreamStateMachine: Sendable {
         // Envoy may have rejected listeners because a cluster was missing.
         if let listeners = self.index(of: ResourceTypeURL.listener) { subscriptions[listeners].clearRejection() }
       }
+      report(answered, of: subscriptions[index], isAccepted: true, into: &actions)
     case .rejected(let answered, let message):
       actions.append(
         .rejected(typeURL: request.typeURL, version: answered.version, nonce: answered.nonce, message: message))
+      report(answered, of: subscriptions[index], isAccepted: false, into: &actions)
     }
   }
 
@@ -212,6 +240,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
   private mutating func sendNext(into actions: inout [Action]) {
     guard snapshot != nil else { return }
     resolveClaims()
+    beginReporting(into: &actions)
     guard !isWriting else { return }
     for index in subscriptions.indices {
       if isHeldBack(subscriptions[index].order) { continue }
@@ -223,6 +252,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
       lastNonce &+= 1
       let nonce = String(lastNonce)
       subscriptions[index].sent(due, nonce: nonce)
+      reportSending(of: subscriptions[index])
       if subscriptions[index].order == .clusters { refreshEndpoints(of: due.changed) }
       isWriting = true
       let response = DiscoveryStreamResponse(
@@ -237,23 +267,9 @@ public struct DiscoveryStreamStateMachine: Sendable {
     for index in subscriptions.indices where subscriptions[index].claim != nil {
       let subscription = subscriptions[index]
       let target = subscription.requested(of: snapshot?[subscription.typeURL] ?? .empty)
-      subscriptions[index].resolveClaim(target: target, remembered: remembered[subscription.typeURL] ?? [])
+      let known = subscription.order == .runtime ? ReportingMode.known : remembered[subscription.typeURL] ?? []
+      subscriptions[index].resolveClaim(target: target, remembered: known)
     }
-  }
-
-  /// Whether a type must wait for others. Endpoints follow clusters at once, since Envoy accepts clusters only after it
-  /// has received the endpoints of all new ones (seen with 1.40). Listeners wait until it has accepted both.
-  private func isHeldBack(_ order: TypeSubscription.Order) -> Bool {
-    guard order <= .listeners else { return false }
-    // A proxy whose new clusters wait for endpoints requests clusters later, but needs them before listeners.
-    if order == .listeners, index(of: ResourceTypeURL.cluster) == nil, index(of: ResourceTypeURL.endpoints) != nil {
-      return true
-    }
-    for index in subscriptions.indices where subscriptions[index].order < order {
-      if order == .listeners, subscriptions[index].inFlight != nil { return true }
-      if due(subscriptions[index]) != nil { return true }
-    }
-    return false
   }
 
   /// A cluster whose definition changes waits for its endpoints again. The proxy's request for them may merge with an
@@ -278,52 +294,6 @@ public struct DiscoveryStreamStateMachine: Sendable {
       return held[endpoints.name] != nil || clusters.inFlight?.held[endpoints.name] != nil
     }
   }
-
-  private func due(_ subscription: TypeSubscription) -> TypeSubscription.Due? {
-    guard snapshot != nil else { return nil }
-    return subscription.due(target: target(subscription), variant: variant, mayRemove: mayRemove(subscription.typeURL))
-  }
-
-  /// The resources of a type that the proxy should hold now: those of the snapshot, and those that its present listeners
-  /// or clusters may still need.
-  private func target(_ subscription: TypeSubscription) -> ResourceSet {
-    guard let snapshot else { return .empty }
-    var source = snapshot[subscription.typeURL]
-    if subscription.order == .endpoints { source = source.adding(missingFrom: carriedEndpoints) }
-    let wanted = subscription.requested(of: source)
-    guard let held = subscription.held, held != wanted else { return wanted }
-    switch subscription.order {
-    case .clusters:
-      return listenersAreSettled ? wanted : wanted.adding(missingFrom: subscription.requested(of: held))
-    case .endpoints where variant == .incremental:
-      guard let clusters = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.cluster })?.held else {
-        return wanted
-      }
-      return wanted.adding(missingFrom: held.filtered { clusters[$0.name] != nil })
-    default:
-      return wanted
-    }
-  }
-
-  private func mayRemove(_ typeURL: String) -> Bool {
-    switch typeURL {
-    case ResourceTypeURL.cluster, ResourceTypeURL.endpoints: listenersAreSettled
-    default: true
-    }
-  }
-
-  /// Whether the proxy has the snapshot's listeners, so that none names a withdrawn cluster.
-  private var listenersAreSettled: Bool {
-    guard let snapshot else { return false }
-    guard let listeners = subscriptions.first(where: { $0.typeURL == ResourceTypeURL.listener }) else {
-      // A new proxy has no listeners; a proxy that reconnects has those of its earlier stream.
-      return !isReturning
-    }
-    guard listeners.inFlight == nil, listeners.claim == nil, let held = listeners.held else { return false }
-    return listeners.foreign.isEmpty && held == listeners.requested(of: snapshot.listeners)
-  }
-
-  private func index(of typeURL: String) -> Int? { subscriptions.firstIndex { $0.typeURL == typeURL } }
 }
 
 extension DiscoveryStreamRequest.Interest {

@@ -10,16 +10,19 @@ public struct ProxySnapshot: Sendable, Equatable {
   public let listeners: ResourceSet
   /// Resources of other types, by type URL. A missing type has no resources.
   public let others: [String: ResourceSet]
+  /// How the proxy reports its spans.
+  public let reporting: SpanReporting
 
   /// Makes a snapshot of sets, which other snapshots may share.
   public init(
     clusters: ResourceSet = .empty, endpoints: ResourceSet = .empty, listeners: ResourceSet = .empty,
-    others: [String: ResourceSet] = [:]
+    others: [String: ResourceSet] = [:], reporting: SpanReporting = .untraced
   ) {
     self.clusters = clusters
     self.endpoints = endpoints
     self.listeners = listeners
     self.others = others
+    self.reporting = reporting
   }
 
   /// Makes a snapshot of translated resources.
@@ -29,7 +32,8 @@ public struct ProxySnapshot: Sendable, Equatable {
     self.init(
       clusters: ResourceSet(sorted: resources.clusters, orEqual: earlier?.clusters),
       endpoints: ResourceSet(sorted: resources.endpoints, orEqual: earlier?.endpoints),
-      listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners))
+      listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners),
+      reporting: resources.reporting)
   }
 
   /// The resources of a type; none for an unknown type.
@@ -48,6 +52,6 @@ public struct ProxySnapshot: Sendable, Equatable {
       clusters: clusters == earlier.clusters ? earlier.clusters : clusters,
       endpoints: endpoints == earlier.endpoints ? earlier.endpoints : endpoints,
       listeners: listeners == earlier.listeners ? earlier.listeners : listeners,
-      others: others == earlier.others ? earlier.others : others)
+      others: others == earlier.others ? earlier.others : others, reporting: reporting)
   }
 }

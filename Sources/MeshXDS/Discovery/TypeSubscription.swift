@@ -44,6 +44,8 @@ struct TypeSubscription: Sendable {
   private(set) var untold: Set<String> = []
   /// What the proxy claims to hold, until it has been compared with a snapshot.
   private(set) var claim: Claim?
+  /// Whether the proxy claimed, with its first request, to hold something.
+  private(set) var wasHeld = false
   /// Whether the proxy needs an answer even if nothing changed.
   private(set) var mustAnswer = false
   /// Names to send even if the proxy should hold them: it may have dropped them.
@@ -62,10 +64,11 @@ struct TypeSubscription: Sendable {
 
   /// The order in which types are sent: Envoy's own, then all others.
   enum Order: Int, Comparable {
-    case clusters, endpoints, listeners, others
+    case runtime, clusters, endpoints, listeners, others
 
     init(_ typeURL: String) {
       switch typeURL {
+      case ResourceTypeURL.runtime: self = .runtime
       case ResourceTypeURL.cluster: self = .clusters
       case ResourceTypeURL.endpoints: self = .endpoints
       case ResourceTypeURL.listener: self = .listeners
@@ -222,6 +225,7 @@ struct TypeSubscription: Sendable {
 
   private mutating func claim(_ claim: Claim) {
     self.claim = claim
+    wasHeld = true
     held = nil
   }
 

@@ -1,8 +1,8 @@
 /// The clusters of withdrawn collectors that proxies still need.
 ///
 /// When a listener's tracing changes, its open connections stay until it has drained, and Envoy sends their spans to the
-/// old cluster. Without that cluster the spans are lost. So the cluster stays while the listener drains, and then as long
-/// as spans may wait in the proxy. Seen with Envoy 1.40.
+/// old cluster. Without that cluster the spans are lost. So the cluster stays until the listener is replaced
+/// (see ``ReportingSequence``), while it drains, and then as long as spans may wait in the proxy. Seen with Envoy 1.40.
 ///
 /// A value: the caller passes the time, as a duration since a fixed moment. Deadlines are rounded, so that they coincide.
 public struct WithdrawnCollectors: Sendable {
@@ -56,7 +56,7 @@ public struct WithdrawnCollectors: Sendable {
     // A name that is in use again has its new definition.
     known.earlier.removeAll { names.contains($0.cluster.name) }
     // Rounded up, so that proxies that change together expire together.
-    let end = (now + drainTime + Self.flushInterval).components.seconds + 1
+    let end = (now + ReportingSequence.longestWait + drainTime + Self.flushInterval).components.seconds + 1
     var nextEnd: Duration?
     for cluster in known.current where !names.contains(cluster.name) {
       known.earlier.append(Withdrawn(cluster: cluster, end: end))
@@ -99,6 +99,6 @@ extension ProxySnapshot {
     guard !extra.isEmpty else { return self }
     return ProxySnapshot(
       clusters: clusters.adding(missingFrom: ResourceSet(extra)), endpoints: endpoints, listeners: listeners,
-      others: others)
+      others: others, reporting: reporting)
   }
 }

@@ -88,14 +88,18 @@ extension ProxyIntroduction {
       envoy = "\(build.version.majorNumber).\(build.version.minorNumber).\(build.version.patch)"
     }
     let adminPort = metadata["dataplane.admin.port"].flatMap { UInt16($0.stringValue) }
-    let further = metadata["dynamicMetadata"]?.structValue.fields ?? [:]
     self.init(
       nodeID: node.id, dataplane: dataplane,
       version: DataplaneInsight.ProxyVersion(kumaDp: version("kumaDp"), envoy: envoy),
       address: ProxyAddress(remotePeer: remotePeer, adminPort: adminPort == 0 ? nil : adminPort),
-      drainTime: further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
-        .map { min($0, Self.longestDrainTime) },
-      hasReportRuntime: metadata[ProxyMetadata.reportRuntime] != nil)
+      drainTime: Self.drainTime(of: node), hasReportRuntime: metadata[ProxyMetadata.reportRuntime] != nil)
+  }
+
+  /// How long an Envoy's listeners drain; `nil` when its node does not say.
+  static func drainTime(of node: Envoy_Config_Core_V3_Node) -> Duration? {
+    let further = node.metadata.fields["dynamicMetadata"]?.structValue.fields ?? [:]
+    return further[ProxyMetadata.drainTime].flatMap { Duration(goText: $0.stringValue) }
+      .map { min($0, longestDrainTime) }
   }
 
   /// A proxy's drain time is limited to one day.

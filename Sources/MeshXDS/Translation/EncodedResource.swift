@@ -52,6 +52,8 @@ public enum ResourceTypeURL {
   public static let cluster = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
   /// `ClusterLoadAssignment`: the endpoints of a cluster.
   public static let endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+  /// `Runtime`: values that change the behaviour of a running Envoy.
+  public static let runtime = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 }
 
 /// Everything that one proxy is configured with. Each list is sorted by name and holds no name twice.
@@ -62,11 +64,17 @@ public struct ProxyResources: Sendable, Hashable {
   public var clusters: [EncodedResource]
   /// The endpoints of clusters that use EDS.
   public var endpoints: [EncodedResource]
+  /// How the proxy reports its spans.
+  public var reporting: SpanReporting
 
   /// Makes a configuration.
-  public init(listeners: [EncodedResource] = [], clusters: [EncodedResource] = [], endpoints: [EncodedResource] = []) {
+  public init(
+    listeners: [EncodedResource] = [], clusters: [EncodedResource] = [], endpoints: [EncodedResource] = [],
+    reporting: SpanReporting = .untraced
+  ) {
     self.listeners = listeners
     self.clusters = clusters
     self.endpoints = endpoints
+    self.reporting = reporting
   }
 }

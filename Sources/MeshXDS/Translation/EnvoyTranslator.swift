@@ -47,8 +47,14 @@ public struct EnvoyTranslator: Sendable {
       let cluster = try tracingCluster(destination, mesh: proxy.proxy.mesh, isIPv6: proxy.isIPv6)
       clusters[cluster.name] = cluster
     }
+    // Only the listeners of HTTP make a tracer.
+    let isTraced =
+      proxy.inbounds.contains { $0.serviceProtocol.isHTTP }
+      || proxy.outbounds.contains { $0.destination.serviceProtocol.isHTTP }
+    let reporting = isTraced ? SpanReporting(proxy.tracing, tracer: tracing?.tracer) : .untraced
     return ProxyResources(
-      listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints))
+      listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints),
+      reporting: reporting)
   }
 
   /// Only the address differs between replicas; the rest is encoded once.

@@ -20,6 +20,8 @@ struct TracingTranslator {
   private let identifyingService: String
   /// The section that all listeners share; without a tracer if the tracers differ.
   private let shared: Tracing
+  /// The hash of the configuration of the Zipkin tracer, by which Envoy tells tracers apart; `nil` for Datadog.
+  let tracer: ContentHash?
   /// How Envoy uses `x-request-id`; `nil` for Envoy's default.
   private let requestID: Google_Protobuf_Any?
 
@@ -42,6 +44,9 @@ struct TracingTranslator {
       }
       tracing.provider.name = "envoy.tracers.zipkin"
       tracing.provider.typedConfig = try zipkin.packed()
+      tracer = ContentHash(of: tracing.provider.typedConfig.value)
+    } else {
+      tracer = nil
     }
     shared = tracing
     // Envoy samples by the first eight characters of x-request-id. It never traces a request whose id does not begin with
