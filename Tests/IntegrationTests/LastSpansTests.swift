@@ -46,6 +46,31 @@ struct LastSpansTests {
     }
   }
 
+  @Test("of a proxy that sends fifty at a time are sent before it ends")
+  func endsWithLargeReports() async throws {
+    try await TracingSystem.run { system in
+      try await system.controlPlane.apply(
+        TracingSystem.mesh(backends: [("main", system.embeddedURL)], apiVersion: "auto") + "---\n"
+          + TracingSystem.policy(backend: "main"))
+      for proxy in system.proxies { try await proxy.waitForTracers("HTTP_PROTO") }
+      for proxy in system.proxies {
+        try await eventually("the interval of \(proxy.name)'s reports") {
+          let runtime = try await HTTPProbe.get(port: proxy.adminPort, "/runtime")
+          let entries = try DocumentValue(json: runtime?.body ?? [])["entries"]
+          return entries?["tracing.zipkin.flush_interval_ms"]?["final_value"] == "1000"
+        }
+      }
+      try await system.call("/last", times: 7)
+      await withDiscardingTaskGroup { group in
+        for proxy in system.proxies { group.addTask { await proxy.stop() } }
+      }
+      for proxy in system.proxies { #expect(proxy.process.currentExitStatus?.isSuccess == true, "\(proxy.log.tail())") }
+      try await eventually("the spans of both sides") {
+        try await system.controlPlane.spans(path: "/last").count >= 14
+      }
+    }
+  }
+
   @Test("of requests that were under way when the backend changed reach the collector of before")
   func backendChanges() async throws {
     try await TracingSystem.run(proxies: false) { system in

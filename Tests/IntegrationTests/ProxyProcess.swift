@@ -112,6 +112,16 @@ struct ProxyProcess: Sendable {
     }
   }
 
+  /// Waits until all listeners have a tracer that sends a form, in Envoy's word; others may still drain.
+  func waitForTracers(_ form: String) async throws {
+    try await eventually(deadline: .seconds(60), "tracers of \(name) that send \(form)") {
+      guard let tracing = try await tracing(), tracing.count == 2 else { return false }
+      return tracing.values.allSatisfy {
+        $0["provider"]?["typed_config"]?["collector_endpoint_version"]?.string == form
+      }
+    }
+  }
+
   /// Envoy's counters whose names hold a text.
   func counters(_ filter: String) async throws -> [String: Int] {
     let text = try await HTTPProbe.get(port: adminPort, "/stats?filter=\(filter)")?.text ?? ""

@@ -139,11 +139,14 @@ final class TracingSystem: Sendable {
   var embeddedURL: String { "http://127.0.0.1:\(controlPlane.ports.collector)/api/v2/spans" }
 
   /// The documentation's mesh with another address, as YAML.
-  static func mesh(backends: [(name: String, url: String)], sampling: String = "100.0") -> String {
+  static func mesh(
+    backends: [(name: String, url: String)], sampling: String = "100.0", apiVersion: String? = nil
+  ) -> String {
     var text = "type: Mesh\nname: default\ntracing:\n  defaultBackend: \(backends[0].name)\n  backends:\n"
     for backend in backends {
       text +=
         "  - name: \(backend.name)\n    type: zipkin\n    sampling: \(sampling)\n    conf:\n      url: \(backend.url)\n"
+      if let apiVersion { text += "      apiVersion: \(apiVersion)\n" }
     }
     return text
   }
