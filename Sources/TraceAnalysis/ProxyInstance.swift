@@ -15,7 +15,14 @@ struct ProxyInstance: Hashable, Sendable {
   }
 }
 
+extension PropagationAnalyzer {
+  /// The keys of the tags that the analysis reads.
+  package static let tags = PeerService.proxyTags + [Span.requestIDTag]
+}
+
 extension Span {
+  fileprivate static let requestIDTag = "guid:x-request-id"
+
   /// Whether the span is a request that its service received.
   var isInbound: Bool { kind == .server }
 
@@ -30,7 +37,7 @@ extension Span {
 
   /// A hash of the request id that Envoy assigns and forwards; 0 if there is none.
   var requestNumber: UInt64 {
-    guard let id = tag("guid:x-request-id"), !id.isEmpty else { return 0 }
+    guard let id = tag(Self.requestIDTag), !id.isEmpty else { return 0 }
     return max(FNV1a.hash(id.utf8), 1)
   }
 }

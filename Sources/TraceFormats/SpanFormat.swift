@@ -19,7 +19,7 @@ package enum SpanFormat: Hashable {
   package func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     switch self {
     case .zipkinJSON: try ParsedSpans.parse(bytes, limits: limits)
-    case .zipkinProtobuf: try ZipkinProtobufParser.parse(bytes, limits: limits)
+    case .zipkinProtobuf: ParsedSpans(try ZipkinProtobufParser.parse(bytes, limits: limits))
     case .zipkinV1JSON: try ZipkinV1Parser.parse(bytes, limits: limits)
     case .file: try ImportParser.parse(bytes, limits: limits)
     case .otlpProtobuf: try OTLPProtobufParser.parse(bytes, limits: limits)

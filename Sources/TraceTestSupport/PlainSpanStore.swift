@@ -33,7 +33,7 @@ package final class PlainSpanStore: SpanStore {
     let isClosed = state.withLock { state in
       guard !state.isClosed else { return true }
       state.spans += spans.map { ($0, received) }
-      if !spans.isEmpty { for observer in state.observers { observer(StoredSpans(count: spans.count) { spans }) } }
+      if !spans.isEmpty { for observer in state.observers { observer(StoredSpans(count: spans.count) { _ in spans }) } }
       return false
     }
     if isClosed { throw Self.closed }

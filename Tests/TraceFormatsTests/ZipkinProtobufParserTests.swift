@@ -9,7 +9,7 @@ import TraceTestSupport
   private func parse(
     _ bytes: [UInt8], _ limits: CollectorLimits = CollectorLimits()
   ) throws -> ParsedSpans {
-    try ZipkinProtobufParser.parse(bytes, limits: limits)
+    try SpanFormat.zipkinProtobuf.parse(bytes, limits: limits)
   }
 
   @Test func everyFieldIsRead() throws {
@@ -92,6 +92,66 @@ import TraceTestSupport
 
   @Test("Every shortened list is refused or read, none traps") func truncated() {
     for count in ZipkinSample.protobuf.indices { _ = try? parse(Array(ZipkinSample.protobuf[..<count])) }
+  }
+
+  @Test("Tags that many spans of a report share are read as in a report of one span")
+  func sharedTags() throws {
+    let shared = [("component", "proxy"), ("node_id", "default.web-1"), ("", ""), ("é", "ü"), ("a", ""), ("", "a")]
+    var expected: [[Span.Tag]] = []
+    let bytes = ProtobufBytes { list in
+      for number in 0..<600 {
+        // Another order in each span, a tag of its own, and for some spans a key that comes twice.
+        var tags = shared.indices.map { shared[($0 + number) % shared.count] }
+        tags.insert(("own", "\(number)"), at: number % tags.count)
+        if number.isMultiple(of: 3) { tags += [("node_id", "n\(number % 5)"), ("é", "ü")] }
+        list.message(1) { span in
+          span.id(1, 1)
+          span.id(3, UInt64(number + 1))
+          for (key, value) in tags {
+            span.message(11) {
+              // The fields of a tag may come in any order.
+              if number.isMultiple(of: 2) { $0.text(1, key) }
+              $0.text(2, value)
+              if !number.isMultiple(of: 2) { $0.text(1, key) }
+            }
+          }
+        }
+        var last: [Span.Tag] = []
+        for (key, value) in tags {
+          if let known = last.firstIndex(where: { $0.key == key }) {
+            last[known].value = value
+          } else {
+            last.append(.init(key, value))
+          }
+        }
+        expected.append(last)
+      }
+    }.bytes
+    #expect(try parse(bytes).spans.map(\.tags) == expected)
+  }
+
+  @Test("Names are in lower case, and names with zero bytes are refused") func names() throws {
+    func parse(_ name: String, _ service: String = "web") throws -> ParsedSpans {
+      try self.parse(
+        ProtobufBytes { list in
+          list.message(1) {
+            $0.id(1, 1)
+            $0.id(3, 1)
+            $0.text(5, name)
+            $0.message(8) { $0.text(1, service) }
+          }
+        }.bytes)
+    }
+    let span = try #require(try parse("GET /É", "Wéb").spans.first)
+    #expect(span.name == "get /é")
+    #expect(span.serviceName == "wéb")
+    #expect(try parse("get\u{0}").rejections.map(\.reason) == ["name holds a zero byte"])
+    #expect(try parse("GET 12345\u{0}").rejections.map(\.reason) == ["name holds a zero byte"])
+    #expect(try parse("a", "Service\u{0}X").rejections.map(\.reason) == ["the service's name holds a zero byte"])
+    let long = String(repeating: "x", count: 1_025)
+    #expect(
+      try parse("a", long).rejections.map(\.reason)
+        == ["the service's name is 1025 bytes long; at most 1024 are allowed"])
   }
 
   @Test func tooMany() throws {

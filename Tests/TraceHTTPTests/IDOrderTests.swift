@@ -228,16 +228,23 @@ import TraceTestSupport
     #expect(links.map { "\($0.parent)>\($0.child) \($0.callCount)" } == Self.links)
   }
 
+  private func sender(_ service: String) -> IDOrderMemory.Sender {
+    var draft = SpanDraft()
+    var bytes: [UInt8] = []
+    draft.fill(span(1, service: service), &bytes)
+    return bytes.withUnsafeBytes { .init(draft, in: $0) }
+  }
+
   @Test("As many senders are remembered as the bound says")
   func bound() {
     var memory = IDOrderMemory()
     for number in 0..<10_000 {
-      memory.note(.reversed, of: .init(span(1, service: "s\(number)")), now: 5)
+      memory.note(.reversed, of: sender("s\(number)"), now: 5)
       #expect(memory.count <= 2 * IDOrderMemory.capacity)
     }
-    let last = IDOrderMemory.Sender(span(1, service: "s9999"))
+    let last = sender("s9999")
     #expect(memory.order(of: last, now: 5) == .reversed)
-    #expect(memory.order(of: .init(span(1, service: "s0")), now: 5) == nil)
+    #expect(memory.order(of: sender("s0"), now: 5) == nil)
     #expect(memory.order(of: last, now: 5 + IDOrderMemory.memory + 1) == nil)
   }
 }

@@ -214,7 +214,7 @@ private final class AnswerCount: Sendable {
       Self.wait(for: release)
     }
     let answered = Mutex(false)
-    let span = #"{"traceId":"2","id":"2","tags":{"large":"\#(String(repeating: "x", count: 20_000))"}}"#
+    let span = #"{"traceId":"2","id":"2","tags":{"large":"\#(String(repeating: "x", count: 80_000))"}}"#
     let large = Task {
       let reply = await TestCollector.send(to: api, .post, "/api/v2/spans", Array("[\(span)]".utf8))
       answered.withLock { $0 = true }

@@ -25,7 +25,8 @@ import TraceTestSupport
     var draft = SpanDraft()
     draft.fill(span, &bytes)
     var writer = ByteWriter()
-    bytes.withUnsafeBytes { SpanRecord.encode(draft, in: $0, received: received, texts: texts, to: &writer) }
+    var known: EncodedTags?
+    bytes.withUnsafeBytes { SpanRecord.encode(draft, in: $0, received: received, texts: texts, to: &writer, &known) }
     return writer.bytes
   }
 
@@ -41,9 +42,15 @@ import TraceTestSupport
         var names = span
         (names.annotations, names.tags) = ([], [])
         let part = try bytes.withUnsafeBytes {
-          try SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, isWhole: false)
+          try SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, .nothing)
         }
         #expect(part?.span == names)
+        names.tags = span.tags.filter { ["b", "c", "uuid", "0", "20"].contains($0.key) }
+        let selection = TagSelection(["20", "0", "b", "c", "uuid", "missing"], texts)
+        let some = try bytes.withUnsafeBytes {
+          try SpanRecord.decode($0, low: span.traceID.low, texts: texts.texts, .tags(selection))
+        }
+        #expect(some?.span == names)
       }
     }
     #expect(texts.texts.contains("frontend"))

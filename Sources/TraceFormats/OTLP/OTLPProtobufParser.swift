@@ -13,9 +13,8 @@ struct OTLPProtobufParser {
   /// Parses a request. Throws if it is not valid or too large, then none of it counts. A rejected span does not affect others.
   static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var parser = OTLPProtobufParser(limits: limits, bounds: SpanBounds(limits: limits))
-    do throws(ProtobufError) {
-      try parser.readRequest(ProtobufReader(bytes))
-    } catch {
+    let result = ProtobufReader.read(bytes) { (reader) throws(ProtobufError) in try parser.readRequest(reader) }
+    if case .failure(let error) = result {
       throw parser.refusal ?? .unreadable(error, wanted: "an ExportTraceServiceRequest in protobuf")
     }
     return OTLPConversion.spans(of: parser.request, limits: limits)
@@ -182,7 +181,7 @@ struct OTLPProtobufParser {
 
   private func note(_ problem: String, _ span: inout OTLPSpan) { span.problem = span.problem ?? problem }
 
-  private func spanID(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.count == 8 ? UInt64(bigEndian: bytes) : 0 }
+  private func spanID(_ bytes: UnsafeRawBufferPointer) -> UInt64 { bytes.count == 8 ? UInt64(bigEndian: bytes) : 0 }
 
   private mutating func event(_ message: ProtobufReader) throws(ProtobufError) -> OTLPSpan.Event {
     try takeValue()

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Bytes that are not valid protobuf, or have content that is not valid.
 struct ProtobufError: Error, Hashable {
   /// The offset of the error in the body.
@@ -32,17 +34,25 @@ struct ProtobufReader {
   /// The tag of a field.
   typealias Field = (number: UInt32, type: WireType)
 
-  private let bytes: [UInt8]
+  let bytes: UnsafeRawBufferPointer
   /// The offset in the body, also for a nested message.
   private(set) var position: Int
   private let end: Int
 
-  init(_ bytes: [UInt8]) { self.init(bytes, from: 0, to: bytes.count) }
-
-  private init(_ bytes: [UInt8], from start: Int, to end: Int) {
+  /// A reader is only valid while the bytes are.
+  private init(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) {
     self.bytes = bytes
     position = start
     self.end = end
+  }
+
+  /// Decodes a body.
+  static func read<Value>(
+    _ bytes: [UInt8], _ decode: (ProtobufReader) throws(ProtobufError) -> Value
+  ) -> Result<Value, ProtobufError> {
+    bytes.withUnsafeBytes { bytes in
+      Result { () throws(ProtobufError) in try decode(ProtobufReader(bytes, from: 0, to: bytes.count)) }
+    }
   }
 
   func error(_ reason: String, at offset: Int? = nil) -> ProtobufError {
@@ -50,9 +60,15 @@ struct ProtobufReader {
   }
 
   /// The tag of the next field; `nil` at the end of the message.
-  mutating func next() throws(ProtobufError) -> Field? {
+  @inline(__always) mutating func next() throws(ProtobufError) -> Field? {
     guard position < end else { return nil }
     let start = position
+    // Fast path: a field with a small number, of a type other than that of groups.
+    let byte = bytes[position]
+    if byte >= 8, byte < 0x80, let type = WireType(rawValue: byte & 7) {
+      position += 1
+      return (UInt32(byte >> 3), type)
+    }
     let key = try varint()
     guard let number = UInt32(exactly: key >> 3), number > 0, number < 1 << 29 else {
       throw error("a field has no valid number", at: start)
@@ -74,7 +90,16 @@ struct ProtobufReader {
   }
 
   /// Decodes a number of variable length.
-  mutating func varint() throws(ProtobufError) -> UInt64 {
+  @inline(__always) mutating func varint() throws(ProtobufError) -> UInt64 {
+    // Fast path: one byte.
+    if position < end, bytes[position] < 0x80 {
+      position += 1
+      return UInt64(bytes[position - 1])
+    }
+    return try longVarint()
+  }
+
+  private mutating func longVarint() throws(ProtobufError) -> UInt64 {
     let start = position
     var value: UInt64 = 0
     var shift: UInt64 = 0
@@ -96,14 +121,14 @@ struct ProtobufReader {
 
   private mutating func fixed(_ count: Int) throws(ProtobufError) -> UInt64 {
     guard end - position >= count else { throw error("a number of \(count) bytes is truncated") }
-    var value: UInt64 = 0
-    for index in (0..<count).reversed() { value = value << 8 | UInt64(bytes[position + index]) }
-    position += count
-    return value
+    defer { position += count }
+    return count == 8
+      ? UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      : UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
   }
 
   /// The range of a value's bytes. Does not advance the position.
-  private mutating func range() throws(ProtobufError) -> Range<Int> {
+  @inline(__always) private mutating func range() throws(ProtobufError) -> Range<Int> {
     let start = position
     let length = try varint()
     guard length <= UInt64(end - position) else {
@@ -113,10 +138,27 @@ struct ProtobufReader {
   }
 
   /// Decodes bytes.
-  mutating func data() throws(ProtobufError) -> ArraySlice<UInt8> {
+  mutating func data() throws(ProtobufError) -> UnsafeRawBufferPointer {
     let range = try range()
     position = range.upperBound
-    return bytes[range]
+    return UnsafeRawBufferPointer(rebasing: bytes[range])
+  }
+
+  /// Where the bytes of the next value are.
+  @inline(__always) mutating func slice() throws(ProtobufError) -> TextSlice {
+    let range = try range()
+    position = range.upperBound
+    return TextSlice(start: range.lowerBound, count: range.count)
+  }
+
+  /// Where the next value is: a text, which must be UTF-8.
+  @inline(__always) mutating func textSlice() throws(ProtobufError) -> TextSlice {
+    let slice = try slice()
+    let text = slice.of(bytes)
+    guard text.isASCII || String(validating: text, as: UTF8.self) != nil else {
+      throw error("a text is not UTF-8", at: slice.start)
+    }
+    return slice
   }
 
   /// Decodes a text, which must be UTF-8.
@@ -134,6 +176,11 @@ struct ProtobufReader {
     var other = self
     guard try other.data().count <= limit else { return nil }
     return try text()
+  }
+
+  /// A reader for a nested message at a place that ``slice()`` returned.
+  func reader(of message: TextSlice) -> ProtobufReader {
+    ProtobufReader(bytes, from: message.range.lowerBound, to: message.range.upperBound)
   }
 
   /// A reader for a nested message. An error in it does not affect this message.

@@ -7,12 +7,22 @@ struct IDOrderMemory: Sendable {
   struct Sender: Hashable, Sendable {
     private let number: UInt64
 
-    init(_ span: Span) {
-      var number = TextHash.hash(span.serviceName)
-      let host = HostKey(span.localEndpoint)
-      for part in [
-        host.address, UInt64(host.port), TextHash.hash(span.tag("node_id") ?? ""), span.isProxied ? 1 : 2,
-      ] {
+    /// - Parameter bytes: the bytes of the span's texts.
+    init(_ span: SpanDraft, in bytes: UnsafeRawBufferPointer) {
+      let endpoint = span.localEndpoint ?? EndpointDraft()
+      let host = HostKey(endpoint, in: bytes)
+      var node = TextHash.empty
+      var isProxied = false
+      for tag in span.tags {
+        switch tag.keyHash {
+        case PeerService.nodeKey: (node, isProxied) = (tag.valueHash, true)
+        case PeerService.clusterKey: isProxied = true
+        case PeerService.componentKey: isProxied = isProxied || tag.valueHash == PeerService.proxyValue
+        default: break
+        }
+      }
+      var number = TextHash.hash(endpoint.serviceName.of(bytes))
+      for part in [host.address, UInt64(host.port), node, isProxied ? 1 : 2] {
         number = TextHash.fold(number ^ part, 0x9fb2_1c65_1e98_df25)
       }
       self.number = number
@@ -72,56 +82,89 @@ package final class IDSettling: Sendable {
   ///   - recentIDs: returns ids of recent traces whose order is certain.
   /// - Returns: the numbers of corrected spans and of spans without evidence.
   package func settle(
-    _ spans: inout [Span], now: Int64, recentIDs: (_ traces: Set<UInt64>) -> Set<KnownID>
+    _ report: inout ReportedSpans, now: Int64, recentIDs: (_ traces: Set<UInt64>) -> Set<KnownID>
   ) -> (turned: Int, undecided: Int) {
-    guard !spans.isEmpty else { return (0, 0) }
-    let senders = spans.map { IDOrderMemory.Sender($0) }
-    var (whole, bySender) = Self.evidence(spans, senders, known: [])
+    guard !report.spans.isEmpty else { return (0, 0) }
+    var groups = SenderGroups(report)
     let isRemembered = memory.withLock { memory in
-      bySender.keys.allSatisfy { memory.order(of: $0, now: now, within: IDOrderMemory.fresh) != nil }
+      groups.senders.allSatisfy { memory.order(of: $0, now: now, within: IDOrderMemory.fresh) != nil }
     }
-    if whole.order == nil, !isRemembered {
-      (whole, bySender) = Self.evidence(spans, senders, known: recentIDs(traces(of: spans)))
+    if groups.whole.order == nil, !isRemembered {
+      groups.look(report.spans, known: recentIDs(traces(of: report.spans)))
     }
     var counts = (turned: 0, undecided: 0)
-    memory.withLock { memory in
-      var remembered: [IDOrderMemory.Sender: IDOrder] = [:]
-      for (sender, evidence) in bySender where !evidence.isContradictory {
-        if let order = whole.order ?? evidence.order {
-          memory.note(order, of: sender, now: now)
-        } else {
-          remembered[sender] = memory.order(of: sender, now: now)
+    // The order of each sender's ids, and whether evidence in this report proves it.
+    let orders = memory.withLock { memory in
+      groups.senders.indices.map { group -> (order: IDOrder?, isProved: Bool) in
+        let evidence = groups.evidence[group]
+        if let order = groups.whole.order ?? evidence.order {
+          if !evidence.isContradictory { memory.note(order, of: groups.senders[group], now: now) }
+          return (order, true)
         }
+        return (evidence.isContradictory ? nil : memory.order(of: groups.senders[group], now: now), false)
       }
-      for (index, sender) in senders.enumerated() {
-        let proved = whole.order ?? bySender[sender]?.order
-        if (proved ?? remembered[sender]) == .reversed {
-          spans[index].reverseIDs()
-          counts.turned += 1
-        }
-        spans[index].hasDoubtfulIDs = proved == nil
-        if proved == nil, remembered[sender] == nil { counts.undecided += 1 }
+    }
+    for (index, group) in groups.numbers.enumerated() {
+      let (order, isProved) = orders[group]
+      if order == .reversed {
+        report.spans[index].reverseIDs()
+        counts.turned += 1
       }
+      report.spans[index].hasDoubtfulIDs = !isProved
+      if order == nil { counts.undecided += 1 }
     }
     return counts
   }
 
-  private static func evidence(
-    _ spans: [Span], _ senders: [IDOrderMemory.Sender], known: Set<KnownID>
-  ) -> (whole: IDOrder.Evidence, bySender: [IDOrderMemory.Sender: IDOrder.Evidence]) {
-    var whole = IDOrder.Evidence()
-    var bySender: [IDOrderMemory.Sender: IDOrder.Evidence] = [:]
-    for (span, sender) in zip(spans, senders) {
-      let evidence = IDOrder.evidence(span) { known.contains(KnownID(trace: span.traceID.low, id: $0)) }
-      whole.add(evidence)
-      bySender[sender, default: .init()].add(evidence)
-    }
-    return (whole, bySender)
-  }
-
-  private func traces(of spans: [Span]) -> Set<UInt64> {
+  private func traces(of spans: [SpanDraft]) -> Set<UInt64> {
     var traces: Set<UInt64> = []
     for span in spans where traces.count < Self.tracesLookedFor { traces.insert(span.traceID.low) }
     return traces
+  }
+}
+
+/// The senders of a report's spans, and what their ids tell.
+private struct SenderGroups {
+  private(set) var senders: [IDOrderMemory.Sender] = []
+  /// The evidence from each sender's spans, and from all.
+  private(set) var evidence: [IDOrder.Evidence] = []
+  private(set) var whole = IDOrder.Evidence()
+  /// For each span the number of its sender.
+  private(set) var numbers: [Int] = []
+
+  /// Groups the spans, and looks at their ids.
+  init(_ report: ReportedSpans) {
+    numbers.reserveCapacity(report.spans.count)
+    var known: [IDOrderMemory.Sender: Int] = [:]
+    report.bytes.withUnsafeBytes { bytes in
+      for span in report.spans {
+        let sender = IDOrderMemory.Sender(span, in: bytes)
+        // Fast path: a proxy reports for itself.
+        if let last = numbers.last, senders[last] == sender {
+          numbers.append(last)
+        } else if let number = known[sender] {
+          numbers.append(number)
+        } else {
+          known[sender] = senders.count
+          numbers.append(senders.count)
+          senders.append(sender)
+        }
+      }
+    }
+    evidence = [IDOrder.Evidence](repeating: .init(), count: senders.count)
+    look(report.spans, known: [])
+  }
+
+  /// Adds evidence.
+  ///
+  /// - Parameter known: known ids of the spans' traces.
+  mutating func look(_ spans: [SpanDraft], known: Set<KnownID>) {
+    for (span, number) in zip(spans, numbers) {
+      let some = IDOrder.evidence(span) { id in
+        !known.isEmpty && known.contains(KnownID(trace: span.traceID.low, id: id))
+      }
+      whole.add(some)
+      evidence[number].add(some)
+    }
   }
 }

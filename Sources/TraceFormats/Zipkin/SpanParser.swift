@@ -13,8 +13,7 @@ package struct SpanParser {
   var textBytes = 0
   /// Tags and annotations so far.
   private var values = ValueCount()
-  /// Where the tags of the span stand by their hashes, once there are more than a few.
-  private var tagPositions: [UInt64: Int] = [:]
+  private var tagPositions = TagPositions()
   private var isTooLong = false
   /// The Envoy that reported the first valid span.
   private var node: String?
@@ -285,30 +284,9 @@ package struct SpanParser {
       }
       check(key, "the name of a tag")
       guard let value = try tagValue(key) else { continue }
-      let hash = scanner.bytes.withUnsafeBytes { TextHash.hash(key.of($0)) }
-      // The last value of a key counts.
-      if let position = position(of: key, hash) {
-        span.tags[position].value = value
-      } else {
-        span.tags.append(TagDraft(key: key, value: value, keyHash: hash))
-      }
+      let tag = scanner.bytes.withUnsafeBytes { TagDraft(key: key, value: value, in: $0) }
+      scanner.bytes.withUnsafeBytes { tagPositions.set(tag, in: &span.tags, $0) }
     } while try scanner.moreMembers()
-  }
-
-  /// Where a tag stands; nil if it is not there. A few are looked through, more are found by their hashes.
-  private mutating func position(of key: TextSlice, _ hash: UInt64) -> Int? {
-    func isEqual(_ tag: TagDraft) -> Bool { tag.keyHash == hash && scanner.isEqual(tag.key, key) }
-    guard span.tags.count >= 16 else { return span.tags.firstIndex(where: isEqual) }
-    if span.tags.count == 16 || tagPositions.isEmpty {
-      tagPositions.removeAll(keepingCapacity: true)
-      for (index, tag) in span.tags.enumerated() { tagPositions[tag.keyHash] = index }
-    }
-    guard let known = tagPositions[hash] else {
-      tagPositions[hash] = span.tags.count
-      return nil
-    }
-    // Two keys with one hash are rare.
-    return known < span.tags.count && isEqual(span.tags[known]) ? known : span.tags.firstIndex(where: isEqual)
   }
 
   /// A tag's value: a text. Numbers and truth values are taken as they are written, as Zipkin's own reader does.

@@ -133,6 +133,10 @@ extension CollectorAPI {
     if format == .zipkinJSON { return try await store.add(json: bytes) }
     var small = limits
     small.valuesPerRequest = min(limits.valuesPerRequest, limits.smallRequest.values)
+    if format == .zipkinProtobuf {
+      var report = try ZipkinProtobufParser.parse(bytes, limits: small)
+      return report.values.isBeyond ? nil : try await store(&report, bytes: bytes.count)
+    }
     let parsed = try format.parse(bytes, limits: small)
     return parsed.values.isBeyond ? nil : try await store(parsed, as: format, bytes: bytes.count)
   }
@@ -144,19 +148,24 @@ extension CollectorAPI {
     let held = try reserve(bytes.count)
     defer { release(held) }
     if format == .zipkinJSON { return try await store.add(json: bytes) }
+    if format == .zipkinProtobuf {
+      var report = try ZipkinProtobufParser.parse(bytes, limits: limits)
+      return try await store(&report, bytes: bytes.count)
+    }
     return try await store(try format.parse(bytes, limits: limits), as: format, bytes: bytes.count)
+  }
+
+  private func store(_ report: inout ReportedSpans, bytes: Int) async throws(CollectorError) -> Outcome {
+    let (reversed, undecided) = idSettling.settle(
+      &report, now: clock.milliseconds(), recentIDs: store.recentIDs(in:))
+    store.metrics.spansReversed.increment(by: reversed)
+    store.metrics.spansUndecided.increment(by: undecided)
+    return try await store.add(report, bytes: bytes)
   }
 
   private func store(
     _ parsed: ParsedSpans, as format: SpanFormat, bytes: Int
   ) async throws(CollectorError) -> Outcome {
-    var parsed = parsed
-    if format == .zipkinProtobuf {
-      let (reversed, undecided) = idSettling.settle(
-        &parsed.spans, now: clock.milliseconds(), recentIDs: store.recentIDs(in:))
-      store.metrics.spansReversed.increment(by: reversed)
-      store.metrics.spansUndecided.increment(by: undecided)
-    }
     let namesEvicted = try await store.add(parsed.spans, bytes: bytes)
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
@@ -197,6 +206,16 @@ extension SpanWriting {
     let namesEvicted = try await add(batch, bytes: bytes.count)
     metrics.spansRejected.increment(by: rejections.count)
     return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: namesEvicted, node: node)
+  }
+
+  /// Stores the spans of a report. They are written from its bytes into the store's batch.
+  fileprivate func add(_ report: ReportedSpans, bytes: Int) async throws(CollectorError) -> CollectorAPI.Outcome {
+    var batch = makeBatch()
+    report.write(to: &batch)
+    let namesEvicted = try await add(batch, bytes: bytes)
+    metrics.spansRejected.increment(by: report.rejections.count)
+    return CollectorAPI.Outcome(
+      stored: report.spans.count, rejections: report.rejections, namesEvicted: namesEvicted, node: report.node)
   }
 }
 

@@ -22,7 +22,7 @@ extension PropagationMonitor {
 
   /// Analyses all spans that a store commits from now on.
   public func follow(_ store: any SpanStore) {
-    store.observe { stored in self.observe(count: stored.count) { stored.spans() } }
+    store.observe { stored in self.observe(count: stored.count) { stored.spans(withTags: PropagationAnalyzer.tags) } }
   }
 
   /// Analyses the recent spans of a store, so that the analysis has data after a restart.

@@ -48,7 +48,7 @@ public struct CollectorLimits: Sendable, Hashable {
 
   /// The limits of a small request.
   package struct SmallRequest: Sendable, Hashable {
-    package var bytes = 16 * 1024
+    package var bytes = 64 * 1024
     package var values = 2_048
   }
 

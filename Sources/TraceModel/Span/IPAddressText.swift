@@ -16,15 +16,16 @@ package enum IPAddressText {
     return bytes.allSatisfy { $0 == 0x3A || $0 == 0x2E || Hexadecimal.value($0) != nil }
   }
 
-  /// Sets the address of an endpoint from 4 or 16 bytes. Another number of bytes is ignored, as in Zipkin.
-  package static func set(_ bytes: ArraySlice<UInt8>, in endpoint: inout Endpoint) {
+  /// The text of an IPv4 address in 4 bytes.
+  package static func ipv4(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { String($0) }.joined(separator: ".")
+  }
+
+  /// The text of an IPv6 address in 16 bytes, or of the IPv4 address that is mapped to it.
+  package static func ipv6(_ bytes: some Sequence<UInt8>) -> (text: String, isIPv6: Bool) {
     let bytes = Array(bytes)
-    if bytes.count == 4 {
-      endpoint.ipv4 = dotted(bytes[...])
-    } else if bytes.count == 16 {
-      let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-      if isMapped { endpoint.ipv4 = dotted(bytes[12...]) } else { endpoint.ipv6 = colons(bytes) }
-    }
+    let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+    return isMapped ? (ipv4(bytes[12...]), false) : (colons(bytes), true)
   }
 
   /// Sets the address of an endpoint from a text; false if the text is not an address.
@@ -38,8 +39,6 @@ package enum IPAddressText {
     }
     return true
   }
-
-  private static func dotted(_ bytes: ArraySlice<UInt8>) -> String { bytes.map { String($0) }.joined(separator: ".") }
 
   /// Formats an IPv6 address by RFC 5952: the longest run of two or more zero groups becomes `::`.
   private static func colons(_ bytes: [UInt8]) -> String {

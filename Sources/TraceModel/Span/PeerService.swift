@@ -4,11 +4,14 @@ package enum PeerService {
   package static let clusterTag = "upstream_cluster"
   package static let clusterKey = TextHash.hash(clusterTag)
   /// The ``TextHash`` of the tag with which Envoy marks spans of a proxy.
-  package static let componentKey = TextHash.hash("component")
+  package static let componentTag = "component"
+  package static let componentKey = TextHash.hash(componentTag)
   package static let proxyValue = TextHash.hash("proxy")
   /// The tag with the id of the Envoy's node.
   package static let nodeTag = "node_id"
   package static let nodeKey = TextHash.hash(nodeTag)
+  /// The tags that say whether a proxy reported a span, and whom it called.
+  package static let proxyTags = [clusterTag, componentTag, nodeTag]
   private static let longestName = 256
 
   /// Whether a text is the name of a service. Not names: addresses, Envoy's `-` for no value, and Envoy's clusters for addresses
@@ -61,7 +64,7 @@ extension Span {
   package var isProxied: Bool {
     tags.contains { tag in
       tag.key == PeerService.clusterTag || tag.key == PeerService.nodeTag
-        || (tag.key == "component" && tag.value == "proxy")
+        || (tag.key == PeerService.componentTag && tag.value == "proxy")
     }
   }
 }

@@ -33,6 +33,12 @@ public struct SpanDraft: Sendable {
   /// Creates an empty draft.
   public init() {}
 
+  /// Reverses the bytes of the span's and the parent's id.
+  public mutating func reverseIDs() {
+    id = id.byteSwapped
+    parentID = parentID.map(\.byteSwapped)
+  }
+
   /// Clears all fields and keeps the allocated memory.
   public mutating func clear() {
     traceID = TraceID(low: 0)
@@ -76,14 +82,24 @@ public struct TagDraft: Sendable {
   public var key: TextSlice
   /// The value.
   public var value: TextSlice
-  /// ``TextHash`` of the key.
+  /// ``TextHash`` of the key and of the value.
   public var keyHash: UInt64
+  public var valueHash: UInt64
 
-  /// Creates a tag.
-  @inlinable public init(key: TextSlice, value: TextSlice, keyHash: UInt64) {
+  /// Creates a tag without texts.
+  @inlinable public init() {
+    key = TextSlice()
+    value = TextSlice()
+    keyHash = TextHash.empty
+    valueHash = TextHash.empty
+  }
+
+  /// Creates a tag of texts in some bytes.
+  @inlinable public init(key: TextSlice, value: TextSlice, in bytes: UnsafeRawBufferPointer) {
     self.key = key
     self.value = value
-    self.keyHash = keyHash
+    keyHash = TextHash.hash(key.of(bytes))
+    valueHash = TextHash.hash(value.of(bytes))
   }
 }
 
@@ -123,9 +139,8 @@ extension SpanDraft {
       annotations.append(AnnotationDraft(timestamp: annotation.timestamp, value: Self.slice(annotation.value, &bytes)))
     }
     for tag in span.tags {
-      tags.append(
-        TagDraft(
-          key: Self.slice(tag.key, &bytes), value: Self.slice(tag.value, &bytes), keyHash: TextHash.hash(tag.key)))
+      let (key, value) = (Self.slice(tag.key, &bytes), Self.slice(tag.value, &bytes))
+      tags.append(bytes.withUnsafeBytes { TagDraft(key: key, value: value, in: $0) })
     }
   }
 

@@ -2,12 +2,12 @@
 ///
 /// Hashes are stored on disk, so the function and its constants must never change. Matches are compared by their texts. The one
 /// exception is lists of names: two names with the same hash would be one entry.
-package enum TextHash {
+public enum TextHash {
   @inlinable static var first: UInt64 { 0x9e37_79b9_7f4a_7c15 }
   @inlinable static var second: UInt64 { 0xd1b5_4a32_d192_ed03 }
 
   /// Folds both halves of a product.
-  @inlinable @inline(__always) package static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+  @inlinable @inline(__always) public static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
     let product = left.multipliedFullWidth(by: right)
     return product.high ^ product.low
   }
@@ -20,8 +20,8 @@ package enum TextHash {
     UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
   }
 
-  /// The hash of the bytes of a text.
-  @inlinable @inline(__always) package static func hash(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
+  /// The hash of a number of bytes.
+  @inlinable @inline(__always) public static func hash(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
     var state = second
     let head: UInt64
     let tail: UInt64
@@ -50,7 +50,7 @@ package enum TextHash {
   }
 
   /// The hash of a text.
-  package static func hash(_ text: String) -> UInt64 {
+  public static func hash(_ text: String) -> UInt64 {
     var text = text
     return text.withUTF8 { bytes in
       bytes.baseAddress.map { hash(UnsafeRawPointer($0), bytes.count) }
@@ -61,11 +61,11 @@ package enum TextHash {
   }
 
   /// The hash of the bytes of a text.
-  @inlinable @inline(__always) package static func hash(_ text: UnsafeRawBufferPointer) -> UInt64 {
+  @inlinable @inline(__always) public static func hash(_ text: UnsafeRawBufferPointer) -> UInt64 {
     guard let start = text.baseAddress else { return empty }
     return hash(start, text.count)
   }
 
   /// The hash of the empty text.
-  package static let empty: UInt64 = hash("")
+  public static let empty: UInt64 = hash("")
 }

@@ -30,14 +30,22 @@ package enum IDOrder: Sendable {
   /// The evidence from the ids of a span.
   ///
   /// - Parameter isKnown: whether an id is known in the span's trace, in the correct order.
-  package static func evidence(_ span: Span, isKnown: (UInt64) -> Bool) -> Evidence { evidence(of: span, isKnown) }
+  package static func evidence(_ span: SpanDraft, isKnown: (UInt64) -> Bool) -> Evidence {
+    evidence(span.id, span.parentID, trace: span.traceID.low, isKnown)
+  }
 
-  fileprivate static func evidence(of span: some TraceMember, _ isKnown: (UInt64) -> Bool) -> Evidence {
+  fileprivate static func evidence(
+    _ id: UInt64, _ parent: UInt64?, trace: UInt64, _ isKnown: (UInt64) -> Bool
+  ) -> Evidence {
     var evidence = Evidence()
-    for id in [span.id, span.parentID ?? 0] where id != 0 && id != id.byteSwapped {
-      if id == span.traceID.low || isKnown(id) { evidence.isStraight = true }
-      if id.byteSwapped == span.traceID.low || isKnown(id.byteSwapped) { evidence.isReversed = true }
+    func look(_ id: UInt64) {
+      let swapped = id.byteSwapped
+      guard id != 0, id != swapped else { return }
+      if id == trace || isKnown(id) { evidence.isStraight = true }
+      if swapped == trace || isKnown(swapped) { evidence.isReversed = true }
     }
+    look(id)
+    if let parent { look(parent) }
     return evidence
   }
 
@@ -100,7 +108,8 @@ private struct DoubtfulGroups {
     }
     var evidence: [Int: IDOrder.Evidence] = [:]
     for span in spans where span.hasDoubtfulIDs {
-      evidence[first(number(of: span.id)), default: .init()].add(IDOrder.evidence(of: span, known.contains))
+      evidence[first(number(of: span.id)), default: .init()].add(
+        IDOrder.evidence(span.id, span.parentID, trace: span.traceID.low, known.contains))
     }
     var members: [Int: [UInt64]] = [:]
     for (number, id) in ids.enumerated() { members[first(number), default: []].append(id) }

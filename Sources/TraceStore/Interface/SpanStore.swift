@@ -70,16 +70,19 @@ extension SpanWriting {
 public struct StoredSpans: Sendable {
   /// How many spans these are.
   public let count: Int
-  private let read: @Sendable () -> [Span]
+  private let read: @Sendable (_ keys: [String]?) -> [Span]
 
-  /// - Parameter read: reads the spans, in the order of their arrival.
-  public init(count: Int, _ read: @escaping @Sendable () -> [Span]) {
+  /// - Parameter read: reads the spans, in the order of their arrival. With keys, it may leave out annotations and other tags.
+  public init(count: Int, _ read: @escaping @Sendable (_ keys: [String]?) -> [Span]) {
     self.count = count
     self.read = read
   }
 
   /// Reads the spans, in the order of their arrival.
-  public func spans() -> [Span] { read() }
+  public func spans() -> [Span] { read(nil) }
+
+  /// Reads the spans, in the order of their arrival. They need not have annotations and tags with other keys.
+  public func spans(withTags keys: [String]) -> [Span] { read(keys) }
 }
 
 /// Notifies observers of stored spans.

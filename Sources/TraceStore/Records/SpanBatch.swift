@@ -20,13 +20,13 @@ struct SpanBatch: Sendable {
 
   func terms(at index: Int) -> Range<Int> { (index > 0 ? entries[index - 1].termEnd : 0)..<entries[index].termEnd }
 
-  /// A span. Unless it must be whole, it has no annotations and tags.
-  func span(at index: Int, texts: TextList, isWhole: Bool = true) -> Span? {
+  /// A span, with some or all of its annotations and tags.
+  func span(at index: Int, texts: TextList, _ part: SpanRecord.Part = .all) -> Span? {
     records.bytes.withUnsafeBytes { bytes in
       // This program encoded the records, so they are valid.
       try? SpanRecord.decode(
         UnsafeRawBufferPointer(rebasing: bytes[records(at: index)]), low: entries[index].traceID.low, texts: texts,
-        isWhole: isWhole)?
+        part)?
         .span
     }
   }
@@ -107,7 +107,9 @@ final class SpanBlock: Sendable {
     return SpanBlock(id: next.id, batch: whole, received: next.received)
   }
 
-  func span(at index: Int, texts: TextList) -> Span? { batch.span(at: index, texts: texts) }
+  func span(at index: Int, texts: TextList, _ part: SpanRecord.Part = .all) -> Span? {
+    batch.span(at: index, texts: texts, part)
+  }
 
   /// About how many bytes of memory the block takes.
   var size: Int {

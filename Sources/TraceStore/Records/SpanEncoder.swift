@@ -4,10 +4,11 @@ import TraceModel
 /// Encodes spans as records, and computes their entries and terms. Several threads may encode at the same time, each into its own
 /// batch.
 ///
-/// Most spans have one of a few lists of tag keys. Such a list is a schema with a number. The terms of the keys are kept once for each
-/// schema instead of for each span. Schemas exist only in memory.
+/// Most spans have one of a few sets of tag keys. Such a set is a schema with a number. The terms of the keys are kept once for each
+/// schema instead of for each span. Schemas exist only in memory. The order of the keys does not matter: in protobuf, Envoy's tags
+/// are in another order in each span.
 final class SpanEncoder: Sendable {
-  /// The largest number of schemas. Spans with other lists of tag keys carry the terms of their keys themselves.
+  /// The largest number of schemas. Spans with other sets of tag keys carry the terms of their keys themselves.
   private static let schemaCapacity = 4_096
 
   let texts: TextTable
@@ -42,11 +43,28 @@ final class SpanEncoder: Sendable {
     scratch.bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
   }
 
+  /// Adds spans to a batch. The drafts refer to texts in `bytes`; tags with the same position are the same.
+  func encode(
+    _ spans: [SpanDraft], in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
+  ) {
+    batch.entries.reserveCapacity(batch.entries.count + spans.count)
+    var known: EncodedTags? = spans.count > 1 ? EncodedTags() : nil
+    for span in spans { encode(span, in: bytes, received: received, to: &batch, &known) }
+  }
+
   /// Adds a span to a batch. The draft refers to texts in `bytes`.
   func encode(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
   ) {
-    SpanRecord.encode(span, in: bytes, received: received, texts: texts, to: &batch.records)
+    var known: EncodedTags?
+    encode(span, in: bytes, received: received, to: &batch, &known)
+  }
+
+  private func encode(
+    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch,
+    _ known: inout EncodedTags?
+  ) {
+    SpanRecord.encode(span, in: bytes, received: received, texts: texts, to: &batch.records, &known)
     let operation = TextHash.hash(span.name.of(bytes))
     let remoteService = TextHash.hash((span.remoteEndpoint?.serviceName ?? TextSlice()).of(bytes))
     var peer = remoteService
@@ -56,13 +74,13 @@ final class SpanEncoder: Sendable {
     var schema: UInt64 = 0
     let (clusterKey, componentKey, nodeKey) = (PeerService.clusterKey, PeerService.componentKey, PeerService.nodeKey)
     for tag in span.tags {
-      let value = tag.value.of(bytes)
-      let valueHash = TextHash.hash(value)
+      let valueHash = tag.valueHash
       batch.terms.append(Term.tag(tag.keyHash, valueHash))
-      schema = TextHash.fold(schema ^ tag.keyHash, 0x9fb2_1c65_1e98_df25)
+      schema &+= TextHash.fold(tag.keyHash ^ 0x5896_5299_9d7b_1a0f, 0x9fb2_1c65_1e98_df25)
       if tag.keyHash == Self.errorKey, error == nil { error = valueHash != Self.falseValue }
       if tag.keyHash == clusterKey {
         isProxied = true
+        let value = tag.value.of(bytes)
         if span.kind == .client, PeerService.isName(value) { peer = PeerService.nameHash(value, valueHash) }
       }
       if tag.keyHash == nodeKey { isProxied = true }

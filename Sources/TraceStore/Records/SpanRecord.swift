@@ -28,9 +28,11 @@ enum SpanRecord {
   // MARK: Encoding
 
   /// Encodes a span. `received` is when it was received, in milliseconds since 1970.
+  ///
+  /// - Parameter known: the tags of spans in the same bytes that have been encoded.
   static func encode(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, texts: TextTable,
-    to writer: inout ByteWriter
+    to writer: inout ByteWriter, _ known: inout EncodedTags?
   ) {
     let low = span.traceID.low
     var flags: Flags = []
@@ -68,8 +70,11 @@ enum SpanRecord {
     if !span.tags.isEmpty {
       writer.number(span.tags.count)
       for tag in span.tags {
+        if known?.write(tag, to: &writer) ?? false { continue }
+        let start = writer.bytes.count
         writer.text(tag.key.of(bytes), hash: tag.keyHash, texts)
-        writer.text(tag.value.of(bytes), texts)
+        writer.text(tag.value.of(bytes), hash: tag.valueHash, texts)
+        known?.add(tag, writer.bytes, from: start)
       }
     }
   }
@@ -88,11 +93,17 @@ enum SpanRecord {
     return reader.isDamaged ? nil : received
   }
 
+  /// What is decoded of annotations and tags, of which there may be hundreds.
+  enum Part {
+    case all
+    case nothing
+    /// Some tags.
+    case tags(TagSelection)
+  }
+
   /// A span, and when it was received in milliseconds since 1970; nil if the record is damaged.
-  ///
-  /// - Parameter isWhole: whether to decode annotations and tags too, of which there may be hundreds.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList, isWhole: Bool = true
+    _ bytes: UnsafeRawBufferPointer, low: UInt64, texts: TextList, _ part: Part = .all
   ) throws(UnknownVersion) -> (span: Span, received: Int64)? {
     var reader = ByteReader(bytes)
     _ = try reader.version(.record, known: version...version)
@@ -110,7 +121,15 @@ enum SpanRecord {
     span.name = reader.text(texts)
     if flags.contains(.local) { span.localEndpoint = reader.endpoint(texts) }
     if flags.contains(.remote) { span.remoteEndpoint = reader.endpoint(texts) }
-    guard isWhole else { return reader.isDamaged ? nil : (span, received) }
+    switch part {
+    case .nothing: break
+    case .all: readValues(&reader, flags, texts, into: &span)
+    case .tags(let selection): readTags(&reader, flags, texts, selection, into: &span)
+    }
+    return reader.isDamaged ? nil : (span, received)
+  }
+
+  private static func readValues(_ reader: inout ByteReader, _ flags: Flags, _ texts: TextList, into span: inout Span) {
     if flags.contains(.annotations) {
       for _ in 0..<reader.count() {
         let offset = reader.signed()
@@ -125,7 +144,64 @@ enum SpanRecord {
         span.tags.append(Span.Tag(key, reader.text(texts)))
       }
     }
-    return reader.isDamaged ? nil : (span, received)
+  }
+
+  private static func readTags(
+    _ reader: inout ByteReader, _ flags: Flags, _ texts: TextList, _ selection: TagSelection, into span: inout Span
+  ) {
+    if flags.contains(.annotations) {
+      for _ in 0..<reader.count() {
+        _ = reader.signed()
+        reader.skipText()
+      }
+    }
+    guard flags.contains(.tags) else { return }
+    span.tags.reserveCapacity(selection.count)
+    for _ in 0..<reader.count() {
+      let number = reader.number()
+      if let key = number & 3 == 0 ? selection.key(number >> 2) : selection.key(reader.text(number, texts)) {
+        span.tags.append(Span.Tag(key, reader.text(texts)))
+      } else {
+        reader.skipText()
+      }
+    }
+  }
+}
+
+/// The encodings of tags by the position of their texts in a report. Most tags of a proxy are the same in many of its spans.
+struct EncodedTags {
+  private struct Entry {
+    var key = 0
+    var value = 0
+    /// The encoding, the first byte lowest, and its length; 0 for a free entry.
+    var bytes: UInt64 = 0
+    var count = 0
+  }
+
+  private var entries = [Entry](repeating: Entry(), count: 256)
+
+  private func slot(_ tag: TagDraft) -> Int {
+    Int(truncatingIfNeeded: tag.keyHash ^ tag.valueHash) & (entries.count - 1)
+  }
+
+  /// Writes a known tag; false if it is not known.
+  func write(_ tag: TagDraft, to writer: inout ByteWriter) -> Bool {
+    let entry = entries[slot(tag)]
+    guard entry.count > 0, entry.key == tag.key.start, entry.value == tag.value.start else { return false }
+    var rest = entry.bytes
+    for _ in 0..<entry.count {
+      writer.bytes.append(UInt8(truncatingIfNeeded: rest))
+      rest >>= 8
+    }
+    return true
+  }
+
+  /// Adds a tag whose encoding has just been written, if it is short.
+  mutating func add(_ tag: TagDraft, _ bytes: [UInt8], from start: Int) {
+    guard bytes.count - start <= 8 else { return }
+    var entry = Entry(key: tag.key.start, value: tag.value.start, count: bytes.count - start)
+    for byte in bytes[start...].reversed() { entry.bytes = entry.bytes << 8 | UInt64(byte) }
+    entries[slot(tag)] = entry
   }
 }
 
@@ -161,8 +237,19 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  fileprivate mutating func text(_ texts: TextList) -> String {
+  fileprivate mutating func skipText() {
     let number = number()
+    switch number & 3 {
+    case 1: _ = slice(Int(clamping: number >> 2))
+    case 2: _ = slice(16)
+    default: break
+    }
+  }
+
+  fileprivate mutating func text(_ texts: TextList) -> String { text(number(), texts) }
+
+  /// A text that begins with a number.
+  fileprivate mutating func text(_ number: UInt64, _ texts: TextList) -> String {
     switch number & 3 {
     case 0:
       guard let index = Int(exactly: number >> 2), index < texts.count else { break }

@@ -172,6 +172,16 @@ final class TextTable: @unchecked Sendable {
     return .crowded
   }
 
+  /// The number of a text in the table; nil if it is not in the table. The text is not counted.
+  func number(ofKnown text: String) -> UInt32? {
+    var text = text
+    return text.withUTF8 { bytes in
+      let bytes = UnsafeRawBufferPointer(bytes)
+      guard case .found(let number) = place(of: bytes, hash: TextHash.hash(bytes)) else { return nil }
+      return number
+    }
+  }
+
   /// The number of a text; nil if the record must contain the text itself.
   func number(of text: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
     switch place(of: text, hash: hash) {

@@ -66,7 +66,7 @@ extension SegmentStore {
       let (isKnown, peer) = names.withLock { ($0.isKnown(entry, period: period), hasPeer ? $0.text(entry.peer) : nil) }
       // An earlier span of the batch may have had the same names. Skipping it matters, because all commits wait for this code.
       guard isCompleting || !isKnown,
-        let span = batch.span(at: index, texts: texts, isWhole: isCompleting || hasPeer && peer == nil)
+        let span = batch.span(at: index, texts: texts, isCompleting || hasPeer && peer == nil ? .all : .nothing)
       else { continue }
       var used = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
       if let peer { used.append(Name(kind: .remoteService, service: span.serviceName, value: peer)) }

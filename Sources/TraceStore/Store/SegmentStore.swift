@@ -133,8 +133,9 @@ public final class SegmentStore: SpanStore {
     let observers = observers.withLock { $0 }
     guard !observers.isEmpty else { return }
     let texts = encoder.texts.texts
-    let stored = StoredSpans(count: block.count) {
-      (0..<block.count).compactMap { block.span(at: $0, texts: texts) }
+    let stored = StoredSpans(count: block.count) { [encoder] keys in
+      let part = keys.map { SpanRecord.Part.tags(TagSelection($0, encoder.texts)) } ?? .all
+      return (0..<block.count).compactMap { block.span(at: $0, texts: texts, part) }
     }
     for observer in observers { observer.function(stored) }
   }
@@ -265,6 +266,11 @@ extension SegmentStore {
     /// Adds the record of a span.
     public mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
       encoder.encode(span, in: bytes, received: received, to: &batch)
+    }
+
+    /// Adds the records of spans.
+    public mutating func take(_ spans: [SpanDraft], _ bytes: UnsafeRawBufferPointer, indices: [Int]) {
+      encoder.encode(spans, in: bytes, received: received, to: &batch)
     }
   }
 }
