@@ -53,6 +53,9 @@ package struct ResourceNames: Sendable {
     case SimulatedType.endpoints:
       let assignment = try Envoy_Config_Endpoint_V3_ClusterLoadAssignment(serializedBytes: bytes)
       description = Description(name: assignment.clusterName, needsEndpoints: false, bytes: bytes)
+    case SimulatedType.runtime:
+      let runtime = try Envoy_Service_Runtime_V3_Runtime(serializedBytes: bytes)
+      description = Description(name: runtime.name, needsEndpoints: false, bytes: bytes)
     default:
       let listener = try Envoy_Config_Listener_V3_Listener(serializedBytes: bytes)
       description = Description(name: listener.name, needsEndpoints: false, bytes: bytes)
@@ -71,4 +74,6 @@ public enum SimulatedType {
   public static let endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
   /// Listeners (LDS).
   public static let listeners = "type.googleapis.com/envoy.config.listener.v3.Listener"
+  /// Values of the runtime (RTDS).
+  public static let runtime = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 }

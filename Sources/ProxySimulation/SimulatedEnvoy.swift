@@ -38,6 +38,10 @@ package struct SimulatedEnvoy: Sendable {
   /// New clusters whose endpoints are not there yet.
   package private(set) var warming: Set<String> = []
   private let waitsForEndpoints: Bool
+  /// The layer of the runtime that is discovered.
+  private let runtimeLayer: String?
+  /// Whether it asks for nothing else until it has a runtime, as at its start.
+  package private(set) var isAwaitingRuntime = false
   /// Clusters that need endpoints.
   private var discovered: Set<String> = []
   /// Clusters to whose endpoints this stream is subscribed.
@@ -49,11 +53,14 @@ package struct SimulatedEnvoy: Sendable {
 
   /// Creates a proxy that holds nothing.
   ///
-  /// - Parameter waitsForEndpoints: whether clusters are acknowledged only when they have endpoints. Then somebody has to call
-  ///   ``stopWaiting()`` after a time, as Envoy's timer does.
-  package init(isIncremental: Bool, waitsForEndpoints: Bool) {
+  /// - Parameters:
+  ///   - waitsForEndpoints: whether clusters are acknowledged only when they have endpoints. Then somebody has to call
+  ///     ``stopWaiting()`` after a time, as Envoy's timer does.
+  ///   - runtimeLayer: the layer of the runtime that is discovered; `nil` for a bootstrap without one.
+  package init(isIncremental: Bool, waitsForEndpoints: Bool, runtimeLayer: String? = nil) {
     self.isIncremental = isIncremental
     self.waitsForEndpoints = waitsForEndpoints
+    self.runtimeLayer = runtimeLayer
   }
 
   /// Opens a new stream, and gives its first requests. They say what is held from earlier streams.
@@ -61,6 +68,20 @@ package struct SimulatedEnvoy: Sendable {
     withheld = nil
     nonces = [:]
     subscribed = discovered
+    guard runtimeLayer != nil else { return introductions() }
+    // A starting Envoy fetches its runtime first.
+    isAwaitingRuntime = held[SimulatedType.runtime] == nil && held[SimulatedType.clusters] == nil
+    return [introduction(SimulatedType.runtime)] + (isAwaitingRuntime ? [] : introductions())
+  }
+
+  /// Goes on without a runtime that has not come.
+  package mutating func startWithoutRuntime() -> [SimulatedRequest] {
+    guard isAwaitingRuntime else { return [] }
+    isAwaitingRuntime = false
+    return introductions()
+  }
+
+  private mutating func introductions() -> [SimulatedRequest] {
     var requests: [SimulatedRequest] = []
     // As long as new clusters wait for their endpoints, Envoy does not ask for clusters.
     let first = introduction(SimulatedType.clusters)
@@ -88,7 +109,7 @@ package struct SimulatedEnvoy: Sendable {
     if let refusal {
       var answer = request(type)
       answer.refusal = refusal
-      return [answer]
+      return [answer] + (type == SimulatedType.runtime ? startWithoutRuntime() : [])
     }
     let versions = response.resourceVersions
     let resources = try response.resources.enumerated().map { index, bytes in
@@ -97,6 +118,9 @@ package struct SimulatedEnvoy: Sendable {
     switch type {
     case SimulatedType.clusters: return takeClusters(response, resources)
     case SimulatedType.endpoints: return takeEndpoints(response, resources)
+    case SimulatedType.runtime:
+      apply(response, resources)
+      return [request(type)] + startWithoutRuntime()
     default:
       apply(response, resources)
       return [request(type)]
@@ -184,8 +208,13 @@ package struct SimulatedEnvoy: Sendable {
   }
 
   private func request(_ type: String) -> SimulatedRequest {
-    SimulatedRequest(
-      typeURL: type, version: held[type]?.version ?? "", nonce: nonces[type] ?? "",
-      names: type == SimulatedType.endpoints ? subscribed.sorted() : [])
+    let names =
+      switch type {
+      case SimulatedType.endpoints: subscribed.sorted()
+      case SimulatedType.runtime: [runtimeLayer].compactMap { $0 }
+      default: [String]()
+      }
+    return SimulatedRequest(
+      typeURL: type, version: held[type]?.version ?? "", nonce: nonces[type] ?? "", names: names)
   }
 }
