@@ -343,6 +343,13 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "ReceiverInspectionTests",
+      dependencies: [
+        "LoopbackTestSupport", "MeshControl", "MeshModel", "MeshPolicy", "ReceiverInspection", "TestSupport", httpTypes,
+        nioCore, nioPosix,
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TestSupport", "TraceModel",

@@ -87,7 +87,9 @@ struct ReportFormsTests {
     #expect(world.formats[Self.proxy] == .protobuf && world.reason(Self.proxy) == .collector(url))
   }
 
-  @Test("A receiver that does not answer gets JSON after two seconds, and protobuf when it says that it is a collector of ours")
+  @Test(
+    "A receiver that does not answer gets JSON after two seconds, and protobuf when it says that it is a collector of ours"
+  )
   func late() throws {
     let url = try Self.url()
     var world = world(nil, url: url)

@@ -167,7 +167,8 @@ struct ReportTrialTests {
         world.disconnect(proxy, traits)
       case 25..<40:
         let options = ZipkinOptions(
-          format: Bool.random(using: &generator) ? .json : .protobuf, isAutomatic: Int.random(in: 0..<4, using: &generator) > 0)
+          format: Bool.random(using: &generator) ? .json : .protobuf,
+          isAutomatic: Int.random(in: 0..<4, using: &generator) > 0)
         world.trace(proxy, to: Int.random(in: 0..<6, using: &generator) == 0 ? nil : url, options.normal)
       case 40..<55:
         world.identities[url] =
@@ -197,7 +198,9 @@ struct ReportTrialTests {
 
     /// The format that a proxy must have when everything has been stable for long.
     func expected(_ proxy: ProxyID) -> TracingDestination.ZipkinFormat? {
-      guard let streams = streams[proxy], !streams.isEmpty, let (url, options) = world.backends[proxy] else { return nil }
+      guard let streams = streams[proxy], !streams.isEmpty, let (url, options) = world.backends[proxy] else {
+        return nil
+      }
       guard options.isAutomatic else { return options.format }
       let canSend = streams.allSatisfy { $0.hasKnownTracer && $0.hasReportRuntime }
       return canSend && world.identities[url]?.isOurs == true && isReached.contains(proxy) ? .protobuf : .json
@@ -213,7 +216,8 @@ struct ReportTrialTests {
       for _ in 0..<20 { simulation.step() }
       simulation.run(.seconds(300))
       for proxy in simulation.proxies {
-        let comment = Comment(rawValue: "\(proxy), seed \(seed): \(simulation.world.reason(proxy)?.words ?? "no reason")")
+        let comment = Comment(
+          rawValue: "\(proxy), seed \(seed): \(simulation.world.reason(proxy)?.words ?? "no reason")")
         #expect(simulation.world.formats[proxy] == simulation.expected(proxy), comment)
       }
       let inUse = Set(simulation.world.backends.filter { $0.value.options.isAutomatic }.map(\.value.url))

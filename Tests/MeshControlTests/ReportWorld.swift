@@ -47,7 +47,8 @@ struct ReportWorld {
   ) -> ProxyTraits {
     ProxyTraits(
       drainTime: drainTime, envoyVersion: version, hasReportRuntime: hasRuntime,
-      address: ProxyAddress(remotePeer: isLocal ? "ipv4:127.0.0.1:1" : "ipv4:10.0.0.9:1", adminPort: isLocal ? 9901 : nil))
+      address: ProxyAddress(
+        remotePeer: isLocal ? "ipv4:127.0.0.1:1" : "ipv4:10.0.0.9:1", adminPort: isLocal ? 9901 : nil))
   }
 
   mutating func connect(_ proxy: ProxyID, _ traits: ProxyTraits = Self.known) {
