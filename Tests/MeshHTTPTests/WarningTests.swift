@@ -140,7 +140,7 @@ import Testing
     #expect(stored?["conf"] == ["apiVersion": "auto", "url": "http://z:9411/s"])
     #expect(await api.get("/meshes/m/_warnings").document == ["warnings": []])
     for value in ["Auto", "automatic", "auto "] {
-      let refused = await api.put("/meshes/m", mesh(value))
+      let refused = await api.send(.put, "/meshes/m", mesh(value))
       #expect(refused.status == 400)
       #expect(
         refused.causes == [
