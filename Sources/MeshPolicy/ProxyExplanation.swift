@@ -14,6 +14,8 @@ public struct ProxyExplanation: Sendable, Hashable {
   public var listeners: [Listener]
   /// The proxy's connection; `nil` when it was not requested.
   public var connection: ProxyConnection?
+  /// The form of the proxy's reports; `nil` when it is not connected or does not report to Zipkin.
+  public var reports: ReportForm?
 
   /// A listener with its verdict.
   public struct Listener: Sendable, Hashable {
@@ -114,6 +116,7 @@ public struct ProxyExplanation: Sendable, Hashable {
       "backend": backend,
       "listeners": .array(listeners.map { $0.document(isTraced: resolution?.backend != nil) }),
     ]
+    if let reports { document["reports"] = reports.document }
     if let connection { document["connection"] = connection.document }
     return .object(document)
   }

@@ -12,4 +12,6 @@ struct LiveInspection: ProxyInspecting {
   ) async throws(StoreError) -> Answer {
     await reconciler.inspect(mesh, question)
   }
+
+  func reports(of proxy: ProxyID) async -> ReportForm? { await reconciler.reports(of: proxy) }
 }

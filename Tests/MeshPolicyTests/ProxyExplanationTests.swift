@@ -58,6 +58,20 @@ import Testing
     #expect(explanation.document["summary"]?.string == row.summary)
   }
 
+  @Test("the form of a connected proxy's reports")
+  func reports() throws {
+    var explanation = try #require(Self.explanation())
+    #expect(explanation.document["reports"] == nil)
+    explanation.reports = ReportForm(
+      format: .protobuf, spans: 50, interval: .milliseconds(1500),
+      reason: "http://c:9411 is this control plane's collector")
+    #expect(
+      explanation.document["reports"] == [
+        "format": "protobuf", "spans": 50, "intervalMs": 1500,
+        "reason": "http://c:9411 is this control plane's collector",
+      ])
+  }
+
   @Test(
     "why an inbound leaves no spans",
     arguments: [

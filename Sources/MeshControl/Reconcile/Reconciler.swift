@@ -195,6 +195,20 @@ package actor Reconciler: Service {
     await catchUp()
     return question(plan[mesh])
   }
+
+  /// The form of the reports of a connected proxy, after all acknowledged writes; `nil` when it is not connected, does not report
+  /// to Zipkin, or is still to get its configuration.
+  package func reports(of proxy: ProxyID) async -> ReportForm? {
+    await catchUp()
+    guard let forms, var tracing = plan.configuration(of: proxy)?.tracing,
+      case .zipkin(let url, var options) = tracing.receiver, let form = forms.form(of: proxy)
+    else { return nil }
+    options.format = form.format
+    tracing.receiver = .zipkin(url, options)
+    let reporting = form.hasRuntime ? SpanReporting(tracing) : .untraced
+    return ReportForm(
+      format: form.format, spans: reporting.minimumSpans, interval: reporting.flushInterval, reason: form.reason)
+  }
 }
 
 /// Translates a proxy's configuration into the resources that are sent to it.

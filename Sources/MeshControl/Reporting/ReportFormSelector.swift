@@ -142,10 +142,12 @@ package final class ReportFormSelector: Sendable {
 
   // MARK: Reads
 
-  /// The format of a connected proxy's reports, and why; `nil` if it does not report to Zipkin, or is still to get its
-  /// configuration.
-  func format(of proxy: ProxyID) -> (format: TracingDestination.ZipkinFormat, reason: String)? {
-    state.withLock { $0.forms.choice(for: proxy) }.map { ($0.format, $0.reason.words) }
+  /// The format of a connected proxy's reports and why, and whether the control plane sets their size; `nil` if it does not
+  /// report to Zipkin, or is still to get its configuration.
+  func form(of proxy: ProxyID) -> (format: TracingDestination.ZipkinFormat, reason: String, hasRuntime: Bool)? {
+    state.withLock { state in
+      state.forms.choice(for: proxy).map { ($0.format, $0.reason.words, state.forms.hasRuntime(proxy)) }
+    }
   }
 
   /// How many connected proxies report in a format. `isAutomatic`: whether the control plane chose it.

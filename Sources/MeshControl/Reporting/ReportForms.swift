@@ -224,6 +224,11 @@ struct ReportForms: Sendable {
 
   // MARK: Reads
 
+  /// Whether the Envoys of a proxy take the size of reports from the control plane.
+  func hasRuntime(_ proxy: ProxyID) -> Bool {
+    proxies[proxy]?.streams.allSatisfy { $0.traits.hasReportRuntime } ?? false
+  }
+
   /// How many connected proxies report in a format, by who chose it.
   func count(_ format: TracingDestination.ZipkinFormat, isAutomatic: Bool) -> Int {
     proxies.values.count { $0.format == format && $0.isAutomatic == isAutomatic }
