@@ -172,7 +172,7 @@ extension DemoRun {
   func awaitTrace(among traces: [String], _ plan: DemoPlan) async throws -> TraceTree {
     var missing = ["everything"]
     let tree = try await narrator.step(
-      "waiting for spans, which Envoys send five at a time",
+      "waiting for spans, which Envoys send every second",
       done: { (tree: TraceTree) in
         "the first trace is whole: \(tree.nodes.count) spans of \(plan.services.count) services"
       }

@@ -42,6 +42,7 @@ final class DemoRun: Sendable {
     try await showUntraced(plan)
     let kumactl = try await Kumactl(programs: programs, plan: plan, folder: folder, fleet: fleet)
     try await applyDocuments(kumactl, plan, proxies)
+    try await showReports(plan)
     let traces = try await sendRequests(plan)
     let tree = try await awaitTrace(among: traces, plan)
     draw(tree, plan)

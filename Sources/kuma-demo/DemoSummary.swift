@@ -22,6 +22,8 @@ struct DemoSummary: Encodable, Sendable {
   var applyToLastAckMilliseconds: Int64?
   /// What kumactl warned of when the policy was applied as documented.
   var warnings: [String] = []
+  /// The format in which each service's proxy reports its spans.
+  var formats: [String: String] = [:]
   var requests = 0
   var errors = 0
   /// The service that was made to stop forwarding the headers.

@@ -20,6 +20,7 @@ struct HeadlessTests {
     var requests: Int
     var errors: Int
     var warnings: [String]
+    var formats: [String: String]
     var applyToLastAckMilliseconds: Int?
     var broken: String?
     var named: [String]
@@ -82,6 +83,8 @@ struct HeadlessTests {
     #expect((1...2).contains(summary.errors))
     #expect(summary.warnings.contains { $0.contains("jager-collector") && $0.contains("jaeger-collector") })
     #expect(summary.applyToLastAckMilliseconds != nil)
+    #expect(summary.formats == Dictionary(uniqueKeysWithValues: summary.services.map { ($0, "protobuf") }))
+    #expect(run.errors.contains("the proxies report as protobuf, 50 spans or 1000 ms a report"))
     #expect(run.errors.contains("→ payments client"))
     #expect(run.left.isEmpty)
   }
