@@ -171,8 +171,11 @@ def measure(arguments, control_plane, proxy, seconds):
 def seconds_to_be_found(control_plane, proxy, count):
     """Sends a request each second; returns how long after each answer a search for the service's traces has its span."""
     times, waiting, begin = [], {}, time.monotonic()
+    # Not at the same moment of each second, as Envoy sends once a second too.
+    moments = random.Random(count)
     for number in range(count + 1):
-        while (now := time.monotonic()) < begin + number or (number == count and waiting):
+        next_time = begin + number + moments.random()
+        while (now := time.monotonic()) < next_time or (number == count and waiting):
             if now > begin + count + 20:
                 raise Failure(f"{len(waiting)} of {count} spans of {proxy.name} were not found")
             if waiting:
