@@ -5,16 +5,18 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// A real HTTP server on a free port of 127.0.0.1, for as long as a test needs it.
+/// A real HTTP server on a port of 127.0.0.1, for as long as a test needs it.
 public enum LoopbackServer {
   /// Answers a request with its whole body.
   public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> (HTTPResponse, [UInt8])
 
   /// Serves while a body runs, which is given the server's address.
   ///
-  /// - Parameter server: what is spoken; the address begins with `http://` in any case.
+  /// - Parameters:
+  ///   - server: what is spoken; the address begins with `http://` in any case.
+  ///   - port: where; 0 for a free port.
   public static func run<Value: Sendable>(
-    server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder,
+    server: HTTPServerBuilder = .http1(), port: Int = 0, _ responder: @escaping Responder,
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
     let (channels, continuation) = AsyncStream.makeStream(of: (any Channel).self)
@@ -29,7 +31,7 @@ public enum LoopbackServer {
           status: head.status, headers: head.headerFields,
           body: content.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: content)))
       },
-      server: server, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+      server: server, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
       onServerRunning: { channel in
         continuation.yield(channel)
         continuation.finish()
