@@ -17,9 +17,19 @@ struct CollectorAddresses: Sendable {
 
   /// Whether a backend's URL leads to this collector, under any known name of this machine.
   func receives(_ url: CollectorURL) -> Bool {
-    guard ports.port(Pipeline.Server.collector) == Int(url.port) else { return false }
-    let names = ControlPlaneIdentity.names(listeningOn: configuration.zipkin.host)
-    return (names + ["localhost", "127.0.0.1", "::1"]).contains(url.host)
+    guard ports.port(Pipeline.Server.collector) == Int(url.port), !url.isTLS else { return false }
+    let host = configuration.zipkin.host
+    return (ControlPlaneIdentity.names(listeningOn: host) + Self.loopbackNames(listeningOn: host)).contains(url.host)
+  }
+
+  /// The names of the machine itself under which a server with this listen address is reached.
+  private static func loopbackNames(listeningOn host: String) -> [String] {
+    switch host {
+    case "127.0.0.1", "0.0.0.0": ["localhost", "127.0.0.1"]
+    case "::1": ["localhost", "::1"]
+    case "::", "localhost": ["localhost", "127.0.0.1", "::1"]
+    default: []
+    }
   }
 
   /// `nil` for a server that does not listen. Readers of the description are on this machine or know its name.
