@@ -52,8 +52,10 @@ struct LastSpansTests {
       try await system.controlPlane.apply(
         TracingSystem.mesh(backends: [("main", system.embeddedURL)], apiVersion: "auto") + "---\n"
           + TracingSystem.policy(backend: "main"))
-      for proxy in system.proxies { try await proxy.waitForTracers("HTTP_PROTO") }
       for proxy in system.proxies {
+        try await proxy.waitForTracing("protobuf") {
+          $0["provider"]?["typed_config"]?["collector_endpoint_version"]?.string == "HTTP_PROTO"
+        }
         try await eventually("the interval of \(proxy.name)'s reports") {
           let runtime = try await HTTPProbe.get(port: proxy.adminPort, "/runtime")
           let entries = try DocumentValue(json: runtime?.body ?? [])["entries"]
