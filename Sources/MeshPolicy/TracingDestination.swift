@@ -22,6 +22,11 @@ public struct TracingDestination: Sendable, Hashable {
     case zipkin(CollectorURL, ZipkinOptions)
     /// A Datadog agent.
     case datadog(address: String, port: UInt16, splitService: Bool)
+
+    /// The form of Zipkin spans; `nil` for others.
+    public var zipkinFormat: ZipkinFormat? {
+      if case .zipkin(_, let options) = self { options.format } else { nil }
+    }
   }
 
   /// How Zipkin spans are encoded.

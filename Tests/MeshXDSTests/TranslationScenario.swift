@@ -26,6 +26,12 @@ struct TranslationScenario: Sendable, CustomTestStringConvertible {
         name: "jaeger", sampling: 0,
         zipkin: ZipkinConf(
           url: "http://jaeger.obs:9411/api/v2/spans", apiVersion: "httpJsonV1", sharedSpanContext: true))),
+    web("zipkin-auto", automatic("http://jaeger.obs:9411/api/v2/spans")),
+    web("zipkin-auto-protobuf", automatic("https://192.168.1.7:9411/api/v2/spans")) {
+      guard case .zipkin(let url, var options) = $0.tracing?.receiver else { return }
+      options.format = .protobuf
+      $0.tracing?.receiver = .zipkin(url, options)
+    },
     web("zipkin-https-name", zipkin("https://jaeger.obs:443/api/v2/spans")),
     web("zipkin-https-address", zipkin("https://192.168.1.7:9411/api/v2/spans")),
     web("zipkin-http-address", zipkin("http://192.168.1.7:9411/api/v2/spans")),
@@ -41,17 +47,24 @@ struct TranslationScenario: Sendable, CustomTestStringConvertible {
     TranslationScenario(name: "two-applications-at-one-port", configuration: twoApplications),
   ]
 
-  private static func web(_ name: String, _ backend: TracingBackend?) -> TranslationScenario {
-    let configuration = ProxyConfiguration(
+  private static func web(
+    _ name: String, _ backend: TracingBackend?, _ change: (inout ProxyConfiguration) -> Void = { _ in }
+  ) -> TranslationScenario {
+    var configuration = ProxyConfiguration(
       proxy: ProxyID(mesh: "shop", name: "web-1"), identifyingService: "web", isIPv6: false,
       inbounds: [inbound("web", .http, port: 80)],
       outbounds: [outbound("api", .http, port: 10_001, instances: 2)], tracing: backend.flatMap(TracingDestination.init)
     )
+    change(&configuration)
     return TranslationScenario(name: name, configuration: configuration)
   }
 
   private static func zipkin(_ url: String) -> TracingBackend {
     TracingBackend(name: "jaeger", zipkin: ZipkinConf(url: url))
+  }
+
+  private static func automatic(_ url: String) -> TracingBackend {
+    TracingBackend(name: "jaeger", zipkin: ZipkinConf(url: url, apiVersion: "auto"))
   }
 
   private static let ipv6Proxy = ProxyConfiguration(

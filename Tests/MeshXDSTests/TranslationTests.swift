@@ -192,6 +192,31 @@ struct TranslationSharingTests {
     }
   }
 
+  @Test("encodes the listeners of both forms once, and one collector for both")
+  func forms() throws {
+    let translator = EnvoyTranslator()
+    let url = "http://127.0.0.1:9411/api/v2/spans"
+    let automatic = try #require(
+      TracingDestination(TracingBackend(name: "z", zipkin: ZipkinConf(url: url, apiVersion: "auto"))))
+    var all: [ProxyResources] = []
+    for index in 0..<100 {
+      var proxy = proxy(index, calling: [service("a", instances: 1)])
+      proxy.tracing = automatic
+      guard case .zipkin(let url, var options) = automatic.receiver else { continue }
+      options.format = index.isMultiple(of: 2) ? .json : .protobuf
+      proxy.tracing?.receiver = .zipkin(url, options)
+      all.append(try translator.resources(for: proxy))
+    }
+    // A cluster, endpoints with one instance, two listeners, one collector.
+    #expect(translator.sharedEncodings == 6)
+    #expect(all[0].listeners != all[1].listeners)
+    #expect(all[0].clusters == all[1].clusters)
+    #expect(all[0].clusters.map(\.name) == ["a", "tracing-auto:z"])
+    // Without auto the same backend has another cluster, so that Envoy keeps what is under way to this one.
+    let plain = try translator.resources(for: proxy(0, calling: [service("a", instances: 1)]))
+    #expect(plain.clusters.map(\.name) == ["a", "tracing:z"])
+  }
+
   @Test("encodes only what changed")
   func change() throws {
     let translator = EnvoyTranslator()

@@ -44,6 +44,19 @@ struct WithdrawnCollectorsTests {
     #expect(withdrawn.expire(at: .seconds(10_000)).isEmpty)
   }
 
+  @Test("a collector whose reports are repeated stays longer, and beside the one of the same backend whose are not")
+  mutating func repeatedReports() {
+    #expect(names(Self.snapshot("tracing-auto:a"), at: 0) == ["tracing-auto:a"])
+    let (snapshot, end) = withdrawn.add(
+      to: Self.snapshot("tracing:a"), of: "p", drainTime: .seconds(30), now: .seconds(100))
+    #expect(Self.names(snapshot) == ["tracing-auto:a", "tracing:a"])
+    #expect(end == .seconds(157), "15 s more, in which a report may be repeated")
+    // Back again: both stay, and the first one is not withdrawn any more.
+    #expect(names(Self.snapshot("tracing-auto:a"), at: 110) == ["tracing-auto:a", "tracing:a"])
+    #expect(withdrawn.expire(at: .seconds(152)) == ["p"])
+    #expect(names(Self.snapshot("tracing-auto:a"), at: 152) == ["tracing-auto:a"])
+  }
+
   @Test("a policy that goes leaves the cluster for what is under way, too")
   mutating func untraced() {
     _ = names(Self.snapshot("tracing:a"), at: 0)

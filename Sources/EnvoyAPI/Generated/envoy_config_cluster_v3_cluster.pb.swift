@@ -23,66 +23,160 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-public nonisolated struct Envoy_Config_Cluster_V3_Cluster: Sendable {
+/// How much may be under way to a cluster, for each priority.
+public nonisolated struct Envoy_Config_Cluster_V3_CircuitBreakers: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var name: String = String()
+  public var thresholds: [Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds] = []
 
-  public var clusterDiscoveryType: Envoy_Config_Cluster_V3_Cluster.OneOf_ClusterDiscoveryType? = nil
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct Thresholds: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var maxConnections: SwiftProtobuf.Google_Protobuf_UInt32Value {
+      get {_maxConnections ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+      set {_maxConnections = newValue}
+    }
+    /// Returns true if `maxConnections` has been explicitly set.
+    public var hasMaxConnections: Bool {self._maxConnections != nil}
+    /// Clears the value of `maxConnections`. Subsequent reads from it will return its default value.
+    public mutating func clearMaxConnections() {self._maxConnections = nil}
+
+    public var maxPendingRequests: SwiftProtobuf.Google_Protobuf_UInt32Value {
+      get {_maxPendingRequests ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+      set {_maxPendingRequests = newValue}
+    }
+    /// Returns true if `maxPendingRequests` has been explicitly set.
+    public var hasMaxPendingRequests: Bool {self._maxPendingRequests != nil}
+    /// Clears the value of `maxPendingRequests`. Subsequent reads from it will return its default value.
+    public mutating func clearMaxPendingRequests() {self._maxPendingRequests = nil}
+
+    public var maxRequests: SwiftProtobuf.Google_Protobuf_UInt32Value {
+      get {_maxRequests ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+      set {_maxRequests = newValue}
+    }
+    /// Returns true if `maxRequests` has been explicitly set.
+    public var hasMaxRequests: Bool {self._maxRequests != nil}
+    /// Clears the value of `maxRequests`. Subsequent reads from it will return its default value.
+    public mutating func clearMaxRequests() {self._maxRequests = nil}
+
+    public var maxRetries: SwiftProtobuf.Google_Protobuf_UInt32Value {
+      get {_maxRetries ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+      set {_maxRetries = newValue}
+    }
+    /// Returns true if `maxRetries` has been explicitly set.
+    public var hasMaxRetries: Bool {self._maxRetries != nil}
+    /// Clears the value of `maxRetries`. Subsequent reads from it will return its default value.
+    public mutating func clearMaxRetries() {self._maxRetries = nil}
+
+    /// Whether gauges say how much more may be under way.
+    public var trackRemaining: Bool = false
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _maxConnections: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _maxPendingRequests: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _maxRequests: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _maxRetries: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  }
+
+  public init() {}
+}
+
+public nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
+
+  public var clusterDiscoveryType: OneOf_ClusterDiscoveryType? {
+    get {return _storage._clusterDiscoveryType}
+    set {_uniqueStorage()._clusterDiscoveryType = newValue}
+  }
 
   public var type: Envoy_Config_Cluster_V3_Cluster.DiscoveryType {
     get {
-      if case .type(let v)? = clusterDiscoveryType {return v}
+      if case .type(let v)? = _storage._clusterDiscoveryType {return v}
       return .static
     }
-    set {clusterDiscoveryType = .type(newValue)}
+    set {_uniqueStorage()._clusterDiscoveryType = .type(newValue)}
   }
 
   public var edsClusterConfig: Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig {
-    get {_edsClusterConfig ?? Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig()}
-    set {_edsClusterConfig = newValue}
+    get {_storage._edsClusterConfig ?? Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig()}
+    set {_uniqueStorage()._edsClusterConfig = newValue}
   }
   /// Returns true if `edsClusterConfig` has been explicitly set.
-  public var hasEdsClusterConfig: Bool {self._edsClusterConfig != nil}
+  public var hasEdsClusterConfig: Bool {_storage._edsClusterConfig != nil}
   /// Clears the value of `edsClusterConfig`. Subsequent reads from it will return its default value.
-  public mutating func clearEdsClusterConfig() {self._edsClusterConfig = nil}
+  public mutating func clearEdsClusterConfig() {_uniqueStorage()._edsClusterConfig = nil}
 
   public var connectTimeout: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_connectTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_connectTimeout = newValue}
+    get {_storage._connectTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._connectTimeout = newValue}
   }
   /// Returns true if `connectTimeout` has been explicitly set.
-  public var hasConnectTimeout: Bool {self._connectTimeout != nil}
+  public var hasConnectTimeout: Bool {_storage._connectTimeout != nil}
   /// Clears the value of `connectTimeout`. Subsequent reads from it will return its default value.
-  public mutating func clearConnectTimeout() {self._connectTimeout = nil}
+  public mutating func clearConnectTimeout() {_uniqueStorage()._connectTimeout = nil}
 
-  public var dnsLookupFamily: Envoy_Config_Cluster_V3_Cluster.DnsLookupFamily = .auto
+  public var circuitBreakers: Envoy_Config_Cluster_V3_CircuitBreakers {
+    get {_storage._circuitBreakers ?? Envoy_Config_Cluster_V3_CircuitBreakers()}
+    set {_uniqueStorage()._circuitBreakers = newValue}
+  }
+  /// Returns true if `circuitBreakers` has been explicitly set.
+  public var hasCircuitBreakers: Bool {_storage._circuitBreakers != nil}
+  /// Clears the value of `circuitBreakers`. Subsequent reads from it will return its default value.
+  public mutating func clearCircuitBreakers() {_uniqueStorage()._circuitBreakers = nil}
+
+  public var dnsLookupFamily: Envoy_Config_Cluster_V3_Cluster.DnsLookupFamily {
+    get {_storage._dnsLookupFamily}
+    set {_uniqueStorage()._dnsLookupFamily = newValue}
+  }
 
   public var transportSocket: Envoy_Config_Core_V3_TransportSocket {
-    get {_transportSocket ?? Envoy_Config_Core_V3_TransportSocket()}
-    set {_transportSocket = newValue}
+    get {_storage._transportSocket ?? Envoy_Config_Core_V3_TransportSocket()}
+    set {_uniqueStorage()._transportSocket = newValue}
   }
   /// Returns true if `transportSocket` has been explicitly set.
-  public var hasTransportSocket: Bool {self._transportSocket != nil}
+  public var hasTransportSocket: Bool {_storage._transportSocket != nil}
   /// Clears the value of `transportSocket`. Subsequent reads from it will return its default value.
-  public mutating func clearTransportSocket() {self._transportSocket = nil}
+  public mutating func clearTransportSocket() {_uniqueStorage()._transportSocket = nil}
 
-  public var altStatName: String = String()
+  public var altStatName: String {
+    get {_storage._altStatName}
+    set {_uniqueStorage()._altStatName = newValue}
+  }
 
   public var loadAssignment: Envoy_Config_Endpoint_V3_ClusterLoadAssignment {
-    get {_loadAssignment ?? Envoy_Config_Endpoint_V3_ClusterLoadAssignment()}
-    set {_loadAssignment = newValue}
+    get {_storage._loadAssignment ?? Envoy_Config_Endpoint_V3_ClusterLoadAssignment()}
+    set {_uniqueStorage()._loadAssignment = newValue}
   }
   /// Returns true if `loadAssignment` has been explicitly set.
-  public var hasLoadAssignment: Bool {self._loadAssignment != nil}
+  public var hasLoadAssignment: Bool {_storage._loadAssignment != nil}
   /// Clears the value of `loadAssignment`. Subsequent reads from it will return its default value.
-  public mutating func clearLoadAssignment() {self._loadAssignment = nil}
+  public mutating func clearLoadAssignment() {_uniqueStorage()._loadAssignment = nil}
 
-  public var typedExtensionProtocolOptions: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
+  public var typedExtensionProtocolOptions: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> {
+    get {_storage._typedExtensionProtocolOptions}
+    set {_uniqueStorage()._typedExtensionProtocolOptions = newValue}
+  }
 
-  public var transportSocketMatches: [Envoy_Config_Cluster_V3_Cluster.TransportSocketMatch] = []
+  public var transportSocketMatches: [Envoy_Config_Cluster_V3_Cluster.TransportSocketMatch] {
+    get {_storage._transportSocketMatches}
+    set {_uniqueStorage()._transportSocketMatches = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -243,19 +337,16 @@ public nonisolated struct Envoy_Config_Cluster_V3_Cluster: Sendable {
 
   public init() {}
 
-  fileprivate var _edsClusterConfig: Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig? = nil
-  fileprivate var _connectTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _transportSocket: Envoy_Config_Core_V3_TransportSocket? = nil
-  fileprivate var _loadAssignment: Envoy_Config_Endpoint_V3_ClusterLoadAssignment? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.config.cluster.v3"
 
-nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".Cluster"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{3}eds_cluster_config\0\u{3}connect_timeout\0\u{4}\u{d}dns_lookup_family\0\u{4}\u{7}transport_socket\0\u{4}\u{4}alt_stat_name\0\u{4}\u{5}load_assignment\0\u{4}\u{3}typed_extension_protocol_options\0\u{4}\u{7}transport_socket_matches\0")
+nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CircuitBreakers"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}thresholds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -263,23 +354,41 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try {
-        var v: Envoy_Config_Cluster_V3_Cluster.DiscoveryType?
-        try decoder.decodeSingularEnumField(value: &v)
-        if let v = v {
-          if self.clusterDiscoveryType != nil {try decoder.handleConflictingOneOf()}
-          self.clusterDiscoveryType = .type(v)
-        }
-      }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._edsClusterConfig) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._connectTimeout) }()
-      case 17: try { try decoder.decodeSingularEnumField(value: &self.dnsLookupFamily) }()
-      case 24: try { try decoder.decodeSingularMessageField(value: &self._transportSocket) }()
-      case 28: try { try decoder.decodeSingularStringField(value: &self.altStatName) }()
-      case 33: try { try decoder.decodeSingularMessageField(value: &self._loadAssignment) }()
-      case 36: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &self.typedExtensionProtocolOptions) }()
-      case 43: try { try decoder.decodeRepeatedMessageField(value: &self.transportSocketMatches) }()
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.thresholds) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.thresholds.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.thresholds, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Cluster_V3_CircuitBreakers, rhs: Envoy_Config_Cluster_V3_CircuitBreakers) -> Bool {
+    if lhs.thresholds != rhs.thresholds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Envoy_Config_Cluster_V3_CircuitBreakers.protoMessageName + ".Thresholds"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}max_connections\0\u{3}max_pending_requests\0\u{3}max_requests\0\u{3}max_retries\0\u{3}track_remaining\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._maxConnections) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._maxPendingRequests) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._maxRequests) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._maxRetries) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.trackRemaining) }()
       default: break
       }
     }
@@ -290,50 +399,177 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
-    }
-    try { if case .type(let v)? = self.clusterDiscoveryType {
-      try visitor.visitSingularEnumField(value: v, fieldNumber: 2)
+    try { if let v = self._maxConnections {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    try { if let v = self._edsClusterConfig {
+    try { if let v = self._maxPendingRequests {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
-    try { if let v = self._connectTimeout {
+    try { if let v = self._maxRequests {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
-    if self.dnsLookupFamily != .auto {
-      try visitor.visitSingularEnumField(value: self.dnsLookupFamily, fieldNumber: 17)
-    }
-    try { if let v = self._transportSocket {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+    try { if let v = self._maxRetries {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
-    if !self.altStatName.isEmpty {
-      try visitor.visitSingularStringField(value: self.altStatName, fieldNumber: 28)
+    if self.trackRemaining != false {
+      try visitor.visitSingularBoolField(value: self.trackRemaining, fieldNumber: 6)
     }
-    try { if let v = self._loadAssignment {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
-    } }()
-    if !self.typedExtensionProtocolOptions.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: self.typedExtensionProtocolOptions, fieldNumber: 36)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds, rhs: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds) -> Bool {
+    if lhs._maxConnections != rhs._maxConnections {return false}
+    if lhs._maxPendingRequests != rhs._maxPendingRequests {return false}
+    if lhs._maxRequests != rhs._maxRequests {return false}
+    if lhs._maxRetries != rhs._maxRetries {return false}
+    if lhs.trackRemaining != rhs.trackRemaining {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Cluster"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{3}eds_cluster_config\0\u{3}connect_timeout\0\u{4}\u{6}circuit_breakers\0\u{4}\u{7}dns_lookup_family\0\u{4}\u{7}transport_socket\0\u{4}\u{4}alt_stat_name\0\u{4}\u{5}load_assignment\0\u{4}\u{3}typed_extension_protocol_options\0\u{4}\u{7}transport_socket_matches\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _clusterDiscoveryType: Envoy_Config_Cluster_V3_Cluster.OneOf_ClusterDiscoveryType?
+    var _edsClusterConfig: Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig? = nil
+    var _connectTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _circuitBreakers: Envoy_Config_Cluster_V3_CircuitBreakers? = nil
+    var _dnsLookupFamily: Envoy_Config_Cluster_V3_Cluster.DnsLookupFamily = .auto
+    var _transportSocket: Envoy_Config_Core_V3_TransportSocket? = nil
+    var _altStatName: String = String()
+    var _loadAssignment: Envoy_Config_Endpoint_V3_ClusterLoadAssignment? = nil
+    var _typedExtensionProtocolOptions: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
+    var _transportSocketMatches: [Envoy_Config_Cluster_V3_Cluster.TransportSocketMatch] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _clusterDiscoveryType = source._clusterDiscoveryType
+      _edsClusterConfig = source._edsClusterConfig
+      _connectTimeout = source._connectTimeout
+      _circuitBreakers = source._circuitBreakers
+      _dnsLookupFamily = source._dnsLookupFamily
+      _transportSocket = source._transportSocket
+      _altStatName = source._altStatName
+      _loadAssignment = source._loadAssignment
+      _typedExtensionProtocolOptions = source._typedExtensionProtocolOptions
+      _transportSocketMatches = source._transportSocketMatches
     }
-    if !self.transportSocketMatches.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.transportSocketMatches, fieldNumber: 43)
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try {
+          var v: Envoy_Config_Cluster_V3_Cluster.DiscoveryType?
+          try decoder.decodeSingularEnumField(value: &v)
+          if let v = v {
+            if _storage._clusterDiscoveryType != nil {try decoder.handleConflictingOneOf()}
+            _storage._clusterDiscoveryType = .type(v)
+          }
+        }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._edsClusterConfig) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._connectTimeout) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._circuitBreakers) }()
+        case 17: try { try decoder.decodeSingularEnumField(value: &_storage._dnsLookupFamily) }()
+        case 24: try { try decoder.decodeSingularMessageField(value: &_storage._transportSocket) }()
+        case 28: try { try decoder.decodeSingularStringField(value: &_storage._altStatName) }()
+        case 33: try { try decoder.decodeSingularMessageField(value: &_storage._loadAssignment) }()
+        case 36: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &_storage._typedExtensionProtocolOptions) }()
+        case 43: try { try decoder.decodeRepeatedMessageField(value: &_storage._transportSocketMatches) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      try { if case .type(let v)? = _storage._clusterDiscoveryType {
+        try visitor.visitSingularEnumField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._edsClusterConfig {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._connectTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._circuitBreakers {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      if _storage._dnsLookupFamily != .auto {
+        try visitor.visitSingularEnumField(value: _storage._dnsLookupFamily, fieldNumber: 17)
+      }
+      try { if let v = _storage._transportSocket {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+      } }()
+      if !_storage._altStatName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._altStatName, fieldNumber: 28)
+      }
+      try { if let v = _storage._loadAssignment {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+      } }()
+      if !_storage._typedExtensionProtocolOptions.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: _storage._typedExtensionProtocolOptions, fieldNumber: 36)
+      }
+      if !_storage._transportSocketMatches.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._transportSocketMatches, fieldNumber: 43)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Envoy_Config_Cluster_V3_Cluster, rhs: Envoy_Config_Cluster_V3_Cluster) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.clusterDiscoveryType != rhs.clusterDiscoveryType {return false}
-    if lhs._edsClusterConfig != rhs._edsClusterConfig {return false}
-    if lhs._connectTimeout != rhs._connectTimeout {return false}
-    if lhs.dnsLookupFamily != rhs.dnsLookupFamily {return false}
-    if lhs._transportSocket != rhs._transportSocket {return false}
-    if lhs.altStatName != rhs.altStatName {return false}
-    if lhs._loadAssignment != rhs._loadAssignment {return false}
-    if lhs.typedExtensionProtocolOptions != rhs.typedExtensionProtocolOptions {return false}
-    if lhs.transportSocketMatches != rhs.transportSocketMatches {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._clusterDiscoveryType != rhs_storage._clusterDiscoveryType {return false}
+        if _storage._edsClusterConfig != rhs_storage._edsClusterConfig {return false}
+        if _storage._connectTimeout != rhs_storage._connectTimeout {return false}
+        if _storage._circuitBreakers != rhs_storage._circuitBreakers {return false}
+        if _storage._dnsLookupFamily != rhs_storage._dnsLookupFamily {return false}
+        if _storage._transportSocket != rhs_storage._transportSocket {return false}
+        if _storage._altStatName != rhs_storage._altStatName {return false}
+        if _storage._loadAssignment != rhs_storage._loadAssignment {return false}
+        if _storage._typedExtensionProtocolOptions != rhs_storage._typedExtensionProtocolOptions {return false}
+        if _storage._transportSocketMatches != rhs_storage._transportSocketMatches {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

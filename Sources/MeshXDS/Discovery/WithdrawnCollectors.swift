@@ -28,6 +28,9 @@ public struct WithdrawnCollectors: Sendable {
   /// How long spans may wait in a proxy: Envoy's Zipkin tracer sends them every five seconds.
   public static let flushInterval = Duration.seconds(5)
 
+  /// How much longer a report may be tried whose form the control plane chooses.
+  public static let retryTime = Duration.seconds(15)
+
   /// No withdrawn clusters.
   public init() {}
 
@@ -55,10 +58,11 @@ public struct WithdrawnCollectors: Sendable {
     let names = Set(wanted.map(\.name))
     // A name that is in use again has its new definition.
     known.earlier.removeAll { names.contains($0.cluster.name) }
-    // Rounded up, so that proxies that change together expire together.
-    let end = (now + ReportingSequence.longestWait + drainTime + Self.flushInterval).components.seconds + 1
     var nextEnd: Duration?
     for cluster in known.current where !names.contains(cluster.name) {
+      let wait = Self.flushInterval + (EnvoyNames.isAutomaticTracingCluster(cluster.name) ? Self.retryTime : .zero)
+      // Rounded up, so that proxies that change together expire together.
+      let end = (now + ReportingSequence.longestWait + drainTime + wait).components.seconds + 1
       known.earlier.append(Withdrawn(cluster: cluster, end: end))
       if ends[end] == nil { nextEnd = .seconds(end) }
       ends[end, default: []].insert(proxy)

@@ -11,14 +11,15 @@ final class EncodingMemo: Sendable {
   enum Place: Hashable {
     case serviceCluster(mesh: String, service: String)
     case endpoints(mesh: String, service: String)
-    case tracingCluster(mesh: String, backend: String, isIPv6: Bool)
+    case tracingCluster(mesh: String, name: String, isIPv6: Bool)
     /// The application of an inbound, independent of the mesh.
     case localCluster(name: String, address: String, port: UInt16)
-    /// What replicas that call a service at the same address have in common.
+    /// What replicas that call a service at the same address and report spans in the same form have in common.
     case outboundListener(
-      mesh: String, service: String, address: String, port: UInt16, callerTags: [String: Set<String>])
+      mesh: String, service: String, address: String, port: UInt16, callerTags: [String: Set<String>],
+      TracingDestination.ZipkinFormat?)
     /// The filter chain of an inbound, which names no address.
-    case inboundFilter(mesh: String, service: String, cluster: String)
+    case inboundFilter(mesh: String, service: String, cluster: String, TracingDestination.ZipkinFormat?)
     /// An instance of a service.
     case endpoint(ServiceEndpoints.Endpoint)
   }
@@ -27,7 +28,7 @@ final class EncodingMemo: Sendable {
   enum Source: Hashable {
     case serviceCluster(isHTTP2: Bool)
     case endpoints(ServiceEndpoints)
-    case tracingCluster(TracingDestination.Receiver)
+    case tracingCluster(CollectorAddress)
     case localCluster(isHTTP2: Bool)
     /// A listener, or a part of one.
     case listener(ServiceProtocol, TracingDestination?, identifyingService: String)

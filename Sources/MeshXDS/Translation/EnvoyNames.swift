@@ -20,13 +20,24 @@ package enum EnvoyNames {
     "localhost:\(port):\(isHTTP2 ? "http2:" : "")\(address)"
   }
 
-  /// `tracing:jaeger`.
-  package static func tracingCluster(_ backend: String) -> String { "\(tracingPrefix)\(backend)" }
+  /// `tracing:jaeger`, or `tracing-auto:jaeger` if the control plane chooses the form of the spans.
+  ///
+  /// The two have different clusters. If a cluster changes, Envoy drops all reports that are under way to it, so a backend whose form
+  /// changes needs a new cluster beside the old one.
+  package static func tracingCluster(_ backend: String, isAutomatic: Bool) -> String {
+    "\(isAutomatic ? automaticPrefix : tracingPrefix)\(backend)"
+  }
 
   /// Whether the name is that of a collector's cluster.
-  static func isTracingCluster(_ name: String) -> Bool { name.hasPrefix(tracingPrefix) }
+  static func isTracingCluster(_ name: String) -> Bool {
+    name.hasPrefix(tracingPrefix) || isAutomaticTracingCluster(name)
+  }
+
+  /// Whether the name is that of a collector's cluster for spans whose form the control plane chooses.
+  static func isAutomaticTracingCluster(_ name: String) -> Bool { name.hasPrefix(automaticPrefix) }
 
   private static let tracingPrefix = "tracing:"
+  private static let automaticPrefix = "tracing-auto:"
 
   /// `inbound:web`: the routes of an inbound, of which there is one per service.
   static func inboundRoute(_ service: String) -> String { "inbound:\(service)" }

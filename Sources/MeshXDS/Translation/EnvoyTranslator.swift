@@ -62,7 +62,8 @@ public struct EnvoyTranslator: Sendable {
     _ inbound: ProxyConfiguration.Inbound, cluster: String, of proxy: ProxyConfiguration, tracing: TracingTranslator?
   ) throws(TranslationError) -> EncodedResource {
     let filter = try memo.part(
-      .inboundFilter(mesh: proxy.proxy.mesh, service: inbound.service, cluster: cluster),
+      .inboundFilter(
+        mesh: proxy.proxy.mesh, service: inbound.service, cluster: cluster, proxy.tracing?.receiver.zipkinFormat),
       .listener(inbound.serviceProtocol, proxy.tracing, identifyingService: proxy.identifyingService)
     ) { () throws(TranslationError) in
       try ListenerTranslator.inboundFilter(inbound, cluster: cluster, tracing: tracing).value
@@ -78,7 +79,7 @@ public struct EnvoyTranslator: Sendable {
     return try memo.resource(
       .outboundListener(
         mesh: proxy.proxy.mesh, service: destination.service, address: outbound.address, port: outbound.port,
-        callerTags: outbound.callerTags),
+        callerTags: outbound.callerTags, proxy.tracing?.receiver.zipkinFormat),
       .listener(destination.serviceProtocol, proxy.tracing, identifyingService: proxy.identifyingService)
     ) { () throws(TranslationError) in
       let listener = try ListenerTranslator.outbound(outbound, tracing: tracing)
@@ -120,11 +121,11 @@ public struct EnvoyTranslator: Sendable {
   private func tracingCluster(
     _ destination: TracingDestination, mesh: String, isIPv6: Bool
   ) throws(TranslationError) -> EncodedResource {
-    try memo.resource(
-      .tracingCluster(mesh: mesh, backend: destination.backend, isIPv6: isIPv6), .tracingCluster(destination.receiver)
+    let collector = CollectorAddress(destination)
+    return try memo.resource(
+      .tracingCluster(mesh: mesh, name: collector.cluster, isIPv6: isIPv6), .tracingCluster(collector)
     ) { () throws(TranslationError) in
-      let cluster = try ClusterTranslator.tracing(destination, isIPv6: isIPv6)
-      return try cluster.resource(named: cluster.name)
+      try ClusterTranslator.tracing(collector, isIPv6: isIPv6).resource(named: collector.cluster)
     }
   }
 

@@ -34,6 +34,9 @@ extension Message {
 extension Google_Protobuf_Duration {
   /// A number of whole seconds.
   static func seconds(_ seconds: Int64) -> Self { Self(seconds: seconds, nanos: 0) }
+
+  /// A number of milliseconds below a second.
+  static func milliseconds(_ milliseconds: Int32) -> Self { Self(seconds: 0, nanos: milliseconds * 1_000_000) }
 }
 
 extension Google_Protobuf_Struct {

@@ -34,7 +34,7 @@ struct TracingTranslator {
     tracing.spawnUpstreamSpan = Google_Protobuf_BoolValue(false)
     if case .zipkin(let url, let options) = destination.receiver {
       var zipkin = Envoy_Config_Trace_V3_ZipkinConfig()
-      zipkin.collectorCluster = EnvoyNames.tracingCluster(destination.backend)
+      zipkin.collectorCluster = CollectorAddress(destination).cluster
       zipkin.collectorEndpoint = url.path
       zipkin.collectorHostname = url.authority
       zipkin.collectorEndpointVersion = options.format == .protobuf ? .httpProto : .httpJson
@@ -70,7 +70,7 @@ struct TracingTranslator {
   private func tracing(_ direction: Direction) throws(TranslationError) -> Tracing {
     guard case .datadog(_, _, let splitService) = destination.receiver else { return shared }
     var datadog = Envoy_Config_Trace_V3_DatadogConfig()
-    datadog.collectorCluster = EnvoyNames.tracingCluster(destination.backend)
+    datadog.collectorCluster = CollectorAddress(self.destination).cluster
     switch direction {
     case .inbound(let service):
       datadog.serviceName = splitService ? "\(service)_INBOUND" : service
