@@ -16,9 +16,9 @@ struct RunCommand: AsyncParsableCommand {
       environment variable that stands in its help, too; an option wins.
 
       Ctrl-C, SIGTERM or a terminal that goes away end Envoy when the requests in flight are answered, or after \
-      --drain-time, and their spans are sent. That takes a second, or five where the control plane leaves Envoy its \
-      own interval, and up to ten more where the collector does not answer; a second signal ends Envoy at once. Without an \
-      administration interface it ends at once. The exit code is Envoy's.
+      --drain-time, and their spans are sent. That takes a second at most where the tracing backend has apiVersion \
+      auto, five seconds elsewhere, and up to fifteen more while the collector does not answer. A second signal ends \
+      Envoy at once, and so does the first without an administration interface. The exit code is Envoy's.
 
       Examples:
         kuma-dp run -d web.yaml
