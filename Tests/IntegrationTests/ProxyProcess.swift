@@ -117,7 +117,7 @@ struct ProxyProcess: Sendable {
   /// Waits until all listeners have a tracer that sends a form, in Envoy's word; others may still drain.
   func waitForTracers(_ form: String) async throws {
     try await eventually(deadline: .seconds(60), "tracers of \(name) that send \(form)") {
-      guard let tracing = try await tracing(), tracing.count == 2 else { return false }
+      guard let tracing = try await tracing(), tracing.count == 1 + outboundPorts.count else { return false }
       return tracing.values.allSatisfy {
         $0["provider"]?["typed_config"]?["collector_endpoint_version"]?.string == form
       }
