@@ -58,13 +58,14 @@ struct ReportingSimulationTests {
   @Test("an Envoy that comes from an older control plane keeps reports of five spans")
   func olderControlPlane() {
     var simulation = ReportingSimulation(variant: .stateOfTheWorld, seed: 3, isOlder: true)
+    repeat { simulation.reconfigure() } while simulation.configuration.tracer == nil
     simulation.settle()
     #expect(simulation.mode == nil)
     for _ in 0..<5 {
       simulation.reconnect(isRestart: true)
       simulation.settle()
       #expect(simulation.mode?.hasSmallBuffers == true)
-      simulation.reconfigure()
+      repeat { simulation.reconfigure() } while simulation.configuration.tracer == nil
       simulation.settle()
       #expect(simulation.mode?.minimumSpans == ReportingMode.smallBufferSize)
       #expect(simulation.isCurrent)

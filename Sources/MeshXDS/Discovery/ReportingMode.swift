@@ -46,6 +46,9 @@ struct ReportingMode: Sendable, Hashable {
     return mode
   }()
 
+  /// Whether timers are to be short.
+  var isShort: Bool { interval == Self.shortInterval }
+
   /// The mode of a resource set that a proxy holds; `nil` if it holds none of these modes.
   init?(_ set: ResourceSet?) {
     guard let resource = set?[Self.name], let mode = Self.byContent[resource.contentHash] else { return nil }

@@ -76,7 +76,9 @@ struct ReportingSequence: Sendable {
     hasSmallBuffers = beginning.hasListeners && !isTold
     accepted = beginning.hasListeners ? beginning.reporting : nil
     if let accepted { tracer = .known(accepted.tracer) } else { tracer = mayHaveTracers ? .unknown : .known(nil) }
-    guard mayHaveTracers, let mode = beginning.mode, mode.interval == ReportingMode.shortInterval else {
+    // The interval is long again only when earlier listeners have drained, and their tracers are gone.
+    if isTold, tracer == .known(nil), beginning.mode?.isShort == false, waitsForDrains { mayHaveTracers = false }
+    guard mayHaveTracers, let mode = beginning.mode, mode.isShort else {
       longestInterval = mayHaveTracers ? ReportingMode.longestInterval : nil
       return []
     }
@@ -87,14 +89,14 @@ struct ReportingSequence: Sendable {
 
   /// A mode is being sent.
   mutating func sent(_ mode: ReportingMode) {
-    guard mode.interval > ReportingMode.shortInterval, mayHaveTracers else { return }
+    guard !mode.isShort, mayHaveTracers else { return }
     longestInterval = max(longestInterval ?? .zero, mode.interval)
     waits[.intervals] = nil
   }
 
   /// The proxy has applied a mode.
   mutating func acknowledged(_ mode: ReportingMode) -> [Wait] {
-    mode.interval == ReportingMode.shortInterval && waits[.intervals] == nil ? waitForIntervals() : []
+    mode.isShort && waits[.intervals] == nil ? waitForIntervals() : []
   }
 
   /// The proxy has refused a mode: its runtime stays as it is, and nothing waits for it.
@@ -124,14 +126,26 @@ struct ReportingSequence: Sendable {
     waits[wait.timer] = nil
     switch wait.timer {
     case .intervals: longestInterval = nil
-    case .drain: isDraining = false
+    case .drain:
+      isDraining = false
+      if tracer == .known(nil), unanswered == nil, waitsForDrains { endTracers() }
     }
+  }
+
+  /// Without a tracer there is no buffer and no timer.
+  private mutating func endTracers() {
+    mayHaveTracers = false
+    hasSmallBuffers = false
+    longestInterval = nil
+    waits[.intervals] = nil
   }
 
   private mutating func waitForIntervals() -> [Wait] {
     guard let longestInterval else { return [] }
     return [wait(.intervals, Self.time(forTimersOf: longestInterval))]
   }
+
+  private var waitsForDrains: Bool { drainTime <= Self.longestDrainTime }
 
   private mutating func waitForDrain() -> [Wait] {
     isDraining = true
@@ -164,7 +178,7 @@ struct ReportingSequence: Sendable {
     case .due(let isReady) where changesTracer(target):
       guard isReady else { return nil }
       if target.tracer != nil, longestInterval == nil { return short(bufferSize, held, target) }
-      if held?.interval == ReportingMode.shortInterval { return nil }
+      if held?.isShort == true { return nil }
       return short(held?.minimumSpans ?? bufferSize, held, target)
     case .due, .settled: return mode(of: target, held: held)
     case .refused: return mode(of: target.cautious(accepted ?? .untraced), held: held)
@@ -174,7 +188,7 @@ struct ReportingSequence: Sendable {
   /// Whether listeners may be sent to a proxy that has a mode, and has acknowledged it.
   func admits(_ target: SpanReporting, held: ReportingMode?) -> Bool {
     if isRefused || !changesTracer(target) { return true }
-    guard let held, held.interval == ReportingMode.shortInterval else { return false }
+    guard let held, held.isShort else { return false }
     guard target.tracer == nil else { return held.minimumSpans == bufferSize && longestInterval == nil }
     // The timers become short while the listeners drain.
     return Self.time(forTimersOf: longestInterval ?? .zero) <= drainTime
