@@ -4,10 +4,11 @@ import MeshXDS
 
 /// Short names for the types in tests.
 enum Kind: String, CaseIterable {
-  case cds, eds, lds, rds
+  case rtds, cds, eds, lds, rds
 
   var typeURL: String {
     switch self {
+    case .rtds: ResourceTypeURL.runtime
     case .cds: ResourceTypeURL.cluster
     case .eds: ResourceTypeURL.endpoints
     case .lds: ResourceTypeURL.listener
@@ -43,7 +44,10 @@ extension ResourceSet {
 
 extension ProxySnapshot {
   /// A snapshot from words.
-  static func words(cds: String = "", eds: String = "", lds: String = "") -> ProxySnapshot {
-    ProxySnapshot(clusters: .words(.cds, cds), endpoints: .words(.eds, eds), listeners: .words(.lds, lds))
+  static func words(
+    cds: String = "", eds: String = "", lds: String = "", reporting: SpanReporting = .untraced
+  ) -> ProxySnapshot {
+    ProxySnapshot(
+      clusters: .words(.cds, cds), endpoints: .words(.eds, eds), listeners: .words(.lds, lds), reporting: reporting)
   }
 }

@@ -1,6 +1,7 @@
 import EnvoyAPI
-import MeshXDS
 import Testing
+
+@testable import MeshXDS
 
 /// One event given to a stream.
 enum Step {
@@ -10,6 +11,8 @@ enum Step {
   case change(Kind, String = "", held: [String: String] = [:], nonce: String = "", error: String? = nil)
   case snapshot(ProxySnapshot)
   case sent
+  /// The time of a wait has passed; the wait is the number-th for its timer.
+  case passed(DiscoveryStreamStateMachine.Wait.Timer, Int)
 }
 
 /// Events and the actions they are to have, one line per action.
@@ -34,7 +37,12 @@ extension DiscoveryStreamStateMachine.Action {
     switch self {
     case .nodeKnown(let node): return "node \(node.id)"
     case .send(let response):
-      let words = [short(response.typeURL), "#" + response.nonce] + response.resources.map(\.name)
+      var names = response.resources.map(\.name)
+      // Of the runtime its values matter.
+      if let mode = ReportingMode(ResourceSet(response.resources)), response.typeURL == ResourceTypeURL.runtime {
+        names = ["\(mode.minimumSpans) spans, \(mode.interval)" + (mode.hasSmallBuffers ? ", small buffers" : "")]
+      }
+      let words = [short(response.typeURL), "#" + response.nonce] + names
       return (words + response.removed.map { "-" + $0 }).joined(separator: " ")
     case .acknowledged(let type, _, let nonce): return "ack \(short(type)) #\(nonce)"
     case .rejected(let type, _, let nonce, let message): return "nack \(short(type)) #\(nonce) \(message)"
@@ -74,6 +82,9 @@ extension Step {
       return .request(DiscoveryStreamRequest(message))
     case .snapshot(let snapshot): return .snapshotChanged(snapshot)
     case .sent: return .sent
+    case .passed(let timer, let number):
+      return .passed(
+        DiscoveryStreamStateMachine.Wait(timer: timer, duration: .zero, number: UInt64(number)))
     }
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Discovery stream")
 struct DiscoveryStreamTests {
-  @Test("Events have their actions", arguments: DiscoveryScript.all)
+  @Test("Events have their actions", arguments: DiscoveryScript.all + DiscoveryScript.reporting)
   func script(_ script: DiscoveryScript) {
     var machine = DiscoveryStreamStateMachine(variant: script.variant)
     for (number, (step, expected)) in script.steps.enumerated() {
