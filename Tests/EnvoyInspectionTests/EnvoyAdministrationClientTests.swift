@@ -76,14 +76,22 @@ struct EnvoyAdministrationClientTests {
     _ question: EnvoyQuestion = .statistics(asJSON: false), at address: ProxyAddress?,
     defaultPort: UInt16? = nil, limits: EnvoyAdministrationClient.Limits = Self.patient
   ) async throws -> Result<String, EnvoyAdministrationError> {
+    try await withClient(at: address, limits) { (client) async throws(EnvoyAdministrationError) in
+      String(decoding: try await client.answer(to: question, of: Self.web, defaultPort: defaultPort), as: UTF8.self)
+    }
+  }
+
+  private func withClient<Value: Sendable>(
+    at address: ProxyAddress?, _ limits: EnvoyAdministrationClient.Limits = Self.patient,
+    _ question: (EnvoyAdministrationClient) async throws(EnvoyAdministrationError) -> Value
+  ) async throws -> Result<Value, EnvoyAdministrationError> {
     let client = EnvoyAdministrationClient(limits: limits) { $0 == Self.web ? address : nil }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await client.run() }
       defer { group.cancelAll() }
-      return try await eventually("the client's start") { () async -> Result<String, EnvoyAdministrationError>? in
+      return try await eventually("the client's start") { () async -> Result<Value, EnvoyAdministrationError>? in
         do throws(EnvoyAdministrationError) {
-          let bytes = try await client.answer(to: question, of: Self.web, defaultPort: defaultPort)
-          return .success(String(decoding: bytes, as: UTF8.self))
+          return .success(try await question(client))
         } catch {
           return error.code == .busy ? nil : .failure(error)
         }
@@ -123,6 +131,28 @@ struct EnvoyAdministrationClientTests {
       #expect(text == "it is \(path)")
       text = try await ask(question, at: Self.local(port), defaultPort: 1).get()
       #expect(text == "it is \(path)")
+    }
+  }
+
+  @Test("the answered reports of a backend are counted, and no others")
+  func answeredReports() async throws {
+    let path = "/stats?filter=%5Ecluster%5C.tracing-auto_.*%5C.upstream_rq_%5B24%5Dxx%24"
+    let statistics = """
+      cluster.tracing-auto_my_backend.upstream_rq_2xx: 40
+      cluster.tracing-auto_my_backend.internal.upstream_rq_2xx: 40
+      cluster.tracing-auto_my_backend.upstream_rq_4xx: 2
+      cluster.tracing-auto_my_backend.upstream_rq_5xx: 100
+      cluster.tracing-auto_my_backend_2.upstream_rq_2xx: 1000
+      cluster.tracing-auto_my_backend.upstream_rq_2xx: much
+
+      """
+    try await withAnswers(["/server_info": Self.ok(Self.ours), path: Self.ok(statistics)]) { port in
+      for (backend, count) in [("my.backend", 42), ("other", 0)] as [(String, UInt64)] {
+        let counted = try await withClient(at: Self.local(port)) { (client) async throws(EnvoyAdministrationError) in
+          try await client.answeredReports(of: Self.web, toBackend: backend)
+        }
+        #expect(try counted.get() == count)
+      }
     }
   }
 

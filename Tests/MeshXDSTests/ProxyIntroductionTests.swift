@@ -27,6 +27,20 @@ struct ProxyIntroductionTests {
     ] as [(String?, Duration?)])
   func drains(text: String?, time: Duration?) throws { #expect(try Self.drainTime(text) == time) }
 
+  @Test("says whether its Envoy takes the size of reports from the control plane")
+  func reports() throws {
+    var node = Envoy_Config_Core_V3_Node()
+    node.id = "default.web-1"
+    #expect(try !ProxyIntroduction(node, remotePeer: "").hasReportRuntime)
+    // Operators may write there what they like, so it says nothing.
+    var further = Google_Protobuf_Struct()
+    further.fields[ProxyMetadata.reportRuntime] = Google_Protobuf_Value(stringValue: "1")
+    node.metadata.fields["dynamicMetadata"] = Google_Protobuf_Value(structValue: further)
+    #expect(try !ProxyIntroduction(node, remotePeer: "").hasReportRuntime)
+    node.metadata.fields[ProxyMetadata.reportRuntime] = Google_Protobuf_Value(stringValue: "1")
+    #expect(try ProxyIntroduction(node, remotePeer: "").hasReportRuntime)
+  }
+
   @Test("A node's versions are short and printable")
   func versions() throws {
     var node = Envoy_Config_Core_V3_Node()
