@@ -179,7 +179,7 @@ struct MixedMeshTests {
     try await system.controlPlane.apply(mesh(system.embeddedURL))
     let names = services.map(\.name)
     for name in names { try await system.start(name, calls: names) }
-    for proxy in system.proxies { try await proxy.waitUntilServing() }
+    for proxy in system.proxies { try await proxy.waitUntilServing(isTraced: false) }
     for (service, proxy) in zip(services, system.proxies) {
       try await proxy.waitForTracers(service.apiVersion == "httpJson" ? "HTTP_JSON" : "HTTP_PROTO")
     }

@@ -67,16 +67,19 @@ struct ProxyProcess: Sendable {
       name: name, inboundPort: inbound, outboundPorts: outbounds, adminPort: free[1], process: process, log: log)
   }
 
-  /// Waits until the proxy answers requests in both directions. These are not traced.
-  func waitUntilServing() async throws {
+  /// Waits until the proxy answers requests in both directions.
+  ///
+  /// - Parameter isTraced: whether these requests may be traced.
+  func waitUntilServing(isTraced: Bool = true) async throws {
+    let headers = isTraced ? [:] : ["x-b3-sampled": "0"]
     try await eventually(deadline: .seconds(90), "an answer through \(name)'s listeners") {
       if let status = process.currentExitStatus {
         throw ControlPlaneProcess.Failure(description: "kuma-dp of \(name) \(status):\n\(log.tail())")
       }
-      guard try await HTTPProbe.get(port: inboundPort, "/warm-up", headers: ["x-b3-sampled": "0"])?.status == 200 else {
-        return false
+      for port in [inboundPort, outboundPort] {
+        guard try await HTTPProbe.get(port: port, "/warm-up", headers: headers)?.status == 200 else { return false }
       }
-      return try await HTTPProbe.get(port: outboundPort, "/warm-up", headers: ["x-b3-sampled": "0"])?.status == 200
+      return true
     }
   }
 

@@ -195,7 +195,7 @@ struct TracerTests {
     let shop = try await system.start("shop", calls: "stock")
     let stock = try await system.start("stock", calls: "shop")
     for proxy in [shop, stock] {
-      try await proxy.waitUntilServing()
+      try await proxy.waitUntilServing(isTraced: false)
       try await proxy.waitForTracing(backend) { $0["provider"] != nil }
     }
     let path = "/bought"
