@@ -259,6 +259,29 @@ import TraceTestSupport
     #expect(services.first { $0.name == "api" }?.calls == 2)
   }
 
+  @Test("A span that is alone in its trace gives the calls that linking it would give")
+  func aloneInItsTrace() {
+    func calls(_ link: ((Call) -> Void) -> Void) -> [String] {
+      var found: [String] = []
+      link { found.append("\($0)") }
+      return found.sorted()
+    }
+    for kind in [nil] + Span.Kind.allCases.map(Optional.some) {
+      for (service, remote) in [("web", "app"), ("", "app"), ("web", ""), ("", ""), ("web", "web")] {
+        for (id, parent) in [(0xA, nil), (1, nil), (1, 2)] as [(UInt64, UInt64?)] {
+          for shared in [true, false] {
+            let entry = SpanEntry(
+              span(
+                id, parent: parent, kind, service: service, remote: remote, tags: [.init("error", "")], shared: shared),
+              received: 1)
+            #expect(
+              calls { CallLinker.calls(in: [entry], $0) } == calls { CallLinker.linkedCalls(in: [entry], $0) })
+          }
+        }
+      }
+    }
+  }
+
   @Test("A trace of any shape is linked in steps that its number of spans bounds")
   func hostileShapes() throws {
     let count = 40_000

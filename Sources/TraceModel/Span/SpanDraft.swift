@@ -82,8 +82,9 @@ public struct TagDraft: Sendable {
   public var key: TextSlice
   /// The value.
   public var value: TextSlice
-  /// ``TextHash`` of the key and of the value.
+  /// ``TextHash`` of the key.
   public var keyHash: UInt64
+  /// ``TextHash`` of the value.
   public var valueHash: UInt64
 
   /// Creates a tag without texts.

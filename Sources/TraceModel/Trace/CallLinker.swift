@@ -31,6 +31,30 @@ package struct Call {
 package enum CallLinker {
   /// Emits each call in spans whose trace ids have the same low half.
   package static func calls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
+    // Fast path: a trace of which only one span is there.
+    if entries.count == 1, !entries[0].hasDoubtfulIDs { return call(entries[0], emit) }
+    linkedCalls(in: entries, emit)
+  }
+
+  private static func call(_ span: SpanEntry, _ emit: (Call) -> Void) {
+    func count(_ kind: Call.Kind, _ service: UInt64, _ other: UInt64) {
+      if kind == .edge, service == TextHash.empty || other == TextHash.empty { return }
+      emit(
+        Call(
+          kind: kind, service: service, other: other, time: span.time, duration: span.duration, isError: span.isError))
+    }
+    count(.span, span.service, span.operation)
+    if span.isServerSide || (span.isRoot && span.kind == nil) { count(.request, span.service, span.operation) }
+    switch span.kind {
+    case .client, .producer: count(.edge, span.service, span.peer)
+    case .server, .consumer: count(.edge, span.peer, span.service)
+    // A span without a kind is a call if it names both sides.
+    case nil: count(.edge, span.service, span.peer)
+    }
+  }
+
+  /// Emits each call in spans, which are linked.
+  static func linkedCalls(in entries: [SpanEntry], _ emit: (Call) -> Void) {
     for trace in TraceAssembly.traces(entries) {
       var linker = TraceLinker(trace)
       linker.link(emit)

@@ -68,10 +68,13 @@ struct SegmentBuilder {
     var references: [Reference] = []
     references.reserveCapacity(blocks.reduce(0) { $0 + $1.count })
     for (number, block) in blocks.enumerated() {
-      for (index, entry) in block.batch.entries.enumerated() {
-        references.append(
-          Reference(
-            trace: entry.traceID.low, service: entry.service, place: UInt64(number) << 32 | UInt64(index)))
+      block.batch.entries.withUnsafeBufferPointer { entries in
+        for index in entries.indices {
+          references.append(
+            Reference(
+              trace: entries[index].traceID.low, service: entries[index].service,
+              place: UInt64(number) << 32 | UInt64(index)))
+        }
       }
     }
     references.sort { first, second in
@@ -84,7 +87,7 @@ struct SegmentBuilder {
       while end < references.count, references[end].trace == references[start].trace { end += 1 }
       let entries = addTrace(references[start..<end])
       let before = try earlier(references[start].trace)
-      CallLinker.calls(in: before + entries) { calls.add($0) }
+      CallLinker.calls(in: before.isEmpty ? entries : before + entries) { calls.add($0) }
       if !before.isEmpty { CallLinker.calls(in: before) { calls.add($0, isSubtracted: true) } }
       start = end
     }
@@ -101,20 +104,21 @@ struct SegmentBuilder {
     var last = Int64.min
     var length = 0
     for reference in references {
-      let batch = blocks[Int(reference.place >> 32)].batch
+      // The batch is not copied: that would count references to each of its lists.
+      let block = blocks[Int(reference.place >> 32)]
       let index = Int(reference.place & 0xFFFF_FFFF)
-      let entry = batch.entries[index]
+      let entry = block.batch.entries[index]
       if entries.last?.service != entry.service {
         rows.append((number(ofService: entry.service), RowLengths()))
         rowCount += 1
       }
       let row = rowCount - 1
       rows[rows.count - 1].lengths.add(entry.duration)
-      for term in batch.terms[batch.terms(at: index)] { postings.add(term, row: row) }
+      for position in block.batch.terms(at: index) { postings.add(block.batch.terms[position], row: row) }
       postings.add(schema: entry.schema, row: row)
       first = min(first, entry.time)
       last = max(last, entry.time)
-      let record = batch.records(at: index).count
+      let record = block.batch.records(at: index).count
       length += record + Self.length(of: record)
       entries.append(entry)
     }
@@ -133,10 +137,10 @@ struct SegmentBuilder {
     chunk.fixed(low)
     chunk.number(length)
     for reference in references {
-      let batch = blocks[Int(reference.place >> 32)].batch
-      let range = batch.records(at: Int(reference.place & 0xFFFF_FFFF))
+      let block = blocks[Int(reference.place >> 32)]
+      let range = block.batch.records(at: Int(reference.place & 0xFFFF_FFFF))
       chunk.number(range.count)
-      chunk.bytes.append(contentsOf: batch.records.bytes[range])
+      block.batch.records.bytes.withUnsafeBytes { chunk.bytes.append(contentsOf: $0[range]) }
     }
     if chunk.bytes.count >= SegmentChunk.size { endChunk() }
     return entries
@@ -279,19 +283,18 @@ private struct PostingCollector {
       next[Int(pair.term)] += 1
     }
     pairs = []
-    var lists: [(term: UInt32, rows: ArraySlice<UInt32>)] = []
-    lists.reserveCapacity(terms.count + present.count)
-    for (number, term) in terms.enumerated() {
-      let own = rows[starts[number]..<next[number]]
+    // Numbers are sorted faster than lists. The terms that only schemas have get numbers after the others.
+    var order = terms.enumerated().map { UInt64($0.element) << 32 | UInt64($0.offset) }
+    let inBoth = Set(terms.lazy.filter { present[$0] != nil })
+    let others = present.keys.filter { !inBoth.contains($0) }
+    order += others.enumerated().map { UInt64($0.element) << 32 | UInt64(terms.count + $0.offset) }
+    order.sort()
+    return order.map { entry in
+      let (term, number) = (UInt32(truncatingIfNeeded: entry >> 32), Int(entry & 0xFFFF_FFFF))
+      let own = number < terms.count ? rows[starts[number]..<next[number]] : []
       // A term can come both from a schema and from a span itself: a key without a schema, or an annotation.
-      if let others = present.removeValue(forKey: term) {
-        lists.append((term, Self.sorted(others + own)[...]))
-      } else {
-        lists.append((term, own))
-      }
+      return (term, present[term].map { Self.sorted($0 + own)[...] } ?? own)
     }
-    for (term, rows) in present { lists.append((term, Self.sorted(rows)[...])) }
-    return lists.sorted { $0.term < $1.term }
   }
 
   private static func sorted(_ rows: [UInt32]) -> [UInt32] {
