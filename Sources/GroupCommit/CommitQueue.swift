@@ -74,6 +74,9 @@ package struct CommitQueue<Request> {
   package private(set) var isClosed = false
   @usableFromInline var requests: [(request: Request, weight: Weight)] = []
 
+  /// How many requests wait.
+  @inlinable package var count: Int { requests.count }
+
   /// Makes an empty queue.
   @inlinable
   package init(batchLimit: Weight, waitingLimit: Weight = .unlimited) {

@@ -26,13 +26,14 @@ public struct CallerRule: Sendable {
   ///
   /// A request without `Host` is allowed, because browsers always send `Host`.
   public func refusal(of request: HTTPRequest) -> RequestRefusal? {
-    let host = request.authority.flatMap { Authority($0) }
     if let name = request.authority, checksHost(request) {
-      guard let host else { return .malformed("Host is not a host name or an address") }
+      guard let host = Authority(name) else { return .malformed("Host is not a host name or an address") }
       guard hosts.allows(host) else { return .foreignHost(name) }
     }
     if let origin = request.headerFields[.origin] {
-      guard origins.allows(origin) || isOwn(origin, host) else { return .foreignPage(origin) }
+      guard origins.allows(origin) || isOwn(origin, request.authority.flatMap { Authority($0) }) else {
+        return .foreignPage(origin)
+      }
     } else if request.headerFields.values(of: .fetchSite).contains(where: { $0.lowercased() == "cross-site" }),
       !origins.allowsAll, !isVisit(request)
     {

@@ -232,7 +232,7 @@ import TraceTestSupport
     var draft = SpanDraft()
     var bytes: [UInt8] = []
     draft.fill(span(1, service: service), &bytes)
-    return bytes.withUnsafeBytes { .init(draft, in: $0) }
+    return bytes.withUnsafeBytes { .init(draft, [], in: $0) }
   }
 
   @Test("As many senders are remembered as the bound says")

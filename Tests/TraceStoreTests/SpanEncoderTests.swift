@@ -25,7 +25,10 @@ import TraceTestSupport
   private static func batch(_ spans: [Span], _ encoder: SpanEncoder) -> SpanBatch {
     var batch = SpanBatch()
     let (drafts, bytes) = drafts(spans)
-    bytes.withUnsafeBytes { encoder.encode(drafts, in: $0, received: SampleSpans.now, to: &batch) }
+    var next = drafts.makeIterator()
+    bytes.withUnsafeBytes {
+      encoder.encode(drafts.count, in: $0, received: SampleSpans.now, to: &batch) { $0 = next.next() ?? SpanDraft() }
+    }
     return batch
   }
 

@@ -8,12 +8,12 @@ struct IDOrderMemory: Sendable {
     private let number: UInt64
 
     /// - Parameter bytes: the bytes of the span's texts.
-    init(_ span: SpanDraft, in bytes: UnsafeRawBufferPointer) {
+    init(_ span: SpanDraft, _ tags: ArraySlice<TagDraft>, in bytes: UnsafeRawBufferPointer) {
       let endpoint = span.localEndpoint ?? EndpointDraft()
       let host = HostKey(endpoint, in: bytes)
       var node = TextHash.empty
       var isProxied = false
-      for tag in span.tags {
+      for tag in tags {
         switch tag.keyHash {
         case PeerService.nodeKey: (node, isProxied) = (tag.valueHash, true)
         case PeerService.clusterKey: isProxied = true
@@ -84,13 +84,13 @@ package final class IDSettling: Sendable {
   package func settle(
     _ report: inout ReportedSpans, now: Int64, recentIDs: (_ traces: Set<UInt64>) -> Set<KnownID>
   ) -> (turned: Int, undecided: Int) {
-    guard !report.spans.isEmpty else { return (0, 0) }
+    guard report.count > 0 else { return (0, 0) }
     var groups = SenderGroups(report)
     let isRemembered = memory.withLock { memory in
       groups.senders.allSatisfy { memory.order(of: $0, now: now, within: IDOrderMemory.fresh) != nil }
     }
     if groups.whole.order == nil, !isRemembered {
-      groups.look(report.spans, known: recentIDs(traces(of: report.spans)))
+      groups.look(report, known: recentIDs(traces(of: report)))
     }
     var counts = (turned: 0, undecided: 0)
     // The order of each sender's ids, and whether evidence in this report proves it.
@@ -107,18 +107,20 @@ package final class IDSettling: Sendable {
     for (index, group) in groups.numbers.enumerated() {
       let (order, isProved) = orders[group]
       if order == .reversed {
-        report.spans[index].reverseIDs()
+        report[index].reverseIDs()
         counts.turned += 1
       }
-      report.spans[index].hasDoubtfulIDs = !isProved
+      report[index].hasDoubtfulIDs = !isProved
       if order == nil { counts.undecided += 1 }
     }
     return counts
   }
 
-  private func traces(of spans: [SpanDraft]) -> Set<UInt64> {
+  private func traces(of report: ReportedSpans) -> Set<UInt64> {
     var traces: Set<UInt64> = []
-    for span in spans where traces.count < Self.tracesLookedFor { traces.insert(span.traceID.low) }
+    for position in 0..<report.count where traces.count < Self.tracesLookedFor {
+      traces.insert(report[position].traceID.low)
+    }
     return traces
   }
 }
@@ -134,11 +136,11 @@ private struct SenderGroups {
 
   /// Groups the spans, and looks at their ids.
   init(_ report: ReportedSpans) {
-    numbers.reserveCapacity(report.spans.count)
+    numbers.reserveCapacity(report.count)
     var known: [IDOrderMemory.Sender: Int] = [:]
     report.bytes.withUnsafeBytes { bytes in
-      for span in report.spans {
-        let sender = IDOrderMemory.Sender(span, in: bytes)
+      for position in 0..<report.count {
+        let sender = IDOrderMemory.Sender(report[position], report.tags(of: position), in: bytes)
         // Fast path: a proxy reports for itself.
         if let last = numbers.last, senders[last] == sender {
           numbers.append(last)
@@ -152,14 +154,15 @@ private struct SenderGroups {
       }
     }
     evidence = [IDOrder.Evidence](repeating: .init(), count: senders.count)
-    look(report.spans, known: [])
+    look(report, known: [])
   }
 
   /// Adds evidence.
   ///
   /// - Parameter known: known ids of the spans' traces.
-  mutating func look(_ spans: [SpanDraft], known: Set<KnownID>) {
-    for (span, number) in zip(spans, numbers) {
+  mutating func look(_ report: ReportedSpans, known: Set<KnownID>) {
+    for (position, number) in numbers.enumerated() {
+      let span = report[position]
       let some = IDOrder.evidence(span) { id in
         !known.isEmpty && known.contains(KnownID(trace: span.traceID.low, id: id))
       }

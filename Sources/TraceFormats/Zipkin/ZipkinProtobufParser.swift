@@ -61,8 +61,7 @@ package struct ZipkinProtobufParser {
       do throws(ProtobufError) {
         try readSpan(message)
         if let problem { throw .content(problem) }
-        report.spans.append(span)
-        report.indices.append(index)
+        report.append(span, index: index)
       } catch {
         report.rejections.append(SpanRejection(index: index, reason: error.text))
       }
@@ -73,10 +72,7 @@ package struct ZipkinProtobufParser {
   /// Reads the next span into ``span``.
   private mutating func readSpan(_ message: ProtobufReader) throws(ProtobufError) {
     var reader = message
-    // Its lists go to the report, so they are not reused. Spans of one sender mostly have the same number of tags.
-    let tagCount = span.tags.count
-    span = SpanDraft()
-    span.tags.reserveCapacity(tagCount)
+    span.clear()
     nameHoldsZero = false
     localProblem = nil
     remoteProblem = nil

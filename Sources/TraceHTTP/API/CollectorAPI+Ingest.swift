@@ -215,7 +215,7 @@ extension SpanWriting {
     let namesEvicted = try await add(batch, bytes: bytes)
     metrics.spansRejected.increment(by: report.rejections.count)
     return CollectorAPI.Outcome(
-      stored: report.spans.count, rejections: report.rejections, namesEvicted: namesEvicted, node: report.node)
+      stored: report.count, rejections: report.rejections, namesEvicted: namesEvicted, node: report.node)
   }
 }
 

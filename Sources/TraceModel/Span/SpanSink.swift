@@ -10,13 +10,22 @@ public protocol SpanSink {
   ///   - index: its index in the list.
   mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int)
 
-  /// Receives all valid spans of a list whose texts are in the same bytes. Tags with the same position are the same.
-  mutating func take(_ spans: [SpanDraft], _ bytes: UnsafeRawBufferPointer, indices: [Int])
+  /// Receives the valid spans of a list whose texts are in the same bytes. Tags with the same position are the same.
+  ///
+  /// - Parameters:
+  ///   - count: the number of spans.
+  ///   - bytes: the bytes of all texts.
+  ///   - read: replaces a draft by the next span, and returns its index in the list.
+  mutating func take(_ count: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout SpanDraft) -> Int)
 }
 
 extension SpanSink {
   /// Receives the spans one at a time.
-  public mutating func take(_ spans: [SpanDraft], _ bytes: UnsafeRawBufferPointer, indices: [Int]) {
-    for (span, index) in zip(spans, indices) { take(span, bytes, index: index) }
+  public mutating func take(_ count: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout SpanDraft) -> Int) {
+    var span = SpanDraft()
+    for _ in 0..<count {
+      let index = read(&span)
+      take(span, bytes, index: index)
+    }
   }
 }

@@ -44,12 +44,19 @@ final class SpanEncoder: Sendable {
   }
 
   /// Adds spans to a batch. The drafts refer to texts in `bytes`; tags with the same position are the same.
+  ///
+  /// - Parameter read: replaces a draft by the next span.
   func encode(
-    _ spans: [SpanDraft], in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch
+    _ count: Int, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch,
+    _ read: (inout SpanDraft) -> Void
   ) {
-    batch.entries.reserveCapacity(batch.entries.count + spans.count)
-    var known: EncodedTags? = spans.count > 1 ? EncodedTags() : nil
-    for span in spans { encode(span, in: bytes, received: received, to: &batch, &known) }
+    batch.entries.reserveCapacity(batch.entries.count + count)
+    var known: EncodedTags? = count > 1 ? EncodedTags() : nil
+    var span = SpanDraft()
+    for _ in 0..<count {
+      read(&span)
+      encode(span, in: bytes, received: received, to: &batch, &known)
+    }
   }
 
   /// Adds a span to a batch. The draft refers to texts in `bytes`.

@@ -66,8 +66,14 @@ public final class SegmentStore: SpanStore {
   /// Runs compaction and retention.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
+  /// Decides how long a commit waits for more requests.
+  private let pace = Mutex(CommitPace())
+
   /// The most spans in one transaction. This bounds how long its first request waits.
   private static let batchLimit = CommitQueue<Request>.Weight(count: 20_000, bytes: .max)
+
+  /// A commit of this many spans waits for no more.
+  private static let largeCommit = 2_000
 
   /// Opens a store. Creates its file and directories if they do not exist.
   public init(path: String, settings: Settings = Settings(), metrics: CollectorMetrics = CollectorMetrics())
@@ -235,10 +241,21 @@ public final class SegmentStore: SpanStore {
       if !mustWaitForCompaction || isClosed { resumeCommits() }
       return
     }
+    waitForMore()
     let batch = queue.withLock { $0.takeBatch() }
+    let start = ContinuousClock.now
     let results = store(batch, on: database)
+    if !batch.isEmpty { pace.withLock { $0.committed(batch.count, from: start, to: .now) } }
     if queue.withLock({ $0.finishBatch() }) { schedule() }
     for (request, result) in zip(batch, results) { request.continuation.resume(returning: result) }
+  }
+
+  /// Waits for a moment for more requests, if there probably will be some.
+  private func waitForMore() {
+    let (count, spans, isClosed) = queue.withLock { ($0.count, $0.waiting.count, $0.isClosed) }
+    guard count > 0, spans < Self.largeCommit, !isClosed else { return }
+    let pause = pace.withLock { $0.pause(before: count, at: .now) }
+    if pause > .zero { Thread.sleep(forTimeInterval: pause / .seconds(1)) }
   }
 
   private var closedError: CollectorError {
@@ -269,8 +286,8 @@ extension SegmentStore {
     }
 
     /// Adds the records of spans.
-    public mutating func take(_ spans: [SpanDraft], _ bytes: UnsafeRawBufferPointer, indices: [Int]) {
-      encoder.encode(spans, in: bytes, received: received, to: &batch)
+    public mutating func take(_ count: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout SpanDraft) -> Int) {
+      encoder.encode(count, in: bytes, received: received, to: &batch) { _ = read(&$0) }
     }
   }
 }
