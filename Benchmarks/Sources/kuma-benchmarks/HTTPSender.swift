@@ -27,7 +27,8 @@ final class HTTPSender {
   ///
   /// - Parameter goesOn: asked after each body whether all are to be posted again and again; without it, they are not.
   static func post(
-    _ bodies: [[UInt8]], port: Int, connections: Int, while goesOn: (@Sendable () -> Bool)? = nil
+    _ bodies: [[UInt8]], type: String = "application/json", port: Int, connections: Int,
+    while goesOn: (@Sendable () -> Bool)? = nil
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for sender in 0..<connections {
@@ -36,7 +37,7 @@ final class HTTPSender {
             let connection = try HTTPSender(port: port)
             repeat {
               for number in stride(from: sender, to: bodies.count, by: connections) {
-                try connection.post(bodies[number], to: "/api/v2/spans")
+                try connection.post(bodies[number], type: type, to: "/api/v2/spans")
                 if let goesOn, !goesOn() { return }
               }
             } while goesOn != nil
@@ -54,21 +55,28 @@ final class HTTPSender {
     }
   }
 
-  /// Posts JSON, which must be accepted.
-  func post(_ body: [UInt8], to path: String) throws {
-    let head =
-      "POST \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-      + "content-length: \(body.count)\r\n\r\n"
-    let request = Array(head.utf8) + body
-    var sent = 0
-    while sent < request.count {
-      let count = request.withUnsafeBytes { bytes in
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
-        return send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
-      }
-      try BenchmarkFailure.unless(count > 0, "the collector has closed the connection")
-      sent += count
+  /// Gets a page; the answer is the last on the connection.
+  func get(_ path: String) throws -> [UInt8] {
+    try sendAll(Array("GET \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n".utf8))
+    var answer: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      guard count > 0 else { break }
+      answer += buffer.prefix(count)
     }
+    guard answer.starts(with: "HTTP/1.1 200".utf8), let end = answer.firstRange(of: Array("\r\n\r\n".utf8)) else {
+      throw BenchmarkFailure(description: "the collector answered \(String(decoding: answer, as: UTF8.self))")
+    }
+    return Array(answer[end.upperBound...])
+  }
+
+  /// Posts a body, which must be accepted.
+  func post(_ body: [UInt8], type: String, to path: String) throws {
+    let head =
+      "POST \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: \(type)\r\n"
+      + "content-length: \(body.count)\r\n\r\n"
+    try sendAll(Array(head.utf8) + body)
     // An accepted request has no body in its answer: it ends with its head.
     var answer: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -79,5 +87,17 @@ final class HTTPSender {
     }
     try BenchmarkFailure.unless(
       answer.starts(with: "HTTP/1.1 202".utf8), "the collector answered \(String(decoding: answer, as: UTF8.self))")
+  }
+
+  private func sendAll(_ request: [UInt8]) throws {
+    var sent = 0
+    while sent < request.count {
+      let count = request.withUnsafeBytes { bytes in
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
+        return send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+      }
+      try BenchmarkFailure.unless(count > 0, "the collector has closed the connection")
+      sent += count
+    }
   }
 }
