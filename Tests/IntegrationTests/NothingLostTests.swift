@@ -9,7 +9,7 @@ import Testing
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct NothingLostTests {
   /// Each client's pause between two requests in milliseconds: some are quick; others hold a connection for as long as they can.
-  private static let clients = [1, 1, 2, 2, 5, 5] + Array(repeating: 400, count: 10)
+  private static let clients = [1, 1, 2, 2, 5, 5] + Array(repeating: 400, count: 20)
 
   private static func mesh(_ system: TracingSystem, _ apiVersion: String, sampling: String = "100.0") -> String {
     TracingSystem.mesh(backends: [("main", system.embeddedURL)], sampling: sampling, apiVersion: apiVersion) + "---\n"

@@ -52,6 +52,29 @@ struct LastSpansTests {
     #expect(spans.flushEnd(SpanStatistics("")) == .seconds(1))
   }
 
+  @Test("may be those of one more request over each open connection, as long as such requests come")
+  func connections() {
+    var spans = Self.spans(requestsEnd: .zero)
+    for (time, requests) in [(100, 7), (900, 8), (1_800, 8)] {
+      let statistics = Statistics.statistics(requests: requests, connections: 2)
+      #expect(!Self.areSent(&spans, statistics, at: time), "\(time)")
+    }
+    let idle = Statistics.statistics(requests: 8, connections: 1)
+    #expect(!Self.areSent(&spans, idle, at: 1_900))
+    #expect(Self.areSent(&spans, idle, at: 1_901))
+
+    var closed = Self.spans(requestsEnd: .zero)
+    #expect(!Self.areSent(&closed, Statistics.statistics(), at: 10))
+    #expect(Self.areSent(&closed, Statistics.statistics(), at: 11))
+
+    var endless = Self.spans(requestsEnd: .zero)
+    for time in stride(from: 0, to: 3_000, by: 500) {
+      #expect(!Self.areSent(&endless, Statistics.statistics(requests: time, connections: 9), at: time), "\(time)")
+    }
+    #expect(!Self.areSent(&endless, Statistics.statistics(requests: 3_000, connections: 9), at: 3_000))
+    #expect(Self.areSent(&endless, Statistics.statistics(requests: 3_001, connections: 9), at: 3_001))
+  }
+
   @Test("are given up when the collector has had Envoy's own time for an answer")
   func givenUp() {
     var spans = Self.spans(requestsEnd: .zero)

@@ -9,7 +9,7 @@ struct SpanStatisticsTests {
   static func statistics(
     traced: Int = 7, notTraceable: Int = 0, sent: Int = 7, inFlight: Int = 0, pending: Int = 0, retrying: Int = 0,
     requests: Int = 7,
-    resets: Int = 0
+    resets: Int = 0, connections: Int = 0
   ) -> SpanStatistics {
     SpanStatistics(
       """
@@ -19,6 +19,8 @@ struct SpanStatisticsTests {
       cluster.tracing_jaeger.upstream_rq_total: 3
       http.admin.downstream_rq_rx_reset: 5
       http.admin.downstream_rq_total: 9
+      http.admin.downstream_cx_active: 1
+      http.api.downstream_cx_active: \(connections)
       http.api.downstream_rq_rx_reset: \(resets)
       http.api.downstream_rq_total: \(requests)
       http.api.tracing.client_enabled: 0
@@ -61,6 +63,13 @@ struct SpanStatisticsTests {
     #expect(Self.statistics(sent: 7, requests: 7, resets: 2).areFlushed, "they are counted as traced")
     #expect(!Self.statistics(sent: 8, requests: 12, resets: 2).areFlushed, "earlier requests were not traced")
     #expect(SpanStatistics("http.api.downstream_rq_rx_reset: 1\ntracing.zipkin.spans_sent: 0").hasSpans)
+  }
+
+  @Test("connections are those of clients")
+  func connections() {
+    #expect(Self.statistics(connections: 3).connections == 3)
+    #expect(
+      SpanStatistics("listener.admin.downstream_cx_active: 1\nhttp.admin.downstream_cx_active: 1").connections == 0)
   }
 
   @Test("it is not certain where requests may be traced without being counted")

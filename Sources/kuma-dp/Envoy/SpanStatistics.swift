@@ -1,12 +1,14 @@
 /// How many spans an Envoy has made and sent, by its statistics. Source: Envoy 1.40.
 struct SpanStatistics: Sendable, Equatable {
   /// Where Envoy's administration interface tells it.
-  static let path = "/stats?filter=tracing%7Cdownstream_rq_(total%7Crx_reset)$"
+  static let path = "/stats?filter=tracing%7Cdownstream_(rq_total%7Crq_rx_reset%7Ccx_active)$"
 
   /// Requests of which a span is made because of the proxy's sampling.
   private(set) var traced: Int64 = 0
   /// Requests without spans, unless their callers ask for spans, which is not counted.
   private(set) var notTraceable: Int64 = 0
+  /// Open connections of HTTP.
+  private(set) var connections: Int64 = 0
   /// All requests, traced or not.
   private(set) var requests: Int64 = 0
   /// Requests whose client went away. Most of them have spans and do not count as traced. Seen with Envoy 1.40.
@@ -34,6 +36,7 @@ struct SpanStatistics: Sendable, Equatable {
         if let limit = retryLimits[name] { reportsInFlight += max(limit - value, 0) }
       }
       guard name.hasPrefix("http."), !name.hasPrefix("http.admin.") else { continue }
+      if name.hasSuffix(".downstream_cx_active") { connections += value }
       if name.hasSuffix(".downstream_rq_total") { requests += value }
       if name.hasSuffix(".downstream_rq_rx_reset") { resets += value }
       if Self.reasons.contains(where: { name.hasSuffix(".tracing.\($0)") }) { traced += value }
