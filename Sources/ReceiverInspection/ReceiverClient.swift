@@ -162,6 +162,8 @@ package final class ReceiverClient: Service {
     case let error as NIOConnectionError:
       error.connectionErrors.first.map { failure($0.error) } ?? .silent("its host name does not resolve")
     case let error as IOError: .silent(SystemError(error.errnoCode).description)
+    // The connection ended in the middle of an answer.
+    case HTTPParserError.invalidEOFState: .silent("the connection was lost")
     case is HTTPParserError: .foreign("something that is not HTTP")
     case is NIOSSLError, is BoringSSLError: .silent("the TLS handshake fails")
     case let error as HTTPClientError: .silent(error.shortDescription)

@@ -41,9 +41,9 @@ struct ReportTrialTests {
     world.pass(.seconds(20))
     #expect(world.formats[Self.proxy] == .protobuf, "nothing was sent")
     world.counts[Self.proxy] = 8
-    world.pass(.seconds(12))
+    world.pass(.milliseconds(2900))
     #expect(world.formats[Self.proxy] == .protobuf, "the report may be on its way")
-    world.pass(.seconds(4))
+    world.pass(.seconds(12))
     #expect(world.formats[Self.proxy] == .json && world.reason(Self.proxy) == .notArriving(url))
     world.pass(.seconds(300))
     #expect(world.formats[Self.proxy] == .json)
