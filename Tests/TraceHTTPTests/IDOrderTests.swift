@@ -212,6 +212,24 @@ import TraceTestSupport
     #expect(collector.store.metrics.spansReversed.value == 0)
   }
 
+  @Test(
+    "A report that comes twice counts once, also if only the second time its ids are decided", arguments: [true, false])
+  func repeated(shared: Bool) async throws {
+    let collector = try TestCollector()
+    let mesh = Mesh(shared: shared)
+    await send(mesh.db, reversed: true, to: collector)
+    #expect(collector.store.metrics.spansUndecided.value == 1)
+    try await collector.store.add(mesh.web + mesh.api)
+    await send(mesh.db, reversed: true, to: collector)
+    for compacts in [false, true] {
+      if compacts { try collector.store.compactOnce() }
+      #expect(try await tree(collector) == Self.whole)
+      #expect(try await links(collector) == Self.links)
+    }
+    await send(mesh.db, reversed: true, to: collector)
+    #expect(try await tree(collector) == Self.whole)
+  }
+
   @Test("Doubt outlives a restart and the compaction of blocks, and is settled by what comes then")
   func restart() async throws {
     let collector = try TestCollector()
