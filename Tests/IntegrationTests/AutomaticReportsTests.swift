@@ -90,6 +90,11 @@ struct AutomaticReportsTests {
           try await Self.endpointVersions(of: proxy, in: system) == ["HTTP_PROTO"]
         }
       }
+      try await system.call("/first", untilSpans: "from both") {
+        try await system.controlPlane.spans(path: "/first")
+      } fit: {
+        Set($0.map(\.service)) == ["web", "api"]
+      }
       try await system.call("/own", times: 20)
       try await eventually("the spans of 20 requests at both proxies") {
         try await system.controlPlane.spans(path: "/own").count == 40
@@ -102,6 +107,11 @@ struct AutomaticReportsTests {
       try await eventually("JSON at the Envoy") {
         try await Self.endpointVersions(of: "web", in: system) == ["HTTP_JSON"]
       }
+
+      // The control plane's own port for proxies speaks TLS with a certificate that nobody has signed.
+      try await Self.trace(system, to: "https://127.0.0.1:\(system.controlPlane.ports.dataplane)/api/v2/spans")
+      try await Self.expect(
+        "json", because: "is another kind of collector: it answers GET /receiver with status", in: system)
     }
   }
 
