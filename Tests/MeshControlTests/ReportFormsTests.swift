@@ -186,6 +186,32 @@ struct ReportFormsTests {
     #expect(world.forms.nextTime == nil && world.pending.isEmpty)
   }
 
+  @Test("Slow receivers do not keep another one waiting")
+  func slow() throws {
+    var world = ReportWorld()
+    for number in 0..<250 {
+      let url = try Self.url("http://a\(number).example:9411")
+      // Half of them say that they are ours, and are slow about arrivals too.
+      world.identities[url] = number.isMultiple(of: 2) ? .collector(instance: "1") : nil
+      world.delays[url] = .seconds(2)
+      let proxy = ProxyID(mesh: "default", name: "slow-\(number)")
+      world.trace(proxy, to: url)
+      world.connect(proxy)
+    }
+    let url = try Self.url("http://z.example:9411")
+    world.identities[url] = .collector(instance: "1")
+    world.trace(Self.proxy, to: url)
+    world.connect(Self.proxy)
+    world.pass(.seconds(20))
+    #expect(world.formats[Self.proxy] == .protobuf)
+    world.arrivals[url] = [Self.proxy: world.now]
+    world.pass(.seconds(100))
+    #expect(world.forms.receivers[url]?.watched.isEmpty == true, "its arrivals were asked for")
+    world.pass(.seconds(600))
+    #expect(world.formats[Self.proxy] == .protobuf && world.faults.isEmpty)
+    #expect(world.asked[url].map { $0 > 20 } == true)
+  }
+
   @Test("Reasons are clauses that name the receiver and what to do")
   func words() throws {
     let url = try Self.url("https://collector.example:9411")

@@ -19,8 +19,9 @@ struct ReportWorld {
   var secretive: Set<CollectorURL> = []
   /// How many reports were answered to an Envoy; an Envoy without a number cannot be asked.
   var counts: [ProxyID: UInt64] = [:]
-  /// How long every answer takes.
+  /// How long every answer takes, and the answers of single receivers.
   var delay = Duration.zero
+  var delays: [CollectorURL: Duration] = [:]
   /// Where proxies are to report.
   var backends: [ProxyID: (url: CollectorURL, options: ZipkinOptions)] = [:]
   /// The format of each proxy's last configuration.
@@ -87,10 +88,10 @@ struct ReportWorld {
       case .log(let line): log.append(line)
       case .ask(let url):
         asked[url, default: 0] += 1
-        pending.append((now + delay, action, now))
-      case .read:
+        pending.append((now + (delays[url] ?? delay), action, now))
+      case .read(let url, _):
         reads += 1
-        pending.append((now + delay, action, now))
+        pending.append((now + (delays[url] ?? delay), action, now))
       case .count:
         counted += 1
         pending.append((now + delay, action, now))
@@ -98,6 +99,8 @@ struct ReportWorld {
     }
     let asks = pending.count { if case .ask = $0.action { true } else { false } }
     if asks > forms.limits.asks { faults.append("\(asks) receivers are asked at once") }
+    let reads = pending.count { if case .read = $0.action { true } else { false } }
+    if reads > forms.limits.reads { faults.append("\(reads) receivers are asked for arrivals at once") }
     let counts = pending.count { if case .count = $0.action { true } else { false } }
     if counts > forms.limits.counts { faults.append("\(counts) Envoys are asked at once") }
   }

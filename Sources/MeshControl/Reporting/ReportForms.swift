@@ -46,7 +46,9 @@ struct ReportForms: Sendable {
     /// How many receivers are asked. Further ones get JSON.
     var receivers = 256
     /// Concurrent questions who a receiver is.
-    var asks = 8
+    var asks = 32
+    /// Concurrent questions for arrivals.
+    var reads = 8
     /// Concurrent questions to Envoys.
     var counts = 2
     /// How long proxies keep what they have until the first answer of a receiver.
@@ -103,6 +105,7 @@ struct ReportForms: Sendable {
   var receivers: [CollectorURL: Receiver] = [:]
   /// The number of running questions.
   var asking = 0
+  var reading = 0
   var counting = 0
 
   init(limits: Limits = Limits()) { self.limits = limits }
@@ -215,11 +218,17 @@ struct ReportForms: Sendable {
 
   private mutating func reachTime(_ now: Instant, _ actions: inout [Action]) {
     nextTime = nil
-    for url in receivers.keys.sorted(by: { $0.origin < $1.origin }) {
-      askIfDue(url, at: now, &actions)
+    // Who has waited longest is asked first, so that slow receivers do not keep others waiting for ever.
+    for url in urls(by: { $0.askTime ?? now }) { askIfDue(url, at: now, &actions) }
+    for url in urls(by: \.readTime) {
       readIfDue(url, at: now, &actions)
       countIfDue(url, at: now, &actions)
     }
+  }
+
+  private func urls(by time: (Receiver) -> Instant) -> [CollectorURL] {
+    receivers.map { (time: time($0.value), name: $0.key.origin, url: $0.key) }
+      .sorted { ($0.time, $0.name) < ($1.time, $1.name) }.map(\.url)
   }
 
   // MARK: Reads

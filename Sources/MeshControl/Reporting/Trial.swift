@@ -100,6 +100,9 @@ extension ReportForms {
   mutating func readIfDue(_ url: CollectorURL, at now: Instant, _ actions: inout [Action]) {
     guard let receiver = receivers[url], !receiver.watched.isEmpty, !receiver.isReading else { return }
     guard receiver.readTime <= now else { return schedule(receiver.readTime) }
+    // An answer makes room.
+    guard reading < limits.reads else { return }
+    reading += 1
     receivers[url]?.isReading = true
     actions.append(.read(url, receiver.watched.sorted()))
   }
@@ -135,6 +138,8 @@ extension ReportForms {
     _ ages: [ProxyID: Duration]?, of url: CollectorURL, _ asked: [ProxyID], since start: Instant, at now: Instant,
     _ actions: inout [Action]
   ) {
+    reading -= 1
+    schedule(now)
     receivers[url]?.isReading = false
     for proxy in asked where proxies[proxy]?.receiver == url && receivers[url]?.watched.contains(proxy) == true {
       // The earliest time at which the report can have arrived: an age counts from some time after the question.
