@@ -43,6 +43,7 @@ struct ServerGuardTests {
     let ports = controlPlane.ports
     let strange = [("host", "evil.example")]
     let json = ("content-type", "application/json")
+    let question = #"{"authority":"zipkin:9411","nodes":["default.web"]}"#
 
     var rows: [Row] = [
       Row(port: \.api, path: "/meshes", fields: strange, status: 403),
@@ -56,6 +57,14 @@ struct ServerGuardTests {
         port: \.collector, method: .POST, path: "/api/v2/spans", fields: strange + [json], body: Self.span, status: 202),
       Row(port: \.collector, method: .POST, path: "/v1/traces", fields: strange + [json], body: Self.otlp, status: 200),
       Row(port: \.otlp, method: .POST, path: "/v1/traces", fields: strange + [json], body: Self.otlp, status: 200),
+      Row(port: \.collector, path: "/receiver", fields: strange, status: 200),
+      Row(
+        port: \.collector, method: .POST, path: "/receiver/senders", fields: strange + [json], body: question,
+        status: 200),
+      // A page whose site lets its name resolve to this machine.
+      Row(
+        port: \.collector, method: .POST, path: "/receiver/senders",
+        fields: strange + [json, ("origin", "http://evil.example")], body: question, status: 403),
       Row(port: \.dataplane, method: .POST, path: "/bootstrap", fields: strange, body: "{}", status: 400),
       Row(port: \.api, path: "/meshes", fields: [("origin", "http://gui.example")], status: 200),
     ]
@@ -73,6 +82,7 @@ struct ServerGuardTests {
         ]
       }
       rows.append(Row(port: \.diagnostics, path: "/metrics", fields: [field], status: 403))
+      rows.append(Row(port: \.collector, path: "/receiver", fields: [field], status: 403))
     }
     for row in rows {
       let (status, body) = try await answer(row, ports)
