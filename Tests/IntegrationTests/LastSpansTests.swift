@@ -33,7 +33,11 @@ struct LastSpansTests {
       #expect(system.recorder.spans(path: "/last").count == 6)
 
       let proxy = try await system.start("lazy", calls: "lazy")
-      try await proxy.waitUntilServing()
+      // All of its requests are traced, so that it is certain when everything is sent.
+      try await eventually("an answer through both listeners") {
+        guard try await HTTPProbe.get(port: proxy.inboundPort, "/lazy")?.status == 200 else { return false }
+        return try await HTTPProbe.get(port: proxy.outboundPort, "/lazy")?.status == 200
+      }
       try await eventually("everything is sent and answered") {
         let counts = try await proxy.counters("tracing")
         let traced = counts.filter { $0.key.hasSuffix(".tracing.random_sampling") }.values.reduce(0, +)
