@@ -72,13 +72,16 @@ package struct SimulatedTracers: Sendable {
   /// How many spans were lost.
   package var lost: Int { dropped + destroyed }
 
-  /// The tracers that spans may come from: those of listeners, and of listeners that drain for longer than some milliseconds.
-  package var active: [String] {
-    (current.union(draining.lazy.filter { $0.end > now + Self.lastMoment }.map(\.tracer))).sorted()
-  }
+  /// The tracers that spans may come from: those of listeners, and of listeners that drain.
+  package var active: [String] { current.union(draining.map(\.tracer)).sorted() }
 
-  /// A request that ends in the last moment of a drain cannot be saved: its span waits for a timer.
+  /// A request that ends in the last moment of a drain cannot be saved: its span waits for a timer. There is none.
   private static let lastMoment: Int64 = 12
+
+  private func end(of tracer: String) -> Int64 {
+    if current.contains(tracer) { return .max }
+    return (draining.lazy.filter { $0.tracer == tracer }.map(\.end).max() ?? 0) - Self.lastMoment
+  }
 
   /// Applies values of the runtime. The delays are those of the workers, in milliseconds.
   package mutating func apply(_ values: Values, delays: [Int64]) {
@@ -104,6 +107,7 @@ package struct SimulatedTracers: Sendable {
   package mutating func advance(_ milliseconds: Int64, spans: Int, of tracer: String?) {
     let end = now + milliseconds
     let start = now
+    let lastUse = tracer.map { self.end(of: $0) } ?? 0
     var sent = 0
     while now < end {
       now += 1
@@ -116,7 +120,7 @@ package struct SimulatedTracers: Sendable {
       let due = spans * Int(now - start) / Int(milliseconds)
       for index in workers.indices {
         work(index)
-        if let tracer { for _ in sent..<due { record(index, tracer) } }
+        if let tracer, now < lastUse { for _ in sent..<due { record(index, tracer) } }
       }
       sent = due
     }

@@ -112,12 +112,12 @@ struct ReportingSequence: Sendable {
     guard let unanswered else { return [] }
     self.unanswered = nil
     let isChange = changesTracer(unanswered)
-    // It may have applied a part of what it refused.
+    // It may have applied a part of what it refused, and given up its tracer.
     tracer = isAccepted ? .known(unanswered.tracer) : .unknown
     if isAccepted { accepted = unanswered }
     let hadTracers = mayHaveTracers
     if unanswered.tracer != nil { mayHaveTracers = true }
-    return isChange && hadTracers ? waitForDrain() : []
+    return (isChange || !isAccepted) && hadTracers ? waitForDrain() : []
   }
 
   /// A time has passed.
