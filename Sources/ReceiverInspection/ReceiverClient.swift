@@ -23,8 +23,8 @@ package final class ReceiverClient: Service {
     package var identityBytes = 4_096
     /// How many proxies are asked for at once.
     package var proxies = 1_000
-    /// The size of an answer about so many proxies, in bytes.
-    package var reportBytes = 1 << 20
+    /// The size of an answer about one proxy, in bytes. One about several may have as many times that size.
+    package var reportBytes = 1_024
 
     /// The default limits.
     package init() {}
@@ -86,7 +86,9 @@ package final class ReceiverClient: Service {
         "authority": .string(url.authority), "nodes": .array(asked.map { .string($0.description) }),
       ]
       request.body = .bytes(ByteBuffer(string: question.json()))
-      guard case .success(let body) = await answer(to: request, bytes: limits.reportBytes),
+      guard
+        case .success(let body) = await answer(
+          to: request, bytes: limits.identityBytes + asked.count * limits.reportBytes),
         let senders = (try? DocumentValue(json: body))?["senders"]?.array
       else { return nil }
       let names = Set(asked)

@@ -212,6 +212,48 @@ struct ReportFormsTests {
     #expect(world.asked[url].map { $0 > 20 } == true)
   }
 
+  @Test("An address at which different products answer by turns does not move its proxies each time")
+  func turns() throws {
+    let url = try Self.url()
+    var world = world(.collector(instance: "1"), url: url)
+    world.arrivals[url] = [Self.proxy: world.now]
+    world.pass(.seconds(5))
+    for turn in 0..<60 {
+      world.identities[url] =
+        turn.isMultiple(of: 2) ? .other(what: "GET /receiver with status 404") : .collector(instance: "1")
+      world.pass(.seconds(10))
+    }
+    #expect(world.formats[Self.proxy] == .json && world.reason(Self.proxy) == .unsteady(url))
+    #expect(world.computed <= 6, "it was moved \(world.computed) times")
+    #expect(world.log.count <= 6, "\(world.log)")
+    world.arrivals[url] = [Self.proxy: world.now]
+    world.pass(.seconds(40))
+    #expect(world.formats[Self.proxy] == .protobuf, "the collector has answered for long enough")
+    world.arrivals[url] = [Self.proxy: world.now]
+    world.pass(.seconds(700))
+    world.identities[url] = .other(what: "GET /receiver with status 404")
+    world.pass(.seconds(20))
+    world.identities[url] = .collector(instance: "2")
+    world.pass(.seconds(10))
+    #expect(world.formats[Self.proxy] == .protobuf, "after ten steady minutes, earlier changes are forgotten")
+  }
+
+  @Test("One line says that several proxies report in JSON again")
+  func oneLine() throws {
+    let url = try Self.url()
+    var world = ReportWorld()
+    world.identities[url] = .own
+    for number in 0..<50 {
+      let proxy = ProxyID(mesh: "default", name: "p\(number)")
+      world.trace(proxy, to: url)
+      world.connect(proxy)
+    }
+    world.pass(.seconds(200))
+    #expect(world.formats.values.allSatisfy { $0 == .json })
+    let lines = world.log.filter { $0.message == "a proxy reports its spans in JSON again" }
+    #expect(lines.count == 1 && lines.first?.metadata["further proxies"] == "49")
+  }
+
   @Test("Reasons are clauses that name the receiver and what to do")
   func words() throws {
     let url = try Self.url("https://collector.example:9411")
@@ -219,7 +261,7 @@ struct ReportFormsTests {
       .configured, .ownCollector(url), .collector(url), .unknownEnvoy(version: "1.36.2"), .unknownEnvoy(version: ""),
       .noRuntime, .path(try Self.url("http://g:1/x")), .elsewhere(url), .tooManyReceivers(256),
       .other(url, what: "GET /receiver with status 404"), .silent(url, why: "the connection was refused"),
-      .notArriving(url), .noArrival(url, within: .seconds(120)),
+      .unsteady(url), .notArriving(url), .noArrival(url, within: .seconds(120)),
     ]
     for reason in reasons { #expect(!reason.words.isEmpty && reason.words.last != ".") }
     #expect(ReportReason.ownCollector(url).words == "https://collector.example:9411 is this control plane's collector")

@@ -210,7 +210,8 @@ struct ReceiverClientTests {
     #expect(try await ages(senders(#"[{"node":"shop.other","age":1},{"node":7,"age":1},{"age":1},null,"web"]"#)) == [:])
     #expect(try await ages(senders(#""shop.web""#)) == nil)
     #expect(try await ages(Sample.response("404 Not Found", "")) == nil)
-    #expect(try await ages(Sample.response("200 OK", String(repeating: " ", count: 2 << 20))) == nil)
+    let blanks = String(repeating: " ", count: 8_192)
+    #expect(try await ages(senders(blanks + "[]")) == nil, "an answer about one proxy is short")
   }
 
   @Test("Many proxies are asked for in parts")

@@ -11,6 +11,8 @@ struct Receiver: Sendable {
     case silent(why: String)
     /// It is another product.
     case other(what: String)
+    /// It is a collector of this product now, and was something else too often lately.
+    case unsteady
     /// It is this control plane's collector.
     case own
     /// It is another collector of this product.
@@ -22,7 +24,9 @@ struct Receiver: Sendable {
     /// Whether two verdicts differ only in details.
     func isLike(_ other: Verdict) -> Bool {
       switch (self, other) {
-      case (.pending, .pending), (.silent, .silent), (.other, .other): true
+      case (.pending, .pending), (.silent, .silent), (.other, .other), (.unsteady, .unsteady), (.other, .unsteady),
+        (.unsteady, .other):
+        true
       default: isOurs && other.isOurs
       }
     }
@@ -34,7 +38,7 @@ struct Receiver: Sendable {
   var watched: Set<ProxyID> = []
   /// Since when it is asked.
   let since: ContinuousClock.Instant
-  var verdict = Verdict.pending
+  private(set) var verdict = Verdict.pending
   /// The last answer other than silence, and its time.
   private(set) var answer: ReceiverAnswer?
   private var answerTime: ContinuousClock.Instant
@@ -42,6 +46,11 @@ struct Receiver: Sendable {
   private var silence = "it has not answered yet"
   /// Arrivals before this time prove nothing: another product had the address.
   private(set) var proofTime: ContinuousClock.Instant?
+  /// How often it has ceased to be a collector of this product, and since when it is one.
+  private var falls = 0
+  private var oursSince: ContinuousClock.Instant?
+  /// When proxies could last send protobuf to it.
+  private var lastRise: ContinuousClock.Instant?
   /// When to ask who it is; `nil` while a question is running.
   var askTime: ContinuousClock.Instant?
   /// When to ask for arrivals.
@@ -62,14 +71,39 @@ struct Receiver: Sendable {
       return
     }
     if case .other = self.answer { proofTime = now }
+    if case .other = answer { oursSince = nil } else { oursSince = oursSince ?? now }
     self.answer = answer
     answerTime = now
+  }
+
+  /// Takes a verdict. Each change moves all its proxies, and while they move, their reports are small and dear.
+  mutating func set(_ verdict: Verdict, at now: ContinuousClock.Instant, _ limits: ReportForms.Limits) {
+    if self.verdict.isOurs, !verdict.isOurs {
+      let wasSteady = lastRise.map { now - $0 >= limits.steadyTime } ?? false
+      falls = wasSteady ? 1 : falls + 1
+      // It has to answer again, also after silence.
+      oursSince = nil
+    } else if verdict.isOurs, !self.verdict.isOurs {
+      lastRise = now
+    }
+    self.verdict = verdict
+  }
+
+  /// How long it must be a collector of this product before it counts as one.
+  private func settleTime(_ limits: ReportForms.Limits) -> Duration {
+    guard falls > 1 else { return .zero }
+    return min(limits.settleTime * (1 << min(falls - 2, 16)), limits.steadyTime)
   }
 
   /// Who it is at a time.
   func verdict(at now: ContinuousClock.Instant, _ limits: ReportForms.Limits) -> Verdict {
     guard let answer else { return now < since + limits.patience ? .pending : .silent(why: silence) }
     guard now < answerTime + limits.validity else { return .silent(why: silence) }
+    switch answer {
+    case .own, .collector:
+      guard let oursSince, now >= oursSince + settleTime(limits) else { return .unsteady }
+    case .other, .silent: break
+    }
     return switch answer {
     case .own: .own
     case .collector: .collector
@@ -131,10 +165,11 @@ extension ReportForms {
 
   /// Takes the consequences of what a receiver has answered or not.
   private mutating func judge(_ url: CollectorURL, at now: Instant, _ actions: inout [Action]) {
+    let limits = limits
     guard let receiver = receivers[url] else { return }
     let verdict = receiver.verdict(at: now, limits)
     guard verdict != receiver.verdict else { return }
-    receivers[url]?.verdict = verdict
+    receivers[url]?.set(verdict, at: now, limits)
     if verdict.isOurs != receiver.verdict.isOurs {
       // What was proven about the way was proven about another receiver.
       receivers[url]?.watched = []
@@ -156,6 +191,10 @@ extension Receiver.Verdict {
     case .other(let what):
       let message = "another kind of collector answers where proxies with apiVersion auto report; they use JSON"
       return LogLine(wasOurs ? .warning : .info, message, address.merging(["answer": what]) { $1 })
+    case .unsteady:
+      let message =
+        "a kuma-trace collector and something else answer by turns where proxies with apiVersion auto report; they use JSON"
+      return LogLine(.warning, message, address)
     case .silent(let why):
       let message = "a receiver of spans does not say who it is; proxies with apiVersion auto report to it in JSON"
       return LogLine(.warning, message, address.merging(["reason": why]) { $1 })

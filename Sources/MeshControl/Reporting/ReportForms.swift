@@ -59,6 +59,11 @@ struct ReportForms: Sendable {
     var interval = Duration.seconds(10)
     /// How long the last answer of a receiver holds if it is silent.
     var validity = Duration.seconds(60)
+    /// How long a receiver must be a collector of this product for its earlier changes to be forgotten.
+    var steadyTime = Duration.seconds(600)
+    /// How long one that has changed for the second time in ``steadyTime`` must be a collector of this product before proxies
+    /// send protobuf again. The time doubles with each further change, up to ``steadyTime``.
+    var settleTime = Duration.seconds(30)
     /// How long after a report was answered it must have arrived.
     var transit = Duration.seconds(3)
     /// How long a proxy may be on protobuf without an arrival, if its Envoy cannot be asked.
@@ -186,6 +191,7 @@ struct ReportForms: Sendable {
     case .pending: return nil
     case .silent(let why): return (.json, .silent(url, why: why))
     case .other(let what): return (.json, .other(url, what: what))
+    case .unsteady: return (.json, .unsteady(url))
     case .own: return (.protobuf, .ownCollector(url))
     case .collector: return (.protobuf, .collector(url))
     }

@@ -22,6 +22,8 @@ enum ReportReason: Sendable, Hashable {
   case tooManyReceivers(Int)
   /// Another product answers.
   case other(CollectorURL, what: String)
+  /// A collector of this product and something else answer by turns.
+  case unsteady(CollectorURL)
   /// Nothing answers.
   case silent(CollectorURL, why: String)
   /// Something answers reports, but they do not arrive at the collector.
@@ -48,6 +50,8 @@ enum ReportReason: Sendable, Hashable {
     case .tooManyReceivers(let limit):
       "the meshes name more than \(limit) receivers, and this one is not asked who it is"
     case .other(let url, let what): "\(url.origin) is another kind of collector: it answers \(what)"
+    case .unsteady(let url):
+      "a kuma-trace collector and something else have answered at \(url.origin) by turns; it has to be the collector for longer"
     case .silent(let url, let why): "\(url.origin) does not say whether it is a kuma-trace collector: \(why)"
     case .notArriving(let url):
       "something at \(url.origin) takes the proxy's reports, but the collector that the control plane reaches there does not "

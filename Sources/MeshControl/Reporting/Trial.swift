@@ -141,6 +141,7 @@ extension ReportForms {
     reading -= 1
     schedule(now)
     receivers[url]?.isReading = false
+    var refuted: [(proxy: ProxyID, reason: ReportReason)] = []
     for proxy in asked where proxies[proxy]?.receiver == url && receivers[url]?.watched.contains(proxy) == true {
       // The earliest time at which the report can have arrived: an age counts from some time after the question.
       let arrival = ages?[proxy].map { start - $0 }
@@ -150,14 +151,19 @@ extension ReportForms {
           prove(proxy, url, at: now, &actions)
         } else if let reason = trial.refutation(askedAt: start, isKnown: ages != nil, of: url, limits) {
           proxies[proxy]?.way = .refuted(reason, at: now)
-          let metadata = ["proxy": "\(proxy)", "reason": reason.words]
-          actions.append(.log(LogLine(.warning, "a proxy reports its spans in JSON again", metadata)))
+          refuted.append((proxy, reason))
           compare(proxy, at: now, &actions)
         }
       case .refuted(_, let time):
         if let arrival, arrival > time { prove(proxy, url, at: now, &actions) }
       default: break
       }
+    }
+    // One line, also for a mesh that has no traffic at night.
+    if let (proxy, reason) = refuted.first {
+      var metadata = ["proxy": "\(proxy)", "reason": reason.words]
+      if refuted.count > 1 { metadata["further proxies"] = "\(refuted.count - 1)" }
+      actions.append(.log(LogLine(.warning, "a proxy reports its spans in JSON again", metadata)))
     }
     guard let receiver = receivers[url], !receiver.watched.isEmpty else { return }
     let isClose = receiver.watched.contains { proxy in
