@@ -34,10 +34,7 @@ struct LastSpansTests {
 
       let proxy = try await system.start("lazy", calls: "lazy")
       // All of its requests are traced, so that it is certain when everything is sent.
-      try await eventually("an answer through both listeners") {
-        guard try await HTTPProbe.get(port: proxy.inboundPort, "/lazy")?.status == 200 else { return false }
-        return try await HTTPProbe.get(port: proxy.outboundPort, "/lazy")?.status == 200
-      }
+      try await proxy.waitUntilServing()
       try await eventually("everything is sent and answered") {
         let counts = try await proxy.counters("tracing")
         let traced = counts.filter { $0.key.hasSuffix(".tracing.random_sampling") }.values.reduce(0, +)
