@@ -95,18 +95,19 @@ struct TracedApplications {
 
     tracers = {name: tracer(name) for name in names}
 
+    # Where both forms come, Envoy wrote the several headers: before 1.40 it leaves its caller's b3 beside them.
     def found(headers):
-        if "b3" in headers:
-            parts = headers["b3"].split("-")
-            return parts[0], parts[1], parts[3] if len(parts) > 3 else None
-        return headers["x-b3-traceid"], headers["x-b3-spanid"], headers.get("x-b3-parentspanid")
+        if "x-b3-traceid" in headers:
+            return headers["x-b3-traceid"], headers["x-b3-spanid"], headers.get("x-b3-parentspanid")
+        parts = headers["b3"].split("-")
+        return parts[0], parts[1], parts[3] if len(parts) > 3 else None
 
     def b3(headers, trace, span, parent):
-        if "b3" in headers:
-            ids = {"b3": "-".join([trace, span, "1"] + ([parent] if parent else []))}
-        else:
+        if "x-b3-traceid" in headers:
             ids = {"x-b3-traceid": trace, "x-b3-spanid": span, "x-b3-sampled": "1"}
             if parent: ids["x-b3-parentspanid"] = parent
+        else:
+            ids = {"b3": "-".join([trace, span, "1"] + ([parent] if parent else []))}
         return ids | {"x-request-id": headers["x-request-id"]}
 
     def plain(name, headers, call):
