@@ -34,6 +34,8 @@ package final class DataplaneServer: Service {
     package var classification = Duration.seconds(10)
     /// After how much silence a proxy is pinged, and how long it may take to answer.
     package var keepalive = (time: Duration.seconds(120), timeout: Duration.seconds(20))
+    /// How long a proxy may take to answer its runtime, which its listeners wait for. Then its stream is ended.
+    package var runtimeAnswer = Duration.seconds(60)
     /// How long streams may take to end at shutdown. Then their connections are closed.
     package var shutdown = Duration.seconds(5)
 

@@ -169,6 +169,7 @@ final class DiscoveryService: Sendable {
     var session: ProxySession?
     var watch: SnapshotWatch?
     private var waits: [DiscoveryStreamStateMachine.Wait.Timer: Task<Void, Never>] = [:]
+    private var answer: Task<Void, Never>?
 
     init(mailbox: DiscoveryMailbox, writer: RPCWriter<[UInt8]>) {
       self.mailbox = mailbox
@@ -184,8 +185,22 @@ final class DiscoveryService: Sendable {
       }
     }
 
+    /// Ends the stream if the proxy does not answer a response in a time.
+    mutating func awaitAnswer(_ limit: Duration) {
+      answer?.cancel()
+      answer = Task { [mailbox] in
+        do { try await Task.sleep(for: limit) } catch { return }
+        let message = "the proxy has not answered its runtime within \(limit.words), and its listeners wait for that"
+        mailbox.end(.failed(SessionRefusal(code: .deadlineExceeded, message: message)))
+      }
+    }
+
+    /// Notes an answer, which ``awaitAnswer(_:)`` waits for.
+    func noteAnswer() { answer?.cancel() }
+
     func endWaits() {
       for wait in waits.values { wait.cancel() }
+      answer?.cancel()
     }
   }
 
@@ -227,10 +242,13 @@ final class DiscoveryService: Sendable {
           guard let session = stream.session else { break }
           try await stream.writer.write(response.serialized())
           observer.responseSent(session, typeURL: response.typeURL)
+          if response.typeURL == ResourceTypeURL.runtime { stream.awaitAnswer(limits.runtimeAnswer) }
           mailbox.noteSent()
         case .act(.acknowledged(let typeURL, _, _)):
+          if typeURL == ResourceTypeURL.runtime { stream.noteAnswer() }
           if let session = stream.session { observer.acknowledged(session, typeURL: typeURL) }
         case .act(.rejected(let typeURL, _, _, let message)):
+          if typeURL == ResourceTypeURL.runtime { stream.noteAnswer() }
           if let session = stream.session { observer.rejected(session, typeURL: typeURL, message: message) }
         case .act(.wait(let wait)): stream.wait(wait)
         case .act(.fail(let failure)):

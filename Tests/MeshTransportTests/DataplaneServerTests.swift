@@ -84,6 +84,7 @@ struct DataplaneServerTests {
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
     configuration.limits.shutdown = shutdown
+    configuration.limits.runtimeAnswer = .milliseconds(100)
     configuration.budgets = budgets
     let (ports, listening) = AsyncStream<Int>.makeStream()
     let server = try DataplaneServer(
@@ -170,7 +171,7 @@ struct DataplaneServerTests {
   // MARK: Discovery
 
   /// Opens a stream, sends requests and gives each response to a closure, which answers it or ends the stream.
-  private func stream(
+  func stream(
     _ port: Int, _ first: Envoy_Service_Discovery_V3_DiscoveryRequest,
     _ answer:
       @escaping @Sendable (Envoy_Service_Discovery_V3_DiscoveryResponse) ->
@@ -198,7 +199,7 @@ struct DataplaneServerTests {
     }
   }
 
-  private func clusters(_ node: String) -> Envoy_Service_Discovery_V3_DiscoveryRequest {
+  func clusters(_ node: String) -> Envoy_Service_Discovery_V3_DiscoveryRequest {
     var request = Envoy_Service_Discovery_V3_DiscoveryRequest()
     request.node.id = node
     request.typeURL = ResourceTypeURL.cluster
