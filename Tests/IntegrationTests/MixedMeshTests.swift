@@ -7,8 +7,7 @@ import Testing
 /// request is one trace, and each span has its right parent.
 @Suite(
   "Mixed meshes", .serialized, .timeLimit(.minutes(5)),
-  .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"),
-  .enabled(if: TracedApplications.isAvailable, "needs the Python packages that Scripts/setup installs"))
+  .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct MixedMeshTests {
   /// A service, whose proxy has a backend of the same name.
   private struct Service: Sendable {
@@ -18,6 +17,9 @@ struct MixedMeshTests {
     var isShared: Bool
     /// Whether the traces that its proxy begins have ids of 128 bits.
     var is128Bit: Bool
+
+    /// How its proxy reports. The collector is this control plane's own, which knows the proxies' Envoys.
+    var endpointVersion: String { apiVersion == "httpJson" ? "HTTP_JSON" : "HTTP_PROTO" }
   }
 
   private static let services = [
@@ -25,12 +27,11 @@ struct MixedMeshTests {
     Service(name: "json-own", apiVersion: "httpJson", isShared: false, is128Bit: true),
     Service(name: "proto-shared", apiVersion: "httpProto", isShared: true, is128Bit: true),
     Service(name: "proto-own", apiVersion: "httpProto", isShared: false, is128Bit: false),
-    // The collector is this control plane's own, and knows these proxies' Envoys: protobuf too, in reports of other sizes.
     Service(name: "auto-shared", apiVersion: "auto", isShared: true, is128Bit: false),
     Service(name: "auto-own", apiVersion: "auto", isShared: false, is128Bit: true),
   ]
 
-  private static func mesh(_ url: String) -> String {
+  private static func mesh(_ services: [Service], _ url: String) -> String {
     let backends = services.map { service in
       """
         - name: \(service.name)
@@ -129,10 +130,11 @@ struct MixedMeshTests {
   }
 
   /// The tree that the collector answers.
-  private static func tree(_ request: Request, in system: TracingSystem) async throws -> [Node] {
-    let path = "/api/trees/\(request.contexts[0].trace)"
-    guard let answer = try await HTTPProbe.get(port: system.controlPlane.ports.collector, path), answer.status == 200
-    else { return [] }
+  private static func tree(_ trace: String, in system: TracingSystem) async throws -> [Node] {
+    let port = system.controlPlane.ports.collector
+    guard let answer = try await HTTPProbe.get(port: port, "/api/trees/\(trace)"), answer.status == 200 else {
+      return []
+    }
     return (try DocumentValue(json: answer.body)["nodes"]?.array ?? []).map { node in
       Node(
         service: node["span"]?["localEndpoint"]?["serviceName"]?.string ?? "",
@@ -141,9 +143,11 @@ struct MixedMeshTests {
     }
   }
 
-  // MARK: The test
+  // MARK: Every combination
 
-  @Test("every request is one trace, whoever sends its spans, and each span has its right parent and id")
+  @Test(
+    "every request is one trace, whoever sends its spans, and each span has its right parent and id",
+    .enabled(if: TracedApplications.isAvailable, "needs the Python packages that Scripts/setup installs"))
   func everyCombination() async throws {
     try await TracingSystem.run(proxies: false) { system in
       try await TracedApplications.run(Self.services.map(\.name), in: system) {
@@ -152,6 +156,7 @@ struct MixedMeshTests {
         try await Self.report(requests, to: system)
         try await Self.checkTraces(requests, in: system)
         try await Self.checkCalls(requests, in: system)
+        try await Self.checkPropagation(system)
       }
     }
   }
@@ -163,7 +168,7 @@ struct MixedMeshTests {
       var found: [Node] = []
       do {
         try await eventually(deadline: .seconds(60), "a whole trace") {
-          found = try await tree(request, in: system)
+          found = try await tree(request.contexts[0].trace, in: system)
           return found.count >= expected.count
         }
       } catch let error as NotInTime {
@@ -176,12 +181,12 @@ struct MixedMeshTests {
   }
 
   private static func startProxies(_ system: TracingSystem) async throws {
-    try await system.controlPlane.apply(mesh(system.embeddedURL))
+    try await system.controlPlane.apply(mesh(services, system.embeddedURL))
     let names = services.map(\.name)
     for name in names { try await system.start(name, calls: names) }
     for proxy in system.proxies { try await proxy.waitUntilServing(isTraced: false) }
     for (service, proxy) in zip(services, system.proxies) {
-      try await proxy.waitForTracers(service.apiVersion == "httpJson" ? "HTTP_JSON" : "HTTP_PROTO")
+      try await proxy.waitForTracers(service.endpointVersion)
     }
   }
 
@@ -263,5 +268,57 @@ struct MixedMeshTests {
       if request.report != nil { expected["browser > \(visited[0])", default: 0] += 1 }
     }
     #expect(found == expected)
+  }
+
+  /// No service is said to lose the trace, or to call anybody else.
+  private static func checkPropagation(_ system: TracingSystem) async throws {
+    let answer = try await HTTPProbe.get(port: system.controlPlane.ports.collector, "/api/propagation")
+    let found = try DocumentValue(json: answer?.body ?? [])["services"]?.array ?? []
+    let names = Set(services.map(\.name))
+    #expect(Set(found.compactMap { $0["service"]?.string }) == names.union(["browser"]))
+    for service in found {
+      #expect(service["started"]?.number == 0, "\(service)")
+      let callees = Set((service["callees"]?.array ?? []).compactMap { $0["service"]?.string })
+      #expect(callees.isSubset(of: names), "\(service)")
+    }
+  }
+
+  // MARK: Changes
+
+  @Test("proxies whose backends change their forms share whole traces before and after")
+  func changes() async throws {
+    try await TracingSystem.run { system in
+      let rounds: [(web: String, api: String, is128Bit: Bool)] = [
+        ("httpJson", "auto", false), ("auto", "httpJson", true), ("httpProto", "auto", false),
+      ]
+      for (number, round) in rounds.enumerated() {
+        let services = [("web", round.web), ("api", round.api)].map {
+          Service(name: $0, apiVersion: $1, isShared: true, is128Bit: round.is128Bit)
+        }
+        try await system.controlPlane.apply(Self.mesh(services, system.embeddedURL))
+        for service in services {
+          try await system.proxy(service.name).waitForTracing("\(service)") { tracing in
+            let provider = tracing["provider"]?["typed_config"]
+            return provider?["collector_endpoint_version"]?.string == service.endpointVersion
+              && (provider?["trace_id_128bit"]?.bool ?? false) == service.is128Bit
+          }
+        }
+        let path = "/round-\(number)"
+        try await system.call(path, times: 25)
+        let ids = try await eventually("25 whole traces of \(path)") {
+          let spans = try await system.controlPlane.spans(path: path)
+          return spans.count >= 50 ? Set(spans.map(\.traceID)) : nil
+        }
+        #expect(ids.count == 25, "\(round)")
+        for id in ids {
+          var found = try await Self.tree(id, in: system)
+          for index in found.indices { found[index].id = nil }
+          #expect(
+            found == [
+              Node(service: "web", kind: "CLIENT", parent: -1), Node(service: "api", kind: "SERVER", parent: 0),
+            ], "\(round)")
+        }
+      }
+    }
   }
 }

@@ -110,28 +110,30 @@ struct TracedApplications {
             ids = {"b3": "-".join([trace, span, "1"] + ([parent] if parent else []))}
         return ids | {"x-request-id": headers["x-request-id"]}
 
-    def plain(name, headers, call):
-        if call: call(b3(headers, *found(headers)))
+    def plain(name, headers, port, call):
+        if port: call(b3(headers, *found(headers)))
 
-    def short(name, headers, call):
+    def short(name, headers, port, call):
         trace, span, parent = found(headers)
-        if call: call(b3(headers, trace[-16:], span, parent))
+        if port: call(b3(headers, trace[-16:], span, parent))
 
-    def otlp(name, headers, call):
+    def otlp(name, headers, port, call):
         trace, span, parent = found(headers)
         there = SpanContext(int(trace, 16), int(span, 16), True, TraceFlags(1))
         context = set_span_in_context(NonRecordingSpan(there))
         with tracers[name].start_as_current_span("GET /", context, SpanKind.SERVER) as served:
-            if not call: return
-            with tracers[name].start_as_current_span("GET", kind=SpanKind.CLIENT) as called:
+            if not port: return
+            # As instrumentation does: the other side by its address, as the application sees it.
+            peer = {"server.address": "127.0.0.1", "server.port": port}
+            with tracers[name].start_as_current_span("GET", kind=SpanKind.CLIENT, attributes=peer) as called:
                 id = lambda span: format(span.get_span_context().span_id, "016x")
                 call(b3(headers, trace, id(called), id(served)))
 
-    def zipkin(name, headers, call):
+    def zipkin(name, headers, port, call):
         trace, span, parent = found(headers)
         with zipkin_span(service_name=name, span_name="route", kind=Kind.SERVER, transport_handler=transport,
                          encoding=Encoding.V2_PROTO3, zipkin_attrs=ZipkinAttrs(trace, span, parent, None, True)):
-            if not call: return
+            if not port: return
             with zipkin_span(service_name=name, span_name="call", kind=Kind.CLIENT):
                 here = create_http_headers()
                 call(b3(headers, here["X-B3-TraceId"], here["X-B3-SpanId"], here["X-B3-ParentSpanId"]))
@@ -144,13 +146,13 @@ struct TracedApplications {
         def do_GET(self):
             answer = []
             if plan := self.headers.get("x-hops"):
-                kind, port, rest = (plan.split(",", 2) + [None, None])[:3]
+                kind, port, rest = (plan.split(",", 2) + ["0", ""])[:3]
                 answer.append(dict(zip(("trace", "span", "parent"), found(self.headers))))
                 def call(headers):
                     url = "http://127.0.0.1:" + port + self.path
                     request = urllib.request.Request(url, headers=headers | {"x-hops": rest})
                     answer.extend(json.load(urllib.request.urlopen(request)))
-                kinds[kind](self.server.name, self.headers, call if port else None)
+                kinds[kind](self.server.name, self.headers, int(port), call)
             body = json.dumps(answer).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
