@@ -21,16 +21,19 @@ public enum HostRules {
   /// Whether text is an IP address.
   public static func isIP(_ text: String) -> Bool { isIPv4(text) || isIPv6(text) }
 
-  /// Whether text names the machine itself, whichever it is: `localhost`, a name below it, or a loopback address.
+  /// Whether text names the machine itself, whichever it is: `localhost`, a name below it, a loopback address, or the
+  /// unspecified address, which systems connect to themselves.
   public static func isLoopback(_ text: String) -> Bool {
     let name = (text.hasSuffix(".") ? String(text.dropLast()) : text).lowercased()
     if name == "localhost" || name.hasSuffix(".localhost") { return true }
     var address = in_addr()
-    if inet_pton(AF_INET, text, &address) == 1 { return UInt32(bigEndian: address.s_addr) >> 24 == 127 }
+    if inet_pton(AF_INET, text, &address) == 1 {
+      return address.s_addr == 0 || UInt32(bigEndian: address.s_addr) >> 24 == 127
+    }
     var long = in6_addr()
     guard inet_pton(AF_INET6, text, &long) == 1 else { return false }
     let bytes = withUnsafeBytes(of: long) { Array($0) }
-    if bytes.dropLast().allSatisfy({ $0 == 0 }) { return bytes.last == 1 }
+    if bytes.dropLast().allSatisfy({ $0 == 0 }) { return (0...1).contains(bytes[15]) }
     // An IPv4 address in IPv6 form (RFC 4291, section 2.5.5.2).
     return bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 255 && bytes[11] == 255 && bytes[12] == 127
   }
