@@ -46,7 +46,10 @@ struct NothingLostTests {
       for replica in replicas {
         proxies[replica.name] = try await system.start(replica.name, service: replica.service, calls: replica.calls)
       }
-      for proxy in proxies.values { try await proxy.waitUntilServing() }
+      for proxy in proxies.values {
+        try await proxy.waitForSlowCollector()
+        try await proxy.waitUntilServing()
+      }
       let web = ["web-1", "web-2"].compactMap { proxies[$0] }
       let load = RequestLoad(ports: web.map(\.outboundPort), clients: Self.clients)
       for replica in replicas {
@@ -57,6 +60,7 @@ struct NothingLostTests {
         proxies[replica.name] = try await system.start(
           replica.name, service: replica.service, inboundPort: old.inboundPort, outboundPort: old.outboundPort,
           calls: replica.calls)
+        try await proxies[replica.name]?.waitForSlowCollector()
         try await proxies[replica.name]?.waitUntilServing()
       }
       try await Self.wait(for: 300, load)
@@ -71,7 +75,10 @@ struct NothingLostTests {
       for (name, calls) in [("web", "api"), ("api", "web")] {
         try await system.start(name, calls: calls, drainTime: "2s")
       }
-      for proxy in system.proxies { try await proxy.waitUntilServing() }
+      for proxy in system.proxies {
+        try await proxy.waitForSlowCollector()
+        try await proxy.waitUntilServing()
+      }
       for proxy in system.proxies { try await proxy.waitForTracers("HTTP_JSON") }
       let load = RequestLoad(ports: [try system.proxy("web").outboundPort], clients: Self.clients)
       for form in ["auto", "httpProto", "httpJson", "auto", "httpJson"] {

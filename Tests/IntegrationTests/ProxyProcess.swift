@@ -83,6 +83,15 @@ struct ProxyProcess: Sendable {
     }
   }
 
+  /// Has Envoy wait a minute for the answer to a report: a collector is slow on a machine that is busy with other tests, and only
+  /// reports of automatic backends are sent again.
+  func waitForSlowCollector() async throws {
+    let change = "/runtime_modify?tracing.zipkin.request_timeout=60000"
+    try await eventually("\(name)'s new time for an answer") {
+      try await HTTPProbe.post(port: adminPort, change, "")?.status == 200
+    }
+  }
+
   /// Ends it in order, with its last spans sent.
   func stop() async { _ = await process.terminate(grace: .seconds(20)) }
 
