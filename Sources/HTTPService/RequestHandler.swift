@@ -193,7 +193,7 @@ extension HTTPRequest {
   /// The request of a parsed head; nil if its method is not a token.
   ///
   /// - Parameter address: the local address, for a request without a host.
-  fileprivate init?(_ head: HTTPRequestHead, scheme: String, address: String?) {
+  fileprivate init?(_ head: HTTPRequestHead, scheme: String, address: @autoclosure () -> String?) {
     guard let method = HTTPRequest.Method(head.method.rawValue) else { return nil }
     var fields = HTTPFields()
     for (name, value) in head.headers {
@@ -203,7 +203,7 @@ extension HTTPRequest {
     // The host of an absolute target overrides `Host`.
     let whole = HTTPRequest.split(address: head.uri)
     self.init(
-      method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address,
+      method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address(),
       path: whole?.path ?? head.uri, headerFields: fields)
   }
 }

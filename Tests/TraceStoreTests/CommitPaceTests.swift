@@ -5,29 +5,60 @@ import Testing
 @Suite struct CommitPaceTests {
   private let start = ContinuousClock.now
 
-  private func pace(_ count: Int, took duration: Duration) -> (pace: CommitPace, end: ContinuousClock.Instant) {
+  private func pace(_ counts: Int...) -> CommitPace {
     var pace = CommitPace()
-    pace.committed(count, from: start, to: start + duration)
-    return (pace, start + duration)
+    for count in counts { pace.committed(count, at: start) }
+    return pace
+  }
+
+  private func expectWait(
+    _ pace: inout CommitPace, _ count: Int, _ milliseconds: Int, _ expected: Duration?,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let pause = pace.wait(with: count, at: start + .milliseconds(milliseconds))
+    #expect(pause == expected, sourceLocation: sourceLocation)
+  }
+
+  private func expectEnough(
+    _ pace: inout CommitPace, _ count: Int, _ expected: Bool, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let isEnough = pace.isEnough(count)
+    #expect(isEnough == expected, sourceLocation: sourceLocation)
   }
 
   @Test("The first commit waits for nothing") func first() {
-    #expect(CommitPace().pause(before: 8, at: start) == .zero)
+    var pace = CommitPace()
+    expectWait(&pace, 1, 0, nil)
+    expectEnough(&pace, 1, false)
   }
 
   @Test("A single sender that waits for each answer is not delayed") func singleSender() {
-    let (pace, end) = pace(1, took: .milliseconds(1))
-    #expect(pace.pause(before: 1, at: end) == .zero)
+    var pace = pace(1, 1, 1)
+    expectWait(&pace, 1, 0, nil)
   }
 
-  @Test("Several senders wait for each other as long as a commit takes, and not longer than the bound") func several() {
-    for (last, next) in [(1, 7), (7, 1), (8, 8)] {
-      var (pace, end) = pace(last, took: .microseconds(900))
-      #expect(pace.pause(before: next, at: end) == .microseconds(900))
-      #expect(pace.pause(before: next, at: end + .microseconds(300)) == .microseconds(600))
-      #expect(pace.pause(before: next, at: end + .milliseconds(5)) == .zero)
-      (pace, end) = self.pace(last, took: .seconds(3))
-      #expect(pace.pause(before: next, at: end) == CommitPace.longestPause)
+  @Test("Senders that were answered together share the next commit, which begins when the last of them is there")
+  func several() {
+    for counts in [(1, 7), (7, 1), (7, 7)] {
+      var pace = pace(counts.0, counts.1)
+      expectWait(&pace, 1, 0, CommitPace.longestPause)
+      expectEnough(&pace, 6, false)
+      expectEnough(&pace, 7, true)
+      // It is told once.
+      expectEnough(&pace, 8, false)
+      expectWait(&pace, 7, 0, nil)
     }
+  }
+
+  @Test("Nobody waits longer than the bound, and senders that have gone are waited for twice") func bound() {
+    var pace = pace(8, 8)
+    expectWait(&pace, 3, 4, .milliseconds(6))
+    pace.endWait()
+    expectEnough(&pace, 8, false)
+    expectWait(&pace, 3, 10, nil)
+    pace.committed(3, at: start)
+    expectWait(&pace, 3, 0, .milliseconds(10))
+    pace.committed(3, at: start)
+    expectWait(&pace, 3, 0, nil)
   }
 }

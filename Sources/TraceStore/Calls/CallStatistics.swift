@@ -22,8 +22,11 @@ struct CallRecorder {
   private let slotLength: Int64
   private var subjects: [Subject] = []
   private var subjectNumbers: [Subject: UInt64] = [:]
+  /// Some of these again. The few subjects that most calls have are found here without hashing.
+  private var frequent = [(subject: Subject, number: UInt64)?](repeating: nil, count: 256)
   private var slots: [Int64] = []
   private var slotNumbers: [Int64: UInt64] = [:]
+  private var lastSlot: (slot: Int64, number: UInt64)?
   private var samples: [Sample] = []
 
   static let version: UInt8 = 1
@@ -50,18 +53,26 @@ struct CallRecorder {
   }
 
   private mutating func number(of subject: Subject) -> UInt64 {
-    if let number = subjectNumbers[subject] { return number }
-    let number = UInt64(subjects.count)
-    subjects.append(subject)
-    subjectNumbers[subject] = number
+    let mixed = TextHash.fold(subject.service ^ UInt64(subject.kind.rawValue), subject.other ^ 0x9fb2_1c65_1e98_df25)
+    let place = Int(truncatingIfNeeded: mixed) & (frequent.count - 1)
+    if let (known, number) = frequent[place], known == subject { return number }
+    let number = subjectNumbers[subject] ?? UInt64(subjects.count)
+    if number == subjects.count {
+      subjects.append(subject)
+      subjectNumbers[subject] = number
+    }
+    frequent[place] = (subject, number)
     return number
   }
 
   private mutating func number(ofSlot slot: Int64) -> UInt64 {
-    if let number = slotNumbers[slot] { return number }
-    let number = UInt64(slots.count)
-    slots.append(slot)
-    slotNumbers[slot] = number
+    if let lastSlot, lastSlot.slot == slot { return lastSlot.number }
+    let number = slotNumbers[slot] ?? UInt64(slots.count)
+    if number == slots.count {
+      slots.append(slot)
+      slotNumbers[slot] = number
+    }
+    lastSlot = (slot, number)
     return number
   }
 

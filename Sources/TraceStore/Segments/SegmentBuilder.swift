@@ -35,6 +35,9 @@ struct SegmentBuilder {
   private var chunks: [UInt64] = []
   private var chunkBlobs: [[UInt8]] = []
   private var calls: CallRecorder
+  /// The spans and the rows of a trace, in memory that is used again for the next one.
+  private var entries: [SpanEntry] = []
+  private var rows: [(service: UInt64, lengths: RowLengths)] = []
   private let firstTime: Int64
   private let lastTime: Int64
 
@@ -85,7 +88,7 @@ struct SegmentBuilder {
     while start < references.count {
       var end = start + 1
       while end < references.count, references[end].trace == references[start].trace { end += 1 }
-      let entries = addTrace(references[start..<end])
+      addTrace(references[start..<end])
       let before = try earlier(references[start].trace)
       CallLinker.calls(in: before.isEmpty ? entries : before + entries) { calls.add($0) }
       if !before.isEmpty { CallLinker.calls(in: before) { calls.add($0, isSubtracted: true) } }
@@ -94,12 +97,11 @@ struct SegmentBuilder {
     endChunk()
   }
 
-  private mutating func addTrace(_ references: ArraySlice<Reference>) -> [SpanEntry] {
-    guard let low = references.first?.trace else { return [] }
+  private mutating func addTrace(_ references: ArraySlice<Reference>) {
+    guard let low = references.first?.trace else { return }
     traces.append(low)
-    var entries: [SpanEntry] = []
-    entries.reserveCapacity(references.count)
-    var rows: [(service: UInt64, lengths: RowLengths)] = []
+    entries.removeAll(keepingCapacity: true)
+    rows.removeAll(keepingCapacity: true)
     var first = Int64.max
     var last = Int64.min
     var length = 0
@@ -143,7 +145,6 @@ struct SegmentBuilder {
       block.batch.records.bytes.withUnsafeBytes { chunk.bytes.append(contentsOf: $0[range]) }
     }
     if chunk.bytes.count >= SegmentChunk.size { endChunk() }
-    return entries
   }
 
   /// The size of an encoded number in bytes.

@@ -1,31 +1,48 @@
-/// How long a commit waits for more requests.
+/// How many requests a commit waits for, so that requests that come one after the other share commits.
 ///
-/// Senders that have got their answers together send their next requests at nearly the same time. Without a pause, the first of these
-/// requests would have a commit for itself, and the others would wait for the next one: twice as many commits as needed.
+/// A commit costs much more than a request. Without waiting, senders that were answered together would not share the next commit: the
+/// first of their requests would have a commit for itself, and the others would wait for the one after it.
 ///
 /// A value without a clock.
 struct CommitPace {
-  /// The longest pause. It bounds what a request can lose.
-  static let longestPause = Duration.milliseconds(2)
+  /// The longest time from the end of a commit to the begin of the next one, which bounds what waiting can cost a request.
+  static let longestPause = Duration.milliseconds(10)
 
-  /// How many requests the last commit stored.
-  private var lastCount = 0
-  private var lastDuration = Duration.zero
+  /// How many requests the last two commits stored.
+  private var counts = (0, 0)
   private var lastEnd: ContinuousClock.Instant?
+  /// How many requests the waiting commit waits for; nil if no commit waits.
+  private var target: Int?
 
   /// Records a commit.
-  mutating func committed(_ count: Int, from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
-    lastCount = count
-    lastDuration = end - start
+  ///
+  /// - Parameter end: when it was done.
+  mutating func committed(_ count: Int, at end: ContinuousClock.Instant) {
+    counts = (counts.1, count)
     lastEnd = end
   }
 
-  /// How long the next commit should wait: until as much time has passed since the last commit as that took itself. A single sender
-  /// that waits for each answer never has to wait.
+  /// Begins to wait until there are as many requests as the last commits had. A single sender that waits for each answer never waits for
+  /// others.
   ///
-  /// - Parameter count: the number of waiting requests.
-  func pause(before count: Int, at now: ContinuousClock.Instant) -> Duration {
-    guard let lastEnd, max(count, lastCount) > 1 else { return .zero }
-    return max(.zero, min(lastDuration, Self.longestPause) - (now - lastEnd))
+  /// - Parameter count: the number of requests that are there.
+  /// - Returns: how long the commit may wait; nil if it should begin.
+  mutating func wait(with count: Int, at now: ContinuousClock.Instant) -> Duration? {
+    let enough = max(counts.0, counts.1)
+    guard let lastEnd, count < enough else { return nil }
+    let pause = Self.longestPause - (now - lastEnd)
+    guard pause > .zero else { return nil }
+    target = enough
+    return pause
   }
+
+  /// Whether a commit waits for as many requests, which then need not be told again.
+  mutating func isEnough(_ count: Int) -> Bool {
+    guard let target, count >= target else { return false }
+    self.target = nil
+    return true
+  }
+
+  /// Ends the waiting.
+  mutating func endWait() { target = nil }
 }

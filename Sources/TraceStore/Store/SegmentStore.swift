@@ -66,8 +66,9 @@ public final class SegmentStore: SpanStore {
   /// Runs compaction and retention.
   private let maintenance = DispatchQueue(label: "trace store", qos: .utility)
 
-  /// Decides how long a commit waits for more requests.
+  /// How many requests a commit waits for, and the signal that they are there.
   private let pace = Mutex(CommitPace())
+  private let areEnough = DispatchSemaphore(value: 0)
 
   /// The most spans in one transaction. This bounds how long its first request waits.
   private static let batchLimit = CommitQueue<Request>.Weight(count: 20_000, bytes: .max)
@@ -171,8 +172,11 @@ public final class SegmentStore: SpanStore {
     guard batch.count > 0 else { return 0 }
     let result = await withCheckedContinuation { continuation in
       let request = Request(batch: batch, continuation: continuation)
-      switch queue.withLock({ $0.enqueue(request, .init(count: batch.count, bytes: bytes)) }) {
-      case .waits: break
+      let (admission, count) = queue.withLock { queue in
+        (queue.enqueue(request, .init(count: batch.count, bytes: bytes)), queue.count)
+      }
+      switch admission {
+      case .waits: if pace.withLock({ $0.isEnough(count) }) { areEnough.signal() }
       case .starts: schedule()
       case .full: continuation.resume(returning: .failure(overloadError))
       case .closed: continuation.resume(returning: .failure(closedError))
@@ -243,19 +247,22 @@ public final class SegmentStore: SpanStore {
     }
     waitForMore()
     let batch = queue.withLock { $0.takeBatch() }
-    let start = ContinuousClock.now
     let results = store(batch, on: database)
-    if !batch.isEmpty { pace.withLock { $0.committed(batch.count, from: start, to: .now) } }
+    if !batch.isEmpty { pace.withLock { $0.committed(batch.count, at: .now) } }
     if queue.withLock({ $0.finishBatch() }) { schedule() }
     for (request, result) in zip(batch, results) { request.continuation.resume(returning: result) }
   }
 
-  /// Waits for a moment for more requests, if there probably will be some.
+  /// Waits for a moment for more requests, if there probably will be some. Other writes to the database wait as long.
   private func waitForMore() {
     let (count, spans, isClosed) = queue.withLock { ($0.count, $0.waiting.count, $0.isClosed) }
-    guard count > 0, spans < Self.largeCommit, !isClosed else { return }
-    let pause = pace.withLock { $0.pause(before: count, at: .now) }
-    if pause > .zero { Thread.sleep(forTimeInterval: pause / .seconds(1)) }
+    guard count > 0, spans < Self.largeCommit, !isClosed, let pause = pace.withLock({ $0.wait(with: count, at: .now) })
+    else { return }
+    // Others may have come before this one began to wait.
+    let present = queue.withLock { $0.count }
+    if pace.withLock({ $0.isEnough(present) }) { return }
+    _ = areEnough.wait(timeout: .now() + pause / .seconds(1))
+    pace.withLock { $0.endWait() }
   }
 
   private var closedError: CollectorError {
