@@ -42,7 +42,7 @@ struct CollectorAwayTests {
       TracingSystem.mesh(backends: [("main", url)], apiVersion: "auto") + "---\n"
         + TracingSystem.policy(backend: "main"))
     for (name, calls) in [("web", "api"), ("api", "web")] { try await system.start(name, calls: calls) }
-    for proxy in system.proxies { try await proxy.waitUntilServing() }
+    for proxy in system.proxies { try await proxy.waitUntilServing(isTraced: false) }
     for proxy in system.proxies { try await proxy.waitForTracers("HTTP_PROTO") }
   }
 
@@ -53,6 +53,12 @@ struct CollectorAwayTests {
       $0 + (counters["tracing.zipkin.reports_\($1)"] ?? 0)
     }
     return (failed, counters["cluster.tracing-auto_main.upstream_rq_retry"] ?? 0)
+  }
+
+  /// Waits until no report waits to be sent again.
+  private static func waitForRetries(of proxy: ProxyProcess) async throws {
+    let name = "cluster.tracing-auto_main.circuit_breakers.default.remaining_retries"
+    try await eventually("the reports of \(proxy.name)") { try await proxy.counters(name)[name] == 1_024 }
   }
 
   @Test("for three seconds: stopped, ended in order, or killed")
@@ -70,6 +76,8 @@ struct CollectorAwayTests {
           try await outage.begin(system.controlPlane)
           try await waitForAnswers(during: Self.length)
           try await outage.end(system.controlPlane)
+          // The next outage begins when this one is over for the reports, too: their time would not suffice for both.
+          for proxy in system.proxies { try await Self.waitForRetries(of: proxy) }
         }
         try await waitForAnswers(during: .zero)
       } catch {
