@@ -55,10 +55,14 @@ struct CollectorAwayTests {
     return (failed, counters["cluster.tracing-auto_main.upstream_rq_retry"] ?? 0)
   }
 
-  /// Waits until no report waits to be sent again.
-  private static func waitForRetries(of proxy: ProxyProcess) async throws {
-    let name = "cluster.tracing-auto_main.circuit_breakers.default.remaining_retries"
-    try await eventually("the reports of \(proxy.name)") { try await proxy.counters(name)[name] == 1_024 }
+  /// Waits until no report of a proxy is under way, nor waits to be sent again.
+  private static func waitForReports(of proxy: ProxyProcess) async throws {
+    let cluster = "cluster.tracing-auto_main."
+    try await eventually("the reports of \(proxy.name)") {
+      let counters = try await proxy.counters("tracing-auto_main")
+      return counters[cluster + "circuit_breakers.default.remaining_retries"] == 1_024
+        && counters[cluster + "upstream_rq_active"] == 0 && counters[cluster + "upstream_rq_pending_active"] == 0
+    }
   }
 
   @Test("for three seconds: stopped, ended in order, or killed")
@@ -77,7 +81,7 @@ struct CollectorAwayTests {
           try await waitForAnswers(during: Self.length)
           try await outage.end(system.controlPlane)
           // The next outage begins when this one is over for the reports, too: their time would not suffice for both.
-          for proxy in system.proxies { try await Self.waitForRetries(of: proxy) }
+          for proxy in system.proxies { try await Self.waitForReports(of: proxy) }
         }
         try await waitForAnswers(during: .zero)
       } catch {
