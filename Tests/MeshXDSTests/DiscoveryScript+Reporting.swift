@@ -52,17 +52,19 @@ extension DiscoveryScript {
   static let reporting: [DiscoveryScript] = [
     DiscoveryScript("a new proxy gets listeners while buffers are made large", freshStart),
     DiscoveryScript(
-      "another tracer waits for the timers, the tracing cluster with it, and intervals stay short while listeners drain",
+      "another tracer waits for the timers, the tracing cluster with it, and intervals are short at the end of the drain",
       freshStart + [
         (.snapshot(auto), ["rtds #6 5 spans, 0.005 seconds"]), (.sent, []),
         (.ask(.rtds, "tracing", nonce: "6"), ["ack rtds #6", "wait intervals 6.0 seconds"]),
         (.passed(.intervals, 1), ["rtds #7 256 spans, 0.005 seconds"]), (.sent, []),
         (.ask(.rtds, "tracing", nonce: "7"), ["ack rtds #7", "cds #8 tracing:b"]), (.sent, []),
         (.ask(.cds, nonce: "8"), ["ack cds #8", "lds #9 l"]), (.sent, []),
-        (.ask(.lds, nonce: "9"), ["ack lds #9", "wait drain 31.0 seconds", "rtds #10 50 spans, 0.005 seconds"]),
+        (.ask(.lds, nonce: "9"), ["ack lds #9", "wait drain 29.0 seconds", "rtds #10 50 spans, 0.1 seconds"]),
         (.sent, []), (.ask(.rtds, "tracing", nonce: "10"), ["ack rtds #10"]),
-        (.passed(.drain, 2), ["rtds #11 50 spans, 1.0 seconds"]), (.sent, []),
-        (.ask(.rtds, "tracing", nonce: "11"), ["ack rtds #11"]),
+        (.passed(.drain, 2), ["wait drain 2.0 seconds", "rtds #11 50 spans, 0.005 seconds"]), (.sent, []),
+        (.ask(.rtds, "tracing", nonce: "11"), ["ack rtds #11", "wait intervals 0.12 seconds"]),
+        (.passed(.intervals, 4), []), (.passed(.drain, 3), ["rtds #12 50 spans, 1.0 seconds"]), (.sent, []),
+        (.ask(.rtds, "tracing", nonce: "12"), ["ack rtds #12"]),
       ]),
     DiscoveryScript(
       "another sampling is sent at once",
@@ -100,10 +102,12 @@ extension DiscoveryScript {
         (.ask(.cds, nonce: "8"), ["ack cds #8", "lds #9 l"]), (.sent, []),
         (
           .ask(.lds, nonce: "9", error: "no"),
-          ["nack lds #9 no", "wait drain 31.0 seconds", "rtds #10 5 spans, 0.005 seconds"]
+          ["nack lds #9 no", "wait drain 29.0 seconds", "rtds #10 5 spans, 0.1 seconds"]
         ),
         (.sent, []), (.ask(.rtds, "tracing", nonce: "10"), ["ack rtds #10"]),
-        (.passed(.drain, 2), ["rtds #11 5 spans, 1.0 seconds"]),
+        (.passed(.drain, 2), ["wait drain 2.0 seconds", "rtds #11 5 spans, 0.005 seconds"]), (.sent, []),
+        (.ask(.rtds, "tracing", nonce: "11"), ["ack rtds #11", "wait intervals 0.12 seconds"]),
+        (.passed(.drain, 3), ["rtds #12 5 spans, 1.0 seconds"]),
       ]),
     DiscoveryScript(
       "a runtime that is refused holds nothing back",
@@ -152,8 +156,10 @@ extension DiscoveryScript {
         (.ask(.rtds, "tracing", nonce: "3"), ["ack rtds #3", "wait intervals 6.0 seconds"]),
         (.passed(.intervals, 3), ["cds #4 tracing:b"]), (.sent, []),
         (.ask(.cds, nonce: "4"), ["ack cds #4", "lds #5 l"]), (.sent, []),
-        (.ask(.lds, nonce: "5"), ["ack lds #5", "wait drain 31.0 seconds"]),
-        (.passed(.drain, 4), ["rtds #6 5 spans, 1.0 seconds, small buffers"]),
+        (
+          .ask(.lds, nonce: "5"),
+          ["ack lds #5", "wait drain 29.0 seconds", "rtds #6 5 spans, 0.1 seconds, small buffers"]
+        ), (.sent, []), (.ask(.rtds, "tracing", nonce: "6"), ["ack rtds #6"]),
       ]),
     DiscoveryScript(
       "a proxy whose bootstrap has no runtime gets everything at once",

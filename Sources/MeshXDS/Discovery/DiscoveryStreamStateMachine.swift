@@ -157,7 +157,7 @@ public struct DiscoveryStreamStateMachine: Sendable {
     case .sent:
       isWriting = false
     case .passed(let wait):
-      reporting.passed(wait)
+      actions += reporting.passed(wait).map { .wait($0) }
     }
     if !hasFailed { sendNext(into: &actions) }
     return actions

@@ -24,6 +24,8 @@ struct ReportingMode: Sendable, Hashable {
   static let longestInterval = Duration.seconds(5)
   /// The interval while the number of spans is lowered: a buffer that misses the new number is sent after that time.
   static let shortInterval = Duration.milliseconds(5)
+  /// The interval while replaced listeners drain, until shortly before the end.
+  static let drainInterval = Duration.milliseconds(100)
 
   /// The mode of a reporting.
   init(_ reporting: SpanReporting) {
@@ -49,6 +51,9 @@ struct ReportingMode: Sendable, Hashable {
   /// Whether timers are to be short.
   var isShort: Bool { interval == Self.shortInterval }
 
+  /// Whether replaced listeners may drain.
+  var isTemporary: Bool { interval <= Self.drainInterval }
+
   /// The mode of a resource set that a proxy holds; `nil` if it holds none of these modes.
   init?(_ set: ResourceSet?) {
     guard let resource = set?[Self.name], let mode = Self.byContent[resource.contentHash] else { return nil }
@@ -64,7 +69,7 @@ struct ReportingMode: Sendable, Hashable {
   private static let encoded: [ReportingMode: ResourceSet] = {
     var sets: [ReportingMode: ResourceSet] = [:]
     for minimumSpans in [smallBufferSize, 50, bufferSize] {
-      for interval in [shortInterval, .seconds(1), longestInterval] {
+      for interval in [shortInterval, drainInterval, .seconds(1), longestInterval] {
         for requestTimeout in [Duration.seconds(5), .seconds(15)] {
           for hasSmallBuffers in [false, true] {
             var mode = ReportingMode(

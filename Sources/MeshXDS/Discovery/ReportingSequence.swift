@@ -7,7 +7,8 @@
 /// of these has drained.
 ///
 /// The rules: each tracer is made while M is the size for all (``ReportingMode/bufferSize``). M is lowered only while all timers
-/// are short. They are short while listeners with an earlier tracer drain. Listeners whose tracer is alive need none of this.
+/// are short. They are short when a drain of listeners with an earlier tracer ends. Listeners whose tracer is alive need none of
+/// this.
 struct ReportingSequence: Sendable {
   /// The state of the listeners on the stream.
   enum Listeners: Sendable, Hashable {
@@ -31,10 +32,20 @@ struct ReportingSequence: Sendable {
     case unknown
   }
 
+  private enum Drain {
+    case none
+    /// A drain is under way, and does not end soon.
+    case early
+    /// A drain may end now.
+    case ending
+  }
+
   /// How long listeners may be held back.
   static let longestWait = ReportingMode.longestInterval * 6 / 5
   /// Longer drains are not waited for; Envoy's default.
   static let longestDrainTime = Duration.seconds(600)
+  /// How long before and after the end of a drain intervals are short.
+  private static let drainMargin = Duration.seconds(1)
 
   /// How long replaced listeners drain.
   var drainTime = Duration.seconds(30)
@@ -47,7 +58,7 @@ struct ReportingSequence: Sendable {
   private var hasSmallBuffers = false
   /// The longest interval that a timer may have; `nil` if all are short.
   private var longestInterval: Duration? = ReportingMode.longestInterval
-  private var isDraining = false
+  private var drain = Drain.none
   /// The reporting of the listeners that the proxy accepted last, and of those that it has not answered.
   private var accepted: SpanReporting?
   private var unanswered: SpanReporting?
@@ -77,14 +88,16 @@ struct ReportingSequence: Sendable {
     accepted = beginning.hasListeners ? beginning.reporting : nil
     if let accepted { tracer = .known(accepted.tracer) } else { tracer = mayHaveTracers ? .unknown : .known(nil) }
     // The interval is long again only when earlier listeners have drained, and their tracers are gone.
-    if isTold, tracer == .known(nil), beginning.mode?.isShort == false, waitsForDrains { mayHaveTracers = false }
-    guard mayHaveTracers, let mode = beginning.mode, mode.isShort else {
+    if isTold, tracer == .known(nil), beginning.mode?.isTemporary == false, waitsForDrains { mayHaveTracers = false }
+    guard mayHaveTracers, let mode = beginning.mode, mode.isTemporary else {
       longestInterval = mayHaveTracers ? ReportingMode.longestInterval : nil
       return []
     }
     // All timers were short before tracers were made, and M is not the size for all at other times.
     longestInterval = mode.minimumSpans == ReportingMode.bufferSize ? nil : ReportingMode.longestInterval
-    return waitForIntervals() + waitForDrain()
+    // Nobody knows when the drain ends.
+    drain = .ending
+    return (mode.isShort ? waitForIntervals() : []) + waitForDrain()
   }
 
   /// A mode is being sent.
@@ -96,7 +109,7 @@ struct ReportingSequence: Sendable {
 
   /// The proxy has applied a mode.
   mutating func acknowledged(_ mode: ReportingMode) -> [Wait] {
-    mode.isShort && waits[.intervals] == nil ? waitForIntervals() : []
+    hasBegun && mode.isShort && waits[.intervals] == nil ? waitForIntervals() : []
   }
 
   /// The proxy has refused a mode: its runtime stays as it is, and nothing waits for it.
@@ -121,15 +134,19 @@ struct ReportingSequence: Sendable {
   }
 
   /// A time has passed.
-  mutating func passed(_ wait: Wait) {
-    guard waits[wait.timer] == wait.number else { return }
+  mutating func passed(_ wait: Wait) -> [Wait] {
+    guard waits[wait.timer] == wait.number else { return [] }
     waits[wait.timer] = nil
-    switch wait.timer {
-    case .intervals: longestInterval = nil
-    case .drain:
-      isDraining = false
+    switch (wait.timer, drain) {
+    case (.intervals, _): longestInterval = nil
+    case (.drain, .early):
+      drain = .ending
+      return [self.wait(.drain, Self.drainMargin * 2)]
+    case (.drain, _):
+      drain = .none
       if tracer == .known(nil), unanswered == nil, waitsForDrains { endTracers() }
     }
+    return []
   }
 
   /// Without a tracer there is no buffer and no timer.
@@ -148,8 +165,14 @@ struct ReportingSequence: Sendable {
   private var waitsForDrains: Bool { drainTime <= Self.longestDrainTime }
 
   private mutating func waitForDrain() -> [Wait] {
-    isDraining = true
-    return [wait(.drain, min(drainTime, Self.longestDrainTime) + .seconds(1))]
+    let time = min(drainTime, Self.longestDrainTime)
+    // Of several drains, each ends at its own time.
+    if drain == .none, longestInterval == nil, time > Self.drainMargin * 2 {
+      drain = .early
+      return [wait(.drain, time - Self.drainMargin)]
+    }
+    drain = .ending
+    return [wait(.drain, time + Self.drainMargin)]
   }
 
   private mutating func wait(_ timer: Wait.Timer, _ duration: Duration) -> Wait {
@@ -200,7 +223,11 @@ struct ReportingSequence: Sendable {
     mode.minimumSpans = min(mode.minimumSpans, bufferSize)
     let minimum = held?.minimumSpans ?? bufferSize
     if mode.minimumSpans < minimum, longestInterval != nil { return short(minimum, held, target) }
-    if isDraining { mode.interval = ReportingMode.shortInterval }
+    switch drain {
+    case .none: break
+    case .early: mode.interval = ReportingMode.drainInterval
+    case .ending: mode.interval = ReportingMode.shortInterval
+    }
     return mode
   }
 
