@@ -31,10 +31,16 @@ package final class ReceiverClient: Service {
   }
 
   private let limits: Limits
+  private let names: NameLookups
   private let client = Mutex<HTTPClient?>(nil)
 
   /// Makes a client, which answers while it runs.
-  package init(limits: Limits = Limits()) { self.limits = limits }
+  ///
+  /// - Parameter lookup: resolves a host name.
+  package init(limits: Limits = Limits(), lookup: @escaping AddressResolver.Lookup) {
+    self.limits = limits
+    names = NameLookups(lookup)
+  }
 
   package func run() async throws {
     var configuration = HTTPClient.Configuration()
@@ -56,7 +62,7 @@ package final class ReceiverClient: Service {
   /// Who receives spans at an address.
   package func identity(at url: CollectorURL) async -> ReceiverAnswer {
     let request = HTTPClientRequest(url: "\(url.origin)/receiver")
-    switch await answer(to: request, bytes: limits.identityBytes) {
+    switch await answer(to: request, of: url.host, bytes: limits.identityBytes) {
     case .failure(.silent(let why)): return .silent(why: why)
     case .failure(.foreign(let what)): return .other(what: "GET /receiver with \(what)")
     case .success(let body): return Self.identity(in: body)
@@ -88,7 +94,7 @@ package final class ReceiverClient: Service {
       request.body = .bytes(ByteBuffer(string: question.json()))
       guard
         case .success(let body) = await answer(
-          to: request, bytes: limits.identityBytes + asked.count * limits.reportBytes),
+          to: request, of: url.host, bytes: limits.identityBytes + asked.count * limits.reportBytes),
         let senders = (try? DocumentValue(json: body))?["senders"]?.array
       else { return nil }
       let names = Set(asked)
@@ -115,7 +121,7 @@ package final class ReceiverClient: Service {
   /// Statuses of gateways, and of a receiver that is overloaded: they do not tell who the receiver is.
   private static let silentStatuses: Set<UInt> = [408, 429, 502, 503, 504]
 
-  private func answer(to request: HTTPClientRequest, bytes: Int) async -> Result<[UInt8], Failure> {
+  private func answer(to request: HTTPClientRequest, of host: String, bytes: Int) async -> Result<[UInt8], Failure> {
     guard let client = client.withLock({ $0 }) else {
       return .failure(.silent("the control plane is starting or stopping"))
     }
@@ -123,11 +129,25 @@ package final class ReceiverClient: Service {
     // One connection per question: a later question may reach another receiver.
     request.headers.add(name: "connection", value: "close")
     do {
-      return .success(try await inTime { [request] in try await Self.ask(client, request, bytes) })
+      return .success(
+        try await inTime { [request] in
+          try await self.resolve(host)
+          return try await Self.ask(client, request, bytes)
+        })
     } catch let failure as Failure {
       return .failure(failure)
     } catch {
       return .failure(Self.failure(error))
+    }
+  }
+
+  private func resolve(_ host: String) async throws {
+    guard !HostRules.isIP(host) else { return }
+    switch await names.resolve(host) {
+    case .found: break
+    case .unknown: throw Failure.silent("its host name does not resolve")
+    case .refused: throw Failure.silent("too many host names are being looked up")
+    case nil: throw CancellationError()
     }
   }
 

@@ -122,7 +122,7 @@ struct Pipeline: Sendable {
         metrics: metrics, logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
-    let receiverClient = ReceiverClient()
+    let receiverClient = ReceiverClient(lookup: SystemLookup.lookUp)
     let receivers = ReceiverWatch(
       forms,
       questions: LiveReceivers(

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import LoopbackTestSupport
 import MeshControl
@@ -32,12 +33,16 @@ struct ReceiverClientTests {
     return limits
   }()
 
+  private static let lookup: AddressResolver.Lookup = { name, answer in
+    Thread.detachNewThread { answer(try? SocketAddress.makeAddressResolvingHost(name, port: 0).ipAddress) }
+  }
+
   /// Runs a client.
   private func withClient<Value: Sendable>(
-    _ limits: ReceiverClient.Limits = Self.patient,
+    _ limits: ReceiverClient.Limits = Self.patient, lookup: @escaping AddressResolver.Lookup = Self.lookup,
     _ body: @escaping @Sendable (ReceiverClient) async throws -> Value
   ) async throws -> Value {
-    let client = ReceiverClient(limits: limits)
+    let client = ReceiverClient(limits: limits, lookup: lookup)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await client.run() }
       defer { group.cancelAll() }
@@ -176,6 +181,35 @@ struct ReceiverClientTests {
       Issue.record("half an answer counts")
       return
     }
+  }
+
+  @Test("A name whose servers do not answer is looked up once at a time, and keeps no other name waiting")
+  func deadNames() async throws {
+    let lookups = Mutex<[String: Int]>([:])
+    let pending = Mutex<[@Sendable (String?) -> Void]>([])
+    let lookup: AddressResolver.Lookup = { name, answer in
+      lookups.withLock { $0[name, default: 0] += 1 }
+      guard name.hasPrefix("dead") else { return Self.lookup(name, answer) }
+      pending.withLock { $0.append(answer) }
+    }
+    var short = Self.patient
+    short.time = .milliseconds(50)
+    try await withClient(short, lookup: lookup) { client in
+      for number in 0..<20 {
+        let url = try CollectorURL("http://dead\(number).example:9411")
+        #expect(await client.identity(at: url) == .silent(why: "it has not answered within 50 ms"))
+        #expect(await client.identity(at: url) == .silent(why: "it has not answered within 50 ms"))
+      }
+      pending.withLock { $0 }.first?(nil)
+      let first = try CollectorURL("http://dead0.example:9411")
+      _ = await client.identity(at: first)
+    }
+    #expect(lookups.withLock { $0["dead0.example"] == 2 && $0["dead1.example"] == 1 })
+    let answer = try await withBytes(Sample.response("200 OK", Sample.ours)) { url in
+      let url = try CollectorURL("http://localhost:\(url.port)")
+      return try await self.withClient(lookup: lookup) { await $0.identity(at: url) }
+    }
+    #expect(answer == .collector(instance: "i-1"))
   }
 
   @Test("A receiver that should speak TLS and does not tells nothing")
