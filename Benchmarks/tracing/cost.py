@@ -138,7 +138,8 @@ def prepare(case, proxy, control_plane):
         return None
     # The control plane makes each tracer with a large buffer and then sets the size: from then on it may be changed.
     if case.form == "auto" or case.size:
-        wait_for(f"the size of reports in {case.name}", lambda: proxy.runtime("tracing.zipkin.flush_interval_ms") not in (None, "5"))
+        # Shorter intervals than a second are those of a change.
+        wait_for(f"the size of reports in {case.name}", lambda: int(proxy.runtime("tracing.zipkin.flush_interval_ms") or 0) >= 1000)
     if case.size:
         proxy.set_report_size(case.size)
     return (int(proxy.runtime("tracing.zipkin.min_flush_spans") or 5), int(proxy.runtime("tracing.zipkin.flush_interval_ms") or 5000))
