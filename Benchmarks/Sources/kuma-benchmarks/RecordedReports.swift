@@ -41,7 +41,7 @@ struct RecordedReports {
   ///
   /// - Parameter time: when its first span begins, in microseconds since 1970.
   func copy(_ number: Int, at time: UInt64) -> (bodies: [[UInt8]], trace: UInt64) {
-    let mask = UInt64(bitPattern: Int64(SpanLoad.id(ofTrace: number)))
+    let mask = SpanLoad.id(ofTrace: number)
     let bodies = reports.map { report in
       var bytes = report.bytes
       for offset in report.traceIDs { Self.change(&bytes, at: offset) { $0 ^ mask.byteSwapped } }
