@@ -51,24 +51,28 @@ private struct Results: Decodable {
     }
     let costs = cases.filter { $0.form != "none" }.flatMap { each in
       let size = each.size == 0 ? "" : ", \(each.size) spans a report"
-      let what = "\(each.form), \(Unit.short(each.sampling)) % of requests\(size)"
+      let what = "\(each.form), \(Int(each.sampling)) % of requests\(size)"
+      let isBaseline = each.name == json
       return [
         ResultRow(
           "tracing", "\(what), CPU of Envoy per request", in: .seconds, against: "no tracing",
           Comparison(values: figures(each.name, \.envoy), baselines: figures(untraced, \.envoy))),
         ResultRow(
-          "tracing", "\(what), CPU of the collector per request", in: .seconds, against: "httpJson, 100 %",
-          Comparison(values: figures(each.name, \.collector), baselines: figures(json, \.collector))),
+          "tracing", "\(what), CPU of the collector per request", in: .seconds,
+          against: isBaseline ? "" : "httpJson, 100 %",
+          Comparison(
+            values: figures(each.name, \.collector), baselines: isBaseline ? [] : figures(json, \.collector))),
         ResultRow(
-          "tracing", "\(what), CPU of both per request", in: .seconds, against: "httpJson, 100 %",
-          Comparison(values: figures(each.name, \.both), baselines: figures(json, \.both))),
+          "tracing", "\(what), CPU of both per request", in: .seconds, against: isBaseline ? "" : "httpJson, 100 %",
+          Comparison(values: figures(each.name, \.both), baselines: isBaseline ? [] : figures(json, \.both))),
       ]
     }
     let times = cases.compactMap { each in
       found[each.name].map {
         ResultRow(
-          "tracing", "\(each.form), from an answer to its span in a search, wall", in: .seconds, against: "httpJson",
-          Comparison(values: $0, baselines: found[json] ?? []))
+          "tracing", "\(each.form), from an answer to its span in a search, wall", in: .seconds,
+          against: each.name == json ? "" : "httpJson",
+          Comparison(values: $0, baselines: each.name == json ? [] : found[json] ?? []))
       }
     }
     return costs + times
