@@ -180,6 +180,11 @@ struct ReportFormsTests {
     #expect(world.forms.receivers.count == 256 && world.faults.isEmpty)
     #expect(proxies.count { world.formats[$0] == .protobuf } == 256)
     #expect(proxies.count { world.reason($0) == .tooManyReceivers(256) && world.formats[$0] == .json } == 44)
+    for proxy in proxies.prefix(50) { world.trace(proxy, to: nil) }
+    world.pass(.seconds(5))
+    #expect(
+      proxies.dropFirst(50).allSatisfy { world.formats[$0] == .protobuf } && world.forms.excess.isEmpty,
+      "those without room take the room of others")
     for proxy in proxies { world.trace(proxy, to: nil) }
     #expect(world.forms.receivers.isEmpty)
     world.pass(.seconds(30))

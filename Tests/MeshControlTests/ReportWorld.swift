@@ -72,7 +72,7 @@ struct ReportWorld {
   mutating func compute(_ proxy: ProxyID) {
     computed += 1
     guard let (url, options) = backends[proxy] else {
-      forms.chooseNothing(for: proxy)
+      forms.chooseNothing(for: proxy, at: now)
       formats[proxy] = nil
       return
     }

@@ -118,21 +118,29 @@ extension ReportForms {
   mutating func join(_ proxy: ProxyID, _ url: CollectorURL, at now: Instant) {
     guard proxies[proxy]?.receiver == nil else { return }
     if receivers[url] == nil {
-      guard receivers.count < limits.receivers else { return }
+      guard receivers.count < limits.receivers else {
+        excess.insert(proxy)
+        return
+      }
       receivers[url] = Receiver(since: now)
       schedule(now)
     }
     receivers[url]?.proxies.insert(proxy)
     proxies[proxy]?.receiver = url
+    excess.remove(proxy)
   }
 
   /// Undoes ``join(_:_:at:)``. A receiver without proxies is forgotten.
-  mutating func leave(_ proxy: ProxyID) {
+  mutating func leave(_ proxy: ProxyID, at now: Instant) {
+    excess.remove(proxy)
     guard let url = proxies[proxy]?.receiver else { return }
     proxies[proxy]?.receiver = nil
     receivers[url]?.proxies.remove(proxy)
     receivers[url]?.watched.remove(proxy)
-    if receivers[url]?.proxies.isEmpty == true { receivers[url] = nil }
+    guard receivers[url]?.proxies.isEmpty == true else { return }
+    receivers[url] = nil
+    // There is room for another one.
+    if !excess.isEmpty { schedule(now) }
   }
 
   mutating func askIfDue(_ url: CollectorURL, at now: Instant, _ actions: inout [Action]) {

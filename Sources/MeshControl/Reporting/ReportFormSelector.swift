@@ -125,7 +125,7 @@ package final class ReportFormSelector: Sendable {
   func chooseFormat(of configuration: inout ProxyConfiguration) -> Bool {
     let proxy = configuration.proxy
     guard let tracing = configuration.tracing, case .zipkin(let url, var options) = tracing.receiver else {
-      _ = change { forms, _ in (forms.chooseNothing(for: proxy), []) }
+      _ = change { forms, now in (forms.chooseNothing(for: proxy, at: now), []) }
       return true
     }
     let (choice, _) = change { [options] forms, now in
@@ -138,7 +138,7 @@ package final class ReportFormSelector: Sendable {
   }
 
   /// A proxy has no configuration any more.
-  func forget(_ proxy: ProxyID) { _ = change { forms, _ in (forms.chooseNothing(for: proxy), []) } }
+  func forget(_ proxy: ProxyID) { _ = change { forms, now in (forms.chooseNothing(for: proxy, at: now), []) } }
 
   // MARK: Reads
 

@@ -108,6 +108,8 @@ struct ReportForms: Sendable {
   let limits: Limits
   var proxies: [ProxyID: Proxy] = [:]
   var receivers: [CollectorURL: Receiver] = [:]
+  /// The proxies whose receiver is not asked because there are too many.
+  var excess: Set<ProxyID> = []
   /// The number of running questions.
   var asking = 0
   var reading = 0
@@ -125,7 +127,7 @@ struct ReportForms: Sendable {
       guard let index = proxies[proxy]?.streams.firstIndex(where: { $0.traits == traits }) else { break }
       proxies[proxy]?.streams.remove(at: index)
       if proxies[proxy]?.streams.isEmpty == true {
-        leave(proxy)
+        leave(proxy, at: now)
         proxies[proxy] = nil
       } else {
         compare(proxy, at: now, &actions)
@@ -152,7 +154,7 @@ struct ReportForms: Sendable {
   ) -> Choice? {
     guard let earlier = proxies[proxy] else { return (options.format, .configured) }
     if earlier.url != url || earlier.backend != backend || earlier.isAutomatic != options.isAutomatic {
-      leave(proxy)
+      leave(proxy, at: now)
       var state = Proxy(streams: earlier.streams, backend: backend, url: url, isAutomatic: options.isAutomatic)
       state.format = earlier.format
       if let old = earlier.url, old != url { state.moveTime = now } else { state.moveTime = earlier.moveTime }
@@ -170,11 +172,11 @@ struct ReportForms: Sendable {
   }
 
   /// Notes that a connected proxy reports nothing to Zipkin.
-  mutating func chooseNothing(for proxy: ProxyID) {
+  mutating func chooseNothing(for proxy: ProxyID, at now: Instant) {
     guard proxies[proxy]?.url != nil else { return }
-    leave(proxy)
+    leave(proxy, at: now)
     let streams = proxies[proxy]?.streams ?? []
-    proxies[proxy] = Proxy(streams: streams)
+    proxies[proxy] = Proxy(streams: streams, moveTime: now)
   }
 
   /// The format of a connected proxy with the reason; `nil` if the receiver has not answered yet, or if the proxy does not
@@ -224,6 +226,7 @@ struct ReportForms: Sendable {
 
   private mutating func reachTime(_ now: Instant, _ actions: inout [Action]) {
     nextTime = nil
+    if receivers.count < limits.receivers { for proxy in excess.sorted() { compare(proxy, at: now, &actions) } }
     // Who has waited longest is asked first, so that slow receivers do not keep others waiting for ever.
     for url in urls(by: { $0.askTime ?? now }) { askIfDue(url, at: now, &actions) }
     for url in urls(by: \.readTime) {
