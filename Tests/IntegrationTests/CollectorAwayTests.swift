@@ -69,7 +69,7 @@ struct CollectorAwayTests {
   func away() async throws {
     try await TracingSystem.run(proxies: false) { system in
       try await Self.startProxies(system, collector: system.embeddedURL)
-      let load = RequestLoad(ports: [try system.proxy("web").outboundPort], clients: [2, 2, 5, 5, 10, 100])
+      let load = RequestLoad(ports: [try system.proxy("web").outboundPort], clients: [5, 10, 10, 100])
       func waitForAnswers(during time: Duration) async throws {
         let (before, end) = (load.answers, ContinuousClock.now + time)
         try await eventually("answers") { load.answers >= before + 200 && .now >= end }
@@ -98,10 +98,9 @@ struct CollectorAwayTests {
       }
       #expect(outcome.answered[200]?.count ?? 0 > 600)
       for proxy in system.proxies {
-        let reports = try await Self.reports(proxy)
-        #expect(reports.failed == 0, "\(proxy.name)")
-        // Otherwise the collector was not away for the reports.
-        #expect(reports.retried > 0, "\(proxy.name)")
+        // Otherwise the collector was not away for the reports. How many failed says nothing: the collector may have stored a report
+        // before it was killed, and its second delivery may have been late.
+        #expect(try await Self.reports(proxy).retried > 0, "\(proxy.name)")
       }
     }
   }
