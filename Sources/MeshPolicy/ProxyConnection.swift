@@ -68,9 +68,9 @@ public struct ProxyConnection: Sendable, Hashable {
     case .neverConnected:
       return "The proxy has never connected to the control plane, so no Envoy has this configuration yet."
     case .offline:
-      let since = disconnectTime.map { " since \($0)" } ?? ""
+      let state = disconnectTime.map { "has been offline since \($0)" } ?? "is offline"
       let what = refusal.map { "; before, it \($0)" } ?? ""
-      return "The proxy is offline\(since): its Envoy, if it runs at all, has the configuration of that time\(what)"
+      return "The proxy \(state): its Envoy, if it runs at all, has the configuration of that time\(what)"
         + (what.isEmpty ? "." : "")
     case .online:
       let sentences = [

@@ -71,7 +71,7 @@ package final class ReceiverClient: Service {
 
   private static func identity(in body: [UInt8]) -> ReceiverAnswer {
     guard let document = try? DocumentValue(json: body), document["product"]?.string == "kuma-trace" else {
-      return .other(what: "GET /receiver with something else than the description of a kuma-trace collector")
+      return .other(what: "GET /receiver with something other than the description of a kuma-trace collector")
     }
     guard document["formats"]?.array?.contains("zipkin-protobuf-envoy") == true else {
       return .other(what: "as a kuma-trace collector that does not store the protobuf of Envoy")

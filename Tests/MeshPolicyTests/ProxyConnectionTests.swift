@@ -87,7 +87,7 @@ import Testing
 
   @Test("a proxy that is gone, and what it had refused before") func offline() {
     let start =
-      "The proxy is offline since 1970-01-01T00:02:00Z: its Envoy, if it runs at all, has the configuration of that time"
+      "The proxy has been offline since 1970-01-01T00:02:00Z: its Envoy, if it runs at all, has the configuration of that time"
     func obstacle(_ refused: DataplaneInsight.Discovery?) -> String? {
       ProxyConnection(DataplaneInsight(subscriptions: [Self.subscription(from: 1, to: 120, refused: refused)])).obstacle
     }

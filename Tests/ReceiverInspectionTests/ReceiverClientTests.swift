@@ -14,7 +14,7 @@ import Testing
 /// Answers of receivers.
 private enum Sample {
   static let ours = #"{"product":"kuma-trace","version":"1","instance":"i-1","formats":["zipkin-protobuf-envoy"]}"#
-  static let foreign = "GET /receiver with something else than the description of a kuma-trace collector"
+  static let foreign = "GET /receiver with something other than the description of a kuma-trace collector"
 
   static func response(_ status: String, _ body: String, _ headers: String = "") -> String {
     "HTTP/1.1 \(status)\r\ncontent-length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"

@@ -198,7 +198,7 @@ extension Receiver.Verdict {
       return LogLine(.info, "proxies with apiVersion auto report to a kuma-trace collector in protobuf", address)
     case .other(let what):
       let message = "another kind of collector answers where proxies with apiVersion auto report; they use JSON"
-      return LogLine(wasOurs ? .warning : .info, message, address.merging(["answer": what]) { $1 })
+      return LogLine(wasOurs ? .warning : .info, message, address.merging(["reason": "it answers \(what)"]) { $1 })
     case .unsteady:
       let message =
         "a kuma-trace collector and something else answer by turns where proxies with apiVersion auto report; they use JSON"
