@@ -11,14 +11,14 @@ struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run a proxy until it is stopped.",
     discussion: """
-      The proxy is described by a Dataplane: give it with --dataplane-file or --dataplane, and it is there as long as \
-      the proxy is; or name one that the control plane has, with --name and --mesh. Every option can be set by the \
-      environment variable that stands in its help, too; an option wins.
+      The proxy is described by a Dataplane. Give it with --dataplane-file or --dataplane; it then exists as long as the \
+      proxy runs. Or name one that the control plane has, with --name and --mesh. Every option can also be set by the \
+      environment variable that its help names; an option wins.
 
-      Ctrl-C, SIGTERM or a terminal that goes away end Envoy when the requests in flight are answered, or after \
-      --drain-time, and their spans are sent. That takes a second at most where the tracing backend has apiVersion \
-      auto, five seconds elsewhere, and up to fifteen more while the collector does not answer. A second signal ends \
-      Envoy at once, and so does the first without an administration interface. The exit code is Envoy's.
+      Ctrl-C, SIGTERM or a closed terminal ends Envoy once the requests in flight are answered, or --drain-time is over, \
+      and the spans are sent. Sending them takes a second at most where the tracing backend has apiVersion auto, five \
+      seconds elsewhere, and up to fifteen more while the collector does not answer. A second signal ends Envoy at once, \
+      and so does the first without an administration interface. The exit code is Envoy's.
 
       Examples:
         kuma-dp run -d web.yaml
