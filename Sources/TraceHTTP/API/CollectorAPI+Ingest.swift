@@ -130,6 +130,8 @@ extension CollectorAPI {
       guard let unpacked = try? CompressedBody.inflate(bytes, limit: limit, limits: limits) else { return nil }
       bytes = unpacked
     }
+    let held = try reserve(bytes.count)
+    defer { release(held) }
     if format == .zipkinJSON { return try await store.add(json: bytes) }
     var small = limits
     small.valuesPerRequest = min(limits.valuesPerRequest, limits.smallRequest.values)
