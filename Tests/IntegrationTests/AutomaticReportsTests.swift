@@ -108,7 +108,8 @@ struct AutomaticReportsTests {
       #expect(metrics.contains(#"kuma_tracing_proxies{format="protobuf",chosen_by="auto"} 2"#))
 
       try await Self.trace(system, to: system.embeddedURL, apiVersion: "httpJson")
-      try await Self.expect("json", because: "the backend's apiVersion says so", in: system)
+      try await Self.expect(
+        "json", because: "the backend fixes the form; apiVersion auto lets the control plane choose", in: system)
       try await eventually("JSON at the Envoy") {
         try await Self.endpointVersions(of: "web", in: system) == ["HTTP_JSON"]
       }

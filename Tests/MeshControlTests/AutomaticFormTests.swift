@@ -132,7 +132,8 @@ struct AutomaticFormTests {
       try await eventually("protobuf") { plane.spans("web") == 50 && plane.interval("web") == .seconds(1) }
       #expect(await plane.reason("web") == "a kuma-trace collector answers at http://auto.example:9411")
       #expect(await plane.reason("old") == "Envoy 1.36.2 is not one of the known versions, 1.37 to 1.40")
-      #expect(await plane.reason("chosen") == "the backend's apiVersion says so")
+      #expect(
+        await plane.reason("chosen") == "the backend fixes the form; apiVersion auto lets the control plane choose")
       #expect(await plane.reconciler.counters.computed == computed + 1)
 
       plane.answers.set(.other(what: "GET /receiver with status 404"), at: "auto.example")

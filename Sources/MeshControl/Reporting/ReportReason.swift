@@ -34,7 +34,7 @@ enum ReportReason: Sendable, Hashable {
   /// The reason as a clause.
   var words: String {
     switch self {
-    case .configured: "the backend's apiVersion says so"
+    case .configured: "the backend fixes the form; apiVersion auto lets the control plane choose"
     case .ownCollector(let url): "\(url.origin) is this control plane's collector"
     case .collector(let url): "a kuma-trace collector answers at \(url.origin)"
     case .notAsked: "this control plane does not ask receivers of spans who they are"
