@@ -54,7 +54,7 @@ struct ClientLibraryTests {
       from opentelemetry.trace import SpanKind, Status, StatusCode
       for compression in [Compression.NoCompression, Compression.Gzip]:
           provider = TracerProvider(resource=Resource.create({"service.name": "Checkout", "team": "pay"}))
-          exporter = OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces", compression=compression)
+          exporter = OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces", compression=compression, timeout=100)
           provider.add_span_processor(SimpleSpanProcessor(exporter))
           tracer = provider.get_tracer("test-scope", "3.1")
           with tracer.start_as_current_span("POST /pay", kind=SpanKind.SERVER) as parent:

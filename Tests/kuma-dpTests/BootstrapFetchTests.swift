@@ -91,7 +91,8 @@ struct BootstrapFetchTests {
       let text = failure?.description ?? ""
       #expect(text.contains("of 127.0.0.1 does not speak TLS"), "\(text)")
       #expect(text.contains("(5678 by default)") && text.contains("http://"), "\(text)")
-      #expect(log.messages.isEmpty)
+      // On a busy machine the connection may take longer than one attempt.
+      #expect(log.messages.allSatisfy { $0.contains("no answer to the attempt to connect") })
     }
   }
 
