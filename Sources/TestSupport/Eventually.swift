@@ -10,7 +10,10 @@ package struct NotInTime: Error, CustomStringConvertible {
 ///   - deadline: how long to wait; long, as it matters only where something is wrong, and many tests share a machine.
 ///   - what: what is waited for, for the error.
 /// - Throws: ``NotInTime``, or what the question throws.
-@discardableResult
+///
+/// A truth value is a condition, also where the result is dropped: without the attribute, `try?` would take the first `false` for
+/// the value that was waited for.
+@_disfavoredOverload @discardableResult
 package func eventually<Value: Sendable>(
   deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   _ question: () async throws -> Value?

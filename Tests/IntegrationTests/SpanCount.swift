@@ -33,12 +33,11 @@ extension ControlPlaneProcess {
   func expectSpans(_ expected: ClosedRange<Int>, ofEach traces: [String], _ what: String) async throws {
     var missing = traces
     var counts: [String: Int] = [:]
-    let areAllThere = {
-      counts.merge(await self.spanCounts(of: missing)) { $1 }
+    try? await eventually("the spans") {
+      counts.merge(await spanCounts(of: missing)) { $1 }
       missing.removeAll { (counts[$0] ?? 0) >= expected.lowerBound }
       return missing.isEmpty
     }
-    try? await eventually("the spans", holds: areAllThere)
     let lost = missing.reduce(0) { $0 + expected.lowerBound - (counts[$1] ?? 0) }
     let more = traces.filter { (counts[$0] ?? 0) > expected.upperBound }
     #expect(
