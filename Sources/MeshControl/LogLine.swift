@@ -1,3 +1,5 @@
+import Logging
+
 /// A log entry.
 struct LogLine: Sendable, Equatable {
   enum Level: Sendable { case info, warning }
@@ -10,5 +12,14 @@ struct LogLine: Sendable, Equatable {
     self.level = level
     self.message = message
     self.metadata = metadata
+  }
+}
+
+extension Logger {
+  /// Writes a log entry.
+  func log(_ line: LogLine) {
+    log(
+      level: line.level == .info ? .info : .warning, "\(line.message)",
+      metadata: line.metadata.mapValues { Logger.MetadataValue.string($0) })
   }
 }

@@ -89,10 +89,7 @@ package final class ReportFormSelector: Sendable {
       switch action {
       case .ask, .read, .count: questions.append(action)
       case .changed: break
-      case .log(let line):
-        logger.log(
-          level: line.level == .info ? .info : .warning, "\(line.message)",
-          metadata: line.metadata.mapValues { Logger.MetadataValue.string($0) })
+      case .log(let line): logger.log(line)
       }
     }
     return questions

@@ -101,10 +101,7 @@ package actor ProxySessions: Service {
     case .findPresent(let proxies): Task { handle(.presentFound(await reconciler.present(of: proxies))) }
     case .readStoredProxies: Task { handle(.storedProxiesRead(await storedProxies())) }
     case .giveBackMemory: giveBackMemory()
-    case .log(let line):
-      logger.log(
-        level: line.level == .info ? .info : .warning, "\(line.message)",
-        metadata: line.metadata.mapValues { Logger.MetadataValue.string($0) })
+    case .log(let line): logger.log(line)
     case .stopped:
       stopped?.resume()
       stopped = nil
