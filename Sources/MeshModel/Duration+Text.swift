@@ -33,6 +33,12 @@ extension Duration {
     return "is not a valid duration; write \(isNumber ? "\(text)s" : "one such as 500ms, 30s or 1m30s")"
   }
 
+  /// The whole milliseconds in the length of time.
+  package var wholeMilliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds &* 1000 &+ attoseconds / 1_000_000_000_000_000
+  }
+
   /// The length of time in words of one or two units: `500 ms`, `3 s`, `5 min`, `1 min 30 s`.
   public var words: String {
     let (seconds, attoseconds) = components

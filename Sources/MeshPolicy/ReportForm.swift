@@ -22,10 +22,9 @@ public struct ReportForm: Sendable, Hashable {
 
   /// The form in document form.
   public var document: DocumentValue {
-    let milliseconds = interval.components.seconds * 1000 + interval.components.attoseconds / 1_000_000_000_000_000
-    return [
+    [
       "format": .string(format == .protobuf ? "protobuf" : "json"), "spans": .integer(Int64(spans)),
-      "intervalMs": .integer(milliseconds), "reason": .string(reason),
+      "intervalMs": .integer(interval.wholeMilliseconds), "reason": .string(reason),
     ]
   }
 }

@@ -43,10 +43,9 @@ struct Session {
     guard options.logLevel != "off" else { return nil }
     let showsBody = options.logLevel == "debug"
     return { exchange in
-      let (seconds, attoseconds) = exchange.duration.components
-      let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
       let status = exchange.status.map { "status \($0)" } ?? "no answer"
-      Console.notice("\(exchange.method.rawValue) \(exchange.url): \(status), \(milliseconds) ms")
+      Console.notice(
+        "\(exchange.method.rawValue) \(exchange.url): \(status), \(exchange.duration.wholeMilliseconds) ms")
       if showsBody, let body = exchange.body { Console.notice(body) }
     }
   }

@@ -61,9 +61,6 @@ struct ReconcilePlan {
   /// Whether the whole state of the store has been applied.
   private(set) var isSynchronized = false
 
-  /// The drain time of a proxy that does not name one. Source: `kuma-dp run --help` of Kuma 2.7.
-  private static let usualDrainTime = Duration.seconds(30)
-
   /// - Parameter address: the address of a host name, if it is known.
   mutating func handle(_ event: Event, address: (String) -> String?) -> [Action] {
     var actions: [Action] = []
@@ -213,7 +210,7 @@ struct ReconcilePlan {
     _ newest: ProxySnapshot, of proxy: ProxyID, now: Duration
   ) -> (snapshot: ProxySnapshot, nextEnd: Duration?) {
     withdrawn.add(
-      to: newest, of: proxy.description, drainTime: drainTimes[proxy] ?? Self.usualDrainTime, now: now)
+      to: newest, of: proxy.description, drainTime: drainTimes[proxy] ?? ProxyMetadata.usualDrainTime, now: now)
   }
 
   // MARK: Reads

@@ -73,8 +73,6 @@ struct ReportForms: Sendable {
     var closeInterval = Duration.seconds(1)
     var readInterval = Duration.seconds(5)
     var countInterval = Duration.seconds(10)
-    /// The drain time of a proxy that does not name one. Source: `kuma-dp run --help` of Kuma 2.7.
-    var drainTime = Duration.seconds(30)
   }
 
   /// A connected proxy.

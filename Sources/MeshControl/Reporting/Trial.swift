@@ -63,7 +63,9 @@ extension ReportForms {
     var trial = Trial(since: now, countsFrom: now)
     if let moveTime = state.moveTime {
       var drainTime = Duration.zero
-      for stream in state.streams { drainTime = max(drainTime, stream.traits.drainTime ?? limits.drainTime) }
+      for stream in state.streams {
+        drainTime = max(drainTime, stream.traits.drainTime ?? ProxyMetadata.usualDrainTime)
+      }
       trial.countsFrom = max(now, moveTime + drainTime)
     }
     if let newest = state.streams.last, newest.isLocal, newest.traits.address.adminPort != nil {

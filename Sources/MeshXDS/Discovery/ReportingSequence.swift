@@ -1,3 +1,5 @@
+import MeshModel
+
 /// The order in which an Envoy's reporting values and its listeners change, so that no span is lost. A value; one stream has one.
 ///
 /// Facts of Envoy 1.37 to 1.40. Each worker has a buffer per tracer. Its size is the minimum number of spans, M, when the tracer
@@ -48,7 +50,7 @@ struct ReportingSequence: Sendable {
   private static let drainMargin = Duration.seconds(1)
 
   /// How long replaced listeners drain.
-  var drainTime = Duration.seconds(30)
+  var drainTime = ProxyMetadata.usualDrainTime
   /// Whether it is known what the proxy held when the stream began.
   private(set) var hasBegun = false
   private var isRefused = false
