@@ -14,9 +14,9 @@ extension DiscoveryStreamStateMachine {
 
   /// Whether listeners that are due have to wait for the proxy's runtime.
   var waitsForRuntime: Bool {
-    guard let snapshot, let runtime, let listeners, due(listeners) != nil else { return false }
-    guard runtime.inFlight == nil else { return reporting.changesTracer(snapshot.reporting) }
-    return !reporting.admits(snapshot.reporting, held: ReportingMode(runtime.held))
+    guard let snapshot, let runtime, let listeners, reporting.changesTracer(snapshot.reporting), due(listeners) != nil
+    else { return false }
+    return runtime.inFlight != nil || !reporting.admits(snapshot.reporting, held: ReportingMode(runtime.held))
   }
 
   /// The mode that the proxy is to have now; `nil` to leave it as it is.

@@ -1,4 +1,5 @@
 import EnvoyAPI
+import MeshModel
 import SwiftProtobuf
 
 /// The values of an Envoy's runtime by which its tracers report spans, as the resource that the runtime is discovered with.
@@ -9,7 +10,7 @@ struct ReportingMode: Sendable, Hashable {
   /// `tracing.zipkin.flush_interval_ms`: how often a report leaves with fewer spans.
   var interval: Duration
   /// `tracing.zipkin.request_timeout`.
-  var requestTimeout = Duration.seconds(5)
+  var requestTimeout: Duration
   /// Whether the Envoy may have tracers with buffers of five spans, which were made before it had this runtime. It is kept in
   /// the Envoy, because each of its next streams must know it.
   var hasSmallBuffers = false
@@ -19,9 +20,9 @@ struct ReportingMode: Sendable, Hashable {
   /// The size of all buffers: no mode has reports of more spans.
   static let bufferSize = 256
   /// Envoy's default of ``minimumSpans``, and so the size of small buffers.
-  static let smallBufferSize = 5
+  static let smallBufferSize = SpanReporting.untraced.minimumSpans
   /// Envoy's default of ``interval``, the longest one in use.
-  static let longestInterval = Duration.seconds(5)
+  static let longestInterval = SpanReporting.untraced.flushInterval
   /// The interval while the number of spans is lowered: a buffer that misses the new number is sent after that time.
   static let shortInterval = Duration.milliseconds(5)
   /// The interval while replaced listeners drain, until shortly before the end.
@@ -68,9 +69,9 @@ struct ReportingMode: Sendable, Hashable {
 
   private static let encoded: [ReportingMode: ResourceSet] = {
     var sets: [ReportingMode: ResourceSet] = [:]
-    for minimumSpans in [smallBufferSize, 50, bufferSize] {
-      for interval in [shortInterval, drainInterval, .seconds(1), longestInterval] {
-        for requestTimeout in [Duration.seconds(5), .seconds(15)] {
+    for minimumSpans in Set(SpanReporting.all.map(\.minimumSpans) + [bufferSize]) {
+      for interval in Set(SpanReporting.all.map(\.flushInterval) + [shortInterval, drainInterval]) {
+        for requestTimeout in Set(SpanReporting.all.map(\.requestTimeout)) {
           for hasSmallBuffers in [false, true] {
             var mode = ReportingMode(
               minimumSpans: minimumSpans, interval: interval, requestTimeout: requestTimeout)
@@ -96,16 +97,12 @@ struct ReportingMode: Sendable, Hashable {
     runtime.name = Self.name
     runtime.layer.fields = [
       "tracing.zipkin.min_flush_spans": Google_Protobuf_Value(numberValue: Double(minimumSpans)),
-      "tracing.zipkin.flush_interval_ms": Google_Protobuf_Value(numberValue: interval.wholeMilliseconds),
-      "tracing.zipkin.request_timeout": Google_Protobuf_Value(numberValue: requestTimeout.wholeMilliseconds),
+      "tracing.zipkin.flush_interval_ms": Google_Protobuf_Value(numberValue: Double(interval.wholeMilliseconds)),
+      "tracing.zipkin.request_timeout": Google_Protobuf_Value(numberValue: Double(requestTimeout.wholeMilliseconds)),
     ]
     if hasSmallBuffers {
       runtime.layer.fields["kuma_trace.small_buffers"] = Google_Protobuf_Value(boolValue: true)
     }
     return try? runtime.resource(named: Self.name)
   }
-}
-
-extension Duration {
-  fileprivate var wholeMilliseconds: Double { (self / .milliseconds(1)).rounded() }
 }

@@ -25,11 +25,11 @@ public struct WithdrawnCollectors: Sendable {
   /// The maximum number of clusters kept for a proxy; the oldest are dropped first.
   public static let clustersPerProxy = 8
 
-  /// How long spans may wait in a proxy: Envoy's Zipkin tracer sends them every five seconds.
-  public static let flushInterval = Duration.seconds(5)
+  /// How long spans may wait in a proxy.
+  public static let flushInterval = ReportingMode.longestInterval
 
   /// How much longer a report may be tried whose form the control plane chooses.
-  public static let retryTime = Duration.seconds(15)
+  public static let retryTime = SpanReporting.longestRequestTimeout
 
   /// No withdrawn clusters.
   public init() {}

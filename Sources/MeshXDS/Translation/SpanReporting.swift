@@ -15,6 +15,14 @@ public struct SpanReporting: Sendable, Hashable {
   /// The reporting of a proxy without a Zipkin tracer: Envoy's defaults.
   public static let untraced = SpanReporting(nil)
 
+  /// The time within which a report must be answered that is sent again while the collector is away.
+  static let longestRequestTimeout = Duration.seconds(15)
+
+  /// The reporting of every kind of destination.
+  static let all = [false, true].flatMap { isProtobuf in
+    [false, true].map { SpanReporting(isProtobuf: isProtobuf, isAutomatic: $0, tracer: nil) }
+  }
+
   /// The reporting to a destination.
   ///
   /// Reports are large only in protobuf. In JSON, Envoy's cost grows with the square of their size (seen with 1.40).
@@ -35,6 +43,6 @@ public struct SpanReporting: Sendable, Hashable {
     minimumSpans = isProtobuf ? 50 : 5
     flushInterval = isAutomatic ? .seconds(1) : .seconds(5)
     // With `auto`, reports are retried while the collector is away.
-    requestTimeout = isAutomatic ? .seconds(15) : .seconds(5)
+    requestTimeout = isAutomatic ? Self.longestRequestTimeout : .seconds(5)
   }
 }
