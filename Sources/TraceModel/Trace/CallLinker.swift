@@ -37,19 +37,12 @@ package enum CallLinker {
   }
 
   private static func call(_ span: SpanEntry, _ emit: (Call) -> Void) {
-    func count(_ kind: Call.Kind, _ service: UInt64, _ other: UInt64) {
-      if kind == .edge, service == TextHash.empty || other == TextHash.empty { return }
-      emit(
-        Call(
-          kind: kind, service: service, other: other, time: span.time, duration: span.duration, isError: span.isError))
-    }
-    count(.span, span.service, span.operation)
-    if span.isServerSide || (span.isRoot && span.kind == nil) { count(.request, span.service, span.operation) }
+    span.count(.span, operation: span.operation, emit)
+    if span.isServerSide || (span.isRoot && span.kind == nil) { span.count(.request, operation: span.operation, emit) }
     switch span.kind {
-    case .client, .producer: count(.edge, span.service, span.peer)
-    case .server, .consumer: count(.edge, span.peer, span.service)
     // A span without a kind is a call if it names both sides.
-    case nil: count(.edge, span.service, span.peer)
+    case .client, .producer, nil: span.edge(span.service, span.peer, emit)
+    case .server, .consumer: span.edge(span.peer, span.service, emit)
     }
   }
 
@@ -183,15 +176,15 @@ private struct TraceLinker {
 
   mutating func link(_ emit: (Call) -> Void) {
     for (index, span) in spans.enumerated() {
-      count(.span, span, operation: span.operation, emit)
+      span.count(.span, operation: span.operation, emit)
       if span.isServerSide ? !isInner[index] : span.isRoot && span.kind == nil {
-        count(.request, span, operation: operation(of: index), emit)
+        span.count(.request, operation: operation(of: index), emit)
       }
       switch span.kind {
       case .client: call(index, emit)
       case .server: served(index, emit)
-      case .producer: edge(span.service, peers[index], span, emit)
-      case .consumer: edge(peers[index], span.service, span, emit)
+      case .producer: span.edge(span.service, peers[index], emit)
+      case .consumer: span.edge(peers[index], span.service, emit)
       case nil: if isCall(span) { call(index, emit) } else if isServer(span) { served(index, emit) }
       }
     }
@@ -206,23 +199,6 @@ private struct TraceLinker {
       if spans[next].operation != TextHash.empty { operation = spans[next].operation }
     }
     return operation
-  }
-
-  private func count(_ kind: Call.Kind, _ span: SpanEntry, operation: UInt64, _ emit: (Call) -> Void) {
-    emit(
-      Call(
-        kind: kind, service: span.service, other: operation, time: span.time, duration: span.duration,
-        isError: span.isError))
-  }
-
-  private func edge(
-    _ parent: UInt64, _ child: UInt64, _ span: SpanEntry, isError: Bool? = nil, _ emit: (Call) -> Void
-  ) {
-    guard parent != TextHash.empty, child != TextHash.empty else { return }
-    emit(
-      Call(
-        kind: .edge, service: parent, other: child, time: span.time, duration: span.duration,
-        isError: isError ?? span.isError))
   }
 
   /// The nearest calling ancestor, or the root if a parent is missing.
@@ -240,7 +216,7 @@ private struct TraceLinker {
     }
     guard !isAnswered[index] else { return }
     let service = span.service != TextHash.empty ? span.service : caller.map { spans[$0.index].service }
-    edge(service ?? TextHash.empty, peers[index], span, emit)
+    span.edge(service ?? TextHash.empty, peers[index], emit)
   }
 
   /// A service made a call below another that called it. Its own server span is missing and is counted here.
@@ -251,14 +227,14 @@ private struct TraceLinker {
       let parent = spans[tops[index]].parentID ?? spans[tops[index]].id
       guard !named.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
       else { return }
-      edge(above.service, span.service, span, isError: false, emit)
+      span.edge(above.service, span.service, isError: false, emit)
     } else if above.kind == .client {
       // The call is known, and also whether it failed.
       let pair = Pair(first: UInt64(caller.index), service: span.service)
       guard !answers.contains(pair), missing.insert(pair).inserted else { return }
-      edge(above.service, span.service, above, emit)
+      above.edge(above.service, span.service, emit)
     } else {
-      edge(above.service, span.service, span, isError: false, emit)
+      span.edge(above.service, span.service, isError: false, emit)
     }
   }
 
@@ -277,6 +253,23 @@ private struct TraceLinker {
       if spans[parent].duration > 0 { span.duration = spans[parent].duration }
       span.isError = span.isError || spans[parent].isError
     }
-    edge(service ?? peers[index], span.service, span, emit)
+    span.edge(service ?? peers[index], span.service, emit)
+  }
+}
+
+extension SpanEntry {
+  /// Emits the span as one of its service.
+  fileprivate func count(_ kind: Call.Kind, operation: UInt64, _ emit: (Call) -> Void) {
+    emit(
+      Call(kind: kind, service: service, other: operation, time: time, duration: duration, isError: isError))
+  }
+
+  /// Emits the span as a call between two services, if both have names.
+  fileprivate func edge(_ parent: UInt64, _ child: UInt64, isError: Bool? = nil, _ emit: (Call) -> Void) {
+    guard parent != TextHash.empty, child != TextHash.empty else { return }
+    emit(
+      Call(
+        kind: .edge, service: parent, other: child, time: time, duration: duration,
+        isError: isError ?? self.isError))
   }
 }
