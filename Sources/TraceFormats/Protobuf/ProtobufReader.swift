@@ -138,11 +138,7 @@ struct ProtobufReader {
   }
 
   /// Decodes bytes.
-  mutating func data() throws(ProtobufError) -> UnsafeRawBufferPointer {
-    let range = try range()
-    position = range.upperBound
-    return UnsafeRawBufferPointer(rebasing: bytes[range])
-  }
+  mutating func data() throws(ProtobufError) -> UnsafeRawBufferPointer { try slice().of(bytes) }
 
   /// Where the bytes of the next value are.
   @inline(__always) mutating func slice() throws(ProtobufError) -> TextSlice {
@@ -184,9 +180,5 @@ struct ProtobufReader {
   }
 
   /// A reader for a nested message. An error in it does not affect this message.
-  mutating func message() throws(ProtobufError) -> ProtobufReader {
-    let range = try range()
-    position = range.upperBound
-    return ProtobufReader(bytes, from: range.lowerBound, to: range.upperBound)
-  }
+  mutating func message() throws(ProtobufError) -> ProtobufReader { reader(of: try slice()) }
 }
