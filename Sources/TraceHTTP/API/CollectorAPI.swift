@@ -116,18 +116,17 @@ public final class CollectorAPI: Sendable {
     return target
   }
 
-  /// The kind of client that posts to the request's path; nil if the path has no POST.
-  private static func sender(of request: HTTPRequest) -> CollectorRoute.Sender? {
-    guard case .found(let index, _) = router.match(.post, target(of: request).path) else { return nil }
+  /// The kind of client that sends to the request's path with a method, by default POST; nil if the path has no such operation.
+  private static func sender(of request: HTTPRequest, _ method: HTTPRequest.Method = .post) -> CollectorRoute.Sender? {
+    guard case .found(let index, _) = router.match(method, target(of: request).path) else { return nil }
     return routes[index].sender
   }
 
   /// Whether a request may name the collector as it pleases: it sends spans, or asks for a control plane who receives them, or is
   /// the preflight of such a request.
   package static func acceptsAnyHost(_ request: HTTPRequest) -> Bool {
-    let method = request.method == .options ? .post : request.method
-    guard case .found(let index, _) = router.match(method, target(of: request).path) else { return false }
-    return routes[index].sender != .reader
+    let sender = sender(of: request, request.method == .options ? .post : request.method)
+    return sender.map { $0 != .reader } ?? false
   }
 
   /// Whether a request sends spans, or is the preflight of such a request.
