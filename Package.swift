@@ -170,17 +170,21 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "BoundedHTTPClient",
+      dependencies: ["SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle],
+      swiftSettings: strict),
+    .target(
       name: "EnvoyInspection",
       dependencies: [
-        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", "SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+        "BoundedHTTPClient", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", asyncHTTPClient, nioCore,
         serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
       name: "ReceiverInspection",
       dependencies: [
-        "MeshControl", "MeshModel", "MeshPolicy", "SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL,
-        serviceLifecycle,
+        "BoundedHTTPClient", "MeshControl", "MeshModel", "MeshPolicy", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+        nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(name: "ProcessSupervisor", dependencies: ["CSpawn", "SystemErrors"], swiftSettings: strict),

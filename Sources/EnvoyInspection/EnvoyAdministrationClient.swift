@@ -1,14 +1,11 @@
 import AsyncHTTPClient
+import BoundedHTTPClient
 package import MeshHTTP
 import MeshModel
 package import MeshPolicy
 package import MeshXDS
-import NIOCore
-import NIOHTTP1
-import NIOPosix
 import ServiceLifecycle
 import Synchronization
-import SystemErrors
 
 /// Queries the administration interfaces of the Envoys of connected proxies.
 ///
@@ -29,14 +26,10 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     package init() {}
   }
 
-  private struct State {
-    var client: HTTPClient?
-    var questions = 0
-  }
-
   private let address: @Sendable (ProxyID) async -> ProxyAddress?
   private let limits: Limits
-  private let state = Mutex(State())
+  private let client: BoundedHTTPClient
+  private let questions = Mutex(0)
 
   /// - Parameter address: the address of a proxy; `nil` if it is not connected.
   package init(
@@ -44,21 +37,10 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   ) {
     self.limits = limits
     self.address = address
+    client = BoundedHTTPClient(time: limits.time)
   }
 
-  package func run() async throws {
-    var configuration = HTTPClient.Configuration()
-    configuration.httpVersion = .http1Only
-    configuration.redirectConfiguration = .disallow
-    configuration.connectionPool.retryConnectionEstablishment = false
-    configuration.timeout.connect = TimeAmount(limits.time)
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    state.withLock { $0.client = client }
-    // Throws if the task is cancelled because another service failed. The connections are closed then too.
-    try? await gracefulShutdown()
-    state.withLock { $0.client = nil }
-    try await client.shutdown()
-  }
+  package func run() async throws { try await client.run() }
 
   package func answer(
     to question: EnvoyQuestion, of proxy: ProxyID, defaultPort: UInt16?
@@ -89,8 +71,8 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
           + "exposed, since there is no mesh TLS yet to protect it; ask it there: "
           + "curl http://127.0.0.1:\(port)\(path)")
     }
-    let client = try admit()
-    defer { state.withLock { $0.questions -= 1 } }
+    try admit()
+    defer { questions.withLock { $0 -= 1 } }
     let interface = AdministrationInterface(client: client, proxy: proxy, port: port, byteLimit: limits.bytes)
     return try await inTime(interface) { interface in
       try await interface.checkIdentity()
@@ -98,58 +80,42 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     }
   }
 
-  private func admit() throws(EnvoyAdministrationError) -> HTTPClient {
-    let (client, isBusy) = state.withLock { state in
-      guard let client = state.client else { return (nil as HTTPClient?, false) }
-      guard state.questions < limits.questions else { return (nil, true) }
-      state.questions += 1
-      return (client, false)
+  private func admit() throws(EnvoyAdministrationError) {
+    guard client.isRunning else {
+      throw EnvoyAdministrationError(.busy, "The control plane is starting or stopping; retry in a moment.")
     }
-    if let client { return client }
-    throw EnvoyAdministrationError(
-      .busy,
-      isBusy
-        ? "\(limits.questions) questions to Envoys are running, which is the limit; retry in a moment."
-        : "The control plane is starting or stopping; retry in a moment.")
+    let isAdmitted = questions.withLock { questions in
+      guard questions < limits.questions else { return false }
+      questions += 1
+      return true
+    }
+    guard isAdmitted else {
+      throw EnvoyAdministrationError(
+        .busy, "\(limits.questions) questions to Envoys are running, which is the limit; retry in a moment.")
+    }
   }
 
-  /// The client's own time limit ends with the head of an answer. This one covers the whole answer.
   private func inTime(
     _ interface: AdministrationInterface,
     _ body: @escaping @Sendable (AdministrationInterface) async throws -> [UInt8]
   ) async throws(EnvoyAdministrationError) -> [UInt8] {
-    let limit = limits.time
     do {
-      return try await withThrowingTaskGroup(of: [UInt8].self) { group in
-        defer { group.cancelAll() }
-        group.addTask { try await body(interface) }
-        group.addTask {
-          try await Task.sleep(for: limit)
-          throw EnvoyAdministrationError(
-            .timedOut, "\(interface) has not answered within \(limit.words); is its machine overloaded?")
-        }
-        return try await group.next() ?? []
-      }
+      return try await client.inTime(
+        { try await body(interface) },
+        late: EnvoyAdministrationError(
+          .timedOut, "\(interface) has not answered within \(limits.time.words); is its machine overloaded?"))
     } catch let error as EnvoyAdministrationError {
       throw error
     } catch {
       throw EnvoyAdministrationError(
-        .unreachable, "\(interface) cannot be asked: \(Self.words(error)). Is its Envoy running?", cause: error)
-    }
-  }
-
-  private static func words(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError: error.connectionErrors.first.map { words($0.error) } ?? "no connection"
-    case let error as IOError: SystemError(error.errnoCode).description
-    case let error as HTTPClientError: error.shortDescription
-    default: "the connection was lost"
+        .unreachable, "\(interface) cannot be asked: \(BoundedHTTPClient.words(error)). Is its Envoy running?",
+        cause: error)
     }
   }
 }
 
 private struct AdministrationInterface: Sendable, CustomStringConvertible {
-  let client: HTTPClient
+  let client: BoundedHTTPClient
   let proxy: ProxyID
   let port: UInt16
   let byteLimit: Int
@@ -177,20 +143,14 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
   }
 
   func get(_ path: String) async throws -> [UInt8] {
-    var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
-    // One connection per question: a later question may be for another Envoy.
-    request.headers.add(name: "connection", value: "close")
-    do {
-      let response = try await client.execute(request, deadline: .distantFuture)
-      guard response.status == .ok else {
-        throw EnvoyAdministrationError(
-          .unexpectedAnswer, "\(self) has answered \(path) with status \(response.status.code).")
-      }
-      return Array(try await response.body.collect(upTo: byteLimit).readableBytesView)
-    } catch let error as NIOTooManyBytesError {
+    switch try await client.ask(HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)"), bytes: byteLimit) {
+    case .body(let body): return body
+    case .status(let status):
+      throw EnvoyAdministrationError(.unexpectedAnswer, "\(self) has answered \(path) with status \(status).")
+    case .tooLarge:
       throw EnvoyAdministrationError(
         .unexpectedAnswer,
-        "\(self) has answered \(path) with more than \(byteLimit) bytes; ask it on its own machine.", cause: error)
+        "\(self) has answered \(path) with more than \(byteLimit) bytes; ask it on its own machine.")
     }
   }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import BoundedHTTPClient
 package import MeshControl
 package import MeshModel
 package import MeshPolicy
@@ -7,8 +8,6 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
-import Synchronization
-import SystemErrors
 
 /// Asks the receivers of spans over HTTP who they are, and which reports have arrived.
 ///
@@ -32,7 +31,7 @@ package final class ReceiverClient: Service {
 
   private let limits: Limits
   private let names: NameLookups
-  private let client = Mutex<HTTPClient?>(nil)
+  private let client: BoundedHTTPClient
 
   /// Makes a client, which answers while it runs.
   ///
@@ -40,24 +39,12 @@ package final class ReceiverClient: Service {
   package init(limits: Limits = Limits(), lookup: @escaping AddressResolver.Lookup) {
     self.limits = limits
     names = NameLookups(lookup)
-  }
-
-  package func run() async throws {
-    var configuration = HTTPClient.Configuration()
-    configuration.httpVersion = .http1Only
-    configuration.redirectConfiguration = .disallow
-    configuration.connectionPool.retryConnectionEstablishment = false
-    configuration.timeout.connect = TimeAmount(limits.time)
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.certificateVerification = .none
-    configuration.tlsConfiguration = tls
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    self.client.withLock { $0 = client }
-    // Throws if the task is cancelled because another service failed. The connections are closed then too.
-    try? await gracefulShutdown()
-    self.client.withLock { $0 = nil }
-    try await client.shutdown()
+    client = BoundedHTTPClient(time: limits.time, tls: tls)
   }
+
+  package func run() async throws { try await client.run() }
 
   /// Who receives spans at an address.
   package func identity(at url: CollectorURL) async -> ReceiverAnswer {
@@ -122,18 +109,19 @@ package final class ReceiverClient: Service {
   private static let silentStatuses: Set<UInt> = [408, 429, 502, 503, 504]
 
   private func answer(to request: HTTPClientRequest, of host: String, bytes: Int) async -> Result<[UInt8], Failure> {
-    guard let client = client.withLock({ $0 }) else {
-      return .failure(.silent("the control plane is starting or stopping"))
-    }
-    var request = request
-    // One connection per question: a later question may reach another receiver.
-    request.headers.add(name: "connection", value: "close")
     do {
-      return .success(
-        try await inTime { [request] in
+      let answer = try await client.inTime(
+        { [client] in
           try await self.resolve(host)
-          return try await Self.ask(client, request, bytes)
-        })
+          return try await client.ask(request, bytes: bytes)
+        }, late: Failure.silent("it has not answered within \(limits.time.words)"))
+      return switch answer {
+      case .body(let body): .success(body)
+      case .tooLarge: .failure(.foreign("more than \(bytes) bytes"))
+      case .status(let status) where Self.silentStatuses.contains(status):
+        .failure(.silent("it answers with status \(status)"))
+      case .status(let status): .failure(.foreign("status \(status)"))
+      }
     } catch let failure as Failure {
       return .failure(failure)
     } catch {
@@ -151,45 +139,16 @@ package final class ReceiverClient: Service {
     }
   }
 
-  private static func ask(
-    _ client: HTTPClient, _ request: HTTPClientRequest, _ bytes: Int
-  ) async throws -> [UInt8] {
-    let response = try await client.execute(request, deadline: .distantFuture)
-    let status = response.status.code
-    guard !silentStatuses.contains(status) else { throw Failure.silent("it answers with status \(status)") }
-    guard status == 200 else { throw Failure.foreign("status \(status)") }
-    do {
-      return Array(try await response.body.collect(upTo: bytes).readableBytesView)
-    } catch is NIOTooManyBytesError {
-      throw Failure.foreign("more than \(bytes) bytes")
-    }
-  }
-
-  /// The client's own time limit ends with the head of an answer. This one covers the whole answer.
-  private func inTime(_ body: @escaping @Sendable () async throws -> [UInt8]) async throws -> [UInt8] {
-    let limit = limits.time
-    return try await withThrowingTaskGroup(of: [UInt8].self) { group in
-      defer { group.cancelAll() }
-      group.addTask { try await body() }
-      group.addTask {
-        try await Task.sleep(for: limit)
-        throw Failure.silent("it has not answered within \(limit.words)")
-      }
-      return try await group.next() ?? []
-    }
-  }
-
   private static func failure(_ error: any Error) -> Failure {
     switch error {
     case let error as NIOConnectionError:
       error.connectionErrors.first.map { failure($0.error) } ?? .silent("its host name does not resolve")
-    case let error as IOError: .silent(SystemError(error.errnoCode).description)
+    case is BoundedHTTPClient.NotRunning: .silent("the control plane is starting or stopping")
     // The connection ended in the middle of an answer.
     case HTTPParserError.invalidEOFState: .silent("the connection was lost")
     case is HTTPParserError: .foreign("something that is not HTTP")
     case is NIOSSLError, is BoringSSLError: .silent("the TLS handshake fails")
-    case let error as HTTPClientError: .silent(error.shortDescription)
-    default: .silent("the connection was lost")
+    default: .silent(BoundedHTTPClient.words(error))
     }
   }
 }
