@@ -35,29 +35,23 @@ struct IDOrderMemory: Sendable {
     var time: Int64
   }
 
-  /// Two generations. When the newer one is full, the older one is evicted.
-  private var newer: [Sender: Known] = [:]
-  private var older: [Sender: Known] = [:]
+  private var senders = TwoGenerations<Sender, Known>(capacity: capacity)
   static let capacity = 2_048
   /// How long evidence from a sender is valid, in milliseconds. The sender may be replaced by another version.
   static let memory: Int64 = 600_000
   /// How long recent evidence makes further checks unnecessary, in milliseconds.
   static let fresh: Int64 = 60_000
 
-  var count: Int { newer.count + older.count }
+  var count: Int { senders.count }
 
   /// The order told by a sender's spans within a period, in milliseconds; `nil` without evidence.
   func order(of sender: Sender, now: Int64, within time: Int64 = memory) -> IDOrder? {
-    guard let known = newer[sender] ?? older[sender] else { return nil }
+    guard let known = senders[sender] else { return nil }
     return (0...time).contains(now &- known.time) ? known.order : nil
   }
 
   mutating func note(_ order: IDOrder, of sender: Sender, now: Int64) {
-    if newer[sender] == nil, newer.count >= Self.capacity {
-      older = newer
-      newer = [:]
-    }
-    newer[sender] = Known(order: order, time: now)
+    senders.set(Known(order: order, time: now), for: sender)
   }
 }
 

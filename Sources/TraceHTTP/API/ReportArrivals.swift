@@ -25,21 +25,16 @@ package final class ReportArrivals: Sendable {
     var format: SpanFormat
   }
 
-  private struct State {
-    var newer: [Int: Note] = [:]
-    var older: [Int: Note] = [:]
-  }
-
-  private let state = Mutex(State())
+  /// The last notes by the hashes of a node and a name of the collector.
+  private let notes: Mutex<TwoGenerations<Int, Note>>
   private let clock: WallClock
-  /// How many pairs of a node and a name of the collector one generation holds.
-  private let capacity: Int
 
   /// Creates an empty memory.
   ///
   /// - Parameter clock: a clock that is never set.
   package init(clock: WallClock = .steady, capacity: Int = 32_768) {
-    (self.clock, self.capacity) = (clock, capacity)
+    self.clock = clock
+    notes = Mutex(TwoGenerations(capacity: capacity))
   }
 
   /// Notes a report that has been stored.
@@ -50,23 +45,17 @@ package final class ReportArrivals: Sendable {
   func note(_ node: String, at authority: String, in format: SpanFormat) {
     let key = Self.key(node, Self.lowercased(authority))
     let note = Note(time: clock.milliseconds(), format: format)
-    state.withLock { state in
-      if state.newer[key] == nil, state.newer.count >= capacity {
-        state.older = state.newer
-        state.newer = [:]
-      }
-      state.newer[key] = note
-    }
+    notes.withLock { $0.set(note, for: key) }
   }
 
   /// The last report of each node that has sent one to an authority, by node.
   package func arrivals(of nodes: some Sequence<String>, at authority: String) -> [String: Arrival] {
     let (authority, now) = (Self.lowercased(authority), clock.milliseconds())
     let keys = nodes.map { (node: $0, key: Self.key($0, authority)) }
-    return state.withLock { state in
+    return notes.withLock { notes in
       var arrivals: [String: Arrival] = [:]
       for (node, key) in keys {
-        guard let note = state.newer[key] ?? state.older[key] else { continue }
+        guard let note = notes[key] else { continue }
         arrivals[node] = Arrival(age: max(0, now &- note.time), format: note.format.reportName)
       }
       return arrivals
@@ -74,7 +63,7 @@ package final class ReportArrivals: Sendable {
   }
 
   /// The number of pairs in memory.
-  var count: Int { state.withLock { $0.newer.count + $0.older.count } }
+  var count: Int { notes.withLock { $0.count } }
 
   /// Swift's hashes have a random seed in each process, so senders cannot choose nodes with equal hashes.
   private static func key(_ node: String, _ authority: String) -> Int {
