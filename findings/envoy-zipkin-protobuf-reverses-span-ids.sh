@@ -9,38 +9,7 @@ set -euo pipefail
 exec "$(dirname "$0")/with-envoy" 1.40.0 <<'PYTHON'
 import os
 
-from envoy_rig import Envoy, check, json_spans, server, wait_for, zipkin
-
-
-def fields(message):
-    """The length-delimited fields of a protobuf message, by number; numbers of other kinds are passed over."""
-    found, at = {}, 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(message):
-        key = varint()
-        if key & 7 == 0:
-            varint()
-        elif key & 7 == 1:
-            at += 8
-        elif key & 7 == 5:
-            at += 4
-        else:
-            length = varint()
-            found.setdefault(key >> 3, []).append(message[at:at + length])
-            at += length
-    return found
-
+from envoy_rig import Envoy, check, json_spans, protobuf_fields, server, wait_for, zipkin
 
 headers = {
     "x-b3-traceid": "463ac35c9f6413ad48485a3953bb6124", "x-b3-spanid": "a2fb4a1d1a96d312", "x-b3-parentspanid": "0123456789abcdef",
@@ -57,7 +26,7 @@ with server(200) as service:
     with server(202) as collector, Envoy(os.environ["ENVOY"], zipkin("HTTP_PROTO"), service.port, collector.port) as envoy:
         envoy.get(headers)
         wait_for(lambda: collector.requests)
-        span = fields(fields(collector.requests[0][2])[1][0])
+        span = protobuf_fields(protobuf_fields(collector.requests[0][2])[1][0])
         check("protobuf trace", span[1][0].hex(), "463ac35c9f6413ad48485a3953bb6124")
         check("protobuf id", span[3][0].hex(), bytes.fromhex("a2fb4a1d1a96d312")[::-1].hex())
         check("protobuf parent", span[2][0].hex(), bytes.fromhex("0123456789abcdef")[::-1].hex())

@@ -21,7 +21,7 @@ import os
 import time
 import types
 
-from envoy_rig import Envoy, check, free_port, json_spans, server, wait_for, zipkin
+from envoy_rig import Envoy, check, free_port, json_spans, protobuf_fields, server, wait_for, zipkin
 
 SIZE, INTERVAL = "tracing.zipkin.min_flush_spans", "tracing.zipkin.flush_interval_ms"
 # How long a report may take with all its retries, in milliseconds; 5,000 by default.
@@ -62,36 +62,6 @@ def arrived(collector, expected):
     return len(json_spans(collector))
 
 
-def fields(message):
-    """The length-delimited fields of a protobuf message, by number; numbers of other kinds are passed over."""
-    found, at = {}, 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(message):
-        key = varint()
-        if key & 7 == 0:
-            varint()
-        elif key & 7 == 1:
-            at += 8
-        elif key & 7 == 5:
-            at += 4
-        else:
-            length = varint()
-            found.setdefault(key >> 3, []).append(message[at:at + length])
-            at += length
-    return found
-
-
 trace, span_id, parent = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "0123456789abcdef"
 headers = {"x-b3-traceid": trace, "x-b3-spanid": span_id, "x-b3-parentspanid": parent, "x-b3-sampled": "1"}
 reverse = lambda text: bytes.fromhex(text)[::-1].hex()
@@ -106,7 +76,7 @@ with server(200) as service:
     with server(202) as collector, start(service, collector, 1, NEVER, "HTTP_PROTO") as envoy:
         envoy.get(headers)
         wait_for(lambda: collector.requests)
-        span = fields(fields(collector.requests[0][2])[1][0])
+        span = protobuf_fields(protobuf_fields(collector.requests[0][2])[1][0])
         check(
             "protobuf: trace, id, parent", tuple(span[number][0].hex() for number in (1, 3, 2)),
             (trace, reverse(span_id), reverse(parent)))
@@ -167,7 +137,7 @@ with server(200) as service:
             time.sleep(3)
             with server(202, away.port) as back:
                 wait_for(lambda: len(back.requests) >= 2)
-                spans = json.loads if version == "HTTP_JSON" else lambda body: fields(body)[1]
+                spans = json.loads if version == "HTTP_JSON" else lambda body: protobuf_fields(body)[1]
                 check(
                     f"{version}, {size} a report, collector away for 3 s: of {2 * size} arrive",
                     sum(len(spans(body)) for _, _, body in back.requests), 2 * size)

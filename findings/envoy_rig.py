@@ -207,6 +207,36 @@ def json_spans(collector):
     return [span for _, _, body in collector.requests for span in json.loads(body)]
 
 
+def protobuf_fields(message):
+    """The length-delimited fields of a protobuf message, by number; numbers of other kinds are passed over."""
+    found, at = {}, 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 0:
+            varint()
+        elif key & 7 == 1:
+            at += 8
+        elif key & 7 == 5:
+            at += 4
+        else:
+            length = varint()
+            found.setdefault(key >> 3, []).append(message[at:at + length])
+            at += length
+    return found
+
+
 def wait_for(question, seconds=15):
     """Asks until the answer is true; returns the last answer."""
     end = time.monotonic() + seconds
