@@ -49,16 +49,21 @@ extension DiscoveryScript {
     (.ask(.rtds, "tracing", nonce: "5"), ["ack rtds #5"]),
   ]
 
+  /// Listeners with another tracer are sent when buffers are made large again.
+  private static let anotherTracer: [(Step, [String])] =
+    freshStart + [
+      (.snapshot(auto), ["rtds #6 5 spans, 0.005 seconds"]), (.sent, []),
+      (.ask(.rtds, "tracing", nonce: "6"), ["ack rtds #6", "wait intervals 6.0 seconds"]),
+      (.passed(.intervals, 1), ["rtds #7 256 spans, 0.005 seconds"]), (.sent, []),
+      (.ask(.rtds, "tracing", nonce: "7"), ["ack rtds #7", "cds #8 tracing:b"]), (.sent, []),
+      (.ask(.cds, nonce: "8"), ["ack cds #8", "lds #9 l"]), (.sent, []),
+    ]
+
   static let reporting: [DiscoveryScript] = [
     DiscoveryScript("a new proxy gets listeners while buffers are made large", freshStart),
     DiscoveryScript(
       "another tracer waits for the timers, the tracing cluster with it, and intervals are short at the end of the drain",
-      freshStart + [
-        (.snapshot(auto), ["rtds #6 5 spans, 0.005 seconds"]), (.sent, []),
-        (.ask(.rtds, "tracing", nonce: "6"), ["ack rtds #6", "wait intervals 6.0 seconds"]),
-        (.passed(.intervals, 1), ["rtds #7 256 spans, 0.005 seconds"]), (.sent, []),
-        (.ask(.rtds, "tracing", nonce: "7"), ["ack rtds #7", "cds #8 tracing:b"]), (.sent, []),
-        (.ask(.cds, nonce: "8"), ["ack cds #8", "lds #9 l"]), (.sent, []),
+      anotherTracer + [
         (.ask(.lds, nonce: "9"), ["ack lds #9", "wait drain 29.0 seconds", "rtds #10 50 spans, 0.1 seconds"]),
         (.sent, []), (.ask(.rtds, "tracing", nonce: "10"), ["ack rtds #10"]),
         (.passed(.drain, 2), ["wait drain 2.0 seconds", "rtds #11 50 spans, 0.005 seconds"]), (.sent, []),
@@ -94,12 +99,7 @@ extension DiscoveryScript {
       ]),
     DiscoveryScript(
       "listeners that are refused leave the smaller reports of both forms",
-      freshStart + [
-        (.snapshot(auto), ["rtds #6 5 spans, 0.005 seconds"]), (.sent, []),
-        (.ask(.rtds, "tracing", nonce: "6"), ["ack rtds #6", "wait intervals 6.0 seconds"]),
-        (.passed(.intervals, 1), ["rtds #7 256 spans, 0.005 seconds"]), (.sent, []),
-        (.ask(.rtds, "tracing", nonce: "7"), ["ack rtds #7", "cds #8 tracing:b"]), (.sent, []),
-        (.ask(.cds, nonce: "8"), ["ack cds #8", "lds #9 l"]), (.sent, []),
+      anotherTracer + [
         (
           .ask(.lds, nonce: "9", error: "no"),
           ["nack lds #9 no", "wait drain 29.0 seconds", "rtds #10 5 spans, 0.1 seconds"]

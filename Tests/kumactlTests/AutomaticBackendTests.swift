@@ -51,18 +51,9 @@ struct AutomaticBackendTests {
   @Test("apply says so before the answer of a control plane of Kuma's")
   func kuma() async throws {
     let violation = "has invalid value. Allowed values: httpJsonV1, httpJson, httpProto"
-    let responder: LoopbackServer.Responder = { request, _ in
-      let isIndex = request.path == "/"
-      let text =
-        isIndex
-        ? #"{"tagline":"Kuma","version":"2.7.0"}"#
-        : #"{"title":"Could not process a resource","details":"Resource is not valid","causes":[{"field":"#
-          + #""tracing.backends[0].config.apiVersion","message":"\#(violation)"}]}"#
-      return (
-        HTTPResponse(status: isIndex ? .ok : .badRequest, headerFields: [.contentType: "application/json"]),
-        Array(text.utf8)
-      )
-    }
+    let responder = KumaResponder.refusing(
+      with: #"{"title":"Could not process a resource","details":"Resource is not valid","causes":[{"field":"#
+        + #""tracing.backends[0].config.apiVersion","message":"\#(violation)"}]}"#)
     try await LoopbackServer.run(responder) { base in
       try await KumactlProcess.withHome { kumactl in
         _ = try await kumactl("config", "control-planes", "add", "--name", "x", "--address", base)

@@ -295,16 +295,7 @@ struct TracingCommandTests {
 
   @Test("print what a control plane says so that it acts on no terminal")
   func escaped() async throws {
-    let responder: LoopbackServer.Responder = { request, _ in
-      let isIndex = request.path == "/"
-      let text =
-        isIndex
-        ? #"{"tagline":"Kuma","version":"2.7.0"}"# : #"{"title":"Could \u001b[31m not","detail":"one\ntwo \u009b2J"}"#
-      return (
-        HTTPResponse(status: isIndex ? .ok : .badRequest, headerFields: [.contentType: "application/json"]),
-        Array(text.utf8)
-      )
-    }
+    let responder = KumaResponder.refusing(with: #"{"title":"Could \u001b[31m not","detail":"one\ntwo \u009b2J"}"#)
     try await LoopbackServer.run(responder) { base in
       try await KumactlProcess.withHome { kumactl in
         _ = try await kumactl("config", "control-planes", "add", "--name", "x", "--address", base)
