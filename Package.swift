@@ -102,7 +102,8 @@ let package = Package(
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
 
     // MARK: Domain
-    .target(name: "MeshModel", dependencies: ["JSONText", yams, collections], swiftSettings: strict),
+    .target(name: "Documents", dependencies: ["JSONText", yams, collections], swiftSettings: strict),
+    .target(name: "MeshModel", dependencies: ["Documents", "JSONText", collections], swiftSettings: strict),
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
@@ -126,6 +127,22 @@ let package = Package(
     .target(
       name: "MeshControl",
       dependencies: ["MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", collections, logging, serviceLifecycle],
+      swiftSettings: strict),
+
+    // MARK: Kubernetes
+    .target(
+      name: "KubernetesAPI",
+      dependencies: [
+        "Documents", "SystemErrors", asyncHTTPClient, collections, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        serviceLifecycle,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "MeshKubernetes", dependencies: ["Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections],
+      swiftSettings: strict),
+    .target(
+      name: "MeshStoreKubernetes",
+      dependencies: ["Documents", "KubernetesAPI", "MeshModel", "MeshStore", collections, logging, serviceLifecycle],
       swiftSettings: strict),
 
     // MARK: Traces
@@ -195,8 +212,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl",
-        "MeshHTTP",
+        "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreKubernetes",
+        "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
         "ProgramSettings",
         "PrometheusMetrics", "TraceModel",
@@ -246,6 +263,9 @@ let package = Package(
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
+      name: "KubernetesTestSupport", dependencies: ["Documents", "KubernetesAPI", "ProcessSupervisor", "TestSupport"],
+      swiftSettings: strict),
+    .target(
       name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],
       swiftSettings: strict),
     .target(
@@ -256,6 +276,8 @@ let package = Package(
       name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
     .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
+    .testTarget(
+      name: "DocumentsTests", dependencies: ["Documents", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(
       name: "MeshModelTests", dependencies: ["MeshModel", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(
@@ -351,6 +373,32 @@ let package = Package(
       dependencies: [
         "LoopbackTestSupport", "MeshControl", "MeshModel", "MeshPolicy", "ReceiverInspection", "TestSupport", httpTypes,
         nioCore, nioPosix,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "KubernetesAPITests",
+      dependencies: [
+        "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport", "TestSupport", httpTypes, logging,
+        nioCore, nioPosix, serviceLifecycle,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshKubernetesTests",
+      dependencies: ["Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshStoreKubernetesTests",
+      dependencies: [
+        "Documents", "KubernetesAPI", "KubernetesTestSupport", "MeshModel", "MeshStore", "MeshStoreKubernetes",
+        "MeshTestSupport", logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "KubernetesTests",
+      dependencies: [
+        "kuma-cp", "kuma-dp", "kumactl", "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport",
+        "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport", asyncHTTPClient,
+        httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(

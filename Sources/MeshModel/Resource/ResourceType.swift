@@ -32,6 +32,22 @@ public enum ResourceType: String, Sendable, Hashable, CaseIterable, Codable, Com
     }
   }
 
+  /// The name in paths of the Kubernetes API: `traffictraces`. Source: the custom resources of Kuma 2.7.
+  public var kubernetesPlural: String {
+    switch self {
+    case .mesh: "meshes"
+    case .trafficTrace: "traffictraces"
+    case .dataplane: "dataplanes"
+    case .dataplaneInsight: "dataplaneinsights"
+    }
+  }
+
+  /// Whether its custom resources live in namespaces. Their names within the mesh are then `name.namespace`.
+  public var isNamespacedInKubernetes: Bool { self == .dataplane || self == .dataplaneInsight }
+
+  /// The key of a custom resource under which the specification stands. Insights have none but a status.
+  public var kubernetesPayloadKey: String { self == .dataplaneInsight ? "status" : "spec" }
+
   /// Whether users write resources of the type; insights are written by the control plane only.
   public var isUserWritten: Bool { self != .dataplaneInsight }
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MeshModel
+@testable import Documents
 
 @Suite("Unquoted YAML scalars")
 struct YAMLScalarTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MeshModel
+@testable import Documents
 
 @Suite("The bytes of a document")
 struct DocumentTextTests {

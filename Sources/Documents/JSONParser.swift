@@ -235,7 +235,7 @@ extension DocumentValue {
   }
 
   /// A number in the one form that both syntaxes give it: without a fraction where there is none.
-  init(number: Double) {
+  package init(number: Double) {
     if let integer = Int64(exactly: number), integer.magnitude < 1 << 53 {
       self = .integer(integer)
     } else {

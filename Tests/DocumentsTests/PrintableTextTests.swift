@@ -1,4 +1,4 @@
-import MeshModel
+import Documents
 import Testing
 
 @Suite("Text for logs and terminals")

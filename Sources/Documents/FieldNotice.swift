@@ -30,7 +30,7 @@ public struct FieldNotice: Sendable, Hashable {
   }
 
   /// The notice of a document in which the object stands inside another one.
-  func inside(_ parent: String) -> FieldNotice {
+  package func inside(_ parent: String) -> FieldNotice {
     var notice = self
     notice.path = path.isEmpty ? parent : "\(parent).\(path)"
     return notice

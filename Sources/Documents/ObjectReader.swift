@@ -6,13 +6,13 @@ import OrderedCollections
 /// The rules of leniency are those of protobuf's JSON form, which Kuma's users know: `null` counts as absent, numbers
 /// may be given as text, a field is found under its camelCase and its snake_case name, unknown fields are ignored.
 /// Each unknown field becomes a ``FieldNotice``, so that a misspelt one does not go unseen.
-struct ObjectReader: ~Copyable {
+package struct ObjectReader: ~Copyable {
   private let object: DocumentValue.Object
   private let path: String
   private var known: Set<String> = []
 
   /// Begins to read an object; `null`, as an item of a list may be, is one without fields.
-  init(_ value: DocumentValue, path: String) throws(DocumentError) {
+  package init(_ value: DocumentValue, path: String) throws(DocumentError) {
     switch value {
     case .object(let object): self.init(object: object, path: path)
     case .null: self.init(object: [:], path: path)
@@ -26,7 +26,7 @@ struct ObjectReader: ~Copyable {
   }
 
   /// The value of a field; `nil` when absent or `null`.
-  mutating func value(_ name: String) -> DocumentValue? {
+  package mutating func value(_ name: String) -> DocumentValue? {
     known.insert(name)
     var found = object[name]
     if found == nil {
@@ -40,20 +40,20 @@ struct ObjectReader: ~Copyable {
     return found
   }
 
-  mutating func string(_ name: String) throws(DocumentError) -> String? {
+  package mutating func string(_ name: String) throws(DocumentError) -> String? {
     guard let value = value(name) else { return nil }
     guard case .string(let text) = value else { throw wrongKind(value, name, expected: "text") }
     return text
   }
 
-  mutating func bool(_ name: String) throws(DocumentError) -> Bool? {
+  package mutating func bool(_ name: String) throws(DocumentError) -> Bool? {
     guard let value = value(name) else { return nil }
     guard case .bool(let truth) = value else { throw wrongKind(value, name, expected: "true or false") }
     return truth
   }
 
   /// A number, which is not finite if the text says so in protobuf's words; its range is the caller's to check.
-  mutating func number(_ name: String) throws(DocumentError) -> Double? {
+  package mutating func number(_ name: String) throws(DocumentError) -> Double? {
     guard let value = value(name) else { return nil }
     if let number = value.number, number.isFinite { return number }
     switch value.string {
@@ -67,7 +67,7 @@ struct ObjectReader: ~Copyable {
   }
 
   /// An unsigned number of 32 bits, such as a port.
-  mutating func unsigned(_ name: String) throws(DocumentError) -> UInt32? {
+  package mutating func unsigned(_ name: String) throws(DocumentError) -> UInt32? {
     guard let value = value(name) else { return nil }
     if let number = value.number, let result = UInt32(exactly: number) { return result }
     if let text = value.string, let number = DocumentValue.number(inText: text)?.number,
@@ -79,7 +79,7 @@ struct ObjectReader: ~Copyable {
   }
 
   /// A field that holds text by name, such as tags; a value that is `null` is read as empty text.
-  mutating func stringMap(_ name: String) throws(DocumentError) -> [String: String]? {
+  package mutating func stringMap(_ name: String) throws(DocumentError) -> [String: String]? {
     guard let value = value(name) else { return nil }
     guard case .object(let object) = value else { throw wrongKind(value, name, expected: "an object") }
     var map: [String: String] = [:]
@@ -94,7 +94,7 @@ struct ObjectReader: ~Copyable {
   }
 
   /// The items of a list with their paths; empty when absent.
-  mutating func list(_ name: String) throws(DocumentError) -> [(value: DocumentValue, path: String)] {
+  package mutating func list(_ name: String) throws(DocumentError) -> [(value: DocumentValue, path: String)] {
     guard let value = value(name) else { return [] }
     guard case .array(let items) = value else { throw wrongKind(value, name, expected: "a list") }
     let base = join(name)
@@ -102,10 +102,10 @@ struct ObjectReader: ~Copyable {
   }
 
   /// The path of a field of this object.
-  func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+  package func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
   /// A notice for every field that was not asked for.
-  consuming func notices() -> [FieldNotice] {
+  package consuming func notices() -> [FieldNotice] {
     let known = self.known
     let path = self.path
     return object.keys.filter { !known.contains($0) }.map { FieldNotice(name: $0, path: path, known: known) }
@@ -115,7 +115,7 @@ struct ObjectReader: ~Copyable {
     Self.wrongKind(value, path: join(name), expected: expected)
   }
 
-  static func wrongKind(_ value: DocumentValue, path: String, expected: String) -> DocumentError {
+  package static func wrongKind(_ value: DocumentValue, path: String, expected: String) -> DocumentError {
     let place = path.isEmpty ? "the document" : path
     // A number where one belongs is told itself: its kind is not what is wrong.
     let actual = value.number != nil && expected.contains("number") ? value.json() : value.kind

@@ -1,4 +1,4 @@
-import MeshModel
+import Documents
 import MeshTestSupport
 import Testing
 

@@ -1,0 +1,52 @@
+package import Documents
+import OrderedCollections
+
+/// An object of the API, with its metadata as fields. What is not known here is kept.
+package struct KubernetesObject: Sendable, Hashable {
+  /// The whole object.
+  package var document: DocumentValue.Object
+
+  /// Takes a document as it stands.
+  package init(_ document: DocumentValue.Object) { self.document = document }
+
+  /// A new object of a kind, without any field but its identity.
+  package init(_ kind: KubernetesKind, namespace: String? = nil, name: String) {
+    document = ["apiVersion": .string(kind.apiVersion), "kind": .string(kind.kind)]
+    var metadata: DocumentValue.Object = ["name": .string(name)]
+    if let namespace { metadata["namespace"] = .string(namespace) }
+    document["metadata"] = .object(metadata)
+  }
+
+  /// A field of the top level, such as `spec`.
+  package subscript(key: String) -> DocumentValue? {
+    get { document[key] }
+    set { document[key] = newValue }
+  }
+
+  /// The metadata; empty when there is none.
+  package var metadata: DocumentValue.Object {
+    get { document["metadata"]?.object ?? [:] }
+    set { document["metadata"] = .object(newValue) }
+  }
+
+  package var kind: String { document["kind"]?.string ?? "" }
+  package var name: String { metadata["name"]?.string ?? "" }
+  /// The namespace; `nil` outside namespaces.
+  package var namespace: String? { metadata["namespace"]?.string }
+  package var uid: String { metadata["uid"]?.string ?? "" }
+  /// The version for conditional writes and for watches; empty before it is stored.
+  package var resourceVersion: String { metadata["resourceVersion"]?.string ?? "" }
+  package var generation: Int64 { Int64(metadata["generation"]?.number ?? 0) }
+  package var labels: [String: String] { Self.texts(metadata["labels"]) }
+  package var annotations: [String: String] { Self.texts(metadata["annotations"]) }
+  /// When the API server created it, in whole seconds.
+  package var creationTime: Timestamp? { metadata["creationTimestamp"]?.string.flatMap(Timestamp.init) }
+  /// Whether it is being deleted.
+  package var isBeingDeleted: Bool { metadata["deletionTimestamp"]?.string != nil }
+
+  private static func texts(_ value: DocumentValue?) -> [String: String] {
+    var texts: [String: String] = [:]
+    for (key, value) in value?.object ?? [:] { texts[key] = value.string }
+    return texts
+  }
+}
