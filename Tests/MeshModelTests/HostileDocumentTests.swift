@@ -1,6 +1,7 @@
 import MeshTestSupport
 import Testing
 
+@testable import Documents
 @testable import MeshModel
 
 /// Hostile text from outside: each has to be an error after a bounded number of steps, and must not stop the program.
