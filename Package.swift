@@ -263,7 +263,7 @@ let package = Package(
     .target(name: "BrowserTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(name: "PostgresTestSupport", dependencies: ["ProcessSupervisor"], swiftSettings: strict),
     .target(
-      name: "KubernetesTestSupport", dependencies: ["Documents", "KubernetesAPI", "ProcessSupervisor", "TestSupport"],
+      name: "KubernetesTestSupport", dependencies: ["ProcessSupervisor", "TestSupport", nioCore, nioPosix],
       swiftSettings: strict),
     .target(
       name: "LoopbackTestSupport", dependencies: [httpTypes, hummingbird, hummingbirdCore, logging, nioCore],

@@ -1,0 +1,96 @@
+import Foundation
+import ProcessSupervisor
+import Synchronization
+
+/// The programs of Kubernetes that `Scripts/kubernetes-apiserver build` puts into the user's cache.
+package enum KubernetesPrograms {
+  /// A program cannot be used, or failed.
+  package struct Failure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    package let description: String
+  }
+
+  /// What a program has written and how it ended.
+  package struct Output: Sendable {
+    /// 0 for success; 128 and the signal's number when a signal ended it.
+    package var status: Int32
+    /// Its standard output, with line ends.
+    package var output: String
+    /// Its standard error, with line ends.
+    package var errors: String
+
+    /// Whether it ended with 0.
+    package var isSuccess: Bool { status == 0 }
+  }
+
+  /// The folder of `etcd`, `kube-apiserver`, `kube-controller-manager`, `kubectl`, `kubectl-1.20` and `helm`; a sentence when
+  /// one is missing.
+  static let folder: Result<String, Failure> = {
+    let lines = Mutex<[String]>([])
+    let note: @Sendable (String) -> Void = { line in lines.withLock { $0.append(line) } }
+    do {
+      let process = try ChildProcess.start(
+        ChildProcess.Command(script, ["path"], output: .lines(note), errors: .lines(note)))
+      while process.currentExitStatus == nil { usleep(2000) }
+      let text = lines.withLock { $0.joined(separator: "\n") }
+      return process.currentExitStatus?.isSuccess == true ? .success(text) : .failure(Failure(description: text))
+    } catch { return .failure(Failure(description: "\(error)")) }
+  }()
+
+  /// The script that starts the servers.
+  static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Scripts/kubernetes-apiserver").path(percentEncoded: false)
+
+  /// The path of a program.
+  ///
+  /// - Throws: ``Failure``, saying what is missing.
+  package static func path(_ program: String) throws -> String { "\(try folder.get())/\(program)" }
+
+  /// Runs a program to its end.
+  ///
+  /// - Parameters:
+  ///   - program: its path, or a name in `PATH`.
+  ///   - input: what it reads; nothing when it is `nil`.
+  ///   - environment: added to this process's own.
+  ///   - note: called with each line of its output and errors as they come.
+  /// - Throws: ``SpawnError``, errors of the file system.
+  package static func run(
+    _ program: String, _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
+    note: (@Sendable (String) -> Void)? = nil
+  ) async throws -> Output {
+    let output = Mutex<String>("")
+    let errors = Mutex<String>("")
+    var command = ChildProcess.Command(
+      program, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+      output: .lines { line in
+        output.withLock { $0 += line + "\n" }
+        note?(line)
+      },
+      errors: .lines { line in
+        errors.withLock { $0 += line + "\n" }
+        note?(line)
+      })
+    var inputFile: String?
+    defer { if let inputFile { try? FileManager.default.removeItem(atPath: inputFile) } }
+    if let input {
+      let file = FileManager.default.temporaryDirectory.appending(path: "input-\(UUID().uuidString)")
+        .path(percentEncoded: false)
+      inputFile = file
+      try Data(input.utf8).write(to: URL(filePath: file))
+      command.program = "/bin/sh"
+      command.arguments = ["-c", #"file=$1; shift; exec "$@" <"$file""#, "sh", file, program] + arguments
+    }
+    let process = try ChildProcess.start(command)
+    let status = await withTaskCancellationHandler {
+      await process.exitStatus()
+    } onCancel: {
+      process.signal(.terminate)
+    }
+    let code =
+      switch status {
+      case .exited(let code): code
+      case .signalled(let signal): 128 + signal
+      }
+    return Output(status: code, output: output.withLock { $0 }, errors: errors.withLock { $0 })
+  }
+}
