@@ -1,5 +1,5 @@
 package import Logging
-import NIOCore
+package import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
@@ -11,6 +11,7 @@ package struct HTTPListener: Service {
   private let ports: BoundPorts
   private let logger: Logger
   private let loops: RequestLoops?
+  private let encryption: (@Sendable (any Channel) throws -> Void)?
   private let adviceIfTaken: String?
 
   private var name: String { service.counts.name }
@@ -18,10 +19,11 @@ package struct HTTPListener: Service {
   /// - Parameters:
   ///   - ports: gets the port once the server listens.
   ///   - loops: the threads that serve the requests; nil for the threads that all tasks share.
+  ///   - encryption: adds the handler of TLS to a new connection; nil for a server without encryption.
   ///   - adviceIfTaken: logged when the port is in use, and the program continues without this server; nil to fail.
   package init(
     host: String, port: Int, service: RequestService, ports: BoundPorts, logger: Logger, loops: RequestLoops? = nil,
-    adviceIfTaken: String? = nil
+    encryption: (@Sendable (any Channel) throws -> Void)? = nil, adviceIfTaken: String? = nil
   ) {
     self.host = host
     self.port = port
@@ -29,6 +31,7 @@ package struct HTTPListener: Service {
     self.ports = ports
     self.logger = logger
     self.loops = loops
+    self.encryption = encryption
     self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
     if let loops {
@@ -52,9 +55,10 @@ package struct HTTPListener: Service {
     var quiet = logger
     // At shutdown the server logs closed connections as errors.
     if logger.logLevel > .debug { quiet.logLevel = .critical }
-    let server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops, logger: quiet) {
+    var server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops, logger: quiet) {
       [ports, name, host] port in ports.set(name, port, host: host)
     }
+    server.encryption = encryption
     do {
       try await server.run()
     } catch let error as IOError {

@@ -13,6 +13,9 @@ public struct HTTPServer: Service {
   public var service: RequestService
   /// Runs the connections.
   public var eventLoopGroup: any EventLoopGroup
+  /// Adds the handler of TLS to a new connection, on its event loop; nil for a server without encryption. It is called for each
+  /// connection, so that new ones get a renewed certificate.
+  public var encryption: (@Sendable (any Channel) throws -> Void)?
   /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
   private let logger: Logger
@@ -37,7 +40,7 @@ public struct HTTPServer: Service {
   /// - Throws: NIO's `IOError` if the address cannot be bound.
   public func run() async throws {
     let server = Server(
-      childChannelSetup: ServedConnection(service: service),
+      childChannelSetup: ServedConnection(service: service, encryption: encryption),
       configuration: ServerConfiguration(address: .hostname(host, port: port), backlog: 1024),
       onServerRunning: { [onListening, port] channel in await onListening(channel.localAddress?.port ?? port) },
       eventLoopGroup: eventLoopGroup, logger: logger)
@@ -62,11 +65,13 @@ private struct ServedConnection: ServerChildChannel {
   }
 
   let service: RequestService
+  let encryption: (@Sendable (any Channel) throws -> Void)?
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       if let slot = try service.place(for: channel) {
-        try service.configure(channel, slot: slot, isSecure: false)
+        try encryption?(channel)
+        try service.configure(channel, slot: slot, isSecure: encryption != nil)
       }
       return Value(channel: channel)
     }
