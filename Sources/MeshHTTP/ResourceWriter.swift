@@ -53,6 +53,10 @@ struct ResourceWriter: Sendable {
       let existing = try await find(key, title: APIContext.Title.process)
       try check(body, against: key, isNew: existing == nil)
       let title = existing == nil ? APIContext.Title.create : APIContext.Title.update
+      if let existing {
+        let violations = body.resource.violations(replacing: existing)
+        guard violations.isEmpty else { throw .invalid(violations, title: title) }
+      }
       // A creation is conditional, because it has rules of its own. Of concurrent updates, the last one wins.
       let condition = existing == nil ? WriteCondition.absent : .always
       do throws(StoreError) {

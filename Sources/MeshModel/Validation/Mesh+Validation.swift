@@ -1,3 +1,5 @@
+import OrderedCollections
+
 extension Mesh {
   /// Every violation, backend by backend.
   func violations() -> [Violation] {
@@ -17,6 +19,22 @@ extension Mesh {
     }
     return violations
   }
+}
+
+extension Mesh {
+  /// The violation of a change of the authority that signs the certificates of proxies while they are in use. Source: Kuma 2.7.
+  func violations(replacing old: Mesh) -> [Violation] {
+    let (before, after) = (old.enabledAuthority, enabledAuthority)
+    guard !before.isEmpty, !after.isEmpty, before != after else { return [] }
+    return [
+      Violation(
+        field: "mtls.enabledBackend",
+        message: "Changing CA when mTLS is enabled is forbidden. Disable mTLS first and then change the CA")
+    ]
+  }
+
+  /// The name of the authority in use; empty for none.
+  private var enabledAuthority: String { otherSections["mtls"]?["enabledBackend"]?.string ?? "" }
 }
 
 extension TracingBackend {

@@ -9,6 +9,12 @@ extension Resource {
     }
   }
 
+  /// Every violation of the rules about what may follow an earlier form of the resource.
+  public func violations(replacing old: Resource) -> [Violation] {
+    guard case .mesh(let mesh) = spec, case .mesh(let before) = old.spec else { return [] }
+    return mesh.violations(replacing: before)
+  }
+
   /// Every violation of the identity that a Dataplane gives itself when its proxy brings it along. What it leaves out the proxy
   /// has said already.
   ///
