@@ -39,8 +39,7 @@ struct APIError: Error, Sendable {
       let violation = Violation(field: "mesh", message: "mesh of name \(mesh) is not found")
       self = .invalid([violation], title: title, detail: "Mesh is not found")
     case .meshInUse:
-      let message = "unable to delete mesh, there are still some dataplanes attached"
-      self = .invalid([Violation(field: "mesh", message: message)], title: title)
+      self = .invalid([.meshInUse], title: title)
     case .conflict:
       self.init(
         status: .conflict, title: "Conflict",

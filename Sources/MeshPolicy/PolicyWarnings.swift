@@ -38,6 +38,12 @@ public enum PolicyWarnings {
     }
   }
 
+  /// The warning that the mesh of a resource does not exist, where that is no error.
+  public static func missingMesh(of resource: Resource) -> String {
+    "\(resource.type.rawValue) \"\(resource.name)\" belongs to mesh \"\(resource.mesh.abridged())\", which does not exist. "
+      + "It has no effect until the mesh is created."
+  }
+
   /// The warning that no proxy matches a policy. There is none while the mesh has no proxies at all.
   ///
   /// - Parameter proxies: all proxies of the mesh.
