@@ -17,8 +17,10 @@ public struct ResourceDocument: Sendable {
   /// Fields that are not known and were ignored, with paths from the document's root.
   public var notices: [FieldNotice]
 
+  /// The API group of the Kubernetes form.
+  public static let apiGroup = "kuma.io"
   /// The API group and version of the Kubernetes form.
-  public static let apiVersion = "kuma.io/v1alpha1"
+  public static let apiVersion = "\(apiGroup)/v1alpha1"
 
   /// Reads a resource from a document in either form.
   ///

@@ -36,7 +36,13 @@ extension Dataplane {
   }
 
   /// The protocols that a tag may name, in the order in which Kuma lists them; upper case is accepted.
-  static let protocols = ["grpc", "http", "http2", "kafka", "tcp"]
+  private static let protocols = ["grpc", "http", "http2", "kafka", "tcp"]
+
+  /// Whether a text names a protocol.
+  public static func isProtocol(_ name: String) -> Bool { protocols.contains(name.lowercased()) }
+
+  /// The sentence that lists the protocols.
+  public static var allowedProtocols: String { "Allowed values: \(protocols.joined(separator: ", "))" }
 
   private static func check(address: String, at path: FieldPath, into violations: inout [Violation]) {
     if address.isEmpty {
@@ -86,11 +92,10 @@ extension Dataplane.Inbound {
       }
     }
     let field = path.field("tags")
-    if let name = tags[TagName.protocol], !Dataplane.protocols.contains(name.lowercased()) {
-      let allowed = Dataplane.protocols.joined(separator: ", ")
+    if let name = tags[TagName.protocol], !Dataplane.isProtocol(name) {
       violations.add(
         field.key(TagName.protocol),
-        "tag \"\(TagName.protocol)\" has an invalid value \(name.quoted). Allowed values: \(allowed)")
+        "tag \"\(TagName.protocol)\" has an invalid value \(name.quoted). \(Dataplane.allowedProtocols)")
     }
     TagRules.check(proxy: tags, at: field, into: &violations)
     if tags[TagName.service] == nil { violations.add(field.key(TagName.service), "tag has to exist") }

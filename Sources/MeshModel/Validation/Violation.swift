@@ -21,6 +21,12 @@ public struct Violation: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
+extension Violation {
+  /// A mesh cannot be deleted. Source: Kuma 2.7.
+  public static let meshInUse = Violation(
+    field: "mesh", message: "unable to delete mesh, there are still some dataplanes attached")
+}
+
 /// The path of a field, built step by step.
 struct FieldPath: CustomStringConvertible {
   let description: String
