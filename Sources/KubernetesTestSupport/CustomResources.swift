@@ -82,7 +82,7 @@ extension KubernetesServer {
       #"""
           - name: kuma.io/service
             type: string
-            jsonPath: .spec.networking.inbound[\#(index)].tags['kuma\.io/service']\#(index < 2 ? "" : "\n        priority: 1")
+            jsonPath: .spec.networking.inbound[\#(index)].tags['kuma\.io/service']\#(index < 2 ? "" : "\n      priority: 1")
       """#
     }
     return "\n    additionalPrinterColumns:\n" + columns.joined(separator: "\n") + "\n    subresources: {}"

@@ -14,9 +14,9 @@ package enum KubernetesPrograms {
   package struct Output: Sendable {
     /// 0 for success; 128 and the signal's number when a signal ended it.
     package var status: Int32
-    /// Its standard output, with line ends.
+    /// The lines of its standard output, without the end of the last one.
     package var output: String
-    /// Its standard error, with line ends.
+    /// The lines of its standard error, without the end of the last one.
     package var errors: String
 
     /// Whether it ended with 0.
@@ -58,16 +58,16 @@ package enum KubernetesPrograms {
     _ program: String, _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
     note: (@Sendable (String) -> Void)? = nil
   ) async throws -> Output {
-    let output = Mutex<String>("")
-    let errors = Mutex<String>("")
+    let output = Mutex<[String]>([])
+    let errors = Mutex<[String]>([])
     var command = ChildProcess.Command(
       program, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
       output: .lines { line in
-        output.withLock { $0 += line + "\n" }
+        output.withLock { $0.append(line) }
         note?(line)
       },
       errors: .lines { line in
-        errors.withLock { $0 += line + "\n" }
+        errors.withLock { $0.append(line) }
         note?(line)
       })
     var inputFile: String?
@@ -91,6 +91,8 @@ package enum KubernetesPrograms {
       case .exited(let code): code
       case .signalled(let signal): 128 + signal
       }
-    return Output(status: code, output: output.withLock { $0 }, errors: errors.withLock { $0 })
+    return Output(
+      status: code, output: output.withLock { $0.joined(separator: "\n") },
+      errors: errors.withLock { $0.joined(separator: "\n") })
   }
 }
