@@ -12,7 +12,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes build release check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,20 @@ demo: ## everything, running: control plane, collector, four services behind rea
 	@$(MAKE) --no-print-directory build >&2
 	@exec $(BUILD)/kuma-demo $(ARGS)
 
-test: ## every test, with real Envoys, real SQLite and a real browser
+# Who runs a part of the tests does not wait for the API server, unless it is the part on Kubernetes.
+NEEDS_KUBERNETES = $(or $(findstring Kubernetes,$(ONLY)$(ARGS)),$(if $(ONLY)$(ARGS),,all))
+
+test: ## every test, with real Envoys, real databases, a real browser and a real Kubernetes API server
 	@Scripts/setup test
 	@[ -d $(BUILD) ] || echo "test: compiling everything; the first time takes 5 to 10 minutes"
 	swift build --build-tests
+	@$(if $(NEEDS_KUBERNETES),$(MAKE) --no-print-directory kubernetes)
 	swift test --skip-build $(ARGS)
+
+kubernetes: ## wait for the Kubernetes API server of the tests, which is built in the background, or build it
+	@Scripts/kubernetes-apiserver build >/dev/null || { \
+	  printf '\n*** NO KUBERNETES API SERVER: see above. THE TESTS ON KUBERNETES DO NOT RUN. ***\n\n' >&2; \
+	  [ "$$KUMA_TRACE_REQUIRE_KUBERNETES" != 1 ]; }
 
 build: ## the four programs, for debugging, in .build/debug
 	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 5 to 10 minutes"
