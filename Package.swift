@@ -52,6 +52,11 @@ let pageFiles = [
   "waterfall-view.js",
 ]
 
+/// The Helm chart in `deploy/`, which `kumactl install` prints.
+let chartFiles = [
+  "crds/dataplaneinsights.yaml", "crds/dataplanes.yaml", "crds/meshes.yaml", "crds/traffictraces.yaml",
+]
+
 let package = Package(
   name: "kuma-trace",
   products: [
@@ -232,7 +237,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "KumactlCommands", dependencies: ["MeshModel", "MeshClient", "SystemErrors", argumentParser, collections],
-      swiftSettings: strict),
+      resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["KumactlCommands"], swiftSettings: strict,
       // A program for one command at a time: without a fixed address a third of its start is spent on relocations.

@@ -38,7 +38,6 @@ enum ForeignCommand {
 
   private static let install = [
     "control-plane": "there is nothing to install; run `kuma-cp run`",
-    "crds": "there is no Kubernetes mode; `kumactl apply` takes documents in the form of Kubernetes",
     "demo": "run `kuma-demo`",
     "gateway": "start a gateway of your own with a Dataplane that has networking.gateway",
     "metrics": noMetrics, "logging": noMetrics,

@@ -7,7 +7,8 @@ struct InstallCommand: ParsableCommand {
       Install various Kuma components.
 
       Examples:
+      kumactl install crds | kubectl apply -f -
       kumactl install tracing | kubectl apply -f -
       """,
-    subcommands: [InstallObservabilityCommand.self, InstallTracingCommand.self])
+    subcommands: [InstallCrdsCommand.self, InstallObservabilityCommand.self, InstallTracingCommand.self])
 }
