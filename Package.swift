@@ -101,6 +101,7 @@ let package = Package(
     // MARK: Foundation
     .target(name: "JSONText", swiftSettings: strict),
     .target(name: "StableHash", swiftSettings: strict),
+    .target(name: "Backoff", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Deflate", dependencies: ["CZlib"], swiftSettings: strict),
@@ -120,7 +121,8 @@ let package = Package(
 
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(
-      name: "MeshStorePostgres", dependencies: ["CLibPQ", "GroupCommit", "MeshStore", "MeshModel", "StableHash"],
+      name: "MeshStorePostgres",
+      dependencies: ["Backoff", "CLibPQ", "GroupCommit", "MeshStore", "MeshModel", "StableHash"],
       swiftSettings: strict),
 
     // MARK: Envoy
@@ -138,7 +140,8 @@ let package = Package(
     .target(
       name: "KubernetesAPI",
       dependencies: [
-        "Documents", "SystemErrors", asyncHTTPClient, collections, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        "Backoff", "Documents", "SystemErrors", asyncHTTPClient, collections, logging, nioCore, nioHTTP1, nioPosix,
+        nioSSL,
         serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -280,6 +283,7 @@ let package = Package(
     .testTarget(
       name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+    .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
     .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
     .testTarget(
       name: "DocumentsTests", dependencies: ["Documents", "MeshTestSupport", yams], swiftSettings: strict),
@@ -296,7 +300,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshStorePostgresTests",
-      dependencies: ["MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "PostgresTestSupport"],
+      dependencies: [
+        "Backoff", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "PostgresTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MeshXDSTests",

@@ -1,3 +1,4 @@
+import Backoff
 import Foundation
 import MeshStore
 import Synchronization
@@ -70,7 +71,7 @@ final class Follower: Sendable {
 
   private func run() {
     var machine = FollowerStateMachine(
-      schedule: ReconnectSchedule(
+      schedule: BackoffSchedule(
         minimum: configuration.minimumReconnectInterval, maximum: configuration.maximumReconnectInterval))
     var connection: Connection?
     var action = machine.handle(.started)

@@ -1,3 +1,5 @@
+import Backoff
+
 /// The protocol of the connection that follows the database, as a value: events in, actions out.
 struct FollowerStateMachine: Sendable {
   /// An input of the state machine.
@@ -33,11 +35,11 @@ struct FollowerStateMachine: Sendable {
     case stop
   }
 
-  private var schedule: ReconnectSchedule
+  private var schedule: BackoffSchedule
   private var isFollowing = false
   private var isClosed = false
 
-  init(schedule: ReconnectSchedule) { self.schedule = schedule }
+  init(schedule: BackoffSchedule) { self.schedule = schedule }
 
   mutating func handle(_ event: Event) -> Action {
     if isClosed { return .stop }

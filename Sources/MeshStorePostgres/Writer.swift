@@ -1,3 +1,4 @@
+import Backoff
 import Foundation
 import GroupCommit
 import MeshModel
@@ -26,7 +27,7 @@ final class Writer: Sendable {
     var queue = CommitQueue<Request>(batchLimit: Writer.batchLimit)
     /// The earliest time of the next attempt to connect after a failure, and the failure.
     var pause: (end: ContinuousClock.Instant, error: StoreError)?
-    var schedule: ReconnectSchedule
+    var schedule: BackoffSchedule
   }
 
   /// How many writes share a transaction at most: it bounds how long the first of them waits.
@@ -56,7 +57,7 @@ final class Writer: Sendable {
     // A write retries the connection at once, but not each of many writes.
     let short = min(configuration.minimumReconnectInterval, .milliseconds(250))
     state = Mutex(
-      State(schedule: ReconnectSchedule(minimum: short, maximum: configuration.minimumReconnectInterval)))
+      State(schedule: BackoffSchedule(minimum: short, maximum: configuration.minimumReconnectInterval)))
   }
 
   func start() {

@@ -1,3 +1,4 @@
+import Backoff
 import MeshModel
 import MeshStore
 import MeshTestSupport
@@ -8,15 +9,8 @@ import Testing
 @testable import MeshStorePostgres
 
 @Suite("Coming back to a database", .timeLimit(.minutes(3))) struct ReconnectTests {
-  @Test("waits double up to the maximum, vary by chance, and start again") func schedule() {
-    var schedule = ReconnectSchedule(minimum: .seconds(1), maximum: .seconds(5))
-    #expect([1, 0, 1, 1, 0.5, 7, -1].map { schedule.failed($0) / .seconds(1) } == [1, 1, 4, 5, 3.75, 5, 2.5])
-    schedule.succeeded()
-    #expect(schedule.failed(1) == .seconds(1))
-  }
-
   @Test("what follows what: subscribe before everything is read, one attempt at once, then pauses") func machine() {
-    var machine = FollowerStateMachine(schedule: ReconnectSchedule(minimum: .seconds(1), maximum: .seconds(4)))
+    var machine = FollowerStateMachine(schedule: BackoffSchedule(minimum: .seconds(1), maximum: .seconds(4)))
     #expect(machine.handle(.started) == .connect)
     #expect(machine.handle(.failed(share: 1)) == .pause(.seconds(1)))
     #expect(machine.handle(.resumed) == .connect)
