@@ -36,7 +36,7 @@ package struct KubernetesObject: Sendable, Hashable {
   package var uid: String { metadata["uid"]?.string ?? "" }
   /// The version for conditional writes and for watches; empty before it is stored.
   package var resourceVersion: String { metadata["resourceVersion"]?.string ?? "" }
-  package var generation: Int64 { Int64(metadata["generation"]?.number ?? 0) }
+  package var generation: Int64 { metadata["generation"]?.number.flatMap(Int64.init(exactly:)) ?? 0 }
   package var labels: [String: String] { Self.texts(metadata["labels"]) }
   package var annotations: [String: String] { Self.texts(metadata["annotations"]) }
   /// When the API server created it, in whole seconds.
