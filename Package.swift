@@ -140,9 +140,8 @@ let package = Package(
     .target(
       name: "KubernetesAPI",
       dependencies: [
-        "Backoff", "Documents", "SystemErrors", asyncHTTPClient, collections, logging, nioCore, nioHTTP1, nioPosix,
-        nioSSL,
-        serviceLifecycle,
+        "Backoff", "Documents", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections, logging, nioCore,
+        nioHTTP1, nioPosix, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
@@ -334,7 +333,7 @@ let package = Package(
     .testTarget(
       name: "MeshClientTests",
       dependencies: [
-        "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", httpTypes,
+        "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "SystemErrors", httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(

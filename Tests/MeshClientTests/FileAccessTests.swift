@@ -1,5 +1,6 @@
 import Foundation
 import MeshClient
+import SystemErrors
 import Testing
 
 @Suite("Writing a file as a whole") struct FileAccessTests {

@@ -1,6 +1,7 @@
 import Glibc
 import MeshClient
 import MeshModel
+import SystemErrors
 
 /// The configuration file: by default `$HOME/.kumactl/config`.
 struct ConfigurationFile {

@@ -1,5 +1,6 @@
 import MeshClient
 import MeshModel
+import SystemErrors
 
 /// Where resources come from: a file, a directory, a web address or standard input.
 struct ResourceSource {

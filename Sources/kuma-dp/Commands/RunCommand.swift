@@ -5,6 +5,7 @@ import MeshClient
 import MeshModel
 import ProcessSupervisor
 import ProgramSettings
+import SystemErrors
 
 /// `kuma-dp run`.
 struct RunCommand: AsyncParsableCommand {

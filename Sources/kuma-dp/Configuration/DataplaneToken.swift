@@ -2,6 +2,7 @@ import FoundationEssentials
 import MeshClient
 import MeshModel
 import ProgramSettings
+import SystemErrors
 
 /// The token by which a proxy proves who it is to a control plane that asks for one.
 struct DataplaneToken: Sendable, Equatable {

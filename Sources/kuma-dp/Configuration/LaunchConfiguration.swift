@@ -1,6 +1,7 @@
 import MeshClient
 import MeshModel
 import ProgramSettings
+import SystemErrors
 
 /// When an attempt to get a bootstrap is repeated. Source of the defaults: Kuma 1.1 to 2.7.
 struct BootstrapRetry: Sendable, Equatable {

@@ -2,6 +2,7 @@ import Glibc
 import MeshClient
 import ProcessSupervisor
 import Synchronization
+import SystemErrors
 
 /// An Envoy that was started.
 struct EnvoyProcess: Sendable {

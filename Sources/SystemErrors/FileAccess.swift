@@ -1,5 +1,4 @@
 import Glibc
-import SystemErrors
 
 /// Reads and writes files with system calls.
 public enum FileAccess {
@@ -18,21 +17,25 @@ public enum FileAccess {
     }
   }
 
-  /// The size limit of a file, in bytes.
-  static let limit = 64 << 20
+  /// The size limit of a file, in bytes, where no other is given.
+  public static let limit = 64 << 20
 
   /// The bytes of a file.
-  public static func read(_ path: String) -> Result<[UInt8], Failure> {
+  ///
+  /// - Parameter limit: the largest file that is read, in bytes.
+  public static func read(_ path: String, limit: Int = limit) -> Result<[UInt8], Failure> {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
     defer { close(file) }
-    return read(file, name: path)
+    return read(file, name: path, limit: limit)
   }
 
   /// All of standard input.
-  public static func readStandardInput() -> Result<[UInt8], Failure> { read(STDIN_FILENO, name: "standard input") }
+  public static func readStandardInput() -> Result<[UInt8], Failure> {
+    read(STDIN_FILENO, name: "standard input", limit: limit)
+  }
 
-  private static func read(_ file: Int32, name path: String) -> Result<[UInt8], Failure> {
+  private static func read(_ file: Int32, name path: String, limit: Int) -> Result<[UInt8], Failure> {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {

@@ -1,0 +1,142 @@
+import Documents
+import Foundation
+import SystemErrors
+
+/// A client certificate, with its chain if any, and its key, as PEM.
+struct CertificatePair: Sendable, Hashable {
+  var certificate: [UInt8]
+  var key: [UInt8]
+}
+
+/// What a request carries to prove who sends it.
+struct Credentials: Sendable, Hashable {
+  var token: String?
+  var certificate: CertificatePair?
+}
+
+/// Gives the credentials of an access, as new as they have to be: files are read again every 10 seconds, a plugin runs again
+/// when its credentials expire, and both are asked anew when the API server has refused what they gave.
+actor CredentialSource {
+  typealias Failure = KubernetesAccess.Failure
+
+  /// How long the content of files is believed.
+  private static let fileAge: Duration = .seconds(10)
+  /// How long before their end a plugin's credentials are renewed, in seconds.
+  private static let margin: Int64 = 10
+
+  private let identity: KubernetesAccess.Identity
+  private var fromFiles: (credentials: Credentials, time: ContinuousClock.Instant)?
+  private var fromPlugin: ExecPlugin.Output?
+  private var run: Task<Result<ExecPlugin.Output, Failure>, Never>?
+
+  init(_ identity: KubernetesAccess.Identity) { self.identity = identity }
+
+  /// The credentials for a request.
+  func credentials() async throws(Failure) -> Credentials {
+    var credentials = try files()
+    guard let plugin = identity.plugin else { return credentials }
+    let output = try await output(of: plugin)
+    // What stands in the kubeconfig itself goes before what its plugin gives.
+    credentials.token = credentials.token ?? output.token
+    credentials.certificate = credentials.certificate ?? output.certificate
+    return credentials
+  }
+
+  /// Notes that the API server does not take credentials, so that newer ones are looked for.
+  func refuse(_ credentials: Credentials) {
+    fromFiles = nil
+    guard let output = fromPlugin else { return }
+    if output.token == credentials.token || output.certificate == credentials.certificate { fromPlugin = nil }
+  }
+
+  private func files() throws(Failure) -> Credentials {
+    if let fromFiles, ContinuousClock.now - fromFiles.time < Self.fileAge { return fromFiles.credentials }
+    let credentials: Credentials
+    do throws(Failure) { credentials = try readFiles() } catch {
+      // A file may be missing while it is replaced.
+      guard let fromFiles else { throw error }
+      return fromFiles.credentials
+    }
+    fromFiles = (credentials, .now)
+    return credentials
+  }
+
+  private func readFiles() throws(Failure) -> Credentials {
+    var credentials = Credentials()
+    if let token = identity.token {
+      let text = String(decoding: try token.bytes(), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+      guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        throw Failure(
+          code: .noCredentials,
+          message: "\(token.name) holds no token: it has to be one line of ASCII text without blanks")
+      }
+      credentials.token = text
+    }
+    if let source = identity.certificate {
+      credentials.certificate = CertificatePair(
+        certificate: try source.certificate.bytes(), key: try source.key.bytes())
+    }
+    return credentials
+  }
+
+  private func output(of plugin: ExecPlugin) async throws(Failure) -> ExecPlugin.Output {
+    if let fromPlugin {
+      guard let expires = fromPlugin.expires else { return fromPlugin }
+      if expires.seconds - Self.margin > Int64(Date().timeIntervalSince1970) { return fromPlugin }
+    }
+    if let run { return try await run.value.get() }
+    let run = Task { () -> Result<ExecPlugin.Output, Failure> in
+      do throws(Failure) { return .success(try await plugin.run()) } catch { return .failure(error) }
+    }
+    self.run = run
+    let result = await run.value
+    self.run = nil
+    if case .success(let output) = result { fromPlugin = output }
+    return try result.get()
+  }
+}
+
+extension KubernetesAccess.Text {
+  /// The text, from its file if it has one.
+  func bytes() throws(KubernetesAccess.Failure) -> [UInt8] {
+    switch self {
+    case .inline(let bytes): return bytes
+    case .file(let path):
+      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit) {
+      case .success(let bytes): return bytes
+      case .failure(let failure):
+        throw KubernetesAccess.Failure(code: .noCredentials, message: "credentials cannot be read (\(failure))")
+      }
+    }
+  }
+
+  /// The name for messages.
+  var name: String {
+    switch self {
+    case .inline: "the kubeconfig's field token"
+    case .file(let path): "the file \(path)"
+    }
+  }
+}
+
+extension KubernetesAccess.Trust {
+  /// The certificates as PEM; `nil` where none are named.
+  func bytes() throws(KubernetesAccess.Failure) -> [UInt8]? {
+    switch self {
+    case .system, .anything: return nil
+    case .certificates(let bytes): return bytes
+    case .file(let path):
+      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit) {
+      case .success(let bytes): return bytes
+      case .failure(let failure):
+        throw KubernetesAccess.Failure(
+          code: .badConfiguration, message: "the cluster's certificates cannot be read (\(failure))")
+      }
+    }
+  }
+}
+
+extension [UInt8] {
+  /// The bytes as base64 text.
+  var base64: String { Data(self).base64EncodedString() }
+}

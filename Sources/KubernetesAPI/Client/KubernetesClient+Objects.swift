@@ -1,0 +1,117 @@
+import Documents
+import NIOHTTP1
+import OrderedCollections
+
+extension KubernetesClient {
+  /// Reads one object.
+  package func get(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String
+  ) async throws(KubernetesError) -> KubernetesObject {
+    try await object(
+      APIRequest(verb: "get", kind: kind, namespace: namespace, name: name, method: .GET, time: settings.requestTime))
+  }
+
+  /// Creates an object; its name and namespace are in it.
+  ///
+  /// - Parameter dryRun: whether everything is checked and nothing is stored.
+  package func create(
+    _ kind: KubernetesKind, _ object: KubernetesObject, dryRun: Bool = false
+  ) async throws(KubernetesError) -> KubernetesObject {
+    try await self.object(
+      APIRequest(
+        verb: "create", kind: kind, namespace: object.namespace, method: .POST,
+        query: dryRun ? [("dryRun", "All")] : [], body: .object(object.document), time: settings.requestTime))
+  }
+
+  /// Replaces an object if it still has the `resourceVersion` that the given one has.
+  ///
+  /// - Parameter subresource: `status` to write the status alone.
+  package func replace(
+    _ kind: KubernetesKind, _ object: KubernetesObject, subresource: String? = nil
+  ) async throws(KubernetesError) -> KubernetesObject {
+    try await self.object(
+      APIRequest(
+        verb: "update", kind: kind, namespace: object.namespace, name: object.name, subresource: subresource,
+        method: .PUT, body: .object(object.document), time: settings.requestTime))
+  }
+
+  /// Changes an object; ``KubernetesPatch/apply(_:force:)`` creates it if need be.
+  ///
+  /// - Parameters:
+  ///   - subresource: `status` to change the status alone.
+  ///   - fieldManager: the name under which the API server keeps who set which field.
+  package func patch(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String, _ patch: KubernetesPatch,
+    subresource: String? = nil, fieldManager: String
+  ) async throws(KubernetesError) -> KubernetesObject {
+    var query = [(name: "fieldManager", value: fieldManager)]
+    if patch.isForced { query.append(("force", "true")) }
+    return try await object(
+      APIRequest(
+        verb: "patch", kind: kind, namespace: namespace, name: name, subresource: subresource, method: .PATCH,
+        query: query, body: patch.body, contentType: patch.contentType, time: settings.requestTime))
+  }
+
+  /// Deletes an object; what it owns is deleted in the background.
+  ///
+  /// - Parameters:
+  ///   - uid: deletes only the object with this uid, not a later one of the same name.
+  ///   - resourceVersion: deletes the object only if it has this version.
+  package func delete(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String, uid: String? = nil, resourceVersion: String? = nil
+  ) async throws(KubernetesError) {
+    var preconditions: DocumentValue.Object = [:]
+    if let uid { preconditions["uid"] = .string(uid) }
+    if let resourceVersion { preconditions["resourceVersion"] = .string(resourceVersion) }
+    var options: DocumentValue.Object = [
+      "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+    ]
+    if !preconditions.isEmpty { options["preconditions"] = .object(preconditions) }
+    _ = try await send(
+      APIRequest(
+        verb: "delete", kind: kind, namespace: namespace, name: name, method: .DELETE, body: .object(options),
+        time: settings.requestTime))
+  }
+
+  /// Whether the API server would let this process do something.
+  ///
+  /// - Parameter verb: as rules of RBAC name it: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`.
+  package func isAllowed(
+    _ verb: String, _ kind: KubernetesKind, namespace: String? = nil, subresource: String? = nil
+  ) async throws(KubernetesError) -> Bool {
+    var attributes: DocumentValue.Object = [
+      "verb": .string(verb), "group": .string(kind.group), "resource": .string(kind.plural),
+    ]
+    if let namespace { attributes["namespace"] = .string(namespace) }
+    if let subresource { attributes["subresource"] = .string(subresource) }
+    let review = KubernetesKind(
+      group: "authorization.k8s.io", version: "v1", kind: "SelfSubjectAccessReview",
+      plural: "selfsubjectaccessreviews", isNamespaced: false)
+    let answer = try await object(
+      APIRequest(
+        verb: "create", kind: review, method: .POST,
+        body: [
+          "apiVersion": .string(review.apiVersion), "kind": .string(review.kind),
+          "spec": ["resourceAttributes": .object(attributes)],
+        ], time: settings.requestTime))
+    return answer["status"]?["allowed"]?.bool ?? false
+  }
+
+  private func object(_ request: APIRequest) async throws(KubernetesError) -> KubernetesObject {
+    let reply = try await send(request)
+    return KubernetesObject(try document(reply, of: request)).completed(request.kind)
+  }
+
+  /// The object that an answer holds.
+  func document(_ reply: Reply, of request: APIRequest) throws(KubernetesError) -> DocumentValue.Object {
+    let begin = request.sentence(on: access.server)
+    do throws(DocumentError) {
+      if let object = try DocumentValue(json: reply.body).object { return object }
+    } catch {
+      throw KubernetesError(
+        code: .unreadable, message: "\(begin): the answer is not JSON: \(error.message.printable(atMost: 200))",
+        status: reply.status)
+    }
+    throw KubernetesError(code: .unreadable, message: "\(begin): the answer is not an object", status: reply.status)
+  }
+}
