@@ -145,7 +145,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "MeshKubernetes", dependencies: ["Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections],
+      name: "MeshKubernetes",
+      dependencies: ["Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections],
       swiftSettings: strict),
     .target(
       name: "MeshStoreKubernetes",
@@ -186,9 +187,14 @@ let package = Package(
       dependencies: ["MeshModel", "SystemErrors", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
       swiftSettings: strict),
     .target(
+      name: "Certificates",
+      dependencies: ["Documents", "SystemErrors", crypto, logging, nioSSL, serviceLifecycle, x509],
+      swiftSettings: strict),
+    .target(
       name: "MeshTransport",
       dependencies: [
-        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", "SystemErrors", crypto, grpcCore, grpcHTTP2,
+        "Certificates", "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", "SystemErrors", crypto, grpcCore,
+        grpcHTTP2,
         httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
         x509,
       ],
@@ -219,14 +225,15 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshStore", "MeshStoreKubernetes",
+        "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshStore",
+        "MeshStoreKubernetes",
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
         "ProgramSettings",
         "PrometheusMetrics", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
-        collections, httpTypes, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
+        collections, httpTypes, logging, nioCore, nioPosix, nioSSL, serviceLifecycle, unixSignals,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -362,9 +369,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",
       dependencies: [
+        "Certificates",
         "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshTestSupport", "MeshTransport", "MeshXDS", grpcCore,
         grpcHTTP2, httpTypes, logging, nioCore, nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL, protobuf,
         serviceLifecycle,
@@ -394,7 +403,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshKubernetesTests",
-      dependencies: ["Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshTestSupport"],
+      dependencies: [
+        "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MeshStoreKubernetesTests",

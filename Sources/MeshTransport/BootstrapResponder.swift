@@ -1,3 +1,4 @@
+package import Certificates
 package import HTTPService
 package import HTTPTypes
 package import MeshXDS
@@ -59,7 +60,7 @@ package struct BootstrapResponder: Sendable {
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
         trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
-        inspectAuthority: ServerCertificate.inspectAuthority),
+        inspectAuthority: { BootstrapSettings.AuthorityVerdict(ofAuthority: $0) }),
       resources: resources)
   }
 }

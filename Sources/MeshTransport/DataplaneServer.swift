@@ -1,3 +1,4 @@
+package import Certificates
 import GRPCCore
 import GRPCNIOTransportHTTP2
 package import HTTPService
@@ -104,7 +105,8 @@ package final class DataplaneServer: Service {
   ) throws {
     self.configuration = configuration
     let limits = configuration.limits
-    let tls = try configuration.certificate.map { try $0.makeContext() }
+    // The server chooses the protocol. Proxies offer only h2. A client that offers both wants the bootstrap.
+    let tls = try configuration.certificate.map { try $0.makeContext(protocols: ["http/1.1", "h2"]) }
     let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
     self.service = service
     let listener = DataplaneListener(

@@ -1,4 +1,5 @@
 import CProcess
+import Certificates
 import EnvoyInspection
 import Foundation
 import HTTPService
@@ -149,8 +150,10 @@ struct Pipeline: Sendable {
       resolver, reconciler, sessions, administration, receiverClient, receivers,
       CertificateWatch(
         certificate: certificate,
-        remedy: "set a new one with \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
-          + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and restart",
+        use: CertificateUse(
+          server: DataplaneServer.name, effect: "proxies and clients that check it refuse to connect",
+          remedy: "set a new one with \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
+            + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and restart"),
         logger: logger),
     ]
     let diagnosticsService = Self.service(

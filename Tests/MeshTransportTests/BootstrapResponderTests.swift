@@ -1,3 +1,4 @@
+import Certificates
 import HTTPService
 import HTTPTypes
 import MeshModel

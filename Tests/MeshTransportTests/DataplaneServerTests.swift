@@ -1,3 +1,4 @@
+import Certificates
 import EnvoyAPI
 import Foundation
 import GRPCCore
@@ -310,25 +311,5 @@ struct DataplaneServerTests {
     bytes.writeImmutableBuffer(frame(1, 4, stream: 1, headers))
     bytes.writeImmutableBuffer(frame(0, 0, stream: 1, request))
     return bytes
-  }
-
-  @Test("A certificate is made once, its key readable by the owner only")
-  func certificate() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let made = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: ["cp.example", "10.0.0.1"])
-    let again = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [])
-    #expect(made.certificatePEM == again.certificatePEM && made.privateKeyPEM == again.privateKeyPEM)
-    let key = folder.appendingPathComponent("kuma-cp.key").path
-    let mode = try FileManager.default.attributesOfItem(atPath: key)[.posixPermissions] as? Int
-    #expect(mode == 0o600)
-    // In ten years there is a new one.
-    let later = Date(timeIntervalSinceNow: 3_651 * 86_400)
-    let renewed = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [], now: later)
-    #expect(renewed.certificatePEM != made.certificatePEM)
-    try Data("nonsense".utf8).write(to: URL(fileURLWithPath: key))
-    #expect(throws: ServerCertificate.Failure.self) {
-      try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [])
-    }
   }
 }

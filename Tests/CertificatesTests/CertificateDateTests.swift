@@ -1,10 +1,12 @@
 import Foundation
 import Testing
 
-@testable import MeshTransport
+@testable import Certificates
 
-@Suite("The dates of the data plane server's certificate") struct CertificateDateTests {
+@Suite("The dates of a server's certificate") struct CertificateDateTests {
   private static let day: TimeInterval = 86_400
+  private static let use = CertificateUse(
+    server: "data plane server", effect: "clients refuse to connect", remedy: "renew it")
 
   @Test(
     "are told of when they are over, to come, or over soon",
@@ -16,7 +18,7 @@ import Testing
     let made = Date(timeIntervalSince1970: 1_800_000_000)
     // It begins an hour before and is good for ten years of 365 days.
     let certificate = try ServerCertificate.make(hosts: [], now: made)
-    let warning = certificate.warning(now: made.addingTimeInterval(days * Self.day), remedy: "renew it")
+    let warning = certificate.warning(now: made.addingTimeInterval(days * Self.day), use: Self.use)
     #expect((warning == nil) == (words == nil), "\(warning ?? "")")
     if let words {
       #expect(warning?.contains("the certificate of the data plane server \(words) 20") == true, "\(warning ?? "")")
@@ -31,7 +33,7 @@ import Testing
     var times: [Double] = []
     var now = made
     while let next = certificate.nextWarning(after: now) {
-      #expect(certificate.warning(now: next.addingTimeInterval(1), remedy: "renew it") != nil)
+      #expect(certificate.warning(now: next.addingTimeInterval(1), use: Self.use) != nil)
       times.append(next.timeIntervalSince(made) / Self.day)
       now = next
     }

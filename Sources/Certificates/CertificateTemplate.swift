@@ -1,0 +1,74 @@
+import Crypto
+import Foundation
+import SwiftASN1
+import X509
+
+/// A certificate that is to be made, with a new key on the curve P-256.
+struct CertificateTemplate {
+  /// A certificate and its private key, both as PEM.
+  typealias Pair = (certificatePEM: String, privateKeyPEM: String)
+
+  /// The authority that signs.
+  struct Issuer {
+    let certificate: Certificate
+    let key: Certificate.PrivateKey
+  }
+
+  let commonName: String
+  /// The names and addresses of a server.
+  var hosts: [String] = []
+  /// Whether other certificates may be signed with it.
+  let isAuthority: Bool
+  /// In seconds.
+  let lifetime: TimeInterval
+
+  /// How long before its making a certificate is valid, since clocks differ.
+  private static let tolerance: TimeInterval = 3_600
+
+  /// Makes the certificate.
+  ///
+  /// - Parameter issuer: the authority; `nil` for a certificate that signs itself.
+  func sign(by issuer: Issuer? = nil, now: Date) throws -> Pair {
+    let key = P256.Signing.PrivateKey()
+    let own = Certificate.PrivateKey(key)
+    let subject = try DistinguishedName { CommonName(commonName) }
+    let names = hostNames
+    let certificate = try Certificate(
+      version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: own.publicKey,
+      notValidBefore: now.addingTimeInterval(-Self.tolerance), notValidAfter: now.addingTimeInterval(lifetime),
+      issuer: issuer?.certificate.subject ?? subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
+      extensions: try Certificate.Extensions {
+        Critical(
+          isAuthority ? BasicConstraints.isCertificateAuthority(maxPathLength: nil) : .notCertificateAuthority)
+        Critical(KeyUsage(digitalSignature: true, keyCertSign: isAuthority))
+        if !names.isEmpty {
+          try ExtendedKeyUsage([.serverAuth])
+          SubjectAlternativeNames(names)
+        }
+      },
+      issuerPrivateKey: issuer?.key ?? own)
+    return (try certificate.serializeAsPEM().pemString + "\n", key.pemRepresentation + "\n")
+  }
+
+  private var hostNames: [GeneralName] {
+    var names: [GeneralName] = []
+    var seen: Set<String> = []
+    for host in hosts where !host.isEmpty && seen.insert(host).inserted {
+      if let address = Self.ipAddressBytes(host) {
+        names.append(.ipAddress(ASN1OctetString(contentBytes: address[...])))
+      } else {
+        names.append(.dnsName(host))
+      }
+    }
+    return names
+  }
+
+  /// The bytes of a numeric address in network order; `nil` for a host name.
+  private static func ipAddressBytes(_ host: String) -> [UInt8]? {
+    for (family, length) in [(AF_INET, 4), (AF_INET6, 16)] {
+      var bytes = [UInt8](repeating: 0, count: length)
+      if inet_pton(family, host, &bytes) == 1 { return bytes }
+    }
+    return nil
+  }
+}
