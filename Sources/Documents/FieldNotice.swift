@@ -2,8 +2,10 @@
 ///
 /// A body may hold many thousands of them, so nothing is computed before it is asked for.
 public struct FieldNotice: Sendable, Hashable {
-  private let name: String
-  private var path: String
+  /// The field's name.
+  package let name: String
+  /// The path of the object that it stands in; empty for the document.
+  package private(set) var path: String
   private let known: Set<String>
 
   /// Notes a field.

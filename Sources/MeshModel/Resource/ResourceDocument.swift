@@ -66,50 +66,20 @@ public struct ResourceDocument: Sendable {
       form: .universal, notices: notices)
   }
 
-  private init(kubernetes document: DocumentValue) throws(DocumentError) {
-    var reader = try ObjectReader(document, path: "")
-    let version = try reader.string("apiVersion") ?? ""
-    guard version == Self.apiVersion else {
-      throw DocumentError(
-        code: .unknownType, message: "apiVersion has to be \"\(Self.apiVersion)\", not \"\(version)\"")
-    }
-    let type = try Self.type(named: try reader.string("kind"))
-    var mesh = try reader.string("mesh")
-    var name = ""
-    var labels: [String: String] = [:]
-    var created: Timestamp?
-    if let value = reader.value("metadata") {
-      var metadata = try ObjectReader(value, path: "metadata")
-      name = try metadata.string("name") ?? ""
-      labels = try metadata.stringMap("labels") ?? [:]
-      created = try Self.time(&metadata, "creationTimestamp")
-      // A proxy's name within the mesh carries its namespace. Source: Kuma 2.7.
-      if type == .dataplane, let namespace = try metadata.string("namespace"), !namespace.isEmpty {
-        name += ".\(namespace)"
-      }
-    }
-    if mesh == nil { mesh = labels["kuma.io/mesh"] ?? "default" }
-    let (spec, notices) = try ResourceSpec.read(type, reader.value("spec") ?? [:])
-    self.init(
-      resource: Resource(mesh: mesh ?? "", name: name, spec: spec, labels: labels, creationTime: created),
-      form: .kubernetes,
-      notices: reader.notices() + notices.map { $0.inside("spec") })
-  }
-
-  private init(resource: Resource, form: Form, notices: [FieldNotice]) {
+  init(resource: Resource, form: Form, notices: [FieldNotice]) {
     self.resource = resource
     self.form = form
     self.notices = notices
   }
 
-  private static func type(named name: String?) throws(DocumentError) -> ResourceType {
+  static func type(named name: String?) throws(DocumentError) -> ResourceType {
     guard let type = ResourceType(rawValue: name ?? "") else {
       throw DocumentError(code: .unknownType, message: "invalid resource type \"\(name ?? "")\"")
     }
     return type
   }
 
-  private static func time(_ reader: inout ObjectReader, _ name: String) throws(DocumentError) -> Timestamp? {
+  static func time(_ reader: inout ObjectReader, _ name: String) throws(DocumentError) -> Timestamp? {
     guard let text = try reader.string(name) else { return nil }
     guard let time = Timestamp(text) else {
       throw ObjectReader.wrongKind(.string(text), path: reader.join(name), expected: "a time as in RFC 3339")
@@ -135,20 +105,6 @@ extension Resource {
     if let creationTime { object["creationTime"] = .string(creationTime.description) }
     if let modificationTime { object["modificationTime"] = .string(modificationTime.description) }
     if !labels.isEmpty { object["labels"] = .tags(labels) }
-    return object
-  }
-
-  private var kubernetesDocument: DocumentValue.Object {
-    var object: DocumentValue.Object = [
-      "apiVersion": .string(ResourceDocument.apiVersion), "kind": .string(type.rawValue),
-    ]
-    if type.isMeshScoped { object["mesh"] = .string(mesh) }
-    var metadata: DocumentValue.Object = ["name": .string(name)]
-    if let creationTime { metadata["creationTimestamp"] = .string(creationTime.description) }
-    if !labels.isEmpty { metadata["labels"] = .tags(labels) }
-    object["metadata"] = .object(metadata)
-    let content = spec.content.document
-    if !content.isEmpty { object["spec"] = .object(content) }
     return object
   }
 }
