@@ -22,8 +22,18 @@ package final class ChangeFeed: Sendable {
 
   private let state: Mutex<State>
 
-  package init(present: ResourceTable = ResourceTable()) {
-    state = Mutex(State(machine: ChangeFeedStateMachine(present: present)))
+  /// - Parameter isComplete: whether the state is whole; if not, nobody gets an element before ``complete()``.
+  package init(present: ResourceTable = ResourceTable(), isComplete: Bool = true) {
+    state = Mutex(State(machine: ChangeFeedStateMachine(present: present, isComplete: isComplete)))
+  }
+
+  /// Whether the state is whole.
+  package var isComplete: Bool { state.withLock { $0.machine.isComplete } }
+
+  /// The state is whole from now on.
+  package func complete() {
+    let resumptions = state.withLock { $0.resumptions($0.machine.complete()) }
+    for resumption in resumptions { resumption.continuation.resume(returning: resumption.changes) }
   }
 
   /// Publishes changes that were committed together, in this order.

@@ -57,8 +57,14 @@ package struct ChangeFeedStateMachine: Sendable {
   private var subscribers: [SubscriberID: Subscriber] = [:]
   private var lastNumber: UInt64 = 0
   private var isFinished = false
+  /// Whether the current state is whole. Until then nobody gets an element.
+  package private(set) var isComplete: Bool
 
-  package init(present: ResourceTable = ResourceTable()) { self.present = present }
+  /// - Parameter isComplete: whether the current state is whole; if not, ``complete()`` says when it is.
+  package init(present: ResourceTable = ResourceTable(), isComplete: Bool = true) {
+    self.present = present
+    self.isComplete = isComplete
+  }
 
   /// How many subscribers there are.
   package var subscriberCount: Int { subscribers.count }
@@ -117,6 +123,16 @@ package struct ChangeFeedStateMachine: Sendable {
         subscribers[id]?.pending[key] = exists || isKnown ? isKnown : nil
       }
     }
+    return wakeups()
+  }
+
+  /// The current state is whole from now on.
+  package mutating func complete() -> [Wakeup] {
+    isComplete = true
+    return wakeups()
+  }
+
+  private mutating func wakeups() -> [Wakeup] {
     var wakeups: [Wakeup] = []
     for id in subscribers.keys.sorted(by: { $0.number < $1.number }) {
       guard var subscriber = subscribers[id], subscriber.isWaiting, let changes = take(&subscriber) else { continue }
@@ -138,6 +154,7 @@ package struct ChangeFeedStateMachine: Sendable {
   /// The next element of a subscriber, if anything changed. If every changed resource was deleted again, the element is empty:
   /// its sequence number still tells the subscriber that it has missed nothing.
   private func take(_ subscriber: inout Subscriber) -> ChangeSet? {
+    guard isComplete else { return nil }
     guard let last = subscriber.sequence else {
       subscriber.sequence = sequence
       return ChangeSet(isWholeState: true, written: present.all, deleted: [], sequence: sequence)
