@@ -104,6 +104,6 @@ extension ProxyAddress {
 }
 
 extension Resource {
-  /// Whether two resources have equal content, apart from times and revisions.
-  func says(_ other: Resource) -> Bool { spec == other.spec && labels == other.labels }
+  /// Whether two resources have equal content, apart from times, revisions and what a cluster adds.
+  func says(_ other: Resource) -> Bool { spec == other.spec && ownLabels == other.ownLabels }
 }
