@@ -1,0 +1,167 @@
+import OrderedCollections
+
+/// The objects of one kind as they were last, as a value. It holds the one rule about what is newer: the larger
+/// `resourceVersion` wins, whether it comes from a list, from a watch or from the answer to a write of this process.
+///
+/// Versions are compared as numbers, as every API server counts them. Where they are no numbers, a watch is taken as it
+/// comes, and the answers to writes are left to the watch.
+struct ReplicaTable: Sendable {
+  /// What identifies an object among those of its kind.
+  struct Key: Hashable, Sendable {
+    var namespace: String?
+    var name: String
+
+    init(namespace: String?, name: String) {
+      self.namespace = namespace
+      self.name = name
+    }
+
+    init(_ object: KubernetesObject) { self.init(namespace: object.namespace, name: object.name) }
+  }
+
+  /// What this process wrote while a list was under way. The list may be of before that.
+  private struct WritesDuringList {
+    var stored: Set<Key> = []
+    var deleted: Set<String> = []
+  }
+
+  private(set) var objects: [Key: KubernetesObject] = [:]
+  /// Every change up to this version is included; empty before the first list.
+  private(set) var version = ""
+  /// Whether a list has arrived.
+  private(set) var isSynchronized = false
+  /// The uids of objects that this process deleted, and whose deletion the watch has not told yet.
+  private var deletedHere: Set<String> = []
+  private var list: WritesDuringList?
+
+  // MARK: Lists
+
+  /// A list is about to be requested.
+  mutating func beginList() { list = WritesDuringList() }
+
+  /// A whole list has arrived.
+  ///
+  /// - Returns: what differs; everything the first time.
+  mutating func endList(_ listed: [KubernetesObject], version: String) -> [KindReplica.Update] {
+    let writes = list ?? WritesDuringList()
+    list = nil
+    var next: [Key: KubernetesObject] = [:]
+    next.reserveCapacity(listed.count)
+    var unfinished: Set<String> = []
+    for object in listed {
+      if writes.deleted.contains(object.uid) {
+        unfinished.insert(object.uid)
+      } else {
+        next[Key(object)] = object
+      }
+    }
+    for key in writes.stored {
+      guard let own = objects[key], Self.isNewer(own.resourceVersion, than: version) else { continue }
+      next[key] = own
+    }
+    let before = objects
+    objects = next
+    self.version = version
+    deletedHere = unfinished
+    guard isSynchronized else {
+      isSynchronized = true
+      return [.replaced(Array(next.values))]
+    }
+    return updates(of: Set(before.keys).union(next.keys), since: before)
+  }
+
+  // MARK: Watches
+
+  /// Events have arrived, in their order.
+  ///
+  /// - Returns: what differs afterwards. An object that was deleted and made again meanwhile comes as changed.
+  mutating func receive(_ events: [WatchEvent]) -> [KindReplica.Update] {
+    var touched: OrderedSet<Key> = []
+    // Only what an event replaces or removes is kept aside: a copy of the whole table would be made for each event.
+    var before: [Key: KubernetesObject] = [:]
+    func remember(_ key: Key, _ objects: [Key: KubernetesObject]) {
+      if touched.append(key).inserted { before[key] = objects[key] }
+    }
+    for event in events {
+      switch event {
+      case .added(let object), .modified(let object):
+        advance(to: object.resourceVersion)
+        guard !deletedHere.contains(object.uid) else { continue }
+        let key = Key(object)
+        if let known = objects[key], Self.isAtLeast(known.resourceVersion, object.resourceVersion) { continue }
+        remember(key, objects)
+        objects[key] = object
+      case .deleted(let object):
+        advance(to: object.resourceVersion)
+        deletedHere.remove(object.uid)
+        let key = Key(object)
+        guard let known = objects[key] else { continue }
+        if known.uid != object.uid, Self.isNewer(known.resourceVersion, than: object.resourceVersion) { continue }
+        remember(key, objects)
+        objects[key] = nil
+      case .bookmark(let version): advance(to: version)
+      }
+    }
+    return updates(of: touched, since: before)
+  }
+
+  private mutating func advance(to newer: String) {
+    guard !newer.isEmpty, !Self.isNewer(version, than: newer) else { return }
+    version = newer
+  }
+
+  // MARK: Writes of this process
+
+  /// The API server has answered a write of this process with the object as stored.
+  mutating func note(stored object: KubernetesObject) -> [KindReplica.Update] {
+    let newer = object.resourceVersion
+    // What is not newer than the version has been seen already, also when the object has been deleted since.
+    guard Self.isNewer(newer, than: isSynchronized ? version : "0"), !deletedHere.contains(object.uid) else {
+      return []
+    }
+    let key = Key(object)
+    if let known = objects[key], !Self.isNewer(newer, than: known.resourceVersion) { return [] }
+    objects[key] = object
+    list?.stored.insert(key)
+    return [.changed([object])]
+  }
+
+  /// The API server has answered that an object is deleted.
+  mutating func note(deleted object: KubernetesObject) -> [KindReplica.Update] {
+    guard !object.uid.isEmpty else { return [] }
+    list?.deleted.insert(object.uid)
+    let key = Key(object)
+    guard let known = objects[key], known.uid == object.uid else { return [] }
+    objects[key] = nil
+    deletedHere.insert(object.uid)
+    return [.deleted([known])]
+  }
+
+  // MARK: Comparing
+
+  private func updates(
+    of keys: some Sequence<Key>, since before: [Key: KubernetesObject]
+  ) -> [KindReplica.Update] {
+    var deleted: [KubernetesObject] = []
+    var changed: [KubernetesObject] = []
+    for key in keys {
+      switch (before[key], objects[key]) {
+      case (let old?, nil): deleted.append(old)
+      case (let old, let new?): if old != new { changed.append(new) }
+      case (nil, nil): continue
+      }
+    }
+    return (deleted.isEmpty ? [] : [.deleted(deleted)]) + (changed.isEmpty ? [] : [.changed(changed)])
+  }
+
+  /// Whether a version is known to be newer than another one.
+  static func isNewer(_ version: String, than other: String) -> Bool {
+    guard let a = UInt64(version), let b = UInt64(other) else { return false }
+    return a > b
+  }
+
+  private static func isAtLeast(_ version: String, _ other: String) -> Bool {
+    guard let a = UInt64(version), let b = UInt64(other) else { return version == other }
+    return a >= b
+  }
+}
