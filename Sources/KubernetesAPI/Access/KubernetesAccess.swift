@@ -157,4 +157,10 @@ extension KubernetesAccess {
     guard let parts = URLComponents(string: server), let host = parts.host else { return nil }
     return parts.port.map { "\(host):\($0)" } ?? host
   }
+
+  /// The port of the server's URL.
+  var port: Int? {
+    guard let parts = URLComponents(string: server) else { return nil }
+    return parts.port ?? (parts.scheme?.lowercased() == "http" ? 80 : 443)
+  }
 }

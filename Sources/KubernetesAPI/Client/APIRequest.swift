@@ -11,6 +11,8 @@ struct APIRequest: Sendable {
   var namespace: String?
   /// The object's name; `nil` for the whole kind.
   var name: String?
+  /// The name of the only object that a list or a watch is about; `nil` for all.
+  var selectedName: String?
   var subresource: String?
   var method: HTTPMethod
   var query: [(name: String, value: String)] = []
@@ -45,6 +47,8 @@ struct APIRequest: Sendable {
       path += "/\(name.pathSegment)"
     }
     if let subresource { path += "/\(subresource)" }
+    var query = query
+    if let selectedName { query.append(("fieldSelector", "metadata.name=\(selectedName)")) }
     guard !query.isEmpty else { return path }
     return path + "?" + query.map { "\($0.name)=\($0.value.pathSegment)" }.joined(separator: "&")
   }
@@ -58,7 +62,7 @@ struct APIRequest: Sendable {
 
   /// What is asked, to begin a message with: `cannot list "meshes.kuma.io" at https://10.96.0.1:443`.
   func sentence(on server: String) -> String {
-    let object = name.map { " \($0.quoted)" } ?? ""
+    let object = (name ?? selectedName).map { " \($0.quoted)" } ?? ""
     let place = (kind.isNamespaced ? namespace : nil).map { " in namespace \($0.quoted)" } ?? ""
     return "cannot \(verb) \(resource.quoted)\(object)\(place) at \(server)".printable(atMost: 500)
   }

@@ -10,7 +10,7 @@ extension KubernetesClient {
   ///
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
-  ///   - name: only the object of that name; `nil` for all.
+  ///   - name: only the object of this name; `nil` for all. A right on that name is enough then.
   ///   - restart: called when the pages so far have to be dropped, because the API server has forgotten their version.
   ///   - page: called with each page.
   /// - Returns: the version of the list, for a watch to begin at.
@@ -22,12 +22,12 @@ extension KubernetesClient {
     var restarts = 0
     while true {
       // Without resourceVersion: a limit is ignored with resourceVersion=0.
-      var query = Self.selector(name)
+      var query: [(name: String, value: String)] = []
       if restarts <= Self.restartLimit { query.append(("limit", String(pageSize))) }
       if let continuation { query.append(("continue", continuation)) }
       let list: Page
       do {
-        list = try await self.page(of: kind, namespace: namespace, query)
+        list = try await self.page(of: kind, namespace: namespace, name: name, query)
       } catch {
         guard error.code == .expired, continuation != nil else { throw error }
         restarts += 1
@@ -45,7 +45,7 @@ extension KubernetesClient {
   package func newestVersion(
     of kind: KubernetesKind, namespace: String? = nil, name: String? = nil
   ) async throws(KubernetesError) -> String {
-    try await page(of: kind, namespace: namespace, Self.selector(name) + [("limit", "1")]).version
+    try await page(of: kind, namespace: namespace, name: name, [("limit", "1")]).version
   }
 
   private struct Page {
@@ -56,10 +56,11 @@ extension KubernetesClient {
   }
 
   private func page(
-    of kind: KubernetesKind, namespace: String?, _ query: [(name: String, value: String)]
+    of kind: KubernetesKind, namespace: String?, name: String?, _ query: [(name: String, value: String)]
   ) async throws(KubernetesError) -> Page {
     let request = APIRequest(
-      verb: "list", kind: kind, namespace: namespace, method: .GET, query: query, limit: Self.pageLimit,
+      verb: "list", kind: kind, namespace: namespace, selectedName: name, method: .GET, query: query,
+      limit: Self.pageLimit,
       time: settings.listTime)
     let list = try document(try await send(request), of: request)
     let metadata = list["metadata"]
@@ -68,11 +69,6 @@ extension KubernetesClient {
         code: .unreadable, message: "\(request.sentence(on: access.server)): the answer is not a list", status: 200)
     }
     return Page(items: items, version: version, continuation: metadata?["continue"]?.string ?? "")
-  }
-
-  /// Selects the object of a name, as rights on single names require it.
-  static func selector(_ name: String?) -> [(name: String, value: String)] {
-    name.map { [("fieldSelector", "metadata.name=\($0)")] } ?? []
   }
 
   /// All objects of a kind, with the version of the list.

@@ -10,7 +10,7 @@ extension KubernetesClient {
   ///
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
-  ///   - name: only the object of that name; `nil` for all.
+  ///   - name: only the object of this name; `nil` for all. A right on that name is enough then.
   ///   - resourceVersion: of a list, an object or a bookmark; what happened after it is told.
   ///   - handle: called with events in order, all that arrived together at once. The first call has no events: the API
   ///     server has accepted the watch.
@@ -21,11 +21,12 @@ extension KubernetesClient {
   ) async throws(KubernetesError) {
     let seconds = Int.random(in: settings.watchSeconds)
     let request = APIRequest(
-      verb: "watch", kind: kind, namespace: namespace, method: .GET,
-      query: Self.selector(name) + [
+      verb: "watch", kind: kind, namespace: namespace, selectedName: name, method: .GET,
+      query: [
         ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", resourceVersion),
         ("timeoutSeconds", String(seconds)),
       ], time: settings.requestTime)
+    _ = try request.path(on: access.server)
     let activity = WatchActivity()
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -36,22 +37,18 @@ extension KubernetesClient {
         try await group.next()
       }
     } catch {
-      throw failure(error, of: request)
+      throw await failure(error, of: request)
     }
   }
 
   private func read(
     _ request: APIRequest, _ activity: WatchActivity, _ handle: @Sendable ([WatchEvent]) async -> Void
   ) async throws {
-    let (response, _) = try await within(request.time) { try await self.head(of: request, pool: .watches) }
-    guard response.status == .ok else {
-      let reply = try await within(request.time) { await StatusReply(response, limit: Self.errorLimit) }
-      throw reply.error(for: request, on: access.server)
-    }
-    activity.note(version: response.version)
+    let answer = try await openWatch(request)
+    activity.open(answer)
     await handle([])
     var reader = WatchLineReader(request.kind, limit: Self.objectLimit)
-    for try await part in response.body {
+    for try await part in answer.response.body {
       activity.note()
       var events: [WatchEvent] = []
       do throws(WatchLineReader.Stop) {
@@ -61,10 +58,23 @@ extension KubernetesClient {
         throw stopped(error, request)
       }
       if !events.isEmpty { await handle(events) }
+      activity.note()
     }
     // A cancelled task ends the body as the server does.
     try Task.checkCancellation()
     if reader.isWithinLine { throw HTTPClientError.remoteConnectionClosed }
+  }
+
+  private func openWatch(_ request: APIRequest) async throws -> Answer {
+    try await within(request.time) {
+      var answer = try await self.head(of: request, isWatch: true)
+      if answer.response.status == .unauthorized, await self.hasNewer(than: answer.sender) {
+        answer = try await self.head(of: request, isWatch: true)
+      }
+      if answer.response.status == .ok { return answer }
+      throw self.refusal(
+        await StatusReply(answer, limit: Self.errorLimit), of: request, sender: answer.sender)
+    }
   }
 
   private func stopped(_ stop: WatchLineReader.Stop, _ request: APIRequest) -> KubernetesError {
@@ -84,23 +94,30 @@ extension KubernetesClient {
     var checked = ContinuousClock.now
     while true {
       let last = max(checked, activity.last)
-      try await Task.sleep(until: min(last + settings.silence, end))
+      try await Task.sleep(until: min(last + settings.silence, end), clock: .continuous)
+      guard let answer = activity.answer else {
+        // The head of the answer has a time limit of its own.
+        checked = .now
+        continue
+      }
+      let transport = answer.transport
       if ContinuousClock.now >= end {
-        discard(currentTransport, isClosing: true)
+        discard(transport, isClosing: true)
         throw dead(request, "has not ended the watch at the time that was asked for")
       }
-      guard activity.last <= last, let version = activity.version else { continue }
-      let transport = currentTransport
+      guard activity.last <= last else { continue }
       do {
-        try await check(transport)
+        try await within(settings.checkTime) {
+          try await self.check(transport, over: transport.watches ?? transport.requests)
+        }
       } catch is CancellationError {
         throw CancellationError()
       } catch {
         discard(transport, isClosing: true)
-        throw dead(request, "has sent nothing for \(settings.silence), and did not answer a check: \(error)")
+        throw dead(request, "has sent nothing for \(settings.silence), and did not answer a check")
       }
       // Over HTTP/1.1 the check has gone over another connection than the watch, so it says nothing about that one.
-      if version.major < 2 { return }
+      if answer.response.version.major < 2 { return }
       checked = .now
     }
   }
@@ -108,36 +125,24 @@ extension KubernetesClient {
   private func dead(_ request: APIRequest, _ words: String) -> KubernetesError {
     KubernetesError(
       code: .unavailable,
-      message: "\(request.sentence(on: access.server)): the API server \(words)".printable(atMost: 1000))
-  }
-
-  /// Asks for something small over the connections of the watches. Any answer will do.
-  private func check(_ transport: Transport?) async throws {
-    guard let transport else { return }
-    var request = HTTPClientRequest(url: access.requestURL + "/version")
-    if access.serverName != nil, let authority = access.authority {
-      request.headers.add(name: "host", value: authority)
-    }
-    let message = request
-    _ = try await within(settings.checkTime) {
-      let response = try await transport[.watches].execute(message, deadline: .distantFuture)
-      _ = await StatusReply(response, limit: Self.errorLimit)
-    }
+      message: "\(request.sentence(on: access.server)): the API server \(words); the watch begins again")
   }
 }
 
-/// When a watch last received something, and how it is transported.
+/// When a watch last received something, and over what.
 private final class WatchActivity: Sendable {
-  private let state = Mutex((last: ContinuousClock.now, version: HTTPVersion?.none))
+  private struct State {
+    var last = ContinuousClock.now
+    var answer: KubernetesClient.Answer?
+  }
+
+  private let state = Mutex(State())
 
   var last: ContinuousClock.Instant { state.withLock { $0.last } }
-  /// The version of HTTP; `nil` before the head of the answer.
-  var version: HTTPVersion? { state.withLock { $0.version } }
+  /// The head of the answer; `nil` before it is there.
+  var answer: KubernetesClient.Answer? { state.withLock { $0.answer } }
 
-  func note(version: HTTPVersion? = nil) {
-    state.withLock {
-      $0.last = .now
-      if let version { $0.version = version }
-    }
-  }
+  func open(_ answer: KubernetesClient.Answer) { state.withLock { $0 = State(answer: answer) } }
+
+  func note() { state.withLock { $0.last = .now } }
 }

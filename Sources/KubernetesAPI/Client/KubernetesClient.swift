@@ -1,8 +1,5 @@
-import AsyncHTTPClient
-import Documents
 package import Logging
 import NIOCore
-import NIOHTTP1
 import Synchronization
 
 /// A client of the API server. Several tasks may share it. It opens connections with the first request, and closes them when
@@ -34,8 +31,8 @@ package final class KubernetesClient: Sendable {
   package let access: KubernetesAccess
   let settings: Settings
   let logger: Logger
-  private let userAgent: String
-  private let credentials: CredentialSource
+  let userAgent: String
+  let credentials: CredentialSource
   private let state: Mutex<State>
 
   private struct State {
@@ -62,88 +59,13 @@ package final class KubernetesClient: Sendable {
         budget: RequestBudget(perSecond: settings.requestsPerSecond, burst: settings.burst, now: .now)))
   }
 
-  /// An answer with a status of success.
-  struct Reply: Sendable {
-    var status: Int
-    var body: [UInt8]
-  }
-
-  /// Sends a request and reads its answer, all within the request's time.
-  func send(_ request: APIRequest) async throws(KubernetesError) -> Reply {
-    _ = try request.path(on: access.server)
-    let wait = state.withLock { $0.budget.take(now: .now) }
-    do {
-      return try await within(wait + request.time) {
-        if wait > .zero { try await Task.sleep(for: wait) }
-        return try await self.exchange(request)
-      }
-    } catch {
-      throw failure(error, of: request)
-    }
-  }
-
-  private func exchange(_ request: APIRequest) async throws -> Reply {
-    var attempts = 0
-    while true {
-      attempts += 1
-      let (response, sender) = try await head(of: request, pool: .requests)
-      let status = Int(response.status.code)
-      if (200..<300).contains(status) {
-        let body = try await response.body.collect(upTo: request.limit)
-        return Reply(status: status, body: Array(body.readableBytesView))
-      }
-      let reply = await StatusReply(response, limit: Self.errorLimit)
-      if status == 401, attempts == 1 {
-        await credentials.refuse(sender)
-        if let newer = try? await credentials.credentials(), newer != sender { continue }
-      }
-      throw reply.error(for: request, on: access.server)
-    }
-  }
-
-  /// Sends a request and returns the head of the answer, whatever its status, with the credentials that were sent.
+  /// Takes a request from the budget.
   ///
-  /// A request that reads is sent a second time when the server has closed the connection meanwhile.
-  func head(
-    of request: APIRequest, pool: Transport.Pool
-  ) async throws -> (HTTPClientResponse, Credentials) {
-    var attempts = 0
-    while true {
-      attempts += 1
-      let sender = try await credentials.credentials()
-      let transport = try transport(for: sender)
-      do {
-        let response = try await transport[pool].execute(
-          try message(request, sender: sender), deadline: .distantFuture)
-        return (response, sender)
-      } catch let error as HTTPClientError where error == .remoteConnectionClosed {
-        guard request.isReading, attempts == 1 else { throw error }
-      }
-    }
-  }
-
-  private func message(_ request: APIRequest, sender: Credentials) throws(KubernetesError) -> HTTPClientRequest {
-    var message = HTTPClientRequest(url: access.requestURL + (try request.path(on: access.server)))
-    message.method = request.method
-    message.headers.add(name: "accept", value: "application/json")
-    message.headers.add(name: "user-agent", value: userAgent)
-    if access.serverName != nil, let authority = access.authority {
-      message.headers.add(name: "host", value: authority)
-    }
-    if let token = sender.token { message.headers.add(name: "authorization", value: "Bearer \(token)") }
-    if let user = access.identity.impersonatedUser {
-      message.headers.add(name: "impersonate-user", value: user)
-      for group in access.identity.impersonatedGroups { message.headers.add(name: "impersonate-group", value: group) }
-    }
-    if let body = request.body {
-      message.headers.add(name: "content-type", value: request.contentType)
-      message.body = .bytes(ByteBuffer(string: body.json()))
-    }
-    return message
-  }
+  /// - Returns: how long it has to wait.
+  func takeTurn() -> Duration { state.withLock { $0.budget.take(now: .now) } }
 
   /// The connections for these credentials.
-  private func transport(for sender: Credentials) throws(KubernetesAccess.Failure) -> Transport {
+  func transport(for sender: Credentials) throws(KubernetesAccess.Failure) -> Transport {
     if let transport = state.withLock({ $0.transport }), transport.certificate == sender.certificate {
       return transport
     }
@@ -157,32 +79,11 @@ package final class KubernetesClient: Sendable {
     }
   }
 
-  /// The connections in use; a check uses them without making new ones.
-  var currentTransport: Transport? { state.withLock { $0.transport } }
-
   /// Throws connections away, so that the next request makes new ones and reads the files of certificates again.
   ///
   /// - Parameter isClosing: whether what runs on them is ended.
-  func discard(_ transport: Transport?, isClosing: Bool) {
-    guard let transport else { return }
+  func discard(_ transport: Transport, isClosing: Bool) {
     state.withLock { if $0.transport === transport { $0.transport = nil } }
     if isClosing { transport.close() }
-  }
-}
-
-extension StatusReply {
-  /// Reads the body of an answer, as far as it goes.
-  init(_ response: HTTPClientResponse, limit: Int) async {
-    var bytes: [UInt8] = []
-    do {
-      for try await part in response.body {
-        bytes += part.readableBytesView.prefix(limit - bytes.count)
-        if bytes.count >= limit { break }
-      }
-    } catch {
-      // The status says enough.
-    }
-    self.init(
-      status: Int(response.status.code), body: bytes, retryAfter: response.headers.first(name: "retry-after"))
   }
 }

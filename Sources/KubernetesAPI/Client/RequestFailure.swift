@@ -26,44 +26,49 @@ func within<Value: Sendable>(
 
 extension KubernetesClient {
   /// An error of the connection, of credentials or of an answer, as a sentence.
-  func failure(_ error: any Error, of request: APIRequest) -> KubernetesError {
-    let begin = request.sentence(on: access.server)
+  func failure(_ error: any Error, of request: APIRequest) async -> KubernetesError {
+    func failure(_ code: KubernetesError.Code, _ words: String) -> KubernetesError {
+      KubernetesError(code: code, message: "\(request.sentence(on: access.server)): \(words)")
+    }
     switch error {
     case let error as KubernetesError: return error
-    case let error as KubernetesAccess.Failure:
-      return KubernetesError(code: .unauthorized, message: "\(begin): \(error.message)")
+    case let error as KubernetesAccess.Failure: return failure(.unauthorized, error.message)
     case is DeadlineExceeded:
-      return KubernetesError(
-        code: .unavailable, message: "\(begin): the API server has not answered within \(request.time)")
-    case is CancellationError:
-      return KubernetesError(code: .unavailable, message: "\(begin): the request was cancelled")
+      return failure(.unavailable, "the API server has not answered within \(request.time)")
+    case is CancellationError: return failure(.unavailable, "the request was cancelled")
     case is NIOTooManyBytesError:
-      return KubernetesError(
-        code: .unreadable, message: "\(begin): the answer is larger than \(request.limit) bytes")
-    default:
-      return KubernetesError(code: .unavailable, message: "\(begin): \(Self.words(error, access: access))")
+      return failure(.unreadable, "the answer is larger than \(request.limit) bytes")
+    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+      let look = ServerCertificateLook(access: access)
+      return failure(.unavailable, await look.words(error, time: settings.checkTime))
+    default: return failure(.unavailable, words(error))
     }
   }
 
-  private static func words(_ error: any Error, access: KubernetesAccess) -> String {
+  private func words(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:
-      let reason = error.connectionErrors.first.map { words($0.error, access: access) }
-      if let reason { return reason }
+      if let reason = error.connectionErrors.first { return words(reason.error) }
       return "the name \(error.host.quoted) has no address; check the server of \(access.origin)"
     case let error as IOError:
       return
         "\(SystemError(error.errnoCode)); check that the API server runs and that \(access.origin) names its address"
-    case let error as HTTPClientError where error == .connectTimeout:
-      return
-        "no connection could be made in time; check that the API server runs and that no firewall drops packets to it"
-    case let error as HTTPClientError where error == .remoteConnectionClosed || error == .cancelled:
-      return "the connection was lost"
-    case let error as HTTPClientError: return error.shortDescription
-    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
-      return "no TLS connection could be made: \(error)".printable(atMost: 300)
-        + "; check the certificate authority of \(access.origin)"
+    case let error as HTTPClientError where error == .connectTimeout || error == .deadlineExceeded:
+      return "no connection could be made in time; check that the API server runs and that no firewall is between"
+    case let error as HTTPClientError where error != .remoteConnectionClosed && error != .cancelled:
+      return error.shortDescription
     default: return "the connection was lost"
     }
+  }
+
+  /// What the API server has refused, as a sentence.
+  func refusal(_ reply: StatusReply, of request: APIRequest, sender: Credentials) -> KubernetesError {
+    var error = reply.error(for: request, on: access.server)
+    guard error.code == .unauthorized, let pem = sender.certificate?.certificate,
+      let leaf = try? NIOSSLCertificate.fromPEMBytes(pem).first
+    else { return error }
+    let end = Timestamp(seconds: Int64(leaf.notValidAfter))
+    if end < .wallClock { error.message += "; the client certificate of \(access.origin) has expired at \(end)" }
+    return error
   }
 }

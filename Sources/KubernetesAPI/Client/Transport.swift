@@ -1,20 +1,25 @@
 import AsyncHTTPClient
 import NIOCore
+import NIOHTTP1
 import NIOSSL
+import Synchronization
 
 /// The connections to the API server: one pool for requests, and one for watches, so that watches never keep requests
-/// waiting where the server speaks HTTP/1.1 only. With HTTP/2 each pool is one connection.
+/// waiting where the server speaks HTTP/1.1 only. With HTTP/2 the watches have one connection.
 final class Transport: Sendable {
-  /// The two pools.
-  enum Pool: Sendable {
-    case requests
-    case watches
-  }
-
-  private let requests: HTTPClient
-  private let watches: HTTPClient
+  /// The pool for requests.
+  let requests: HTTPClient
   /// The client certificate that these connections show.
   let certificate: CertificatePair?
+  private let configuration: HTTPClient.Configuration
+  private let state = Mutex(State())
+
+  private struct State {
+    /// Whether the server speaks HTTP/2; `nil` before its first answer.
+    var isHTTP2: Bool?
+    var watches: HTTPClient?
+    var isClosed = false
+  }
 
   /// Watches over HTTP/1.1 that may run at the same time.
   private static let watchLimit = 64
@@ -29,25 +34,47 @@ final class Transport: Sendable {
     configuration.timeout.connect = connectTime
     configuration.tlsConfiguration = try Self.tls(access, certificate: certificate)
     if let name = access.serverName, let host = access.host { configuration.dnsOverride = [name: host] }
+    self.configuration = configuration
     requests = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Self.watchLimit
-    watches = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     self.certificate = certificate
   }
 
   deinit { close() }
 
-  subscript(pool: Pool) -> HTTPClient {
-    switch pool {
-    case .requests: requests
-    case .watches: watches
+  /// Closes every connection. What runs on them fails.
+  func close() {
+    let watches = state.withLock { state in
+      state.isClosed = true
+      return state.watches
+    }
+    requests.shutdown { _ in }
+    watches?.shutdown { _ in }
+  }
+
+  /// Notes the version of HTTP that an answer came with.
+  ///
+  /// - Returns: whether the pools are made for it; if not, these connections are better not used any more.
+  func note(_ version: HTTPVersion) -> Bool {
+    state.withLock { state in
+      if state.isHTTP2 == nil { state.isHTTP2 = version.major >= 2 }
+      return state.isHTTP2 == (version.major >= 2)
     }
   }
 
-  /// Closes every connection. What runs on them fails.
-  func close() {
-    requests.shutdown { _ in }
-    watches.shutdown { _ in }
+  /// The pool for watches; `nil` before the first answer to a request.
+  ///
+  /// The pool would open a connection for each of several watches that begin at once, as it does not know yet that one is
+  /// enough with HTTP/2. Then a check of the connection could go over another one than the watch.
+  var watches: HTTPClient? {
+    state.withLock { state in
+      if let watches = state.watches { return watches }
+      guard let isHTTP2 = state.isHTTP2, !state.isClosed else { return nil }
+      var configuration = configuration
+      configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = isHTTP2 ? 1 : Self.watchLimit
+      let watches = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+      state.watches = watches
+      return watches
+    }
   }
 
   private static func tls(
