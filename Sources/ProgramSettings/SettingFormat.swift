@@ -62,6 +62,13 @@ extension SettingFormat<Bool> {
   }
 }
 
+extension SettingFormat<Bool?> {
+  /// `true` or `false`; an empty text means `nil`.
+  package static var optionalTruth: Self {
+    Self { text throws(SettingFault) in text.isEmpty ? nil : try SettingFormat<Bool>.truth.read(text) }
+  }
+}
+
 extension SettingFormat<Int> {
   /// A port on which a server listens.
   package static var port: Self {
@@ -130,6 +137,14 @@ extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
     Self("is not known; choose one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))") {
       Value(rawValue: $0)
     }
+  }
+}
+
+extension SettingFormat {
+  /// One of the raw values of an enumeration; an empty text means `nil`.
+  package static func optionalChoice<Choice>() -> Self
+  where Value == Choice?, Choice: RawRepresentable<String> & CaseIterable {
+    Self { text throws(SettingFault) in text.isEmpty ? nil : try SettingFormat<Choice>.choice.read(text) }
   }
 }
 

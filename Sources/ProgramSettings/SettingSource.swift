@@ -97,9 +97,20 @@ package struct SettingSource: Sendable {
   }
 
   /// A warning for each variable that has the prefix of the program's variables but names no setting.
+  ///
+  /// Kubernetes puts variables about every Service of the namespace into a container, such as
+  /// `KUMA_CONTROL_PLANE_SERVICE_HOST` for a Service kuma-control-plane. There are no warnings about these.
   package static func unknownVariables(in environment: [String: String], of settings: [any AnySetting]) -> [String] {
     let known = Set(settings.compactMap(\.environmentVariable))
-    return environment.keys.filter { $0.hasPrefix("KUMA_") && !known.contains($0) }.sorted().map { name in
+    let suffix = "_SERVICE_HOST"
+    let services = environment.keys.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.count) }
+    func isAboutService(_ name: String) -> Bool {
+      services.contains { name.hasPrefix("\($0)_SERVICE_") || name.hasPrefix("\($0)_PORT") }
+    }
+    let unknown = environment.keys.filter {
+      $0.hasPrefix("KUMA_") && !known.contains($0) && !isAboutService($0)
+    }
+    return unknown.sorted().map { name in
       let hint = NearestName.find(name, among: known).map { "; did you mean \($0)?" } ?? ""
       return "the environment variable \(name) names no setting and is ignored\(hint)"
     }

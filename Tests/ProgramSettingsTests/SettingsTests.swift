@@ -174,6 +174,18 @@ struct SettingsTests {
         """)
   }
 
+  @Test("variables that a cluster makes for each Service are not taken for misspelt settings")
+  func serviceVariables() {
+    let service = "KUMA_CONTROL_PLANE"
+    let environment = [
+      "\(service)_SERVICE_HOST": "10.96.0.10", "\(service)_SERVICE_PORT": "5680",
+      "\(service)_SERVICE_PORT_HTTP_API_SERVER": "5681", "\(service)_PORT": "tcp://10.96.0.10:5680",
+      "\(service)_PORT_5681_TCP_ADDR": "10.96.0.10", "\(service)_PROT": "1",
+    ]
+    let warnings = SettingSource.unknownVariables(in: environment, of: SampleSettings.all)
+    #expect(warnings == ["the environment variable KUMA_CONTROL_PLANE_PROT names no setting and is ignored"])
+  }
+
   @Test("that nobody declared are told with the nearest one that somebody did")
   func unknown() throws {
     #expect(
