@@ -105,7 +105,7 @@ public final class MeshAPI: Sendable {
     if configuration.isReadOnly, route.isWrite {
       return APIError(
         status: .methodNotAllowed, title: "Method not Allowed",
-        detail: "This control plane is read-only: resources cannot be changed over its HTTP API."
+        detail: configuration.readOnlyReason
       ).answer
     }
     if body.count > configuration.bodyLimit {

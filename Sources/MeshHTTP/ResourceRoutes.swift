@@ -43,14 +43,20 @@ struct ResourceRoutes: Sendable {
     let form = try request.form
     let filter = try ResourceFilter(request, type: type)
     let items = try await context.list(type, mesh: mesh).filter(filter.includes)
-    return try request.listResponse(items) { $0.document(form) }
+    return try request.listResponse(items) { document($0, form) }
   }
 
   private func read(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let key = key(request)
     if type.isMeshScoped { try await context.mesh(key.mesh) }
     let form = try request.form
-    return .json(try await context.get(key, title: APIContext.Title.retrieve).document(form))
+    return .json(document(try await context.get(key, title: APIContext.Title.retrieve), form))
+  }
+
+  /// The resource in one of its forms. A resource that is kept in a cluster is shown as it is stored there.
+  private func document(_ resource: Resource, _ form: ResourceDocument.Form) -> DocumentValue {
+    if form == .kubernetes, let stored = context.configuration.object(resource.key) { return stored }
+    return resource.document(form)
   }
 
   private func delete(_ request: RoutedRequest) async throws(APIError) -> Answer {

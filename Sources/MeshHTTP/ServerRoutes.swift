@@ -21,7 +21,7 @@ struct ServerRoutes: Sendable {
     return .json([
       "hostname": .string(configuration.hostname), "tagline": "Kuma", "product": "Kuma",
       "version": .string(configuration.version), "instanceId": .string(configuration.instanceId),
-      "clusterId": .string(configuration.clusterId), "gui": .string(GuideRoute.path),
+      "clusterId": .string(configuration.clusterId()), "gui": .string(GuideRoute.path),
     ])
   }
 

@@ -1,4 +1,5 @@
 import HTTPTypes
+import MeshHTTP
 import MeshModel
 import MeshStore
 import MeshTestSupport
@@ -144,6 +145,31 @@ import Testing
     #expect(try await api.store.everything().count == 1)
     let policies = await api.get("/policies").document["policies"]?.array
     #expect(policies?.first?["readOnly"]?.bool == true)
+  }
+
+  @Test("on Kubernetes the refusal of a write is Kuma's and says what to do") func readOnlyOnKubernetes() async {
+    let api = TestAPI(isReadOnly: true, readOnlyReason: APIConfiguration.readOnlyOnKubernetes)
+    let answer = await api.send(.put, Self.item, TestAPI.trace("t"))
+    #expect(
+      answer.document.sortedByKey()
+        == .error(
+          405, "Method not Allowed",
+          "On Kubernetes you cannot change the state of Kuma resources with 'kumactl apply' or via the HTTP API. Use "
+            + "'kubectl apply' and 'kubectl delete' instead; everything can be read here."))
+  }
+
+  @Test(
+    "a resource that is kept in a cluster is shown in Kubernetes form as it is stored there",
+    arguments: ["k8s", "kubernetes"])
+  func storedObject(_ form: String) async throws {
+    let api = TestAPI(object: { $0.name == "kept" ? ["kind": "Mesh", "metadata": ["uid": "1234"]] : nil })
+    try await api.store.put(.mesh("kept"))
+    try await api.store.put(.mesh("other"))
+    #expect(await api.get("/meshes/kept?format=\(form)").document == ["kind": "Mesh", "metadata": ["uid": "1234"]])
+    #expect(await api.get("/meshes/kept").document["name"] == "kept")
+    let items = await api.get("/meshes?format=\(form)").document["items"]?.array ?? []
+    #expect(items.map { $0["metadata"]?["uid"]?.string } == ["1234", nil])
+    #expect(items.map { $0["metadata"]?["name"]?.string } == [nil, "other"])
   }
 
   @Test("who answers, and how it is configured") func server() async {

@@ -37,9 +37,11 @@ struct TestAPI: Sendable {
 
   /// - Parameter through: what stands between the API and the store.
   init(
-    isReadOnly: Bool = false, bodyLimit: Int = APIConfiguration.defaultBodyLimit,
-    envoys: PlainAdministration = PlainAdministration(), through wrap: (MemoryStore) -> any ResourceStore = { $0 },
-    foreign: @escaping @Sendable () -> [Operation] = { [] }
+    isReadOnly: Bool = false, readOnlyReason: String = APIConfiguration.readOnlyBySetting,
+    bodyLimit: Int = APIConfiguration.defaultBodyLimit, envoys: PlainAdministration = PlainAdministration(),
+    through wrap: (MemoryStore) -> any ResourceStore = { $0 },
+    foreign: @escaping @Sendable () -> [Operation] = { [] },
+    object: @escaping @Sendable (ResourceKey) -> DocumentValue? = { _ in nil }
   ) {
     self.envoys = envoys
     store = MemoryStore { [clock] in clock.now }
@@ -48,7 +50,8 @@ struct TestAPI: Sendable {
       store: reached,
       configuration: APIConfiguration(
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
-        bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]], versions: ["kumaDp": ["1.2.3": [:]]]),
+        readOnlyReason: readOnlyReason, object: object, bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]],
+        versions: ["kumaDp": ["1.2.3": [:]]]),
       inspection: IndexInspection(store: reached), administration: envoys, foreign: foreign,
       now: { [clock] in clock.now })
   }
