@@ -15,7 +15,7 @@ import Testing
 
 /// What is done about Envoys that are not there, or are not what they should be. A real one answers in the integration
 /// tests.
-@Suite("Administration of Envoys", .timeLimit(.minutes(5)))
+@Suite("Administration of Envoys", .timeLimit(.minutes(15)))
 struct EnvoyAdministrationClientTests {
   private static let web = ProxyID(mesh: "shop", name: "web")
   private static let ours = #"{"node":{"id":"shop.web"}}"#

@@ -8,7 +8,7 @@ import Testing
 
 @testable import HTTPService
 
-@Suite("Connections of an HTTP server", .timeLimit(.minutes(2)))
+@Suite("Connections of an HTTP server", .timeLimit(.minutes(15)))
 struct HTTPConnectionTests: HTTPServerTesting {
   @Test("slow connections lose their places to those that send what they have, and never more are open than may be")
   func slowConnections() async throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import HTTPService
 
-@Suite("HTTP server", .timeLimit(.minutes(2)))
+@Suite("HTTP server", .timeLimit(.minutes(15)))
 struct HTTPServerTests: HTTPServerTesting {
   // MARK: Requests and answers
 

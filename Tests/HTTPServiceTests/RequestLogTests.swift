@@ -5,7 +5,7 @@ import Testing
 
 @testable import HTTPService
 
-@Suite("Requests in logs and counters", .timeLimit(.minutes(2)))
+@Suite("Requests in logs and counters", .timeLimit(.minutes(15)))
 struct RequestLogTests: HTTPServerTesting {
   /// A service whose log is kept from a level on.
   private func service(_ level: Logger.Level, _ log: LogRecorder) -> RequestService {

@@ -12,7 +12,7 @@ import Testing
 
 /// Automatic reports of real Envoys under load, while their collector does not take them. Spans are counted in the collector.
 @Suite(
-  "No span is lost while the collector is away", .serialized, .timeLimit(.minutes(5)),
+  "No span is lost while the collector is away", .serialized, .timeLimit(.minutes(15)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct CollectorAwayTests {
   /// How the collector, with its control plane, goes and comes back.

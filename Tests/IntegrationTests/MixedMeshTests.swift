@@ -6,7 +6,7 @@ import Testing
 /// Proxies that report in every form, applications that report in none or in others, and callers with every kind of B3: each
 /// request is one trace, and each span has its right parent.
 @Suite(
-  "Mixed meshes", .serialized, .timeLimit(.minutes(5)),
+  "Mixed meshes", .serialized, .timeLimit(.minutes(15)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct MixedMeshTests {
   /// A service, whose proxy has a backend of the same name.

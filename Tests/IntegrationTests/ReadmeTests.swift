@@ -4,7 +4,7 @@ import ProcessSupervisor
 import Testing
 
 /// What README tells a newcomer to type, typed.
-@Suite("README", .timeLimit(.minutes(5)))
+@Suite("README", .timeLimit(.minutes(15)))
 struct ReadmeTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

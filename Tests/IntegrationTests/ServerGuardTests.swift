@@ -6,7 +6,7 @@ import NIOHTTP1
 import Testing
 
 /// Who may use the servers of a control plane, seen from outside.
-@Suite("Guards of the servers", .timeLimit(.minutes(3)))
+@Suite("Guards of the servers", .timeLimit(.minutes(15)))
 struct ServerGuardTests {
   private struct Row {
     var port: KeyPath<ControlPlaneProcess.Ports, Int>

@@ -5,7 +5,7 @@ import ProcessSupervisor
 import Testing
 
 /// What the running control plane says when its files are gone or cannot grow, and when its clock leaps.
-@Suite("Stores of the running control plane", .timeLimit(.minutes(3))) struct StoreLossTests {
+@Suite("Stores of the running control plane", .timeLimit(.minutes(15))) struct StoreLossTests {
   private static let mesh = #"{"type":"Mesh","name":"shop"}"#
 
   private static func span(_ id: Int) -> String {

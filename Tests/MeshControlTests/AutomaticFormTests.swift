@@ -9,7 +9,7 @@ import Testing
 
 @testable import MeshControl
 
-@Suite("Configurations of proxies with automatic reports", .timeLimit(.minutes(5)))
+@Suite("Configurations of proxies with automatic reports", .timeLimit(.minutes(15)))
 struct AutomaticFormTests {
   /// Answers as a test says, and holds answers back.
   private final class Answers: ReceiverQuestions {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import MeshControl
 
-@Suite("Sessions of proxies", .timeLimit(.minutes(5)))
+@Suite("Sessions of proxies", .timeLimit(.minutes(15)))
 struct ProxySessionsTests {
   private let store = MemoryStore()
   private let logger = Logger(label: "test")

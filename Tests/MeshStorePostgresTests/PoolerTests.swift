@@ -5,7 +5,7 @@ import Testing
 
 @testable import MeshStorePostgres
 
-@Suite("A connection pooler before the database", .timeLimit(.minutes(2))) struct PoolerTests {
+@Suite("A connection pooler before the database", .timeLimit(.minutes(15))) struct PoolerTests {
   private func with(
     _ mode: String, _ settings: [String] = [], _ body: (PostgresConfiguration) async throws -> Void
   ) async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MeshStorePostgres
 
-@Suite("The store in PostgreSQL", .timeLimit(.minutes(2))) struct PostgresStoreTests {
+@Suite("The store in PostgreSQL", .timeLimit(.minutes(15))) struct PostgresStoreTests {
   @Test("the contract of every store", arguments: StoreContract.all)
   func contract(_ contract: StoreContract) async throws {
     let server = try await PostgresServer.shared()

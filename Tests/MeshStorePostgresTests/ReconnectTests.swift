@@ -8,7 +8,7 @@ import Testing
 
 @testable import MeshStorePostgres
 
-@Suite("Coming back to a database", .timeLimit(.minutes(3))) struct ReconnectTests {
+@Suite("Coming back to a database", .timeLimit(.minutes(15))) struct ReconnectTests {
   @Test("what follows what: subscribe before everything is read, one attempt at once, then pauses") func machine() {
     var machine = FollowerStateMachine(schedule: BackoffSchedule(minimum: .seconds(1), maximum: .seconds(4)))
     #expect(machine.handle(.started) == .connect)

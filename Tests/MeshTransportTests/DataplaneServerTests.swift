@@ -55,7 +55,7 @@ private struct ProtobufDeserializer: MessageDeserializer {
   }
 }
 
-@Suite("Data plane server", .serialized, .timeLimit(.minutes(5)))
+@Suite("Data plane server", .serialized, .timeLimit(.minutes(15)))
 struct DataplaneServerTests {
   let cache = SnapshotCache()
   private let recorder = SessionRecorder()

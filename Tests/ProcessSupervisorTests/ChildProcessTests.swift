@@ -8,7 +8,7 @@ import Testing
 private typealias ExitStatus = ProcessSupervisor.ExitStatus
 
 /// Real processes, real signals. Serialized, because descriptors of the whole process are counted.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct ChildProcessTests {
   private static func shell(_ script: String, output: ChildProcess.Output = .discard) -> ChildProcess.Command {
     ChildProcess.Command("/bin/sh", ["-c", script], output: output, errors: output)

@@ -22,7 +22,7 @@ private enum Sample {
 }
 
 /// What is made of the answers of receivers, whatever they are. Real collectors answer in the integration tests.
-@Suite("Questions to receivers of spans", .timeLimit(.minutes(5)))
+@Suite("Questions to receivers of spans", .timeLimit(.minutes(15)))
 struct ReceiverClientTests {
   private static let web = ProxyID(mesh: "shop", name: "web")
 

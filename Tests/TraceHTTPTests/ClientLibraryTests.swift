@@ -12,7 +12,7 @@ import Testing
 
 /// Real tracers of others send to the collector over HTTP.
 @Suite(
-  .timeLimit(.minutes(2)),
+  .timeLimit(.minutes(15)),
   .enabled(
     if: TestPrograms.python(with: ["opentelemetry/exporter/otlp/proto/http", "py_zipkin"]) != nil,
     "needs the Python packages that Scripts/setup installs"))

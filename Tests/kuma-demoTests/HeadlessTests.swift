@@ -68,7 +68,7 @@ struct HeadlessTests {
     }
   }
 
-  @Test("one tree holds both sides of every call, from four real Envoys", .timeLimit(.minutes(3)))
+  @Test("one tree holds both sides of every call, from four real Envoys", .timeLimit(.minutes(15)))
   func wholeTrace() async throws {
     let run = try await Self.run(["--headless", "--free-ports", "--requests", "7"])
     let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))
@@ -90,7 +90,7 @@ struct HeadlessTests {
   }
 
   @Test(
-    "a service that stops forwarding the headers is named", .timeLimit(.minutes(3)),
+    "a service that stops forwarding the headers is named", .timeLimit(.minutes(15)),
     arguments: ["checkout", "storefront"])
   func broken(service: String) async throws {
     let run = try await Self.run(["--headless", "--free-ports", "--break", service])
@@ -102,7 +102,7 @@ struct HeadlessTests {
     #expect(run.left.isEmpty)
   }
 
-  @Test("with some hundred requests, eight at a time, nobody is named", .timeLimit(.minutes(3)))
+  @Test("with some hundred requests, eight at a time, nobody is named", .timeLimit(.minutes(15)))
   func nobodyNamed() async throws {
     let run = try await Self.run(["--headless", "--free-ports", "--requests", "400"])
     let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))
@@ -112,7 +112,7 @@ struct HeadlessTests {
     #expect(run.errors.contains("every service forwards the trace headers, says the collector"))
   }
 
-  @Test("a signal ends it, and nothing is left", .timeLimit(.minutes(3)))
+  @Test("a signal ends it, and nothing is left", .timeLimit(.minutes(15)))
   func interrupted() async throws {
     let run = try await Self.run(["--headless", "--free-ports"], interruptAfter: "✓ four Envoys")
     let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))
@@ -121,7 +121,7 @@ struct HeadlessTests {
     #expect(run.left.isEmpty)
   }
 
-  @Test("an Envoy that is none is a failure with its name", .timeLimit(.minutes(3)))
+  @Test("an Envoy that is none is a failure with its name", .timeLimit(.minutes(15)))
   func noEnvoy() async throws {
     let run = try await Self.run(["--headless", "--free-ports", "--envoy", "/dev/null"])
     let summary = try JSONDecoder().decode(Summary.self, from: Data(run.output.utf8))

@@ -8,7 +8,7 @@ import Testing
 @testable import MeshClient
 @testable import kuma_dp
 
-@Suite("Fetching a bootstrap", .timeLimit(.minutes(3)))
+@Suite("Fetching a bootstrap", .timeLimit(.minutes(15)))
 struct BootstrapFetchTests {
   @Test("is fetched from the control plane's endpoint")
   func fetched() async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import MeshClient
 @testable import kuma_dp
 
-@Suite("Bootstrap", .timeLimit(.minutes(3)))
+@Suite("Bootstrap", .timeLimit(.minutes(15)))
 struct BootstrapTests {
   @Test("is requested with everything that the control plane reads")
   func request() throws {

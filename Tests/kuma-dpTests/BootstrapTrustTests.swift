@@ -8,7 +8,7 @@ import Testing
 @testable import MeshClient
 @testable import kuma_dp
 
-@Suite("Fetching a bootstrap over TLS", .timeLimit(.minutes(3)))
+@Suite("Fetching a bootstrap over TLS", .timeLimit(.minutes(15)))
 struct BootstrapTrustTests {
   @Test("comes over TLS, verified if the authority is known and unverified if not")
   func secured() async throws {

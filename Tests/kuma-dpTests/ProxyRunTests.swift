@@ -11,7 +11,7 @@ import Testing
 @testable import kuma_dp
 
 /// The program as a process, with the real Envoy, against a control plane of the test.
-@Suite("A run", .enabled(if: realEnvoy != nil), .serialized, .timeLimit(.minutes(5)))
+@Suite("A run", .enabled(if: realEnvoy != nil), .serialized, .timeLimit(.minutes(15)))
 struct ProxyRunTests {
   /// Runs the program with a definition against a control plane.
   private func withProxy(
