@@ -419,7 +419,7 @@ let package = Package(
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport",
         "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport", asyncHTTPClient,
-        httpTypes, nioCore, nioHTTP1,
+        collections, httpTypes, nioCore, nioHTTP1,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import TestSupport
 
@@ -6,7 +7,7 @@ extension KubernetesServer {
   package func installCustomResources() async throws {
     let task = customResources.withLock { task in
       if let task { return task }
-      let new = Task { try await install(Self.customResourcesOfKuma) }
+      let new = Task { try await install(Self.customResources) }
       task = new
       return new
     }
@@ -29,6 +30,16 @@ extension KubernetesServer {
         guard try await kubectl(.newest, "get", String(plural), "-A").isSuccess else { return false }
         return try await kubectl(.oldest, "explain", "\(plural).mesh").isSuccess
       }
+    }
+  }
+
+  /// The definitions of this project, as `kumactl install crds` prints them.
+  package static var customResources: String {
+    get throws {
+      let folder = KubernetesPrograms.root.appending(path: "Sources/KumactlCommands/Chart/crds")
+      let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+      return try files.sorted { $0.path < $1.path }.map { try String(contentsOf: $0, encoding: .utf8) }
+        .joined(separator: "\n---\n")
     }
   }
 

@@ -37,9 +37,12 @@ package enum KubernetesPrograms {
     } catch { return .failure(Failure(description: "\(error)")) }
   }()
 
+  /// The folder of the repository.
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
   /// The script that starts the servers.
-  static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Scripts/kubernetes-apiserver").path(percentEncoded: false)
+  static let script = root.appending(path: "Scripts/kubernetes-apiserver").path(percentEncoded: false)
 
   /// The path of a program.
   ///

@@ -1,5 +1,5 @@
 import EnvoyAPI
-import Foundation
+package import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import NIOPosix
@@ -79,6 +79,20 @@ public final class ProxyFleet: Sendable {
   public func ask<Answer: Sendable>(_ question: ([Proxy]) -> Answer) -> Answer {
     state.withLock { question($0.proxies) }
   }
+
+  /// The proxies, by index, of whose listeners at least one holds some bytes.
+  package func holders(of bytes: Data) -> Set<Int> {
+    ask { proxies in
+      Set(
+        proxies.indices.filter { index in
+          proxies[index].held[SimulatedType.listeners]?.contents.values.contains { $0.firstRange(of: bytes) != nil }
+            ?? false
+        })
+    }
+  }
+
+  /// The proxies, by index, of whose listeners at least one holds a text.
+  package func holders(of text: String) -> Set<Int> { holders(of: Data(text.utf8)) }
 
   /// Has a proxy refuse the next response of a type.
   public func refuseNext(_ typeURL: String, of nodeID: String, message: String) {

@@ -30,45 +30,33 @@ struct FleetTests {
     let running = Task { await fleet.run() }
     defer { running.cancel() }
     let everyone = Set(0..<mesh.proxyCount)
-    try await eventually("a first configuration") { Self.holders(of: "/r0/spans", in: fleet) == everyone }
+    try await eventually("a first configuration") { fleet.holders(of: "/r0/spans") == everyone }
 
     // Nothing that changes nobody is sent to anybody; the change after it is.
     let responses = fleet.ask { $0.map(\.responses) }
     _ = try await client.put(mesh.mesh())
     _ = try await client.put(mesh.policy("losing", match: [TagName.service: "nobody"], backend: "other"))
     _ = try await client.put(mesh.mesh(revision: 1))
-    try await eventually("a changed backend") { Self.holders(of: "/r1/spans", in: fleet) == everyone }
+    try await eventually("a changed backend") { fleet.holders(of: "/r1/spans") == everyone }
     #expect(fleet.ask { $0.map(\.responses) } == responses.map { $0 + 1 })
 
     let service = mesh.service(0)
     let members = everyone.filter { mesh.service($0) == service }
     let one = mesh.policy("one-service", match: [TagName.service: service], backend: "other")
     _ = try await client.put(one)
-    try await eventually("a policy for one service") { Self.holders(of: "tracing:other", in: fleet) == members }
+    try await eventually("a policy for one service") { fleet.holders(of: "tracing:other") == members }
     try await client.delete(one.key)
-    try await eventually("its end") { Self.holders(of: "tracing:other", in: fleet).isEmpty }
+    try await eventually("its end") { fleet.holders(of: "tracing:other").isEmpty }
 
     // One that refuses disturbs nobody, and gets what comes next.
     fleet.refuseNext(SimulatedType.listeners, of: mesh.nodeIDs[0], message: "not today")
     _ = try await client.put(mesh.mesh(revision: 2))
     try await eventually("all but one") {
-      Self.holders(of: "/r2/spans", in: fleet) == everyone.subtracting([0]) && fleet.proxies[0].refused == 1
+      fleet.holders(of: "/r2/spans") == everyone.subtracting([0]) && fleet.proxies[0].refused == 1
     }
     _ = try await client.put(mesh.mesh(revision: 3))
-    try await eventually("all again") { Self.holders(of: "/r3/spans", in: fleet) == everyone }
+    try await eventually("all again") { fleet.holders(of: "/r3/spans") == everyone }
     #expect(fleet.ask { $0.allSatisfy { $0.streams == 1 } })
     await controlPlane.stop()
-  }
-
-  /// The proxies of whose listeners at least one holds a text.
-  private static func holders(of text: String, in fleet: ProxyFleet) -> Set<Int> {
-    let text = Data(text.utf8)
-    return fleet.ask { proxies in
-      Set(
-        proxies.indices.filter { index in
-          proxies[index].held[SimulatedType.listeners]?.contents.values.contains { $0.firstRange(of: text) != nil }
-            ?? false
-        })
-    }
   }
 }

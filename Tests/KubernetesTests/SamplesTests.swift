@@ -1,0 +1,73 @@
+import KubernetesTestSupport
+import ProxySimulation
+import TestSupport
+import Testing
+
+/// The samples of the policy's documentation, tab Kubernetes, as they stand there.
+@Suite(.onKubernetes, .serialized, .timeLimit(.minutes(10))) struct SamplesTests {
+  static let mesh = """
+    apiVersion: kuma.io/v1alpha1
+    kind: Mesh
+    metadata:
+      name: default
+    spec:
+      tracing:
+        defaultBackend: jaeger-collector
+        backends:
+        - name: jaeger-collector
+          type: zipkin
+          sampling: 100.0
+          conf:
+            url: http://jaeger-collector.kuma-tracing:9411/api/v2/spans
+    """
+  static let policy = """
+    apiVersion: kuma.io/v1alpha1
+    kind: TrafficTrace
+    mesh: default
+    metadata:
+      name: trace-all-traffic
+    spec:
+      selectors:
+      - match:
+          kuma.io/service: '*'
+      conf:
+        backend: jaeger-collector
+    """
+
+  @Test("Both samples reach a proxy, with a changed sampling and a removal", arguments: KubectlAge.allCases)
+  func samples(_ age: KubectlAge) async throws {
+    let cluster = try await RunningCluster.shared()
+    let server = cluster.server
+    let namespace = try await server.makeNamespace("samples")
+    func apply(_ document: String, says line: String) async throws {
+      let answer = try await server.kubectl(age, "apply", "-f", "-", input: document)
+      #expect(answer.output == line, "\(answer.errors)")
+      #expect(answer.errors == "" && answer.status == 0)
+    }
+    try await apply(Self.mesh, says: "mesh.kuma.io/default created")
+    try await apply(Self.mesh, says: "mesh.kuma.io/default unchanged")
+    try await apply(
+      RunningCluster.dataplane("web-1", namespace: namespace, mesh: "default", service: "web"),
+      says: "dataplane.kuma.io/web-1 created")
+    try await withProxies(["web-1.\(namespace)"], mesh: "default", at: cluster.controlPlane) { fleet in
+      try await fleet.waitForNoTracing()
+      try await apply(Self.policy, says: "traffictrace.kuma.io/trace-all-traffic created")
+      try await fleet.waitForAll(toHold: "tracing:jaeger-collector")
+      try await fleet.waitForAll(toSample: 100)
+      try await apply(Self.policy, says: "traffictrace.kuma.io/trace-all-traffic unchanged")
+
+      let changed = Self.mesh.replacing("sampling: 100.0", with: "sampling: 12.5")
+      try await apply(changed, says: "mesh.kuma.io/default configured")
+      try await fleet.waitForAll(toSample: 12.5)
+
+      let deletion = try await server.kubectl(age, "delete", "-f", "-", input: Self.policy)
+      #expect(deletion.output == #"traffictrace.kuma.io "trace-all-traffic" deleted"#)
+      try await fleet.waitForNoTracing()
+    }
+    #expect(try await server.kubectl(age, "delete", "namespace", namespace).isSuccess)
+    // A mesh that has Dataplanes is not deleted; the proxy's goes with its namespace.
+    try await eventually("the deletion of the mesh") {
+      try await server.kubectl(age, "delete", "mesh", "default").output == #"mesh.kuma.io "default" deleted"#
+    }
+  }
+}
