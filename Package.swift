@@ -417,7 +417,7 @@ let package = Package(
     .testTarget(
       name: "KubernetesTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport",
+        "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport",
         "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport", asyncHTTPClient,
         collections, httpTypes, nioCore, nioHTTP1,
       ],
