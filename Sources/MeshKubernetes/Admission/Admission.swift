@@ -82,18 +82,18 @@ package struct Admission: Sendable {
   private func validation(of request: AdmissionRequest) async -> AdmissionAnswer {
     guard let type = Self.type(of: request) else { return .allowed() }
     switch request.operation {
-    case .create, .update: return await validation(of: request, type)
+    case .create, .update: return await resourceValidation(of: request)
     case .delete: return await deletion(of: request, type)
     case .connect: return .allowed()
     }
   }
 
-  private func validation(of request: AdmissionRequest, _ type: ResourceType) async -> AdmissionAnswer {
+  private func resourceValidation(of request: AdmissionRequest) async -> AdmissionAnswer {
     // Only the finalizers of an object that is being deleted change. What else it says does not matter any more.
     guard request.object["metadata"]?["deletionTimestamp"]?.string == nil else { return .allowed() }
     let object: CustomResource
     do throws(DocumentError) {
-      object = try CustomResource(request, type)
+      object = try CustomResource(request)
     } catch {
       return .failed(400, error.description)
     }

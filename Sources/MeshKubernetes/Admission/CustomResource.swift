@@ -12,42 +12,21 @@ struct CustomResource {
   /// Reads the object of a request.
   ///
   /// - Throws: ``DocumentError`` that names the field.
-  init(_ request: AdmissionRequest, _ type: ResourceType) throws(DocumentError) {
-    let (resource, notices) = try Self.read(request.object, request, type)
+  init(_ request: AdmissionRequest) throws(DocumentError) {
+    let document = try Self.read(request.object)
+    var resource = document.resource
+    // A name may be made up by the API server later, and the namespace stands in the request alone.
+    let isNamespaced = resource.type.isNamespacedInKubernetes && !request.namespace.isEmpty
+    resource.key.name = request.displayName + (isNamespaced ? ".\(request.namespace)" : "")
     self.resource = resource
-    self.notices = notices
+    notices = document.notices
   }
 
-  private static func read(
-    _ object: DocumentValue.Object, _ request: AdmissionRequest, _ type: ResourceType
-  ) throws(DocumentError) -> (Resource, [FieldNotice]) {
-    var object = object
-    let payload = object.removeValue(forKey: type.kubernetesPayloadKey) ?? .null
-    let spec: (spec: ResourceSpec, notices: [FieldNotice])
-    do throws(DocumentError) {
-      guard payload.object != nil || payload == .null else {
-        throw ObjectReader.wrongKind(payload, path: "", expected: "an object")
-      }
-      spec = try ResourceSpec.read(type, payload)
-    } catch {
-      // The document of the specification stands under a key of the object.
-      let prefix = type.kubernetesPayloadKey
-      let message = error.message
-      let whole = "the document"
-      throw DocumentError(
-        code: error.code,
-        message: message.hasPrefix(whole) ? prefix + message.dropFirst(whole.count) : "\(prefix).\(message)")
-    }
-    var reader = try ObjectReader(.object(object), path: "")
-    let mesh = try reader.string("mesh") ?? ""
-    var labels: [String: String] = [:]
-    if let value = reader.value("metadata") {
-      var metadata = try ObjectReader(value, path: "metadata")
-      labels = try metadata.stringMap("labels") ?? [:]
-    }
-    let suffix = type.isNamespacedInKubernetes && !request.namespace.isEmpty ? ".\(request.namespace)" : ""
-    let resource = Resource(mesh: mesh, name: request.displayName + suffix, spec: spec.spec, labels: labels)
-    return (resource, spec.notices.map { $0.inside(type.kubernetesPayloadKey) })
+  private static func read(_ object: DocumentValue.Object) throws(DocumentError) -> ResourceDocument {
+    var document = try ResourceDocument(.object(object))
+    // There is no default mesh in a cluster.
+    if document.resource.type.isMeshScoped { document.resource.key.mesh = object["mesh"]?.string ?? "" }
+    return document
   }
 
   /// The rules that the object breaks, with paths from its root. As in Kuma, those of its identity hide those of its
@@ -62,8 +41,8 @@ struct CustomResource {
       case .create where type == .mesh: violations = NameRules.violations(ofNewMeshName: resource.name)
       case .update:
         // What was stored before the rules were checked must not keep anybody from mending it.
-        guard let old = request.oldObject, let (before, _) = try? Self.read(old, request, type) else { break }
-        violations = resource.violations(replacing: before)
+        guard let old = request.oldObject, let before = try? Self.read(old) else { break }
+        violations = resource.violations(replacing: before.resource)
       default: break
       }
     }

@@ -120,10 +120,7 @@ extension ResourceSpec {
     self = try Self.read(type, document).spec
   }
 
-  /// Reads the specification of a type, with a notice for each unknown field.
-  ///
-  /// - Throws: ``DocumentError`` when a field has a value of the wrong kind.
-  package static func read(_ type: ResourceType, _ document: DocumentValue) throws(DocumentError)
+  static func read(_ type: ResourceType, _ document: DocumentValue) throws(DocumentError)
     -> (spec: ResourceSpec, notices: [FieldNotice])
   {
     func read<Content: ResourceContent>(_: Content.Type) throws(DocumentError) -> (ResourceSpec, [FieldNotice]) {

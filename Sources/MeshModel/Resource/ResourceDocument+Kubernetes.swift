@@ -92,7 +92,11 @@ private struct KubernetesParts {
     _ type: ResourceType, _ payload: DocumentValue, _ key: String
   ) throws(DocumentError) -> (spec: ResourceSpec, notices: [FieldNotice]) {
     guard payload.object != nil else { throw ObjectReader.wrongKind(payload, path: key, expected: "an object") }
-    return try ResourceSpec.read(type, payload)
+    do throws(DocumentError) {
+      return try ResourceSpec.read(type, payload)
+    } catch {
+      throw DocumentError(code: error.code, message: "\(key).\(error.message)")
+    }
   }
 }
 
