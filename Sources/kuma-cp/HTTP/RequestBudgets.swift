@@ -16,6 +16,8 @@ struct RequestBudgets: Sendable {
   let heads: ByteBudget
   /// Bodies of requests to the API and to diagnostics.
   let api: ByteBudget
+  /// Questions of the API server of Kubernetes.
+  let admission: ByteBudget
   /// Bodies with spans, as received.
   let spans: ByteBudget
   /// Bodies with spans after decompression, until they are stored.
@@ -34,6 +36,7 @@ struct RequestBudgets: Sendable {
     self.all = all
     heads = ByteBudget("heads", limit: bytes / 6, within: all)
     api = ByteBudget("api", limit: bytes / 3, within: bodies)
+    admission = ByteBudget("admission", limit: bytes / 4, within: bodies)
     spans = ByteBudget("spans", limit: bytes / 3, within: bodies)
     decoded = ByteBudget("decoded", limit: bytes / 2, within: bodies)
     bootstrap = ByteBudget("bootstrap", limit: bytes / 6, within: bodies)

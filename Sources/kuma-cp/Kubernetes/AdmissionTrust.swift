@@ -1,0 +1,237 @@
+import Certificates
+import Documents
+import Foundation
+import KubernetesAPI
+import Logging
+import MeshKubernetes
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+
+/// Keeps the certificate of the admission server, and what the API server trusts, in step.
+///
+/// The certificates are in a Secret that all control planes of the cluster share. Whoever comes first makes them; whoever sees
+/// first that they are to be renewed renews them. New connections get the newest certificate. The leader puts the authority into
+/// the webhook configurations, and again whenever somebody changes these.
+final class AdmissionTrust: Service {
+  /// There is no certificate for a connection.
+  struct NoCertificate: Error {}
+
+  private struct State {
+    var context: NIOSSLContext?
+    /// What the context was made of.
+    var certificate = ""
+    /// The certificates that the API server has to trust, as PEM; empty where that is not this control plane's to say.
+    var bundle = ""
+    /// Why there is no certificate, or an old one.
+    var trouble: String?
+    /// The warning about dates that was last logged.
+    var warning: String?
+  }
+
+  /// The longest wait. After a longer one, a corrected clock would be noticed too late.
+  private static let longestWait = Duration.seconds(86_400)
+  /// How often files are read again.
+  private static let filePeriod = Duration.seconds(60)
+  /// How long to wait after a failure, or while another control plane should act.
+  private static let retryPeriod = Duration.seconds(5)
+  /// The name under which the API server keeps who set a field.
+  private static let fieldManager = "kuma-cp-admission"
+
+  private let settings: AdmissionServer.Settings
+  private let client: KubernetesClient
+  private let isLeader: @Sendable () -> Bool
+  private let logger: Logger
+  /// The Secret; `nil` where certificates come from files.
+  private let secret: KindReplica?
+  private let configurations: [KindReplica]
+  private let wakes: AsyncStream<Void>
+  private let wake: AsyncStream<Void>.Continuation
+  private let state = Mutex(State())
+
+  init(
+    _ settings: AdmissionServer.Settings, client: KubernetesClient, isLeader: @escaping @Sendable () -> Bool,
+    logger: Logger
+  ) {
+    let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    (self.wakes, self.wake) = (wakes, wake)
+    self.settings = settings
+    self.client = client
+    self.isLeader = isLeader
+    self.logger = logger
+    secret =
+      settings.certificateFolder == nil
+      ? KindReplica(
+        client: client, kind: .secret, namespace: settings.systemNamespace, name: AdmissionSecret.name, logger: logger
+      ) { _ in wake.yield() } : nil
+    configurations = WebhookConfiguration.all.map { kind, name in
+      KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wake.yield() }
+    }
+  }
+
+  /// The TLS configuration of a new connection.
+  func context() throws(NoCertificate) -> NIOSSLContext {
+    guard let context = state.withLock({ $0.context }) else { throw NoCertificate() }
+    return context
+  }
+
+  /// Why there is no certificate; `nil` when there is one.
+  func obstacle() -> String? {
+    state.withLock { state in
+      guard state.context == nil else { return nil }
+      return "the admission server has no certificate yet: \(state.trouble ?? "its Secret is not read yet")"
+    }
+  }
+
+  // MARK: Running
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await withTaskGroup(of: Void.self) { group in
+        for replica in self.configurations + [self.secret].compactMap({ $0 }) { group.addTask { await replica.run() } }
+        group.addTask { await self.follow() }
+        await group.waitForAll()
+      }
+    }
+  }
+
+  private func follow() async {
+    wake.yield()
+    var timer: Task<Void, Never>?
+    for await _ in wakes {
+      timer?.cancel()
+      let wait = await update()
+      timer = Task { [wake] in
+        guard (try? await Task.sleep(for: wait)) != nil else { return }
+        wake.yield()
+      }
+    }
+    timer?.cancel()
+  }
+
+  /// Brings everything up to date.
+  ///
+  /// - Returns: how long nothing is to be done, unless something changes.
+  private func update() async -> Duration {
+    let wait = settings.certificateFolder.map(readFiles(in:))
+    let next: Duration
+    if let wait { next = wait } else { next = await updateSecret() }
+    return min(next, await updateConfigurations())
+  }
+
+  // MARK: Certificates
+
+  private func readFiles(in folder: String) -> Duration {
+    let path = URL(filePath: folder, directoryHint: .isDirectory)
+    func file(_ name: String) -> String { path.appending(path: name).path(percentEncoded: false) }
+    do throws(ServerCertificate.Failure) {
+      let certificate = try ServerCertificate.load(certificateFile: file("tls.crt"), keyFile: file("tls.key"))
+      use(certificate, bundle: (try? String(contentsOfFile: file("ca.crt"), encoding: .utf8)) ?? "")
+    } catch {
+      report(error.description)
+    }
+    return Self.filePeriod
+  }
+
+  private func updateSecret() async -> Duration {
+    guard let secret, secret.isSynchronized else {
+      if let trouble = secret?.trouble { state.withLock { $0.trouble = trouble.message } }
+      return Self.longestWait
+    }
+    let present = secret.object(namespace: settings.systemNamespace, name: AdmissionSecret.name)
+    do {
+      let certificates = try await current(present, secret)
+      use(certificates.server, bundle: certificates.bundle)
+      let seconds = certificates.nextRenewal().timeIntervalSinceNow
+      return min(Self.longestWait, .seconds(max(1, seconds)))
+    } catch let error as KubernetesError where error.code == .conflict || error.code == .alreadyExists {
+      // Another control plane was first; the replica will say what it has written.
+      return Self.retryPeriod
+    } catch {
+      report("\(error)")
+      return Self.retryPeriod
+    }
+  }
+
+  /// The certificates of the Secret, made or renewed where that is due.
+  private func current(_ present: KubernetesObject?, _ secret: KindReplica) async throws -> AdmissionCertificates {
+    let stored = present.flatMap(AdmissionSecret.certificates(in:))
+    let due = try stored.map { try $0.renewed(hosts: settings.hosts) } ?? .make(hosts: settings.hosts)
+    if let stored, due == nil { return stored }
+    guard let due else { return try .make(hosts: settings.hosts) }
+    let object = AdmissionSecret.object(due, namespace: settings.systemNamespace, replacing: present)
+    let written =
+      present == nil ? try await client.create(.secret, object) : try await client.replace(.secret, object)
+    secret.note(stored: written)
+    logger.info(
+      stored == nil
+        ? "the certificates of the admission server are made" : "the certificates of the admission server are renewed",
+      metadata: ["secret": "\(settings.systemNamespace)/\(AdmissionSecret.name)"])
+    return due
+  }
+
+  private func use(_ certificate: ServerCertificate, bundle: String) {
+    let isKnown = state.withLock { $0.certificate == certificate.certificatePEM }
+    do {
+      let context = isKnown ? nil : try certificate.makeContext(protocols: ["http/1.1"])
+      state.withLock { state in
+        if let context { state.context = context }
+        state.certificate = certificate.certificatePEM
+        state.bundle = bundle
+        state.trouble = nil
+      }
+    } catch {
+      report("the certificate cannot be used: \(error)")
+    }
+    let warning = certificate.warning(
+      use: CertificateUse(
+        server: AdmissionServer.name, effect: "the API server refuses to connect, and writes fail",
+        remedy: "put a new one into \(settings.certificateFolder ?? "the Secret \(AdmissionSecret.name)")"))
+    let isNew = state.withLock { state in
+      defer { state.warning = warning }
+      return state.warning != warning
+    }
+    if let warning, isNew { logger.warning("\(warning)") }
+  }
+
+  private func report(_ trouble: String) {
+    let isNew = state.withLock { state in
+      defer { state.trouble = trouble }
+      return state.trouble != trouble
+    }
+    if isNew {
+      logger.error("the certificate of the admission server cannot be updated", metadata: ["error": "\(trouble)"])
+    }
+  }
+
+  // MARK: Webhook configurations
+
+  private func updateConfigurations() async -> Duration {
+    let bundle = state.withLock { $0.bundle }
+    guard !bundle.isEmpty else { return Self.longestWait }
+    var wait = Self.longestWait
+    for replica in configurations {
+      for object in replica.objects {
+        let patch = WebhookConfiguration.patch(of: object, trusting: bundle)
+        guard !patch.isEmpty else { continue }
+        guard isLeader() else {
+          wait = Self.retryPeriod
+          continue
+        }
+        do throws(KubernetesError) {
+          replica.note(
+            stored: try await client.patch(
+              replica.kind, name: object.name, .json(patch.map(\.document)), fieldManager: Self.fieldManager))
+          logger.info(
+            "the API server is told to trust the admission server", metadata: ["configuration": "\(object.name)"])
+        } catch {
+          logger.warning(
+            "the webhook configuration cannot be changed; the API server does not trust the admission server",
+            metadata: ["configuration": "\(object.name)", "error": "\(error.message)"])
+          wait = Self.retryPeriod
+        }
+      }
+    }
+    return wait
+  }
+}

@@ -1,0 +1,52 @@
+import Documents
+import KubernetesAPI
+import MeshHTTP
+import MeshKubernetes
+import MeshModel
+
+/// Looks up for the admission what the API server has now. What this control plane has in memory may be a moment older than
+/// the object before in the same file.
+struct LiveMeshView: MeshView {
+  let client: KubernetesClient
+  let preview: WritePreview
+
+  /// How long warnings may take. A write does not wait longer for them.
+  private static let warningTime = Duration.seconds(3)
+
+  private static let mesh = kind(.mesh)
+  private static let dataplane = kind(.dataplane)
+
+  private static func kind(_ type: ResourceType) -> KubernetesKind {
+    KubernetesKind(
+      group: ResourceDocument.apiGroup, version: "v1alpha1", kind: type.rawValue, plural: type.kubernetesPlural,
+      isNamespaced: type.isNamespacedInKubernetes)
+  }
+
+  func uid(ofMesh name: String) async throws -> String? { try await object(ofMesh: name)?.uid }
+
+  func hasDataplanes(inMesh name: String) async throws -> Bool {
+    try await client.list(Self.dataplane).objects.contains { $0["mesh"]?.string == name }
+  }
+
+  func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] {
+    let warnings = await withDeadline(Self.warningTime) {
+      await preview.warnings(writing: resource, notices: notices, in: mesh(of: resource))
+    }
+    return warnings ?? notices.messages
+  }
+
+  /// The mesh of a resource; `nil` where it is not known.
+  private func mesh(of resource: Resource) async -> Resource? {
+    guard resource.type.isMeshScoped, let object = try? await object(ofMesh: resource.mesh) else { return nil }
+    return try? ResourceDocument(stored: object.document).resource
+  }
+
+  private func object(ofMesh name: String) async throws(KubernetesError) -> KubernetesObject? {
+    do throws(KubernetesError) {
+      return try await client.get(Self.mesh, name: name)
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+}
