@@ -1,0 +1,104 @@
+import KubernetesAPI
+import MeshModel
+import MeshStore
+import Synchronization
+
+/// The resources of a cluster in memory, fed by the replicas of their kinds.
+final class ClusterContent: Sendable {
+  private struct State {
+    var readings = ResourceReadings()
+    var outage = Outage()
+    var isClosed = false
+    var waiting: [CheckedContinuation<Bool, Never>] = []
+  }
+
+  let feed = ChangeFeed(isComplete: false)
+  let returns = ReturnSignal()
+  private let state = Mutex(State())
+  private let observer: KubernetesStore.Observer
+
+  init(observer: @escaping KubernetesStore.Observer) { self.observer = observer }
+
+  /// A replica has news. Replicas call this one after the other and each in its order.
+  func update(_ update: KindReplica.Update, of type: ResourceType) {
+    let (events, waiting) = state.withLock { state -> ([KubernetesStore.Event], [CheckedContinuation<Bool, Never>]) in
+      switch update {
+      case .changed(let objects): return (read(objects, type, &state), [])
+      case .deleted(let objects):
+        feed.publish(state.readings.remove(objects, type))
+        return ([], [])
+      case .replaced(let objects):
+        var events = read(objects, type, &state)
+        guard state.outage.loaded(type) else { return (events, []) }
+        feed.complete()
+        returns.signal()
+        events.append(.loaded)
+        defer { state.waiting = [] }
+        return (events, state.waiting)
+      case .trouble(let error):
+        if state.outage.note(error, of: type, at: .now), feed.isComplete { returns.signal() }
+        return ([], [])
+      }
+    }
+    for event in events { observer(event) }
+    for continuation in waiting { continuation.resume(returning: true) }
+  }
+
+  private func read(_ objects: [KubernetesObject], _ type: ResourceType, _ state: inout State)
+    -> [KubernetesStore.Event]
+  {
+    let (changes, unreadable) = state.readings.read(objects, type)
+    // Published under the lock, so that changes stay in order.
+    feed.publish(changes)
+    return unreadable.map { .unreadable($0) }
+  }
+
+  /// Holds the deletions of resources back while a request deletes them one by one, then publishes them together.
+  func together<Outcome: Sendable>(
+    _ keys: [ResourceKey], _ body: () async throws(StoreError) -> Outcome
+  ) async throws(StoreError) -> Outcome {
+    state.withLock { $0.readings.hold(keys) }
+    defer { state.withLock { feed.publish($0.readings.release(keys)) } }
+    return try await body()
+  }
+
+  /// The objects that cannot be read.
+  var unreadable: [UnreadableObject] { state.withLock { Array($0.readings.unreadable.values) } }
+
+  /// Why the content is not up to date; `nil` when it is.
+  func obstacle(on server: String) -> String? { state.withLock { $0.outage.sentence(on: server) } }
+
+  /// The types of which no list has been possible for lack of rights.
+  var forbidden: [ResourceType] { state.withLock { $0.outage.forbidden } }
+
+  // MARK: Beginning and end
+
+  /// Waits until the content is whole.
+  ///
+  /// - Returns: `false` when the store was closed before.
+  func loaded() async -> Bool {
+    await withCheckedContinuation { continuation in
+      let answer = state.withLock { state -> Bool? in
+        if feed.isComplete { return true }
+        if state.isClosed { return false }
+        state.waiting.append(continuation)
+        return nil
+      }
+      if let answer { continuation.resume(returning: answer) }
+    }
+  }
+
+  /// Ends every subscription.
+  func close() {
+    let waiting = state.withLock { state in
+      state.isClosed = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume(returning: false) }
+    feed.finish()
+    returns.finish()
+  }
+
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+}
