@@ -398,7 +398,7 @@ let package = Package(
       name: "KubernetesAPITests",
       dependencies: [
         "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport", "TestSupport", httpTypes, logging,
-        nioCore, nioPosix, serviceLifecycle,
+        nioCore, nioHTTP1, nioPosix, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
