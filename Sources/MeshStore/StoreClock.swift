@@ -1,11 +1,5 @@
 public import MeshModel
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// The clock of a store. Every reading is at least a nanosecond later than the one before, even when the wall clock is set back a
 /// little, so two creations never share a time and times never go backwards.
 ///
@@ -47,14 +41,5 @@ public struct StoreClock: Sendable {
   }
 
   /// The computer's clock.
-  public static let wallClock: Source = {
-    var time = timespec()
-    guard clock_gettime(CLOCK_REALTIME, &time) == 0 else { return Timestamp(seconds: 0) }
-    return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(truncatingIfNeeded: time.tv_nsec))
-  }
-}
-
-extension Timestamp {
-  /// The wall clock's time.
-  package static var now: Timestamp { StoreClock.wallClock() }
+  public static let wallClock: Source = { .now }
 }
