@@ -41,30 +41,8 @@ struct WarningSource: Sendable {
     {
       warnings += PolicyWarnings.backend(of: policy, name: name, mesh: content, meshName: mesh)
     }
-    return warnings + (await reach(of: policy, name: name, mesh: mesh))
-  }
-
-  private func reach(of policy: TrafficTrace, name: String, mesh: String) async -> [String] {
-    do throws(StoreError) {
-      let (isUsed, warnings) = try await inspection.inspect(mesh) { index in
-        (!index.proxies(wonBy: name).isEmpty, index.warnings(aboutPolicy: name))
-      }
-      guard !isUsed else { return warnings }
-      let matched = try await inspection.proxies(matchedBy: name, mesh: mesh)
-      guard matched.isEmpty else {
-        var winners: Set<String> = []
-        for proxy in matched {
-          if let winner = try await inspection.winner(for: ProxyID(mesh: mesh, name: proxy)) {
-            winners.insert(winner)
-          }
-        }
-        return PolicyWarnings.overshadowed(name: name, matched: matched.count, winners: winners)
-      }
-      let proxies = try await resources.list(.dataplane, mesh: mesh).compactMap { $0.content(Dataplane.self) }
-      return PolicyWarnings.unmatched(policy, name: name, meshName: mesh, proxies: proxies)
-    } catch {
-      return []
-    }
+    let reach = (try? await inspection.inspect(mesh) { $0.reach(of: name) }) ?? .unknown
+    return warnings + reach.warnings(about: policy, name: name, meshName: mesh)
   }
 
   private func warnings(about mesh: Mesh, name: String, over old: Mesh?) async -> [String] {

@@ -131,7 +131,7 @@ public enum PolicyWarnings {
   }
 
   /// A few names in quotes, and the number of the others.
-  static func list(_ names: some Collection<String>) -> String { join(names) { "\"\($0.abridged())\"" } }
+  package static func list(_ names: some Collection<String>) -> String { join(names) { "\"\($0.abridged())\"" } }
 
   /// A few items as text, and the number of the others.
   static func join<Item>(_ items: some Collection<Item>, _ text: (Item) -> String) -> String {
