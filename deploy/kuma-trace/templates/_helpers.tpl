@@ -1,0 +1,68 @@
+{{/* The labels of every object. */}}
+{{- define "kuma-trace.labels" -}}
+app: kuma-control-plane
+{{ include "kuma-trace.selectorLabels" . }}
+{{- end -}}
+
+{{/* The labels by which the pods are found. They never change. */}}
+{{- define "kuma-trace.selectorLabels" -}}
+app.kubernetes.io/name: kuma
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: control-plane
+{{- end -}}
+
+{{/* The image, with its registry and tag. */}}
+{{- define "kuma-trace.image" -}}
+{{- $image := .Values.controlPlane.image -}}
+{{- $registry := default .Values.global.image.registry $image.registry -}}
+{{- $tag := coalesce $image.tag .Values.global.image.tag .Chart.AppVersion -}}
+{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ $image.repository }}:{{ $tag }}
+{{- end -}}
+
+{{/* What the API server has to know to call the admission server, all but the path. */}}
+{{- define "kuma-trace.webhookService" -}}
+name: {{ .Values.controlPlane.service.name | quote }}
+namespace: {{ .Release.Namespace | quote }}
+{{- end -}}
+
+{{/* Objects in kube-system are not checked, so that nothing of the cluster itself waits for the control plane. */}}
+{{- define "kuma-trace.webhookNamespaces" -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: [kube-system]
+{{- end -}}
+
+{{/* The settings of the control plane by their variables. Those in controlPlane.envVars go before them. */}}
+{{- define "kuma-trace.environment" -}}
+KUMA_ENVIRONMENT: kubernetes
+KUMA_STORE_TYPE: kubernetes
+KUMA_STORE_KUBERNETES_SYSTEM_NAMESPACE: {{ .Release.Namespace | quote }}
+KUMA_MULTIZONE_ZONE_NAME: {{ .Values.controlPlane.zone | quote }}
+KUMA_DEFAULTS_SKIP_MESH_CREATION: {{ .Values.controlPlane.defaults.skipMeshCreation | quote }}
+KUMA_GENERAL_WORK_DIR: /var/lib/kuma
+# The API is for `kubectl port-forward`: there is no access control yet.
+KUMA_API_SERVER_HTTP_INTERFACE: {{ .Values.controlPlane.apiServer.interface | quote }}
+KUMA_DP_SERVER_INTERFACE: 0.0.0.0
+KUMA_DIAGNOSTICS_SERVER_INTERFACE: 0.0.0.0
+KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_ADDRESS: 0.0.0.0
+KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT: "5443"
+KUMA_RUNTIME_KUBERNETES_CONTROL_PLANE_SERVICE_NAME: {{ .Values.controlPlane.service.name | quote }}
+KUMA_RUNTIME_KUBERNETES_SKIP_MESH_OWNER_REFERENCE: {{ not .Values.controlPlane.admission.ownerReferences | quote }}
+{{- with .Values.controlPlane.admission.allowedUsers }}
+KUMA_RUNTIME_KUBERNETES_ALLOWED_USERS: {{ join "," . | quote }}
+{{- end }}
+{{- if .Values.controlPlane.tls.general.secretName }}
+KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_CERT_DIR: /var/run/secrets/kuma.io/tls-cert
+KUMA_GENERAL_TLS_CERT_FILE: /var/run/secrets/kuma.io/tls-cert/tls.crt
+KUMA_GENERAL_TLS_KEY_FILE: /var/run/secrets/kuma.io/tls-cert/tls.key
+{{- end }}
+KUMA_COLLECTOR_ENABLED: {{ .Values.controlPlane.collector.enabled | quote }}
+{{- if .Values.controlPlane.collector.enabled }}
+KUMA_COLLECTOR_ZIPKIN_INTERFACE: 0.0.0.0
+KUMA_COLLECTOR_OTLP_INTERFACE: 0.0.0.0
+KUMA_COLLECTOR_RETENTION_MAX_SIZE: {{ .Values.controlPlane.collector.maxSize | quote }}
+{{- end }}
+KUMA_LOG_LEVEL: {{ .Values.controlPlane.logLevel | quote }}
+KUMA_LOG_FORMAT: {{ .Values.controlPlane.logFormat | quote }}
+{{- end -}}
