@@ -54,6 +54,9 @@ let pageFiles = [
 
 /// The Helm chart in `deploy/`, which `kumactl install` prints.
 let chartFiles = [
+  "Chart.yaml", "values.yaml", "values.schema.json", "templates/_helpers.tpl", "templates/deployment.yaml",
+  "templates/namespace.yaml", "templates/network-policy.yaml", "templates/pod-disruption-budget.yaml",
+  "templates/rbac.yaml", "templates/service-account.yaml", "templates/service.yaml", "templates/webhooks.yaml",
   "crds/dataplaneinsights.yaml", "crds/dataplanes.yaml", "crds/meshes.yaml", "crds/traffictraces.yaml",
 ]
 
@@ -124,6 +127,8 @@ let package = Package(
       name: "MeshStorePostgres",
       dependencies: ["Backoff", "CLibPQ", "GroupCommit", "MeshStore", "MeshModel", "StableHash"],
       swiftSettings: strict),
+
+    .target(name: "ChartTemplates", dependencies: ["Documents", collections], swiftSettings: strict),
 
     // MARK: Envoy
     .target(name: "EnvoyAPI", dependencies: [protobuf], swiftSettings: generated),
@@ -245,7 +250,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "KumactlCommands", dependencies: ["MeshModel", "MeshClient", "SystemErrors", argumentParser, collections],
+      name: "KumactlCommands",
+      dependencies: ["ChartTemplates", "MeshModel", "MeshClient", "SystemErrors", argumentParser, collections],
       resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["KumactlCommands"], swiftSettings: strict,
@@ -439,6 +445,9 @@ let package = Package(
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "ChartTemplatesTests",
+      dependencies: ["ChartTemplates", "Documents", collections], swiftSettings: strict),
     .testTarget(
       name: "kumactlTests",
       dependencies: [

@@ -193,7 +193,6 @@ struct CommandLineReaderTests {
       ("generate user-token --name x", "--auth-type"),
       ("generate zone-token --zone x", "--zone"), ("generate tls-certificate --type=server", "openssl"),
       ("generate signing-key", "no tokens"), ("generate public-key", "no tokens"),
-      ("install control-plane --mode zone", "kuma-cp run"),
       ("install demo", "kuma-demo"),
       ("install gateway kong", "networking.gateway"), ("install transparent-proxy", "networking.outbound"),
       ("install metrics", "Jaeger"), ("uninstall transparent-proxy", "networking.outbound"), ("uninstall", "outbound"),

@@ -37,7 +37,6 @@ enum ForeignCommand {
   ]
 
   private static let install = [
-    "control-plane": "there is nothing to install; run `kuma-cp run`",
     "demo": "run `kuma-demo`",
     "gateway": "start a gateway of your own with a Dataplane that has networking.gateway",
     "metrics": noMetrics, "logging": noMetrics,

@@ -49,9 +49,6 @@ KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_ADDRESS: 0.0.0.0
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT: "5443"
 KUMA_RUNTIME_KUBERNETES_CONTROL_PLANE_SERVICE_NAME: {{ .Values.controlPlane.service.name | quote }}
 KUMA_RUNTIME_KUBERNETES_SKIP_MESH_OWNER_REFERENCE: {{ not .Values.controlPlane.admission.ownerReferences | quote }}
-{{- with .Values.controlPlane.admission.allowedUsers }}
-KUMA_RUNTIME_KUBERNETES_ALLOWED_USERS: {{ join "," . | quote }}
-{{- end }}
 {{- if .Values.controlPlane.tls.general.secretName }}
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_CERT_DIR: /var/run/secrets/kuma.io/tls-cert
 KUMA_GENERAL_TLS_CERT_FILE: /var/run/secrets/kuma.io/tls-cert/tls.crt

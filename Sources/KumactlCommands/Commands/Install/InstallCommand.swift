@@ -7,8 +7,11 @@ struct InstallCommand: ParsableCommand {
       Install various Kuma components.
 
       Examples:
-      kumactl install crds | kubectl apply -f -
+      kumactl install control-plane | kubectl apply -f -
       kumactl install tracing | kubectl apply -f -
       """,
-    subcommands: [InstallCrdsCommand.self, InstallObservabilityCommand.self, InstallTracingCommand.self])
+    subcommands: [
+      InstallControlPlaneCommand.self, InstallCrdsCommand.self, InstallObservabilityCommand.self,
+      InstallTracingCommand.self,
+    ])
 }

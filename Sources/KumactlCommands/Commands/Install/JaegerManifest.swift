@@ -20,8 +20,7 @@ struct JaegerManifest {
   /// The manifest: the namespace, and a list of its objects.
   var text: String {
     get throws {
-      guard NameRules.violations(ofNewName: namespace).isEmpty, !namespace.contains("."), namespace.utf8.count <= 63
-      else { throw CommandFailure("--namespace: \"\(namespace)\" is not a valid Kubernetes namespace") }
+      try KubernetesNamespace.check(namespace)
       guard !image.isEmpty, image.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
         throw CommandFailure("--image: \"\(image)\" is not a valid container image")
       }
