@@ -115,6 +115,14 @@ final class ControlPlaneOnKubernetes: Sendable {
   /// Ends it in order.
   func stop() async { _ = await process.withLock { $0 }?.terminate(grace: .seconds(20)) }
 
+  /// Ends it and removes its folder, when the process of the tests ends.
+  func endAtExit() {
+    let running = process.withLock { $0 }
+    running?.signal(.kill)
+    for _ in 0..<500 where running?.currentExitStatus == nil { usleep(10_000) }
+    try? FileManager.default.removeItem(atPath: folder.path)
+  }
+
   /// How it ended; `nil` while it runs.
   var exitStatus: ExitStatus? { process.withLock { $0 }?.currentExitStatus }
 

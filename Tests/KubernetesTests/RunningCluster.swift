@@ -25,8 +25,13 @@ final class RunningCluster: Sendable {
   private static let task = Task {
     let server = try await KubernetesServer.shared(.admission)
     try await server.installCustomResources()
-    return try await start(on: server)
+    let cluster = try await start(on: server)
+    running.withLock { $0 = cluster }
+    // Later than the server's own end, so that it runs before that.
+    atexit { RunningCluster.running.withLock { $0 }?.controlPlane.endAtExit() }
+    return cluster
   }
+  private static let running = Mutex<RunningCluster?>(nil)
 
   /// Starts a control plane on a server that has the custom resources, and puts its webhooks into effect.
   static func start(on server: KubernetesServer, settings: [String: String] = [:]) async throws -> RunningCluster {
