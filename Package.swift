@@ -403,7 +403,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesAPITests",
       dependencies: [
-        "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport", "TestSupport", httpTypes, logging,
+        "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport", "TestSupport", collections,
+        httpTypes, logging,
         nioCore, nioHTTP1, nioPosix, serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -423,7 +424,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport", "LoopbackTestSupport",
+        "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
+        "LoopbackTestSupport",
         "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport", asyncHTTPClient,
         collections, httpTypes, nioCore, nioHTTP1,
       ],

@@ -16,7 +16,7 @@ extension KubernetesClient {
   /// - Returns: the version of the list, for a watch to begin at.
   package func list(
     _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil, pageSize: Int = 500, restart: () -> Void,
-    page: ([KubernetesObject]) -> Void
+    page: ([KubernetesObject]) async -> Void
   ) async throws(KubernetesError) -> String {
     var continuation: String?
     var restarts = 0
@@ -35,7 +35,7 @@ extension KubernetesClient {
         restart()
         continue
       }
-      page(list.items.compactMap { $0.object.map { KubernetesObject($0).completed(kind) } })
+      await page(list.items.compactMap { $0.object.map { KubernetesObject($0).completed(kind) } })
       if list.continuation.isEmpty { return list.version }
       continuation = list.continuation
     }
