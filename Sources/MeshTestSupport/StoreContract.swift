@@ -7,23 +7,81 @@ public struct StoreContract: Sendable, CustomTestStringConvertible {
   /// Makes an empty store with a clock.
   public typealias Factory = @Sendable (_ clock: @escaping StoreClock.Source) async throws -> any ResourceStore
 
+  /// What some stores cannot do because of what they store in. Everything else holds for every store.
+  public struct Traits: Sendable {
+    /// Whether a revision counts the writes to a resource, from 1. If not, each write only gives another one.
+    public var countsRevisions = true
+    /// Whether times are those of the given clock, and a write has a time of its own. If not, both times of a resource are
+    /// that of its creation, in whole seconds of another clock.
+    public var keepsTimes = true
+    /// Whether labels may be any text. If not, they are short words of ASCII, and the store may add some.
+    public var takesAnyLabels = true
+    /// Whether two meshes may each have a resource of one type and name.
+    public var repeatsNames = true
+
+    /// A store that can do everything.
+    public init() {}
+  }
+
+  /// What a case is given beside the store.
+  struct Context: Sendable {
+    let clock: TestClock
+    let traits: Traits
+
+    /// The name of a resource that another mesh may have, too.
+    func name(_ name: String, in mesh: String) -> String { traits.repeatsNames ? name : "\(mesh)-\(name)" }
+
+    /// Expects the revision of a resource that was written so many times since it was created.
+    func expectRevision(
+      _ resource: Resource, after writes: UInt64, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+      if traits.countsRevisions {
+        #expect(resource.revision == writes, sourceLocation: sourceLocation)
+      } else {
+        #expect(resource.revision > 0, sourceLocation: sourceLocation)
+      }
+    }
+
+    /// Expects that a resource was created after another one.
+    func expectLater(
+      _ second: Resource, than first: Resource?, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+      let times = (
+        try #require(first?.creationTime, sourceLocation: sourceLocation),
+        try #require(second.creationTime, sourceLocation: sourceLocation)
+      )
+      #expect(traits.keepsTimes ? times.1 > times.0 : times.1 >= times.0, sourceLocation: sourceLocation)
+    }
+  }
+
   /// The case's name.
   public let testDescription: String
-  private let check: @Sendable (_ store: any ResourceStore, _ clock: TestClock) async throws -> Void
+  private let isOfTimes: Bool
+  private let check: @Sendable (_ store: any ResourceStore, _ context: Context) async throws -> Void
 
-  init(_ name: String, _ check: @escaping @Sendable (any ResourceStore, TestClock) async throws -> Void) {
+  /// - Parameter isOfTimes: whether the case is about nothing but times.
+  init(
+    _ name: String, isOfTimes: Bool = false,
+    _ check: @escaping @Sendable (any ResourceStore, Context) async throws -> Void
+  ) {
     testDescription = name
+    self.isOfTimes = isOfTimes
     self.check = check
   }
 
   /// Runs the case.
-  public func run(_ factory: Factory) async throws {
+  public func run(traits: Traits = Traits(), _ factory: Factory) async throws {
     let clock = TestClock()
-    try await check(try await factory { clock.now }, clock)
+    try await check(try await factory { clock.now }, Context(clock: clock, traits: traits))
   }
 
   /// Every case.
+  ///
+  /// The names of proxies end with a namespace, which some stores need.
   public static let all = writing + deleting + subscribing + concurrent
+
+  /// Every case that a store with these traits can pass.
+  public static func all(for traits: Traits) -> [StoreContract] { all.filter { traits.keepsTimes || !$0.isOfTimes } }
 }
 
 /// Expects a failure of a kind.
