@@ -19,6 +19,8 @@ package final class KubernetesServer: Sendable {
     case plain
     /// For tests that install the webhooks of a control plane, which see what every test of this server writes.
     case admission
+    /// For tests of one suite that look at all objects of the cluster and delete them. It has no controllers.
+    case everything
   }
 
   /// The API server's port.
@@ -69,7 +71,7 @@ package final class KubernetesServer: Sendable {
     let task = sharedTasks.withLock { tasks in
       if let task = tasks[name] { return task }
       let task = Task {
-        let server = try await start()
+        let server = try await start(controllers: name != .everything)
         let isFirst = sharedServers.withLock { servers in
           servers.append(server)
           return servers.count == 1

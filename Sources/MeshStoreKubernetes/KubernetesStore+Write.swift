@@ -24,7 +24,10 @@ extension KubernetesStore {
       var step = try write.decide(on: present)
       while true {
         switch (step, await self.perform(step, key.type, names)) {
-        case (.read, .success(let found)): step = try write.decide(on: found)
+        case (.read, .success(let found)):
+          // Whatever the decision is, it is read from now on.
+          if let found { self.replicas[key.type]?.note(stored: found) }
+          step = try write.decide(on: found)
         case (_, .success(let answer)):
           guard let answer, let stored = try? ResourceReadings.resource(answer, key.type), stored.key == key else {
             throw StoreError(
@@ -131,6 +134,7 @@ extension KubernetesStore {
       }
       switch await perform(.read, key.type, names) {
       case .success(let found):
+        if let found { replicas[key.type]?.note(stored: found) }
         known = found.flatMap { (try? ResourceReadings.resource($0, key.type))?.key == key ? $0 : nil }
       case .failure(let error): throw StoreError(error, writing: key)
       }

@@ -1,0 +1,130 @@
+import KubernetesAPI
+import KubernetesTestSupport
+import Logging
+import MeshModel
+import MeshStore
+import MeshTestSupport
+import Synchronization
+import Testing
+
+@testable import MeshStoreKubernetes
+
+/// Tests that look at every object of a cluster. They run one after the other, and each begins with an empty cluster.
+@Suite("The store in Kubernetes", .onKubernetes, .serialized, .timeLimit(.minutes(10)))
+struct KubernetesStoreTests {}
+
+/// An API server with the custom resources, the namespace `shop`, and nothing else.
+struct Cluster: Sendable {
+  let server: KubernetesServer
+  /// A client without a limit of requests.
+  let client: KubernetesClient
+
+  private static let namespaces = ["shop"]
+
+  /// The cluster, emptied.
+  static func empty() async throws -> Cluster {
+    let server = try await KubernetesServer.shared(.everything)
+    try await server.installCustomResources()
+    let cluster = Cluster(server: server, client: try client(server.kubeconfig))
+    for name in namespaces { try await cluster.ensureNamespace(name) }
+    for type in ResourceType.allCases { try await cluster.deleteAll(type) }
+    return cluster
+  }
+
+  static func client(_ kubeconfig: String) throws -> KubernetesClient {
+    var settings = KubernetesClient.Settings()
+    settings.requestsPerSecond = 100_000
+    settings.burst = 100_000
+    return KubernetesClient(
+      access: try KubernetesAccess.kubeconfig(path: kubeconfig, context: nil), userAgent: "kuma-cp/test",
+      settings: settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  private func ensureNamespace(_ name: String) async throws {
+    do {
+      _ = try await client.create(.namespace, KubernetesObject(.namespace, name: name))
+    } catch {
+      guard error.code == .alreadyExists else { throw error }
+    }
+  }
+
+  private func deleteAll(_ type: ResourceType) async throws {
+    let kind = type.customResource
+    let objects = try await client.list(kind).objects
+    if objects.count > 100 {
+      for namespace in Set(objects.compactMap(\.namespace)) {
+        try await server.succeed(["delete", "--raw", "/apis/kuma.io/v1alpha1/namespaces/\(namespace)/\(kind.plural)"])
+      }
+      return
+    }
+    for object in objects {
+      do {
+        try await client.delete(kind, namespace: object.namespace, name: object.name)
+      } catch {
+        guard error.code == .notFound else { throw error }
+      }
+    }
+  }
+
+  /// Creates an object as a user does who does not ask a control plane.
+  @discardableResult
+  func create(_ type: ResourceType, _ document: String) async throws -> KubernetesObject {
+    try await client.create(type.customResource, try object(document))
+  }
+
+  func object(_ document: String) throws -> KubernetesObject {
+    KubernetesObject(try #require(try DocumentValue.yamlDocuments(document).first?.object))
+  }
+}
+
+/// A store that runs.
+final class RunningStore: Sendable {
+  let store: KubernetesStore
+  private let task: Task<Void, any Error>
+
+  init(
+    _ client: KubernetesClient, settings: KubernetesStore.Settings = quick,
+    observer: @escaping KubernetesStore.Observer = { _ in }
+  ) {
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let store = KubernetesStore(client: client, settings: settings, logger: logger, observer: observer)
+    self.store = store
+    task = Task { try await store.run() }
+  }
+
+  /// Comes back soon after a failure.
+  static var quick: KubernetesStore.Settings {
+    var settings = KubernetesStore.Settings()
+    settings.replicas.minimumWait = .milliseconds(20)
+    settings.replicas.maximumWait = .milliseconds(200)
+    return settings
+  }
+
+  /// A store with its content.
+  static func loaded(
+    _ client: KubernetesClient, settings: KubernetesStore.Settings = quick,
+    observer: @escaping KubernetesStore.Observer = { _ in }
+  ) async throws -> RunningStore {
+    let running = RunningStore(client, settings: settings, observer: observer)
+    #expect(await running.store.loaded())
+    return running
+  }
+
+  func close() async {
+    task.cancel()
+    _ = await task.result
+  }
+}
+
+/// Runs stores over a cluster, and closes them when the test is over.
+func withStores(
+  _ cluster: Cluster, count: Int = 1, observer: @escaping KubernetesStore.Observer = { _ in },
+  _ body: ([KubernetesStore]) async throws -> Void
+) async throws {
+  var running: [RunningStore] = []
+  for _ in 0..<count { running.append(try await RunningStore.loaded(cluster.client, observer: observer)) }
+  let result: Result<Void, any Error>
+  do { result = .success(try await body(running.map(\.store))) } catch { result = .failure(error) }
+  for store in running { await store.close() }
+  try result.get()
+}
