@@ -11,7 +11,7 @@ import ServiceLifecycle
 /// Writes are requests to the API server, and are on the disks of the cluster when their calls return; what this control plane
 /// writes, it reads at once. A resource's revision is the object's `resourceVersion`, and both of its times are that of the
 /// object's creation, in whole seconds. An object that is no resource, or is being deleted, counts as absent.
-package final class KubernetesStore: ResourceStore, Service {
+package final class KubernetesStore: ResourceStore, SharedStore, Service {
   /// The settings of a store.
   package struct Settings: Sendable {
     /// Whether policies are deleted with their mesh by the cluster's garbage collector.
@@ -38,16 +38,20 @@ package final class KubernetesStore: ResourceStore, Service {
   let content: ClusterContent
   let replicas: [ResourceType: KindReplica]
   let lanes = WriteLanes()
+  private let presence: PresenceLease
   let logger: Logger
 
   /// Makes a store; ``run()`` loads it and keeps it up to date.
   ///
-  /// - Parameter observer: must not call the store.
+  /// - Parameters:
+  ///   - presence: shows the other control planes that this one is connected; a service of its own.
+  ///   - observer: must not call the store.
   package init(
-    client: KubernetesClient, settings: Settings = Settings(), logger: Logger,
+    client: KubernetesClient, presence: PresenceLease, settings: Settings = Settings(), logger: Logger,
     observer: @escaping Observer = { _ in }
   ) {
     self.client = client
+    self.presence = presence
     self.settings = settings
     self.logger = logger
     let content = ClusterContent(observer: observer)
@@ -110,6 +114,22 @@ package final class KubernetesStore: ResourceStore, Service {
   package func obstacle() -> String? {
     content.isClosed ? "the store of custom resources is closed" : content.obstacle(on: client.access.server)
   }
+
+  // MARK: Other control planes
+
+  /// Those of the given control planes that renew their Lease.
+  package func connected(of instances: Set<String>) throws(StoreError) -> Set<String> {
+    do throws(KubernetesError) {
+      return try presence.connected(of: instances)
+    } catch {
+      throw StoreError(code: .unavailable, message: error.message, cause: error)
+    }
+  }
+
+  /// An element each time all kinds are up to date again after an outage.
+  package func returnsToService() -> AsyncStream<Void> { content.returns.stream() }
+
+  // MARK: What is there
 
   func requireContent() throws(StoreError) {
     guard !content.feed.isComplete else { return }

@@ -83,13 +83,20 @@ final class RunningStore: Sendable {
   private let task: Task<Void, any Error>
 
   init(
-    _ client: KubernetesClient, settings: KubernetesStore.Settings = quick,
+    _ client: KubernetesClient, instance: String = "cp", settings: KubernetesStore.Settings = quick,
     observer: @escaping KubernetesStore.Observer = { _ in }
   ) {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let store = KubernetesStore(client: client, settings: settings, logger: logger, observer: observer)
+    let presence = PresenceLease(
+      client: client, namespace: "shop", identity: instance, isLeader: { false }, logger: logger)
+    let store = KubernetesStore(
+      client: client, presence: presence, settings: settings, logger: logger, observer: observer)
     self.store = store
-    task = Task { try await store.run() }
+    task = Task {
+      async let renewing: Void = presence.run()
+      try await store.run()
+      await renewing
+    }
   }
 
   /// Comes back soon after a failure.
@@ -102,10 +109,10 @@ final class RunningStore: Sendable {
 
   /// A store with its content.
   static func loaded(
-    _ client: KubernetesClient, settings: KubernetesStore.Settings = quick,
+    _ client: KubernetesClient, instance: String = "cp", settings: KubernetesStore.Settings = quick,
     observer: @escaping KubernetesStore.Observer = { _ in }
   ) async throws -> RunningStore {
-    let running = RunningStore(client, settings: settings, observer: observer)
+    let running = RunningStore(client, instance: instance, settings: settings, observer: observer)
     #expect(await running.store.loaded())
     return running
   }
@@ -122,7 +129,9 @@ func withStores(
   _ body: ([KubernetesStore]) async throws -> Void
 ) async throws {
   var running: [RunningStore] = []
-  for _ in 0..<count { running.append(try await RunningStore.loaded(cluster.client, observer: observer)) }
+  for number in 0..<count {
+    running.append(try await RunningStore.loaded(cluster.client, instance: "cp-\(number)", observer: observer))
+  }
   let result: Result<Void, any Error>
   do { result = .success(try await body(running.map(\.store))) } catch { result = .failure(error) }
   for store in running { await store.close() }
