@@ -43,7 +43,8 @@ struct KumaControlPlane: AsyncParsableCommand {
       abstract: "Run the control plane until it is interrupted.",
       discussion: """
         Without any option everything listens on 127.0.0.1, and SQLite in the user's state directory keeps resources. \
-        With --store postgres several control planes share a database: see the settings store.postgres.
+        With --store postgres several control planes share a database: see the settings store.postgres. With --store \
+        kubernetes resources are custom resources of a cluster: see the settings store.kubernetes and runtime.kubernetes.
 
         Settings come from defaults < --config-file < environment < flags; `kuma-cp settings` lists them all.
         """)
@@ -67,7 +68,7 @@ struct KumaControlPlane: AsyncParsableCommand {
       return [
         all.store, all.workDir, all.apiPort, all.dataplanePort, all.diagnosticsPort, all.collector.zipkinPort,
         all.collector.enabled, all.zone, all.collector.otlpPort, all.collector.otlpEnabled, all.allowedHosts,
-        all.logsRequests, all.logLevel, all.logFormat,
+        all.kubernetes.kubeconfig, all.kubernetes.admissionPort, all.logsRequests, all.logLevel, all.logFormat,
       ]
     }()
   }

@@ -60,7 +60,8 @@ struct Pipeline: Sendable {
 
     let opened = try await OpenedStore.open(configuration, in: directory, instance: instance, logger: logger)
     let store = opened.store
-    if !configuration.skipMeshCreation { try await opened.createFirstMesh(logger: logger) }
+    // In a cluster the leader does it, once the store is loaded.
+    if opened.cluster == nil, !configuration.skipMeshCreation { try await store.createFirstMesh(logger: logger) }
 
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
@@ -100,19 +101,25 @@ struct Pipeline: Sendable {
 
     let administration = EnvoyAdministrationClient { await sessions.address(of: $0) }
     let addresses = configuration.collector.map { CollectorAddresses(ports: ports, configuration: $0) }
+    let isOwnCollector: @Sendable (CollectorURL) -> Bool = { [addresses] url in addresses?.receives(url) ?? false }
+    let inspection = LiveInspection(reconciler: reconciler)
     let api = MeshAPI(
       store: LiveInsights(store: store, sessions: sessions),
       configuration: APIConfiguration(
         hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
-        clusterId: opened.clusterID, zone: configuration.zone,
-        isReadOnly: configuration.apiReadOnly, effective: configuration.document,
+        clusterId: opened.clusterID(), zone: configuration.zone, isReadOnly: configuration.apiReadOnly,
+        readOnlyReason: opened.cluster == nil
+          ? APIConfiguration.readOnlyBySetting : APIConfiguration.readOnlyOnKubernetes,
+        object: { [cluster = opened.cluster] in cluster?.document(of: $0) },
+        effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
-        isOwnCollector: { [addresses] url in addresses?.receives(url) ?? false }),
-      inspection: LiveInspection(reconciler: reconciler), administration: administration,
+        isOwnCollector: isOwnCollector),
+      inspection: inspection, administration: administration,
       foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
 
     let hosts = HostRule(
-      names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts))
+      names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts)
+        .union(configuration.serviceNames))
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
     metrics.read(forms)
@@ -132,8 +139,18 @@ struct Pipeline: Sendable {
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
     ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
+    let kubernetes = opened.cluster.map { cluster in
+      ClusterDuties(
+        of: cluster, configuration, reconciler: reconciler,
+        preview: WritePreview(
+          store: store, inspection: inspection, zone: configuration.zone, isOwnCollector: isOwnCollector, now: { .now }),
+        connections: descriptors.httpConnections, budgets: budgets, ports: ports, logger: logger)
+    }
     metrics.read(budgets.list)
-    metrics.read([apiService, dataplaneServer.service] + (collector?.services ?? []))
+    metrics.read(
+      [apiService, dataplaneServer.service] + (collector?.services ?? [])
+        + (kubernetes.map { [$0.admission.service] } ?? [])
+    )
     metrics.readProcess()
     let diagnostics = DiagnosticsAPI(
       obstacles: {
@@ -141,6 +158,7 @@ struct Pipeline: Sendable {
         if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
+        if let trouble = kubernetes?.obstacle() { obstacles.append(trouble) }
         return obstacles
       },
       metrics: metrics.text)
@@ -161,6 +179,7 @@ struct Pipeline: Sendable {
     ) { request, _ in await diagnostics.respond(to: request) }
     services.append(listener(configuration.diagnostics, diagnosticsService, ports, logger))
     if let collector { services += collector.listeners }
+    if let kubernetes { services += kubernetes.services }
     services.append(listener(configuration.api, apiService, ports, logger))
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
@@ -238,6 +257,6 @@ struct Pipeline: Sendable {
     }
     return try ServerCertificate.loadOrCreate(
       directory: directory.path(percentEncoded: false),
-      hosts: ControlPlaneIdentity.names(listeningOn: configuration.dataplaneServer.host))
+      hosts: ControlPlaneIdentity.names(listeningOn: configuration.dataplaneServer.host) + configuration.serviceNames)
   }
 }

@@ -14,8 +14,11 @@ struct OpenedStore {
   var shared: (any SharedStore)?
   /// The services that close the store.
   var services: [any Service]
-  /// The id of the store's content. It survives restarts and is the same for all control planes that share the store.
-  var clusterID: String
+  /// The cluster whose objects are the resources, if that is so.
+  var cluster: ClusterConnection?
+  /// The id of the store's content. It survives restarts and is the same for all control planes that share the store. Empty
+  /// until it is known.
+  var clusterID: @Sendable () -> String
 
   /// Opens the configured store. Waits for a database that cannot be reached.
   ///
@@ -25,20 +28,25 @@ struct OpenedStore {
   ) async throws -> OpenedStore {
     switch configuration.store {
     case .memory:
-      return OpenedStore(
-        store: MemoryStore(), services: [], clusterID: try ControlPlaneIdentity.cluster(in: nil))
+      let id = try ControlPlaneIdentity.cluster(in: nil)
+      return OpenedStore(store: MemoryStore(), services: [], clusterID: { id })
     case .sqlite:
       let store = try SQLiteStore(
         path: directory.appending(path: "kuma.db").path(percentEncoded: false),
         report: { logWriting("resources", $0, logger) })
-      return OpenedStore(
-        store: store, services: [ClosingService { try store.close() }],
-        clusterID: try ControlPlaneIdentity.cluster(in: directory))
+      let id = try ControlPlaneIdentity.cluster(in: directory)
+      return OpenedStore(store: store, services: [ClosingService { try store.close() }], clusterID: { id })
     case .postgres:
       let store = try await PostgresStore.open(
         configuration.postgres, instance: instance, observer: { log($0, logger) })
       return OpenedStore(
-        store: store, shared: store, services: [ClosingService { await store.close() }], clusterID: store.clusterID)
+        store: store, shared: store, services: [ClosingService { await store.close() }],
+        clusterID: { store.clusterID })
+    case .kubernetes:
+      let cluster = try ClusterConnection.open(configuration.kubernetes, instance: instance, logger: logger)
+      return OpenedStore(
+        store: cluster.store, services: cluster.services, cluster: cluster,
+        clusterID: { [identity = cluster.identity] in identity.value })
     }
   }
 
@@ -67,13 +75,15 @@ struct OpenedStore {
       logger.error("an entry of the database is not valid and is ignored", metadata: ["error": "\(message)"])
     }
   }
+}
 
+extension ResourceStore {
   /// Creates the mesh "default", which documentation and tools assume, in a new store. If several control planes start on the
   /// store at once, one of them creates it.
   func createFirstMesh(logger: Logger) async throws(StoreError) {
-    guard try await store.list(.mesh, mesh: nil).isEmpty else { return }
+    guard try await list(.mesh, mesh: nil).isEmpty else { return }
     do throws(StoreError) {
-      _ = try await store.put(Resource(name: "default", spec: .mesh(Mesh())), if: .absent)
+      _ = try await put(Resource(name: "default", spec: .mesh(Mesh())), if: .absent)
       logger.info("mesh created", metadata: ["mesh": "default"])
     } catch {
       guard error.code == .conflict else { throw error }

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import MeshModel
 import MeshStorePostgres
+import OrderedCollections
 import ProgramSettings
 
 /// The validated settings of a control plane. Every setting is a field, such as `configuration.zone`.
@@ -18,6 +19,13 @@ struct ControlPlaneConfiguration: Sendable {
     case sqlite
     case postgres
     case memory
+    case kubernetes
+  }
+
+  /// Where control planes run.
+  enum Environment: String, CaseIterable, Sendable {
+    case universal
+    case kubernetes
   }
 
   /// The formats of log lines.
@@ -30,8 +38,19 @@ struct ControlPlaneConfiguration: Sendable {
   /// The database of ``StoreType/postgres``.
   let postgres: PostgresConfiguration
   let workDirectory: String
+  /// Where the control plane runs.
+  let environment: Environment
+  /// Whether the HTTP API refuses writes.
+  let apiReadOnly: Bool
   /// The effective settings in the form of the configuration file; served at `/config`.
-  var document: DocumentValue { settings.document }
+  var document: DocumentValue {
+    var document = settings.document.object ?? [:]
+    document["environment"] = .string(environment.rawValue)
+    var api = document["apiServer"]?.object ?? [:]
+    api["readOnly"] = .bool(apiReadOnly)
+    document["apiServer"] = .object(api)
+    return .object(document)
+  }
 
   /// The log level of the line for each HTTP request.
   var requestLogLevel: Logger.Level { settings.logsRequests ? .info : .debug }
@@ -42,6 +61,15 @@ struct ControlPlaneConfiguration: Sendable {
   /// The collector; `nil` if it is disabled.
   var collector: CollectorConfiguration? {
     settings.collector.enabled ? settings.collector : nil
+  }
+
+  /// The settings of a control plane on Kubernetes.
+  var kubernetes: SettingValues<KubernetesSettings> { settings.kubernetes }
+
+  /// The names under which the control plane is reached from inside its cluster; none elsewhere.
+  var serviceNames: [String] {
+    guard environment == .kubernetes else { return [] }
+    return ClusterService.names(kubernetes.controlPlaneServiceName, namespace: kubernetes.systemNamespace)
   }
 
   subscript<Value>(dynamicMember setting: KeyPath<ControlPlaneSettings, Setting<Value>>) -> Value {
@@ -64,10 +92,29 @@ struct ControlPlaneConfiguration: Sendable {
     if let file { sources.append(try .file(path: file, of: all)) }
     let settings = try SettingValues<ControlPlaneSettings>(sources)
     try settings.requireBoth(\.tlsCertificateFile, \.tlsKeyFile)
+    try settings.kubernetes.check()
+    let place = try Self.environment(settings)
     let configuration = ControlPlaneConfiguration(
       settings: settings, postgres: try PostgresConfiguration(settings.postgres),
-      workDirectory: settings.workDir ?? defaultWorkDirectory(environment))
+      workDirectory: settings.workDir ?? defaultWorkDirectory(environment), environment: place,
+      apiReadOnly: settings.apiReadOnly ?? (place == .kubernetes))
     return (configuration, SettingSource.unknownVariables(in: environment, of: all))
+  }
+
+  /// Where the control plane runs: custom resources and Kubernetes belong together.
+  private static func environment(
+    _ settings: SettingValues<ControlPlaneSettings>
+  ) throws(SettingFailure) -> Environment {
+    let derived: Environment = settings.store == .kubernetes ? .kubernetes : .universal
+    let given = settings.environment ?? derived
+    guard given == derived else {
+      throw settings.failure(
+        \.environment,
+        given == .kubernetes
+          ? "needs the resources of the cluster; set \(ControlPlaneSettings.key(\.store)) to kubernetes"
+          : "does not go with \(ControlPlaneSettings.key(\.store)) kubernetes; set it to kubernetes, or leave it out")
+    }
+    return given
   }
 
   /// `$XDG_STATE_HOME/kuma-trace`, by default `~/.local/state/kuma-trace`.

@@ -12,7 +12,9 @@ struct ControlPlaneSettings: SettingGroup {
     flag: .option("--api-port", "Port of the HTTP API (5681)."))
   let apiInterface = Setting(
     "apiServer.http.interface", .host, default: "127.0.0.1", "Address on which the HTTP API listens.")
-  let apiReadOnly = Setting("apiServer.readOnly", .truth, default: "false", "Whether the HTTP API refuses writes.")
+  let apiReadOnly = Setting<Bool?>(
+    "apiServer.readOnly", .optionalTruth, default: "",
+    "Whether the HTTP API refuses writes; empty for true on Kubernetes, false elsewhere.")
   let apiOrigins = Setting(
     "apiServer.corsAllowedDomains", .origins, default: "",
     "Origins whose pages may use the HTTP API from a browser, such as https://gui.example:3000, with commas "
@@ -28,10 +30,15 @@ struct ControlPlaneSettings: SettingGroup {
     flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))
   let diagnosticsInterface = Setting(
     "diagnostics.serverInterface", .host, default: "127.0.0.1", "Address on which diagnostics listen.")
+  let environment = Setting<ControlPlaneConfiguration.Environment?>(
+    "environment", .optionalChoice(), default: "",
+    "Where the control plane runs: universal or kubernetes; empty for kubernetes with the store kubernetes, else universal."
+  )
   let store = Setting<ControlPlaneConfiguration.StoreType>(
-    "store.type", .choice, default: "sqlite", "Where resources are kept: sqlite, postgres or memory.",
-    flag: .option("--store", valueName: "sqlite|postgres|memory", "Where resources are kept."))
+    "store.type", .choice, default: "sqlite", "Where resources are kept: sqlite, postgres, memory or kubernetes.",
+    flag: .option("--store", valueName: "sqlite|postgres|memory|kubernetes", "Where resources are kept."))
   let postgres = PostgresSettings()
+  let kubernetes = KubernetesSettings()
   let workDir = Setting(
     "general.workDir", .optionalText, default: "",
     "Directory of databases and certificates; empty for kuma-trace in the user's state directory.",

@@ -35,10 +35,7 @@ struct AdmissionServer: Sendable {
 
     /// The names under which the API server, and tests on this machine, reach the server.
     var hosts: [String] {
-      let service = "\(serviceName).\(systemNamespace)"
-      return [
-        serviceName, service, "\(service).svc", "\(service).svc.cluster.local", "localhost", "127.0.0.1", "::1",
-      ]
+      ClusterService.names(serviceName, namespace: systemNamespace) + ["localhost", "127.0.0.1", "::1"]
     }
   }
 

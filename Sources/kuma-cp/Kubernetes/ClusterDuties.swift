@@ -1,0 +1,43 @@
+import HTTPService
+import KubernetesAPI
+import Logging
+import MeshControl
+import MeshHTTP
+import ProgramSettings
+import ServiceLifecycle
+
+/// What a control plane does for its cluster beside configuring proxies: it answers the API server's questions about writes,
+/// and, while it leads, makes the first mesh and says in each object what has become of it.
+struct ClusterDuties: Sendable {
+  let admission: AdmissionServer
+  /// What has to run, in the order of start.
+  let services: [any Service]
+
+  init(
+    of cluster: ClusterConnection, _ configuration: ControlPlaneConfiguration, reconciler: Reconciler,
+    preview: WritePreview, connections: Int, budgets: RequestBudgets, ports: BoundPorts, logger: Logger
+  ) {
+    let settings = configuration.kubernetes
+    var serving = AdmissionServer.Settings()
+    serving.host = settings.admissionAddress
+    serving.port = settings.admissionPort
+    serving.certificateFolder = settings.admissionCertificateFolder
+    serving.systemNamespace = settings.systemNamespace
+    serving.serviceName = settings.controlPlaneServiceName
+    serving.setsOwnerReferences = !settings.skipMeshOwnerReference
+    serving.connections = connections
+    serving.requestLogLevel = configuration.requestLogLevel
+    admission = AdmissionServer(
+      serving, client: cluster.client, preview: preview,
+      isLeader: { [election = cluster.election] in election.isLeader },
+      budgets: budgets, ports: ports, logger: logger)
+    var services = admission.services
+    if !configuration.skipMeshCreation {
+      services.append(FirstMesh(store: cluster.store, election: cluster.election, logger: logger))
+    }
+    self.services = services
+  }
+
+  /// Why the cluster cannot use this control plane; `nil` if it can.
+  func obstacle() -> String? { admission.obstacle() }
+}
