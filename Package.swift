@@ -412,6 +412,7 @@ let package = Package(
       name: "MeshKubernetesTests",
       dependencies: [
         "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshTestSupport",
+        collections,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -29,6 +29,9 @@ package struct CertificateAuthority: Sendable {
     guard certificate.publicKey == key.publicKey else {
       throw Failure(description: "the key of the authority is not that of its certificate")
     }
+    guard case .isCertificateAuthority? = try? certificate.extensions.basicConstraints else {
+      throw Failure(description: "the certificate is not that of an authority")
+    }
     self.certificatePEM = certificatePEM
     self.privateKeyPEM = privateKeyPEM
   }

@@ -60,7 +60,7 @@ package struct AdmissionCertificates: Sendable {
     } else if successor == nil, authority.validity.renewal <= now {
       next = try Self.makeAuthority(now: now)
     }
-    if !earlier.isEmpty, Self.end(ofRetired: earlier).map({ $0 < now }) ?? true { earlier = "" }
+    if !earlier.isEmpty, Self.end(ofRetired: earlier).map({ $0 <= now }) ?? true { earlier = "" }
     var certificate = server
     if Self.isDue(server, hosts: hosts, now: now) || !signing.hasIssued(server) {
       certificate = try Self.issue(signing, hosts: hosts, now: now)

@@ -1,26 +1,24 @@
-import MeshModel
-import Testing
-
-@Suite struct DataplaneValidationTests {
-  static func networking(_ fields: String) -> String {
+/// The rules of a Dataplane.
+package enum DataplaneRules {
+  private static func networking(_ fields: String) -> String {
     "{type: Dataplane, mesh: default, name: d, networking: {\(fields)}}"
   }
-  static func inbound(_ fields: String) -> String { networking("address: 10.0.0.1, inbound: [{\(fields)}]") }
-  static func outbound(_ fields: String) -> String {
+  private static func inbound(_ fields: String) -> String { networking("address: 10.0.0.1, inbound: [{\(fields)}]") }
+  private static func outbound(_ fields: String) -> String {
     networking("address: 10.0.0.1, inbound: [{\(good)}], outbound: [{\(fields)}]")
   }
-  static func gateway(_ fields: String) -> String { networking("address: 10.0.0.1, gateway: {\(fields)}") }
-  static let good = "port: 80, tags: {kuma.io/service: web}"
-  static let tags = "tags: {kuma.io/service: web}"
-  static let at = "networking.inbound[0]"
-  static let to = "networking.outbound[0]"
-  static let port = "port must be in the range [1, 65535]"
-  static let isIP = "address has to be valid IP address"
-  static let missing = #"mandatory tag "kuma.io/service" is missing"#
-  static let name = "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
-  static let value = "tag value must consist of alphanumeric characters, dots, dashes and underscores"
+  private static func gateway(_ fields: String) -> String { networking("address: 10.0.0.1, gateway: {\(fields)}") }
+  private static let good = "port: 80, tags: {kuma.io/service: web}"
+  private static let tags = "tags: {kuma.io/service: web}"
+  private static let at = "networking.inbound[0]"
+  private static let to = "networking.outbound[0]"
+  private static let port = "port must be in the range [1, 65535]"
+  private static let isIP = "address has to be valid IP address"
+  private static let missing = #"mandatory tag "kuma.io/service" is missing"#
+  private static let name = "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
+  private static let value = "tag value must consist of alphanumeric characters, dots, dashes and underscores"
 
-  static let addressRows = [
+  private static let addressRows = [
     ViolationRow("no networking", "{type: Dataplane, mesh: m, name: d}", "networking: must be defined"),
     ViolationRow(
       "neither inbound nor gateway", networking("address: 10.0.0.1"),
@@ -45,7 +43,7 @@ import Testing
       "networking.address: address has to be valid IP address or domain name"),
   ]
 
-  static let inboundRows = [
+  private static let inboundRows = [
     ViolationRow("good", inbound(good)),
     ViolationRow("port 65535", inbound("port: 65535, \(tags)")),
     ViolationRow("port as text", inbound("port: '80', \(tags)")),
@@ -89,7 +87,7 @@ import Testing
       "networking.admin.port: \(port)"),
   ]
 
-  static let otherRows = [
+  private static let otherRows = [
     ViolationRow("outbound", outbound("port: 1, address: 127.0.0.2, \(tags)")),
     ViolationRow("outbound in the older form", outbound("port: 1, service: api")),
     ViolationRow("outbound without port", outbound(tags), "\(to).port: \(port)"),
@@ -158,6 +156,6 @@ import Testing
       "\(to).tags: \(missing)"),
   ]
 
-  @Test("violations of a Dataplane", arguments: addressRows + inboundRows + otherRows)
-  func violations(_ row: ViolationRow) throws { try row.check() }
+  /// Rows with and without violations.
+  package static let rows = addressRows + inboundRows + otherRows
 }

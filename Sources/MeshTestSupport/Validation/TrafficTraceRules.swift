@@ -1,16 +1,15 @@
-import MeshModel
-import Testing
-
-@Suite struct TrafficTraceValidationTests {
-  static func selectors(_ selectors: String) -> String {
+/// The rules of a TrafficTrace.
+package enum TrafficTraceRules {
+  private static func selectors(_ selectors: String) -> String {
     "{type: TrafficTrace, mesh: default, name: t, selectors: [\(selectors)]}"
   }
-  static let name = "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
-  static let value =
+  private static let name = "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
+  private static let value =
     "tag value must consist of alphanumeric characters, dots, dashes, slashes and underscores or be \"*\""
-  static let path = "selectors[0].match"
+  private static let path = "selectors[0].match"
 
-  static let rows = [
+  /// Rows with and without violations.
+  package static let rows = [
     ViolationRow("any value", selectors("{match: {kuma.io/service: '*'}}")),
     ViolationRow("no service tag", selectors("{match: {region: us}}")),
     ViolationRow("slash and colon", selectors("{match: {a/b: 'c/d:e_f.g-h'}}")),
@@ -39,7 +38,4 @@ import Testing
       "{type: TrafficTrace, name: t, selectors: [{match: {a: b}}], conf: {backend: nowhere}}"),
     ViolationRow("empty conf", "{type: TrafficTrace, name: t, selectors: [{match: {a: b}}], conf: {}}"),
   ]
-
-  @Test("violations of a TrafficTrace", arguments: rows)
-  func violations(_ row: ViolationRow) throws { try row.check() }
 }

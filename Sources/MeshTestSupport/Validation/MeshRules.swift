@@ -1,35 +1,18 @@
-import MeshModel
-import Testing
-
-/// A row of a table of documents and the violations that they have.
-struct ViolationRow: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let yaml: String
-  let violations: [String]
-
-  init(_ name: String, _ yaml: String, _ violations: String...) {
-    testDescription = name
-    self.yaml = yaml
-    self.violations = violations
+/// The rules of a Mesh.
+package enum MeshRules {
+  private static func backends(_ backends: String) -> String {
+    "{type: Mesh, name: m, tracing: {backends: [\(backends)]}}"
   }
+  private static let conf = "conf: {url: 'http://z:9411/a'}"
+  private static let path = "tracing.backends[0]"
+  private static let config = "tracing.backends[0].config"
+  private static let unknownType = #"unknown backend type. Available backends: "zipkin", "datadog""#
+  private static let range = "has to be in [0.0 - 100.0] range"
+  private static let port = "port must be in the range [1, 65535]"
+  private static let cannotBeEmpty = "cannot be empty"
 
-  func check() throws {
-    let document = try #require(try ResourceDocument.all(in: yaml).first)
-    #expect(document.resource.violations().map(\.description) == violations)
-  }
-}
-
-@Suite struct MeshValidationTests {
-  static func backends(_ backends: String) -> String { "{type: Mesh, name: m, tracing: {backends: [\(backends)]}}" }
-  static let conf = "conf: {url: 'http://z:9411/a'}"
-  static let path = "tracing.backends[0]"
-  static let config = "tracing.backends[0].config"
-  static let unknownType = #"unknown backend type. Available backends: "zipkin", "datadog""#
-  static let range = "has to be in [0.0 - 100.0] range"
-  static let port = "port must be in the range [1, 65535]"
-  static let cannotBeEmpty = "cannot be empty"
-
-  static let rows = [
+  /// Rows with and without violations.
+  package static let rows = [
     ViolationRow("no tracing", "{type: Mesh, name: m}"),
     ViolationRow("empty tracing", "{type: Mesh, name: m, tracing: {}}"),
     ViolationRow("no backends", "{type: Mesh, name: m, tracing: {defaultBackend: '', backends: []}}"),
@@ -121,7 +104,4 @@ struct ViolationRow: Sendable, CustomTestStringConvertible {
       #"tracing.backends[2].name: "a" name is already used for another backend"#,
       "tracing.defaultBackend: has to be set to one of the tracing backend in mesh"),
   ]
-
-  @Test("violations of a Mesh", arguments: rows)
-  func violations(_ row: ViolationRow) throws { try row.check() }
 }
