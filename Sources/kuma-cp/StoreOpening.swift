@@ -45,7 +45,7 @@ struct OpenedStore {
     case .kubernetes:
       let cluster = try ClusterConnection.open(configuration.kubernetes, instance: instance, logger: logger)
       return OpenedStore(
-        store: cluster.store, services: cluster.services, cluster: cluster,
+        store: cluster.store, shared: cluster.store, services: cluster.services, cluster: cluster,
         clusterID: { [identity = cluster.identity] in identity.value })
     }
   }

@@ -11,6 +11,8 @@ import ServiceLifecycle
 /// The connection of a control plane to the cluster whose objects are its resources.
 struct ClusterConnection: Sendable {
   let client: KubernetesClient
+  /// Shows the other control planes that this one is there.
+  let presence: PresenceLease
   let store: KubernetesStore
   /// Decides which of several control planes writes what is to be written once.
   let election: LeaderElection
@@ -31,10 +33,18 @@ struct ClusterConnection: Sendable {
     bounds.burst = settings.requestBurst
     let client = KubernetesClient(
       access: access, userAgent: "kuma-cp/\(ProductVersion.current)", settings: bounds, logger: logger)
+    var times = LeaderElection.Settings()
+    times.leaseDuration = settings.leaseDuration
+    times.renewDeadline = settings.renewDeadline
+    let election = LeaderElection(
+      client: client, namespace: settings.systemNamespace, identity: instance, settings: times, logger: logger)
+    let presence = PresenceLease(
+      client: client, namespace: settings.systemNamespace, identity: instance, isLeader: { election.isLeader },
+      logger: logger)
     var storing = KubernetesStore.Settings()
     storing.setsOwnerReferences = !settings.skipMeshOwnerReference
     let (unreadable, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    let store = KubernetesStore(client: client, settings: storing, logger: logger) { event in
+    let store = KubernetesStore(client: client, presence: presence, settings: storing, logger: logger) { event in
       switch event {
       case .loaded: logger.info("the resources of the cluster are loaded", metadata: ["server": "\(access.server)"])
       case .unreadable(let object):
@@ -46,13 +56,8 @@ struct ClusterConnection: Sendable {
         continuation.yield()
       }
     }
-    var election = LeaderElection.Settings()
-    election.leaseDuration = settings.leaseDuration
-    election.renewDeadline = settings.renewDeadline
     return ClusterConnection(
-      client: client, store: store,
-      election: LeaderElection(
-        client: client, namespace: settings.systemNamespace, identity: instance, settings: election, logger: logger),
+      client: client, presence: presence, store: store, election: election,
       identity: ClusterIdentity(client: client, namespace: settings.systemNamespace, logger: logger),
       unreadable: unreadable)
   }
@@ -65,7 +70,7 @@ struct ClusterConnection: Sendable {
   }
 
   /// What has to run before everything that uses the store or leads.
-  var services: [any Service] { [store, election, identity] }
+  var services: [any Service] { [presence, store, election, identity] }
 }
 
 extension KubernetesObject {
