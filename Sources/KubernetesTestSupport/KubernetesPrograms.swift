@@ -41,8 +41,11 @@ package enum KubernetesPrograms {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
+  /// The path of a file of the repository.
+  package static func file(_ path: String) -> String { root.appending(path: path).path(percentEncoded: false) }
+
   /// The script that starts the servers.
-  static let script = root.appending(path: "Scripts/kubernetes-apiserver").path(percentEncoded: false)
+  static let script = file("Scripts/kubernetes-apiserver")
 
   /// The path of a program.
   ///

@@ -1,0 +1,131 @@
+import Documents
+import Foundation
+import KubernetesTestSupport
+import OrderedCollections
+import TestSupport
+import Testing
+
+/// The chart with the real Helm, and `kumactl install control-plane`, which must print the same objects.
+@Suite(.onKubernetes, .timeLimit(.minutes(5))) struct ChartTests {
+  private static let chart = KubernetesPrograms.file("deploy/kuma-trace")
+  private static let anything = """
+    global: {image: {registry: registry.example/mesh/, tag: "1.2"}, imagePullSecrets: [one, two]}
+    controlPlane:
+      image: {pullPolicy: Always}
+      envVars: {KUMA_LOG_LEVEL: debug, LINES: "one\\ntwo\\n", NUMBER: 7, TRUTH: true, QUOTES: 'say "hi" \\ back'}
+      nodeSelector: null
+      podAnnotations: {note: "one\\n\\ntwo\\n", "example.org/number": "5"}
+      extraLabels: {team: "7"}
+      affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: []}}}
+      tolerations: [{key: dedicated, operator: Exists}]
+      admission: {ownerReferences: false, failurePolicy: Ignore}
+      serviceAccountAnnotations: {role: "a:b"}
+      service: {name: other, type: NodePort, annotations: {a: b}}
+      updateStrategy: null
+      resources: null
+      topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+    networkPolicy: {extraIngress: [{from: [{podSelector: {}}], ports: [{port: 5680}]}]}
+    """
+
+  private func helm(_ arguments: String..., values: String? = nil) async throws -> KubernetesPrograms.Output {
+    try await KubernetesPrograms.run(try KubernetesPrograms.path("helm"), arguments, input: values)
+  }
+
+  private func kumactl(_ arguments: [String], values: String? = nil) async throws -> KubernetesPrograms.Output {
+    try await KubernetesPrograms.run(
+      try TestPrograms.path("kumactl"), ["install", "control-plane"] + arguments, input: values)
+  }
+
+  /// The objects of a manifest by kind and name.
+  private func objects(_ manifest: String) throws -> [String: DocumentValue] {
+    var objects: [String: DocumentValue] = [:]
+    for document in try DocumentValue.yamlDocuments(manifest) where document != .null {
+      let name = "\(document["kind"]?.string ?? "") \(document["metadata"]?["name"]?.string ?? "")"
+      #expect(objects[name] == nil, "\(name) is there twice")
+      objects[name] = document.sortedByKey()
+    }
+    return objects
+  }
+
+  @Test("Helm finds nothing wrong with it")
+  func lint() async throws {
+    let result = try await helm("lint", "--strict", Self.chart)
+    #expect(result.isSuccess, "\(result.output)\(result.errors)")
+    #expect(result.output.contains("0 chart(s) failed"))
+  }
+
+  @Test(
+    "Helm and kumactl give the same objects for the same values",
+    arguments: [
+      [], ["controlPlane.replicas=3"],
+      ["controlPlane.tls.general.secretName=own,controlPlane.tls.general.caBundle=QUJD"],
+      ["controlPlane.nodeSelector.kubernetes\\.io/os=null,controlPlane.nodeSelector.a\\.b/c=d"],
+      ["global.imagePullSecrets={a,b},networkPolicy.enabled=false"], ["global.imagePullSecrets[0]=a"],
+      ["controlPlane.envVars.X=true,controlPlane.envVars.Y=007,controlPlane.envVars.Z=12"],
+      ["controlPlane.shutdownDelaySeconds=0,controlPlane.defaults.skipMeshCreation=true"],
+      ["controlPlane.podDisruptionBudget.maxUnavailable=50%", "controlPlane.replicas=2"],
+      ["controlPlane.collector.enabled=false,controlPlane.minReadySeconds=5"],
+    ], ["1.20.2", "1.36.0"])
+  func equal(sets: [String], version: String) async throws {
+    try await compare(sets.flatMap { ["--set", $0] }, version: version)
+  }
+
+  @Test("Helm and kumactl give the same objects for the same file of values", arguments: ["1.20.2", "1.36.0"])
+  func equalFiles(version: String) async throws {
+    try await compare(["--values", "-"], version: version, values: Self.anything)
+    try await compare(
+      ["--values", "-", "--set", "controlPlane.replicas=2,controlPlane.image.registry=other"], version: version,
+      values: Self.anything)
+  }
+
+  private func compare(_ arguments: [String], version: String, values: String? = nil) async throws {
+    let arguments = arguments + ["--namespace", "mesh", "--kube-version", version]
+    let rendered = try await KubernetesPrograms.run(
+      try KubernetesPrograms.path("helm"),
+      ["template", "kuma", Self.chart, "--include-crds", "--set", "createNamespace=true"] + arguments, input: values)
+    #expect(rendered.isSuccess, "\(rendered.errors)")
+    let printed = try await kumactl(arguments, values: values)
+    #expect(printed.isSuccess && printed.errors.isEmpty, "\(printed.errors)")
+    let (expected, found) = (try objects(rendered.output), try objects(printed.output))
+    #expect(expected.count >= 14)
+    #expect(expected.keys.sorted() == found.keys.sorted())
+    for (name, object) in expected {
+      #expect(object == found[name], "\(name): \(object.json()) and \(found[name]?.json() ?? "nothing")")
+    }
+  }
+
+  @Test(
+    "Helm and kumactl refuse the same values",
+    arguments: [
+      "controlPlane.logLevel=loud", "controlPlane.replicas=x", "controlPlan.replicas=1", "createNamespace",
+      "global.imagePullSecrets={}", "controlPlane.service.type=Other", "networkPolicy.enabled=5",
+    ])
+  func refuse(set: String) async throws {
+    let rendered = try await helm("template", "kuma", Self.chart, "--set", set)
+    #expect(!rendered.isSuccess)
+    let printed = try await kumactl(["--set", set])
+    #expect(!printed.isSuccess && printed.output.isEmpty)
+    #expect(printed.errors.contains(set.prefix { $0 != "=" && $0 != "{" }), "\(printed.errors)")
+  }
+
+  @Test("Options of kumactl stand for values")
+  func options() async throws {
+    let short = try await kumactl([
+      "--registry", "r.example/x", "--version", "9", "--image-pull-policy", "Never", "--zone", "east",
+      "--control-plane-repository", "cp", "--control-plane-version", "8", "--control-plane-service-name", "front",
+      "--control-plane-node-selector", "disk=ssd", "--env-var", "KUMA_X=1", "--tls-general-secret", "own",
+      "--tls-general-ca-bundle", "QUJD", "--mode", "zone", "--without-kubernetes-connection",
+    ])
+    let long = try await kumactl([
+      "--set", "global.image.registry=r.example/x,global.image.tag=9,controlPlane.image.pullPolicy=Never",
+      "--set", "controlPlane.zone=east,controlPlane.image.repository=cp,controlPlane.image.tag=8",
+      "--set", "controlPlane.service.name=front,controlPlane.nodeSelector.disk=ssd,controlPlane.envVars.KUMA_X=1",
+      "--set", "controlPlane.tls.general.secretName=own,controlPlane.tls.general.caBundle=QUJD",
+    ])
+    #expect(short.isSuccess, "\(short.errors)")
+    #expect(try objects(short.output) == objects(long.output))
+    let deployment = try objects(short.output)["Deployment kuma-control-plane"]
+    let containers = deployment?["spec"]?["template"]?["spec"]?["containers"]?.array
+    #expect(containers?.first?["image"] == "r.example/x/cp:8")
+  }
+}
