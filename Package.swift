@@ -300,7 +300,8 @@ let package = Package(
     .testTarget(
       name: "DocumentsTests", dependencies: ["Documents", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(
-      name: "MeshModelTests", dependencies: ["Documents", "MeshModel", "MeshTestSupport", yams], swiftSettings: strict),
+      name: "MeshModelTests", dependencies: ["Documents", "MeshModel", "MeshTestSupport", collections, yams],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport", collections],
       swiftSettings: strict),
