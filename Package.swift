@@ -455,8 +455,8 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP", "MeshHTTPTestSupport",
-        "MeshModel", "MeshPolicy",
+        "ChartTemplates", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP",
+        "MeshHTTPTestSupport", "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshTestSupport",
         argumentParser, collections, httpTypes,
