@@ -428,7 +428,8 @@ let package = Package(
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
         "LoopbackTestSupport",
-        "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport", asyncHTTPClient,
+        "MeshKubernetes", "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport",
+        asyncHTTPClient,
         collections, httpTypes, nioCore, nioHTTP1,
       ],
       swiftSettings: strict),

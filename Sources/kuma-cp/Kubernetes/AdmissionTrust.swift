@@ -32,7 +32,7 @@ final class AdmissionTrust: Service {
   /// The longest wait. After a longer one, a corrected clock would be noticed too late.
   private static let longestWait = Duration.seconds(86_400)
   /// How often files are read again.
-  private static let filePeriod = Duration.seconds(60)
+  private static let filePeriod = Duration.seconds(10)
   /// How long to wait after a failure, or while another control plane should act.
   private static let retryPeriod = Duration.seconds(5)
   /// The name under which the API server keeps who set a field.

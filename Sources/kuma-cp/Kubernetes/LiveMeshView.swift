@@ -3,6 +3,7 @@ import KubernetesAPI
 import MeshHTTP
 import MeshKubernetes
 import MeshModel
+import MeshStoreKubernetes
 
 /// Looks up for the admission what the API server has now. What this control plane has in memory may be a moment older than
 /// the object before in the same file.
@@ -13,19 +14,10 @@ struct LiveMeshView: MeshView {
   /// How long warnings may take. A write does not wait longer for them.
   private static let warningTime = Duration.seconds(3)
 
-  private static let mesh = kind(.mesh)
-  private static let dataplane = kind(.dataplane)
-
-  private static func kind(_ type: ResourceType) -> KubernetesKind {
-    KubernetesKind(
-      group: ResourceDocument.apiGroup, version: "v1alpha1", kind: type.rawValue, plural: type.kubernetesPlural,
-      isNamespaced: type.isNamespacedInKubernetes)
-  }
-
   func uid(ofMesh name: String) async throws -> String? { try await object(ofMesh: name)?.uid }
 
   func hasDataplanes(inMesh name: String) async throws -> Bool {
-    try await client.list(Self.dataplane).objects.contains { $0["mesh"]?.string == name }
+    try await client.list(ResourceType.dataplane.customResource).objects.contains { $0["mesh"]?.string == name }
   }
 
   func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] {
@@ -43,7 +35,7 @@ struct LiveMeshView: MeshView {
 
   private func object(ofMesh name: String) async throws(KubernetesError) -> KubernetesObject? {
     do throws(KubernetesError) {
-      return try await client.get(Self.mesh, name: name)
+      return try await client.get(ResourceType.mesh.customResource, name: name)
     } catch {
       guard error.code == .notFound else { throw error }
       return nil
