@@ -111,7 +111,9 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
   package var unreadable: [UnreadableObject] { content.unreadable }
 
   /// Why the content is not up to date: the API server cannot be reached, does not serve the kinds, or refuses.
-  package func obstacle() -> String? {
+  package func obstacle() async -> String? { trouble }
+
+  private var trouble: String? {
     content.isClosed ? "the store of custom resources is closed" : content.obstacle(on: client.access.server)
   }
 
@@ -135,7 +137,7 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
     guard !content.feed.isComplete else { return }
     throw StoreError(
       code: .unavailable,
-      message: "the resources of the cluster are not loaded yet" + (obstacle().map { ": \($0)" } ?? ""))
+      message: "the resources of the cluster are not loaded yet" + (trouble.map { ": \($0)" } ?? ""))
   }
 
   func object(_ type: ResourceType, _ names: (name: String, namespace: String)) -> KubernetesObject? {
