@@ -111,7 +111,11 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
   package var unreadable: [UnreadableObject] { content.unreadable }
 
   /// Why the content is not up to date: the API server cannot be reached, does not serve the kinds, or refuses.
-  package func obstacle() async -> String? { trouble }
+  package func obstacle() async -> String? {
+    guard let trouble else { return nil }
+    guard !content.forbidden.isEmpty, let missing = await RequiredRights.missingWords(client) else { return trouble }
+    return "\(trouble); all that is missing: \(missing)"
+  }
 
   private var trouble: String? {
     content.isClosed ? "the store of custom resources is closed" : content.obstacle(on: client.access.server)

@@ -39,6 +39,24 @@ import Testing
     #expect(waits(machine.next(subscriber)))
   }
 
+  @Test func nobodyGetsAnElementBeforeTheStateIsWhole() {
+    var machine = ChangeFeedStateMachine(isComplete: false)
+    let early = machine.subscribe()
+    #expect(waits(machine.next(early)))
+    #expect(machine.commit([.written(.mesh())]).isEmpty)
+    let late = machine.subscribe()
+    #expect(waits(machine.next(late)))
+    #expect(machine.commit([.written(.trafficTrace("t"))]).isEmpty)
+    let wakeups = machine.complete()
+    #expect(wakeups.map(\.subscriber) == [early, late])
+    for wakeup in wakeups {
+      #expect(wakeup.changes?.isWholeState == true)
+      #expect(wakeup.changes?.written.count == 2)
+    }
+    #expect(machine.complete().isEmpty)
+    #expect(delivered(machine.next(machine.subscribe()))?.written.count == 2)
+  }
+
   @Test func changesOfOneCommitAreOneElement() {
     var machine = ChangeFeedStateMachine()
     let subscriber = machine.subscribe()
