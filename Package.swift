@@ -436,9 +436,10 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "MeshModel", "MeshStorePostgres", "ProgramLog", "ProgramSettings", "TestSupport", "TraceModel",
+        "kuma-cp", "Documents", "MeshKubernetes", "HTTPService", "MeshModel", "MeshStorePostgres", "ProgramLog",
+        "ProgramSettings", "TestSupport", "TraceModel",
         "TraceStore",
-        argumentParser, collections, logging,
+        argumentParser, collections, httpTypes, logging,
       ],
       swiftSettings: strict),
     .testTarget(
