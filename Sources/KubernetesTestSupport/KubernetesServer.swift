@@ -42,10 +42,11 @@ package final class KubernetesServer: Sendable {
   private let processes = Mutex<[(program: String, process: ChildProcess)]>([])
 
   let customResources = Mutex<Task<Void, any Error>?>(nil)
+  private let turn = Mutex<ServerTurn?>(nil)
 
   // MARK: Start and end
 
-  /// Starts servers of a test's own. End them with ``remove()``.
+  /// Starts servers of a test's own, when it is the test's turn. End them with ``remove()``.
   ///
   /// - Parameters:
   ///   - controllers: whether the controller manager runs: garbage collection, namespaces, service accounts' tokens.
@@ -55,15 +56,21 @@ package final class KubernetesServer: Sendable {
   package static func start(
     controllers: Bool = true, flags: [String] = [], environment: [String: String] = [:]
   ) async throws -> KubernetesServer {
+    let turn = await ServerTurn.take()
     let server = try KubernetesServer(controllers: controllers, flags: flags, environment: environment)
+    server.turn.withLock { $0 = turn }
+    try await server.begin()
+    return server
+  }
+
+  private func begin() async throws {
     do {
-      try await server.prepare()
-      try await server.start()
+      try await prepare()
+      try await start()
     } catch {
-      await server.remove()
+      await remove()
       throw error
     }
-    return server
   }
 
   /// A server that the tests of a process share: started when it is first asked for, ended and removed at the process's end.
@@ -71,7 +78,8 @@ package final class KubernetesServer: Sendable {
     let task = sharedTasks.withLock { tasks in
       if let task = tasks[name] { return task }
       let task = Task {
-        let server = try await start(controllers: name != .everything)
+        let server = try KubernetesServer(controllers: name != .everything, flags: [], environment: [:])
+        try await server.begin()
         let isFirst = sharedServers.withLock { servers in
           servers.append(server)
           return servers.count == 1
@@ -183,7 +191,10 @@ package final class KubernetesServer: Sendable {
     for (_, process) in processes.withLock({ $0 }) { process.signal(.kill) }
     await stop()
     try? FileManager.default.removeItem(atPath: folder)
+    turn.withLock { $0 = nil }
   }
+
+  deinit { for (_, process) in processes.withLock({ $0 }) { process.signal(.kill) } }
 
   private func removeAtExit() {
     let running = processes.withLock { $0.map(\.process) }
