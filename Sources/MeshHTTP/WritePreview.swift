@@ -26,6 +26,11 @@ package struct WritePreview: Sendable {
     self.now = now
   }
 
+  /// Whether the store knows a mesh.
+  package func knows(mesh name: String) async -> Bool {
+    (try? await store.get(ResourceKey(type: .mesh, name: name))) != nil
+  }
+
   /// The warnings about a write; none where its input cannot be read.
   ///
   /// - Parameters:

@@ -26,6 +26,21 @@ import Testing
       ])
   }
 
+  @Test("There are no warnings for a control plane, nor about what only it writes")
+  func own() async throws {
+    func warnings(_ question: Question) async throws -> [String] {
+      let admission = Admission(view: KnownMeshes(warnings: ["one"]), ownFieldManager: "kuma-cp")
+      return await admission.answer(.resource, to: try AdmissionRequest(review: try question.review())).warnings
+    }
+    let policy = Self.policy.replacing("cnof", with: "conf")
+    #expect(try await warnings(Question(object: policy)) == ["one"])
+    #expect(try await warnings(Question(object: policy, fieldManager: "kubectl-client-side-apply")) == ["one"])
+    #expect(try await warnings(Question(object: policy, fieldManager: "kuma-cp")) == [])
+    let insight =
+      "{apiVersion: kuma.io/v1alpha1, kind: DataplaneInsight, mesh: shop, metadata: {name: d}, status: {x: 1}}"
+    #expect(try await warnings(Question(kind: "DataplaneInsight", namespace: "n", object: insight)) == [])
+  }
+
   @Test("Warnings stay below what the API server passes on whole")
   func manyWarnings() async throws {
     let long = String(repeating: "w", count: 5_000)

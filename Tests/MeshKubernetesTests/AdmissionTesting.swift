@@ -39,6 +39,8 @@ struct Question {
   /// The object in YAML.
   var object: String
   var old: String?
+  /// The writer.
+  var fieldManager: String?
 
   /// The AdmissionReview.
   func review() throws -> DocumentValue {
@@ -52,6 +54,7 @@ struct Question {
       "operation": .string(operation), "object": object, "oldObject": old, "dryRun": false,
       "name": new["metadata"]?["name"] ?? "",
     ]
+    if let fieldManager { request["options"] = ["fieldManager": .string(fieldManager)] }
     if !namespace.isEmpty { request["namespace"] = .string(namespace) }
     return ["apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": .object(request)]
   }

@@ -3,6 +3,10 @@ import NIOHTTP1
 import OrderedCollections
 
 extension KubernetesClient {
+  /// The name under which the API server keeps who set which field, where none is given: that of this program. Webhooks are told
+  /// it too.
+  package var fieldManager: String { String(userAgent.prefix { $0 != "/" }) }
+
   /// Reads one object.
   package func get(
     _ kind: KubernetesKind, namespace: String? = nil, name: String
@@ -20,7 +24,8 @@ extension KubernetesClient {
     try await self.object(
       APIRequest(
         verb: "create", kind: kind, namespace: object.namespace, method: .POST,
-        query: dryRun ? [("dryRun", "All")] : [], body: .object(object.document), time: settings.requestTime))
+        query: [("fieldManager", fieldManager)] + (dryRun ? [("dryRun", "All")] : []), body: .object(object.document),
+        time: settings.requestTime))
   }
 
   /// Replaces an object if it still has the `resourceVersion` that the given one has.
@@ -32,7 +37,8 @@ extension KubernetesClient {
     try await self.object(
       APIRequest(
         verb: "update", kind: kind, namespace: object.namespace, name: object.name, subresource: subresource,
-        method: .PUT, body: .object(object.document), time: settings.requestTime))
+        method: .PUT, query: [("fieldManager", fieldManager)], body: .object(object.document),
+        time: settings.requestTime))
   }
 
   /// Changes an object; ``KubernetesPatch/apply(_:force:)`` creates it if need be.

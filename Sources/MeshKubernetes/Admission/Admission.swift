@@ -24,11 +24,17 @@ package struct Admission: Sendable {
   private let view: any MeshView
   /// Whether new policies get a reference to their mesh.
   private let setsOwnerReferences: Bool
+  /// The name under which control planes set fields.
+  private let ownFieldManager: String?
 
-  /// - Parameter setsOwnerReferences: whether new policies get a reference to their mesh, by which they are deleted with it.
-  package init(view: any MeshView, setsOwnerReferences: Bool = true) {
+  /// - Parameters:
+  ///   - setsOwnerReferences: whether new policies get a reference to their mesh, by which they are deleted with it.
+  ///   - ownFieldManager: the name under which control planes set fields. Nobody reads warnings about what they write, and they
+  ///     may write many objects.
+  package init(view: any MeshView, setsOwnerReferences: Bool = true, ownFieldManager: String? = nil) {
     self.view = view
     self.setsOwnerReferences = setsOwnerReferences
+    self.ownFieldManager = ownFieldManager
   }
 
   /// Answers a question.
@@ -99,6 +105,7 @@ package struct Admission: Sendable {
     }
     let violations = object.violations(request)
     guard violations.isEmpty else { return .invalid(violations, request) }
+    guard object.resource.type.isUserWritten, request.fieldManager != ownFieldManager else { return .allowed() }
     let warnings = await view.warnings(writing: object.resource, notices: object.notices)
     return .allowed(warnings: AdmissionWarnings.bounded(warnings))
   }

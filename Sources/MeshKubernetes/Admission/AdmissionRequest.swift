@@ -24,6 +24,8 @@ package struct AdmissionRequest: Sendable {
   package var name: String
   /// The namespace; empty outside namespaces.
   package var namespace: String
+  /// The name under which the writer sets fields; empty where it gives none.
+  package var fieldManager: String
   /// The object as it is to be; empty in a deletion.
   package var object: DocumentValue.Object
   /// The object as it is; `nil` in a creation.
@@ -57,6 +59,7 @@ package struct AdmissionRequest: Sendable {
     self.operation = operation
     self.name = try request.string("name") ?? ""
     namespace = try request.string("namespace") ?? ""
+    fieldManager = request.value("options")?["fieldManager"]?.string ?? ""
     object = try Self.object(&request, "object") ?? [:]
     oldObject = try Self.object(&request, "oldObject")
   }

@@ -59,7 +59,8 @@ struct AdmissionServer: Sendable {
     let trust = AdmissionTrust(settings, client: client, isLeader: isLeader, logger: logger)
     let responder = AdmissionResponder(
       admission: Admission(
-        view: LiveMeshView(client: client, preview: preview), setsOwnerReferences: settings.setsOwnerReferences))
+        view: LiveMeshView(client: client, preview: preview), setsOwnerReferences: settings.setsOwnerReferences,
+        ownFieldManager: client.fieldManager))
     let turns = ConcurrencyLimit(1)
     service = RequestService(
       name: Self.name, connections: settings.connections,

@@ -27,9 +27,15 @@ struct LiveMeshView: MeshView {
     return warnings ?? notices.messages
   }
 
-  /// The mesh of a resource; `nil` where it is not known.
+  /// The mesh of a resource, where the control plane may not know it as it is. Proxies do not depend on what their mesh says, and
+  /// may be many.
   private func mesh(of resource: Resource) async -> Resource? {
-    guard resource.type.isMeshScoped, let object = try? await object(ofMesh: resource.mesh) else { return nil }
+    switch resource.type {
+    case .mesh, .dataplaneInsight: return nil
+    case .trafficTrace: break
+    case .dataplane: if await preview.knows(mesh: resource.mesh) { return nil }
+    }
+    guard let object = try? await object(ofMesh: resource.mesh) else { return nil }
     return try? ResourceDocument(stored: object.document).resource
   }
 
