@@ -139,10 +139,16 @@ final class AdmissionTrust: Service {
       return Self.longestWait
     }
     let present = secret.object(namespace: settings.systemNamespace, name: AdmissionSecret.name)
+    var certificates = present.flatMap(AdmissionSecret.certificates(in:))
     do {
-      let certificates = try await current(present, secret)
-      use(certificates.server, bundle: certificates.bundle)
-      let seconds = certificates.nextRenewal().timeIntervalSinceNow
+      // What is there is used, even where it is to be renewed and cannot be.
+      if let certificates { use(certificates.server, bundle: certificates.bundle) }
+      if let due = try certificates.map({ try $0.renewed(hosts: settings.hosts) }) ?? .make(hosts: settings.hosts) {
+        try await write(due, replacing: present, in: secret)
+        use(due.server, bundle: due.bundle)
+        certificates = due
+      }
+      let seconds = certificates?.nextRenewal().timeIntervalSinceNow ?? 0
       return min(Self.longestWait, .seconds(max(1, seconds)))
     } catch let error as KubernetesError where error.code == .conflict || error.code == .alreadyExists {
       // Another control plane was first; the replica will say what it has written.
@@ -153,21 +159,17 @@ final class AdmissionTrust: Service {
     }
   }
 
-  /// The certificates of the Secret, made or renewed where that is due.
-  private func current(_ present: KubernetesObject?, _ secret: KindReplica) async throws -> AdmissionCertificates {
-    let stored = present.flatMap(AdmissionSecret.certificates(in:))
-    let due = try stored.map { try $0.renewed(hosts: settings.hosts) } ?? .make(hosts: settings.hosts)
-    if let stored, due == nil { return stored }
-    guard let due else { return try .make(hosts: settings.hosts) }
-    let object = AdmissionSecret.object(due, namespace: settings.systemNamespace, replacing: present)
+  private func write(
+    _ certificates: AdmissionCertificates, replacing present: KubernetesObject?, in secret: KindReplica
+  ) async throws(KubernetesError) {
+    let object = AdmissionSecret.object(certificates, namespace: settings.systemNamespace, replacing: present)
     let written =
       present == nil ? try await client.create(.secret, object) : try await client.replace(.secret, object)
     secret.note(stored: written)
     logger.info(
-      stored == nil
+      present == nil
         ? "the certificates of the admission server are made" : "the certificates of the admission server are renewed",
       metadata: ["secret": "\(settings.systemNamespace)/\(AdmissionSecret.name)"])
-    return due
   }
 
   private func use(_ certificate: ServerCertificate, bundle: String) {
