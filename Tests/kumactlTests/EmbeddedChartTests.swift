@@ -41,7 +41,8 @@ struct EmbeddedChartTests {
       #expect(schema?["x-kubernetes-preserve-unknown-fields"] == true, "\(path)")
       if !path.hasSuffix("[]") { #expect(schema?["description"]?.string?.hasSuffix(".") == true, "\(path)") }
       let allowed: Set = ["x-kubernetes-preserve-unknown-fields", "description", "properties", "items"]
-      #expect(Set((schema?.object ?? [:]).keys).isSubset(of: allowed), "\(path)")
+      let keys = Set((schema?.object ?? [:]).keys)
+      #expect(keys.isSubset(of: allowed), "\(path)")
       for (name, field) in schema?["properties"]?.object ?? [:] { check(field, "\(path).\(name)") }
       if let items = schema?["items"] { check(items, "\(path)[]") }
     }
