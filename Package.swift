@@ -145,8 +145,8 @@ let package = Package(
     .target(
       name: "KubernetesAPI",
       dependencies: [
-        "Backoff", "Documents", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections, logging, nioCore,
-        nioHTTP1, nioPosix, nioSSL, serviceLifecycle,
+        "Backoff", "ConnectionFaults", "Documents", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections,
+        logging, nioCore, nioHTTP1, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
@@ -188,8 +188,13 @@ let package = Package(
       ],
       resources: pageFiles.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
     .target(
+      name: "ConnectionFaults",
+      dependencies: ["Documents", "SystemErrors", asyncHTTPClient, nioCore, nioPosix, nioSSL], swiftSettings: strict),
+    .target(
       name: "MeshClient",
-      dependencies: ["MeshModel", "SystemErrors", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL],
+      dependencies: [
+        "ConnectionFaults", "MeshModel", "SystemErrors", asyncHTTPClient, mustache, nioCore, nioHTTP1, nioPosix, nioSSL,
+      ],
       swiftSettings: strict),
     .target(
       name: "Certificates",
@@ -347,7 +352,7 @@ let package = Package(
     .testTarget(
       name: "MeshClientTests",
       dependencies: [
-        "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "SystemErrors", httpTypes,
+        "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", httpTypes,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -376,6 +381,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "SystemErrorsTests", dependencies: ["SystemErrors"], swiftSettings: strict),
     .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",
@@ -445,9 +451,8 @@ let package = Package(
     .testTarget(
       name: "kuma-dpTests",
       dependencies: [
-        "kuma-dp", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS", "ProcessSupervisor",
-        "ProgramSettings",
-        "TestSupport",
+        "kuma-dp", "ConnectionFaults", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS",
+        "ProcessSupervisor", "ProgramSettings", "TestSupport",
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
       swiftSettings: strict),

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ConnectionFaults
 public import MeshModel
 import NIOCore
 import NIOHTTP1
@@ -193,7 +194,7 @@ public final class ControlPlaneClient: Sendable {
     } catch let error as ControlPlaneError {
       throw error
     } catch {
-      throw ControlPlaneError(code: .invalidCredentials, title: Self.reason(error), cause: error)
+      throw ControlPlaneError(code: .invalidCredentials, title: connectionFault(error), cause: error)
     }
   }
 
@@ -210,7 +211,8 @@ public final class ControlPlaneClient: Sendable {
         return try body(bytes)
       } catch {
         throw ControlPlaneError(
-          code: .invalidCredentials, title: "the \(what) file \"\(file)\" cannot be read as PEM: \(Self.reason(error))",
+          code: .invalidCredentials,
+          title: "the \(what) file \"\(file)\" cannot be read as PEM: \(connectionFault(error))",
           cause: error)
       }
     }
@@ -225,7 +227,7 @@ public final class ControlPlaneClient: Sendable {
         configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(text.utf8)))
       } catch {
         throw ControlPlaneError(
-          code: .invalidCredentials, title: "the CA certificate cannot be read as PEM: \(Self.reason(error))",
+          code: .invalidCredentials, title: "the CA certificate cannot be read as PEM: \(connectionFault(error))",
           cause: error)
       }
     }
@@ -259,31 +261,26 @@ public final class ControlPlaneClient: Sendable {
     switch TLSFault(error) {
     case .misnamed: (code, reason) = (.misnamed, "its certificate is not for \(address.host)")
     case .untrusted:
-      if let fault = await CertificateValidity.fault(at: address, settings) {
+      if let fault = await CertificateValidity.fault(
+        at: address.host, port: address.port, authorities: authorities)
+      {
         (code, reason) = (.outOfDate, fault)
       } else {
         (code, reason) = (.untrusted, "its certificate is not signed by a trusted authority")
       }
-    case .plaintext: (code, reason) = (.plaintext, Self.reason(error))
-    default: (code, reason) = (.unreachable, Self.reason(error))
+    case .plaintext: (code, reason) = (.plaintext, connectionFault(error))
+    default: (code, reason) = (.unreachable, connectionFault(error))
     }
     return ControlPlaneError(
       code: code, title: "\(request): dial tcp \(address.host):\(address.port): \(reason)", reason: reason,
       address: address, cause: error)
   }
 
-  /// Why the connection failed, in a few words.
-  static func reason(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError:
-      if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
-        return "the host name cannot be resolved"
-      }
-      return error.connectionErrors.first.map { reason($0.error) } ?? "no connection"
-    case let error as IOError: return SystemError(error.errnoCode).description
-    case let error as HTTPClientError where error == .connectTimeout: return "no answer to the attempt to connect"
-    case let error as HTTPClientError: return error.shortDescription
-    default: return TLSFault(error)?.words ?? "\(error)"
-    }
+  /// The certificates that are trusted instead of the system's.
+  private var authorities: [NIOSSLCertificate] {
+    let certificates =
+      settings.caFile.map { try? NIOSSLCertificate.fromPEMFile($0) }
+      ?? settings.caCertificates.map { try? NIOSSLCertificate.fromPEMBytes(Array($0.utf8)) }
+    return (certificates ?? nil) ?? []
   }
 }

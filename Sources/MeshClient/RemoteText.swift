@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ConnectionFaults
 import MeshModel
 import NIOCore
 import NIOHTTP1
@@ -45,7 +46,7 @@ public enum RemoteText {
       return .failure(Failure(description: "Get \"\(url)\": the text is larger than 16 MiB"))
     } catch {
       return .failure(
-        Failure(description: "Get \"\(url)\": \(ControlPlaneClient.reason(error))", cause: error))
+        Failure(description: "Get \"\(url)\": \(connectionFault(error))", cause: error))
     }
   }
 }

@@ -10,7 +10,7 @@ import Testing
 
   /// Certificates of an authority, each for a name of its own, by which a client asks for it.
   private static let cases = [
-    (name: "ended.test", made: -10 * day, said: ["has expired at", "renew the certificate, or set the clock"]),
+    (name: "ended.test", made: -10 * day, said: ["expired on", "renew the certificate, or set the clock"]),
     (
       name: "later.test", made: 10 * day,
       said: ["is not valid before", "the clock of this machine says", "set the clock"]

@@ -1,3 +1,4 @@
+import ConnectionFaults
 import Foundation
 import LoopbackTestSupport
 import MeshModel

@@ -1,9 +1,8 @@
 import AsyncHTTPClient
+import ConnectionFaults
 import Documents
 import NIOCore
-import NIOPosix
 import NIOSSL
-import SystemErrors
 
 /// A request has taken longer than it may.
 struct DeadlineExceeded: Error {}
@@ -38,26 +37,38 @@ extension KubernetesClient {
     case is CancellationError: return failure(.unavailable, "the request was cancelled")
     case is NIOTooManyBytesError:
       return failure(.unreadable, "the answer is larger than \(request.limit) bytes")
-    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
-      let look = ServerCertificateLook(access: access)
-      return failure(.unavailable, await look.words(error, time: settings.checkTime))
-    default: return failure(.unavailable, words(error))
+    case let error as HTTPClientError where error == .remoteConnectionClosed || error == .cancelled:
+      return failure(.unavailable, "the connection was lost")
+    default:
+      guard let fault = TLSFault(error) else {
+        return failure(
+          .unavailable,
+          "\(connectionFault(error)); check that the API server runs and that \(access.origin) names its address")
+      }
+      return failure(.unavailable, await words(fault))
     }
   }
 
-  private func words(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError:
-      if let reason = error.connectionErrors.first { return words(reason.error) }
-      return "the name \(error.host.quoted) has no address; check the server of \(access.origin)"
-    case let error as IOError:
+  /// What is wrong with the TLS of a connection, and what to do.
+  private func words(_ fault: TLSFault) async -> String {
+    switch fault {
+    case .plaintext: return "\(fault.words); check the server of \(access.origin)"
+    case .misnamed:
+      let host = access.serverName ?? access.host ?? access.server
       return
-        "\(SystemError(error.errnoCode)); check that the API server runs and that \(access.origin) names its address"
-    case let error as HTTPClientError where error == .connectTimeout || error == .deadlineExceeded:
-      return "no connection could be made in time; check that the API server runs and that no firewall is between"
-    case let error as HTTPClientError where error != .remoteConnectionClosed && error != .cancelled:
-      return error.shortDescription
-    default: return "the connection was lost"
+        "the API server's certificate is not for \(host.quoted); set tls-server-name of \(access.origin) to a name in it"
+    case .untrusted:
+      if let host = access.host, let port = access.port,
+        let dates = await CertificateValidity.fault(
+          at: host, port: port, name: access.serverName, authorities: (try? access.trust.certificates()) ?? [])
+      {
+        return
+          "the API server is not trusted: \(dates), and the clock of this machine says \(Timestamp.now): renew "
+          + "the certificate, or set the clock"
+      }
+      return "the API server's certificate is not signed by the certificate authority of \(access.origin); correct "
+        + "certificate-authority there"
+    case .other(let words): return words
     }
   }
 
@@ -65,10 +76,10 @@ extension KubernetesClient {
   func refusal(_ reply: StatusReply, of request: APIRequest, sender: Credentials) -> KubernetesError {
     var error = reply.error(for: request, on: access.server)
     guard error.code == .unauthorized, let pem = sender.certificate?.certificate,
-      let leaf = try? NIOSSLCertificate.fromPEMBytes(pem).first
+      let leaf = try? NIOSSLCertificate.fromPEMBytes(pem).first,
+      let fault = CertificateValidity(leaf)?.fault(at: .now)
     else { return error }
-    let end = Timestamp(seconds: Int64(leaf.notValidAfter))
-    if end < .wallClock { error.message += "; the client certificate of \(access.origin) has expired at \(end)" }
+    error.message += "; the client certificate of \(access.origin) \(fault)"
     return error
   }
 }

@@ -83,11 +83,7 @@ final class Transport: Sendable {
     var tls = TLSConfiguration.makeClientConfiguration()
     if access.trust == .anything { tls.certificateVerification = .none }
     do {
-      if let pem = try access.trust.bytes() {
-        let roots = try NIOSSLCertificate.fromPEMBytes(pem)
-        guard !roots.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
-        tls.trustRoots = .certificates(roots)
-      }
+      if let roots = try access.trust.certificates() { tls.trustRoots = .certificates(roots) }
     } catch let failure as KubernetesAccess.Failure {
       throw failure
     } catch {
@@ -106,5 +102,15 @@ final class Transport: Sendable {
         message: "\(access.origin): the client certificate and its key are not both in PEM form")
     }
     return tls
+  }
+}
+
+extension KubernetesAccess.Trust {
+  /// The certificates that are trusted instead of the system's; `nil` where none are named.
+  func certificates() throws -> [NIOSSLCertificate]? {
+    guard let pem = try bytes() else { return nil }
+    let roots = try NIOSSLCertificate.fromPEMBytes(pem)
+    guard !roots.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
+    return roots
   }
 }

@@ -1,5 +1,4 @@
 import Glibc
-import MeshClient
 import MeshModel
 import Synchronization
 import SystemErrors

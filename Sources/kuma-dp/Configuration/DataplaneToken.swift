@@ -1,5 +1,4 @@
 import FoundationEssentials
-import MeshClient
 import MeshModel
 import ProgramSettings
 import SystemErrors

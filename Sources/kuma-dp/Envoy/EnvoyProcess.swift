@@ -1,5 +1,4 @@
 import Glibc
-import MeshClient
 import ProcessSupervisor
 import Synchronization
 import SystemErrors

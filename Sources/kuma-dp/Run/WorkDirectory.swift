@@ -1,5 +1,4 @@
 import Glibc
-import MeshClient
 import SystemErrors
 
 /// The directory that Envoy's configuration is in.

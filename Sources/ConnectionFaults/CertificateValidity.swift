@@ -1,29 +1,29 @@
-import Glibc
-import MeshModel
+package import Documents
 import NIOCore
 import NIOPosix
-import NIOSSL
+package import NIOSSL
 
 /// The validity period of a certificate.
 ///
 /// TLS reports a rejected certificate in the same way for every reason, so its dates are checked afterwards.
-struct CertificateValidity {
+package struct CertificateValidity: Sendable {
   /// The timeout for reading a server's certificate.
   private static let limit: TimeAmount = .seconds(5)
 
-  let begin: Timestamp
-  let end: Timestamp
+  /// The first and the last time at which it is valid.
+  package let begin: Timestamp
+  package let end: Timestamp
 
   /// Parses the period of a certificate; `nil` if it is malformed.
   ///
   /// The dates are parsed here, because the library's properties end the process if a date is malformed.
-  init?(_ certificate: NIOSSLCertificate) {
+  package init?(_ certificate: NIOSSLCertificate) {
     guard let bytes = try? certificate.toDERBytes() else { return nil }
     self.init(der: bytes)
   }
 
   /// Parses the period from the bytes of a certificate. Source of the format: RFC 5280, section 4.1.
-  init?(der bytes: [UInt8]) {
+  package init?(der bytes: [UInt8]) {
     var outer = DERReader(bytes[...])
     guard let certificate = outer.next(), certificate.tag == DERReader.sequence else { return nil }
     var parts = DERReader(certificate.content)
@@ -53,45 +53,46 @@ struct CertificateValidity {
   }
 
   /// Why a certificate is not valid at a time, as a predicate; `nil` if it is valid.
-  func fault(at now: Timestamp) -> String? {
+  package func fault(at now: Timestamp) -> String? {
     if end < now { return "expired on \(end)" }
     if now < begin { return "is not valid before \(begin)" }
     return nil
   }
 
   /// Why a server's certificate was rejected, if its dates or those of the trusted authorities are the reason.
-  static func fault(at address: ControlPlaneAddress, _ settings: ControlPlaneClient.Settings) async -> String? {
-    let now = Timestamp(seconds: Int64(time(nil)))
-    if let fault = await shown(by: address)?.fault(at: now) { return "its certificate \(fault)" }
-    return authorities(settings).lazy.compactMap { $0.fault(at: now) }.first.map {
+  ///
+  /// - Parameters:
+  ///   - name: what the certificate is for, if it is not the host.
+  ///   - authorities: the trusted certificates.
+  package static func fault(
+    at host: String, port: Int, name: String? = nil, authorities: [NIOSSLCertificate]
+  ) async -> String? {
+    let now = Timestamp.now
+    if let fault = await shown(by: host, port: port, name: name ?? host)?.fault(at: now) {
+      return "its certificate \(fault)"
+    }
+    return authorities.lazy.compactMap { CertificateValidity($0)?.fault(at: now) }.first.map {
       "the CA certificate that is trusted here \($0)"
     }
   }
 
-  private static func authorities(_ settings: ControlPlaneClient.Settings) -> [CertificateValidity] {
-    let certificates =
-      settings.caFile.map { try? NIOSSLCertificate.fromPEMFile($0) }
-      ?? settings.caCertificates.map { try? NIOSSLCertificate.fromPEMBytes(Array($0.utf8)) }
-    return (certificates ?? nil)?.compactMap(CertificateValidity.init) ?? []
-  }
-
   /// The period of a server's certificate; `nil` if it sends none. No request is sent.
-  private static func shown(by address: ControlPlaneAddress) async -> CertificateValidity? {
+  private static func shown(by host: String, port: Int, name: String) async -> CertificateValidity? {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let promise = loop.makePromise(of: CertificateValidity?.self)
     let timeout = loop.scheduleTask(in: limit) { promise.succeed(nil) }
     let bootstrap = ClientBootstrap(group: loop).connectTimeout(limit).channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
         let context = try NIOSSLContext(configuration: .makeClientConfiguration())
-        let isName = (try? SocketAddress(ipAddress: address.host, port: 0)) == nil
+        let isName = (try? SocketAddress(ipAddress: name, port: 0)) == nil
         try channel.pipeline.syncOperations.addHandler(
-          NIOSSLClientHandler(context: context, serverHostname: isName ? address.host : nil) { chain, verdict in
+          NIOSSLClientHandler(context: context, serverHostname: isName ? name : nil) { chain, verdict in
             promise.succeed(chain.first.flatMap(CertificateValidity.init))
             verdict.succeed(NIOSSLVerificationResult.failed)
           })
       }
     }
-    bootstrap.connect(host: address.host, port: address.port).whenComplete { result in
+    bootstrap.connect(host: host, port: port).whenComplete { result in
       switch result {
       case .success(let channel): channel.closeFuture.whenComplete { _ in promise.succeed(nil) }
       case .failure: promise.succeed(nil)

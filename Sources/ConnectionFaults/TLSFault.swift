@@ -2,7 +2,7 @@ import NIOPosix
 import NIOSSL
 
 /// A TLS failure in plain words. The library's messages contain codes and build paths.
-enum TLSFault {
+package enum TLSFault: Sendable {
   /// The peer answered, but not with TLS.
   case plaintext
   /// The peer's certificate is for other hosts.
@@ -19,7 +19,7 @@ enum TLSFault {
   }
 
   /// Finds the fault in an error; `nil` if TLS is not the cause.
-  init?(_ error: any Error) {
+  package init?(_ error: any Error) {
     let errors = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
     if errors.contains(where: { ($0 as? NIOSSLExtraError) == .failedToValidateHostname }) {
       self = .misnamed
@@ -39,7 +39,7 @@ enum TLSFault {
   }
 
   /// The fault in a few words.
-  var words: String {
+  package var words: String {
     switch self {
     case .plaintext: "the port does not use TLS"
     case .misnamed: "its certificate is for another host"

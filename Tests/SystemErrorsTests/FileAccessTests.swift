@@ -1,5 +1,4 @@
 import Foundation
-import MeshClient
 import SystemErrors
 import Testing
 
