@@ -203,7 +203,7 @@ let package = Package(
     .target(
       name: "MeshTransport",
       dependencies: [
-        "Certificates", "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", "SystemErrors", crypto, grpcCore,
+        "Certificates", "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", grpcCore,
         grpcHTTP2,
         httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
         x509,
