@@ -42,25 +42,35 @@ package struct Condition: Sendable, Hashable {
 extension Condition {
   /// The conditions that an object shows; not those that do not have the form of a condition.
   package static func shown(by object: KubernetesObject) -> [Condition] {
-    (object["status"]?["conditions"]?.array ?? []).compactMap { entry in
-      guard let kind = entry["type"]?.string.flatMap(Kind.init), let status = entry["status"]?.string,
-        let reason = entry["reason"]?.string, let message = entry["message"]?.string
-      else { return nil }
-      return Condition(kind, status == "True", reason, [message])
-    }
+    entries(object).compactMap { Condition($0) }
   }
 
-  /// The status that makes an object show conditions, for a merge patch.
-  ///
+  fileprivate init?(_ entry: DocumentValue) {
+    guard let kind = entry["type"]?.string.flatMap(Kind.init), let status = entry["status"]?.string,
+      let reason = entry["reason"]?.string, let message = entry["message"]?.string
+    else { return nil }
+    self.init(kind, status == "True", reason, [message])
+  }
+
+  fileprivate static func entries(_ object: KubernetesObject) -> [DocumentValue] {
+    object["status"]?["conditions"]?.array ?? []
+  }
+}
+
+/// A change of an object's status, so that it shows conditions.
+package struct StatusChange: Sendable, Hashable {
+  /// The new status, as a merge patch.
+  package var patch: DocumentValue
+  /// Whether more than words and numbers has changed: a condition, its reason, or the object itself.
+  package var isTurn: Bool
+
   /// Conditions of other types stay. A condition that was true or false before keeps the time at which it became so.
   ///
   /// - Parameter now: the time of what has changed.
   /// - Returns: `nil` when the object shows these conditions already, for its present generation.
-  package static func status(
-    of object: KubernetesObject, showing conditions: [Condition], now: Timestamp
-  ) -> DocumentValue? {
-    let old = object["status"]?["conditions"]?.array ?? []
-    let foreign = old.filter { Kind(rawValue: $0["type"]?.string ?? "") == nil }
+  package init?(_ object: KubernetesObject, showing conditions: [Condition], now: Timestamp) {
+    let old = Condition.entries(object)
+    let foreign = old.filter { Condition.Kind(rawValue: $0["type"]?.string ?? "") == nil }
     let generation: DocumentValue = .integer(object.generation)
     let entries = conditions.map { condition -> DocumentValue in
       let before = old.first { $0["type"]?.string == condition.kind.rawValue }
@@ -74,6 +84,12 @@ extension Condition {
     }
     let all = foreign + entries
     guard all.map({ $0.sortedByKey() }) != old.map({ $0.sortedByKey() }) else { return nil }
-    return ["status": ["conditions": .array(all)]]
+    patch = ["status": ["conditions": .array(all)]]
+    isTurn = Self.outlines(all) != Self.outlines(old)
+  }
+
+  /// Conditions without their words.
+  private static func outlines(_ entries: [DocumentValue]) -> [[DocumentValue?]] {
+    entries.map { entry in ["type", "status", "observedGeneration", "reason"].map { entry[$0] } }
   }
 }

@@ -7,6 +7,9 @@ package struct StatusPacing<Key: Hashable & Sendable>: Sendable {
   private let rest: Duration
   private var last: [Key: Duration] = [:]
 
+  /// How many objects are remembered.
+  package var count: Int { last.count }
+
   /// - Parameter rest: for how long an object is left alone after a write, where only words have changed.
   package init(rest: Duration) { self.rest = rest }
 

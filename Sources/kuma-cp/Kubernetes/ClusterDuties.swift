@@ -31,7 +31,10 @@ struct ClusterDuties: Sendable {
       serving, client: cluster.client, preview: preview,
       isLeader: { [election = cluster.election] in election.isLeader },
       budgets: budgets, ports: ports, logger: logger)
+    let events = EventRecorder(
+      client: cluster.client, component: "kuma-control-plane", instance: cluster.election.identity, logger: logger)
     var services = admission.services
+    services += [events, StatusWriter(cluster, events: events, reconciler: reconciler, logger: logger)]
     if !configuration.skipMeshCreation {
       services.append(FirstMesh(store: cluster.store, election: cluster.election, logger: logger))
     }
