@@ -202,11 +202,11 @@ actor StatusWriter: Service {
   ///
   /// - Returns: after how long to try again, if that is needed.
   private func show(_ conditions: [Condition], of object: KubernetesObject, _ key: ResourceKey) async -> Duration? {
-    guard announced[key] != conditions, let change = StatusChange(object, showing: conditions, now: .now) else {
-      return nil
-    }
+    guard let change = StatusChange(object, showing: conditions, now: .now) else { return nil }
     let begin = clock.now
-    let wait = pacing.wait(for: key, isTurn: change.isTurn, now: begin - start)
+    // What events have said is tried again at times: the kind may have got a status meanwhile.
+    let isTurn = change.isTurn && announced[key] != conditions
+    let wait = pacing.wait(for: key, isTurn: isTurn, now: begin - start)
     guard wait == .zero else { return wait }
     defer { writeTime += clock.now - begin }
     do throws(KubernetesError) {
