@@ -1,14 +1,8 @@
-{{/* The labels of every object. */}}
+{{/* The labels of every object, by which pods are found, too. They are Kuma's, and never change. */}}
 {{- define "kuma-trace.labels" -}}
 app: kuma-control-plane
-{{ include "kuma-trace.selectorLabels" . }}
-{{- end -}}
-
-{{/* The labels by which the pods are found. They never change. */}}
-{{- define "kuma-trace.selectorLabels" -}}
 app.kubernetes.io/name: kuma
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/component: control-plane
 {{- end -}}
 
 {{/* The image, with its registry and tag. */}}

@@ -81,7 +81,7 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("values of the chart, in the form key1=value1,key2=value2", valueName: "stringArray"))
+    help: ArgumentHelp("values of the chart, in the form key1=value1,key2=value2", valueName: "string"))
   var set: [String] = []
 
   @Option(
