@@ -15,7 +15,8 @@ struct LaunchConfigurationTests {
   ) throws -> LaunchConfiguration {
     let command = try #require(try KumaDataplane.parseAsRoot(["run"] + arguments) as? RunCommand)
     return try LaunchConfiguration(
-      SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar)
+      SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar,
+      podName: PodName.name(in: environment))
   }
 
   private func failure(
@@ -24,8 +25,38 @@ struct LaunchConfigurationTests {
     let command = try #require(try KumaDataplane.parseAsRoot(["run"] + arguments) as? RunCommand)
     return try #require(throws: LaunchFailure.self) {
       try LaunchConfiguration(
-        SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar)
+        SettingValues(flags: command.flags, environment: environment), variables: command.dataplaneVar,
+        podName: PodName.name(in: environment))
     }
+  }
+
+  @Test("in a pod the Dataplane's name is the pod's with its namespace, unless something else names it")
+  func pod() throws {
+    let pod = ["POD_NAME": "web-7d4f9-abc", "POD_NAMESPACE": "shop"]
+    let configuration = try configuration(environment: pod.merging(["KUMA_DATAPLANE_MESH": "demo"]) { $1 })
+    #expect(configuration.name == "web-7d4f9-abc.shop" && configuration.mesh == "demo")
+    #expect(configuration.definition == nil)
+    #expect(try self.configuration("--name", "other", environment: pod).name == "other")
+    #expect(try self.configuration(environment: pod.merging(["KUMA_DATAPLANE_NAME": "named"]) { $1 }).name == "named")
+    let definition = """
+      {type: Dataplane, mesh: default, name: brought, networking: {address: 127.0.0.1, \
+      inbound: [{port: 80, tags: {kuma.io/service: web}}]}}
+      """
+    #expect(try self.configuration("--dataplane", definition, environment: pod).name == "brought")
+  }
+
+  @Test(
+    "half of a pod's name is none",
+    arguments: [["POD_NAME": "web"], ["POD_NAME": "web", "POD_NAMESPACE": ""], ["POD_NAMESPACE": "shop"]])
+  func halfOfAPod(_ environment: [String: String]) throws {
+    let failure = try failure([], environment)
+    #expect(failure.description.contains("POD_NAME and POD_NAMESPACE"), "\(failure)")
+  }
+
+  @Test("a pod whose name cannot be a Dataplane's is told so")
+  func badPod() throws {
+    let failure = try failure([], ["POD_NAME": "Web", "POD_NAMESPACE": "shop"])
+    #expect(failure.description.contains("name: invalid characters"), "\(failure)")
   }
 
   @Test("have Kuma's defaults")

@@ -54,7 +54,8 @@ struct RunCommand: AsyncParsableCommand {
     // A reader of the log that goes away does not end the proxy.
     signal(SIGPIPE, SIG_IGN)
     let configuration = try LaunchConfiguration(
-      SettingValues(flags: flags, environment: environment), variables: dataplaneVar)
+      SettingValues(flags: flags, environment: environment), variables: dataplaneVar,
+      podName: PodName.name(in: environment))
     let signals: TerminationSignals
     do {
       signals = try TerminationSignals.install([.interrupt, .terminate, .hangUp, .quit])

@@ -16,7 +16,7 @@ struct DataplaneSettings: SettingGroup {
   let name = Setting(
     "dataplane.name", .optionalText, default: "",
     "Name of a Dataplane that the control plane has; only without a definition.",
-    flag: .option("--name", valueName: "name", standard: "none"))
+    flag: .option("--name", valueName: "name", standard: "$POD_NAME.$POD_NAMESPACE in a pod, else none"))
   let mesh = Setting(
     "dataplane.mesh", .text, default: "default", "Mesh of that Dataplane; only without a definition.",
     flag: .option("--mesh", valueName: "mesh"))

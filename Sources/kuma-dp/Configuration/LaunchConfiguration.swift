@@ -54,9 +54,13 @@ struct LaunchConfiguration: Sendable {
 
   /// Reads the settings and the files that they name.
   ///
-  /// - Parameter variables: what is filled into the definition, each in the form `name=value`.
+  /// - Parameters:
+  ///   - variables: what is filled into the definition, each in the form `name=value`.
+  ///   - podName: the name of the pod's Dataplane, for a proxy that is given neither a definition nor a name.
   /// - Throws: ``LaunchFailure`` naming the option, variable, file or field that is at fault.
-  init(_ settings: SettingValues<DataplaneSettings>, variables: [String]) throws(LaunchFailure) {
+  init(
+    _ settings: SettingValues<DataplaneSettings>, variables: [String], podName: String? = nil
+  ) throws(LaunchFailure) {
     try Self.refuseForeign(settings)
     definition = try Self.definition(settings, variables)
     if let resource = definition?.resource {
@@ -67,11 +71,11 @@ struct LaunchConfiguration: Sendable {
       mesh = resource.mesh
       name = resource.name
     } else {
-      guard let name = settings.name else {
+      guard let name = settings.name ?? podName else {
         throw LaunchFailure(
           .badSetting,
           "no Dataplane: give one with --dataplane-file or --dataplane, or name one that the control plane has with "
-            + "--name")
+            + "--name, or with POD_NAME and POD_NAMESPACE in a pod")
       }
       self.name = name
       mesh = settings.mesh
