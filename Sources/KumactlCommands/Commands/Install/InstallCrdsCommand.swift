@@ -11,6 +11,9 @@ struct InstallCrdsCommand: AsyncParsableCommand {
       kumactl install crds | kubectl apply -f -
       """)
 
+  @Flag(help: "accepted for scripts of Kuma's and not used: applying a definition again changes nothing")
+  var onlyMissing = false
+
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws { Console.write(EmbeddedChart.customResources.joined(separator: "---\n")) }
