@@ -192,6 +192,8 @@ public struct MeshIndex: Sendable {
     var affected: Set<String> = []
     let mesh = mesh ?? Mesh()
     for (name, change) in changes {
+      // In a cluster, a change of a policy's status or labels changes nothing else.
+      if let (content, creationTime) = change, policies.holds(name, content, creationTime: creationTime) { continue }
       let old = policies.policy(name)
       let users = winners[name] ?? []
       concerned.formUnion(users)

@@ -35,6 +35,12 @@ public struct PolicyIndex: Sendable {
   /// A policy by name.
   public func policy(_ name: String) -> TrafficTrace? { policies[name]?.content }
 
+  /// Whether a policy is there as it is given.
+  func holds(_ name: String, _ content: TrafficTrace, creationTime: Timestamp) -> Bool {
+    guard let policy = policies[name] else { return false }
+    return policy.content == content && policy.creationTime == creationTime
+  }
+
   /// Adds a policy or replaces the one of the same name.
   public mutating func insert(_ name: String, _ content: TrafficTrace, creationTime: Timestamp) {
     remove(name)
