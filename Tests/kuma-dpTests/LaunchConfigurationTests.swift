@@ -160,7 +160,7 @@ struct LaunchConfigurationTests {
       arguments: [],
       message:
         "no Dataplane: give one with --dataplane-file or --dataplane, or name one that the control plane has with "
-        + "--name"),
+        + "--name, or with POD_NAME and POD_NAMESPACE in a pod"),
     Refusal(
       arguments: ["--dataplane", TestControlPlane.definition, "--name", "x"],
       message:
