@@ -85,7 +85,7 @@ struct KindReplicaStateMachine: Sendable {
       let updates = table.endList(objects, version: version)
       return Step(action: watch(isAfterList: true), updates: updates)
     case .checked(let newest):
-      if ReplicaTable.isNewer(table.version, than: newest) { return list() }
+      if ReplicaTable.isNewer(table.newestVersion, than: newest) { return list() }
       return Step(action: watch(isAfterList: false))
     case .received(let events): return received(events, at: time)
     case .ended: return ended(at: time, share: share)

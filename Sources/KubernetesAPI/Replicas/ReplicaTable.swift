@@ -28,11 +28,19 @@ struct ReplicaTable: Sendable {
   private(set) var objects: [Key: KubernetesObject] = [:]
   /// Every change up to this version is included; empty before the first list.
   private(set) var version = ""
+  /// The newest version that was ever seen since the last list, also in the answer to a write of this process.
+  private(set) var newestVersion = ""
   /// Whether a list has arrived.
   private(set) var isSynchronized = false
   /// The uids of objects that this process deleted, and whose deletion the watch has not told yet.
   private var deletedHere: Set<String> = []
+  /// The uids of objects that this process deleted before it had seen them, or after it had seen them go: the answers to two
+  /// writes may come in any order. The last ones.
+  private var deletedUnseen: OrderedSet<String> = []
   private var list: WritesDuringList?
+
+  /// How many objects are remembered that were deleted unseen.
+  static let unseenLimit = 1000
 
   // MARK: Lists
 
@@ -53,6 +61,8 @@ struct ReplicaTable: Sendable {
         unfinished.insert(object.uid)
       } else {
         next[Key(object)] = object
+        // A copy of the data may have brought it back.
+        if !deletedUnseen.isEmpty { deletedUnseen.remove(object.uid) }
       }
     }
     for key in writes.stored {
@@ -62,6 +72,8 @@ struct ReplicaTable: Sendable {
     let before = objects
     objects = next
     self.version = version
+    newestVersion = version
+    for key in writes.stored { see(next[key]?.resourceVersion ?? "") }
     deletedHere = unfinished
     guard isSynchronized else {
       isSynchronized = true
@@ -86,7 +98,7 @@ struct ReplicaTable: Sendable {
       switch event {
       case .added(let object), .modified(let object):
         advance(to: object.resourceVersion)
-        guard !deletedHere.contains(object.uid) else { continue }
+        guard !isDeletedHere(object) else { continue }
         let key = Key(object)
         if let known = objects[key], Self.isAtLeast(known.resourceVersion, object.resourceVersion) { continue }
         remember(key, objects)
@@ -94,6 +106,7 @@ struct ReplicaTable: Sendable {
       case .deleted(let object):
         advance(to: object.resourceVersion)
         deletedHere.remove(object.uid)
+        deletedUnseen.remove(object.uid)
         let key = Key(object)
         guard let known = objects[key] else { continue }
         if known.uid != object.uid, Self.isNewer(known.resourceVersion, than: object.resourceVersion) { continue }
@@ -108,6 +121,11 @@ struct ReplicaTable: Sendable {
   private mutating func advance(to newer: String) {
     guard !newer.isEmpty, !Self.isNewer(version, than: newer) else { return }
     version = newer
+    see(newer)
+  }
+
+  private mutating func see(_ version: String) {
+    if newestVersion.isEmpty || Self.isNewer(version, than: newestVersion) { newestVersion = version }
   }
 
   // MARK: Writes of this process
@@ -116,12 +134,13 @@ struct ReplicaTable: Sendable {
   mutating func note(stored object: KubernetesObject) -> [KindReplica.Update] {
     let newer = object.resourceVersion
     // What is not newer than the version has been seen already, also when the object has been deleted since.
-    guard Self.isNewer(newer, than: isSynchronized ? version : "0"), !deletedHere.contains(object.uid) else {
+    guard Self.isNewer(newer, than: isSynchronized ? version : "0"), !isDeletedHere(object) else {
       return []
     }
     let key = Key(object)
     if let known = objects[key], !Self.isNewer(newer, than: known.resourceVersion) { return [] }
     objects[key] = object
+    see(newer)
     list?.stored.insert(key)
     return [.changed([object])]
   }
@@ -131,10 +150,18 @@ struct ReplicaTable: Sendable {
     guard !object.uid.isEmpty else { return [] }
     list?.deleted.insert(object.uid)
     let key = Key(object)
-    guard let known = objects[key], known.uid == object.uid else { return [] }
+    guard let known = objects[key], known.uid == object.uid else {
+      if deletedUnseen.count >= Self.unseenLimit { deletedUnseen.removeFirst() }
+      deletedUnseen.append(object.uid)
+      return []
+    }
     objects[key] = nil
     deletedHere.insert(object.uid)
     return [.deleted([known])]
+  }
+
+  private func isDeletedHere(_ object: KubernetesObject) -> Bool {
+    deletedHere.contains(object.uid) || deletedUnseen.contains(object.uid)
   }
 
   // MARK: Comparing
