@@ -167,7 +167,7 @@ import Testing
     #expect(refusal.violations.count == 101)
     #expect(refusal.violations.last?.message == "and 900 more violations")
     let long = String(repeating: "é", count: 100_000)
-    let named = try await Question(object: Self.policy("mesh: shop, spec: {selectors: [{match: {\(long): b}}]}"))
+    let named = try await Question(object: Self.policy("mesh: shop, spec: {selectors: [{match: {? \(long) : b}}]}"))
       .answer(.resource)
     #expect(named.refusal.map { $0.message.utf8.count < 5_000 } == true)
   }
