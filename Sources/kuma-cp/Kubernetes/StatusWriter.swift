@@ -76,7 +76,12 @@ actor StatusWriter: Service {
   // MARK: What is to be looked at
 
   private func followStore() async {
-    for await set in store.changes() where election.isLeader {
+    for await set in store.changes() {
+      for key in set.deleted {
+        written[key] = nil
+        announced[key] = nil
+      }
+      guard election.isLeader else { continue }
       for resource in set.written { note(resource.key) }
       for key in set.deleted { note(key) }
     }
@@ -187,11 +192,7 @@ actor StatusWriter: Service {
 
   /// The newest form of an object: of what was written here the store may not know yet.
   private func object(of key: ResourceKey) -> (KubernetesObject, ResourceDocument)? {
-    guard var object = store.object(of: key) else {
-      written[key] = nil
-      announced[key] = nil
-      return nil
-    }
+    guard var object = store.object(of: key) else { return nil }
     if let own = written[key] {
       if own.uid == object.uid, own.revision > object.revision { object = own } else { written[key] = nil }
     }
