@@ -49,10 +49,11 @@ package actor ProxySessions: Service {
   }
 
   package func run() async throws {
-    handle(.started)
     await cancelWhenGracefulShutdown {
+      async let start: Void = self.startWithContent()
       async let returns: Void = self.followReturns()
       for await _ in self.counts.news { await self.takeNews() }
+      await start
       await returns
     }
     await withCheckedContinuation { continuation in
@@ -60,6 +61,14 @@ package actor ProxySessions: Service {
       handle(.stopping)
     }
     timer?.cancel()
+  }
+
+  /// A store may have to load its content first. The first element of its changes says that it has.
+  private func startWithContent() async {
+    for await _ in store.changes() {
+      handle(.started)
+      return
+    }
   }
 
   private func followReturns() async {
