@@ -32,6 +32,9 @@ import UnixSignals
 ///              │ spans
 ///              └─▶ CollectorAPI ─▶ SegmentStore ─▶ page
 /// ```
+///
+/// On Kubernetes, kubectl and the API server take the place of the first three: ``ClusterConnection`` is the store, and
+/// ``ClusterDuties`` is what a cluster asks of a control plane beside.
 struct Pipeline: Sendable {
   /// The listening ports, known once the servers listen.
   let ports: BoundPorts
