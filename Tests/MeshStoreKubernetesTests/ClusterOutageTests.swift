@@ -185,7 +185,7 @@ extension KubernetesStoreTests {
       }
       try await group.waitForAll()
     }
-    let before = try await first.store.everything()
+    var before = try await first.store.everything()
     #expect(before.count == 2001)
     await first.close()
 
@@ -199,7 +199,7 @@ extension KubernetesStoreTests {
       let written = try await next.store.put(.dataplane("p0-0.shop", address: "10.9.9.\(pageSize / 100)")).stored
       #expect(!before.values.contains(written))
       #expect(try #require(await changes.next()).written == [written])
-      try await next.store.put(try #require(before[written.key]))
+      before[written.key] = try await next.store.put(try #require(before[written.key])).stored
       await next.close()
       #expect(await changes.next() == nil)
     }
