@@ -138,6 +138,13 @@ struct LeaderElectionStateMachine: Sendable {
 
   private mutating func observe(_ lease: KubernetesObject?, at time: Duration) {
     self.lease = lease
+    if lease == nil, let seen, isHeldByAnother(seen.record),
+      time < seen.since + seen.record.duration(default: times.lease)
+    {
+      // Somebody has deleted it. Whoever held it may not know that yet.
+      renewedAt = nil
+      return
+    }
     let record = lease.map(LeaseRecord.init) ?? LeaseRecord()
     if seen?.record != record { seen = (record, time) }
     if record.holder != identity { renewedAt = nil }
@@ -147,7 +154,7 @@ struct LeaderElectionStateMachine: Sendable {
   private func take(at time: Duration, wallClock: Timestamp, share: Double) -> Action {
     guard let seen else { return .read }
     let old = seen.record
-    if !old.holder.isEmpty, old.holder != identity {
+    if isHeldByAnother(old) {
       let end = seen.since + old.duration(default: times.lease)
       guard time >= end else { return .pause(min(wait(share), end - time)) }
     }
@@ -164,6 +171,8 @@ struct LeaderElectionStateMachine: Sendable {
     }
     return .replace(record.written(to: lease))
   }
+
+  private func isHeldByAnother(_ record: LeaseRecord) -> Bool { !record.holder.isEmpty && record.holder != identity }
 
   private func released(_ lease: KubernetesObject, _ wallClock: Timestamp) -> KubernetesObject {
     var record = LeaseRecord(lease)
