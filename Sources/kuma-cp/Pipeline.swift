@@ -77,7 +77,7 @@ struct Pipeline: Sendable {
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
       logger: logger)
 
-    let certificate = try loadCertificate(configuration, in: directory)
+    let certificate = try await loadCertificate(configuration, in: directory, cluster: opened.cluster, logger: logger)
     let bootstrap = BootstrapResponder(
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in
@@ -253,10 +253,16 @@ struct Pipeline: Sendable {
   }
 
   private static func loadCertificate(
-    _ configuration: ControlPlaneConfiguration, in directory: URL
-  ) throws(ServerCertificate.Failure) -> ServerCertificate {
+    _ configuration: ControlPlaneConfiguration, in directory: URL, cluster: ClusterConnection?, logger: Logger
+  ) async throws -> ServerCertificate {
     if let certificate = configuration.tlsCertificateFile, let key = configuration.tlsKeyFile {
       return try ServerCertificate.load(certificateFile: certificate, keyFile: key)
+    }
+    if let cluster {
+      let shared = SharedCertificate(
+        client: cluster.client, namespace: configuration.kubernetes.systemNamespace, hosts: configuration.serviceNames,
+        logger: logger)
+      if let certificate = await shared.find() { return certificate }
     }
     return try ServerCertificate.loadOrCreate(
       directory: directory.path(percentEncoded: false),
