@@ -56,8 +56,10 @@ import Testing
 
   static let unreadableRows: [(String, String)] = [
     ("{kind: TrafficTrace, metadata: {name: t}}", "mesh: cannot be empty"),
-    ("{kind: TrafficTrace, mesh: m, metadata: {name: t}, spec: 5}", "spec has to be an object, not 5"),
-    ("{kind: TrafficTrace, mesh: m, metadata: {name: t}, spec: {selectors: 5}}", "selectors has to be a list, not"),
+    ("{kind: TrafficTrace, mesh: m, metadata: {name: t}, spec: 5}", "spec has to be an object, not number"),
+    (
+      "{kind: TrafficTrace, mesh: m, metadata: {name: t}, spec: {selectors: 5}}", "spec.selectors has to be a list, not"
+    ),
     ("{kind: DataplaneInsight, mesh: m, metadata: {name: t}, status: x}", "status has to be an object, not string"),
     ("{kind: Pod, metadata: {name: t}}", "invalid resource type \"Pod\""),
   ]

@@ -24,8 +24,8 @@ struct Cluster: Sendable {
   /// The cluster, emptied.
   static func empty() async throws -> Cluster {
     let server = try await KubernetesServer.shared(.everything)
-    try await server.installCustomResources()
     let cluster = Cluster(server: server, client: try client(server.kubeconfig))
+    try await cluster.makeDefinitions()
     for name in namespaces { try await cluster.ensureNamespace(name) }
     for type in ResourceType.allCases { try await cluster.deleteAll(type) }
     return cluster
@@ -38,6 +38,27 @@ struct Cluster: Sendable {
     return KubernetesClient(
       access: try KubernetesAccess.kubeconfig(path: kubeconfig, context: nil), userAgent: "kuma-cp/test",
       settings: settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  /// Makes the definitions that are missing, and waits until their kinds are served.
+  func makeDefinitions() async throws {
+    for document in try DocumentValue.yamlDocuments(KubernetesServer.customResources) {
+      guard let definition = document.object.map(KubernetesObject.init) else { continue }
+      // One that is being deleted is there for a while.
+      try await eventually("the definition of \(definition.name)") {
+        do {
+          _ = try await client.create(.customResourceDefinition, definition)
+          return true
+        } catch {
+          guard error.code == .alreadyExists else { throw error }
+          let present = try? await client.get(.customResourceDefinition, name: definition.name)
+          return present?.isBeingDeleted == false
+        }
+      }
+    }
+    for type in ResourceType.allCases {
+      try await eventually("\(type.rawValue) in the API") { (try? await client.list(type.customResource)) != nil }
+    }
   }
 
   private func ensureNamespace(_ name: String) async throws {

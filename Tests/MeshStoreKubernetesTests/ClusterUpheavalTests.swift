@@ -76,10 +76,11 @@ extension KubernetesStoreTests {
       await early.store.obstacle()?.contains("the API server does not serve \(all); install") == true
     }
 
-    try await cluster.server.install(KubernetesServer.customResources)
+    try await cluster.makeDefinitions()
     #expect(await early.store.loaded())
     for store in [store, early.store] { try await eventually("no obstacle") { await store.obstacle() == nil } }
-    try await store.put(.mesh())
+    let mesh = try await store.put(.mesh()).stored
+    try await eventually("the mesh") { try early.store.get(mesh.key) == mesh }
     try await early.store.put(.dataplane("d.shop"))
     for store in [store, early.store] {
       try await eventually("both") {

@@ -164,7 +164,7 @@ import Testing
     broken["spec"] = ["selectors": 5]
     let read = readings.read([broken], .trafficTrace)
     #expect(read.changes.map(\.key) == [Resource.trafficTrace("t").key])
-    #expect(read.unreadable.map(\.message) == ["selectors has to be a list, not number"])
+    #expect(read.unreadable.map(\.message) == ["spec.selectors has to be a list, not number"])
     // It is told once.
     #expect(readings.read([broken], .trafficTrace).unreadable.isEmpty)
     #expect(readings.unreadable.count == 1)

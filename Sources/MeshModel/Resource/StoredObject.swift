@@ -88,8 +88,9 @@ private struct UnknownFields {
       return .array(
         new.enumerated().map { index, item in
           // Items with names are the same where their names are, others where their places are.
-          let place = item["name"]?.string.map { name in old.firstIndex { $0["name"]?.string == name } } ?? index
-          guard let place, old.indices.contains(place) else { return item }
+          let name = item["name"]?.string
+          let place = name.map { name in old.firstIndex { $0["name"]?.string == name } } ?? index
+          guard let place, old.indices.contains(place), old[place]["name"]?.string == name else { return item }
           return keep(of: old[place], in: item, path: "\(path)[\(place)]")
         })
     default: return new
