@@ -36,6 +36,8 @@ actor StatusWriter: Service {
   private var announced: [ResourceKey: [Condition]] = [:]
   /// The meshes that are looked at again after a while.
   private var waiting: Set<String> = []
+  /// Whether the API server did not take a write of this round. The rest of the round waits, too.
+  private var isAway = false
   /// How long the writes of this round took.
   private var writeTime = Duration.zero
   /// The kinds whose status may not be written: it was said already.
@@ -49,6 +51,8 @@ actor StatusWriter: Service {
   private static let writePause = Duration.milliseconds(20)
   /// How long a failed write is left alone.
   private static let retryTime = Duration.seconds(15)
+  /// How long a write is left alone that is not allowed. A change of the object tries again, too.
+  private static let refusalTime = Duration.seconds(300)
 
   init(_ cluster: ClusterConnection, events: EventRecorder, reconciler: Reconciler, logger: Logger) {
     client = cluster.client
@@ -127,6 +131,7 @@ actor StatusWriter: Service {
       let meshes = concerned
       concerned = []
       writeTime = .zero
+      isAway = false
       if concernsUnreadable {
         concernsUnreadable = false
         if let wait = await showUnreadable() {
@@ -204,6 +209,7 @@ actor StatusWriter: Service {
   /// - Returns: after how long to try again, if that is needed.
   private func show(_ conditions: [Condition], of object: KubernetesObject, _ key: ResourceKey) async -> Duration? {
     guard let change = StatusChange(object, showing: conditions, now: .now) else { return nil }
+    guard !isAway else { return Self.retryTime }
     let begin = clock.now
     // What events have said is tried again at times: the kind may have got a status meanwhile.
     let isTurn = change.isTurn && announced[key] != conditions
@@ -246,9 +252,10 @@ actor StatusWriter: Service {
           "the status of objects cannot be written; everything else goes on",
           metadata: ["kind": "\(key.type.rawValue)", "error": "\(error)"])
       }
-    } else {
-      logger.debug("a status could not be written", metadata: ["object": "\(key)", "error": "\(error)"])
+      return Self.refusalTime
     }
+    logger.debug("a status could not be written", metadata: ["object": "\(key)", "error": "\(error)"])
+    isAway = true
     return Self.retryTime
   }
 }
