@@ -171,7 +171,9 @@ import Testing
   @Test("where the server does not speak TLS says so") func noTLS() async throws {
     let config = try kubeconfig("127.0.0.1:\(server.port)", with: "127.0.0.1:\(server.etcdPort)")
     let error = await failure(of: try client(config))
-    #expect(error?.message.contains("the port does not use TLS") == true, "\(error?.message ?? "")")
+    #expect(
+      error?.message.contains("closed during the TLS handshake; check the server of context \"admin\"") == true,
+      "\(error?.message ?? "")")
   }
 
   // MARK: Certificates
@@ -185,14 +187,11 @@ import Testing
       "\(error?.message ?? "")")
   }
 
-  @Test("with a certificate for another name says so, and tls-server-name cures it") func otherName() async throws {
+  @Test("is recognised by another name than its address, or not at all, where the kubeconfig says so")
+  func otherName() async throws {
     let address = "server: \"https://127.0.0.1:\(server.port)\""
-    let wrong = try kubeconfig(address, with: address + ", tls-server-name: elsewhere.test")
-    let error = await failure(of: try client(wrong))
-    #expect(
-      error?.message.contains("certificate is not for \"elsewhere.test\"") == true, "\(error?.message ?? "")")
-    let right = try kubeconfig(address, with: address + ", tls-server-name: kubernetes.default.svc")
-    _ = try await client(right).list(.configMap)
+    let named = try kubeconfig(address, with: address + ", tls-server-name: kubernetes.default.svc")
+    _ = try await client(named).list(.configMap)
     let blind = try kubeconfig(
       "certificate-authority: \"\(server.authority)\"", with: "insecure-skip-tls-verify: true")
     _ = try await client(blind).list(.configMap)

@@ -57,8 +57,8 @@ import Testing
     #expect(merged["data"] == ["more": "three"])
     let operations = try await client.patch(
       .configMap, namespace: namespace, name: "a",
-      .json([["op": "add", "path": "/data/x~1y", "value": "four"]]), fieldManager: "test")
-    #expect(operations["data"]?["x/y"]?.string == "four")
+      .json([["op": "add", "path": "/metadata/annotations", "value": ["x/y": "four"]]]), fieldManager: "test")
+    #expect(operations.annotations["x/y"] == "four")
     var owned = configMap(namespace, "b", "five").document
     owned["data"] = ["text": "five"]
     let applied = try await client.patch(
@@ -180,7 +180,7 @@ import Testing
       access: try .kubeconfig(path: server.kubeconfig), userAgent: "test/1", logger: Logger(label: "test"))
     do {
       let version = try await client.newestVersion(of: .configMap)
-      _ = try await client.create(.configMap, configMap("default", "a"))
+      for name in ["a", "f", "g"] { _ = try await client.create(.configMap, configMap("default", name)) }
       try await server.compact()
       let error = await #expect(throws: KubernetesError.self) {
         try await client.watch(.configMap, from: version) { _ in }
@@ -224,7 +224,7 @@ import Testing
       "create", "rolebinding", "reader", "--role=reader", "--serviceaccount=\(namespace):reader", "-n", namespace,
     ])
     let token = try await server.succeed(["create", "token", "reader", "-n", namespace])
-    _ = try folder.write("out of date", to: "token")
+    _ = try folder.write("outdated", to: "token")
     _ = try folder.write(namespace, to: "namespace")
     _ = try folder.write(try String(contentsOfFile: server.authority, encoding: .utf8), to: "ca.crt")
     let access = try KubernetesAccess.inCluster(

@@ -52,7 +52,6 @@ extension KubernetesClient {
   /// What is wrong with the TLS of a connection, and what to do.
   private func words(_ fault: TLSFault) async -> String {
     switch fault {
-    case .plaintext: return "\(fault.words); check the server of \(access.origin)"
     case .misnamed:
       let host = access.serverName ?? access.host ?? access.server
       return
@@ -68,7 +67,7 @@ extension KubernetesClient {
       }
       return "the API server's certificate is not signed by the certificate authority of \(access.origin); correct "
         + "certificate-authority there"
-    case .other(let words): return words
+    case .plaintext, .other: return "\(fault.words); check the server of \(access.origin)"
     }
   }
 
