@@ -114,8 +114,9 @@ import Testing
     "of a program that fails: the message has its words",
     arguments: [
       ("echo no login >&2; exit 3", "ended with exit code 3: no login"),
+      (#"echo '\#(credential(#""token":"a b""#))'"#, "a token that holds blanks"),
       ("echo '{}'", "does not write an ExecCredential as JSON"),
-      ("head -c 3000000 /dev/zero | tr '\\0' '\\n'", "writes more than 1048576 bytes"),
+      ("head -c 3000000 /dev/zero | tr '\\0' 'a' | fold -w 1000; sleep 1000", "writes more than 1048576 bytes"),
       ("echo '\(credential(#""token":"a""#, version: "v1beta1"))'", "set exec.apiVersion to what the program writes"),
       ("echo '\(credential(""))'", "without a token and without a certificate"),
       (

@@ -72,16 +72,19 @@ struct ExecPlugin: Sendable {
     let text = Mutex((output: "", errors: "", isTooLong: false))
     var environment = ChildProcess.currentEnvironment.merging(variables) { $1 }
     environment["KUBERNETES_EXEC_INFO"] = information
+    let running = Mutex<ChildProcess?>(nil)
     let process: ChildProcess
     do throws(SpawnError) {
       process = try ChildProcess.start(
         ChildProcess.Command(
           command, arguments, environment: environment,
           output: .lines { line in
-            text.withLock {
-              guard $0.output.utf8.count + line.utf8.count < Self.outputLimit else { return $0.isTooLong = true }
-              $0.output += line + "\n"
+            let isTooLong = text.withLock {
+              if $0.output.utf8.count + line.utf8.count >= Self.outputLimit { $0.isTooLong = true }
+              if !$0.isTooLong { $0.output += line + "\n" }
+              return $0.isTooLong
             }
+            if isTooLong { running.withLock { $0?.signal(.kill) } }
           },
           errors: .lines { line in
             text.withLock { if $0.errors.utf8.count < 4096 { $0.errors += line + "\n" } }
@@ -89,13 +92,15 @@ struct ExecPlugin: Sendable {
     } catch {
       throw failure(error.message + (hint.map { "; \($0)" } ?? ""))
     }
+    running.withLock { $0 = process }
+    if text.withLock({ $0.isTooLong }) { process.signal(.kill) }
     let status = await process.end(within: Self.time)
     let result = text.withLock { $0 }
+    guard !result.isTooLong else { throw failure("\(command) writes more than \(Self.outputLimit) bytes") }
     guard status.isSuccess else {
       let errors = result.errors.isEmpty ? "" : ": \(result.errors)"
       throw failure("\(command) \(status)\(errors)")
     }
-    guard !result.isTooLong else { throw failure("\(command) writes more than \(Self.outputLimit) bytes") }
     return try read(result.output)
   }
 
@@ -110,7 +115,12 @@ struct ExecPlugin: Sendable {
     }
     let status = document["status"]
     var output = Output()
-    if let token = status?["token"]?.string, !token.isEmpty { output.token = token }
+    if let token = status?["token"]?.string, !token.isEmpty {
+      guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        throw failure("\(command) writes a token that holds blanks or characters that are not ASCII")
+      }
+      output.token = token
+    }
     switch (status?["clientCertificateData"]?.string, status?["clientKeyData"]?.string) {
     case (let certificate?, let key?) where !certificate.isEmpty && !key.isEmpty:
       output.certificate = CertificatePair(certificate: Array(certificate.utf8), key: Array(key.utf8))
