@@ -46,7 +46,7 @@ struct Cluster: Sendable {
       guard let definition = document.object.map(KubernetesObject.init) else { continue }
       // One that is being deleted is there for a while.
       try await eventually("the definition of \(definition.name)") {
-        do {
+        do throws(KubernetesError) {
           _ = try await client.create(.customResourceDefinition, definition)
           return true
         } catch {
