@@ -7,70 +7,83 @@ import Testing
 /// Webhooks that do not answer as they should: writes are refused with a reason, what is stored stays, and the control plane says
 /// what to do.
 @Suite(.onKubernetes, .heavy) struct WebhookTroubleTests {
-  @Test func webhooksThatCannotBeReachedAreNamedAndTheFirstMeshComesLater() async throws {
-    try await withServer { server in
-      let controlPlane = try ControlPlaneOnKubernetes(
-        kubeconfig: server.kubeconfig, systemNamespace: try await server.makeNamespace("system"),
-        settings: ["KUMA_DEFAULTS_SKIP_MESH_CREATION": "false"])
-      let webhooks = try await RunningCluster.webhooks(of: controlPlane)
-      try await server.apply(webhooks.replacing(":\(controlPlane.ports.admission)/", with: ":1/"))
-      try controlPlane.launch()
-      try await controlPlane.line(
-        with: "\"default\"", "failed calling webhook",
-        "check that the webhook's server runs and that its caBundle is the one of its certificate")
-      let refused = try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("mine"))
-      #expect(refused.errors.contains("failed calling webhook"), "\(refused)")
-      #expect(!refused.isSuccess)
-      #expect(try await server.succeed(["get", "meshes", "-o", "name"]).isEmpty)
-
-      try await server.apply(webhooks)
-      try await eventually("the first mesh") {
-        try await server.succeed(["get", "meshes", "-o", "name"]) == "mesh.kuma.io/default"
-      }
-      #expect(try await server.apply(RunningCluster.mesh("mine")) == "mesh.kuma.io/mine created")
-      await controlPlane.stop()
+  @Test func webhooksThatDoNotAnswerRefuseWritesWithAReason() async throws {
+    let server = try await KubernetesServer.start(controllers: false)
+    do {
+      try await server.installCustomResources()
+      try await findNobodyBehindTheWebhooks(server)
+      try await loseTheAuthorityAndTheControlPlane(server)
+      try await useAnExpiredCertificate(server)
+    } catch {
+      await server.remove()
+      throw error
     }
+    await server.remove()
   }
 
-  @Test func authorityIsPutBackAndWritesWaitForAControlPlane() async throws {
-    try await withServer { server in
-      let cluster = try await RunningCluster.start(on: server)
-      try await server.apply(RunningCluster.mesh("kept", url: "http://127.0.0.1:9/first"))
-      // Somebody takes the authority out.
-      try await server.succeed(
-        [
-          "patch", "validatingwebhookconfiguration", "kuma-validating-webhook-configuration", "--type=json",
-          "-p", #"[{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]"#,
-        ])
-      let changed = RunningCluster.mesh("kept", url: "http://127.0.0.1:9/second")
-      try await eventually("the authority to be back") {
-        try await server.kubectl(.newest, "apply", "-f", "-", input: changed).isSuccess
-      }
+  /// The webhooks lead to a closed port: the control plane says so, and makes the first Mesh when they lead to it.
+  private func findNobodyBehindTheWebhooks(_ server: KubernetesServer) async throws {
+    let controlPlane = try ControlPlaneOnKubernetes(
+      kubeconfig: server.kubeconfig, systemNamespace: try await server.makeNamespace("system"),
+      settings: ["KUMA_DEFAULTS_SKIP_MESH_CREATION": "false"])
+    let webhooks = try await RunningCluster.webhooks(of: controlPlane)
+    try await server.apply(webhooks.replacing(":\(controlPlane.ports.admission)/", with: ":1/"))
+    try controlPlane.launch()
+    try await controlPlane.line(
+      with: "\"default\"", "failed calling webhook",
+      "check that the webhook's server runs and that its caBundle is the one of its certificate")
+    let refused = try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("mine"))
+    #expect(refused.errors.contains("failed calling webhook"), "\(refused)")
+    #expect(!refused.isSuccess)
+    #expect(try await server.succeed(["get", "meshes", "-o", "name"]).isEmpty)
 
-      // While no control plane answers, failurePolicy decides.
-      await cluster.controlPlane.kill()
-      let refused = try await server.kubectl(
-        .newest, "apply", "-f", "-", input: RunningCluster.mesh("kept", url: "http://127.0.0.1:9/third"))
-      #expect(refused.errors.contains("failed calling webhook"), "\(refused)")
-      func url() async throws -> String {
-        try await server.succeed(["get", "mesh", "kept", "-o", "jsonpath={.spec.tracing.backends[0].conf.url}"])
-      }
-      #expect(try await url() == "http://127.0.0.1:9/second")
-      // What others need is not stopped: its policy is Ignore.
-      try await server.succeed(["create", "secret", "generic", "other"])
-
-      try await cluster.controlPlane.start()
-      try await eventually("writes") {
-        try await server.kubectl(
-          .newest, "apply", "-f", "-", input: RunningCluster.mesh("kept", url: "http://127.0.0.1:9/third")
-        ).isSuccess
-      }
-      #expect(try await url() == "http://127.0.0.1:9/third")
-      await cluster.controlPlane.stop()
+    try await server.apply(webhooks)
+    try await eventually("the first mesh") {
+      try await server.succeed(["get", "meshes", "-o", "name"]) == "mesh.kuma.io/default"
     }
+    #expect(try await server.apply(RunningCluster.mesh("mine")) == "mesh.kuma.io/mine created")
+    await controlPlane.stop()
   }
 
-  @Test func expiredCertificateIsNamed() async throws {
+  /// Somebody takes the authority out, and then there is no control plane.
+  private func loseTheAuthorityAndTheControlPlane(_ server: KubernetesServer) async throws {
+    let cluster = try await RunningCluster.start(on: server)
+    try await server.apply(RunningCluster.mesh("kept", url: "http://127.0.0.1:9/first"))
+    // Somebody takes the authority out.
+    try await server.succeed(
+      [
+        "patch", "validatingwebhookconfiguration", "kuma-validating-webhook-configuration", "--type=json",
+        "-p", #"[{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]"#,
+      ])
+    let changed = RunningCluster.mesh("kept", url: "http://127.0.0.1:9/second")
+    try await eventually("the authority to be back") {
+      try await server.kubectl(.newest, "apply", "-f", "-", input: changed).isSuccess
+    }
+
+    // While no control plane answers, failurePolicy decides.
+    await cluster.controlPlane.kill()
+    let refused = try await server.kubectl(
+      .newest, "apply", "-f", "-", input: RunningCluster.mesh("kept", url: "http://127.0.0.1:9/third"))
+    #expect(refused.errors.contains("failed calling webhook"), "\(refused)")
+    func url() async throws -> String {
+      try await server.succeed(["get", "mesh", "kept", "-o", "jsonpath={.spec.tracing.backends[0].conf.url}"])
+    }
+    #expect(try await url() == "http://127.0.0.1:9/second")
+    // What others need is not stopped: its policy is Ignore.
+    try await server.succeed(["create", "secret", "generic", "other"])
+
+    try await cluster.controlPlane.start()
+    try await eventually("writes") {
+      try await server.kubectl(
+        .newest, "apply", "-f", "-", input: RunningCluster.mesh("kept", url: "http://127.0.0.1:9/third")
+      ).isSuccess
+    }
+    #expect(try await url() == "http://127.0.0.1:9/third")
+    await cluster.controlPlane.stop()
+  }
+
+  /// A certificate of the user has expired, and is replaced while the control plane runs.
+  private func useAnExpiredCertificate(_ server: KubernetesServer) async throws {
     let folder = try TemporaryFolder()
     let day: TimeInterval = 86_400
     let authority = try CertificateAuthority.make(
@@ -84,38 +97,23 @@ import Testing
       try folder.write(authority.certificatePEM, to: "ca.crt")
     }
     try write(madeAt: -10 * day)
-    try await withServer { server in
-      let controlPlane = try ControlPlaneOnKubernetes(
-        kubeconfig: server.kubeconfig, systemNamespace: try await server.makeNamespace("system"),
-        settings: ["KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_CERT_DIR": folder.path])
-      try await server.apply(try await RunningCluster.webhooks(of: controlPlane))
-      try controlPlane.launch()
-      try await controlPlane.line(with: "the certificate of the admission server expired on")
-      let refused = try await eventually("the API server's refusal") {
-        let answer = try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("mine"))
-        return answer.errors.contains("certificate has expired") ? answer.errors : nil
-      }
-      #expect(refused.contains("failed calling webhook"))
-
-      // It reads the files again.
-      try write(madeAt: 0)
-      try await eventually("writes") {
-        try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("mine")).isSuccess
-      }
-      await controlPlane.stop()
+    let controlPlane = try ControlPlaneOnKubernetes(
+      kubeconfig: server.kubeconfig, systemNamespace: try await server.makeNamespace("system"),
+      settings: ["KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_CERT_DIR": folder.path])
+    try await server.apply(try await RunningCluster.webhooks(of: controlPlane))
+    try controlPlane.launch()
+    try await controlPlane.line(with: "the certificate of the admission server expired on")
+    let refused = try await eventually("the API server's refusal") {
+      let answer = try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("late"))
+      return answer.errors.contains("certificate has expired") ? answer.errors : nil
     }
-  }
+    #expect(refused.contains("failed calling webhook"))
 
-  /// A server with the custom resources, for webhooks that do not work.
-  private func withServer(_ body: (KubernetesServer) async throws -> Void) async throws {
-    let server = try await KubernetesServer.start(controllers: false)
-    do {
-      try await server.installCustomResources()
-      try await body(server)
-    } catch {
-      await server.remove()
-      throw error
+    // It reads the files again.
+    try write(madeAt: 0)
+    try await eventually("writes") {
+      try await server.kubectl(.newest, "apply", "-f", "-", input: RunningCluster.mesh("late")).isSuccess
     }
-    await server.remove()
+    await controlPlane.stop()
   }
 }
