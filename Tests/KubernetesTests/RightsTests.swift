@@ -117,18 +117,22 @@ import Testing
     }
     // A certificate that is of no use is made again.
     let secret = ["--namespace", Self.namespace, "secret", "kuma-control-plane-admission"]
-    let before = try await server.succeed(["get"] + secret + ["--output=jsonpath={.metadata.resourceVersion}"])
-    try await server.succeed(["patch"] + secret + ["--type=merge", "--patch", #"{"data": null}"#])
+    let before = try await server.succeed(["get"] + secret + ["--output=jsonpath={.data.tls\\.crt}"])
+    try await server.succeed(["patch"] + secret + ["--type=merge", "--patch", #"{"data": {"tls.crt": "QUJD"}}"#])
     try await eventually("a new certificate") {
-      let answer = try await server.succeed(
-        ["get"] + secret + ["--output=jsonpath={.metadata.resourceVersion} {.data}"])
-      return !answer.hasPrefix("\(before) ") && answer.contains("{")
+      try await !["QUJD", before].contains(server.succeed(["get"] + secret + ["--output=jsonpath={.data.tls\\.crt}"]))
     }
     // Custom resources without a status: the same sentences as events.
     try await server.installCustomResourcesOfKuma()
-    try await eventually("an event") {
-      try await server.apply(RunningCluster.policy("other", mesh: "default", backend: "missing"))
-      return try await server.succeed(["get", "events", "--all-namespaces", "--output=json"]).contains("TrafficTrace")
+    // A sentence that comes again is counted.
+    for backend in ["missing", "absent", "missing"] {
+      try await server.apply(RunningCluster.policy("other", mesh: "default", backend: backend))
+      try await eventually(deadline: .seconds(90), "an event about the backend \(backend)") {
+        try await server.succeed(["get", "events", "--output=jsonpath={.items[*].message}"]).contains("\"\(backend)\"")
+      }
+    }
+    try await eventually(deadline: .seconds(90), "an event that is counted") {
+      try await server.succeed(["get", "events", "--output=jsonpath={.items[*].count}"]).contains("2")
     }
   }
 
