@@ -270,7 +270,8 @@ import Testing
 
   // MARK: Warnings
 
-  @Test("Warnings are those of the HTTP API's dry run, word for word", arguments: KubectlAge.allCases)
+  @Test(
+    "Warnings are printed word for word, also about what is in one file with its mesh", arguments: KubectlAge.allCases)
   func warnings(_ age: KubectlAge) async throws {
     let place = try await Place()
     // The mesh and what uses it are in one file, so nothing may be judged by what the control plane knew before.

@@ -108,6 +108,7 @@ import Testing
       return answer.errors.contains("certificate has expired") ? answer.errors : nil
     }
     #expect(refused.contains("failed calling webhook"))
+    try await controlPlane.line(with: "a client refuses the certificate of the admission server")
 
     // It reads the files again.
     try write(madeAt: 0)
