@@ -9,7 +9,13 @@ final class ClusterContent: Sendable {
     var readings = ResourceReadings()
     var outage = Outage()
     var isClosed = false
-    var waiting: [CheckedContinuation<Bool, Never>] = []
+    var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
+    var lastWaiting = 0
+
+    mutating func takeWaiting() -> [CheckedContinuation<Bool, Never>] {
+      defer { waiting = [:] }
+      return Array(waiting.values)
+    }
   }
 
   let feed = ChangeFeed(isComplete: false)
@@ -33,8 +39,7 @@ final class ClusterContent: Sendable {
         feed.complete()
         returns.signal()
         events.append(.loaded)
-        defer { state.waiting = [] }
-        return (events, state.waiting)
+        return (events, state.takeWaiting())
       case .trouble(let error):
         if state.outage.note(error, of: type, at: .now), feed.isComplete { returns.signal() }
         return ([], [])
@@ -75,16 +80,25 @@ final class ClusterContent: Sendable {
 
   /// Waits until the content is whole.
   ///
-  /// - Returns: `false` when the store was closed before.
+  /// - Returns: `false` when the store was closed, or the task was cancelled, before.
   func loaded() async -> Bool {
-    await withCheckedContinuation { continuation in
-      let answer = state.withLock { state -> Bool? in
-        if feed.isComplete { return true }
-        if state.isClosed { return false }
-        state.waiting.append(continuation)
-        return nil
+    let number = state.withLock { state in
+      state.lastWaiting += 1
+      return state.lastWaiting
+    }
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let answer = state.withLock { state -> Bool? in
+          if feed.isComplete { return true }
+          // Checked under the lock: a later cancellation finds the continuation.
+          if state.isClosed || Task.isCancelled { return false }
+          state.waiting[number] = continuation
+          return nil
+        }
+        if let answer { continuation.resume(returning: answer) }
       }
-      if let answer { continuation.resume(returning: answer) }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: false)
     }
   }
 
@@ -92,8 +106,7 @@ final class ClusterContent: Sendable {
   func close() {
     let waiting = state.withLock { state in
       state.isClosed = true
-      defer { state.waiting = [] }
-      return state.waiting
+      return state.takeWaiting()
     }
     for continuation in waiting { continuation.resume(returning: false) }
     feed.finish()

@@ -76,7 +76,7 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
 
   /// Waits until the content is whole. Until then, reads and writes fail and subscriptions have no element.
   ///
-  /// - Returns: `false` when the store was closed before.
+  /// - Returns: `false` when the store was closed, or the task was cancelled, before.
   package func loaded() async -> Bool { await content.loaded() }
 
   // MARK: Reading

@@ -162,6 +162,9 @@ extension KubernetesStoreTests {
     #expect(sentence.hasSuffix(all), "\(sentence)")
     await expectUnavailable(["not loaded yet", "list"]) { _ = try store.get(ResourceKey(type: .mesh, name: "default")) }
     await expectUnavailable(["not loaded yet"]) { try await store.put(.mesh()) }
+    let cancelled = Task { await store.loaded() }
+    cancelled.cancel()
+    #expect(await cancelled.value == false)
     let loaded = Task { await store.loaded() }
     await running.close()
     #expect(await loaded.value == false)
