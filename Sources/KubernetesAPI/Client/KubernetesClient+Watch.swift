@@ -95,16 +95,16 @@ extension KubernetesClient {
     while true {
       let last = max(checked, activity.last)
       try await Task.sleep(until: min(last + settings.silence, end), clock: .continuous)
+      if ContinuousClock.now >= end {
+        if let transport = activity.answer?.transport { discard(transport, isClosing: true) }
+        throw dead(request, "has not ended the watch at the time that was asked for")
+      }
       guard let answer = activity.answer else {
         // The head of the answer has a time limit of its own.
         checked = .now
         continue
       }
       let transport = answer.transport
-      if ContinuousClock.now >= end {
-        discard(transport, isClosing: true)
-        throw dead(request, "has not ended the watch at the time that was asked for")
-      }
       guard activity.last <= last else { continue }
       do {
         try await within(settings.checkTime) {

@@ -83,7 +83,14 @@ package final class KubernetesClient: Sendable {
   ///
   /// - Parameter isClosing: whether what runs on them is ended.
   func discard(_ transport: Transport, isClosing: Bool) {
-    state.withLock { if $0.transport === transport { $0.transport = nil } }
+    let isCurrent = state.withLock { state in
+      guard state.transport === transport else { return false }
+      state.transport = nil
+      return true
+    }
+    if isCurrent {
+      logger.debug("new connections to the API server are made", metadata: ["server": "\(access.server)"])
+    }
     if isClosing { transport.close() }
   }
 }
