@@ -149,7 +149,7 @@ struct Pipeline: Sendable {
           store: store, inspection: inspection, zone: configuration.zone, isOwnCollector: isOwnCollector, now: { .now }),
         connections: descriptors.httpConnections, budgets: budgets, ports: ports, logger: logger)
     }
-    metrics.read(budgets.list)
+    metrics.read(budgets.list + (kubernetes == nil ? [] : [budgets.admission]))
     metrics.read(
       [apiService, dataplaneServer.service] + (collector?.services ?? [])
         + (kubernetes.map { [$0.admission.service] } ?? [])
