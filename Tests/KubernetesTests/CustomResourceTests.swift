@@ -3,7 +3,7 @@ import KubernetesTestSupport
 import TestSupport
 import Testing
 
-/// The custom resources as `kumactl install crds` prints them, without a control plane.
+/// The custom resources as `kumactl install crds` prints them, as kubectl shows them.
 @Suite(.onKubernetes, .serialized, .timeLimit(.minutes(5))) struct CustomResourceTests {
   @Test("kumactl prints what the tests install, and a second apply changes nothing", arguments: KubectlAge.allCases)
   func install(age: KubectlAge) async throws {
@@ -33,31 +33,6 @@ import Testing
     #expect(result.isSuccess, "\(result.errors)")
     let text = result.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     for word in field.words { #expect(text.contains(word), "\(result.output)") }
-  }
-
-  /// Specifications of the wrong kind, which only the control plane is to refuse.
-  @Test(
-    "The API server refuses no specification by itself, keeps unknown fields, and lists what it keeps",
-    arguments: [
-      "5", "\"x\"", "[1]", "{\"conf\":5}", "{\"selectors\":5}", "{\"selectors\":[\"x\",{\"match\":7}]}",
-      "{\"conf\":{\"backend\":7,\"more\":{\"a\":1}},\"extra\":[2]}",
-    ], KubectlAge.allCases)
-  func anything(spec: String, age: KubectlAge) async throws {
-    let server = try await KubernetesServer.shared()
-    try await server.installCustomResources()
-    let name = RunningCluster.name("any")
-    let document = """
-      {"apiVersion": "kuma.io/v1alpha1", "kind": "TrafficTrace", "mesh": "nowhere", "metadata": {"name": "\(name)"},
-       "spec": \(spec)}
-      """
-    let applied = try await server.kubectl(age, "apply", "-f", "-", input: document)
-    #expect(applied.output == "traffictrace.kuma.io/\(name) created", "\(applied.errors)")
-    let stored = try await server.succeed(["get", "traffictrace", name, "--output=json"])
-    let object = try DocumentValue(json: stored.utf8)
-    #expect(object["spec"] == (try DocumentValue(json: spec.utf8)).sortedByKey())
-    let listed = try await server.kubectl(age, "get", "traffictrace", name)
-    #expect(listed.output.hasPrefix("NAME"), "\(listed.errors)")
-    try await server.succeed(["delete", "traffictrace", name])
   }
 
   @Test("kubectl lists resources with their mesh, service, backend and age", arguments: KubectlAge.allCases)

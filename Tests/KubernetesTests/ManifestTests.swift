@@ -16,10 +16,19 @@ import Testing
   private static let caBundle =
     #"[{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "QUJD"}]"#
 
-  @Test("Applying it again changes nothing, also after the control plane has written its certificate authority")
-  func again() async throws {
+  /// Specifications of the wrong kind, and with unknown fields. Only the control plane is to refuse or warn.
+  private static let specifications = [
+    "5", "\"x\"", "[1]", "{\"conf\":5}", "{\"selectors\":[\"x\",{\"match\":7}]}",
+    "{\"conf\":{\"backend\":7,\"more\":{\"a\":1}},\"extra\":[2],\"selectors\":5}",
+  ]
+
+  @Test("Custom resources take any specification, and applying the manifest again changes nothing")
+  func server() async throws {
     let server = try await KubernetesServer.start(controllers: false)
     do {
+      try await server.installCustomResources()
+      for age in KubectlAge.allCases { try await keepAnything(on: server, age) }
+      try await server.succeed(["delete", "crd", "--all"])
       try await applyAgain(on: server)
       try await applyServerSide(on: server)
       try await install(on: server)
@@ -28,6 +37,26 @@ import Testing
       throw error
     }
     await server.remove()
+  }
+
+  /// Without webhooks: the API server refuses no specification by itself, keeps unknown fields, and lists what it keeps.
+  private func keepAnything(on server: KubernetesServer, _ age: KubectlAge) async throws {
+    let documents = Self.specifications.enumerated().map { index, spec in
+      """
+      {"apiVersion": "kuma.io/v1alpha1", "kind": "TrafficTrace", "mesh": "nowhere", "metadata": {"name": "any-\(index)"},
+       "spec": \(spec)}
+      """
+    }
+    let applied = try await server.kubectl(age, "apply", "-f", "-", input: documents.joined(separator: "\n"))
+    #expect(applied.output.split(separator: "\n").count { $0.hasSuffix(" created") } == documents.count, "\(applied)")
+    for (index, spec) in Self.specifications.enumerated() {
+      let stored = try await server.succeed(["get", "traffictrace", "any-\(index)", "--output=json"])
+      let object = try DocumentValue(json: stored.utf8)
+      #expect(object["spec"]?.sortedByKey() == (try DocumentValue(json: spec.utf8)).sortedByKey())
+    }
+    let listed = try await server.kubectl(age, "get", "traffictraces")
+    #expect(listed.output.split(separator: "\n").count == documents.count + 1, "\(listed.errors)")
+    try await server.succeed(["delete", "traffictraces", "--all"])
   }
 
   private func applyAgain(on server: KubernetesServer) async throws {
