@@ -1,7 +1,7 @@
 /// Turns for servers of a test's own, given to those that wait in their order: each takes half a gigabyte, and a processor while
 /// it starts.
 actor ServerTurns {
-  static let shared = ServerTurns(count: 3)
+  static let shared = ServerTurns(count: 1)
 
   private var free: Int
   private var waiting: [CheckedContinuation<Void, Never>] = []

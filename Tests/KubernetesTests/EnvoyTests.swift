@@ -106,7 +106,7 @@ struct EnvoyTests {
       else { return false }
       let tracing = chain["filters"]?.array?.last?["typed_config"]?["tracing"]
       guard let percent else { return tracing == nil }
-      return tracing?["random_sampling"]?["value"]?.number == percent
+      return tracing?["overall_sampling"]?["value"]?.number == percent
     }
   }
 
