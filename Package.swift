@@ -211,7 +211,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "BoundedHTTPClient",
-      dependencies: ["SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle],
+      dependencies: [
+        "ConnectionFaults", "SystemErrors", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle,
+      ],
       swiftSettings: strict),
     .target(
       name: "EnvoyInspection",

@@ -1,4 +1,5 @@
 package import AsyncHTTPClient
+import ConnectionFaults
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -76,16 +77,7 @@ package final class BoundedHTTPClient: Service {
   package func inTime<Value: Sendable>(
     _ body: @escaping @Sendable () async throws -> Value, late: any Error
   ) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value?.self) { [time] group in
-      defer { group.cancelAll() }
-      group.addTask { try await body() }
-      group.addTask {
-        try await Task.sleep(for: time)
-        return nil
-      }
-      guard let value = try await group.next() ?? nil else { throw late }
-      return value
-    }
+    do { return try await within(time, body) } catch is DeadlineExceeded { throw late }
   }
 
   /// Why there was no answer, in words.

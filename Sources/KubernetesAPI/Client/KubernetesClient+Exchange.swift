@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ConnectionFaults
 import Documents
 import NIOCore
 import NIOHTTP1

@@ -4,25 +4,6 @@ import Documents
 import NIOCore
 import NIOSSL
 
-/// A request has taken longer than it may.
-struct DeadlineExceeded: Error {}
-
-/// Does something within a time. The time limit of the HTTP client ends with the head of an answer; this one covers all.
-func within<Value: Sendable>(
-  _ time: Duration, _ body: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-  try await withThrowingTaskGroup(of: Value?.self) { group in
-    defer { group.cancelAll() }
-    group.addTask { try await body() }
-    group.addTask {
-      try await Task.sleep(for: time)
-      return nil
-    }
-    guard let value = try await group.next() ?? nil else { throw DeadlineExceeded() }
-    return value
-  }
-}
-
 extension KubernetesClient {
   /// An error of the connection, of credentials or of an answer, as a sentence.
   func failure(_ error: any Error, of request: APIRequest) async -> KubernetesError {

@@ -1,3 +1,4 @@
+import ConnectionFaults
 import Documents
 package import Logging
 import ServiceLifecycle

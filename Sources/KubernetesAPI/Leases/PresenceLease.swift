@@ -1,4 +1,5 @@
 import Backoff
+import ConnectionFaults
 import Documents
 package import Logging
 import OrderedCollections
