@@ -129,14 +129,14 @@ extension KubernetesStore {
           throw .notFound(key)
         case .invalid where key.type == .mesh: throw .meshInUse(key.name)
         case .conflict: break
-        default: throw StoreError(error, writing: key)
+        default: throw StoreError(error, key, notDone: "deleted")
         }
       }
       switch await perform(.read, key.type, names) {
       case .success(let found):
         if let found { replicas[key.type]?.note(stored: found) }
         known = found.flatMap { (try? ResourceReadings.resource($0, key.type))?.key == key ? $0 : nil }
-      case .failure(let error): throw StoreError(error, writing: key)
+      case .failure(let error): throw StoreError(error, key, notDone: "deleted")
       }
     }
     throw StoreError(

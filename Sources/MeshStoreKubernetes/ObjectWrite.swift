@@ -82,7 +82,7 @@ struct ObjectWrite: Sendable {
   func afterFailure(_ error: KubernetesError, of step: Step) throws(StoreError) -> Step {
     switch (step, error.code) {
     case (.create, .alreadyExists), (.replace, .conflict), (.replace, .notFound): return .read
-    default: throw StoreError(error, writing: resource.key)
+    default: throw StoreError(error, resource.key)
     }
   }
 
@@ -115,10 +115,12 @@ extension KubernetesObject {
 
 extension StoreError {
   /// A request about a resource has failed.
-  init(_ error: KubernetesError, writing key: ResourceKey) {
-    var message = "\(key) was not written: \(error.message)"
+  ///
+  /// - Parameter aim: what was to be done with it, such as `written`.
+  init(_ error: KubernetesError, _ key: ResourceKey, notDone aim: String = "written") {
+    var message = "\(key) was not \(aim): \(error.message)"
     if error.code == .unavailable, error.status == nil {
-      message += "; if the request arrived, it was written nevertheless: read the resource again"
+      message += "; if the request arrived, it was \(aim) nevertheless: read the resource again"
     }
     self.init(code: .unavailable, message: message, cause: error)
   }
