@@ -35,7 +35,8 @@ struct ElectionSimulation {
   }
 
   private(set) var faults: [String] = []
-  private(set) var story: [String] = []
+  /// What happened; kept only if it was asked for.
+  let story: Story
   private(set) var changesOfLeader = 0
   var hasFailures = true
   private(set) var time = Duration.zero
@@ -50,14 +51,14 @@ struct ElectionSimulation {
   private var started = 0
   private let times: LeaderElectionStateMachine.Times
 
-  init(seed: UInt64, candidates count: Int, lease: Duration = .seconds(15)) {
+  init(seed: UInt64, candidates count: Int, lease: Duration = .seconds(15), tells: Bool = false) {
+    story = Story(isKept: tells)
     random = SeededGenerator(seed: seed)
     times = .init(lease: lease, renew: lease * (2.0 / 3), retry: lease * (2.0 / 15))
     for _ in 0..<count { start() }
   }
 
   private mutating func chance(_ share: Double) -> Bool { Double.random(in: 0..<1, using: &random) < share }
-  private mutating func note(_ line: String) { story.append("\(time): \(line)") }
 
   private mutating func start() {
     started += 1
@@ -91,22 +92,22 @@ struct ElectionSimulation {
     switch Int.random(in: 0..<6, using: &random) {
     case 0, 1:
       candidates[index].isCut.toggle()
-      note("\(name) \(candidates[index].isCut ? "is cut off" : "is back")")
+      story.note(time, "\(name) \(candidates[index].isCut ? "is cut off" : "is back")")
     case 2:
       let pause = Duration.seconds(Int.random(in: 1..<60, using: &random))
       candidates[index].frozenUntil = time + pause
-      note("\(name) stands still for \(pause)")
+      story.note(time, "\(name) stands still for \(pause)")
     case 3:
       candidates[index].isAlive = false
-      note("\(name) is killed")
+      story.note(time, "\(name) is killed")
       start()
     case 4:
-      note("\(name) is stopped")
+      story.note(time, "\(name) is stopped")
       take(.stopping, index)
     default:
       guard lease != nil else { return }
       (lease, deletedAt) = (nil, time)
-      note("somebody deletes the lease")
+      story.note(time, "somebody deletes the lease")
     }
   }
 
@@ -185,7 +186,7 @@ struct ElectionSimulation {
     case .pause(let wait): candidates[index].request = .pause(until: time + wait)
     case .stop:
       candidates[index].isAlive = false
-      note("\(candidates[index].name) has ended")
+      story.note(time, "\(candidates[index].name) has ended")
       start()
     }
   }
@@ -196,7 +197,7 @@ struct ElectionSimulation {
       faults.append("\(time): \(leaders) lead")
     }
     guard let leader = leaders.first, leader != lastLeader else { return }
-    note("\(leader) leads")
+    story.note(time, "\(leader) leads")
     changesOfLeader += 1
     lastLeader = leader
   }
@@ -206,7 +207,7 @@ struct ElectionSimulation {
   /// Lets the network work, and kills the leader or stops it.
   mutating func removeLeader(gracefully: Bool) {
     guard let index = candidates.firstIndex(where: { leaders.contains($0.name) }) else { return }
-    note("\(candidates[index].name) \(gracefully ? "is stopped" : "is killed")")
+    story.note(time, "\(candidates[index].name) \(gracefully ? "is stopped" : "is killed")")
     if gracefully {
       take(.stopping, index)
     } else {

@@ -139,6 +139,23 @@ import Testing
     #expect(machine.table.objects.isEmpty)
   }
 
+  @Test("a list that is older than an own write does not undo it") mutating func listAndWrites() {
+    open()
+    _ = take(.received([.added(object("kept", 8)), .added(object("gone", 9))]), at: 1)
+    #expect(take(failure(.expired), at: 9) == .list)
+    #expect(machine.note(stored: object("new", 20)).count == 1)
+    #expect(machine.note(deleted: object("gone", 9)).count == 1)
+    let step = machine.handle(
+      .listed([object("kept", 8), object("gone", 9)], version: "15"), at: .seconds(9), share: 1)
+    #expect(step.action == .watch(from: "15") && step.updates.isEmpty)
+    #expect(Set(machine.table.objects.keys.map(\.name)) == ["kept", "new"])
+    // What was written before the list began is in it, or is gone.
+    #expect(take(failure(.expired), at: 10) == .pause(.seconds(1)))
+    #expect(take(.resumed, at: 11) == .list)
+    #expect(take(.listed([object("kept", 8)], version: "30")) == .watch(from: "30"))
+    #expect(machine.table.objects.keys.map(\.name) == ["kept"])
+  }
+
   @Test("what was deleted unseen is forgotten within a bound") mutating func bound() {
     open()
     for number in 0..<(ReplicaTable.unseenLimit + 10) {
