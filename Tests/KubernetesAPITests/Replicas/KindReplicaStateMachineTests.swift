@@ -156,6 +156,23 @@ import Testing
     #expect(machine.table.objects.keys.map(\.name) == ["kept"])
   }
 
+  @Test("a list whose keys stand in another order than those of the watch changes nothing, another content does")
+  mutating func orderOfKeys() {
+    open()
+    var told = object("a", 8)
+    told["data"] = ["x": ["k": 1, "l": 2], "y": ["z"]]
+    _ = take(.received([.added(told)]), at: 1)
+    var listed = KubernetesObject(["metadata": .object(told.metadata)])
+    listed["data"] = ["y": ["z"], "x": ["l": 2, "k": 1]]
+    for key in ["kind", "apiVersion"] { listed[key] = told[key] }
+    #expect(take(failure(.expired), at: 9) == .list)
+    #expect(machine.handle(.listed([listed], version: "9"), at: .seconds(9), share: 1).updates.isEmpty)
+    _ = take(.received([]), at: 9)
+    #expect(take(failure(.expired), at: 20) == .list)
+    listed["data"] = ["y": ["z"]]
+    #expect(machine.handle(.listed([listed], version: "9"), at: .seconds(20), share: 1).updates.count == 1)
+  }
+
   @Test("what was deleted unseen is forgotten within a bound") mutating func bound() {
     open()
     for number in 0..<(ReplicaTable.unseenLimit + 10) {
