@@ -14,7 +14,7 @@ public struct HTTPServer: Service {
   /// Runs the connections.
   public var eventLoopGroup: any EventLoopGroup
   /// Adds the handler of TLS to a new connection, on its event loop; nil for a server without encryption. It is called for each
-  /// connection, so that new ones get a renewed certificate.
+  /// connection, so that new ones get a renewed certificate. When it throws, the connection is closed.
   public var encryption: (@Sendable (any Channel) throws -> Void)?
   /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
@@ -69,9 +69,15 @@ private struct ServedConnection: ServerChildChannel {
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
-      if let slot = try service.place(for: channel) {
-        try encryption?(channel)
-        try service.configure(channel, slot: slot, isSecure: encryption != nil)
+      do {
+        if let slot = try service.place(for: channel) {
+          try encryption?(channel)
+          try service.configure(channel, slot: slot, isSecure: encryption != nil)
+        }
+      } catch {
+        // Nobody else closes a connection that cannot be set up, not even when the client leaves.
+        channel.close(promise: nil)
+        throw error
       }
       return Value(channel: channel)
     }

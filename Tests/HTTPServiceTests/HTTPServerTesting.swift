@@ -43,15 +43,19 @@ extension HTTPServerTesting {
   }
 
   /// Serves on a free port while a body runs.
-  func serving(_ service: RequestService, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+  func serving(
+    _ service: RequestService, encryption: (@Sendable (any Channel) throws -> Void)? = nil,
+    body: @escaping @Sendable (Int) async throws -> Void
+  ) async throws {
     let (ports, listening) = AsyncStream<Int>.makeStream()
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
-    let server = HTTPServer(
+    var server = HTTPServer(
       host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
     ) { listening.yield($0) }
+    server.encryption = encryption
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await server.run() }
+      group.addTask { [server] in try await server.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
       try await body(port)
       group.cancelAll()

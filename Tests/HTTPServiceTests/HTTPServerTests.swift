@@ -51,6 +51,24 @@ struct HTTPServerTests: HTTPServerTesting {
     }
   }
 
+  @Test("a connection whose encryption cannot be set up is closed, and the next one is served")
+  func failedEncryption() async throws {
+    struct NoCertificate: Error {}
+    let failures = Mutex(2)
+    let service = service(connections: 1)
+    try await serving(service) { _ in
+      try failures.withLock { left in
+        guard left > 0 else { return }
+        left -= 1
+        throw NoCertificate()
+      }
+    } body: { port in
+      for _ in 0..<2 { #expect(try await exchange(port, get()) == "") }
+      try await eventually { service.connections.count == 0 }
+      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 OK\r\n"))
+    }
+  }
+
   // MARK: Who comes
 
   @Test("strange hosts and pages are refused before anybody reads the request, allowed pages are told so")
