@@ -12,6 +12,7 @@ package struct Chart: Sendable {
 
   private let name: String
   private let version: String
+  private let kubernetesVersions: String
   private let schema: ValuesSchema
   private let templates: [ParsedTemplate]
   private let customResources: [(file: String, text: String)]
@@ -50,6 +51,7 @@ package struct Chart: Sendable {
     name = description["name"]?.string ?? ""
     version = description["version"]?.string ?? ""
     appVersion = description["appVersion"]?.string ?? ""
+    kubernetesVersions = description["kubeVersion"]?.string ?? ">=0.0.0-0"
     values = try Self.document("values.yaml", files).object ?? [:]
     valuesText = files["values.yaml"] ?? ""
     schema = ValuesSchema(try Self.document("values.schema.json", files))
@@ -70,6 +72,18 @@ package struct Chart: Sendable {
     }
   }
 
+  /// Why the chart cannot be installed on a version of Kubernetes, as a sentence; `nil` when it can.
+  package func refusal(ofKubernetes version: String) -> String? {
+    do throws(FunctionError) {
+      guard try VersionConstraint(kubernetesVersions).allows(try Version(version)) else {
+        return "the chart needs Kubernetes \(kubernetesVersions), and not \(version.quoted)"
+      }
+      return nil
+    } catch {
+      return error.message
+    }
+  }
+
   /// Renders all manifests, those of custom resources among them, in the order in which they are to be applied.
   ///
   /// - Parameter values: the values of the chart with those of the user over them.
@@ -85,7 +99,7 @@ package struct Chart: Sendable {
         "IsInstall": true, "IsUpgrade": false,
       ],
       "Chart": ["Name": .string(name), "Version": .string(version), "AppVersion": .string(appVersion)],
-      "Capabilities": ["KubeVersion": ["Version": .string("v" + release.kubernetesVersion)]],
+      "Capabilities": ["KubeVersion": ["Version": .string(release.kubernetesVersion)]],
     ]
     var manifests: [Manifest] = []
     for (file, text) in customResources {

@@ -107,6 +107,7 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
       throw CommandFailure("--mode: \(mode.quoted) is not supported, there is only zone: a control plane is one zone")
     }
     try KubernetesNamespace.check(namespace)
+    if let refusal = chart.refusal(ofKubernetes: kubeVersion) { throw CommandFailure("--kube-version: \(refusal)") }
     let release = Chart.Release(name: "kuma", namespace: namespace, kubernetesVersion: kubeVersion)
     let manifests: [Chart.Manifest]
     do {
