@@ -26,6 +26,18 @@ import Testing
       ])
   }
 
+  @Test("A refusal comes with warnings about unknown fields, as a field that is missing may stand there misspelt")
+  func refusedWithWarnings() async throws {
+    let policy = """
+      {apiVersion: kuma.io/v1alpha1, kind: TrafficTrace, mesh: shop, metadata: {name: t},
+       spec: {selector: [{match: {a: b}}]}}
+      """
+    let response = try await Question(object: policy).answer(.resource).review(uid: "u")["response"]
+    #expect(response?["allowed"] == false)
+    #expect(response?["status"]?["message"] == "spec.selectors: must have at least one element")
+    #expect(response?["warnings"] == [#"spec.selector: unknown field, ignored; did you mean "selectors"?"#])
+  }
+
   @Test("There are no warnings for a control plane, nor about what only it writes")
   func own() async throws {
     func warnings(_ question: Question) async throws -> [String] {

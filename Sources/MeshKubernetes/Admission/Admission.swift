@@ -104,7 +104,10 @@ package struct Admission: Sendable {
       return .failed(400, error.description)
     }
     let violations = object.violations(request)
-    guard violations.isEmpty else { return .invalid(violations, request) }
+    guard violations.isEmpty else {
+      // A field that is missing often stands there misspelt.
+      return .invalid(violations, request, warnings: AdmissionWarnings.bounded(object.notices.messages))
+    }
     guard object.resource.type.isUserWritten, request.fieldManager != ownFieldManager else { return .allowed() }
     let warnings = await view.warnings(writing: object.resource, notices: object.notices)
     return .allowed(warnings: AdmissionWarnings.bounded(warnings))

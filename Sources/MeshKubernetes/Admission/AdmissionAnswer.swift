@@ -46,12 +46,14 @@ package struct AdmissionAnswer: Sendable, Hashable {
   }
 
   /// The object breaks rules.
-  static func invalid(_ violations: [Violation], _ request: AdmissionRequest) -> AdmissionAnswer {
+  static func invalid(
+    _ violations: [Violation], _ request: AdmissionRequest, warnings: [String] = []
+  ) -> AdmissionAnswer {
     let shown = bounded(violations)
     let refusal = Refusal(
       code: 422, reason: "Invalid", message: shown.map(\.description).joined(separator: "; "), violations: shown,
       name: request.displayName, kind: request.kind)
-    return AdmissionAnswer(refusal: refusal, patch: [], warnings: [])
+    return AdmissionAnswer(refusal: refusal, patch: [], warnings: warnings)
   }
 
   /// How many violations are named, and how long each may be. The API server does not take answers of any size.
