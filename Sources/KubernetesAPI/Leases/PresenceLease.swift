@@ -73,7 +73,7 @@ package final class PresenceLease: Service {
       let reason = trouble.map { ": \($0.message)" } ?? ""
       throw KubernetesError(
         code: .unavailable,
-        message: "it is not known which control planes are connected to \(client.access.server)\(reason)")
+        message: "it is not known yet which control planes are connected to \(client.access.server)\(reason)")
     }
     return present.intersection(identities)
   }

@@ -130,6 +130,6 @@ extension ProxyLifecycle {
 extension LogLine {
   /// The stored proxies cannot be read.
   static func cannotReadStoredProxies(_ error: StoreError) -> LogLine {
-    LogLine(.warning, "stored proxies cannot be checked", ["error": "\(error)"])
+    LogLine(.warning, "stored proxies cannot be checked; trying again", ["error": "\(error)"])
   }
 }
