@@ -130,10 +130,10 @@ struct ConditionTests {
       Condition.conditions(ofMesh: read.resource, notices: read.notices, policies: []))
     #expect(Self.words(conditions) == ["Accepted=False Invalid", "Programmed=False NoPolicy"])
     #expect(conditions[0].message.contains("spec.tracing.backends[0].sampling: "), "\(conditions[0].message)")
-    let unreadable = Condition.conditions(ofUnreadable: "spec has to be an object, not a number")
+    let unreadable = Condition.conditions(ofUnreadable: "spec has to be an object, not number")
     #expect(Self.words(unreadable) == ["Accepted=False Invalid", "Programmed=False Invalid"])
     #expect(
-      unreadable[0].message == "spec has to be an object, not a number The object has no effect until it is mended.")
+      unreadable[0].message == "spec has to be an object, not number. The object has no effect until it is mended.")
   }
 
   @Test("a mesh says where its policies lead, and which lead nowhere")

@@ -22,7 +22,8 @@ extension Condition {
   ///
   /// - Parameter message: what is wrong.
   package static func conditions(ofUnreadable message: String) -> [Condition] {
-    let sentences = [message, "The object has no effect until it is mended."]
+    let isSentence = message.last.map { ".?!".contains($0) } ?? true
+    let sentences = [isSentence ? message : "\(message).", "The object has no effect until it is mended."]
     return [
       Condition(.accepted, false, ConditionReason.invalid, sentences),
       Condition(.programmed, false, ConditionReason.invalid, sentences),
