@@ -27,6 +27,8 @@ final class AdmissionTrust: Service {
     var trouble: String?
     /// The warning about dates that was last logged.
     var warning: String?
+    /// The webhook configurations that were last reported as missing.
+    var missing: Set<String> = []
   }
 
   /// The longest wait. After a longer one, a corrected clock would be noticed too late.
@@ -44,7 +46,7 @@ final class AdmissionTrust: Service {
   private let logger: Logger
   /// The Secret; `nil` where certificates come from files.
   private let secret: KindReplica?
-  private let configurations: [KindReplica]
+  private let configurations: [(name: String, replica: KindReplica)]
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
   private let state = Mutex(State())
@@ -65,7 +67,7 @@ final class AdmissionTrust: Service {
         client: client, kind: .secret, namespace: settings.systemNamespace, name: AdmissionSecret.name, logger: logger
       ) { _ in wake.yield() } : nil
     configurations = WebhookConfiguration.all.map { kind, name in
-      KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wake.yield() }
+      (name, KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wake.yield() })
     }
   }
 
@@ -88,7 +90,9 @@ final class AdmissionTrust: Service {
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await withTaskGroup(of: Void.self) { group in
-        for replica in self.configurations + [self.secret].compactMap({ $0 }) { group.addTask { await replica.run() } }
+        for replica in self.configurations.map(\.replica) + [self.secret].compactMap({ $0 }) {
+          group.addTask { await replica.run() }
+        }
         group.addTask { await self.follow() }
         await group.waitForAll()
       }
@@ -208,11 +212,26 @@ final class AdmissionTrust: Service {
 
   // MARK: Webhook configurations
 
+  /// Says once that a configuration is not there, and again when it was there meanwhile.
+  private func reportMissingConfigurations() {
+    let missing = Set(configurations.filter { $0.replica.isSynchronized && $0.replica.objects.isEmpty }.map(\.name))
+    let new = state.withLock { state in
+      defer { state.missing = missing }
+      return missing.subtracting(state.missing)
+    }
+    for name in new.sorted() {
+      logger.warning(
+        "there is no such webhook configuration: objects are stored unchecked, and kubectl prints no warnings",
+        metadata: ["configuration": "\(name)", "remedy": "apply the manifest of kumactl install control-plane"])
+    }
+  }
+
   private func updateConfigurations() async -> Duration {
+    reportMissingConfigurations()
     let bundle = state.withLock { $0.bundle }
     guard !bundle.isEmpty else { return Self.longestWait }
     var wait = Self.longestWait
-    for replica in configurations {
+    for (_, replica) in configurations {
       for object in replica.objects {
         let patch = WebhookConfiguration.patch(of: object, trusting: bundle)
         guard !patch.isEmpty else { continue }
