@@ -7,7 +7,7 @@ import Testing
 
 @testable import KubernetesAPI
 
-@Suite("The client on a network that fails", .onKubernetes) struct BrokenConnectionTests {
+@Suite("The client on a network that fails", .onKubernetes, .heavy) struct BrokenConnectionTests {
   private let server: KubernetesServer
   private let folder: TemporaryFolder
 

@@ -9,7 +9,7 @@ import Testing
 
 @testable import KubernetesAPI
 
-@Suite("The client on a real API server", .onKubernetes) struct KubernetesClientTests {
+@Suite("The client on a real API server", .onKubernetes, .heavy) struct KubernetesClientTests {
   private let server: KubernetesServer
 
   init() async throws { server = try await .shared() }

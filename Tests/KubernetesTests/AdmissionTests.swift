@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What users of kubectl are told about objects that break rules: the exact texts of Kuma, through the real API server.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct AdmissionTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct AdmissionTests {
   /// A server with a mesh and a namespace of the test's own.
   private struct Place {
     let server: KubernetesServer

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The chart with the real Helm, and `kumactl install control-plane`, which must print the same objects.
-@Suite(.onKubernetes, .timeLimit(.minutes(5))) struct ChartTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct ChartTests {
   private static let chart = KubernetesPrograms.file("deploy/kuma-trace")
   private static let anything = """
     global: {image: {registry: registry.example/mesh/, tag: "1.2"}, imagePullSecrets: [one, two]}

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What the objects of a cluster say of themselves, and what the HTTP API says of them.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct ConditionsTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct ConditionsTests {
   @Test("A policy's status follows its life: misspelt, without proxies, programmed, overshadowed, free again")
   func life() async throws {
     let cluster = try await RunningCluster.shared()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The custom resources as `kumactl install crds` prints them, as kubectl shows them.
-@Suite(.onKubernetes, .serialized, .timeLimit(.minutes(5))) struct CustomResourceTests {
+@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct CustomResourceTests {
   @Test("kumactl prints what the tests install, and a second apply changes nothing", arguments: KubectlAge.allCases)
   func install(age: KubectlAge) async throws {
     let server = try await KubernetesServer.shared()

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// A real Envoy whose Dataplane was applied with kubectl, in front of an application of the test.
-@Suite(.onKubernetes, .enabled(if: TestPrograms.envoy != nil, "there is no Envoy"), .timeLimit(.minutes(10)))
+@Suite(.onKubernetes, .heavy, .enabled(if: TestPrograms.envoy != nil, "there is no Envoy"), .timeLimit(.minutes(60)))
 struct EnvoyTests {
   @Test("Its spans follow what kubectl applies: tracing, changed sampling, removal")
   func spans() async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A cluster that has no mesh yet.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct FirstMeshTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct FirstMeshTests {
   @Test(
     "The leader makes the first mesh although its own webhook refuses at first; objects that nobody checked are told")
   func firstMesh() async throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What docs/kubernetes.md tells a newcomer to type, typed.
-@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(10))) struct InstructionTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct InstructionTests {
   /// The commands of a page, by section.
   private struct Page {
     private var blocks: [String: [String]] = [:]

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What people do with kubectl, beside `apply` and `delete` of the documentation.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct KubectlTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct KubectlTests {
   /// A mesh of a test's own with a policy.
   private static func makeMesh(_ server: KubernetesServer, _ prefix: String) async throws -> (
     mesh: String, policy: String

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The manifest of `kumactl install control-plane` on an API server of its own, whose webhooks lead nowhere.
-@Suite(.onKubernetes, .serialized, .timeLimit(.minutes(10))) struct ManifestTests {
+@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct ManifestTests {
   private static func manifest(_ arguments: String...) async throws -> String {
     let printed = try await KubernetesPrograms.run(
       try TestPrograms.path("kumactl"), ["install", "control-plane", "--kube-version", "1.20.2"] + arguments)

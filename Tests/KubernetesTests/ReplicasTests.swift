@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Two control planes over one API server.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct ReplicasTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct ReplicasTests {
   private static let settings = [
     "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_LEASE_DURATION": "4s",
     "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_RENEW_DEADLINE": "3s",

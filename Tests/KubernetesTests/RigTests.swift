@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The rig itself: a wrong one would let other tests pass.
-@Suite(.onKubernetes) struct RigTests {
+@Suite(.onKubernetes, .heavy) struct RigTests {
   @Test func usersHaveTheirRights() async throws {
     let server = try await KubernetesServer.shared()
     for user in ["admin", "certificate"] {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The samples of the policy's documentation, tab Kubernetes, as they stand there.
-@Suite(.onKubernetes, .serialized, .timeLimit(.minutes(10))) struct SamplesTests {
+@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct SamplesTests {
   static let mesh = """
     apiVersion: kuma.io/v1alpha1
     kind: Mesh

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Control planes of one cluster show proxies the same certificate.
-@Suite(.onKubernetes, .timeLimit(.minutes(10))) struct SharedCertificateTests {
+@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct SharedCertificateTests {
   @Test("Two control planes have one certificate, from a Secret, with the names of their Service")
   func twoControlPlanes() async throws {
     let server = try await KubernetesServer.shared(.plain)

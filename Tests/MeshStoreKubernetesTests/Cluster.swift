@@ -5,12 +5,13 @@ import MeshModel
 import MeshStore
 import MeshTestSupport
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MeshStoreKubernetes
 
 /// Tests that look at every object of a cluster. They run one after the other, and each begins with an empty cluster.
-@Suite("The store in Kubernetes", .onKubernetes, .serialized, .timeLimit(.minutes(10)))
+@Suite("The store in Kubernetes", .onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60)))
 struct KubernetesStoreTests {}
 
 /// An API server with the custom resources, the namespace `shop`, and nothing else.

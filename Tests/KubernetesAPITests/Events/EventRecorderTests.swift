@@ -7,7 +7,7 @@ import Testing
 
 @testable import KubernetesAPI
 
-@Suite("Events on a real API server", .onKubernetes) struct EventRecorderTests {
+@Suite("Events on a real API server", .onKubernetes, .heavy) struct EventRecorderTests {
   @Test("an event about an object in a namespace and about one outside, as kubectl shows them") func events()
     async throws
   {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import KubernetesAPI
 
-@Suite("Leases on a real API server", .onKubernetes) struct LeaseTests {
+@Suite("Leases on a real API server", .onKubernetes, .heavy) struct LeaseTests {
   private let server: KubernetesServer
 
   init() async throws { server = try await .shared() }

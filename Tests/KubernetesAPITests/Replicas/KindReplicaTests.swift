@@ -8,7 +8,7 @@ import Testing
 
 @testable import KubernetesAPI
 
-@Suite("A replica on a real API server", .onKubernetes) struct KindReplicaTests {
+@Suite("A replica on a real API server", .onKubernetes, .heavy) struct KindReplicaTests {
   private let server: KubernetesServer
 
   init() async throws { server = try await .shared() }
