@@ -22,9 +22,11 @@ public enum FileAccess {
 
   /// The bytes of a file.
   ///
-  /// - Parameter limit: the largest file that is read, in bytes.
-  public static func read(_ path: String, limit: Int = limit) -> Result<[UInt8], Failure> {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
+  /// - Parameters:
+  ///   - limit: the largest file that is read, in bytes.
+  ///   - waits: whether a pipe is waited for until somebody has written to it.
+  public static func read(_ path: String, limit: Int = limit, waits: Bool = true) -> Result<[UInt8], Failure> {
+    let file = open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
     guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
     defer { close(file) }
     return read(file, name: path, limit: limit)

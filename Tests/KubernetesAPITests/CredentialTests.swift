@@ -28,6 +28,14 @@ import Testing
     #expect(failure?.message == "the file \(file) holds no token: it has to be one line of ASCII text without blanks")
   }
 
+  @Test("from a pipe to which nobody writes are not waited for") func pipe() async throws {
+    let file = folder.file("pipe")
+    #expect(mkfifo(file, 0o600) == 0)
+    let source = CredentialSource(KubernetesAccess.Identity(token: .file(file)))
+    let failure = await #expect(throws: KubernetesAccess.Failure.self) { try await source.credentials() }
+    #expect(failure?.message.hasPrefix("the file \(file) holds no token") == true)
+  }
+
   /// An identity with a program that appends a line to the file `runs` and then does what the script says.
   private func plugin(_ script: String, _ more: String = "", version: String = "v1") throws -> KubernetesAccess.Identity
   {
@@ -99,6 +107,19 @@ import Testing
       for _ in 1...20 { group.addTask { try? await source.credentials().token } }
       for await token in group { #expect(token == "a") }
     }
+    #expect(try runs.count == 1)
+  }
+
+  @Test("from a program that does not end: who waits can give up, and who comes next waits for the same run")
+  func givingUp() async throws {
+    let source = CredentialSource(
+      try plugin("while [ ! -e go ]; do sleep 0.1; done; echo '\(Self.credential(#""token":"a""#))'"))
+    let waiting = Task { try await source.credentials() }
+    try await eventually { (try? runs.count) == 1 }
+    waiting.cancel()
+    await #expect(throws: KubernetesAccess.Failure.self) { try await waiting.value }
+    _ = try folder.write("", to: "go")
+    #expect(try await source.credentials().token == "a")
     #expect(try runs.count == 1)
   }
 

@@ -27,7 +27,11 @@ actor CredentialSource {
   private let identity: KubernetesAccess.Identity
   private var fromFiles: (credentials: Credentials, time: ContinuousClock.Instant)?
   private var fromPlugin: ExecPlugin.Output?
-  private var run: Task<Result<ExecPlugin.Output, Failure>, Never>?
+  /// Whether the plugin runs.
+  private var isRunning = false
+  /// Those who wait for its end.
+  private var waiting: [Int: CheckedContinuation<Result<ExecPlugin.Output, Failure>, Never>] = [:]
+  private var lastWaiting = 0
 
   init(_ identity: KubernetesAccess.Identity) { self.identity = identity }
 
@@ -84,16 +88,41 @@ actor CredentialSource {
       guard let expires = fromPlugin.expires else { return fromPlugin }
       if expires.seconds - Self.margin > Int64(Date().timeIntervalSince1970) { return fromPlugin }
     }
-    if let run { return try await run.value.get() }
-    let run = Task { () -> Result<ExecPlugin.Output, Failure> in
-      do throws(Failure) { return .success(try await plugin.run()) } catch { return .failure(error) }
+    if !isRunning {
+      isRunning = true
+      Task { finish(await Self.run(plugin)) }
     }
-    self.run = run
-    let result = await run.value
-    self.run = nil
-    if case .success(let output) = result { fromPlugin = output }
+    lastWaiting += 1
+    let number = lastWaiting
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        if Task.isCancelled { return continuation.resume(returning: Self.givenUp) }
+        waiting[number] = continuation
+      }
+    } onCancel: {
+      Task { await giveUp(number) }
+    }
     return try result.get()
   }
+
+  private static func run(_ plugin: ExecPlugin) async -> Result<ExecPlugin.Output, Failure> {
+    do throws(Failure) { return .success(try await plugin.run()) } catch { return .failure(error) }
+  }
+
+  private func finish(_ result: Result<ExecPlugin.Output, Failure>) {
+    isRunning = false
+    if case .success(let output) = result { fromPlugin = output }
+    for continuation in waiting.values { continuation.resume(returning: result) }
+    waiting = [:]
+  }
+
+  /// A request does not wait any longer. The plugin goes on for the next one.
+  private func giveUp(_ number: Int) {
+    waiting.removeValue(forKey: number)?.resume(returning: Self.givenUp)
+  }
+
+  private static let givenUp = Result<ExecPlugin.Output, Failure>.failure(
+    Failure(code: .noCredentials, message: "the credentials of the plugin were not waited for"))
 }
 
 extension KubernetesAccess.Text {
@@ -102,7 +131,7 @@ extension KubernetesAccess.Text {
     switch self {
     case .inline(let bytes): return bytes
     case .file(let path):
-      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit) {
+      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit, waits: false) {
       case .success(let bytes): return bytes
       case .failure(let failure):
         throw KubernetesAccess.Failure(code: .noCredentials, message: "credentials cannot be read (\(failure))")
@@ -126,7 +155,7 @@ extension KubernetesAccess.Trust {
     case .system, .anything: return nil
     case .certificates(let bytes): return bytes
     case .file(let path):
-      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit) {
+      switch FileAccess.read(path, limit: KubernetesAccess.fileLimit, waits: false) {
       case .success(let bytes): return bytes
       case .failure(let failure):
         throw KubernetesAccess.Failure(

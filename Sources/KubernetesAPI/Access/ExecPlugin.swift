@@ -8,8 +8,8 @@ import Synchronization
 struct ExecPlugin: Sendable {
   typealias Failure = KubernetesAccess.Failure
 
-  /// How long the program may take.
-  static let time: Duration = .seconds(60)
+  /// How long the program may take: less than a request, which then says why there are no credentials.
+  static let time: Duration = .seconds(20)
   /// The most that it may write, in bytes.
   static let outputLimit = 1 << 20
 
@@ -94,12 +94,14 @@ struct ExecPlugin: Sendable {
     }
     running.withLock { $0 = process }
     if text.withLock({ $0.isTooLong }) { process.signal(.kill) }
+    let start = ContinuousClock.now
     let status = await process.end(within: Self.time)
+    let isLate = ContinuousClock.now - start >= Self.time
     let result = text.withLock { $0 }
     guard !result.isTooLong else { throw failure("\(command) writes more than \(Self.outputLimit) bytes") }
     guard status.isSuccess else {
       let errors = result.errors.isEmpty ? "" : ": \(result.errors)"
-      throw failure("\(command) \(status)\(errors)")
+      throw failure("\(command) \(isLate ? "has not ended within \(Self.time)" : "\(status)")\(errors)")
     }
     return try read(result.output)
   }
