@@ -4,6 +4,8 @@ import MeshPolicy
 import MeshStore
 import MeshTestSupport
 import MeshXDS
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import MeshControl
@@ -14,7 +16,9 @@ struct ProxySessionsTests {
   private let logger = Logger(label: "test")
 
   /// Runs sessions over a store with one mesh.
-  private func withSessions(_ body: (ProxySessions) async throws -> Void) async throws {
+  ///
+  /// - Parameter hasContent: whether the content of the store is ever loaded.
+  private func withSessions(hasContent: Bool = true, _ body: (ProxySessions) async throws -> Void) async throws {
     _ = try await store.put(Resource(name: "default", spec: Mesh().spec))
     let reconciler = Reconciler(
       store: store, translator: EnvoyTranslator(), cache: SnapshotCache(),
@@ -23,7 +27,7 @@ struct ProxySessionsTests {
     let sessions = ProxySessions(
       store: store, shared: nil, reconciler: reconciler, instance: "cp", zone: "", removalDelay: .seconds(60),
       logger: logger)
-    let running = Task { try await reconciler.run() }
+    let running = Task { if hasContent { try await reconciler.run() } }
     defer { running.cancel() }
     try await body(sessions)
   }
@@ -95,6 +99,19 @@ struct ProxySessionsTests {
       #expect(await addresses(sessions).count == 2)
       await close(sessions, "1")
       #expect(storedPort() == 83)
+    }
+  }
+
+  @Test("Sessions end at once when the content of the store was never loaded")
+  func endWithoutContent() async throws {
+    try await withSessions(hasContent: false) { sessions in
+      let hasEnded = Mutex(false)
+      let running = Task {
+        try await sessions.run()
+        hasEnded.withLock { $0 = true }
+      }
+      running.cancel()
+      try await eventually { hasEnded.withLock { $0 } }
     }
   }
 

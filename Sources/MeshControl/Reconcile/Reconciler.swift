@@ -184,6 +184,8 @@ package actor Reconciler: Service {
 
   /// Which of these proxies have a Dataplane, after all acknowledged writes.
   func present(of proxies: Set<ProxyID>) async -> Set<ProxyID> {
+    // The end of a control plane does not wait for content that it never had.
+    guard !proxies.isEmpty else { return [] }
     await catchUp()
     return proxies.filter { plan.hasDataplane($0) }
   }
