@@ -43,8 +43,8 @@ struct BootstrapFetchTests {
       let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger()).fetch([:])
       #expect(bootstrap.text == "node: {id: a.b}\n")
       let missing =
-        "it has no Dataplane \"web\" in the mesh \"default\"; create it with `kumactl apply`, or give its definition with "
-        + "--dataplane-file"
+        "it has no Dataplane \"web\" in the mesh \"default\"; create it with `kumactl apply`, or with `kubectl apply` "
+        + "on Kubernetes, or give its definition with --dataplane-file"
       #expect(
         log.messages == [
           "warning no bootstrap from the control plane at \(base): it answered with status 503; trying every 5 ms, for "

@@ -77,8 +77,8 @@ struct BootstrapTests {
       (
         404, "",
         .later(
-          "it has no Dataplane \"web\" in the mesh \"shop\"; create it with `kumactl apply`, or give its definition with "
-            + "--dataplane-file")
+          "it has no Dataplane \"web\" in the mesh \"shop\"; create it with `kumactl apply`, or with `kubectl apply` "
+            + "on Kubernetes, or give its definition with --dataplane-file")
       ),
       (
         404, "404: Page Not Found",

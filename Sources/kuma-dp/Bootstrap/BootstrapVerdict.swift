@@ -23,8 +23,8 @@ enum BootstrapVerdict: Sendable, Equatable {
       self = .bootstrap(bootstrap)
     case 404 where body.isEmpty:
       self = .later(
-        "it has no Dataplane \"\(proxy.name)\" in the mesh \"\(proxy.mesh)\"; create it with `kumactl apply`, or give "
-          + "its definition with --dataplane-file")
+        "it has no Dataplane \"\(proxy.name)\" in the mesh \"\(proxy.mesh)\"; create it with `kumactl apply`, or with "
+          + "`kubectl apply` on Kubernetes, or give its definition with --dataplane-file")
     case 404: self = .never("there is no \(address)/bootstrap; \(Self.advice) (\(text))")
     case 400..<500:
       self = .never(
