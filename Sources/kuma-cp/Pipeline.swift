@@ -78,12 +78,14 @@ struct Pipeline: Sendable {
       logger: logger)
 
     let certificate = try await loadCertificate(configuration, in: directory, cluster: opened.cluster, logger: logger)
+    let isInCluster = opened.cluster != nil
     let bootstrap = BootstrapResponder(
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in
           try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
         },
-        meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil }),
+        meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil },
+        refusalOfName: { isInCluster ? ResourceType.dataplane.refusal(ofNameInCluster: $0) : nil }),
       certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)

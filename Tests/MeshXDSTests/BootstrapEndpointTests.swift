@@ -254,6 +254,26 @@ struct BootstrapEndpointTests {
     #expect(HostAndPort(header)?.host == expected)
   }
 
+  @Test("are refused when the store cannot hold such a name, with and without a Dataplane")
+  func nameInCluster() async {
+    let resources = BootstrapEndpoint.Resources(
+      dataplane: { _, _ in nil }, meshExists: { _ in true },
+      refusalOfName: { ResourceType.dataplane.refusal(ofNameInCluster: $0) })
+    let endpoint = BootstrapEndpoint(settings: Self.settings, resources: resources)
+    for (name, document, status) in [
+      ("web-1", Self.inline, 422), ("web-1", "", 422), ("web.", "", 422), ("web-1.shop", "", 404),
+    ] {
+      let request: DocumentValue = [
+        "mesh": "default", "name": .string(name), "dataplaneResource": .string(document),
+      ]
+      let response = await endpoint.respond(
+        to: .init(host: "localhost:5678", isTLS: true, body: Array(request.json().utf8)))
+      #expect(response.status == status, "\(name)")
+      let text = String(decoding: response.body, as: UTF8.self)
+      #expect(text.contains("must include namespace after the dot, ex. \"name.namespace\"") == (status == 422))
+    }
+  }
+
   @Test("are refused when the Dataplane says another name or mesh, or its name breaks the API's rules")
   func identity() async {
     let long = String(repeating: "x", count: 5_000)

@@ -152,4 +152,14 @@ extension ResourceType {
     }
     return (String(name[..<dot]), String(name[name.index(after: dot)...]))
   }
+
+  /// Why no object can have a resource's name; `nil` when one can.
+  package func refusal(ofNameInCluster name: String) -> String? {
+    do throws(DocumentError) {
+      _ = try kubernetesNames(of: name)
+      return nil
+    } catch {
+      return error.message
+    }
+  }
 }

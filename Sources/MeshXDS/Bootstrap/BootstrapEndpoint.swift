@@ -10,14 +10,18 @@ public struct BootstrapEndpoint: Sendable {
     public var dataplane: @Sendable (_ mesh: String, _ name: String) async throws -> Dataplane?
     /// Tells whether a mesh exists.
     public var meshExists: @Sendable (_ name: String) async throws -> Bool
+    /// Why no Dataplane of the store can have a name; `nil` when one can.
+    public var refusalOfName: @Sendable (_ name: String) -> String?
 
-    /// Names the two look-ups.
+    /// Names the look-ups.
     public init(
       dataplane: @escaping @Sendable (_ mesh: String, _ name: String) async throws -> Dataplane?,
-      meshExists: @escaping @Sendable (_ name: String) async throws -> Bool
+      meshExists: @escaping @Sendable (_ name: String) async throws -> Bool,
+      refusalOfName: @escaping @Sendable (_ name: String) -> String? = { _ in nil }
     ) {
       self.dataplane = dataplane
       self.meshExists = meshExists
+      self.refusalOfName = refusalOfName
     }
   }
 
@@ -158,6 +162,9 @@ public struct BootstrapEndpoint: Sendable {
 
   /// The Dataplane that came with the request, or the stored one.
   private func dataplane(for request: BootstrapRequest) async throws(BootstrapError) -> Dataplane {
+    if let refusal = resources.refusalOfName(request.name) {
+      throw BootstrapError(code: .unprocessable, message: refusal)
+    }
     guard !request.dataplaneResource.isEmpty else {
       guard let stored = try await lookUp({ try await resources.dataplane(request.mesh, request.name) }) else {
         throw BootstrapError(code: .notFound, message: "")
