@@ -36,6 +36,14 @@ import Testing
     #expect(response?["allowed"] == false)
     #expect(response?["status"]?["message"] == "spec.selectors: must have at least one element")
     #expect(response?["warnings"] == [#"spec.selector: unknown field, ignored; did you mean "selectors"?"#])
+
+    let misplaced = """
+      {apiVersion: kuma.io/v1alpha1, kind: TrafficTrace, metadata: {name: t},
+       spec: {mesh: shop, selectors: [{match: {a: b}}]}}
+      """
+    let owner = try await Question(object: misplaced).answer(.ownerReference).review(uid: "u")["response"]
+    #expect(owner?["status"]?["message"] == "mesh: cannot be empty")
+    #expect(owner?["warnings"] == ["spec.mesh: unknown field, ignored"])
   }
 
   @Test("There are no warnings for a control plane, nor about what only it writes")

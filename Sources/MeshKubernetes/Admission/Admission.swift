@@ -67,7 +67,11 @@ package struct Admission: Sendable {
       return .failed(400, "objects of the kind \(request.kind.abridged().quoted) belong to no mesh")
     }
     let mesh = Self.mesh(of: request.object)
-    if let violation = NameRules.violation(ofMesh: mesh) { return .invalid([violation], request) }
+    if let violation = NameRules.violation(ofMesh: mesh) {
+      // The mesh may stand in the specification, where it is ignored.
+      let notices = (try? CustomResource(request))?.notices.messages ?? []
+      return .invalid([violation], request, warnings: AdmissionWarnings.bounded(notices))
+    }
     guard setsOwnerReferences, ResourceOrigin(of: request.object) != .global else { return .allowed() }
     do {
       guard let uid = try await view.uid(ofMesh: mesh) else {
