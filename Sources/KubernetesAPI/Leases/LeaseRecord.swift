@@ -36,15 +36,16 @@ struct LeaseRecord: Sendable, Hashable {
     (1...Self.longestDuration).contains(seconds) ? .seconds(seconds) : own
   }
 
-  /// A Lease with this record; everything else stays as it is.
+  /// A Lease with this record; everything else stays as it is. The API server takes no empty times and only numbers of 32 bits,
+  /// so the number of transitions stays at the largest.
   func written(to lease: KubernetesObject) -> KubernetesObject {
     var lease = lease
     var spec = lease["spec"]?.object ?? [:]
     spec["holderIdentity"] = .string(holder)
     spec["leaseDurationSeconds"] = .integer(seconds)
-    spec["acquireTime"] = .string(acquireTime)
-    spec["renewTime"] = .string(renewTime)
-    spec["leaseTransitions"] = .integer(transitions)
+    spec["acquireTime"] = acquireTime.isEmpty ? nil : .string(acquireTime)
+    spec["renewTime"] = renewTime.isEmpty ? nil : .string(renewTime)
+    spec["leaseTransitions"] = .integer(min(transitions, Int64(Int32.max)))
     lease["spec"] = .object(spec)
     return lease
   }

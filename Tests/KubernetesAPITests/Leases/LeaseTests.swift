@@ -59,6 +59,26 @@ import Testing
     await relay.stop()
   }
 
+  @Test(
+    "a lease that somebody has spoilt is taken and renewed again",
+    arguments: [
+      ["holderIdentity": "a", "leaseDurationSeconds": 1],
+      ["holderIdentity": "", "leaseTransitions": .integer(Int64(Int32.max))],
+    ] as [DocumentValue]) func spoilt(spec: DocumentValue) async throws
+  {
+    let namespace = try await server.makeNamespace()
+    let client = try server.client()
+    var lease = KubernetesObject(.lease, namespace: namespace, name: LeaderElection.leaseName)
+    lease["spec"] = spec
+    lease = try await client.create(.lease, lease)
+    let a = election("a", namespace, client)
+    try await eventually("the leader") { a.election.isLeader }
+    a.task.cancel()
+    await a.task.value
+    let written = try await client.get(.lease, namespace: namespace, name: LeaderElection.leaseName)
+    #expect(written["spec"]?["renewTime"]?.string?.isEmpty == false)
+  }
+
   @Test("each sees who is there; the leases of those that are gone are deleted by the leader") func presence()
     async throws
   {
