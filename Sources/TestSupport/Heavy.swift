@@ -6,13 +6,17 @@ package struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
   /// Every test of a suite takes its own turn.
   package let isRecursive = true
 
+  /// Whether the task has the turn: a suite and a test in it may both ask for it.
+  @TaskLocal private static var hasTurn = false
+
   /// Runs a test when its turn comes.
   package func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
+    guard !Self.hasTurn else { return try await function() }
     await HeavyTurn.shared.take()
     do {
-      try await function()
+      try await Self.$hasTurn.withValue(true) { try await function() }
     } catch {
       await HeavyTurn.shared.giveBack()
       throw error

@@ -174,7 +174,7 @@ import Testing
     await relay.stop()
   }
 
-  @Test("from a version that is too old ends with the code for it", .heavy) func tooOld() async throws {
+  @Test("from a version that is too old ends with the code for it") func tooOld() async throws {
     let server = try await KubernetesServer.start(controllers: false, flags: ["--watch-cache=false"])
     let client = KubernetesClient(
       access: try .kubeconfig(path: server.kubeconfig), userAgent: "test/1", logger: Logger(label: "test"))
