@@ -117,6 +117,10 @@ import Testing
       (#"server: "ftp://a""#, "token: a", "clusters[0].cluster.server has to be the URL of the API server"),
       ("server: 127.0.0.1", "token: a", "clusters[0].cluster.server has to be the URL of the API server"),
       (#"server: "https://u:p@a""#, "token: a", "clusters[0].cluster.server has to be the URL of the API server"),
+      (
+        #"server: "https://127.0.0.1:99999""#, "token: a",
+        "clusters[0].cluster.server has to be the URL of the API server"
+      ),
       (#"server: """#, "token: a", "clusters[0].cluster names no server"),
       (#"server: "https://a", proxy-url: "http://p""#, "token: a", "clusters[0].cluster.proxy-url is not supported"),
       (

@@ -138,7 +138,8 @@ struct Kubeconfig {
   private func server(_ fields: DocumentValue.Object, _ place: Place) throws(Failure) -> KubernetesAccess {
     guard let address = fields["server"]?.string, !address.isEmpty else { throw place.failure("names no server") }
     guard let url = URL(string: address), let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme),
-      url.host?.isEmpty == false, url.user == nil, url.query == nil, url.fragment == nil
+      url.host?.isEmpty == false, url.port.map({ UInt16(exactly: $0) != nil }) ?? true, url.user == nil,
+      url.query == nil, url.fragment == nil
     else {
       throw place.appending("server").failure(
         "has to be the URL of the API server, such as https://127.0.0.1:6443, not \(address.quoted)")
