@@ -14,41 +14,18 @@ package struct HeavyTrait: TestTrait, SuiteTrait, TestScoping {
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     guard !Self.hasTurn else { return try await function() }
-    await HeavyTurn.shared.take()
+    await Turns.heavy.take()
     do {
       try await Self.$hasTurn.withValue(true) { try await function() }
     } catch {
-      await HeavyTurn.shared.giveBack()
+      await Turns.heavy.giveBack()
       throw error
     }
-    await HeavyTurn.shared.giveBack()
+    await Turns.heavy.giveBack()
   }
 }
 
 extension Trait where Self == HeavyTrait {
   /// Takes turns with other heavy tests.
   package static var heavy: HeavyTrait { HeavyTrait() }
-}
-
-/// The one turn, given to those that wait in their order.
-private actor HeavyTurn {
-  static let shared = HeavyTurn()
-  private var isTaken = false
-  private var waiting: [CheckedContinuation<Void, Never>] = []
-
-  func take() async {
-    guard isTaken else {
-      isTaken = true
-      return
-    }
-    await withCheckedContinuation { waiting.append($0) }
-  }
-
-  func giveBack() {
-    guard !waiting.isEmpty else {
-      isTaken = false
-      return
-    }
-    waiting.removeFirst().resume()
-  }
 }
