@@ -1,39 +1,11 @@
 import KubernetesTestSupport
+import MeshTestSupport
 import ProxySimulation
 import TestSupport
 import Testing
 
 /// The samples of the policy's documentation, tab Kubernetes, as they stand there.
 @Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct SamplesTests {
-  static let mesh = """
-    apiVersion: kuma.io/v1alpha1
-    kind: Mesh
-    metadata:
-      name: default
-    spec:
-      tracing:
-        defaultBackend: jaeger-collector
-        backends:
-        - name: jaeger-collector
-          type: zipkin
-          sampling: 100.0
-          conf:
-            url: http://jaeger-collector.kuma-tracing:9411/api/v2/spans
-    """
-  static let policy = """
-    apiVersion: kuma.io/v1alpha1
-    kind: TrafficTrace
-    mesh: default
-    metadata:
-      name: trace-all-traffic
-    spec:
-      selectors:
-      - match:
-          kuma.io/service: '*'
-      conf:
-        backend: jaeger-collector
-    """
-
   @Test("Both samples reach a proxy, with a changed sampling and a removal", arguments: KubectlAge.allCases)
   func samples(_ age: KubectlAge) async throws {
     let cluster = try await RunningCluster.shared()
@@ -46,25 +18,25 @@ import Testing
       #expect(warnings.count == (warning == nil ? 0 : 1), "\(answer)")
       if let warning { #expect(warnings.first?.hasPrefix("Warning: \(warning)") == true, "\(answer)") }
     }
-    try await apply(Self.mesh, says: "mesh.kuma.io/default created")
-    try await apply(Self.mesh, says: "mesh.kuma.io/default unchanged")
+    try await apply(DocumentedSample.mesh, says: "mesh.kuma.io/default created")
+    try await apply(DocumentedSample.mesh, says: "mesh.kuma.io/default unchanged")
     try await apply(
       RunningCluster.dataplane("web-1", namespace: namespace, mesh: "default", service: "web"),
       says: "dataplane.kuma.io/web-1 created")
     try await withProxies(["web-1.\(namespace)"], mesh: "default", at: cluster.controlPlane) { fleet in
       try await fleet.waitForNoTracing()
-      try await apply(Self.policy, says: "traffictrace.kuma.io/trace-all-traffic created")
+      try await apply(DocumentedSample.policy, says: "traffictrace.kuma.io/trace-all-traffic created")
       try await fleet.waitForAll(toHold: "tracing:jaeger-collector")
       try await fleet.waitForAll(toSample: 100)
-      try await apply(Self.policy, says: "traffictrace.kuma.io/trace-all-traffic unchanged")
+      try await apply(DocumentedSample.policy, says: "traffictrace.kuma.io/trace-all-traffic unchanged")
 
-      let changed = Self.mesh.replacing("sampling: 100.0", with: "sampling: 12.5")
+      let changed = DocumentedSample.mesh.replacing("sampling: 100.0", with: "sampling: 12.5")
       try await apply(
         changed, says: "mesh.kuma.io/default configured",
         warns: "Tracing backend \"jaeger-collector\" has sampling 12.5: Envoy chooses")
       try await fleet.waitForAll(toSample: 12.5)
 
-      let deletion = try await server.kubectl(age, "delete", "-f", "-", input: Self.policy)
+      let deletion = try await server.kubectl(age, "delete", "-f", "-", input: DocumentedSample.policy)
       #expect(deletion.output == #"traffictrace.kuma.io "trace-all-traffic" deleted"#)
       try await fleet.waitForNoTracing()
     }

@@ -1,23 +1,10 @@
 import MeshModel
+import MeshTestSupport
 import Testing
 
 /// The documents that Kuma's users have at hand, in both forms.
 enum Sample {
-  static let meshKubernetes = """
-    apiVersion: kuma.io/v1alpha1
-    kind: Mesh
-    metadata:
-      name: default
-    spec:
-      tracing:
-        defaultBackend: jaeger-collector
-        backends:
-        - name: jaeger-collector
-          type: zipkin
-          sampling: 100.0
-          conf:
-            url: http://jaeger-collector.kuma-tracing:9411/api/v2/spans
-    """
+  static let meshKubernetes = DocumentedSample.mesh
   static let meshUniversal = """
     type: Mesh
     name: default
@@ -30,19 +17,7 @@ enum Sample {
         conf:
           url: http://jaeger-collector.kuma-tracing:9411/api/v2/spans
     """
-  static let traceKubernetes = """
-    apiVersion: kuma.io/v1alpha1
-    kind: TrafficTrace
-    mesh: default
-    metadata:
-      name: trace-all-traffic
-    spec:
-      selectors:
-      - match:
-          kuma.io/service: '*'
-      conf:
-        backend: jaeger-collector
-    """
+  static let traceKubernetes = DocumentedSample.policy
   /// The name of the backend is misspelt, and has to be accepted.
   static let traceUniversal = """
     type: TrafficTrace
