@@ -257,8 +257,17 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "TransparentProxy", dependencies: ["Documents", "ProcessSupervisor", "SystemErrors"],
+      swiftSettings: strict),
+    .target(
+      name: "PodNetwork",
+      dependencies: ["Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", collections, logging],
+      swiftSettings: strict),
+    .target(
       name: "KumactlCommands",
-      dependencies: ["ChartTemplates", "MeshModel", "MeshClient", "SystemErrors", argumentParser, collections],
+      dependencies: [
+        "ChartTemplates", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy", argumentParser, collections,
+      ],
       resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
       name: "kumactl", dependencies: ["KumactlCommands"], swiftSettings: strict,
@@ -436,7 +445,8 @@ let package = Package(
       dependencies: [
         "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
         "LoopbackTestSupport",
-        "MeshKubernetes", "MeshModel", "MeshTestSupport", "ProcessSupervisor", "ProxySimulation", "TestSupport",
+        "MeshKubernetes", "MeshModel", "PodNetwork", "TransparentProxy", "MeshTestSupport", "ProcessSupervisor",
+        "ProxySimulation", "TestSupport",
         asyncHTTPClient,
         collections, httpTypes, nioCore, nioHTTP1,
       ],
@@ -457,6 +467,13 @@ let package = Package(
         "ProcessSupervisor", "ProgramSettings", "TestSupport",
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TransparentProxyTests",
+      dependencies: ["Documents", "ProcessSupervisor", "TestSupport", "TransparentProxy"], swiftSettings: strict),
+    .testTarget(
+      name: "PodNetworkTests",
+      dependencies: ["Documents", "KubernetesAPI", "PodNetwork", "ProcessSupervisor", "TestSupport", collections],
       swiftSettings: strict),
     .testTarget(
       name: "ChartTemplatesTests",

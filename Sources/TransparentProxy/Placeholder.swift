@@ -1,0 +1,2 @@
+/// Holds the place of the first type.
+enum Placeholder {}
