@@ -6,4 +6,14 @@ package enum WatchEvent: Sendable, Hashable {
   case deleted(KubernetesObject)
   /// Nothing has changed up to this version.
   case bookmark(resourceVersion: String)
+
+  /// The event with another form of its object.
+  func mapObject(_ change: (KubernetesObject) -> KubernetesObject) -> WatchEvent {
+    switch self {
+    case .added(let object): .added(change(object))
+    case .modified(let object): .modified(change(object))
+    case .deleted(let object): .deleted(change(object))
+    case .bookmark: self
+    }
+  }
 }

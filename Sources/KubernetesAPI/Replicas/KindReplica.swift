@@ -32,6 +32,9 @@ package final class KindReplica: Service {
     package init() {}
   }
 
+  /// Removes from an object what its owner does not need. The identity and version in `metadata` have to stay.
+  package typealias Prune = @Sendable (KubernetesObject) -> KubernetesObject
+
   /// The kind.
   package let kind: KubernetesKind
   private let namespace: String?
@@ -39,6 +42,7 @@ package final class KindReplica: Service {
   private let client: KubernetesClient
   private let settings: Settings
   private let logger: Logger
+  private let prune: Prune
   private let onUpdate: @Sendable (Update) -> Void
   private let state: Mutex<KindReplicaStateMachine>
 
@@ -47,10 +51,13 @@ package final class KindReplica: Service {
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
   ///   - name: only the object of that name; `nil` for all.
+  ///   - prune: applied to each object before it is kept; pods alone would otherwise need hundreds of megabytes in a large
+  ///     cluster.
   ///   - onUpdate: called in order, one call at a time, while the replica is locked: it must not call the replica.
   package init(
     client: KubernetesClient, kind: KubernetesKind, namespace: String? = nil, name: String? = nil,
-    settings: Settings = Settings(), logger: Logger, onUpdate: @escaping @Sendable (Update) -> Void
+    settings: Settings = Settings(), logger: Logger, prune: @escaping Prune = { $0 },
+    onUpdate: @escaping @Sendable (Update) -> Void
   ) {
     self.client = client
     self.kind = kind
@@ -58,6 +65,7 @@ package final class KindReplica: Service {
     self.name = name
     self.settings = settings
     self.logger = logger
+    self.prune = prune
     self.onUpdate = onUpdate
     state = Mutex(
       KindReplicaStateMachine(
@@ -86,14 +94,14 @@ package final class KindReplica: Service {
   /// before the call returns.
   package func note(stored object: KubernetesObject) {
     guard concerns(object) else { return }
-    state.withLock { tell($0.note(stored: object)) }
+    state.withLock { tell($0.note(stored: prune(object))) }
   }
 
   /// The API server has answered that an object is deleted, not only that it will be: an object with finalizers stays for a
   /// while. What it changes is told to the owner before the call returns.
   package func note(deleted object: KubernetesObject) {
     guard concerns(object) else { return }
-    state.withLock { tell($0.note(deleted: object)) }
+    state.withLock { tell($0.note(deleted: prune(object))) }
   }
 
   private func concerns(_ object: KubernetesObject) -> Bool {
@@ -122,13 +130,12 @@ package final class KindReplica: Service {
     do throws(KubernetesError) {
       switch action {
       case .list:
-        let list = try await client.list(kind, namespace: namespace, name: name, pageSize: settings.pageSize)
-        return .listed(list.objects, version: list.resourceVersion)
+        return try await list()
       case .check:
         return .checked(newest: try await client.newestVersion(of: kind, namespace: namespace, name: name))
       case .watch(let version):
         try await client.watch(kind, namespace: namespace, name: name, from: version) { events in
-          _ = self.handle(.received(events), since: start)
+          _ = self.handle(.received(events.map { $0.mapObject(self.prune) }), since: start)
         }
         return .ended
       case .pause(let wait):
@@ -139,6 +146,17 @@ package final class KindReplica: Service {
     } catch {
       return .failed(error)
     }
+  }
+
+  private func list() async throws(KubernetesError) -> KindReplicaStateMachine.Event {
+    var objects: [KubernetesObject] = []
+    // Pruned page by page, so that no more than a page is in memory as a whole.
+    let version = try await client.list(kind, namespace: namespace, name: name, pageSize: settings.pageSize) {
+      objects.removeAll()
+    } page: {
+      objects += $0.map(prune)
+    }
+    return .listed(objects, version: version)
   }
 
   private func handle(

@@ -60,6 +60,34 @@ import Testing
     await running.stop()
   }
 
+  @Test("keeps of each object only what is asked for, whether it is listed, watched or written here") func pruned()
+    async throws
+  {
+    let client = try server.client()
+    let namespace = try await server.makeNamespace()
+    for name in ["a", "b"] { _ = try await client.create(.configMap, configMap(namespace, name)) }
+    let running = RunningReplica(client, .configMap, namespace: namespace) { object in
+      var pruned = object
+      pruned["data"] = nil
+      pruned.metadata["managedFields"] = nil
+      return pruned
+    }
+    try await eventually("the first list") { running.replica.isSynchronized }
+    let own = try await client.create(.configMap, configMap(namespace, "own"))
+    running.replica.note(stored: own)
+    _ = try await client.create(.configMap, configMap(namespace, "watched"))
+    try await eventually("the watch") { running.names.contains("watched") }
+    for name in ["a", "b", "own", "watched"] {
+      let kept = running.replica.object(namespace: namespace, name: name)
+      #expect(kept?.uid.isEmpty == false && running.state.objects[name] == kept)
+      #expect(kept?["data"] == nil && kept?.metadata["managedFields"] == nil)
+    }
+    try await client.delete(.configMap, namespace: namespace, name: "own", uid: own.uid)
+    running.replica.note(deleted: own)
+    #expect(running.state.objects["own"] == nil)
+    await running.stop()
+  }
+
   @Test("its connection is cut again and again while others write: nothing is lost, doubled or listed as a whole")
   func cuts() async throws {
     let relay = try await CuttableRelay.start(before: server.port)

@@ -26,7 +26,10 @@ final class RunningReplica: Sendable {
     let value = Mutex(Owned())
   }
 
-  init(_ client: KubernetesClient, _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil) {
+  init(
+    _ client: KubernetesClient, _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil,
+    prune: @escaping KindReplica.Prune = { $0 }
+  ) {
     let owned = Shared()
     self.owned = owned
     var settings = KindReplica.Settings()
@@ -34,7 +37,8 @@ final class RunningReplica: Sendable {
     settings.maximumWait = .milliseconds(500)
     settings.pageSize = 7
     let replica = KindReplica(
-      client: client, kind: kind, namespace: namespace, name: name, settings: settings, logger: Logger(label: "test")
+      client: client, kind: kind, namespace: namespace, name: name, settings: settings, logger: Logger(label: "test"),
+      prune: prune
     ) { update in owned.value.withLock { Self.apply(update, to: &$0) } }
     self.replica = replica
     running = Task { await replica.run() }
