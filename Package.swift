@@ -54,7 +54,8 @@ let pageFiles = [
 
 /// The Helm chart in `deploy/`, which `kumactl install` prints.
 let chartFiles = [
-  "Chart.yaml", "values.yaml", "values.schema.json", "templates/_helpers.tpl", "templates/deployment.yaml",
+  "Chart.yaml", "values.yaml", "values.schema.json", "templates/_helpers.tpl", "templates/certificate-authority.yaml",
+  "templates/deployment.yaml",
   "templates/namespace.yaml", "templates/network-policy.yaml", "templates/pod-disruption-budget.yaml",
   "templates/rbac.yaml", "templates/service-account.yaml", "templates/service.yaml", "templates/webhooks.yaml",
   "crds/dataplaneinsights.yaml", "crds/dataplanes.yaml", "crds/meshes.yaml", "crds/traffictraces.yaml",

@@ -63,6 +63,8 @@ import Testing
       "controlPlane.envVars.X=true,controlPlane.envVars.Y=007,controlPlane.envVars.Z=12",
       "controlPlane.shutdownDelaySeconds=0,controlPlane.defaults.skipMeshCreation=true",
       "controlPlane.collector.enabled=false,controlPlane.minReadySeconds=5",
+      "controlPlane.injectorFailurePolicy=Ignore,dataPlane.image.registry=r.example/a/,dataPlane.image.tag=v3",
+      "global.image.registry=r.example,dataPlane.initImage.repository=own-init,dataPlane.initImage.tag=v4",
     ])
   func equal(set: String) async throws { try await compare(["--set", set], version: "1.36.0") }
 
@@ -101,7 +103,8 @@ import Testing
     "Helm and kumactl refuse the same values",
     arguments: [
       "controlPlane.logLevel=loud", "controlPlane.replicas=x", "controlPlan.replicas=1", "createNamespace",
-      "global.imagePullSecrets={}", "controlPlane.service.type=Other", "networkPolicy.enabled=5",
+      "global.imagePullSecrets={}", "controlPlane.injectorFailurePolicy=fail", "dataPlane.image.name=x",
+      "controlPlane.service.type=Other", "networkPolicy.enabled=5",
     ])
   func refuse(set: String) async throws {
     let rendered = try await helm("template", "kuma", Self.chart, "--set", set)
@@ -118,17 +121,28 @@ import Testing
       "--control-plane-repository", "cp", "--control-plane-version", "v8", "--control-plane-service-name", "front",
       "--control-plane-node-selector", "disk=ssd", "--env-var", "KUMA_X=1", "--tls-general-secret", "own",
       "--tls-general-ca-bundle", "QUJD", "--mode", "zone", "--without-kubernetes-connection",
+      "--dataplane-registry", "r.example/y", "--dataplane-repository", "dp", "--dataplane-version", "v7",
+      "--dataplane-init-registry", "r.example/z", "--dataplane-init-repository", "init", "--dataplane-init-version",
+      "v6",
+      "--injector-failure-policy", "Ignore",
     ])
     let long = try await kumactl([
       "--set", "global.image.registry=r.example/x,global.image.tag=v9,controlPlane.image.pullPolicy=Never",
       "--set", "controlPlane.zone=east,controlPlane.image.repository=cp,controlPlane.image.tag=v8",
       "--set", "controlPlane.service.name=front,controlPlane.nodeSelector.disk=ssd,controlPlane.envVars.KUMA_X=1",
       "--set", "controlPlane.tls.general.secretName=own,controlPlane.tls.general.caBundle=QUJD",
+      "--set", "dataPlane.image.registry=r.example/y,dataPlane.image.repository=dp,dataPlane.image.tag=v7",
+      "--set", "dataPlane.initImage.registry=r.example/z,dataPlane.initImage.repository=init",
+      "--set", "dataPlane.initImage.tag=v6,controlPlane.injectorFailurePolicy=Ignore",
     ])
     #expect(short.isSuccess, "\(short.errors)")
     #expect(try objects(short.output) == objects(long.output))
     let deployment = try objects(short.output)["Deployment kuma-control-plane"]
     let containers = deployment?["spec"]?["template"]?["spec"]?["containers"]?.array
     #expect(containers?.first?["image"] == "r.example/x/cp:v8")
+    let variables = containers?.first?["env"]?.array ?? []
+    func variable(_ name: String) -> String? { variables.first { $0["name"]?.string == name }?["value"]?.string }
+    #expect(variable("KUMA_RUNTIME_KUBERNETES_INJECTOR_SIDECAR_CONTAINER_IMAGE") == "r.example/y/dp:v7")
+    #expect(variable("KUMA_INJECTOR_INIT_CONTAINER_IMAGE") == "r.example/z/init:v6")
   }
 }

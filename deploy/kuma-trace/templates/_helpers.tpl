@@ -5,11 +5,11 @@ app.kubernetes.io/name: kuma
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* The image, with its registry and tag. */}}
+{{/* An image ("image"), with its registry and tag, which may be those of all images ("root"). */}}
 {{- define "kuma-trace.image" -}}
-{{- $image := .Values.controlPlane.image -}}
-{{- $registry := default .Values.global.image.registry $image.registry -}}
-{{- $tag := coalesce $image.tag .Values.global.image.tag .Chart.AppVersion -}}
+{{- $image := .image -}}
+{{- $registry := default .root.Values.global.image.registry $image.registry -}}
+{{- $tag := coalesce $image.tag .root.Values.global.image.tag .root.Chart.AppVersion -}}
 {{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ $image.repository }}:{{ $tag }}
 {{- end -}}
 
@@ -43,10 +43,16 @@ KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_ADDRESS: 0.0.0.0
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT: "5443"
 KUMA_RUNTIME_KUBERNETES_CONTROL_PLANE_SERVICE_NAME: {{ .Values.controlPlane.service.name | quote }}
 KUMA_RUNTIME_KUBERNETES_SKIP_MESH_OWNER_REFERENCE: {{ not .Values.controlPlane.admission.ownerReferences | quote }}
-{{- if .Values.controlPlane.tls.general.secretName }}
+KUMA_RUNTIME_KUBERNETES_INJECTOR_SIDECAR_CONTAINER_IMAGE: {{ include "kuma-trace.image" (dict "image" .Values.dataPlane.image "root" $) | quote }}
+KUMA_INJECTOR_INIT_CONTAINER_IMAGE: {{ include "kuma-trace.image" (dict "image" .Values.dataPlane.initImage "root" $) | quote }}
+{{- with .Values.controlPlane.tls.general }}
+{{- if .secretName }}
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_CERT_DIR: /var/run/secrets/kuma.io/tls-cert
 KUMA_GENERAL_TLS_CERT_FILE: /var/run/secrets/kuma.io/tls-cert/tls.crt
 KUMA_GENERAL_TLS_KEY_FILE: /var/run/secrets/kuma.io/tls-cert/tls.key
+# The authority that proxies in pods trust. Without a Secret, that is the certificate that the control plane makes.
+KUMA_RUNTIME_KUBERNETES_INJECTOR_CA_CERT_FILE: /var/run/secrets/kuma.io/{{ if .caBundle }}tls-ca{{ else }}tls-cert{{ end }}/ca.crt
+{{- end }}
 {{- end }}
 KUMA_COLLECTOR_ENABLED: {{ .Values.controlPlane.collector.enabled | quote }}
 {{- if .Values.controlPlane.collector.enabled }}

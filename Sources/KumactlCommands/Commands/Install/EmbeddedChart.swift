@@ -6,6 +6,7 @@ enum EmbeddedChart {
     "values.yaml": PackageResources.values_yaml,
     "values.schema.json": PackageResources.values_schema_json,
     "templates/_helpers.tpl": PackageResources._helpers_tpl,
+    "templates/certificate-authority.yaml": PackageResources.certificate_authority_yaml,
     "templates/deployment.yaml": PackageResources.deployment_yaml,
     "templates/namespace.yaml": PackageResources.namespace_yaml,
     "templates/network-policy.yaml": PackageResources.network_policy_yaml,

@@ -53,6 +53,43 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
   var controlPlaneServiceName: String?
 
   @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("registry of the image of proxies in pods, instead of --registry", valueName: "string"))
+  var dataplaneRegistry: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("name of the image of proxies in pods", valueName: "string"))
+  var dataplaneRepository: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("version of the image of proxies in pods, instead of --version", valueName: "string"))
+  var dataplaneVersion: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "registry of the image that redirects the traffic of pods, instead of --registry", valueName: "string"))
+  var dataplaneInitRegistry: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("name of the image that redirects the traffic of pods", valueName: "string"))
+  var dataplaneInitRepository: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "version of the image that redirects the traffic of pods, instead of --version", valueName: "string"))
+  var dataplaneInitVersion: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "what becomes of pods that are to get a proxy while no control plane answers: Fail or Ignore", valueName: "string"
+    ))
+  var injectorFailurePolicy: String?
+
+  @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("labels of the nodes on which the control plane runs", valueName: PairsArgument.valueName))
   var controlPlaneNodeSelector: [PairsArgument] = []
@@ -163,12 +200,21 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
       "nodeSelector": .tags(controlPlaneNodeSelector.values), "envVars": .tags(envVar.values),
     ]
     if let zone { controlPlane["zone"] = .string(zone) }
+    if let injectorFailurePolicy { controlPlane["injectorFailurePolicy"] = .string(injectorFailurePolicy) }
     return [
       "createNamespace": true,
       "global": [
         "image": object([("registry", registry.isEmpty ? nil : registry), ("tag", version.isEmpty ? nil : version)])
       ],
       "controlPlane": .object(controlPlane),
+      "dataPlane": [
+        "image": object([
+          ("registry", dataplaneRegistry), ("repository", dataplaneRepository), ("tag", dataplaneVersion),
+        ]),
+        "initImage": object([
+          ("registry", dataplaneInitRegistry), ("repository", dataplaneInitRepository), ("tag", dataplaneInitVersion),
+        ]),
+      ],
     ]
   }
 }
