@@ -33,6 +33,13 @@ extension KubernetesKind {
   package static let event = KubernetesKind(version: "v1", kind: "Event", plural: "events", isNamespaced: true)
   package static let namespace = KubernetesKind(
     version: "v1", kind: "Namespace", plural: "namespaces", isNamespaced: false)
+  package static let node = KubernetesKind(version: "v1", kind: "Node", plural: "nodes", isNamespaced: false)
+  package static let pod = KubernetesKind(version: "v1", kind: "Pod", plural: "pods", isNamespaced: true)
+  package static let service = KubernetesKind(version: "v1", kind: "Service", plural: "services", isNamespaced: true)
+  package static let replicaSet = KubernetesKind(
+    group: "apps", version: "v1", kind: "ReplicaSet", plural: "replicasets", isNamespaced: true)
+  package static let job = KubernetesKind(
+    group: "batch", version: "v1", kind: "Job", plural: "jobs", isNamespaced: true)
   package static let secret = KubernetesKind(version: "v1", kind: "Secret", plural: "secrets", isNamespaced: true)
   package static let lease = KubernetesKind(
     group: "coordination.k8s.io", version: "v1", kind: "Lease", plural: "leases", isNamespaced: true)
