@@ -1,3 +1,5 @@
+import Documents
+
 extension Duration {
   /// Parses a length of time as Go writes it: `500ms`, `1m30s`, `0`. Source: Go's `time.ParseDuration`, without signs.
   ///
@@ -16,7 +18,9 @@ extension Duration {
       guard let number = Double(digits), let scale = Self.units[String(unit)], number * scale < limit else {
         return nil
       }
-      total += .seconds(number * scale)
+      let seconds = number * scale
+      let whole = seconds.rounded(.down)
+      total += .seconds(whole) + .nanoseconds(((seconds - whole) * 1e9).rounded())
       guard total < .seconds(limit) else { return nil }
     }
     self = total
@@ -31,6 +35,52 @@ extension Duration {
   public static func fault(ofText text: String) -> String {
     let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) } && Duration(goText: text + "s") != nil
     return "is not a valid duration; write \(isNumber ? "\(text)s" : "one such as 500ms, 30s or 1m30s")"
+  }
+
+  /// What is wrong with text that is not a duration, in the words of Go's `time.ParseDuration`.
+  package static func goFault(ofText text: String) -> String {
+    func fault() -> String {
+      var rest = text[...]
+      while !rest.isEmpty {
+        let digits = rest.prefix { "0123456789.".contains($0) }
+        guard digits.contains(where: { $0 != "." }), digits.count(where: { $0 == "." }) < 2 else { break }
+        rest = rest.dropFirst(digits.count)
+        let unit = rest.prefix { !"0123456789.".contains($0) }
+        guard !unit.isEmpty else { return "missing unit in duration" }
+        guard units[String(unit)] != nil else { return "unknown unit \(String(unit).quoted) in duration" }
+        rest = rest.dropFirst(unit.count)
+      }
+      return "invalid duration"
+    }
+    return "time: \(fault()) \(text.quoted)"
+  }
+
+  /// The length of time as Go writes it: `30s`, `1m30s`, `1h0m0s`, `1.5s`, `500ms`, `0s`. Source: Go's `time.Duration.String`.
+  ///
+  /// `nil` for one that Go cannot hold, or that is negative.
+  package var goText: String? {
+    let (whole, attoseconds) = components
+    guard whole >= 0, attoseconds >= 0, whole < 9_223_372_036 else { return nil }
+    let nanoseconds = attoseconds / 1_000_000_000
+    func decimal(_ count: Int64, of unit: Int64, digits: Int) -> String {
+      let (quotient, rest) = count.quotientAndRemainder(dividingBy: unit)
+      guard rest != 0 else { return String(quotient) }
+      let text = String(rest)
+      let fraction = String(repeating: "0", count: max(0, digits - text.count)) + text
+      return "\(quotient).\(String(fraction.reversed().drop { $0 == "0" }.reversed()))"
+    }
+    guard whole > 0 else {
+      switch nanoseconds {
+      case 0: return "0s"
+      case ..<1_000: return "\(nanoseconds)ns"
+      case ..<1_000_000: return decimal(nanoseconds, of: 1_000, digits: 3) + "\u{b5}s"
+      default: return decimal(nanoseconds, of: 1_000_000, digits: 6) + "ms"
+      }
+    }
+    let seconds = decimal(whole % 60 * 1_000_000_000 + nanoseconds, of: 1_000_000_000, digits: 9) + "s"
+    if whole < 60 { return seconds }
+    let minutes = "\(whole / 60 % 60)m\(seconds)"
+    return whole < 3_600 ? minutes : "\(whole / 3_600)h\(minutes)"
   }
 
   /// The whole milliseconds in the length of time.

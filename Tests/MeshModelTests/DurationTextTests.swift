@@ -36,4 +36,19 @@ struct DurationTextTests {
       (.seconds(300), "5 min"), (.seconds(90), "1 min 30 s"), (.seconds(3600), "1 h"), (.seconds(5430), "1 h 30 min"),
     ])
   func words(duration: Duration, words: String) { #expect(duration.words == words) }
+
+  @Test(
+    "A length of time is written as Go writes it",
+    arguments: [
+      (Duration.zero, "0s"), (.nanoseconds(5), "5ns"), (.nanoseconds(1_500), "1.5µs"), (.milliseconds(500), "500ms"),
+      (.microseconds(2_050), "2.05ms"), (.seconds(30), "30s"), (.milliseconds(1_050), "1.05s"), (.seconds(90), "1m30s"),
+      (.seconds(60), "1m0s"), (.seconds(3_600), "1h0m0s"), (.seconds(90_061), "25h1m1s"),
+    ])
+  func goTexts(duration: Duration, text: String) {
+    #expect(duration.goText == text)
+    #expect(Duration(goText: text) == duration)
+  }
+
+  @Test("What Go cannot hold has no text of Go's", arguments: [Duration.seconds(-1), .seconds(Int64.max)])
+  func noGoText(duration: Duration) { #expect(duration.goText == nil) }
 }

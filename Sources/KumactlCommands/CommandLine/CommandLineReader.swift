@@ -218,7 +218,7 @@ struct CommandLineReader {
       return failure(
         "strconv.ParseInt: parsing \(value.quoted): \(isNumber ? "value out of range" : "invalid syntax")")
     case "duration" where DurationArgument(argument: value) == nil:
-      return failure("time: \(durationFault(value)) \(value.quoted)")
+      return failure(Duration.goFault(ofText: value))
     case PairsArgument.valueName:
       do {
         _ = try VariableTemplate.pairs(value)
@@ -228,23 +228,6 @@ struct CommandLineReader {
       return nil
     default: return nil
     }
-  }
-
-  /// What is wrong with a duration. Source: Go's `time.ParseDuration`.
-  private static func durationFault(_ text: String) -> String {
-    var rest = text[...]
-    while !rest.isEmpty {
-      let digits = rest.prefix { "0123456789.".contains($0) }
-      guard digits.contains(where: { $0 != "." }), digits.count(where: { $0 == "." }) < 2 else { break }
-      rest = rest.dropFirst(digits.count)
-      let unit = rest.prefix { !"0123456789.".contains($0) }
-      guard !unit.isEmpty else { return "missing unit in duration" }
-      guard ["ns", "us", "µs", "μs", "ms", "s", "m", "h"].contains(unit) else {
-        return "unknown unit \(String(unit).quoted) in duration"
-      }
-      rest = rest.dropFirst(unit.count)
-    }
-    return "invalid duration"
   }
 
   /// The Boolean values of Kuma's command line. Source: Go's `strconv.ParseBool`.
