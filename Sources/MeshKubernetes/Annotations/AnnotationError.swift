@@ -1,0 +1,27 @@
+/// Why the value of an annotation or label cannot be used.
+package struct AnnotationError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The kind of failure, for programs to match on.
+  package enum Code: Sendable {
+    /// The value is not one of those that are possible.
+    case wrongValue
+    /// The value has another form than it should have.
+    case wrongFormat
+  }
+
+  /// The kind of failure.
+  package var code: Code
+  /// The key.
+  package var key: String
+  /// What is wrong, in Kuma's words.
+  package var message: String
+
+  /// Describes a failure.
+  package init(code: Code, key: String, message: String) {
+    self.code = code
+    self.key = key
+    self.message = message
+  }
+
+  /// The message.
+  package var description: String { message }
+}
