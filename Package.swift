@@ -219,8 +219,8 @@ let package = Package(
     .target(
       name: "EnvoyInspection",
       dependencies: [
-        "BoundedHTTPClient", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", asyncHTTPClient, nioCore,
-        serviceLifecycle,
+        "BoundedHTTPClient", "MeshHTTP", "MeshModel", "MeshPolicy", "MeshXDS", asyncHTTPClient, nioCore, nioHTTP1,
+        nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(

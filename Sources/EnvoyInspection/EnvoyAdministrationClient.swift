@@ -4,14 +4,16 @@ package import MeshHTTP
 import MeshModel
 package import MeshPolicy
 package import MeshXDS
+import NIOHTTP1
+import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
 /// Queries the administration interfaces of the Envoys of connected proxies.
 ///
-/// An interface listens on the loopback address of its proxy's machine, so only Envoys on this machine can be queried. The client
-/// first checks which proxy an interface belongs to. The port is only what a proxy claims, and a proxy behind a tunnel only seems
-/// to be on this machine.
+/// An interface listens on the loopback address of its proxy's machine, so it can be queried on this machine only. The Envoy of a
+/// pod passes it on to those who show a certificate of the control plane (``use(_:)``). The client first checks which proxy an
+/// interface belongs to. The port is only what a proxy claims, and a proxy behind a tunnel only seems to be on this machine.
 package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   /// Limits of a question.
   package struct Limits: Sendable {
@@ -27,18 +29,27 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
   }
 
   private let address: @Sendable (ProxyID) async -> ProxyAddress?
+  private let podAddress: @Sendable (ProxyID) async -> String?
   private let limits: Limits
   private let client: BoundedHTTPClient
   private let questions = Mutex(0)
+  private let credentials = Mutex<AdministrationCredentials?>(nil)
 
-  /// - Parameter address: the address of a proxy; `nil` if it is not connected.
+  /// - Parameters:
+  ///   - address: the address of a proxy; `nil` if it is not connected.
+  ///   - podAddress: the address of the pod whose Envoy passes its interface on; `nil` for a proxy elsewhere.
   package init(
-    limits: Limits = Limits(), address: @escaping @Sendable (ProxyID) async -> ProxyAddress?
+    limits: Limits = Limits(), address: @escaping @Sendable (ProxyID) async -> ProxyAddress?,
+    podAddress: @escaping @Sendable (ProxyID) async -> String? = { _ in nil }
   ) {
     self.limits = limits
     self.address = address
+    self.podAddress = podAddress
     client = BoundedHTTPClient(time: limits.time)
   }
+
+  /// Takes what the Envoys of pods are shown; without it, they cannot be asked.
+  package func use(_ credentials: AdministrationCredentials) { self.credentials.withLock { $0 = credentials } }
 
   package func run() async throws { try await client.run() }
 
@@ -63,6 +74,9 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
         .noInterface,
         "The Envoy of \(proxy.name) has no administration interface; start its kuma-dp without --admin-port 0.")
     }
+    if let pod = await podAddress(proxy) {
+      return try await ask(try interface(of: proxy.name, at: pod, port), proxy, path)
+    }
     guard LocalMachine.has(peer: address.remotePeer) else {
       let machine = address.host ?? address.remotePeer
       throw EnvoyAdministrationError(
@@ -71,12 +85,46 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
           + "exposed, since there is no mesh TLS yet to protect it; ask it there: "
           + "curl http://127.0.0.1:\(port)\(path)")
     }
+    let interface = AdministrationInterface(
+      client: client, owner: proxy.name, origin: "http://127.0.0.1:\(port)", tls: nil, byteLimit: limits.bytes)
+    return try await ask(interface, proxy, path)
+  }
+
+  /// Ends the Envoy of a pod.
+  ///
+  /// - Parameters:
+  ///   - address: the address of the pod.
+  ///   - port: the port of the administration interface.
+  /// - Throws: ``EnvoyAdministrationError``; `busy` before the certificates are known.
+  package func quit(address: String, port: UInt16) async throws(EnvoyAdministrationError) {
+    let interface = try interface(of: "the pod at \(address)", at: address, port)
     try admit()
     defer { questions.withLock { $0 -= 1 } }
-    let interface = AdministrationInterface(client: client, proxy: proxy, port: port, byteLimit: limits.bytes)
+    _ = try await inTime(interface) { interface in try await interface.send("/quitquitquit", method: .POST) }
+  }
+
+  private func interface(
+    of owner: String, at address: String, _ port: UInt16
+  ) throws(EnvoyAdministrationError) -> AdministrationInterface {
+    guard let credentials = credentials.withLock({ $0 }) else {
+      throw EnvoyAdministrationError(
+        .busy,
+        "The control plane has not read its certificates for the Envoys of pods yet; retry in a moment, or look into its log."
+      )
+    }
+    let host = address.contains(":") ? "[\(address)]" : address
+    return AdministrationInterface(
+      client: client, owner: owner, origin: "https://\(host):\(port)", tls: credentials.tls, byteLimit: limits.bytes)
+  }
+
+  private func ask(
+    _ interface: AdministrationInterface, _ proxy: ProxyID, _ path: String
+  ) async throws(EnvoyAdministrationError) -> [UInt8] {
+    try admit()
+    defer { questions.withLock { $0 -= 1 } }
     return try await inTime(interface) { interface in
-      try await interface.checkIdentity()
-      return try await interface.get(path)
+      try await interface.checkIdentity(of: proxy)
+      return try await interface.send(path)
     }
   }
 
@@ -116,17 +164,20 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
 
 private struct AdministrationInterface: Sendable, CustomStringConvertible {
   let client: BoundedHTTPClient
-  let proxy: ProxyID
-  let port: UInt16
+  /// Whose Envoy should answer, in words.
+  let owner: String
+  let origin: String
+  /// The TLS of the Envoy of a pod; `nil` on this machine.
+  let tls: TLSConfiguration?
   let byteLimit: Int
 
-  var description: String { "The administration interface of \(proxy.name)'s Envoy, http://127.0.0.1:\(port)," }
+  var description: String { "The administration interface of \(owner)'s Envoy, \(origin)," }
 
   /// Checks whose Envoy this is.
-  func checkIdentity() async throws {
+  func checkIdentity(of proxy: ProxyID) async throws {
     let answer: [UInt8]
     do {
-      answer = try await get("/server_info")
+      answer = try await send("/server_info")
     } catch let error as EnvoyAdministrationError {
       throw stranger("a program that is not an Envoy", cause: error)
     }
@@ -135,15 +186,23 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
     throw stranger(node.map { "the Envoy of another proxy, \($0.prefix(300))" } ?? "a program that is not an Envoy")
   }
 
-  private func stranger(_ owner: String, cause: (any Error)? = nil) -> EnvoyAdministrationError {
-    EnvoyAdministrationError(
+  private func stranger(_ stranger: String, cause: (any Error)? = nil) -> EnvoyAdministrationError {
+    let place = origin.drop { $0 != "/" }.drop { $0 == "/" }
+    let remedy =
+      tls == nil
+      ? "give the proxy a port of its own with networking.admin.port or --admin-port, and restart it"
+      : "look whether the pod still has that address"
+    return EnvoyAdministrationError(
       .unexpectedAnswer,
-      "127.0.0.1:\(port), where the administration interface of \(proxy.name)'s Envoy should be, belongs to \(owner); "
-        + "give the proxy a port of its own with networking.admin.port or --admin-port, and restart it.", cause: cause)
+      "\(place), where the administration interface of \(owner)'s Envoy should be, belongs to \(stranger); \(remedy).",
+      cause: cause)
   }
 
-  func get(_ path: String) async throws -> [UInt8] {
-    switch try await client.ask(HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)"), bytes: byteLimit) {
+  func send(_ path: String, method: HTTPMethod = .GET) async throws -> [UInt8] {
+    var request = HTTPClientRequest(url: origin + path)
+    request.method = method
+    request.tlsConfiguration = tls
+    switch try await client.ask(request, bytes: byteLimit) {
     case .body(let body): return body
     case .status(let status):
       throw EnvoyAdministrationError(.unexpectedAnswer, "\(self) has answered \(path) with status \(status).")

@@ -90,6 +90,8 @@ final class ControlPlaneOnKubernetes: Sendable {
     environment["KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_ADDRESS"] = "127.0.0.1"
     environment["KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT"] = "\(ports.admission)"
     environment["KUMA_DEFAULTS_SKIP_MESH_CREATION"] = "true"
+    // The proxies of most tests have no pods, and so no tokens.
+    environment["KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE"] = "none"
     environment.merge(settings) { $1 }
     let command = launcher + [try TestPrograms.path("kuma-cp")]
     let note: @Sendable (String) -> Void = { [weak self] line in self?.lines.withLock { $0.append(line) } }

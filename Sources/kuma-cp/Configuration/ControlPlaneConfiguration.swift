@@ -28,6 +28,14 @@ struct ControlPlaneConfiguration: Sendable {
     case kubernetes
   }
 
+  /// How proxies prove who they are.
+  enum ProxyAuthentication: String, CaseIterable, Sendable {
+    /// They do not.
+    case none
+    /// With the token of the service account of their pod, which the API server checks.
+    case serviceAccountToken
+  }
+
   /// The formats of log lines.
   enum LogFormat: String, CaseIterable, Sendable {
     case text
@@ -42,6 +50,8 @@ struct ControlPlaneConfiguration: Sendable {
   let environment: Environment
   /// Whether the HTTP API refuses writes.
   let apiReadOnly: Bool
+  /// How proxies prove who they are.
+  let proxyAuthentication: ProxyAuthentication
   /// The effective settings in the form of the configuration file; served at `/config`.
   var document: DocumentValue {
     var document = settings.document.object ?? [:]
@@ -49,6 +59,9 @@ struct ControlPlaneConfiguration: Sendable {
     var api = document["apiServer"]?.object ?? [:]
     api["readOnly"] = .bool(apiReadOnly)
     document["apiServer"] = .object(api)
+    var server = document["dpServer"]?.object ?? [:]
+    server["authn"] = ["dpProxy": ["type": .string(proxyAuthentication.rawValue)]]
+    document["dpServer"] = .object(server)
     return .object(document)
   }
 
@@ -97,7 +110,8 @@ struct ControlPlaneConfiguration: Sendable {
     let configuration = ControlPlaneConfiguration(
       settings: settings, postgres: try PostgresConfiguration(settings.postgres),
       workDirectory: settings.workDir ?? defaultWorkDirectory(environment), environment: place,
-      apiReadOnly: settings.apiReadOnly ?? (place == .kubernetes))
+      apiReadOnly: settings.apiReadOnly ?? (place == .kubernetes),
+      proxyAuthentication: try Self.proxyAuthentication(settings, in: place))
     return (configuration, SettingSource.unknownVariables(in: environment, of: all))
   }
 
@@ -115,6 +129,18 @@ struct ControlPlaneConfiguration: Sendable {
           : "does not go with \(ControlPlaneSettings.key(\.store)) kubernetes; set it to kubernetes, or leave it out")
     }
     return given
+  }
+
+  /// How proxies prove who they are: only a cluster has service accounts.
+  private static func proxyAuthentication(
+    _ settings: SettingValues<ControlPlaneSettings>, in environment: Environment
+  ) throws(SettingFailure) -> ProxyAuthentication {
+    guard environment == .universal else { return settings.proxyAuthentication ?? .serviceAccountToken }
+    guard settings.proxyAuthentication != .serviceAccountToken else {
+      throw settings.failure(
+        \.proxyAuthentication, "needs a cluster, which checks the tokens; set it to none, or leave it out")
+    }
+    return .none
   }
 
   /// `$XDG_STATE_HOME/kuma-trace`, by default `~/.local/state/kuma-trace`.

@@ -25,6 +25,10 @@ struct ControlPlaneSettings: SettingGroup {
     flag: .option("--dp-port", "Port of the data plane server (5678)."))
   let dataplaneInterface = Setting(
     "dpServer.interface", .host, default: "127.0.0.1", "Address on which the data plane server listens.")
+  let proxyAuthentication = Setting<ControlPlaneConfiguration.ProxyAuthentication?>(
+    "dpServer.authn.dpProxy.type", .optionalProxyAuthentication, default: "",
+    "How proxies prove who they are: none, or serviceAccountToken, the token of the service account of their pod; empty for "
+      + "serviceAccountToken on Kubernetes, none elsewhere.")
   let diagnosticsPort = Setting(
     "diagnostics.serverPort", .port, default: "5680", "Port of /ready, /healthy and /metrics; 0 picks a free one.",
     flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))
@@ -73,6 +77,21 @@ struct ControlPlaneSettings: SettingGroup {
   let logFormat = Setting<ControlPlaneConfiguration.LogFormat>(
     "log.format", .choice, default: "text", "How log lines are written: text or json.",
     flag: .option("--log-format", valueName: "text|json", "How log lines are written."))
+}
+
+extension SettingFormat<ControlPlaneConfiguration.ProxyAuthentication?> {
+  /// How proxies prove who they are, or nothing.
+  fileprivate static var optionalProxyAuthentication: Self {
+    Self { text throws(SettingFault) in
+      guard text != "dpToken" else {
+        throw SettingFault(
+          text,
+          "is not possible yet: this control plane issues no dataplane tokens; choose none, or "
+            + "serviceAccountToken on Kubernetes")
+      }
+      return try Self.optionalChoice().read(text)
+    }
+  }
 }
 
 extension SettingFormat<[String]> {
