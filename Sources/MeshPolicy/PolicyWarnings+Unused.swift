@@ -60,13 +60,6 @@ extension PolicyWarnings {
       unused.append(
         ("networking.gateway.type BUILTIN", "there are no builtin gateways, and the proxy gets no listener of one"))
     }
-    if dataplane.networking?.transparentProxying.isSaid == true {
-      unused.append(
-        (
-          "networking.transparentProxying",
-          "nothing listens at its ports; the application reaches services through the ports of networking.outbound"
-        ))
-    }
     let probed = (dataplane.networking?.inbound ?? []).enumerated().filter {
       $0.element.otherFields["serviceProbe"].isSaid
     }
@@ -77,9 +70,6 @@ extension PolicyWarnings {
           "networking.inbound[\(first.offset)].serviceProbe\(more)",
           "an inbound counts as healthy unless its state or health.ready say otherwise"
         ))
-    }
-    if dataplane.otherSections["probes"].isSaid {
-      unused.append(("probes", "the proxy opens no port for probes; have them ask the application itself"))
     }
     if dataplane.otherSections["metrics"].isSaid { unused.append(("metrics", "the proxy opens no port for metrics")) }
     if dataplane.otherSections["envoy"].isSaid { unused.append(("envoy", "the proxy's Envoy is run as others are")) }

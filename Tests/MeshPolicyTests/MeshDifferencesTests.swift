@@ -129,12 +129,10 @@ import Testing
     "the same of a Dataplane",
     arguments: [
       ("networking: {gateway: {type: BUILTIN, tags: {kuma.io/service: e}}}", "networking.gateway.type BUILTIN"),
-      ("networking: {transparentProxying: {redirectPortInbound: 15006}}", "networking.transparentProxying"),
       (
         "networking: {inbound: [{port: 1}, {port: 2, serviceProbe: {tcp: {}, interval: 10s}}]}",
         "networking.inbound[1].serviceProbe"
       ),
-      ("probes: {port: 9000, endpoints: [{path: /live, inboundPort: 80, inboundPath: /}]}", "probes"),
       ("metrics: {type: prometheus, conf: {port: 1234}}", "metrics"),
       ("envoy: {xdsTransportProtocolVariant: DELTA_GRPC}", "envoy"),
     ])
@@ -150,7 +148,12 @@ import Testing
   func plainDataplane() throws {
     #expect(
       try Self.dataplane(
-        "networking: {gateway: {type: DELEGATED, tags: {kuma.io/service: e}}, transparentProxying: {}}"
+        """
+        networking:
+          gateway: {type: DELEGATED, tags: {kuma.io/service: e}}
+          transparentProxying: {redirectPortInbound: 15006, redirectPortOutbound: 15001}
+        probes: {port: 9000, endpoints: [{path: /live, inboundPort: 80, inboundPath: /}]}
+        """
       )
       .isEmpty)
   }

@@ -11,7 +11,7 @@ extension Dataplane: ResourceContent {
     if case .dataplane(let content) = spec { content } else { nil }
   }
 
-  private static let otherSectionNames = ["metrics", "probes", "envoy"]
+  private static let otherSectionNames = ["metrics", "envoy"]
 
   /// Reads a proxy.
   public static func read(_ document: DocumentValue) throws(DocumentError)
@@ -25,6 +25,11 @@ extension Dataplane: ResourceContent {
       dataplane.networking = networking
       notices = unknown
     }
+    if let value = reader.value("probes") {
+      let (probes, unknown) = try Probes.read(value, path: "probes")
+      dataplane.probes = probes
+      notices += unknown
+    }
     for name in otherSectionNames {
       if let value = reader.value(name) { dataplane.otherSections[name] = value }
     }
@@ -35,6 +40,7 @@ extension Dataplane: ResourceContent {
   public var document: DocumentValue.Object {
     var object: DocumentValue.Object = [:]
     if let networking { object["networking"] = .object(networking.document) }
+    if let probes { object["probes"] = .object(probes.document) }
     for (name, value) in otherSections { object[name] = value }
     return object
   }
@@ -72,7 +78,11 @@ extension Dataplane.Networking {
       networking.adminPort = try admin.unsigned("port") ?? 0
       notices += admin.notices()
     }
-    networking.transparentProxying = reader.value("transparentProxying")
+    if let value = reader.value("transparentProxying") {
+      let (section, unknown) = try Dataplane.TransparentProxying.read(value, path: reader.join("transparentProxying"))
+      networking.transparentProxying = section
+      notices += unknown
+    }
     return (networking, reader.notices() + notices)
   }
 
@@ -88,7 +98,7 @@ extension Dataplane.Networking {
     }
     if !inbound.isEmpty { object["inbound"] = .array(inbound.map { .object($0.document) }) }
     if !outbound.isEmpty { object["outbound"] = .array(outbound.map { .object($0.document) }) }
-    if let transparentProxying { object["transparentProxying"] = transparentProxying }
+    if let transparentProxying { object["transparentProxying"] = .object(transparentProxying.document) }
     if let adminPort { object["admin"] = adminPort == 0 ? [:] : ["port": .integer(Int64(adminPort))] }
     return object
   }

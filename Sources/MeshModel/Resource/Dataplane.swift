@@ -4,12 +4,15 @@ public import OrderedCollections
 public struct Dataplane: Sendable, Hashable {
   /// The proxy's network interfaces.
   public var networking: Networking?
-  /// Sections of other features (`metrics`, `probes`), kept as they were given and not interpreted.
+  /// The application's health checks that the proxy answers in plain HTTP.
+  public var probes: Probes?
+  /// Sections of other features (`metrics`, `envoy`), kept as they were given and not interpreted.
   public var otherSections: DocumentValue.Object
 
   /// Makes a proxy.
-  public init(networking: Networking?, otherSections: DocumentValue.Object = [:]) {
+  public init(networking: Networking?, probes: Probes? = nil, otherSections: DocumentValue.Object = [:]) {
     self.networking = networking
+    self.probes = probes
     self.otherSections = otherSections
   }
 
@@ -27,13 +30,13 @@ public struct Dataplane: Sendable, Hashable {
     public var gateway: Gateway?
     /// The port of Envoy's administration interface; `nil` for none given.
     public var adminPort: UInt32?
-    /// Transparent proxying, kept as it was given.
-    public var transparentProxying: DocumentValue?
+    /// How the application's traffic reaches the proxy without the application's help; `nil` when it does not.
+    public var transparentProxying: TransparentProxying?
 
     /// Makes a networking section.
     public init(
       address: String, advertisedAddress: String = "", inbound: [Inbound] = [], outbound: [Outbound] = [],
-      gateway: Gateway? = nil, adminPort: UInt32? = nil, transparentProxying: DocumentValue? = nil
+      gateway: Gateway? = nil, adminPort: UInt32? = nil, transparentProxying: TransparentProxying? = nil
     ) {
       self.address = address
       self.advertisedAddress = advertisedAddress
@@ -123,6 +126,8 @@ public enum TagName {
   public static let `protocol` = "kuma.io/protocol"
   /// The zone of a proxy.
   public static let zone = "kuma.io/zone"
+  /// One instance of a service, such as a pod behind a headless Service.
+  public static let instance = "kuma.io/instance"
 }
 
 extension Dataplane {

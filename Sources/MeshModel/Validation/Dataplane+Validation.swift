@@ -16,6 +16,9 @@ extension Dataplane {
       if gateway.isBuiltin, !networking.outbound.isEmpty {
         violations.add(path.field("outbound"), "outbound cannot be defined for \(kind) gateways")
       }
+      if gateway.isBuiltin, probes != nil {
+        violations.add(path.field("probes"), "probes cannot be defined for builtin gateways")
+      }
       // Kuma checks a gateway's tags before the address.
       gateway.check(at: path.field("gateway"), into: &violations)
     } else if networking.inbound.isEmpty {
@@ -32,6 +35,8 @@ extension Dataplane {
     for (index, outbound) in networking.outbound.enumerated() {
       outbound.check(at: path.field("outbound").index(index), into: &violations)
     }
+    networking.transparentProxying?.check(at: path.field("transparentProxying"), into: &violations)
+    if networking.gateway?.isBuiltin != true { probes?.check(at: FieldPath("probes"), into: &violations) }
     return violations
   }
 
