@@ -258,7 +258,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TransparentProxy", dependencies: ["Documents", "ProcessSupervisor", "SystemErrors"],
+      name: "TransparentProxy", dependencies: ["ProcessSupervisor", "SystemErrors"],
       swiftSettings: strict),
     .target(
       name: "PodNetwork",

@@ -231,7 +231,7 @@ struct CommandLineReader {
   }
 
   /// The Boolean values of Kuma's command line. Source: Go's `strconv.ParseBool`.
-  private static let truths: [String: Bool] = [
+  static let truths: [String: Bool] = [
     "1": true, "t": true, "T": true, "true": true, "TRUE": true, "True": true,
     "0": false, "f": false, "F": false, "false": false, "FALSE": false, "False": false,
   ]

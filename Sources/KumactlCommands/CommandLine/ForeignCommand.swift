@@ -9,7 +9,6 @@ enum ForeignCommand {
   /// - Returns: a sentence without a full stop; `nil` for a command that Kuma does not have either.
   static func advice(for path: [String]) -> String? {
     guard let first = path.first else { return nil }
-    if first == "uninstall" { return transparentProxying }
     guard path.count > 1, let group = groups[first] else { return nil }
     return group[path[1]]
   }
@@ -40,8 +39,8 @@ enum ForeignCommand {
     "demo": "run `kuma-demo`",
     "gateway": "start a gateway of your own with a Dataplane that has networking.gateway",
     "metrics": noMetrics, "logging": noMetrics,
-    "dns": transparentProxying, "transparent-proxy": transparentProxying,
-    "transparent-proxy-validator": transparentProxying,
+    "dns": "names are resolved as before; there are no .mesh names",
+    "transparent-proxy-validator": "there is no CNI plugin; an init container runs `kumactl install transparent-proxy`",
   ]
 
   /// Kinds of resources other than policies, in singular and plural.
@@ -89,8 +88,6 @@ enum ForeignCommand {
   private static let zones = "there are no zones, ingresses and egresses; a control plane is one zone, named by --zone"
   private static let noMetrics =
     "there are no metrics and access logs of the mesh; `kumactl install observability` prints a Jaeger for traces"
-  private static let transparentProxying =
-    "there is no transparent proxying; list networking.outbound in the Dataplane"
   private static let noSecrets = "there are no secrets, because there is neither mTLS nor a token"
   private static let services =
     "services are known by the tag kuma.io/service of Dataplanes; see `kumactl inspect services`"

@@ -13,6 +13,7 @@ struct Kumactl: ParsableCommand {
       """,
     subcommands: [
       ApplyCommand.self, CompletionCommand.self, ConfigCommand.self, DeleteCommand.self, ExportCommand.self,
-      GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, VersionCommand.self,
+      GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, UninstallCommand.self,
+      VersionCommand.self,
     ])
 }

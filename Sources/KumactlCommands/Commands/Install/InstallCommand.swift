@@ -9,9 +9,10 @@ struct InstallCommand: ParsableCommand {
       Examples:
       kumactl install control-plane | kubectl apply -f -
       kumactl install tracing | kubectl apply -f -
+      kumactl install transparent-proxy --kuma-dp-user kuma-dp
       """,
     subcommands: [
       InstallControlPlaneCommand.self, InstallCrdsCommand.self, InstallObservabilityCommand.self,
-      InstallTracingCommand.self,
+      InstallTracingCommand.self, InstallTransparentProxyCommand.self,
     ])
 }
