@@ -230,17 +230,11 @@ struct CommandLineReader {
     }
   }
 
-  /// The Boolean values of Kuma's command line. Source: Go's `strconv.ParseBool`.
-  static let truths: [String: Bool] = [
-    "1": true, "t": true, "T": true, "true": true, "TRUE": true, "True": true,
-    "0": false, "f": false, "F": false, "false": false, "FALSE": false, "False": false,
-  ]
-
   /// The arguments with Boolean values in the parser's form: the flag alone, or nothing.
   static func withoutTruthValues(_ arguments: [String]) -> [String] {
     arguments.flatMap { argument -> [String] in
       guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "="),
-        let truth = truths[String(argument[argument.index(after: equals)...])],
+        let truth = Bool(goText: argument[argument.index(after: equals)...]),
         CommandTree.ofKumactl.root.isFlag(argument[..<equals].dropFirst(2))
       else { return [argument] }
       return truth ? [String(argument[..<equals])] : []

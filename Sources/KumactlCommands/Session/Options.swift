@@ -109,3 +109,14 @@ struct DurationArgument: ExpressibleByArgument, CustomStringConvertible {
     description = argument
   }
 }
+
+extension Bool {
+  /// Reads a Boolean value of Kuma's command line. Source: Go's `strconv.ParseBool`.
+  init?(goText text: some StringProtocol) {
+    switch text {
+    case "1", "t", "T", "true", "TRUE", "True": self = true
+    case "0", "f", "F", "false", "FALSE", "False": self = false
+    default: return nil
+    }
+  }
+}

@@ -90,7 +90,7 @@ extension InstallTransparentProxyCommand {
   }
 
   private func truth(_ text: String) throws(RedirectFlagError) -> Bool {
-    guard let truth = CommandLineReader.truths[text] else {
+    guard let truth = Bool(goText: text) else {
       throw RedirectFlagError(description: "--redirect-inbound \(text.quoted) is not valid; write true or false")
     }
     return truth
