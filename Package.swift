@@ -264,10 +264,12 @@ let package = Package(
       name: "PodNetwork",
       dependencies: ["Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", collections, logging],
       swiftSettings: strict),
+    .target(name: "DemoShop", swiftSettings: strict),
     .target(
       name: "KumactlCommands",
       dependencies: [
-        "ChartTemplates", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy", argumentParser, collections,
+        "ChartTemplates", "DemoShop", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy", argumentParser,
+        collections,
       ],
       resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
@@ -277,8 +279,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "ProcessSupervisor", "CProcess", "SystemErrors", "TraceHeaders", argumentParser, asyncHTTPClient, httpTypes,
-        hummingbird,
+        "DemoShop", "ProcessSupervisor", "CProcess", "SystemErrors", "TraceHeaders", argumentParser, asyncHTTPClient,
+        httpTypes, hummingbird,
         logging,
         nioCore,
         nioHTTP1,
@@ -482,7 +484,7 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "ChartTemplates", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP",
+        "ChartTemplates", "DemoShop", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP",
         "MeshHTTPTestSupport", "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshTestSupport",

@@ -7,7 +7,7 @@ final class DemoRun: Sendable {
   let narrator: Narrator
   let folder: DemoFolder
   let fleet: Fleet
-  let client = LoopbackClient()
+  let client = ServiceClient()
   let start = ContinuousClock.now
   private let collected = Mutex(DemoSummary())
 

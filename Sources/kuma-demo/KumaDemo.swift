@@ -26,7 +26,7 @@ struct KumaDemo: AsyncParsableCommand {
       Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411) where these are free. Envoy is \
       --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
       """,
-    subcommands: [ServiceCommand.self])
+    subcommands: [ServiceCommand.self, RequestCommand.self])
 
   static func main() async {
     process_check_output_at_exit()

@@ -20,7 +20,9 @@ struct ForwardingTests {
       }
       return (HTTPResponse(status: .ok), Array(#"{"service":"api","calls":[]}"#.utf8))
     } _: { base in
-      let service = ShopService(name: "web", calls: [("api", base)], failsEvery: nil, workMilliseconds: 0)
+      let service = ShopService(
+        name: "web", calls: [ShopService.Call(name: "api", url: base, host: "api.mesh")], failsEvery: nil,
+        workMilliseconds: 0)
       var fields = HTTPFields()
       for (name, value) in headers { if let name = HTTPField.Name(name) { fields[name] = value } }
       let request = Request(

@@ -193,7 +193,6 @@ struct CommandLineReaderTests {
       ("generate user-token --name x", "--auth-type"),
       ("generate zone-token --zone x", "--zone"), ("generate tls-certificate --type=server", "openssl"),
       ("generate signing-key", "no tokens"), ("generate public-key", "no tokens"),
-      ("install demo", "kuma-demo"),
       ("install gateway kong", "networking.gateway"), ("install transparent-proxy-validator", "init container"),
       ("install metrics", "Jaeger"), ("install dns", ".mesh"),
       ("get meshtraces", "traffic-traces"), ("get meshtrace x -o yaml", "traffic-traces"), ("get zones", "--zone"),

@@ -36,7 +36,6 @@ enum ForeignCommand {
   ]
 
   private static let install = [
-    "demo": "run `kuma-demo`",
     "gateway": "start a gateway of your own with a Dataplane that has networking.gateway",
     "metrics": noMetrics, "logging": noMetrics,
     "dns": "names are resolved as before; there are no .mesh names",

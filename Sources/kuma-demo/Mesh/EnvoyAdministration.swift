@@ -2,7 +2,7 @@
 struct EnvoyAdministration: Sendable {
   let service: String
   private let url: String
-  private let client = LoopbackClient(timeout: 2)
+  private let client = ServiceClient(timeout: 2)
 
   init(_ service: DemoPlan.Service) {
     self.service = service.name

@@ -1,3 +1,4 @@
+import DemoShop
 import ProcessSupervisor
 
 /// What the demo runs: its services, who calls whom, and every port.
@@ -68,9 +69,9 @@ struct DemoPlan: Sendable {
       api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411),
       otlp: try port(4318))
     replacedPorts = ports.replaced
-    services = try Self.shop.map { part throws(FreePorts.Exhausted) in
+    services = try DemoShop.services.map { part throws(FreePorts.Exhausted) in
       var service = Service(
-        name: part.name, calls: part.calls, failsEvery: part.failsEvery, workMilliseconds: part.work,
+        name: part.name, calls: part.calls, failsEvery: part.failsEvery, workMilliseconds: part.workMilliseconds,
         port: try ports.take(), sidecarPort: try ports.take(), adminPort: try ports.take(), outboundPorts: [:])
       for call in part.calls { service.outboundPorts[call] = try ports.take() }
       return service
@@ -78,11 +79,5 @@ struct DemoPlan: Sendable {
   }
 
   /// The services that call others.
-  static var callers: [String] { shop.filter { !$0.calls.isEmpty }.map(\.name) }
-
-  /// A small shop. What is not in stock cannot be paid for, and sometimes the payment fails.
-  private static let shop: [(name: String, calls: [String], failsEvery: Int?, work: Int)] = [
-    ("storefront", ["catalogue", "checkout"], nil, 3), ("catalogue", [], nil, 8), ("checkout", ["payments"], nil, 4),
-    ("payments", [], 6, 12),
-  ]
+  static var callers: [String] { DemoShop.services.filter { !$0.calls.isEmpty }.map(\.name) }
 }

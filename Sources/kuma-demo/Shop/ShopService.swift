@@ -11,16 +11,24 @@ import TraceHeaders
 /// is all that a service has to do; the proxies do the rest. Asked for `/break` it stops doing so, as a service whose
 /// authors have not heard of it, and asked for `/mend` it begins again.
 final class ShopService: Sendable {
+  /// A service that is called.
+  struct Call: Sendable {
+    var name: String
+    var url: String
+    /// Whom the request is for, by which proxies name their spans; the host of the URL when `nil`.
+    var host: String?
+  }
+
   private static let forwardedNames = ForwardedHeaders.all.compactMap { HTTPField.Name($0) }
 
   private let name: String
-  private let calls: [(name: String, url: String)]
+  private let calls: [Call]
   private let failsEvery: Int?
   private let workMilliseconds: Int
   private let count = Atomic(0)
   private let forwards = Atomic(true)
 
-  init(name: String, calls: [(name: String, url: String)], failsEvery: Int?, workMilliseconds: Int) {
+  init(name: String, calls: [Call], failsEvery: Int?, workMilliseconds: Int) {
     self.name = name
     self.calls = calls
     self.failsEvery = failsEvery
@@ -72,10 +80,10 @@ final class ShopService: Sendable {
 
   /// Asks another service through this service's own proxy.
   private func ask(
-    _ call: (name: String, url: String), _ headers: [(name: String, value: String)]
+    _ call: Call, _ headers: [(name: String, value: String)]
   ) async -> (answer: ShopAnswer?, error: String?) {
     do {
-      let answer = try await LoopbackClient().get(call.url, host: "\(call.name).mesh", headers: headers)
+      let answer = try await ServiceClient().get(call.url, host: call.host, headers: headers)
       let isFine = (200..<300).contains(answer.status)
       return (answer.decoded(), isFine ? nil : "\(call.name) answered \(answer.status)")
     } catch {

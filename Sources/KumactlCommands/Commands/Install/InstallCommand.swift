@@ -12,7 +12,7 @@ struct InstallCommand: ParsableCommand {
       kumactl install transparent-proxy --kuma-dp-user kuma-dp
       """,
     subcommands: [
-      InstallControlPlaneCommand.self, InstallCrdsCommand.self, InstallObservabilityCommand.self,
-      InstallTracingCommand.self, InstallTransparentProxyCommand.self,
+      InstallControlPlaneCommand.self, InstallCrdsCommand.self, InstallDemoCommand.self,
+      InstallObservabilityCommand.self, InstallTracingCommand.self, InstallTransparentProxyCommand.self,
     ])
 }

@@ -21,9 +21,7 @@ struct JaegerManifest {
   var text: String {
     get throws {
       try KubernetesNamespace.check(namespace)
-      guard !image.isEmpty, image.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-        throw CommandFailure("--image: \"\(image)\" is not a valid container image")
-      }
+      try ContainerImage.check(image, option: "--image")
       let list: DocumentValue = [
         "apiVersion": "v1", "kind": "List",
         "items": .array([

@@ -3,8 +3,8 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 
-/// Sends requests to servers on this machine.
-struct LoopbackClient: Sendable {
+/// Sends requests to services, and to the programs of the demo.
+struct ServiceClient: Sendable {
   /// How long one request may take, in seconds.
   var timeout: Int64 = 5
 
