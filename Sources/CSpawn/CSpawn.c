@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -52,8 +53,9 @@ static _Noreturn void become(const kuma_spawn_request *request, pid_t parent, in
   report = above_standard(report);
   if (report < 0) _exit(127);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(report, KUMA_SPAWN_BIND_TO_PARENT);
-  // Had the parent ended before, no signal would come any more.
-  if (getppid() != parent) _exit(127);
+  // Had the parent ended before, no signal would come any more. In another namespace of processes the parent has no number;
+  // there the end of the namespace's first process ends this one.
+  if (request->process_namespace < 0 && getppid() != parent) _exit(127);
   setpgid(0, 0);
 
   // No handler of the parent may run here, and what the parent ignores is not the program's business.
@@ -64,6 +66,12 @@ static _Noreturn void become(const kuma_spawn_request *request, pid_t parent, in
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+
+  // The one of mounts last: it changes the root directory.
+  const int namespaces[3] = {request->network_namespace, request->name_namespace, request->mount_namespace};
+  for (int index = 0; index < 3; index++) {
+    if (namespaces[index] >= 0 && setns(namespaces[index], 0) != 0) fail(report, KUMA_SPAWN_NAMESPACE);
+  }
 
   int descriptors[3] = {
     above_standard(request->standard_input), above_standard(request->standard_output),
@@ -88,6 +96,14 @@ static void start(spawn_task *task) {
   if (pipe2(report, O_CLOEXEC) != 0) {
     task->error = errno;
     task->step = KUMA_SPAWN_FORK;
+    return;
+  }
+  // A namespace of processes is entered by children alone, and this thread forks only this one.
+  if (task->request->process_namespace >= 0 && setns(task->request->process_namespace, CLONE_NEWPID) != 0) {
+    task->error = errno;
+    task->step = KUMA_SPAWN_NAMESPACE;
+    close(report[0]);
+    close(report[1]);
     return;
   }
   pid_t parent = getpid();

@@ -24,11 +24,14 @@ public struct ChildProcess: Sendable {
     public var output: Output
     /// Where its errors go.
     public var errors: Output
+    /// Namespaces of another process that it is to run in; `nil` for this process's own.
+    public var namespaces: ProcessNamespaces?
 
     /// Names a program, with input and output as this process has them.
     public init(
       _ program: String, _ arguments: [String] = [], environment: [String: String]? = nil, directory: String? = nil,
-      input: Input = .none, output: Output = .inherit, errors: Output = .inherit
+      input: Input = .none, output: Output = .inherit, errors: Output = .inherit,
+      namespaces: ProcessNamespaces? = nil
     ) {
       self.program = program
       self.arguments = arguments
@@ -37,6 +40,7 @@ public struct ChildProcess: Sendable {
       self.input = input
       self.output = output
       self.errors = errors
+      self.namespaces = namespaces
     }
   }
 

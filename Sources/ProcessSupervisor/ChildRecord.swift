@@ -60,6 +60,9 @@ final class ChildRecord: Sendable {
     defer { for text in arguments + variables { free(text) } }
     arguments.append(nil)
     variables.append(nil)
+    let namespaces = try OpenNamespaces(command.namespaces, executable: executable)
+    let (network, names) = (namespaces[.network], namespaces[.names])
+    let (mounts, processes) = (namespaces[.mounts], namespaces[.processes])
 
     let context = Unmanaged.passRetained(self)
     var pid: pid_t = -1
@@ -74,7 +77,8 @@ final class ChildRecord: Sendable {
               var request = kuma_spawn_request(
                 executable: path, arguments: arguments, environment: variables, directory: directory,
                 standard_input: descriptors.standardInput, standard_output: descriptors.standardOutput,
-                standard_error: descriptors.standardError)
+                standard_error: descriptors.standardError, network_namespace: network, name_namespace: names,
+                mount_namespace: mounts, process_namespace: processes)
               return kuma_spawn(
                 &request, { pid, context in ChildRecord.ended(pid, context) }, context.toOpaque(), &pid, &step)
             }

@@ -12,6 +12,8 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
     case noDirectory
     /// A file for input or output cannot be opened.
     case noFile
+    /// A namespace cannot be entered.
+    case noNamespace
     /// The system has no room for another process, descriptor or thread.
     case noRoom
     /// Anything else.
@@ -51,6 +53,10 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
     case KUMA_SPAWN_DIRECTORY:
       self.init(
         code: .noDirectory, message: "\(executable) cannot be run in the directory \(directory ?? ""): \(reason)",
+        errorNumber: errorNumber)
+    case KUMA_SPAWN_NAMESPACE:
+      self.init(
+        code: .noNamespace, message: "\(executable) cannot enter the namespaces it is to run in: \(reason)",
         errorNumber: errorNumber)
     case KUMA_SPAWN_FORK, KUMA_SPAWN_THREAD:
       self.init(

@@ -18,6 +18,12 @@ typedef struct {
   int standard_input;
   int standard_output;
   int standard_error;
+  /// Namespaces that the child enters before it becomes the program, as descriptors of files in `/proc/PID/ns`; -1 for the
+  /// parent's own.
+  int network_namespace;
+  int name_namespace;
+  int mount_namespace;
+  int process_namespace;
 } kuma_spawn_request;
 
 /// The step of starting a child that failed.
@@ -25,6 +31,7 @@ typedef enum {
   KUMA_SPAWN_THREAD = 1,
   KUMA_SPAWN_FORK,
   KUMA_SPAWN_BIND_TO_PARENT,
+  KUMA_SPAWN_NAMESPACE,
   KUMA_SPAWN_REDIRECT,
   KUMA_SPAWN_DIRECTORY,
   KUMA_SPAWN_EXECUTE,
