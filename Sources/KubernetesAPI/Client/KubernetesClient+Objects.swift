@@ -1,4 +1,4 @@
-import Documents
+package import Documents
 import NIOHTTP1
 import OrderedCollections
 
@@ -26,6 +26,21 @@ extension KubernetesClient {
         verb: "create", kind: kind, namespace: object.namespace, method: .POST,
         query: [("fieldManager", fieldManager)] + (dryRun ? [("dryRun", "All")] : []), body: .object(object.document),
         time: settings.requestTime))
+  }
+
+  /// Creates a subresource of an object, such as `binding` of a pod or `token` of a service account.
+  ///
+  /// - Parameters:
+  ///   - kind: of the object that the subresource belongs to.
+  ///   - body: the subresource's own object.
+  /// - Returns: what the API server answers: the subresource's object, or a Status.
+  package func create(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String, subresource: String, _ body: DocumentValue
+  ) async throws(KubernetesError) -> KubernetesObject {
+    let request = APIRequest(
+      verb: "create", kind: kind, namespace: namespace, name: name, subresource: subresource, method: .POST,
+      query: [("fieldManager", fieldManager)], body: body, time: settings.requestTime)
+    return KubernetesObject(try document(try await send(request), of: request))
   }
 
   /// Replaces an object if it still has the `resourceVersion` that the given one has.
@@ -63,8 +78,10 @@ extension KubernetesClient {
   /// - Parameters:
   ///   - uid: deletes only the object with this uid, not a later one of the same name.
   ///   - resourceVersion: deletes the object only if it has this version.
+  ///   - gracePeriod: how many seconds a pod gets to end; 0 removes the object at once. `nil` for what the pod says.
   package func delete(
-    _ kind: KubernetesKind, namespace: String? = nil, name: String, uid: String? = nil, resourceVersion: String? = nil
+    _ kind: KubernetesKind, namespace: String? = nil, name: String, uid: String? = nil, resourceVersion: String? = nil,
+    gracePeriod: Int? = nil
   ) async throws(KubernetesError) {
     var preconditions: DocumentValue.Object = [:]
     if let uid { preconditions["uid"] = .string(uid) }
@@ -72,6 +89,7 @@ extension KubernetesClient {
     var options: DocumentValue.Object = [
       "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
     ]
+    if let gracePeriod { options["gracePeriodSeconds"] = .integer(Int64(gracePeriod)) }
     if !preconditions.isEmpty { options["preconditions"] = .object(preconditions) }
     _ = try await send(
       APIRequest(
