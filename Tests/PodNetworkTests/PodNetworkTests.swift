@@ -1,0 +1,92 @@
+import Foundation
+import PodNetwork
+import ProcessSupervisor
+import TestSupport
+import Testing
+
+/// Not the one of the testing library.
+private typealias ExitStatus = ProcessSupervisor.ExitStatus
+
+/// The namespaces of pods on this machine. The rig itself: a wrong one would let other tests pass.
+@Suite(.inNetworkNamespaces, .timeLimit(.minutes(15)))
+struct PodNetworkTests {
+  /// Runs a test with a network, which is removed after it.
+  private static func withNetwork(_ body: (PodNetwork) async throws -> Void) async throws {
+    let network = try await PodNetwork.start()
+    do { try await body(network) } catch {
+      await network.stop()
+      throw error
+    }
+    await network.stop()
+  }
+
+  /// A server of HTTP in a pod or on this machine.
+  private static func serve(_ port: Int, at address: String, in pod: PodSandbox? = nil) throws -> ChildProcess {
+    try ChildProcess.start(
+      ChildProcess.Command(
+        "python3", ["-m", "http.server", "\(port)", "--bind", address, "--directory", "/usr/share"],
+        environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], output: .discard, errors: .discard,
+        namespaces: pod?.namespaces))
+  }
+
+  private static func isAnswered(_ address: String, _ port: Int, in pod: PodSandbox) async throws -> Bool {
+    let host = address.contains(":") ? "[\(address)]" : address
+    let answer = try await pod.run("curl", "-sf", "-m", "5", "-o", "/dev/null", "http://\(host):\(port)/")
+    return answer.status.isSuccess
+  }
+
+  @Test("Pods reach each other and this machine, over both families")
+  func reach() async throws {
+    try await Self.withNetwork { network in
+      let (one, other) = (try await network.makePod(hostname: "one"), try await network.makePod(hostname: "other"))
+      #expect(one.addresses != other.addresses)
+      for (address, host) in zip(other.addresses, [network.hostAddress, network.hostAddress6 ?? ""]) {
+        let inPod = try Self.serve(8080, at: address, in: other)
+        var ports = FreePorts()
+        let port = try ports.take()
+        let onHost = try Self.serve(port, at: host)
+        try await eventually("an answer of \(address)") { try await Self.isAnswered(address, 8080, in: one) }
+        try await eventually("an answer of \(host)") { try await Self.isAnswered(host, port, in: one) }
+        inPod.signal(.kill)
+        onHost.signal(.kill)
+      }
+    }
+  }
+
+  @Test("A pod has its own host name and processes, and sees what is added to the world outside, and nothing else")
+  func isolation() async throws {
+    try await Self.withNetwork { network in
+      let pod = try await network.makePod(hostname: "web-1")
+      #expect(try await pod.run("cat", "/proc/sys/kernel/hostname").output == "web-1")
+      let own = try String(contentsOfFile: "/proc/sys/kernel/hostname", encoding: .utf8)
+      #expect(!own.hasPrefix("web-1"))
+      // It is told at once that there is nothing.
+      let answer = try await pod.run("curl", "-s", "http://203.0.113.9:80/")
+      #expect(answer.status == .exited(7), "\(answer)")
+
+      try await network.addExternalAddress("203.0.113.9")
+      var ports = FreePorts()
+      let port = try ports.take()
+      let server = try Self.serve(port, at: "203.0.113.9")
+      try await eventually("an answer") { try await Self.isAnswered("203.0.113.9", port, in: pod) }
+      server.signal(.kill)
+    }
+  }
+
+  @Test("A removed pod takes its processes with it, also those that have changed their user and their group")
+  func removal() async throws {
+    try await Self.withNetwork { network in
+      let pod = try await network.makePod(hostname: "gone")
+      let process = try ChildProcess.start(
+        ChildProcess.Command(
+          "setsid", ["setpriv", "--reuid", "5678", "--clear-groups", "sleep", "1000"], namespaces: pod.namespaces))
+      await pod.remove()
+      #expect(await process.exitStatus() == .signalled(9))
+      #expect(throws: SpawnError.self) {
+        try ChildProcess.start(ChildProcess.Command("true", namespaces: pod.namespaces))
+      }
+      // A second removal does nothing.
+      await pod.remove()
+    }
+  }
+}
