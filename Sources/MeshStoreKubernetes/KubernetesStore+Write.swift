@@ -15,12 +15,28 @@ extension KubernetesStore {
   package func put(
     _ resource: Resource, if condition: WriteCondition
   ) async throws(StoreError) -> (stored: Resource, created: Bool) {
+    try await put(resource, if: condition, owner: nil)
+  }
+
+  /// Creates or updates a Dataplane that is made from a Pod, and belongs to it. One that says the same already is left as it is.
+  ///
+  /// - Throws: ``StoreError`` `conflict` when the Dataplane is there and does not belong to a Pod of that name, and what
+  ///   ``put(_:if:)`` throws.
+  package func put(_ dataplane: Resource, of pod: ObjectOwner) async throws(StoreError) -> (
+    stored: Resource, created: Bool
+  ) {
+    try await put(dataplane, if: .always, owner: pod)
+  }
+
+  private func put(
+    _ resource: Resource, if condition: WriteCondition, owner: ObjectOwner?
+  ) async throws(StoreError) -> (stored: Resource, created: Bool) {
     let key = resource.key
     let names = try requireWritable(key)
     return try await lanes.run(ResourceReadings.ObjectID(key.type, names)) { () async throws(StoreError) in
       let present = self.object(key.type, names)
-      var write = ObjectWrite(
-        resource, condition, owner: try self.owner(of: key, isNew: present == nil), clock: StoreClock.wallClock)
+      let usual = try self.owner(of: key, isNew: present == nil)
+      var write = ObjectWrite(resource, condition, owner: owner ?? usual, clock: StoreClock.wallClock)
       var step = try write.decide(on: present)
       while true {
         switch (step, await self.perform(step, key.type, names)) {
@@ -49,6 +65,7 @@ extension KubernetesStore {
       case .create(let object): return .success(try await client.create(type.customResource, object))
       case .replace(let object): return .success(try await client.replace(type.customResource, object))
       case .read: return .success(try await find(type, names))
+      case .keep(let object): return .success(object)
       }
     } catch {
       return .failure(error)
@@ -82,14 +99,15 @@ extension KubernetesStore {
   /// The object with which a new one is deleted: a policy's mesh, a proxy of an insight. Source: Kuma 2.7.
   ///
   /// - Throws: ``StoreError`` `meshNotFound`.
-  private func owner(of key: ResourceKey, isNew: Bool) throws(StoreError) -> KubernetesObject? {
+  private func owner(of key: ResourceKey, isNew: Bool) throws(StoreError) -> ObjectOwner? {
     guard key.type.isMeshScoped else { return nil }
     let mesh = ResourceKey(type: .mesh, name: key.mesh)
     guard content.feed.read({ $0[mesh] }) != nil else { throw .meshNotFound(key.mesh) }
     switch key.type {
     case .mesh, .dataplane: return nil
-    case .trafficTrace: return settings.setsOwnerReferences && isNew ? object(of: mesh) : nil
-    case .dataplaneInsight: return object(of: ResourceKey(type: .dataplane, mesh: key.mesh, name: key.name))
+    case .trafficTrace: return settings.setsOwnerReferences && isNew ? object(of: mesh).map { .resource($0) } : nil
+    case .dataplaneInsight:
+      return object(of: ResourceKey(type: .dataplane, mesh: key.mesh, name: key.name)).map { .resource($0) }
     }
   }
 

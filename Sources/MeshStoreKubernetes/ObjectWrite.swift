@@ -17,6 +17,8 @@ struct ObjectWrite: Sendable {
     case replace(KubernetesObject)
     /// Read the object as it is now.
     case read
+    /// Leave the object as it is: it says already what is to be written.
+    case keep(KubernetesObject)
   }
 
   /// How often the write is decided on anew when others write the same object.
@@ -28,12 +30,11 @@ struct ObjectWrite: Sendable {
   private let resource: Resource
   private let condition: WriteCondition
   /// The object that the new one belongs to: both are deleted together.
-  private let owner: KubernetesObject?
+  private let owner: ObjectOwner?
   private let clock: StoreClock.Source
   private var attempts = 0
 
-  init(_ resource: Resource, _ condition: WriteCondition, owner: KubernetesObject?, clock: @escaping StoreClock.Source)
-  {
+  init(_ resource: Resource, _ condition: WriteCondition, owner: ObjectOwner?, clock: @escaping StoreClock.Source) {
     self.resource = resource
     self.condition = condition
     self.owner = owner
@@ -58,8 +59,17 @@ struct ObjectWrite: Sendable {
         code: .unavailable,
         message: "\(resource.key) was not written: it is being deleted in the cluster; try again when it is gone")
     }
-    // One that cannot be read has no mesh that could differ.
-    if let other = try? ResourceReadings.resource(present, resource.type)?.key, other != resource.key {
+    if let owner, owner.isController, !owner.mayOwn(present) {
+      throw StoreError(
+        code: .conflict,
+        message:
+          "\(resource.key) was not written: another controller than the \(owner.kind) \"\(owner.name)\" owns it; "
+          + "delete it, or give the \(owner.kind) another name")
+    }
+    // One that cannot be read has no mesh that could differ, and whose mesh a controller changes has one owner.
+    if owner?.isController != true, let other = try? ResourceReadings.resource(present, resource.type)?.key,
+      other != resource.key
+    {
       throw StoreError(
         code: .conflict,
         message: "\(resource.key) was not written: the mesh \"\(other.mesh)\" has a \(resource.type.rawValue) of that "
@@ -71,6 +81,7 @@ struct ObjectWrite: Sendable {
     }
     var object = try object(over: present)
     if object == present {
+      if owner?.isController == true { return .keep(present) }
       var annotations = object.metadata["annotations"]?.object ?? [:]
       annotations[Self.rewriteAnnotation] = .string(clock().description)
       object.metadata["annotations"] = .object(annotations)
@@ -89,27 +100,12 @@ struct ObjectWrite: Sendable {
   private func object(over present: KubernetesObject?) throws(StoreError) -> KubernetesObject {
     do throws(DocumentError) {
       var object = KubernetesObject(try resource.storedObject(over: present?.document))
-      if let owner { object.setOwner(owner) }
+      owner?.own(&object)
       return object
     } catch {
       throw StoreError(
         code: .unavailable, message: "\(resource.key) was not written: \(error.message)", cause: error)
     }
-  }
-}
-
-extension KubernetesObject {
-  /// Makes another object of the mesh the owner, with which the garbage collector deletes this one. An earlier owner of the
-  /// same name is gone. Source: Kuma 2.7.
-  fileprivate mutating func setOwner(_ owner: KubernetesObject) {
-    let reference: DocumentValue.Object = [
-      "apiVersion": .string(ResourceDocument.apiVersion), "kind": .string(owner.kind), "name": .string(owner.name),
-      "uid": .string(owner.uid),
-    ]
-    var references = metadata["ownerReferences"]?.array ?? []
-    guard !references.contains(where: { $0["uid"]?.string == owner.uid }) else { return }
-    references.removeAll { other in ["apiVersion", "kind", "name"].allSatisfy { other[$0] == reference[$0] } }
-    metadata["ownerReferences"] = .array(references + [.object(reference)])
   }
 }
 

@@ -1,3 +1,4 @@
+import Documents
 import KubernetesAPI
 import MeshModel
 import MeshStore
@@ -17,7 +18,7 @@ import Testing
   }
 
   private static func write(
-    _ resource: Resource, _ condition: WriteCondition = .always, owner: KubernetesObject? = nil
+    _ resource: Resource, _ condition: WriteCondition = .always, owner: ObjectOwner? = nil
   ) -> ObjectWrite {
     ObjectWrite(resource, condition, owner: owner) { Timestamp(seconds: 1_700_000_000) }
   }
@@ -114,9 +115,9 @@ import Testing
   func owners() throws {
     let resource = Resource.insight("d.shop")
     func references(_ owner: KubernetesObject, over present: KubernetesObject?) throws -> KubernetesObject {
-      var write = Self.write(resource, owner: owner)
+      var write = Self.write(resource, owner: .resource(owner))
       switch try write.decide(on: present) {
-      case .create(let object), .replace(let object): return object
+      case .create(let object), .replace(let object), .keep(let object): return object
       case .read: return KubernetesObject([:])
       }
     }
@@ -130,6 +131,53 @@ import Testing
     #expect(object.metadata["ownerReferences"]?.array?.map { $0["uid"] } == ["p", "1"])
     object = try references(try Self.object(.dataplane("d.shop"), uid: "2"), over: object)
     #expect(object.metadata["ownerReferences"]?.array?.map { $0["uid"] } == ["p", "2"])
+  }
+
+  @Test("a Dataplane of a Pod names it as its controller, follows its mesh, and is left alone where nothing differs")
+  func pods() throws {
+    let resource = Resource.dataplane("d.shop")
+    var write = Self.write(resource, owner: .pod(name: "d", uid: "1"))
+    guard case .create(var object) = try write.decide(on: nil) else {
+      Issue.record("not created")
+      return
+    }
+    let reference: DocumentValue = [
+      "apiVersion": "v1", "kind": "Pod", "name": "d", "uid": "1", "controller": true, "blockOwnerDeletion": true,
+    ]
+    #expect(object.metadata["ownerReferences"] == [reference])
+    object.metadata["resourceVersion"] = "7"
+    write = Self.write(resource, owner: .pod(name: "d", uid: "1"))
+    #expect(try write.decide(on: object) == .keep(object))
+    // The next pod of that name, in another mesh.
+    write = Self.write(.dataplane("d.shop", mesh: "other"), owner: .pod(name: "d", uid: "2"))
+    guard case .replace(let moved) = try write.decide(on: object) else {
+      Issue.record("not replaced")
+      return
+    }
+    #expect(moved["mesh"] == "other" && moved.metadata["ownerReferences"]?.array?.map { $0["uid"] } == ["2"])
+  }
+
+  @Test("a Dataplane that another controller owns is not written for a Pod; one without a controller gets the Pod")
+  func foreignDataplanes() throws {
+    var present = try Self.object(.dataplane("d.shop"))
+    func step(_ owners: DocumentValue?) throws -> ObjectWrite.Step {
+      present.metadata["ownerReferences"] = owners
+      var write = Self.write(.dataplane("d.shop"), owner: .pod(name: "d", uid: "1"))
+      return try write.decide(on: present)
+    }
+    let others: [DocumentValue] = [
+      ["apiVersion": "v1", "kind": "Pod", "name": "other", "uid": "2", "controller": true],
+      ["apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "2", "controller": true],
+    ]
+    for other in others { #expect(code { _ = try step([other]) } == .conflict) }
+    let note: DocumentValue = ["apiVersion": "v1", "kind": "ConfigMap", "name": "d", "uid": "3"]
+    for owners in [nil, [], [note]] as [DocumentValue?] {
+      guard case .replace(let object) = try step(owners) else {
+        Issue.record("not replaced")
+        continue
+      }
+      #expect(object.metadata["ownerReferences"]?.array?.last?["uid"] == "1")
+    }
   }
 
   @Test("deletions that belong together are published together, and what comes back meanwhile stays")
