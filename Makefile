@@ -12,7 +12,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes build release check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes build release images check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ release: ## the four programs, optimised and needing no Swift where they run, in
 	@for program in $(PROGRAMS); do \
 	  swift build -c release --static-swift-stdlib --product $$program || exit 1; \
 	done
+
+images: release ## what the images of the cluster are built from, in .build/images
+	@Scripts/stage-images
 
 check-release: ## start each of the four programs that `make release` has built
 	@Scripts/setup demo
