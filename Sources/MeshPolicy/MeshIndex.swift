@@ -33,8 +33,19 @@ public struct MeshIndex: Sendable {
   /// The services that are handled as TCP although some of their endpoints speak HTTP.
   private(set) var downgraded: Set<String> = []
 
+  /// Where services are reached without the mesh's help, by service, of all meshes.
+  private(set) var serviceAddresses: [String: ServiceAddress]
+
   /// An empty mesh.
-  public init(name: String) { self.name = name }
+  public init(name: String) { self.init(name: name, serviceAddresses: [:]) }
+
+  /// An empty mesh.
+  ///
+  /// - Parameter serviceAddresses: where services are reached without the mesh's help; those of other meshes may be among them.
+  package init(name: String, serviceAddresses: [String: ServiceAddress]) {
+    self.name = name
+    self.serviceAddresses = serviceAddresses
+  }
 
   /// Whether the mesh has no resources left.
   public var isEmpty: Bool { mesh == nil && proxies.isEmpty && policies.count == 0 }
@@ -50,15 +61,22 @@ public struct MeshIndex: Sendable {
     /// Policies by name with their creation times; `nil` when deleted.
     public var policies: [String: (content: TrafficTrace, creationTime: Timestamp)?]
 
+    /// Where services are reached without the mesh's help, by service; `nil` when nowhere any more. Services of other meshes may be
+    /// among them.
+    package var serviceAddresses: [String: ServiceAddress?]
+
     /// An empty change.
     public init() {
       mesh = nil
       dataplanes = [:]
       policies = [:]
+      serviceAddresses = [:]
     }
 
     /// Whether nothing changed.
-    public var isEmpty: Bool { mesh == nil && dataplanes.isEmpty && policies.isEmpty }
+    public var isEmpty: Bool {
+      mesh == nil && dataplanes.isEmpty && policies.isEmpty && serviceAddresses.isEmpty
+    }
 
     /// Adds a resource of the mesh that was written or deleted.
     ///
@@ -86,6 +104,7 @@ public struct MeshIndex: Sendable {
     var affected: Set<String> = []
     var removed: Set<String> = []
     if let new = change.mesh { affected.formUnion(replaceMesh(by: new)) }
+    for (service, address) in change.serviceAddresses { serviceAddresses[service] = address }
     var dirtyServices: Set<String> = []
     for (name, dataplane) in change.dataplanes {
       if let dataplane {
@@ -299,50 +318,5 @@ public struct MeshIndex: Sendable {
           callerTags: callerTags)
       },
       tracing: resolution(for: proxy)?.backend.flatMap { destinations[$0.name] })
-  }
-}
-
-extension Dataplane {
-  /// Whether an inbound sees HTTP. Its address may be a host name that is not resolved yet.
-  fileprivate var hasHTTPInbound: Bool {
-    networking?.inbound.contains {
-      $0.port != Inbound.servicelessPort && ServiceProtocol(tag: $0.tags[TagName.protocol]).isHTTP
-    } ?? false
-  }
-
-  /// The services that the proxy calls.
-  fileprivate var calledServices: Set<String> {
-    Set(networking?.outbound.compactMap { $0.tags[TagName.service] } ?? [])
-  }
-
-  /// The healthy endpoints that the proxy offers, by service.
-  fileprivate var endpoints: [String: [ServiceEndpoints.Endpoint]] {
-    guard let networking else { return [:] }
-    var result: [String: [ServiceEndpoints.Endpoint]] = [:]
-    for inbound in networking.inbound where inbound.isHealthy && inbound.port != Inbound.servicelessPort {
-      guard let service = inbound.tags[TagName.service], let port = UInt16(exactly: inbound.port), port > 0
-      else { continue }
-      let own = inbound.address.isEmpty ? networking.address : inbound.address
-      let address = networking.advertisedAddress.isEmpty ? own : networking.advertisedAddress
-      // A host name that is not resolved yet cannot be sent to a proxy.
-      guard HostRules.isIP(address) else { continue }
-      result[service, default: []].append(
-        ServiceEndpoints.Endpoint(address: address, port: port, tags: inbound.tags))
-    }
-    return result
-  }
-}
-
-extension Dataplane.Inbound {
-  fileprivate func configuration(proxyAddress: String) -> ProxyConfiguration.Inbound? {
-    guard port != Self.servicelessPort, let listenerPort = UInt16(exactly: port), listenerPort > 0,
-      let workloadPort = UInt16(exactly: servicePort == 0 ? port : servicePort)
-    else { return nil }
-    let listener = address.isEmpty ? proxyAddress : address
-    guard HostRules.isIP(listener) else { return nil }
-    return ProxyConfiguration.Inbound(
-      address: listener, port: listenerPort, workloadAddress: serviceAddress.isEmpty ? listener : serviceAddress,
-      workloadPort: workloadPort, service: tags[TagName.service] ?? "",
-      serviceProtocol: ServiceProtocol(tag: tags[TagName.protocol]), tags: tags)
   }
 }

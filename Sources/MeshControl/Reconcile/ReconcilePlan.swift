@@ -15,6 +15,10 @@ struct ReconcilePlan {
     case storeEnded
     /// The addresses of host names have changed.
     case addressesChanged(Set<String>)
+    /// Services are reached elsewhere without the mesh's help; `nil`: nowhere any more.
+    case serviceAddressesChanged([String: ServiceAddress?])
+    /// The certificates with which Envoys let the control plane ask them have changed.
+    case adminAccessChanged(AdminAccess?)
     /// A proxy has opened a stream. `drainTime`: how long its listeners drain, if it says so.
     case connected(ProxyID, drainTime: Duration?)
     /// A stream of a proxy has ended.
@@ -44,6 +48,10 @@ struct ReconcilePlan {
   }
 
   private var meshes: [String: MeshIndex] = [:]
+  /// Where services of all meshes are reached without a mesh's help.
+  private var serviceAddresses: [String: ServiceAddress] = [:]
+  /// The certificates with which Envoys let the control plane ask them.
+  private var adminAccess: AdminAccess?
   /// The number of streams of each connected proxy.
   private var connected: [ProxyID: Int] = [:]
   /// The drain times of connected proxies.
@@ -76,6 +84,15 @@ struct ReconcilePlan {
         changes[proxy.mesh, default: MeshIndex.Change()].dataplanes[proxy.name] = .some(dataplane.resolved(address))
       }
       apply(changes, &actions)
+    case .serviceAddressesChanged(let addresses):
+      for (service, address) in addresses { serviceAddresses[service] = address }
+      var change = MeshIndex.Change()
+      change.serviceAddresses = addresses
+      apply(meshes.mapValues { _ in change }, &actions)
+    case .adminAccessChanged(let access):
+      guard access != adminAccess else { break }
+      adminAccess = access
+      for proxy in connected.keys { actions.append(.compute(proxy)) }
     case .connected(let proxy, let drainTime):
       connected[proxy, default: 0] += 1
       drainTimes[proxy] = drainTime
@@ -161,7 +178,7 @@ struct ReconcilePlan {
   private mutating func apply(_ changes: [String: MeshIndex.Change], _ actions: inout [Action]) {
     for (mesh, change) in changes where !change.isEmpty {
       // Removed from the dictionary, so that it is changed in place.
-      var index = meshes.removeValue(forKey: mesh) ?? MeshIndex(name: mesh)
+      var index = meshes.removeValue(forKey: mesh) ?? MeshIndex(name: mesh, serviceAddresses: serviceAddresses)
       let (affected, removed) = index.apply(change)
       if !index.isEmpty { meshes[mesh] = index }
       for name in removed { clear(ProxyID(mesh: mesh, name: name), &actions) }
@@ -230,7 +247,7 @@ struct ReconcilePlan {
   func hasDataplane(_ proxy: ProxyID) -> Bool { meshes[proxy.mesh]?.dataplane(proxy.name) != nil }
 
   /// The index of a mesh; empty if there is no such mesh.
-  subscript(mesh: String) -> MeshIndex { meshes[mesh] ?? MeshIndex(name: mesh) }
+  subscript(mesh: String) -> MeshIndex { meshes[mesh] ?? MeshIndex(name: mesh, serviceAddresses: serviceAddresses) }
 }
 
 extension Dataplane {

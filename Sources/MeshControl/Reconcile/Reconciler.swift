@@ -171,6 +171,20 @@ package actor Reconciler: Service {
   /// Undoes ``adopt(_:)`` if the store still does not have the Dataplane.
   func release(_ proxy: ProxyID) { handle(.released(proxy)) }
 
+  // MARK: Clusters
+
+  /// Takes addresses at which services are reached without the mesh's help. May be called before the store's content is known.
+  ///
+  /// - Parameter serviceAddresses: the addresses that changed, by service of any mesh; `nil` for a service that has none any more.
+  package func note(serviceAddresses: [String: ServiceAddress?]) {
+    if !serviceAddresses.isEmpty { handle(.serviceAddressesChanged(serviceAddresses)) }
+  }
+
+  /// Takes the certificates with which proxies open their administration to the control plane.
+  ///
+  /// - Parameter adminAccess: `nil` while there are none; then proxies open nothing but their readiness.
+  package func use(adminAccess: AdminAccess?) { handle(.adminAccessChanged(adminAccess)) }
+
   // MARK: Reads
 
   /// Whether the whole state of the store has been applied.
