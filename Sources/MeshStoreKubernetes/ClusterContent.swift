@@ -58,6 +58,21 @@ final class ClusterContent: Sendable {
     return unreadable.map { .unreadable($0) }
   }
 
+  /// Dataplanes of these revisions have no ready inbound any more, whatever they say.
+  func makeNotReady(_ dataplanes: [(id: ResourceReadings.ObjectID, revision: UInt64)]) {
+    state.withLock { state in
+      // Published under the lock, so that a newer object comes after it.
+      let changes = dataplanes.compactMap { entry -> ChangeFeedStateMachine.Change? in
+        guard let key = state.readings.key(of: entry.id), var resource = feed.read({ $0[key] }),
+          resource.revision == entry.revision, let dataplane = resource.content(Dataplane.self)?.notReady
+        else { return nil }
+        resource.spec = .dataplane(dataplane)
+        return .written(resource)
+      }
+      feed.publish(changes)
+    }
+  }
+
   /// Holds the deletions of resources back while a request deletes them one by one, then publishes them together.
   func together<Outcome: Sendable>(
     _ keys: [ResourceKey], _ body: () async throws(StoreError) -> Outcome

@@ -18,17 +18,7 @@ extension KubernetesStore {
     try await put(resource, if: condition, owner: nil)
   }
 
-  /// Creates or updates a Dataplane that is made from a Pod, and belongs to it. One that says the same already is left as it is.
-  ///
-  /// - Throws: ``StoreError`` `conflict` when the Dataplane is there and does not belong to a Pod of that name, and what
-  ///   ``put(_:if:)`` throws.
-  package func put(_ dataplane: Resource, of pod: ObjectOwner) async throws(StoreError) -> (
-    stored: Resource, created: Bool
-  ) {
-    try await put(dataplane, if: .always, owner: pod)
-  }
-
-  private func put(
+  func put(
     _ resource: Resource, if condition: WriteCondition, owner: ObjectOwner?
   ) async throws(StoreError) -> (stored: Resource, created: Bool) {
     let key = resource.key

@@ -4,7 +4,7 @@ import MeshModel
 import OrderedCollections
 
 /// The owner of an object: the cluster's garbage collector deletes both together.
-package struct ObjectOwner: Sendable, Hashable {
+struct ObjectOwner: Sendable, Hashable {
   var apiVersion: String
   var kind: String
   var name: String
@@ -13,7 +13,7 @@ package struct ObjectOwner: Sendable, Hashable {
   var isController = false
 
   /// The Pod that a Dataplane is made from.
-  package static func pod(name: String, uid: String) -> ObjectOwner {
+  static func pod(name: String, uid: String) -> ObjectOwner {
     let kind = KubernetesKind.pod
     return ObjectOwner(apiVersion: kind.apiVersion, kind: kind.kind, name: name, uid: uid, isController: true)
   }
@@ -34,6 +34,11 @@ package struct ObjectOwner: Sendable, Hashable {
     other["apiVersion"]?.string == apiVersion && other["kind"]?.string == kind && other["name"]?.string == name
   }
 
+  /// Whether this is an owner of an object already.
+  func isOwner(of object: KubernetesObject) -> Bool {
+    object.metadata["ownerReferences"]?.array?.contains { $0["uid"]?.string == uid } ?? false
+  }
+
   /// Makes this the owner of an object. An earlier owner of the same name is gone. Source: Kuma 2.7.
   func own(_ object: inout KubernetesObject) {
     var reference: DocumentValue.Object = [
@@ -43,8 +48,8 @@ package struct ObjectOwner: Sendable, Hashable {
       reference["controller"] = true
       reference["blockOwnerDeletion"] = true
     }
+    guard !isOwner(of: object) else { return }
     var references = object.metadata["ownerReferences"]?.array ?? []
-    guard !references.contains(where: { $0["uid"]?.string == uid }) else { return }
     references.removeAll { isReplaced($0) }
     object.metadata["ownerReferences"] = .array(references + [.object(reference)])
   }

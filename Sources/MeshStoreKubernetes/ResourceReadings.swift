@@ -62,6 +62,9 @@ struct ResourceReadings: Sendable {
     return (changes, news)
   }
 
+  /// The resource that an object is; `nil` when it is none.
+  func key(of object: ObjectID) -> ResourceKey? { keys[object] }
+
   /// Objects are gone.
   mutating func remove(_ objects: [KubernetesObject], _ type: ResourceType) -> [ChangeFeedStateMachine.Change] {
     objects.flatMap { object in

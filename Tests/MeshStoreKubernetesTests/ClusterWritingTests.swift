@@ -109,27 +109,6 @@ extension KubernetesStoreTests {
     await running.close()
   }
 
-  @Test(
-    "a Dataplane of a Pod is written for this Pod alone, is known at once, and costs no write where nothing differs")
-  func podsDataplanes() async throws {
-    let cluster = try await Cluster.empty()
-    try await withStores(cluster) { stores in
-      let store = stores[0]
-      try await store.put(.mesh())
-      let first = try await store.put(.dataplane("d.shop"), of: .pod(name: "d", uid: "1"))
-      #expect(first.created && store.object(of: first.stored.key)?.resourceVersion == "\(first.stored.revision)")
-      let again = try await store.put(.dataplane("d.shop"), of: .pod(name: "d", uid: "1"))
-      #expect(!again.created && again.stored.revision == first.stored.revision)
-      let next = try await store.put(.dataplane("d.shop", address: "10.0.0.9"), of: .pod(name: "d", uid: "2"))
-      let references = store.object(of: next.stored.key)?.metadata["ownerReferences"]?.array
-      #expect(references?.map { $0["uid"] } == ["2"] && next.stored.revision > first.stored.revision)
-      let error = try await #require(throws: StoreError.self) {
-        _ = try await store.put(.dataplane("d.shop"), of: .pod(name: "other", uid: "3"))
-      }
-      #expect(error.code == .conflict && error.message.contains("another controller than the Pod \"other\" owns it"))
-    }
-  }
-
   @Test("a write keeps what it does not know; one that changes nothing is a write, and leaves a mark")
   func updates() async throws {
     let cluster = try await Cluster.empty()
