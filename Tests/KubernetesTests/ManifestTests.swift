@@ -4,11 +4,15 @@ import KubernetesTestSupport
 import TestSupport
 import Testing
 
-/// The manifest of `kumactl install control-plane` on an API server of its own, whose webhooks lead nowhere.
+/// The manifests of `kumactl install control-plane` and `kumactl install demo` on an API server of their own, whose webhooks lead
+/// nowhere.
 @Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct ManifestTests {
   private static func manifest(_ arguments: String...) async throws -> String {
-    let printed = try await KubernetesPrograms.run(
-      try TestPrograms.path("kumactl"), ["install", "control-plane", "--kube-version", "1.20.2"] + arguments)
+    try await printed(["control-plane", "--kube-version", "1.20.2"] + arguments)
+  }
+
+  private static func printed(_ arguments: [String]) async throws -> String {
+    let printed = try await KubernetesPrograms.run(try TestPrograms.path("kumactl"), ["install"] + arguments)
     #expect(printed.isSuccess, "\(printed.errors)")
     return printed.output
   }
@@ -22,7 +26,7 @@ import Testing
     "{\"conf\":{\"backend\":7,\"more\":{\"a\":1}},\"extra\":[2],\"selectors\":5}",
   ]
 
-  @Test("Custom resources take any specification, and applying the manifest again changes nothing")
+  @Test("Custom resources take any specification, and applying a manifest again changes nothing")
   func server() async throws {
     let server = try await KubernetesServer.start(controllers: false)
     do {
@@ -31,6 +35,7 @@ import Testing
       try await server.succeed(["delete", "crd", "--all"])
       try await applyAgain(on: server)
       try await applyServerSide(on: server)
+      try await installDemo(on: server)
       try await install(on: server)
     } catch {
       await server.remove()
@@ -69,6 +74,12 @@ import Testing
       "patch", "mutatingwebhookconfiguration", "kuma-admission-mutating-webhook-configuration", "--type=json",
       "--field-manager=kuma-cp", "--patch", Self.caBundle,
     ])
+    try await expectNoChange(manifest, on: server)
+    try await #expect(authority(on: server) == "QUJD")
+  }
+
+  /// Applies a manifest that is there already with each kubectl.
+  private func expectNoChange(_ manifest: String, on server: KubernetesServer) async throws {
     for age in KubectlAge.allCases {
       let next = try await server.kubectl(age, "apply", "-f", "-", input: manifest)
       #expect(next.isSuccess && next.errors.isEmpty, "\(next.errors)")
@@ -77,7 +88,6 @@ import Testing
       let difference = try await server.kubectl(age, "diff", "-f", "-", input: manifest)
       #expect(difference.status == 0 && difference.output.isEmpty, "\(difference.output)")
     }
-    try await #expect(authority(on: server) == "QUJD")
   }
 
   private func applyServerSide(on server: KubernetesServer) async throws {
@@ -91,6 +101,15 @@ import Testing
       #expect(try await self.versions(of: manifest, on: server) == versions, "\(age)")
     }
     try await #expect(authority(on: server) == "QUJD")
+    try await server.succeed(["delete", "-f", "-", "--wait=false"], input: manifest)
+  }
+
+  private func installDemo(on server: KubernetesServer) async throws {
+    let manifest = try await Self.printed(["demo", "--registry", "registry.example/mesh", "--mesh", "other"])
+    let first = try await server.kubectl(.oldest, "apply", "-f", "-", input: manifest)
+    let lines = first.output.split(separator: "\n")
+    #expect(first.isSuccess && lines.count == 13 && lines.allSatisfy { $0.hasSuffix(" created") }, "\(first)")
+    try await expectNoChange(manifest, on: server)
     try await server.succeed(["delete", "-f", "-", "--wait=false"], input: manifest)
   }
 
