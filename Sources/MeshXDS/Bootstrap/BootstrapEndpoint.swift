@@ -96,7 +96,7 @@ public struct BootstrapEndpoint: Sendable {
     let renderer = BootstrapRenderer(
       request: request, service: dataplane.identifyingService, host: host, port: settings.discoveryPort,
       isTLS: input.isTLS, trustedCA: request.caCert.isEmpty ? settings.trustedCA : request.caCert,
-      adminPort: adminPort, usesDelta: settings.usesDelta)
+      adminPort: adminPort, usesDelta: settings.usesDelta, reloadsToken: settings.reloadsTokens)
     let yaml = renderer.render().yaml()
     var headers = ["kuma-bootstrap-version": "3"]
     guard input.accept == "application/json" else {

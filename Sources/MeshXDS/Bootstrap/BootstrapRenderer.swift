@@ -20,13 +20,15 @@ public struct BootstrapRenderer: Sendable {
   public var adminPort: UInt32
   /// Whether Envoy uses delta xDS.
   public var usesDelta: Bool
+  /// Whether Envoy reads the token from its file, if the request names one and the Envoy can.
+  public var reloadsToken: Bool
   /// The proxy's bootstrap request.
   public var request: BootstrapRequest
 
   /// Makes a renderer for one proxy.
   public init(
     request: BootstrapRequest, service: String, host: String, port: UInt16, isTLS: Bool, trustedCA: String = "",
-    adminPort: UInt32 = 0, usesDelta: Bool = false
+    adminPort: UInt32 = 0, usesDelta: Bool = false, reloadsToken: Bool = false
   ) {
     self.request = request
     self.nodeID = "\(request.mesh).\(request.name)"
@@ -37,6 +39,7 @@ public struct BootstrapRenderer: Sendable {
     self.trustedCA = trustedCA
     self.adminPort = adminPort
     self.usesDelta = usesDelta
+    self.reloadsToken = reloadsToken
   }
 
   /// The address at which the administration interface listens.
@@ -98,7 +101,7 @@ public struct BootstrapRenderer: Sendable {
 
   private var dynamicResources: DocumentValue {
     var service: DocumentValue.Object = ["envoyGrpc": ["clusterName": .string(Self.discoveryCluster)]]
-    if !request.dataplaneToken.isEmpty {
+    if !request.dataplaneToken.isEmpty, tokenFile == nil {
       service["initialMetadata"] = [["key": "authorization", "value": .string(request.dataplaneToken)]]
     }
     // Envoy waits for its first configuration without a limit: it must not serve without one.
@@ -112,6 +115,11 @@ public struct BootstrapRenderer: Sendable {
     ]
   }
 
+  /// The file from which Envoy reads the token whenever it connects; `nil` if the token of the request is used for ever.
+  private var tokenFile: TokenFile? {
+    reloadsToken ? TokenFile(request.dataplaneTokenPath, envoy: request.version.envoy) : nil
+  }
+
   /// The node's metadata; numbers are strings, as Kuma's control planes expect.
   private var metadata: DocumentValue {
     var metadata: DocumentValue.Object = [:]
@@ -123,7 +131,9 @@ public struct BootstrapRenderer: Sendable {
     if request.emptyDNSPort != 0 { metadata["dataplane.dns.empty.port"] = .string(String(request.emptyDNSPort)) }
     metadata["dataplane.proxyType"] = .string(request.proxyType.isEmpty ? "dataplane" : request.proxyType)
     if !request.dataplaneResource.isEmpty { metadata["dataplane.resource"] = .string(request.dataplaneResource) }
-    if !request.dataplaneToken.isEmpty { metadata["dataplane.token"] = .string(request.dataplaneToken) }
+    if !request.dataplaneToken.isEmpty, tokenFile == nil {
+      metadata["dataplane.token"] = .string(request.dataplaneToken)
+    }
     if !request.dynamicMetadata.isEmpty {
       var values: DocumentValue.Object = [:]
       for (key, value) in request.dynamicMetadata.sorted(by: { $0.key < $1.key }) { values[key] = .string(value) }
@@ -159,14 +169,16 @@ public struct BootstrapRenderer: Sendable {
     cluster["type"] = .string(HostRules.isIP(host) ? "STATIC" : "STRICT_DNS")
     // For a name with both kinds of addresses, such as `localhost`, Envoy would use the IPv6 address only.
     if !HostRules.isIP(host) { cluster["dnsLookupFamily"] = "ALL" }
+    var options: DocumentValue.Object = [
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      // Keepalives, of HTTP/2 and of TCP, detect a control plane that disappeared without closing the connection.
+      "explicitHttpConfig": [
+        "http2ProtocolOptions": ["connectionKeepalive": ["interval": "15s", "timeout": "10s"]]
+      ],
+    ]
+    if let tokenFile { options["httpFilters"] = tokenFile.filters }
     cluster["typedExtensionProtocolOptions"] = [
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": [
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        // Keepalives, of HTTP/2 and of TCP, detect a control plane that disappeared without closing the connection.
-        "explicitHttpConfig": [
-          "http2ProtocolOptions": ["connectionKeepalive": ["interval": "15s", "timeout": "10s"]]
-        ],
-      ]
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": .object(options)
     ]
     cluster["upstreamConnectionOptions"] = [
       "tcpKeepalive": ["keepaliveInterval": 10, "keepaliveProbes": 3, "keepaliveTime": 10]
