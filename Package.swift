@@ -152,7 +152,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "MeshKubernetes",
-      dependencies: ["Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections],
+      dependencies: ["Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections, crypto],
       swiftSettings: strict),
     .target(
       name: "MeshStoreKubernetes",

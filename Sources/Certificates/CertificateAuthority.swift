@@ -3,7 +3,7 @@ package import Foundation
 import SwiftASN1
 import X509
 
-/// A certificate authority: it signs the certificates of servers whose clients trust it.
+/// A certificate authority: it signs the certificates of servers and clients for those who trust it.
 package struct CertificateAuthority: Sendable {
   /// The authority cannot be used.
   package struct Failure: Error, CustomStringConvertible {
@@ -58,6 +58,19 @@ package struct CertificateAuthority: Sendable {
       commonName: commonName, hosts: hosts, isAuthority: false, lifetime: lifetime
     ).sign(by: CertificateTemplate.Issuer(certificate: certificate, key: key), now: now)
     return ServerCertificate(certificatePEM: pair.certificatePEM, privateKeyPEM: pair.privateKeyPEM)
+  }
+
+  /// Signs a certificate for a client, which no server can use.
+  ///
+  /// - Parameters:
+  ///   - name: the name by which servers know the client.
+  ///   - lifetime: how long it is valid, in seconds.
+  package func issueClient(
+    name: String, lifetime: TimeInterval, now: Date = Date()
+  ) throws -> (certificatePEM: String, privateKeyPEM: String) {
+    try CertificateTemplate(
+      commonName: name, hosts: [name], side: .client, isAuthority: false, lifetime: lifetime
+    ).sign(by: CertificateTemplate.Issuer(certificate: certificate, key: key), now: now)
   }
 
   /// Whether the authority has signed a server's certificate.

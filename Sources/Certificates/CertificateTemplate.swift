@@ -14,9 +14,17 @@ struct CertificateTemplate {
     let key: Certificate.PrivateKey
   }
 
+  /// Which side of a connection shows a certificate.
+  enum Side {
+    case server
+    case client
+  }
+
   let commonName: String
-  /// The names and addresses of a server.
+  /// The names and addresses of a server, or the names of a client.
   var hosts: [String] = []
+  /// Who shows the certificate; the other side refuses it.
+  var side = Side.server
   /// Whether other certificates may be signed with it.
   let isAuthority: Bool
   /// In seconds.
@@ -42,7 +50,7 @@ struct CertificateTemplate {
           isAuthority ? BasicConstraints.isCertificateAuthority(maxPathLength: nil) : .notCertificateAuthority)
         Critical(KeyUsage(digitalSignature: true, keyCertSign: isAuthority))
         if !names.isEmpty {
-          try ExtendedKeyUsage([.serverAuth])
+          try ExtendedKeyUsage([side == .server ? .serverAuth : .clientAuth])
           SubjectAlternativeNames(names)
         }
       },

@@ -1,9 +1,9 @@
 /// What the Envoys of a cluster need to answer questions of the control plane about themselves, and of nobody else.
 package struct AdminAccess: Sendable, Hashable {
-  /// The name in the certificate of every Envoy. Source: Kuma 2.7.
+  /// The name in the certificate of every Envoy.
   package static let envoyName = "kuma-envoy-admin"
-  /// The name that a client's certificate has to have. The authority signs it for control planes only.
-  package static let clientName = "kuma-control-plane"
+  /// The name that a client's certificate has to have. The authority signs it for control planes only. Source: Kuma 2.7.
+  package static let clientName = "kuma-cp"
 
   /// The certificate of the Envoys, as PEM.
   package var certificateChain: String

@@ -8,6 +8,7 @@ package struct BootstrapResponder: Sendable {
   private let resources: BootstrapEndpoint.Resources
   private let certificate: ServerCertificate
   private let isOwnCertificate: Bool
+  private let usesPodTokens: Bool
   private let port: @Sendable () -> Int?
 
   /// - Parameters:
@@ -15,14 +16,16 @@ package struct BootstrapResponder: Sendable {
   ///   - certificate: the server's certificate.
   ///   - isOwnCertificate: whether proxies may pin the certificate itself. True only for a certificate that stays the same for
   ///     years.
+  ///   - usesPodTokens: whether proxies prove who they are with the tokens of their pods, which are renewed.
   ///   - port: the port of the data plane server; `nil` before it listens.
   package init(
     resources: BootstrapEndpoint.Resources, certificate: ServerCertificate, isOwnCertificate: Bool,
-    port: @escaping @Sendable () -> Int?
+    usesPodTokens: Bool = false, port: @escaping @Sendable () -> Int?
   ) {
     self.resources = resources
     self.certificate = certificate
     self.isOwnCertificate = isOwnCertificate
+    self.usesPodTokens = usesPodTokens
     self.port = port
   }
 
@@ -60,6 +63,7 @@ package struct BootstrapResponder: Sendable {
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
         trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
+        requiresToken: usesPodTokens, reloadsTokens: usesPodTokens,
         inspectAuthority: { BootstrapSettings.AuthorityVerdict(ofAuthority: $0) }),
       resources: resources)
   }

@@ -86,7 +86,8 @@ struct Pipeline: Sendable {
         },
         meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil },
         refusalOfName: { isInCluster ? ResourceType.dataplane.refusal(ofNameInCluster: $0) : nil }),
-      certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil
+      certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil,
+      usesPodTokens: configuration.proxyAuthentication == .serviceAccountToken
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
@@ -98,13 +99,16 @@ struct Pipeline: Sendable {
     settings.requestLogLevel = configuration.requestLogLevel
     let dataplaneServer = try DataplaneServer(
       configuration: settings,
-      cache: cache, observer: sessions, logger: logger,
+      cache: cache, observer: opened.cluster?.authenticated(sessions, configuration, logger: logger) ?? sessions,
+      logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body in
         await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0) }
       })
 
-    let administration = EnvoyAdministrationClient { await sessions.address(of: $0) }
+    let administration = EnvoyAdministrationClient(
+      address: { await sessions.address(of: $0) },
+      podAddress: { isInCluster ? await reconciler.podAddress(of: $0) : nil })
     let addresses = configuration.collector.map { CollectorAddresses(ports: ports, configuration: $0) }
     let isOwnCollector: @Sendable (CollectorURL) -> Bool = { [addresses] url in addresses?.receives(url) ?? false }
     let inspection = LiveInspection(reconciler: reconciler)
@@ -146,7 +150,7 @@ struct Pipeline: Sendable {
     ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
     let kubernetes = opened.cluster.map { cluster in
       ClusterDuties(
-        of: cluster, configuration, reconciler: reconciler,
+        of: cluster, configuration, reconciler: reconciler, administration: administration,
         preview: WritePreview(
           store: store, inspection: inspection, zone: configuration.zone, isOwnCollector: isOwnCollector, now: { .now }),
         connections: descriptors.httpConnections, budgets: budgets, ports: ports, logger: logger)

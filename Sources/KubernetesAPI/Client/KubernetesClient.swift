@@ -59,6 +59,11 @@ package final class KubernetesClient: Sendable {
         budget: RequestBudget(perSecond: settings.requestsPerSecond, burst: settings.burst, now: .now)))
   }
 
+  /// A client of the same API server with a budget of its own. What others make it ask cannot hold this one up.
+  package func sibling() -> KubernetesClient {
+    KubernetesClient(access: access, userAgent: userAgent, settings: settings, logger: logger)
+  }
+
   /// Takes a request from the budget.
   ///
   /// - Returns: how long it has to wait.

@@ -1,3 +1,4 @@
+import EnvoyInspection
 import HTTPService
 import KubernetesAPI
 import Logging
@@ -15,7 +16,8 @@ struct ClusterDuties: Sendable {
 
   init(
     of cluster: ClusterConnection, _ configuration: ControlPlaneConfiguration, reconciler: Reconciler,
-    preview: WritePreview, connections: Int, budgets: RequestBudgets, ports: BoundPorts, logger: Logger
+    administration: EnvoyAdministrationClient, preview: WritePreview, connections: Int, budgets: RequestBudgets,
+    ports: BoundPorts, logger: Logger
   ) {
     let settings = configuration.kubernetes
     var serving = AdmissionServer.Settings()
@@ -34,6 +36,11 @@ struct ClusterDuties: Sendable {
     let events = EventRecorder(
       client: cluster.client, component: "kuma-control-plane", instance: cluster.election.identity, logger: logger)
     var services = admission.services
+    services.append(
+      EnvoyAdminAuthority(client: cluster.client, namespace: settings.systemNamespace, logger: logger) {
+        administration.use($1)
+        await reconciler.use(adminAccess: $0)
+      })
     services += [events, StatusWriter(cluster, events: events, reconciler: reconciler, logger: logger)]
     if !configuration.skipMeshCreation {
       services.append(FirstMesh(store: cluster.store, election: cluster.election, logger: logger))

@@ -1,0 +1,139 @@
+import Documents
+import Foundation
+import HTTPService
+import KubernetesAPI
+import Logging
+import MeshControl
+import MeshKubernetes
+import MeshPolicy
+import MeshXDS
+import Synchronization
+
+/// Checks that a stream comes from the pod whose proxy it says to be: by the token of the pod's service account, which the API
+/// server reviews. Source of the rules and texts: Kuma 2.7.
+final class PodAuthenticator: Sendable {
+  private let client: KubernetesClient
+  private let logger: Logger
+  private let tokens = Mutex(ReviewedTokens())
+  private let start = ContinuousClock.now
+  /// Proxies that return together share the API server with everything else that this control plane asks it.
+  private let turns = ConcurrencyLimit(16)
+
+  init(client: KubernetesClient, logger: Logger) {
+    self.client = client
+    self.logger = logger
+  }
+
+  /// Checks the first request of a stream.
+  ///
+  /// - Parameters:
+  ///   - nodeID: which proxy the stream says to be.
+  ///   - token: what it shows; `nil` for nothing.
+  /// - Throws: why it is refused, or `unavailable` while the API server cannot be asked.
+  func authenticate(nodeID: String, token: String?) async throws(SessionRefusal) {
+    guard let proxy = ProxyID(nodeID: nodeID), let pod = PodReference(dataplane: proxy.name) else {
+      throw Self.refusal("\(nodeID.quoted) does not name a proxy of a pod; its form is <mesh>.<pod>.<namespace>")
+    }
+    guard let token, !token.isEmpty else {
+      throw Self.refusal(
+        "token doesn't belong to a valid user: the proxy shows none; its kuma-dp needs the file of the pod's token in "
+          + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH")
+    }
+    let owner = try await owner(of: token)
+    if let fault = owner.fault(for: pod, serviceAccount: nil) { throw Self.refusal(fault) }
+    guard owner.pod == nil else { return }
+    if let fault = owner.fault(for: pod, serviceAccount: try await serviceAccount(of: pod)) {
+      throw Self.refusal(fault)
+    }
+  }
+
+  private static func refusal(_ reason: String) -> SessionRefusal {
+    SessionRefusal(code: .unauthenticated, message: "authentication failed: \(reason)")
+  }
+
+  private var now: Duration { start.duration(to: .now) }
+
+  /// Whose token it is.
+  private func owner(of token: String) async throws(SessionRefusal) -> TokenOwner {
+    let knowledge = tokens.withLock { $0.knowledge(of: token, at: now) }
+    if case .recent(let owner) = knowledge { return owner }
+    switch await review(token) {
+    case .success(let owner?):
+      tokens.withLock { $0.accept(token, of: owner, at: now, seconds: Int64(Date().timeIntervalSince1970)) }
+      return owner
+    case .success(nil):
+      tokens.withLock { $0.refuse(token) }
+      throw Self.refusal("token doesn't belong to a valid user")
+    case .failure(let error):
+      if case .old(let owner) = knowledge { return owner }
+      logger.error("the tokens of proxies cannot be reviewed", metadata: ["error": "\(error)"])
+      throw SessionRefusal(
+        code: .unavailable,
+        message: "authentication failed: could not call Kubernetes API Server to verify dataplane token")
+    }
+  }
+
+  private func review(_ token: String) async -> Result<TokenOwner?, KubernetesError> {
+    await turns.run { [client] in
+      do throws(KubernetesError) {
+        return .success(TokenReview.owner(in: try await client.create(TokenReview.kind, TokenReview.question(token))))
+      } catch {
+        return .failure(error)
+      }
+    }
+  }
+
+  /// The name of a pod's service account.
+  private func serviceAccount(of pod: PodReference) async throws(SessionRefusal) -> String {
+    let failure = "could not retrieve Pod \(pod.namespace)/\(pod.name) to verify identity of a dataplane proxy"
+    let found: [KubernetesObject]
+    do throws(KubernetesError) {
+      found = try await client.list(.pod, namespace: pod.namespace, name: pod.name).objects
+    } catch {
+      logger.error("the pod of a proxy cannot be read", metadata: ["error": "\(error)"])
+      throw SessionRefusal(code: .unavailable, message: "authentication failed: \(failure)")
+    }
+    guard let object = found.first else { throw Self.refusal("\(failure): there is no such pod") }
+    return object.serviceAccountName
+  }
+}
+
+/// The streams of proxies, of those that prove who they are.
+struct AuthenticatedSessions: ProxySessionObserver {
+  let sessions: any ProxySessionObserver
+  let authenticator: PodAuthenticator
+
+  func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal) {
+    try await authenticator.authenticate(nodeID: session.nodeID, token: session.authorization)
+    // A pod's Dataplane says what the pod is. What a proxy says of itself could be more.
+    guard introduction.dataplane == nil else {
+      throw SessionRefusal(
+        code: .permissionDenied,
+        message:
+          "the proxy brings a Dataplane along, but those of pods are made by the control plane; start kuma-dp without "
+          + "--dataplane and --dataplane-file")
+    }
+    try await sessions.sessionOpened(session, introduction)
+  }
+
+  func responseSent(_ session: ProxySession, typeURL: String) { sessions.responseSent(session, typeURL: typeURL) }
+
+  func acknowledged(_ session: ProxySession, typeURL: String) { sessions.acknowledged(session, typeURL: typeURL) }
+
+  func rejected(_ session: ProxySession, typeURL: String, message: String) {
+    sessions.rejected(session, typeURL: typeURL, message: message)
+  }
+
+  func sessionClosed(_ session: ProxySession, end: SessionEnd) async { await sessions.sessionClosed(session, end: end) }
+}
+
+extension ClusterConnection {
+  /// The streams of those proxies that prove who they are, as the settings say.
+  func authenticated(
+    _ sessions: ProxySessions, _ configuration: ControlPlaneConfiguration, logger: Logger
+  ) -> any ProxySessionObserver {
+    guard configuration.proxyAuthentication == .serviceAccountToken else { return sessions }
+    return AuthenticatedSessions(
+      sessions: sessions, authenticator: PodAuthenticator(client: client.sibling(), logger: logger))
+  }
+}
