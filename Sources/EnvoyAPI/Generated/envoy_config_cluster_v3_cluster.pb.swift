@@ -131,6 +131,11 @@ public nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable {
   /// Clears the value of `connectTimeout`. Subsequent reads from it will return its default value.
   public mutating func clearConnectTimeout() {_uniqueStorage()._connectTimeout = nil}
 
+  public var lbPolicy: Envoy_Config_Cluster_V3_Cluster.LbPolicy {
+    get {_storage._lbPolicy}
+    set {_uniqueStorage()._lbPolicy = newValue}
+  }
+
   public var circuitBreakers: Envoy_Config_Cluster_V3_CircuitBreakers {
     get {_storage._circuitBreakers ?? Envoy_Config_Cluster_V3_CircuitBreakers()}
     set {_uniqueStorage()._circuitBreakers = newValue}
@@ -144,6 +149,15 @@ public nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable {
     get {_storage._dnsLookupFamily}
     set {_uniqueStorage()._dnsLookupFamily = newValue}
   }
+
+  public var upstreamBindConfig: Envoy_Config_Core_V3_BindConfig {
+    get {_storage._upstreamBindConfig ?? Envoy_Config_Core_V3_BindConfig()}
+    set {_uniqueStorage()._upstreamBindConfig = newValue}
+  }
+  /// Returns true if `upstreamBindConfig` has been explicitly set.
+  public var hasUpstreamBindConfig: Bool {_storage._upstreamBindConfig != nil}
+  /// Clears the value of `upstreamBindConfig`. Subsequent reads from it will return its default value.
+  public mutating func clearUpstreamBindConfig() {_uniqueStorage()._upstreamBindConfig = nil}
 
   public var transportSocket: Envoy_Config_Core_V3_TransportSocket {
     get {_storage._transportSocket ?? Envoy_Config_Core_V3_TransportSocket()}
@@ -228,6 +242,41 @@ public nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable {
       .logicalDns,
       .eds,
       .originalDst,
+    ]
+
+  }
+
+  /// How an endpoint is chosen.
+  public nonisolated enum LbPolicy: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case roundRobin // = 0
+    case clusterProvided // = 6
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .roundRobin
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .roundRobin
+      case 6: self = .clusterProvided
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .roundRobin: return 0
+      case .clusterProvided: return 6
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [Envoy_Config_Cluster_V3_Cluster.LbPolicy] = [
+      .roundRobin,
+      .clusterProvided,
     ]
 
   }
@@ -430,15 +479,17 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftP
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Cluster"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{3}eds_cluster_config\0\u{3}connect_timeout\0\u{4}\u{6}circuit_breakers\0\u{4}\u{7}dns_lookup_family\0\u{4}\u{7}transport_socket\0\u{4}\u{4}alt_stat_name\0\u{4}\u{5}load_assignment\0\u{4}\u{3}typed_extension_protocol_options\0\u{4}\u{7}transport_socket_matches\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{3}eds_cluster_config\0\u{3}connect_timeout\0\u{4}\u{2}lb_policy\0\u{4}\u{4}circuit_breakers\0\u{4}\u{7}dns_lookup_family\0\u{4}\u{4}upstream_bind_config\0\u{4}\u{3}transport_socket\0\u{4}\u{4}alt_stat_name\0\u{4}\u{5}load_assignment\0\u{4}\u{3}typed_extension_protocol_options\0\u{4}\u{7}transport_socket_matches\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
     var _clusterDiscoveryType: Envoy_Config_Cluster_V3_Cluster.OneOf_ClusterDiscoveryType?
     var _edsClusterConfig: Envoy_Config_Cluster_V3_Cluster.EdsClusterConfig? = nil
     var _connectTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _lbPolicy: Envoy_Config_Cluster_V3_Cluster.LbPolicy = .roundRobin
     var _circuitBreakers: Envoy_Config_Cluster_V3_CircuitBreakers? = nil
     var _dnsLookupFamily: Envoy_Config_Cluster_V3_Cluster.DnsLookupFamily = .auto
+    var _upstreamBindConfig: Envoy_Config_Core_V3_BindConfig? = nil
     var _transportSocket: Envoy_Config_Core_V3_TransportSocket? = nil
     var _altStatName: String = String()
     var _loadAssignment: Envoy_Config_Endpoint_V3_ClusterLoadAssignment? = nil
@@ -458,8 +509,10 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
       _clusterDiscoveryType = source._clusterDiscoveryType
       _edsClusterConfig = source._edsClusterConfig
       _connectTimeout = source._connectTimeout
+      _lbPolicy = source._lbPolicy
       _circuitBreakers = source._circuitBreakers
       _dnsLookupFamily = source._dnsLookupFamily
+      _upstreamBindConfig = source._upstreamBindConfig
       _transportSocket = source._transportSocket
       _altStatName = source._altStatName
       _loadAssignment = source._loadAssignment
@@ -494,8 +547,10 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
         }()
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._edsClusterConfig) }()
         case 4: try { try decoder.decodeSingularMessageField(value: &_storage._connectTimeout) }()
+        case 6: try { try decoder.decodeSingularEnumField(value: &_storage._lbPolicy) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._circuitBreakers) }()
         case 17: try { try decoder.decodeSingularEnumField(value: &_storage._dnsLookupFamily) }()
+        case 21: try { try decoder.decodeSingularMessageField(value: &_storage._upstreamBindConfig) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._transportSocket) }()
         case 28: try { try decoder.decodeSingularStringField(value: &_storage._altStatName) }()
         case 33: try { try decoder.decodeSingularMessageField(value: &_storage._loadAssignment) }()
@@ -525,12 +580,18 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
       try { if let v = _storage._connectTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
       } }()
+      if _storage._lbPolicy != .roundRobin {
+        try visitor.visitSingularEnumField(value: _storage._lbPolicy, fieldNumber: 6)
+      }
       try { if let v = _storage._circuitBreakers {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
       if _storage._dnsLookupFamily != .auto {
         try visitor.visitSingularEnumField(value: _storage._dnsLookupFamily, fieldNumber: 17)
       }
+      try { if let v = _storage._upstreamBindConfig {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+      } }()
       try { if let v = _storage._transportSocket {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -559,8 +620,10 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
         if _storage._clusterDiscoveryType != rhs_storage._clusterDiscoveryType {return false}
         if _storage._edsClusterConfig != rhs_storage._edsClusterConfig {return false}
         if _storage._connectTimeout != rhs_storage._connectTimeout {return false}
+        if _storage._lbPolicy != rhs_storage._lbPolicy {return false}
         if _storage._circuitBreakers != rhs_storage._circuitBreakers {return false}
         if _storage._dnsLookupFamily != rhs_storage._dnsLookupFamily {return false}
+        if _storage._upstreamBindConfig != rhs_storage._upstreamBindConfig {return false}
         if _storage._transportSocket != rhs_storage._transportSocket {return false}
         if _storage._altStatName != rhs_storage._altStatName {return false}
         if _storage._loadAssignment != rhs_storage._loadAssignment {return false}
@@ -577,6 +640,10 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster: SwiftProtobuf.Message, Sw
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.DiscoveryType: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATIC\0\u{1}STRICT_DNS\0\u{1}LOGICAL_DNS\0\u{1}EDS\0\u{1}ORIGINAL_DST\0")
+}
+
+nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbPolicy: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ROUND_ROBIN\0\u{2}\u{6}CLUSTER_PROVIDED\0")
 }
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.DnsLookupFamily: SwiftProtobuf._ProtoNameProviding {

@@ -93,10 +93,19 @@ public nonisolated struct Envoy_Config_Route_V3_Route: Sendable {
     set {action = .route(newValue)}
   }
 
+  public var redirect: Envoy_Config_Route_V3_RedirectAction {
+    get {
+      if case .redirect(let v)? = action {return v}
+      return Envoy_Config_Route_V3_RedirectAction()
+    }
+    set {action = .redirect(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Action: Equatable, Sendable {
     case route(Envoy_Config_Route_V3_RouteAction)
+    case redirect(Envoy_Config_Route_V3_RedirectAction)
 
   }
 
@@ -120,10 +129,77 @@ public nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
     set {pathSpecifier = .prefix(newValue)}
   }
 
+  public var path: String {
+    get {
+      if case .path(let v)? = pathSpecifier {return v}
+      return String()
+    }
+    set {pathSpecifier = .path(newValue)}
+  }
+
+  public var headers: [Envoy_Config_Route_V3_HeaderMatcher] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_PathSpecifier: Equatable, Sendable {
     case prefix(String)
+    case path(String)
+
+  }
+
+  public init() {}
+}
+
+/// Which values of a header match.
+public nonisolated struct Envoy_Config_Route_V3_HeaderMatcher: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  public var headerMatchSpecifier: Envoy_Config_Route_V3_HeaderMatcher.OneOf_HeaderMatchSpecifier? = nil
+
+  public var stringMatch: Envoy_Type_Matcher_V3_StringMatcher {
+    get {
+      if case .stringMatch(let v)? = headerMatchSpecifier {return v}
+      return Envoy_Type_Matcher_V3_StringMatcher()
+    }
+    set {headerMatchSpecifier = .stringMatch(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_HeaderMatchSpecifier: Equatable, Sendable {
+    case stringMatch(Envoy_Type_Matcher_V3_StringMatcher)
+
+  }
+
+  public init() {}
+}
+
+/// An answer that names another place.
+public nonisolated struct Envoy_Config_Route_V3_RedirectAction: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var pathRewriteSpecifier: Envoy_Config_Route_V3_RedirectAction.OneOf_PathRewriteSpecifier? = nil
+
+  public var pathRedirect: String {
+    get {
+      if case .pathRedirect(let v)? = pathRewriteSpecifier {return v}
+      return String()
+    }
+    set {pathRewriteSpecifier = .pathRedirect(newValue)}
+  }
+
+  public var portRedirect: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_PathRewriteSpecifier: Equatable, Sendable {
+    case pathRedirect(String)
 
   }
 
@@ -294,6 +370,9 @@ public nonisolated struct Envoy_Config_Route_V3_RouteAction: Sendable {
     set {clusterSpecifier = .cluster(newValue)}
   }
 
+  /// What takes the place of the matched prefix or path.
+  public var prefixRewrite: String = String()
+
   public var timeout: SwiftProtobuf.Google_Protobuf_Duration {
     get {_timeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_timeout = newValue}
@@ -425,7 +504,7 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
 
 nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Route"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -447,6 +526,19 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
           self.action = .route(v)
         }
       }()
+      case 3: try {
+        var v: Envoy_Config_Route_V3_RedirectAction?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .redirect(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .redirect(v)
+        }
+      }()
       default: break
       }
     }
@@ -460,9 +552,17 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
     try { if let v = self._match {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
-    try { if case .route(let v)? = self.action {
+    switch self.action {
+    case .route?: try {
+      guard case .route(let v)? = self.action else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
+    }()
+    case .redirect?: try {
+      guard case .redirect(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -476,7 +576,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RouteMatch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{1}path\0\u{2}\u{4}headers\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -492,6 +592,15 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
           self.pathSpecifier = .prefix(v)
         }
       }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.pathSpecifier != nil {try decoder.handleConflictingOneOf()}
+          self.pathSpecifier = .path(v)
+        }
+      }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.headers) }()
       default: break
       }
     }
@@ -502,14 +611,123 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    try { if case .prefix(let v)? = self.pathSpecifier {
+    switch self.pathSpecifier {
+    case .prefix?: try {
+      guard case .prefix(let v)? = self.pathSpecifier else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 1)
-    } }()
+    }()
+    case .path?: try {
+      guard case .path(let v)? = self.pathSpecifier else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    if !self.headers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.headers, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Envoy_Config_Route_V3_RouteMatch, rhs: Envoy_Config_Route_V3_RouteMatch) -> Bool {
     if lhs.pathSpecifier != rhs.pathSpecifier {return false}
+    if lhs.headers != rhs.headers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_HeaderMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HeaderMatcher"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{4}\u{c}string_match\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 13: try {
+        var v: Envoy_Type_Matcher_V3_StringMatcher?
+        var hadOneofValue = false
+        if let current = self.headerMatchSpecifier {
+          hadOneofValue = true
+          if case .stringMatch(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.headerMatchSpecifier = .stringMatch(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if case .stringMatch(let v)? = self.headerMatchSpecifier {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Route_V3_HeaderMatcher, rhs: Envoy_Config_Route_V3_HeaderMatcher) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.headerMatchSpecifier != rhs.headerMatchSpecifier {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RedirectAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RedirectAction"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}path_redirect\0\u{4}\u{6}port_redirect\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.pathRewriteSpecifier != nil {try decoder.handleConflictingOneOf()}
+          self.pathRewriteSpecifier = .pathRedirect(v)
+        }
+      }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.portRedirect) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .pathRedirect(let v)? = self.pathRewriteSpecifier {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    if self.portRedirect != 0 {
+      try visitor.visitSingularUInt32Field(value: self.portRedirect, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Route_V3_RedirectAction, rhs: Envoy_Config_Route_V3_RedirectAction) -> Bool {
+    if lhs.pathRewriteSpecifier != rhs.pathRewriteSpecifier {return false}
+    if lhs.portRedirect != rhs.portRedirect {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -683,7 +901,7 @@ nonisolated extension Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff:
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RouteAction"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{2}\u{7}timeout\0\u{4}\u{10}idle_timeout\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{4}\u{4}prefix_rewrite\0\u{2}\u{3}timeout\0\u{4}\u{10}idle_timeout\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -699,6 +917,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
           self.clusterSpecifier = .cluster(v)
         }
       }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.prefixRewrite) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._timeout) }()
       case 24: try { try decoder.decodeSingularMessageField(value: &self._idleTimeout) }()
       default: break
@@ -714,6 +933,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
     try { if case .cluster(let v)? = self.clusterSpecifier {
       try visitor.visitSingularStringField(value: v, fieldNumber: 1)
     } }()
+    if !self.prefixRewrite.isEmpty {
+      try visitor.visitSingularStringField(value: self.prefixRewrite, fieldNumber: 5)
+    }
     try { if let v = self._timeout {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     } }()
@@ -725,6 +947,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
 
   public static func ==(lhs: Envoy_Config_Route_V3_RouteAction, rhs: Envoy_Config_Route_V3_RouteAction) -> Bool {
     if lhs.clusterSpecifier != rhs.clusterSpecifier {return false}
+    if lhs.prefixRewrite != rhs.prefixRewrite {return false}
     if lhs._timeout != rhs._timeout {return false}
     if lhs._idleTimeout != rhs._idleTimeout {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}

@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-// TLS towards an endpoint.
+// TLS towards an endpoint and towards a client.
 // Only what this project uses; names and numbers are those of the public v3 API.
 
 import SwiftProtobuf
@@ -136,10 +136,43 @@ public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateVa
   fileprivate var _systemRootCerts: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext.SystemRootCerts? = nil
 }
 
+public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var certificateChain: Envoy_Config_Core_V3_DataSource {
+    get {_certificateChain ?? Envoy_Config_Core_V3_DataSource()}
+    set {_certificateChain = newValue}
+  }
+  /// Returns true if `certificateChain` has been explicitly set.
+  public var hasCertificateChain: Bool {self._certificateChain != nil}
+  /// Clears the value of `certificateChain`. Subsequent reads from it will return its default value.
+  public mutating func clearCertificateChain() {self._certificateChain = nil}
+
+  public var privateKey: Envoy_Config_Core_V3_DataSource {
+    get {_privateKey ?? Envoy_Config_Core_V3_DataSource()}
+    set {_privateKey = newValue}
+  }
+  /// Returns true if `privateKey` has been explicitly set.
+  public var hasPrivateKey: Bool {self._privateKey != nil}
+  /// Clears the value of `privateKey`. Subsequent reads from it will return its default value.
+  public mutating func clearPrivateKey() {self._privateKey = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _certificateChain: Envoy_Config_Core_V3_DataSource? = nil
+  fileprivate var _privateKey: Envoy_Config_Core_V3_DataSource? = nil
+}
+
 public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
+
+  public var tlsCertificates: [Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate] = []
 
   public var validationContextType: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext.OneOf_ValidationContextType? = nil
 
@@ -186,6 +219,37 @@ public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsCo
   public init() {}
 
   fileprivate var _commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext? = nil
+}
+
+public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext {
+    get {_commonTlsContext ?? Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext()}
+    set {_commonTlsContext = newValue}
+  }
+  /// Returns true if `commonTlsContext` has been explicitly set.
+  public var hasCommonTlsContext: Bool {self._commonTlsContext != nil}
+  /// Clears the value of `commonTlsContext`. Subsequent reads from it will return its default value.
+  public mutating func clearCommonTlsContext() {self._commonTlsContext = nil}
+
+  public var requireClientCertificate: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_requireClientCertificate ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_requireClientCertificate = newValue}
+  }
+  /// Returns true if `requireClientCertificate` has been explicitly set.
+  public var hasRequireClientCertificate: Bool {self._requireClientCertificate != nil}
+  /// Clears the value of `requireClientCertificate`. Subsequent reads from it will return its default value.
+  public mutating func clearRequireClientCertificate() {self._requireClientCertificate = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext? = nil
+  fileprivate var _requireClientCertificate: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -298,9 +362,9 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
   }
 }
 
-nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".CommonTlsContext"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{3}validation_context\0\u{3}alpn_protocols\0")
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TlsCertificate"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}certificate_chain\0\u{3}private_key\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -308,6 +372,46 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._certificateChain) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._privateKey) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._certificateChain {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._privateKey {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate, rhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate) -> Bool {
+    if lhs._certificateChain != rhs._certificateChain {return false}
+    if lhs._privateKey != rhs._privateKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CommonTlsContext"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}tls_certificates\0\u{3}validation_context\0\u{3}alpn_protocols\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.tlsCertificates) }()
       case 3: try {
         var v: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext?
         var hadOneofValue = false
@@ -332,6 +436,9 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.tlsCertificates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tlsCertificates, fieldNumber: 2)
+    }
     try { if case .validationContext(let v)? = self.validationContextType {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
@@ -342,6 +449,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
   }
 
   public static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext, rhs: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext) -> Bool {
+    if lhs.tlsCertificates != rhs.tlsCertificates {return false}
     if lhs.validationContextType != rhs.validationContextType {return false}
     if lhs.alpnProtocols != rhs.alpnProtocols {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -388,6 +496,45 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
     if lhs._commonTlsContext != rhs._commonTlsContext {return false}
     if lhs.sni != rhs.sni {return false}
     if lhs.allowRenegotiation != rhs.allowRenegotiation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DownstreamTlsContext"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._commonTlsContext) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._requireClientCertificate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._commonTlsContext {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._requireClientCertificate {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext, rhs: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext) -> Bool {
+    if lhs._commonTlsContext != rhs._commonTlsContext {return false}
+    if lhs._requireClientCertificate != rhs._requireClientCertificate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
