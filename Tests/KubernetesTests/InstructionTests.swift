@@ -14,17 +14,19 @@ import Testing
         .deletingLastPathComponent()
       let text = try String(contentsOf: root.appending(path: "docs/kubernetes.md"), encoding: .utf8)
       var section = ""
-      var block: [String]?
+      var block: (indent: Int, lines: [String])?
       for line in text.components(separatedBy: "\n") {
-        if let lines = block {
-          if line == "```" {
+        let content = line.drop { $0 == " " }
+        if let (indent, lines) = block {
+          if content == "```" {
             blocks[section, default: []].append(lines.joined(separator: "\n"))
             block = nil
           } else {
-            block?.append(line)
+            // A block in a list is indented as a whole.
+            block?.lines.append(String(line.dropFirst(indent)))
           }
-        } else if line == "```sh" {
-          block = []
+        } else if content == "```sh" {
+          block = (line.count - content.count, [])
         } else if line.hasPrefix("#") {
           section = line.drop { $0 == "#" }.trimmingCharacters(in: .whitespaces)
         }
@@ -79,14 +81,17 @@ import Testing
 
   private func follow(_ page: Page, _ shell: Shell) async throws {
     let server = shell.server
-    // Pods do not run here, so nothing is rolled out.
-    let install = try page.block(1, of: 3, in: "Install").components(separatedBy: "\n")
-      .filter { !$0.contains("rollout status") }.joined(separator: "\n")
-    _ = try await shell.type(install)
-    let again = try await shell.type(install)
+    let kubelet = PlayedKubelet(server: server)
+    func step(_ number: Int) throws -> String {
+      try page.block(number - 1, of: 10, in: "From an empty cluster to a trace")
+    }
+    _ = try await shell.type(try step(1))
+    let again = try await shell.type(try step(1))
     let lines = again.output.split(separator: "\n")
     #expect(lines.count > 10)
     #expect(lines.allSatisfy { $0.hasSuffix(" unchanged") }, "\(again.output)")
+    try await kubelet.run(1, in: "kuma-system")
+    _ = try await shell.type(try step(2))
 
     // The control plane runs on this machine, in the place of the pod.
     let controlPlane = try ControlPlaneOnKubernetes(
@@ -94,28 +99,65 @@ import Testing
       settings: ["KUMA_DEFAULTS_SKIP_MESH_CREATION": "false"])
     try await server.apply(try await RunningCluster.webhooks(of: controlPlane))
     try await controlPlane.start()
+    try await RunningCluster.waitForWebhooks(of: controlPlane, on: server)
     try await eventually("the first mesh") { try await server.kubectl(.newest, "get", "mesh", "default").isSuccess }
-    let traced = try await shell.type(try page.block(0, of: 1, in: "First trace"))
+    _ = try await shell.type(try step(3))
+    let traced = try await shell.type(try step(4))
     #expect(traced.output.contains("traffictrace.kuma.io/trace-all-traffic created"), "\(traced)")
-    let proxy = try await shell.type(try page.block(0, of: 2, in: "A proxy"))
-    #expect(proxy.output.contains("dataplane.kuma.io/web created"), "\(proxy)")
-    _ = try await shell.type(try page.block(0, of: 1, in: "Is it traced?"))
+    try await startDemo(kubelet, shell, step)
+    // The commands in between need a kubelet that runs containers and forwards ports.
+    #expect(try step(8).contains("exec deployment/storefront -c storefront -- kuma-demo request http://storefront"))
+    #expect(try step(9).contains("port-forward deployment/kuma-control-plane 5681 9411"))
+    let found = try await shell.type(
+      try step(10).replacing("localhost:9411", with: "localhost:\(controlPlane.ports.collector)"))
+    #expect(found.output == "[]", "\(found)")
 
-    // What is written stays when everything else is removed.
+    try await writeMore(page, shell)
     await controlPlane.stop()
+    try await remove(page, shell, installing: try step(1))
+  }
+
+  /// The demo's pods get proxies, and Dataplanes.
+  private func startDemo(_ kubelet: PlayedKubelet, _ shell: Shell, _ step: (Int) throws -> String) async throws {
+    let installed = try await shell.type(try step(5))
+    #expect(installed.output.split(separator: "\n").count == 13)
+    #expect(installed.errors.isEmpty, "\(installed.errors)")
+    let pods = try await kubelet.run(4, in: "kuma-demo")
+    for pod in pods { #expect(pod.containers.first == "kuma-sidecar" && pod.containers.count == 2, "\(pod)") }
+    _ = try await shell.type(try step(6))
+    _ = try await shell.type(try step(7))
+    let tag = #"jsonpath={.items[*].spec.networking.inbound[*].tags.kuma\.io/service}"#
+    try await eventually("the Dataplanes of the pods") {
+      let services = try await shell.server.succeed(["get", "dataplanes", "-n", "kuma-demo", "-o", tag])
+      return services.split(separator: " ").sorted()
+        == ["catalogue", "checkout", "payments", "storefront"].map { "\($0)_kuma-demo_svc_80" }
+    }
+  }
+
+  /// The documents of Kuma's documentation, and a Dataplane of one's own.
+  private func writeMore(_ page: Page, _ shell: Shell) async throws {
+    let documents = try await shell.type(try page.block(0, of: 1, in: "Documents"))
+    #expect(documents.output.contains("traffictrace.kuma.io/trace-all-traffic configured"), "\(documents)")
+    _ = try await shell.type(try page.block(0, of: 1, in: "Is it traced?"))
+    let proxy = try await shell.type(try page.block(0, of: 2, in: "A proxy outside of pods"))
+    #expect(proxy.output.contains("dataplane.kuma.io/web created"), "\(proxy)")
+  }
+
+  private func remove(_ page: Page, _ shell: Shell, installing install: String) async throws {
+    let server = shell.server
+    // What is written stays when everything else is removed.
     _ = try await shell.type(try page.block(0, of: 1, in: "Upgrade"))
     _ = try await shell.type(try page.block(1, of: 2, in: "Remove"))
-    let kept = try await server.succeed(["get", "meshes,traffictraces,dataplanes", "-A", "-o", "name"])
-    #expect(
-      kept.split(separator: "\n")
-        == ["mesh.kuma.io/default", "traffictrace.kuma.io/trace-all-traffic", "dataplane.kuma.io/web"])
+    let kept = try await server.succeed(["get", "meshes,traffictraces", "-o", "name"])
+    #expect(kept.split(separator: "\n") == ["mesh.kuma.io/default", "traffictrace.kuma.io/trace-all-traffic"])
+    #expect(try await server.succeed(["get", "dataplanes", "-A", "-o", "name"]).contains("dataplane.kuma.io/web"))
     let left = try await server.succeed(
       [
-        "get",
-        "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces",
-        "-o", "name",
+        "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings", "-o",
+        "name",
       ])
     #expect(!left.contains("kuma-"), "\(left)")
+    #expect(try await !server.succeed(["get", "namespaces", "-o", "name"]).contains("kuma-system"))
 
     // Or it goes, too.
     _ = try await shell.type(install)

@@ -41,7 +41,7 @@ final class RunningCluster: Sendable {
     let cluster = RunningCluster(server: server, controlPlane: controlPlane)
     try await server.apply(try await webhooks(of: controlPlane))
     try await controlPlane.start()
-    try await cluster.waitForWebhooks()
+    try await waitForWebhooks(of: controlPlane, on: server)
     return cluster
   }
 
@@ -71,7 +71,7 @@ final class RunningCluster: Sendable {
   }
 
   /// Waits until a policy of a mesh that does not exist is refused, which only the webhooks do.
-  private func waitForWebhooks() async throws {
+  static func waitForWebhooks(of controlPlane: ControlPlaneOnKubernetes, on server: KubernetesServer) async throws {
     let policy = """
       {"apiVersion": "kuma.io/v1alpha1", "kind": "TrafficTrace", "mesh": "nowhere", "metadata": {"name": "question"},
        "spec": {"selectors": [{"match": {"kuma.io/service": "*"}}]}}
