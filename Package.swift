@@ -473,7 +473,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TransparentProxyTests",
-      dependencies: ["Documents", "ProcessSupervisor", "TestSupport", "TransparentProxy"], swiftSettings: strict),
+      dependencies: ["kumactl", "ProcessSupervisor", "TestSupport", "TransparentProxy"],
+      exclude: ["Rules"], swiftSettings: strict),
     .testTarget(
       name: "PodNetworkTests",
       dependencies: ["Documents", "KubernetesAPI", "PodNetwork", "ProcessSupervisor", "TestSupport", collections],

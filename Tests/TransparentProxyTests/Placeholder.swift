@@ -1,2 +1,0 @@
-/// Holds the place of the first suite.
-enum Placeholder {}
