@@ -200,4 +200,18 @@ struct ReconcilePlanTests {
     simulation.handle(.storeEnded)
     #expect(simulation.waiting.isEmpty && simulation.plan.isCaughtUp(with: 100))
   }
+
+  @Test(
+    "Where the addresses of services are awaited, nobody is answered before both they and the store's state are there")
+  func serviceAddresses() {
+    let state = ReconcilePlan.Event.changed(ChangeSet(isWholeState: true, written: [.mesh()], deleted: [], sequence: 3))
+    // Also an empty answer is one.
+    let addresses = ReconcilePlan.Event.serviceAddressesChanged([:])
+    for events in [[state, addresses], [addresses, state]] {
+      var plan = ReconcilePlan(awaitsServiceAddresses: true)
+      #expect(plan.handle(.awaited(3, by: 1)) { _ in nil } == [])
+      #expect(plan.handle(events[0]) { _ in nil } == [] && !plan.isSynchronized)
+      #expect(plan.handle(events[1]) { _ in nil } == [.answer(1)] && plan.isSynchronized)
+    }
+  }
 }

@@ -67,7 +67,15 @@ struct ReconcilePlan {
   private var waiting: [(sequence: UInt64, waiter: Int)] = []
   private var hasEnded = false
   /// Whether the whole state of the store has been applied.
-  private(set) var isSynchronized = false
+  private var hasState = false
+  /// Whether the addresses of services are still to come. Without them proxies would close listeners that they need.
+  private var awaitsServiceAddresses: Bool
+
+  /// - Parameter awaitsServiceAddresses: whether nobody is answered before ``Event/serviceAddressesChanged(_:)``.
+  init(awaitsServiceAddresses: Bool = false) { self.awaitsServiceAddresses = awaitsServiceAddresses }
+
+  /// Whether everything is there that proxies are configured with.
+  var isSynchronized: Bool { hasState && !awaitsServiceAddresses }
 
   /// - Parameter address: the address of a host name, if it is known.
   mutating func handle(_ event: Event, address: (String) -> String?) -> [Action] {
@@ -89,6 +97,8 @@ struct ReconcilePlan {
       var change = MeshIndex.Change()
       change.serviceAddresses = addresses
       apply(meshes.mapValues { _ in change }, &actions)
+      awaitsServiceAddresses = false
+      answer(&actions)
     case .adminAccessChanged(let access):
       guard access != adminAccess else { break }
       adminAccess = access
@@ -136,13 +146,18 @@ struct ReconcilePlan {
       where !written.contains(ResourceKey(type: .dataplane, mesh: proxy.mesh, name: proxy.name)) {
         setNamed(proxy, nil, &actions)
       }
-      isSynchronized = true
+      hasState = true
       for resource in adopted.values { note(resource.key, resource, in: &changes, address, &actions) }
     }
     for key in set.deleted { note(key, nil, in: &changes, address, &actions) }
     for resource in set.written { note(resource.key, resource, in: &changes, address, &actions) }
     apply(changes, &actions)
     sequence = set.sequence
+    answer(&actions)
+  }
+
+  /// Answers the readers whose writes are applied.
+  private mutating func answer(_ actions: inout [Action]) {
     for (target, waiter) in waiting where isCaughtUp(with: target) { actions.append(.answer(waiter)) }
     waiting = waiting.filter { !isCaughtUp(with: $0.sequence) }
   }

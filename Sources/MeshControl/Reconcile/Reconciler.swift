@@ -29,7 +29,7 @@ package actor Reconciler: Service {
   /// Decides the form of reports; `nil`: reports to backends with `apiVersion: auto` are JSON.
   nonisolated let forms: ReportFormSelector?
   private let logger: Logger
-  private var plan = ReconcilePlan()
+  private var plan: ReconcilePlan
   private var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
   private var lastWaiter = 0
   private let clock = ContinuousClock()
@@ -38,10 +38,12 @@ package actor Reconciler: Service {
   private let end: AsyncStream<Duration>.Continuation
   package private(set) var counters = Counters()
 
+  /// - Parameter awaitsServiceAddresses: whether proxies wait for ``note(serviceAddresses:)``.
   package init(
     store: any ResourceStore, translator: any ProxyTranslating, cache: SnapshotCache, resolver: AddressResolver,
-    forms: ReportFormSelector? = nil, logger: Logger
+    forms: ReportFormSelector? = nil, awaitsServiceAddresses: Bool = false, logger: Logger
   ) {
+    plan = ReconcilePlan(awaitsServiceAddresses: awaitsServiceAddresses)
     self.store = store
     self.translator = translator
     self.cache = cache
@@ -176,9 +178,7 @@ package actor Reconciler: Service {
   /// Takes addresses at which services are reached without the mesh's help. May be called before the store's content is known.
   ///
   /// - Parameter serviceAddresses: the addresses that changed, by service of any mesh; `nil` for a service that has none any more.
-  package func note(serviceAddresses: [String: ServiceAddress?]) {
-    if !serviceAddresses.isEmpty { handle(.serviceAddressesChanged(serviceAddresses)) }
-  }
+  package func note(serviceAddresses: [String: ServiceAddress?]) { handle(.serviceAddressesChanged(serviceAddresses)) }
 
   /// Takes the certificates with which proxies open their administration to the control plane.
   ///
@@ -187,7 +187,7 @@ package actor Reconciler: Service {
 
   // MARK: Reads
 
-  /// Whether the whole state of the store has been applied.
+  /// Whether everything is there that proxies are configured with.
   package var isSynchronized: Bool { plan.isSynchronized }
 
   /// The number of connected proxies.
