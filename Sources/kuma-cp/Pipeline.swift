@@ -71,7 +71,8 @@ struct Pipeline: Sendable {
     let resolver = AddressResolver(logger: logger, lookup: SystemLookup.lookUp)
     let forms = ReportFormSelector(logger: logger) { LocalMachine.has(peer: $0.remotePeer) }
     let reconciler = Reconciler(
-      store: store, translator: translator, cache: cache, resolver: resolver, forms: forms, logger: logger)
+      store: store, translator: translator, cache: cache, resolver: resolver, forms: forms,
+      awaitsServiceAddresses: opened.cluster != nil, logger: logger)
     let sessions = ProxySessions(
       store: store, shared: opened.shared, reconciler: reconciler, instance: instance, zone: configuration.zone,
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
@@ -167,9 +168,10 @@ struct Pipeline: Sendable {
         if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
-        if let trouble = kubernetes?.obstacle() { obstacles.append(trouble) }
+        obstacles += kubernetes?.obstacles() ?? []
         return obstacles
       },
+      remark: { kubernetes?.remark() },
       metrics: metrics.text)
 
     // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.

@@ -4,6 +4,7 @@ import KubernetesAPI
 import Logging
 import MeshControl
 import MeshHTTP
+import MeshKubernetes
 import ProgramSettings
 import ServiceLifecycle
 
@@ -11,6 +12,8 @@ import ServiceLifecycle
 /// and, while it leads, makes the first mesh and says in each object what has become of it.
 struct ClusterDuties: Sendable {
   let admission: AdmissionServer
+  /// Makes proxies of pods.
+  private let pods: PodController
   /// What has to run, in the order of start.
   let services: [any Service]
 
@@ -35,19 +38,32 @@ struct ClusterDuties: Sendable {
       budgets: budgets, ports: ports, logger: logger)
     let events = EventRecorder(
       client: cluster.client, component: "kuma-control-plane", instance: cluster.election.identity, logger: logger)
+    let podEvents = EventRecorder(
+      client: cluster.client, component: "k8s.kuma.io/dataplane-generator", instance: cluster.election.identity,
+      logger: logger)
+    var planning = PodPlan.Settings()
+    planning.conversion.zone = configuration.zone
+    pods = PodController(
+      cluster, settings: planning, reconciler: reconciler, events: podEvents,
+      worker: PodWorker(client: cluster.client, store: cluster.store, administration: administration), logger: logger)
     var services = admission.services
     services.append(
       EnvoyAdminAuthority(client: cluster.client, namespace: settings.systemNamespace, logger: logger) {
         administration.use($1)
         await reconciler.use(adminAccess: $0)
       })
-    services += [events, StatusWriter(cluster, events: events, reconciler: reconciler, logger: logger)]
+    services += [
+      podEvents, pods, events, StatusWriter(cluster, events: events, reconciler: reconciler, logger: logger),
+    ]
     if !configuration.skipMeshCreation {
       services.append(FirstMesh(store: cluster.store, election: cluster.election, logger: logger))
     }
     self.services = services
   }
 
-  /// Why the cluster cannot use this control plane; `nil` if it can.
-  func obstacle() -> String? { admission.obstacle() }
+  /// Why the cluster cannot use this control plane; empty if it can.
+  func obstacles() -> [String] { [admission.obstacle(), pods.obstacle()].compactMap { $0 } }
+
+  /// What does not work although the cluster can use this control plane; `nil` if everything works.
+  func remark() -> String? { pods.remark() }
 }

@@ -5,6 +5,8 @@ import HTTPTypes
 struct DiagnosticsAPI: Sendable {
   /// Why the control plane is not ready yet; empty when it is.
   var obstacles: @Sendable () async -> [String]
+  /// What does not work although the control plane is ready; `nil` when everything works.
+  var remark: @Sendable () -> String?
   /// All metrics in Prometheus' text format.
   var metrics: @Sendable () async -> String
 
@@ -41,7 +43,7 @@ struct DiagnosticsAPI: Sendable {
 
   private func readiness() async -> Answer {
     let obstacles = await obstacles()
-    guard !obstacles.isEmpty else { return .text("OK\n") }
+    guard !obstacles.isEmpty else { return .text("OK\n" + (remark().map { "\($0)\n" } ?? "")) }
     return .text("not ready: \(obstacles.joined(separator: "; "))\n", .serviceUnavailable)
   }
 }
