@@ -262,7 +262,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "PodNetwork",
-      dependencies: ["Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", collections, logging],
+      dependencies: [
+        "Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections, logging, nioCore,
+        nioHTTP1, nioPosix, nioSSL,
+      ],
       swiftSettings: strict),
     .target(name: "DemoShop", swiftSettings: strict),
     .target(

@@ -36,6 +36,8 @@ extension KubernetesKind {
   package static let node = KubernetesKind(version: "v1", kind: "Node", plural: "nodes", isNamespaced: false)
   package static let pod = KubernetesKind(version: "v1", kind: "Pod", plural: "pods", isNamespaced: true)
   package static let service = KubernetesKind(version: "v1", kind: "Service", plural: "services", isNamespaced: true)
+  package static let serviceAccount = KubernetesKind(
+    version: "v1", kind: "ServiceAccount", plural: "serviceaccounts", isNamespaced: true)
   package static let replicaSet = KubernetesKind(
     group: "apps", version: "v1", kind: "ReplicaSet", plural: "replicasets", isNamespaced: true)
   package static let job = KubernetesKind(
