@@ -32,30 +32,41 @@ struct EventAggregation: Sendable {
     var sentAt: Duration?
   }
 
-  /// How many different events are remembered.
-  static let limit = 1000
   /// The largest count of an event that the API knows.
   static let countLimit = Int(Int32.max)
-  /// How many requests may go at once, and how long it takes until one more may go.
-  static let burst = 25
-  static let interval = Duration.seconds(1)
   /// How often the count of an event is written, at most.
   static let countInterval = Duration.seconds(60)
 
+  /// How many events are remembered and how often requests are sent.
+  struct Pace: Sendable, Hashable {
+    /// How many different events are remembered.
+    var limit = 1000
+    /// How many requests may go at once.
+    var burst = 25
+    /// How long it takes until one more may go.
+    var interval = Duration.seconds(1)
+  }
+
+  private let pace: Pace
   private var entries: OrderedDictionary<Key, Entry> = [:]
   /// The requests that may go, as of a time.
-  private var budget = (requests: EventAggregation.burst, asOf: Duration.zero)
+  private var budget: (requests: Int, asOf: Duration)
   /// How many events were not taken because there are too many different ones.
   private(set) var dropped = 0
 
+  init(_ pace: Pace = Pace()) {
+    self.pace = pace
+    budget = (pace.burst, .zero)
+  }
+
   /// Something has happened.
   mutating func record(_ key: Key, at wallClock: Timestamp) {
-    if entries[key] == nil, entries.count >= Self.limit {
-      // The one that was said least recently goes, unless it has still to be sent.
-      guard let index = entries.values.firstIndex(where: { $0.count == $0.sentCount }) else {
-        dropped += dropped == .max ? 0 : 1
-        return
-      }
+    if entries[key] == nil, entries.count >= pace.limit {
+      // The one that was said least recently goes, unless it has still to be sent. A warning pushes out what is no warning.
+      let sent = entries.values.firstIndex { $0.count == $0.sentCount }
+      let minor = key.severity == .warning ? entries.keys.firstIndex { $0.severity != .warning } : nil
+      if sent == nil { dropped += dropped == .max ? 0 : 1 }
+      guard let index = sent ?? minor else { return }
       entries.remove(at: index)
     }
     // The newest stand last.
@@ -65,22 +76,30 @@ struct EventAggregation: Sendable {
     entries[key] = entry
   }
 
-  /// The next event to send; `nil` when there is none yet.
+  /// The next event to send; `nil` when there is none yet. Warnings go first.
   mutating func next(at time: Duration) -> Sending? {
     refill(at: time)
-    guard budget.requests > 0,
-      let index = entries.values.firstIndex(where: { dueTime($0).map { $0 <= time } ?? false })
-    else { return nil }
+    guard budget.requests > 0, let index = dueIndex(at: time) else { return nil }
     budget.requests -= 1
     let (key, entry) = entries.elements[index]
     entries.values[index].sentAt = time
     return Sending(key: key, name: entry.name, count: entry.count, first: entry.first, last: entry.last)
   }
 
+  private func dueIndex(at time: Duration) -> Int? {
+    var first: Int?
+    for (index, element) in entries.elements.enumerated() {
+      guard let due = dueTime(element.value), due <= time else { continue }
+      if element.key.severity == .warning { return index }
+      first = first ?? index
+    }
+    return first
+  }
+
   /// When there is something to send; `nil` when nothing is left to say.
   func nextTime(at time: Duration) -> Duration? {
     guard let due = entries.values.lazy.compactMap({ dueTime($0) }).min() else { return nil }
-    return budget.requests > 0 ? max(due, time) : max(due, budget.asOf + Self.interval)
+    return budget.requests > 0 ? max(due, time) : max(due, budget.asOf + pace.interval)
   }
 
   /// An event was sent, and has a name on the API server.
@@ -109,9 +128,9 @@ struct EventAggregation: Sendable {
   }
 
   private mutating func refill(at time: Duration) {
-    let periods = Int64((time - budget.asOf) / Self.interval)
+    let periods = Int(min((time - budget.asOf) / pace.interval, Double(Int32.max)))
     guard periods > 0 else { return }
-    budget.requests = Int(min(Int64(Self.burst), Int64(budget.requests) + min(periods, Int64(Self.burst))))
-    budget.asOf += Self.interval * Int(min(periods, Int64(Int32.max)))
+    budget.requests = min(pace.burst, budget.requests + periods)
+    budget.asOf += pace.interval * periods
   }
 }

@@ -49,10 +49,10 @@ package final class EventRecorder: Service {
   private let instance: String
   private let logger: Logger
   private let start = ContinuousClock.now
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
-    var aggregation = EventAggregation()
+    var aggregation: EventAggregation
     /// Ends the wait for something to send.
     var wake: AsyncStream<Void>.Continuation?
   }
@@ -60,7 +60,11 @@ package final class EventRecorder: Service {
   /// - Parameters:
   ///   - component: who says it, such as `kuma-control-plane`.
   ///   - instance: which of several processes.
-  package init(client: KubernetesClient, component: String, instance: String, logger: Logger) {
+  ///   - isBusy: whether there may be thousands of objects with events; then ten events a second are sent, not one.
+  package init(client: KubernetesClient, component: String, instance: String, isBusy: Bool = false, logger: Logger) {
+    let pace =
+      isBusy ? EventAggregation.Pace(limit: 5000, interval: .milliseconds(100)) : EventAggregation.Pace()
+    state = Mutex(State(aggregation: EventAggregation(pace)))
     self.client = client
     self.component = component
     self.instance = instance

@@ -40,7 +40,7 @@ struct ClusterDuties: Sendable {
       client: cluster.client, component: "kuma-control-plane", instance: cluster.election.identity, logger: logger)
     let podEvents = EventRecorder(
       client: cluster.client, component: "k8s.kuma.io/dataplane-generator", instance: cluster.election.identity,
-      logger: logger)
+      isBusy: true, logger: logger)
     var planning = PodPlan.Settings()
     planning.conversion.zone = configuration.zone
     pods = PodController(

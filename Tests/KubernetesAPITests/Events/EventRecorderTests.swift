@@ -44,9 +44,11 @@ import Testing
     await running.value
   }
 
-  private func key(_ name: String, _ message: String = "m") -> EventAggregation.Key {
+  private func key(
+    _ name: String, _ message: String = "m", _ severity: EventRecorder.Severity = .warning
+  ) -> EventAggregation.Key {
     .init(
-      object: .init(KubernetesObject(.configMap, namespace: "n", name: name)), severity: .warning, reason: "R",
+      object: .init(KubernetesObject(.configMap, namespace: "n", name: name)), severity: severity, reason: "R",
       message: message)
   }
 
@@ -71,20 +73,38 @@ import Testing
   }
 
   @Test("many different ones go slowly, and what is remembered has a bound") func bounds() {
-    var aggregation = EventAggregation()
-    for number in 0..<(EventAggregation.limit + 5) { aggregation.record(key("o\(number)"), at: Timestamp(seconds: 1)) }
+    let pace = EventAggregation.Pace(limit: 100, burst: 20, interval: .milliseconds(100))
+    var aggregation = EventAggregation(pace)
+    for number in 0..<(pace.limit + 5) { aggregation.record(key("o\(number)"), at: Timestamp(seconds: 1)) }
     #expect(aggregation.dropped == 5)
     var sent = 0
     while let next = aggregation.next(at: .zero) {
       aggregation.sent(next, name: "n")
       sent += 1
     }
-    #expect(sent == EventAggregation.burst)
-    #expect(aggregation.nextTime(at: .zero) == EventAggregation.interval)
-    #expect(aggregation.next(at: EventAggregation.interval) != nil)
-    #expect(aggregation.next(at: EventAggregation.interval) == nil)
+    #expect(sent == pace.burst)
+    #expect(aggregation.nextTime(at: .zero) == pace.interval)
+    #expect(aggregation.next(at: pace.interval) != nil)
+    #expect(aggregation.next(at: pace.interval) == nil)
     // One that has been sent makes room.
     aggregation.record(key("new"), at: Timestamp(seconds: 2))
     #expect(aggregation.dropped == 5)
+    // After a rest not more go at once than at the start.
+    sent = 0
+    while aggregation.next(at: .seconds(3600)) != nil { sent += 1 }
+    #expect(sent == pace.burst)
+  }
+
+  @Test("warnings go before what went well, and push it out where there is no room") func warnings() {
+    var aggregation = EventAggregation(.init(limit: 3, burst: 10))
+    for name in ["a", "b", "c"] { aggregation.record(key(name, "m", .normal), at: Timestamp(seconds: 1)) }
+    aggregation.record(key("wrong"), at: Timestamp(seconds: 2))
+    #expect(aggregation.dropped == 1)
+    var names: [String] = []
+    while let next = aggregation.next(at: .zero) {
+      aggregation.sent(next, name: "n")
+      names.append(next.key.object.name)
+    }
+    #expect(names == ["wrong", "b", "c"])
   }
 }
