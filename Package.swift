@@ -152,7 +152,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "MeshKubernetes",
-      dependencies: ["Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections, crypto],
+      dependencies: [
+        "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections, crypto,
+      ],
       swiftSettings: strict),
     .target(
       name: "MeshStoreKubernetes",

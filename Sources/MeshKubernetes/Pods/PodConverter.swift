@@ -202,13 +202,11 @@ package struct PodConverter: Sendable {
 
   /// The workload of a pod, which names the service of a pod that no Service selects. Source: Kuma 2.7.
   func owner(of pod: ObservedPod, _ surroundings: Surroundings) throws(Interruption) -> Workload {
-    for owner in pod.owners {
-      guard OwnerQuery.kinds[owner.kind] != nil else { return owner }
-      let query = OwnerQuery(
-        kind: owner.kind, object: ObjectName(namespace: pod.name.namespace, name: owner.name))
+    if let query = pod.ownerQuery {
       guard let workload = surroundings.workload(query) else { throw .ownerNeeded(query) }
       return workload
     }
+    if let owner = pod.owners.first { return owner }
     return Workload(kind: "Pod", name: pod.name.name)
   }
 

@@ -1,0 +1,175 @@
+import Documents
+import KubernetesAPI
+import MeshModel
+import OrderedCollections
+
+extension PodPlan {
+  /// As what a stored Dataplane counts whose addresses must not be used.
+  enum Withdrawal: Sendable, Hashable {
+    case form(Dataplane)
+    case gone
+  }
+
+  /// What has to be done about the Dataplane of a pod.
+  private struct Decision {
+    var work: Work?
+    /// The ReplicaSet or Job whose owner has to be looked up first.
+    var query: OwnerQuery?
+    /// Why there is nothing that could be done.
+    var failure: String?
+    /// Whether that is so because the mesh is missing.
+    var isWithoutMesh = false
+    /// Whether it is known how the stored Dataplane counts; otherwise it counts as before.
+    var isKnown = false
+    var withdrawal: Withdrawal?
+    var isUrgent = false
+  }
+
+  /// Decides what has to be done about the Dataplane of a name.
+  mutating func decide(on name: ObjectName) {
+    guard isComplete else { return }
+    let decision = decision(on: name)
+    if decision.isKnown { withdraw(name, decision.withdrawal) }
+    if decision.isWithoutMesh { withoutMesh.insert(name) } else { withoutMesh.remove(name) }
+    guard leads else { return }
+    if let query = decision.query { queue.add(.owner(query), .normal) }
+    tell(decision.failure, about: name, isOver: decision.work == nil)
+    let key = WorkKey.dataplane(name)
+    guard let work = decision.work else {
+      wants[name] = nil
+      queue.remove(key)
+      return
+    }
+    if wants[name] != work {
+      wants[name] = work
+      queue.retryRefused(key)
+    }
+    queue.add(key, decision.isUrgent ? .urgent : .normal)
+  }
+
+  private func decision(on name: ObjectName) -> Decision {
+    guard let pod = cluster[pod: name] else { return deletion(of: name) }
+    switch outcome(of: pod) {
+    case .unchanged: return Decision()
+    case .failure(let text): return Decision(failure: text)
+    case .ownerNeeded(let query):
+      let failure = lookUpFailures[query].map { PodConverter.Failure($0).message }
+      return Decision(query: query, failure: failure)
+    case .none: return deletion(of: name)
+    case .dataplane(let dataplane, let mesh): return write(of: dataplane, mesh, pod)
+    }
+  }
+
+  private func outcome(of pod: ObservedPod) -> PodConverter.Outcome {
+    let workloads = workloads
+    return converter.convert(
+      pod,
+      PodConverter.Surroundings(
+        namespace: cluster[namespace: pod.name.namespace], services: cluster.services(of: pod),
+        nodeLabels: cluster.nodes[pod.node] ?? [:], workload: { workloads[$0] }))
+  }
+
+  /// The Dataplane as it is after all that was written.
+  private func present(_ name: ObjectName) -> StoredDataplane? {
+    if let own = written[name] { own } else { stored[name] }
+  }
+
+  private func deletion(of name: ObjectName) -> Decision {
+    var decision = Decision(isKnown: true)
+    if let told = stored[name], told.belongs(toPod: name), !told.isBeingDeleted { decision.withdrawal = .gone }
+    if let present = present(name), present.belongs(toPod: name), !present.isBeingDeleted {
+      decision.work = .delete(DataplaneDeletion(name: name, uid: present.uid, mesh: present.mesh))
+      decision.isUrgent = true
+    }
+    return decision
+  }
+
+  private func write(of dataplane: Dataplane, _ mesh: String, _ pod: ObservedPod) -> Decision {
+    var decision = Decision()
+    if let meshes, !meshes.contains(mesh) {
+      decision.failure =
+        "\(PodConverter.Failure.prefix): there is no mesh \(mesh.quoted); the Dataplane is made as soon as there is one"
+      decision.isWithoutMesh = true
+      return decision
+    }
+    let present = present(pod.name)
+    if let other = present?.controller, !other.isPod(pod.name) {
+      decision.failure =
+        "\(PodConverter.Failure.prefix): unable to set Dataplane's controller reference to Pod: Object \(pod.name) is "
+        + "already owned by another \(other.kind.printable(atMost: 63)) controller \(other.name.printable(atMost: 253))"
+      return decision
+    }
+    decision.isKnown = true
+    if let told = stored[pod.name], !told.isBeingDeleted, let content = told.content {
+      if told.mesh != mesh {
+        decision.withdrawal = .gone
+      } else if content.losesAddress(becoming: dataplane) {
+        decision.withdrawal = .form(dataplane)
+      }
+    }
+    if let present {
+      // The next one is made when this one is gone.
+      if present.isBeingDeleted { return decision }
+      if let content = present.content {
+        guard present.mesh == mesh else {
+          decision.work = .delete(DataplaneDeletion(name: pod.name, uid: present.uid, mesh: present.mesh))
+          decision.isUrgent = true
+          return decision
+        }
+        if content == dataplane, present.controller?.uid == pod.uid { return decision }
+        decision.isUrgent = content.losesAddress(becoming: dataplane)
+      }
+    }
+    decision.work = .write(
+      DataplaneWrite(
+        pod: pod.name, podUID: pod.uid, mesh: mesh, dataplane: dataplane, isNew: present == nil,
+        isUrgent: decision.isUrgent))
+    return decision
+  }
+
+  // MARK: Telling
+
+  private mutating func withdraw(_ name: ObjectName, _ withdrawal: Withdrawal?) {
+    guard withdrawn[name] != withdrawal else { return }
+    withdrawn[name] = withdrawal
+    switch withdrawal {
+    case .form(let dataplane)?: notices.append(.withdrawn(name, mesh: stored[name]?.mesh ?? "", dataplane))
+    case .gone?: notices.append(.withdrawn(name, mesh: stored[name]?.mesh ?? "", nil))
+    case nil: notices.append(.restored(name))
+    }
+  }
+
+  /// Tells in an event what is wrong with a pod, once.
+  ///
+  /// - Parameter isOver: whether nothing is wrong any more if there is no failure.
+  mutating func tell(_ failure: String?, about name: ObjectName, isOver: Bool = false) {
+    guard let failure else {
+      if isOver { toldFailures[name] = nil }
+      return
+    }
+    guard toldFailures.updateValue(failure, forKey: name) != failure, let pod = cluster[pod: name] else { return }
+    notices.append(
+      .event(.warning, about: .pod(name, uid: pod.uid), reason: EventReason.failed, message: failure))
+  }
+
+  /// The reasons of events. Source: Kuma 2.7, but for the last one.
+  enum EventReason {
+    static let created = "CreatedKumaDataplane"
+    static let updated = "UpdatedKumaDataplane"
+    static let failed = "FailedToGenerateKumaDataplane"
+    static let noProtocol = "NoAppProtocol"
+  }
+}
+
+extension EventRecorder.Reference {
+  static func pod(_ name: ObjectName, uid: String) -> Self { .core("Pod", name, uid) }
+  static func service(_ service: ObservedService) -> Self { .core("Service", service.name, service.uid) }
+
+  private static func core(_ kind: String, _ name: ObjectName, _ uid: String) -> Self {
+    var object = KubernetesObject(
+      KubernetesKind(version: "v1", kind: kind, plural: "", isNamespaced: true), namespace: name.namespace,
+      name: name.name)
+    object.metadata["uid"] = .string(uid)
+    return Self(object)
+  }
+}
