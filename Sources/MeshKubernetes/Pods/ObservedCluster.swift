@@ -17,6 +17,7 @@ struct ObservedCluster: Sendable {
 
   private let ignoredLabels: [String]
   private var contents: [String: Content] = [:]
+  private var namespaceCount = 0
   private(set) var nodes: [String: [String: String]] = [:]
   private var podsByNode: [String: Set<ObjectName>] = [:]
   private var podsByOwner: [OwnerQuery: Set<ObjectName>] = [:]
@@ -126,6 +127,11 @@ struct ObservedCluster: Sendable {
 
   subscript(namespace name: String) -> ObservedNamespace? { contents[name]?.namespace }
 
+  /// The namespace of a pod; `nil` when it is not known yet. Where no namespace may be read, none says anything.
+  func namespace(of pod: ObservedPod) -> ObservedNamespace? {
+    self[namespace: pod.name.namespace] ?? (namespaceCount == 0 ? ObservedNamespace() : nil)
+  }
+
   var namespaces: [String] { contents.filter { $0.value.namespace != nil }.map(\.key) }
 
   /// Puts a namespace in the place of one of that name; `nil` removes it.
@@ -136,6 +142,7 @@ struct ObservedCluster: Sendable {
     defer { put(content, in: name) }
     let old = content.namespace
     content.namespace = namespace
+    namespaceCount += (namespace == nil ? 0 : 1) - (old == nil ? 0 : 1)
     return old
   }
 

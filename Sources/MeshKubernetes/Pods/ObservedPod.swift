@@ -44,9 +44,8 @@ package struct ObservedPod: Sendable, Hashable {
     package var isTCP: Bool
   }
 
-  /// An HTTP probe.
+  /// An HTTP probe that a proxy can serve in plain: one without TLS, at the pod's own address, at a port with a number.
   package struct HTTPProbe: Sendable, Hashable {
-    /// The port; 0 for one with a name.
     package var port: UInt32
     package var path: String
   }
@@ -106,8 +105,11 @@ extension ObservedPod.Container {
         isTCP: (port["protocol"]?.string ?? "TCP") == "TCP")
     }
     probes = ObservedPod.probeFields.compactMap { field in
-      guard let action = document[field]?["httpGet"], action.object != nil else { return nil }
-      return ObservedPod.HTTPProbe(port: action["port"]?.port ?? 0, path: action["path"]?.string ?? "")
+      guard let action = document[field]?["httpGet"], action.object != nil,
+        (action["scheme"]?.string ?? "HTTP") == "HTTP", (action["host"]?.string ?? "").isEmpty,
+        let port = action["port"]?.port
+      else { return nil }
+      return ObservedPod.HTTPProbe(port: port, path: action["path"]?.string ?? "")
     }
   }
 }

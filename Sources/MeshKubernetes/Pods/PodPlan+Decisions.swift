@@ -4,12 +4,6 @@ import MeshModel
 import OrderedCollections
 
 extension PodPlan {
-  /// As what a stored Dataplane counts whose addresses must not be used.
-  enum Withdrawal: Sendable, Hashable {
-    case form(Dataplane)
-    case gone
-  }
-
   /// What has to be done about the Dataplane of a pod.
   private struct Decision {
     var work: Work?
@@ -19,19 +13,15 @@ extension PodPlan {
     var failure: String?
     /// Whether that is so because the mesh is missing.
     var isWithoutMesh = false
-    /// Whether it is known how the stored Dataplane counts; otherwise it counts as before.
-    var isKnown = false
-    var withdrawal: Withdrawal?
+    /// Whether an address is taken away from others, or is not ready any more.
     var isUrgent = false
   }
 
   /// Decides what has to be done about the Dataplane of a name.
   mutating func decide(on name: ObjectName) {
-    guard isComplete else { return }
+    guard isComplete, leads else { return }
     let decision = decision(on: name)
-    if decision.isKnown { withdraw(name, decision.withdrawal) }
     if decision.isWithoutMesh { withoutMesh.insert(name) } else { withoutMesh.remove(name) }
-    guard leads else { return }
     if let query = decision.query { queue.add(.owner(query), .normal) }
     tell(decision.failure, about: name, isOver: decision.work == nil)
     let key = WorkKey.dataplane(name)
@@ -65,7 +55,7 @@ extension PodPlan {
     return converter.convert(
       pod,
       PodConverter.Surroundings(
-        namespace: cluster[namespace: pod.name.namespace], services: cluster.services(of: pod),
+        namespace: cluster.namespace(of: pod), services: cluster.services(of: pod),
         nodeLabels: cluster.nodes[pod.node] ?? [:], workload: { workloads[$0] }))
   }
 
@@ -75,8 +65,7 @@ extension PodPlan {
   }
 
   private func deletion(of name: ObjectName) -> Decision {
-    var decision = Decision(isKnown: true)
-    if let told = stored[name], told.belongs(toPod: name), !told.isBeingDeleted { decision.withdrawal = .gone }
+    var decision = Decision()
     if let present = present(name), present.belongs(toPod: name), !present.isBeingDeleted {
       decision.work = .delete(DataplaneDeletion(name: name, uid: present.uid, mesh: present.mesh))
       decision.isUrgent = true
@@ -99,14 +88,6 @@ extension PodPlan {
         + "already owned by another \(other.kind.printable(atMost: 63)) controller \(other.name.printable(atMost: 253))"
       return decision
     }
-    decision.isKnown = true
-    if let told = stored[pod.name], !told.isBeingDeleted, let content = told.content {
-      if told.mesh != mesh {
-        decision.withdrawal = .gone
-      } else if content.losesAddress(becoming: dataplane) {
-        decision.withdrawal = .form(dataplane)
-      }
-    }
     if let present {
       // The next one is made when this one is gone.
       if present.isBeingDeleted { return decision }
@@ -122,22 +103,11 @@ extension PodPlan {
     }
     decision.work = .write(
       DataplaneWrite(
-        pod: pod.name, podUID: pod.uid, mesh: mesh, dataplane: dataplane, isNew: present == nil,
-        isUrgent: decision.isUrgent))
+        pod: pod.name, podUID: pod.uid, mesh: mesh, dataplane: dataplane, isNew: present == nil))
     return decision
   }
 
   // MARK: Telling
-
-  private mutating func withdraw(_ name: ObjectName, _ withdrawal: Withdrawal?) {
-    guard withdrawn[name] != withdrawal else { return }
-    withdrawn[name] = withdrawal
-    switch withdrawal {
-    case .form(let dataplane)?: notices.append(.withdrawn(name, mesh: stored[name]?.mesh ?? "", dataplane))
-    case .gone?: notices.append(.withdrawn(name, mesh: stored[name]?.mesh ?? "", nil))
-    case nil: notices.append(.restored(name))
-    }
-  }
 
   /// Tells in an event what is wrong with a pod, once.
   ///

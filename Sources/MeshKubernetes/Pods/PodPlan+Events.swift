@@ -30,13 +30,13 @@ extension PodPlan {
     wants = [:]
     toldFailures = [:]
     toldAdvice = [:]
-    if leads { decideOnAll() }
+    withoutMesh = []
+    decideOnAll()
   }
 
   private mutating func decideOnAll() {
-    guard isComplete else { return }
+    guard isComplete, leads else { return }
     for name in Set(cluster.pods).union(stored.keys) { decide(on: name) }
-    guard leads else { return }
     for name in cluster.pods { decideOnEnd(of: name) }
     for name in cluster.services {
       decide(onService: name)
@@ -125,20 +125,18 @@ extension PodPlan {
     let (before, after) = (old?.addresses ?? [:], service?.addresses ?? [:])
     for (tag, address) in after where before[tag] != address { addresses[tag] = .some(address) }
     for tag in before.keys where after[tag] == nil { addresses[tag] = .some(nil) }
-    guard isComplete else { return }
+    guard isComplete, leads else { return }
     var pods: Set<ObjectName> = []
     for form in [old, service].compactMap({ $0 }) { pods.formUnion(cluster.pods(of: form)) }
     for pod in pods { decide(on: pod) }
-    guard leads else { return }
     decide(onService: name)
     if let service, !cluster.pods(of: service).isEmpty { advise(service) } else { toldAdvice[name] = nil }
   }
 
   private mutating func observe(namespace name: String, _ namespace: ObservedNamespace?) {
     let old = cluster.set(namespace: name, namespace)
-    guard old != namespace, isComplete else { return }
+    guard old != namespace, isComplete, leads else { return }
     for pod in cluster.pods(in: name) { decide(on: pod) }
-    guard leads else { return }
     for service in cluster.services(in: name) { decide(onService: service.name) }
   }
 
@@ -150,8 +148,9 @@ extension PodPlan {
 
   private mutating func observe(dataplane name: ObjectName, _ dataplane: StoredDataplane?) {
     stored[name] = dataplane
-    written[name] = nil
-    toldMeanwhile.insert(name)
+    // What was written before comes back; that says nothing about what is being written.
+    let isEcho = written.removeValue(forKey: name).map { $0?.saysSame(as: dataplane) ?? (dataplane == nil) } ?? false
+    if !isEcho { toldMeanwhile.insert(name) }
     decide(on: name)
     // A name without a pod and without work needs no memory.
     if wants[name] == nil { toldMeanwhile.remove(name) }

@@ -51,7 +51,7 @@ extension PodPlan {
     kept["ports"] = ports.map { .array($0.map { $0.keeping(["name", "containerPort", "protocol"]) }) }
     for field in ObservedPod.probeFields {
       guard let action = container[field]?["httpGet"] else { continue }
-      kept[field] = ["httpGet": action.keeping(["port", "path"])]
+      kept[field] = ["httpGet": action.keeping(["port", "path", "scheme", "host"])]
     }
     return .object(kept)
   }

@@ -1,8 +1,6 @@
-package import Documents
 package import KubernetesAPI
 package import MeshModel
 package import MeshPolicy
-import OrderedCollections
 
 /// What has to be done so that each pod of a cluster has its Dataplane, as a value: events in; notices and work out.
 ///
@@ -29,8 +27,8 @@ package struct PodPlan: Sendable {
   package enum Event: Sendable {
     /// Whether this control plane is the leader. Only a leader gets work.
     case leads(Bool)
-    /// These are all objects of a kind. A plan decides nothing before it has seen all kinds. For nodes that may not be read,
-    /// an empty list makes it go on.
+    /// These are all objects of a kind. A plan decides nothing before it has seen all kinds. For nodes and namespaces that may
+    /// not be read, an empty list makes it go on without them.
     case replaced(Kind, [KubernetesObject])
     /// Objects are new or different.
     case changed(Kind, [KubernetesObject])
@@ -53,11 +51,6 @@ package struct PodPlan: Sendable {
     case event(EventRecorder.Severity, about: EventRecorder.Reference, reason: String, message: String)
     /// The addresses of services have changed; `nil` for those that are gone.
     case serviceAddresses([String: ServiceAddress?])
-    /// A stored Dataplane has addresses to which no request must go any more. Until ``restored(_:)`` it counts as in the other
-    /// form; `nil` for gone.
-    case withdrawn(ObjectName, mesh: String, Dataplane?)
-    /// The stored Dataplane counts again as it is.
-    case restored(ObjectName)
   }
 
   /// Something to do. Work about one object is given one at a time.
@@ -86,21 +79,6 @@ package struct PodPlan: Sendable {
     package var dataplane: Dataplane
     /// Whether no Dataplane is known that would be replaced.
     package var isNew: Bool
-    /// Whether the write takes an address away from others, or makes one not ready.
-    package var isUrgent: Bool
-
-    /// The resource to write.
-    package var resource: Resource {
-      Resource(mesh: mesh, name: pod.dataplane, spec: .dataplane(dataplane))
-    }
-
-    /// The reference of the Dataplane to its pod. Source: Kuma 2.7.
-    package var ownerReference: DocumentValue.Object {
-      [
-        "apiVersion": "v1", "kind": "Pod", "name": .string(pod.name), "uid": .string(podUID), "controller": true,
-        "blockOwnerDeletion": true,
-      ]
-    }
   }
 
   /// A Dataplane to delete.
@@ -148,7 +126,6 @@ package struct PodPlan: Sendable {
 
   // What has been told or done.
   var notices: [Notice] = []
-  var withdrawn: [ObjectName: Withdrawal] = [:]
   /// What is wrong with pods, as events have told it.
   var toldFailures: [ObjectName: String] = [:]
   /// What events have told about Services.

@@ -16,13 +16,17 @@ package enum ServiceProtocol {
 
   /// What to tell of a Service of which some port does not say its protocol; `nil` when all do.
   package static func advice(about service: ObservedService) -> String? {
-    let ports = silentPorts(of: service).map(\.number)
+    let ports = silentPorts(of: service)
     guard let first = ports.first else { return nil }
-    let shown = ports.prefix(10).map(String.init).joined(separator: ", ") + (ports.count > 10 ? ", …" : "")
+    let shown = ports.prefix(5).map { port in
+      guard let name = port.appProtocol, !name.isEmpty else { return "port \(port.number) has no appProtocol" }
+      return "port \(port.number) has the appProtocol \(name.abridged(to: 63).quoted), which is none of "
+        + Dataplane.protocols.joined(separator: ", ")
+    }
     return
-      "\(ports.count == 1 ? "port \(shown) has" : "ports \(shown) have") no appProtocol, so the protocol is tcp and no "
-      + "request is traced; set appProtocol: http on the port, or the annotation "
-      + "\(ServiceAnnotation.protocolKey(port: Int(first))): http on the Service (tcp, if it is not HTTP)"
+      "\(shown.joined(separator: ", "))\(ports.count > shown.count ? ", …" : ""); so the protocol is tcp and no request is "
+      + "traced; set appProtocol: http on the port, or the annotation "
+      + "\(ServiceAnnotation.protocolKey(port: Int(first.number))): http on the Service (tcp, if it is not HTTP)"
   }
 
   private static func given(_ port: ObservedService.Port, _ service: ObservedService) -> String? {

@@ -45,6 +45,13 @@ struct StoredDataplane: Sendable, Hashable {
     isBeingDeleted = false
   }
 
+  /// Whether another one differs only in its identity.
+  func saysSame(as other: StoredDataplane?) -> Bool {
+    guard let other else { return false }
+    return mesh == other.mesh && content == other.content && controller == other.controller
+      && isBeingDeleted == other.isBeingDeleted
+  }
+
   /// Whether it was made for a pod of its name.
   func belongs(toPod name: ObjectName) -> Bool { controller.map { $0.isPod(name) } ?? false }
 }

@@ -41,7 +41,7 @@ extension Dataplane {
   }
 
   /// The protocols that a tag may name, in the order in which Kuma lists them; upper case is accepted.
-  private static let protocols = ["grpc", "http", "http2", "kafka", "tcp"]
+  package static let protocols = ["grpc", "http", "http2", "kafka", "tcp"]
 
   /// Whether a text names a protocol.
   public static func isProtocol(_ name: String) -> Bool { protocols.contains(name.lowercased()) }
