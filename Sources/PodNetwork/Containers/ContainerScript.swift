@@ -1,94 +1,76 @@
+import Glibc
+
 /// The script that makes the mounts of a container and becomes its program.
 ///
-/// It runs in the namespaces of the pod, in a namespace of mounts of its own. All file systems of the machine are read-only in
-/// it; `/tmp`, `/var/tmp` and `/run` are empty ones in memory. What has to be mounted at a path that this machine does not have
-/// gets a layer in memory over the nearest folder that exists.
+/// It runs in the namespaces of the pod, in a namespace of mounts of its own. The root directory is this machine's with a layer in
+/// memory above it, so what a container writes stays its own and goes with it. `/tmp`, `/var/tmp` and `/run` are empty; other file
+/// systems of the machine are read-only.
 enum ContainerScript {
-  /// The folders that are empty and in memory.
-  private static let inMemory = ["/tmp", "/var/tmp", "/run", "/var/run"]
-
   /// Writes the script.
   ///
   /// - Parameters:
   ///   - memory: where the pod's file system in memory is.
   ///   - files: files that are mounted besides, such as `/etc/hosts`, by their paths, with their sources.
   static func text(_ plan: ContainerPlan, image: ContainerImage, memory: String, files: [String: String]) -> String {
-    let own = "\(memory)/containers/\(plan.name)"
-    var lines = [prelude(own)]
-    // Sources first, as they may lie in a folder that is about to be hidden.
-    let programs = image.files.sorted { $0.key < $1.key }
-    for (index, file) in programs.enumerated() { lines.append("keep \(index) \(quoted(file.value))") }
-    for path in programs.map(\.key) + files.keys.sorted() where !isInMemory(path) {
-      lines.append("point_file \(quoted(path))")
-    }
-    for mount in plan.mounts where !isInMemory(mount.path) {
-      lines.append("point_volume \(quoted(source(mount, memory))) \(quoted(mount.path))")
-    }
-    lines.append("machine_read_only")
-    lines.append("in_memory 1777 /tmp; in_memory 1777 /var/tmp; in_memory 755 /run")
-    for (index, file) in programs.enumerated() {
-      lines.append("file \(quoted(file.key)); mount --bind \(own)/kept/\(index) \(quoted(file.key))")
-    }
-    for (path, source) in files.sorted(by: { $0.key < $1.key }) {
-      lines.append("file \(quoted(path)); mount --bind \(quoted(source)) \(quoted(path))")
+    let old = PodSandbox.memory
+    var lines = [prelude("\(memory)/containers/\(plan.name)")]
+    let programs = image.files.mapValues(resolved)
+    for (path, source) in programs.merging(files, uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+      lines.append("put \(quoted(old + source)) \(quoted(path))")
     }
     // A mount below another one comes after it.
-    for mount in plan.mounts.sorted(by: { $0.path < $1.path }) { lines.append(volume(mount, memory: memory)) }
+    for mount in plan.mounts.sorted(by: { $0.path < $1.path }) {
+      let source = "\(old)\(memory)/volumes/\(mount.volume)" + (mount.subPath.isEmpty ? "" : "/\(mount.subPath)")
+      if !mount.subPath.isEmpty { lines.append("[ -e \(quoted(source)) ] || mkdir -p \(quoted(source))") }
+      lines.append("put \(quoted(source)) \(quoted(mount.path))")
+      if mount.isReadOnly { lines.append("mount -o remount,bind,ro \(quoted(mount.path))") }
+    }
+    lines.append("mkdir -p \(quoted(plan.directory)); umount -l \(old)")
     if plan.isRootReadOnly {
-      for folder in ["/tmp", "/var/tmp", "/run"] where !plan.mounts.contains(where: { $0.path == folder }) {
+      for folder in ["/", "/tmp", "/var/tmp", "/run"] where !plan.mounts.contains(where: { $0.path == folder }) {
         lines.append("mount -o remount,bind,ro \(folder)")
       }
     }
-    lines.append("mount -t proc proc /proc")
-    lines.append("cd \(quoted(plan.directory)); : >\(memory)/\(readyFile(plan.name))")
+    lines.append("cd \(quoted(plan.directory)); echo ready >&9; exec 9>&-")
     lines.append("exec \(program(plan).map(quoted).joined(separator: " "))")
     return lines.joined(separator: "\n")
   }
 
-  /// The file in the pod's file system in memory that says that the mounts of a container are made.
+  /// The file in the pod's file system in memory that has a line when the mounts of a container are made.
   static func readyFile(_ name: String) -> String { "containers/\(name)/ready" }
 
-  private static func isInMemory(_ path: String) -> Bool {
-    inMemory.contains { path == $0 || path.hasPrefix("\($0)/") }
-  }
-
-  /// The functions of the script.
+  /// Changes to the new root directory, and defines the function that mounts a file or a folder there. The old root is in the
+  /// folder of the memory until all mounts are made: only so do links such as `/var/run` lead to where they do in the container.
   private static func prelude(_ own: String) -> String {
-    """
-    own=\(quoted(own)); layers=0
-    rm -rf "$own"; mkdir -p "$own/kept"
-    keep() { : >"$own/kept/$1"; mount --bind "$2" "$own/kept/$1"; }
-    layer() {
-      folder=$1
-      until [ -d "$folder" ]; do folder=${folder%/*}; done
-      if [ -z "$folder" ]; then echo "nothing can be mounted at $1: this machine has no such folder" >&2; exit 128; fi
-      layers=$((layers + 1)); mkdir -p "$own/$layers/upper" "$own/$layers/work"
-      mount -t overlay -o "lowerdir=$folder,upperdir=$own/$layers/upper,workdir=$own/$layers/work" overlay "$folder"
-    }
-    file() { mkdir -p "${1%/*}"; [ -e "$1" ] || : >"$1"; }
-    point_file() { [ -e "$1" ] || { layer "$1"; file "$1"; }; }
-    point_volume() { if [ -f "$1" ]; then point_file "$2"; elif [ ! -e "$2" ]; then layer "$2"; mkdir -p "$2"; fi; }
-    in_memory() { [ ! -d "$2" ] || mount -t tmpfs -o "mode=$1" tmpfs "$2"; }
-    machine_read_only() {
+    let old = PodSandbox.memory
+    return """
+      own=\(quoted(own))
+      rm -rf "$own"; mkdir -p "$own/upper" "$own/work" "$own/root"
+      exec 9>"$own/ready"
+      mount -t overlay -o "lowerdir=/,upperdir=$own/upper,workdir=$own/work" overlay "$own/root"
+      cd "$own/root"; pivot_root . .\(old); cd /
+      mount -t proc proc /proc
+      mount --rbind \(old)/dev /dev
+      mount --rbind \(old)/sys /sys
       while read -r _ point _; do
         point=$(printf %b "$point")
+        case "$point" in \(old)/*) point=${point#\(old)} ;; *) continue ;; esac
         case "$point" in
-          /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | \(PodSandbox.memory) | \(PodSandbox.memory)/*) ;;
-          *) mount -o remount,bind,ro "$point" 2>/dev/null || [ "$point" != / ] ;;
+          /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /tmp | /tmp/*) ;;
+          \(old) | \(old)/*) ;;
+          *) if [ -e "$point" ]; then mount --bind "\(old)$point" "$point"; mount -o remount,bind,ro "$point"; fi ;;
         esac
       done </proc/mounts
-    }
-    """
-  }
-
-  private static func source(_ mount: ContainerPlan.Mount, _ memory: String) -> String {
-    "\(memory)/volumes/\(mount.volume)" + (mount.subPath.isEmpty ? "" : "/\(mount.subPath)")
-  }
-
-  private static func volume(_ mount: ContainerPlan.Mount, memory: String) -> String {
-    let (from, to) = (quoted(source(mount, memory)), quoted(mount.path))
-    let point = "if [ -f \(from) ]; then file \(to); else mkdir -p \(from) \(to); fi; mount --bind \(from) \(to)"
-    return mount.isReadOnly ? "\(point); mount -o remount,bind,ro \(to)" : point
+      for folder in /tmp /var/tmp /run; do mkdir -p "$folder"; mount -t tmpfs -o mode=1777 tmpfs "$folder"; done
+      put() {
+        if [ -f "$1" ]; then
+          [ -e "$2" ] || { mkdir -p "${2%/*}"; : >"$2"; }
+        else
+          mkdir -p "$2"
+        fi
+        mount --bind "$1" "$2"
+      }
+      """
   }
 
   /// The program with what sets its user, its rights and its environment.
@@ -105,6 +87,13 @@ enum ContainerScript {
     words += ["--", "env", "-i"]
     words += plan.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     return words + plan.command
+  }
+
+  /// The path without symbolic links, which would lead elsewhere from the new root.
+  private static func resolved(_ path: String) -> String {
+    guard let pointer = realpath(path, nil) else { return path }
+    defer { free(pointer) }
+    return String(cString: pointer)
   }
 
   /// A word of the shell.

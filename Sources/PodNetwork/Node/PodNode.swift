@@ -211,6 +211,12 @@ package final class PodNode: Sendable {
     await worker(pod, namespace)?.sandbox
   }
 
+  /// The names of the containers of a pod on this node, init containers first.
+  package func containers(of pod: String, in namespace: String) async -> [String] {
+    guard let status = await worker(pod, namespace)?.status else { return [] }
+    return (status.initContainers + status.containers).map(\.name)
+  }
+
   /// The lines that a container has written, with those of earlier starts; the newest two thousand.
   package func log(of pod: String, in namespace: String, container: String) async -> [String] {
     worker(pod, namespace)?.log(of: container) ?? []

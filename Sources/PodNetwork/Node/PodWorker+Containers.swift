@@ -38,6 +38,10 @@ extension PodWorker {
     guard let sandbox, !isStopping else { throw PodNetworkError(code: .failed, message: "the pod is ending") }
     let ready = sandbox.file(ContainerScript.readyFile(name))
     unlink(ready)
+    func isReady() -> Bool {
+      var file = stat()
+      return stat(ready, &file) == 0 && file.st_size > 0
+    }
     let script = ContainerScript.text(
       plan, image: image, memory: PodSandbox.memory,
       files: [
@@ -55,7 +59,7 @@ extension PodWorker {
     processes[name] = process
     plans[name] = plan
     // Commands of hooks and probes need its mounts.
-    while process.currentExitStatus == nil, access(ready, F_OK) != 0 {
+    while process.currentExitStatus == nil, !isReady() {
       guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { break }
     }
     status[name]?.state = .running(since: .now.inWholeSeconds)
