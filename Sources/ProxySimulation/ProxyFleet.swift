@@ -22,6 +22,8 @@ public final class ProxyFleet: Sendable {
     public var isIncremental = false
     /// The Dataplane, as a document, that a proxy brings along; by node id.
     public var dataplane: @Sendable (String) -> String? = { _ in nil }
+    /// The token that a proxy shows; by node id.
+    public var token: @Sendable (String) -> String? = { _ in nil }
     /// How long a proxy waits before it connects again.
     public var reconnectDelay = Duration.milliseconds(200)
 
@@ -168,7 +170,9 @@ public final class ProxyFleet: Sendable {
     if let dataplane = settings.dataplane(node.id) {
       node.metadata.fields["dataplane.resource"] = Google_Protobuf_Value(stringValue: dataplane)
     }
-    let request = StreamingClientRequest<Variant.Request> { [node] writer in
+    var metadata = Metadata()
+    if let token = settings.token(node.id) { metadata.addString(token, forKey: "authorization") }
+    let request = StreamingClientRequest<Variant.Request>(metadata: metadata) { [node] writer in
       var isFirst = true
       for await request in outbox {
         try await writer.write(Variant.encode(request, node: isFirst ? node : nil))
