@@ -406,7 +406,8 @@ let package = Package(
       name: "MeshTransportTests",
       dependencies: [
         "Certificates",
-        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshTestSupport", "MeshTransport", "MeshXDS", grpcCore,
+        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshTestSupport", "MeshTransport", "MeshXDS",
+        "ProcessSupervisor", grpcCore,
         grpcHTTP2, httpTypes, logging, nioCore, nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL, protobuf,
         serviceLifecycle,
       ],

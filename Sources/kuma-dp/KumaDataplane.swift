@@ -9,7 +9,7 @@ struct KumaDataplane: AsyncParsableCommand {
     commandName: "kuma-dp",
     abstract: "Data plane proxy of the mesh: gets its configuration from the control plane and runs Envoy with it.",
     version: "\(ProductVersion.product) \(ProductVersion.current)",
-    subcommands: [RunCommand.self, VersionCommand.self])
+    subcommands: [RunCommand.self, WaitCommand.self, VersionCommand.self])
 
   static func main() async {
     process_check_output_at_exit()

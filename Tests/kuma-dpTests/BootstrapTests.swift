@@ -76,7 +76,7 @@ struct BootstrapTests {
       (500, "no\nstore\u{1b}", .later("it answered with status 500: no store")),
       (
         404, "",
-        .later(
+        .noDataplane(
           "it has no Dataplane \"web\" in the mesh \"shop\"; create it with `kumactl apply`, or with `kubectl apply` "
             + "on Kubernetes, or give its definition with --dataplane-file")
       ),

@@ -233,6 +233,14 @@ struct LaunchConfigurationTests {
       arguments: ["--name", "x", "--dns-enabled=true"],
       message: "--dns-enabled can only be false: this kuma-dp has no DNS server"),
     Refusal(
+      arguments: [], environment: ["POD_NAME": "web", "POD_NAMESPACE": "shop", "KUMA_DNS_ENABLED": "true"],
+      message: "KUMA_DNS_ENABLED can only be false: this kuma-dp has no DNS server"),
+    Refusal(
+      arguments: ["--name", "x", "--envoy-component-log-level", "upstream:debug,loud"],
+      message:
+        "--envoy-component-log-level: \"upstream:debug,loud\" is not in the form component:level, such as "
+        + "upstream:debug,connection:trace"),
+    Refusal(
       arguments: ["-d", "/nowhere/web.yaml"], code: .unreadableFile,
       message: "--dataplane-file: open /nowhere/web.yaml: no such file or directory"),
     Refusal(
@@ -287,6 +295,10 @@ struct LaunchConfigurationTests {
     let token = try #require(try configuration("--name", "w", "--dataplane-token-file", file).token)
     #expect(token.text == Self.token)
     #expect(token.file == file)
+    // Envoy reads the file too, but only one that holds nothing else: a header cannot hold a line feed.
+    #expect(!token.isAlone)
+    let exact = try folder.write(Self.token, to: "exact")
+    #expect(try configuration("--name", "w", "--dataplane-token-file", exact).token?.isAlone == true)
     let variable = ["KUMA_DATAPLANE_RUNTIME_TOKEN": Self.token, "KUMA_DATAPLANE_NAME": "w"]
     #expect(try configuration(environment: variable).token?.text == Self.token)
     #expect(try configuration(environment: variable).token?.file == nil)
@@ -322,7 +334,7 @@ struct LaunchConfigurationTests {
       guard let name = argument["preferredName"]?["name"]?.string, !["help", "version"].contains(name) else { continue }
       let text = argument["abstract"]?.string ?? ""
       #expect(text.contains("Default: "), "\(name)")
-      if !["dataplane-var", "log-level", "dns-enabled"].contains(name) {
+      if !["dataplane-var", "log-level"].contains(name) {
         #expect(text.contains("Variable: KUMA_"), "\(name)")
       }
     }

@@ -272,7 +272,7 @@ struct ProxyRunTests {
   }
 
   /// Runs a proxy and has it answer a request; the server answers when it is told to.
-  private func withRequestInFlight(
+  func withRequestInFlight(
     _ body:
       @escaping @Sendable (
         _ proxy: ProxyProcess, _ envoy: Int32, _ answer: @Sendable () -> Void,

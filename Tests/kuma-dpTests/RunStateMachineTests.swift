@@ -46,6 +46,19 @@ struct RunStateMachineTests {
     #expect(machine.received(.quit) == .pass(.quit))
   }
 
+  @Test("have Envoy tell its clients to go elsewhere while it runs; the end comes with the next one")
+  func announced() {
+    var machine = RunStateMachine()
+    #expect(machine.received(.user2) == .none)
+    machine.started()
+    #expect(machine.received(.user2) == .announceEnd)
+    #expect(!machine.isEnding)
+    #expect(machine.received(.user2) == .announceEnd)
+    #expect(machine.received(.terminate) == .endGracefully)
+    #expect(machine.received(.user2) == .none)
+    #expect(machine.isEnding)
+  }
+
   @Test(
     "have nothing to do with an Envoy that ends by itself",
     arguments: [(ExitStatus.exited(3), Int32(3)), (.signalled(SIGSEGV), 139)])

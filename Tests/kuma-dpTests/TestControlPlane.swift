@@ -23,9 +23,13 @@ enum TestControlPlane {
   /// - Parameters:
   ///   - adminPort: the administration port where a request asks for none.
   ///   - isTLS: whether the server speaks TLS.
+  ///   - usesPodTokens: whether proxies have to show the tokens of their pods.
+  ///   - dataplane: finds a stored Dataplane.
   ///   - observe: is given each request's body.
   static func responder(
-    adminPort: UInt32 = 0, isTLS: Bool = false, observe: @escaping @Sendable ([UInt8]) -> Void = { _ in }
+    adminPort: UInt32 = 0, isTLS: Bool = false, usesPodTokens: Bool = false,
+    dataplane: @escaping @Sendable (_ mesh: String, _ name: String) async throws -> Dataplane? = { _, _ in nil },
+    observe: @escaping @Sendable ([UInt8]) -> Void = { _ in }
   ) -> LoopbackServer.Responder {
     { request, body in
       guard request.method == .post, request.path == "/bootstrap" else { return (HTTPResponse(status: .notFound), []) }
@@ -33,8 +37,9 @@ enum TestControlPlane {
       let host = request.authority ?? ""
       let port = host.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
       let endpoint = BootstrapEndpoint(
-        settings: BootstrapSettings(discoveryPort: port, defaultAdminPort: adminPort),
-        resources: BootstrapEndpoint.Resources(dataplane: { _, _ in nil }, meshExists: { $0 == "default" }))
+        settings: BootstrapSettings(
+          discoveryPort: port, requiresToken: usesPodTokens, reloadsTokens: usesPodTokens, defaultAdminPort: adminPort),
+        resources: BootstrapEndpoint.Resources(dataplane: dataplane, meshExists: { $0 == "default" }))
       let answer = await endpoint.respond(
         to: .init(host: host, isTLS: isTLS, accept: request.headerFields[.accept] ?? "", body: body))
       return (HTTPResponse(status: .init(code: answer.status)), answer.body)

@@ -28,15 +28,21 @@ struct BootstrapFetcher: Sendable {
     let clock = ContinuousClock()
     let end = clock.now + retry.limit
     var reported: String?
+    var shortWait = Self.shortestWait
     while true {
       let reason: String
+      var wait = retry.backoff
       switch await attempt(request) {
       case .bootstrap(let bootstrap): return bootstrap
       case .never(let message): throw LaunchFailure(.refused, message)
       case .later(let text): reason = text
+      case .noDataplane(let text):
+        reason = text
+        wait = min(shortWait, wait)
+        shortWait = min(shortWait * 2, retry.backoff)
       }
       guard !Task.isCancelled else { throw Self.interrupted }
-      guard clock.now + retry.backoff < end else {
+      guard clock.now + wait < end else {
         throw LaunchFailure(
           .noControlPlane,
           "no bootstrap from the control plane at \(client.address) within \(retry.limit.words): \(reason)")
@@ -47,12 +53,15 @@ struct BootstrapFetcher: Sendable {
         reported = reason
       }
       do {
-        try await clock.sleep(for: retry.backoff)
+        try await clock.sleep(for: wait)
       } catch {
         throw Self.interrupted
       }
     }
   }
+
+  /// The first wait for a Dataplane. That of a pod comes a moment after the pod's address.
+  private static let shortestWait = Duration.milliseconds(200)
 
   private static let interrupted = LaunchFailure(.interrupted, "stopped before Envoy was started")
 

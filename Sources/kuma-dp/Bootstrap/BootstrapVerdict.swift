@@ -6,6 +6,8 @@ enum BootstrapVerdict: Sendable, Equatable {
   case bootstrap(Bootstrap)
   /// There is no bootstrap yet; the reason, to follow a colon.
   case later(String)
+  /// There is no bootstrap because there is no such Dataplane, which the control plane may be about to make; the reason.
+  case noDataplane(String)
   /// There will be no bootstrap; the reason, as a sentence.
   case never(String)
 
@@ -22,7 +24,7 @@ enum BootstrapVerdict: Sendable, Equatable {
       }
       self = .bootstrap(bootstrap)
     case 404 where body.isEmpty:
-      self = .later(
+      self = .noDataplane(
         "it has no Dataplane \"\(proxy.name)\" in the mesh \"\(proxy.mesh)\"; create it with `kumactl apply`, or with "
           + "`kubectl apply` on Kubernetes, or give its definition with --dataplane-file")
     case 404: self = .never("there is no \(address)/bootstrap; \(Self.advice) (\(text))")

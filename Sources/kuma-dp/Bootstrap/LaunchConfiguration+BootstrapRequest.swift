@@ -26,7 +26,8 @@ extension LaunchConfiguration {
     if let adminPort { request["adminPort"] = .integer(Int64(adminPort)) }
     if let token {
       request["dataplaneToken"] = .string(token.text)
-      if let file = token.file { request["dataplaneTokenPath"] = .string(file) }
+      // Envoy shows what is in the file, and a line feed cannot be shown.
+      if let file = token.file, token.isAlone { request["dataplaneTokenPath"] = .string(file) }
     }
     if let caCertificate { request["caCert"] = .string(caCertificate) }
     return .object(request)

@@ -71,6 +71,10 @@ struct DataplaneSettings: SettingGroup {
     "dataplaneRuntime.envoyLogLevel", .envoyLogLevel, default: "",
     "How much Envoy tells: trace, debug, info, warning, error, critical or off.",
     flag: .option("--envoy-log-level", valueName: "level", standard: "that of --log-level if given, else warning"))
+  let envoyComponentLogLevel = Setting(
+    "dataplaneRuntime.envoyComponentLogLevel", .envoyComponentLogLevel, default: "",
+    "How much components of Envoy tell, such as upstream:debug,connection:trace.",
+    flag: .option("--envoy-component-log-level", valueName: "component:level", standard: "that of --envoy-log-level"))
   let logLevel = Setting<LogLevel>(
     "log.level", .choice, default: "info",
     "How much kuma-dp tells on standard error: trace, debug, info, warning, error or off.",
@@ -81,7 +85,7 @@ struct DataplaneSettings: SettingGroup {
   let dns = Setting(
     "dns.enabled", .text, default: "false",
     "For Kuma's command lines: the DNS server, which is not there, can only be off.",
-    flag: .option("--dns-enabled", valueName: "bool"), hasVariable: false)
+    flag: .option("--dns-enabled", valueName: "bool"))
 }
 
 extension SettingValues<DataplaneSettings> {
@@ -152,6 +156,18 @@ extension SettingFormat<String?> {
     Self("is not known; choose one of \(LogLevel.ofEnvoy.joined(separator: ", "))") { text in
       if text.isEmpty { return .some(nil) }
       return LogLevel.ofEnvoy.contains(text) ? .some(text) : .none
+    }
+  }
+
+  /// Levels of components of Envoy, in the form of Envoy's option, or nothing.
+  fileprivate static var envoyComponentLogLevel: Self {
+    Self("is not in the form component:level, such as upstream:debug,connection:trace") { text in
+      if text.isEmpty { return .some(nil) }
+      let isValid = text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
+        let words = part.split(separator: ":", omittingEmptySubsequences: false)
+        return words.count == 2 && !words[0].isEmpty && LogLevel.ofEnvoy.contains(String(words[1]))
+      }
+      return isValid ? .some(text) : .none
     }
   }
 }

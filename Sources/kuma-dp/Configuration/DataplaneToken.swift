@@ -9,6 +9,8 @@ struct DataplaneToken: Sendable, Equatable {
   let text: String
   /// The file in which it was; `nil` when it was given as text.
   let file: String?
+  /// Whether the file holds the token alone, so that Envoy can read it too.
+  let isAlone: Bool
 
   /// Reads the token where one is given.
   ///
@@ -18,17 +20,21 @@ struct DataplaneToken: Sendable, Equatable {
     guard let (setting, value) = try settings.oneOf(\.token, \.tokenFile) else { return nil }
     if setting == \.tokenFile {
       file = value.text
-      text = try LaunchConfiguration.text(FileAccess.read(value.text), of: value).trimmed
+      let content = try LaunchConfiguration.text(FileAccess.read(value.text), of: value)
+      text = content.trimmed
+      isAlone = content == text
     } else {
       file = nil
       text = value.text.trimmed
+      isAlone = false
     }
     let place = file.map { "\(value.place): \($0)" } ?? value.place
     if let fault = Self.fault(text) {
       throw LaunchFailure(
         .badToken,
-        "\(place) \(fault); leave the option out: the control plane of this project asks for no tokens. Another one's "
-          + "token has to stand there as it was given")
+        "\(place) \(fault); in a pod, name the file with the token of its service account. Elsewhere leave the option out: the "
+          + "control plane of this project asks for no tokens there. Another one's token has to stand there as it was given"
+      )
     }
   }
 

@@ -33,7 +33,9 @@ struct LaunchConfiguration: Sendable {
   var configDirectory: String?
   /// The number of Envoy's worker threads; `nil` for Envoy's choice.
   var concurrency: UInt32?
-  /// How long requests in flight may take at the end.
+  /// Whether the proxy runs in a pod, which the kubelet kills after a time.
+  var isInPod: Bool
+  /// How long requests in flight may take at the end; in a pod, with sending their spans.
   var drainTime: Duration
   /// The same in whole seconds, as Envoy takes it.
   var drainSeconds: Int64 {
@@ -46,6 +48,8 @@ struct LaunchConfiguration: Sendable {
   var logLevel: LogLevel
   /// How much Envoy logs, in Envoy's word.
   var envoyLogLevel: String
+  /// The same for single components of Envoy, in the form of its option; `nil` for none.
+  var envoyComponentLogLevel: String?
 
   /// Source of the text: Kuma 1.1.
   static let namedTwice =
@@ -61,7 +65,8 @@ struct LaunchConfiguration: Sendable {
   init(
     _ settings: SettingValues<DataplaneSettings>, variables: [String], podName: String? = nil
   ) throws(LaunchFailure) {
-    try Self.refuseForeign(settings)
+    isInPod = podName != nil
+    try Self.refuseForeign(settings, isInPod: podName != nil)
     definition = try Self.definition(settings, variables)
     if let resource = definition?.resource {
       if let first = settings.given(\.name) ?? settings.given(\.mesh) {
@@ -91,16 +96,21 @@ struct LaunchConfiguration: Sendable {
     drainTime = settings.drainTime
     adminPort = settings.adminPort
     logLevel = settings.logLevel
+    envoyComponentLogLevel = settings.envoyComponentLogLevel
     envoyLogLevel = settings.envoyLogLevel ?? settings.given(\.logLevel)?.text ?? "warning"
   }
 
   /// Refuses what Kuma's program does and this one does not.
-  private static func refuseForeign(_ settings: SettingValues<DataplaneSettings>) throws(LaunchFailure) {
+  private static func refuseForeign(
+    _ settings: SettingValues<DataplaneSettings>, isInPod: Bool
+  ) throws(LaunchFailure) {
     if let type = settings.given(\.proxyType), type.text != "dataplane" {
       throw LaunchFailure(
         .badSetting, "\(type.place) can only be \"dataplane\", not \"\(type.text)\": there are no zone proxies here")
     }
-    if let dns = settings.given(\.dns), dns.text.lowercased() != "false" {
+    // On a machine the variable may be there for Kuma's kuma-dp. In a pod, rules would lead requests for names to a port where
+    // nobody answers.
+    if let dns = settings.given(\.dns), dns.isFlag || isInPod, dns.text.lowercased() != "false" {
       throw LaunchFailure(.badSetting, "\(dns.place) can only be false: this kuma-dp has no DNS server")
     }
   }

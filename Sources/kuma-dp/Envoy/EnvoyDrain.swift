@@ -5,16 +5,16 @@ import MeshModel
 /// Lets an Envoy finish what it does before it is ended, and send the spans of it, through its administration interface.
 struct EnvoyDrain: Sendable {
   private let admin: ControlPlaneClient?
-  private let limit: Duration
+  private let time: DrainTime
   private let logger: Logger
 
   /// - Parameters:
   ///   - adminPort: the port of the administration interface; without one there is nothing to wait for.
-  ///   - limit: how long it may take.
-  init(adminPort: UInt16?, limit: Duration, logger: Logger) {
+  ///   - time: how long it may take.
+  init(adminPort: UInt16?, time: DrainTime, logger: Logger) {
     let address = adminPort.flatMap { try? ControlPlaneAddress("http://127.0.0.1:\($0)") }
     admin = address.map { ControlPlaneClient(address: $0, settings: ControlPlaneClient.Settings(timeout: .seconds(2))) }
-    self.limit = limit
+    self.time = time
     self.logger = logger
   }
 
@@ -23,13 +23,14 @@ struct EnvoyDrain: Sendable {
   ///
   /// An Envoy that does not answer is not waited for; nor is anything once the calling task is cancelled.
   func callAsFunction() async {
-    guard let admin, limit > .zero else { return }
+    guard let admin, time.requests > .zero else { return }
     let clock = ContinuousClock()
     let begin = clock.now
     do {
       // At once: the interval of before holds for the timers that run.
       let (timing, isShortened) = try await shortenInterval(admin)
-      try await finishRequests(admin)
+      let spanTime = LastSpans(timing, isShortened: isShortened, requestsEnd: .zero).longestTime
+      try await finishRequests(admin, within: time.forRequests(beforeSpansOf: spanTime))
       guard SpanStatistics(try await admin.text(SpanStatistics.path)).hasSpans else { return }
       // From here on there are no new connections, so that the spans are the last ones.
       _ = try await admin.exchange(.post, "/drain_listeners")
@@ -38,6 +39,22 @@ struct EnvoyDrain: Sendable {
     } catch {
       logger.debug("Envoy is ended without waiting: \(error)")
     }
+  }
+
+  /// Has Envoy tell its clients to go elsewhere, and goes on serving them.
+  func announce() async {
+    guard let admin else { return }
+    do {
+      try await announce(admin)
+      logger.info("the clients of Envoy are told to go elsewhere; it serves until this program is told to end")
+    } catch {
+      logger.warning("the clients of Envoy cannot be told to go elsewhere: \(error)")
+    }
+  }
+
+  private func announce(_ admin: ControlPlaneClient) async throws {
+    // Answers then carry "connection: close", or GOAWAY in HTTP/2. Source: Envoy 1.40, "Draining".
+    for path in ["/healthcheck/fail", "/drain_listeners?graceful"] { _ = try await admin.exchange(.post, path) }
   }
 
   /// Has Envoy send spans soon after they are made, if its bootstrap allows that.
@@ -53,11 +70,10 @@ struct EnvoyDrain: Sendable {
   /// How often Envoy is asked.
   private static let pause = Duration.milliseconds(50)
 
-  private func finishRequests(_ admin: ControlPlaneClient) async throws {
+  private func finishRequests(_ admin: ControlPlaneClient, within limit: Duration) async throws {
     let clock = ContinuousClock()
     let end = clock.now + limit
-    // Answers then carry "connection: close", or GOAWAY in HTTP/2. Source: Envoy 1.40, "Draining".
-    for path in ["/healthcheck/fail", "/drain_listeners?graceful"] { _ = try await admin.exchange(.post, path) }
+    try await announce(admin)
     var isAnnounced = false
     while true {
       let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
@@ -82,9 +98,9 @@ struct EnvoyDrain: Sendable {
     while true {
       let statistics = SpanStatistics(try await admin.text(SpanStatistics.path), retryLimits: retryLimits)
       let now = clock.now - begin
-      if spans.areSent(statistics, at: now) { break }
+      if spans.areSent(statistics, at: now) || time.isOver(at: now) { break }
       if !isAnnounced, !statistics.areFlushed || statistics.reportsInFlight > 0 {
-        let most = (spans.end(statistics) - now).components.seconds + 1
+        let most = (min(spans.end(statistics), time.all ?? .seconds(86_400)) - now).components.seconds + 1
         logger.info("waiting for the last spans to be sent, \(most) s at most; send the signal again to stop now")
         isAnnounced = true
       }

@@ -43,6 +43,7 @@ struct EnvoyProcess: Sendable {
       // Hot restart shares memory by a number that every Envoy of a machine would need to have of its own.
       "--disable-hot-restart", "-l", configuration.envoyLogLevel,
     ]
+    if let levels = configuration.envoyComponentLogLevel { arguments += ["--component-log-level", levels] }
     if let concurrency = configuration.concurrency { arguments += ["--concurrency", String(concurrency)] }
     return arguments
   }

@@ -34,6 +34,11 @@ struct LastSpans: Sendable {
   /// How long spans wait in Datadog's tracer. Source: Envoy 1.40.
   private static let datadogInterval = Duration.seconds(2)
 
+  /// How long spans of Zipkin's tracer may take to be sent after the last request.
+  var longestTime: Duration {
+    (isShortened ? ReportTiming.shortestInterval : timing.interval) + Self.lateness + timing.answerTime
+  }
+
   /// When every span has left its buffer at the latest.
   func flushEnd(_ spans: SpanStatistics) -> Duration {
     var end = requestsEnd

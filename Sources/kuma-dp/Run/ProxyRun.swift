@@ -91,9 +91,12 @@ struct ProxyRun: Sendable {
         case .none: break
         case .giveUp(let exitCode):
           throw LaunchFailure(.interrupted, "stopped before Envoy was started", exitCode: exitCode)
+        case .announceEnd:
+          let drain = self.drain(adminPort)
+          start { await drain.announce() }
         case .endGracefully:
           guard let envoy else { break }
-          let drain = EnvoyDrain(adminPort: adminPort?.number, limit: configuration.drainTime, logger: logger)
+          let drain = self.drain(adminPort)
           start {
             await drain()
             await envoy.child.terminate(grace: EnvoyProcess.grace)
@@ -114,6 +117,13 @@ struct ProxyRun: Sendable {
     // Only a cancelled task reaches this: no Envoy is expected any more.
     if let envoy { _ = await envoy.child.end(within: .zero) }
     throw LaunchFailure(.interrupted, "the run was given up")
+  }
+
+  private func drain(_ adminPort: LoopbackPort?) -> EnvoyDrain {
+    let time = configuration.drainTime
+    return EnvoyDrain(
+      adminPort: adminPort?.number, time: configuration.isInPod ? DrainTime(inPod: time) : DrainTime(time),
+      logger: logger)
   }
 
   /// Everything up to the start of Envoy.

@@ -20,6 +20,8 @@ struct RunStateMachine: Sendable {
     case none
     /// End without having started Envoy.
     case giveUp(exitCode: Int32)
+    /// Have Envoy tell its clients to go elsewhere; it goes on.
+    case announceEnd
     /// Have Envoy finish what it does, then end.
     case endGracefully
     /// End Envoy at once.
@@ -44,6 +46,9 @@ struct RunStateMachine: Sendable {
   /// A signal came to this process.
   mutating func received(_ signal: ProcessSignal) -> Action {
     switch (state, signal) {
+    // The kubelet tells a sidecar container so before its pod ends. The request to end follows. Source: Kuma 2.7.
+    case (.running, .user2): return .announceEnd
+    case (_, .user2): return .none
     case (.preparing, _): return .giveUp(exitCode: Self.exitCode(signal))
     // Envoy does not handle it, so the system ends it and keeps an image of its memory, which is what it is for.
     case (.running, .quit), (.ending, .quit): return .pass(signal)
@@ -69,4 +74,9 @@ struct RunStateMachine: Sendable {
 
   /// The code that a shell reports for a process that a signal ended.
   private static func exitCode(_ signal: ProcessSignal) -> Int32 { 128 &+ signal.rawValue }
+}
+
+extension ProcessSignal {
+  /// The kubelet's hook before the end of a sidecar container sends it. Source: Kuma 2.7.
+  static let user2 = ProcessSignal(rawValue: SIGUSR2)
 }

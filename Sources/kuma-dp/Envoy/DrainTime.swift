@@ -1,0 +1,36 @@
+/// How much time there is for the end of an Envoy.
+struct DrainTime: Sendable, Equatable {
+  /// How long requests in flight may take.
+  let requests: Duration
+  /// How long everything may take, spans included; `nil` without a limit.
+  let all: Duration?
+
+  /// The time of a proxy that nobody kills: spans are sent after the requests.
+  ///
+  /// - Parameter drainTime: how long requests in flight may take.
+  init(_ drainTime: Duration) {
+    requests = drainTime
+    all = nil
+  }
+
+  /// The time of a proxy in a pod. The kubelet kills what still runs when the grace period of the pod is over, which is as long as
+  /// the drain time unless somebody changes one of them.
+  init(inPod drainTime: Duration) {
+    let all = drainTime - min(.seconds(1), drainTime / 10)
+    requests = all
+    self.all = all
+  }
+
+  /// How long requests in flight may take so that their spans can be sent.
+  ///
+  /// - Parameter spans: how long spans may take to be sent. They get a third of the time at most.
+  func forRequests(beforeSpansOf spans: Duration) -> Duration {
+    guard let all else { return requests }
+    return all - min(spans, all / 3)
+  }
+
+  /// Whether no time is left.
+  ///
+  /// - Parameter now: since the drain began.
+  func isOver(at now: Duration) -> Bool { all.map { now >= $0 } ?? false }
+}
