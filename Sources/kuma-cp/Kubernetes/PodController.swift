@@ -51,6 +51,11 @@ final class PodController: Service {
   /// What keeps pods from becoming proxies although everything else works; `nil` when nothing does.
   func remark() -> String? { inbox.remark }
 
+  /// A namespace with its labels and the annotations of the mesh; `nil` when there is none, or none is known.
+  func namespace(_ name: String) -> KubernetesObject? {
+    replicas.first { $0.kind == .namespace }?.object(name: name)
+  }
+
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
@@ -69,7 +74,13 @@ final class PodController: Service {
 
   private func followStore() async {
     let store = cluster.store
+    var meshes: Set<String> = []
     for await set in store.changes() {
+      let known = meshes
+      if set.isWholeState { meshes = [] }
+      meshes.subtract(set.deleted.lazy.filter { $0.type == .mesh }.map(\.name))
+      meshes.formUnion(set.written.lazy.filter { $0.type == .mesh }.map(\.name))
+      if meshes != known || set.isWholeState { inbox.add(.meshes(meshes)) }
       var names: Set<String> = []
       for key in set.written.lazy.map(\.key) + set.deleted where key.type == .dataplane { names.insert(key.name) }
       var present: [KubernetesObject] = []

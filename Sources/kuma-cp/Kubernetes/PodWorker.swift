@@ -56,7 +56,8 @@ struct PodWorker: Sendable {
   /// Deletes a Dataplane, and not one that was made since under its name.
   private func delete(_ deletion: PodPlan.DataplaneDeletion) async throws {
     let object = store.dataplaneObject(namespace: deletion.name.namespace, name: deletion.name.name)
-    guard let object, object.uid == deletion.uid, let revision = UInt64(object.resourceVersion) else { return }
+    guard let object, deletion.uid.isEmpty || object.uid == deletion.uid, let revision = UInt64(object.resourceVersion)
+    else { return }
     do {
       try await store.delete(
         ResourceKey(type: .dataplane, mesh: deletion.mesh, name: deletion.name.dataplane), if: .revision(revision))
