@@ -13,7 +13,7 @@ package enum NetworkNamespaces {
       }
     }
     let script = """
-      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+      export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
       exec unshare --net --mount --pid --fork --kill-child --propagation private /bin/sh -e -c '
         ip link add a type veth peer name b
         mount -t tmpfs tmpfs /media
