@@ -15,7 +15,7 @@ package enum NetworkNamespaces {
     let script = """
       export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
       exec unshare --net --mount --pid --fork --kill-child --propagation private /bin/sh -e -c '
-        ip link add a type veth peer name b
+        ip link add name left type veth peer name right
         mount -t tmpfs tmpfs /media
         iptables -t nat -A OUTPUT -p tcp -m owner --uid-owner 5678 -j RETURN' >/dev/null 2>&1
       """

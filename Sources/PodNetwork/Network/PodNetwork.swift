@@ -61,7 +61,7 @@ package final class PodNetwork: Sendable {
       "the bridge of the pods cannot be made", ["--net"],
       script: """
         ip link set lo up
-        ip link add pods type bridge
+        ip link add name pods type bridge
         ip addr add 10.244.$1.1/24 dev pods
         ip link set pods up
         ip route add unreachable default
@@ -78,7 +78,7 @@ package final class PodNetwork: Sendable {
       try await Script.run(
         "this process cannot be connected to the bridge of the pods",
         """
-        ip link add host type veth peer name "$1" netns "$2"
+        ip link add name host type veth peer name "$1" netns "$2"
         ip link set host master pods up
         """, [link, "\(getpid())"], in: ProcessNamespaces(of: holder.pid, [.network]))
       try await Script.run(
@@ -117,7 +117,7 @@ package final class PodNetwork: Sendable {
         "this machine does not allow namespaces",
         """
         exec unshare --net --mount --pid --fork --kill-child --propagation private /bin/sh -e -c \\
-          'ip link add a type veth peer name b; mount -t tmpfs tmpfs /media; mount -t proc proc /proc'
+          'ip link add name left type veth peer name right; mount -t tmpfs tmpfs /media; mount -t proc proc /proc'
         """)
       return nil
     } catch { return error.message }

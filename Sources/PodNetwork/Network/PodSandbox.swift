@@ -48,7 +48,7 @@ package final class PodSandbox: Sendable {
       try await Script.run(
         what,
         """
-        ip link add "$1" type veth peer name eth0 netns "$2"
+        ip link add name "$1" type veth peer name eth0 netns "$2"
         ip link set "$1" master pods up
         """, [port, "\(holder.pid)"], in: bridge)
       try await Script.run(
