@@ -7,6 +7,7 @@ package struct Setting<Value: Sendable>: AnySetting {
   package let defaultText: String
   package let summary: String
   package let isSecret: Bool
+  package var fileForm: SettingFileForm { format.fileForm }
   let format: SettingFormat<Value>
 
   /// Declares a setting.
@@ -17,11 +18,12 @@ package struct Setting<Value: Sendable>: AnySetting {
   ///   - defaultText: the default, as written in a file.
   ///   - summary: what the setting does, in a line.
   ///   - flag: the flag on the command line; `nil` for none.
+  ///   - variable: the environment variable that sets it; `nil` for the one that the key names.
   ///   - hasVariable: whether an environment variable can set it.
   ///   - isSecret: whether the value is masked in output.
   package init(
     _ key: String, _ format: SettingFormat<Value>, default defaultText: String, _ summary: String,
-    flag: SettingFlag? = nil, hasVariable: Bool = true, isSecret: Bool = false
+    flag: SettingFlag? = nil, variable: String? = nil, hasVariable: Bool = true, isSecret: Bool = false
   ) {
     self.key = key
     self.format = format
@@ -29,7 +31,7 @@ package struct Setting<Value: Sendable>: AnySetting {
     self.summary = summary
     self.flag = flag
     self.isSecret = isSecret
-    environmentVariable = hasVariable ? Self.variable(of: key) : nil
+    environmentVariable = hasVariable ? variable ?? Self.variable(of: key) : nil
   }
 
   /// The variable of a key: `KUMA_API_SERVER_HTTP_PORT`.
@@ -61,6 +63,8 @@ package protocol AnySetting: Sendable {
   var summary: String { get }
   /// Whether the value is masked in output.
   var isSecret: Bool { get }
+  /// What a configuration file may give.
+  var fileForm: SettingFileForm { get }
   /// Parses a text into the value that ``SettingValues`` stores.
   func read(_ text: String) throws(SettingFault) -> any Sendable
 }

@@ -1,13 +1,21 @@
 import MeshModel
+import OrderedCollections
 
 /// How the text of a setting is parsed. The typed readers of swift-configuration do not say what is wrong with a text or
 /// what would be valid, so these formats parse texts.
 package struct SettingFormat<Value: Sendable>: Sendable {
   /// Parses a text.
   package let read: @Sendable (String) throws(SettingFault) -> Value
+  /// What a configuration file may give.
+  package let fileForm: SettingFileForm
 
   /// Makes a format from a function that throws what is wrong.
-  package init(_ read: @escaping @Sendable (String) throws(SettingFault) -> Value) { self.read = read }
+  package init(
+    fileForm: SettingFileForm = .single, _ read: @escaping @Sendable (String) throws(SettingFault) -> Value
+  ) {
+    self.fileForm = fileForm
+    self.read = read
+  }
 
   /// Makes a format from a function that returns `nil` for an invalid text.
   ///
@@ -18,6 +26,16 @@ package struct SettingFormat<Value: Sendable>: Sendable {
       return value
     }
   }
+}
+
+/// What a configuration file may give for a setting. In the environment and on the command line everything is a text.
+package enum SettingFileForm: Sendable {
+  /// A single value.
+  case single
+  /// A single value, or a list.
+  case list
+  /// A single value, or keys with values.
+  case map
 }
 
 /// What is wrong with a text: `"http" is not a port; give a number from 0 to 65535`.
@@ -123,10 +141,43 @@ extension SettingFormat<[String]> {
   ///
   /// - Parameter fault: the error for an invalid item.
   package static func list(_ fault: String, where isValid: @escaping @Sendable (String) -> Bool) -> Self {
-    Self { text throws(SettingFault) in
+    Self(fileForm: .list) { text throws(SettingFault) in
       let items = text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
       for item in items where !isValid(item) { throw SettingFault(item, fault) }
       return items
+    }
+  }
+}
+
+extension SettingFormat<[UInt16]> {
+  /// Ports separated by commas.
+  package static var ports: Self {
+    let list = SettingFormat<[String]>.list("is not a port; give numbers from 1 to 65535 with commas between") {
+      UInt16($0).map { $0 > 0 } ?? false
+    }
+    return Self(fileForm: .list) { text throws(SettingFault) in try list.read(text).compactMap { UInt16($0) } }
+  }
+}
+
+extension SettingFormat<[String: String]> {
+  /// Keys with values: `key:value,key:value`, or a JSON object, in which values may have commas.
+  package static var map: Self {
+    Self(fileForm: .map) { text throws(SettingFault) in
+      let fault = "is not a map; give key:value pairs with commas between, or a JSON object of texts"
+      var map: [String: String] = [:]
+      if text.hasPrefix("{") {
+        guard let object = (try? DocumentValue(json: Array(text.utf8)))?.object else { throw SettingFault(text, fault) }
+        for (key, value) in object {
+          guard let value = value.scalarText else { throw SettingFault(text, fault) }
+          map[key] = value
+        }
+        return map
+      }
+      for pair in text.split(separator: ",") {
+        guard let colon = pair.firstIndex(of: ":") else { throw SettingFault(String(pair), fault) }
+        map[String(pair[..<colon].trimmed)] = String(pair[pair.index(after: colon)...].trimmed)
+      }
+      return map
     }
   }
 }

@@ -7,14 +7,19 @@ import OrderedCollections
 package struct SettingSource: Sendable {
   private let reader: ConfigReader
   private let isFlags: Bool
+  /// Under which key a setting is in this source.
+  private let key: @Sendable (any AnySetting) -> [String]
   /// How messages name a setting of this source; `nil` for a setting that this source cannot set.
   private let place: @Sendable (any AnySetting) -> String?
 
   private init(
-    _ provider: any ConfigProvider, isFlags: Bool = false, place: @escaping @Sendable (any AnySetting) -> String?
+    _ provider: any ConfigProvider, isFlags: Bool = false,
+    key: @escaping @Sendable (any AnySetting) -> [String] = { SettingSource.components($0.key) },
+    place: @escaping @Sendable (any AnySetting) -> String?
   ) {
     reader = ConfigReader(provider: provider)
     self.isFlags = isFlags
+    self.key = key
     self.place = place
   }
 
@@ -27,9 +32,11 @@ package struct SettingSource: Sendable {
 
   /// The environment.
   package static func environment(_ variables: [String: String]) -> SettingSource {
-    SettingSource(EnvironmentVariablesProvider(environmentVariables: variables).prefixKeys(with: "kuma")) {
-      $0.environmentVariable
-    }
+    SettingSource(
+      EnvironmentVariablesProvider(environmentVariables: variables),
+      // The provider makes the variable of a key, and not every variable is that of its setting's key.
+      key: { ($0.environmentVariable ?? "").lowercased().split(separator: "_").map(String.init) },
+      place: { $0.environmentVariable })
   }
 
   /// A configuration file in YAML. An unknown key is an error.
@@ -46,19 +53,16 @@ package struct SettingSource: Sendable {
     guard documents.count <= 1 else {
       throw SettingFailure("the configuration file \(path) holds \(documents.count) documents; one is expected")
     }
-    let known = Set(settings.map(\.key))
+    let forms = Dictionary(settings.map { ($0.key, $0.fileForm) }) { first, _ in first }
     var values: [(String, String)] = []
-    for (key, value) in try documents.first.map({ document throws(SettingFailure) in try flatten(document, path) })
-      ?? []
-    {
-      guard known.contains(key) else {
-        let hint = NearestName.find(key, among: known).map { "; did you mean \($0)?" } ?? ""
-        throw SettingFailure("\(path): unknown key \(key)\(hint)")
+    if let document = documents.first {
+      for (key, value) in try flatten(document, path, forms) {
+        guard let form = forms[key] else {
+          let hint = NearestName.find(key, among: forms.keys).map { "; did you mean \($0)?" } ?? ""
+          throw SettingFailure("\(path): unknown key \(key)\(hint)")
+        }
+        if let text = try text(of: value, as: form, "\(path): \(key)") { values.append((key, text)) }
       }
-      if value.array != nil || value.object != nil {
-        throw SettingFailure("\(path): \(key) has to be a single value, not \(value.kind)")
-      }
-      if let text = value.scalarText { values.append((key, text)) }
     }
     // The file is parsed above, because the library's YAML provider converts numbers without a check.
     return SettingSource(provider(values)) { "\($0.key) in \(path)" }
@@ -74,23 +78,48 @@ package struct SettingSource: Sendable {
 
   private static func components(_ key: String) -> [String] { key.split(separator: ".").map(String.init) }
 
+  /// A value of a file as a setting's text; `nil` for none.
+  private static func text(
+    of value: DocumentValue, as form: SettingFileForm, _ place: String
+  ) throws(SettingFailure) -> String? {
+    switch (form, value) {
+    case (.list, .array(let items)):
+      let texts = items.compactMap(\.scalarText)
+      guard texts.count == items.count else { throw SettingFailure("\(place) has to be a list of single values") }
+      if let text = texts.first(where: { $0.contains(",") }) {
+        throw SettingFailure("\(place): \(text.quoted) has a comma; items of the list are separated by commas")
+      }
+      return texts.joined(separator: ",")
+    case (.map, .object(let object)):
+      guard object.values.allSatisfy({ $0.scalarText != nil }) else {
+        throw SettingFailure("\(place) has to be an object of single values")
+      }
+      return DocumentValue.object(object.mapValues { .string($0.scalarText ?? "") }).json()
+    case (_, .array), (_, .object):
+      let also = form == .list ? " or a list" : form == .map ? " or an object" : ""
+      throw SettingFailure("\(place) has to be a single value\(also), not \(value.kind)")
+    default: return value.scalarText
+    }
+  }
+
+  /// The values of a file by the keys of settings.
   private static func flatten(
-    _ value: DocumentValue, _ path: String, prefix: String = ""
+    _ value: DocumentValue, _ path: String, _ forms: [String: SettingFileForm], prefix: String = ""
   ) throws(SettingFailure) -> [(key: String, value: DocumentValue)] {
-    guard case .object(let object) = value else {
+    guard case .object(let object) = value, forms[prefix] == nil else {
       if prefix.isEmpty { throw SettingFailure("\(path) has to hold keys and values, not \(value.kind)") }
       return [(prefix, value)]
     }
     var entries: [(key: String, value: DocumentValue)] = []
     for (key, value) in object {
-      entries += try flatten(value, path, prefix: prefix.isEmpty ? key : "\(prefix).\(key)")
+      entries += try flatten(value, path, forms, prefix: prefix.isEmpty ? key : "\(prefix).\(key)")
     }
     return entries
   }
 
   /// The text of a setting in this source, if it has one.
   func given(_ setting: any AnySetting) -> GivenSetting? {
-    guard let place = place(setting), let text = reader.string(forKey: ConfigKey(Self.components(setting.key))) else {
+    guard let place = place(setting), let text = reader.string(forKey: ConfigKey(key(setting))) else {
       return nil
     }
     return GivenSetting(text: text, place: place, isFlag: isFlags)

@@ -72,11 +72,18 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
         switch text {
         case "true": true
         case "false": false
+        case _ where setting.fileForm == .map: Self.map(text)
         default: Int64(text).map(DocumentValue.integer) ?? .string(text)
         }
       root.set(leaf, at: setting.key.split(separator: ".").map(String.init)[...])
     }
     return root
+  }
+
+  /// A map as an object, as in the file.
+  private static func map(_ text: String) -> DocumentValue {
+    let pairs = ((try? SettingFormat<[String: String]>.map.read(text)) ?? [:]).sorted { $0.key < $1.key }
+    return .object(DocumentValue.Object(uniqueKeysWithValues: pairs.map { ($0.key, .string($0.value)) }))
   }
 }
 
