@@ -14,6 +14,8 @@ struct APIRequest: Sendable {
   /// The name of the only object that a list or a watch is about; `nil` for all.
   var selectedName: String?
   var subresource: String?
+  /// The path of what is not an object, such as `/version`; `nil` for the object's own.
+  var fixedPath: String?
   var method: HTTPMethod
   var query: [(name: String, value: String)] = []
   var body: DocumentValue?
@@ -31,6 +33,7 @@ struct APIRequest: Sendable {
   /// - Throws: ``KubernetesError`` when the names cannot stand in a path, so that another path than the wanted one would
   ///   be asked for.
   func path(on server: String) throws(KubernetesError) -> String {
+    if let fixedPath { return fixedPath }
     var path = kind.group.isEmpty ? "/api/\(kind.version)" : "/apis/\(kind.group)/\(kind.version)"
     func check(_ name: String, _ what: String) throws(KubernetesError) {
       guard name.isEmpty || name == "." || name == ".." else { return }

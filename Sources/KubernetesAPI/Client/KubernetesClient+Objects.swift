@@ -121,6 +121,18 @@ extension KubernetesClient {
     return answer["status"]?["allowed"]?.bool ?? false
   }
 
+  /// The version of the API server: 1 and 29 for 1.29; `nil` when it says none.
+  package func serverVersion() async throws(KubernetesError) -> (major: Int, minor: Int)? {
+    let kind = KubernetesKind(version: "v1", kind: "Version", plural: "version", isNamespaced: false)
+    let request = APIRequest(
+      verb: "get", kind: kind, fixedPath: "/version", method: .GET, time: settings.requestTime)
+    let answer = try document(try await send(request), of: request)
+    // Some say "29+".
+    func number(_ field: String) -> Int? { Int(answer[field]?.string?.prefix { $0.isASCII && $0.isNumber } ?? "") }
+    guard let major = number("major"), let minor = number("minor") else { return nil }
+    return (major, minor)
+  }
+
   private func object(_ request: APIRequest) async throws(KubernetesError) -> KubernetesObject {
     let reply = try await send(request)
     return KubernetesObject(try document(reply, of: request)).completed(request.kind)
