@@ -7,6 +7,7 @@ import HTTPTypes
 import Logging
 import MeshControl
 import MeshHTTP
+import MeshKubernetes
 import MeshModel
 import MeshPolicy
 import MeshStore
@@ -149,9 +150,11 @@ struct Pipeline: Sendable {
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
     ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
+    let injection = try await InjectorSettings.make(
+      configuration, certificate: certificate, client: opened.cluster?.client, logger: logger)
     let kubernetes = opened.cluster.map { cluster in
       ClusterDuties(
-        of: cluster, configuration, reconciler: reconciler, administration: administration,
+        of: cluster, configuration, injection: injection, reconciler: reconciler, administration: administration,
         preview: WritePreview(
           store: store, inspection: inspection, zone: configuration.zone, isOwnCollector: isOwnCollector, now: { .now }),
         connections: descriptors.httpConnections, budgets: budgets, ports: ports, logger: logger)

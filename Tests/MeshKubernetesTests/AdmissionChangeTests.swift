@@ -42,7 +42,8 @@ import Testing
     #expect(copied == .allowed())
     let request = try AdmissionRequest(review: try Question(object: Self.policy("name: t")).review())
     #expect(
-      await Admission(view: KnownMeshes(), setsOwnerReferences: false).answer(.ownerReference, to: request)
+      await Admission(view: KnownMeshes(), injector: .usual, setsOwnerReferences: false).answer(
+        .ownerReference, to: request)
         == .allowed())
   }
 

@@ -49,7 +49,7 @@ import Testing
   @Test("There are no warnings for a control plane, nor about what only it writes")
   func own() async throws {
     func warnings(_ question: Question) async throws -> [String] {
-      let admission = Admission(view: KnownMeshes(warnings: ["one"]), ownFieldManager: "kuma-cp")
+      let admission = Admission(view: KnownMeshes(warnings: ["one"]), injector: .usual, ownFieldManager: "kuma-cp")
       return await admission.answer(.resource, to: try AdmissionRequest(review: try question.review())).warnings
     }
     let policy = Self.policy.replacing("cnof", with: "conf")

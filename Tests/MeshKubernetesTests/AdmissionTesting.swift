@@ -16,10 +16,19 @@ struct KnownMeshes: MeshView {
   var used: Set<String> = []
   var warnings: [String] = []
   var isAway = false
+  /// The namespaces, by name.
+  var namespaces = ["shop": NamespaceFacts(labels: Annotations(["kuma.io/sidecar-injection": "enabled"]))]
 
   func uid(ofMesh name: String) async throws -> String? {
     if isAway { throw Failure() }
     return uids[name]
+  }
+
+  func exists(mesh name: String) async throws -> Bool { try await uid(ofMesh: name) != nil }
+
+  func namespace(_ name: String) async throws -> NamespaceFacts? {
+    if isAway { throw Failure() }
+    return namespaces[name]
   }
 
   func hasDataplanes(inMesh name: String) async throws -> Bool {
@@ -60,8 +69,13 @@ struct Question {
   }
 
   func answer(_ question: Admission.Question, view: KnownMeshes = KnownMeshes()) async throws -> AdmissionAnswer {
-    await Admission(view: view).answer(question, to: try AdmissionRequest(review: try review()))
+    await Admission(view: view, injector: .usual).answer(question, to: try AdmissionRequest(review: try review()))
   }
+}
+
+extension Injector {
+  /// One with the default settings.
+  static var usual: Injector { Injector(settings: InjectorSettings()) }
 }
 
 extension AdmissionAnswer {

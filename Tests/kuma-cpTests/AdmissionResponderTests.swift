@@ -18,6 +18,8 @@ import Testing
       if !answers { try await Task.sleep(for: .seconds(3_600)) }
       return "uid"
     }
+    func exists(mesh name: String) async throws -> Bool { true }
+    func namespace(_ name: String) async throws -> NamespaceFacts? { nil }
     func hasDataplanes(inMesh name: String) async throws -> Bool { false }
     func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] { [] }
   }
@@ -40,7 +42,8 @@ import Testing
   ) async -> Answer {
     var request = HTTPRequest(method: method, scheme: "https", authority: "cp:443", path: path)
     request.headerFields[.contentType] = type
-    return await AdmissionResponder(admission: Admission(view: view)).respond(to: request, body: Array(body.utf8))
+    return await AdmissionResponder(admission: Admission(view: view, injector: Injector(settings: InjectorSettings())))
+      .respond(to: request, body: Array(body.utf8))
   }
 
   private func document(_ answer: Answer) throws -> DocumentValue {

@@ -12,6 +12,8 @@ package struct Admission: Sendable {
     case defaults = "/default-kuma-io-v1alpha1-mesh"
     /// To which mesh a new policy belongs.
     case ownerReference = "/owner-reference-kuma-io-v1alpha1"
+    /// Whether a pod gets a sidecar, and which.
+    case injection = "/inject-sidecar"
     /// Whether a resource is valid.
     case resource = "/validate-kuma-io-v1alpha1"
     /// Whether the annotations of a Service are valid.
@@ -22,17 +24,23 @@ package struct Admission: Sendable {
 
   /// What is looked up.
   private let view: any MeshView
+  /// Puts sidecars into pods.
+  private let injector: Injector
   /// Whether new policies get a reference to their mesh.
   private let setsOwnerReferences: Bool
   /// The name under which control planes set fields.
   private let ownFieldManager: String?
 
   /// - Parameters:
+  ///   - injector: puts sidecars into pods.
   ///   - setsOwnerReferences: whether new policies get a reference to their mesh, by which they are deleted with it.
   ///   - ownFieldManager: the name under which control planes set fields. Nobody reads warnings about what they write, and they
   ///     may write many objects.
-  package init(view: any MeshView, setsOwnerReferences: Bool = true, ownFieldManager: String? = nil) {
+  package init(
+    view: any MeshView, injector: Injector, setsOwnerReferences: Bool = true, ownFieldManager: String? = nil
+  ) {
     self.view = view
+    self.injector = injector
     self.setsOwnerReferences = setsOwnerReferences
     self.ownFieldManager = ownFieldManager
   }
@@ -42,8 +50,9 @@ package struct Admission: Sendable {
     switch question {
     case .defaults: defaults(of: request)
     case .ownerReference: await ownerReference(of: request)
+    case .injection: await injection(into: request)
     case .resource: await validation(of: request)
-    case .service: ServiceReview.answer(to: request)
+    case .service: await service(request)
     case .secret: SecretReview.answer(to: request)
     }
   }
@@ -86,6 +95,32 @@ package struct Admission: Sendable {
 
   /// The mesh that an object names. There is no default, because objects without a mesh are refused.
   private static func mesh(of object: DocumentValue.Object) -> String { object["mesh"]?.string ?? "" }
+
+  // MARK: Pods and Services
+
+  private func injection(into request: AdmissionRequest) async -> AdmissionAnswer {
+    guard request.group.isEmpty, request.kind == "Pod", request.operation == .create else {
+      return .failed(400, "only new pods get sidecars, not objects of the kind \(request.kind.abridged().quoted)")
+    }
+    do {
+      guard let namespace = try await view.namespace(request.namespace) else {
+        return .failed(
+          500, "could not retrieve namespace for pod: Namespace \(request.namespace.abridged().quoted) not found")
+      }
+      return await injector.answer(to: request, in: namespace) { try await view.exists(mesh: $0) }
+    } catch {
+      return .failed(500, "could not retrieve namespace for pod: \(error)")
+    }
+  }
+
+  private func service(_ request: AdmissionRequest) async -> AdmissionAnswer {
+    let review = ServiceReview(request)
+    guard review.violations.isEmpty else { return .invalid(review.violations, request) }
+    guard !review.warnings.isEmpty, request.fieldManager != ownFieldManager,
+      (try? await view.namespace(request.namespace))?.isInjected == true
+    else { return .allowed() }
+    return .allowed(warnings: AdmissionWarnings.bounded(review.warnings))
+  }
 
   // MARK: Validation
 

@@ -9,6 +9,16 @@ package protocol MeshView: Sendable {
   /// - Throws: an error that describes itself to a user, when the mesh cannot be looked up.
   func uid(ofMesh name: String) async throws -> String?
 
+  /// Whether a mesh exists, as far as the control plane or the API server knows.
+  ///
+  /// - Throws: an error that describes itself to a user, when that is not known.
+  func exists(mesh name: String) async throws -> Bool
+
+  /// What a namespace says about its pods; `nil` when there is no such namespace.
+  ///
+  /// - Throws: an error that describes itself to a user, when the namespace cannot be looked up.
+  func namespace(_ name: String) async throws -> NamespaceFacts?
+
   /// Whether data plane proxies belong to a mesh.
   ///
   /// - Throws: an error that describes itself to a user, when that is not known.

@@ -6,6 +6,8 @@ package struct AnnotationError: Error, Hashable, Sendable, CustomStringConvertib
     case wrongValue
     /// The value has another form than it should have.
     case wrongFormat
+    /// The value does not go with the rest of the object.
+    case conflict
   }
 
   /// The kind of failure.
@@ -20,6 +22,11 @@ package struct AnnotationError: Error, Hashable, Sendable, CustomStringConvertib
     self.code = code
     self.key = key
     self.message = message
+  }
+
+  /// The same error, with what could not be done because of it before the reason.
+  func wrapped(_ step: String) -> AnnotationError {
+    AnnotationError(code: code, key: key, message: "\(step): \(message)")
   }
 
   /// The message.

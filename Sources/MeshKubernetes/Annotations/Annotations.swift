@@ -68,6 +68,18 @@ package struct Annotations: Sendable, Hashable {
     try number(annotation.rawValue)
   }
 
+  /// A port. Kuma reads any number of 32 bits, with which the API server refuses the pod.
+  package func port(_ annotation: PodAnnotation) throws(AnnotationError) -> UInt16? {
+    guard let number = try number(annotation) else { return nil }
+    guard let port = UInt16(exactly: number), port > 0 else {
+      throw AnnotationError(
+        code: .wrongFormat, key: annotation.rawValue,
+        message: "failed to parse annotation \(annotation.rawValue.quoted): \(number) is not a port; give a "
+          + "number from 1 to 65535")
+    }
+    return port
+  }
+
   // MARK: Lists and maps
 
   /// Texts between commas, without the empty ones.
@@ -107,7 +119,9 @@ package struct Annotations: Sendable, Hashable {
     guard let value = self[annotation] else { return nil }
     guard let duration = Duration(goText: value) else {
       throw AnnotationError(
-        code: .wrongFormat, key: annotation.rawValue, message: Duration.goFault(ofText: value.abridged(to: Self.shown)))
+        code: .wrongFormat, key: annotation.rawValue,
+        message: "failed to parse annotation \(annotation.rawValue.quoted): "
+          + Duration.goFault(ofText: value.abridged(to: Self.shown)))
     }
     return duration
   }

@@ -37,6 +37,7 @@ struct KubernetesSettings: SettingGroup {
   let renewDeadline = Setting(
     "runtime.kubernetes.leaderElection.renewDeadline", .positiveDuration, default: "10s",
     "After how long without renewal the leader steps down.")
+  let injection = InjectionSettings()
 }
 
 extension SettingFormat<String> {

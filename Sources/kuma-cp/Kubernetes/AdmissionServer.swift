@@ -26,6 +26,8 @@ struct AdmissionServer: Sendable {
     var systemNamespace = "kuma-system"
     /// The Service by which the API server reaches the control plane.
     var serviceName = "kuma-control-plane"
+    /// What the injector writes into pods.
+    var injection = InjectorSettings()
     /// Whether new policies get a reference to their mesh.
     var setsOwnerReferences = true
     /// The largest number of connections.
@@ -51,15 +53,17 @@ struct AdmissionServer: Sendable {
   /// - Parameters:
   ///   - client: asks the API server.
   ///   - preview: computes the warnings.
+  ///   - namespaces: looks up what namespaces say about their pods.
   ///   - isLeader: whether this control plane is the one that changes webhook configurations.
   init(
-    _ settings: Settings, client: KubernetesClient, preview: WritePreview,
+    _ settings: Settings, client: KubernetesClient, preview: WritePreview, namespaces: NamespaceLookup,
     isLeader: @escaping @Sendable () -> Bool, budgets: RequestBudgets, ports: BoundPorts, logger: Logger
   ) {
     let trust = AdmissionTrust(settings, client: client, isLeader: isLeader, logger: logger)
     let responder = AdmissionResponder(
       admission: Admission(
-        view: LiveMeshView(client: client, preview: preview), setsOwnerReferences: settings.setsOwnerReferences,
+        view: LiveMeshView(client: client, preview: preview, namespaces: namespaces),
+        injector: Injector(settings: settings.injection), setsOwnerReferences: settings.setsOwnerReferences,
         ownFieldManager: client.fieldManager))
     let turns = ConcurrencyLimit(1)
     service = RequestService(

@@ -18,34 +18,38 @@ struct ClusterDuties: Sendable {
   let services: [any Service]
 
   init(
-    of cluster: ClusterConnection, _ configuration: ControlPlaneConfiguration, reconciler: Reconciler,
-    administration: EnvoyAdministrationClient, preview: WritePreview, connections: Int, budgets: RequestBudgets,
-    ports: BoundPorts, logger: Logger
+    of cluster: ClusterConnection, _ configuration: ControlPlaneConfiguration, injection: InjectorSettings,
+    reconciler: Reconciler, administration: EnvoyAdministrationClient, preview: WritePreview, connections: Int,
+    budgets: RequestBudgets, ports: BoundPorts, logger: Logger
   ) {
     let settings = configuration.kubernetes
+    let podEvents = EventRecorder(
+      client: cluster.client, component: "k8s.kuma.io/dataplane-generator", instance: cluster.election.identity,
+      isBusy: true, logger: logger)
+    var planning = PodPlan.Settings()
+    planning.conversion.zone = configuration.zone
+    planning.conversion.ignoredServiceSelectorLabels = settings.injection.ignoredServiceSelectorLabels
+    planning.conversion.nodeLabelsToCopy = settings.injection.nodeLabelsToCopy
+    pods = PodController(
+      cluster, settings: planning, reconciler: reconciler, events: podEvents,
+      worker: PodWorker(client: cluster.client, store: cluster.store, administration: administration), logger: logger)
     var serving = AdmissionServer.Settings()
     serving.host = settings.admissionAddress
     serving.port = settings.admissionPort
     serving.certificateFolder = settings.admissionCertificateFolder
     serving.systemNamespace = settings.systemNamespace
     serving.serviceName = settings.controlPlaneServiceName
+    serving.injection = injection
     serving.setsOwnerReferences = !settings.skipMeshOwnerReference
     serving.connections = connections
     serving.requestLogLevel = configuration.requestLogLevel
     admission = AdmissionServer(
       serving, client: cluster.client, preview: preview,
+      namespaces: NamespaceLookup(client: cluster.client, replica: pods.namespaces),
       isLeader: { [election = cluster.election] in election.isLeader },
       budgets: budgets, ports: ports, logger: logger)
     let events = EventRecorder(
       client: cluster.client, component: "kuma-control-plane", instance: cluster.election.identity, logger: logger)
-    let podEvents = EventRecorder(
-      client: cluster.client, component: "k8s.kuma.io/dataplane-generator", instance: cluster.election.identity,
-      isBusy: true, logger: logger)
-    var planning = PodPlan.Settings()
-    planning.conversion.zone = configuration.zone
-    pods = PodController(
-      cluster, settings: planning, reconciler: reconciler, events: podEvents,
-      worker: PodWorker(client: cluster.client, store: cluster.store, administration: administration), logger: logger)
     var services = admission.services
     services.append(
       EnvoyAdminAuthority(client: cluster.client, namespace: settings.systemNamespace, logger: logger) {

@@ -10,11 +10,22 @@ import MeshStoreKubernetes
 struct LiveMeshView: MeshView {
   let client: KubernetesClient
   let preview: WritePreview
+  /// Looks up a namespace.
+  let namespaces: NamespaceLookup
 
   /// How long warnings may take. A write does not wait longer for them.
   private static let warningTime = Duration.seconds(3)
 
   func uid(ofMesh name: String) async throws -> String? { try await object(ofMesh: name)?.uid }
+
+  func exists(mesh name: String) async throws -> Bool {
+    if await preview.knows(mesh: name) { return true }
+    return try await object(ofMesh: name) != nil
+  }
+
+  func namespace(_ name: String) async throws -> NamespaceFacts? {
+    try await namespaces.find(name).map { NamespaceFacts(of: $0.document) }
+  }
 
   func hasDataplanes(inMesh name: String) async throws -> Bool {
     try await client.list(ResourceType.dataplane.customResource).objects.contains { $0["mesh"]?.string == name }

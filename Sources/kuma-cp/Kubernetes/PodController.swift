@@ -25,6 +25,8 @@ final class PodController: Service {
   private let worker: PodWorker
   private let inbox: PodInbox
   private let replicas: [KindReplica]
+  /// The namespaces of the cluster, with their labels and annotations.
+  let namespaces: KindReplica
   private let start = ContinuousClock.now
 
   init(
@@ -38,11 +40,13 @@ final class PodController: Service {
     self.worker = worker
     let inbox = PodInbox(logger: logger)
     self.inbox = inbox
-    replicas = PodInbox.kinds.map { kind, objects in
+    func replica(_ kind: PodPlan.Kind, _ objects: KubernetesKind) -> KindReplica {
       KindReplica(
         client: cluster.client, kind: objects, logger: logger, prune: { PodPlan.prune(kind, $0) },
         onUpdate: { inbox.note($0, of: kind) })
     }
+    namespaces = replica(.namespace, .namespace)
+    replicas = PodInbox.kinds.filter { $0.0 != .namespace }.map(replica) + [namespaces]
   }
 
   /// Why this control plane does not know the pods of the cluster yet; `nil` when it knows them, or may not read them.

@@ -1,0 +1,63 @@
+import Documents
+import MeshModel
+import OrderedCollections
+
+/// The init container `kuma-init`, which redirects the traffic of the pod to its sidecar. Source: Kuma 2.7.
+struct InitContainer {
+  /// The name of the container.
+  static let name = "kuma-init"
+  /// The volume for what it writes.
+  static let temporaryVolume = "kuma-init-tmp"
+
+  /// The container as an object.
+  let document: DocumentValue.Object
+  /// Whether it runs before the other init containers.
+  let isFirst: Bool
+
+  /// - Parameter annotations: those of the pod, with the injected ones.
+  /// - Throws: when one has a value that cannot be used.
+  init(of annotations: Annotations, settings: InjectorSettings) throws(AnnotationError) {
+    document = [
+      "name": .string(Self.name), "image": .string(settings.initImage), "imagePullPolicy": "IfNotPresent",
+      "command": ["/usr/bin/kumactl", "install", "transparent-proxy"],
+      "args": .array(try Self.arguments(of: annotations).map(DocumentValue.string)),
+      // iptables has to write its lock.
+      "env": [["name": "XTABLES_LOCKFILE", "value": "/tmp/xtables.lock"]],
+      "securityContext": [
+        "runAsUser": 0, "runAsGroup": 0, "capabilities": ["add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]],
+        "readOnlyRootFilesystem": true,
+      ],
+      "resources": ["requests": ["cpu": "20m", "memory": "20M"], "limits": ["cpu": "100m", "memory": "50M"]],
+      "volumeMounts": [["name": .string(Self.temporaryVolume), "mountPath": "/tmp"]],
+    ]
+    isFirst = try annotations.boolean(.initFirst) ?? false
+  }
+
+  private static func arguments(of annotations: Annotations) throws(AnnotationError) -> [String] {
+    let isGateway = try annotations.boolean(.gateway) ?? false
+    var arguments = [
+      "--config-file", "/tmp/kumactl/config",
+      "--redirect-outbound-port", annotations[.outboundPort] ?? "",
+      "--redirect-inbound=\(!isGateway)",
+      "--redirect-inbound-port", annotations[.inboundPort] ?? "",
+      "--kuma-dp-uid", annotations[.sidecarUID] ?? "",
+      "--exclude-inbound-ports", annotations[.excludeInboundPorts] ?? "",
+      "--exclude-outbound-ports", annotations[.excludeOutboundPorts] ?? "",
+      "--verbose",
+    ]
+    for rule in excludedForUsers(annotations) { arguments += ["--exclude-outbound-ports-for-uids", rule] }
+    arguments += ["--ip-family-mode", annotations[.ipFamilyMode] ?? ""]
+    return arguments
+  }
+
+  /// The rules about ports of users. Source: Kuma 2.7, which splits them at semicolons.
+  static func excludedForUsers(_ annotations: Annotations) -> [String] {
+    let kinds: [(annotation: PodAnnotation, prefix: String)] = [
+      (.excludeOutboundPortsForUIDs, ""), (.excludeOutboundTCPPortsForUIDs, "tcp:"),
+      (.excludeOutboundUDPPortsForUIDs, "udp:"),
+    ]
+    return kinds.flatMap { annotation, prefix in
+      (annotations[annotation]?.split(separator: ";", omittingEmptySubsequences: false) ?? []).map { prefix + $0 }
+    }
+  }
+}
