@@ -232,10 +232,13 @@ struct CommandLineReader {
 
   /// The arguments with Boolean values in the parser's form: the flag alone, or nothing.
   static func withoutTruthValues(_ arguments: [String]) -> [String] {
-    arguments.flatMap { argument -> [String] in
+    guard arguments.contains(where: { $0.hasPrefix("--") && $0.contains("=") }) else { return arguments }
+    // An option of one command may be a flag of another.
+    let command = arguments.reduce(CommandTree.ofKumactl.root) { $0.child($1) ?? $0 }
+    return arguments.flatMap { argument -> [String] in
       guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "="),
         let truth = Bool(goText: argument[argument.index(after: equals)...]),
-        CommandTree.ofKumactl.root.isFlag(argument[..<equals].dropFirst(2))
+        command.isFlag(argument[..<equals].dropFirst(2))
       else { return [argument] }
       return truth ? [String(argument[..<equals])] : []
     }
