@@ -284,7 +284,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "DemoShop", "ProcessSupervisor", "CProcess", "SystemErrors", "TraceHeaders", argumentParser, asyncHTTPClient,
+        "DemoShop", "Documents", "KubernetesAPI", "PodNetwork", "ProcessSupervisor", "CProcess", "SystemErrors",
+        "TraceHeaders", argumentParser, asyncHTTPClient, collections,
         httpTypes, hummingbird,
         logging,
         nioCore,
@@ -293,6 +294,7 @@ let package = Package(
       resources: [
         .embedInCode("Documents/dataplane.yaml"), .embedInCode("Documents/mesh.yaml"),
         .embedInCode("Documents/traffic-trace.yaml"), .embedInCode("Documents/traffic-trace-as-documented.yaml"),
+        .embedInCode("Documents/kubernetes-mesh.yaml"), .embedInCode("Documents/kubernetes-traffic-trace.yaml"),
       ],
       swiftSettings: strict),
 

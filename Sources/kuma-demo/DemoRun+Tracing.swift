@@ -167,46 +167,4 @@ extension DemoRun {
     }
     return nil
   }
-
-  /// Waits until one of the traces is whole, the first ones first.
-  func awaitTrace(among traces: [String], _ plan: DemoPlan) async throws -> TraceTree {
-    var missing = ["everything"]
-    let tree = try await narrator.step(
-      "waiting for spans, which Envoys send every second",
-      done: { (tree: TraceTree) in
-        "the first trace is whole: \(tree.nodes.count) spans of \(plan.services.count) services"
-      }
-    ) {
-      do {
-        return try await wait("no trace became whole", about: "kuma-cp", every: .milliseconds(50)) {
-          for trace in traces.prefix(3) {
-            guard
-              let tree = try await client.attempt("\(plan.collectorURL)/api/trees/\(trace)")?.decoded(TraceTree.self)
-            else { continue }
-            missing = tree.missing(for: plan)
-            if missing.isEmpty { return tree }
-          }
-          return nil
-        }
-      } catch var failure as DemoFailure {
-        if failure.program == "kuma-cp" { failure.description += "; missing: \(missing.joined(separator: ", "))" }
-        throw failure
-      }
-    }
-    note { summary in
-      summary.traceId = tree.traceId
-      summary.spans = tree.nodes.count
-      summary.clientSpans = tree.count("CLIENT")
-      summary.serverSpans = tree.count("SERVER")
-      summary.secondsToFirstTrace = (ContinuousClock.now - self.start).secondsRounded
-    }
-    return tree
-  }
-
-  /// Draws a trace.
-  func draw(_ tree: TraceTree, _ plan: DemoPlan) {
-    let style = narrator.style
-    narrator.say("", "  \(style.text("Trace \(tree.traceId)", .strong))", "")
-    for line in TraceDrawing(tree, services: plan.services.map(\.name), style: style).lines { narrator.say(line) }
-  }
 }

@@ -1,15 +1,13 @@
 import ProcessSupervisor
-import Synchronization
 
-/// The steps of the demo, in order. Each is reported when its effect has been observed.
-final class DemoRun: Sendable {
+/// The steps of the demo on this machine, in order. Each is reported when its effect has been observed.
+final class DemoRun: Demo {
   let options: DemoOptions
   let narrator: Narrator
   let folder: DemoFolder
   let fleet: Fleet
+  let notes = SummaryNotes()
   let client = ServiceClient()
-  let start = ContinuousClock.now
-  private let collected = Mutex(DemoSummary())
 
   init(options: DemoOptions, narrator: Narrator, folder: DemoFolder, fleet: Fleet) {
     self.options = options
@@ -17,12 +15,6 @@ final class DemoRun: Sendable {
     self.folder = folder
     self.fleet = fleet
   }
-
-  /// What is known so far.
-  var summary: DemoSummary { collected.withLock { $0 } }
-
-  /// Notes something for the summary.
-  func note(_ change: @Sendable (inout DemoSummary) -> Void) { collected.withLock { change(&$0) } }
 
   /// Goes through the steps; without `--headless` until it is cancelled.
   ///
@@ -40,12 +32,14 @@ final class DemoRun: Sendable {
     try await startServices(plan, programs)
     let proxies = try await startProxies(plan, programs)
     try await showUntraced(plan)
-    let kumactl = try await Kumactl(programs: programs, plan: plan, folder: folder, fleet: fleet)
+    let kumactl = try await Kumactl(
+      programs: programs, apiURL: plan.apiURL, collector: "127.0.0.1:\(plan.controlPlane.collector)", folder: folder,
+      fleet: fleet)
     try await applyDocuments(kumactl, plan, proxies)
     try await showReports(plan)
     let traces = try await sendRequests(plan)
-    let tree = try await awaitTrace(among: traces, plan)
-    draw(tree, plan)
+    let tree = try await awaitTrace(in: plan.collectorURL, of: plan.traced) { Array(traces.prefix(3)) }
+    draw(tree, of: plan.traced)
     if let broken = options.broken { try await breakTraces(broken, plan) } else { try await showNobodyNamed(plan) }
     if options.isHeadless { return }
     showNextCommands(kumactl, plan, tree)
@@ -61,20 +55,6 @@ final class DemoRun: Sendable {
       "    \(name("storefront", 0)) ─┬─▶ \(name("catalogue", 1))",
       "                └─▶ \(name("checkout", 2)) ──▶ \(name("payments", 3)) \(notice)", "",
       "  " + style.text("Four services with a real Envoy each. A tick is something that has happened.", .quiet), "")
-  }
-
-  private func findPrograms() async throws -> Programs {
-    let (programs, _) = try await narrator.step(
-      "looking for Envoy", done: { (found: (Programs, String)) in "Envoy found: \(found.1)" }
-    ) {
-      let programs = try Programs(envoy: options.envoy)
-      let outcome = try await fleet.run(programs.envoy, ["--version"])
-      guard outcome.status.isSuccess else {
-        throw DemoFailure("\(programs.envoy) --version \(outcome.status): \(outcome.errors.last ?? "it said nothing")")
-      }
-      return (programs, Programs.shown(programs.envoy))
-    }
-    return programs
   }
 
   private func startControlPlane(_ plan: DemoPlan, _ programs: Programs) async throws {
@@ -139,7 +119,7 @@ final class DemoRun: Sendable {
     }
     note { summary in
       summary.envoys = versions
-      summary.secondsToReady = (ContinuousClock.now - self.start).secondsRounded
+      summary.secondsToReady = self.notes.secondsSinceStart
     }
     return proxies
   }
@@ -155,27 +135,5 @@ final class DemoRun: Sendable {
       "--drain-time",
       "1s", "--dataplane-file", folder.file("dataplane.yaml"),
     ] + variables.flatMap { ["--dataplane-var", $0] }
-  }
-
-  /// Asks until there is an answer, as long as all programs run.
-  ///
-  /// - Parameters:
-  ///   - failure: what is said when it takes too long.
-  ///   - program: whose log tells more.
-  /// - Throws: ``DemoFailure``, `CancellationError`, or what the question throws.
-  func wait<Value: Sendable>(
-    _ failure: String, about program: String?, within limit: Duration = .seconds(30),
-    every interval: Duration = .milliseconds(20), isolation: isolated (any Actor)? = #isolation,
-    _ question: () async throws -> Value?
-  ) async throws -> Value {
-    let end = ContinuousClock.now + limit
-    while true {
-      if let value = try await question() { return value }
-      try fleet.check()
-      guard ContinuousClock.now < end else {
-        throw DemoFailure("\(failure) within \(limit.components.seconds) s", program: program)
-      }
-      try await Task.sleep(for: interval)
-    }
   }
 }

@@ -32,7 +32,10 @@ enum DemoSession {
       return 1
     }
     let fleet = Fleet(folder: folder)
-    let demo = DemoRun(options: options, narrator: narrator, folder: folder, fleet: fleet)
+    let demo: any Demo =
+      options.isOnKubernetes
+      ? ClusterRun(options: options, narrator: narrator, folder: folder, fleet: fleet)
+      : DemoRun(options: options, narrator: narrator, folder: folder, fleet: fleet)
     let end = await perform(demo, until: signals) {
       // The second Ctrl-C: no waiting, but nothing stays either.
       fleet.kill()
@@ -40,7 +43,7 @@ enum DemoSession {
       narrator.abandon()
       _exit(options.isHeadless ? 130 : 0)
     } after: { end in
-      await conclude(end, options, narrator, folder, fleet)
+      await conclude(end, of: demo)
     }
     if let failure = narrator.failure {
       let text = "Error: the output cannot be written: \(SystemError(failure))\n"
@@ -52,7 +55,7 @@ enum DemoSession {
 
   /// Runs the steps until they are done or a signal comes, then the end; both while further signals are heard.
   private static func perform(
-    _ demo: DemoRun, until signals: TerminationSignals, atOnce: @escaping @Sendable () -> Void,
+    _ demo: any Demo, until signals: TerminationSignals, atOnce: @escaping @Sendable () -> Void,
     after: (End) async -> Void
   ) async -> End {
     let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -86,7 +89,7 @@ enum DemoSession {
     }
   }
 
-  private static func steps(of demo: DemoRun) async -> End {
+  private static func steps(of demo: any Demo) async -> End {
     do {
       try await demo.run()
       return .done
@@ -98,8 +101,9 @@ enum DemoSession {
 
   /// Says why the demo ends, and ends every program.
   private static func conclude(
-    _ end: End, _ options: DemoOptions, _ narrator: Narrator, _ folder: DemoFolder, _ fleet: Fleet
+    _ end: End, of demo: any Demo
   ) async {
+    let (options, narrator, folder, fleet) = (demo.options, demo.narrator, demo.folder, demo.fleet)
     let hasStarted = !fleet.isEmpty
     var keepsFolder = options.keepsFolder
     if case .failed(let failure) = end {
@@ -118,6 +122,7 @@ enum DemoSession {
     if hasStarted {
       do {
         try await narrator.step("ending everything", done: { "everything has ended" }) {
+          await demo.end()
           await fleet.stop(grace: grace)
         }
       } catch {
@@ -132,7 +137,7 @@ enum DemoSession {
   }
 
   /// Writes the summary and finds the exit code.
-  private static func report(_ end: End, _ demo: DemoRun, _ options: DemoOptions) -> Int32 {
+  private static func report(_ end: End, _ demo: any Demo, _ options: DemoOptions) -> Int32 {
     guard options.isHeadless else {
       if case .failed = end { return 1 }
       return 0

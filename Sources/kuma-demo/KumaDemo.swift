@@ -23,6 +23,10 @@ struct KumaDemo: AsyncParsableCommand {
       sees what goes in and out of each service, has to name it. While the demo goes on, GET /break and /mend at the \
       service's own port do the same.
 
+      With --kubernetes the same services run as pods: an API server of Kubernetes with the control plane in cluster mode, \
+      four pods into which the control plane has put a proxy each, in network namespaces with rules of iptables, and the \
+      two documents applied with kubectl. It needs the rights of root and iptables; nothing of the machine is changed.
+
       Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411) where these are free. Envoy is \
       --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
       """,
@@ -32,6 +36,11 @@ struct KumaDemo: AsyncParsableCommand {
     process_check_output_at_exit()
     await main(nil)
   }
+
+  @Flag(
+    help: ArgumentHelp(
+      "Run everything as on Kubernetes: a real API server, and pods with proxies in network namespaces. Needs root."))
+  var kubernetes = false
 
   @Flag(help: "End after the first trace, with a summary in JSON on standard output.")
   var headless = false
@@ -68,32 +77,16 @@ struct KumaDemo: AsyncParsableCommand {
       throw ValidationError(
         "--break has to name a service that calls others: \(DemoPlan.callers.joined(separator: " or "))")
     }
+    if kubernetes, broken != nil { throw ValidationError("--break is not there with --kubernetes") }
     guard rate > 0, rate <= 100 else { throw ValidationError("--rate has to be above 0 and at most 100") }
   }
 
   func run() async throws {
     let options = DemoOptions(
-      isHeadless: headless, requests: requests, rate: rate, broken: broken, envoy: envoy, usesUsualPorts: !freePorts,
+      isOnKubernetes: kubernetes, isHeadless: headless, requests: requests, rate: rate, broken: broken, envoy: envoy,
+      usesUsualPorts: !freePorts,
       keepsFolder: keep)
     let code = await DemoSession.run(options)
     if code != 0 { throw ExitCode(code) }
   }
-}
-
-/// What the command line asks for.
-struct DemoOptions: Sendable {
-  /// Whether the demo ends by itself with a summary.
-  var isHeadless: Bool
-  /// Requests before the first trace is drawn.
-  var requests: Int
-  /// Requests per second afterwards.
-  var rate: Double
-  /// The service that is to stop forwarding the trace headers.
-  var broken: String?
-  /// A path of Envoy, where one is given.
-  var envoy: String?
-  /// Whether the control plane takes its usual ports where they are free.
-  var usesUsualPorts: Bool
-  /// Whether the folder is kept.
-  var keepsFolder: Bool
 }

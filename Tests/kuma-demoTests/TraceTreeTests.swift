@@ -47,7 +47,7 @@ struct TraceTreeTests {
   func whole() throws {
     let plan = try DemoPlan(usesUsualPorts: false)
     let tree = try Self.tree(Self.whole)
-    #expect(tree.missing(for: plan).isEmpty)
+    #expect(tree.missing(for: plan.traced).isEmpty)
     #expect(tree.count("CLIENT") == 3)
     #expect(tree.count("SERVER") == 4)
   }
@@ -57,12 +57,12 @@ struct TraceTreeTests {
     let plan = try DemoPlan(usesUsualPorts: false)
     let withoutPayments = try Self.tree(Array(Self.whole.dropLast()))
     #expect(
-      withoutPayments.missing(for: plan) == ["the call from checkout to payments", "the server side of payments"])
+      withoutPayments.missing(for: plan.traced) == ["the call from checkout to payments", "the server side of payments"])
 
     var detached = Self.whole
     detached[4].parent = -1
     #expect(
-      try Self.tree(detached).missing(for: plan) == [
+      try Self.tree(detached).missing(for: plan.traced) == [
         "what joins its parts", "the call from storefront to checkout",
       ])
   }
@@ -71,7 +71,7 @@ struct TraceTreeTests {
   func onlyEnvoys() throws {
     let tree = try Self.tree(Self.whole, component: "library")
     #expect(tree.count("SERVER") == 0)
-    #expect(tree.missing(for: try DemoPlan(usesUsualPorts: false)).count == 7)
+    #expect(tree.missing(for: try DemoPlan(usesUsualPorts: false).traced).count == 7)
   }
 
   @Test("the drawing shows branches, times and failures")

@@ -3,19 +3,23 @@ import ProcessSupervisor
 /// Runs `kumactl` against the demo's control plane.
 struct Kumactl: Sendable {
   private let program: String
-  private let plan: DemoPlan
+  private let collector: String
   private let folder: DemoFolder
   private let fleet: Fleet
 
   /// Tells kumactl of the control plane, in a configuration file of the demo's own.
   ///
   /// - Throws: ``DemoFailure`` when kumactl refuses.
-  init(programs: Programs, plan: DemoPlan, folder: DemoFolder, fleet: Fleet) async throws {
+  ///
+  /// - Parameters:
+  ///   - apiURL: where the control plane answers.
+  ///   - collector: host and port of its collector.
+  init(programs: Programs, apiURL: String, collector: String, folder: DemoFolder, fleet: Fleet) async throws {
     program = programs.kumactl
-    self.plan = plan
+    self.collector = collector
     self.folder = folder
     self.fleet = fleet
-    _ = try await run(["config", "control-planes", "add", "--name", "demo", "--address", plan.apiURL])
+    _ = try await run(["config", "control-planes", "add", "--name", "demo", "--address", apiURL])
   }
 
   /// Applies a document of the demo.
@@ -34,7 +38,7 @@ struct Kumactl: Sendable {
   }
 
   private func applyArguments(_ document: String) -> [String] {
-    let variables = document == "mesh.yaml" ? ["--var", "collector=127.0.0.1:\(plan.controlPlane.collector)"] : []
+    let variables = document == "mesh.yaml" ? ["--var", "collector=\(collector)"] : []
     return ["apply", "-f", folder.file(document)] + variables
   }
 

@@ -43,15 +43,15 @@ struct TraceTree: Decodable, Sendable {
   /// How many spans of a kind come from an Envoy.
   func count(_ kind: String) -> Int { nodes.count { $0.span.kind == kind && $0.span.isFromEnvoy } }
 
-  /// What is missing from a whole trace of the plan, in words; empty when one tree holds the entry's server side, and
-  /// both sides of every call between the services at the right places.
-  func missing(for plan: DemoPlan) -> [String] {
+  /// What is missing from a whole trace of some services, in words; empty when one tree holds the server side of each, and
+  /// both sides of every call between them at the right places.
+  func missing(for services: [TracedService]) -> [String] {
     var missing: [String] = []
     let roots = nodes.filter { $0.parent < 0 }
     if roots.count != 1 || roots.contains(where: { $0.span.parentId != nil }) {
       missing.append("what joins its parts")
     }
-    for service in plan.services {
+    for service in services {
       let servers = nodes.indices.filter {
         nodes[$0].span.kind == "SERVER" && nodes[$0].span.service == service.name && nodes[$0].span.isFromEnvoy
       }

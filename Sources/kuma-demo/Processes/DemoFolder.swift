@@ -32,15 +32,32 @@ struct DemoFolder: Sendable {
     for (name, bytes) in Self.documents { try write(name, bytes) }
   }
 
+  /// Writes a file of the folder.
+  ///
+  /// - Throws: ``DemoFailure`` when it cannot be written.
+  func write(_ text: String, to name: String) throws(DemoFailure) { try write(name, Array(text.utf8)) }
+
   /// The documents by their names.
   private static let documents: [(name: String, bytes: [UInt8])] = [
     ("dataplane.yaml", PackageResources.dataplane_yaml), ("mesh.yaml", PackageResources.mesh_yaml),
+    ("kubernetes-mesh.yaml", PackageResources.kubernetes_mesh_yaml),
+    ("kubernetes-traffic-trace.yaml", PackageResources.kubernetes_traffic_trace_yaml),
     ("traffic-trace.yaml", PackageResources.traffic_trace_yaml),
     ("traffic-trace-as-documented.yaml", PackageResources.traffic_trace_as_documented_yaml),
   ]
 
   /// A file of the folder.
   func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// The text of a file of the folder.
+  ///
+  /// - Throws: ``DemoFailure`` when it cannot be read.
+  func text(of name: String) throws(DemoFailure) -> String {
+    guard let data = FileManager.default.contents(atPath: file(name)) else {
+      throw DemoFailure("\(file(name)) cannot be read")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
 
   /// The log of a program.
   func log(_ program: String) -> String { "\(path)/\(program).log" }

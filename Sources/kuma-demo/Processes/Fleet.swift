@@ -26,12 +26,16 @@ final class Fleet: Sendable {
 
   /// Starts a program; its output goes to its log.
   ///
+  /// - Parameter settings: variables that it gets besides those of all programs.
   /// - Throws: ``DemoFailure``.
-  func start(_ name: String, _ kind: Kind, _ program: String, _ arguments: [String]) throws(DemoFailure) {
+  func start(
+    _ name: String, _ kind: Kind, _ program: String, _ arguments: [String], settings: [String: String] = [:]
+  ) throws(DemoFailure) {
     let log = ChildProcess.Output.file(folder.log(name))
     do {
       let process = try ChildProcess.start(
-        ChildProcess.Command(program, arguments, environment: environment, output: log, errors: log))
+        ChildProcess.Command(
+          program, arguments, environment: environment.merging(settings) { $1 }, output: log, errors: log))
       members.withLock { $0.append(Member(name: name, kind: kind, process: process)) }
     } catch {
       throw DemoFailure("\(error)")
@@ -86,7 +90,8 @@ final class Fleet: Sendable {
     for kind in Kind.allCases {
       await withTaskGroup(of: Void.self) { group in
         for member in members where member.kind == kind {
-          group.addTask { _ = await member.process.terminate(grace: grace) }
+          // Nobody needs what a cluster has in memory.
+          group.addTask { _ = await member.process.terminate(grace: kind == .cluster ? .zero : grace) }
         }
       }
     }
@@ -102,6 +107,7 @@ final class Fleet: Sendable {
     case proxy
     case service
     case controlPlane
+    case cluster
   }
 
   private final class Lines: Sendable {
