@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A relay at a free port of 127.0.0.1 before a server: it passes bytes on as they are, and can cut all its connections or go
-/// silent, as networks do.
+/// A relay before a server of this machine: it passes bytes on as they are, and can cut all its connections or go silent, as
+/// networks do.
 package final class CuttableRelay: Sendable {
   /// What happens to connections.
   package enum Behaviour: Sendable {
@@ -15,7 +15,7 @@ package final class CuttableRelay: Sendable {
     case refuses
   }
 
-  /// The port at 127.0.0.1.
+  /// The port at which it listens.
   package let port: Int
   private let listener: any Channel
   private let state: State
@@ -37,13 +37,18 @@ package final class CuttableRelay: Sendable {
 
   /// Starts a relay.
   ///
-  /// - Parameter target: the port of the server, at 127.0.0.1.
-  package static func start(before target: Int) async throws -> CuttableRelay {
+  /// - Parameters:
+  ///   - target: the port of the server, at 127.0.0.1.
+  ///   - address: where the relay listens.
+  ///   - port: the port there; a free one when it is 0.
+  package static func start(
+    before target: Int, at address: String = "127.0.0.1", port: Int = 0
+  ) async throws -> CuttableRelay {
     let state = State(target: target)
     let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .childChannelOption(.autoRead, value: false)
       .childChannelInitializer { incoming in Self.connect(incoming, state) }
-      .bind(host: "127.0.0.1", port: 0).get()
+      .bind(host: address, port: port).get()
     return CuttableRelay(listener: listener, state: state)
   }
 

@@ -19,6 +19,8 @@ package final class KubernetesServer: Sendable {
     case plain
     /// For tests that install the webhooks of a control plane, which see what every test of this server writes.
     case admission
+    /// For tests that run pods behind proxies, whose control plane asks proxies for tokens.
+    case pods
     /// For tests of one suite that look at all objects of the cluster and delete them. It has no controllers.
     case everything
   }

@@ -19,4 +19,15 @@ package enum TestPrograms {
     ]
     return candidates.compactMap(\.self).first { FileManager.default.isExecutableFile(atPath: $0) }
   }()
+
+  /// The real Envoy without what starts it: the program that the script of the package of Python runs; `nil` when there is none.
+  package static let envoyProgram: String? = {
+    guard let envoy, let file = try? Data(contentsOf: URL(filePath: envoy), options: .mappedIfSafe) else { return nil }
+    guard file.starts(with: Data("#!".utf8)) else { return envoy }
+    // .venv/bin/envoy runs .venv/lib/python3.11/site-packages/envoy/_bin/envoy.
+    let library = URL(filePath: envoy).deletingLastPathComponent().deletingLastPathComponent().appending(path: "lib")
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: library.path)) ?? []
+    return versions.map { library.appending(path: "\($0)/site-packages/envoy/_bin/envoy").path(percentEncoded: false) }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }()
 }

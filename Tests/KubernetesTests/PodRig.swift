@@ -4,6 +4,7 @@ import KubernetesAPI
 import KubernetesTestSupport
 import Logging
 import PodNetwork
+import Synchronization
 import TestSupport
 
 /// A namespace of the API server whose pods run on this machine, in network namespaces.
@@ -17,21 +18,22 @@ final class PodRig: Sendable {
   let network: PodNetwork
   let node: PodNode
   let namespace: String
+  private let relays = Mutex<[CuttableRelay]>([])
   private let run: Task<Void, Never>
 
   /// Runs a test with a rig, which is removed after it with everything in its namespace.
   ///
   /// - Parameters:
-  ///   - labels: of the namespace.
+  ///   - namespace: its name; it is made, unless it is there.
   ///   - images: what stands in the place of images, besides `shell`, whose command is `/bin/sh`, and `python`.
   ///   - settings: changes the settings of the node; the network tells where pods reach this machine.
   static func run(
-    on server: KubernetesServer, labels: [String] = [], images: [String: ContainerImage] = [:],
+    on server: KubernetesServer, namespace: String = name("pods"), images: [String: ContainerImage] = [:],
     settings: @Sendable (inout PodNode.Settings, PodNetwork) -> Void = { _, _ in },
     _ body: (PodRig) async throws -> Void
   ) async throws {
-    let namespace = try await server.makeNamespace("pods")
-    if !labels.isEmpty { try await server.succeed(["label", "namespace", namespace] + labels) }
+    let document = KubernetesObject(.namespace, name: namespace)
+    try await server.apply(DocumentValue.object(document.document).json())
     let network = try await PodNetwork.start()
     var nodeSettings = PodNode.Settings(
       name: namespace, namespaces: [namespace],
@@ -61,8 +63,18 @@ final class PodRig: Sendable {
   private func stop() async {
     run.cancel()
     await run.value
+    for relay in relays.withLock({ $0 }) { await relay.stop() }
     await network.stop()
     _ = try? await server.kubectl(.newest, "delete", "namespace", namespace, "--wait=false")
+  }
+
+  /// A name of a test's own.
+  static func name(_ prefix: String) -> String { "\(prefix)-\(UUID().uuidString.prefix(8).lowercased())" }
+
+  /// Lets pods reach a server that listens at 127.0.0.1, at the same port of ``PodNetwork/hostAddress``.
+  func expose(_ port: Int) async throws {
+    let relay = try await CuttableRelay.start(before: port, at: network.hostAddress, port: port)
+    relays.withLock { $0.append(relay) }
   }
 
   // MARK: kubectl
