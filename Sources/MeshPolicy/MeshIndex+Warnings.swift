@@ -6,7 +6,7 @@ extension MeshIndex {
   public func warnings(aboutPolicy policy: String) -> [String] {
     let users = proxies(wonBy: policy)
     let silent = users.filter { !hasHTTPListener($0) }
-    let services = downgraded.filter { service in callers[service]?.isDisjoint(with: users) == false }
+    let services = downgraded.filter { hasCaller($0, where: users.contains) }
     return self.warnings(aboutSilent: silent, policy: policy) + warnings(aboutDowngraded: services)
   }
 
@@ -14,10 +14,10 @@ extension MeshIndex {
   /// There are none where no policy applies.
   public func warnings(aboutProxy proxy: String) -> [String] {
     var services = Set((dataplane(proxy)?.tagSets ?? []).compactMap { $0[TagName.service] })
-      .filter { service in callers[service]?.contains { winner(for: $0) != nil } == true }
+      .filter { hasCaller($0) { winner(for: $0) != nil } }
     var warnings: [String] = []
     if let winner = winner(for: proxy) {
-      services.formUnion(calledServices(of: proxy))
+      services.formUnion(downgraded.filter { calls(proxy, $0) })
       if !hasHTTPListener(proxy) { warnings = self.warnings(aboutSilent: [proxy], policy: winner.name) }
     }
     return warnings + self.warnings(aboutDowngraded: services.intersection(downgraded))

@@ -5,7 +5,7 @@ public import MeshModel
 ///
 /// A value: changes go in, the set of affected proxies comes out. Nothing is computed for the others.
 public struct MeshIndex: Sendable {
-  private struct Proxy {
+  struct Proxy {
     var dataplane: Dataplane
     /// All tags of the Dataplane, see ``Dataplane/tagValues``.
     var tags: [String: Set<String>]
@@ -16,10 +16,10 @@ public struct MeshIndex: Sendable {
   public let name: String
   /// The mesh; `nil` until it is known and after it is deleted.
   public private(set) var mesh: Mesh?
-  private var proxies: [String: Proxy] = [:]
+  private(set) var proxies: [String: Proxy] = [:]
   private var policies = PolicyIndex()
   /// The tracing destinations of the mesh's backends, by name.
-  private var destinations: [String: TracingDestination] = [:]
+  private(set) var destinations: [String: TracingDestination] = [:]
   /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
   /// The proxies for which a policy is the winner.
@@ -27,14 +27,14 @@ public struct MeshIndex: Sendable {
   /// The healthy endpoints that each proxy contributes to each service.
   private(set) var contributions: [String: [String: [ServiceEndpoints.Endpoint]]] = [:]
   /// The services, shared by all their callers.
-  private var services: [String: ServiceEndpoints] = [:]
+  private(set) var services: [String: ServiceEndpoints] = [:]
   /// The proxies that call a service.
   private(set) var callers: [String: Set<String>] = [:]
   /// The services that are handled as TCP although some of their endpoints speak HTTP.
   private(set) var downgraded: Set<String> = []
 
-  /// Where services are reached without the mesh's help, by service, of all meshes.
-  private(set) var serviceAddresses: [String: ServiceAddress]
+  /// Who reaches which services at the services' own addresses.
+  private(set) var reach: ReachIndex
 
   /// An empty mesh.
   public init(name: String) { self.init(name: name, serviceAddresses: [:]) }
@@ -44,7 +44,7 @@ public struct MeshIndex: Sendable {
   /// - Parameter serviceAddresses: where services are reached without the mesh's help; those of other meshes may be among them.
   package init(name: String, serviceAddresses: [String: ServiceAddress]) {
     self.name = name
-    self.serviceAddresses = serviceAddresses
+    reach = ReachIndex(addresses: serviceAddresses)
   }
 
   /// Whether the mesh has no resources left.
@@ -104,8 +104,7 @@ public struct MeshIndex: Sendable {
     var affected: Set<String> = []
     var removed: Set<String> = []
     if let new = change.mesh { affected.formUnion(replaceMesh(by: new)) }
-    for (service, address) in change.serviceAddresses { serviceAddresses[service] = address }
-    var dirtyServices: Set<String> = []
+    var dirtyServices = Set(reach.take(change.serviceAddresses))
     for (name, dataplane) in change.dataplanes {
       if let dataplane {
         if replaceProxy(name, by: dataplane, dirtyServices: &dirtyServices) { affected.insert(name) }
@@ -113,7 +112,12 @@ public struct MeshIndex: Sendable {
         removed.insert(name)
       }
     }
-    for service in dirtyServices where rebuild(service) { affected.formUnion(callers[service] ?? []) }
+    for service in dirtyServices {
+      if rebuild(service) { affected.formUnion(callers[service] ?? []) }
+      if refreshReach(of: service) { affected.formUnion(reach.callers(of: service)) }
+    }
+    reach.update()
+    affected.formUnion(refreshDirectPlaces(dirtyServices))
     if !change.policies.isEmpty { affected.formUnion(replacePolicies(change.policies)) }
     return (affected.subtracting(removed), removed)
   }
@@ -132,6 +136,7 @@ public struct MeshIndex: Sendable {
       let after = BackendResolution(content, in: new ?? Mesh()).backend
       if before != after { affected.formUnion(users) }
     }
+    if old?.passesThrough != new?.passesThrough { affected.formUnion(reach.capturing) }
     return affected
   }
 
@@ -148,6 +153,8 @@ public struct MeshIndex: Sendable {
       }
     }
     for service in dataplane.calledServices { callers[service, default: []].insert(name) }
+    reach.insert(name, dataplane)
+    dirtyServices.formUnion(dataplane.offers.lazy.map(\.service))
     let contribution = dataplane.endpoints
     for (service, endpoints) in contribution {
       contributions[service, default: [:]][name] = endpoints
@@ -174,6 +181,8 @@ public struct MeshIndex: Sendable {
       if proxiesByTag[tag]?.isEmpty == true { proxiesByTag[tag] = nil }
     }
     for service in proxy.dataplane.calledServices { Self.remove(name, from: &callers, at: service) }
+    reach.remove(name, proxy.dataplane)
+    dirtyServices.formUnion(proxy.dataplane.offers.lazy.map(\.service))
     for service in proxy.dataplane.endpoints.keys {
       contributions[service]?[name] = nil
       if contributions[service]?.isEmpty == true { contributions[service] = nil }
@@ -202,6 +211,34 @@ public struct MeshIndex: Sendable {
     services[service] = new
     if new.isDowngraded { downgraded.insert(service) } else { downgraded.remove(service) }
     return true
+  }
+
+  /// Brings up to date where a service is reached without outbounds.
+  ///
+  /// - Returns: whether it differs from before.
+  private mutating func refreshReach(of service: String) -> Bool {
+    guard reach.concerns(service) else { return false }
+    let proxies = proxies
+    let offers = (proxiesByTag[TagName.service]?[service] ?? []).lazy
+      .flatMap { proxies[$0]?.dataplane.offers ?? [] }.filter { $0.service == service }
+    return reach.refresh(service, mesh: name, endpoints: services[service], offers: offers)
+  }
+
+  /// Brings up to date which endpoints are reached by their own addresses.
+  ///
+  /// - Returns: the proxies that are concerned.
+  private mutating func refreshDirectPlaces(_ dirtyServices: Set<String>) -> Set<String> {
+    var affected: Set<String> = []
+    let proxies = proxies
+    for service in reach.directServices {
+      let isAll = service == TrafficTrace.wildcard
+      let isDirty = isAll ? !dirtyServices.isEmpty : dirtyServices.contains(service)
+      guard isDirty || reach.directPlaces[service] == nil else { continue }
+      let offers = (proxiesByTag[TagName.service]?[service] ?? []).lazy
+        .flatMap { proxies[$0]?.dataplane.offers ?? [] }.filter { isAll || $0.service == service }
+      affected.formUnion(reach.setDirectPlaces(Set(offers.map(\.place)), of: service))
+    }
+    return affected
   }
 
   private mutating func replacePolicies(
@@ -278,16 +315,6 @@ public struct MeshIndex: Sendable {
   /// A proxy by name.
   public func dataplane(_ name: String) -> Dataplane? { proxies[name]?.dataplane }
 
-  /// The services that a proxy calls.
-  func calledServices(of proxy: String) -> Set<String> { proxies[proxy]?.dataplane.calledServices ?? [] }
-
-  /// Whether any listener of a proxy sees HTTP, so that the proxy can leave spans.
-  func hasHTTPListener(_ proxy: String) -> Bool {
-    guard let dataplane = proxies[proxy]?.dataplane else { return false }
-    return dataplane.hasHTTPInbound
-      || dataplane.calledServices.contains { services[$0]?.serviceProtocol.isHTTP == true }
-  }
-
   /// The names of all policies.
   public var policyNames: some Collection<String> { policies.names }
 
@@ -298,25 +325,5 @@ public struct MeshIndex: Sendable {
   public func resolution(for proxy: String) -> BackendResolution? {
     guard let winner = proxies[proxy]?.winner, let policy = policies.policy(winner.name) else { return nil }
     return BackendResolution(policy, in: mesh ?? Mesh())
-  }
-
-  /// The configuration of a proxy; `nil` when there is no such proxy.
-  public func configuration(for proxy: String) -> ProxyConfiguration? {
-    guard let known = proxies[proxy], let networking = known.dataplane.networking else { return nil }
-    let dataplane = known.dataplane
-    let callerTags = known.tags
-    return ProxyConfiguration(
-      proxy: ProxyID(mesh: name, name: proxy), identifyingService: dataplane.identifyingService,
-      isIPv6: HostRules.isIPv6(networking.address),
-      inbounds: networking.inbound.compactMap { $0.configuration(proxyAddress: networking.address) },
-      outbounds: networking.outbound.compactMap { outbound in
-        guard let service = outbound.tags[TagName.service], let port = UInt16(exactly: outbound.port), port > 0
-        else { return nil }
-        return ProxyConfiguration.Outbound(
-          address: outbound.address.isEmpty ? "127.0.0.1" : outbound.address, port: port,
-          destination: services[service] ?? ServiceEndpoints(mesh: name, service: service, endpoints: []),
-          callerTags: callerTags)
-      },
-      tracing: resolution(for: proxy)?.backend.flatMap { destinations[$0.name] })
   }
 }

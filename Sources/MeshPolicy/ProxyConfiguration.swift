@@ -42,6 +42,12 @@ public struct ProxyConfiguration: Sendable, Hashable {
   public var outbounds: [Outbound]
   /// Where spans go; `nil` when the proxy is not traced.
   public var tracing: TracingDestination?
+  /// How the proxy takes its application's connections; `nil` when the application makes them to the proxy.
+  package var capture: TrafficCapture?
+  /// The listener for health checks; `nil` for none.
+  package var probes: ProbeListener?
+  /// The listener for the proxy's administration; `nil` for none.
+  package var admin: AdminListener?
 
   /// Makes a configuration.
   public init(
@@ -111,12 +117,14 @@ public struct ProxyConfiguration: Sendable, Hashable {
   }
 }
 
-/// A service as its callers see it. One object is shared by all callers, so that it is encoded once for all of them.
+/// A service, or one instance of it, as its callers see it. One object is shared by all callers, so that it is encoded once for all of them.
 public final class ServiceEndpoints: Sendable, Hashable {
   /// The mesh.
   public let mesh: String
   /// The service's name.
   public let service: String
+  /// The instance that is called; `nil` for any.
+  public let instance: String?
   /// The protocol that all healthy endpoints support; unknown when there are none.
   public let serviceProtocol: ServiceProtocol
   /// The healthy endpoints, sorted.
@@ -152,9 +160,10 @@ public final class ServiceEndpoints: Sendable, Hashable {
   }
 
   /// Makes a service from its healthy endpoints in any order.
-  public init(mesh: String, service: String, endpoints: [Endpoint]) {
+  public init(mesh: String, service: String, instance: String? = nil, endpoints: [Endpoint]) {
     self.mesh = mesh
     self.service = service
+    self.instance = instance
     self.endpoints = endpoints.sorted()
     let protocols = endpoints.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) }
     self.serviceProtocol = protocols.dropFirst().reduce(protocols.first ?? .unknown) { $0.common(with: $1) }
@@ -162,13 +171,16 @@ public final class ServiceEndpoints: Sendable, Hashable {
     var hasher = Hasher()
     hasher.combine(mesh)
     hasher.combine(service)
+    hasher.combine(instance)
     hasher.combine(self.endpoints)
     self.hash = hasher.finalize()
   }
 
-  /// Whether mesh, service and endpoints are the same.
+  /// Whether mesh, service, instance and endpoints are the same.
   public static func == (a: ServiceEndpoints, b: ServiceEndpoints) -> Bool {
-    a === b || (a.hash == b.hash && a.mesh == b.mesh && a.service == b.service && a.endpoints == b.endpoints)
+    a === b
+      || (a.hash == b.hash && a.mesh == b.mesh && a.service == b.service && a.instance == b.instance
+        && a.endpoints == b.endpoints)
   }
 
   /// Hashes the precomputed hash.

@@ -140,7 +140,7 @@ extension MeshIndex {
     guard let configuration = configuration(for: proxy) else { return nil }
     return ProxyExplanation(
       proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution(for: proxy),
-      listeners: configuration.inbounds.map(\.explained) + configuration.outbounds.map(\.explained))
+      listeners: configuration.inbounds.map(\.explained) + configuration.allOutbounds.map(\.explained))
   }
 }
 

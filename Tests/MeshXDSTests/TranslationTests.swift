@@ -261,7 +261,7 @@ struct TranslationSharingTests {
     let memo = EncodingMemo(capacity: 2)
     for round in 1...3 {
       for name in ["a", "b", "c"] {
-        let found = try memo.resource(.serviceCluster(mesh: "m", service: name), .serviceCluster(isHTTP2: true)) {
+        let found = try memo.resource(.serviceCluster(mesh: "m", name: name), .serviceCluster(isHTTP2: true)) {
           EncodedResource(name: name, typeURL: ResourceTypeURL.cluster, bytes: Data("\(name)".utf8))
         }
         #expect(found.bytes == Data(name.utf8), "round \(round)")

@@ -19,8 +19,9 @@ struct ReconcilePlan {
     case serviceAddressesChanged([String: ServiceAddress?])
     /// The certificates with which Envoys let the control plane ask them have changed.
     case adminAccessChanged(AdminAccess?)
-    /// A proxy has opened a stream. `drainTime`: how long its listeners drain, if it says so.
-    case connected(ProxyID, drainTime: Duration?)
+    /// A proxy has opened a stream. `drainTime`: how long its listeners drain, and `adminPort`: the port of its administration, if
+    /// it says so.
+    case connected(ProxyID, drainTime: Duration?, adminPort: UInt16? = nil)
     /// A stream of a proxy has ended.
     case disconnected(ProxyID)
     /// Treat a Dataplane as stored, until the store has it or it is released.
@@ -56,6 +57,8 @@ struct ReconcilePlan {
   private var connected: [ProxyID: Int] = [:]
   /// The drain times of connected proxies.
   private var drainTimes: [ProxyID: Duration] = [:]
+  /// The ports of the administration of connected proxies.
+  private var adminPorts: [ProxyID: UInt16] = [:]
   /// Withdrawn clusters that proxies still need.
   private var withdrawn = WithdrawnCollectors()
   /// Dataplanes with a host name as an address, as stored.
@@ -103,9 +106,10 @@ struct ReconcilePlan {
       guard access != adminAccess else { break }
       adminAccess = access
       for proxy in connected.keys { actions.append(.compute(proxy)) }
-    case .connected(let proxy, let drainTime):
+    case .connected(let proxy, let drainTime, let adminPort):
       connected[proxy, default: 0] += 1
       drainTimes[proxy] = drainTime
+      adminPorts[proxy] = adminPort
       actions.append(.compute(proxy))
     case .disconnected(let proxy): disconnect(proxy, &actions)
     case .adopted(let resource):
@@ -222,6 +226,7 @@ struct ReconcilePlan {
     connected[proxy] = count > 1 ? count - 1 : nil
     guard connected[proxy] == nil else { return }
     drainTimes[proxy] = nil
+    adminPorts[proxy] = nil
     clear(proxy, &actions)
   }
 
@@ -232,7 +237,7 @@ struct ReconcilePlan {
 
   /// The configuration of a proxy; `nil` when it has no Dataplane.
   func configuration(of proxy: ProxyID) -> ProxyConfiguration? {
-    meshes[proxy.mesh]?.configuration(for: proxy.name)
+    meshes[proxy.mesh]?.configuration(for: proxy.name, adminPort: adminPorts[proxy], adminAccess: adminAccess)
   }
 
   /// Adds the withdrawn clusters that a proxy still needs to its snapshot.

@@ -151,7 +151,7 @@ package actor Reconciler: Service {
   func connect(_ proxy: ProxyID, _ traits: ProxyTraits) async {
     await catchUp()
     forms?.connect(proxy, traits)
-    handle(.connected(proxy, drainTime: traits.drainTime))
+    handle(.connected(proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort))
   }
 
   /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.

@@ -31,7 +31,7 @@ public struct ProxySnapshot: Sendable, Equatable {
   public init(_ resources: ProxyResources, after earlier: ProxySnapshot? = nil) {
     self.init(
       clusters: ResourceSet(sorted: resources.clusters, orEqual: earlier?.clusters),
-      endpoints: ResourceSet(sorted: resources.endpoints, orEqual: earlier?.endpoints),
+      endpoints: resources.sharedEndpoints ?? ResourceSet(sorted: resources.endpoints, orEqual: earlier?.endpoints),
       listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners),
       reporting: resources.reporting)
   }

@@ -15,8 +15,11 @@ enum ClusterTranslator {
   private static let connectTimeout: Int64 = 5
 
   /// The application behind an inbound.
+  ///
+  /// - Parameter isCaptured: whether rules lead connections to the application to the proxy. They leave out those that the proxy makes
+  ///   from an address of its own.
   static func local(
-    _ inbound: ProxyConfiguration.Inbound, name: String
+    _ inbound: ProxyConfiguration.Inbound, name: String, isCaptured: Bool
   ) throws(TranslationError) -> Cluster {
     var cluster = Cluster()
     cluster.name = name
@@ -24,7 +27,40 @@ enum ClusterTranslator {
     cluster.type = .static
     cluster.connectTimeout = .seconds(localConnectTimeout)
     cluster.loadAssignment = assignment(name, [endpoint(inbound.workloadAddress, inbound.workloadPort)])
+    if isCaptured, !["127.0.0.1", "::1"].contains(inbound.workloadAddress) {
+      cluster.leaveFromProxy(isIPv6: HostRules.isIPv6(inbound.workloadAddress))
+    }
     if inbound.serviceProtocol.isHTTP2 { try cluster.speakHTTP2() }
+    return cluster
+  }
+
+  /// Connections that go on to where they were made to.
+  static func originalDestination(_ name: String) -> Cluster {
+    var cluster = Cluster()
+    cluster.name = name
+    let statistics = EnvoyNames.statistics(name)
+    if statistics != name { cluster.altStatName = statistics }
+    cluster.type = .originalDst
+    cluster.lbPolicy = .clusterProvided
+    cluster.connectTimeout = .seconds(connectTimeout)
+    return cluster
+  }
+
+  /// Connections that were led to the proxy on their way to the application.
+  static func inboundPassthrough(isIPv6: Bool) -> Cluster {
+    var cluster = originalDestination(EnvoyNames.inboundPassthrough(isIPv6: isIPv6))
+    cluster.leaveFromProxy(isIPv6: isIPv6)
+    return cluster
+  }
+
+  /// Envoy's administration on the loopback address.
+  static func administration(port: UInt16) -> Cluster {
+    var cluster = Cluster()
+    cluster.name = EnvoyNames.administration
+    cluster.altStatName = EnvoyNames.statistics(cluster.name)
+    cluster.type = .static
+    cluster.connectTimeout = .seconds(connectTimeout)
+    cluster.loadAssignment = assignment(cluster.name, [endpoint("127.0.0.1", port)])
     return cluster
   }
 
@@ -43,7 +79,9 @@ enum ClusterTranslator {
   /// The encoded endpoints of a service of the mesh, with their tags except for the service tag, which is the same for all.
   ///
   /// Each instance is encoded once and cached, so that one more instance of a large service costs one encoding and a copy.
-  static func endpoints(_ service: ServiceEndpoints, memo: EncodingMemo) throws(TranslationError) -> Data {
+  static func endpoints(_ service: ServiceEndpoints, cluster: String, memo: EncodingMemo) throws(TranslationError)
+    -> Data
+  {
     var instances: [Data] = []
     instances.reserveCapacity(service.endpoints.count)
     for instance in service.endpoints {
@@ -54,8 +92,8 @@ enum ClusterTranslator {
     }
     // ClusterLoadAssignment: cluster_name 1, endpoints 2; LocalityLbEndpoints: lb_endpoints 2.
     let length = instances.reduce(0) { $0 + WireWriter.size(field: $1.count) }
-    var out = WireWriter(capacity: service.service.utf8.count + length + 16)
-    out.string(field: 1, service.service)
+    var out = WireWriter(capacity: cluster.utf8.count + length + 16)
+    out.string(field: 1, cluster)
     if !instances.isEmpty {
       out.header(field: 2, length: length)
       for instance in instances { out.bytes(field: 2, instance) }
@@ -126,6 +164,12 @@ enum ClusterTranslator {
 }
 
 extension Envoy_Config_Cluster_V3_Cluster {
+  /// Makes Envoy connect from an address that rules for redirection leave out. Source: Kuma 2.7.
+  fileprivate mutating func leaveFromProxy(isIPv6: Bool) {
+    upstreamBindConfig.sourceAddress.address = isIPv6 ? "::6" : "127.0.0.6"
+    upstreamBindConfig.sourceAddress.portValue = 0
+  }
+
   /// Makes Envoy speak HTTP/2 to the cluster's endpoints.
   fileprivate mutating func speakHTTP2() throws(TranslationError) {
     var options = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions()

@@ -66,6 +66,14 @@ public struct ProxyResources: Sendable, Hashable {
   public var endpoints: [EncodedResource]
   /// How the proxy reports its spans.
   public var reporting: SpanReporting
+  /// ``endpoints`` as a set that many proxies share; `nil` when they are the proxy's own.
+  private(set) var sharedEndpoints: ResourceSet?
+
+  /// Takes the endpoints that many proxies have in common.
+  mutating func share(endpoints set: ResourceSet) {
+    endpoints = set.resources
+    sharedEndpoints = set
+  }
 
   /// Makes a configuration.
   public init(

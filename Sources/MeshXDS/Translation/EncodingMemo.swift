@@ -9,19 +9,26 @@ import Synchronization
 final class EncodingMemo: Sendable {
   /// The key of an encoding.
   enum Place: Hashable {
-    case serviceCluster(mesh: String, service: String)
-    case endpoints(mesh: String, service: String)
+    case serviceCluster(mesh: String, name: String)
+    case endpoints(mesh: String, name: String)
     case tracingCluster(mesh: String, name: String, isIPv6: Bool)
     /// The application of an inbound, independent of the mesh.
     case localCluster(name: String, address: String, port: UInt16)
     /// What replicas that call a service at the same address and report spans in the same form have in common.
     case outboundListener(
-      mesh: String, service: String, address: String, port: UInt16, callerTags: [String: Set<String>],
+      mesh: String, service: String, address: String, port: UInt16, isBound: Bool, callerTags: [String: Set<String>],
       TracingDestination.ZipkinFormat?)
     /// The filter chain of an inbound, which names no address.
     case inboundFilter(mesh: String, service: String, cluster: String, TracingDestination.ZipkinFormat?)
     /// An instance of a service.
     case endpoint(ServiceEndpoints.Endpoint)
+    /// The listeners of what all unrestricted proxies of a mesh reach, for replicas that report spans in the same form.
+    case sharedListeners(
+      mesh: String, takesIPv6: Bool, callerTags: [String: Set<String>], TracingDestination.ZipkinFormat?)
+    case sharedClusters(mesh: String)
+    case sharedEndpoints(mesh: String)
+    /// The listeners of endpoints that are reached by their own addresses.
+    case directListeners(mesh: String)
   }
 
   /// The input of an encoding; equal sources have equal encodings.
@@ -29,7 +36,11 @@ final class EncodingMemo: Sendable {
     case serviceCluster(isHTTP2: Bool)
     case endpoints(ServiceEndpoints)
     case tracingCluster(CollectorAddress)
-    case localCluster(isHTTP2: Bool)
+    case localCluster(isHTTP2: Bool, isCaptured: Bool)
+    case shared(SharedOutbounds)
+    case shape(OutboundShape)
+    case sharedListeners(OutboundShape, TracingDestination?, identifyingService: String)
+    case places([SocketAddress])
     /// A listener, or a part of one.
     case listener(ServiceProtocol, TracingDestination?, identifyingService: String)
     /// The place alone determines the encoding.
@@ -42,6 +53,7 @@ final class EncodingMemo: Sendable {
   private enum Encoding {
     case resource(EncodedResource)
     case part(Part)
+    case set(ResourceSet)
   }
 
   private struct State {
@@ -74,6 +86,16 @@ final class EncodingMemo: Sendable {
     if case .part(let found) = find(place, source) { return found }
     let made = try encode()
     guard case .part(let kept) = keep(.part(made), place, source) else { return made }
+    return kept
+  }
+
+  /// The resources of a source as one set, cached in the same way.
+  func set(
+    _ place: Place, _ source: Source, encode: () throws(TranslationError) -> [EncodedResource]
+  ) throws(TranslationError) -> ResourceSet {
+    if case .set(let found) = find(place, source) { return found }
+    let made = ResourceSet(try encode())
+    guard case .set(let kept) = keep(.set(made), place, source) else { return made }
     return kept
   }
 

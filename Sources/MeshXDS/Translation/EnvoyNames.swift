@@ -1,4 +1,7 @@
+import Crypto
+import Foundation
 import MeshModel
+import MeshPolicy
 
 /// The names of Envoy's resources, which users see in its statistics and logs. Source: Kuma 2.7.
 package enum EnvoyNames {
@@ -38,6 +41,38 @@ package enum EnvoyNames {
 
   private static let tracingPrefix = "tracing:"
   private static let automaticPrefix = "tracing-auto:"
+
+  /// `web`, or `web-0123456789abcdef` for one instance of it: the tags of the instance, hashed. Source: Kuma 2.7.
+  static func serviceCluster(_ destination: ServiceEndpoints) -> String {
+    guard let instance = destination.instance else { return destination.service }
+    let tags = [TagName.instance, instance, TagName.service, destination.service].joined()
+    let digits = SHA256.hash(data: Data(tags.utf8)).prefix(8).map { byte in
+      String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+    }
+    return "\(destination.service)-\(digits.joined())"
+  }
+
+  /// `outbound:passthrough:ipv4`: the listener that takes an application's connections, and the cluster of those that the mesh
+  /// does not know.
+  static func outboundPassthrough(isIPv6: Bool) -> String { "outbound:passthrough:\(isIPv6 ? "ipv6" : "ipv4")" }
+
+  /// `inbound:passthrough:ipv4`: the same of connections to an application.
+  static func inboundPassthrough(isIPv6: Bool) -> String { "inbound:passthrough:\(isIPv6 ? "ipv6" : "ipv4")" }
+
+  /// `direct_access_10.0.0.1:80`: the listener at the address of an endpoint.
+  static func directListener(_ place: SocketAddress) -> String {
+    "\(directCluster)_\(hostAndPort(place.address, place.port))"
+  }
+
+  /// The cluster of connections to endpoints by their own addresses.
+  static let directCluster = "direct_access"
+
+  /// The listener and the cluster of a proxy's administration.
+  static let administration = "kuma:envoy:admin"
+
+  /// The listener for health checks, and its routes.
+  static let probeListener = "probe:listener"
+  static let probeRoutes = "probe:route_configuration"
 
   /// `inbound:web`: the routes of an inbound, of which there is one per service.
   static func inboundRoute(_ service: String) -> String { "inbound:\(service)" }

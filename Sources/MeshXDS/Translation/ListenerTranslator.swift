@@ -15,11 +15,13 @@ enum ListenerTranslator {
 
   /// A listener for the requests of others.
   ///
-  /// - Parameter filter: the encoded result of ``inboundFilter(_:cluster:tracing:)``.
-  static func inbound(_ inbound: ProxyConfiguration.Inbound, filter: Data) -> Listener {
+  /// - Parameters:
+  ///   - filter: the encoded result of ``inboundFilter(_:cluster:tracing:)``.
+  ///   - isBound: whether it listens itself; otherwise redirected connections are handed to it.
+  static func inbound(_ inbound: ProxyConfiguration.Inbound, filter: Data, isBound: Bool) -> Listener {
     var listener = listener(
       EnvoyNames.inboundListener(inbound.address, inbound.port), .inbound, inbound.address, inbound.port,
-      tags: inbound.tags)
+      tags: inbound.tags, isBound: isBound)
     let isHTTP = inbound.serviceProtocol.isHTTP
     var configuration = Google_Protobuf_Any()
     configuration.typeURL =
@@ -46,20 +48,23 @@ enum ListenerTranslator {
   }
 
   /// A listener for the application's requests to a service.
+  ///
+  /// - Parameter isBound: whether it listens itself; otherwise redirected connections are handed to it.
   static func outbound(
-    _ outbound: ProxyConfiguration.Outbound, tracing: TracingTranslator?
+    _ outbound: ProxyConfiguration.Outbound, tracing: TracingTranslator?, isBound: Bool
   ) throws(TranslationError) -> Listener {
     let service = outbound.destination.service
     var listener = listener(
       EnvoyNames.outboundListener(outbound.address, outbound.port), .outbound, outbound.address, outbound.port,
-      tags: [TagName.service: service])
+      tags: [TagName.service: service], isBound: isBound)
     let statistics = EnvoyNames.statistics(service)
+    let cluster = EnvoyNames.serviceCluster(outbound.destination)
     guard outbound.destination.serviceProtocol.isHTTP else {
-      listener.filterChains = [chain(tcpProxyName, try tcpProxy(service, statistics: statistics).packed())]
+      listener.filterChains = [chain(tcpProxyName, try tcpProxy(cluster, statistics: statistics).packed())]
       return listener
     }
     var manager = try connectionManager(outbound.destination.serviceProtocol, statistics: statistics)
-    manager.routeConfig = routes(EnvoyNames.outboundRoute(service), host: service, cluster: service)
+    manager.routeConfig = routes(EnvoyNames.outboundRoute(service), host: service, cluster: cluster)
     if !outbound.callerTags.isEmpty {
       var option = Envoy_Config_Core_V3_HeaderValueOption()
       option.header.key = tagsHeader
@@ -77,15 +82,16 @@ enum ListenerTranslator {
       .split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
   }
 
-  private static func listener(
+  static func listener(
     _ name: String, _ direction: Envoy_Config_Core_V3_TrafficDirection, _ address: String, _ port: UInt16,
-    tags: [String: String]
+    tags: [String: String] = [:], isBound: Bool
   ) -> Listener {
     var listener = Listener()
     listener.name = name
     listener.trafficDirection = direction
     listener.address = .socket(address, port)
     listener.enableReusePort = Google_Protobuf_BoolValue(false)
+    if !isBound { listener.bindToPort = Google_Protobuf_BoolValue(false) }
     if !tags.isEmpty { listener.metadata.filterMetadata = ["io.kuma.tags": Google_Protobuf_Struct(tags)] }
     return listener
   }
@@ -93,12 +99,17 @@ enum ListenerTranslator {
   private static func connectionManager(
     _ serviceProtocol: ServiceProtocol, statistics: String
   ) throws(TranslationError) -> ConnectionManager {
-    var manager = ConnectionManager()
-    manager.statPrefix = statistics
-    manager.internalAddressConfig.cidrRanges = [range("127.0.0.1", 32), range("::1", 128)]
+    var manager = try plainConnectionManager(statistics: statistics)
     // By default Envoy ends a stream that is idle for five minutes. A gRPC stream may be idle without a limit; a response
     // over HTTP/1.1 gets half an hour, as in Kuma's default policy.
     manager.streamIdleTimeout = .seconds(serviceProtocol.isHTTP2 ? 0 : 1800)
+    return manager
+  }
+
+  static func plainConnectionManager(statistics: String) throws(TranslationError) -> ConnectionManager {
+    var manager = ConnectionManager()
+    manager.statPrefix = statistics
+    manager.internalAddressConfig.cidrRanges = [range("127.0.0.1", 32), range("::1", 128)]
     var router = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter()
     router.name = "envoy.filters.http.router"
     router.typedConfig = try Envoy_Extensions_Filters_Http_Router_V3_Router().packed()
@@ -130,10 +141,10 @@ enum ListenerTranslator {
     return routes
   }
 
-  private static let connectionManagerName = "envoy.filters.network.http_connection_manager"
-  private static let tcpProxyName = "envoy.filters.network.tcp_proxy"
+  static let connectionManagerName = "envoy.filters.network.http_connection_manager"
+  static let tcpProxyName = "envoy.filters.network.tcp_proxy"
 
-  private static func tcpProxy(
+  static func tcpProxy(
     _ cluster: String, statistics: String
   ) -> Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy {
     var proxy = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy()
@@ -142,7 +153,7 @@ enum ListenerTranslator {
     return proxy
   }
 
-  private static func chain(
+  static func chain(
     _ name: String, _ configuration: Google_Protobuf_Any
   ) -> Envoy_Config_Listener_V3_FilterChain {
     var filter = Envoy_Config_Listener_V3_Filter()

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// A value with shared storage: a copy costs one reference, and so does a filter that removes nothing. The version is a
 /// hash of all names and contents, so it is the same in every process that holds the same resources.
-public struct ResourceSet: Sendable, Equatable {
+public struct ResourceSet: Sendable, Hashable {
   private final class Storage: Sendable {
     let resources: [EncodedResource]
     let version: String
@@ -53,6 +53,9 @@ public struct ResourceSet: Sendable, Equatable {
   public static func == (a: ResourceSet, b: ResourceSet) -> Bool {
     a.storage === b.storage || a.storage.version == b.storage.version
   }
+
+  /// Hashes the version.
+  public func hash(into hasher: inout Hasher) { hasher.combine(version) }
 
   /// The resource of a name: O(log n).
   public subscript(name: String) -> EncodedResource? {
