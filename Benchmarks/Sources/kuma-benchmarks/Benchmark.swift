@@ -26,6 +26,7 @@ struct Benchmark: Sendable {
     Benchmark("shared", "proxies of one control plane, writes at another", SharedFleetBenchmark.run),
     Benchmark(
       "kubernetes", "a control plane on a real API server, 4 proxies and 2000 Dataplanes", KubernetesBenchmark.run),
+    Benchmark("pods", "500 pods in a rolling restart on a real API server", PodBenchmark.run),
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
     Benchmark("http", "spans in over HTTP, into a process of its own", CollectorProcessBenchmark.run),
     Benchmark("tracing", "what a traced request costs a real Envoy and the collector", TracingBenchmark.run),

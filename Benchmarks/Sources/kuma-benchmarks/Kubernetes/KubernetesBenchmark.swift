@@ -26,13 +26,14 @@ enum KubernetesBenchmark {
     }
   }
 
-  private static func controlPlane(_ context: BenchmarkContext, _ cluster: KubernetesCluster) throws -> ControlPlane {
+  /// A control plane over a cluster. The simulated proxies have no tokens.
+  static func controlPlane(_ context: BenchmarkContext, _ cluster: KubernetesCluster) throws -> ControlPlane {
     var ports = FreePorts()
     return try ControlPlane(
       context,
       settings: [
         "KUMA_ENVIRONMENT": "kubernetes", "KUMA_STORE_TYPE": "kubernetes", "KUBECONFIG": cluster.kubeconfig,
-        "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
+        "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true", "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "none",
         "KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT": "\(try ports.take())",
       ])
   }

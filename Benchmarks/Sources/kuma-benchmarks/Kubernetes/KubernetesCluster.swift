@@ -85,7 +85,10 @@ final class KubernetesCluster {
     return try write(list.json(), as: name)
   }
 
-  private func write(_ text: String, as name: String) throws -> String {
+  /// Writes a text into a file.
+  ///
+  /// - Returns: its path.
+  func write(_ text: String, as name: String) throws -> String {
     let path = folder.appending(path: name).path
     try Data(text.utf8).write(to: URL(fileURLWithPath: path))
     return path
@@ -96,6 +99,9 @@ final class KubernetesCluster {
   func command(_ arguments: String...) async throws -> String {
     try await Self.output([kubectl, "--kubeconfig=\(kubeconfig)", "--cache-dir=\(folder.path)/cache"] + arguments)
   }
+
+  /// Runs a program, which must succeed.
+  func run(_ words: [String]) async throws { _ = try await Self.output(words) }
 
   /// What a program prints.
   private static func output(_ words: [String]) async throws -> String {
