@@ -300,7 +300,9 @@ let package = Package(
 
     // MARK: Not shipped
     .target(name: "TestSupport", dependencies: ["SystemErrors", logging], swiftSettings: strict),
-    .target(name: "MeshTestSupport", dependencies: ["MeshModel", "MeshStore", "TestSupport"], swiftSettings: strict),
+    .target(
+      name: "MeshTestSupport", dependencies: ["Documents", "MeshModel", "MeshStore", "TestSupport", collections],
+      swiftSettings: strict),
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
       swiftSettings: strict),
@@ -443,7 +445,7 @@ let package = Package(
         "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshTestSupport",
         collections,
       ],
-      swiftSettings: strict),
+      exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
       name: "MeshStoreKubernetesTests",
       dependencies: [

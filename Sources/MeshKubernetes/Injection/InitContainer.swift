@@ -14,19 +14,24 @@ struct InitContainer {
   /// Whether it runs before the other init containers.
   let isFirst: Bool
 
-  /// - Parameter annotations: those of the pod, with the injected ones.
+  /// - Parameter annotations: those of the pod, with the injected ones in their places.
   /// - Throws: when one has a value that cannot be used.
-  init(of annotations: Annotations, settings: InjectorSettings) throws(AnnotationError) {
+  init(
+    of pod: PodDocument, annotations: Annotations, settings: InjectorSettings
+  ) throws(AnnotationError) {
+    var security: DocumentValue.Object = [
+      "runAsUser": 0, "runAsGroup": 0, "capabilities": ["add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]],
+      "readOnlyRootFilesystem": true,
+    ]
+    // Else the kubelet would refuse to start this container in a pod whose containers may not run as root.
+    if pod.spec["securityContext"]?["runAsNonRoot"]?.bool == true { security["runAsNonRoot"] = false }
     document = [
       "name": .string(Self.name), "image": .string(settings.initImage), "imagePullPolicy": "IfNotPresent",
       "command": ["/usr/bin/kumactl", "install", "transparent-proxy"],
       "args": .array(try Self.arguments(of: annotations).map(DocumentValue.string)),
       // iptables has to write its lock.
       "env": [["name": "XTABLES_LOCKFILE", "value": "/tmp/xtables.lock"]],
-      "securityContext": [
-        "runAsUser": 0, "runAsGroup": 0, "capabilities": ["add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]],
-        "readOnlyRootFilesystem": true,
-      ],
+      "securityContext": .object(security),
       "resources": ["requests": ["cpu": "20m", "memory": "20M"], "limits": ["cpu": "100m", "memory": "50M"]],
       "volumeMounts": [["name": .string(Self.temporaryVolume), "mountPath": "/tmp"]],
     ]

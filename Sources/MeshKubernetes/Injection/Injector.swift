@@ -55,7 +55,7 @@ package struct Injector: Sendable {
     let injected = try InjectedAnnotations.of(pod, mesh: mesh, settings: settings)
     var annotations = pod.annotations
     for (annotation, value) in injected { annotations.values[annotation.rawValue] = value }
-    let initContainer = try InitContainer(of: annotations, settings: settings)
+    let initContainer = try InitContainer(of: pod, annotations: annotations, settings: settings)
     var probes: [VirtualProbes.Change] = []
     if injected[.virtualProbes] == "enabled", let port = try annotations.port(.virtualProbesPort) {
       probes = try VirtualProbes.changes(of: pod.containers, port: port)

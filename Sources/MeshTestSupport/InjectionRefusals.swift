@@ -1,0 +1,142 @@
+package import Documents
+import MeshModel
+import OrderedCollections
+
+/// Pods that the injector refuses, with the texts of Kuma 2.7, and where Kuma takes what cannot work, with a text of our own.
+package enum InjectionRefusals {
+  /// A pod, and why it is refused.
+  package struct Row: Sendable, CustomStringConvertible {
+    package let description: String
+    /// Labels of the namespace.
+    var labels = ["kuma.io/sidecar-injection": "enabled"]
+    /// Annotations of the namespace.
+    var namespaceAnnotations: [String: String] = [:]
+    var annotations: [String: String] = [:]
+    var podLabels: [String: String] = [:]
+    var container: DocumentValue.Object = [:]
+    package let message: String
+
+    /// The pod.
+    package var pod: DocumentValue {
+      var web: DocumentValue.Object = ["name": "web", "image": "registry.example/web:1"]
+      for (key, value) in container { web[key] = value }
+      return [
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": [
+          "name": .string("refused-\(description.replacing(" ", with: "-"))"), "namespace": "shop",
+          "labels": Self.map(podLabels), "annotations": Self.map(annotations),
+        ],
+        "spec": ["containers": [.object(web)]],
+      ]
+    }
+
+    /// The namespace of the pod.
+    package var namespace: DocumentValue.Object {
+      [
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": ["name": "shop", "labels": Self.map(labels), "annotations": Self.map(namespaceAnnotations)],
+      ]
+    }
+
+    private static func map(_ texts: [String: String]) -> DocumentValue {
+      .object(DocumentValue.Object(uniqueKeysWithValues: texts.sorted { $0.key < $1.key }.map { ($0, .string($1)) }))
+    }
+  }
+
+  private static func annotation(_ description: String, _ key: String, _ value: String, _ message: String) -> Row {
+    Row(description: description, annotations: [key: value], message: message)
+  }
+
+  private static let generating = "could not generate annotations for pod: "
+  private static let number = "failed to parse annotation "
+
+  /// Every refusal.
+  package static let rows: [Row] =
+    [
+      Row(
+        description: "label of the pod", podLabels: ["kuma.io/sidecar-injection": "on"],
+        message: #"annotation "kuma.io/sidecar-injection" has wrong value "on""#),
+      Row(
+        description: "label of the namespace", labels: ["kuma.io/sidecar-injection": "on"],
+        message: #"annotation "kuma.io/sidecar-injection" has wrong value "on""#),
+      annotation("mesh of the pod", "kuma.io/mesh", "nowhere", #"meshes.kuma.io "nowhere" not found"#),
+      Row(
+        description: "mesh of the namespace", namespaceAnnotations: ["kuma.io/mesh": "nowhere"],
+        message: #"meshes.kuma.io "nowhere" not found"#),
+      Row(
+        description: "user of the sidecar", container: ["securityContext": ["runAsUser": 5678]],
+        message: #"containers using same UID as sidecar is unsupported: ["web"]"#),
+      annotation(
+        "token volume", "kuma.io/service-account-token-volume", "tokens",
+        "volume (tokens) specified for kuma.io/service-account-token-volume but volume does not exist in pod spec"),
+      annotation(
+        "environment", "kuma.io/sidecar-env-vars", "A=1;B",
+        #"invalid format. Map in "kuma.io/sidecar-env-vars" has to be provided in the following format: "#
+          + "key1=value1;key2=value2"),
+      annotation(
+        "concurrency", "kuma.io/sidecar-proxy-concurrency", "two",
+        number + #""kuma.io/sidecar-proxy-concurrency": strconv.ParseUint: parsing "two": invalid syntax"#),
+      annotation(
+        "large concurrency", "kuma.io/sidecar-proxy-concurrency", "4294967296",
+        number + #""kuma.io/sidecar-proxy-concurrency": strconv.ParseUint: parsing "4294967296": value out of range"#),
+      annotation(
+        "drain time", "kuma.io/sidecar-drain-time", "30",
+        number + #""kuma.io/sidecar-drain-time": time: missing unit in duration "30""#),
+      annotation(
+        "admin port", "kuma.io/envoy-admin-port", "-1",
+        number + #""kuma.io/envoy-admin-port": strconv.ParseUint: parsing "-1": invalid syntax"#),
+      annotation(
+        "large admin port", "kuma.io/envoy-admin-port", "70000",
+        number + #""kuma.io/envoy-admin-port": 70000 is not a port; give a number from 1 to 65535"#),
+      annotation(
+        "wait", "kuma.io/wait-for-dataplane-ready", "maybe",
+        #"annotation "kuma.io/wait-for-dataplane-ready" has wrong value "maybe""#),
+      annotation(
+        "init first", "kuma.io/init-first", "first", #"annotation "kuma.io/init-first" has wrong value "first""#),
+      annotation(
+        "ebpf", "kuma.io/transparent-proxying-ebpf", "on",
+        generating + "getting kuma.io/transparent-proxying-ebpf annotation failed: "
+          + #"annotation "kuma.io/transparent-proxying-ebpf" has wrong value "on""#),
+      annotation(
+        "dns", "kuma.io/builtin-dns", "on", generating + #"annotation "kuma.io/builtin-dns" has wrong value "on""#),
+      annotation(
+        "dns port", "kuma.io/builtin-dns-port", "x",
+        generating + number + #""kuma.io/builtin-dns-port": strconv.ParseUint: parsing "x": invalid syntax"#),
+      annotation(
+        "dns logging", "kuma.io/builtin-dns-logging", "x",
+        generating + #"annotation "kuma.io/builtin-dns-logging" has wrong value "x""#),
+      annotation(
+        "virtual probes", "kuma.io/virtual-probes", "on",
+        generating + "unable to set kuma.io/virtual-probes: "
+          + #"annotation "kuma.io/virtual-probes" has wrong value "on""#),
+      annotation(
+        "port of virtual probes", "kuma.io/virtual-probes-port", "x",
+        generating + "unable to set kuma.io/virtual-probes-port: " + number
+          + #""kuma.io/virtual-probes-port": strconv.ParseUint: parsing "x": invalid syntax"#),
+      annotation(
+        "zero as port of virtual probes", "kuma.io/virtual-probes-port", "0",
+        generating + "unable to set kuma.io/virtual-probes-port: " + number
+          + #""kuma.io/virtual-probes-port": 0 is not a port; give a number from 1 to 65535"#),
+      annotation(
+        "gateway", "kuma.io/gateway", "builtin",
+        generating + #"unable to set kuma.io/virtual-probes: annotation "kuma.io/gateway" has wrong value "builtin""#),
+      Row(
+        description: "probes of a gateway",
+        annotations: ["kuma.io/gateway": "enabled", "kuma.io/virtual-probes": "enabled"],
+        message: generating + "unable to set kuma.io/virtual-probes: virtual probes can't be enabled in gateway mode"),
+      Row(
+        description: "probe on the port of virtual probes",
+        container: ["livenessProbe": ["httpGet": ["path": "/", "port": 9000]]], message: probe(9000)),
+      Row(
+        description: "named probe on the port of virtual probes", annotations: ["kuma.io/virtual-probes-port": "9100"],
+        container: [
+          "ports": [["name": "health", "containerPort": 9100]],
+          "readinessProbe": ["httpGet": ["path": "/", "port": "health"]],
+        ], message: probe(9100)),
+    ]
+
+  private static func probe(_ port: Int) -> String {
+    "cannot override Pod's probes. Port for probe cannot be set to \(port). It is reserved for the dataplane that will "
+      + "serve pods without mTLS."
+  }
+}
