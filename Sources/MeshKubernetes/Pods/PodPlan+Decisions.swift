@@ -20,6 +20,7 @@ extension PodPlan {
   /// Decides what has to be done about the Dataplane of a name.
   mutating func decide(on name: ObjectName) {
     guard isComplete, leads else { return }
+    decisionCount += 1
     let decision = decision(on: name)
     if decision.isWithoutMesh { withoutMesh.insert(name) } else { withoutMesh.remove(name) }
     if let query = decision.query { queue.add(.owner(query), .normal) }
@@ -65,12 +66,15 @@ extension PodPlan {
   }
 
   private func deletion(of name: ObjectName) -> Decision {
-    var decision = Decision()
-    if let present = present(name), present.belongs(toPod: name), !present.isBeingDeleted {
-      decision.work = .delete(DataplaneDeletion(name: name, uid: present.uid, mesh: present.mesh))
-      decision.isUrgent = true
-    }
-    return decision
+    guard let present = present(name), present.belongs(toPod: name) else { return Decision() }
+    return deletion(of: present, name)
+  }
+
+  private func deletion(of present: StoredDataplane, _ name: ObjectName) -> Decision {
+    // Without a uid it has just been written; the cluster tells of it next.
+    guard !present.isBeingDeleted, !present.uid.isEmpty else { return Decision() }
+    let deletion = DataplaneDeletion(name: name, uid: present.uid, mesh: present.mesh)
+    return Decision(work: .delete(deletion), isUrgent: true)
   }
 
   private func write(of dataplane: Dataplane, _ mesh: String, _ pod: ObservedPod) -> Decision {
@@ -92,11 +96,7 @@ extension PodPlan {
       // The next one is made when this one is gone.
       if present.isBeingDeleted { return decision }
       if let content = present.content {
-        guard present.mesh == mesh else {
-          decision.work = .delete(DataplaneDeletion(name: pod.name, uid: present.uid, mesh: present.mesh))
-          decision.isUrgent = true
-          return decision
-        }
+        guard present.mesh == mesh else { return deletion(of: present, pod.name) }
         if content == dataplane, present.controller?.uid == pod.uid { return decision }
         decision.isUrgent = content.losesAddress(becoming: dataplane)
       }

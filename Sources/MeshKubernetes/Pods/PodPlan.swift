@@ -85,7 +85,7 @@ package struct PodPlan: Sendable {
   package struct DataplaneDeletion: Sendable, Hashable {
     /// The namespace and the name.
     package var name: ObjectName
-    /// The uid of the object, of which another one of that name is not deleted; empty when it is not known yet.
+    /// The uid of the object. Another one of that name is not deleted.
     package var uid: String
     /// The mesh.
     package var mesh: String
@@ -123,6 +123,9 @@ package struct PodPlan: Sendable {
   var toldMeanwhile: Set<ObjectName> = []
   /// The pods whose mesh is not there.
   var withoutMesh: Set<ObjectName> = []
+
+  /// How often a Dataplane was decided on: what events have cost.
+  package internal(set) var decisionCount = 0
 
   // What has been told or done.
   var notices: [Notice] = []
