@@ -14,7 +14,7 @@ struct BootstrapTests {
   func request() throws {
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3ZWIifQ.c2ln"
     let folder = try TemporaryFolder()
-    let file = try folder.write(token + "\n", to: "token")
+    let file = try folder.write(token, to: "token")
     let authority = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
     let configuration = try BootstrapFixture.configuration(
       ["dataplaneRuntime.resource": TestControlPlane.definition, "dataplaneRuntime.tokenPath": file],

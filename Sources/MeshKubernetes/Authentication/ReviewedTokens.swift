@@ -48,9 +48,7 @@ package struct ReviewedTokens: Sendable {
   ///
   /// - Parameter seconds: the time of the wall clock, in seconds since 1970, by which tokens expire.
   package mutating func accept(_ token: String, of owner: TokenOwner, at now: Duration, seconds: Int64) {
-    let left = Self.expiry(of: token).map {
-      Duration.seconds(max(0, $0.subtractingReportingOverflow(seconds).partialValue))
-    }
+    let left = Self.expiry(of: token).map { $0 > seconds ? Duration.seconds($0 &- seconds) : .zero }
     let end = now + min(left ?? Self.longestTime, Self.longestTime)
     if entries.count >= Self.limit { makeRoom(at: now) }
     entries[Self.key(token)] = Entry(owner: owner, recentUntil: min(end, now + Self.recentTime), end: end)

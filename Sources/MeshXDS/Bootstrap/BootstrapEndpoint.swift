@@ -120,7 +120,9 @@ public struct BootstrapEndpoint: Sendable {
   /// Checks everything that needs no look-up, and returns the host for discovery.
   private func check(_ request: BootstrapRequest, _ input: Input) throws(BootstrapError) -> String {
     if settings.requiresToken, request.dataplaneToken.isEmpty, request.dataplaneTokenPath.isEmpty {
-      throw BootstrapError(code: .unprocessable, message: BootstrapError.tokenRequired)
+      throw BootstrapError(
+        code: .unprocessable,
+        message: settings.reloadsTokens ? BootstrapError.podTokenRequired : BootstrapError.tokenRequired)
     }
     guard request.bootstrapVersion.isEmpty || request.bootstrapVersion == "3" else {
       throw BootstrapError(

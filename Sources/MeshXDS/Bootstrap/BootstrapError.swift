@@ -29,6 +29,11 @@ struct BootstrapError: Error, Equatable {
     "Dataplane Token is required. Generate token using 'kumactl generate dataplane-token > /path/file' and provide it "
     + "via --dataplane-token-file=/path/file argument to Kuma DP"
 
+  /// The same for a pod. Source of the first sentence: Kuma 2.7.
+  static let podTokenRequired =
+    "Dataplane Token is required. In a pod it is the token of the pod's service account: name its file in "
+    + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH or --dataplane-token-file"
+
   static let notAnAuthority =
     "the certificate in --ca-cert-file (KUMA_CONTROL_PLANE_CA_CERT_FILE) is not a certificate authority; give the one "
     + "that signed the control plane's certificate"
