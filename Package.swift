@@ -456,7 +456,7 @@ let package = Package(
     .testTarget(
       name: "KubernetesTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
+        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
         "LoopbackTestSupport",
         "MeshKubernetes", "MeshModel", "PodNetwork", "TransparentProxy", "MeshTestSupport", "ProcessSupervisor",
         "ProxySimulation", "TestSupport",

@@ -2,11 +2,11 @@ import TestSupport
 
 /// A turn for a server of a test's own, given back when its last owner goes. One server takes half a gigabyte, and a processor
 /// while it starts, so one runs at a time.
-final class ServerTurn: Sendable {
+package final class ServerTurn: Sendable {
   private static let turns = Turns(count: 1)
 
-  /// Waits for a turn.
-  static func take() async -> ServerTurn {
+  /// Waits for a turn; it lasts as long as what is returned.
+  package static func take() async -> ServerTurn {
     await Self.turns.take()
     return ServerTurn()
   }
