@@ -1,9 +1,11 @@
+import Documents
 import Foundation
 import KubernetesTestSupport
+import PodNetwork
 import TestSupport
 import Testing
 
-/// What docs/kubernetes.md tells a newcomer to type, typed.
+/// What docs/kubernetes.md tells a newcomer to type, typed. Where this machine allows it, the pods of the demo run.
 @Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct InstructionTests {
   /// The commands of a page, by section.
   private struct Page {
@@ -96,7 +98,9 @@ import Testing
     // The control plane runs on this machine, in the place of the pod.
     let controlPlane = try ControlPlaneOnKubernetes(
       kubeconfig: server.kubeconfig, systemNamespace: "kuma-system",
-      settings: ["KUMA_DEFAULTS_SKIP_MESH_CREATION": "false"])
+      settings: [
+        "KUMA_DEFAULTS_SKIP_MESH_CREATION": "false", "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "serviceAccountToken",
+      ])
     try await server.apply(try await RunningCluster.webhooks(of: controlPlane))
     try await controlPlane.start()
     try await RunningCluster.waitForWebhooks(of: controlPlane, on: server)
@@ -104,33 +108,83 @@ import Testing
     _ = try await shell.type(try step(3))
     let traced = try await shell.type(try step(4))
     #expect(traced.output.contains("traffictrace.kuma.io/trace-all-traffic created"), "\(traced)")
-    try await startDemo(kubelet, shell, step)
-    // The commands in between need a kubelet that runs containers and forwards ports.
-    #expect(try step(8).contains("exec deployment/storefront -c storefront -- kuma-demo request http://storefront"))
-    #expect(try step(9).contains("port-forward deployment/kuma-control-plane 5681 9411"))
-    let found = try await shell.type(
-      try step(10).replacing("localhost:9411", with: "localhost:\(controlPlane.ports.collector)"))
-    #expect(found.output == "[]", "\(found)")
-
+    if await PodNetwork.whyNot() == nil, TestPrograms.envoyProgram != nil {
+      try await runDemo(controlPlane, shell, step)
+    } else {
+      try await startDemo(shell, step) { try await kubelet.run(4, in: "kuma-demo") }
+    }
     try await writeMore(page, shell)
     await controlPlane.stop()
     try await remove(page, shell, installing: try step(1))
   }
 
+  /// The demo's pods run on this machine, in network namespaces, and leave traces.
+  private func runDemo(
+    _ controlPlane: ControlPlaneOnKubernetes, _ shell: Shell, _ step: (Int) throws -> String
+  ) async throws {
+    try await PodRig.run(
+      on: shell.server, namespace: "kuma-demo", images: try PodCluster.images(),
+      settings: { $0.hosts["kuma-control-plane.kuma-system"] = $1.hostAddress },
+      { rig in
+        try await rig.expose(controlPlane.ports.dataplane)
+        // The address that the document's Mesh names.
+        let collector = try await CuttableRelay.start(
+          before: controlPlane.ports.collector, at: rig.network.hostAddress, port: 9411)
+        do {
+          try await startDemo(shell, step)
+          try await sendRequests(controlPlane, shell, rig, step)
+        } catch {
+          Issue.record("\(error)\n\(await rig.state())\n\(controlPlane.tail)")
+        }
+        await collector.stop()
+      })
+  }
+
+  /// What kubectl asks a kubelet for, done by the rig.
+  private func sendRequests(
+    _ controlPlane: ControlPlaneOnKubernetes, _ shell: Shell, _ rig: PodRig, _ step: (Int) throws -> String
+  ) async throws {
+    let match = try #require(
+      try step(8).wholeMatch(of: /kubectl -n (\S+) exec deployment\/(\S+) -c (\S+) -- (.+)/), "the command of step 8")
+    #expect(match.1 == rig.namespace[...])
+    let command = match.4.split(separator: " ").map(String.init)
+    let pod = try await rig.field("pods", "{.items[?(@.metadata.labels.app=='\(match.2)')].metadata.name}")
+    #expect(try step(9).contains("port-forward deployment/kuma-control-plane 5681 9411"))
+    let look = try step(10).replacing("localhost:9411", with: "localhost:\(controlPlane.ports.collector)")
+    try await eventually(deadline: .seconds(120), "a trace through all four services") {
+      let sent = try await rig.node.execute(command, in: pod, rig.namespace, container: String(match.3))
+      #expect(sent.output.split(separator: "\n").count == 5 || sent.status != 0, "\(sent)")
+      let found = try await shell.type(look)
+      let names = try (DocumentValue(json: found.output.utf8).array ?? []).map { trace in
+        Set((trace.array ?? []).compactMap { $0["localEndpoint"]?["serviceName"]?.string })
+      }
+      return names.contains(Set(Self.services))
+    }
+  }
+
+  /// The demo's services, as they are called in the mesh.
+  private static let services = ["catalogue", "checkout", "payments", "storefront"].map { "\($0)_kuma-demo_svc_80" }
+
   /// The demo's pods get proxies, and Dataplanes.
-  private func startDemo(_ kubelet: PlayedKubelet, _ shell: Shell, _ step: (Int) throws -> String) async throws {
+  ///
+  /// - Parameter run: lets the pods run.
+  private func startDemo(
+    _ shell: Shell, _ step: (Int) throws -> String, run: () async throws -> Void = {}
+  ) async throws {
     let installed = try await shell.type(try step(5))
     #expect(installed.output.split(separator: "\n").count == 13)
-    #expect(installed.errors.isEmpty, "\(installed.errors)")
-    let pods = try await kubelet.run(4, in: "kuma-demo")
-    for pod in pods { #expect(pod.containers.first == "kuma-sidecar" && pod.containers.count == 2, "\(pod)") }
+    #expect(!installed.errors.contains("appProtocol"), "\(installed.errors)")
+    try await run()
     _ = try await shell.type(try step(6))
     _ = try await shell.type(try step(7))
+    let containers = try await shell.server.succeed([
+      "get", "pods", "-n", "kuma-demo", "-o", "jsonpath={.items[*].spec.containers[0].name}",
+    ])
+    #expect(containers.split(separator: " ") == Array(repeating: "kuma-sidecar", count: 4))
     let tag = #"jsonpath={.items[*].spec.networking.inbound[*].tags.kuma\.io/service}"#
     try await eventually("the Dataplanes of the pods") {
-      let services = try await shell.server.succeed(["get", "dataplanes", "-n", "kuma-demo", "-o", tag])
-      return services.split(separator: " ").sorted()
-        == ["catalogue", "checkout", "payments", "storefront"].map { "\($0)_kuma-demo_svc_80" }
+      try await shell.server.succeed(["get", "dataplanes", "-n", "kuma-demo", "-o", tag]).split(separator: " ").sorted()
+        == Self.services.map { $0[...] }
     }
   }
 
