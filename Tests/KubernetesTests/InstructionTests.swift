@@ -108,7 +108,7 @@ import Testing
     _ = try await shell.type(try step(3))
     let traced = try await shell.type(try step(4))
     #expect(traced.output.contains("traffictrace.kuma.io/trace-all-traffic created"), "\(traced)")
-    if await PodNetwork.whyNot() == nil, TestPrograms.envoyProgram != nil {
+    if NetworkNamespaces.isAvailable, TestPrograms.envoyProgram != nil {
       try await runDemo(controlPlane, shell, step)
     } else {
       try await startDemo(shell, step) { try await kubelet.run(4, in: "kuma-demo") }
