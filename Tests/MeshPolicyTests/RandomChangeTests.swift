@@ -17,6 +17,7 @@ import Testing
       let place = "seed \(seed), step \(step)"
       #expect(differences(index, model) == [], "\(place)")
       expectSame(index, model.index, place)
+      expectReach(index, model, place)
       expectAffected(affected, by: change, before: before, after: (index, model), place)
       #expect(removed == Set(before.model.dataplanes.keys).subtracting(model.dataplanes.keys), "\(place)")
       #expect(affected.isDisjoint(with: removed), "\(place)")
@@ -25,6 +26,7 @@ import Testing
     end.mesh = .some(nil)
     for name in model.dataplanes.keys { end.dataplanes[name] = .some(nil) }
     for name in model.policies.keys { end.policies[name] = .some(nil) }
+    for service in model.serviceAddresses.keys { end.serviceAddresses[service] = .some(nil) }
     #expect(index.apply(end).affected.isEmpty)
     #expect(index.isEmpty)
   }
@@ -41,6 +43,37 @@ import Testing
     }
   }
 
+  /// Proxies that take their applications' connections reach what the plain rules say.
+  private func expectReach(_ index: MeshIndex, _ model: RandomMesh, _ place: String) {
+    let rules = PlainReach(dataplanes: model.dataplanes, addresses: model.serviceAddresses)
+    for (name, dataplane) in model.dataplanes {
+      let configuration = index.configuration(for: name)
+      let comment: Comment = "\(place), proxy \(name)"
+      if let lines = rules.lines(of: dataplane) {
+        #expect(configuration?.reachLines.sorted() == lines.sorted(), comment)
+      }
+      #expect(
+        Set(configuration?.capture?.directPlaces.map { "\($0.address) \($0.port)" } ?? [])
+          == rules.direct(of: dataplane),
+        comment)
+      #expect(
+        (configuration?.capture == nil)
+          == ((dataplane.networking?.transparentProxying?.redirectPortOutbound ?? 0) == 0),
+        comment)
+      #expect(
+        configuration?.capture.map(\.passesThrough) ?? true == (model.mesh?.passesThrough ?? true)
+          || configuration?.capture == nil, comment)
+    }
+  }
+
+  /// The services that a proxy reaches without outbounds, as far as they have an address.
+  private func reached(_ proxy: Dataplane, _ addresses: Set<String>) -> Set<String> {
+    guard let networking = proxy.networking, networking.outbound.isEmpty,
+      let section = networking.transparentProxying, section.isComplete
+    else { return [] }
+    return section.reachableServices.map { addresses.intersection($0) } ?? addresses
+  }
+
   /// Every proxy whose configuration differs is affected, and none is that the change cannot reach.
   private func expectAffected(
     _ affected: Set<String>, by change: MeshIndex.Change, before: (index: MeshIndex, model: RandomMesh),
@@ -53,6 +86,8 @@ import Testing
           model.dataplanes[name]?.networking?.inbound.compactMap { $0.tags[TagName.service] } ?? [])
       }
     }
+    touchedServices.formUnion(change.serviceAddresses.keys)
+    let addresses = Set(before.model.serviceAddresses.keys).union(after.model.serviceAddresses.keys)
     let matching = (before.model.matching, after.model.matching)
     for (name, proxy) in after.model.dataplanes {
       let old = before.model.dataplanes[name]
@@ -65,11 +100,17 @@ import Testing
       let backends = (
         matching.0.backend(for: proxy, in: before.model.mesh), matching.1.backend(for: proxy, in: after.model.mesh)
       )
-      let calls = Set(proxy.networking?.outbound.compactMap { $0.tags[TagName.service] } ?? [])
+      var calls = Set(proxy.networking?.outbound.compactMap { $0.tags[TagName.service] } ?? [])
+      calls.formUnion(reached(proxy, addresses))
+      let section = proxy.networking?.transparentProxying
+      let direct = section?.isComplete == true ? section?.directAccessServices ?? [] : []
+      if direct.contains("*") { calls.formUnion(touchedServices) } else { calls.formUnion(direct) }
+      let isPassageTouched =
+        section?.outboundPort != nil && before.model.mesh?.passesThrough != after.model.mesh?.passesThrough
       let isPolicyTouched = [winners.0, winners.1].contains { $0.map { change.policies[$0] != nil } ?? false }
       #expect(
         winners.0 != winners.1 || backends.0 != backends.1 || !calls.isDisjoint(with: touchedServices)
-          || (isPolicyTouched && change.mesh != nil),
+          || (isPolicyTouched && change.mesh != nil) || isPassageTouched,
         comment)
     }
   }

@@ -1,6 +1,7 @@
 import MeshModel
 import MeshPolicy
 import MeshTestSupport
+import OrderedCollections
 
 /// The state of a mesh as plain dictionaries, changed at random; what an index of the same changes has to agree with.
 struct RandomMesh {
@@ -8,6 +9,7 @@ struct RandomMesh {
   private(set) var mesh: Mesh?
   private(set) var dataplanes: [String: Dataplane] = [:]
   private(set) var policies: [String: Resource] = [:]
+  private(set) var serviceAddresses: [String: ServiceAddress] = [:]
 
   init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
@@ -25,6 +27,7 @@ struct RandomMesh {
     var rest = MeshIndex.Change()
     if let mesh { rest.mesh = mesh }
     for (name, policy) in policies { rest.policies[name] = Self.entry(policy) }
+    rest.serviceAddresses = serviceAddresses.mapValues { $0 }
     _ = index.apply(rest)
     return index
   }
@@ -44,7 +47,7 @@ struct RandomMesh {
     for _ in 0..<(chance(4) ? 3 : 1) {
       let policy = "p\(number(6))"
       let proxy = "d\(number(8))"
-      switch number(10) {
+      switch number(12) {
       case 0: replaceMesh(&change)
       case 1:
         mesh = nil
@@ -56,6 +59,7 @@ struct RandomMesh {
       case 6:
         dataplanes[proxy] = nil
         change.dataplanes[proxy] = .some(nil)
+      case 7...8: replaceServiceAddress(pick("web", "api", "db", "none"), &change)
       default: replaceProxy(proxy, &change)
       }
     }
@@ -83,8 +87,21 @@ struct RandomMesh {
       if !chance(3) { backends.append(TracingBackend(name: "agent", datadog: DatadogConf(address: "d", port: 8126))) }
       new.tracing = Mesh.Tracing(defaultBackend: pick("", "zipkin", "agent"), backends: backends)
     }
+    if chance(4) { new.otherSections["networking"] = ["outbound": ["passthrough": false]] }
     mesh = new
     change.mesh = new
+  }
+
+  private mutating func replaceServiceAddress(_ service: String, _ change: inout MeshIndex.Change) {
+    let address: ServiceAddress?
+    switch number(4) {
+    case 0: address = nil
+    case 1: address = .headless
+    case 2: address = .virtual(["10.96.0.1"], port: 80)
+    default: address = .virtual([pick("10.96.0.2", "10.96.0.3"), "fd00:96::1"], port: 8080)
+    }
+    serviceAddresses[service] = address
+    change.serviceAddresses[service] = .some(address)
   }
 
   private mutating func replacePolicy(_ name: String, _ change: inout MeshIndex.Change) {
@@ -134,6 +151,14 @@ struct RandomMesh {
       networking.outbound.append(
         Dataplane.Outbound(port: UInt32(10_001 + index), tags: [TagName.service: pick("web", "api", "db", "none")]))
     }
+    if chance(2) {
+      networking.transparentProxying = Dataplane.TransparentProxying(
+        redirectPortInbound: chance(8) ? 0 : 15_006, redirectPortOutbound: chance(8) ? 0 : 15_001,
+        ipFamilyMode: chance(3) ? .ipv4 : .dualStack,
+        directAccessServices: chance(4) ? [pick("web", "api", "*")] : [],
+        reachableServices: chance(3) ? (0..<number(3)).map { _ in pick("web", "api", "db", "none") } : nil)
+      if !chance(4) { networking.outbound = [] }
+    }
     let dataplane = Dataplane(networking: networking)
     dataplanes[name] = dataplane
     change.dataplanes[name] = dataplane
@@ -143,6 +168,7 @@ struct RandomMesh {
     var tags = [TagName.service: pick("web", "api", "db")]
     if !chance(4) { tags[TagName.protocol] = pick("http", "tcp", "http2", "grpc") }
     if chance(2) { tags["version"] = pick("v1", "v2", "v3") }
+    if chance(3) { tags[TagName.instance] = pick("a-0", "a-1") }
     if chance(2) { tags["region"] = chance(8) ? "" : pick("us", "eu") }
     return tags
   }
