@@ -62,11 +62,12 @@ extension PodWorker {
     while process.currentExitStatus == nil, !isReady() {
       guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { break }
     }
+    // The status must not be read while it is changed.
+    let isApplication = !isInitContainer(name)
     status[name]?.state = .running(since: .now.inWholeSeconds)
     status[name]?.isStarted = container["startupProbe"] == nil
     status[name]?.isReady =
-      container["startupProbe"] == nil && container["readinessProbe"] == nil
-      && !isInitContainer(name)
+      container["startupProbe"] == nil && container["readinessProbe"] == nil && isApplication
     changed()
     return process
   }
@@ -138,8 +139,9 @@ extension PodWorker {
       let isStarted = await ask(startup, of: name, before: false)
       guard !Task.isCancelled else { return }
       guard isStarted else { return await restart(name, process, "startup") }
+      let isApplication = !isInitContainer(name)
       status[name]?.isStarted = true
-      status[name]?.isReady = container["readinessProbe"] == nil && !isInitContainer(name)
+      status[name]?.isReady = container["readinessProbe"] == nil && isApplication
       changed()
     }
     await withDiscardingTaskGroup { group in
