@@ -5,7 +5,7 @@ func refuse(_ problem: String) -> Never {
   say("benchmarks: \(problem)")
   say("usage: Benchmarks/run [--quick] [--proxies N,N] [NAME...]")
   for benchmark in Benchmark.all {
-    say("  \(benchmark.name.padding(toLength: 10, withPad: " ", startingAt: 0))\(benchmark.summary)")
+    say("  \(benchmark.name.padding(toLength: 12, withPad: " ", startingAt: 0))\(benchmark.summary)")
   }
   exit(2)
 }
