@@ -265,7 +265,8 @@ let package = Package(
     .target(
       name: "PodNetwork",
       dependencies: [
-        "Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections, logging, nioCore,
+        "Documents", "KubernetesAPI", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections, logging,
+        nioCore,
         nioHTTP1, nioPosix, nioSSL,
       ],
       swiftSettings: strict),
@@ -456,7 +457,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesTests",
       dependencies: [
-        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI", "KubernetesTestSupport",
+        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI",
+        "KubernetesTestSupport",
         "LoopbackTestSupport",
         "MeshKubernetes", "MeshModel", "PodNetwork", "TransparentProxy", "MeshTestSupport", "ProcessSupervisor",
         "ProxySimulation", "TestSupport",
@@ -467,7 +469,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "Documents", "MeshKubernetes", "HTTPService", "MeshModel", "MeshStorePostgres", "ProgramLog",
+        "kuma-cp", "Certificates", "Documents", "MeshKubernetes", "HTTPService", "MeshModel", "MeshStorePostgres",
+        "ProgramLog",
         "ProgramSettings", "TestSupport", "TraceModel",
         "TraceStore",
         argumentParser, collections, httpTypes, logging,

@@ -200,4 +200,67 @@ struct SettingsTests {
       #expect(failure?.description == "\(path): unknown key server.httpProt; did you mean server.httpPort?")
     }
   }
+
+  /// Settings of all forms.
+  private struct FormSettings: SettingGroup {
+    let ports = Setting("forms.ports", .ports, default: "1,2", "Ports.", variable: "KUMA_OTHER_PORTS")
+    let labels = Setting("forms.labels", .map, default: "a:*", "Labels.")
+    let single = Setting("forms.single", .text, default: "", "One.")
+  }
+
+  private func forms(_ variables: [String: String] = [:], file: String? = nil) throws -> SettingValues<FormSettings> {
+    try withFile(file ?? "") { path in
+      try SettingValues([.environment(variables), try .file(path: path, of: FormSettings.all)])
+    }
+  }
+
+  @Test("may have a variable that their keys do not name")
+  func ownVariable() throws {
+    #expect(try forms(["KUMA_OTHER_PORTS": "80, 443"]).ports == [80, 443])
+    #expect(try forms(["KUMA_FORMS_PORTS": "80"]).ports == [1, 2])
+    let failure = #expect(throws: SettingFailure.self) { try forms(["KUMA_OTHER_PORTS": "80,0"]) }
+    #expect(
+      failure?.description
+        == "KUMA_OTHER_PORTS: \"0\" is not a port; give numbers from 1 to 65535 with commas between")
+  }
+
+  @Test("may be lists and maps in a file, and are texts elsewhere")
+  func fileForms() throws {
+    let values = try forms(file: "forms: {ports: [80, 443], labels: {openshift.io/build.name: '*', a: 'b,c', n: 5}}\n")
+    #expect(values.ports == [80, 443])
+    #expect(values.labels == ["openshift.io/build.name": "*", "a": "b,c", "n": "5"])
+    #expect(
+      values.document["forms"] == [
+        "ports": "80,443", "labels": ["a": "b,c", "n": "5", "openshift.io/build.name": "*"], "single": "",
+      ])
+    #expect(try forms(["KUMA_FORMS_LABELS": "URL:https://cp:5678, b:"]).labels == ["URL": "https://cp:5678", "b": ""])
+    #expect(try forms(["KUMA_FORMS_LABELS": #"{"a": "b,c"}"#]).labels == ["a": "b,c"])
+    #expect(try forms(["KUMA_FORMS_LABELS": ""]).labels.isEmpty)
+    #expect(try forms(file: "forms: {labels: 'a:b'}\n").labels == ["a": "b"])
+  }
+
+  @Test(
+    "of another form than a file gives are told with what is possible",
+    arguments: [
+      ("{single: [1]}", "forms.single has to be a single value, not array"),
+      ("{single: {a: b}}", "forms.single has to be a single value, not object"),
+      ("{ports: {a: b}}", "forms.ports has to be a single value or a list, not object"),
+      ("{ports: [[1]]}", "forms.ports has to be a list of single values"),
+      ("{ports: ['1,2']}", "forms.ports: \"1,2\" has a comma; items of the list are separated by commas"),
+      ("{labels: [a]}", "forms.labels has to be a single value or an object, not array"),
+      ("{labels: {a: {b: c}}}", "forms.labels has to be an object of single values"),
+      (
+        "{labels: a}",
+        "forms.labels in PATH: \"a\" is not a map; give key:value pairs with commas between, or a JSON object of texts"
+      ),
+    ])
+  func wrongForms(text: String, message: String) throws {
+    try withFile("forms: \(text)\n") { path in
+      let failure = #expect(throws: SettingFailure.self) {
+        try SettingValues<FormSettings>([try .file(path: path, of: FormSettings.all)])
+      }
+      let expected = message.contains("PATH") ? message.replacing("PATH", with: path) : "\(path): \(message)"
+      #expect(failure?.description == expected)
+    }
+  }
 }
