@@ -457,8 +457,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesTests",
       dependencies: [
-        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "Certificates", "Documents", "KubernetesAPI",
-        "KubernetesTestSupport",
+        "kuma-cp", "kuma-demo", "kuma-dp", "kumactl", "Certificates", "Documents", "EnvoyInspection", "KubernetesAPI",
+        "KubernetesTestSupport", "MeshHTTP",
         "LoopbackTestSupport",
         "MeshKubernetes", "MeshModel", "PodNetwork", "TransparentProxy", "MeshTestSupport", "ProcessSupervisor",
         "ProxySimulation", "TestSupport",
