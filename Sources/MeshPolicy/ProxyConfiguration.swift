@@ -125,7 +125,7 @@ public final class ServiceEndpoints: Sendable, Hashable {
   public let service: String
   /// The instance that is called; `nil` for any.
   public let instance: String?
-  /// The protocol that all healthy endpoints support; unknown when there are none.
+  /// The protocol that all healthy endpoints support; without any, that of those that are not ready, where these are known.
   public let serviceProtocol: ServiceProtocol
   /// The healthy endpoints, sorted.
   public let endpoints: [Endpoint]
@@ -160,27 +160,32 @@ public final class ServiceEndpoints: Sendable, Hashable {
   }
 
   /// Makes a service from its healthy endpoints in any order.
-  public init(mesh: String, service: String, instance: String? = nil, endpoints: [Endpoint]) {
+  ///
+  /// - Parameter unready: the protocols of the endpoints that are not ready. They count when there are no others.
+  public init(
+    mesh: String, service: String, instance: String? = nil, endpoints: [Endpoint], unready: [ServiceProtocol] = []
+  ) {
     self.mesh = mesh
     self.service = service
     self.instance = instance
     self.endpoints = endpoints.sorted()
-    let protocols = endpoints.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) }
+    let protocols = endpoints.isEmpty ? unready : endpoints.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) }
     self.serviceProtocol = protocols.dropFirst().reduce(protocols.first ?? .unknown) { $0.common(with: $1) }
     self.isDowngraded = !serviceProtocol.isHTTP && protocols.contains(where: \.isHTTP)
     var hasher = Hasher()
     hasher.combine(mesh)
     hasher.combine(service)
     hasher.combine(instance)
+    hasher.combine(serviceProtocol)
     hasher.combine(self.endpoints)
     self.hash = hasher.finalize()
   }
 
-  /// Whether mesh, service, instance and endpoints are the same.
+  /// Whether mesh, service, instance, protocol and endpoints are the same.
   public static func == (a: ServiceEndpoints, b: ServiceEndpoints) -> Bool {
     a === b
       || (a.hash == b.hash && a.mesh == b.mesh && a.service == b.service && a.instance == b.instance
-        && a.endpoints == b.endpoints)
+        && a.serviceProtocol == b.serviceProtocol && a.endpoints == b.endpoints)
   }
 
   /// Hashes the precomputed hash.

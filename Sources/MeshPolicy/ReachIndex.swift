@@ -91,7 +91,12 @@ struct ReachIndex: Sendable {
     guard let address, offers.contains(where: { _ in true }) else { return nil }
     switch address {
     case .virtual(let addresses, let port):
-      let destination = endpoints ?? ServiceEndpoints(mesh: mesh, service: service, endpoints: [])
+      // A listener must not become one of TCP while the only pod of a service restarts.
+      let destination =
+        endpoints
+        ?? ServiceEndpoints(
+          mesh: mesh, service: service, endpoints: [],
+          unready: offers.map { ServiceProtocol(tag: $0.tags[TagName.protocol]) })
       return addresses.filter { HostRules.isIP($0) }.map {
         ReachedService(place: SocketAddress($0, port), destination: destination)
       }

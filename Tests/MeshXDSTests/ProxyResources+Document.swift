@@ -37,6 +37,8 @@ private enum EmbeddedTypes {
       Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.self, Envoy_Extensions_Filters_Http_Router_V3_Router.self,
       Envoy_Config_Trace_V3_ZipkinConfig.self, Envoy_Config_Trace_V3_DatadogConfig.self,
       Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext.self,
+      Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext.self,
+      Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector.self,
       Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions.self,
       Envoy_Extensions_RequestId_Uuid_V3_UuidRequestIdConfig.self,
     ]
