@@ -52,7 +52,7 @@ extension PodPlan {
     case .service: known = cluster.services
     case .namespace: known = cluster.namespaces.map { ObjectName(namespace: "", name: $0) }
     case .node: known = cluster.nodes.keys.map { ObjectName(namespace: "", name: $0) }
-    case .dataplane: known = Array(stored.keys)
+    case .dataplane: known = Array(Set(stored.keys).union(written.keys))
     }
     remove(kind, known.filter { !names.contains($0) })
     change(kind, objects)

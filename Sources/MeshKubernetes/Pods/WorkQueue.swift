@@ -109,8 +109,12 @@ struct WorkQueue<Key: Hashable & Sendable>: Sendable {
   /// When the next key that has failed is due again; `nil` when none waits for its time.
   var nextTurn: Duration? { turns.min?.time }
 
-  /// Forgets all.
-  mutating func removeAll() { self = Self() }
+  /// There is nothing to do about any key. What is under way still is.
+  mutating func removeAll() {
+    var empty = Self()
+    empty.underWay = underWay
+    self = empty
+  }
 
   /// Puts a key that is due at the end of its urgency.
   private mutating func enqueue(_ key: Key) {

@@ -37,6 +37,19 @@ struct WorkQueueTests {
     #expect(queue.count == 1)
   }
 
+  @Test("Forgets what is to be done, but not what is under way")
+  mutating func removeAll() {
+    queue.add(1, .normal)
+    queue.add(2, .normal)
+    _ = queue.next(at: .zero)
+    queue.removeAll()
+    queue.add(1, .normal)
+    let meanwhile = all()
+    queue.succeeded(1)
+    let last = all()
+    #expect(meanwhile == [] && last == [1])
+  }
+
   @Test("Gives what has failed after a time that grows up to a bound, also if it is added again meanwhile")
   mutating func failures() throws {
     var now = Duration.zero
