@@ -116,16 +116,14 @@ class Service:
 class Sidecar:
     """A `kuma-dp` with an Envoy of one worker, as the user whose connections are not redirected."""
 
-    def __init__(self, namespace, networking, arguments, folder):
+    def __init__(self, namespace, networking, control_plane, arguments, folder):
         name = namespace.name
-        path = pathlib.Path(folder, f"{name}-dataplane.json")
-        path.write_text(json.dumps({
-            "type": "Dataplane", "mesh": "default", "name": name, "networking": {"address": namespace.address, **networking}}))
-        path.chmod(0o644)
+        control_plane.put({
+            "type": "Dataplane", "mesh": "default", "name": name, "networking": {"address": namespace.address, **networking}})
         self.namespace = namespace
         self.process = Process(
             namespace.inside(
-                [arguments.kuma_dp, "run", "--dataplane-file", path, "--cp-address", f"https://{ControlPlane.address}:5678",
+                [arguments.kuma_dp, "run", "--name", name, "--mesh", "default", "--cp-address", f"https://{ControlPlane.address}:5678",
                  "--binary-path", arguments.envoy, "--concurrency", "1", "--admin-port", 9901, "--drain-time", "1s",
                  "--envoy-log-level", "error", "--log-level", "warning"], PROXY_USER),
             pathlib.Path(folder, f"{name}-kuma-dp.log"), TMPDIR=str(pathlib.Path(folder, "proxies")))
@@ -147,7 +145,7 @@ class Sidecar:
 class Pair:
     """A client and a service with a proxy each."""
 
-    def __init__(self, name, number, arguments, folder):
+    def __init__(self, name, number, control_plane, arguments, folder):
         self.name, self.arguments = name, arguments
         self.client, self.server = Namespace(f"{name}-client", number), Namespace(f"{name}-service", number + 1)
         redirected = name == "redirected"
@@ -163,8 +161,8 @@ class Pair:
                 command(*namespace.inside([arguments.kumactl, "install", "transparent-proxy", "--kuma-dp-uid", PROXY_USER]))
         self.service = Service(self.server, service_port, arguments.envoy, folder)
         self.proxies = [
-            Sidecar(self.server, {"inbound": [inbound], **capture}, arguments, folder),
-            Sidecar(self.client, {**own, "outbound": [outbound], **capture}, arguments, folder)]
+            Sidecar(self.server, {"inbound": [inbound], **capture}, control_plane, arguments, folder),
+            Sidecar(self.client, {**own, "outbound": [outbound], **capture}, control_plane, arguments, folder)]
         self.url = f"http://{outbound['address']}:{outbound['port']}/"
         wait_for(f"an answer through the proxies of {name}", self.answers)
 
@@ -244,7 +242,7 @@ def run(arguments, folder, open_ones):
     control_plane.put({"type": "Mesh", "name": "default"})
     pairs = []
     for index, name in enumerate(PAIRS):
-        pair = Pair(name, 10 * (index + 1), arguments, folder)
+        pair = Pair(name, 10 * (index + 1), control_plane, arguments, folder)
         open_ones.extend([pair.service.process, *(proxy.process for proxy in pair.proxies)])
         pairs.append(pair)
     rounds = {"kept": [], "new": []}

@@ -94,7 +94,7 @@ struct ClusterDemoTests {
 
   @Test("a signal ends it, and nothing is left")
   func interrupted() async throws {
-    let run = try await Self.run(interruptAfter: "four Deployments and Services")
+    let run = try await Self.run(interruptAfter: "four Deployments")
     #expect(run.status.shellCode == 1)
     #expect(run.summary["failure"] == "interrupted", "\(run.errors)")
     #expect(run.left.isEmpty, "\(run.left)")

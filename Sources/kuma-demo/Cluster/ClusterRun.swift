@@ -163,7 +163,7 @@ final class ClusterRun: Demo {
     try node.start(kubeconfig: server.kubeconfig, images: programs.images, hosts: plan.hosts)
     try await narrator.step(
       "kumactl install demo | kubectl apply -f -",
-      done: { "kumactl install demo | kubectl apply -f -: four Deployments and Services" }
+      done: { "kumactl install demo | kubectl apply -f -: four Deployments" }
     ) {
       let printed = try await fleet.run(programs.programs.kumactl, ["install", "demo"])
       guard printed.status.isSuccess else { throw DemoFailure("kumactl: \(printed.errors.last ?? "")") }
