@@ -202,7 +202,7 @@ struct CommandLineReaderTests {
       ("get circuit-breakers -m x", "only policy"), ("get meshgateways", "networking.gateway"),
       ("get meshloadbalancingstrategies", "only policy"), ("inspect meshtrace x", "traffic-traces"),
       ("inspect zones", "--zone"), ("inspect zone-ingresses", "--zone"), ("inspect meshtimeout x", "only policy"),
-      ("generate dataplane-token --help", "no tokens"),
+      ("generate dataplane-token --help", "token of its pod"),
     ])
   func foreign(line: String, advice: String) {
     let arguments = line.split(separator: " ").map(String.init)

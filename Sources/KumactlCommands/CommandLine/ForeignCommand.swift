@@ -82,12 +82,13 @@ enum ForeignCommand {
   }
 
   private static let dataplaneToken =
-    "this control plane asks for no tokens and checks none; start `kuma-dp run` without --dataplane-token-file"
-  private static let noKeys = "no tokens are signed here, because none are asked for"
+    "there are no tokens to make: on Kubernetes a proxy shows the token of its pod, elsewhere none is checked; start "
+    + "`kuma-dp run` without --dataplane-token-file"
+  private static let noKeys = "no tokens are signed here; on Kubernetes proxies show those of their pods"
   private static let zones = "there are no zones, ingresses and egresses; a control plane is one zone, named by --zone"
   private static let noMetrics =
     "there are no metrics and access logs of the mesh; `kumactl install observability` prints a Jaeger for traces"
-  private static let noSecrets = "there are no secrets, because there is neither mTLS nor a token"
+  private static let noSecrets = "there are no secrets, because there is no mTLS and no token of this control plane"
   private static let services =
     "services are known by the tag kuma.io/service of Dataplanes; see `kumactl inspect services`"
   private static let gateways =
