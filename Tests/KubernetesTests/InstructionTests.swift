@@ -148,7 +148,7 @@ import Testing
       try step(8).wholeMatch(of: /kubectl -n (\S+) exec deployment\/(\S+) -c (\S+) -- (.+)/), "the command of step 8")
     #expect(match.1 == rig.namespace[...])
     let command = match.4.split(separator: " ").map(String.init)
-    let pod = try await rig.field("pods", "{.items[?(@.metadata.labels.app=='\(match.2)')].metadata.name}")
+    let pod = try await rig.field("pods", ".items[?(@.metadata.labels.app=='\(match.2)')].metadata.name")
     #expect(try step(9).contains("port-forward deployment/kuma-control-plane 5681 9411"))
     let look = try step(10).replacing("localhost:9411", with: "localhost:\(controlPlane.ports.collector)")
     try await eventually(deadline: .seconds(120), "a trace through all four services") {
