@@ -34,7 +34,8 @@ import Testing
         "KUMA_RUNTIME_KUBERNETES_CLIENT_CONFIG_BURST_QPS": "2000",
       ])
     let stage = try await PodStage(on: server, mesh: "default")
-    try await stage.serve("web", app: "web", .init(80, to: "web"))
+    let service = try await stage.serve("web", app: "web", .init(80, to: "web"))
+    let listener = "outbound:\(service["spec"]?["clusterIP"]?.string ?? ""):80"
     try await stage.serve("quiet", app: "quiet", .init(80, to: "web"))
     try await stage.run("quiet", app: "quiet", at: "10.244.50.50")
     let reachable = "kuma.io/transparent-proxying-reachable-services"
@@ -59,6 +60,9 @@ import Testing
       try await eventually("the others' service") {
         fleet.ask { $0.filter(\.isOther).allSatisfy { $0.addresses == ["10.244.50.50"] } }
       }
+      // The Service's own address, which only those may use that reach it.
+      let callers = fleet.ask { proxies in Set(proxies.indices.filter { !proxies[$0].isOther }) }
+      try await eventually("the listener for the Service") { fleet.holders(of: listener) == callers }
       let before = fleet.ask { $0.filter(\.isOther).map(\.responses) }
       for begin in stride(from: 0, to: podCount, by: batch) {
         try await start(begin..<(begin + batch), of: "new", on: stage)
@@ -66,17 +70,25 @@ import Testing
       }
       try await wait(for: "new", on: fleet)
       #expect(fleet.ask { $0.filter(\.isOther).map(\.responses) } == before)
+      try await checkWrites(writes)
+      #expect(fleet.holders(of: listener) == callers)
+      try await stage.client.delete(.service, namespace: stage.namespace, name: "web")
+      try await eventually("no listener for the Service") { fleet.holders(of: listener).isEmpty }
     }
+    await controlPlane.stop()
+  }
+
+  /// Waits for the Dataplanes of the new pods alone, and expects that none was written without need.
+  private static func checkWrites(_ writes: WriteCount) async throws {
     try await eventually("the Dataplanes of the new pods alone") {
       let state = writes.state
       return state.count(prefix: "old-") == 0 && state.count(prefix: "new-") == podCount
     }
     let versions = writes.state.versions
     // One when the pod gets its address. One more when it ends, if it takes a while to end.
-    #expect(versions.filter { $0.key.hasPrefix("new-") }.allSatisfy { $0.value <= 2 })
-    #expect(versions.filter { $0.key.hasPrefix("old-") }.allSatisfy { $0.value <= 3 })
+    #expect(versions.filter { $0.key.hasPrefix("new-") }.allSatisfy { $0.value == 1 })
+    #expect(versions.filter { $0.key.hasPrefix("old-") }.allSatisfy { $0.value <= 2 })
     #expect(versions.filter { $0.key.hasPrefix("other-") || $0.key == "quiet" }.allSatisfy { $0.value == 1 })
-    await controlPlane.stop()
   }
 
   /// The address of a pod.

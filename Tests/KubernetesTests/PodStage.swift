@@ -133,9 +133,13 @@ struct PodStage: Sendable {
 
   /// Makes a Service that selects pods by their label `app`, or gives it other ports.
   @discardableResult
-  func serve(_ name: String, app: String, _ ports: Port...) async throws -> KubernetesObject {
+  func serve(_ name: String, app: String, isHeadless: Bool = false, _ ports: Port...) async throws
+    -> KubernetesObject
+  {
     var object = KubernetesObject(.service, namespace: namespace, name: name)
-    object["spec"] = ["selector": ["app": .string(app)], "ports": .array(ports.map(\.document))]
+    var spec: DocumentValue.Object = ["selector": ["app": .string(app)], "ports": .array(ports.map(\.document))]
+    if isHeadless { spec["clusterIP"] = "None" }
+    object["spec"] = .object(spec)
     return try await client.patch(
       .service, namespace: namespace, name: name, .apply(.object(object.document), force: true),
       fieldManager: "stage")

@@ -36,8 +36,8 @@ import Testing
     #expect(tags?["kuma.io/zone"] == "default" && tags?["k8s.kuma.io/namespace"]?.string == stage.namespace)
     #expect(tags?["app"] == "web" && tags?["k8s.kuma.io/service-port"] == "80")
     let reference: DocumentValue = [
-      "apiVersion": "v1", "kind": "Pod", "name": "web-1", "uid": .string(pod.uid), "controller": true,
-      "blockOwnerDeletion": true,
+      "apiVersion": "v1", "blockOwnerDeletion": true, "controller": true, "kind": "Pod", "name": "web-1",
+      "uid": .string(pod.uid),
     ]
     #expect(dataplane.metadata["ownerReferences"] == [reference])
 
@@ -52,6 +52,11 @@ import Testing
     try await stage.say("web-1", address: "10.244.1.2")
     try await stage.client.delete(.service, namespace: stage.namespace, name: "admin")
     try await stage.expect("web-1", "8080 web_80 http ", "9000 web_81 tcp ")
+
+    try await stage.serve("peers", app: "web", isHeadless: true, .init(80, to: "web"))
+    try await stage.expect("web-1", "8080 peers_80 http ", "8080 web_80 http ", "9000 web_81 tcp ")
+    let inbounds = try await stage.dataplane("web-1")?["spec"]?["networking"]?["inbound"]?.array
+    #expect(inbounds?.map { $0["tags"]?["kuma.io/instance"]?.string } == ["web-1", nil, nil])
 
     // A pod that no Service selects any more.
     _ = try await stage.client.patch(
