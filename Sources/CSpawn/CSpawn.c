@@ -90,6 +90,22 @@ static _Noreturn void become(const kuma_spawn_request *request, pid_t parent, in
   _exit(127);
 }
 
+/// A namespace of processes is entered by the children of this thread. Until it is left, the thread cannot start threads, which
+/// others do in its name.
+static int enter_process_namespace(int descriptor) {
+  if (descriptor < 0) return 0;
+  return setns(descriptor, CLONE_NEWPID) == 0 ? 0 : errno;
+}
+
+/// Lets the children of this thread be born in the namespace of the thread itself again.
+static void leave_process_namespace(int descriptor) {
+  if (descriptor < 0) return;
+  int own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
+  if (own < 0) return;
+  setns(own, CLONE_NEWPID);
+  close(own);
+}
+
 /// Forks the child and learns whether it became the program.
 static void start(spawn_task *task) {
   int report[2];
@@ -98,9 +114,9 @@ static void start(spawn_task *task) {
     task->step = KUMA_SPAWN_FORK;
     return;
   }
-  // A namespace of processes is entered by children alone, and this thread forks only this one.
-  if (task->request->process_namespace >= 0 && setns(task->request->process_namespace, CLONE_NEWPID) != 0) {
-    task->error = errno;
+  int namespace_error = enter_process_namespace(task->request->process_namespace);
+  if (namespace_error != 0) {
+    task->error = namespace_error;
     task->step = KUMA_SPAWN_NAMESPACE;
     close(report[0]);
     close(report[1]);
@@ -109,8 +125,10 @@ static void start(spawn_task *task) {
   pid_t parent = getpid();
   pid_t pid = fork();
   if (pid == 0) become(task->request, parent, report[1]);
+  int fork_error = errno;
+  leave_process_namespace(task->request->process_namespace);
   if (pid < 0) {
-    task->error = errno;
+    task->error = fork_error;
     task->step = KUMA_SPAWN_FORK;
     close(report[0]);
     close(report[1]);

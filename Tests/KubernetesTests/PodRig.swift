@@ -94,16 +94,15 @@ final class PodRig: Sendable {
     try await kubectl("get", object, "-o", "jsonpath={\(path)}")
   }
 
-  /// Waits until pods are ready; the error says what they say.
-  func waitUntilReady(_ pods: String...) async throws {
-    do {
-      try await eventually(deadline: .seconds(120), "ready pods") {
-        let answer = try await server.kubectl(
-          .newest, ["--namespace", namespace, "wait", "--for=condition=Ready", "--timeout=5s"] + pods)
-        return answer.isSuccess
+  /// Waits until pods (`pod/web`) are ready, and Deployments (`deployment/web`) complete.
+  func waitUntilReady(_ objects: String...) async throws {
+    for object in objects {
+      try await eventually(deadline: .seconds(180), "\(object)") {
+        let words =
+          object.hasPrefix("pod/")
+          ? ["wait", "--for=condition=Ready", "--timeout=5s", object] : ["rollout", "status", "--timeout=5s", object]
+        return try await server.kubectl(.newest, ["--namespace", namespace] + words).isSuccess
       }
-    } catch let error as NotInTime {
-      throw PodRig.Failure(description: "\(error)\n\(await state())")
     }
   }
 

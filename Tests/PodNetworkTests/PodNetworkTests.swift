@@ -89,4 +89,19 @@ struct PodNetworkTests {
       await pod.remove()
     }
   }
+
+  /// A thread that starts a child in a namespace of processes could start no threads itself, if it stayed there.
+  @Test("The ends of many programs in pods are told, whoever waits")
+  func manyPrograms() async throws {
+    try await Self.withNetwork { network in
+      let pod = try await network.makePod(hostname: "many")
+      let ends = try await withThrowingTaskGroup(of: ExitStatus.self) { group in
+        for number in 0..<100 {
+          group.addTask { try await pod.run("sh", "-c", "exit \(number)").status }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(Set(ends) == Set((0..<100).map { .exited($0) }))
+    }
+  }
 }
