@@ -406,7 +406,7 @@ let package = Package(
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "SystemErrorsTests", dependencies: ["SystemErrors"], swiftSettings: strict),
-    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", x509], swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",
       dependencies: [
@@ -420,9 +420,9 @@ let package = Package(
     .testTarget(
       name: "EnvoyInspectionTests",
       dependencies: [
-        "EnvoyInspection", "LoopbackTestSupport", "MeshHTTP", "MeshPolicy", "MeshTestSupport", "MeshXDS", logging,
-        nioCore, nioPosix,
-        serviceLifecycle,
+        "Certificates", "EnvoyInspection", "LoopbackTestSupport", "MeshHTTP", "MeshPolicy", "MeshTestSupport",
+        "MeshXDS", logging,
+        nioCore, nioPosix, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,7 @@
 import Foundation
+import SwiftASN1
 import Testing
+import X509
 
 @testable import Certificates
 
@@ -28,6 +30,20 @@ import Testing
     #expect(throws: CertificateAuthority.Failure.self) {
       try CertificateAuthority(certificatePEM: server.certificatePEM, privateKeyPEM: server.privateKeyPEM)
     }
+  }
+
+  @Test("A certificate for a client cannot be that of a server, and the other way round")
+  func sides() throws {
+    let authority = try authority()
+    let client = try authority.issueClient(name: "cp", lifetime: Self.day, now: Self.now)
+    let server = try authority.issue(commonName: "envoy", hosts: ["envoy"], lifetime: Self.day, now: Self.now)
+    func usages(_ pem: String) throws -> ExtendedKeyUsage? {
+      try Certificate(pemEncoded: pem).extensions.extendedKeyUsage
+    }
+    #expect(try usages(client.certificatePEM) == ExtendedKeyUsage([.clientAuth]))
+    #expect(try usages(server.certificatePEM) == ExtendedKeyUsage([.serverAuth]))
+    let leaf = ServerCertificate(certificatePEM: client.certificatePEM, privateKeyPEM: client.privateKeyPEM)
+    #expect(authority.hasIssued(leaf) && leaf.names == ["cp"])
   }
 
   @Test("An authority is read again; a wrong key is told")

@@ -85,7 +85,7 @@ struct EnvoyAdministrationClientTests {
     at address: ProxyAddress?, _ limits: EnvoyAdministrationClient.Limits = Self.patient,
     _ question: (EnvoyAdministrationClient) async throws(EnvoyAdministrationError) -> Value
   ) async throws -> Result<Value, EnvoyAdministrationError> {
-    let client = EnvoyAdministrationClient(limits: limits) { $0 == Self.web ? address : nil }
+    let client = EnvoyAdministrationClient(limits: limits, address: { $0 == Self.web ? address : nil })
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await client.run() }
       defer { group.cancelAll() }

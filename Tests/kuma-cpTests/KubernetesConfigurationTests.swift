@@ -52,6 +52,31 @@ struct KubernetesConfigurationTests {
     #expect(try !load([:]).apiReadOnly)
   }
 
+  @Test("proxies prove who they are in a cluster, and nowhere else, unless that is set otherwise")
+  func proxyAuthentication() throws {
+    func type(_ settings: [String: String]) throws -> String {
+      let configuration = try load(settings)
+      let shown = configuration.document["dpServer"]?["authn"]?["dpProxy"]?["type"]
+      #expect(shown == .string(configuration.proxyAuthentication.rawValue))
+      return configuration.proxyAuthentication.rawValue
+    }
+    let name = "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE"
+    #expect(try type(Self.kubernetes) == "serviceAccountToken")
+    #expect(try type(Self.kubernetes.merging([name: "none"]) { $1 }) == "none")
+    #expect(try type([:]) == "none")
+    #expect(try type([name: "none"]) == "none")
+    #expect(
+      failure([name: "serviceAccountToken"])
+        == "\(name): \"serviceAccountToken\" needs a cluster, which checks the tokens; set it to none, or leave it out")
+    #expect(
+      failure([name: "dpToken"])
+        == "\(name): \"dpToken\" is not possible yet: this control plane issues no dataplane tokens; choose none, or "
+        + "serviceAccountToken on Kubernetes")
+    #expect(
+      failure([name: "password"])
+        == "\(name): \"password\" is not known; choose one of none, serviceAccountToken")
+  }
+
   @Test("an environment that the store does not fit is refused with what to set")
   func contradiction() {
     #expect(
