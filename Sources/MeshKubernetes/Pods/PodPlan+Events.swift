@@ -36,9 +36,10 @@ extension PodPlan {
 
   private mutating func decideOnAll() {
     guard isComplete, leads else { return }
-    for name in Set(cluster.pods).union(stored.keys) { decide(on: name) }
-    for name in cluster.pods { decideOnEnd(of: name) }
-    for name in cluster.services {
+    // In a fixed order, here and below, so that equal events lead to equal work.
+    for name in Set(cluster.pods).union(stored.keys).sorted() { decide(on: name) }
+    for name in cluster.pods.sorted() { decideOnEnd(of: name) }
+    for name in cluster.services.sorted() {
       decide(onService: name)
       if let service = cluster[service: name], !cluster.pods(of: service).isEmpty { advise(service) }
     }
@@ -54,7 +55,7 @@ extension PodPlan {
     case .node: known = cluster.nodes.keys.map { ObjectName(namespace: "", name: $0) }
     case .dataplane: known = Array(Set(stored.keys).union(written.keys))
     }
-    remove(kind, known.filter { !names.contains($0) })
+    remove(kind, known.filter { !names.contains($0) }.sorted())
     change(kind, objects)
     let wasComplete = isComplete
     seenKinds.insert(kind)
@@ -128,7 +129,7 @@ extension PodPlan {
     guard isComplete, leads else { return }
     var pods: Set<ObjectName> = []
     for form in [old, service].compactMap({ $0 }) { pods.formUnion(cluster.pods(of: form)) }
-    for pod in pods { decide(on: pod) }
+    for pod in pods.sorted() { decide(on: pod) }
     decide(onService: name)
     if let service, !cluster.pods(of: service).isEmpty { advise(service) } else { toldAdvice[name] = nil }
   }
@@ -136,14 +137,14 @@ extension PodPlan {
   private mutating func observe(namespace name: String, _ namespace: ObservedNamespace?) {
     let old = cluster.set(namespace: name, namespace)
     guard old != namespace, isComplete, leads else { return }
-    for pod in cluster.pods(in: name) { decide(on: pod) }
-    for service in cluster.services(in: name) { decide(onService: service.name) }
+    for pod in cluster.pods(in: name).sorted() { decide(on: pod) }
+    for service in cluster.services(in: name).map(\.name).sorted() { decide(onService: service) }
   }
 
   private mutating func observe(node name: String, _ labels: [String: String]?) {
     let labels = labels?.filter { settings.conversion.nodeLabelsToCopy.contains($0.key) }
     guard cluster.set(node: name, labels) != labels else { return }
-    for pod in cluster.pods(on: name) { decide(on: pod) }
+    for pod in cluster.pods(on: name).sorted() { decide(on: pod) }
   }
 
   private mutating func observe(dataplane name: ObjectName, _ dataplane: StoredDataplane?) {
@@ -162,7 +163,7 @@ extension PodPlan {
     var concerned = withoutMesh
     // Meshes are rarely deleted, and never while they have Dataplanes.
     if old.map({ !meshes.isSuperset(of: $0) }) ?? true { concerned.formUnion(cluster.pods) }
-    for name in concerned { decide(on: name) }
+    for name in concerned.sorted() { decide(on: name) }
   }
 
   // MARK: Work
@@ -198,7 +199,7 @@ extension PodPlan {
     guard !pods.isEmpty else { return forget(query) }
     workloads[query] = workload
     lookUpFailures[query] = nil
-    for pod in pods { decide(on: pod) }
+    for pod in pods.sorted() { decide(on: pod) }
     queue.remove(.owner(query))
   }
 
@@ -214,7 +215,7 @@ extension PodPlan {
       let pods = cluster.pods(of: query)
       guard !pods.isEmpty else { return forget(query) }
       lookUpFailures[query] = isRefused ? message : nil
-      for pod in pods { decide(on: pod) }
+      for pod in pods.sorted() { decide(on: pod) }
     case .quit(let name, _, _): decideOnEnd(of: name)
     case .annotate(let name, _): decide(onService: name)
     }

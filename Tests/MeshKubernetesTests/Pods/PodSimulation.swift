@@ -38,6 +38,13 @@ struct PodSimulation {
 
   // MARK: What happens
 
+  /// The control plane sees the cluster and leads. Without this, that happens at some time.
+  mutating func begin() {
+    replaceAll()
+    cluster.tell(.meshes(meshes))
+    cluster.tell(.leads(true))
+  }
+
   mutating func step() {
     switch random(20) {
     case 0..<5: changePod()
@@ -167,11 +174,11 @@ struct PodSimulation {
       untold[kind] = nil
       let objects: [KubernetesObject] =
         switch kind {
-        case .pod: pods.values.map(\.object)
-        case .service: services.values.map(\.object)
-        case .namespace: Array(namespaces.values)
-        case .node: Array(nodes.values)
-        case .dataplane: cluster.dataplanes.keys.compactMap(cluster.object)
+        case .pod: pods.keys.sorted().compactMap { pods[$0]?.object }
+        case .service: services.keys.sorted().compactMap { services[$0]?.object }
+        case .namespace: namespaces.keys.sorted().compactMap { namespaces[$0] }
+        case .node: nodes.keys.sorted().compactMap { nodes[$0] }
+        case .dataplane: cluster.dataplanes.keys.sorted().compactMap(cluster.object)
         }
       cluster.tell(.replaced(kind, objects))
     }
