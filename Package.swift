@@ -153,7 +153,8 @@ let package = Package(
     .target(
       name: "MeshKubernetes",
       dependencies: [
-        "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", collections, crypto,
+        "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", "TransparentProxy",
+        collections, crypto,
       ],
       swiftSettings: strict),
     .target(

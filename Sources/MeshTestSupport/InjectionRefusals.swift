@@ -120,6 +120,18 @@ package enum InjectionRefusals {
       annotation(
         "gateway", "kuma.io/gateway", "builtin",
         generating + #"unable to set kuma.io/virtual-probes: annotation "kuma.io/gateway" has wrong value "builtin""#),
+      annotation(
+        "excluded port", "traffic.kuma.io/exclude-inbound-ports", "80,http",
+        #"annotation "traffic.kuma.io/exclude-inbound-ports" has wrong value "80,http": value 'http', is not valid uint16"#
+      ),
+      annotation(
+        "excluded range", "traffic.kuma.io/exclude-outbound-ports", "80-90",
+        #"annotation "traffic.kuma.io/exclude-outbound-ports" has wrong value "80-90": value '80-90', is not valid uint16"#
+      ),
+      annotation(
+        "excluded for users", "traffic.kuma.io/exclude-outbound-tcp-ports-for-uids", "80:1000;443:*",
+        #"annotation "traffic.kuma.io/exclude-outbound-tcp-ports-for-uids" has wrong value "80:1000;443:*": "#
+          + "can't use wildcard '*' for uids"),
       Row(
         description: "probes of a gateway",
         annotations: ["kuma.io/gateway": "enabled", "kuma.io/virtual-probes": "enabled"],

@@ -1,6 +1,7 @@
 import Documents
 import MeshModel
 import OrderedCollections
+import TransparentProxy
 
 /// The init container `kuma-init`, which redirects the traffic of the pod to its sidecar. Source: Kuma 2.7.
 struct InitContainer {
@@ -39,6 +40,7 @@ struct InitContainer {
   }
 
   private static func arguments(of annotations: Annotations) throws(AnnotationError) -> [String] {
+    try checkExclusions(annotations)
     let isGateway = try annotations.boolean(.gateway) ?? false
     var arguments = [
       "--config-file", "/tmp/kumactl/config",
@@ -50,19 +52,49 @@ struct InitContainer {
       "--exclude-outbound-ports", annotations[.excludeOutboundPorts] ?? "",
       "--verbose",
     ]
-    for rule in excludedForUsers(annotations) { arguments += ["--exclude-outbound-ports-for-uids", rule] }
+    for (_, rule) in excludedForUsers(annotations) { arguments += ["--exclude-outbound-ports-for-uids", rule] }
     arguments += ["--ip-family-mode", annotations[.ipFamilyMode] ?? ""]
     return arguments
   }
 
+  /// Refuses what the container could not read: it would fail each time it is started, and the pod would never run.
+  private static func checkExclusions(_ annotations: Annotations) throws(AnnotationError) {
+    for annotation in [PodAnnotation.excludeInboundPorts, .excludeOutboundPorts] {
+      guard let text = annotations[annotation] else { continue }
+      do throws(RedirectValueError) {
+        _ = try RedirectSettings.ports(text)
+      } catch {
+        throw AnnotationError(annotation, text, error)
+      }
+    }
+    for (annotation, rule) in excludedForUsers(annotations) {
+      do throws(RedirectValueError) {
+        _ = try UserExclusion.parse(rule)
+      } catch {
+        throw AnnotationError(annotation, annotations[annotation] ?? "", error)
+      }
+    }
+  }
+
   /// The rules about ports of users. Source: Kuma 2.7, which splits them at semicolons.
-  static func excludedForUsers(_ annotations: Annotations) -> [String] {
+  private static func excludedForUsers(_ annotations: Annotations) -> [(annotation: PodAnnotation, rule: String)] {
     let kinds: [(annotation: PodAnnotation, prefix: String)] = [
       (.excludeOutboundPortsForUIDs, ""), (.excludeOutboundTCPPortsForUIDs, "tcp:"),
       (.excludeOutboundUDPPortsForUIDs, "udp:"),
     ]
     return kinds.flatMap { annotation, prefix in
-      (annotations[annotation]?.split(separator: ";", omittingEmptySubsequences: false) ?? []).map { prefix + $0 }
+      (annotations[annotation]?.split(separator: ";", omittingEmptySubsequences: false) ?? []).map {
+        (annotation, prefix + $0)
+      }
     }
+  }
+}
+
+extension AnnotationError {
+  fileprivate init(_ annotation: PodAnnotation, _ text: String, _ reason: RedirectValueError) {
+    self.init(
+      code: .wrongValue, key: annotation.rawValue,
+      message: "annotation \(annotation.rawValue.quoted) has wrong value \(text.abridged().quoted): "
+        + reason.description.printable(atMost: 300))
   }
 }

@@ -13,7 +13,7 @@ struct InjectionWarnings {
   ///   - injected: the annotations that the injection sets.
   ///   - hasToken: whether the sidecar has a token of the pod's service account.
   func all(injected: [PodAnnotation: String], hasToken: Bool) -> [String] {
-    annotations(injected) + unknownAnnotations() + users() + token(hasToken) + ports(injected)
+    annotations(injected) + unknownAnnotations() + users() + token(hasToken) + ports(injected) + drain()
   }
 
   // MARK: Annotations
@@ -118,6 +118,18 @@ struct InjectionWarnings {
       "no container has a token of the service account, so the control plane will refuse the sidecar; set "
         + "automountServiceAccountToken to true, or name a volume with a token in the annotation "
         + PodAnnotation.tokenVolume.rawValue.quoted
+    ]
+  }
+
+  /// A pod that is ended before its sidecar is done.
+  private func drain() -> [String] {
+    let time = (try? pod.annotations.duration(.sidecarDrainTime)) ?? settings.drainTime
+    guard let grace = pod.spec["terminationGracePeriodSeconds"]?.number,
+      Duration.seconds(max(0, min(grace, 1e9))) < time
+    else { return [] }
+    return [
+      "terminationGracePeriodSeconds is shorter than the drain time of the sidecar (\(time.words)): its last requests may be "
+        + "cut off and leave no spans; raise it, or set the annotation \(PodAnnotation.sidecarDrainTime.rawValue.quoted)"
     ]
   }
 

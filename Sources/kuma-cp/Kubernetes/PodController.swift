@@ -55,11 +55,6 @@ final class PodController: Service {
   /// What keeps pods from becoming proxies although everything else works; `nil` when nothing does.
   func remark() -> String? { inbox.remark }
 
-  /// A namespace with its labels and the annotations of the mesh; `nil` when there is none, or none is known.
-  func namespace(_ name: String) -> KubernetesObject? {
-    replicas.first { $0.kind == .namespace }?.object(name: name)
-  }
-
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
