@@ -81,7 +81,9 @@ struct AnnotationTests {
       ("5", "time: missing unit in duration \"5\""), ("", "time: invalid duration \"\""),
       ("5x", "time: unknown unit \"x\" in duration \"5x\""), ("soon", "time: invalid duration \"soon\""),
     ] {
-      #expect(#expect(throws: AnnotationError.self) { try duration(wrong) }?.message == message)
+      #expect(
+        #expect(throws: AnnotationError.self) { try duration(wrong) }?.message
+          == "failed to parse annotation \"kuma.io/sidecar-drain-time\": \(message)")
     }
   }
 

@@ -68,7 +68,7 @@ struct InjectionWarnings {
     ),
     (
       MeshLabel.sidecarInjection.rawValue,
-      "WARNING: you are using kuma.io/sidecar-injection as annotation. This is not supported you should use it as a label instead"
+      "you are using kuma.io/sidecar-injection as annotation. This is not supported you should use it as a label instead"
     ),
   ]
 
