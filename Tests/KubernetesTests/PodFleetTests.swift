@@ -58,7 +58,7 @@ import Testing
     try await withProxies(names, mesh: "default", at: controlPlane) { fleet in
       try await wait(for: "old", on: fleet)
       try await eventually("the others' service") {
-        fleet.ask { $0.filter(\.isOther).allSatisfy { $0.addresses == ["10.244.50.50"] } }
+        fleet.ask { $0.filter(\.isOther).allSatisfy { $0.addresses == ["10.244.50.50"] && $0.isConfigured } }
       }
       // The Service's own address, which only those may use that reach it.
       let callers = fleet.ask { proxies in Set(proxies.indices.filter { !proxies[$0].isOther }) }
