@@ -221,6 +221,7 @@ extension EnvoyQuestion {
     case .configuration(let withEndpoints): withEndpoints ? "/config_dump?include_eds" : "/config_dump"
     case .statistics(let asJSON): asJSON ? "/stats?format=json" : "/stats"
     case .clusters(let asJSON): asJSON ? "/clusters?format=json" : "/clusters"
+    case .passthrough: "/stats?filter=%5Ecluster%5C.outbound_passthrough_ipv%5B46%5D%5C.upstream_cx_total%24"
     }
   }
 }

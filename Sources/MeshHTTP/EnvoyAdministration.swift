@@ -21,6 +21,8 @@ public enum EnvoyQuestion: Sendable, Hashable {
   case statistics(asJSON: Bool)
   /// Its clusters with the state of their endpoints.
   case clusters(asJSON: Bool)
+  /// How many connections of its application went on to what the mesh does not know.
+  case passthrough
 }
 
 /// Why an Envoy did not answer.

@@ -8,6 +8,7 @@ import OrderedCollections
 /// Which policy applies to which proxy, and why.
 struct InspectionRoutes: Sendable {
   let context: APIContext
+  let administration: any EnvoyAdministration
 
   var routes: [Route] {
     [
@@ -16,7 +17,7 @@ struct InspectionRoutes: Sendable {
         handler: policies),
       Route(
         .get, "/meshes/{mesh}/dataplanes/{name}/_tracing",
-        "Explains why a proxy is traced or not: candidates, winner, backend, listeners, connection.",
+        "Explains why a proxy is traced or not: candidates, winner, backend, listeners with what to do, traffic, connection.",
         handler: explanation),
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/dataplanes", "Lists the proxies to which a policy applies.",
@@ -70,9 +71,21 @@ struct InspectionRoutes: Sendable {
       let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
       let insight = try await context.store.get(key)?.content(DataplaneInsight.self)
       explanation.connection = ProxyConnection(insight)
+      if explanation.connection?.status == .online { await count(&explanation.capture, of: proxy) }
       return .json(explanation.document)
     } catch {
       throw APIError(error, title: APIContext.Title.retrieve, mesh: proxy.mesh)
+    }
+  }
+
+  /// Asks a proxy's Envoy how many connections it passed on.
+  private func count(_ capture: inout CaptureExplanation?, of proxy: ProxyID) async {
+    guard capture != nil else { return }
+    do throws(EnvoyAdministrationError) {
+      let answer = try await administration.answer(to: .passthrough, of: proxy, defaultPort: nil)
+      capture?.read(statistics: String(decoding: answer, as: UTF8.self))
+    } catch {
+      capture?.silence = error.message
     }
   }
 

@@ -33,7 +33,7 @@ public final class MeshAPI: Sendable {
       routes += ResourceRoutes(context: context, type: type).routes
     }
     routes += OverviewRoutes(context: context).routes
-    routes += InspectionRoutes(context: context).routes
+    routes += InspectionRoutes(context: context, administration: administration).routes
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes

@@ -25,7 +25,11 @@ extension MeshIndex {
 
   private func warnings(aboutSilent proxies: Set<String>, policy: String) -> [String] {
     let gateways = proxies.filter { dataplane($0)?.networking?.gateway != nil }
-    return PolicyWarnings.withoutHTTP(proxies.subtracting(gateways).sorted(), policy: policy)
+    let others = proxies.subtracting(gateways)
+    let pods = others.filter { dataplane($0)?.tagValues["k8s.kuma.io/service-name"] != nil }
+    return PolicyWarnings.withoutHTTP(others.subtracting(pods).sorted(), policy: policy)
+      + PolicyWarnings.withoutHTTP(
+        pods.sorted(), policy: policy, fix: ProtocolFix.ofPods)
       + PolicyWarnings.withoutHTTP(gateways: gateways.sorted(), policy: policy)
   }
 
@@ -41,14 +45,18 @@ extension MeshIndex {
 extension PolicyWarnings {
   /// The warning that a policy applies to proxies that see no HTTP.
   ///
-  /// - Parameter proxies: the names of the proxies.
-  static func withoutHTTP(_ proxies: [String], policy: String) -> [String] {
+  /// - Parameters:
+  ///   - proxies: the names of the proxies.
+  ///   - fix: what to do about it.
+  static func withoutHTTP(
+    _ proxies: [String], policy: String, fix: String = "set the tag \(TagName.protocol) to http, http2 or grpc"
+  ) -> [String] {
     guard !proxies.isEmpty else { return [] }
     let subject = proxies.count == 1 ? "a data plane proxy" : "\(proxies.count) data plane proxies"
     let verb = proxies.count == 1 ? "has" : "have"
     return [
       "TrafficTrace \"\(policy)\" applies to \(subject) that \(verb) no HTTP listener and will leave no spans: "
-        + "\(list(proxies)). Set the tag \(TagName.protocol) to http, http2 or grpc."
+        + "\(list(proxies)). \(fix.prefix(1).uppercased())\(fix.dropFirst())."
     ]
   }
 

@@ -20,7 +20,7 @@ extension PolicyWarnings {
     let networking = sections["networking"]
     note(
       "networking.outbound.passthrough", if: networking?["outbound"]?["passthrough"] == false,
-      "nothing keeps an application from addresses outside of the mesh")
+      "nothing keeps the applications of others from addresses outside of the mesh")
     note(
       "networking",
       if: networking.saysMore(than: ["outbound"]) || networking?["outbound"].saysMore(than: ["passthrough"]) == true,
@@ -50,7 +50,12 @@ extension PolicyWarnings {
     note(
       "meshServices", if: sections["meshServices"].isSaid && sections["meshServices"]?["mode"] != "Disabled",
       "services are known by their tag \(TagName.service) alone")
-    return unused.map { sentence("Mesh \"\(name)\"", $0.field, $0.effect) }
+    return unused.map { field, effect in
+      let isActedOn = field == "networking.outbound.passthrough"
+      return sentence(
+        "Mesh \"\(name)\"", field, effect,
+        isActedOn ? "acted on only for proxies with networking.transparentProxying" : notActedOn)
+    }
   }
 
   /// Warnings about the sections of a Dataplane that have no effect.
@@ -59,6 +64,13 @@ extension PolicyWarnings {
     if dataplane.networking?.gateway?.isBuiltin == true {
       unused.append(
         ("networking.gateway.type BUILTIN", "there are no builtin gateways, and the proxy gets no listener of one"))
+    }
+    if let section = dataplane.networking?.transparentProxying, section.outboundPort == nil {
+      unused.append(
+        (
+          "networking.transparentProxying without redirectPortOutbound",
+          "the proxy takes no connections; name the port to which rules lead them, such as 15001"
+        ))
     }
     let probed = (dataplane.networking?.inbound ?? []).enumerated().filter {
       $0.element.otherFields["serviceProbe"].isSaid
@@ -76,8 +88,12 @@ extension PolicyWarnings {
     return unused.map { sentence("Dataplane \"\(name)\"", $0.field, $0.effect) }
   }
 
-  private static func sentence(_ resource: String, _ field: String, _ effect: String) -> String {
-    "\(resource) has \(field), which is kept and not acted on: \(effect)."
+  private static let notActedOn = "kept and not acted on"
+
+  private static func sentence(
+    _ resource: String, _ field: String, _ effect: String, _ state: String = notActedOn
+  ) -> String {
+    "\(resource) has \(field), which is \(state): \(effect)."
   }
 }
 

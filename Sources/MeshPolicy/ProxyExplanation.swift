@@ -16,6 +16,8 @@ public struct ProxyExplanation: Sendable, Hashable {
   public var connection: ProxyConnection?
   /// The form of the proxy's reports; `nil` when it is not connected or does not report to Zipkin.
   public var reports: ReportForm?
+  /// How the proxy takes its application's connections; `nil` when the application makes them to the proxy.
+  package var capture: CaptureExplanation?
 
   /// A listener with its verdict.
   public struct Listener: Sendable, Hashable {
@@ -39,6 +41,8 @@ public struct ProxyExplanation: Sendable, Hashable {
     public var serviceProtocol: ServiceProtocol
     /// Why requests leave no spans here under any policy; `nil` when they can.
     public var obstacle: String?
+    /// What to do about the obstacle; `nil` when nothing is known that helps.
+    package var fix: String?
   }
 
   /// Whether any request through the proxy leaves spans, once the proxy has its configuration.
@@ -67,6 +71,7 @@ public struct ProxyExplanation: Sendable, Hashable {
       guard traced > 0 else {
         let which =
           listeners.count == 1 ? "the one listener does not see" : "none of the \(listeners.count) listeners sees"
+        if let fix = ProtocolFix.first(of: listeners) { return "Not traced: \(which) HTTP; \(fix)." }
         // The Dataplanes of the services decide the protocols of a gateway's outbounds. Its own tag cannot be HTTP.
         let isCaller = listeners.allSatisfy { $0.direction == .outbound }
         let place = isCaller ? " in the Dataplanes of the services that it calls" : ""
@@ -116,6 +121,7 @@ public struct ProxyExplanation: Sendable, Hashable {
       "backend": backend,
       "listeners": .array(listeners.map { $0.document(isTraced: resolution?.backend != nil) }),
     ]
+    if let capture { document["capture"] = capture.document }
     if let reports { document["reports"] = reports.document }
     if let connection { document["connection"] = connection.document }
     return .object(document)
@@ -130,6 +136,7 @@ extension ProxyExplanation.Listener {
       "traced": .bool(isTraced && obstacle == nil),
     ]
     if let obstacle { object["reason"] = .string(obstacle) }
+    if let fix { object["fix"] = .string(fix) }
     return .object(object)
   }
 }
@@ -140,30 +147,36 @@ extension MeshIndex {
     guard let configuration = configuration(for: proxy) else { return nil }
     return ProxyExplanation(
       proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution(for: proxy),
-      listeners: configuration.inbounds.map(\.explained) + configuration.allOutbounds.map(\.explained))
+      listeners: configuration.inbounds.map(\.explained)
+        + configuration.allOutbounds.map { outbound in
+          outbound.explained { self.contributions[outbound.destination.service] ?? [:] }
+        },
+      capture: configuration.capture.map(CaptureExplanation.init))
   }
 }
 
 extension ProxyConfiguration.Inbound {
   fileprivate var explained: ProxyExplanation.Listener {
-    var obstacle: String?
-    if !serviceProtocol.isHTTP {
-      obstacle =
-        tags[TagName.protocol] == nil
-        ? "the inbound has no tag \(TagName.protocol) and is handled as TCP"
-        : "the protocol is \(serviceProtocol.rawValue), and only requests of http, http2 and grpc are traced"
-    }
-    return ProxyExplanation.Listener(
-      direction: .inbound, address: address, port: port, service: service, serviceProtocol: serviceProtocol,
-      obstacle: obstacle)
+    var listener = ProxyExplanation.Listener(
+      direction: .inbound, address: address, port: port, service: service, serviceProtocol: serviceProtocol)
+    guard !serviceProtocol.isHTTP else { return listener }
+    listener.obstacle =
+      tags[TagName.protocol] == nil
+      ? "the inbound has no tag \(TagName.protocol) and is handled as TCP"
+      : "the protocol is \(serviceProtocol.rawValue), and only requests of http, http2 and grpc are traced"
+    listener.fix = ProtocolFix.ofInbound(tags)
+    return listener
   }
 }
 
 extension ProxyConfiguration.Outbound {
-  fileprivate var explained: ProxyExplanation.Listener {
-    ProxyExplanation.Listener(
+  fileprivate func explained(_ contributions: () -> [String: [ServiceEndpoints.Endpoint]]) -> ProxyExplanation.Listener
+  {
+    var listener = ProxyExplanation.Listener(
       direction: .outbound, address: address, port: port, service: destination.service,
       serviceProtocol: destination.serviceProtocol, obstacle: destination.tracingObstacle)
+    if listener.obstacle != nil { listener.fix = ProtocolFix.ofService(contributions()) }
+    return listener
   }
 }
 

@@ -62,10 +62,6 @@ import Testing
         "no data plane proxy is kept out of the mesh, whatever its tags are"
       ),
       (
-        "networking: {outbound: {passthrough: false}}", "networking.outbound.passthrough",
-        "nothing keeps an application from addresses outside of the mesh"
-      ),
-      (
         "routing: {zoneEgress: true}", "routing.zoneEgress",
         "there are no zone egresses, and traffic leaves the mesh without one"
       ),
@@ -90,6 +86,15 @@ import Testing
     ])
   func unused(yaml: String, field: String, effect: String) throws {
     #expect(try Self.sections(yaml) == ["Mesh \"shop\" has \(field), which is kept and not acted on: \(effect)."])
+  }
+
+  @Test("a mesh without passthrough is told for which proxies that holds")
+  func passthrough() throws {
+    #expect(
+      try Self.sections("networking: {outbound: {passthrough: false}}") == [
+        "Mesh \"shop\" has networking.outbound.passthrough, which is acted on only for proxies with "
+          + "networking.transparentProxying: nothing keeps the applications of others from addresses outside of the mesh."
+      ])
   }
 
   @Test("a mesh that asks for all of it gets a sentence for each, the checks of security first")
@@ -129,6 +134,10 @@ import Testing
     "the same of a Dataplane",
     arguments: [
       ("networking: {gateway: {type: BUILTIN, tags: {kuma.io/service: e}}}", "networking.gateway.type BUILTIN"),
+      (
+        "networking: {transparentProxying: {redirectPortInbound: 15006}}",
+        "networking.transparentProxying without redirectPortOutbound"
+      ),
       (
         "networking: {inbound: [{port: 1}, {port: 2, serviceProbe: {tcp: {}, interval: 10s}}]}",
         "networking.inbound[1].serviceProbe"

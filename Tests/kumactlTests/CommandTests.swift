@@ -20,6 +20,7 @@ struct CommandTests {
       case .configuration: Array(#"{"configs":[{"of":"\#(proxy)"}]}"#.utf8)
       case .statistics: Array("statistics of \(proxy): 1\n".utf8)
       case .clusters: Array("clusters of \(proxy)::2\n".utf8)
+      case .passthrough: Array("cluster.outbound_passthrough_ipv4.upstream_cx_total: 12\n".utf8)
       }
     }
   }

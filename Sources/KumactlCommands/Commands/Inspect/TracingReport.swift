@@ -20,6 +20,7 @@ struct TracingReport {
     }
     let listeners = (explanation["listeners"]?.array ?? []).map(ListenerRow.init)
     if !listeners.isEmpty { sections.append("Listeners:\n\n" + Table(rows: listeners).text) }
+    if let capture = explanation["capture"] { sections += Self.sections(capture: capture) }
     if let connection = explanation["connection"] {
       sections.append("Connection:\n\n" + Table(rows: [ConnectionRow(connection, now: now)]).text)
       let claims = (connection["claims"]?.array ?? []).map { ClaimRow($0, now: now) }
@@ -29,6 +30,18 @@ struct TracingReport {
       }
     }
     text = sections.joined(separator: "\n")
+  }
+
+  private static func sections(capture: DocumentValue) -> [String] {
+    let passthrough = capture["passthrough"]
+    let reason = (passthrough?["reason"]?.string ?? "").printable
+    let silence = passthrough?["connectionsUnknown"]?.string.map {
+      "Its Envoy was asked for their number: \($0.printable)\n"
+    }
+    return [
+      "Traffic that reaches the proxy by redirection:\n\n" + Table(rows: [CaptureRow(capture)]).text,
+      reason.prefix(1).uppercased() + reason.dropFirst() + ".\n" + (silence ?? ""),
+    ]
   }
 
   private static func text(rejection: DocumentValue, now: Timestamp) -> String {
@@ -96,7 +109,26 @@ struct TracingReport {
       cells = [
         listener["direction"]?.string ?? "", "\(host):\(InspectServicesCommand.count(listener["port"]))",
         listener["service"]?.string ?? "", listener["protocol"]?.string ?? "",
-        listener["traced"]?.bool == true ? "yes" : "no", listener["reason"]?.string ?? "",
+        listener["traced"]?.bool == true ? "yes" : "no",
+        [listener["reason"]?.string, listener["fix"]?.string].compactMap { $0 }.joined(separator: "; "),
+      ]
+    }
+  }
+
+  private struct CaptureRow: TableRow {
+    static let headers = ["OUTBOUND PORT", "INBOUND PORT", "FAMILIES", "PASSED ON", "TRACED"]
+    let cells: [String]
+
+    init(_ capture: DocumentValue) {
+      let passthrough = capture["passthrough"]
+      func number(_ value: DocumentValue?) -> String {
+        value.flatMap { $0 == .null ? nil : InspectServicesCommand.count($0) } ?? "-"
+      }
+      cells = [
+        number(capture["outboundPort"]), number(capture["inboundPort"]),
+        (capture["ipFamilies"]?.array ?? []).compactMap(\.string).joined(separator: ", "),
+        passthrough?["allowed"]?.bool == false ? "refused" : "\(number(passthrough?["connections"])) connections",
+        "no",
       ]
     }
   }
