@@ -8,6 +8,8 @@ final class DemoRun: Demo {
   let fleet: Fleet
   let notes = SummaryNotes()
   let client = ServiceClient()
+  /// Proxies send their last spans first, which wait up to five seconds.
+  let grace = Duration.seconds(10)
 
   init(options: DemoOptions, narrator: Narrator, folder: DemoFolder, fleet: Fleet) {
     self.options = options

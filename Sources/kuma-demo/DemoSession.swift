@@ -5,9 +5,6 @@ import SystemErrors
 
 /// One run of the demo, with the beginning and the end that every run has: whatever happens in between, nothing is left.
 enum DemoSession {
-  /// How long programs of one kind may take to end: proxies send their last spans first, which wait up to five seconds.
-  private static let grace: Duration = .seconds(10)
-
   /// How the steps came to an end.
   private enum End: Sendable {
     case done
@@ -123,7 +120,7 @@ enum DemoSession {
       do {
         try await narrator.step("ending everything", done: { "everything has ended" }) {
           await demo.end()
-          await fleet.stop(grace: grace)
+          await fleet.stop(grace: demo.grace)
         }
       } catch {
         // Ending programs throws nothing.

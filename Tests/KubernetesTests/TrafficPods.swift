@@ -68,7 +68,7 @@ struct TrafficPods {
     print(" ".join(f"{result}={count}" for result, count in sorted(counts.items())))
     """
 
-  /// Two pods in the mesh, `client` and `web`, and one outside of it.
+  /// Three pods in the mesh, `client`, `web` and `direct`, which has a headless Service, and one outside of it.
   static var documents: String {
     """
     apiVersion: v1
@@ -79,14 +79,16 @@ struct TrafficPods {
     apiVersion: v1
     kind: Service
     metadata: {name: direct}
-    spec: {selector: {app: web}, clusterIP: None, ports: [{port: 8082, appProtocol: http}]}
+    spec: {selector: {app: direct}, clusterIP: None, ports: [{port: 8080, appProtocol: http}]}
     ---
-    \(pod("web", labels: "app: web", annotations: "traffic.kuma.io/exclude-inbound-ports: '8081'", server: ["::=8080", "::=8081", "::=8082"]))
+    \(pod("web", labels: "app: web", annotations: "traffic.kuma.io/exclude-inbound-ports: '8081'", server: ["::=8080", "::=8081"]))
     ---
     \(pod(
       "client", labels: "app: client",
       annotations: "traffic.kuma.io/exclude-outbound-ports: '9999', traffic.kuma.io/exclude-outbound-ports-for-uids: 'tcp:1-65535:1234'",
       server: []))
+    ---
+    \(pod("direct", labels: "app: direct", annotations: "", server: ["::=8080"]))
     ---
     \(pod("outside", labels: "kuma.io/sidecar-injection: disabled", annotations: "", server: []))
     """
@@ -152,7 +154,7 @@ struct TrafficPods {
   /// A counter of the Envoy of a pod.
   func counter(_ name: String, of pod: String) async throws -> Int {
     let answer = try await ask("http://127.0.0.1:9901/stats?filter=^\(name)$", from: pod)
-    guard let value = answer.body.split(separator: " ").last.flatMap({ Int($0) }) else {
+    guard let value = answer.body.split(whereSeparator: \.isWhitespace).last.flatMap({ Int($0) }) else {
       throw PodRig.Failure(description: "the Envoy of \(pod) has no counter \(name): \(answer)")
     }
     return value

@@ -3,6 +3,7 @@ import Foundation
 import KubernetesTestSupport
 import PodNetwork
 import ProcessSupervisor
+import Synchronization
 import TestSupport
 import Testing
 
@@ -27,6 +28,23 @@ struct TrafficTests {
       })
   }
 
+  /// Waits until a trace has exactly some spans.
+  private func expect(
+    _ expected: Set<String>, in trace: String, of service: String, _ cluster: PodCluster,
+    location: SourceLocation = #_sourceLocation
+  ) async throws {
+    let last = Mutex<Set<String>>([])
+    do {
+      try await eventually("the spans of \(service)") {
+        let found = try await spans(trace, service, cluster)
+        last.withLock { $0 = found }
+        return found == expected
+      }
+    } catch is NotInTime {
+      Issue.record("\(last.withLock { $0 }) instead of \(expected)", sourceLocation: location)
+    }
+  }
+
   private func traceEverything(_ rig: PodRig, _ cluster: PodCluster) async throws {
     try await cluster.server.apply(RunningCluster.policy(rig.namespace, mesh: rig.namespace))
   }
@@ -39,7 +57,7 @@ struct TrafficTests {
       let namespace = rig.namespace
       try await traceEverything(rig, cluster)
       try await rig.apply(TrafficPods.documents)
-      try await rig.waitUntilReady("pod/web", "pod/client", "pod/outside")
+      try await rig.waitUntilReady("pod/web", "pod/client", "pod/direct", "pod/outside")
       let address = try await rig.field("pod/web", ".status.podIP")
       let client = try await rig.field("pod/client", ".status.podIP")
       let outside = try await rig.field("pod/outside", ".status.podIP")
@@ -52,30 +70,25 @@ struct TrafficTests {
       let sides: Set = [
         "CLIENT of client_\(namespace)_svc to web_\(namespace)_svc_80", "SERVER of web_\(namespace)_svc_80",
       ]
-      try await eventually("both spans of the ClusterIP") {
-        try await spans(virtual.trace, "web_\(namespace)_svc_80", cluster) == sides
-      }
+      try await expect(sides, in: virtual.trace, of: "web_\(namespace)_svc_80", cluster)
 
       // A headless Service: the pod's own address, by which the service is known.
       let headless = try await eventually(deadline: .seconds(60), "a traced request to the headless Service") {
-        try await pods.sight("http://direct:8082/", from: "client").flatMap { $0.trace.isEmpty ? nil : $0 }
+        try await pods.sight("http://direct:8080/", from: "client").flatMap { $0.trace.isEmpty ? nil : $0 }
       }
       #expect(headless.peer == Self.throughProxy)
       let headlessSides: Set = [
-        "CLIENT of client_\(namespace)_svc to direct_\(namespace)_svc_8082", "SERVER of direct_\(namespace)_svc_8082",
+        "CLIENT of client_\(namespace)_svc to direct_\(namespace)_svc_8080", "SERVER of direct_\(namespace)_svc_8080",
       ]
-      try await eventually("both spans of the headless Service") {
-        try await spans(headless.trace, "direct_\(namespace)_svc_8082", cluster) == headlessSides
-      }
+      try await expect(headlessSides, in: headless.trace, of: "direct_\(namespace)_svc_8080", cluster)
 
       // The address of a pod, from a pod with a proxy and from one without: the server's side is traced.
       let passed = try await pods.counter("cluster.outbound_passthrough_ipv4.upstream_cx_total", of: "client")
       for pod in ["client", "outside"] {
         let sight = try #require(try await pods.sight("http://\(address):8080/", from: pod))
         #expect(sight.peer == Self.throughProxy && !sight.trace.isEmpty, "\(pod): \(sight)")
-        try await eventually("the span of a request from \(pod) to the address of a pod") {
-          try await spans(sight.trace, "web_\(namespace)_svc_80", cluster) == ["SERVER of web_\(namespace)_svc_80"]
-        }
+        try await expect(
+          ["SERVER of web_\(namespace)_svc_80"], in: sight.trace, of: "web_\(namespace)_svc_80", cluster)
       }
       #expect(try await pods.counter("cluster.outbound_passthrough_ipv4.upstream_cx_total", of: "client") == passed + 1)
 

@@ -10,6 +10,8 @@ final class ClusterRun: Demo {
   let fleet: Fleet
   let notes = SummaryNotes()
   let client = ServiceClient()
+  /// The control plane would wait longer for connections of the API server to end.
+  let grace = Duration.seconds(1)
   private let node = Mutex<ClusterNode?>(nil)
   private let pods = Mutex<[String]>([])
 

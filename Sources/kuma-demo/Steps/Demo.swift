@@ -8,6 +8,8 @@ protocol Demo: AnyObject, Sendable {
   var fleet: Fleet { get }
   var notes: SummaryNotes { get }
   var client: ServiceClient { get }
+  /// How long programs of one kind may take to end.
+  var grace: Duration { get }
 
   /// Goes through the steps; without `--headless` until it is cancelled.
   ///
