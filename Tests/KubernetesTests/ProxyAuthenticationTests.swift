@@ -75,7 +75,12 @@ struct ProxyAuthenticationTests {
 
     // The pod's own token opens neither another mesh nor a Dataplane that the proxy makes up.
     let elsewhere = RunningCluster.name("elsewhere")
-    #expect(try await tokens.refusal(tokens.node("web-1", mesh: elsewhere), bound) != nil)
+    let (stranger, running) = tokens.connect(tokens.node("web-1", mesh: elsewhere), bound)
+    try await eventually("the stream of the other mesh") { stranger.proxies[0].isConnected }
+    #expect(try await tokens.refusal(web, bound) == nil)
+    #expect(stranger.proxies[0].responses == 0)
+    running.cancel()
+    await running.value
     let invented = """
       {type: Dataplane, mesh: \(tokens.mesh), name: web-1.\(tokens.namespace), networking: {address: 127.0.0.1, \
       inbound: [{port: 1, tags: {kuma.io/service: bank}}]}}
@@ -116,6 +121,8 @@ struct ProxyAuthenticationTests {
     // A pod that is gone takes its token along. This control plane has accepted it a moment ago, and believes it for some
     // minutes; one that has not asked yet refuses it at once.
     try await server.succeed(["delete", "pod", "web-1", "-n", tokens.namespace, "--force", "--grace-period=0"])
+    // The API server itself believes a token for ten seconds.
+    try await eventually("the end of the token") { try await !tokens.isValid(known) }
     let other = try await ControlPlaneOnKubernetes.start(server, settings: Self.settings)
     let revoked = try #require(try await tokens.refusal(web, known, at: other))
     #expect(revoked.contains("token doesn't belong to a valid user"), "\(revoked)")

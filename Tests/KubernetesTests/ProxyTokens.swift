@@ -91,6 +91,15 @@ struct ProxyTokens {
     return Data(base64Encoded: text)
   }
 
+  /// Whether the API server says that a token is somebody's.
+  func isValid(_ token: String) async throws -> Bool {
+    let review = """
+      {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "\(token)"}}
+      """
+    let answer = try await server.succeed(["create", "-f", "-", "-o", "json"], input: review)
+    return try DocumentValue(json: Array(answer.utf8))["status"]?["authenticated"]?.bool ?? false
+  }
+
   /// Opens streams as a proxy until one is answered or refused.
   ///
   /// - Parameter dataplane: what the proxy brings along.
