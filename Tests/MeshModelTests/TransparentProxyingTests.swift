@@ -83,7 +83,7 @@ struct TransparentProxyingTests {
       try Self.read("networking: {transparentProxying: {ipFamilyMode: dualstack}}")
     }
     #expect(
-      error.message == "networking.transparentProxying.ipFamilyMode has to be one of DualStack, IPv4, IPv6, not text")
+      error.message == "networking.transparentProxying.ipFamilyMode has to be one of DualStack, IPv4, IPv6, not string")
   }
 
   @Test(
