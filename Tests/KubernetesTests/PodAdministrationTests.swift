@@ -4,104 +4,64 @@ import EnvoyInspection
 import Foundation
 import KubernetesTestSupport
 import MeshHTTP
-import ProcessSupervisor
+import Synchronization
 import TestSupport
 import Testing
 
-/// The administration interface of a pod's Envoy, which is open at the pod's address for control planes and for nobody else: a real
-/// Envoy behind a real control plane. An address of this machine stands in the place of the pod's.
+/// The administration interface of a pod's Envoy, which is open at the pod's address for control planes and for nobody else.
 @Suite(
-  "Administration of the Envoys of pods", .onKubernetes, .heavy,
+  "Administration of the Envoys of pods", .onKubernetes, .inNetworkNamespaces, .heavy,
   .enabled(if: TestPrograms.envoy != nil, "there is no Envoy"), .timeLimit(.minutes(30)))
 struct PodAdministrationTests {
-  private struct Pod {
-    var mesh: String
-    var namespace: String
-    var address: String
-    var adminPort: Int
-    var process: ChildProcess
-    var log: String
-    var origin: String { "\(address):\(adminPort)" }
-  }
+  /// A pod in which nothing is listening but its sidecar.
+  private static let pod = """
+    apiVersion: v1
+    kind: Pod
+    metadata: {name: web-1, labels: {app: web}}
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: app, image: shell, args: [-c, 'trap "exit 0" TERM; while :; do sleep 0.1; done']}
+    """
 
   @Test("The control plane inspects the Envoy and can end it; others learn only whether it is ready")
   func administration() async throws {
-    let cluster = try await RunningCluster.shared()
-    let pod = try await Self.start(in: cluster)
-    var failure: (any Error)?
-    do {
-      try await Self.inspect(pod, in: cluster)
+    let cluster = try await PodCluster.shared()
+    try await cluster.run { rig in
+      try await rig.apply(Self.pod)
+      try await rig.waitUntilReady("pod/web-1")
+      try await Self.inspect(rig, in: cluster)
+      let address = try await rig.field("pod/web-1", ".status.podIP")
       let keys = try await Keys(in: cluster)
-      try await Self.intrude(pod, keys)
-      try await Self.quit(pod, keys)
-    } catch {
-      let log = (try? String(contentsOfFile: pod.log, encoding: .utf8)) ?? ""
-      failure = ControlPlaneOnKubernetes.Failure(description: "\(error)\n\(log.suffix(4_000))")
+      try await Self.intrude(address, keys)
+      try await Self.quit(address, keys)
+      let path = ".status.containerStatuses[?(@.name==\"kuma-sidecar\")].state.terminated.exitCode"
+      try await eventually("the end of the sidecar") { try await rig.field("pod/web-1", path) == "0" }
     }
-    await pod.process.terminate(grace: .seconds(30))
-    if let failure { throw failure }
   }
 
-  /// Applies a Dataplane as one of a pod is, and starts kuma-dp as its container would.
-  private static func start(in cluster: RunningCluster) async throws -> Pod {
-    let server = cluster.server
-    var ports = FreePorts()
-    let mesh = RunningCluster.name("admin")
-    let namespace = try await server.makeNamespace("admin")
-    let address = "127.0.0.\(Int.random(in: 2...250))"
-    let admin = try ports.take()
-    try await server.apply(RunningCluster.mesh(mesh))
-    try await server.apply(
-      """
-      apiVersion: kuma.io/v1alpha1
-      kind: Dataplane
-      mesh: \(mesh)
-      metadata: {name: web-1, namespace: \(namespace)}
-      spec:
-        networking:
-          address: \(address)
-          admin: {port: \(admin)}
-          inbound: [{port: 8080, tags: {kuma.io/service: web, kuma.io/protocol: http}}]
-          transparentProxying:
-            redirectPortInbound: \(try ports.take())
-            redirectPortOutbound: \(try ports.take())
-            ipFamilyMode: IPv4
-      """)
-    var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }
-    environment["POD_NAME"] = "web-1"
-    environment["POD_NAMESPACE"] = namespace
-    environment["KUMA_DATAPLANE_MESH"] = mesh
-    environment["KUMA_CONTROL_PLANE_URL"] = "http://127.0.0.1:\(cluster.controlPlane.ports.dataplane)"
-    let log = "\(server.folder)/\(mesh).log"
-    let process = try ChildProcess.start(
-      ChildProcess.Command(
-        try TestPrograms.path("kuma-dp"), ["run", "--binary-path", TestPrograms.envoy ?? "", "--concurrency", "1"],
-        environment: environment, output: .discard, errors: .file(log)))
-    return Pod(
-      mesh: mesh, namespace: namespace, address: address, adminPort: admin, process: process, log: log)
-  }
-
-  private static func inspect(_ pod: Pod, in cluster: RunningCluster) async throws {
+  private static func inspect(_ rig: PodRig, in cluster: PodCluster) async throws {
     let controlPlane = cluster.controlPlane
-    let path = "/meshes/\(pod.mesh)/dataplanes/web-1.\(pod.namespace)"
-    let dump = try await eventually(deadline: .seconds(90), "the configuration of the Envoy") {
-      () -> DocumentValue? in
-      if let status = pod.process.currentExitStatus {
-        throw ControlPlaneOnKubernetes.Failure(description: "kuma-dp \(status)")
+    let path = "/meshes/\(rig.namespace)/dataplanes/web-1.\(rig.namespace)"
+    let last = Mutex("")
+    func answer(_ view: String) async throws -> String {
+      do {
+        return try await eventually("an answer of the Envoy") { () -> String? in
+          let answer = try await controlPlane.answer(port: controlPlane.ports.api, "\(path)/\(view)")
+          last.withLock { $0 = String(describing: answer) }
+          return answer?.status == 200 ? answer?.text : nil
+        }
+      } catch is NotInTime {
+        throw PodRig.Failure(description: "\(view): \(last.withLock { $0 })")
       }
-      guard let answer = try await controlPlane.answer(port: controlPlane.ports.api, "\(path)/xds"),
-        answer.status == 200
-      else { return nil }
-      return try DocumentValue(json: Array(answer.text.utf8))
     }
+    let dump = try DocumentValue(json: Array(try await answer("xds").utf8))
     let nodes = (dump["configs"]?.array ?? []).compactMap { $0["bootstrap"]?["node"]?["id"]?.string }
-    #expect(nodes == ["\(pod.mesh).web-1.\(pod.namespace)"])
-    // The key with which the Envoy proves itself is not shown.
-    #expect(!dump.json().contains("PRIVATE KEY"))
-    for (view, text) in [("stats", "server.live: 1"), ("clusters", "ads_cluster::")] {
-      let answer = try await controlPlane.answer(port: controlPlane.ports.api, "\(path)/\(view)")
-      #expect(answer?.status == 200 && answer?.text.contains(text) == true, "\(view): \(String(describing: answer))")
-    }
+    #expect(nodes == ["\(rig.namespace).web-1.\(rig.namespace)"])
+    // Neither the key with which the Envoy proves itself is shown, nor a token.
+    #expect(!dump.json().contains("PRIVATE KEY") && !dump.json().contains("eyJ"))
+    #expect(try await answer("stats").contains("server.live: 1"))
+    #expect(try await answer("clusters").contains("ads_cluster::"))
   }
 
   /// The certificates of the control plane's Secret.
@@ -109,7 +69,7 @@ struct PodAdministrationTests {
     let folder: TemporaryFolder
     let authority: CertificateAuthority
 
-    init(in cluster: RunningCluster) async throws {
+    init(in cluster: PodCluster) async throws {
       let secret = try DocumentValue(
         json: Array(
           try await cluster.server.succeed([
@@ -137,13 +97,13 @@ struct PodAdministrationTests {
   }
 
   /// What somebody gets who is not a control plane.
-  private static func intrude(_ pod: Pod, _ keys: Keys) async throws {
+  private static func intrude(_ address: String, _ keys: Keys) async throws {
     func curl(_ arguments: String...) async throws -> KubernetesPrograms.Output {
       try await KubernetesPrograms.run("curl", ["-sS", "-m", "20", "-w", " %{http_code}"] + arguments)
     }
-    #expect(try await curl("http://\(pod.origin)/ready").output.hasSuffix(" 200"))
+    #expect(try await curl("http://\(address):9901/ready").output.hasSuffix(" 200"))
     for path in ["/config_dump", "/quitquitquit", "/ready/../quitquitquit", "/"] {
-      let answer = try await curl("--path-as-is", "-X", "POST", "http://\(pod.origin)\(path)").output
+      let answer = try await curl("--path-as-is", "-X", "POST", "http://\(address):9901\(path)").output
       #expect(answer.hasSuffix(" 404"), "\(path): \(answer)")
     }
     // Without a certificate, with that of an Envoy, with one for another name, with one of another authority.
@@ -153,14 +113,13 @@ struct PodAdministrationTests {
       }
       let answer = try await KubernetesPrograms.run(
         "curl",
-        ["-sSk", "-m", "20", "-w", " %{http_code}", "https://\(pod.origin)/config_dump"] + (certificate ?? []))
+        ["-sSk", "-m", "20", "-w", " %{http_code}", "https://\(address):9901/config_dump"] + (certificate ?? []))
       #expect(!answer.isSuccess && !answer.output.hasSuffix(" 200"), "\(name ?? "none"): \(answer.output.prefix(200))")
     }
-    #expect(pod.process.currentExitStatus == nil)
   }
 
   /// Ends the Envoy as the control plane ends that of a job.
-  private static func quit(_ pod: Pod, _ keys: Keys) async throws {
+  private static func quit(_ address: String, _ keys: Keys) async throws {
     let client = EnvoyAdministrationClient { _ in nil }
     let running = Task { try await client.run() }
     defer { running.cancel() }
@@ -168,17 +127,14 @@ struct PodAdministrationTests {
     client.use(
       try AdministrationCredentials(
         certificate: own.certificatePEM, privateKey: own.privateKeyPEM, authority: keys.authority.certificatePEM))
-    let port = try #require(UInt16(exactly: pod.adminPort))
     try await eventually("the end that was asked for") {
       do throws(EnvoyAdministrationError) {
-        try await client.quit(address: pod.address, port: port)
+        try await client.quit(address: address, port: 9901)
         return true
       } catch {
         guard error.code == .busy else { throw error }
         return false
       }
     }
-    let status = try await eventually("the end of kuma-dp") { pod.process.currentExitStatus }
-    #expect(status.isSuccess, "\(status)")
   }
 }
