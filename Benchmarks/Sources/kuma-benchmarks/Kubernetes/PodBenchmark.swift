@@ -3,13 +3,14 @@ import MeshModel
 import ProcessSupervisor
 import ProxySimulation
 
-/// Pods in a rolling restart on a real API server of Kubernetes: for how long callers hold the address of a pod that is gone.
+/// Pods that restart on a real API server of Kubernetes: for how long callers hold the address of a pod that is gone, and what
+/// many pods cost.
 ///
 /// The benchmark plays the scheduler and the kubelet. Two control planes serve the callers, and one of them leads.
 enum PodBenchmark {
   /// For how long an address may be held after the event of the API server, in seconds.
   private static let limit = 0.100
-  /// How many Dataplanes are written for a pod that starts and ends: it has an address, it ends, it is gone.
+  /// How often the Dataplane of a pod is written: the pod has an address, it ends, it is gone.
   private static let writesPerPod = 3.0
   private static let callers = 10
   private static let batch = 25
@@ -26,111 +27,178 @@ enum PodBenchmark {
       try await cluster.command("create", "namespace", namespace)
       try await cluster.command("create", "serviceaccount", "default", "--namespace", namespace)
       try await cluster.command("apply", "-f", try cluster.file(objects, as: "objects.json"))
-      let leader = try KubernetesBenchmark.controlPlane(context, cluster)
-      try await leader.start()
-      let other = try KubernetesBenchmark.controlPlane(context, cluster)
-      try await other.start()
-      let rows = try await restart(context, cluster, leader, other)
-      await other.stop()
-      await leader.stop()
-      return rows
+      let scene = try await Scene(context, cluster)
+      let running = scene.sides.map(\.fleet).map { fleet in Task { await fleet.run() } }
+      defer { for task in running { task.cancel() } }
+      let rows = try await rolling(scene, count: context.size(500, quick: 100))
+      let all = try await together(scene, count: context.size(2_000, quick: 300))
+      for task in running { task.cancel() }
+      await scene.stop()
+      return rows + all
     }
   }
 
-  // MARK: The restart
+  // MARK: The scene
 
-  private static func restart(
-    _ context: BenchmarkContext, _ cluster: KubernetesCluster, _ leader: ControlPlane, _ other: ControlPlane
-  ) async throws -> [ResultRow] {
-    let count = context.size(500, quick: 100)
-    let stage = PodStage(cluster, namespace: namespace)
-    let writes = try KubernetesEvents(cluster, path: "/apis/kuma.io/v1alpha1/namespaces/\(namespace)/dataplanes")
-    let events = try KubernetesEvents(cluster, path: "/api/v1/namespaces/\(namespace)/pods")
-    try await stage.start((0..<callers).map { PodStage.Pod("caller-\($0)", "caller", "10.244.60.\($0)") })
-    try await stage.start((0..<callers).map { PodStage.Pod("silent-\($0)", "silent", "10.244.61.\($0)") })
-    try await stage.start((0..<count).map { pod("old", $0) })
-    try await poll("the Dataplanes") { writes.present.count == count + 2 * callers }
+  /// A control plane with proxies.
+  private struct Side {
+    let controlPlane: ControlPlane
+    let fleet: ProxyFleet
+    let addresses: HeldAddresses
+  }
 
-    let fleets = [leader, other].map { controlPlane in
-      var settings = ProxyFleet.Settings(port: controlPlane.dataplanePort)
-      settings.isSecure = true
-      return ProxyFleet(
-        nodeIDs: ["caller", "silent"].flatMap { name in
-          (0..<callers).map { "\(mesh).\(name)-\($0).\(namespace)" }
-        }, settings: settings)
+  /// Two control planes with ten callers of the pods each, and ten proxies that do not call them. The first one leads.
+  private struct Scene {
+    let stage: PodStage
+    let writes: KubernetesEvents
+    let events: KubernetesEvents
+    let sides: [Side]
+
+    init(_ context: BenchmarkContext, _ cluster: KubernetesCluster) async throws {
+      stage = PodStage(cluster, namespace: namespace)
+      writes = try KubernetesEvents(cluster, path: "/apis/kuma.io/v1alpha1/namespaces/\(namespace)/dataplanes")
+      events = try KubernetesEvents(cluster, path: "/api/v1/namespaces/\(namespace)/pods")
+      var sides: [Side] = []
+      for side in 0..<2 {
+        var names: [String] = []
+        for (kind, network) in [("caller", 60), ("silent", 70)] {
+          let pods = (0..<callers).map {
+            PodStage.Pod("\(kind)-\(side)-\($0)", kind, "10.244.\(network + side).\($0)")
+          }
+          try await stage.start(pods)
+          names += pods.map(\.name)
+        }
+        let controlPlane = try KubernetesBenchmark.controlPlane(context, cluster)
+        try await controlPlane.start()
+        var settings = ProxyFleet.Settings(port: controlPlane.dataplanePort)
+        settings.isSecure = true
+        let fleet = ProxyFleet(nodeIDs: names.map { "\(mesh).\($0).\(namespace)" }, settings: settings)
+        sides.append(Side(controlPlane: controlPlane, fleet: fleet, addresses: HeldAddresses(fleet)))
+      }
+      self.sides = sides
     }
-    let running = fleets.map { fleet in Task { await fleet.run() } }
-    defer { for task in running { task.cancel() } }
-    let callings = fleets.map(HeldAddresses.init)
-    try await poll("the callers' configuration") {
-      fleets.allSatisfy { $0.ask { $0.allSatisfy(\.isConfigured) } } && callings.allSatisfy { $0.held().count == count }
-    }
-    for controlPlane in [leader, other] { try await controlPlane.process.isQuiet() }
-    let silent = fleets.map { $0.ask { $0.filter(\.isSilent).map(\.responses) } }
-    let before = (leader.process.cpuSeconds, other.process.cpuSeconds, writes.count)
 
-    var late = [Comparison(), Comparison()]
+    /// Makes pods and waits until all callers know them, and them alone.
+    func start(_ pods: [PodStage.Pod]) async throws {
+      try await stage.start(pods)
+      try await wait(for: pods)
+      try await poll("the Dataplanes") { writes.present.count == pods.count + 4 * callers }
+    }
+
+    /// Waits until all callers hold the addresses of pods, and no others.
+    func wait(for pods: [PodStage.Pod]) async throws {
+      let wanted = Set(pods.map(\.address))
+      try await poll("the addresses of \(wanted.count) pods at their callers") {
+        sides.allSatisfy { $0.addresses.held() == wanted && $0.fleet.ask { $0.allSatisfy(\.isConfigured) } }
+      }
+    }
+
+    /// Waits until nothing is left to do but to write events.
+    func rest() async throws {
+      var last = costs
+      try await poll("the control planes to come to rest", every: .milliseconds(500)) {
+        defer { last = costs }
+        return zip(costs, last).allSatisfy { $0 - $1 < 0.01 }
+      }
+    }
+
+    /// The processor time of each control plane.
+    var costs: [Double] { sides.map { $0.controlPlane.process.cpuSeconds } }
+
+    /// How many responses each of the proxies has that do not call the pods.
+    var silentResponses: [[Int]] { sides.map { $0.fleet.ask { $0.filter(\.isSilent).map(\.responses) } } }
+
+    func stop() async {
+      for side in sides.reversed() { await side.controlPlane.stop() }
+      for watcher in [writes, events] { await watcher.stop() }
+    }
+  }
+
+  // MARK: A rolling restart
+
+  private static func rolling(_ scene: Scene, count: Int) async throws -> [ResultRow] {
+    let (old, new) = (pods("old", network: 100, count), pods("new", network: 200, count))
+    try await scene.start(old)
+    try await scene.rest()
+    let silent = scene.silentResponses
+    var late = scene.sides.map { _ in Comparison() }
     for begin in stride(from: 0, to: count, by: batch) {
       let indices = begin..<min(count, begin + batch)
-      try await stage.start(indices.map { pod("new", $0) })
-      try await stage.delete(indices.map { pod("old", $0).name }, grace: 30)
-      var waiting = callings.map { _ in Set(indices) }
+      let ending = Array(old[indices])
+      try await scene.stage.start(Array(new[indices]))
+      try await scene.stage.delete(ending.map(\.name), grace: 30)
+      var waiting = scene.sides.map { _ in ending }
       try await poll("the callers to forget the addresses", every: .milliseconds(1)) {
-        for (number, calling) in callings.enumerated() where !waiting[number].isEmpty {
-          let (held, time) = (calling.held(), calling.lastAnswer)
-          for index in waiting[number] where !held.contains(pod("old", index).address) {
-            guard let event = events.end(of: pod("old", index).name) else { continue }
-            late[number].add(value: max(0, (time - event) / .seconds(1)), baseline: limit)
-            waiting[number].remove(index)
+        for (number, side) in scene.sides.enumerated() where !waiting[number].isEmpty {
+          let held = side.addresses.held()
+          waiting[number].removeAll { pod in
+            guard !held.contains(pod.address), let event = scene.events.end(of: pod.name) else { return false }
+            late[number].add(value: max(0, (side.addresses.lastAnswer - event) / .seconds(1)), baseline: limit)
+            return true
           }
         }
         return waiting.allSatisfy(\.isEmpty)
       }
       // Those with a node stay until the kubelet lets them go.
-      try await stage.delete(indices.map { pod("old", $0) }.filter { $0.node != nil }.map(\.name), grace: 0)
+      try await scene.stage.delete(ending.filter { $0.node != nil }.map(\.name), grace: 0)
     }
-    try await poll("the new addresses") { callings.allSatisfy { $0.held().count == count } }
-    try await poll("the new Dataplanes") { writes.present.count == count + 2 * callers }
-    for controlPlane in [leader, other] { try await controlPlane.process.isQuiet() }
+    try await scene.wait(for: new)
     try BenchmarkFailure.unless(
-      fleets.map { $0.ask { $0.filter(\.isSilent).map(\.responses) } } == silent,
-      "proxies that call none of the pods were sent something")
-    let cpu = (leader.process.cpuSeconds - before.0, other.process.cpuSeconds - before.1)
-    let perPod = Comparison(
-      values: [Double(writes.count - before.2) / Double(count)], baselines: [writesPerPod])
-    for watcher in [writes, events] { await watcher.stop() }
-    return rows(count, late, perPod, cpu)
-  }
-
-  private static func rows(
-    _ count: Int, _ late: [Comparison], _ writes: Comparison, _ cpu: (Double, Double)
-  ) -> [ResultRow] {
-    let names = ["the leader's", "another control plane's"]
-    let gone = zip(names, late).flatMap { name, late in
+      scene.silentResponses == silent, "proxies that call none of the pods were sent something")
+    try await scene.stage.delete(new.map(\.name), grace: 0)
+    return zip(["the leader's", "another control plane's"], late).flatMap { name, late in
       [
         ResultRow(
-          "pods", "\(count) pods restart, event to the last of \(name) \(callers) callers, wall", in: .seconds,
-          against: "100 ms, the limit", late),
+          "pods", "\(count) pods restart, \(batch) at a time: event to the last of \(name) \(callers) callers, wall",
+          in: .seconds, against: "100 ms, the limit", late),
         ResultRow(
-          "pods", "the same, the slowest of a hundred", in: .seconds, against: "100 ms, the limit",
+          "pods", "the same, the slowest of a hundred, wall", in: .seconds, against: "100 ms, the limit",
           Comparison(values: [late.values.quantile(0.99)], baselines: [limit])),
       ]
     }
-    return gone + [
+  }
+
+  // MARK: All at once
+
+  private static func together(_ scene: Scene, count: Int) async throws -> [ResultRow] {
+    let (first, second) = (pods("first", network: 120, count), pods("second", network: 160, count))
+    try await scene.start(first)
+    try await scene.rest()
+    let (costs, writes, start) = (scene.costs, scene.writes.count, ContinuousClock.now)
+    for begin in stride(from: 0, to: count, by: 100) {
+      let indices = begin..<min(count, begin + 100)
+      try await scene.stage.delete(first[indices].map(\.name), grace: 30)
+      try await scene.stage.start(Array(second[indices]))
+    }
+    try await scene.stage.delete(first.filter { $0.node != nil }.map(\.name), grace: 0)
+    let requests = (ContinuousClock.now - start) / .seconds(1)
+    try await scene.wait(for: second)
+    let whole = (ContinuousClock.now - start) / .seconds(1)
+    try await poll("the new Dataplanes") { scene.writes.present.count == count + 4 * callers }
+    try await scene.rest()
+    let written = Double(scene.writes.count - writes) / Double(count)
+    let cost = zip(scene.costs, costs).map { ($0 - $1) / Double(count) }
+    return [
       ResultRow(
-        "pods", "writes of Dataplanes for a pod that restarts", in: .count, against: "start, end, gone", writes),
+        "pods", "\(count) pods restart at once, to the last caller with the new addresses alone, wall", in: .seconds,
+        against: "the kubelets' requests", Comparison(values: [whole], baselines: [requests])),
       ResultRow(
-        "pods", "processor time for a pod that restarts, the leader's", in: .seconds, against: "the other's",
-        Comparison(values: [cpu.0 / Double(count)], baselines: [cpu.1 / Double(count)])),
+        "pods", "\(count) pods restart at once, writes of Dataplanes per pod", in: .count, against: "start, end, gone",
+        Comparison(values: [written], baselines: [writesPerPod])),
+      ResultRow(
+        "pods", "\(count) pods restart at once, CPU of the leader per pod", in: .seconds,
+        against: "the other control plane's", Comparison(values: [cost[0]], baselines: [cost[1]])),
     ]
   }
 
   // MARK: Objects
 
-  private static func pod(_ group: String, _ index: Int) -> PodStage.Pod {
-    PodStage.Pod(
-      "\(group)-\(index)", "web", "10.244.\((group == "old" ? 100 : 200) + index / 100).\(100 + index % 100)",
-      node: index.isMultiple(of: 2) ? "node" : nil)
+  private static func pods(_ group: String, network: Int, _ count: Int) -> [PodStage.Pod] {
+    (0..<count).map { index in
+      PodStage.Pod(
+        "\(group)-\(index)", "web", "10.244.\(network + index / 100).\(100 + index % 100)",
+        node: index.isMultiple(of: 2) ? "node" : nil)
+    }
   }
 
   private static var objects: [DocumentValue] {
