@@ -64,7 +64,9 @@ struct PodSimulation {
     guard var pod = pods[name] else {
       uids += 1
       var pod = PodShape()
-      (pod.name, pod.namespace, pod.uid, pod.address) = (name.name, name.namespace, "pod-\(uids)", "")
+      (pod.name, pod.namespace, pod.uid, pod.address) = (
+        name.name, name.namespace, "pod-\(uids)", one(["", "10.0.0.1", "10.0.0.2"])
+      )
       pod.labels = ["app": String(name.name.prefix { $0 != "-" })]
       if random(3) == 0 { pod.owners = [(one(["ReplicaSet", "StatefulSet"]), "set-\(random(2))")] }
       if random(8) == 0 { pod.annotations["kuma.io/sidecar-injected"] = nil }
@@ -76,7 +78,7 @@ struct PodSimulation {
     case 4: pod.isBeingDeleted = true
     case 5: pod.labels["version"] = one(["1", "2"])
     case 6: pod.node = one(["n1", "n2"])
-    case 7: pod.annotations["kuma.io/mesh"] = one(["default", "other", "missing"])
+    case 7: pod.annotations["kuma.io/mesh"] = one(["default", "default", "other", "missing"])
     case 8: pod.phase = one(["Running", "Running", "Succeeded"])
     default: return put(nil, name)
     }
@@ -157,8 +159,10 @@ struct PodSimulation {
   }
 
   private mutating func tellSome() {
-    let kind = one(PodPlan.Kind.allCases)
-    for _ in 0...random(3) {
+    let kinds = PodPlan.Kind.allCases.filter { untold[$0]?.isEmpty == false }
+    guard !kinds.isEmpty else { return }
+    let kind = one(kinds)
+    for _ in 0...random(8) {
       guard untold[kind]?.isEmpty == false, let event = untold[kind]?.removeFirst() else { return }
       cluster.tell(event)
     }
