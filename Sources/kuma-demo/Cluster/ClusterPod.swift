@@ -28,6 +28,12 @@ struct ClusterPod: Sendable {
     }
   }
 
+  /// The name of the service that a pod of a Deployment belongs to.
+  static func service(of pod: String) -> String { String(pod.prefix { $0 != "-" }) }
+
+  /// Whether it is one that requests go to, and that sends them.
+  var isEntry: Bool { isReady && Self.service(of: name) == ClusterPlan.entry }
+
   /// What it is doing, in words.
   var words: String { "\(name) is \(isReady ? "ready" : phase)" + waiting.map { " (\($0))" }.joined() }
 }

@@ -100,7 +100,8 @@ extension ClusterRun {
   }
 
   /// Sends a request from time to time until it is cancelled or the output is closed.
-  func goOn(_ node: ClusterNode, _ entry: String) async throws {
+  func goOn(_ server: ClusterServer, _ node: ClusterNode, _ entry: String) async throws {
+    var entry = entry
     let interval = Duration.seconds(1 / options.rate)
     var sent = 0
     var failed = 0
@@ -113,8 +114,9 @@ extension ClusterRun {
         narrator.say("  \(style.text("✗", .bad)) a program has ended that should run on")
         throw error
       }
-      // The pod may be one that is being replaced.
       let request = try? await requests(1, node, entry).first
+      // Somebody may have replaced the pod.
+      if request == nil, let pod = try await pods(server).first(where: \.isEntry) { entry = pod.name }
       sent += 1
       if request?.status != "200" { failed += 1 }
       let last = request?.trace.map { "last trace \($0)" } ?? "the last one was not traced"

@@ -43,13 +43,13 @@ final class ClusterRun: Demo {
     draw(tree, of: ClusterPlan.services)
     if options.isHeadless { return }
     showNextCommands(server, kumactl, plan, tree)
-    try await goOn(node, entry)
+    try await goOn(server, node, entry)
   }
 
   func end() async {
     guard let node = node.withLock({ $0 }) else { return }
     for pod in pods.withLock({ $0 }) {
-      for container in ["kuma-init", "kuma-sidecar", Self.service(of: pod)] {
+      for container in ["kuma-init", "kuma-sidecar", ClusterPod.service(of: pod)] {
         let lines = await node.log(of: pod, container: container)
         // What cannot be written is not missed: the folder is about to go, unless something went wrong.
         try? folder.write(lines.joined(separator: "\n") + "\n", to: "\(pod)-\(container).log")
@@ -57,9 +57,6 @@ final class ClusterRun: Demo {
     }
     await node.end()
   }
-
-  /// The name of the service that a pod of a Deployment belongs to.
-  private static func service(of pod: String) -> String { String(pod.prefix { $0 != "-" }) }
 
   private func introduce() {
     let style = narrator.style
@@ -191,14 +188,15 @@ final class ClusterRun: Demo {
       }
     }
     for pod in pods { narrator.detail("\(pod.name): \(pod.containers.joined(separator: ", "))") }
-    guard let entry = pods.first(where: { Self.service(of: $0.name) == ClusterPlan.entry }) else {
+    guard let entry = pods.first(where: \.isEntry) else {
       throw DemoFailure("there is no pod of \(ClusterPlan.entry)", program: "kuma-cp")
     }
     note { $0.secondsToReady = self.notes.secondsSinceStart }
     return entry.name
   }
 
-  private func pods(_ server: ClusterServer) async throws -> [ClusterPod] {
+  /// The pods of the four services.
+  func pods(_ server: ClusterServer) async throws -> [ClusterPod] {
     let listed = try await server.kubectl("get", "pods", "--namespace", ClusterPlan.namespace, "--output", "json")
     let document = try DocumentValue(json: Array(listed.output.joined(separator: "\n").utf8))
     return (document["items"]?.array ?? []).map(ClusterPod.init)
