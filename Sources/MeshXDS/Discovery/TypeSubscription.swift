@@ -275,8 +275,14 @@ struct TypeSubscription: Sendable {
       let isChanged = isFullState ? held != target : (held == nil || !differing.isEmpty)
       let isForced = forced.contains { target[$0] != nil }
       guard mustAnswer || isChanged || isForced else { return nil }
-      return Due(
-        version: target.version, resources: target.resources, removed: [], held: target, changed: differing)
+      var resources = target.resources
+      // Of types whose absence removes nothing, only what changed has to be sent (Envoy's documentation of the protocol, "grouping
+      // resources into responses"). A proxy that calls a thousand services needs the endpoints of one when a pod goes.
+      if !isFullState, !mustAnswer, held != nil {
+        let changed = Set(differing)
+        resources = resources.filter { changed.contains($0.name) || forced.contains($0.name) }
+      }
+      return Due(version: target.version, resources: resources, removed: [], held: target, changed: differing)
     case .incremental:
       let changed = Set(differing)
       let upserts = target.resources.filter { changed.contains($0.name) || forced.contains($0.name) }
