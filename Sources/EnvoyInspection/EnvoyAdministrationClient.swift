@@ -90,17 +90,21 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     return try await ask(interface, proxy, path)
   }
 
-  /// Ends the Envoy of a pod.
+  /// Ends the Envoy of a pod, and not that of another pod that has the address by now.
   ///
   /// - Parameters:
+  ///   - name: the name of the proxy in its mesh.
   ///   - address: the address of the pod.
   ///   - port: the port of the administration interface.
   /// - Throws: ``EnvoyAdministrationError``; `busy` before the certificates are known.
-  package func quit(address: String, port: UInt16) async throws(EnvoyAdministrationError) {
-    let interface = try interface(of: "the pod at \(address)", at: address, port)
+  package func quit(_ name: String, address: String, port: UInt16) async throws(EnvoyAdministrationError) {
+    let interface = try interface(of: name, at: address, port)
     try admit()
     defer { questions.withLock { $0 -= 1 } }
-    _ = try await inTime(interface) { interface in try await interface.send("/quitquitquit", method: .POST) }
+    _ = try await inTime(interface) { interface in
+      try await interface.checkIdentity { ProxyID(nodeID: $0)?.name == name }
+      return try await interface.send("/quitquitquit", method: .POST)
+    }
   }
 
   private func interface(
@@ -123,7 +127,7 @@ package final class EnvoyAdministrationClient: EnvoyAdministration, Service {
     try admit()
     defer { questions.withLock { $0 -= 1 } }
     return try await inTime(interface) { interface in
-      try await interface.checkIdentity(of: proxy)
+      try await interface.checkIdentity { $0 == proxy.description }
       return try await interface.send(path)
     }
   }
@@ -174,7 +178,9 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
   var description: String { "The administration interface of \(owner)'s Envoy, \(origin)," }
 
   /// Checks whose Envoy this is.
-  func checkIdentity(of proxy: ProxyID) async throws {
+  ///
+  /// - Parameter isExpected: whether an Envoy with a node id is the one.
+  func checkIdentity(_ isExpected: (String) -> Bool) async throws {
     let answer: [UInt8]
     do {
       answer = try await send("/server_info")
@@ -182,7 +188,7 @@ private struct AdministrationInterface: Sendable, CustomStringConvertible {
       throw stranger("a program that is not an Envoy", cause: error)
     }
     let node = (try? DocumentValue(json: answer))?["node"]?["id"]?.string
-    guard node != proxy.description else { return }
+    if let node, isExpected(node) { return }
     throw stranger(node.map { "the Envoy of another proxy, \($0.prefix(300))" } ?? "a program that is not an Envoy")
   }
 

@@ -118,7 +118,7 @@ struct PodEnvoyTests {
       #expect(String(decoding: answer, as: UTF8.self).contains("web-1"))
       #expect(requests.all == ["GET /server_info HTTP/1.1", "GET /stats HTTP/1.1"])
       try await withClient(port: port, own) { (client) async throws(EnvoyAdministrationError) in
-        try await client.quit(address: "127.0.0.1", port: port)
+        try await client.quit(Self.web.name, address: "127.0.0.1", port: port)
       }.get()
       #expect(requests.all.last == "POST /quitquitquit HTTP/1.1")
     }
@@ -146,9 +146,14 @@ struct PodEnvoyTests {
           == "127.0.0.1:\(port), where the administration interface of web-1.default's Envoy should be, belongs to the "
           + "Envoy of another proxy, shop.web-2.default; look whether the pod still has that address.")
       #expect(requests.all == ["GET /server_info HTTP/1.1"])
+      let ended = try await withClient(port: port, own) { (client) async throws(EnvoyAdministrationError) in
+        try await client.quit(Self.web.name, address: "127.0.0.1", port: port)
+      }
+      #expect(throws: EnvoyAdministrationError.self) { try ended.get() }
+      #expect(requests.all == ["GET /server_info HTTP/1.1", "GET /server_info HTTP/1.1"])
       let stranger = try #require(try await failure(foreign))
       #expect(stranger.code == .unreachable, "\(stranger)")
-      #expect(requests.all.count == 1)
+      #expect(requests.all.count == 2)
       let early = try #require(try await failure(nil))
       #expect(early.code == .busy && early.message.contains("has not read its certificates"), "\(early)")
     }

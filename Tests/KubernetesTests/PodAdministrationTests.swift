@@ -34,7 +34,7 @@ struct PodAdministrationTests {
       let address = try await rig.field("pod/web-1", ".status.podIP")
       let keys = try await Keys(in: cluster)
       try await Self.intrude(address, keys)
-      try await Self.quit(address, keys)
+      try await Self.quit("web-1.\(rig.namespace)", address, keys)
       let path = ".status.containerStatuses[?(@.name==\"kuma-sidecar\")].state.terminated.exitCode"
       try await eventually("the end of the sidecar") { try await rig.field("pod/web-1", path) == "0" }
     }
@@ -119,7 +119,7 @@ struct PodAdministrationTests {
   }
 
   /// Ends the Envoy as the control plane ends that of a job.
-  private static func quit(_ address: String, _ keys: Keys) async throws {
+  private static func quit(_ name: String, _ address: String, _ keys: Keys) async throws {
     let client = EnvoyAdministrationClient { _ in nil }
     let running = Task { try await client.run() }
     defer { running.cancel() }
@@ -129,7 +129,7 @@ struct PodAdministrationTests {
         certificate: own.certificatePEM, privateKey: own.privateKeyPEM, authority: keys.authority.certificatePEM))
     try await eventually("the end that was asked for") {
       do throws(EnvoyAdministrationError) {
-        try await client.quit(address: address, port: 9901)
+        try await client.quit(name, address: address, port: 9901)
         return true
       } catch {
         guard error.code == .busy else { throw error }

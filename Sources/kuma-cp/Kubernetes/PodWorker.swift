@@ -37,7 +37,8 @@ struct PodWorker: Sendable {
       let pod = PodIdentity(namespace: write.pod.namespace, name: write.pod.name, uid: write.podUID)
       _ = try await store.put(write.dataplane, mesh: write.mesh, of: pod)
     case .delete(let deletion): try await delete(deletion)
-    case .quit(_, let address, let port): try await administration.quit(address: address, port: port)
+    case .quit(let pod, let address, let port):
+      try await administration.quit("\(pod.name).\(pod.namespace)", address: address, port: port)
     case .annotate(let service, let annotations):
       let values = annotations.map { ($0.key, DocumentValue.string($0.value)) }
       let change: DocumentValue = [
