@@ -20,6 +20,9 @@ struct ReconcilePlanTests {
     var connected: [ProxyID: Int] = [:]
     var adopted: [ProxyID: Resource] = [:]
     var addresses: [String: String] = [:]
+    /// Where services are reached without the mesh's help, and the certificates of administration.
+    var serviceAddresses: [String: ServiceAddress] = [:]
+    var adminAccess: AdminAccess?
     var retained: [String: Int] = [:]
     /// Until when those wait who were not answered yet.
     var waiting: [Int: UInt64] = [:]
@@ -94,14 +97,29 @@ struct ReconcilePlanTests {
         let dataplane = dataplane(mesh, name)
         adopted[proxy] = dataplane
         handle(.adopted(dataplane))
-      case 90..<94:
+      case 90..<93:
         adopted[proxy] = nil
         handle(.released(proxy))
+      case 93..<96: moveService()
       default:
         lastWaiter += 1
         waiting[lastWaiter] = store.sequence
         handle(.awaited(store.sequence, by: lastWaiter))
       }
+    }
+
+    private mutating func moveService() {
+      if Int.random(in: 0..<4, using: &generator) == 0 {
+        adminAccess =
+          adminAccess == nil ? AdminAccess(certificateChain: "c", privateKey: "k", clientAuthority: "a") : nil
+        handle(.adminAccessChanged(adminAccess))
+        return
+      }
+      let service = Bool.random(using: &generator) ? "web" : "api"
+      let all: [ServiceAddress?] = [nil, .headless, .virtual(["10.96.0.1"], port: 80)]
+      let address = all.randomElement(using: &generator) ?? nil
+      serviceAddresses[service] = address
+      handle(.serviceAddressesChanged([service: address]))
     }
 
     private mutating func write(_ mesh: String, _ name: String) {
@@ -120,7 +138,15 @@ struct ReconcilePlanTests {
     private mutating func dataplane(_ mesh: String, _ name: String) -> Resource {
       let address = ["10.0.0.1", "10.0.0.2", "x.example", "y.example"].randomElement(using: &generator) ?? ""
       let service = Bool.random(using: &generator) ? "web" : "api"
-      return .dataplane(name, mesh: mesh, service: service, address: address)
+      var resource = Resource.dataplane(name, mesh: mesh, service: service, address: address)
+      if Bool.random(using: &generator), var dataplane = resource.content(Dataplane.self) {
+        dataplane.networking?.transparentProxying = Dataplane.TransparentProxying(
+          redirectPortInbound: 15_006, redirectPortOutbound: 15_001,
+          reachableServices: Bool.random(using: &generator) ? ["web"] : nil)
+        dataplane.networking?.adminPort = 9901
+        resource.spec = dataplane.spec
+      }
+      return resource
     }
 
     // MARK: What must hold
@@ -138,7 +164,7 @@ struct ReconcilePlanTests {
         }
         change.note(resource.key, resource)
       }
-      var index = MeshIndex(name: mesh)
+      var index = MeshIndex(name: mesh, serviceAddresses: serviceAddresses)
       _ = index.apply(change)
       return index
     }
@@ -161,7 +187,9 @@ struct ReconcilePlanTests {
         let index = simulation.index(of: mesh)
         for name in ["a", "b", "c", "d"] {
           let proxy = ProxyID(mesh: mesh, name: name)
-          let expected = simulation.connected[proxy] == nil ? nil : index.configuration(for: name)
+          let expected =
+            simulation.connected[proxy] == nil
+            ? nil : index.configuration(for: name, adminPort: nil, adminAccess: simulation.adminAccess)
           #expect(simulation.held[proxy] == expected, "seed \(seed), \(proxy)")
         }
       }
