@@ -41,7 +41,7 @@ struct InitContainer {
 
   private static func arguments(of annotations: Annotations) throws(AnnotationError) -> [String] {
     try checkExclusions(annotations)
-    let isGateway = try annotations.boolean(.gateway) ?? false
+    let isGateway = try InjectedAnnotations.isGateway(annotations)
     var arguments = [
       "--config-file", "/tmp/kumactl/config",
       "--redirect-outbound-port", annotations[.outboundPort] ?? "",

@@ -52,7 +52,7 @@ enum InjectedAnnotations {
   ) throws(AnnotationError) -> Bool {
     do throws(AnnotationError) {
       let wish = try annotations.boolean(.virtualProbes)
-      guard try annotations.boolean(.gateway) == true else {
+      guard try isGateway(annotations) else {
         return wish ?? settings.virtualProbes
       }
       guard wish == true else { return false }
@@ -73,5 +73,11 @@ enum InjectedAnnotations {
     } catch {
       throw error.wrapped("unable to set \(PodAnnotation.virtualProbesPort.rawValue)")
     }
+  }
+
+  /// Whether the pod takes its incoming connections itself. Kuma refuses `provided` here, and reads it later from the pod.
+  static func isGateway(_ annotations: Annotations) throws(AnnotationError) -> Bool {
+    if annotations[PodAnnotation.gateway] == "provided" { return true }
+    return try annotations.boolean(.gateway) ?? false
   }
 }

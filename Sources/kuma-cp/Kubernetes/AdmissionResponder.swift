@@ -7,6 +7,8 @@ import MeshModel
 /// Answers the requests to the admission server: translates between HTTP and ``Admission``.
 struct AdmissionResponder: Sendable {
   let admission: Admission
+  /// Tells of warnings that nobody would see.
+  var report: InjectionReport?
 
   private static let operations = Admission.Question.allCases.map {
     Operation(.post, $0.rawValue, "Answers an AdmissionReview.")
@@ -52,6 +54,7 @@ struct AdmissionResponder: Sendable {
     let answer = await withDeadline(limit) {
       await admission.answer(question, to: request)
     }
+    if let answer, question == .injection { report?.note(answer, about: request) }
     return Self.review(
       answer
         ?? .failed(

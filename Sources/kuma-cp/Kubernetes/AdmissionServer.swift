@@ -64,7 +64,7 @@ struct AdmissionServer: Sendable {
       admission: Admission(
         view: LiveMeshView(client: client, preview: preview, namespaces: namespaces),
         injector: Injector(settings: settings.injection), setsOwnerReferences: settings.setsOwnerReferences,
-        ownFieldManager: client.fieldManager))
+        ownFieldManager: client.fieldManager), report: InjectionReport(logger: logger))
     let turns = ConcurrencyLimit(1)
     service = RequestService(
       name: Self.name, connections: settings.connections,
