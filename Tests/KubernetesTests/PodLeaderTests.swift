@@ -24,8 +24,8 @@ struct PodLeaderTests {
     try await server.apply(RunningCluster.mesh("default"))
     let system = try await server.makeNamespace("system")
     let settings = [
-      "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_LEASE_DURATION": "4s",
-      "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_RENEW_DEADLINE": "3s",
+      "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_LEASE_DURATION": "10s",
+      "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_RENEW_DEADLINE": "8s", "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "none",
     ]
     let leader = try ControlPlaneOnKubernetes(
       kubeconfig: server.kubeconfig, systemNamespace: system, settings: settings)
@@ -33,22 +33,33 @@ struct PodLeaderTests {
       kubeconfig: server.kubeconfig, systemNamespace: system, settings: settings)
     let stage = try await PodStage(on: server, mesh: "default")
     try await stage.serve("web", app: "web", .init(80, to: "web"))
-    for (index, pod) in ["changes", "goes", "stays"].enumerated() {
+    let pods = ["changes", "ends", "goes", "stays"]
+    for (index, pod) in pods.enumerated() {
       try await stage.run(pod, app: "web", at: "10.244.1.\(index)", node: pod == "goes" ? nil : "node")
     }
+    try await stage.run("caller", app: "caller", at: "10.244.2.1")
     // Pods from before the first control plane.
     try await leader.start()
-    for pod in ["changes", "goes", "stays"] { try await stage.expect(pod, "8080 web_80 http ") }
+    for pod in pods { try await stage.expect(pod, "8080 web_80 http ") }
     try await other.start()
     try await leader.line(with: "This instance leads now")
 
-    await leader.kill()
+    try await withProxies(["caller.\(stage.namespace)"], mesh: "default", at: other) { fleet in
+      try await eventually("the addresses of the pods") { fleet.addresses.count == pods.count }
+      await leader.kill()
+      try await stage.delete("ends")
+      // Nobody leads, and the other one's proxies need no leader for this.
+      try await eventually("an address less") { !fleet.addresses.contains("10.244.1.1") }
+      let state = try await stage.dataplane("ends")?["spec"]?["networking"]?["inbound"]?.array?.first?["state"]
+      if !other.log.contains(where: { $0.contains("This instance leads now") }) { #expect(state == nil) }
+    }
     try await stage.say("changes", address: "10.244.1.0", isReady: false)
     try await stage.delete("goes")
     try await stage.run("comes", app: "web", at: "10.244.1.9")
     try await other.line(with: "This instance leads now")
     try await stage.expect("changes", "8080 web_80 http NotReady")
     try await stage.expect("comes", "8080 web_80 http ")
+    try await stage.expect("ends", "8080 web_80 http NotReady")
     try await stage.expectNoDataplane("goes")
     // What was right is not written again.
     let before = try await stage.dataplane("stays")?.resourceVersion

@@ -38,3 +38,29 @@ extension ProxyFleet {
     }
   }
 }
+
+extension ProxyFleet {
+  /// The addresses of pods that at least one proxy holds.
+  var addresses: Set<String> { ask { $0.reduce(into: []) { $0.formUnion($1.addresses) } } }
+}
+
+extension ProxyFleet.Proxy {
+  /// The addresses of pods among its endpoints.
+  var addresses: Set<String> {
+    var found: Set<String> = []
+    let begin = Array("10.244.".utf8)
+    for content in held[SimulatedType.endpoints]?.contents.values.map({ Array($0) }) ?? [] {
+      var index = 0
+      while index + begin.count <= content.count {
+        guard content[index] == begin[0], content[index...].starts(with: begin) else {
+          index += 1
+          continue
+        }
+        let address = content[index...].prefix { (0x30...0x39).contains($0) || $0 == 0x2e }
+        found.insert(String(decoding: address, as: UTF8.self))
+        index += address.count
+      }
+    }
+    return found
+  }
+}
