@@ -34,6 +34,12 @@ final class PodRig: Sendable {
   ) async throws {
     let document = KubernetesObject(.namespace, name: namespace)
     try await server.apply(DocumentValue.object(document.document).json())
+    // Before that, pods are refused.
+    try await eventually("the token of the service account") {
+      let account = try await server.kubectl(
+        .newest, "get", "serviceaccount", "default", "-n", namespace, "-o", "jsonpath={.secrets[0].name}")
+      return account.isSuccess && !account.output.isEmpty
+    }
     let network = try await PodNetwork.start()
     var nodeSettings = PodNode.Settings(
       name: namespace, namespaces: [namespace],

@@ -77,11 +77,27 @@ struct PodNetworkTests {
   func removal() async throws {
     try await Self.withNetwork { network in
       let pod = try await network.makePod(hostname: "gone")
+      // One that has changed its user, and one that has left its session: neither would end with its parent.
       let process = try ChildProcess.start(
         ChildProcess.Command(
-          "setsid", ["setpriv", "--reuid", "5678", "--clear-groups", "sleep", "1000"], namespaces: pod.namespaces))
+          "setpriv",
+          ["--reuid", "5678", "--clear-groups", "sh", "-c", "setsid sh -c 'echo gone; exec sleep 1000' & wait"],
+          output: .discard, namespaces: pod.namespaces))
+      let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pod.namespaces.process)/ns/net")
+      func processes() -> Int {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.count { name in
+          guard let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(name)/ns/net") else {
+            return false
+          }
+          return link == own
+        }
+      }
+      // The pod's own two, the shell, and its child.
+      try await eventually("the processes in the pod") { processes() >= 5 }
       await pod.remove()
       #expect(await process.exitStatus() == .signalled(9))
+      try await eventually("no process in the pod") { processes() == 0 }
       #expect(throws: SpawnError.self) {
         try ChildProcess.start(ChildProcess.Command("true", namespaces: pod.namespaces))
       }

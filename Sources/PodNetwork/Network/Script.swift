@@ -80,7 +80,8 @@ final class NamespaceHolder: Sendable {
         onExit: { _ in continuation.finish() })
     } catch { throw PodNetworkError(code: .failed, message: "\(what): \(error)") }
     for await line in lines where line == "ready" { return }
-    let status = await process.exitStatus()
+    // The script has ended, or the task was cancelled.
+    let status = await process.end(within: .zero)
     let reason = errors.withLock { $0.isEmpty ? "the script \(status)" : $0.joined(separator: "\n") }
     throw PodNetworkError(code: .failed, message: "\(what): \(reason)")
   }
