@@ -8,87 +8,105 @@ import Testing
 
 /// Sidecars through the real webhook: what the real API server stores of pods that kubectl and controllers create.
 @Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct InjectionTests {
-  /// The server, with a mesh of the test's own.
+  /// The server, with a mesh and the namespaces of all samples, once for all tests.
   private struct Place {
     let server: KubernetesServer
     let controlPlane: ControlPlaneOnKubernetes
-    let mesh: String
-    /// The namespaces of samples by what they say.
-    private(set) var namespaces: [DocumentValue: String] = [:]
+    let mesh = RunningCluster.name("injection")
+    /// The namespaces by what those of the samples say.
+    private var namespaces: [DocumentValue: String] = [:]
 
-    init() async throws {
+    static func shared() async throws -> Place { try await task.value }
+
+    private static let task = Task {
+      let samples = try PodSample.all().map(\.namespace) + InjectionRefusals.rows.map(\.namespace)
+      return try await Place(namespaces: samples)
+    }
+
+    private init(namespaces samples: [DocumentValue.Object]) async throws {
       let cluster = try await RunningCluster.shared()
       (server, controlPlane) = (cluster.server, cluster.controlPlane)
-      mesh = RunningCluster.name("injection")
-      try await server.apply(RunningCluster.mesh(mesh))
-    }
-
-    /// A namespace of the test's own for that of a sample, whose pods belong to the test's mesh unless it says another.
-    mutating func namespace(for sample: DocumentValue.Object) async throws -> String {
-      let labels = sample["metadata"]?["labels"] ?? [:]
-      var annotations = sample["metadata"]?["annotations"]?.object ?? [:]
-      let key: DocumentValue = [labels, .object(annotations)]
-      if let known = namespaces[key] { return known }
-      if annotations["kuma.io/mesh"] != "other", annotations["kuma.io/mesh"] != "nowhere" {
-        annotations["kuma.io/mesh"] = .string(mesh)
+      var documents = [RunningCluster.mesh(mesh)]
+      for sample in samples where namespaces[Self.key(sample)] == nil {
+        let name = "\(mesh)-\(namespaces.count)"
+        namespaces[Self.key(sample)] = name
+        var annotations = sample["metadata"]?["annotations"]?.object ?? [:]
+        // Pods belong to the mesh of the tests unless their namespace says another.
+        if ["other", "nowhere"].allSatisfy({ annotations["kuma.io/mesh"]?.string != $0 }) {
+          annotations["kuma.io/mesh"] = .string(mesh)
+        }
+        let metadata: DocumentValue = [
+          "name": .string(name), "labels": sample["metadata"]?["labels"] ?? [:], "annotations": .object(annotations),
+        ]
+        documents.append(
+          DocumentValue.object(["apiVersion": "v1", "kind": "Namespace", "metadata": metadata]).json())
       }
-      let name = RunningCluster.name("injection")
-      let namespace: DocumentValue = [
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": ["name": .string(name), "labels": labels, "annotations": .object(annotations)],
-      ]
-      try await server.apply(namespace.json())
+      try await server.apply(documents.joined(separator: "\n---\n"))
       // A pod needs the token of its service account.
-      try await eventually("the service account of \(name)") {
-        let account = try await server.kubectl(
-          .newest, "get", "serviceaccount", "default", "-n", name, "-o", "jsonpath={.secrets}")
-        return account.isSuccess && account.output.contains("token")
+      let wanted = Set(namespaces.values)
+      try await eventually("the service accounts") { [server] in
+        let answer = try await server.succeed(["get", "serviceaccounts", "--all-namespaces", "-o", "json"])
+        let accounts = try DocumentValue(json: Array(answer.utf8))["items"]?.array ?? []
+        let ready = accounts.filter { $0["secrets"]?.array?.isEmpty == false }
+        return wanted.isSubset(of: ready.compactMap { $0["metadata"]?["namespace"]?.string })
       }
-      namespaces[key] = name
-      return name
     }
 
-    func remove() async throws {
-      for name in namespaces.values {
-        _ = try await server.kubectl(.newest, "delete", "namespace", name, "--wait=false")
+    private static func key(_ sample: DocumentValue.Object) -> DocumentValue {
+      [sample["metadata"]?["labels"] ?? [:], sample["metadata"]?["annotations"] ?? [:]]
+    }
+
+    /// The namespace for that of a sample.
+    func namespace(for sample: DocumentValue.Object) throws -> String {
+      try #require(namespaces[Self.key(sample)])
+    }
+
+    /// A pod in the namespace for that of a sample, and of the mesh of the tests.
+    func placed(
+      _ pod: DocumentValue.Object, in sample: DocumentValue.Object, named name: String? = nil
+    ) throws -> DocumentValue {
+      var pod = pod
+      var metadata = pod["metadata"]?.object ?? [:]
+      metadata["namespace"] = .string(try namespace(for: sample))
+      if let name {
+        if metadata["generateName"] == nil {
+          metadata["name"] = .string(name)
+        } else {
+          metadata["generateName"] = .string("\(name)-")
+        }
       }
-      _ = try await server.kubectl(.newest, "delete", "mesh", mesh, "--wait=false")
+      if metadata["annotations"]?["kuma.io/mesh"] == "shop" {
+        var annotations = metadata["annotations"]?.object ?? [:]
+        annotations["kuma.io/mesh"] = .string(mesh)
+        metadata["annotations"] = .object(annotations)
+      }
+      pod["metadata"] = .object(metadata)
+      return .object(pod)
+    }
+
+    /// Objects as one document, in a form that the oldest kubectl reads.
+    static func list(_ objects: [DocumentValue]) -> String {
+      DocumentValue.object(["apiVersion": "v1", "kind": "List", "items": .array(objects)]).json()
     }
   }
 
   // MARK: Pods
 
   @Test("Pods of every shape get what the samples say") func samples() async throws {
-    var place = try await Place()
+    let place = try await Place.shared()
     let samples = try PodSample.all().filter { $0.isOfEveryVersion && $0.hasUsualSettings }
-    var pods: [String] = []
-    for sample in samples {
-      var pod = sample.pod
-      var metadata = pod["metadata"]?.object ?? [:]
-      if metadata["generateName"] != nil {
-        metadata["generateName"] = .string("\(sample.name)-")
-      } else {
-        metadata["name"] = .string(sample.name)
-      }
-      metadata["namespace"] = .string(try await place.namespace(for: sample.namespace))
-      if metadata["annotations"]?["kuma.io/mesh"] != nil {
-        var annotations = metadata["annotations"]?.object ?? [:]
-        annotations["kuma.io/mesh"] = .string(place.mesh)
-        metadata["annotations"] = .object(annotations)
-      }
-      pod["metadata"] = .object(metadata)
-      pods.append(DocumentValue.object(pod).json())
-    }
+    let pods = try samples.map { try place.placed($0.pod, in: $0.namespace, named: $0.name) }
     let answer = try await place.server.kubectl(
-      .newest, "create", "--validate=false", "-f", "-", "-o", "yaml", input: pods.joined(separator: "\n---\n"))
+      .newest, "create", "--validate=false", "-f", "-", "-o", "yaml", input: Place.list(pods))
     #expect(answer.isSuccess, "\(answer.errors)")
     let stored = try DocumentValue.yamlDocuments(answer.output)
     var warnings: Set<String> = []
     for sample in samples {
       let expected = try sample.expected()
       warnings.formUnion(expected.warnings)
-      let actual = stored.first {
-        ($0["metadata"]?["generateName"]?.string ?? "\($0["metadata"]?["name"]?.string ?? "")-") == "\(sample.name)-"
+      let actual = stored.first { object in
+        let metadata = object["metadata"]
+        return metadata?["name"]?.string == sample.name || metadata?["generateName"]?.string == "\(sample.name)-"
       }
       let pod = try #require(actual, "\(sample)")
       let comparison = PodComparison(place: (place.mesh, place.controlPlane))
@@ -98,8 +116,9 @@ import Testing
     }
     // kubectl prints a warning once, whatever number of objects it is about.
     let printed = answer.errors.split(separator: "\n").filter { $0.hasPrefix("Warning: ") }
-    #expect(Set(printed.map { String($0.dropFirst("Warning: ".count)) }) == warnings)
-    try await place.remove()
+    let told = Set(printed.map { String($0.dropFirst("Warning: ".count)) })
+    // This control plane asks for no tokens.
+    #expect(told == warnings.filter { !$0.hasPrefix("no container has a token") })
   }
 
   private static func names(_ pod: DocumentValue, _ list: String) -> [String] {
@@ -108,8 +127,8 @@ import Testing
 
   @Test("The pods of a Deployment get sidecars; a refusal is an event of its ReplicaSet") func deployment() async throws
   {
-    var place = try await Place()
-    let namespace = try await place.namespace(for: try PodSample("minimal").namespace)
+    let place = try await Place.shared()
+    let namespace = try place.namespace(for: try PodSample("minimal").namespace)
     func deployment(_ name: String, _ annotations: String) -> String {
       """
       {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "\(name)", "namespace": "\(namespace)"},
@@ -143,79 +162,81 @@ import Testing
         $0.hasPrefix("FailedCreate: ") && $0.contains(#"denied the request: meshes.kuma.io "nowhere" not found"#)
       }
     }
-    try await place.remove()
   }
 
   // MARK: Refusals
 
   @Test("kubectl shows why a pod cannot get its sidecar", arguments: KubectlAge.allCases)
   func refusals(_ age: KubectlAge) async throws {
-    var place = try await Place()
+    let place = try await Place.shared()
     // A namespace whose label is wrong gets no sidecars at all: the API server selects by it, and does not ask.
     let rows = InjectionRefusals.rows.filter { $0.description != "label of the namespace" }
-    var pods: [String] = []
-    var expected: [String] = []
-    for row in rows {
-      var pod = row.pod.object ?? [:]
-      var metadata = pod["metadata"]?.object ?? [:]
-      metadata["namespace"] = .string(try await place.namespace(for: row.namespace))
-      pod["metadata"] = .object(metadata)
-      pods.append(DocumentValue.object(pod).json())
-      expected.append(
-        #"Error from server: error when creating "STDIN": admission webhook "namespace-kuma-injector.kuma.io" denied the "#
-          + "request: \(row.message)")
-    }
+    let chosen = age == .newest ? rows[...] : rows.prefix(5)
+    let pods = try chosen.map { try place.placed($0.pod.object ?? [:], in: $0.namespace) }
     let answer = try await place.server.kubectl(
-      age, "create", "--validate=false", "-f", "-", input: pods.joined(separator: "\n---\n"))
+      age, "create", "--validate=false", "-f", "-", input: Place.list(pods))
     #expect(!answer.isSuccess && answer.output.isEmpty)
     let lines = answer.errors.split(separator: "\n").map(String.init)
-    #expect(lines == expected)
-    try await place.remove()
+    #expect(
+      lines
+        == chosen.map {
+          #"Error from server: error when creating "STDIN": admission webhook "namespace-kuma-injector.kuma.io" denied the "#
+            + "request: \($0.message)"
+        })
   }
 
   // MARK: Services
 
   @Test("A Service without a protocol is told about where pods have sidecars", arguments: KubectlAge.allCases)
   func services(_ age: KubectlAge) async throws {
-    var place = try await Place()
-    let injected = try await place.namespace(for: try PodSample("minimal").namespace)
-    let plain = try await place.namespace(for: try PodSample("label-on-pod").namespace)
-    func service(_ name: String, in namespace: String, _ spec: String, annotations: String = "{}") -> String {
-      """
-      {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "\(name)", "namespace": "\(namespace)",
-       "annotations": \(annotations)}, "spec": \(spec)}
-      """
+    let place = try await Place.shared()
+    let injected = try place.namespace(for: try PodSample("minimal").namespace)
+    let plain = try place.namespace(for: try PodSample("label-on-pod").namespace)
+    func service(
+      _ name: String, in namespace: String? = nil, _ spec: DocumentValue.Object, annotations: DocumentValue = [:]
+    ) -> DocumentValue {
+      [
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": [
+          "name": .string("\(name)-\(age.rawValue.replacing(".", with: ""))"),
+          "namespace": .string(namespace ?? injected), "annotations": annotations,
+        ],
+        "spec": .object(spec),
+      ]
     }
-    let ports = #""selector": {"app": "web"}, "ports": [{"port": 80}]"#
-    let silent = [
-      service("plain", in: plain, "{\(ports)}"),
-      service("ignored", in: injected, "{\(ports)}", annotations: #"{"kuma.io/ignore": "true"}"#),
-      service("external", in: injected, #"{"type": "ExternalName", "externalName": "db.example", \#(ports)}"#),
-      service("endpoints", in: injected, #"{"ports": [{"port": 80}]}"#),
-      service("told", in: injected, "{\(ports)}", annotations: #"{"80.service.kuma.io/protocol": "tcp"}"#),
-      service("http", in: injected, #"{"selector": {"app": "web"}, "ports": [{"port": 80, "appProtocol": "http"}]}"#),
-      service("dns", in: injected, #"{"selector": {"app": "web"}, "ports": [{"port": 53, "protocol": "UDP"}]}"#),
-    ]
-    func apply(_ documents: [String]) async throws -> [String] {
-      let answer = try await place.server.kubectl(
-        age, "apply", "-f", "-", input: documents.joined(separator: "\n---\n"))
+    func web(_ ports: DocumentValue...) -> DocumentValue.Object {
+      ["selector": ["app": "web"], "ports": .array(ports)]
+    }
+    func apply(_ services: DocumentValue...) async throws -> [String] {
+      let answer = try await place.server.kubectl(age, "apply", "-f", "-", input: Place.list(services))
       #expect(answer.isSuccess, "\(answer)")
       return answer.errors.split(separator: "\n").map(String.init)
     }
-    #expect(try await apply(silent) == [])
-    let first =
-      "no appProtocol, so the protocol is tcp and no request is traced; set appProtocol: http on the port, or the annotation "
-    let last = ": http on the Service (tcp, if it is not HTTP)"
     #expect(
-      try await apply([service("web", in: injected, "{\(ports)}")]) == [
-        "Warning: Service \"web\": port 80 has \(first)80.service.kuma.io/protocol\(last)"
-      ])
+      try await apply(
+        service("plain", in: plain, web(["port": 80])),
+        service("ignored", web(["port": 80]), annotations: ["kuma.io/ignore": "true"]),
+        service("external", ["type": "ExternalName", "externalName": "db.example", "ports": [["port": 80]]]),
+        service("endpoints", ["ports": [["port": 80]]]),
+        service("told", web(["port": 80]), annotations: ["80.service.kuma.io/protocol": "tcp"]),
+        service("http", web(["port": 80, "appProtocol": "HTTP"])),
+        service("dns", web(["port": 53, "protocol": "UDP"]))) == [])
+    func warning(_ name: String, _ ports: String, _ port: Int) -> String {
+      "Warning: Service \"\(name)-\(age.rawValue.replacing(".", with: ""))\": \(ports); so the protocol is tcp and no request "
+        + "is traced; set appProtocol: http on the port, or the annotation \(port).service.kuma.io/protocol: http on the "
+        + "Service (tcp, if it is not HTTP)"
+    }
     #expect(
-      try await apply([
+      try await apply(
+        service("web", web(["port": 80])),
         service(
-          "api", in: injected,
-          #"{"selector": {"app": "web"}, "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 8080}]}"#)
-      ]) == ["Warning: Service \"api\": ports 80, 8080 have \(first)80.service.kuma.io/protocol\(last)"])
-    try await place.remove()
+          "api", web(["name": "a", "port": 8080], ["name": "b", "port": 8081, "appProtocol": "example.com/own"])))
+        == [
+          warning("web", "port 80 has no appProtocol", 80),
+          warning(
+            "api",
+            "port 8080 has no appProtocol, port 8081 has the appProtocol \"example.com/own\", which is none of grpc, http, "
+              + "http2, kafka, tcp", 8080),
+        ])
   }
 }
