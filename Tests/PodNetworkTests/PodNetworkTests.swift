@@ -120,4 +120,54 @@ struct PodNetworkTests {
       #expect(Set(ends) == Set((0..<100).map { .exited($0) }))
     }
   }
+
+  private static let heldFile = ProcessInfo.processInfo.environment["KUMA_TRACE_HELD_NETWORK"]
+
+  /// The owner that ``killedOwner()`` kills: it makes a network with a pod and says so in a file.
+  @Test(.enabled(if: heldFile != nil, "only in the process that another test kills"))
+  func held() async throws {
+    let network = try await PodNetwork.start()
+    let pod = try await network.makePod(hostname: "held")
+    let process = try ChildProcess.start(
+      ChildProcess.Command(
+        "setpriv", ["--reuid", "5678", "--clear-groups", "sleep", "1000"], namespaces: pod.namespaces))
+    let text = "\(network.hostAddress) \(pod.namespaces.process) \(process.pid)"
+    try text.write(toFile: Self.heldFile ?? "", atomically: true, encoding: .utf8)
+    _ = await process.exitStatus()
+  }
+
+  @Test("An owner that is killed leaves no process, no link, no mount and no file behind")
+  func killedOwner() async throws {
+    let folder = try TemporaryFolder()
+    let file = folder.file("held")
+    var environment = ProcessInfo.processInfo.environment
+    environment["KUMA_TRACE_HELD_NETWORK"] = file
+    let owner = try ChildProcess.start(
+      ChildProcess.Command(
+        try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
+        ["--testing-library", "swift-testing", "--filter", "PodNetworkTests/held"], environment: environment,
+        output: .discard, errors: .discard))
+    let words = try await eventually("a network of another process") { () -> [String]? in
+      #expect(owner.currentExitStatus == nil)
+      return (try? String(contentsOfFile: file, encoding: .utf8))?.split(separator: " ").map(String.init)
+    }
+    let mounts = try String(contentsOfFile: "/proc/mounts", encoding: .utf8)
+    owner.signal(.kill)
+    _ = await owner.exitStatus()
+    try await eventually("the end of all processes") {
+      // A process that nobody has waited for yet has no namespaces any more.
+      words[1...].allSatisfy {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/ns/net")) == nil
+      }
+    }
+    // The kernel removes namespaces a moment after their last process.
+    try await eventually("the end of the link") {
+      let answer = try ChildProcess.start(
+        ChildProcess.Command(
+          "sh", ["-c", "! ip -o addr | grep -qF '\(words[0])/'"], output: .discard, errors: .discard))
+      return await answer.exitStatus().isSuccess
+    }
+    #expect(try String(contentsOfFile: "/proc/mounts", encoding: .utf8) == mounts)
+    #expect(try folder.names == ["held"])
+  }
 }
