@@ -60,6 +60,7 @@ package enum InjectionRefusals {
         description: "label of the namespace", labels: ["kuma.io/sidecar-injection": "on"],
         message: #"annotation "kuma.io/sidecar-injection" has wrong value "on""#),
       annotation("mesh of the pod", "kuma.io/mesh", "nowhere", #"meshes.kuma.io "nowhere" not found"#),
+      annotation("impossible mesh", "kuma.io/mesh", "../shop", #"meshes.kuma.io "../shop" not found"#),
       Row(
         description: "mesh of the namespace", namespaceAnnotations: ["kuma.io/mesh": "nowhere"],
         message: #"meshes.kuma.io "nowhere" not found"#),

@@ -22,7 +22,8 @@ package struct Injector: Sendable {
       switch try InjectionDecision.decide(pod, in: namespace, exceptions: settings.exceptionLabels) {
       case .skip(let reason): return .allowed(warnings: Self.warnings(about: reason))
       case .inject(let mesh):
-        guard try await meshExists(mesh) else {
+        // A name that no mesh can have is not asked for.
+        guard NameRules.violation(ofMesh: mesh) == nil, try await meshExists(mesh) else {
           return .failed(
             500,
             "\(ResourceType.mesh.kubernetesPlural).\(ResourceDocument.apiGroup) \(mesh.abridged().quoted) not found")

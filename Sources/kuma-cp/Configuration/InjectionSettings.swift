@@ -36,6 +36,9 @@ struct InjectionSettings: SettingGroup {
     "experimental.sidecarContainers", .truth, default: "false",
     "Whether sidecars are init containers that go on running; the cluster has to be of version 1.29 at least.")
   let readiness = SidecarProbeSettings<ReadinessProbe>()
+  let readinessSuccesses = Setting(
+    "\(sidecar).readinessProbe.successThreshold", .count(from: 1), default: "1",
+    "After how many answers a sidecar that was not ready counts as ready.")
   let liveness = SidecarProbeSettings<LivenessProbe>()
   let startup = SidecarProbeSettings<StartupProbe>()
   let requestedProcessors = Setting(

@@ -33,18 +33,17 @@ struct SidecarProbeSettings<Probe: SidecarProbe>: SettingGroup {
     "\(root).timeoutSeconds", .count(from: 1), default: "3", "How many seconds an answer may take.")
   let period = Setting(
     "\(root).periodSeconds", .count(from: 1), default: "5", "How many seconds are between probes.")
-  let successes = Setting(
-    "\(root).successThreshold", .count(from: 1), default: "1",
-    "After how many answers a probe that failed counts as good; Kubernetes takes only 1 but for readiness.")
   let failures = Setting(
     "\(root).failureThreshold", .count(from: 1), default: "12", "After how many failures a probe counts as failed.")
 }
 
 extension SettingValues {
   /// The probe as the injector writes it.
-  func probe<Probe>() -> InjectorSettings.Probe where Group == SidecarProbeSettings<Probe> {
+  ///
+  /// - Parameter successes: after how many answers a probe that failed counts as good. Kubernetes takes only 1, but for readiness.
+  func probe<Probe>(successes: Int = 1) -> InjectorSettings.Probe where Group == SidecarProbeSettings<Probe> {
     InjectorSettings.Probe(
       initialDelaySeconds: self.initialDelay, timeoutSeconds: self.timeout, periodSeconds: self.period,
-      successThreshold: self.successes, failureThreshold: self.failures)
+      successThreshold: successes, failureThreshold: self.failures)
   }
 }

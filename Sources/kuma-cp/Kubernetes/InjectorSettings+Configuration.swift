@@ -34,7 +34,7 @@ extension InjectorSettings {
     settings.groupID = Int64(given.groupID)
     settings.adminPort = UInt16(clamping: given.adminPort)
     settings.drainTime = given.drainTime
-    settings.readiness = given.readiness.probe()
+    settings.readiness = given.readiness.probe(successes: given.readinessSuccesses)
     settings.liveness = given.liveness.probe()
     settings.startup = given.startup.probe()
     settings.requests = Resources(cpu: given.requestedProcessors, memory: given.requestedMemory)
