@@ -192,9 +192,9 @@ import Testing
   private func writeMore(_ page: Page, _ shell: Shell) async throws {
     let documents = try await shell.type(try page.block(0, of: 1, in: "Documents"))
     #expect(documents.output.contains("traffictrace.kuma.io/trace-all-traffic configured"), "\(documents)")
-    _ = try await shell.type(try page.block(0, of: 1, in: "Is it traced?"))
     let proxy = try await shell.type(try page.block(0, of: 2, in: "A proxy outside of pods"))
     #expect(proxy.output.contains("dataplane.kuma.io/web created"), "\(proxy)")
+    _ = try await shell.type(try page.block(0, of: 1, in: "Is it traced?"))
   }
 
   private func remove(_ page: Page, _ shell: Shell, installing install: String) async throws {
