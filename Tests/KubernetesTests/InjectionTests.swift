@@ -164,6 +164,17 @@ import Testing
     }
   }
 
+  @Test("An API server that knows no init containers that go on running is told about, and asked once")
+  func sidecarContainers() async throws {
+    let server = try await KubernetesServer.shared()
+    try await server.installCustomResources()
+    let controlPlane = try await ControlPlaneOnKubernetes.start(
+      server, settings: ["KUMA_EXPERIMENTAL_SIDECAR_CONTAINERS": "true"])
+    let line = try await controlPlane.line(with: "experimental.sidecarContainers has no effect")
+    #expect(line.contains("1.29") && line.contains("1.20"), "\(line)")
+    await controlPlane.stop()
+  }
+
   // MARK: Refusals
 
   @Test("kubectl shows why a pod cannot get its sidecar", arguments: KubectlAge.allCases)
