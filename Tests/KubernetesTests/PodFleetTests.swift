@@ -12,8 +12,8 @@ import Testing
 /// Many pods that restart, and proxies that call them or do not.
 @Suite("Many pods restart", .onKubernetes, .heavy, .timeLimit(.minutes(60))) struct PodFleetTests {
   private static let podCount = 500
-  private static let batch = 50
-  private static let proxyCount = 8
+  private static let batch = 100
+  private static let proxyCount = 4
 
   @Test("500 pods in a rolling restart: callers end with the new addresses alone, and nobody else is sent anything")
   func rollingRestart() async throws {
@@ -117,7 +117,7 @@ import Testing
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       var rest = indices.makeIterator()
-      for _ in 0..<16 { if let index = rest.next() { group.addTask { try await body(index) } } }
+      for _ in 0..<32 { if let index = rest.next() { group.addTask { try await body(index) } } }
       while try await group.next() != nil {
         if let index = rest.next() { group.addTask { try await body(index) } }
       }
