@@ -52,10 +52,14 @@ extension Dataplane {
   }
 
   /// How the proxy takes connections; `nil` when it does not.
-  func capture(passesThrough: Bool, shared: SharedOutbounds, directPlaces: [SocketAddress]) -> TrafficCapture? {
+  ///
+  /// - Parameter callerTags: ``tagValues``, which is known already.
+  func capture(
+    passesThrough: Bool, shared: SharedOutbounds, callerTags: [String: Set<String>], directPlaces: [SocketAddress]
+  ) -> TrafficCapture? {
     guard let section = networking?.transparentProxying, let outboundPort = section.outboundPort else { return nil }
     var capture = TrafficCapture(
-      outboundPort: outboundPort, passesThrough: passesThrough, ownPlaces: ownPlaces, callerTags: tagValues,
+      outboundPort: outboundPort, passesThrough: passesThrough, ownPlaces: ownPlaces, callerTags: callerTags,
       directPlaces: directPlaces)
     if section.isComplete {
       capture.inboundPort = Dataplane.TransparentProxying.port(section.redirectPortInbound)

@@ -50,7 +50,7 @@ extension MeshIndex {
       ? reach.directPlaces[direct[0]] ?? []
       : Set(direct.flatMap { reach.directPlaces[$0] ?? [] }).sorted()
     return proxy.dataplane.capture(
-      passesThrough: mesh?.passesThrough ?? true, shared: reach.shared, directPlaces: places)
+      passesThrough: mesh?.passesThrough ?? true, shared: reach.shared, callerTags: proxy.tags, directPlaces: places)
   }
 }
 

@@ -30,9 +30,9 @@ public struct ProxySnapshot: Sendable, Equatable {
   /// - Parameter earlier: the snapshot that it replaces, whose equal sets are reused.
   public init(_ resources: ProxyResources, after earlier: ProxySnapshot? = nil) {
     self.init(
-      clusters: ResourceSet(sorted: resources.clusters, orEqual: earlier?.clusters),
-      endpoints: resources.sharedEndpoints ?? ResourceSet(sorted: resources.endpoints, orEqual: earlier?.endpoints),
-      listeners: ResourceSet(sorted: resources.listeners, orEqual: earlier?.listeners),
+      clusters: ResourceSet(resources.clusterPart, orEqual: earlier?.clusters),
+      endpoints: ResourceSet(resources.endpointPart, orEqual: earlier?.endpoints),
+      listeners: ResourceSet(resources.listenerPart, orEqual: earlier?.listeners),
       reporting: resources.reporting)
   }
 

@@ -55,34 +55,3 @@ public enum ResourceTypeURL {
   /// `Runtime`: values that change the behaviour of a running Envoy.
   public static let runtime = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 }
-
-/// Everything that one proxy is configured with. Each list is sorted by name and holds no name twice.
-public struct ProxyResources: Sendable, Hashable {
-  /// The listeners.
-  public var listeners: [EncodedResource]
-  /// The clusters that the listeners name.
-  public var clusters: [EncodedResource]
-  /// The endpoints of clusters that use EDS.
-  public var endpoints: [EncodedResource]
-  /// How the proxy reports its spans.
-  public var reporting: SpanReporting
-  /// ``endpoints`` as a set that many proxies share; `nil` when they are the proxy's own.
-  private(set) var sharedEndpoints: ResourceSet?
-
-  /// Takes the endpoints that many proxies have in common.
-  mutating func share(endpoints set: ResourceSet) {
-    endpoints = set.resources
-    sharedEndpoints = set
-  }
-
-  /// Makes a configuration.
-  public init(
-    listeners: [EncodedResource] = [], clusters: [EncodedResource] = [], endpoints: [EncodedResource] = [],
-    reporting: SpanReporting = .untraced
-  ) {
-    self.listeners = listeners
-    self.clusters = clusters
-    self.endpoints = endpoints
-    self.reporting = reporting
-  }
-}

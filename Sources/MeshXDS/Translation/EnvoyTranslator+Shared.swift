@@ -4,27 +4,24 @@ import MeshPolicy
 
 extension EnvoyTranslator {
   /// Adds what a proxy has in common with others that take their applications' connections. It is encoded once for all of them, so
-  /// that one proxy costs only as much as it has of its own, and the merging of sorted lists.
+  /// that a change costs a proxy only as much as it has of its own, unless its shared listeners or clusters change.
   func add(
     _ capture: TrafficCapture, of proxy: ProxyConfiguration, tracing: TracingTranslator?,
     to resources: inout ProxyResources
   ) throws(TranslationError) {
     let mesh = proxy.proxy.mesh
     if let shared = capture.shared, !shared.entries.isEmpty {
-      let listeners = try sharedListeners(shared, capture, of: proxy, tracing: tracing).resources
-      let own = Set(
+      resources.listenerPart.shared = try sharedListeners(shared, capture, of: proxy, tracing: tracing)
+      resources.listenerPart.hidden = Set(
         capture.ownPlaces.lazy.filter(shared.places.contains).map { EnvoyNames.outboundListener($0.address, $0.port) })
-      resources.listeners = Self.merged(
-        own.isEmpty ? listeners : listeners.filter { !own.contains($0.name) }, with: resources.listeners)
-      let clusters = try memo.set(.sharedClusters(mesh: mesh), .shape(shared.shape)) { () throws(TranslationError) in
+      resources.clusterPart.shared = try memo.set(.sharedClusters(mesh: mesh), .shape(shared.shape)) {
+        () throws(TranslationError) in
         try Self.each(shared) { (destination) throws(TranslationError) in try serviceCluster(destination) }
       }
-      resources.clusters = Self.merged(clusters.resources, with: resources.clusters)
-      let endpoints = try memo.set(.sharedEndpoints(mesh: mesh), .shared(shared)) { () throws(TranslationError) in
+      resources.endpointPart.shared = try memo.set(.sharedEndpoints(mesh: mesh), .shared(shared)) {
+        () throws(TranslationError) in
         try Self.each(shared) { (destination) throws(TranslationError) in try serviceEndpoints(destination) }
       }
-      // A proxy that shares its outbounds has none of its own.
-      resources.share(endpoints: endpoints)
     }
     guard !capture.directPlaces.isEmpty else { return }
     let listeners = try memo.set(.directListeners(mesh: mesh), .places(capture.directPlaces)) {
@@ -38,8 +35,8 @@ extension EnvoyTranslator {
       capture.directPlaces.lazy.filter {
         taken.contains($0) || capture.shared?.places.contains($0) == true || !capture.reaches($0)
       }.map(EnvoyNames.directListener))
-    resources.listeners = Self.merged(
-      listeners.resources.filter { !hidden.contains($0.name) }, with: resources.listeners)
+    let direct = ProxyResources.Part(own: resources.listenerPart.own, shared: listeners, hidden: hidden)
+    resources.listenerPart.own = direct.all
   }
 
   private func sharedListeners(
@@ -74,23 +71,5 @@ extension EnvoyTranslator {
       resources.append(try encode(reached.destination))
     }
     return resources
-  }
-
-  /// Two lists that are sorted by name as one; of two resources with one name, that of the second list stays.
-  private static func merged(_ first: [EncodedResource], with second: [EncodedResource]) -> [EncodedResource] {
-    guard !second.isEmpty else { return first }
-    var result: [EncodedResource] = []
-    result.reserveCapacity(first.count + second.count)
-    var index = first.startIndex
-    for resource in second {
-      while index < first.endIndex, first[index].name < resource.name {
-        result.append(first[index])
-        index += 1
-      }
-      if index < first.endIndex, first[index].name == resource.name { index += 1 }
-      result.append(resource)
-    }
-    result.append(contentsOf: first[index...])
-    return result
   }
 }

@@ -8,10 +8,13 @@ public struct ResourceSet: Sendable, Hashable {
   private final class Storage: Sendable {
     let resources: [EncodedResource]
     let version: String
+    /// What the resources were made of, if proxies share some of them.
+    let part: ProxyResources.Part?
 
-    init(sorted resources: [EncodedResource]) {
+    init(sorted resources: [EncodedResource], part: ProxyResources.Part? = nil) {
       self.resources = resources
       self.version = ResourceSet.version(of: resources)
+      self.part = part
     }
   }
 
@@ -33,8 +36,26 @@ public struct ResourceSet: Sendable, Hashable {
     if let earlier, earlier.storage.resources == resources { self = earlier } else { self.init(sorted: resources) }
   }
 
-  private init(sorted resources: [EncodedResource]) {
-    storage = Storage(sorted: resources)
+  /// Makes a set of shared resources and a proxy's own. An earlier set that was made of the same is reused, which is found out
+  /// without a look at the shared ones.
+  init(_ part: ProxyResources.Part, orEqual earlier: ResourceSet?) {
+    guard let shared = part.shared else {
+      self.init(sorted: part.own, orEqual: earlier)
+      return
+    }
+    if part.own.isEmpty, part.hidden.isEmpty {
+      self = shared
+    } else if let known = earlier?.storage.part, known.shared?.storage === shared.storage, known.own == part.own,
+      known.hidden == part.hidden, let earlier
+    {
+      self = earlier
+    } else {
+      self.init(sorted: part.all, part: part)
+    }
+  }
+
+  private init(sorted resources: [EncodedResource], part: ProxyResources.Part? = nil) {
+    storage = Storage(sorted: resources, part: part)
   }
 
   /// The resources, sorted by name.
