@@ -33,7 +33,7 @@ struct PodProxyTests {
       for account in ["own", "other"] { try await rig.kubectl("create", "serviceaccount", account) }
       let own = try await tokens.token(of: "own")
       let texts = [
-        "good": own, "garbage": "not-a-token", "expired": try await tokens.expired(own),
+        "good": own, "text": "no token", "wrong": Self.signedByAnother(own), "expired": try await tokens.expired(own),
         "account": try await tokens.token(of: "other"),
         "foreign": try await eventually("a token of another namespace") {
           try? await tokens.token(of: "default", in: elsewhere)
@@ -41,7 +41,9 @@ struct PodProxyTests {
       ]
       let cases = [
         Case(name: "good", refusal: nil),
-        Case(name: "garbage", refusal: "authentication failed: token doesn't belong to a valid user"),
+        // This one is not even sent.
+        Case(name: "text", refusal: "holds no JSON web token"),
+        Case(name: "wrong", refusal: "authentication failed: token doesn't belong to a valid user"),
         Case(name: "expired", refusal: "authentication failed: token doesn't belong to a valid user"),
         Case(
           name: "account",
@@ -65,6 +67,12 @@ struct PodProxyTests {
         #expect(ready == "False", "\(refused.name)")
       }
     }
+  }
+
+  /// The same claims, with a signature that is not the cluster's.
+  private static func signedByAnother(_ token: String) -> String {
+    let parts = token.split(separator: ".").map(String.init)
+    return parts.prefix(2).joined(separator: ".") + "." + String((parts.last ?? "").reversed())
   }
 
   private static func pod(_ name: String) -> String {

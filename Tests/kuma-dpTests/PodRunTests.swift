@@ -31,6 +31,14 @@ struct DrainTimeTests {
     #expect(time.isOver(at: .milliseconds(drain)))
     if drain > 0 { #expect(!time.isOver(at: given)) }
   }
+
+  @Test("serves callers in a pod for five seconds, or a third of a short time, though nothing is in flight")
+  func callers() {
+    #expect(DrainTime(inPod: .seconds(30)).callers == .seconds(5))
+    #expect(DrainTime(inPod: .seconds(5)).callers == .milliseconds(1_500))
+    #expect(DrainTime(inPod: .zero).callers == .zero)
+    #expect(DrainTime(.seconds(30)).callers == .zero)
+  }
 }
 
 /// The program with the arguments and the environment that the injector gives to a container.

@@ -18,8 +18,8 @@ struct EnvoyDrain: Sendable {
     self.logger = logger
   }
 
-  /// Has Envoy tell its clients to go elsewhere, and waits until no request is in flight, or for the limit; then until the
-  /// spans of what was answered are sent, or for as long as they can wait.
+  /// Has Envoy tell its clients to go elsewhere, and waits until callers know that and no request is in flight, or for the limit;
+  /// then until the spans of what was answered are sent, or for as long as they can wait.
   ///
   /// An Envoy that does not answer is not waited for; nor is anything once the calling task is cancelled.
   func callAsFunction() async {
@@ -72,13 +72,14 @@ struct EnvoyDrain: Sendable {
 
   private func finishRequests(_ admin: ControlPlaneClient, within limit: Duration) async throws {
     let clock = ContinuousClock()
-    let end = clock.now + limit
+    let begin = clock.now
+    let end = begin + limit
     try await announce(admin)
     var isAnnounced = false
     while true {
       let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
-      guard busy > 0, clock.now < end else { return }
-      if !isAnnounced {
+      guard busy > 0 || clock.now < begin + time.callers, clock.now < end else { return }
+      if busy > 0, !isAnnounced {
         logger.info(
           "waiting for \(busy) requests or connections in flight, \(limit.words) at most; send the signal again to stop now"
         )
