@@ -49,7 +49,7 @@ struct TrafficPods {
     def ask():
         try:
             with socket.create_connection((url.hostname, url.port or 80), timeout=30) as connection:
-                connection.sendall(f"GET / HTTP/1.1\\\\r\\\\nhost: {url.hostname}\\\\r\\\\nconnection: close\\\\r\\\\n\\\\r\\\\n".encode())
+                connection.sendall(f"GET / HTTP/1.1\\r\\nhost: {url.hostname}\\r\\nconnection: close\\r\\n\\r\\n".encode())
                 answer = b""
                 while part := connection.recv(65536):
                     answer += part
@@ -141,12 +141,14 @@ struct TrafficPods {
     return (lines.last ?? "", lines.dropLast().joined(separator: "\n"), result.status)
   }
 
-  /// Runs a command in a pod, as root with all rights and with this machine's files.
+  /// Runs a command in a pod, as root with all rights and with this machine's files, but with the pod's processes.
   func run(_ program: String, _ arguments: String, in pod: String) async throws -> String {
     guard let sandbox = await rig.node.sandbox(of: pod, in: rig.namespace) else {
       throw PodRig.Failure(description: "the pod \(pod) does not run")
     }
-    let result = try await sandbox.run("/bin/sh", "-e", "-c", "exec \"$0\" \(arguments)", program)
+    let result = try await sandbox.run(
+      "unshare", "--mount", "--propagation", "private", "/bin/sh", "-e", "-c",
+      "mount -t proc proc /proc; exec \"$0\" \(arguments)", program)
     guard result.status.isSuccess else { throw PodRig.Failure(description: "\(program) \(arguments): \(result)") }
     return result.output
   }

@@ -23,8 +23,10 @@ struct TrafficTests {
       spans.map { span in
         let kind = span["kind"]?.string ?? ""
         let name = span["localEndpoint"]?["serviceName"]?.string ?? ""
-        let callee = kind == "CLIENT" ? " to \(span["tags"]?["upstream_cluster"]?.string ?? "")" : ""
-        return "\(kind) of \(name)\(callee)"
+        guard kind == "CLIENT" else { return "\(kind) of \(name)" }
+        // One pod of a service is a cluster whose name ends with a hash of its tags.
+        let cluster = span["tags"]?["upstream_cluster"]?.string ?? ""
+        return "\(kind) of \(name) to \(cluster.replacing(/-[0-9a-f]{16}$/, with: ""))"
       })
   }
 
