@@ -41,31 +41,46 @@ struct PodKindsTests {
   func owners() async throws {
     let stage = try await Self.stage()
     let server = try await RunningCluster.shared().server
-    func manifest(_ kind: String, _ app: String, version: String = "apps/v1", _ rest: String = "") -> String {
+    func manifest(_ kind: String, _ app: String) -> String {
       """
-      apiVersion: \(version)
+      apiVersion: apps/v1
       kind: \(kind)
       metadata: {name: \(app), namespace: \(stage.namespace)}
       spec:
         selector: {matchLabels: {app: \(app)}}
-      \(rest)  template:
+        template:
       \(Self.template(app, stage))
       """
     }
     try await server.apply(manifest("Deployment", "web"))
     try await server.apply(manifest("ReplicaSet", "alone"))
-    try await server.apply(manifest("StatefulSet", "store", "  serviceName: store\n"))
-    let job = """
+    let template = Self.template("backup", stage, restartPolicy: "Never")
+    try await server.apply(
+      """
+      apiVersion: batch/v1beta1
+      kind: CronJob
+      metadata: {name: backup, namespace: \(stage.namespace)}
+      spec: {schedule: "0 0 1 1 *", suspend: true, jobTemplate: {spec: {template: {spec: {restartPolicy: Never,
+        containers: [{name: main, image: main}]}}}}}
+      """)
+    let kind = KubernetesKind(
+      group: "batch", version: "v1beta1", kind: "CronJob", plural: "cronjobs", isNamespaced: true)
+    let cronJob = try await stage.client.get(kind, namespace: stage.namespace, name: "backup")
+    try await server.apply(
+      """
       apiVersion: batch/v1
       kind: Job
-      metadata: {name: once, namespace: \(stage.namespace)}
+      metadata:
+        name: backup-1
+        namespace: \(stage.namespace)
+        ownerReferences:
+        - {apiVersion: batch/v1beta1, kind: CronJob, name: backup, uid: \(cronJob.uid), controller: true}
       spec:
         template:
-      \(Self.template("once", stage, restartPolicy: "Never"))
-      """
-    try await server.apply(job)
+      \(template)
+      """)
     var names: [String: String] = [:]
-    for (index, app) in ["web", "alone", "store", "once"].enumerated() {
+    for (index, app) in ["web", "alone", "backup"].enumerated() {
       let pod = try await Self.run(app, at: "10.244.80.\(index)", stage)
       try await stage.expect(pod, "49151 \(app) tcp ")
       names[app] = pod
@@ -80,7 +95,7 @@ struct PodKindsTests {
     #expect(tags?["kuma.io/instance"]?.string == web && tags?["app"] == "web" && tags?["pod-template-hash"] != nil)
   }
 
-  @Test("A gateway has the tags of its first Service and no inbounds, or the name of its Deployment")
+  @Test("A gateway has the tags of its first Service and no inbounds; what no gateway can be is told in an event")
   func gateways() async throws {
     let stage = try await Self.stage()
     try await stage.serve("edge", app: "edge", .init(80, to: "web"))

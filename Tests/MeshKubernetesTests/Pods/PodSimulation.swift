@@ -51,7 +51,7 @@ struct PodSimulation {
     case 5..<7: changeService()
     case 7: changeScope()
     case 8: changeDataplane()
-    case 9: if random(4) == 0 { cluster.tell(.leads(random(3) > 0)) }
+    case 9: if random(4) == 0 { cluster.tell(.leads(random(5) > 0)) }
     case 10: if random(6) == 0 { replaceAll() }
     case 11..<15: tellSome()
     case 15..<17: take()
