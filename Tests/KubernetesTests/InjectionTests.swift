@@ -188,11 +188,12 @@ import Testing
       age, "create", "--validate=false", "-f", "-", input: Place.list(pods))
     #expect(!answer.isSuccess && answer.output.isEmpty)
     let lines = answer.errors.split(separator: "\n").map(String.init)
+    let whereabouts = age == .newest ? #"error when creating "STDIN": "# : ""
     #expect(
       lines
         == chosen.map {
-          #"Error from server: error when creating "STDIN": admission webhook "namespace-kuma-injector.kuma.io" denied the "#
-            + "request: \($0.message)"
+          #"Error from server: \#(whereabouts)admission webhook "namespace-kuma-injector.kuma.io" denied the request: "#
+            + $0.message
         })
   }
 
