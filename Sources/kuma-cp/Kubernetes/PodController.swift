@@ -129,7 +129,8 @@ final class PodController: Service {
       if isFirst || !addresses.isEmpty { await reconciler.note(serviceAddresses: addresses) }
       while underWay < Self.requestLimit, cluster.election.isLeader, let work = plan.next(at: .now - start) {
         underWay += 1
-        group.addTask { self.inbox.add(await self.worker.perform(work)) }
+        // Proxies that lose an address come first, also on a processor.
+        group.addTask(priority: .utility) { self.inbox.add(await self.worker.perform(work)) }
       }
       guard alarm?.time != plan.nextTry else { continue }
       alarm?.task.cancel()
