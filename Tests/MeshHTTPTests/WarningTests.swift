@@ -91,14 +91,14 @@ import Testing
   @Test("a Dataplane that says what is not done") func dataplaneDifferences() async throws {
     let api = try await TestAPI.withMesh()
     let proxy = #"""
-      {"type":"Dataplane","mesh":"shop","name":"web-1","probes":{"port":9000,"endpoints":[{"path":"/"}]},
+      {"type":"Dataplane","mesh":"shop","name":"web-1","metrics":{"type":"prometheus","conf":{"port":5670}},
        "networking":{"address":"127.0.0.1","inbound":[
          {"port":80,"servicePort":8080,"tags":{"kuma.io/service":"web","kuma.io/protocol":"http"}}]}}
       """#
     let answer = await api.put("/meshes/shop/dataplanes/web-1", proxy)
     #expect(answer.status == 201)
     #expect(answer.warnings.count == 1)
-    #expect(answer.warnings.first?.contains("has probes, which is kept and not acted on") == true)
+    #expect(answer.warnings.first?.contains("has metrics, which is kept and not acted on") == true)
     #expect(await api.get("/meshes/shop/dataplanes/web-1/_warnings").warnings == answer.warnings)
   }
 

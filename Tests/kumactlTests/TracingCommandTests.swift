@@ -80,7 +80,8 @@ struct TracingCommandTests {
 
           DIRECTION   ADDRESS           SERVICE   PROTOCOL    TRACED   REASON
           inbound     10.0.0.1:80       web       http        yes
-          outbound    127.0.0.1:10001   api       <unknown>   no       1 of 2 endpoints has no tag kuma.io/protocol
+          outbound    127.0.0.1:10001   api       <unknown>   no       1 of 2 endpoints has no tag kuma.io/protocol; set \
+          the tag kuma.io/protocol to http in the Dataplane "api-2"
 
           Connection:
 
@@ -111,7 +112,7 @@ struct TracingCommandTests {
 
           DIRECTION   ADDRESS       SERVICE   PROTOCOL    TRACED   REASON
           inbound     10.0.0.3:80   api       <unknown>   no       the inbound has no tag kuma.io/protocol and is handled as \
-          TCP
+          TCP; set the tag kuma.io/protocol of the inbound to http, http2 or grpc
 
           Connection:
 
@@ -122,6 +123,37 @@ struct TracingCommandTests {
       let none = try await kumactl("inspect", "dataplane", "nobody", "--type=tracing")
       #expect(none.status == 1)
       #expect(none.errors == "Error: Could not retrieve a resource (Not found)\n")
+    }
+  }
+
+  @Test("show what is taken by redirection, and how much of it goes on without a span")
+  func capture() async throws {
+    let store = try await Self.store()
+    var captured = Resource.dataplane("pod-1", service: "pod", address: "10.0.0.9")
+    if case .dataplane(var content) = captured.spec {
+      content.networking?.outbound = []
+      content.networking?.transparentProxying = Dataplane.TransparentProxying(
+        redirectPortInbound: 15_006, redirectPortOutbound: 15_001)
+      captured.spec = .dataplane(content)
+    }
+    try await store.put(captured)
+    let connected = DataplaneInsight(subscriptions: [
+      DataplaneInsight.Subscription(id: "1", controlPlaneInstanceId: "cp", connectTime: Self.hoursAgo(1))
+    ])
+    try await store.put(Resource(mesh: "default", name: "pod-1", spec: .dataplaneInsight(connected)))
+    try await CommandTests().withControlPlane(store: store) { kumactl, _, _ in
+      let shown = try await kumactl("inspect", "dataplane", "pod-1", "--type=tracing").output
+      #expect(
+        shown.contains(
+          """
+          Traffic that reaches the proxy by redirection:
+
+          OUTBOUND PORT   INBOUND PORT   FAMILIES     PASSED ON        TRACED
+          15001           15006          IPv4, IPv6   12 connections   no
+
+          Connections to addresses that are not listed as listeners go on as TCP, and their requests leave no span here.
+
+          """), "\(shown)")
     }
   }
 
