@@ -30,7 +30,8 @@ struct Benchmark: Sendable {
     Benchmark("collector", "spans in, and their size on the disk", CollectorBenchmark.run),
     Benchmark("http", "spans in over HTTP, into a process of its own", CollectorProcessBenchmark.run),
     Benchmark("tracing", "what a traced request costs a real Envoy and the collector", TracingBenchmark.run),
-    Benchmark("redirection", "a request through two Envoys that connections are redirected to", RedirectionBenchmark.run),
+    Benchmark(
+      "redirection", "a request through two Envoys that connections are redirected to", RedirectionBenchmark.run),
     Benchmark("reports", "recorded reports of Envoys, into a collector of their own", ReportBenchmark.run),
     Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
