@@ -152,7 +152,7 @@ struct PodNodeTests {
             + "  volumes: [{name: v, emptyDir: {}}]\n",
           pod(
             "deaf", "Always", "trap : TERM; while :; do sleep 1; done",
-            more: ", livenessProbe: {exec: {command: [false]}, periodSeconds: 1, failureThreshold: 1}"
+            more: ", livenessProbe: {exec: {command: ['false']}, periodSeconds: 1, failureThreshold: 1}"
           )
           .replacing("spec:", with: "spec:\n  terminationGracePeriodSeconds: 1"),
           pod("lost", "Always", "exit 0").replacing("image: shell", with: "image: example.org/nowhere:1"),

@@ -54,7 +54,11 @@ struct PodTracingTests {
         try await shop.waitForSampling(100, cluster: "other")
         let moved = try await shop.request("elsewhere", times: 2)
         // Both sides of four hops.
-        try await eventually("spans at the other backend") { elsewhere.withLock { $0 } >= 2 * 8 }
+        do {
+          try await eventually("spans at the other backend") { elsewhere.withLock { $0 } >= 2 * 8 }
+        } catch let error as NotInTime {
+          throw PodRig.Failure(description: "\(error): \(elsewhere.withLock { $0 }) have come")
+        }
         #expect(try await shop.traces(of: moved, count: 0).isEmpty)
       }
 
@@ -175,8 +179,11 @@ struct PodTracingTests {
             guard let tracing = try await tracing(in: pod), !tracing.isEmpty else { return false }
             let text = "\(tracing)"
             last.withLock { $0 = text }
-            if let backend, !text.contains(backend) { return false }
-            return tracing.allSatisfy { Self.sampling($0) == percent }
+            return tracing.allSatisfy { tracing in
+              guard let backend else { return Self.sampling(tracing) == percent }
+              let collector = tracing["provider"]?["typed_config"]?["collector_cluster"]?.string
+              return Self.sampling(tracing) == percent && collector == "tracing:\(backend)"
+            }
           }
         } catch let error as NotInTime {
           throw PodRig.Failure(description: "\(error): \(last.withLock { $0 })")
