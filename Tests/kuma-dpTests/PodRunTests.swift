@@ -19,20 +19,50 @@ struct DrainTimeTests {
     #expect(!time.isOver(at: .seconds(1_000)))
   }
 
+  @Test("is over when no request has come for long enough, at once if the application has ended before")
+  func quiet() {
+    #expect(DrainTime(inPod: .seconds(30), isLast: true).callers == .zero)
+    var quiet = QuietTime(.seconds(5))
+    for (busy, count, time, isQuiet) in [
+      (0, 7, 1, false), (0, 7, 5, false), (0, 8, 6, false), (1, 8, 10, false), (0, 8, 14, false), (0, 8, 15, true),
+    ] as [(Int64, Int64, Int, Bool)] {
+      let answer = quiet.isQuiet(busy: busy, count: count, at: .seconds(time))
+      #expect(answer == isQuiet, "\(time) s")
+    }
+    var once = QuietTime(.zero)
+    let (first, second) = (once.isQuiet(busy: 1, count: 1, at: .zero), once.isQuiet(busy: 0, count: 1, at: .zero))
+    #expect(!first && second)
+  }
+
+  @Test("counts requests and connections, and not the questions of kubelets")
+  func counted() {
+    let statistics = """
+      http.admin.downstream_rq_total: 1000
+      http.kuma_envoy_admin.downstream_rq_total: 100
+      http.probe_listener.downstream_rq_total: 100
+      http.10_244_1_2_8080.downstream_rq_total: 7
+      http.10_244_1_2_8080.downstream_cx_total: 50
+      http.10_244_1_2_8080.downstream_rq_active: 50
+      tcp.outbound_passthrough_ipv4.downstream_cx_total: 3
+      listener.0.0.0.0_15001.downstream_cx_total: 50
+      """
+    #expect(EnvoyDrain.count(statistics) == 10)
+  }
+
   @Test(
     "ends in a pod before the kubelet kills it: requests leave spans their time, a third of it at most",
     arguments: [
       (30_000, 1_305, 27_695), (30_000, 15_300, 19_334), (3_000, 1_305, 1_800), (1_000, 5_300, 600), (0, 1_000, 0),
     ])
   func inPod(drain: Int, spans: Int, requests: Int) {
-    let time = DrainTime(inPod: .milliseconds(drain))
+    let time = DrainTime(inPod: .milliseconds(drain), isLast: false)
     let given = time.forRequests(beforeSpansOf: .milliseconds(spans))
     #expect((given - .milliseconds(requests)) < .milliseconds(1) && given >= .milliseconds(requests - 1), "\(given)")
     #expect(time.isOver(at: .milliseconds(drain)))
     if drain > 0 { #expect(!time.isOver(at: given)) }
   }
 
-  @Test("serves callers in a pod for five seconds, or a third of a short time, though nothing is in flight")
+  @Test("waits in a pod for five seconds, or a third of a short time, in which no request comes")
   func callers() {
     #expect(DrainTime(inPod: .seconds(30)).callers == .seconds(5))
     #expect(DrainTime(inPod: .seconds(5)).callers == .milliseconds(1_500))

@@ -19,8 +19,9 @@ struct RunCommand: AsyncParsableCommand {
       Ctrl-C, SIGTERM or a closed terminal ends Envoy once the requests in flight are answered, or --drain-time is over, \
       and the spans are sent. Sending them takes a second at most where the tracing backend has apiVersion auto, five \
       seconds elsewhere, and up to fifteen more while the collector does not answer. A second signal ends Envoy at once, \
-      and so does the first without an administration interface. In a pod everything ends within --drain-time, after which \
-      the kubelet kills it: terminationGracePeriodSeconds of the pod has to be as long. SIGUSR2 has Envoy tell its clients to \
+      and so does the first without an administration interface. In a pod Envoy serves until no request has come for some \
+      seconds, and everything ends within --drain-time, after which the kubelet kills it: terminationGracePeriodSeconds of \
+      the pod has to be as long. SIGUSR2 has Envoy tell its clients to \
       go elsewhere, and go on. The exit code is Envoy's.
 
       Examples:

@@ -76,9 +76,13 @@ struct EnvoyDrain: Sendable {
     let end = begin + limit
     try await announce(admin)
     var isAnnounced = false
+    var quiet = QuietTime(time.callers)
     while true {
-      let busy = Self.busy(try await admin.text("/stats?usedonly&filter=downstream_.._active$"))
-      guard busy > 0 || clock.now < begin + time.callers, clock.now < end else { return }
+      let statistics = try await admin.text("/stats?usedonly&filter=downstream_.._(active%7Ctotal)$")
+      let busy = Self.busy(statistics)
+      guard clock.now < end, !quiet.isQuiet(busy: busy, count: Self.count(statistics), at: clock.now - begin) else {
+        return
+      }
       if busy > 0, !isAnnounced {
         logger.info(
           "waiting for \(busy) requests or connections in flight, \(limit.words) at most; send the signal again to stop now"
@@ -118,6 +122,20 @@ struct EnvoyDrain: Sendable {
       else { return nil }
       return (name, value)
     }
+  }
+
+  /// How many requests and connections of other protocols there have been, without questions about the health of the application
+  /// and of the proxy, by Envoy's statistics.
+  static func count(_ statistics: String) -> Int64 {
+    var count: Int64 = 0
+    for (name, value) in values(statistics) {
+      // The names of the two listeners, as statistics have them.
+      let isQuestion = ["http.admin.", "http.kuma_envoy_admin.", "http.probe_listener."].contains { name.hasPrefix($0) }
+      let isRequest = name.hasPrefix("http.") && name.hasSuffix(".downstream_rq_total")
+      let isConnection = name.hasPrefix("tcp.") && name.hasSuffix(".downstream_cx_total")
+      if isRequest && !isQuestion || isConnection { count += value }
+    }
+    return count
   }
 
   /// How many requests and connections of other protocols are in flight, by Envoy's statistics.

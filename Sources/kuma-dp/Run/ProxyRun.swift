@@ -74,6 +74,8 @@ struct ProxyRun: Sendable {
     var machine = RunStateMachine()
     var envoy: EnvoyProcess?
     var adminPort: LoopbackPort?
+    // The kubelet announces the end to sidecars that end after the application only.
+    var isAnnounced = false
     for await event in events {
       switch event {
       case .prepared(let result):
@@ -92,11 +94,12 @@ struct ProxyRun: Sendable {
         case .giveUp(let exitCode):
           throw LaunchFailure(.interrupted, "stopped before Envoy was started", exitCode: exitCode)
         case .announceEnd:
-          let drain = self.drain(adminPort)
+          isAnnounced = true
+          let drain = self.drain(adminPort, isLast: true)
           start { await drain.announce() }
         case .endGracefully:
           guard let envoy else { break }
-          let drain = self.drain(adminPort)
+          let drain = self.drain(adminPort, isLast: isAnnounced)
           start {
             await drain()
             await envoy.child.terminate(grace: EnvoyProcess.grace)
@@ -119,11 +122,11 @@ struct ProxyRun: Sendable {
     throw LaunchFailure(.interrupted, "the run was given up")
   }
 
-  private func drain(_ adminPort: LoopbackPort?) -> EnvoyDrain {
+  private func drain(_ adminPort: LoopbackPort?, isLast: Bool) -> EnvoyDrain {
     let time = configuration.drainTime
     return EnvoyDrain(
-      adminPort: adminPort?.number, time: configuration.isInPod ? DrainTime(inPod: time) : DrainTime(time),
-      logger: logger)
+      adminPort: adminPort?.number,
+      time: configuration.isInPod ? DrainTime(inPod: time, isLast: isLast) : DrainTime(time), logger: logger)
   }
 
   /// Everything up to the start of Envoy.
