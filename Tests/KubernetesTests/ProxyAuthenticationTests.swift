@@ -66,8 +66,14 @@ struct ProxyAuthenticationTests {
         #""\#(tokens.mesh).web" does not name a proxy of a pod"#
       ),
     ]
-    for (what, node, token, text) in cases {
-      let refusal = try #require(try await tokens.refusal(node, token), "\(what)")
+    let refusals = try await withThrowingTaskGroup(of: (Int, String?).self) { group in
+      for (index, item) in cases.enumerated() {
+        group.addTask { (index, try await tokens.refusal(item.node, item.token)) }
+      }
+      return try await group.reduce(into: [Int: String]()) { $0[$1.0] = $1.1 }
+    }
+    for (index, (what, _, token, text)) in cases.enumerated() {
+      let refusal = try #require(refusals[index], "\(what)")
       #expect(refusal.contains(text), "\(what): \(refusal)")
       // Nobody learns the token from the log.
       if let token, token != "admin" { #expect(!controlPlane.log.contains { $0.contains(token) }, "\(what)") }
