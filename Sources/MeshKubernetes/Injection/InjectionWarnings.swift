@@ -72,9 +72,13 @@ struct InjectionWarnings {
     ),
   ]
 
+  /// How many unknown annotations get a hint.
+  private static let hintLimit = 20
+
   /// Annotations whose keys begin like Kuma's and that are not read here.
   private func unknownAnnotations() -> [String] {
     let known = Set(PodAnnotation.allCases.map(\.rawValue))
+    var hints = 0
     return pod.annotations.values.keys.sorted().compactMap { key in
       if let text = Self.former.first(where: { $0.0 == key })?.1 { return text }
       let name = key.printable(atMost: 300).quoted
@@ -89,7 +93,10 @@ struct InjectionWarnings {
         return "annotation \(name) has no effect: traffic is redirected by iptables alone"
       }
       guard key.hasPrefix("kuma.io/") || key.hasPrefix("traffic.kuma.io/"), !known.contains(key) else { return nil }
-      let hint = NearestName.find(key, among: known).map { "; did you mean \($0.quoted)?" } ?? ""
+      // Only so many warnings are passed on, and a hint takes its time.
+      hints += 1
+      let nearest = hints <= Self.hintLimit ? NearestName.find(key, among: known) : nil
+      let hint = nearest.map { "; did you mean \($0.quoted)?" } ?? ""
       return "annotation \(name) is not known, and has no effect\(hint)"
     }
   }
