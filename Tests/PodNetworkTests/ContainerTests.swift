@@ -45,24 +45,20 @@ struct ContainerTests {
 
   @Test("variables are resolved in their order, from fields, resources, ConfigMaps and Secrets")
   func environment() throws {
+    let variables = [
+      "{name: LATE, value: $(EARLY)}", "{name: EARLY, value: x$(P_one)}",
+      "{name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}",
+      #"{name: LABEL, valueFrom: {fieldRef: {fieldPath: "metadata.labels['app']"}}}"#,
+      "{name: HOST, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}",
+      "{name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}",
+      "{name: MILLIS, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}",
+      "{name: BYTES, valueFrom: {resourceFieldRef: {resource: limits.memory}}}",
+      "{name: SECRET, valueFrom: {secretKeyRef: {name: keys, key: k}}}",
+      "{name: NONE, valueFrom: {secretKeyRef: {name: keys, key: no, optional: true}}}", "{name: PATH, value: /bin}",
+    ]
     let plan = try Self.plan(
-      """
-      name: c
-      resources: {limits: {cpu: 1500m, memory: 64Mi}}
-      envFrom: [{prefix: P_, configMapRef: {name: words}}, {secretRef: {name: absent, optional: true}}]
-      env:
-      - {name: LATE, value: $(EARLY)}
-      - {name: EARLY, value: x$(P_one)}
-      - {name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}
-      - {name: LABEL, valueFrom: {fieldRef: {fieldPath: "metadata.labels['app']"}}}
-      - {name: HOST, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
-      - {name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
-      - {name: MILLIS, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}
-      - {name: BYTES, valueFrom: {resourceFieldRef: {resource: limits.memory}}}
-      - {name: SECRET, valueFrom: {secretKeyRef: {name: keys, key: k}}}
-      - {name: NONE, valueFrom: {secretKeyRef: {name: keys, key: no, optional: true}}}
-      - {name: PATH, value: /bin}
-      """.split(separator: "\n").joined(separator: "\n        "),
+      "{name: c, resources: {limits: {cpu: 1500m, memory: 64Mi}}, envFrom: [{prefix: P_, configMapRef: {name: words}}, "
+        + "{secretRef: {name: absent, optional: true}}], env: [\(variables.joined(separator: ", "))]}",
       objects: [
         .init(kind: .configMap, name: "words"): ["one": Array("1".utf8)],
         .init(kind: .secret, name: "keys"): ["k": Array("s".utf8)],

@@ -58,7 +58,7 @@ package final class PodNetwork: Sendable {
     state = Mutex(State())
     let link = Self.link(number)
     holder = try await NamespaceHolder(
-      "the bridge of the pods cannot be made", ["--net"],
+      "the bridge of the pods cannot be made", ["--net"] + NamespaceHolder.endsWithOwner,
       script: """
         ip link set lo up
         ip link add name pods type bridge

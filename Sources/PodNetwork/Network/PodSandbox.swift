@@ -38,7 +38,7 @@ package final class PodSandbox: Sendable {
     let what = "the namespaces of the pod \(hostname) cannot be made"
     holder = try await NamespaceHolder(
       what,
-      ["--net", "--uts", "--ipc", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=SIGKILL"],
+      ["--net", "--uts", "--ipc", "--mount", "--propagation", "private"] + NamespaceHolder.endsWithOwner,
       script: """
         ip link set lo up
         mount -t tmpfs -o mode=755 tmpfs \(Self.memory)

@@ -59,6 +59,10 @@ enum Script {
 final class NamespaceHolder: Sendable {
   private let process: ChildProcess
 
+  /// Flags for a namespace of processes: the kernel kills all in it with the holder, and so with this process. Without one, the
+  /// children of the holder's script would outlive it and hold its other namespaces.
+  static let endsWithOwner = ["--pid", "--fork", "--kill-child=SIGKILL"]
+
   /// The process whose namespaces can be entered.
   var pid: Int32 { process.pid }
 
