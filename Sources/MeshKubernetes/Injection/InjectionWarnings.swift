@@ -26,7 +26,6 @@ struct InjectionWarnings {
     ),
     ([.ebpf, .engineV1], "traffic is redirected by iptables alone"),
     ([.containerPatches], "there are no ContainerPatches; the containers are injected as they are"),
-    ([.ingress, .egress], "there are no zone ingresses and egresses; the pod gets an ordinary sidecar"),
     ([.ingressPublicAddress, .ingressPublicPort], "there are no zone ingresses"),
     ([.tags], "there are no builtin gateways"),
     ([.excludeOutboundUDPPortsForUIDs], "only TCP is redirected"),
@@ -46,6 +45,11 @@ struct InjectionWarnings {
         pod.annotations[annotation] != nil && (try? pod.annotations.boolean(annotation)) != false
       }
       warnings += asked.map { "annotation \($0.rawValue.quoted) has no effect: \(reason)" }
+    }
+    for annotation in [PodAnnotation.ingress, .egress] where (try? pod.annotations.boolean(annotation)) == true {
+      warnings.append(
+        "annotation \(annotation.rawValue.quoted) asks for what is not here: there are no zones. The pod gets no Dataplane, and its "
+          + "sidecar no configuration; remove the annotation")
     }
     for annotation in Self.overwritten {
       guard let given = pod.annotations[annotation], let value = injected[annotation], given != value else { continue }
