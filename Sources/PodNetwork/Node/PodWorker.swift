@@ -45,6 +45,8 @@ actor PodWorker {
 
   /// Runs the pod until all its containers have ended for good, or it is deleted.
   func run() async {
+    // It may be over before it has begun.
+    guard !isStopping else { return }
     let life = Task { await live() }
     self.life = life
     if pod.isBeingDeleted { update(pod) }
