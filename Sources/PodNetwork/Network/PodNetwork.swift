@@ -1,6 +1,7 @@
 import Glibc
 import ProcessSupervisor
 import Synchronization
+import SystemErrors
 
 /// A network of pods on this machine, as a node of a Kubernetes cluster has one: a bridge in a network namespace of its own, to
 /// which the namespaces of pods and this process are connected. Needs the rights of root.
@@ -52,7 +53,7 @@ package final class PodNetwork: Sendable {
   private init(number: Int, name: AbstractName) async throws(PodNetworkError) {
     self.number = number
     self.name = name
-    let hasIPv6 = access("/proc/net/if_inet6", F_OK) == 0
+    let hasIPv6 = Self.hasIPv6
     hostAddress = "10.244.\(number).254"
     hostAddress6 = hasIPv6 ? "fd00:10:244:\(number)::fe" : nil
     state = Mutex(State())
@@ -91,6 +92,16 @@ package final class PodNetwork: Sendable {
     } catch {
       await holder.end()
       throw error
+    }
+  }
+
+  /// Whether links of this machine can have addresses of IPv6.
+  private static var hasIPv6: Bool {
+    ["all", "default"].allSatisfy { name in
+      guard case .success(let text) = FileAccess.read("/proc/sys/net/ipv6/conf/\(name)/disable_ipv6") else {
+        return false
+      }
+      return text.first == UInt8(ascii: "0")
     }
   }
 
