@@ -57,6 +57,7 @@ struct PodProxyTests {
       }
       try await rig.apply(cases.map { Self.pod($0.name) }.joined(separator: "\n---\n"))
       try await rig.waitUntilReady("pod/good")
+      try await checkSidecar(of: "good", rig)
       for refused in cases {
         guard let refusal = refused.refusal else { continue }
         try await eventually("\(refused.name): \(refusal)") {
@@ -67,6 +68,39 @@ struct PodProxyTests {
         #expect(ready == "False", "\(refused.name)")
       }
     }
+  }
+
+  /// Expects that the sidecar's process is what the injected container says, and nothing else.
+  private func checkSidecar(of pod: String, _ rig: PodRig) async throws {
+    let object = try DocumentValue(json: Array(try await rig.kubectl("get", "pod", pod, "-o", "json").utf8))
+    let container = try #require(
+      object["spec"]?["containers"]?.array?.first { $0["name"]?.string == "kuma-sidecar" })
+    let pid = try #require(await rig.node.process(of: pod, in: rig.namespace, container: "kuma-sidecar"))
+    func words(_ file: String) throws -> [String] {
+      let data = try Data(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"))
+      return data.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        .dropLast()
+    }
+    #expect(try words("cmdline") == ["kuma-dp"] + (container["args"]?.array ?? []).compactMap(\.string))
+    var environment: [String: String] = [:]
+    for variable in container["env"]?.array ?? [] {
+      let path = variable["valueFrom"]?["fieldRef"]?["fieldPath"]?.string
+      let fields = [
+        "metadata.name": pod, "metadata.namespace": rig.namespace,
+        "status.podIP": object["status"]?["podIP"]?.string ?? "",
+      ]
+      environment[variable["name"]?.string ?? ""] = variable["value"]?.string ?? path.flatMap { fields[$0] }
+    }
+    // What every container has, whatever is in it.
+    for name in ["PATH", "HOME", "HOSTNAME"] { environment[name] = "" }
+    var found: [String: String] = [:]
+    for word in try words("environ") {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      found[parts[0]] = ["PATH", "HOME", "HOSTNAME"].contains(parts[0]) ? "" : parts[1]
+    }
+    #expect(found == environment)
+    let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    #expect(status.contains("Uid:\t5678\t5678\t5678\t5678") && status.contains("CapBnd:\t0000000000000000"))
   }
 
   /// The same claims, with a signature that is not the cluster's.
