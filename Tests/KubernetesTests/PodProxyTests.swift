@@ -33,7 +33,7 @@ struct PodProxyTests {
       for account in ["own", "other"] { try await rig.kubectl("create", "serviceaccount", account) }
       let own = try await tokens.token(of: "own")
       let texts = [
-        "good": own, "text": "no token", "wrong": Self.signedByAnother(own), "expired": try await tokens.expired(own),
+        "good": own, "text": "no-token", "wrong": Self.signedByAnother(own), "expired": try await tokens.expired(own),
         "account": try await tokens.token(of: "other"),
         "foreign": try await eventually("a token of another namespace") {
           try? await tokens.token(of: "default", in: elsewhere)
