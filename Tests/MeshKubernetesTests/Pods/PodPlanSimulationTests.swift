@@ -11,15 +11,18 @@ import Testing
 struct PodPlanSimulationTests {
   @Test(
     "Whatever happens in whatever order, the Dataplanes are in the end those of a conversion from scratch",
-    arguments: 0..<32)
-  func converges(_ seed: UInt64) {
-    var simulation = PodSimulation(seed: seed)
-    if seed % 4 > 0 { simulation.begin() }
-    for _ in 0..<500 { simulation.step() }
-    let given = simulation.cluster.given
-    simulation.calm()
-    simulation.check()
-    #expect(seed % 4 == 0 || given.compactMap(\.write).count > 3, "little has happened")
+    arguments: 0..<8)
+  func converges(_ group: UInt64) {
+    var writes = 0
+    for seed in (4 * group)..<(4 * group + 4) {
+      var simulation = PodSimulation(seed: seed)
+      if seed % 4 > 0 { simulation.begin() }
+      for _ in 0..<500 { simulation.step() }
+      writes += simulation.cluster.given.compactMap(\.write).count
+      simulation.calm()
+      simulation.check()
+    }
+    #expect(writes > 10, "little has happened")
   }
 
   @Test("Where the cluster tells at once what was written, nothing is written twice", arguments: 40..<60)
