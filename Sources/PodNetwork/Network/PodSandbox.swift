@@ -34,7 +34,9 @@ package final class PodSandbox: Sendable {
     self.port = port
     self.host = host
     address = "10.244.\(number).\(host)"
-    address6 = network.hostAddress6 == nil ? nil : "fd00:10:244:\(number)::\(String(host, radix: 16))"
+    // In the form in which programs write it (RFC 5952), so that the two can be compared.
+    let prefix6 = number == 0 ? "fd00:10:244::" : "fd00:10:244:\(number)::"
+    address6 = network.hostAddress6 == nil ? nil : prefix6 + String(host, radix: 16)
     let what = "the namespaces of the pod \(hostname) cannot be made"
     holder = try await NamespaceHolder(
       what,
