@@ -137,9 +137,11 @@ import Testing
          "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]}}}}
       """
     }
-    try await place.server.apply(deployment("web", #"{"team": "storefront"}"#))
-    let pods = try await eventually("the pods of the Deployment") { () -> [DocumentValue]? in
-      let answer = try await place.server.succeed(["get", "pods", "-n", namespace, "-l", "app=web", "-o", "json"])
+    // The namespace has pods of other tests, too.
+    let name = RunningCluster.name("web")
+    try await place.server.apply(deployment(name, #"{"team": "storefront"}"#))
+    let pods = try await eventually(deadline: .seconds(120), "the pods of the Deployment") { () -> [DocumentValue]? in
+      let answer = try await place.server.succeed(["get", "pods", "-n", namespace, "-l", "app=\(name)", "-o", "json"])
       let items = try DocumentValue(json: Array(answer.utf8))["items"]?.array ?? []
       return items.count == 2 ? items : nil
     }
@@ -154,8 +156,8 @@ import Testing
       #expect(Set(mounts) == ["/tmp", "/var/run/secrets/kubernetes.io/serviceaccount"])
     }
 
-    try await place.server.apply(deployment("lost", #"{"kuma.io/mesh": "nowhere"}"#))
-    try await eventually("the event of the ReplicaSet") {
+    try await place.server.apply(deployment(RunningCluster.name("lost"), #"{"kuma.io/mesh": "nowhere"}"#))
+    try await eventually(deadline: .seconds(120), "the event of the ReplicaSet") {
       let events = try await place.server.succeed(
         ["get", "events", "-n", namespace, "-o", "jsonpath={range .items[*]}{.reason}: {.message}{\"\\n\"}{end}"])
       return events.split(separator: "\n").contains {
