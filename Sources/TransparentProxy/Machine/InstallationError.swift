@@ -29,10 +29,12 @@ package struct InstallationError: Error, Sendable, CustomStringConvertible {
   }
 
   private static func advice(_ text: String) -> String? {
-    if text.contains("lock file") || text.contains("xtables.lock") {
+    if text.contains("holding the xtables lock") {
+      return "another program holds the lock; allow more time with --wait"
+    }
+    if text.contains("lock file") {
       return "set XTABLES_LOCKFILE to a file that can be written, such as /tmp/xtables.lock"
     }
-    if text.contains("xtables lock") { return "another program holds the lock; allow more time with --wait" }
     if text.contains("ermission denied") || text.contains("peration not permitted") { return permissionAdvice }
     if text.contains("do you need to insmod") || text.contains("able does not exist")
       || text.contains("rotocol not supported")
