@@ -216,6 +216,10 @@ def find_programs(arguments):
         if not found:
             raise Failure(f"{program} is missing; `make release` and `Scripts/setup` bring it")
         setattr(arguments, name, str(found[0]))
+    # The wheel's `envoy` is a script; users without rights need the program.
+    envoy = pathlib.Path(arguments.envoy)
+    if envoy.read_bytes()[:2] == b"#!":
+        arguments.envoy = str(next(envoy.parent.parent.glob("lib/python3*/site-packages/envoy/_bin/envoy"), envoy))
     arguments.wrk = arguments.wrk or shutil.which("wrk")
     for program in ("wrk", "ip", "iptables", "setpriv", "curl"):
         if not (arguments.wrk if program == "wrk" else shutil.which(program)):
