@@ -107,7 +107,7 @@ extension PodPlan {
     decide(on: name)
     guard isComplete, leads else { return }
     decideOnEnd(of: name)
-    if let pod, old == nil {
+    if let pod, old?.labels != pod.labels {
       for service in cluster.services(of: pod) { advise(service) }
     }
   }

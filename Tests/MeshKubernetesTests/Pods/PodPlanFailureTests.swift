@@ -234,6 +234,16 @@ struct PodPlanFailureTests {
     #expect(cluster.events(about: "web").count == 2)
   }
 
+  @Test("A Service that does not say its protocols is told so when a pod is labelled for it")
+  func adviceAfterLabels() {
+    var cluster = PlannedCluster.ready()
+    cluster.change(ServiceShape.with { $0.ports = [.init()] })
+    cluster.change(PodShape.with { $0.labels = ["app": "other"] })
+    #expect(cluster.events(about: "web").isEmpty)
+    cluster.change(PodShape())
+    #expect(cluster.events(about: "web").count == 1)
+  }
+
   // MARK: Pruning
 
   @Test("Pruned objects say the same and little else")
