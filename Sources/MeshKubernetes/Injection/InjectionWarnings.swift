@@ -99,10 +99,17 @@ struct InjectionWarnings {
       guard key.hasPrefix("kuma.io/") || key.hasPrefix("traffic.kuma.io/"), !known.contains(key) else { return nil }
       // Only so many warnings are passed on, and a hint takes its time.
       hints += 1
-      let nearest = hints <= Self.hintLimit ? NearestName.find(key, among: known) : nil
+      let nearest = hints <= Self.hintLimit ? Self.nearest(to: key, among: known) : nil
       let hint = nearest.map { "; did you mean \($0.quoted)?" } ?? ""
       return "annotation \(name) is not known, and has no effect\(hint)"
     }
+  }
+
+  /// The known key that was probably meant. The domain is the same for all keys, and does not make two of them alike.
+  private static func nearest(to key: String, among known: Set<String>) -> String? {
+    let domain = key.prefix(through: key.firstIndex(of: "/") ?? key.startIndex)
+    let names = known.filter { $0.hasPrefix(domain) }.map { String($0.dropFirst(domain.count)) }
+    return NearestName.find(String(key.dropFirst(domain.count)), among: names).map { "\(domain)\($0)" }
   }
 
   // MARK: Containers
