@@ -66,6 +66,11 @@ struct EmbeddedChartTests {
     "prints no manifest for wrong options",
     arguments: [
       (["--mode", "global"], "--mode: \"global\" is not supported"),
+      (["--cni-enabled"], "--cni-enabled is not supported: an init container redirects the traffic of pods"),
+      (
+        ["--kds-global-address", "grpcs://global:5685"],
+        "--kds-global-address is not supported: a control plane is one zone"
+      ),
       (["--namespace", "A"], "--namespace: \"A\" is not a valid Kubernetes namespace"),
       (["--set", "controlPlane.replica=2"], "controlPlane.replica: there is no such setting; did you mean replicas?"),
       (["--set", "x"], "--set: key \"x\" has no value"), (["--values", "/nowhere.yaml"], "/nowhere.yaml"),

@@ -135,9 +135,12 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
   @Flag(help: "accepted for scripts of Kuma's and not used: the cluster is never asked")
   var withoutKubernetesConnection = false
 
+  @OptionGroup var refused: RefusedInstallation
+
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
   func run() async throws {
+    try refused.check()
     let chart = try Chart(files: EmbeddedChart.files)
     guard !dumpValues else { return Console.write(chart.valuesText) }
     guard mode == "zone" else {
