@@ -130,7 +130,8 @@ final class KubernetesEvents {
     /// Takes an event, a line of JSON that begins with its type.
     func take(_ line: String, at time: ContinuousClock.Instant) {
       let isGone = line.hasPrefix("{\"type\":\"DELETED\"")
-      guard let begin = line.firstRange(of: "\"metadata\":{\"name\":\"")?.upperBound,
+      guard let metadata = line.firstRange(of: "\"metadata\":{")?.upperBound,
+        let begin = line[metadata...].firstRange(of: "\"name\":\"")?.upperBound,
         let end = line[begin...].firstIndex(of: "\"")
       else { return }
       let name = String(line[begin..<end])
