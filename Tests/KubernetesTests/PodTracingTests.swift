@@ -121,8 +121,9 @@ struct PodTracingTests {
       var sum = 0
       for service in PodTracingTests.services {
         let answer = try await rig.node.execute(
-          ["curl", "-sf", "-m", "10", #"http://127.0.0.1:9901/stats?usedonly&filter=http\..*\.tracing\."#],
+          ["curl", "-sf", "-m", "10", "http://127.0.0.1:9901/stats?usedonly&filter=%5Ehttp..*.tracing."],
           in: try await pod(service), rig.namespace, container: "kuma-sidecar")
+        #expect(answer.status == 0, "\(answer)")
         sum += answer.output.split(separator: "\n").compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
           .reduce(0, +)
       }
