@@ -1,3 +1,4 @@
+import ProcessSupervisor
 package import SystemErrors
 
 /// Installs the rules of a transparent proxy on this machine, or in this network namespace, and removes them.
@@ -46,6 +47,8 @@ package struct TransparentProxyInstaller: Sendable {
   /// After an error everything is as it was before.
   package func install(_ settings: RedirectSettings, families: Set<IPFamily>) async throws {
     if let error = InstallationError.permission { throw error }
+    let turn = try await Self.turn()
+    defer { withExtendedLifetime(turn) {} }
     let interfaces = try NetworkInterfaces()
     let settings = localized(settings, interfaces)
     var left = Set(IPFamily.allCases)
@@ -73,6 +76,8 @@ package struct TransparentProxyInstaller: Sendable {
   @discardableResult
   package func uninstall(isDry: Bool = false) async throws -> Bool {
     if let error = InstallationError.permission { throw error }
+    let turn = try await Self.turn()
+    defer { withExtendedLifetime(turn) {} }
     let loopback = try NetworkInterfaces().loopback
     // Without any program nothing can be said about the rules.
     do throws(InstallationError) {
@@ -85,6 +90,18 @@ package struct TransparentProxyInstaller: Sendable {
       isChanged = try await remove(family, loopback: loopback ?? "lo", isDry: isDry) || isChanged
     }
     return isChanged
+  }
+
+  /// Waits until no other process installs or removes rules in this network namespace: iptables of nft lets two of them add the
+  /// same rules, each to a chain that was empty when it looked.
+  private static func turn() async throws -> AbstractName {
+    for _ in 0..<1200 {
+      // Such names belong to a network namespace.
+      if let name = AbstractName("kuma-trace/transparent-proxy") { return name }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    throw InstallationError.failed(
+      "another process has been changing the rules for a minute; try again when it has ended")
   }
 
   private func localized(_ settings: RedirectSettings, _ interfaces: NetworkInterfaces) -> RedirectSettings {
