@@ -202,7 +202,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Certificates",
-      dependencies: ["Documents", "SystemErrors", crypto, logging, nioSSL, serviceLifecycle, x509],
+      dependencies: ["Documents", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509],
       swiftSettings: strict),
     .target(
       name: "MeshTransport",

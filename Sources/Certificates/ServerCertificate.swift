@@ -1,4 +1,5 @@
 package import Foundation
+import NIOCore
 package import NIOSSL
 import SwiftASN1
 import SystemErrors
@@ -85,6 +86,14 @@ package struct ServerCertificate: Sendable {
   ///
   /// - Parameter protocols: the protocols that clients may negotiate, the best first.
   package func makeContext(protocols: [String]) throws -> NIOSSLContext {
+    try NIOSSLContext(configuration: makeConfiguration(protocols: protocols))
+  }
+
+  /// How long a server that closes a connection waits for the client's part of the end. API servers leave the connections of
+  /// their webhooks open, and a control plane that ends would wait for them.
+  private static let closingTime = TimeAmount.seconds(1)
+
+  func makeConfiguration(protocols: [String]) throws -> TLSConfiguration {
     let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8)).map {
       NIOSSLCertificateSource.certificate($0)
     }
@@ -92,6 +101,7 @@ package struct ServerCertificate: Sendable {
     var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
     configuration.applicationProtocols = protocols
-    return try NIOSSLContext(configuration: configuration)
+    configuration.shutdownTimeout = Self.closingTime
+    return configuration
   }
 }

@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOSSL
 import Testing
 
 @testable import Certificates
@@ -22,5 +24,15 @@ import Testing
     #expect(throws: ServerCertificate.Failure.self) {
       try ServerCertificate.loadOrCreate(directory: folder.path, hosts: [])
     }
+  }
+
+  @Test("A server that ends does not wait long for clients that keep their connections open")
+  func closing() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let certificate = try ServerCertificate.loadOrCreate(directory: folder.path, hosts: ["cp.example"])
+    let configuration = try certificate.makeConfiguration(protocols: ["http/1.1"])
+    #expect(configuration.shutdownTimeout.nanoseconds == 1_000_000_000)
+    #expect(configuration.applicationProtocols == ["http/1.1"])
   }
 }
