@@ -12,7 +12,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes build release images check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build release images check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,7 @@ help: ## list the targets
 # Only the demo writes to standard output. It is the last command and replaces its shell, so that Ctrl-C reaches it once.
 demo: ## everything, running: control plane, collector, four services behind real Envoys; Ctrl-C ends it
 	@Scripts/setup demo
+	@$(if $(findstring --kubernetes,$(ARGS)),Scripts/kubernetes-apiserver build >/dev/null)
 	@$(MAKE) --no-print-directory build >&2
 	@exec $(BUILD)/kuma-demo $(ARGS)
 
@@ -32,7 +33,7 @@ test: ## every test, with real Envoys, real databases, a real browser and a real
 	@Scripts/setup test
 	@[ -d $(BUILD) ] || echo "test: compiling everything; the first time takes 5 to 10 minutes"
 	swift build --build-tests
-	@$(if $(NEEDS_KUBERNETES),$(MAKE) --no-print-directory kubernetes)
+	@$(if $(NEEDS_KUBERNETES),$(MAKE) --no-print-directory kubernetes network)
 	$(if $(ONLY)$(ARGS),,swift test --skip-build --filter '$(ON_KUBERNETES)')
 	swift test --skip-build $(if $(ONLY)$(ARGS),$(ARGS),--skip '$(ON_KUBERNETES)')
 
@@ -40,6 +41,11 @@ kubernetes: ## wait for the Kubernetes API server of the tests, which is built i
 	@Scripts/kubernetes-apiserver build >/dev/null || { \
 	  printf '\n*** NO KUBERNETES API SERVER: see above. THE TESTS ON KUBERNETES DO NOT RUN. ***\n\n' >&2; \
 	  [ "$$KUMA_TRACE_REQUIRE_KUBERNETES" != 1 ]; }
+
+network: ## say whether this machine allows the network namespaces in which the tests run pods
+	@unshare --net iptables -t nat -S >/dev/null 2>&1 || { \
+	  printf '\n*** NO NETWORK NAMESPACES: they need the rights of root, and iptables. THE TESTS THAT RUN PODS DO NOT RUN. ***\n\n' >&2; \
+	  [ "$$KUMA_TRACE_REQUIRE_NETWORK" != 1 ]; }
 
 build: ## the four programs, for debugging, in .build/debug
 	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 5 to 10 minutes"

@@ -20,7 +20,7 @@ struct GlobalOptions: ParsableArguments {
   var configFile: String?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("how much is told: off, info or debug", valueName: "string"),
+    parsing: .unconditional, help: ArgumentHelp("how much is logged: off, info or debug", valueName: "string"),
     completion: .list(["off", "info", "debug"]))
   var logLevel = "off"
 

@@ -33,7 +33,7 @@ struct DataplaneToken: Sendable, Equatable {
       throw LaunchFailure(
         .badToken,
         "\(place) \(fault); in a pod, name the file with the token of its service account. Elsewhere leave the option out: the "
-          + "control plane of this project asks for no tokens there. Another one's token has to stand there as it was given"
+          + "control plane of this project asks for no tokens there. A token of another control plane must be in the file unchanged"
       )
     }
   }

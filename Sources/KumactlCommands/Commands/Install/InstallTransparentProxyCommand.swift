@@ -60,12 +60,12 @@ struct InstallTransparentProxyCommand: AsyncParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("ports of incoming connections that are not redirected, as 22,443", valueName: "string"))
+    help: ArgumentHelp("ports of incoming connections that are not redirected, such as 22,443", valueName: "string"))
   var excludeInboundPorts = ""
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("ports of outgoing connections that are not redirected, as 22,443", valueName: "string"))
+    help: ArgumentHelp("ports of outgoing connections that are not redirected, such as 22,443", valueName: "string"))
   var excludeOutboundPorts = ""
 
   @Option(
