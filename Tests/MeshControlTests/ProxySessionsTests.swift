@@ -215,6 +215,31 @@ struct ProxySessionsTests {
     }
   }
 
+  @Test("A connected proxy has its insight again when its Dataplane comes back, and when the insight was deleted")
+  func insightComesBack() async throws {
+    let dataplane = ResourceKey(type: .dataplane, mesh: "default", name: "web")
+    let insight = ResourceKey(type: .dataplaneInsight, mesh: "default", name: "web")
+    try await withSessions { sessions in
+      let running = Task { try await sessions.run() }
+      defer { running.cancel() }
+      let resource = try #require(try ResourceDocument.all(in: Self.document(port: 8080)).first?.resource)
+      _ = try await store.put(resource)
+      try await open(sessions, "one", Self.introduction(nil))
+      try await eventually("the insight is written") { store.get(insight) != nil }
+      try store.delete(insight, if: .always)
+      try await eventually("the insight is written again") { store.get(insight) != nil }
+      try store.delete(dataplane, if: .always)
+      try await eventually("the proxy is known to have no Dataplane") {
+        await sessions.registry[ProxyID(mesh: "default", name: "web")]?.lacksDataplane == true
+      }
+      #expect(store.get(insight) == nil)
+      _ = try await store.put(resource)
+      try await eventually("the insight is there with the Dataplane") {
+        store.get(insight)?.content(DataplaneInsight.self)?.subscriptions.count == 1
+      }
+    }
+  }
+
   @Test("A rejection message is truncated with a note, and is one line")
   func rejection() async throws {
     try await withSessions { sessions in

@@ -138,6 +138,8 @@ struct ProxyLifecycle: Sendable {
   var hasReturned = false
   /// Whether a write of the insight failed and is to be retried when the store recovers.
   var needsInsight = false
+  /// Whether the proxy had no Dataplane when its insight was to be written.
+  var lacksDataplane = false
   /// Ended subscriptions that are not written yet.
   var ended: [DataplaneInsight.Subscription] = []
   /// Control planes that are gone and whose subscriptions have to be ended.
@@ -187,9 +189,11 @@ struct ProxyLifecycle: Sendable {
     case .timeReached: break
     case .found(let dataplane, let insight, let present): compare(dataplane, insight, present, context, &actions)
     case .storeReturned: retryWrites(&actions)
-    case .writeInsight: startInsight(&actions)
+    case .writeInsight:
+      lacksDataplane = false
+      startInsight(&actions)
     case .hasNoDataplane:
-      (ended, departed, needsInsight) = ([], [], false)
+      (ended, departed, needsInsight, lacksDataplane) = ([], [], false, true)
     case .stopping: stop(context, &actions)
     }
     startNext(context, &actions)

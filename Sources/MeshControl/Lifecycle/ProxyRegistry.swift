@@ -30,6 +30,8 @@ struct ProxyRegistry: Sendable {
     case presentFound(Set<ProxyID>)
     /// The stored proxies, or why they cannot be read.
     case storedProxiesRead(Result<StoredProxies, StoreError>)
+    /// Dataplanes were written, or insights deleted, by whomever.
+    case stored(dataplanes: Set<ProxyID>, lostInsights: Set<ProxyID>)
     /// The store has recovered.
     case storeReturned
     /// The control plane shuts down.
@@ -131,6 +133,10 @@ struct ProxyRegistry: Sendable {
       flush?.queue = present.sorted()
       writeNext()
     case .storedProxiesRead(let result): compare(result)
+    case .stored(let dataplanes, let lostInsights):
+      // Whether a proxy has a Dataplane may have been asked before it was written.
+      let missed = dataplanes.filter { lifecycles[$0]?.lacksDataplane == true || flush?.asked.contains($0) == true }
+      for proxy in missed.union(lostInsights) where lifecycles[proxy]?.isConnected == true { touch(proxy, context) }
     case .storeReturned: for proxy in lifecycles.keys.sorted() { pass(.storeReturned, proxy) }
     case .stopping:
       isStopping = true

@@ -50,10 +50,10 @@ package actor ProxySessions: Service {
 
   package func run() async throws {
     await cancelWhenGracefulShutdown {
-      async let start: Void = self.startWithContent()
+      async let content: Void = self.followStore()
       async let returns: Void = self.followReturns()
       for await _ in self.counts.news { await self.takeNews() }
-      await start
+      await content
       await returns
     }
     await withCheckedContinuation { continuation in
@@ -63,11 +63,19 @@ package actor ProxySessions: Service {
     timer?.cancel()
   }
 
-  /// A store may have to load its content first. The first element of its changes says that it has.
-  private func startWithContent() async {
-    for await _ in store.changes() {
-      handle(.started)
-      return
+  /// A store may have to load its content first. The first element of its changes says that it has. Later ones may take away
+  /// an insight, or bring back the Dataplane of a connected proxy.
+  private func followStore() async {
+    var hasStarted = false
+    for await set in store.changes() {
+      guard hasStarted else {
+        hasStarted = true
+        handle(.started)
+        continue
+      }
+      let lost = set.deleted.lazy.filter { $0.type == .dataplaneInsight }.map { ProxyID(mesh: $0.mesh, name: $0.name) }
+      let written = set.written.lazy.filter { $0.type == .dataplane }.map { ProxyID(mesh: $0.mesh, name: $0.name) }
+      handle(.stored(dataplanes: Set(written), lostInsights: Set(lost)))
     }
   }
 
