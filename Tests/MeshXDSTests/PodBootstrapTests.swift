@@ -70,6 +70,15 @@ struct PodBootstrapTests {
     #expect(service?["initialMetadata"] == [["key": "authorization", "value": "a.b.c"]])
   }
 
+  @Test("are refused to a proxy that describes itself")
+  func broughtDataplane() async throws {
+    var request = Self.request
+    request["dataplaneResource"] = .string("type: Dataplane")
+    let response = await respond(request)
+    #expect(response.status == 422)
+    #expect(String(decoding: response.body, as: UTF8.self).contains("the proxy brings a Dataplane along"))
+  }
+
   @Test("have an Envoy that can do it read the token from its file, and hold none themselves")
   func reloaded() async throws {
     var request = Self.request

@@ -124,6 +124,10 @@ public struct BootstrapEndpoint: Sendable {
         code: .unprocessable,
         message: settings.reloadsTokens ? BootstrapError.podTokenRequired : BootstrapError.tokenRequired)
     }
+    // The stream would be refused, and Envoy would try again for ever.
+    if settings.reloadsTokens, !request.dataplaneResource.isEmpty {
+      throw BootstrapError(code: .unprocessable, message: SessionRefusal.ofBroughtDataplane.message)
+    }
     guard request.bootstrapVersion.isEmpty || request.bootstrapVersion == "3" else {
       throw BootstrapError(
         code: .badRequest,

@@ -105,14 +105,7 @@ struct AuthenticatedSessions: ProxySessionObserver {
 
   func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal) {
     try await authenticator.authenticate(nodeID: session.nodeID, token: session.authorization)
-    // A pod's Dataplane says what the pod is. What a proxy says of itself could be more.
-    guard introduction.dataplane == nil else {
-      throw SessionRefusal(
-        code: .permissionDenied,
-        message:
-          "the proxy brings a Dataplane along, but those of pods are made by the control plane; start kuma-dp without "
-          + "--dataplane and --dataplane-file")
-    }
+    guard introduction.dataplane == nil else { throw .ofBroughtDataplane }
     try await sessions.sessionOpened(session, introduction)
   }
 
