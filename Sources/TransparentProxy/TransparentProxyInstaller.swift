@@ -170,11 +170,12 @@ package struct TransparentProxyInstaller: Sendable {
           failures.append(error)
         }
       }
-      let isHopeless = failures.allSatisfy { $0.code == .missing }
+      let areAllMissing = failures.allSatisfy { $0.code == .missing }
+      let isHopeless = areAllMissing || failures.contains { $0.code == .invalid }
       guard attempt <= retries, !isHopeless else {
         throw InstallationError(
           code: failures.first?.code ?? .failed,
-          description: isHopeless
+          description: areAllMissing
             ? failures.first?.description ?? "" : failures.map(\.description).joined(separator: "; "))
       }
       report(.remark("\(failures.map(\.description).joined(separator: "; ")), will try again in \(pause)"))

@@ -37,6 +37,19 @@ struct FailedInstallationTests {
     #expect(outcome.output == "failure\n1\n1\n", "\(outcome.errors)")
   }
 
+  @Test("a rule that iptables does not understand is not tried again")
+  func invalidRule() async throws {
+    let outcome = try await Namespace.run(
+      """
+      \(Self.brokenIPv6)
+      sed -i 's/the kernel refuses/Bad value for an option/' /tmp/broken/*-restore
+      PATH=/tmp/broken:$PATH install --max-retries 1 2>/tmp/errors >&2 && echo success || echo failure
+      grep -c 'will try again' /tmp/errors || true
+      grep -c 'Error: failed to setup transparent proxy: .*ip6tables-nft-restore failed: Bad value' /tmp/errors
+      """)
+    #expect(outcome.output == "failure\n0\n1\n", "\(outcome)")
+  }
+
   @Test(
     "a user without rights is told what is missing", arguments: ["install", "uninstall", "uninstall --dry-run"])
   func withoutRights(command: String) async throws {

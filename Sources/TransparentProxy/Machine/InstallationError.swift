@@ -9,6 +9,8 @@ package struct InstallationError: Error, Sendable, CustomStringConvertible {
     case notPermitted
     /// A program is not installed.
     case missing
+    /// A program does not understand a rule, and will not the next time.
+    case invalid
     /// A program or the kernel refused.
     case failed
   }
@@ -25,7 +27,9 @@ package struct InstallationError: Error, Sendable, CustomStringConvertible {
 
   /// A failure with the words of a program, and with what to do if they are known.
   static func failed(_ text: String) -> InstallationError {
-    InstallationError(code: .failed, description: advice(text).map { "\(text); \($0)" } ?? text)
+    let isInvalid = text.contains("Bad value") || text.contains("Bad argument")
+    return InstallationError(
+      code: isInvalid ? .invalid : .failed, description: advice(text).map { "\(text); \($0)" } ?? text)
   }
 
   private static func advice(_ text: String) -> String? {
