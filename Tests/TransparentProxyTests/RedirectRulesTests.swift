@@ -98,7 +98,7 @@ import Testing
         text: "53,3000-5000:106-108",
         rules: ["-p tcp --dport 53,3000:5000 106:108", "-p udp --dport 53,3000:5000 106:108"]),
       Exclusion(
-        text: " UDP , tcp : 1 : 4294967295 ", rules: ["-p udp --dport 1 4294967295", "-p tcp --dport 1 4294967295"]),
+        text: " UDP , tcp : 1 : 4294967294 ", rules: ["-p udp --dport 1 4294967294", "-p tcp --dport 1 4294967294"]),
     ])
   func exclusions(_ exclusion: Exclusion) throws {
     let settings = RedirectSettings(user: 5678, exclusions: try UserExclusion.parse(exclusion.text))
@@ -121,6 +121,8 @@ import Testing
       ("3000-5000:1:*", "can't use wildcard '*' for uids"),
       ("tcp:1:1,2,3", "uid entry invalid:'1,2,3', it should either be a single item or a range"),
       ("tcp:70000:1", "values or range '70000' failed validation: value '70000', is not valid uint16"),
+      ("tcp:1:4294967295", "uid entry invalid:'4294967295', the highest uid is 4294967294"),
+      ("1-4294967295", "uid entry invalid:'1-4294967295', the highest uid is 4294967294"),
       ("tcp:1:-1", "values or range '-1' failed validation: value '', is not valid uint32"),
       ("tcp:9-2:1", "values or range '9-2' failed validation: '9-2' is not a range; write 1000-2000"),
       ("1:2:3:4", "value: '1:2:3:4' is invalid - format for excluding ports by uids <protocol:>?<ports:>?uids"),

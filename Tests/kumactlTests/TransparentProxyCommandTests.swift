@@ -27,6 +27,12 @@ import Testing
         message: "failed to setup transparent proxy: parsing excluded outbound ports for uids failed: values or range "
           + "'a3000-5000' failed validation: value 'a3000', is not valid uint16"),
       Refusal(
+        flags: "--kuma-dp-uid 5 --exclude-outbound-ports-for-uids ''",
+        message: "parsing excluded outbound ports for uids failed: values or range '' failed validation"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --exclude-outbound-ports-for-uids 1-4294967295",
+        message: "uid entry invalid:'1-4294967295', the highest uid is 4294967294"),
+      Refusal(
         flags: "--kuma-dp-uid 5 --exclude-inbound-ports 22,x",
         message:
           "failed to setup transparent proxy: cannot parse inbound ports to exclude: value 'x', is not valid uint16"
@@ -38,6 +44,39 @@ import Testing
       Refusal(
         flags: "--kuma-dp-uid 5 --redirect-outbound-port 0",
         message: "--redirect-outbound-port must be between 1 and 65535"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --sleep-between-retries x",
+        message: "--sleep-between-retries \"x\" is not a valid duration; write one such as 500ms, 30s or 1m30s"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --sleep-between-retries -1s",
+        message: "--sleep-between-retries \"-1s\" must not be negative"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --sleep-between-retries 9999999999s",
+        message: "--sleep-between-retries \"9999999999s\" is too long; give at most 1h"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --sleep-between-retries 1h1s",
+        message: "--sleep-between-retries \"1h1s\" is too long; give at most 1h"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --max-retries -1",
+        message: "--max-retries -1 is not valid; give a number from 0 to 1000"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --max-retries 9223372036854775807",
+        message: "--max-retries 9223372036854775807 is not valid; give a number from 0 to 1000"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --wait 3601",
+        message: "--wait 3601 is not valid; give a number from 0 to 3600 (seconds)"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --wait-interval 1000000",
+        message: "--wait-interval 1000000 is not valid; give a number from 0 to 999999 (microseconds)"),
+      Refusal(
+        flags: "--kuma-dp-uid 4294967295",
+        message: "--kuma-dp-uid 4294967295 is no uid; the highest is 4294967294"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --redirect-inbound-port 15001",
+        message: "--redirect-inbound-port and --redirect-outbound-port must be two ports, not both 15001"),
+      Refusal(
+        flags: "--kuma-dp-uid 5 --redirect-inbound-port-v6 15001",
+        message: "--redirect-inbound-port and --redirect-outbound-port must be two ports, not both 15001"),
       Refusal(
         flags: "--kuma-dp-uid 5 --ip-family-mode ipv6",
         message: "--ip-family-mode \"ipv6\" is not valid; write dualstack or ipv4"),
@@ -63,7 +102,8 @@ import Testing
   func refused(_ refusal: Refusal) async throws {
     try await KumactlProcess.withHome { kumactl in
       let outcome = try await kumactl.run(
-        ["install", "transparent-proxy", "--dry-run"] + refusal.flags.split(separator: " ").map(String.init))
+        ["install", "transparent-proxy", "--dry-run"]
+          + refusal.flags.split(separator: " ").map { $0 == "''" ? "" : String($0) })
       #expect(outcome.status == 1)
       #expect(outcome.output.isEmpty)
       #expect(outcome.errors.contains("Error: ") && outcome.errors.contains(refusal.message), "\(outcome.errors)")

@@ -34,6 +34,10 @@ package struct UserExclusion: Sendable, Hashable {
       throw RedirectValueError("uid entry invalid:'\(users)', it should either be a single item or a range")
     }
     let userRanges: [ClosedRange<UInt32>] = try ranges(users, type: "uint32")
+    // The kernel has this number for "no user".
+    guard userRanges.allSatisfy({ $0.upperBound < .max }) else {
+      throw RedirectValueError("uid entry invalid:'\(users)', the highest uid is \(UInt32.max - 1)")
+    }
     let transports = try transports(parts.count == 3 ? parts[0] : "*")
     return transports.flatMap { transport in
       userRanges.map { UserExclusion(transport: transport, ports: portRanges, users: $0) }

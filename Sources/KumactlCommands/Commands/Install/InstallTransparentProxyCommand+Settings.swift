@@ -47,11 +47,46 @@ extension InstallTransparentProxyCommand {
             + "--ip-family-mode ipv4 instead")
       }
     }
+    for port in [settings.inboundPort, settings.inboundPortIPv6] where port == settings.outboundPort {
+      throw RedirectFlagError(
+        description: "--redirect-inbound-port and --redirect-outbound-port must be two ports, not both "
+          + "\(settings.outboundPort)")
+    }
     return (settings, families)
   }
 
+  /// The pause between two attempts. The other limits of attempts are checked too.
+  func pauseBetweenAttempts() throws(RedirectFlagError) -> Duration {
+    func check(_ flag: String, _ value: some BinaryInteger, upTo limit: Int, _ unit: String = "")
+      throws(RedirectFlagError)
+    {
+      guard value < 0 || value > limit else { return }
+      throw RedirectFlagError(description: "\(flag) \(value) is not valid; give a number from 0 to \(limit)\(unit)")
+    }
+    try check("--wait", wait, upTo: 3600, " (seconds)")
+    // iptables takes less than a second.
+    try check("--wait-interval", waitInterval, upTo: 999_999, " (microseconds)")
+    try check("--max-retries", maxRetries, upTo: 1000)
+    let text = sleepBetweenRetries
+    if let pause = Duration(goText: text), pause <= .seconds(3600) { return pause }
+    let fault =
+      if text.hasPrefix("-"), Self.isDuration(text.dropFirst()) {
+        "must not be negative"
+      } else if Self.isDuration(text[...]) {
+        "is too long; give at most 1h"
+      } else {
+        Duration.fault(ofText: text)
+      }
+    throw RedirectFlagError(description: "--sleep-between-retries \(text.quoted) \(fault)")
+  }
+
+  /// Whether text has the form of a duration, which may be too long for one.
+  private static func isDuration(_ text: Substring) -> Bool {
+    Duration(goText: String(text.map { ("0"..."9").contains($0) ? "0" : $0 })) != nil
+  }
+
   private func exclusionTexts() -> [String] {
-    var texts = excludeOutboundPortsForUids.filter { !$0.isEmpty }
+    var texts = excludeOutboundPortsForUids
     for (name, list) in [("tcp", excludeOutboundTcpPortsForUids), ("udp", excludeOutboundUdpPortsForUids)]
     where !list.isEmpty {
       Console.notice(
@@ -69,6 +104,9 @@ extension InstallTransparentProxyCommand {
       throw RedirectFlagError(description: "--kuma-dp-user or --kuma-dp-uid should be supplied")
     }
     let number = uid.flatMap { UInt32($0) }
+    guard number != .max else {
+      throw RedirectFlagError(description: "--kuma-dp-uid \(UInt32.max) is no uid; the highest is \(UInt32.max - 1)")
+    }
     let named = name.flatMap { getpwnam($0)?.pointee.pw_uid }
     guard (uid == nil || number != nil) && (name == nil || named != nil), let user = number ?? named else {
       throw RedirectFlagError(

@@ -118,13 +118,12 @@ struct InstallTransparentProxyCommand: AsyncParsableCommand {
     try refused.check()
     let settings: RedirectSettings
     let families: Set<IPFamily>
+    let pause: Duration
     do throws(RedirectFlagError) {
       (settings, families) = try redirection()
+      pause = try pauseBetweenAttempts()
     } catch {
       throw CommandFailure(error.description)
-    }
-    guard let pause = Duration(goText: sleepBetweenRetries), pause >= .zero, maxRetries >= 0 else {
-      throw CommandFailure("--max-retries and --sleep-between-retries must not be negative")
     }
     let installer = TransparentProxyInstaller(
       retries: maxRetries, pause: pause, wait: LockWait(seconds: wait, interval: waitInterval), isVerbose: verbose,
