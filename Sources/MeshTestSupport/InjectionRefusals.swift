@@ -14,19 +14,23 @@ package enum InjectionRefusals {
     var annotations: [String: String] = [:]
     var podLabels: [String: String] = [:]
     var container: DocumentValue.Object = [:]
+    /// Further fields of the pod's `spec`.
+    var spec: DocumentValue.Object = [:]
     package let message: String
 
     /// The pod.
     package var pod: DocumentValue {
       var web: DocumentValue.Object = ["name": "web", "image": "registry.example/web:1"]
       for (key, value) in container { web[key] = value }
+      var spec: DocumentValue.Object = ["containers": [.object(web)]]
+      for (key, value) in self.spec { spec[key] = value }
       return [
         "apiVersion": "v1", "kind": "Pod",
         "metadata": [
           "name": .string("refused-\(description.replacing(" ", with: "-"))"), "namespace": "shop",
           "labels": Self.map(podLabels), "annotations": Self.map(annotations),
         ],
-        "spec": ["containers": [.object(web)]],
+        "spec": .object(spec),
       ]
     }
 
@@ -90,6 +94,36 @@ package enum InjectionRefusals {
         "large admin port", "kuma.io/envoy-admin-port", "70000",
         number + #""kuma.io/envoy-admin-port": 70000 is not a port; give a number from 1 to 65535"#),
       annotation(
+        "zero as admin port", "kuma.io/envoy-admin-port", "0",
+        number + #""kuma.io/envoy-admin-port": 0 is not a port; give a number from 1 to 65535"#),
+      annotation(
+        "admin port for incoming connections", "kuma.io/envoy-admin-port", "15006",
+        admin(15006, "incoming connections; choose another port")),
+      annotation(
+        "admin port for outgoing connections", "kuma.io/envoy-admin-port", "15001",
+        admin(15001, "outgoing connections; choose another port")),
+      annotation("admin port for probes", "kuma.io/envoy-admin-port", "9000", admin(9000, probes)),
+      Row(
+        description: "admin port for probes at their own port",
+        annotations: ["kuma.io/envoy-admin-port": "9100", "kuma.io/virtual-probes-port": "9100"],
+        message: admin(9100, probes)),
+      annotation(
+        "log level", "kuma.io/envoy-log-level", "loud",
+        #"annotation "kuma.io/envoy-log-level": "loud" is not known; choose one of trace, debug, info, warning, warn, "#
+          + "error, critical, off"),
+      annotation(
+        "log level of a component", "kuma.io/envoy-component-log-level", "upstream:loud", component("upstream:loud")),
+      annotation("log level of no component", "kuma.io/envoy-component-log-level", "debug", component("debug")),
+      annotation(
+        "name of a variable", "kuma.io/sidecar-env-vars", "TEAM=a;A B=1", variable("A B")),
+      annotation("empty name of a variable", "kuma.io/sidecar-env-vars", "=4", variable("")),
+      annotation("digit in a name of a variable", "kuma.io/sidecar-env-vars", "4A=1", variable("4A")),
+      taken("volume", "kuma-init-tmp", ["volumes": [["name": "kuma-init-tmp", "emptyDir": [:]]]]),
+      taken("volume", "kuma-sidecar-tmp", ["volumes": [["name": "kuma-sidecar-tmp", "emptyDir": [:]]]]),
+      taken(
+        "init container", "kuma-init", ["initContainers": [["name": "kuma-init", "image": "registry.example/init:1"]]]),
+      taken("container", "kuma-init", ["containers": [["name": "kuma-init", "image": "registry.example/web:1"]]]),
+      annotation(
         "wait", "kuma.io/wait-for-dataplane-ready", "maybe",
         #"annotation "kuma.io/wait-for-dataplane-ready" has wrong value "maybe""#),
       annotation(
@@ -147,6 +181,30 @@ package enum InjectionRefusals {
           "readinessProbe": ["httpGet": ["path": "/", "port": "health"]],
         ], message: probe(9100)),
     ]
+
+  private static let probes =
+    #"probes; choose another port, or set the annotation "kuma.io/virtual-probes-port" to another"#
+
+  private static func admin(_ port: Int, _ use: String) -> String {
+    generating
+      + #"annotation "kuma.io/envoy-admin-port" has wrong value "\#(port)": the sidecar uses this port for \#(use)"#
+  }
+
+  private static func component(_ text: String) -> String {
+    #"annotation "kuma.io/envoy-component-log-level": "\#(text)" is not in the form component:level, such as "#
+      + "upstream:debug,connection:trace"
+  }
+
+  private static func variable(_ name: String) -> String {
+    #"annotation "kuma.io/sidecar-env-vars": "\#(name)" is not the name of a variable; use letters, digits, _, - and ., "#
+      + "with neither a digit nor .. first"
+  }
+
+  private static func taken(_ kind: String, _ name: String, _ spec: DocumentValue.Object) -> Row {
+    Row(
+      description: "\(kind) \(name)", spec: spec,
+      message: "\(kind) \"\(name)\" has the name of one that comes with the sidecar; rename it")
+  }
 
   private static func probe(_ port: Int) -> String {
     "cannot override Pod's probes. Port for probe cannot be set to \(port). It is reserved for the dataplane that will "

@@ -1,3 +1,4 @@
+import Documents
 import MeshModel
 import OrderedCollections
 
@@ -20,8 +21,11 @@ enum InjectedAnnotations {
     }
     do throws(AnnotationError) {
       try checkUnsupported(annotations)
-      injected[.virtualProbes] = try virtualProbes(annotations, settings) ? "enabled" : "disabled"
-      injected[.virtualProbesPort] = "\(try virtualProbesPort(annotations, settings))"
+      let hasVirtualProbes = try virtualProbes(annotations, settings)
+      let probesPort = try virtualProbesPort(annotations, settings)
+      try checkAdminPort(annotations, settings, probesPort: hasVirtualProbes ? probesPort : nil)
+      injected[.virtualProbes] = hasVirtualProbes ? "enabled" : "disabled"
+      injected[.virtualProbesPort] = "\(probesPort)"
       injected[.envoyAdminPort] = "\(try SidecarContainer.adminPort(of: annotations, settings: settings))"
     } catch {
       throw error.wrapped("could not generate annotations for pod")
@@ -73,6 +77,27 @@ enum InjectedAnnotations {
     } catch {
       throw error.wrapped("unable to set \(PodAnnotation.virtualProbesPort.rawValue)")
     }
+  }
+
+  /// Refuses a port of Envoy's administration that the sidecar needs for something else: Envoy would never be ready.
+  private static func checkAdminPort(
+    _ annotations: Annotations, _ settings: InjectorSettings, probesPort: UInt16?
+  ) throws(AnnotationError) {
+    guard let port = try annotations.port(.envoyAdminPort) else { return }
+    let use: String
+    switch port {
+    case settings.inboundPort: use = "incoming connections; choose another port"
+    case settings.outboundPort: use = "outgoing connections; choose another port"
+    case probesPort:
+      use =
+        "probes; choose another port, or set the annotation \(PodAnnotation.virtualProbesPort.rawValue.quoted) to another"
+    default: return
+    }
+    throw AnnotationError(
+      code: .conflict, key: PodAnnotation.envoyAdminPort.rawValue,
+      message:
+        "annotation \(PodAnnotation.envoyAdminPort.rawValue.quoted) has wrong value \("\(port)".quoted): the sidecar "
+        + "uses this port for \(use)")
   }
 
   /// Whether the pod takes its incoming connections itself. Kuma refuses `provided` here, and reads it later from the pod.

@@ -52,6 +52,7 @@ package struct Injector: Sendable {
       let names = same.map { $0.abridged().quoted }.joined(separator: " ")
       return .failed(500, "containers using same UID as sidecar is unsupported: [\(names)]")
     }
+    if let taken = Self.takenName(in: pod) { return .failed(500, taken) }
     let sidecar = try SidecarContainer(of: pod, mesh: mesh, settings: settings)
     let injected = try InjectedAnnotations.of(pod, mesh: mesh, settings: settings)
     var annotations = pod.annotations
@@ -67,6 +68,19 @@ package struct Injector: Sendable {
     let warnings = InjectionWarnings(pod: pod, settings: settings).all(injected: injected, hasToken: sidecar.hasToken)
     return .allowed(patch: patch, warnings: AdmissionWarnings.bounded(warnings))
   }
+
+  /// What is wrong with a pod that uses a name of what is added. Two of one name cannot be in a pod.
+  private static func takenName(in pod: PodDocument) -> String? {
+    func fault(_ kind: String, _ name: String) -> String {
+      "\(kind) \(name.quoted) has the name of one that comes with the sidecar; rename it"
+    }
+    func has(_ name: String, _ items: [DocumentValue]) -> Bool { items.contains { $0["name"]?.string == name } }
+    if let volume = temporaryVolumes.first(where: { has($0, pod.volumes) }) { return fault("volume", volume) }
+    if has(InitContainer.name, pod.initContainers) { return fault("init container", InitContainer.name) }
+    return has(InitContainer.name, pod.containers) ? fault("container", InitContainer.name) : nil
+  }
+
+  private static let temporaryVolumes = [InitContainer.temporaryVolume, SidecarContainer.temporaryVolume]
 
   // MARK: Patches
 
@@ -92,7 +106,7 @@ package struct Injector: Sendable {
   private static func patch(
     _ sidecar: SidecarContainer, _ initContainer: InitContainer, of pod: PodDocument, isInitContainer: Bool
   ) -> [JSONPatchOperation] {
-    let volumes = [InitContainer.temporaryVolume, SidecarContainer.temporaryVolume].map { name -> DocumentValue in
+    let volumes = temporaryVolumes.map { name -> DocumentValue in
       ["name": .string(name), "emptyDir": ["sizeLimit": "10M"]]
     }
     var patch = append(volumes, to: "volumes", of: pod)

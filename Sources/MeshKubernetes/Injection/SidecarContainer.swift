@@ -63,10 +63,9 @@ struct SidecarContainer {
       [token, ["name": .string(Self.temporaryVolume), "mountPath": "/tmp"]].compactMap { $0 })
   }
 
-  /// The port of Envoy's administration. An annotation with 0 means the usual one.
+  /// The port of Envoy's administration.
   static func adminPort(of annotations: Annotations, settings: InjectorSettings) throws(AnnotationError) -> UInt16 {
-    guard try annotations.number(.envoyAdminPort) != 0 else { return settings.adminPort }
-    return try annotations.port(.envoyAdminPort) ?? settings.adminPort
+    try annotations.port(.envoyAdminPort) ?? settings.adminPort
   }
 
   private static func probe(_ probe: InjectorSettings.Probe, port: UInt16) -> DocumentValue {

@@ -18,6 +18,8 @@ enum SidecarEnvironment {
       // The sidecar answers no DNS questions.
       "KUMA_DNS_ENABLED": "false",
     ]
+    try check(annotations, .envoyLogLevel, by: EnvoyLogLevels.fault(ofLevel:))
+    try check(annotations, .envoyComponentLogLevel, by: EnvoyLogLevels.fault(ofComponentLevels:))
     texts["KUMA_DATAPLANE_RUNTIME_ENVOY_LOG_LEVEL"] = annotations[.envoyLogLevel]
     texts["KUMA_DATAPLANE_RUNTIME_ENVOY_COMPONENT_LOG_LEVEL"] = annotations[.envoyComponentLogLevel]
     var variables: [String: DocumentValue.Object] = [:]
@@ -30,8 +32,42 @@ enum SidecarEnvironment {
       variables[name] = ["name": .string(name), "valueFrom": source]
     }
     set(settings.environment)
-    set(try annotations.map(.sidecarEnvironment) ?? [:])
+    set(try ownVariables(of: annotations))
     return variables.sorted { $0.key < $1.key }.map { .object($0.value) }
+  }
+
+  /// Refuses a text that kuma-dp would refuse at each start, in the same words.
+  private static func check(
+    _ annotations: Annotations, _ annotation: PodAnnotation, by fault: (String) -> String?
+  ) throws(AnnotationError) {
+    guard let text = annotations[annotation], let fault = fault(text) else { return }
+    throw AnnotationError(
+      code: .wrongValue, key: annotation.rawValue,
+      message: "annotation \(annotation.rawValue.quoted): \(text.abridged().quoted) \(fault)")
+  }
+
+  /// The variables that the pod gives. A name that the API server would refuse is refused here, where the annotation is known.
+  private static func ownVariables(of annotations: Annotations) throws(AnnotationError) -> [String: String] {
+    let texts = try annotations.map(.sidecarEnvironment) ?? [:]
+    guard let name = texts.keys.filter({ !isName($0) }).min() else { return texts }
+    throw AnnotationError(
+      code: .wrongFormat, key: PodAnnotation.sidecarEnvironment.rawValue,
+      message:
+        "annotation \(PodAnnotation.sidecarEnvironment.rawValue.quoted): \(name.abridged().quoted) is not the name of a "
+        + "variable; use letters, digits, _, - and ., with neither a digit nor .. first")
+  }
+
+  /// Whether a variable of a container can have this name. Source: Kubernetes, before it took nearly every character (1.34).
+  private static func isName(_ text: String) -> Bool {
+    guard let first = text.utf8.first, !(0x30...0x39).contains(first), text != ".", !text.hasPrefix("..") else {
+      return false
+    }
+    return text.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+      default: byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+      }
+    }
   }
 
   /// What the kubelet fills in, by the paths of the pod's fields.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MeshClient
+import MeshModel
 import ProgramSettings
 
 /// The settings of a run, under Kuma's names. Source of the names: Kuma 2.7, of the administration port: Kuma 1.1.
@@ -152,22 +153,15 @@ extension SettingFormat<UInt16?> {
 
 extension SettingFormat<String?> {
   /// One of Envoy's words for levels of its log, or nothing.
-  fileprivate static var envoyLogLevel: Self {
-    Self("is not known; choose one of \(LogLevel.ofEnvoy.joined(separator: ", "))") { text in
-      if text.isEmpty { return .some(nil) }
-      return LogLevel.ofEnvoy.contains(text) ? .some(text) : .none
-    }
-  }
+  fileprivate static var envoyLogLevel: Self { checked(by: EnvoyLogLevels.fault(ofLevel:)) }
 
   /// Levels of components of Envoy, in the form of Envoy's option, or nothing.
-  fileprivate static var envoyComponentLogLevel: Self {
-    Self("is not in the form component:level, such as upstream:debug,connection:trace") { text in
-      if text.isEmpty { return .some(nil) }
-      let isValid = text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
-        let words = part.split(separator: ":", omittingEmptySubsequences: false)
-        return words.count == 2 && !words[0].isEmpty && LogLevel.ofEnvoy.contains(String(words[1]))
-      }
-      return isValid ? .some(text) : .none
+  fileprivate static var envoyComponentLogLevel: Self { checked(by: EnvoyLogLevels.fault(ofComponentLevels:)) }
+
+  private static func checked(by fault: @escaping @Sendable (String) -> String?) -> Self {
+    Self { text throws(SettingFault) in
+      if let fault = fault(text) { throw SettingFault(text, fault) }
+      return text.isEmpty ? nil : text
     }
   }
 }

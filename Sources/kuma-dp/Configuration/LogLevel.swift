@@ -21,7 +21,4 @@ enum LogLevel: String, Sendable, CaseIterable {
       return handler
     }
   }
-
-  /// Names of the levels of Envoy. Source: Envoy 1.40, `envoy --help`.
-  static let ofEnvoy = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"]
 }
