@@ -108,9 +108,10 @@ import Testing
       }
       if round.isMultiple(of: 3) { relay.cut() }
     }
-    let end = try await writer.list(.configMap, namespace: namespace).objects
     try await eventually("everything") {
-      running.state.objects == Dictionary(end.map { ($0.name, $0) }) { first, _ in first }
+      // Listed again each time: the cluster puts an object of its own into a new namespace, whenever it comes to that.
+      let end = try await writer.list(.configMap, namespace: namespace).objects
+      return running.state.objects == Dictionary(end.map { ($0.name, $0) }) { first, _ in first }
     }
     try await eventually("the end of all trouble") { !running.state.isInTrouble }
     let state = running.state
