@@ -30,6 +30,16 @@ struct ContainerStatus: Sendable, Hashable {
     if case .running = state { true } else { false }
   }
 
+  /// Whether it has never run.
+  var hasNotStarted: Bool {
+    if case .waiting = state { lastEnd == nil } else { false }
+  }
+
+  /// Whether it has ended with an error, and has not been started again.
+  var hasFailed: Bool {
+    if case .terminated(let status, _, _) = state { !status.isSuccess } else { false }
+  }
+
   /// The status as the API has it.
   func document(id: String) -> DocumentValue {
     var document: DocumentValue.Object = [
@@ -113,16 +123,15 @@ struct PodStatus: Sendable {
   /// The phase. Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
   var phase: String {
     guard isInitialized else {
-      let hasFailed = initContainers.contains { $0.end.map { !$0.isSuccess } ?? false }
-      return hasFailed && restartPolicy == .never ? "Failed" : "Pending"
+      return restartPolicy == .never && initContainers.contains(where: \.hasFailed) ? "Failed" : "Pending"
     }
-    let hasNotStarted = containers.contains { status in
-      if case .waiting = status.state { status.lastEnd == nil } else { false }
+    if containers.contains(where: \.hasNotStarted) { return "Pending" }
+    var hasFailed = false
+    for container in containers {
+      guard let end = container.end, !restartPolicy.restarts(after: end) else { return "Running" }
+      if !end.isSuccess { hasFailed = true }
     }
-    if hasNotStarted { return "Pending" }
-    let ends = containers.compactMap(\.end)
-    guard ends.count == containers.count, !ends.contains(where: restartPolicy.restarts) else { return "Running" }
-    return ends.allSatisfy(\.isSuccess) ? "Succeeded" : "Failed"
+    return hasFailed ? "Failed" : "Succeeded"
   }
 
   /// The status as the API has it, with the time of each condition's last change.
