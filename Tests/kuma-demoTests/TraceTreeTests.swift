@@ -57,7 +57,9 @@ struct TraceTreeTests {
     let plan = try DemoPlan(usesUsualPorts: false)
     let withoutPayments = try Self.tree(Array(Self.whole.dropLast()))
     #expect(
-      withoutPayments.missing(for: plan.traced) == ["the call from checkout to payments", "the server side of payments"])
+      withoutPayments.missing(for: plan.traced) == [
+        "the call from checkout to payments", "the server side of payments",
+      ])
 
     var detached = Self.whole
     detached[4].parent = -1
