@@ -120,7 +120,11 @@ import Testing
 
   private final class Events: Sendable {
     private let state = Mutex<(events: [WatchEvent], isOpen: Bool)>(([], false))
+    /// What happened to objects, but for the one that the cluster itself puts into each new namespace, at a time of its own.
     var names: [String] {
+      allNames.filter { !$0.hasSuffix("kube-root-ca.crt") }
+    }
+    private var allNames: [String] {
       state.withLock {
         $0.events.compactMap { event in
           switch event {
