@@ -241,7 +241,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy", "MeshStore",
+        "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy",
+        "MeshStore",
         "MeshStoreKubernetes",
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",

@@ -64,13 +64,8 @@ extension KubernetesStore {
 
   /// The object as the API server has it now; `nil` when there is none.
   private func find(_ type: ResourceType, _ names: Names) async throws(KubernetesError) -> KubernetesObject? {
-    do throws(KubernetesError) {
-      return try await client.get(
-        type.customResource, namespace: type.isNamespacedInKubernetes ? names.namespace : nil, name: names.name)
-    } catch {
-      guard error.code == .notFound else { throw error }
-      return nil
-    }
+    try await client.find(
+      type.customResource, namespace: type.isNamespacedInKubernetes ? names.namespace : nil, name: names.name)
   }
 
   /// The object's name and namespace, if the store takes writes.
@@ -182,10 +177,9 @@ extension KubernetesStore {
       return
     }
     // It stays until those who wait for its end have let it go.
-    do throws(KubernetesError) {
-      replicas[type]?.note(stored: try await client.get(kind, namespace: object.namespace, name: object.name))
-    } catch {
-      guard error.code == .notFound else { throw error }
+    if let present = try await client.find(kind, namespace: object.namespace, name: object.name) {
+      replicas[type]?.note(stored: present)
+    } else {
       replicas[type]?.note(deleted: object)
     }
   }

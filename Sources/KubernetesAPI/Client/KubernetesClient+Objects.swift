@@ -15,6 +15,36 @@ extension KubernetesClient {
       APIRequest(verb: "get", kind: kind, namespace: namespace, name: name, method: .GET, time: settings.requestTime))
   }
 
+  /// Reads one object; `nil` when there is none.
+  package func find(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String
+  ) async throws(KubernetesError) -> KubernetesObject? {
+    do throws(KubernetesError) {
+      return try await get(kind, namespace: namespace, name: name)
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+
+  /// Reads one object, or creates it if there is none. Of several programs that do this, one creates the object, and all others
+  /// get that.
+  ///
+  /// - Parameter make: the object, called when there is none.
+  package func findOrCreate(
+    _ kind: KubernetesKind, namespace: String? = nil, name: String, _ make: () throws -> KubernetesObject
+  ) async throws -> (object: KubernetesObject, isNew: Bool) {
+    if let present = try await find(kind, namespace: namespace, name: name) { return (present, false) }
+    let made = try make()
+    do throws(KubernetesError) {
+      return (try await create(kind, made), true)
+    } catch {
+      guard error.code == .alreadyExists, let present = try await find(kind, namespace: namespace, name: name)
+      else { throw error }
+      return (present, false)
+    }
+  }
+
   /// Creates an object; its name and namespace are in it.
   ///
   /// - Parameter dryRun: whether everything is checked and nothing is stored.

@@ -34,43 +34,24 @@ final class ClusterIdentity: Service {
   }
 
   private func find() async {
-    var wait = Duration.seconds(1)
     var isTold = false
-    while !Task.isCancelled {
-      do throws(KubernetesError) {
-        let known = try await read()
-        id.withLock { $0 = known }
-        return
-      } catch {
-        if !isTold, !Task.isCancelled {
-          logger.warning(
-            "the id of the cluster is not known yet; the API shows none meanwhile", metadata: ["error": "\(error)"])
-          isTold = true
-        }
-        try? await Task.sleep(for: wait * Double.random(in: 0.8...1.2))
-        wait = min(wait * 2, .seconds(60))
-      }
+    await tryUntilDone {
+      let known = try await read()
+      id.withLock { $0 = known }
+    } failed: { error in
+      guard !isTold else { return }
+      logger.warning(
+        "the id of the cluster is not known yet; the API shows none meanwhile", metadata: ["error": "\(error)"])
+      isTold = true
     }
   }
 
-  private func read() async throws(KubernetesError) -> String {
-    do throws(KubernetesError) {
-      let known = try await client.get(.configMap, namespace: namespace, name: Self.name)
-      return known["data"]?[Self.key]?.string ?? known.uid
-    } catch {
-      guard error.code == .notFound else { throw error }
+  private func read() async throws -> String {
+    let (object, _) = try await client.findOrCreate(.configMap, namespace: namespace, name: Self.name) {
+      var object = KubernetesObject(.configMap, namespace: namespace, name: Self.name)
+      object["data"] = [Self.key: .string(UUID().uuidString.lowercased())]
+      return object
     }
-    let fresh = UUID().uuidString.lowercased()
-    var object = KubernetesObject(.configMap, namespace: namespace, name: Self.name)
-    object["data"] = [Self.key: .string(fresh)]
-    do throws(KubernetesError) {
-      _ = try await client.create(.configMap, object)
-      return fresh
-    } catch {
-      // Another control plane was faster.
-      guard error.code == .alreadyExists else { throw error }
-      let known = try await client.get(.configMap, namespace: namespace, name: Self.name)
-      return known["data"]?[Self.key]?.string ?? known.uid
-    }
+    return object["data"]?[Self.key]?.string ?? object.uid
   }
 }

@@ -22,59 +22,30 @@ struct EnvoyAdminAuthority: Service {
   }
 
   private func find() async {
-    var wait = Duration.seconds(1)
     var reported: String?
-    while !Task.isCancelled {
-      do {
-        let certificates = try await fetch()
-        let own = try certificates.client()
-        let access = certificates.access
-        await use(
-          access,
-          try AdministrationCredentials(
-            certificate: own.certificatePEM, privateKey: own.privateKeyPEM, authority: access.clientAuthority))
-        return
-      } catch {
-        let reason = "\(error)"
-        if reported != reason, !Task.isCancelled {
-          logger.warning(
-            "the certificates for the administration of Envoys cannot be read; the Envoys of pods cannot be inspected, and jobs do not end",
-            metadata: ["secret": "\(namespace)/\(EnvoyAdminCertificates.secretName)", "error": "\(reason)"])
-          reported = reason
-        }
-        try? await Task.sleep(for: wait * Double.random(in: 0.8...1.2))
-        wait = min(wait * 2, .seconds(60))
-      }
+    await tryUntilDone {
+      let certificates = try await fetch()
+      let own = try certificates.client()
+      let access = certificates.access
+      await use(
+        access,
+        try AdministrationCredentials(
+          certificate: own.certificatePEM, privateKey: own.privateKeyPEM, authority: access.clientAuthority))
+    } failed: { error in
+      let reason = "\(error)"
+      guard reported != reason else { return }
+      logger.warning(
+        "the certificates for the administration of Envoys cannot be read; the Envoys of pods cannot be inspected, and jobs do not end",
+        metadata: ["secret": "\(namespace)/\(EnvoyAdminCertificates.secretName)", "error": "\(reason)"])
+      reported = reason
     }
   }
 
   private func fetch() async throws -> EnvoyAdminCertificates {
-    guard let present = try await read() else {
-      let made = try EnvoyAdminCertificates.make()
-      do throws(KubernetesError) {
-        _ = try await client.create(.secret, made.secret(namespace: namespace))
-        log("made")
-        return made
-      } catch {
-        // Another control plane was faster.
-        guard error.code == .alreadyExists, let present = try await read() else { throw error }
-        return try await take(present)
-      }
-    }
-    return try await take(present)
-  }
-
-  /// The Secret; `nil` when there is none.
-  private func read() async throws(KubernetesError) -> KubernetesObject? {
-    do throws(KubernetesError) {
-      return try await client.get(.secret, namespace: namespace, name: EnvoyAdminCertificates.secretName)
-    } catch {
-      guard error.code == .notFound else { throw error }
-      return nil
-    }
-  }
-
-  private func take(_ present: KubernetesObject) async throws -> EnvoyAdminCertificates {
+    let (present, isNew) = try await client.findOrCreate(
+      .secret, namespace: namespace, name: EnvoyAdminCertificates.secretName
+    ) { try EnvoyAdminCertificates.make().secret(namespace: namespace) }
+    if isNew { log("made") }
     guard let (certificates, isChanged) = try EnvoyAdminCertificates.read(present) else {
       throw KubernetesError(
         code: .unreadable,

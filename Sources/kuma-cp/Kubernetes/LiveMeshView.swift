@@ -51,11 +51,6 @@ struct LiveMeshView: MeshView {
   }
 
   private func object(ofMesh name: String) async throws(KubernetesError) -> KubernetesObject? {
-    do throws(KubernetesError) {
-      return try await client.get(ResourceType.mesh.customResource, name: name)
-    } catch {
-      guard error.code == .notFound else { throw error }
-      return nil
-    }
+    try await client.find(ResourceType.mesh.customResource, name: name)
   }
 }

@@ -70,14 +70,9 @@ struct PodWorker: Sendable {
 
   private func workload(_ query: OwnerQuery) async throws(KubernetesError) -> Workload {
     let kind: KubernetesKind = query.kind == "Job" ? .job : .replicaSet
-    do throws(KubernetesError) {
-      let object = try await client.get(kind, namespace: query.object.namespace, name: query.object.name)
-      return query.workload(of: object)
-    } catch {
-      // It went before its pods; they are the next to go.
-      guard error.code == .notFound else { throw error }
-      return Workload(kind: query.kind, name: query.object.name)
-    }
+    let object = try await client.find(kind, namespace: query.object.namespace, name: query.object.name)
+    // Without one it went before its pods; they are the next to go.
+    return object.map(query.workload) ?? Workload(kind: query.kind, name: query.object.name)
   }
 }
 

@@ -52,35 +52,24 @@ struct SharedCertificate: Sendable {
   }
 
   private func fetch() async throws -> ServerCertificate {
-    if let known = try await read() { return known }
-    let made = try ServerCertificate.make(hosts: hosts)
-    var object = KubernetesObject(.secret, namespace: namespace, name: Self.name)
-    object["type"] = "kubernetes.io/tls"
-    object.metadata["labels"] = ["app": "kuma-control-plane"]
-    object["data"] = [
-      Key.certificate: .string(Data(made.certificatePEM.utf8).base64EncodedString()),
-      Key.key: .string(Data(made.privateKeyPEM.utf8).base64EncodedString()),
-    ]
-    do throws(KubernetesError) {
-      _ = try await client.create(.secret, object)
-      logger.info("the certificate of the data plane server is made", metadata: ["secret": "\(namespace)/\(Self.name)"])
-      return made
-    } catch {
-      // Another control plane was faster.
-      guard error.code == .alreadyExists, let known = try await read() else { throw error }
-      return known
+    let (secret, isNew) = try await client.findOrCreate(.secret, namespace: namespace, name: Self.name) {
+      let made = try ServerCertificate.make(hosts: hosts)
+      var object = KubernetesObject(.secret, namespace: namespace, name: Self.name)
+      object["type"] = "kubernetes.io/tls"
+      object.metadata["labels"] = ["app": "kuma-control-plane"]
+      object["data"] = [
+        Key.certificate: .string(Data(made.certificatePEM.utf8).base64EncodedString()),
+        Key.key: .string(Data(made.privateKeyPEM.utf8).base64EncodedString()),
+      ]
+      return object
     }
+    if isNew {
+      logger.info("the certificate of the data plane server is made", metadata: ["secret": "\(namespace)/\(Self.name)"])
+    }
+    return try Self.certificate(in: secret)
   }
 
-  /// The certificate in the Secret; `nil` when there is no Secret.
-  private func read() async throws -> ServerCertificate? {
-    let object: KubernetesObject
-    do throws(KubernetesError) {
-      object = try await client.get(.secret, namespace: namespace, name: Self.name)
-    } catch {
-      guard error.code == .notFound else { throw error }
-      return nil
-    }
+  private static func certificate(in object: KubernetesObject) throws -> ServerCertificate {
     func text(_ key: String) -> String {
       let data = object["data"]?[key]?.string.flatMap { Data(base64Encoded: $0) }
       return String(decoding: data ?? Data(), as: UTF8.self)
