@@ -18,16 +18,13 @@ struct RefusedInstallation: ParsableArguments {
   /// Throws for the first flag that was given.
   func check() throws {
     let zones = "a control plane is one zone and has no zone proxies; leave the flag out"
-    let given: [(flag: String, isGiven: Bool, reason: String)] = [
-      (
-        "cni-enabled", cniEnabled,
-        "an init container redirects the traffic of pods, and needs NET_ADMIN there; leave the flag out"
-      ),
-      ("ingress-enabled", ingressEnabled, zones), ("egress-enabled", egressEnabled, zones),
-      ("kds-global-address", kdsGlobalAddress != nil, zones),
-    ]
-    if let refused = given.first(where: \.isGiven) {
-      throw CommandFailure("--\(refused.flag) is not supported: \(refused.reason)")
-    }
+    try RefusedFlag.check([
+      RefusedFlag(
+        "cni-enabled", isGiven: cniEnabled,
+        "an init container redirects the traffic of pods, and needs NET_ADMIN there; leave the flag out"),
+      RefusedFlag("ingress-enabled", isGiven: ingressEnabled, zones),
+      RefusedFlag("egress-enabled", isGiven: egressEnabled, zones),
+      RefusedFlag("kds-global-address", isGiven: kdsGlobalAddress != nil, zones),
+    ])
   }
 }

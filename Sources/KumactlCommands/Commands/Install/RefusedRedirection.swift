@@ -33,20 +33,18 @@ struct RefusedRedirection: ParsableArguments {
     let dns =
       "names are resolved as before and there are no .mesh names; leave the flag out and call services by the names of "
       + "the cluster"
-    let given: [(flag: String, isGiven: Bool, reason: String)] = [
-      ("redirect-dns", redirectDns, dns), ("redirect-all-dns-traffic", redirectAllDnsTraffic, dns),
-      ("redirect-dns-port", redirectDnsPort != nil, dns),
-      ("redirect-dns-upstream-target-chain", redirectDnsUpstreamTargetChain != nil, dns),
-      ("skip-dns-conntrack-zone-split", skipDnsConntrackZoneSplit, dns),
-      (
-        "store-firewalld", storeFirewalld,
-        "firewalld is not told; leave the flag out and run this command at each start of the machine"
-      ),
-      ("vnet", !vnet.isEmpty, "connections of virtual networks are not redirected; leave the flag out"),
-    ]
-    if let refused = given.first(where: \.isGiven) {
-      throw CommandFailure("--\(refused.flag) is not supported: \(refused.reason)")
-    }
+    try RefusedFlag.check([
+      RefusedFlag("redirect-dns", isGiven: redirectDns, dns),
+      RefusedFlag("redirect-all-dns-traffic", isGiven: redirectAllDnsTraffic, dns),
+      RefusedFlag("redirect-dns-port", isGiven: redirectDnsPort != nil, dns),
+      RefusedFlag("redirect-dns-upstream-target-chain", isGiven: redirectDnsUpstreamTargetChain != nil, dns),
+      RefusedFlag("skip-dns-conntrack-zone-split", isGiven: skipDnsConntrackZoneSplit, dns),
+      RefusedFlag(
+        "store-firewalld", isGiven: storeFirewalld,
+        "firewalld is not told; leave the flag out and run this command at each start of the machine"),
+      RefusedFlag(
+        "vnet", isGiven: !vnet.isEmpty, "connections of virtual networks are not redirected; leave the flag out"),
+    ])
     try ebpf.check()
   }
 }
