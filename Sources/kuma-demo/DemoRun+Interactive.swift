@@ -22,33 +22,17 @@ extension DemoRun {
 
   /// Sends a request from time to time until it is cancelled or the output is closed.
   func goOn(_ plan: DemoPlan) async throws {
-    let interval = Duration.seconds(1 / options.rate)
-    var sent = 0
-    var failed = 0
     var named = Set(summary.named)
-    let style = narrator.style
-    narrator.say("  \(style.text("Requests go on until Ctrl-C, which leaves nothing behind.", .quiet))")
-    while !narrator.isGone {
-      do {
-        try fleet.check()
-      } catch {
-        narrator.say("  \(style.text("✗", .bad)) a program has ended that should run on")
-        throw error
-      }
+    try await keepSending { number in
       let answer = try await send(plan)
-      sent += 1
-      if answer?.status != 200 { failed += 1 }
-      if sent.isMultiple(of: 10), let report = try await propagation(plan) {
+      if number.isMultiple(of: 10), let report = try await propagation(plan) {
         for service in report.named where !named.contains(service.service) {
-          narrator.say("  \(style.text("!", .warning)) \(service.service) breaks traces:")
+          narrator.say("  \(narrator.style.text("!", .warning)) \(service.service) breaks traces:")
           narrator.detail(service.message, .warning)
         }
         named = Set(report.named.map(\.service))
       }
-      let last = answer?.answer.traceId.map { "last trace \($0)" } ?? "the last one was not traced"
-      narrator.passing(
-        "  \(style.text("●", .good)) \(sent) more \(sent == 1 ? "request" : "requests"), \(failed) failed · \(last)")
-      try await Task.sleep(for: interval)
+      return (answer?.status == 200, answer?.answer.traceId)
     }
   }
 }

@@ -102,27 +102,11 @@ extension ClusterRun {
   /// Sends a request from time to time until it is cancelled or the output is closed.
   func goOn(_ server: ClusterServer, _ node: ClusterNode, _ entry: String) async throws {
     var entry = entry
-    let interval = Duration.seconds(1 / options.rate)
-    var sent = 0
-    var failed = 0
-    let style = narrator.style
-    narrator.say("  \(style.text("Requests go on until Ctrl-C, which leaves nothing behind.", .quiet))")
-    while !narrator.isGone {
-      do {
-        try fleet.check()
-      } catch {
-        narrator.say("  \(style.text("✗", .bad)) a program has ended that should run on")
-        throw error
-      }
+    try await keepSending { _ in
       let request = try? await requests(1, node, entry).first
       // Somebody may have replaced the pod.
       if request == nil, let pod = try await pods(server).first(where: \.isEntry) { entry = pod.name }
-      sent += 1
-      if request?.status != "200" { failed += 1 }
-      let last = request?.trace.map { "last trace \($0)" } ?? "the last one was not traced"
-      narrator.passing(
-        "  \(style.text("●", .good)) \(sent) more \(sent == 1 ? "request" : "requests"), \(failed) failed · \(last)")
-      try await Task.sleep(for: interval)
+      return (request?.status == "200", request?.trace)
     }
   }
 }

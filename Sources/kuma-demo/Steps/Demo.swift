@@ -108,6 +108,31 @@ extension Demo {
     return tree
   }
 
+  /// Sends a request from time to time until it is cancelled or the output is closed.
+  ///
+  /// - Parameter send: sends the request of a number, from 1 on; the trace is `nil` when it was not traced.
+  func keepSending(_ send: (_ number: Int) async throws -> (isSuccess: Bool, trace: String?)) async throws {
+    let interval = Duration.seconds(1 / options.rate)
+    var (sent, failed) = (0, 0)
+    let style = narrator.style
+    narrator.say("  \(style.text("Requests go on until Ctrl-C, which leaves nothing behind.", .quiet))")
+    while !narrator.isGone {
+      do {
+        try fleet.check()
+      } catch {
+        narrator.say("  \(style.text("✗", .bad)) a program has ended that should run on")
+        throw error
+      }
+      let (isSuccess, trace) = try await send(sent + 1)
+      sent += 1
+      if !isSuccess { failed += 1 }
+      let last = trace.map { "last trace \($0)" } ?? "the last one was not traced"
+      narrator.passing(
+        "  \(style.text("●", .good)) \(sent) more \(sent == 1 ? "request" : "requests"), \(failed) failed · \(last)")
+      try await Task.sleep(for: interval)
+    }
+  }
+
   /// Draws a trace.
   func draw(_ tree: TraceTree, of services: [TracedService]) {
     let style = narrator.style
