@@ -64,18 +64,8 @@ package enum KubernetesPrograms {
     _ program: String, _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
     note: (@Sendable (String) -> Void)? = nil
   ) async throws -> Output {
-    let output = Mutex<[String]>([])
-    let errors = Mutex<[String]>([])
     var command = ChildProcess.Command(
-      program, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
-      output: .lines { line in
-        output.withLock { $0.append(line) }
-        note?(line)
-      },
-      errors: .lines { line in
-        errors.withLock { $0.append(line) }
-        note?(line)
-      })
+      program, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
     var inputFile: String?
     defer { if let inputFile { try? FileManager.default.removeItem(atPath: inputFile) } }
     if let input {
@@ -86,19 +76,13 @@ package enum KubernetesPrograms {
       command.program = "/bin/sh"
       command.arguments = ["-c", #"file=$1; shift; exec "$@" <"$file""#, "sh", file, program] + arguments
     }
-    let process = try ChildProcess.start(command)
-    let status = await withTaskCancellationHandler {
-      await process.exitStatus()
-    } onCancel: {
-      process.signal(.terminate)
-    }
+    let run = try await ProgramOutput.of(command, cancellation: .terminate, note: note)
     let code =
-      switch status {
+      switch run.status {
       case .exited(let code): code
       case .signalled(let signal): 128 + signal
       }
     return Output(
-      status: code, output: output.withLock { $0.joined(separator: "\n") },
-      errors: errors.withLock { $0.joined(separator: "\n") })
+      status: code, output: run.output.joined(separator: "\n"), errors: run.errors.joined(separator: "\n"))
   }
 }

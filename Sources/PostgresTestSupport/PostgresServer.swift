@@ -226,22 +226,18 @@ public final class PostgresServer: Sendable {
   /// Runs SQL with `psql`, as a person would, and gives the lines of the answer.
   @discardableResult
   public func query(_ sql: String, database: String) async throws -> [String] {
-    let output = Mutex<[String]>([])
-    let errors = Mutex<[String]>([])
-    let psql = try ChildProcess.start(
+    let psql = try await ProgramOutput.of(
       ChildProcess.Command(
         programs.appending(path: "psql").path(percentEncoded: false),
         [
           "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socketFolder, "-p", "\(port)", "-U", Self.user, "-d",
           database, "-c", sql,
         ],
-        environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"],
-        output: .lines { line in output.withLock { $0.append(line) } },
-        errors: .lines { line in errors.withLock { $0.append(line) } }))
-    guard await psql.exitStatus().isSuccess else {
-      throw Failure(description: "\(sql): \(errors.withLock { $0.joined(separator: "\n") })")
+        environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]))
+    guard psql.status.isSuccess else {
+      throw Failure(description: "\(sql): \(psql.errors.joined(separator: "\n"))")
     }
-    return output.withLock { $0 }
+    return psql.output
   }
 
   /// Has `pgbench` insert a text into a table with a column `spec`, each insert a transaction.

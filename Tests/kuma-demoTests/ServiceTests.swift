@@ -1,7 +1,6 @@
 import Foundation
 import MeshTestSupport
 import ProcessSupervisor
-import Synchronization
 import TestSupport
 import Testing
 
@@ -10,21 +9,9 @@ import Testing
 /// The services of the demo as programs of their own, as containers run them.
 @Suite("A service by itself")
 struct ServiceTests {
-  private struct Outcome {
-    var status: ProcessSupervisor.ExitStatus
-    var output: [String]
-    var errors: [String]
-  }
-
-  private static func run(_ arguments: [String]) async throws -> Outcome {
-    let output = Mutex<[String]>([])
-    let errors = Mutex<[String]>([])
-    let process = try ChildProcess.start(
-      ChildProcess.Command(
-        TestPrograms.path("kuma-demo"), arguments, output: .lines { line in output.withLock { $0.append(line) } },
-        errors: .lines { line in errors.withLock { $0.append(line) } }))
-    let status = await process.end(within: .seconds(120))
-    return Outcome(status: status, output: output.withLock { $0 }, errors: errors.withLock { $0 })
+  private static func run(_ arguments: [String]) async throws -> ProgramOutput {
+    try await ProgramOutput.of(
+      ChildProcess.Command(TestPrograms.path("kuma-demo"), arguments), limit: .seconds(120))
   }
 
   @Test("listens at an address, calls others by their URLs, and ends when it is told to")

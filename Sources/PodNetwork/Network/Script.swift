@@ -12,20 +12,9 @@ enum Script {
 
   /// Runs a command to its end.
   static func output(of command: ChildProcess.Command) async throws(SpawnError) -> Output {
-    let output = Mutex<[String]>([])
-    let errors = Mutex<[String]>([])
-    var command = command
-    command.output = .lines { line in output.withLock { $0.append(line) } }
-    command.errors = .lines { line in errors.withLock { $0.append(line) } }
-    let process = try ChildProcess.start(command)
-    let status = await withTaskCancellationHandler {
-      await process.exitStatus()
-    } onCancel: {
-      process.signal(.kill)
-    }
+    let run = try await ProgramOutput.of(command, cancellation: .kill)
     return Output(
-      status: status, output: output.withLock { $0.joined(separator: "\n") },
-      errors: errors.withLock { $0.joined(separator: "\n") })
+      status: run.status, output: run.output.joined(separator: "\n"), errors: run.errors.joined(separator: "\n"))
   }
 
   /// Runs a script, which ends at the first command that fails.

@@ -1,5 +1,4 @@
 import ProcessSupervisor
-import Synchronization
 
 /// What a program printed, and how it ended.
 struct ProgramRun: Sendable {
@@ -10,25 +9,14 @@ struct ProgramRun: Sendable {
 
   /// Runs a program to its end.
   static func run(_ program: String, _ arguments: [String]) async -> ProgramRun {
-    let output = Lines()
-    let errors = Lines()
     do {
-      let child = try ChildProcess.start(
-        ChildProcess.Command(program, arguments, output: .lines(output.add), errors: .lines(errors.add)))
-      let status = await child.exitStatus()
-      let text = errors.text.filter { !$0.isEmpty }.joined(separator: "; ")
+      let run = try await ProgramOutput.of(ChildProcess.Command(program, arguments))
+      let text = run.errors.filter { !$0.isEmpty }.joined(separator: "; ")
       return ProgramRun(
-        isSuccess: status.isSuccess, output: output.text.joined(separator: "\n"),
-        errors: text.isEmpty && !status.isSuccess ? "\(program) \(status)" : text)
+        isSuccess: run.status.isSuccess, output: run.output.joined(separator: "\n"),
+        errors: text.isEmpty && !run.status.isSuccess ? "\(program) \(run.status)" : text)
     } catch {
       return ProgramRun(isSuccess: false, output: "", errors: error.message)
     }
-  }
-
-  /// Lines that arrive on another thread; of what goes on for ever, the first 100,000.
-  private final class Lines: Sendable {
-    private let lines = Mutex<[String]>([])
-    var text: [String] { lines.withLock { $0 } }
-    func add(_ line: String) { lines.withLock { if $0.count < 100_000 { $0.append(line) } } }
   }
 }

@@ -1,3 +1,5 @@
+import ProcessSupervisor
+
 extension ClusterRun {
   /// What a request from inside of the mesh showed.
   private struct Request {

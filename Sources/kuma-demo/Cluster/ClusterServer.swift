@@ -60,7 +60,7 @@ struct ClusterServer: Sendable {
   /// Runs kubectl.
   ///
   /// - Throws: ``DemoFailure`` with its errors when it fails.
-  func kubectl(_ arguments: String...) async throws(DemoFailure) -> Fleet.Outcome {
+  func kubectl(_ arguments: String...) async throws(DemoFailure) -> ProgramOutput {
     let outcome = try await attempt(arguments)
     guard outcome.status.isSuccess else {
       throw DemoFailure(
@@ -71,7 +71,7 @@ struct ClusterServer: Sendable {
   }
 
   /// Runs kubectl, which may fail.
-  func attempt(_ arguments: [String]) async throws(DemoFailure) -> Fleet.Outcome {
+  func attempt(_ arguments: [String]) async throws(DemoFailure) -> ProgramOutput {
     try await fleet.run(kubectlPath, ["--kubeconfig", kubeconfig] + arguments, limit: .seconds(90))
   }
 }

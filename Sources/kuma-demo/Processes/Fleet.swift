@@ -42,28 +42,15 @@ final class Fleet: Sendable {
     }
   }
 
-  /// What a program that ran to its end printed, and how it ended.
-  struct Outcome: Sendable {
-    var status: ExitStatus
-    var output: [String]
-    var errors: [String]
-  }
-
   /// Runs a program to its end.
   ///
   /// - Throws: ``DemoFailure`` when it cannot be started.
   func run(
     _ program: String, _ arguments: [String], limit: Duration = .seconds(30)
-  ) async throws(DemoFailure) -> Outcome {
-    let output = Lines()
-    let errors = Lines()
+  ) async throws(DemoFailure) -> ProgramOutput {
     do {
-      let process = try ChildProcess.start(
-        ChildProcess.Command(
-          program, arguments, environment: environment, output: .lines { output.add($0) },
-          errors: .lines { errors.add($0) }))
-      let status = await process.end(within: limit)
-      return Outcome(status: status, output: output.all, errors: errors.all)
+      return try await ProgramOutput.of(
+        ChildProcess.Command(program, arguments, environment: environment), limit: limit)
     } catch {
       throw DemoFailure("\(error)")
     }
@@ -108,13 +95,5 @@ final class Fleet: Sendable {
     case service
     case controlPlane
     case cluster
-  }
-
-  private final class Lines: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
   }
 }
