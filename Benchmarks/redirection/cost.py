@@ -31,7 +31,7 @@ import tempfile
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(PROJECT / "Benchmarks/tracing"))
 
-from mesh import Failure, Process, ask, child_processes, processor_seconds, wait_for  # noqa: E402
+from mesh import Failure, Process, ask, envoy_below, processor_seconds, wait_for  # noqa: E402
 
 PROXY_USER = 5678
 SERVICE_USER = 1000
@@ -131,12 +131,8 @@ class Sidecar:
 
     def find_envoy(self):
         self.process.check()
-        for child in child_processes(self.process.child.pid):
-            names = {path.read_text().strip() for path in pathlib.Path(f"/proc/{child}/task").glob("*/comm")}
-            if any(name.startswith("wrk:worker") for name in names):
-                self.envoy = child
-                return True
-        return False
+        self.envoy = envoy_below(self.process.child.pid)
+        return self.envoy is not None
 
     def seconds(self):
         return processor_seconds(self.envoy)

@@ -98,6 +98,15 @@ def child_processes(process_id):
     return found
 
 
+def envoy_below(process_id):
+    """Which process is the Envoy: the one below `kuma-dp` that has its threads."""
+    for child in child_processes(process_id):
+        names = {path.read_text().strip() for path in pathlib.Path(f"/proc/{child}/task").glob("*/comm")}
+        if any(name.startswith("wrk:worker") for name in names):
+            return child
+    return None
+
+
 class Application:
     """The service: an Envoy that answers each request with 1 KiB, so that the client and the proxy are what takes time."""
 
@@ -188,13 +197,8 @@ class Proxy:
         return ask(f"http://127.0.0.1:{self.port}/") and self.find_envoy()
 
     def find_envoy(self):
-        """Remembers which process is the Envoy: the one below `kuma-dp` that has its threads."""
-        for child in child_processes(self.process.child.pid):
-            names = {path.read_text().strip() for path in pathlib.Path(f"/proc/{child}/task").glob("*/comm")}
-            if any(name.startswith("wrk:worker") for name in names):
-                self.envoy = child
-                return True
-        return False
+        self.envoy = envoy_below(self.process.child.pid)
+        return self.envoy is not None
 
     def seconds(self):
         return processor_seconds(self.envoy)
