@@ -2,6 +2,7 @@ import Synchronization
 
 /// What a program has written, and how it has ended.
 public struct ProgramOutput: Sendable {
+  /// How it has ended.
   public var status: ExitStatus
   /// The lines of its output.
   public var output: [String]
