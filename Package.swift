@@ -27,6 +27,8 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -100,6 +102,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
     // MARK: Foundation
@@ -205,6 +208,12 @@ let package = Package(
       dependencies: ["Documents", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509],
       swiftSettings: strict),
     .target(
+      name: "MeshAccess", dependencies: ["Documents", "MeshModel", collections, crypto, cryptoExtras, jwtKit],
+      swiftSettings: strict),
+    .target(
+      name: "AccessHTTP", dependencies: ["HTTPService", "MeshAccess", "MeshModel", crypto, httpTypes, logging],
+      swiftSettings: strict),
+    .target(
       name: "MeshTransport",
       dependencies: [
         "Certificates", "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", grpcCore,
@@ -241,7 +250,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes", "MeshModel", "MeshPolicy",
+        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes",
+        "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshStoreKubernetes",
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
@@ -276,8 +286,8 @@ let package = Package(
     .target(
       name: "KumactlCommands",
       dependencies: [
-        "ChartTemplates", "DemoShop", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy", argumentParser,
-        collections,
+        "ChartTemplates", "DemoShop", "MeshAccess", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy",
+        argumentParser, collections,
       ],
       resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
@@ -408,6 +418,13 @@ let package = Package(
     .testTarget(
       name: "ProcessSupervisorTests", dependencies: ["ProcessSupervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "SystemErrorsTests", dependencies: ["SystemErrors"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshAccessTests",
+      dependencies: ["MeshAccess", "MeshModel", "MeshTestSupport", "TestSupport", crypto, cryptoExtras, jwtKit],
+      swiftSettings: strict),
+    .testTarget(
+      name: "AccessHTTPTests", dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "TestSupport", httpTypes],
+      swiftSettings: strict),
     .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", x509], swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",

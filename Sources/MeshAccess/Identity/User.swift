@@ -1,0 +1,25 @@
+/// Somebody who sends requests: a name and the groups that it belongs to. Names of groups and of the users below are Kuma's.
+package struct User: Sendable, Hashable {
+  /// The name.
+  package var name: String
+  /// The groups. Permissions are given to groups and to names.
+  package var groups: Set<String>
+
+  /// Makes a user.
+  package init(name: String, groups: Set<String>) {
+    self.name = name
+    self.groups = groups
+  }
+
+  /// The group of administrators, who may do everything.
+  package static let adminGroup = "mesh-system:admin"
+  /// The group of everybody who proved who they are.
+  package static let authenticatedGroup = "mesh-system:authenticated"
+  /// The group of everybody who did not.
+  package static let unauthenticatedGroup = "mesh-system:unauthenticated"
+
+  /// The administrator.
+  package static let admin = User(name: "mesh-system:admin", groups: [adminGroup, authenticatedGroup])
+  /// Somebody who shows nothing.
+  package static let anonymous = User(name: "mesh-system:anonymous", groups: [unauthenticatedGroup])
+}
