@@ -18,7 +18,11 @@ final class ChildDescriptors {
 
   init(_ command: ChildProcess.Command, executable: String) throws(SpawnError) {
     do {
-      if case .none = command.input { standardInput = try open("/dev/null", O_RDONLY, executable) }
+      switch command.input {
+      case .none: standardInput = try open("/dev/null", O_RDONLY, executable)
+      case .inherit: break
+      case .file(let path): standardInput = try open(path, O_RDONLY, executable)
+      }
       standardOutput = try descriptor(for: command.output, executable)
       standardError = try descriptor(for: command.errors, executable)
     } catch {

@@ -50,6 +50,8 @@ public struct ChildProcess: Sendable {
     case none
     /// This process's own input.
     case inherit
+    /// A file, from its beginning.
+    case file(String)
   }
 
   /// Where a child's output goes.

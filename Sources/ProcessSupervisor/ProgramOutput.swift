@@ -4,15 +4,15 @@ import Synchronization
 public struct ProgramOutput: Sendable {
   /// How it has ended.
   public var status: ExitStatus
-  /// The lines of its output.
+  /// The lines of its output; none where the command sends it elsewhere.
   public var output: [String]
-  /// The lines of its errors.
+  /// The lines of its errors; none where the command sends them elsewhere.
   public var errors: [String]
 
   /// How many lines of each are kept, the first ones; what goes on for ever must not fill the memory.
   private static let lineLimit = 100_000
 
-  /// Runs a program to its end. Where the command says that output or errors go is replaced.
+  /// Runs a program to its end. Output and errors that it would inherit are kept; others go where the command says.
   ///
   /// - Parameters:
   ///   - limit: how long it may take; it is killed then.
@@ -25,13 +25,17 @@ public struct ProgramOutput: Sendable {
   ) async throws(SpawnError) -> ProgramOutput {
     let lines = Mutex((output: [String](), errors: [String]()))
     var command = command
-    command.output = .lines { line in
-      lines.withLock { if $0.output.count < lineLimit { $0.output.append(line) } }
-      note?(line)
+    if case .inherit = command.output {
+      command.output = .lines { line in
+        lines.withLock { if $0.output.count < lineLimit { $0.output.append(line) } }
+        note?(line)
+      }
     }
-    command.errors = .lines { line in
-      lines.withLock { if $0.errors.count < lineLimit { $0.errors.append(line) } }
-      note?(line)
+    if case .inherit = command.errors {
+      command.errors = .lines { line in
+        lines.withLock { if $0.errors.count < lineLimit { $0.errors.append(line) } }
+        note?(line)
+      }
     }
     let process = try ChildProcess.start(command)
     let status = await withTaskCancellationHandler {
