@@ -360,7 +360,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeshXDSTests",
-      dependencies: ["EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", "ProxySimulation", protobuf],
+      dependencies: [
+        "EnvoyAPI", "MeshModel", "MeshPolicy", "MeshTestSupport", "MeshXDS", "ProcessSupervisor", "ProxySimulation",
+        protobuf,
+      ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
       name: "MeshControlTests",
@@ -520,7 +523,7 @@ let package = Package(
         "ChartTemplates", "DemoShop", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP",
         "MeshHTTPTestSupport", "MeshModel", "MeshPolicy",
         "MeshStore",
-        "MeshTestSupport",
+        "MeshTestSupport", "ProcessSupervisor",
         argumentParser, collections, httpTypes,
       ],
       swiftSettings: strict),

@@ -77,9 +77,9 @@ struct BootstrapRendererTests {
   }
 
   @Test("is accepted by the real Envoy", .enabled(if: RealEnvoy.path != nil), arguments: scenarios)
-  func accepted(_ scenario: Scenario) throws {
+  func accepted(_ scenario: Scenario) async throws {
     let bootstrap = scenario.renderer.render()
-    #expect(try RealEnvoy.complaint(about: bootstrap.yaml(), fileExtension: "yaml") == nil)
-    #expect(try RealEnvoy.complaint(about: bootstrap.json(), fileExtension: "json") == nil)
+    #expect(try await RealEnvoy.complaint(about: bootstrap.yaml(), fileExtension: "yaml") == nil)
+    #expect(try await RealEnvoy.complaint(about: bootstrap.json(), fileExtension: "json") == nil)
   }
 }

@@ -24,10 +24,10 @@ struct CaptureTests {
     "is accepted by the real Envoy", .enabled(if: RealEnvoy.path != nil),
     // Certificates are only placeholders there.
     arguments: CaptureScenario.names.filter { $0 != "pod-administration" }.map(CaptureScenario.init))
-  func accepted(_ scenario: CaptureScenario) throws {
+  func accepted(_ scenario: CaptureScenario) async throws {
     let document = try EnvoyTranslator().resources(for: scenario.configuration()).document()
     let bootstrap = TranslationEnvoyTests.bootstrap(document).json()
-    #expect(try RealEnvoy.complaint(about: bootstrap, fileExtension: "json") == nil)
+    #expect(try await RealEnvoy.complaint(about: bootstrap, fileExtension: "json") == nil)
   }
 
   /// A mesh of pods that may call everything: `count` proxies of one service, and some services with one instance each.

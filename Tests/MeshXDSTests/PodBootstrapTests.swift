@@ -109,7 +109,7 @@ struct PodBootstrapTests {
     try "a.b.c".write(to: file, atomically: true, encoding: .utf8)
     request["dataplaneTokenPath"] = .string(file.path(percentEncoded: false))
     let (text, _) = try bootstrap(await respond(request))
-    #expect(try RealEnvoy.complaint(about: text, fileExtension: "yaml") == nil)
+    #expect(try await RealEnvoy.complaint(about: text, fileExtension: "yaml") == nil)
   }
 
   @Test(

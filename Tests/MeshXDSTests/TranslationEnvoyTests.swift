@@ -2,6 +2,7 @@ import EnvoyAPI
 import Foundation
 import MeshModel
 import MeshTestSupport
+import ProcessSupervisor
 import Testing
 
 @testable import MeshXDS
@@ -11,37 +12,31 @@ enum RealEnvoy {
   static let path = TestPrograms.envoy
 
   /// Has Envoy read a configuration without starting, and returns its complaint; `nil` when it accepts.
-  static func complaint(about text: String, fileExtension: String) throws -> String? {
+  static func complaint(about text: String, fileExtension: String) async throws -> String? {
     let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).\(fileExtension)")
     try text.write(to: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(at: file) }
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: path ?? "envoy")
-    process.arguments = ["--mode", "validate", "-l", "warning", "-c", file.path(percentEncoded: false)]
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let said = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? nil : String(decoding: said, as: UTF8.self)
+    let run = try await ProgramOutput.of(
+      ChildProcess.Command(
+        path ?? "envoy", ["--mode", "validate", "-l", "warning", "-c", file.path(percentEncoded: false)]))
+    return run.status.isSuccess ? nil : (run.output + run.errors).joined(separator: "\n")
   }
 }
 
 @Suite("What the real Envoy accepts", .enabled(if: RealEnvoy.path != nil), .serialized)
 struct TranslationEnvoyTests {
   @Test("accepts every translated configuration", arguments: TranslationScenario.all)
-  func scenario(_ scenario: TranslationScenario) throws {
+  func scenario(_ scenario: TranslationScenario) async throws {
     let document = try EnvoyTranslator().resources(for: scenario.configuration).document()
-    #expect(try RealEnvoy.complaint(about: Self.bootstrap(document).json(), fileExtension: "json") == nil)
+    #expect(try await RealEnvoy.complaint(about: Self.bootstrap(document).json(), fileExtension: "json") == nil)
   }
 
   @Test("refuses a tracer whose cluster is missing, so that the acceptance above means something")
-  func refusal() throws {
+  func refusal() async throws {
     let scenario = try #require(TranslationScenario.all.first { $0.name == "zipkin-defaults" })
     var resources = try EnvoyTranslator().resources(for: scenario.configuration)
     resources.clusters.removeAll { $0.name.hasPrefix("tracing:") }
-    let complaint = try RealEnvoy.complaint(
+    let complaint = try await RealEnvoy.complaint(
       about: Self.bootstrap(try resources.document()).json(), fileExtension: "json")
     #expect(complaint?.contains("tracing:jaeger") == true)
   }

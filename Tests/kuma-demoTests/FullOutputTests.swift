@@ -1,5 +1,5 @@
-import Foundation
 import MeshTestSupport
+import ProcessSupervisor
 import Testing
 
 /// Programs whose output has nowhere to go.
@@ -17,18 +17,12 @@ import Testing
     ])
   func everyCommand(line: String) async throws {
     let words = line.split(separator: " ").map(String.init)
-    let process = Process()
-    process.executableURL = URL(filePath: try TestPrograms.path(words[0]))
-    process.arguments = Array(words.dropFirst())
-    process.environment = ["HOME": "/nonexistent", "PATH": "/usr/bin:/bin"]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: URL(filePath: "/dev/full"))
-    let errors = Pipe()
-    process.standardError = errors
-    try process.run()
-    let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 1, "\(text)")
+    let run = try await ProgramOutput.of(
+      ChildProcess.Command(
+        TestPrograms.path(words[0]), Array(words.dropFirst()),
+        environment: ["HOME": "/nonexistent", "PATH": "/usr/bin:/bin"], output: .file("/dev/full")))
+    let text = run.errors.joined(separator: "\n")
+    #expect(run.status == .exited(1), "\(text)")
     #expect(text.lowercased().contains("cannot be written: no space left on device"), "\(text)")
   }
 }

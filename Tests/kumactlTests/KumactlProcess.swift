@@ -1,5 +1,6 @@
 import Foundation
 import MeshTestSupport
+import ProcessSupervisor
 
 /// Runs the program as users do: as a process of its own, in a home of its own.
 struct KumactlProcess: Sendable {
@@ -34,32 +35,18 @@ struct KumactlProcess: Sendable {
 
   /// Runs a command line and waits for its end.
   func run(_ arguments: [String], input: String = "") async throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(filePath: try TestPrograms.path("kumactl"))
-    process.arguments = arguments
-    process.currentDirectoryURL = home
-    process.environment = ["HOME": home.path(), "PATH": "/usr/bin:/bin"]
-    // Files rather than pipes: no output is too long for them.
-    let names = (0..<3).map { ".\(UUID().uuidString).\($0)" }
-    try write(input, to: names[0])
-    try write("", to: names[1])
-    try write("", to: names[2])
-    defer { for name in names { try? FileManager.default.removeItem(at: home.appending(path: name)) } }
-    process.standardInput = try FileHandle(forReadingFrom: home.appending(path: names[0]))
-    process.standardOutput = try FileHandle(forWritingTo: home.appending(path: names[1]))
-    process.standardError = try FileHandle(forWritingTo: home.appending(path: names[2]))
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      process.terminationHandler = { _ in continuation.resume() }
-      do {
-        try process.run()
-      } catch {
-        process.terminationHandler = nil
-        continuation.resume(throwing: error)
-      }
-    }
-    func text(_ name: String) throws -> String {
-      String(decoding: try Data(contentsOf: home.appending(path: name)), as: UTF8.self)
-    }
-    return Outcome(status: process.terminationStatus, output: try text(names[1]), errors: try text(names[2]))
+    // Files rather than lines: the tests compare every byte, also the last line end.
+    let files = (0..<3).map { home.appending(path: ".\(UUID().uuidString).\($0)") }
+    defer { for file in files { try? FileManager.default.removeItem(at: file) } }
+    let paths = files.map { $0.path(percentEncoded: false) }
+    try Data(input.utf8).write(to: files[0])
+    let run = try await ProgramOutput.of(
+      ChildProcess.Command(
+        TestPrograms.path("kumactl"), arguments,
+        environment: ["HOME": home.path(percentEncoded: false), "PATH": "/usr/bin:/bin"],
+        directory: home.path(percentEncoded: false), input: .file(paths[0]), output: .file(paths[1]),
+        errors: .file(paths[2])))
+    func text(_ file: URL) throws -> String { String(decoding: try Data(contentsOf: file), as: UTF8.self) }
+    return Outcome(status: run.status.shellCode, output: try text(files[1]), errors: try text(files[2]))
   }
 }
