@@ -73,16 +73,11 @@ package enum KubernetesPrograms {
         .path(percentEncoded: false)
       inputFile = file
       try Data(input.utf8).write(to: URL(filePath: file))
-      command.program = "/bin/sh"
-      command.arguments = ["-c", #"file=$1; shift; exec "$@" <"$file""#, "sh", file, program] + arguments
+      command.input = .file(file)
     }
     let run = try await ProgramOutput.of(command, cancellation: .terminate, note: note)
-    let code =
-      switch run.status {
-      case .exited(let code): code
-      case .signalled(let signal): 128 + signal
-      }
     return Output(
-      status: code, output: run.output.joined(separator: "\n"), errors: run.errors.joined(separator: "\n"))
+      status: run.status.shellCode, output: run.output.joined(separator: "\n"),
+      errors: run.errors.joined(separator: "\n"))
   }
 }
