@@ -7,8 +7,8 @@ The table under "Rooms" there is the only list: its last column says which of ou
 `outside:` which modules of others; without `outside:` it may import any of those. This program compares the table with the
 imports in the sources and with the dependencies in Package.swift. It also refuses cycles: between targets, and between the
 folders of one target. A folder depends on another one when it names a type that the other one declares. Types are found in
-the text of the sources, without comments and strings; an extension belongs to the folder where it stands. Last, every path and
-every type that docs/architecture.md names must exist.
+the text of the sources, without comments and strings; an extension belongs to the folder where it stands. Programs are started
+by ProcessSupervisor, not by Foundation. Last, every path and every type that docs/architecture.md names must exist.
 
 Exit status 1, with a line for each fault, when there is one.
 """
@@ -315,6 +315,27 @@ def title(folder):
     return "(the target's own)" if folder == "." else folder
 
 
+# --- Processes -------------------------------------------------------------------------------------------------------
+FOUNDATION = re.compile(r"^[^\n\w]*(?:@\w+\s+)*(?:\w+ )?import (?:class )?Foundation\b", re.MULTILINE)
+PROCESS = re.compile(r"\bFoundation\s*\.\s*Process\b|\bNSTask\b|(?<![\w.])Process\s*(?:\(|\.\s*(?:init|run)\b)")
+OWN_PROCESS = re.compile(r"\b(?:struct|class|enum|actor|typealias)\s+Process\b")
+
+
+def check_processes(root):
+    """Sources that start programs with Foundation. A file that declares a type of the same name means that one."""
+    faults = []
+    for folder in ("Sources", "Tests", "Benchmarks/Sources"):
+        for file in sorted((root / folder).rglob("*.swift")):
+            code = code_of(file.read_text(encoding="utf-8"))
+            match = PROCESS.search(code) if FOUNDATION.search(code) and not OWN_PROCESS.search(code) else None
+            if match:
+                faults.append(
+                    f"{file.relative_to(root)}:{code.count(chr(10), 0, match.start()) + 1}: start programs with "
+                    "ProcessSupervisor; Foundation's Process reads beyond the list of open descriptors when it is long, "
+                    "which can crash")
+    return faults
+
+
 # --- The document ----------------------------------------------------------------------------------------------------
 def check_document(root, text):
     """Paths and types that the document names and that do not exist."""
@@ -350,6 +371,7 @@ def main():
     package = subprocess.run(["swift", "package", "dump-package"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     faults += check_package(json.loads(package), walls)
     faults += check_folders(ROOT, FALSE_HITS)
+    faults += check_processes(ROOT)
     faults += check_document(ROOT, text)
     for fault in faults:
         print(fault, file=sys.stderr)

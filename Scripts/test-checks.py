@@ -154,6 +154,18 @@ class CheckArrowsTests(TreeTestCase):
         self.assertIn(
             "Shop/Back does not name Till; remove it", self.folder_faults({("Shop", "Back", "Till"): "a reason"}))
 
+    # --- Processes ---
+    def test_a_process_of_foundation_is_refused_and_one_of_our_own_is_not(self):
+        self.write("Base/Span.swift", "import TraceModel\nlet process = Process()\n")
+        self.write("Base/Own.swift", "import Foundation\nstruct Process {}\nlet process = Process()\n")
+        self.write("Base/Other.swift", "import Foundation\nlet a = JaegerSpan.Process(), b = ChildProcess() // Process()\n")
+        self.assertEqual(arrows.check_processes(self.root), [])
+        for use in ("Process()", "Process.run(url, [])", "Process.init()", "Foundation.Process()", "[NSTask]()"):
+            self.write("Shop/Some.swift", f"package import Foundation\nlet process = {use}\n")
+            faults = arrows.check_processes(self.root)
+            self.assertEqual(len(faults), 1, use)
+            self.assertIn("Sources/Shop/Some.swift:2: start programs with ProcessSupervisor", faults[0])
+
     # --- The document ---
     def test_paths_and_types_that_are_not_there_are_refused(self):
         self.write("Base/Value.swift", "struct FirstValue { enum Inner {} }\n")
