@@ -8,14 +8,24 @@ package final class ProxySession: Sendable {
   package let authorization: String?
   /// The proxy's address, for logs.
   package let remotePeer: String
+  private let onEnd: @Sendable (SessionRefusal) -> Void
 
   /// Describes a stream.
-  package init(id: String, nodeID: String, authorization: String?, remotePeer: String) {
+  ///
+  /// - Parameter onEnd: ends the stream.
+  package init(
+    id: String, nodeID: String, authorization: String?, remotePeer: String,
+    onEnd: @escaping @Sendable (SessionRefusal) -> Void = { _ in }
+  ) {
     self.id = id
     self.nodeID = nodeID
     self.authorization = authorization
     self.remotePeer = remotePeer
+    self.onEnd = onEnd
   }
+
+  /// Ends the stream: nothing more is sent on it.
+  package func end(_ refusal: SessionRefusal) { onEnd(refusal) }
 }
 
 /// Why a stream ended.
@@ -38,11 +48,16 @@ package struct SessionRefusal: Error, Sendable, Hashable {
   package let code: Code
   /// What is wrong and what to do; sent to the proxy.
   package let message: String
+  /// Why, for the log of the control plane. It is the message unless that must not say it.
+  package let reason: String
 
   /// Makes a refusal.
-  package init(code: Code, message: String) {
+  ///
+  /// - Parameter reason: for the log only; `nil` for the message.
+  package init(code: Code, message: String, reason: String? = nil) {
     self.code = code
     self.message = message
+    self.reason = reason ?? message
   }
 }
 
