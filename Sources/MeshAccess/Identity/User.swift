@@ -18,8 +18,13 @@ package struct User: Sendable, Hashable {
   /// The group of everybody who did not.
   package static let unauthenticatedGroup = "mesh-system:unauthenticated"
 
+  /// The group of those who send spans and show a token for that. They are not authenticated for anything else.
+  package static let ingestGroup = "mesh-system:ingest"
+
   /// The administrator.
   package static let admin = User(name: "mesh-system:admin", groups: [adminGroup, authenticatedGroup])
+  /// Whoever shows a token for sending the spans of a mesh.
+  package static func ingest(mesh: String) -> User { User(name: "mesh-system:ingest:\(mesh)", groups: [ingestGroup]) }
   /// Somebody who shows nothing.
   package static let anonymous = User(name: "mesh-system:anonymous", groups: [unauthenticatedGroup])
 }

@@ -11,8 +11,8 @@ extension CollectorAPI {
       "/compare/{id}/{other}",
       "/file", "/file/{name}", "/graph", "/propagation",
     ].map { .page($0, CollectorAPI.view) }
-    + PageFiles.assets.keys.sorted().map { .page("/assets/\($0)", isExact: true, CollectorAPI.asset) }
     + [
+      .page("/assets/{file}", isExact: true, CollectorAPI.asset),
       .page("/zipkin", CollectorAPI.oldSearch), .page("/zipkin/traceViewer", CollectorAPI.oldSearch),
       .page("/zipkin/dependency", CollectorAPI.oldGraph), .page("/dependency", CollectorAPI.oldGraph),
       .page("/zipkin/traces/{id}", CollectorAPI.oldTrace), .page("/zipkin/trace/{id}", CollectorAPI.oldTrace),
