@@ -63,7 +63,7 @@ struct InsightRoutes: Sendable {
 
   private func resourceCounts() async throws(APIError) -> DocumentValue.Object {
     var counts: DocumentValue.Object = [:]
-    for type in ResourceType.allCases.sorted() {
+    for type in ResourceType.allCases.sorted() where !type.isSecret {
       let count = try await context.list(type, mesh: nil).count
       counts[type.rawValue] = ["total": .integer(Int64(count))]
     }

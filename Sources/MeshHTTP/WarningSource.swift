@@ -30,7 +30,7 @@ struct WarningSource: Sendable {
     case .dataplane(let dataplane):
       ((try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? [])
         + PolicyWarnings.differences(of: dataplane, name: resource.name)
-    case .dataplaneInsight: []
+    case .dataplaneInsight, .secret, .globalSecret: []
     }
   }
 

@@ -92,7 +92,7 @@ public struct MeshIndex: Sendable {
             }
           })
       case .dataplane: dataplanes[key.name] = .some(resource?.content(Dataplane.self))
-      case .dataplaneInsight: break
+      case .dataplaneInsight, .secret, .globalSecret: break
       }
     }
   }

@@ -41,7 +41,7 @@ package struct ResourceTable: Sendable {
     case .dataplane:
       let insight = ResourceKey(type: .dataplaneInsight, mesh: key.mesh, name: key.name)
       return self[insight] == nil ? [key] : [key, insight]
-    case .trafficTrace, .dataplaneInsight: return [key]
+    case .trafficTrace, .dataplaneInsight, .secret, .globalSecret: return [key]
     }
   }
 }

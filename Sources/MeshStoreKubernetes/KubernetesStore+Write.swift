@@ -74,6 +74,9 @@ extension KubernetesStore {
       throw StoreError(code: .unavailable, message: "\(key) was not written: the store is closed")
     }
     try requireContent()
+    if key.type.isSecret {
+      throw StoreError(code: .unavailable, message: "\(key) was not written: this store does not hold secrets yet")
+    }
     do throws(DocumentError) {
       return try key.type.kubernetesNames(of: key.name)
     } catch {
@@ -89,7 +92,7 @@ extension KubernetesStore {
     let mesh = ResourceKey(type: .mesh, name: key.mesh)
     guard content.feed.read({ $0[mesh] }) != nil else { throw .meshNotFound(key.mesh) }
     switch key.type {
-    case .mesh, .dataplane: return nil
+    case .mesh, .dataplane, .secret, .globalSecret: return nil
     case .trafficTrace: return settings.setsOwnerReferences && isNew ? object(of: mesh).map { .resource($0) } : nil
     case .dataplaneInsight:
       return object(of: ResourceKey(type: .dataplane, mesh: key.mesh, name: key.name)).map { .resource($0) }

@@ -57,7 +57,7 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
     let content = ClusterContent(observer: observer)
     self.content = content
     var replicas: [ResourceType: KindReplica] = [:]
-    for type in ResourceType.allCases {
+    for type in ResourceType.customResources {
       replicas[type] = KindReplica(
         client: client, kind: type.customResource, settings: settings.replicas, logger: logger
       ) { content.update($0, of: type) }

@@ -3,7 +3,7 @@ import MeshModel
 
 /// Why the resources of a cluster are not up to date, as a value.
 struct Outage: Sendable {
-  private var missing = Set(ResourceType.allCases)
+  private var missing = Set(ResourceType.customResources)
   private var troubles: [ResourceType: KubernetesError] = [:]
   private var since: Timestamp?
 

@@ -10,6 +10,7 @@ enum RequiredRights {
     case .mesh: return reading + ["create"]
     case .trafficTrace: return reading
     case .dataplane, .dataplaneInsight: return reading + ["create", "update", "delete"]
+    case .secret, .globalSecret: return []
     }
   }
 
@@ -18,7 +19,7 @@ enum RequiredRights {
     type: ResourceType, verbs: [String]
   )] {
     var missing: [(type: ResourceType, verbs: [String])] = []
-    for type in ResourceType.allCases.sorted() {
+    for type in ResourceType.customResources.sorted() {
       var verbs: [String] = []
       for verb in Self.verbs(on: type) where try await !client.isAllowed(verb, type.customResource) {
         verbs.append(verb)

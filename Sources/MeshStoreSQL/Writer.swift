@@ -170,7 +170,7 @@ final class Writer: Sendable {
         try remove(insight, on: database)
         deleted.append(insight)
       }
-    case .trafficTrace, .dataplaneInsight: break
+    case .trafficTrace, .dataplaneInsight, .secret, .globalSecret: break
     }
     try remove(key, on: database)
     return deleted

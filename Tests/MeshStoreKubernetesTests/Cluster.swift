@@ -28,7 +28,7 @@ struct Cluster: Sendable {
     let cluster = Cluster(server: server, client: try client(server.kubeconfig))
     try await cluster.makeDefinitions()
     for name in namespaces { try await cluster.ensureNamespace(name) }
-    for type in ResourceType.allCases { try await cluster.deleteAll(type) }
+    for type in ResourceType.customResources { try await cluster.deleteAll(type) }
     return cluster
   }
 
@@ -57,7 +57,7 @@ struct Cluster: Sendable {
         }
       }
     }
-    for type in ResourceType.allCases {
+    for type in ResourceType.customResources {
       try await eventually("\(type.rawValue) in the API") { (try? await client.list(type.customResource)) != nil }
     }
   }

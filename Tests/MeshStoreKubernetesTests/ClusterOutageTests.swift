@@ -150,7 +150,7 @@ extension KubernetesStoreTests {
     let cluster = try await Cluster.empty()
     let running = RunningStore(try Cluster.client(try cluster.server.kubeconfig(context: "nobody")))
     let store = running.store
-    let missing = ResourceType.allCases.map { "\"\($0.customResource.qualifiedName)\"" }
+    let missing = ResourceType.customResources.map { "\"\($0.customResource.qualifiedName)\"" }
     let sentence = try await eventually("an obstacle") {
       await store.obstacle().flatMap { sentence in missing.allSatisfy(sentence.contains) ? sentence : nil }
     }

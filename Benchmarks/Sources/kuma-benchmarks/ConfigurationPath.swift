@@ -63,7 +63,7 @@ final class ConfigurationPath {
       case .trafficTrace(let policy):
         change.policies[resource.name] = .some((policy, resource.creationTime ?? Timestamp(seconds: 0)))
       case .dataplane(let dataplane): change.dataplanes[resource.name] = .some(dataplane)
-      case .dataplaneInsight: break
+      case .dataplaneInsight, .secret, .globalSecret: break
       }
     }
     for name in index.apply(change).affected {

@@ -40,6 +40,10 @@ public enum ResourceSpec: Sendable, Hashable {
   case dataplane(Dataplane)
   /// The state of a proxy.
   case dataplaneInsight(DataplaneInsight)
+  /// What is kept secret of a mesh.
+  case secret(Secret)
+  /// What is kept secret of the control plane.
+  case globalSecret(GlobalSecret)
 
   /// The kind of resource.
   public var type: ResourceType {
@@ -48,6 +52,8 @@ public enum ResourceSpec: Sendable, Hashable {
     case .trafficTrace: .trafficTrace
     case .dataplane: .dataplane
     case .dataplaneInsight: .dataplaneInsight
+    case .secret: .secret
+    case .globalSecret: .globalSecret
     }
   }
 }
@@ -132,6 +138,8 @@ extension ResourceSpec {
     case .trafficTrace: return try read(TrafficTrace.self)
     case .dataplane: return try read(Dataplane.self)
     case .dataplaneInsight: return try read(DataplaneInsight.self)
+    case .secret: return try read(Secret.self)
+    case .globalSecret: return try read(GlobalSecret.self)
     }
   }
 
@@ -145,6 +153,8 @@ extension ResourceSpec {
     case .trafficTrace(let content): content
     case .dataplane(let content): content
     case .dataplaneInsight(let content): content
+    case .secret(let content): content
+    case .globalSecret(let content): content
     }
   }
 }

@@ -42,7 +42,7 @@ struct LiveMeshView: MeshView {
   /// may be many.
   private func mesh(of resource: Resource) async -> Resource? {
     switch resource.type {
-    case .mesh, .dataplaneInsight: return nil
+    case .mesh, .dataplaneInsight, .secret, .globalSecret: return nil
     case .trafficTrace: break
     case .dataplane: if await preview.knows(mesh: resource.mesh) { return nil }
     }
