@@ -184,7 +184,7 @@ let package = Package(
       dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
       swiftSettings: strict),
     .target(
-      name: "MeshHTTP", dependencies: ["HTTPService", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
+      name: "MeshHTTP", dependencies: ["HTTPService", "MeshAccess", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
       name: "TraceHTTP",
@@ -375,7 +375,8 @@ let package = Package(
     .testTarget(
       name: "MeshHTTPTests",
       dependencies: [
-        "HTTPService", "MeshHTTP", "MeshHTTPTestSupport", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport",
+        "HTTPService", "MeshAccess", "MeshHTTP", "MeshHTTPTestSupport", "MeshModel", "MeshPolicy", "MeshStore",
+        "MeshTestSupport",
         collections, httpTypes,
       ],
       swiftSettings: strict),

@@ -1,5 +1,6 @@
 public import HTTPService
 public import HTTPTypes
+package import MeshAccess
 package import MeshModel
 package import MeshStore
 
@@ -19,11 +20,13 @@ public final class MeshAPI: Sendable {
   ///   - configuration: the configuration of the API.
   ///   - inspection: knows which policy applies to which proxy.
   ///   - administration: queries the proxies' Envoys.
+  ///   - tokens: issues tokens; `nil` if the control plane issues none.
   ///   - foreign: the operations of the program's other servers, for the description of the API.
   ///   - now: the clock.
   package init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
-    administration: any EnvoyAdministration, foreign: @escaping @Sendable () -> [Operation] = { [] },
+    administration: any EnvoyAdministration, tokens: (any TokenIssuing)? = nil,
+    foreign: @escaping @Sendable () -> [Operation] = { [] },
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.configuration = configuration
@@ -37,6 +40,7 @@ public final class MeshAPI: Sendable {
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes
+    routes += TokenRoutes(issuer: tokens).routes
     routes.append(GuideRoute(foreign: foreign).route)
     let description = DescriptionRoute(
       version: configuration.version, operations: routes.map(\.operation), foreign: foreign)

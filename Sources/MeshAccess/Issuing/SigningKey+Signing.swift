@@ -8,6 +8,8 @@ package enum TokenIssueError: Error, Sendable, Hashable {
   case disabled
   /// There is no key to sign with; the message names the secret.
   case noSigningKey(secret: String, mesh: String)
+  /// The token would be longer than those that are read.
+  case tooLarge
   /// Something else failed, such as the store.
   case failed(String)
 
@@ -21,6 +23,7 @@ package enum TokenIssueError: Error, Sendable, Hashable {
     case .noSigningKey(let secret, let mesh):
       "there is no signing key with KID \(SecretName.firstKeyID). Secret of name \(secret.quoted) in mesh \(mesh.quoted) "
         + "is not found. If signing key was rotated, regenerate the token"
+    case .tooLarge: "the token would be longer than \(TokenText.limit) bytes; name fewer tags or groups"
     case .failed(let reason): reason
     }
   }
@@ -46,14 +49,17 @@ extension SigningKey {
   }
 
   private func sign(_ payload: TokenPayload) async throws(TokenIssueError) -> String {
+    let token: String
     do {
       let kid = JWKIdentifier(string: id)
       let keys = await JWTKeyCollection().add(
         rsa: try Insecure.RSA.PrivateKey(backing: key), digestAlgorithm: .sha256, kid: kid)
-      return try await keys.sign(payload, kid: kid)
+      token = try await keys.sign(payload, kid: kid)
     } catch {
       throw .failed("the token could not be signed: \(error)")
     }
+    guard token.utf8.count <= TokenText.limit else { throw .tooLarge }
+    return token
   }
 }
 
