@@ -24,6 +24,8 @@ public final class ListenerCounts: Sendable {
     case foreignHost = "foreign_host"
     /// A page of another site sent a request.
     case foreignPage = "foreign_page"
+    /// A request whose sender is not known or may not do that.
+    case access
   }
 
   /// The labels by which requests are counted.

@@ -22,21 +22,26 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     var request: ReceivedRequest
     var version: HTTPVersion
     var isKeepAlive: Bool
+    /// Who sent it, once that is decided.
+    var caller: Caller
+    /// What it gets instead of the responder's answer.
+    var refusal: Answer?
   }
 
   private let service: RequestService
   private let watch: ReceiptWatch
-  private let isSecure: Bool
+  /// The client of the connection.
+  private let caller: Caller
   private var state = State.waiting
   private var exchange: Exchange?
   private var body: [UInt8] = []
   /// Whether the client has closed its side of the connection.
   private var isHalfClosed = false
 
-  init(service: RequestService, watch: ReceiptWatch, isSecure: Bool) {
+  init(service: RequestService, watch: ReceiptWatch, caller: Caller) {
     self.service = service
     self.watch = watch
-    self.isSecure = isSecure
+    self.caller = caller
   }
 
   // MARK: Requests
@@ -61,15 +66,22 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     watch.headReceived(size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count })
     guard
       let request = HTTPRequest(
-        head, scheme: isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
+        head, scheme: caller.isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
     else { return refuse(context, .malformed("the method is invalid"), version: head.version) }
     let received = ReceivedRequest(request, isLogged: service.logsRequests)
     watch.request = received
-    exchange = Exchange(request: received, version: head.version, isKeepAlive: head.isKeepAlive)
+    exchange = Exchange(request: received, version: head.version, isKeepAlive: head.isKeepAlive, caller: caller)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("it has two Host fields")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
-
     let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
+    if let refusal = decide(on: request) {
+      // Without a body the connection can go on.
+      guard announced ?? 0 == 0, !head.headers.contains(name: "transfer-encoding") else {
+        return refuse(context, with: refusal)
+      }
+      exchange?.refusal = refusal
+      return
+    }
     if let announced {
       guard announced <= service.bodyLimit else {
         return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
@@ -85,19 +97,37 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
   }
 
+  /// Asks who sends a request and whether they may.
+  ///
+  /// - Returns: the answer to a request that is refused.
+  private func decide(on request: HTTPRequest) -> Answer? {
+    // A browser sends no credentials before it knows that the page may use the server.
+    guard let access = service.access, service.callers.origins.preflight(request) == nil else { return nil }
+    switch access.decide(on: request, from: caller) {
+    case .allowed(let caller):
+      exchange?.caller = caller
+      return nil
+    case .refused(let answer, let reason):
+      service.counts.count(.access)
+      service.refusals.note(reason, operation: request.loggedOperation, caller: caller, to: service.logger)
+      return answer
+    }
+  }
+
   private func complete(_ context: ChannelHandlerContext) {
     guard let exchange else { return }
     state = .answering
     watch.requestReceived()
-    let (request, bytes) = (exchange.request.head, body)
+    let (request, bytes, caller) = (exchange.request.head, body, exchange.caller)
     body = []
+    if let refusal = exchange.refusal { return answer(context, refusal) }
     if let preflight = service.callers.origins.preflight(request) { return answer(context, preflight) }
     let loop = context.eventLoop
     let here = NIOLoopBound(self, eventLoop: loop)
     let there = NIOLoopBound(context, eventLoop: loop)
     let responder = service.responder
     service.running.run(on: service.executor) {
-      let answer = await responder(request, bytes)
+      let answer = await responder(request, bytes, caller)
       loop.execute { here.value.answer(there.value, answer) }
     }
   }
@@ -119,12 +149,23 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   private func refuse(_ context: ChannelHandlerContext, _ refusal: RequestRefusal, version: HTTPVersion = .http1_1) {
+    service.note(refusal.reason, Self.logLine(refusal, service))
+    end(context, with: service.answer(to: exchange?.request.head, refusal), version: version)
+  }
+
+  /// Refuses a request whose body is not received.
+  private func refuse(_ context: ChannelHandlerContext, with answer: Answer) {
+    var answer = answer
+    if let request = exchange?.request.head { answer.fields.add(service.callers.origins.fields(for: request)) }
+    end(context, with: answer, version: exchange?.version ?? .http1_1)
+  }
+
+  /// Sends the last answer of the connection.
+  private func end(_ context: ChannelHandlerContext, with answer: Answer, version: HTTPVersion) {
     state = .refused
     body = []
     let request = exchange?.request
     exchange = nil
-    let answer = service.answer(to: request?.head, refusal)
-    service.note(refusal.reason, Self.logLine(refusal, service))
     let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
     write(context, answer, to: request, version: version, isKeepAlive: false).whenComplete { _ in watch.value.linger() }
   }
@@ -205,6 +246,13 @@ extension HTTPRequest {
     self.init(
       method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address(),
       path: whole?.path ?? head.uri, headerFields: fields)
+  }
+}
+
+extension HTTPRequest {
+  /// The method and the path without its query, which may hold secrets; at most 200 characters.
+  fileprivate var loggedOperation: String {
+    "\(method.rawValue.prefix(20)) \((path ?? "").prefix { $0 != "?" }.prefix(180))"
   }
 }
 

@@ -7,13 +7,15 @@ import NIOHTTP1
 ///
 /// The responder gets complete requests and returns complete answers. It has no access to the connection.
 public struct RequestService: Sendable {
-  /// Answers a complete request. The body of an answer to HEAD is not sent.
-  public typealias Responder = @Sendable (HTTPRequest, [UInt8]) async -> Answer
+  /// Answers a complete request of a caller. The body of an answer to HEAD is not sent.
+  public typealias Responder = @Sendable (HTTPRequest, [UInt8], Caller) async -> Answer
   /// Makes the answer for a refusal; nil for the default, a sentence of plain text.
   public typealias RefusalWording = @Sendable (HTTPRequest, RequestRefusal) -> Answer?
 
-  /// Which clients may use the server.
+  /// Which host names and pages may use the server.
   public var callers: CallerRule
+  /// Decides who may send which request; nil for a server that does not ask who is there.
+  public var access: (any RequestAccess)?
   /// The largest body, in bytes.
   public var bodyLimit: Int
   /// The budget for bodies. Bytes are reserved from their arrival until the request is answered.
@@ -29,6 +31,8 @@ public struct RequestService: Sendable {
   /// Counts requests, refusals and closed connections.
   public let counts: ListenerCounts
   let running = RunningRequests()
+  /// Logs the reasons of ``access``.
+  let refusals: RefusalLog
   /// Logs requests, and each kind of refusal at most once a minute.
   public var logger: Logger
   /// The level at which the log has a line for each request.
@@ -73,6 +77,7 @@ public struct RequestService: Sendable {
     self.responder = responder
     self.connections = ConnectionBudget(limit: connections)
     counts = ListenerCounts(name)
+    refusals = RefusalLog(server: name)
   }
 
   /// The largest head in bytes. A query may name a thousand traces.
@@ -83,7 +88,10 @@ public struct RequestService: Sendable {
   /// - Parameters:
   ///   - slot: the connection's slot; nil if connections are not limited.
   ///   - isSecure: whether the connection uses TLS.
-  public func configure(_ channel: any Channel, slot: ConnectionSlot?, isSecure: Bool) throws {
+  ///   - certificate: the client's certificate as DER, if TLS has verified one.
+  public func configure(
+    _ channel: any Channel, slot: ConnectionSlot?, isSecure: Bool, certificate: [UInt8]? = nil
+  ) throws {
     let pipeline = channel.pipeline.syncOperations
     let watch = ReceiptWatch(service: self, slot: slot)
     try pipeline.addHandler(watch)
@@ -95,7 +103,8 @@ public struct RequestService: Sendable {
       withPipeliningAssistance: true, withErrorHandling: false,
       // HTTPTypes validates names and values.
       withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
-    try pipeline.addHandler(RequestHandler(service: self, watch: watch, isSecure: isSecure))
+    let caller = Caller(of: channel.remoteAddress, isSecure: isSecure, certificate: certificate)
+    try pipeline.addHandler(RequestHandler(service: self, watch: watch, caller: caller))
   }
 
   /// The answer to a refused request.

@@ -30,7 +30,7 @@ package struct BootstrapResponder: Sendable {
   }
 
   /// Answers a request. Its scheme is `https` for a TLS connection.
-  package func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
+  package func respond(to request: HTTPRequest, body: [UInt8], from caller: Caller) async -> Answer {
     switch Self.router.match(request.method, request.plainPath) {
     case .none:
       return .text("Not found. This port serves \(Self.operation.name) and discovery over gRPC.\n", .notFound)

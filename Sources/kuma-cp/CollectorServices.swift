@@ -61,7 +61,8 @@ struct CollectorServices {
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.acceptsAnyHost($0) }
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
-      await api.respond(to: $0, body: $1)
+      request, body, _ in
+      await api.respond(to: request, body: body)
     }
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
@@ -76,7 +77,8 @@ struct CollectorServices {
         + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
       var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger, requestLogLevel) {
-        await api.respondToOTLP($0, body: $1)
+        request, body, _ in
+        await api.respondToOTLP(request, body: body)
       }
       otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
       listeners.append(

@@ -104,8 +104,8 @@ struct Pipeline: Sendable {
       cache: cache, observer: opened.cluster?.authenticated(sessions, configuration, logger: logger) ?? sessions,
       logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
-      bootstrap: { request, body in
-        await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0) }
+      bootstrap: { request, body, caller in
+        await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0, from: caller) }
       })
 
     let administration = EnvoyAdministrationClient(
@@ -149,7 +149,7 @@ struct Pipeline: Sendable {
     )
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
-    ) { request, body in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
+    ) { request, body, _ in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
     let injection = try await InjectorSettings.make(
       configuration, certificate: certificate, client: opened.cluster?.client, logger: logger)
     let kubernetes = opened.cluster.map { cluster in
@@ -190,7 +190,7 @@ struct Pipeline: Sendable {
     ]
     let diagnosticsService = Self.service(
       Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger
-    ) { request, _ in await diagnostics.respond(to: request) }
+    ) { request, _, _ in await diagnostics.respond(to: request) }
     services.append(listener(configuration.diagnostics, diagnosticsService, ports, logger))
     if let collector { services += collector.listeners }
     if let kubernetes { services += kubernetes.services }
@@ -217,9 +217,9 @@ struct Pipeline: Sendable {
       name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
       bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger,
       requestLogLevel: configuration.requestLogLevel
-    ) { request, body in
-      guard body.count > 64 << 10 else { return await responder(request, body) }
-      return await turns.run { await responder(request, body) }
+    ) { request, body, caller in
+      guard body.count > 64 << 10 else { return await responder(request, body, caller) }
+      return await turns.run { await responder(request, body, caller) }
     }
     service.settings = RequestService.SettingNames(
       hosts: ControlPlaneSettings.key(\.allowedHosts), origins: ControlPlaneSettings.key(\.apiOrigins))

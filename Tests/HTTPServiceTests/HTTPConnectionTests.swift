@@ -117,7 +117,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
   func cancellation() async throws {
     let ended = Requests()
     var service = service()
-    service.responder = { request, _ in
+    service.responder = { request, _, _ in
       ended.append("begin")
       try? await Task.sleep(for: .seconds(3_600))
       ended.append("end")

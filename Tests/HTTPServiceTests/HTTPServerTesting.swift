@@ -31,7 +31,7 @@ extension HTTPServerTesting {
       name: "test", connections: connections,
       callers: CallerRule(hosts: HostRule(names: []), origins: OriginRule(["http://a.example"])), bodyLimit: bodyLimit,
       bodies: ByteBudget("bodies", limit: budget), heads: ByteBudget("heads", limit: heads), logger: logger
-    ) { request, body in
+    ) { request, body, _ in
       requests.append("\(request.method.rawValue) \(request.path ?? "") \(body.count)")
       if request.path == "/wait" { await gate.wait() }
       return .text("\(request.authority ?? "") \(body.count) bytes", type: "text/plain")

@@ -12,8 +12,8 @@ struct RequestLogTests: HTTPServerTesting {
     var service = service()
     service.logger = log.logger(level)
     let responder = service.responder
-    service.responder = { request, body in
-      var answer = await responder(request, body)
+    service.responder = { request, body, caller in
+      var answer = await responder(request, body, caller)
       if request.path == "/known?x=1" { answer.operation = "GET /known" }
       return answer
     }

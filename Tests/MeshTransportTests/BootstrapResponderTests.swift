@@ -29,7 +29,7 @@ struct BootstrapResponderTests {
       certificate: certificate, isOwnCertificate: isOwnCertificate
     ) { port }
     let request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5678", path: path)
-    let answer = await responder.respond(to: request, body: body)
+    let answer = await responder.respond(to: request, body: body, from: .local)
     return (answer.status.code, answer.fields[.allow], String(decoding: answer.body, as: UTF8.self))
   }
 

@@ -91,7 +91,7 @@ struct DataplaneServerTests {
     let server = try DataplaneServer(
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
       onListening: { listening.yield($0) }
-    ) { request, body in
+    ) { request, body, _ in
       .text("\(request.method) \(request.path ?? "") \(body.count)")
     }
     return (ports, server)

@@ -65,7 +65,7 @@ struct TokenFileTests {
     let server = try DataplaneServer(
       configuration: configuration, cache: SnapshotCache(), observer: check, logger: Logger(label: "test"),
       onListening: { listening.yield($0) }
-    ) { _, _ in .text("") }
+    ) { _, _, _ in .text("") }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }

@@ -72,7 +72,7 @@ struct AdmissionServer: Sendable {
       callers: CallerRule(hosts: HostRule(names: []), origins: OriginRule([])) { _ in false },
       bodyLimit: Self.bodyLimit, bodies: budgets.admission, heads: budgets.heads, logger: logger,
       requestLogLevel: settings.requestLogLevel
-    ) { request, body in
+    ) { request, body, _ in
       await DocumentThreads.answer(body) { body in
         // A large document needs much more memory while it is parsed.
         guard body.count > 64 << 10 else { return await responder.respond(to: request, body: body) }

@@ -1,0 +1,56 @@
+package import Logging
+import Synchronization
+
+/// Logs why requests and streams are refused, so that an operator sees every kind of reason and an attacker cannot fill the log.
+///
+/// Each reason is logged at most once a minute, and at most ``linesPerMinute`` lines are logged in a minute. A line tells how many
+/// refusals had no line since the last one.
+package final class RefusalLog: Sendable {
+  /// The largest number of lines in a minute.
+  package static let linesPerMinute = 60
+
+  private struct State {
+    var minute = ContinuousClock.Instant?.none
+    /// The reasons that were logged in this minute.
+    var reasons: Set<String> = []
+    var silent = 0
+  }
+
+  private let server: String
+  private let state = Mutex(State())
+
+  /// - Parameter server: the name of the server in the lines.
+  package init(server: String) { self.server = server }
+
+  /// Logs a refusal, unless its reason was logged in this minute.
+  ///
+  /// - Parameters:
+  ///   - reason: why it is refused. It must contain no secret.
+  ///   - operation: what was asked for.
+  ///   - caller: the address and name of the client.
+  ///   - logger: gets the line.
+  package func note(
+    _ reason: String, operation: String, caller: Caller, to logger: Logger, at now: ContinuousClock.Instant = .now
+  ) {
+    let silent: Int? = state.withLock { state in
+      if state.minute.map({ $0.duration(to: now) >= .seconds(60) }) ?? true {
+        state.minute = now
+        state.reasons = []
+      }
+      guard state.reasons.count < Self.linesPerMinute, state.reasons.insert(reason).inserted else {
+        state.silent &+= 1
+        return nil
+      }
+      defer { state.silent = 0 }
+      return state.silent
+    }
+    guard let silent else { return }
+    var metadata: Logger.Metadata = [
+      "server": "\(server)", "remote": "\(caller.address ?? "unknown")", "operation": "\(operation)",
+      "reason": "\(reason)",
+    ]
+    if !caller.name.isEmpty { metadata["user"] = "\(caller.name)" }
+    if silent > 0 { metadata["unlogged"] = "\(silent)" }
+    logger.warning("the server refused access", metadata: metadata)
+  }
+}
