@@ -257,7 +257,7 @@ let package = Package(
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
         "ProgramSettings",
-        "PrometheusMetrics", "TraceModel",
+        "PrometheusMetrics", "SystemErrors", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
         collections, httpTypes, logging, nioCore, nioPosix, nioSSL, serviceLifecycle, unixSignals,

@@ -1,5 +1,5 @@
-import HTTPService
-import HTTPTypes
+package import HTTPService
+package import HTTPTypes
 import MeshModel
 import MeshStore
 import OrderedCollections
@@ -75,6 +75,13 @@ struct APIError: Error, Sendable {
 
   /// The answer.
   var answer: Answer { .json(document, status) }
+}
+
+extension MeshAPI {
+  /// The answer to a request that does not reach the API, in the API's form of errors.
+  package static func refusal(_ status: HTTPResponse.Status, title: String, detail: String) -> Answer {
+    APIError(status: status, title: title, detail: detail).answer
+  }
 }
 
 extension Answer {

@@ -51,6 +51,17 @@ public final class MeshAPI: Sendable {
   /// The size limit of a body, in bytes; a transport need not read more.
   public var bodyLimit: Int { configuration.bodyLimit }
 
+  /// All operations, for the description of what each needs.
+  package var operations: [Operation] { routes.map(\.operation) }
+
+  /// The name of the operation that a request would run; nil if it runs none.
+  package func operation(of request: HTTPRequest) -> String? {
+    guard let target = PathTarget(request.path ?? ""), target.moved == nil,
+      case .found(let index, _) = router.match(request.method, target.path)
+    else { return nil }
+    return routes[index].operation.name
+  }
+
   /// Answers a request.
   ///
   /// - Parameters:

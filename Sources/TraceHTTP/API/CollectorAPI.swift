@@ -122,6 +122,22 @@ public final class CollectorAPI: Sendable {
     return routes[index].sender
   }
 
+  /// The name of the operation that a request would run; nil if it runs none.
+  package static func operation(of request: HTTPRequest) -> String? {
+    guard case .found(let index, _) = router.match(request.method, target(of: request).path) else { return nil }
+    return routes[index].operation.name
+  }
+
+  /// The same at the port for OpenTelemetry's exporters.
+  package static func operationForExporters(of request: HTTPRequest) -> String? {
+    sender(of: request) == .exporter ? operation(of: request) : nil
+  }
+
+  /// The names of all operations, and of those at the port for OpenTelemetry's exporters.
+  package static let operationNames = (
+    all: routes.map(\.operation.name), ofExporters: routes.filter { $0.sender == .exporter }.map(\.operation.name)
+  )
+
   /// Whether a request may name the collector as it pleases: it sends spans, or asks for a control plane who receives them, or is
   /// the preflight of such a request.
   package static func acceptsAnyHost(_ request: HTTPRequest) -> Bool {

@@ -76,6 +76,9 @@ struct ControlPlaneConfiguration: Sendable {
     settings.collector.enabled ? settings.collector : nil
   }
 
+  /// The settings of who may do what over HTTP.
+  var access: SettingValues<AccessSettings> { settings.access }
+
   /// The settings of a control plane on Kubernetes.
   var kubernetes: SettingValues<KubernetesSettings> { settings.kubernetes }
 

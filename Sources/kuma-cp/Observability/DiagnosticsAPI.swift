@@ -26,6 +26,15 @@ struct DiagnosticsAPI: Sendable {
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 
+  /// The names of all operations.
+  static let operationNames = routes.map(\.operation.name)
+
+  /// The name of the operation that a request would run; nil if it runs none.
+  static func operation(of request: HTTPRequest) -> String? {
+    guard case .found(let index, _) = router.match(request.method, request.plainPath) else { return nil }
+    return routes[index].operation.name
+  }
+
   func respond(to request: HTTPRequest) async -> Answer {
     guard request.method == .get || request.method == .head else {
       return .text("Only GET is allowed here.\n", .methodNotAllowed)

@@ -1,0 +1,187 @@
+import Logging
+import MeshAccess
+import MeshModel
+import MeshStore
+import ServiceLifecycle
+import Synchronization
+import SystemErrors
+
+/// The keys with which tokens are checked, in memory: it follows the secrets of the store, and makes what is missing.
+final class AccessState: Service {
+  private struct State {
+    var keys: KeyRing
+    var meshes: Set<String> = []
+    /// The token of the administrator, as the store has it.
+    var adminToken: [UInt8]?
+    /// What this control plane has made, or found made by another one, until it is deleted.
+    var made: Set<ResourceKey> = []
+    var isReady = false
+    var subscribers: [Int: AsyncStream<Void>.Continuation] = [:]
+    var nextSubscriber = 0
+  }
+
+  private let store: any ResourceStore
+  private let validation: TokenValidation
+  private let plan: AccessKeyPlan
+  private let adminTokenFile: String?
+  private let logger: Logger
+  private let state: Mutex<State>
+
+  /// Makes a state that knows no key yet.
+  ///
+  /// - Parameters:
+  ///   - validation: public keys of the settings.
+  ///   - plan: what is made where it is missing.
+  ///   - adminTokenFile: the file that gets the token of the administrator; nil for none.
+  init(
+    store: any ResourceStore, validation: TokenValidation, plan: AccessKeyPlan, adminTokenFile: String?, logger: Logger
+  ) {
+    self.store = store
+    self.validation = validation
+    self.plan = plan
+    self.adminTokenFile = adminTokenFile
+    self.logger = logger
+    state = Mutex(State(keys: KeyRing(validation)))
+  }
+
+  /// The keys at this moment. A check with them needs no waiting.
+  var keys: KeyRing { state.withLock { $0.keys } }
+
+  /// Whether the secrets of the store are known.
+  var isReady: Bool { state.withLock { $0.isReady } }
+
+  /// An element when the secrets are known, and after each change of ``keys``. A slow subscriber gets one for several changes.
+  func changes() -> AsyncStream<Void> {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    state.withLock { state in
+      let number = state.nextSubscriber
+      state.nextSubscriber += 1
+      state.subscribers[number] = continuation
+      continuation.onTermination = { [weak self] _ in
+        self?.state.withLock { _ = $0.subscribers.removeValue(forKey: number) }
+      }
+      if state.isReady { continuation.yield() }
+    }
+    return stream
+  }
+
+  /// Reads the secrets once, before the servers listen: nobody who shows a valid token is refused because the control plane has just
+  /// started.
+  func load() async throws(StoreError) {
+    let meshes = try await store.list(.mesh, mesh: nil)
+    let secrets = try await store.list(.secret, mesh: nil) + store.list(.globalSecret, mesh: nil)
+    apply(ChangeSet(isWholeState: true, written: meshes + secrets, deleted: []))
+  }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { [self] in
+      await withDiscardingTaskGroup { group in
+        group.addTask { [self] in
+          for await changes in store.changes() { apply(changes) }
+        }
+        // Apart from the other task, because a key takes a tenth of a second: the keys of others count at once.
+        group.addTask { [self] in await makeMissing() }
+      }
+    }
+    // A service that ends ends all others.
+    try? await gracefulShutdown()
+  }
+
+  /// Takes over a change of the store.
+  ///
+  /// - Returns: whether it concerns access.
+  @discardableResult
+  private func apply(_ changes: ChangeSet) -> Bool {
+    let written = changes.written.filter { $0.type.isSecret || $0.type == .mesh }
+    let deleted = changes.deleted.filter { $0.type.isSecret || $0.type == .mesh }
+    guard changes.isWholeState || !written.isEmpty || !deleted.isEmpty else { return false }
+    var faults: [(secret: ResourceKey, fault: KeyFault)] = []
+    let subscribers = state.withLock { state -> [AsyncStream<Void>.Continuation] in
+      var keys = changes.isWholeState ? KeyRing(validation) : state.keys
+      if changes.isWholeState { (state.meshes, state.adminToken, state.made) = ([], nil, []) }
+      for key in deleted {
+        state.made.remove(key)
+        if key.type == .mesh { state.meshes.remove(key.name) } else { keys.remove(secret: key.name, mesh: key.mesh) }
+      }
+      for resource in written {
+        guard let data = resource.secretData else {
+          state.meshes.insert(resource.name)
+          continue
+        }
+        if resource.key == .adminToken { state.adminToken = data }
+        if let fault = keys.add(secret: resource.name, mesh: resource.mesh, data: data) {
+          faults.append((resource.key, fault))
+        }
+      }
+      state.keys = keys
+      state.isReady = true
+      return Array(state.subscribers.values)
+    }
+    for subscriber in subscribers { subscriber.yield() }
+    for (secret, fault) in faults {
+      logger.warning(
+        "a secret cannot be used to check tokens",
+        metadata: ["secret": "\(secret.name)", "mesh": "\(secret.mesh)", "error": "\(fault)"])
+    }
+    return true
+  }
+
+  // MARK: What is missing
+
+  private func makeMissing() async {
+    var adminToken = plan.makesAdminToken
+    for await _ in changes() {
+      while let next = next(adminToken: adminToken) {
+        await tryUntilDone {
+          try await make(next)
+        } failed: { error in
+          logger.warning(
+            "a key cannot be made yet; it is tried again", metadata: ["secret": "\(next.key)", "error": "\(error)"])
+        }
+        guard !Task.isCancelled else { return }
+      }
+      // Made once: who deletes it wants it gone.
+      if adminToken, let token = state.withLock({ $0.adminToken }) {
+        adminToken = false
+        tellAdminToken(token)
+      }
+    }
+  }
+
+  private func next(adminToken: Bool) -> MissingKey? {
+    state.withLock { state in
+      let missing = plan.missing(
+        keys: state.keys, meshes: state.meshes, hasAdminToken: !adminToken || state.adminToken != nil)
+      return missing.first { !state.made.contains($0.key) }
+    }
+  }
+
+  /// Makes a key, unless another control plane has made it.
+  private func make(_ missing: MissingKey) async throws {
+    let data = try await missing.data(keys: keys)
+    do throws(StoreError) {
+      _ = try await store.put(missing.resource(data), if: .absent)
+      logger.info("a key was made", metadata: ["secret": "\(missing.key)"])
+    } catch {
+      guard error.code == .conflict || error.code == .meshNotFound else { throw error }
+    }
+    state.withLock { _ = $0.made.insert(missing.key) }
+  }
+
+  private func tellAdminToken(_ token: [UInt8]) {
+    let name = "GlobalSecret \(SecretName.adminUserToken)"
+    guard let adminTokenFile else {
+      logger.info("the token of the administrator is in the store", metadata: ["secret": "\(name)"])
+      return
+    }
+    switch FileAccess.write(token, to: adminTokenFile) {
+    case .success:
+      logger.info(
+        "the token of the administrator is in a file", metadata: ["file": "\(adminTokenFile)", "secret": "\(name)"])
+    case .failure(let failure):
+      logger.warning(
+        "the token of the administrator could not be written to its file",
+        metadata: ["file": "\(adminTokenFile)", "error": "\(failure)"])
+    }
+  }
+}
