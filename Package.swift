@@ -211,7 +211,7 @@ let package = Package(
       name: "MeshAccess", dependencies: ["Documents", "MeshModel", collections, crypto, cryptoExtras, jwtKit],
       swiftSettings: strict),
     .target(
-      name: "AccessHTTP", dependencies: ["HTTPService", "MeshAccess", "MeshModel", crypto, httpTypes, logging],
+      name: "AccessHTTP", dependencies: ["HTTPService", "JSONText", "MeshAccess", "MeshModel", crypto, httpTypes, logging],
       swiftSettings: strict),
     .target(
       name: "MeshTransport",

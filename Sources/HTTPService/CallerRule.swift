@@ -44,13 +44,8 @@ public struct CallerRule: Sendable {
 
   /// Whether the origin is this server. The host must also be a name of the server, because an attacker may choose the name.
   private func isOwn(_ origin: String, _ host: Authority?) -> Bool {
-    guard hasPage, let host, hosts.allows(host), let colon = origin.firstRange(of: "://"),
-      let page = Authority(origin[colon.upperBound...])
-    else { return false }
-    let scheme = origin[..<colon.lowerBound].lowercased()
-    let usual: UInt16? = scheme == "http" ? 80 : scheme == "https" ? 443 : nil
-    guard let usual else { return false }
-    return page.host == host.host && (page.port ?? usual) == (host.port ?? usual)
+    guard hasPage, let host, hosts.allows(host) else { return false }
+    return PageOrigin(origin)?.isServer(host) ?? false
   }
 
   /// Whether the browser navigates to an address. The linking page can neither read the answer nor show it in a frame.
@@ -58,19 +53,4 @@ public struct CallerRule: Sendable {
     (request.method == .get || request.method == .head) && request.headerFields[.fetchMode] == "navigate"
       && request.headerFields[.fetchDestination] == "document"
   }
-}
-
-extension HTTPField.Name {
-  // https://www.w3.org/TR/fetch-metadata/
-  fileprivate static let fetchSite = Self("Sec-Fetch-Site")
-  fileprivate static let fetchMode = Self("Sec-Fetch-Mode")
-  fileprivate static let fetchDestination = Self("Sec-Fetch-Dest")
-}
-
-extension HTTPFields {
-  /// The value of a field; nil if the name is nil.
-  fileprivate subscript(_ name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
-
-  /// The values of a field, one for each occurrence; empty if the name is nil.
-  fileprivate func values(of name: HTTPField.Name?) -> [String] { name.map { self[values: $0] } ?? [] }
 }

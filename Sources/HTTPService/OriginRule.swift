@@ -48,7 +48,7 @@ public struct OriginRule: Sendable {
     var answer = Answer(.noContent)
     answer.fields = [
       .accessControlAllowMethods: methods,
-      .accessControlAllowHeaders: "Content-Type, Content-Encoding, Accept", .accessControlMaxAge: "7200",
+      .accessControlAllowHeaders: "Authorization, Content-Type, Content-Encoding, Accept", .accessControlMaxAge: "7200",
     ]
     return answer
   }

@@ -60,7 +60,3 @@ extension RequestService {
 extension HTTPField.Name {
   fileprivate static let requestID = Self("X-Request-Id")
 }
-
-extension HTTPFields {
-  fileprivate subscript(_ name: HTTPField.Name?) -> String? { name.flatMap { self[$0] } }
-}
