@@ -67,14 +67,15 @@ public final class MeshAPI: Sendable {
   /// - Parameters:
   ///   - request: the request; its `authority` is the host under which the client reached the server.
   ///   - body: the whole body; a transport that stopped reading it at more than ``bodyLimit`` passes what it has.
+  ///   - caller: who sent it, as the server found.
   /// - Returns: the answer. The body of an answer to HEAD is empty.
-  public func respond(to request: HTTPRequest, body: [UInt8]) async -> Answer {
-    var answer = await answer(request, body)
+  public func respond(to request: HTTPRequest, body: [UInt8], from caller: Caller = .local) async -> Answer {
+    var answer = await answer(request, body, caller)
     if request.method == .head { answer.body = [] }
     return answer
   }
 
-  private func answer(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {
+  private func answer(_ request: HTTPRequest, _ body: [UInt8], _ caller: Caller) async -> Answer {
     guard let target = PathTarget(request.path ?? "") else { return .text("400: Bad Request", .badRequest) }
     if let moved = target.moved { return .moved(to: moved, method: request.method) }
     switch router.match(request.method, target.path) {
@@ -93,7 +94,7 @@ public final class MeshAPI: Sendable {
           answer = try await route.handler(
             RoutedRequest(
               request, path: target.path, operation: route.operation, parameters: parameters, query: target.query,
-              body: body))
+              body: body, caller: caller))
         } catch {
           answer = error.answer
         }

@@ -1,5 +1,6 @@
 import HTTPService
 import HTTPTypes
+import MeshAccess
 import MeshModel
 
 /// Routes that describe the control plane.
@@ -39,10 +40,11 @@ struct ServerRoutes: Sendable {
     return .json(["policies": .array([policy])])
   }
 
-  /// Without authentication everyone is allowed everything, like Kuma's administrator.
+  /// Where nobody asks who is there, everyone is the administrator.
   private func whoAmI(_ request: RoutedRequest) -> Answer {
-    .json([
-      "name": "mesh-system:admin", "groups": .array(["mesh-system:admin", "mesh-system:authenticated"]),
-    ])
+    let user =
+      request.caller.name.isEmpty
+      ? User.admin : User(name: request.caller.name, groups: Set(request.caller.groups))
+    return .json(["name": .string(user.name), "groups": .array(user.groups.sorted().map { .string($0) })])
   }
 }

@@ -149,7 +149,9 @@ struct Pipeline: Sendable {
     )
     let apiService = Self.service(
       Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
-    ) { request, body, _ in await DocumentThreads.answer(body) { await api.respond(to: request, body: $0) } }
+    ) { request, body, caller in
+      await DocumentThreads.answer(body) { await api.respond(to: request, body: $0, from: caller) }
+    }
     let injection = try await InjectorSettings.make(
       configuration, certificate: certificate, client: opened.cluster?.client, logger: logger)
     let kubernetes = opened.cluster.map { cluster in

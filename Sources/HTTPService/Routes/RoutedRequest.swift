@@ -13,10 +13,12 @@ package struct RoutedRequest: Sendable {
   package var query: QueryParameters
   /// The body.
   package var body: [UInt8]
+  /// Who sent it.
+  package var caller: Caller
 
   package init(
     _ head: HTTPRequest, path: Substring, operation: Operation, parameters: PathParameters, query: QueryParameters,
-    body: [UInt8]
+    body: [UInt8], caller: Caller = .local
   ) {
     self.head = head
     self.path = path
@@ -24,6 +26,7 @@ package struct RoutedRequest: Sendable {
     self.parameters = parameters
     self.query = query
     self.body = body
+    self.caller = caller
   }
 
   /// A parameter of the path, with its escapes; empty if the path does not have it.
