@@ -11,8 +11,9 @@ extension MeshIndex {
   /// - Parameters:
   ///   - adminPort: the port of its Envoy's administration, when the proxy itself has named one.
   ///   - adminAccess: the certificates with which the administration is open to the control plane.
+  ///   - ownCollector: the control planes' own collectors.
   package func configuration(
-    for proxy: String, adminPort: UInt16?, adminAccess: AdminAccess?
+    for proxy: String, adminPort: UInt16?, adminAccess: AdminAccess?, ownCollector: OwnCollector? = nil
   ) -> ProxyConfiguration? {
     guard let known = proxies[proxy], let networking = known.dataplane.networking else { return nil }
     let dataplane = known.dataplane
@@ -29,6 +30,7 @@ extension MeshIndex {
           callerTags: known.tags)
       },
       tracing: resolution(for: proxy)?.backend.flatMap { destinations[$0.name] })
+    configuration.collectorAccess = configuration.tracing.flatMap { access(to: $0, ownCollector) }
     configuration.probes = dataplane.probeListener(inbounds: configuration.inbounds)
     guard dataplane.capturesTraffic, let capture = self.capture(of: known) else { return configuration }
     configuration.capture = capture

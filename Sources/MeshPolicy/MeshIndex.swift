@@ -20,6 +20,10 @@ public struct MeshIndex: Sendable {
   private var policies = PolicyIndex()
   /// The tracing destinations of the mesh's backends, by name.
   private(set) var destinations: [String: TracingDestination] = [:]
+  /// What proxies need to reach the collectors of these backends; those that need nothing are not in it.
+  private(set) var accesses: [String: CollectorAccess] = [:]
+  /// The mesh's secrets.
+  private(set) var secrets: [String: Secret] = [:]
   /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
   /// The proxies for which a policy is the winner.
@@ -48,7 +52,7 @@ public struct MeshIndex: Sendable {
   }
 
   /// Whether the mesh has no resources left.
-  public var isEmpty: Bool { mesh == nil && proxies.isEmpty && policies.count == 0 }
+  public var isEmpty: Bool { mesh == nil && proxies.isEmpty && policies.count == 0 && secrets.isEmpty }
 
   // MARK: Changes
 
@@ -60,6 +64,8 @@ public struct MeshIndex: Sendable {
     public var dataplanes: [String: Dataplane?]
     /// Policies by name with their creation times; `nil` when deleted.
     public var policies: [String: (content: TrafficTrace, creationTime: Timestamp)?]
+    /// Secrets by name; `nil` when deleted.
+    public var secrets: [String: Secret?]
 
     /// Where services are reached without the mesh's help, by service; `nil` when nowhere any more. Services of other meshes may be
     /// among them.
@@ -70,12 +76,13 @@ public struct MeshIndex: Sendable {
       mesh = nil
       dataplanes = [:]
       policies = [:]
+      secrets = [:]
       serviceAddresses = [:]
     }
 
     /// Whether nothing changed.
     public var isEmpty: Bool {
-      mesh == nil && dataplanes.isEmpty && policies.isEmpty && serviceAddresses.isEmpty
+      mesh == nil && dataplanes.isEmpty && policies.isEmpty && secrets.isEmpty && serviceAddresses.isEmpty
     }
 
     /// Adds a resource of the mesh that was written or deleted.
@@ -92,7 +99,8 @@ public struct MeshIndex: Sendable {
             }
           })
       case .dataplane: dataplanes[key.name] = .some(resource?.content(Dataplane.self))
-      case .dataplaneInsight, .secret, .globalSecret: break
+      case .secret: secrets[key.name] = .some(resource?.content(Secret.self))
+      case .dataplaneInsight, .globalSecret: break
       }
     }
   }
@@ -104,6 +112,8 @@ public struct MeshIndex: Sendable {
     var affected: Set<String> = []
     var removed: Set<String> = []
     if let new = change.mesh { affected.formUnion(replaceMesh(by: new)) }
+    for (name, secret) in change.secrets { secrets[name] = secret }
+    if !change.secrets.isEmpty || change.mesh != nil { affected.formUnion(refreshDestinations()) }
     var dirtyServices = Set(reach.take(change.serviceAddresses))
     for (name, dataplane) in change.dataplanes {
       if let dataplane {
@@ -126,9 +136,6 @@ public struct MeshIndex: Sendable {
     guard new != mesh else { return [] }
     let old = mesh
     mesh = new
-    destinations = Dictionary(
-      (new?.tracing?.backends ?? []).compactMap { backend in TracingDestination(backend).map { (backend.name, $0) } },
-      uniquingKeysWith: { first, _ in first })
     var affected: Set<String> = []
     for (policy, users) in winners {
       guard let content = policies.policy(policy) else { continue }
@@ -138,6 +145,18 @@ public struct MeshIndex: Sendable {
     }
     if old?.passesThrough != new?.passesThrough { affected.formUnion(reach.capturing) }
     return affected
+  }
+
+  /// Brings up to date which backends can be used, and with what.
+  ///
+  /// - Returns: the proxies that report to one for which that has changed.
+  private mutating func refreshDestinations() -> Set<String> {
+    let (oldDestinations, oldAccesses) = (destinations, accesses)
+    (destinations, accesses) = mesh?.destinations(with: secrets) ?? ([:], [:])
+    let changed = Set(oldDestinations.keys).union(destinations.keys).filter {
+      oldDestinations[$0] != destinations[$0] || oldAccesses[$0] != accesses[$0]
+    }
+    return changed.isEmpty ? [] : proxies(reportingTo: changed)
   }
 
   private mutating func replaceProxy(

@@ -42,6 +42,8 @@ public struct ProxyConfiguration: Sendable, Hashable {
   public var outbounds: [Outbound]
   /// Where spans go; `nil` when the proxy is not traced.
   public var tracing: TracingDestination?
+  /// What the proxy needs to reach the collector beside its address; `nil` for what Kuma configures.
+  package var collectorAccess: CollectorAccess?
   /// How the proxy takes its application's connections; `nil` when the application makes them to the proxy.
   package var capture: TrafficCapture?
   /// The listener for health checks; `nil` for none.

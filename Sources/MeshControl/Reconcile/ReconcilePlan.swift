@@ -19,9 +19,11 @@ struct ReconcilePlan {
     case serviceAddressesChanged([String: ServiceAddress?])
     /// The certificates with which Envoys let the control plane ask them have changed.
     case adminAccessChanged(AdminAccess?)
+    /// What proxies need to reach the control planes' own collectors has changed.
+    case ownCollectorChanged(OwnCollector?)
     /// A proxy has opened a stream. `drainTime`: how long its listeners drain, and `adminPort`: the port of its administration, if
-    /// it says so.
-    case connected(ProxyID, drainTime: Duration?, adminPort: UInt16? = nil)
+    /// it says so. `takesHeaders`: whether its Envoy adds fields to the heads of reports.
+    case connected(ProxyID, drainTime: Duration?, adminPort: UInt16? = nil, takesHeaders: Bool = true)
     /// A stream of a proxy has ended.
     case disconnected(ProxyID)
     /// Treat a Dataplane as stored, until the store has it or it is released.
@@ -53,12 +55,16 @@ struct ReconcilePlan {
   private var serviceAddresses: [String: ServiceAddress] = [:]
   /// The certificates with which Envoys let the control plane ask them.
   private var adminAccess: AdminAccess?
+  /// The control planes' own collectors.
+  private var ownCollector: OwnCollector?
   /// The number of streams of each connected proxy.
   private var connected: [ProxyID: Int] = [:]
   /// The drain times of connected proxies.
   private var drainTimes: [ProxyID: Duration] = [:]
   /// The ports of the administration of connected proxies.
   private var adminPorts: [ProxyID: UInt16] = [:]
+  /// The connected proxies whose Envoys add no fields to the heads of reports.
+  private var withoutHeaders: Set<ProxyID> = []
   /// Withdrawn clusters that proxies still need.
   private var withdrawn = WithdrawnCollectors()
   /// Dataplanes with a host name as an address, as stored.
@@ -73,12 +79,19 @@ struct ReconcilePlan {
   private var hasState = false
   /// Whether the addresses of services are still to come. Without them proxies would close listeners that they need.
   private var awaitsServiceAddresses: Bool
+  /// Whether the own collector is still to come. Without it proxies would get a cluster that changes at once, and lose reports.
+  private var awaitsOwnCollector: Bool
 
-  /// - Parameter awaitsServiceAddresses: whether nobody is answered before ``Event/serviceAddressesChanged(_:)``.
-  init(awaitsServiceAddresses: Bool = false) { self.awaitsServiceAddresses = awaitsServiceAddresses }
+  /// - Parameters:
+  ///   - awaitsServiceAddresses: whether nobody is answered before ``Event/serviceAddressesChanged(_:)``.
+  ///   - awaitsOwnCollector: whether nobody is answered before ``Event/ownCollectorChanged(_:)``.
+  init(awaitsServiceAddresses: Bool = false, awaitsOwnCollector: Bool = false) {
+    self.awaitsServiceAddresses = awaitsServiceAddresses
+    self.awaitsOwnCollector = awaitsOwnCollector
+  }
 
   /// Whether everything is there that proxies are configured with.
-  var isSynchronized: Bool { hasState && !awaitsServiceAddresses }
+  var isSynchronized: Bool { hasState && !awaitsServiceAddresses && !awaitsOwnCollector }
 
   /// - Parameter address: the address of a host name, if it is known.
   mutating func handle(_ event: Event, address: (String) -> String?) -> [Action] {
@@ -106,10 +119,12 @@ struct ReconcilePlan {
       guard access != adminAccess else { break }
       adminAccess = access
       for proxy in connected.keys { actions.append(.compute(proxy)) }
-    case .connected(let proxy, let drainTime, let adminPort):
+    case .ownCollectorChanged(let collector): use(collector, &actions)
+    case .connected(let proxy, let drainTime, let adminPort, let takesHeaders):
       connected[proxy, default: 0] += 1
       drainTimes[proxy] = drainTime
       adminPorts[proxy] = adminPort
+      if takesHeaders { withoutHeaders.remove(proxy) } else { withoutHeaders.insert(proxy) }
       actions.append(.compute(proxy))
     case .disconnected(let proxy): disconnect(proxy, &actions)
     case .adopted(let resource):
@@ -218,6 +233,19 @@ struct ReconcilePlan {
     for name in old.subtracting(new) { actions.append(.release(name: name)) }
   }
 
+  private mutating func use(_ collector: OwnCollector?, _ actions: inout [Action]) {
+    let old = ownCollector
+    ownCollector = collector
+    for (mesh, index) in meshes {
+      for name in index.proxies(reaching: collector, otherwiseThan: old) {
+        let proxy = ProxyID(mesh: mesh, name: name)
+        if connected[proxy] != nil { actions.append(.compute(proxy)) }
+      }
+    }
+    awaitsOwnCollector = false
+    answer(&actions)
+  }
+
   // MARK: Proxies
 
   /// Drops the configuration of a proxy whose last stream ended.
@@ -227,6 +255,7 @@ struct ReconcilePlan {
     guard connected[proxy] == nil else { return }
     drainTimes[proxy] = nil
     adminPorts[proxy] = nil
+    withoutHeaders.remove(proxy)
     clear(proxy, &actions)
   }
 
@@ -237,7 +266,10 @@ struct ReconcilePlan {
 
   /// The configuration of a proxy; `nil` when it has no Dataplane.
   func configuration(of proxy: ProxyID) -> ProxyConfiguration? {
-    meshes[proxy.mesh]?.configuration(for: proxy.name, adminPort: adminPorts[proxy], adminAccess: adminAccess)
+    var configuration = meshes[proxy.mesh]?.configuration(
+      for: proxy.name, adminPort: adminPorts[proxy], adminAccess: adminAccess, ownCollector: ownCollector)
+    if withoutHeaders.contains(proxy) { configuration?.collectorAccess?.headers = [] }
+    return configuration
   }
 
   /// Adds the withdrawn clusters that a proxy still needs to its snapshot.

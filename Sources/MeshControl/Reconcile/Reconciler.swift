@@ -38,12 +38,15 @@ package actor Reconciler: Service {
   private let end: AsyncStream<Duration>.Continuation
   package private(set) var counters = Counters()
 
-  /// - Parameter awaitsServiceAddresses: whether proxies wait for ``note(serviceAddresses:)``.
+  /// - Parameters:
+  ///   - awaitsServiceAddresses: whether proxies wait for ``note(serviceAddresses:)``.
+  ///   - awaitsOwnCollector: whether proxies wait for ``use(ownCollector:)``.
   package init(
     store: any ResourceStore, translator: any ProxyTranslating, cache: SnapshotCache, resolver: AddressResolver,
-    forms: ReportFormSelector? = nil, awaitsServiceAddresses: Bool = false, logger: Logger
+    forms: ReportFormSelector? = nil, awaitsServiceAddresses: Bool = false, awaitsOwnCollector: Bool = false,
+    logger: Logger
   ) {
-    plan = ReconcilePlan(awaitsServiceAddresses: awaitsServiceAddresses)
+    plan = ReconcilePlan(awaitsServiceAddresses: awaitsServiceAddresses, awaitsOwnCollector: awaitsOwnCollector)
     self.store = store
     self.translator = translator
     self.cache = cache
@@ -151,7 +154,10 @@ package actor Reconciler: Service {
   func connect(_ proxy: ProxyID, _ traits: ProxyTraits) async {
     await catchUp()
     forms?.connect(proxy, traits)
-    handle(.connected(proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort))
+    handle(
+      .connected(
+        proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort, takesHeaders: traits.takesReportHeaders
+      ))
   }
 
   /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.
@@ -184,6 +190,11 @@ package actor Reconciler: Service {
   ///
   /// - Parameter adminAccess: `nil` while there are none; then proxies open nothing but their readiness.
   package func use(adminAccess: AdminAccess?) { handle(.adminAccessChanged(adminAccess)) }
+
+  /// Takes what proxies need to reach the control planes' own collectors. Proxies that report elsewhere are left alone.
+  ///
+  /// - Parameter ownCollector: `nil` while there is none; then a backend that leads to this machine is like any other.
+  package func use(ownCollector: OwnCollector?) { handle(.ownCollectorChanged(ownCollector)) }
 
   // MARK: Reads
 

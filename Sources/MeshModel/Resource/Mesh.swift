@@ -96,6 +96,10 @@ public struct ZipkinConf: Sendable, Hashable {
   public var apiVersion: String
   /// Whether client and server share a span id; absent leaves it to Envoy (yes).
   public var sharedSpanContext: Bool?
+  /// How the collector is verified, and who proxies say they are; `nil` for what Kuma does.
+  public var tls: TLS?
+  /// What proxies add to the head of each report.
+  public var headers: [Header] = []
 
   /// The versions that Kuma 2.7 accepts, in the order in which it lists them.
   public static let apiVersions = ["httpJsonV1", "httpJson", "httpProto"]
@@ -118,16 +122,29 @@ public struct ZipkinConf: Sendable, Hashable {
     -> (conf: ZipkinConf, notices: [FieldNotice])
   {
     var reader = try ObjectReader(.object(object), path: path)
-    let conf = ZipkinConf(
+    var conf = ZipkinConf(
       url: try reader.string("url") ?? "", traceId128bit: try reader.bool("traceId128bit") ?? false,
       apiVersion: try reader.string("apiVersion") ?? "", sharedSpanContext: try reader.bool("sharedSpanContext"))
-    return (conf, reader.notices())
+    var notices: [FieldNotice] = []
+    if let value = reader.value("tls") {
+      let (tls, unknown) = try TLS.read(value, path: reader.join("tls"))
+      conf.tls = tls
+      notices += unknown
+    }
+    for (item, path) in try reader.list("headers") {
+      let (header, unknown) = try Header.read(item, path: path)
+      conf.headers.append(header)
+      notices += unknown
+    }
+    return (conf, reader.notices() + notices)
   }
 
   var document: DocumentValue.Object {
     var object: DocumentValue.Object = [:]
     if !apiVersion.isEmpty { object["apiVersion"] = .string(apiVersion) }
+    if !headers.isEmpty { object["headers"] = .array(headers.map { .object($0.document) }) }
     if let sharedSpanContext { object["sharedSpanContext"] = .bool(sharedSpanContext) }
+    if let tls { object["tls"] = .object(tls.document) }
     if traceId128bit { object["traceId128bit"] = true }
     object["url"] = .string(url)
     return object

@@ -66,6 +66,7 @@ extension ZipkinConf {
       let allowed = Self.apiVersions.joined(separator: ", ")
       violations.add(path.field("apiVersion"), "has invalid value. Allowed values: \(allowed)")
     }
+    checkSecurity(at: path, into: &violations)
     let field = path.field("url")
     guard !url.isEmpty else {
       violations.add(field, "cannot be empty")
