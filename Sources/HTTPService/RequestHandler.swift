@@ -26,6 +26,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     var caller: Caller
     /// What it gets instead of the responder's answer.
     var refusal: Answer?
+    /// The largest body, in bytes.
+    var bodyLimit: Int
   }
 
   private let service: RequestService
@@ -51,8 +53,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     switch (state, part) {
     case (.waiting, .head(let head)): begin(context, head)
     case (.receiving, .body(let bytes)):
-      guard bytes.readableBytes <= service.bodyLimit - body.count else {
-        return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
+      guard let exchange, exchange.refusal == nil else { return }
+      guard bytes.readableBytes <= exchange.bodyLimit - body.count else {
+        return refuse(context, .bodyTooLarge(limit: exchange.bodyLimit))
       }
       guard watch.reserveBody(bytes.readableBytes) else { return refuse(context, .overloaded) }
       body.append(contentsOf: bytes.readableBytesView)
@@ -70,22 +73,24 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     else { return refuse(context, .malformed("the method is invalid"), version: head.version) }
     let received = ReceivedRequest(request, isLogged: service.logsRequests)
     watch.request = received
-    exchange = Exchange(request: received, version: head.version, isKeepAlive: head.isKeepAlive, caller: caller)
+    let bodyLimit = min(service.smallerBodyLimit(request) ?? .max, service.bodyLimit)
+    exchange = Exchange(
+      request: received, version: head.version, isKeepAlive: head.isKeepAlive, caller: caller, bodyLimit: bodyLimit)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("it has two Host fields")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
     let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
     if let refusal = decide(on: request) {
-      // Without a body the connection can go on.
-      guard announced ?? 0 == 0, !head.headers.contains(name: "transfer-encoding") else {
+      // After a small body the connection can go on.
+      guard (announced ?? 0) <= RequestService.discardedBodyLimit, !head.headers.contains(name: "transfer-encoding"),
+        !head.headers.contains(name: "expect")
+      else {
         return refuse(context, with: refusal)
       }
       exchange?.refusal = refusal
       return
     }
     if let announced {
-      guard announced <= service.bodyLimit else {
-        return refuse(context, .bodyTooLarge(limit: service.bodyLimit))
-      }
+      guard announced <= bodyLimit else { return refuse(context, .bodyTooLarge(limit: bodyLimit)) }
       guard service.bodies.hasRoom(for: announced) else { return refuse(context, .overloaded) }
       body.reserveCapacity(announced)
     }
@@ -108,10 +113,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       exchange?.caller = caller
       return nil
     case .refused(let answer, let reason):
-      service.counts.count(.access)
-      service.refusals.note(reason, operation: request.loggedOperation, caller: caller, to: service.logger)
+      note(reason, request, caller)
       return answer
     }
+  }
+
+  private func note(_ reason: String, _ request: HTTPRequest, _ caller: Caller) {
+    service.counts.count(.access)
+    service.refusals.note(reason, operation: request.loggedOperation, caller: caller, to: service.logger)
   }
 
   private func complete(_ context: ChannelHandlerContext) {
@@ -138,6 +147,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     guard case .answering = state, let exchange, context.channel.isActive else { return }
     self.exchange = nil
     state = .waiting
+    if let reason = answer.refusalReason { note(reason, exchange.request.head, exchange.caller) }
     var answer = answer
     answer.fields.add(service.callers.origins.fields(for: exchange.request.head))
     let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.fields[.connection] != "close"

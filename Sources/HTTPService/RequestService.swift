@@ -18,6 +18,8 @@ public struct RequestService: Sendable {
   public var access: (any RequestAccess)?
   /// The largest body, in bytes.
   public var bodyLimit: Int
+  /// A smaller limit for bodies of some requests; nil for ``bodyLimit``.
+  public var smallerBodyLimit: @Sendable (HTTPRequest) -> Int? = { _ in nil }
   /// The budget for bodies. Bytes are reserved from their arrival until the request is answered.
   public var bodies: ByteBudget
   /// The budget for heads. It is separate, so that small requests are accepted while large ones are refused.
@@ -82,6 +84,9 @@ public struct RequestService: Sendable {
 
   /// The largest head in bytes. A query may name a thousand traces.
   static let headLimit = 80 * 1024
+  /// The largest body that is received and thrown away when access is refused, so that the connection can go on. An Envoy reports every
+  /// few seconds; without that each refused report would cost a new connection.
+  static let discardedBodyLimit = 64 * 1024
 
   /// Sets up a connection for HTTP/1.1. Call it on the connection's event loop.
   ///

@@ -10,6 +10,8 @@ public struct Answer: Sendable {
   public var body: [UInt8]
   /// The ``Operation/name`` for metrics and logs; nil if the path is unknown.
   package var operation: String?
+  /// Why the request is refused, for the log only; nil for an answer that refuses nothing. It must contain no secret.
+  package var refusalReason: String?
 
   /// Makes an answer.
   ///
