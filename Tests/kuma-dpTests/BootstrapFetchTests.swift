@@ -10,6 +10,9 @@ import Testing
 
 @Suite("Fetching a bootstrap", .timeLimit(.minutes(15)))
 struct BootstrapFetchTests {
+  /// The time of an attempt where requests are counted: on a busy machine an answer may take longer than the usual one.
+  private static let long = Duration.seconds(600)
+
   @Test("is fetched from the control plane's endpoint")
   func fetched() async throws {
     try await LoopbackServer.run(TestControlPlane.responder(adminPort: 9901)) { base in
@@ -17,7 +20,7 @@ struct BootstrapFetchTests {
         "dataplaneRuntime.resource": TestControlPlane.definition, "controlPlane.url": base,
       ])
       let log = LogRecorder()
-      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger())
+      let bootstrap = try await BootstrapFetcher(configuration, timeout: Self.long, logger: log.logger())
         .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
       #expect(bootstrap.adminPort == 9901)
       let document = try #require(try DocumentValue.yamlDocuments(bootstrap.text).first)
@@ -40,7 +43,7 @@ struct BootstrapFetchTests {
     try await LoopbackServer.run(responder) { base in
       let configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
       let log = LogRecorder()
-      let bootstrap = try await BootstrapFetcher(configuration, logger: log.logger()).fetch([:])
+      let bootstrap = try await BootstrapFetcher(configuration, timeout: Self.long, logger: log.logger()).fetch([:])
       #expect(bootstrap.text == "node: {id: a.b}\n")
       let missing =
         "it has no Dataplane \"web\" in the mesh \"default\"; create it with `kumactl apply`, or with `kubectl apply` "
@@ -56,6 +59,29 @@ struct BootstrapFetchTests {
     #expect(statuses.withLock { $0.isEmpty })
   }
 
+  @Test("is requested again when an answer takes longer than an attempt may, and the log says so")
+  func lateAnswer() async throws {
+    let attempts = Mutex(0)
+    let gate = Gate()
+    let responder: LoopbackServer.Responder = { _, _ in
+      let count = attempts.withLock { count in
+        count += 1
+        return count
+      }
+      if count == 1 { await gate.wait() }
+      return (HTTPResponse(status: .ok), Array("node: {id: a.b}\n".utf8))
+    }
+    try await LoopbackServer.run(responder) { base in
+      defer { gate.open() }
+      let configuration = try BootstrapFixture.configuration(["dataplane.name": "web", "controlPlane.url": base])
+      let log = LogRecorder()
+      let bootstrap = try await BootstrapFetcher(configuration, timeout: .seconds(1), logger: log.logger()).fetch([:])
+      #expect(bootstrap.text == "node: {id: a.b}\n")
+      #expect(log.messages.first?.contains("no answer within 1 s; trying every 5 ms") == true, "\(log.messages)")
+    }
+    #expect(attempts.withLock { $0 } >= 2)
+  }
+
   @Test("is not requested again after a refusal")
   func refused() async throws {
     let attempts = Mutex(0)
@@ -66,7 +92,7 @@ struct BootstrapFetchTests {
       ])
       let log = LogRecorder()
       let failure = await #expect(throws: LaunchFailure.self) {
-        try await BootstrapFetcher(configuration, logger: log.logger())
+        try await BootstrapFetcher(configuration, timeout: Self.long, logger: log.logger())
           .fetch(configuration.bootstrapRequest(envoy: try #require(BootstrapFixture.envoy), adminPort: nil))
       }
       #expect(failure?.code == .refused)

@@ -137,7 +137,8 @@ struct PodRunTests {
   @Test("takes its name from the pod, waits for its Dataplane and shows Envoy the file of its token")
   func started() async throws {
     try await withPod(absences: 2) { proxy, requests, adminPort in
-      #expect(requests.count == 3)
+      // An answer that does not come within the time of an attempt is asked for again, and the log says so.
+      #expect(requests.count == 3 || requests.count > 3 && proxy.text.contains("no answer within"), "\(proxy.text)")
       let request = try #require(requests.last)
       #expect(request["mesh"] == "demo" && request["name"] == "web-7d4f9-abc.shop")
       #expect(request["dataplaneToken"] == .string(Self.token))
