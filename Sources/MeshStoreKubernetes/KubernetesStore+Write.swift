@@ -26,7 +26,9 @@ extension KubernetesStore {
     return try await lanes.run(ResourceReadings.ObjectID(key.type, names)) { () async throws(StoreError) in
       let present = self.object(key.type, names)
       let usual = try self.owner(of: key, isNew: present == nil)
-      var write = ObjectWrite(resource, condition, owner: owner ?? usual, clock: StoreClock.wallClock)
+      var write = ObjectWrite(
+        resource, condition, systemNamespace: self.settings.systemNamespace, owner: owner ?? usual,
+        clock: StoreClock.wallClock)
       var step = try write.decide(on: present)
       while true {
         switch (step, await self.perform(step, key.type, names)) {
@@ -52,8 +54,8 @@ extension KubernetesStore {
   ) async -> Result<KubernetesObject?, KubernetesError> {
     do throws(KubernetesError) {
       switch step {
-      case .create(let object): return .success(try await client.create(type.customResource, object))
-      case .replace(let object): return .success(try await client.replace(type.customResource, object))
+      case .create(let object): return .success(try await client.create(type.kubernetesKind, object))
+      case .replace(let object): return .success(try await client.replace(type.kubernetesKind, object))
       case .read: return .success(try await find(type, names))
       case .keep(let object): return .success(object)
       }
@@ -65,7 +67,7 @@ extension KubernetesStore {
   /// The object as the API server has it now; `nil` when there is none.
   private func find(_ type: ResourceType, _ names: Names) async throws(KubernetesError) -> KubernetesObject? {
     try await client.find(
-      type.customResource, namespace: type.isNamespacedInKubernetes ? names.namespace : nil, name: names.name)
+      type.kubernetesKind, namespace: namespace(of: type, names), name: names.name)
   }
 
   /// The object's name and namespace, if the store takes writes.
@@ -74,9 +76,6 @@ extension KubernetesStore {
       throw StoreError(code: .unavailable, message: "\(key) was not written: the store is closed")
     }
     try requireContent()
-    if key.type.isSecret {
-      throw StoreError(code: .unavailable, message: "\(key) was not written: this store does not hold secrets yet")
-    }
     do throws(DocumentError) {
       return try key.type.kubernetesNames(of: key.name)
     } catch {
@@ -92,8 +91,9 @@ extension KubernetesStore {
     let mesh = ResourceKey(type: .mesh, name: key.mesh)
     guard content.feed.read({ $0[mesh] }) != nil else { throw .meshNotFound(key.mesh) }
     switch key.type {
-    case .mesh, .dataplane, .secret, .globalSecret: return nil
-    case .trafficTrace: return settings.setsOwnerReferences && isNew ? object(of: mesh).map { .resource($0) } : nil
+    case .mesh, .dataplane, .globalSecret: return nil
+    case .trafficTrace, .secret:
+      return settings.setsOwnerReferences && isNew ? object(of: mesh).map { .resource($0) } : nil
     case .dataplaneInsight:
       return object(of: ResourceKey(type: .dataplane, mesh: key.mesh, name: key.name)).map { .resource($0) }
     }
@@ -171,7 +171,7 @@ extension KubernetesStore {
   ///
   /// - Parameter isExact: whether it must not have been written since.
   private func delete(_ object: KubernetesObject, _ type: ResourceType, isExact: Bool) async throws(KubernetesError) {
-    let kind = type.customResource
+    let kind = type.kubernetesKind
     try await client.delete(
       kind, namespace: object.namespace, name: object.name, uid: object.uid,
       resourceVersion: isExact ? object.resourceVersion : nil)

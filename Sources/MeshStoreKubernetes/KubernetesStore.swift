@@ -16,6 +16,8 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
   package struct Settings: Sendable {
     /// Whether policies are deleted with their mesh by the cluster's garbage collector.
     package var setsOwnerReferences = true
+    /// The namespace in which secrets are.
+    package var systemNamespace = "kuma-system"
     /// The pages of lists, and the waits after failures.
     package var replicas = KindReplica.Settings()
 
@@ -57,9 +59,10 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
     let content = ClusterContent(observer: observer)
     self.content = content
     var replicas: [ResourceType: KindReplica] = [:]
-    for type in ResourceType.customResources {
+    for type in ResourceType.allCases {
       replicas[type] = KindReplica(
-        client: client, kind: type.customResource, settings: settings.replicas, logger: logger
+        client: client, kind: type.kubernetesKind, namespace: type.isSecret ? settings.systemNamespace : nil,
+        type: type.kubernetesSecretType, settings: settings.replicas, logger: logger
       ) { content.update($0, of: type) }
     }
     self.replicas = replicas
@@ -113,7 +116,9 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
   /// Why the content is not up to date: the API server cannot be reached, does not serve the kinds, or refuses.
   package func obstacle() async -> String? {
     guard let trouble else { return nil }
-    guard !content.forbidden.isEmpty, let missing = await RequiredRights.missingWords(client) else { return trouble }
+    guard !content.forbidden.isEmpty,
+      let missing = await RequiredRights.missingWords(client, systemNamespace: settings.systemNamespace)
+    else { return trouble }
     return "\(trouble); all that is missing: \(missing)"
   }
 
@@ -145,6 +150,11 @@ package final class KubernetesStore: ResourceStore, SharedStore, Service {
   }
 
   func object(_ type: ResourceType, _ names: (name: String, namespace: String)) -> KubernetesObject? {
-    replicas[type]?.object(namespace: type.isNamespacedInKubernetes ? names.namespace : nil, name: names.name)
+    replicas[type]?.object(namespace: namespace(of: type, names), name: names.name)
+  }
+
+  /// The namespace of an object; `nil` for kinds outside of namespaces.
+  func namespace(of type: ResourceType, _ names: (name: String, namespace: String)) -> String? {
+    type.isSecret ? settings.systemNamespace : type.isNamespacedInKubernetes ? names.namespace : nil
   }
 }

@@ -31,10 +31,16 @@ struct ObjectWrite: Sendable {
   private let condition: WriteCondition
   /// The object that the new one belongs to: both are deleted together.
   private let owner: ObjectOwner?
+  /// The namespace of secrets.
+  private let systemNamespace: String
   private let clock: StoreClock.Source
   private var attempts = 0
 
-  init(_ resource: Resource, _ condition: WriteCondition, owner: ObjectOwner?, clock: @escaping StoreClock.Source) {
+  init(
+    _ resource: Resource, _ condition: WriteCondition, systemNamespace: String, owner: ObjectOwner?,
+    clock: @escaping StoreClock.Source
+  ) {
+    self.systemNamespace = systemNamespace
     self.resource = resource
     self.condition = condition
     self.owner = owner
@@ -58,6 +64,13 @@ struct ObjectWrite: Sendable {
       throw StoreError(
         code: .unavailable,
         message: "\(resource.key) was not written: it is being deleted in the cluster; try again when it is gone")
+    }
+    if let type = resource.type.kubernetesSecretType, present["type"]?.string != type {
+      throw StoreError(
+        code: .conflict,
+        message:
+          "\(resource.key) was not written: the namespace \"\(systemNamespace)\" has a Secret of that name already, "
+          + "of another type than \"\(type)\"; choose another name")
     }
     if let owner, owner.isController, !owner.mayOwn(present) {
       throw StoreError(
@@ -100,6 +113,7 @@ struct ObjectWrite: Sendable {
   private func object(over present: KubernetesObject?) throws(StoreError) -> KubernetesObject {
     do throws(DocumentError) {
       var object = KubernetesObject(try resource.storedObject(over: present?.document))
+      if resource.type.isSecret { object.metadata["namespace"] = .string(systemNamespace) }
       owner?.own(&object)
       return object
     } catch {

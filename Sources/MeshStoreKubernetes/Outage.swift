@@ -3,7 +3,7 @@ import MeshModel
 
 /// Why the resources of a cluster are not up to date, as a value.
 struct Outage: Sendable {
-  private var missing = Set(ResourceType.customResources)
+  private var missing = Set(ResourceType.allCases)
   private var troubles: [ResourceType: KubernetesError] = [:]
   private var since: Timestamp?
 
@@ -33,7 +33,7 @@ struct Outage: Sendable {
   func sentence(on server: String) -> String? {
     if let since, !troubles.isEmpty { return "\(reasons.joined(separator: "; ")) (since \(since))" }
     guard !missing.isEmpty else { return nil }
-    let names = missing.sorted().map(\.customResource.qualifiedName).joined(separator: ", ")
+    let names = Set(missing.map(\.kubernetesKind.qualifiedName)).sorted().joined(separator: ", ")
     return "the API server at \(server) has not listed \(names) yet"
   }
 
@@ -41,7 +41,7 @@ struct Outage: Sendable {
   private var reasons: [String] {
     let sorted = troubles.sorted { $0.key < $1.key }
     var reasons: [String] = []
-    let absent = sorted.filter { $0.value.code == .kindNotServed }.map(\.key.customResource.qualifiedName)
+    let absent = sorted.filter { $0.value.code == .kindNotServed }.map(\.key.kubernetesKind.qualifiedName)
     if !absent.isEmpty {
       reasons.append(
         "the API server does not serve \(absent.joined(separator: ", ")); "
@@ -51,6 +51,9 @@ struct Outage: Sendable {
       if let error = sorted.first(where: { $0.value.code == code })?.value { reasons.append(error.message) }
     }
     let known: Set<KubernetesError.Code> = [.kindNotServed, .unavailable, .unauthorized, .tooManyRequests]
-    return reasons + sorted.filter { !known.contains($0.value.code) }.map(\.value.message)
+    for (_, error) in sorted where !known.contains(error.code) && !reasons.contains(error.message) {
+      reasons.append(error.message)
+    }
+    return reasons
   }
 }

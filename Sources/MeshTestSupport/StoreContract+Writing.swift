@@ -12,6 +12,7 @@ extension StoreContract {
     StoreContract("put, get and list give the same resource") { store, context async throws in
       for resource in [
         Resource.mesh(), .trafficTrace("trace"), .dataplane("dp.shop"), .insight("dp.shop"),
+        .secret(mesh: "default", name: "key", data: Array(0...255)), .globalSecret(name: "token", data: [0, 10, 255]),
         Resource(name: "labelled", spec: .mesh(Mesh()), labels: ["kuma.io/origin": "zone", "z": ""]),
         Resource(
           name: "odd", spec: .mesh(Mesh()), labels: context.traits.takesAnyLabels ? ["ä": "ö\n\""] : ["a": "b"]),
@@ -94,8 +95,30 @@ extension StoreContract {
       try context.expectLater(second, than: first)
       context.expectRevision(second, after: 1)
     },
+    StoreContract("secrets are written, replaced and deleted, and one of a mesh is another than one of none") {
+      store, context async throws in
+      try await store.put(.mesh())
+      let own = context.traits.repeatsNames ? "key" : "own-key"
+      let first = try await store.put(.secret(mesh: "default", name: own, data: Array("old".utf8)), if: .absent).stored
+      try await store.put(.globalSecret(name: "key", data: Array("global".utf8)))
+      let other = Resource.secret(mesh: "default", name: own, data: Array("other".utf8))
+      await expect(.conflict) { _ = try await store.put(other, if: .absent) }
+      let second = try await store.put(
+        .secret(mesh: "default", name: own, data: Array("new".utf8)), if: .revision(first.revision)
+      ).stored
+      #expect(second.secretData == Array("new".utf8))
+      #expect(try await store.get(.secret(own))?.secretData == Array("new".utf8))
+      #expect(try await store.get(.globalSecret("key"))?.secretData == Array("global".utf8))
+      #expect(try await store.list(.secret, mesh: "default").map(\.name) == [own])
+      #expect(try await store.list(.globalSecret, mesh: nil).map(\.name) == ["key"])
+      try await store.delete(.secret(own))
+      #expect(try await store.list(.secret, mesh: nil).isEmpty)
+      #expect(try await store.get(.globalSecret("key")) != nil)
+      await expect(.notFound) { try await store.delete(.secret(own)) }
+    },
     StoreContract("a mesh-scoped resource needs its mesh") { store, _ async throws in
-      for resource in [Resource.trafficTrace("t"), .dataplane("d.shop"), .insight("d.shop")] {
+      let secret = Resource.secret(mesh: "default", name: "key", data: [1])
+      for resource in [Resource.trafficTrace("t"), .dataplane("d.shop"), .insight("d.shop"), secret] {
         await expect(.meshNotFound) { try await store.put(resource) }
       }
       #expect(try await store.everything().isEmpty)
@@ -181,12 +204,15 @@ extension StoreContract {
         try await store.put(.mesh(mesh))
         try await store.put(.trafficTrace(context.name("t", in: mesh), mesh: mesh))
         try await store.put(.insight(context.name("lost.shop", in: mesh), mesh: mesh))
+        try await store.put(.secret(mesh: mesh, name: context.name("key", in: mesh), data: [1]))
       }
+      try await store.put(.globalSecret(name: "token", data: [2]))
       try await store.delete(.mesh("default"))
       let rest = try await store.everything().keys.sorted()
       #expect(
         rest == [
-          .insight(context.name("lost.shop", in: "other"), mesh: "other"), .mesh("other"),
+          .insight(context.name("lost.shop", in: "other"), mesh: "other"), .globalSecret("token"), .mesh("other"),
+          .secret(context.name("key", in: "other"), mesh: "other"),
           .trace(context.name("t", in: "other"), mesh: "other"),
         ])
       await expect(.meshNotFound) { try await store.put(.trafficTrace("t")) }

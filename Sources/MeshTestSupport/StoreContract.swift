@@ -104,6 +104,10 @@ extension ResourceKey {
   static func trace(_ name: String, mesh: String = "default") -> ResourceKey {
     ResourceKey(type: .trafficTrace, mesh: mesh, name: name)
   }
+  static func secret(_ name: String, mesh: String = "default") -> ResourceKey {
+    ResourceKey(type: .secret, mesh: mesh, name: name)
+  }
+  static func globalSecret(_ name: String) -> ResourceKey { ResourceKey(type: .globalSecret, name: name) }
   static func dataplane(_ name: String, mesh: String = "default") -> ResourceKey {
     ResourceKey(type: .dataplane, mesh: mesh, name: name)
   }

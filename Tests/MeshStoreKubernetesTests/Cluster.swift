@@ -28,7 +28,7 @@ struct Cluster: Sendable {
     let cluster = Cluster(server: server, client: try client(server.kubeconfig))
     try await cluster.makeDefinitions()
     for name in namespaces { try await cluster.ensureNamespace(name) }
-    for type in ResourceType.customResources { try await cluster.deleteAll(type) }
+    for type in ResourceType.allCases { try await cluster.deleteAll(type) }
     return cluster
   }
 
@@ -58,7 +58,7 @@ struct Cluster: Sendable {
       }
     }
     for type in ResourceType.customResources {
-      try await eventually("\(type.rawValue) in the API") { (try? await client.list(type.customResource)) != nil }
+      try await eventually("\(type.rawValue) in the API") { (try? await client.list(type.kubernetesKind)) != nil }
     }
   }
 
@@ -71,8 +71,10 @@ struct Cluster: Sendable {
   }
 
   private func deleteAll(_ type: ResourceType) async throws {
-    let kind = type.customResource
-    let objects = try await client.list(kind).objects
+    let kind = type.kubernetesKind
+    let objects = try await client.list(kind).objects.filter {
+      type.kubernetesSecretType == nil || $0["type"]?.string == type.kubernetesSecretType
+    }
     if objects.count > 100 {
       for namespace in Set(objects.compactMap(\.namespace)) {
         try await server.succeed(["delete", "--raw", "/apis/kuma.io/v1alpha1/namespaces/\(namespace)/\(kind.plural)"])
@@ -91,7 +93,7 @@ struct Cluster: Sendable {
   /// Creates an object as a user does who does not ask a control plane.
   @discardableResult
   func create(_ type: ResourceType, _ document: String) async throws -> KubernetesObject {
-    try await client.create(type.customResource, try object(document))
+    try await client.create(type.kubernetesKind, try object(document))
   }
 
   func object(_ document: String) throws -> KubernetesObject {
@@ -121,9 +123,13 @@ final class RunningStore: Sendable {
     }
   }
 
+  /// Where secrets are.
+  static let systemNamespace = "shop"
+
   /// Comes back soon after a failure.
   static var quick: KubernetesStore.Settings {
     var settings = KubernetesStore.Settings()
+    settings.systemNamespace = systemNamespace
     settings.replicas.minimumWait = .milliseconds(20)
     settings.replicas.maximumWait = .milliseconds(200)
     return settings

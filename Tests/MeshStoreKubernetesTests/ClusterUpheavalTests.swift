@@ -49,7 +49,7 @@ extension KubernetesStoreTests {
   func definitions() async throws {
     let cluster = try await Cluster.empty()
     let definitions = KubernetesKind.customResourceDefinition
-    let names = ResourceType.customResources.map(\.customResource.qualifiedName)
+    let names = ResourceType.customResources.map(\.kubernetesKind.qualifiedName)
     func deleteDefinitions(_ names: [String]) async throws {
       for name in names { try await cluster.client.delete(definitions, name: name) }
     }
@@ -71,7 +71,7 @@ extension KubernetesStoreTests {
     await expectUnavailable(["TrafficTrace default/t was not written"]) { try await store.put(.trafficTrace("t")) }
     try await deleteDefinitions(names.filter { $0 != "traffictraces.kuma.io" })
     let early = RunningStore(cluster.client, instance: "early")
-    let all = ResourceType.customResources.sorted().map(\.customResource.qualifiedName).joined(separator: ", ")
+    let all = ResourceType.customResources.sorted().map(\.kubernetesKind.qualifiedName).joined(separator: ", ")
     try await eventually("the missing kinds") {
       await early.store.obstacle()?.contains("the API server does not serve \(all); install") == true
     }

@@ -33,12 +33,12 @@ extension KubernetesStoreTests {
       }
       var moved = try #require(stores[0].object(of: key))
       moved["mesh"] = "other"
-      _ = try await cluster.client.replace(ResourceType.trafficTrace.customResource, moved)
+      _ = try await cluster.client.replace(ResourceType.trafficTrace.kubernetesKind, moved)
       let other = ResourceKey(type: .trafficTrace, mesh: "other", name: "t")
       for store in stores {
         try await eventually("the policy in the other mesh") { try store.get(other) != nil && store.get(key) == nil }
       }
-      try await cluster.client.delete(ResourceType.trafficTrace.customResource, name: "t")
+      try await cluster.client.delete(ResourceType.trafficTrace.kubernetesKind, name: "t")
       for store in stores { try await eventually("no policy") { try store.get(other) == nil } }
     }
   }
@@ -93,7 +93,7 @@ extension KubernetesStoreTests {
       let first = try reference(to: proxy)
       #expect(owners(insight) == [first])
       // Deleted by somebody who leaves the insight, and made again.
-      try await cluster.client.delete(ResourceType.dataplane.customResource, namespace: "shop", name: "d")
+      try await cluster.client.delete(ResourceType.dataplane.kubernetesKind, namespace: "shop", name: "d")
       try await eventually("no proxy") { try store.get(proxy) == nil }
       try await store.put(.dataplane("d.shop"))
       try await store.put(.insight("d.shop", sent: 2))
@@ -115,7 +115,7 @@ extension KubernetesStoreTests {
     try await withStores(cluster) { stores in
       let store = stores[0]
       try await store.put(.mesh())
-      let kind = ResourceType.dataplane.customResource
+      let kind = ResourceType.dataplane.kubernetesKind
       var object = try cluster.object(
         """
         {apiVersion: kuma.io/v1alpha1, kind: Dataplane, mesh: default,
@@ -173,7 +173,7 @@ extension KubernetesStoreTests {
       // Making the first mesh must not replace what a user wrote.
       let error = try await #require(throws: StoreError.self) { try await store.put(.mesh(), if: .absent) }
       #expect(error.code == .conflict)
-      let kind = ResourceType.mesh.customResource
+      let kind = ResourceType.mesh.kubernetesKind
       _ = try await cluster.client.patch(kind, name: "default", .merge(["spec": [:]]), fieldManager: "test")
       try await eventually("the mesh") { try store.get(key) != nil }
       #expect(store.unreadable.isEmpty)

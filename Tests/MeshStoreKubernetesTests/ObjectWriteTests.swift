@@ -20,7 +20,7 @@ import Testing
   private static func write(
     _ resource: Resource, _ condition: WriteCondition = .always, owner: ObjectOwner? = nil
   ) -> ObjectWrite {
-    ObjectWrite(resource, condition, owner: owner) { Timestamp(seconds: 1_700_000_000) }
+    ObjectWrite(resource, condition, systemNamespace: "kuma-system", owner: owner) { Timestamp(seconds: 1_700_000_000) }
   }
 
   private func code(_ body: () throws -> Void) -> StoreError.Code? {
@@ -228,7 +228,7 @@ import Testing
       outage.sentence(on: "https://a")
         == "the API server at https://a has not listed dataplanes.kuma.io, dataplaneinsights.kuma.io, meshes.kuma.io, "
         + "traffictraces.kuma.io yet")
-    let loaded = ResourceType.customResources.map { outage.loaded($0) }
+    let loaded = ResourceType.allCases.map { outage.loaded($0) }
     #expect(loaded == [false, false, false, true])
     #expect(outage.sentence(on: "https://a") == nil)
     for type in [ResourceType.mesh, .trafficTrace] {
@@ -243,7 +243,7 @@ import Testing
       outage.sentence(on: "")
         == "the API server does not serve meshes.kuma.io, traffictraces.kuma.io; install the custom resources: kumactl "
         + "install crds | kubectl apply -f -; away (since 2023-11-14T22:13:20Z)")
-    let over = ResourceType.customResources.map { outage.note(nil, of: $0, at: time) }
+    let over = ResourceType.allCases.map { outage.note(nil, of: $0, at: time) }
     #expect(over == [false, false, false, true])
     #expect(outage.sentence(on: "") == nil)
     let isOverAgain = outage.note(nil, of: .mesh, at: time)

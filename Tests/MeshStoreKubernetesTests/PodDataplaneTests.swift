@@ -39,7 +39,7 @@ extension KubernetesStoreTests {
       foreign.metadata["ownerReferences"] = [
         ["apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "3", "controller": true]
       ]
-      _ = try await cluster.client.replace(ResourceType.dataplane.customResource, foreign)
+      _ = try await cluster.client.replace(ResourceType.dataplane.kubernetesKind, foreign)
       let error = try await #require(throws: StoreError.self) {
         _ = try await store.put(try dataplane(), mesh: "other", of: pod("4"))
       }

@@ -13,6 +13,8 @@ struct APIRequest: Sendable {
   var name: String?
   /// The name of the only object that a list or a watch is about; `nil` for all.
   var selectedName: String?
+  /// The type of the only Secrets that a list or a watch is about; `nil` for all.
+  var selectedType: String?
   var subresource: String?
   /// The path of what is not an object, such as `/version`; `nil` for the object's own.
   var fixedPath: String?
@@ -51,7 +53,8 @@ struct APIRequest: Sendable {
     }
     if let subresource { path += "/\(subresource)" }
     var query = query
-    if let selectedName { query.append(("fieldSelector", "metadata.name=\(selectedName)")) }
+    let fields = [selectedName.map { "metadata.name=\($0)" }, selectedType.map { "type=\($0)" }].compactMap(\.self)
+    if !fields.isEmpty { query.append(("fieldSelector", fields.joined(separator: ","))) }
     guard !query.isEmpty else { return path }
     return path + "?" + query.map { "\($0.name)=\($0.value.pathSegment)" }.joined(separator: "&")
   }

@@ -11,12 +11,13 @@ extension KubernetesClient {
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
   ///   - name: only the object of this name; `nil` for all. A right on that name is enough then.
+  ///   - type: only the Secrets of this type; `nil` for all.
   ///   - restart: called when the pages so far have to be dropped, because the API server has forgotten their version.
   ///   - page: called with each page.
   /// - Returns: the version of the list, for a watch to begin at.
   package func list(
-    _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil, pageSize: Int = 500, restart: () -> Void,
-    page: ([KubernetesObject]) async -> Void
+    _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil, type: String? = nil, pageSize: Int = 500,
+    restart: () -> Void, page: ([KubernetesObject]) async -> Void
   ) async throws(KubernetesError) -> String {
     var continuation: String?
     var restarts = 0
@@ -27,7 +28,7 @@ extension KubernetesClient {
       if let continuation { query.append(("continue", continuation)) }
       let list: Page
       do {
-        list = try await self.page(of: kind, namespace: namespace, name: name, query)
+        list = try await self.page(of: kind, namespace: namespace, name: name, type: type, query)
       } catch {
         guard error.code == .expired, continuation != nil else { throw error }
         restarts += 1
@@ -43,9 +44,9 @@ extension KubernetesClient {
 
   /// The newest version of the API server: the one that a list of the kind would have.
   package func newestVersion(
-    of kind: KubernetesKind, namespace: String? = nil, name: String? = nil
+    of kind: KubernetesKind, namespace: String? = nil, name: String? = nil, type: String? = nil
   ) async throws(KubernetesError) -> String {
-    try await page(of: kind, namespace: namespace, name: name, [("limit", "1")]).version
+    try await page(of: kind, namespace: namespace, name: name, type: type, [("limit", "1")]).version
   }
 
   private struct Page {
@@ -56,10 +57,11 @@ extension KubernetesClient {
   }
 
   private func page(
-    of kind: KubernetesKind, namespace: String?, name: String?, _ query: [(name: String, value: String)]
+    of kind: KubernetesKind, namespace: String?, name: String?, type: String?, _ query: [(name: String, value: String)]
   ) async throws(KubernetesError) -> Page {
     let request = APIRequest(
-      verb: "list", kind: kind, namespace: namespace, selectedName: name, method: .GET, query: query,
+      verb: "list", kind: kind, namespace: namespace, selectedName: name, selectedType: type, method: .GET,
+      query: query,
       limit: Self.pageLimit,
       time: settings.listTime)
     let list = try document(try await send(request), of: request)

@@ -12,17 +12,18 @@ extension KubernetesClient {
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
   ///   - name: only the object of this name; `nil` for all. A right on that name is enough then.
+  ///   - type: only the Secrets of this type; `nil` for all.
   ///   - resourceVersion: of a list, an object or a bookmark; what happened after it is told.
   ///   - handle: called with events in order, all that arrived together at once. The first call has no events: the API
   ///     server has accepted the watch.
   /// - Throws: ``KubernetesError`` with the code `expired` when the version is too old: list again.
   package func watch(
-    _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil, from resourceVersion: String,
-    _ handle: @escaping @Sendable ([WatchEvent]) async -> Void
+    _ kind: KubernetesKind, namespace: String? = nil, name: String? = nil, type: String? = nil,
+    from resourceVersion: String, _ handle: @escaping @Sendable ([WatchEvent]) async -> Void
   ) async throws(KubernetesError) {
     let seconds = Int.random(in: settings.watchSeconds)
     let request = APIRequest(
-      verb: "watch", kind: kind, namespace: namespace, selectedName: name, method: .GET,
+      verb: "watch", kind: kind, namespace: namespace, selectedName: name, selectedType: type, method: .GET,
       query: [
         ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", resourceVersion),
         ("timeoutSeconds", String(seconds)),

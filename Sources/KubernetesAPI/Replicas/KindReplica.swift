@@ -1,4 +1,5 @@
 import Backoff
+import Documents
 package import Logging
 import ServiceLifecycle
 import Synchronization
@@ -39,6 +40,7 @@ package final class KindReplica: Service {
   package let kind: KubernetesKind
   private let namespace: String?
   private let name: String?
+  private let type: String?
   private let client: KubernetesClient
   private let settings: Settings
   private let logger: Logger
@@ -51,11 +53,12 @@ package final class KindReplica: Service {
   /// - Parameters:
   ///   - namespace: only the objects there; `nil` for all.
   ///   - name: only the object of that name; `nil` for all.
+  ///   - type: only the Secrets of that type; `nil` for all.
   ///   - prune: applied to each object before it is kept; pods alone would otherwise need hundreds of megabytes in a large
   ///     cluster.
   ///   - onUpdate: called in order, one call at a time, while the replica is locked: it must not call the replica.
   package init(
-    client: KubernetesClient, kind: KubernetesKind, namespace: String? = nil, name: String? = nil,
+    client: KubernetesClient, kind: KubernetesKind, namespace: String? = nil, name: String? = nil, type: String? = nil,
     settings: Settings = Settings(), logger: Logger, prune: @escaping Prune = { $0 },
     onUpdate: @escaping @Sendable (Update) -> Void
   ) {
@@ -63,6 +66,7 @@ package final class KindReplica: Service {
     self.kind = kind
     self.namespace = namespace
     self.name = name
+    self.type = type
     self.settings = settings
     self.logger = logger
     self.prune = prune
@@ -106,6 +110,7 @@ package final class KindReplica: Service {
 
   private func concerns(_ object: KubernetesObject) -> Bool {
     (namespace == nil || object.namespace == namespace) && (name == nil || object.name == name)
+      && (type == nil || object["type"]?.string == type)
   }
 
   // MARK: Running
@@ -132,9 +137,9 @@ package final class KindReplica: Service {
       case .list:
         return try await list()
       case .check:
-        return .checked(newest: try await client.newestVersion(of: kind, namespace: namespace, name: name))
+        return .checked(newest: try await client.newestVersion(of: kind, namespace: namespace, name: name, type: type))
       case .watch(let version):
-        try await client.watch(kind, namespace: namespace, name: name, from: version) { events in
+        try await client.watch(kind, namespace: namespace, name: name, type: type, from: version) { events in
           _ = self.handle(.received(events.map { $0.mapObject(self.prune) }), since: start)
         }
         return .ended
@@ -151,7 +156,9 @@ package final class KindReplica: Service {
   private func list() async throws(KubernetesError) -> KindReplicaStateMachine.Event {
     var objects: [KubernetesObject] = []
     // Pruned page by page, so that no more than a page is in memory as a whole.
-    let version = try await client.list(kind, namespace: namespace, name: name, pageSize: settings.pageSize) {
+    let version = try await client.list(
+      kind, namespace: namespace, name: name, type: type, pageSize: settings.pageSize
+    ) {
       objects.removeAll()
     } page: {
       objects += $0.map(prune)
@@ -185,6 +192,7 @@ package final class KindReplica: Service {
     var metadata: Logger.Metadata = ["kind": "\(kind.qualifiedName)"]
     if let namespace { metadata["namespace"] = "\(namespace)" }
     if let name { metadata["name"] = "\(name)" }
+    if let type { metadata["type"] = "\(type)" }
     if let error { metadata["error"] = "\(error)" }
     return metadata
   }

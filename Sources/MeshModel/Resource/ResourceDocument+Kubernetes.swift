@@ -14,7 +14,7 @@ extension ResourceDocument {
     let parts = try KubernetesParts(document)
     self.init(
       resource: Resource(
-        mesh: parts.mesh ?? parts.labels["kuma.io/mesh"] ?? "default", name: parts.coreName, spec: parts.spec,
+        mesh: parts.mesh ?? parts.labels[SecretObject.meshLabel] ?? "default", name: parts.coreName, spec: parts.spec,
         labels: parts.labels, creationTime: parts.creationTime),
       form: .kubernetes, notices: parts.notices)
   }
@@ -64,13 +64,8 @@ private struct KubernetesParts {
 
   init(_ document: DocumentValue) throws(DocumentError) {
     var reader = try ObjectReader(document, path: "")
-    let version = try reader.string("apiVersion") ?? ""
-    guard version == ResourceDocument.apiVersion else {
-      throw DocumentError(
-        code: .unknownType, message: "apiVersion has to be \"\(ResourceDocument.apiVersion)\", not \"\(version)\"")
-    }
-    type = try ResourceDocument.type(named: try reader.string("kind"))
-    mesh = try reader.string("mesh")
+    type = try Self.type(&reader)
+    if !type.isSecret { mesh = try reader.string("mesh") }
     if let value = reader.value("metadata") {
       var metadata = try ObjectReader(value, path: "metadata")
       name = try metadata.string("name") ?? ""
@@ -80,12 +75,40 @@ private struct KubernetesParts {
       revision = try metadata.string("resourceVersion").flatMap(UInt64.init) ?? 0
       if type.isNamespacedInKubernetes { namespace = try metadata.string("namespace") ?? "" }
     }
+    if type.isSecret {
+      mesh = SecretObject.mesh(of: type, labels: labels)
+      let read = try SecretObject.read(type, &reader)
+      (spec, notices) = (read.spec, reader.notices() + read.notices)
+      return
+    }
     let payloadKey = type.kubernetesPayloadKey
     let read = try Self.readPayload(type, reader.value(payloadKey) ?? [:], payloadKey)
     spec = read.spec
     // The status of an object is the control plane's, and no field that a user has misspelt.
     _ = reader.value("status")
     notices = reader.notices() + read.notices.map { $0.inside(payloadKey) }
+  }
+
+  /// What the object is by its group, kind and, if it is a Secret, type.
+  private static func type(_ reader: inout ObjectReader) throws(DocumentError) -> ResourceType {
+    let version = try reader.string("apiVersion") ?? ""
+    let kind = try reader.string("kind")
+    if version == SecretObject.apiVersion, kind == SecretObject.kind {
+      return try SecretObject.type(named: try reader.string("type"))
+    }
+    guard version == ResourceDocument.apiVersion else {
+      throw DocumentError(
+        code: .unknownType, message: "apiVersion has to be \"\(ResourceDocument.apiVersion)\", not \"\(version)\"")
+    }
+    let type = try ResourceDocument.type(named: kind)
+    guard !type.isSecret else {
+      throw DocumentError(
+        code: .unknownType,
+        message:
+          "a \(type.rawValue) has the apiVersion \"\(SecretObject.apiVersion)\", the kind \"\(SecretObject.kind)\" "
+          + "and the type \"\(type.kubernetesSecretType ?? "")\"")
+    }
+    return type
   }
 
   private static func readPayload(
@@ -109,6 +132,7 @@ extension Resource {
     var own = labels
     if own[KubernetesLabel.displayName] == name { own[KubernetesLabel.displayName] = nil }
     if let namespace, own[KubernetesLabel.namespace] == namespace { own[KubernetesLabel.namespace] = nil }
+    if type.isSecret, own[SecretObject.meshLabel] == mesh { own[SecretObject.meshLabel] = nil }
     return own
   }
 
@@ -120,19 +144,31 @@ extension Resource {
     return (names.name, namespace)
   }
 
+  /// The object without anything but what says which kind it is of.
+  var emptyObject: DocumentValue.Object {
+    if let secretType = type.kubernetesSecretType {
+      return [
+        "apiVersion": .string(SecretObject.apiVersion), "kind": .string(SecretObject.kind), "type": .string(secretType),
+      ]
+    }
+    return ["apiVersion": .string(ResourceDocument.apiVersion), "kind": .string(type.rawValue)]
+  }
+
   /// The resource in Kubernetes form, keys in the order in which Kuma's API gives them.
   var kubernetesDocument: DocumentValue.Object {
     let (name, namespace) = kubernetesNames
-    var object: DocumentValue.Object = [
-      "apiVersion": .string(ResourceDocument.apiVersion), "kind": .string(type.rawValue),
-    ]
-    if type.isMeshScoped { object["mesh"] = .string(mesh) }
+    var object = emptyObject
+    if type.isMeshScoped, !type.isSecret { object["mesh"] = .string(mesh) }
     var metadata: DocumentValue.Object = ["name": .string(name)]
     if let namespace { metadata["namespace"] = .string(namespace) }
     if let creationTime { metadata["creationTimestamp"] = .string(creationTime.description) }
-    let labels = ownLabels
+    let labels = type.isSecret ? secretLabels.filter { $0.key != KubernetesLabel.displayName } : ownLabels
     if !labels.isEmpty { metadata["labels"] = .tags(labels) }
     object["metadata"] = .object(metadata)
+    if type.isSecret {
+      setSecretData(of: &object)
+      return object
+    }
     let content = spec.content.document
     if !content.isEmpty { object[type.kubernetesPayloadKey] = .object(content) }
     return object

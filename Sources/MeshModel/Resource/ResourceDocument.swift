@@ -26,7 +26,8 @@ public struct ResourceDocument: Sendable {
   ///
   /// - Throws: ``DocumentError`` when the type is missing or unknown, or a field is of the wrong kind.
   public init(_ document: DocumentValue) throws(DocumentError) {
-    if document["type"] == nil, document["kind"] != nil || document["apiVersion"] != nil {
+    let hasKind = document["kind"] != nil || document["apiVersion"] != nil
+    if hasKind, document["type"] == nil || SecretObject.isForm(of: document) {
       try self.init(kubernetes: document)
     } else {
       try self.init(universal: document)

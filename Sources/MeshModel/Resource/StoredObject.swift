@@ -10,13 +10,17 @@ extension Resource {
   /// - Throws: ``DocumentError`` when the name does not say in which namespace the object belongs.
   package func storedObject(over present: DocumentValue.Object? = nil) throws(DocumentError) -> DocumentValue.Object {
     let names = try type.kubernetesNames(of: name)
-    var object = present ?? ["apiVersion": .string(ResourceDocument.apiVersion), "kind": .string(type.rawValue)]
-    if type.isMeshScoped { object["mesh"] = .string(mesh) }
+    var object = present ?? emptyObject
+    if type.isMeshScoped, !type.isSecret { object["mesh"] = .string(mesh) }
     var metadata = present?["metadata"]?.object ?? [:]
     metadata["name"] = .string(names.name)
     if type.isNamespacedInKubernetes { metadata["namespace"] = .string(names.namespace) }
     setLabels(of: &metadata, names)
     object["metadata"] = .object(metadata)
+    if type.isSecret {
+      setSecretData(of: &object)
+      return object
+    }
 
     let key = type.kubernetesPayloadKey
     let payload = payload(over: present)
@@ -32,7 +36,7 @@ extension Resource {
   /// characters. Source: Kuma 2.7.
   private func setLabels(of metadata: inout DocumentValue.Object, _ names: (name: String, namespace: String)) {
     let given = metadata["labels"]?.tags ?? [:]
-    var labels = self.labels
+    var labels = type.isSecret ? secretLabels : self.labels
     if labels[KubernetesLabel.namespace] == names.namespace, given[KubernetesLabel.namespace] == nil {
       labels[KubernetesLabel.namespace] = nil
     }

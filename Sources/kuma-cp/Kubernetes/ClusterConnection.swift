@@ -42,6 +42,7 @@ struct ClusterConnection: Sendable {
       client: client, namespace: settings.systemNamespace, identity: instance, isLeader: { election.isLeader },
       logger: logger)
     var storing = KubernetesStore.Settings()
+    storing.systemNamespace = settings.systemNamespace
     storing.setsOwnerReferences = !settings.skipMeshOwnerReference
     let (unreadable, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let store = KubernetesStore(client: client, presence: presence, settings: storing, logger: logger) { event in

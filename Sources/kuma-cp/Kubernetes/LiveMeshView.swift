@@ -28,7 +28,7 @@ struct LiveMeshView: MeshView {
   }
 
   func hasDataplanes(inMesh name: String) async throws -> Bool {
-    try await client.list(ResourceType.dataplane.customResource).objects.contains { $0["mesh"]?.string == name }
+    try await client.list(ResourceType.dataplane.kubernetesKind).objects.contains { $0["mesh"]?.string == name }
   }
 
   func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] {
@@ -51,6 +51,6 @@ struct LiveMeshView: MeshView {
   }
 
   private func object(ofMesh name: String) async throws(KubernetesError) -> KubernetesObject? {
-    try await client.find(ResourceType.mesh.customResource, name: name)
+    try await client.find(ResourceType.mesh.kubernetesKind, name: name)
   }
 }

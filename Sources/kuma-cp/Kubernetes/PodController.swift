@@ -90,7 +90,7 @@ final class PodController: Service {
           present.append(object)
         } else {
           absent.append(
-            KubernetesObject(ResourceType.dataplane.customResource, namespace: names.namespace, name: names.name))
+            KubernetesObject(ResourceType.dataplane.kubernetesKind, namespace: names.namespace, name: names.name))
         }
       }
       if set.isWholeState {

@@ -107,9 +107,9 @@ actor StatusWriter: Service {
     wake.yield()
   }
 
-  /// A resource has changed. Insights change with each answer of an Envoy, and decide nothing.
+  /// A resource has changed. Insights change with each answer of an Envoy, and decide nothing; neither do secrets.
   private func note(_ key: ResourceKey) {
-    guard key.type != .dataplaneInsight else { return }
+    guard key.type != .dataplaneInsight, !key.type.isSecret else { return }
     concern(key.type == .mesh ? key.name : key.mesh)
   }
 
@@ -218,7 +218,7 @@ actor StatusWriter: Service {
     defer { writeTime += clock.now - begin }
     do throws(KubernetesError) {
       written[key] = try await client.patch(
-        key.type.customResource, name: object.name, .merge(change.patch), subresource: "status", fieldManager: "kuma-cp"
+        key.type.kubernetesKind, name: object.name, .merge(change.patch), subresource: "status", fieldManager: "kuma-cp"
       )
       announced[key] = nil
       refused.remove(key.type)
