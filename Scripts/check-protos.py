@@ -13,7 +13,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 OFFICIAL = """
 envoy.config.cluster.v3.cluster_pb2 envoy.config.endpoint.v3.endpoint_pb2 envoy.config.listener.v3.listener_pb2
 envoy.config.route.v3.route_pb2 envoy.config.trace.v3.datadog_pb2 envoy.config.trace.v3.opentelemetry_pb2
-envoy.config.trace.v3.zipkin_pb2 envoy.extensions.filters.http.router.v3.router_pb2
+envoy.config.trace.v3.zipkin_pb2 envoy.extensions.filters.http.credential_injector.v3.credential_injector_pb2
+envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2
+envoy.extensions.http.injected_credentials.generic.v3.generic_pb2 envoy.extensions.filters.http.router.v3.router_pb2
 envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2
 envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2
 envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 envoy.extensions.transport_sockets.tls.v3.tls_pb2

@@ -6,11 +6,14 @@ extension DiscoveryStreamStateMachine {
   }
 
   /// Whether a type must wait for clusters or endpoints. Endpoints follow clusters at once, since Envoy accepts clusters only
-  /// after it has received the endpoints of all new ones (seen with 1.40). Listeners wait until it has accepted both.
+  /// after it has received the endpoints of all new ones (seen with 1.40). Listeners wait until it has accepted both, and the secrets
+  /// of clusters. Secrets wait for nothing: clusters wait for them.
   func isBehindClusters(_ order: TypeSubscription.Order) -> Bool {
     guard order == .endpoints || order == .listeners else { return false }
     // A proxy whose new clusters wait for endpoints requests clusters later, but needs them before listeners.
-    if order == .listeners, index(of: ResourceTypeURL.cluster) == nil, index(of: ResourceTypeURL.endpoints) != nil {
+    if order == .listeners, index(of: ResourceTypeURL.cluster) == nil,
+      index(of: ResourceTypeURL.endpoints) != nil || index(of: ResourceTypeURL.secret) != nil
+    {
       return true
     }
     for subscription in subscriptions where subscription.order < order && subscription.order != .runtime {
@@ -50,6 +53,9 @@ extension DiscoveryStreamStateMachine {
         return wanted
       }
       return wanted.adding(missingFrom: held.filtered { clusters[$0.name] != nil })
+    case .secrets:
+      // The proxy drops the request for a secret with the last cluster that names it. Until then the cluster needs it.
+      return wanted.adding(missingFrom: held)
     default:
       return wanted
     }

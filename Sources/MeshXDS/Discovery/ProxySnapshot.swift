@@ -33,6 +33,7 @@ public struct ProxySnapshot: Sendable, Equatable {
       clusters: ResourceSet(resources.clusterPart, orEqual: earlier?.clusters),
       endpoints: ResourceSet(resources.endpointPart, orEqual: earlier?.endpoints),
       listeners: ResourceSet(resources.listenerPart, orEqual: earlier?.listeners),
+      others: resources.secrets.isEmpty ? [:] : [ResourceTypeURL.secret: resources.secrets],
       reporting: resources.reporting)
   }
 

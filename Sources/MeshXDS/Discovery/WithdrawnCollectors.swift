@@ -6,14 +6,20 @@
 ///
 /// A value: the caller passes the time, as a duration since a fixed moment. Deadlines are rounded, so that they coincide.
 public struct WithdrawnCollectors: Sendable {
-  private struct Withdrawn: Sendable {
+  private struct Collector: Sendable {
     var cluster: EncodedResource
+    /// The secrets that the cluster names.
+    var secrets: [EncodedResource]
+  }
+
+  private struct Withdrawn: Sendable {
+    var collector: Collector
     var end: Int64
   }
 
   private struct Proxy: Sendable {
     /// The proxy's present collectors.
-    var current: [EncodedResource] = []
+    var current: [Collector] = []
     /// Its withdrawn collectors, the oldest first.
     var earlier: [Withdrawn] = []
   }
@@ -48,29 +54,34 @@ public struct WithdrawnCollectors: Sendable {
   public mutating func add(
     to newest: ProxySnapshot, of proxy: String, drainTime: Duration, now: Duration
   ) -> (snapshot: ProxySnapshot, nextEnd: Duration?) {
+    let secrets = newest[ResourceTypeURL.secret].resources
     let wanted = newest.clusters.resources.filter {
       EnvoyNames.isTracingCluster($0.name) && newest.endpoints[$0.name] == nil
+    }.map { cluster in
+      let prefix = EnvoyNames.secretPrefix(cluster.name)
+      return Collector(cluster: cluster, secrets: secrets.filter { $0.name.hasPrefix(prefix) })
     }
     guard var known = proxies[proxy] else {
       if !wanted.isEmpty { proxies[proxy] = Proxy(current: wanted) }
       return (newest, nil)
     }
-    let names = Set(wanted.map(\.name))
+    let names = Set(wanted.map(\.cluster.name))
     // A name that is in use again has its new definition.
-    known.earlier.removeAll { names.contains($0.cluster.name) }
+    known.earlier.removeAll { names.contains($0.collector.cluster.name) }
     var nextEnd: Duration?
-    for cluster in known.current where !names.contains(cluster.name) {
-      let wait = Self.flushInterval + (EnvoyNames.isAutomaticTracingCluster(cluster.name) ? Self.retryTime : .zero)
+    for collector in known.current where !names.contains(collector.cluster.name) {
+      let isAutomatic = EnvoyNames.isAutomaticTracingCluster(collector.cluster.name)
+      let wait = Self.flushInterval + (isAutomatic ? Self.retryTime : .zero)
       // Rounded up, so that proxies that change together expire together.
       let end = (now + ReportingSequence.longestWait + drainTime + wait).components.seconds + 1
-      known.earlier.append(Withdrawn(cluster: cluster, end: end))
+      known.earlier.append(Withdrawn(collector: collector, end: end))
       if ends[end] == nil { nextEnd = .seconds(end) }
       ends[end, default: []].insert(proxy)
     }
     known.earlier.removeFirst(max(0, known.earlier.count - Self.clustersPerProxy))
     known.current = wanted
     proxies[proxy] = known.current.isEmpty && known.earlier.isEmpty ? nil : known
-    return (newest.adding(clusters: known.earlier.map(\.cluster)), nextEnd)
+    return (Self.adding(known.earlier.map(\.collector), to: newest), nextEnd)
   }
 
   /// Removes clusters that are no longer needed.
@@ -95,14 +106,16 @@ public struct WithdrawnCollectors: Sendable {
   public mutating func remove(_ proxy: String) {
     proxies[proxy] = nil
   }
-}
 
-extension ProxySnapshot {
-  /// This snapshot with additional clusters.
-  fileprivate func adding(clusters extra: [EncodedResource]) -> ProxySnapshot {
-    guard !extra.isEmpty else { return self }
+  private static func adding(_ collectors: [Collector], to snapshot: ProxySnapshot) -> ProxySnapshot {
+    guard !collectors.isEmpty else { return snapshot }
+    var others = snapshot.others
+    let secrets = ResourceSet(collectors.flatMap(\.secrets))
+    if !secrets.isEmpty {
+      others[ResourceTypeURL.secret] = snapshot[ResourceTypeURL.secret].adding(missingFrom: secrets)
+    }
     return ProxySnapshot(
-      clusters: clusters.adding(missingFrom: ResourceSet(extra)), endpoints: endpoints, listeners: listeners,
-      others: others, reporting: reporting)
+      clusters: snapshot.clusters.adding(missingFrom: ResourceSet(collectors.map(\.cluster))),
+      endpoints: snapshot.endpoints, listeners: snapshot.listeners, others: others, reporting: snapshot.reporting)
   }
 }

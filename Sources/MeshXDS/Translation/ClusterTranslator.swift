@@ -128,10 +128,21 @@ enum ClusterTranslator {
       cluster.dnsLookupFamily = isIPv6 ? .auto : .v4Only
     }
     if collector.isTLS {
-      // The collector's certificate is not verified, as in Kuma. An IP address is not a valid server name (RFC 6066, section 3).
       var tls = Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext()
-      tls.allowRenegotiation = true
-      if !isIP { tls.sni = collector.host }
+      if let name = collector.serverName { tls.sni = name }
+      switch collector.verification {
+      case .none:
+        // As in Kuma.
+        tls.allowRenegotiation = true
+      case .name:
+        tls.commonTlsContext.validationContextSdsSecretConfig = CollectorSecrets.reference(
+          EnvoyNames.validationSecret(collector.cluster))
+      }
+      if collector.hasIdentity {
+        tls.commonTlsContext.tlsCertificateSdsSecretConfigs = [
+          CollectorSecrets.reference(EnvoyNames.identitySecret(collector.cluster))
+        ]
+      }
       var match = Cluster.TransportSocketMatch()
       match.name = collector.host
       match.match = Google_Protobuf_Struct()
@@ -139,7 +150,14 @@ enum ClusterTranslator {
       match.transportSocket.typedConfig = try tls.packed()
       cluster.transportSocketMatches = [match]
     }
-    if collector.isAutomatic { try cluster.repeatReports() }
+    let filters = try CollectorSecrets.filters(of: collector)
+    guard collector.isAutomatic || !filters.isEmpty else { return cluster }
+    var options = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions()
+    options.explicitHTTPConfig.httpProtocolOptions = Envoy_Config_Core_V3_Http1ProtocolOptions()
+    options.httpFilters = filters
+    if collector.isAutomatic { cluster.repeatReports(&options) }
+    cluster.typedExtensionProtocolOptions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
+      try options.packed()
     return cluster
   }
 
@@ -189,9 +207,7 @@ extension Envoy_Config_Cluster_V3_Cluster {
   ///
   /// Envoy's usual limit of three retries at a time would lose most reports. A report that the collector has stored but not answered
   /// comes twice; the collector counts its spans once. Envoys before 1.37 ignore the policy. Seen with Envoy 1.37 to 1.40.
-  fileprivate mutating func repeatReports() throws(TranslationError) {
-    var options = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions()
-    options.explicitHTTPConfig.httpProtocolOptions = Envoy_Config_Core_V3_Http1ProtocolOptions()
+  fileprivate mutating func repeatReports(_ options: inout Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions) {
     options.retryPolicy.retryOn = "connect-failure,refused-stream,reset,gateway-error"
     // The time decides, not the number.
     options.retryPolicy.numRetries = Google_Protobuf_UInt32Value(200)
@@ -203,7 +219,6 @@ extension Envoy_Config_Cluster_V3_Cluster {
     retryAfter.format = .seconds
     options.retryPolicy.rateLimitedRetryBackOff.resetHeaders = [retryAfter]
     options.retryPolicy.rateLimitedRetryBackOff.maxInterval = .seconds(3)
-    typedExtensionProtocolOptions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = try options.packed()
     var limits = Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds()
     limits.maxConnections = Google_Protobuf_UInt32Value(Self.connectionsAtMost)
     limits.maxPendingRequests = Google_Protobuf_UInt32Value(Self.reportsAtMost)

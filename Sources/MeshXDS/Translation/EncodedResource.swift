@@ -52,6 +52,8 @@ public enum ResourceTypeURL {
   public static let cluster = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
   /// `ClusterLoadAssignment`: the endpoints of a cluster.
   public static let endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+  /// `Secret`: what a collector is verified with, and what it is shown.
+  public static let secret = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
   /// `Runtime`: values that change the behaviour of a running Envoy.
   public static let runtime = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 }

@@ -11,7 +11,9 @@ final class EncodingMemo: Sendable {
   enum Place: Hashable {
     case serviceCluster(mesh: String, name: String)
     case endpoints(mesh: String, name: String)
-    case tracingCluster(mesh: String, name: String, isIPv6: Bool)
+    /// Not all Envoys of a mesh add fields to reports.
+    case tracingCluster(mesh: String, name: String, isIPv6: Bool, hasHeaders: Bool)
+    case tracingSecrets(mesh: String, name: String, hasHeaders: Bool)
     /// The application of an inbound, independent of the mesh.
     case localCluster(name: String, address: String, port: UInt16)
     /// What replicas that call a service at the same address and report spans in the same form have in common.
@@ -36,6 +38,7 @@ final class EncodingMemo: Sendable {
     case serviceCluster(isHTTP2: Bool)
     case endpoints(ServiceEndpoints)
     case tracingCluster(CollectorAddress)
+    case tracingSecrets(CollectorAddress, CollectorAccess)
     case localCluster(isHTTP2: Bool, isCaptured: Bool)
     case shared(SharedOutbounds)
     case shape(OutboundShape)

@@ -39,6 +39,18 @@ package enum EnvoyNames {
   /// Whether the name is that of a collector's cluster for spans whose form the control plane chooses.
   static func isAutomaticTracingCluster(_ name: String) -> Bool { name.hasPrefix(automaticPrefix) }
 
+  /// `tracing:jaeger/validation`: by what the collector of a cluster is verified.
+  static func validationSecret(_ cluster: String) -> String { "\(secretPrefix(cluster))validation" }
+
+  /// `tracing:jaeger/identity`: the certificate that is shown to the collector of a cluster, with its key.
+  static func identitySecret(_ cluster: String) -> String { "\(secretPrefix(cluster))identity" }
+
+  /// `tracing:jaeger/header/x-api-key`: the value of a field that reports to the collector of a cluster get.
+  static func headerSecret(_ cluster: String, _ header: String) -> String { "\(secretPrefix(cluster))header/\(header)" }
+
+  /// What the names of a cluster's secrets begin with.
+  static func secretPrefix(_ cluster: String) -> String { "\(cluster)/" }
+
   private static let tracingPrefix = "tracing:"
   private static let automaticPrefix = "tracing-auto:"
 

@@ -44,9 +44,12 @@ public struct EnvoyTranslator: Sendable {
       clusters[cluster] = try serviceCluster(outbound.destination)
       endpoints[cluster] = try serviceEndpoints(outbound.destination)
     }
+    var secrets = ResourceSet.empty
     if let destination = proxy.tracing {
-      let cluster = try tracingCluster(destination, mesh: proxy.proxy.mesh, isIPv6: proxy.isIPv6)
+      let collector = CollectorAddress(destination, proxy.collectorAccess)
+      let cluster = try tracingCluster(collector, mesh: proxy.proxy.mesh, isIPv6: proxy.isIPv6)
       clusters[cluster.name] = cluster
+      if let access = proxy.collectorAccess { secrets = try tracingSecrets(collector, access, mesh: proxy.proxy.mesh) }
     }
     let further = try CaptureTranslator(proxy).resources()
     for listener in further.listeners { listeners[listener.name] = listener }
@@ -58,6 +61,7 @@ public struct EnvoyTranslator: Sendable {
     var resources = ProxyResources(
       listeners: Self.sorted(listeners), clusters: Self.sorted(clusters), endpoints: Self.sorted(endpoints),
       reporting: isTraced ? SpanReporting(proxy.tracing, tracer: tracing?.tracer) : .untraced)
+    resources.secrets = secrets
     if let capture = proxy.capture { try add(capture, of: proxy, tracing: tracing, to: &resources) }
     return resources
   }
@@ -125,14 +129,24 @@ public struct EnvoyTranslator: Sendable {
   }
 
   private func tracingCluster(
-    _ destination: TracingDestination, mesh: String, isIPv6: Bool
+    _ collector: CollectorAddress, mesh: String, isIPv6: Bool
   ) throws(TranslationError) -> EncodedResource {
-    let collector = CollectorAddress(destination)
-    return try memo.resource(
-      .tracingCluster(mesh: mesh, name: collector.cluster, isIPv6: isIPv6), .tracingCluster(collector)
+    try memo.resource(
+      .tracingCluster(
+        mesh: mesh, name: collector.cluster, isIPv6: isIPv6, hasHeaders: !collector.headers.isEmpty),
+      .tracingCluster(collector)
     ) { () throws(TranslationError) in
       try ClusterTranslator.tracing(collector, isIPv6: isIPv6).resource(named: collector.cluster)
     }
+  }
+
+  private func tracingSecrets(
+    _ collector: CollectorAddress, _ access: CollectorAccess, mesh: String
+  ) throws(TranslationError) -> ResourceSet {
+    try memo.set(
+      .tracingSecrets(mesh: mesh, name: collector.cluster, hasHeaders: !collector.headers.isEmpty),
+      .tracingSecrets(collector, access)
+    ) { () throws(TranslationError) in try CollectorSecrets.resources(of: collector, access) }
   }
 
   private static func sorted(_ resources: [String: EncodedResource]) -> [EncodedResource] {

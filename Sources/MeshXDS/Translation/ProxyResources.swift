@@ -52,6 +52,8 @@ public struct ProxyResources: Sendable, Hashable {
     get { endpointPart.all }
     set { endpointPart = Part(own: newValue) }
   }
+  /// The secrets that the clusters name.
+  public var secrets = ResourceSet.empty
   /// How the proxy reports its spans.
   public var reporting: SpanReporting
 
