@@ -1,6 +1,8 @@
 package import Certificates
 package import HTTPService
 package import HTTPTypes
+package import Logging
+import MeshModel
 package import MeshXDS
 
 /// Answers HTTP/1.1 requests on the data plane server's port: translates between HTTP and ``BootstrapEndpoint``.
@@ -8,7 +10,8 @@ package struct BootstrapResponder: Sendable {
   private let resources: BootstrapEndpoint.Resources
   private let certificate: ServerCertificate
   private let isOwnCertificate: Bool
-  private let usesPodTokens: Bool
+  private let authenticator: (any ProxyAuthenticating)?
+  private let refusals: RefusalLog
   private let port: @Sendable () -> Int?
 
   /// - Parameters:
@@ -16,16 +19,18 @@ package struct BootstrapResponder: Sendable {
   ///   - certificate: the server's certificate.
   ///   - isOwnCertificate: whether proxies may pin the certificate itself. True only for a certificate that stays the same for
   ///     years.
-  ///   - usesPodTokens: whether proxies prove who they are with the tokens of their pods, which are renewed.
+  ///   - authenticator: checks which proxy asks; `nil` where nobody has to prove anything.
+  ///   - logger: takes the reasons of refusals, which answers do not say.
   ///   - port: the port of the data plane server; `nil` before it listens.
   package init(
     resources: BootstrapEndpoint.Resources, certificate: ServerCertificate, isOwnCertificate: Bool,
-    usesPodTokens: Bool = false, port: @escaping @Sendable () -> Int?
+    authenticator: (any ProxyAuthenticating)? = nil, logger: Logger, port: @escaping @Sendable () -> Int?
   ) {
     self.resources = resources
     self.certificate = certificate
     self.isOwnCertificate = isOwnCertificate
-    self.usesPodTokens = usesPodTokens
+    self.authenticator = authenticator
+    refusals = RefusalLog(logger)
     self.port = port
   }
 
@@ -50,6 +55,10 @@ package struct BootstrapResponder: Sendable {
       to: BootstrapEndpoint.Input(
         host: request.authority ?? "", isTLS: request.scheme == "https",
         accept: request.headerFields[.accept] ?? "", body: body))
+    if let reason = bootstrap.refusalReason {
+      let proxy = (try? BootstrapRequest(json: body)).map { "\($0.mesh).\($0.name)" }
+      refusals.note("a bootstrap was refused", proxy: proxy ?? "unknown", reason: reason)
+    }
     var answer = Answer(HTTPResponse.Status(code: bootstrap.status), body: bootstrap.body)
     answer.operation = Self.operation.name
     for (name, value) in bootstrap.headers {
@@ -63,8 +72,8 @@ package struct BootstrapResponder: Sendable {
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
         trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
-        requiresToken: usesPodTokens, reloadsTokens: usesPodTokens,
+        reloadsTokens: authenticator != nil,
         inspectAuthority: { BootstrapSettings.AuthorityVerdict(ofAuthority: $0) }),
-      resources: resources)
+      resources: resources, authenticator: authenticator)
   }
 }

@@ -24,6 +24,7 @@ final class DiscoveryService: Sendable {
   private let names: ByteBudget
   private let documents: (any TaskExecutor)?
   private let logger: Logger
+  private let refusals: RefusalLog
   private let state = Mutex(State())
 
   /// - Parameters:
@@ -41,6 +42,7 @@ final class DiscoveryService: Sendable {
     self.names = names
     self.documents = documents
     self.logger = logger
+    refusals = RefusalLog(logger)
   }
 
   /// The number of open streams.
@@ -89,7 +91,7 @@ final class DiscoveryService: Sendable {
     let id = UUID().uuidString.lowercased()
     try admit(mailbox, id: id)
     defer { state.withLock { _ = $0.streams.removeValue(forKey: id) } }
-    let authorization = request.metadata[stringValues: "authorization"].first { _ in true }
+    let authorization = try Self.authorization(request.metadata)
     let receipt = request.metadata[stringValues: StreamReceipts.header].first { _ in true }.flatMap { receipts[$0] }
     receipt?.onRefusal { mailbox.end(.failed($0)) }
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -123,11 +125,21 @@ final class DiscoveryService: Sendable {
           "a proxy's stream was ended",
           metadata: [
             "proxy": "\(stream.session?.nodeID.printable(atMost: 100) ?? "unknown")", "peer": "\(remotePeer)",
-            "reason": "\(refusal.message.printable)",
+            "reason": "\(refusal.reason.printable)",
           ])
         throw RPCError(code: refusal.code.rpcCode, message: refusal.message)
       }
     }
+  }
+
+  /// What a stream shows. Of several tokens it would not be clear which one counts. Source of the text: Kuma 2.7.
+  private static func authorization(_ metadata: Metadata) throws(RPCError) -> String? {
+    let values = Array(metadata[stringValues: "authorization"])
+    guard values.count <= 1 else {
+      throw RPCError(
+        code: .unauthenticated, message: "request must have exactly 1 \"authorization\" header, got \(values.count)")
+    }
+    return values.first
   }
 
   /// Passes each request to the mailbox and releases its memory.
@@ -231,7 +243,8 @@ final class DiscoveryService: Sendable {
           if let proxy = stream.session?.nodeID, let snapshot = cache.snapshot(for: proxy) { mailbox.apply(snapshot) }
         case .act(.nodeKnown(let node)):
           let session = ProxySession(
-            id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer)
+            id: id, nodeID: node.id, authorization: authorization, remotePeer: remotePeer,
+            onEnd: { mailbox.end(.failed($0)) })
           // On the executor for documents, since the node contains one. In a task of its own: its stream's task would hold the
           // memory that the registration allocates from a task until the stream ends.
           try await Task(executorPreference: documents) {
@@ -271,9 +284,7 @@ final class DiscoveryService: Sendable {
     do throws(SessionRefusal) {
       try await observer.sessionOpened(session, ProxyIntroduction(node, remotePeer: session.remotePeer))
     } catch {
-      logger.info(
-        "a proxy was refused",
-        metadata: ["proxy": "\(session.nodeID.printable(atMost: 100))", "reason": "\(error.message.printable)"])
+      refusals.note("a proxy was refused", proxy: session.nodeID, peer: session.remotePeer, reason: error.reason)
       throw RPCError(code: error.code.rpcCode, message: error.message)
     }
   }

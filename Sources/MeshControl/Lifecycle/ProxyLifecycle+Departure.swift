@@ -1,5 +1,6 @@
 import MeshModel
 import MeshStore
+import MeshXDS
 
 /// Cleanup after a proxy disconnects.
 extension ProxyLifecycle {
@@ -19,9 +20,10 @@ extension ProxyLifecycle {
     case _ where hasWaitingStream || context.isStopping: return
     case (.releasing, _): begin(.removing(.readingDataplane), .get(.dataplane), &actions)
     case (.readingDataplane, .resource(let stored)):
-      guard stored?.labels[LifecycleSettings.registrationLabel] != nil else { return removal = nil }
+      guard let stored, stored.labels[LifecycleSettings.registrationLabel] != nil else { return removal = nil }
+      if let refusal = leaver.refusal(ofStored: stored) { return keepDataplane(of: refusal, &actions) }
       // The earlier attempt could not read the revision.
-      if removal?.revision == nil { removal?.revision = stored?.revision }
+      if removal?.revision == nil { removal?.revision = stored.revision }
       begin(.removing(.readingInsight), .get(.dataplaneInsight), &actions)
     case (.readingInsight, .resource(let stored)):
       let instances = stored?.content(DataplaneInsight.self)?.openInstances ?? []
@@ -68,8 +70,8 @@ extension ProxyLifecycle {
   ) {
     switch (isWriting, answer) {
     case (false, .resource(let stored?)):
-      guard let successor = newest?.registration, !successor.says(stored),
-        current.lost.contains(where: { stored.says($0) })
+      guard let newest, let successor = newest.registration, !successor.says(stored),
+        newest.authority.refusal(ofReplacing: stored) == nil, current.lost.contains(where: { stored.says($0) })
       else { return }
       begin(.handingOver(current, isWriting: true), .put(successor, .revision(stored.revision)), &actions)
     case (true, .done):

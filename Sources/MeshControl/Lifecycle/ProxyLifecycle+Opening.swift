@@ -14,6 +14,9 @@ extension ProxyLifecycle {
     case (.writing, .done):
       needsRegistration = false
       connect(opening, context, &actions)
+    // Another one was written meanwhile, and the proxy may perhaps not speak for it.
+    case (.writing, .failed(let error)) where error.code == .conflict:
+      begin(.opening(opening, .reading), .get(.dataplane), &actions)
     case (.writing(let isKnown), .failed(let error)): serveWithoutStore(opening, isKnown, error, context, &actions)
     case (.adopting(let error), .adopted(let isAdopted)):
       guard isAdopted else { return refuse(opening, .temporary(error.message), &actions) }
@@ -21,6 +24,10 @@ extension ProxyLifecycle {
       actions.append(.log(LogLine(.warning, "a proxy cannot be registered yet and is served without", metadata)))
       needsRegistration = true
       connect(opening, context, &actions)
+    case (.connecting, _) where isDoubtful:
+      isDoubtful = false
+      begin(.opening(opening, .confirming), .get(.dataplane), &actions)
+    case (.confirming, let answer): confirm(opening, answer, context, &actions)
     case (.connecting, _): admit(opening, context, &actions)
     case (_, .failed(let error)): refuse(opening, .temporary(error.message), &actions)
     default: refuse(opening, .temporary("the store gave an unexpected answer"), &actions)
@@ -34,12 +41,12 @@ extension ProxyLifecycle {
   private mutating func check(
     _ opening: ProxyOpening, _ stored: Resource?, _ context: LifecycleContext, _ actions: inout [Action]
   ) {
-    if let refusal = opening.refusal(isNew: stored == nil) { return refuse(opening, refusal, &actions) }
+    if let refusal = opening.refusal(stored: stored) { return refuse(opening, refusal, &actions) }
     guard let wanted = opening.registration else { return connect(opening, context, &actions) }
     let isKnown = stored?.says(wanted) == true
     // Another control plane may be about to remove the Dataplane. The write changes its revision and so prevents that.
     if isKnown, !context.settings.isShared { return connect(opening, context, &actions) }
-    begin(.opening(opening, .writing(isKnown: isKnown)), .put(wanted, .always), &actions)
+    begin(.opening(opening, .writing(isKnown: isKnown)), .put(wanted, .replacing(stored)), &actions)
   }
 
   /// Serves a proxy without the store if its mesh is known. The write is retried when the store is back.
@@ -72,11 +79,11 @@ extension ProxyLifecycle {
         subscription: DataplaneInsight.Subscription(
           id: opening.stream, controlPlaneInstanceId: context.settings.instance, connectTime: context.time,
           version: opening.version, peer: opening.peer),
-        registration: opening.registration, traits: opening.traits))
+        registration: opening.registration, traits: opening.traits, authority: opening.authority))
     begin(.opening(opening, .connecting), .connect(opening.traits), &actions)
   }
 
-  private mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
+  mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
     if needsRegistration, hasReturned { restoration = .anyway }
     hasReturned = false
     actions += [
@@ -95,4 +102,9 @@ extension ProxyLifecycle {
           "several proxies claim one name; all get the newest one's configuration; give each a name of its own",
           ["proxy": "\(proxy)", "claims": list])))
   }
+}
+
+extension WriteCondition {
+  /// Writes only over what was read: a resource, or none.
+  static func replacing(_ stored: Resource?) -> WriteCondition { stored.map { .revision($0.revision) } ?? .absent }
 }

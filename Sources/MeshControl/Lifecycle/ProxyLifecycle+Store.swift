@@ -1,6 +1,7 @@
 import MeshModel
 import MeshPolicy
 import MeshStore
+import MeshXDS
 
 /// Cleanup after earlier runs and other control planes, retries after a store failure, and the insight.
 extension ProxyLifecycle {
@@ -31,7 +32,7 @@ extension ProxyLifecycle {
   /// connected here. Conditions: that connection has ended, and nobody else has written the Dataplane since it began.
   private mutating func planTakeover(_ stored: Resource, _ insight: DataplaneInsight, _ context: LifecycleContext) {
     guard let session = newest, let successor = session.registration, !successor.says(stored),
-      let written = stored.modificationTime
+      session.authority.refusal(ofReplacing: stored) == nil, let written = stored.modificationTime
     else { return }
     let isStale = insight.subscriptions.contains { other in
       guard other.controlPlaneInstanceId != context.settings.instance, let end = other.disconnectTime else {
@@ -51,12 +52,19 @@ extension ProxyLifecycle {
     if !sessions.isEmpty || needsInsight || insight != nil { actions.append(.touch) }
   }
 
-  mutating func advanceRestoration(_ isWriting: Bool, _ answer: Answer, _ actions: inout [Action]) {
+  /// Writes the Dataplane of the newest stream, unless another one is stored meanwhile for which its proxy may not speak.
+  mutating func advanceRestoration(
+    _ kind: Restoration, _ isWriting: Bool, _ answer: Answer, _ actions: inout [Action]
+  ) {
     switch (isWriting, answer) {
-    case (false, .resource(nil)):
-      guard let registration = newest?.registration else { return }
-      begin(.restoring(isWriting: true), .put(registration, .absent), &actions)
+    case (false, .resource(let stored)):
+      guard let newest, let registration = newest.registration, stored == nil || kind == .anyway else { return }
+      if let stored, let refusal = newest.authority.refusal(ofReplacing: stored) {
+        return actions.append(.end(stream: newest.subscription.id, refusal))
+      }
+      begin(.restoring(kind, isWriting: true), .put(registration, .replacing(stored)), &actions)
     case (true, .done): needsRegistration = false
+    case (true, .failed(let error)) where error.code == .conflict && kind == .anyway: restoration = .anyway
     case (_, .failed(let error)) where error.code != .conflict:
       needsRegistration = needsRegistration || isWriting
       let metadata = ["proxy": "\(proxy)", "error": "\(error)"]

@@ -20,6 +20,8 @@ struct ProxyLifecycle: Sendable {
     case timeReached
     /// The stored resources of the proxy, and which of the control planes named in them are connected to the store.
     case found(dataplane: Resource?, insight: DataplaneInsight?, present: Set<String>)
+    /// Somebody has written the Dataplane.
+    case written(Resource)
     /// The store has recovered.
     case storeReturned
     /// The registry schedules the insight of this proxy.
@@ -38,6 +40,8 @@ struct ProxyLifecycle: Sendable {
     case admit(stream: String)
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
+    /// End an admitted stream. Its end is reported as that of any other.
+    case end(stream: String, SessionRefusal)
     /// A stream has ended: stop computing its configuration.
     case disconnect(ProxyTraits)
     /// Schedule a write of the insight.
@@ -82,6 +86,8 @@ struct ProxyLifecycle: Sendable {
     /// The Dataplane that the proxy brought.
     var registration: Resource?
     var traits: ProxyTraits
+    /// What the proxy may speak for.
+    var authority = ProxyAuthority.unlimited
   }
 
   /// The current operation of the Dataplane lane.
@@ -97,10 +103,10 @@ struct ProxyLifecycle: Sendable {
     /// Writes the Dataplane of a stream over one that another control plane wrote.
     case takingOver
     /// Registers the Dataplane again.
-    case restoring(isWriting: Bool)
+    case restoring(Restoration, isWriting: Bool)
   }
 
-  enum OpeningStep: Sendable { case reading, writing(isKnown: Bool), adopting(StoreError), connecting }
+  enum OpeningStep: Sendable { case reading, writing(isKnown: Bool), adopting(StoreError), connecting, confirming }
   enum RemovalStep: Sendable { case releasing, readingDataplane, readingInsight, finding, deleting }
 
   /// The scheduled removal of a Dataplane.
@@ -127,6 +133,10 @@ struct ProxyLifecycle: Sendable {
   var work: Work?
   /// When to remove the Dataplane of a disconnected proxy, until its revision is known.
   var leave: ContinuousClock.Instant?
+  /// What the proxy may speak for that disconnected last.
+  var leaver = ProxyAuthority.unlimited
+  /// Whether a Dataplane was written, while a stream opened, for which its proxy may not speak.
+  var isDoubtful = false
   var removal: Removal?
   var handover: Handover?
   var restoration: Restoration?
@@ -188,6 +198,7 @@ struct ProxyLifecycle: Sendable {
     case .answered(.insight, let answer): advanceInsight(answer, context, &actions)
     case .timeReached: break
     case .found(let dataplane, let insight, let present): compare(dataplane, insight, present, context, &actions)
+    case .written(let dataplane): endStrangers(to: dataplane, &actions)
     case .storeReturned: retryWrites(&actions)
     case .writeInsight:
       lacksDataplane = false
@@ -223,11 +234,8 @@ struct ProxyLifecycle: Sendable {
       begin(.takingOver, .put(successor, .revision(revision)), &actions)
     } else if let next = restoration {
       restoration = nil
-      guard let registration = newest?.registration else { return startNext(context, &actions) }
-      switch next {
-      case .anyway: begin(.restoring(isWriting: true), .put(registration, .always), &actions)
-      case .ifMissing: begin(.restoring(isWriting: false), .get(.dataplane), &actions)
-      }
+      guard newest?.registration != nil else { return startNext(context, &actions) }
+      begin(.restoring(next, isWriting: false), .get(.dataplane), &actions)
     }
   }
 
@@ -247,7 +255,7 @@ struct ProxyLifecycle: Sendable {
       if case .failed(let error) = answer, ![.conflict, .notFound].contains(error.code) {
         actions.append(.log(.cannotReadStoredProxies(error)))
       }
-    case .restoring(let isWriting): advanceRestoration(isWriting, answer, &actions)
+    case .restoring(let kind, let isWriting): advanceRestoration(kind, isWriting, answer, &actions)
     }
   }
 
@@ -284,7 +292,10 @@ struct ProxyLifecycle: Sendable {
       takeover = nil
       restoration = nil
       needsRegistration = false
-      if session.registration != nil { leave = context.now + context.settings.removalDelay }
+      if session.registration != nil {
+        leave = context.now + context.settings.removalDelay
+        leaver = session.authority
+      }
     } else if let lost = session.registration {
       handover = Handover(lost: (handover?.lost ?? []) + [lost], time: context.now)
     }

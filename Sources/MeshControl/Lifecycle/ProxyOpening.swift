@@ -16,6 +16,8 @@ struct ProxyOpening: Sendable {
   var traits: ProxyTraits
   /// The peer, with data that distinguishes its process from others.
   var peer: DataplaneInsight.Peer
+  /// What the proxy may speak for.
+  var authority: ProxyAuthority
   /// The Dataplane as the proxy sent it.
   private var document: Resource?
   /// Violations found in the document alone.
@@ -23,15 +25,20 @@ struct ProxyOpening: Sendable {
 
   /// Parses an introduction.
   ///
-  /// - Parameter zone: the zone of the proxy.
+  /// - Parameters:
+  ///   - zone: the zone of the proxy.
+  ///   - authority: what the proxy may speak for.
   /// - Throws: if the introduction is not valid.
-  init(stream: String, _ introduction: ProxyIntroduction, zone: String) throws(SessionRefusal) {
+  init(
+    stream: String, _ introduction: ProxyIntroduction, zone: String, authority: ProxyAuthority = .unlimited
+  ) throws(SessionRefusal) {
     guard let proxy = ProxyID(nodeID: introduction.nodeID) else {
       let id = introduction.nodeID.printable(atMost: 100)
       throw .permanent("the node id \"\(id)\" must have the form <mesh>.<dataplane name>")
     }
     self.stream = stream
     self.proxy = proxy
+    self.authority = authority
     version = introduction.version
     traits = ProxyTraits(
       drainTime: introduction.drainTime, envoyVersion: introduction.version.envoy,
@@ -62,11 +69,25 @@ struct ProxyOpening: Sendable {
     }
   }
 
-  /// Validates the Dataplane by the rules of the HTTP API.
+  /// Checks what the proxy may speak for, and validates the Dataplane by the rules of the HTTP API.
   ///
-  /// - Parameter isNew: whether the store has no Dataplane with this name.
+  /// - Parameter stored: the Dataplane that the store has under this name, whoever wrote it.
   /// - Returns: why the stream is refused; `nil` if it is accepted.
-  func refusal(isNew: Bool) -> SessionRefusal? {
+  func refusal(stored: Resource?) -> SessionRefusal? { unauthorized(stored) ?? invalid(isNew: stored == nil) }
+
+  private func unauthorized(_ stored: Resource?) -> SessionRefusal? {
+    if let registration {
+      return authority.refusal(ofBrought: registration) ?? stored.flatMap { authority.refusal(ofReplacing: $0) }
+    }
+    if let stored { return authority.refusal(ofStored: stored) }
+    // Source of the text: Kuma 2.7.
+    return authority.needsDataplane
+      ? .temporary(
+        "resource \"\(proxy)\" not found; create a Dataplane in Kuma CP first or pass it as an argument to kuma-dp")
+      : nil
+  }
+
+  private func invalid(isNew: Bool) -> SessionRefusal? {
     let what: String
     let violations: [Violation]
     if let document {

@@ -31,7 +31,7 @@ struct ProxyRegistry: Sendable {
     /// The stored proxies, or why they cannot be read.
     case storedProxiesRead(Result<StoredProxies, StoreError>)
     /// Dataplanes were written, or insights deleted, by whomever.
-    case stored(dataplanes: Set<ProxyID>, lostInsights: Set<ProxyID>)
+    case stored(dataplanes: [ProxyID: Resource], lostInsights: Set<ProxyID>)
     /// The store has recovered.
     case storeReturned
     /// The control plane shuts down.
@@ -46,6 +46,8 @@ struct ProxyRegistry: Sendable {
     case admit(stream: String)
     /// Refuse a stream.
     case refuse(stream: String, SessionRefusal)
+    /// End an admitted stream, and report ``Event/closed(stream:)``.
+    case end(stream: String, SessionRefusal)
     /// A stream has ended: stop computing its configuration.
     case disconnect(ProxyID, ProxyTraits)
     /// Report ``Event/timeReached`` at this time. Replaces the earlier timer.
@@ -135,8 +137,15 @@ struct ProxyRegistry: Sendable {
     case .storedProxiesRead(let result): compare(result)
     case .stored(let dataplanes, let lostInsights):
       // Whether a proxy has a Dataplane may have been asked before it was written.
-      let missed = dataplanes.filter { lifecycles[$0]?.lacksDataplane == true || flush?.asked.contains($0) == true }
-      for proxy in missed.union(lostInsights) where lifecycles[proxy]?.isConnected == true { touch(proxy, context) }
+      let missed = dataplanes.keys.filter {
+        lifecycles[$0]?.lacksDataplane == true || flush?.asked.contains($0) == true
+      }
+      for (proxy, dataplane) in dataplanes where lifecycles[proxy]?.isConnected == true {
+        pass(.written(dataplane), proxy)
+      }
+      for proxy in Set(missed).union(lostInsights) where lifecycles[proxy]?.isConnected == true {
+        touch(proxy, context)
+      }
     case .storeReturned: for proxy in lifecycles.keys.sorted() { pass(.storeReturned, proxy) }
     case .stopping:
       isStopping = true
@@ -156,6 +165,7 @@ struct ProxyRegistry: Sendable {
           moves += 1
           actions.append(.admit(stream: stream))
         case .refuse(let stream, let refusal): refuse(stream, refusal, &actions)
+        case .end(let stream, let refusal): actions.append(.end(stream: stream, refusal))
         case .disconnect(let traits): actions.append(.disconnect(proxy, traits))
         case .touch: touch(proxy, context)
         case .finishedInsight(let error):

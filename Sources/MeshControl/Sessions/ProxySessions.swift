@@ -21,6 +21,7 @@ package actor ProxySessions: Service {
   nonisolated let settings: LifecycleSettings
   /// The counts of responses and answers of all streams.
   package nonisolated let counts = StreamCounts()
+  private nonisolated let streams: AuthenticatedStreams
   private(set) var registry = ProxyRegistry()
   private var opening: [String: CheckedContinuation<Result<Void, SessionRefusal>, Never>] = [:]
   private var stopped: CheckedContinuation<Void, Never>?
@@ -28,13 +29,15 @@ package actor ProxySessions: Service {
 
   /// - Parameters:
   ///   - shared: the store's connection to other control planes; `nil` if this one has a store of its own.
+  ///   - authenticator: checks which proxy a stream is of; `nil` where nobody has to prove anything.
   ///   - instance: identifies this run of the control plane.
   ///   - removalDelay: how long a registered proxy may be disconnected before its Dataplane is removed.
   ///   - startupGrace: how long a proxy that registered with an earlier run has to reconnect.
   ///   - giveBackMemory: returns unused memory to the system; called after many streams opened or closed.
   package init(
-    store: any ResourceStore, shared: (any SharedStore)?, reconciler: Reconciler, instance: String, zone: String,
-    removalDelay: Duration, startupGrace: Duration = .seconds(60),
+    store: any ResourceStore, shared: (any SharedStore)?, reconciler: Reconciler,
+    authenticator: (any ProxyAuthenticating)? = nil, instance: String, zone: String, removalDelay: Duration,
+    startupGrace: Duration = .seconds(60),
     giveBackMemory: @escaping @Sendable () -> Void = {}, logger: Logger
   ) {
     self.store = store
@@ -43,6 +46,7 @@ package actor ProxySessions: Service {
     self.zone = zone
     self.giveBackMemory = giveBackMemory
     self.logger = logger
+    streams = AuthenticatedStreams(authenticator)
     settings = LifecycleSettings(
       instance: instance, startTime: .now, isShared: shared != nil, removalDelay: removalDelay,
       startupGrace: max(startupGrace, removalDelay))
@@ -52,9 +56,11 @@ package actor ProxySessions: Service {
     await cancelWhenGracefulShutdown {
       async let content: Void = self.followStore()
       async let returns: Void = self.followReturns()
+      async let revocations: Void = self.streams.follow()
       for await _ in self.counts.news { await self.takeNews() }
       await content
       await returns
+      await revocations
     }
     await withCheckedContinuation { continuation in
       stopped = continuation
@@ -74,8 +80,11 @@ package actor ProxySessions: Service {
         continue
       }
       let lost = set.deleted.lazy.filter { $0.type == .dataplaneInsight }.map { ProxyID(mesh: $0.mesh, name: $0.name) }
-      let written = set.written.lazy.filter { $0.type == .dataplane }.map { ProxyID(mesh: $0.mesh, name: $0.name) }
-      handle(.stored(dataplanes: Set(written), lostInsights: Set(lost)))
+      var written: [ProxyID: Resource] = [:]
+      for resource in set.written where resource.type == .dataplane {
+        written[ProxyID(mesh: resource.mesh, name: resource.name)] = resource
+      }
+      handle(.stored(dataplanes: written, lostInsights: Set(lost)))
     }
   }
 
@@ -107,6 +116,7 @@ package actor ProxySessions: Service {
       opening.removeValue(forKey: stream)?.resume(returning: .success(()))
     case .refuse(let stream, let refusal):
       opening.removeValue(forKey: stream)?.resume(returning: .failure(refusal))
+    case .end(let stream, let refusal): streams.end(stream, refusal)
     case .disconnect(let proxy, let traits): Task { await reconciler.disconnect(proxy, traits) }
     case .setTimer(let time):
       timer?.cancel()
@@ -181,11 +191,17 @@ package actor ProxySessions: Service {
 
 /// The data plane server's streams.
 extension ProxySessions: ProxySessionObserver {
-  /// Stores the Dataplane of a proxy that introduced itself, computes its configuration, and then returns.
+  /// Checks who a proxy is that introduced itself, stores its Dataplane, computes its configuration, and then returns.
   package nonisolated func sessionOpened(
     _ session: ProxySession, _ introduction: ProxyIntroduction
   ) async throws(SessionRefusal) {
-    try await open(ProxyOpening(stream: session.id, introduction, zone: zone)).get()
+    let authority = try await streams.open(session, introduction)
+    do throws(SessionRefusal) {
+      try await open(ProxyOpening(stream: session.id, introduction, zone: zone, authority: authority)).get()
+    } catch {
+      streams.close(session.id)
+      throw error
+    }
   }
 
   private func open(_ opening: ProxyOpening) async -> Result<Void, SessionRefusal> {
@@ -196,6 +212,7 @@ extension ProxySessions: ProxySessionObserver {
   }
 
   package func sessionClosed(_ session: ProxySession, end: SessionEnd) async {
+    streams.close(session.id)
     handle(.closed(stream: session.id))
     counts.close(session.id)
   }

@@ -53,22 +53,31 @@ public struct BootstrapEndpoint: Sendable {
     public var headers: [String: String]
     /// The body.
     public var body: [UInt8]
+    /// Why a proxy was refused that did not prove who it is; `nil` for all other answers. For the log only.
+    public var refusalReason: String?
 
     /// Makes an answer.
-    public init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+    public init(status: Int, headers: [String: String] = [:], body: [UInt8] = [], refusalReason: String? = nil) {
       self.status = status
       self.headers = headers
       self.body = body
+      self.refusalReason = refusalReason
     }
   }
 
   private let settings: BootstrapSettings
   private let resources: Resources
+  private let authenticator: (any ProxyAuthenticating)?
 
   /// Makes an endpoint.
-  public init(settings: BootstrapSettings, resources: Resources) {
+  ///
+  /// - Parameter authenticator: checks who asks; `nil` where nobody has to prove anything.
+  package init(
+    settings: BootstrapSettings, resources: Resources, authenticator: (any ProxyAuthenticating)? = nil
+  ) {
     self.settings = settings
     self.resources = resources
+    self.authenticator = authenticator
   }
 
   /// Answers one request. Never throws: a failure becomes a status and a text.
@@ -88,7 +97,8 @@ public struct BootstrapEndpoint: Sendable {
       throw BootstrapError(code: .badRequest, message: "the bootstrap request cannot be read: \(error.message)")
     }
     let host = try check(request, input)
-    let dataplane = try await dataplane(for: request)
+    let authority = try await authenticate(request)
+    let dataplane = try await dataplane(for: request, authority)
     var adminPort = request.adminPort ?? settings.defaultAdminPort
     if let port = dataplane.networking?.adminPort, port != 0 { adminPort = port }
     try dataplane.check(adminPort: adminPort)
@@ -119,15 +129,6 @@ public struct BootstrapEndpoint: Sendable {
 
   /// Checks everything that needs no look-up, and returns the host for discovery.
   private func check(_ request: BootstrapRequest, _ input: Input) throws(BootstrapError) -> String {
-    if settings.requiresToken, request.dataplaneToken.isEmpty, request.dataplaneTokenPath.isEmpty {
-      throw BootstrapError(
-        code: .unprocessable,
-        message: settings.reloadsTokens ? BootstrapError.podTokenRequired : BootstrapError.tokenRequired)
-    }
-    // The stream would be refused, and Envoy would try again for ever.
-    if settings.reloadsTokens, !request.dataplaneResource.isEmpty {
-      throw BootstrapError(code: .unprocessable, message: SessionRefusal.ofBroughtDataplane.message)
-    }
     guard request.bootstrapVersion.isEmpty || request.bootstrapVersion == "3" else {
       throw BootstrapError(
         code: .badRequest,
@@ -166,8 +167,26 @@ public struct BootstrapEndpoint: Sendable {
     return host
   }
 
+  /// Checks who asks, as the stream that follows would: Envoy would be refused, and try again for ever.
+  private func authenticate(_ request: BootstrapRequest) async throws(BootstrapError) -> ProxyAuthority {
+    guard let authenticator else { return .unlimited }
+    guard !request.dataplaneToken.isEmpty else {
+      throw BootstrapError(code: .unprocessable, message: authenticator.tokenRequired, reason: "it shows no token")
+    }
+    let proof = ProxyProof(nodeID: "\(request.mesh).\(request.name)", token: request.dataplaneToken)
+    do throws(SessionRefusal) {
+      let authority = try await authenticator.authenticate(proof)
+      guard request.dataplaneResource.isEmpty || authority.bringsDataplane else { throw .ofBroughtDataplane }
+      return authority
+    } catch {
+      throw BootstrapError(error)
+    }
+  }
+
   /// The Dataplane that came with the request, or the stored one.
-  private func dataplane(for request: BootstrapRequest) async throws(BootstrapError) -> Dataplane {
+  private func dataplane(
+    for request: BootstrapRequest, _ authority: ProxyAuthority
+  ) async throws(BootstrapError) -> Dataplane {
     if let refusal = resources.refusalOfName(request.name) {
       throw BootstrapError(code: .unprocessable, message: refusal)
     }
@@ -175,6 +194,7 @@ public struct BootstrapEndpoint: Sendable {
       guard let stored = try await lookUp({ try await resources.dataplane(request.mesh, request.name) }) else {
         throw BootstrapError(code: .notFound, message: "")
       }
+      if let refusal = authority.refusal(ofStored: request.resource(stored)) { throw BootstrapError(refusal) }
       return stored
     }
     let resource: Resource
@@ -191,8 +211,11 @@ public struct BootstrapEndpoint: Sendable {
     } catch {
       throw BootstrapError(code: .unprocessable, message: "dataplaneResource cannot be read: \(error)")
     }
-    var violations = resource.violations()
     let dataplane: Dataplane? = resource.content()
+    if let dataplane, let refusal = authority.refusal(ofBrought: request.resource(dataplane)) {
+      throw BootstrapError(refusal)
+    }
+    var violations = resource.violations()
     if violations.isEmpty, let networking = dataplane?.networking, networking.transparentProxying != nil,
       !networking.outbound.isEmpty
     {
@@ -206,8 +229,11 @@ public struct BootstrapEndpoint: Sendable {
     }
     let key = ResourceKey(type: .dataplane, mesh: request.mesh, name: request.name)
     if violations.isEmpty {
-      let isNew = try await lookUp({ try await resources.dataplane(key.mesh, key.name) }) == nil
-      violations += resource.identityViolations(ofProxy: key, isNew: isNew, source: "the request")
+      let stored = try await lookUp { try await resources.dataplane(key.mesh, key.name) }
+      if let stored, let refusal = authority.refusal(ofReplacing: request.resource(stored)) {
+        throw BootstrapError(refusal)
+      }
+      violations += resource.identityViolations(ofProxy: key, isNew: stored == nil, source: "the request")
     }
     guard violations.isEmpty, let dataplane else {
       throw BootstrapError(code: .unprocessable, message: Violation.list(violations))
@@ -223,5 +249,12 @@ public struct BootstrapEndpoint: Sendable {
     } catch {
       throw BootstrapError(code: .failed, message: "the control plane's store does not answer: \(error)")
     }
+  }
+}
+
+extension BootstrapRequest {
+  /// A Dataplane under the name of the proxy.
+  fileprivate func resource(_ dataplane: Dataplane) -> Resource {
+    Resource(mesh: mesh, name: name, spec: .dataplane(dataplane))
   }
 }

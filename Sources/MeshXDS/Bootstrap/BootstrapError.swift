@@ -6,33 +6,50 @@ struct BootstrapError: Error, Equatable {
   enum Code: Int {
     /// The request itself is wrong.
     case badRequest = 400
+    /// The proxy does not prove who it is.
+    case unauthenticated = 401
+    /// The proxy may not speak for the Dataplane.
+    case forbidden = 403
     /// There is no such Dataplane yet; `kuma-dp` tries again when the body is empty.
     case notFound = 404
     /// The request is well-formed but invalid.
     case unprocessable = 422
     /// The control plane could not answer.
     case failed = 500
+    /// What the answer depends on cannot be asked now.
+    case unavailable = 503
   }
 
   var code: Code
   var message: String
+  /// Why a proxy is refused, for the log only.
+  var reason: String?
+
+  init(code: Code, message: String, reason: String? = nil) {
+    self.code = code
+    self.message = message
+    self.reason = reason
+  }
 
   /// The failure as an answer.
   var response: BootstrapEndpoint.Response {
     BootstrapEndpoint.Response(
       status: code.rawValue, headers: message.isEmpty ? [:] : ["content-type": "text/plain"],
-      body: Array(message.utf8))
+      body: Array(message.utf8), refusalReason: reason)
   }
 
-  /// Source of the text: Kuma 2.7.
-  static let tokenRequired =
-    "Dataplane Token is required. Generate token using 'kumactl generate dataplane-token > /path/file' and provide it "
-    + "via --dataplane-token-file=/path/file argument to Kuma DP"
-
-  /// The same for a pod. Source of the first sentence: Kuma 2.7.
-  static let podTokenRequired =
-    "Dataplane Token is required. In a pod it is the token of the pod's service account: name its file in "
-    + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH or --dataplane-token-file"
+  /// The refusal of a stream that would follow.
+  init(_ refusal: SessionRefusal) {
+    code =
+      switch refusal.code {
+      case .unauthenticated: .unauthenticated
+      case .permissionDenied: .forbidden
+      case .invalidArgument, .notFound, .unimplemented: .unprocessable
+      case .unavailable, .resourceExhausted, .deadlineExceeded: .unavailable
+      }
+    message = refusal.message
+    reason = refusal.reason
+  }
 
   static let notAnAuthority =
     "the certificate in --ca-cert-file (KUMA_CONTROL_PLANE_CA_CERT_FILE) is not a certificate authority; give the one "

@@ -9,9 +9,7 @@ public struct BootstrapSettings: Sendable {
   public var trustedCA: String
   /// The names and addresses in the control plane's certificate; with `nil`, the host is not checked.
   public var certificateNames: Set<String>?
-  /// Whether a proxy must send a token.
-  public var requiresToken: Bool
-  /// Whether proxies read their token from its file whenever they connect, where their Envoy can: the tokens of pods are renewed.
+  /// Whether proxies read their token from its file whenever they connect, where their Envoy can: tokens are renewed.
   public var reloadsTokens: Bool
   /// The default port of Envoy's administration interface, for a Dataplane and a request that name none; 0 for none.
   public var defaultAdminPort: UInt32
@@ -33,7 +31,7 @@ public struct BootstrapSettings: Sendable {
   /// Makes settings. Defaults are those of Kuma 2.7.
   public init(
     discoveryPort: UInt16 = 5678, discoveryHost: String? = nil, trustedCA: String = "",
-    certificateNames: Set<String>? = nil, requiresToken: Bool = false, reloadsTokens: Bool = false,
+    certificateNames: Set<String>? = nil, reloadsTokens: Bool = false,
     defaultAdminPort: UInt32 = 9901,
     usesDelta: Bool = false,
     inspectAuthority: @escaping @Sendable (_ pem: String) -> AuthorityVerdict = { _ in .usable }
@@ -42,7 +40,6 @@ public struct BootstrapSettings: Sendable {
     self.discoveryHost = discoveryHost
     self.trustedCA = trustedCA
     self.certificateNames = certificateNames
-    self.requiresToken = requiresToken
     self.reloadsTokens = reloadsTokens
     self.defaultAdminPort = defaultAdminPort
     self.usesDelta = usesDelta

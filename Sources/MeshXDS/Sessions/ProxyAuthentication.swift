@@ -50,7 +50,43 @@ package struct ProxyAuthority: Sendable {
   /// The authority of everybody where nobody has to prove anything.
   package static let unlimited = ProxyAuthority { _ in nil }
 
-  /// Why the proxy may not speak for a Dataplane: the one that it brings, or the one that is stored under its name, whoever
-  /// wrote it. `nil` if it may.
-  package func refusal(of dataplane: Resource) -> String? { check(dataplane) }
+  /// The refusal of a proxy that may not speak for the Dataplane that it brings; `nil` if it may.
+  package func refusal(ofBrought dataplane: Resource) -> SessionRefusal? {
+    check(dataplane).map { .unauthenticated($0) }
+  }
+
+  /// The refusal of a proxy that may not speak for the Dataplane that is stored under its name; `nil` if it may.
+  package func refusal(ofStored dataplane: Resource) -> SessionRefusal? {
+    check(dataplane).map { .unauthenticated("the stored Dataplane: \($0)") }
+  }
+
+  /// The refusal of a proxy that may not replace the Dataplane that is stored under its name, whoever wrote it; `nil` if it may.
+  /// Source of the text: Kuma 2.7.
+  package func refusal(ofReplacing dataplane: Resource) -> SessionRefusal? {
+    check(dataplane).map { reason in
+      SessionRefusal(
+        code: .permissionDenied,
+        message: "you are trying to override existing proxy to which you don't have an access.",
+        reason: "the stored Dataplane: \(reason)")
+    }
+  }
+}
+
+extension SessionRefusal {
+  /// A proxy does not prove who it is.
+  ///
+  /// - Parameter reason: why, for the log only.
+  package static func unauthenticated(_ reason: String) -> SessionRefusal {
+    SessionRefusal(
+      code: .unauthenticated,
+      message: "authentication failed: the token does not open this proxy; the log of the control plane says why",
+      reason: "authentication failed: \(reason)")
+  }
+
+  /// A pod's proxy describes itself. A pod's Dataplane says what the pod is; what a proxy says of itself could be more.
+  package static let ofBroughtDataplane = SessionRefusal(
+    code: .permissionDenied,
+    message:
+      "the proxy brings a Dataplane along, but those of pods are made by the control plane; start kuma-dp without "
+      + "--dataplane and --dataplane-file")
 }

@@ -75,12 +75,3 @@ package protocol ProxySessionObserver: Sendable {
   /// The stream of an opened session ended.
   func sessionClosed(_ session: ProxySession, end: SessionEnd) async
 }
-
-extension SessionRefusal {
-  /// A pod's proxy describes itself. A pod's Dataplane says what the pod is; what a proxy says of itself could be more.
-  package static let ofBroughtDataplane = SessionRefusal(
-    code: .permissionDenied,
-    message:
-      "the proxy brings a Dataplane along, but those of pods are made by the control plane; start kuma-dp without "
-      + "--dataplane and --dataplane-file")
-}
