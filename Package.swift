@@ -184,7 +184,8 @@ let package = Package(
       dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
       swiftSettings: strict),
     .target(
-      name: "MeshHTTP", dependencies: ["HTTPService", "MeshAccess", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
+      name: "MeshHTTP",
+      dependencies: ["HTTPService", "MeshAccess", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
       swiftSettings: strict),
     .target(
       name: "TraceHTTP",
@@ -314,7 +315,8 @@ let package = Package(
     // MARK: Not shipped
     .target(name: "TestSupport", dependencies: ["SystemErrors", logging], swiftSettings: strict),
     .target(
-      name: "MeshTestSupport", dependencies: ["Documents", "MeshModel", "MeshStore", "TestSupport", collections],
+      name: "MeshTestSupport",
+      dependencies: ["Documents", "MeshModel", "MeshStore", "MeshXDS", "TestSupport", collections],
       swiftSettings: strict),
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],

@@ -11,7 +11,8 @@ package struct BootstrapResponder: Sendable {
   private let certificate: ServerCertificate
   private let isOwnCertificate: Bool
   private let authenticator: (any ProxyAuthenticating)?
-  private let refusals: RefusalLog
+  private let refusals = RefusalLog(server: DataplaneServer.name)
+  private let logger: Logger
   private let port: @Sendable () -> Int?
 
   /// - Parameters:
@@ -30,7 +31,7 @@ package struct BootstrapResponder: Sendable {
     self.certificate = certificate
     self.isOwnCertificate = isOwnCertificate
     self.authenticator = authenticator
-    refusals = RefusalLog(logger)
+    self.logger = logger
     self.port = port
   }
 
@@ -43,21 +44,20 @@ package struct BootstrapResponder: Sendable {
       var answer = Answer.text("Only \(methods) is allowed here.\n", .methodNotAllowed)
       answer.fields[.allow] = methods
       return answer
-    case .found: return await bootstrap(request, body)
+    case .found: return await bootstrap(request, body, caller)
     }
   }
 
   private static let operation = Operation(.post, "/bootstrap", "Returns the configuration with which an Envoy starts.")
   private static let router = Router([operation], headIsGet: false)
 
-  private func bootstrap(_ request: HTTPRequest, _ body: [UInt8]) async -> Answer {
+  private func bootstrap(_ request: HTTPRequest, _ body: [UInt8], _ caller: Caller) async -> Answer {
     let bootstrap = await endpoint.respond(
       to: BootstrapEndpoint.Input(
         host: request.authority ?? "", isTLS: request.scheme == "https",
         accept: request.headerFields[.accept] ?? "", body: body))
     if let reason = bootstrap.refusalReason {
-      let proxy = (try? BootstrapRequest(json: body)).map { "\($0.mesh).\($0.name)" }
-      refusals.note("a bootstrap was refused", proxy: proxy ?? "unknown", reason: reason)
+      refusals.note(reason.printable(atMost: 1_000), operation: Self.operation.name, caller: caller, to: logger)
     }
     var answer = Answer(HTTPResponse.Status(code: bootstrap.status), body: bootstrap.body)
     answer.operation = Self.operation.name

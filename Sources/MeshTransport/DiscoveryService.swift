@@ -24,7 +24,7 @@ final class DiscoveryService: Sendable {
   private let names: ByteBudget
   private let documents: (any TaskExecutor)?
   private let logger: Logger
-  private let refusals: RefusalLog
+  private let refusals = RefusalLog(server: DataplaneServer.name)
   private let state = Mutex(State())
 
   /// - Parameters:
@@ -42,7 +42,6 @@ final class DiscoveryService: Sendable {
     self.names = names
     self.documents = documents
     self.logger = logger
-    refusals = RefusalLog(logger)
   }
 
   /// The number of open streams.
@@ -284,8 +283,22 @@ final class DiscoveryService: Sendable {
     do throws(SessionRefusal) {
       try await observer.sessionOpened(session, ProxyIntroduction(node, remotePeer: session.remotePeer))
     } catch {
-      refusals.note("a proxy was refused", proxy: session.nodeID, peer: session.remotePeer, reason: error.reason)
+      note(error, of: session)
       throw RPCError(code: error.code.rpcCode, message: error.message)
+    }
+  }
+
+  private func note(_ refusal: SessionRefusal, of session: ProxySession) {
+    let proxy = session.nodeID.printable(atMost: 100)
+    switch refusal.code {
+    case .unauthenticated, .permissionDenied:
+      let host = ProxyAddress(remotePeer: session.remotePeer, adminPort: nil).host
+      refusals.note(
+        "proxy \(proxy): \(refusal.reason.printable(atMost: 1_000))", operation: "discovery",
+        caller: Caller(address: host, isLoopback: host.map { HostRules.isLoopback($0) } ?? false, isSecure: false),
+        to: logger)
+    default:
+      logger.info("a proxy was refused", metadata: ["proxy": "\(proxy)", "reason": "\(refusal.reason.printable)"])
     }
   }
 
@@ -301,50 +314,4 @@ final class DiscoveryService: Sendable {
     if let watch = stream.watch { cache.end(watch, held: stream.mailbox.held) }
     if let session = stream.session { await observer.sessionClosed(session, end: end) }
   }
-}
-
-extension SessionRefusal.Code {
-  fileprivate var rpcCode: RPCError.Code {
-    switch self {
-    case .invalidArgument: .invalidArgument
-    case .notFound: .notFound
-    case .unauthenticated: .unauthenticated
-    case .permissionDenied: .permissionDenied
-    case .resourceExhausted: .resourceExhausted
-    case .unavailable: .unavailable
-    case .unimplemented: .unimplemented
-    case .deadlineExceeded: .deadlineExceeded
-    }
-  }
-}
-
-extension SessionRefusal {
-  fileprivate init(_ failure: DiscoveryStreamStateMachine.Failure) {
-    switch failure.code {
-    case .invalidArgument: self.init(code: .invalidArgument, message: failure.message)
-    case .resourceExhausted: self.init(code: .resourceExhausted, message: failure.message)
-    }
-  }
-}
-
-/// Decodes requests of either variant.
-struct DiscoveryRequestDeserializer: MessageDeserializer {
-  let variant: DiscoveryVariant
-
-  func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> DiscoveryStreamRequest {
-    do {
-      return try bytes.withUnsafeBytes { content in
-        var request = try DiscoveryRequestReader().read(content, variant)
-        request.byteCount = content.count
-        return request
-      }
-    } catch let failure as DiscoveryRequestReader.Failure {
-      throw RPCError(code: .invalidArgument, message: failure.message)
-    }
-  }
-}
-
-/// Passes on encoded messages.
-struct EncodedMessageSerializer: MessageSerializer {
-  func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
 }

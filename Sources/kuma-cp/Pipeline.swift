@@ -74,8 +74,10 @@ struct Pipeline: Sendable {
     let reconciler = Reconciler(
       store: store, translator: translator, cache: cache, resolver: resolver, forms: forms,
       awaitsServiceAddresses: opened.cluster != nil, logger: logger)
+    let authenticator = try configuration.proxyAuthenticator(opened.cluster, logger: logger)
     let sessions = ProxySessions(
-      store: store, shared: opened.shared, reconciler: reconciler, instance: instance, zone: configuration.zone,
+      store: store, shared: opened.shared, reconciler: reconciler, authenticator: authenticator, instance: instance,
+      zone: configuration.zone,
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
       logger: logger)
 
@@ -89,7 +91,7 @@ struct Pipeline: Sendable {
         meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil },
         refusalOfName: { isInCluster ? ResourceType.dataplane.refusal(ofNameInCluster: $0) : nil }),
       certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil,
-      usesPodTokens: configuration.proxyAuthentication == .serviceAccountToken
+      authenticator: authenticator, logger: logger
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
@@ -101,7 +103,7 @@ struct Pipeline: Sendable {
     settings.requestLogLevel = configuration.requestLogLevel
     let dataplaneServer = try DataplaneServer(
       configuration: settings,
-      cache: cache, observer: opened.cluster?.authenticated(sessions, configuration, logger: logger) ?? sessions,
+      cache: cache, observer: sessions,
       logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body, caller in

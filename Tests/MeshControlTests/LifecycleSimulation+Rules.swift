@@ -28,6 +28,9 @@ extension LifecycleSimulation {
     case .refuse(let stream, let refusal):
       note("\(stream) is refused: \(refusal.message)")
       answered(stream, false)
+    case .end(let stream, let refusal):
+      note("\(stream) is ended: \(refusal.reason)")
+      ended.append(stream)
     case .disconnect(let proxy, _): planes[index].connected[proxy, default: 0] -= 1
     case .setTimer(let time): planes[index].timer = time
     case .takeCounts:

@@ -57,6 +57,8 @@ struct LifecycleSimulation {
   private(set) var trace: [String] = []
   /// How often each stream was answered.
   var answers: [String: Int] = [:]
+  /// Streams that a control plane ended because their proxies may not speak for a Dataplane any more.
+  var ended: [String] = []
   /// How many writes and deletions were made.
   var writes = 0
   private(set) var now = ContinuousClock.now

@@ -1,6 +1,7 @@
 import Certificates
 import HTTPService
 import HTTPTypes
+import Logging
 import MeshModel
 import MeshXDS
 import Testing
@@ -26,7 +27,7 @@ struct BootstrapResponderTests {
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in mesh == "default" && name == "web" ? Self.dataplane : nil },
         meshExists: { $0 == "default" }),
-      certificate: certificate, isOwnCertificate: isOwnCertificate
+      certificate: certificate, isOwnCertificate: isOwnCertificate, logger: Logger(label: "test")
     ) { port }
     let request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5678", path: path)
     let answer = await responder.respond(to: request, body: body, from: .local)

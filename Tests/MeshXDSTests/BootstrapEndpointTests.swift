@@ -1,5 +1,6 @@
 import Foundation
 import MeshModel
+import MeshTestSupport
 import Testing
 
 @testable import MeshXDS
@@ -36,15 +37,14 @@ struct BootstrapEndpointTests {
 
   private func respond(
     _ fields: DocumentValue, host: String = "localhost:5678", isTLS: Bool = true, accept: String = "",
-    settings: BootstrapSettings = settings
+    tokens: ProofTable? = nil
   ) async -> BootstrapEndpoint.Response {
-    await respond(
-      body: Array(fields.json().utf8), host: host, isTLS: isTLS, accept: accept, settings: settings)
+    await respond(body: Array(fields.json().utf8), host: host, isTLS: isTLS, accept: accept, tokens: tokens)
   }
 
   private func respond(
     body: [UInt8], host: String = "localhost:5678", isTLS: Bool = true, accept: String = "",
-    settings: BootstrapSettings = settings
+    tokens: ProofTable? = nil
   ) async -> BootstrapEndpoint.Response {
     struct StoreFailure: Error {}
     let resources = BootstrapEndpoint.Resources(
@@ -53,7 +53,9 @@ struct BootstrapEndpointTests {
         return mesh == "default" && name == "stored-1" ? Self.stored : nil
       },
       meshExists: { $0 == "default" })
-    return await BootstrapEndpoint(settings: settings, resources: resources).respond(
+    return await BootstrapEndpoint(
+      settings: Self.settings, resources: resources, authenticator: tokens
+    ).respond(
       to: .init(host: host, isTLS: isTLS, accept: accept, body: body))
   }
 
@@ -197,18 +199,44 @@ struct BootstrapEndpointTests {
     #expect(await respond(body: Array(repeating: UInt8(ascii: "["), count: 1_000_000)).status == 400)
   }
 
-  @Test("without a token are refused when one is required")
+  @Test("are refused to who does not prove which proxy it is, and the answer does not say why")
   func token() async throws {
-    var settings = Self.settings
-    settings.requiresToken = true
-    let refused = await respond(["mesh": "default", "name": "stored-1"], settings: settings)
-    #expect(refused.status == 422)
-    #expect(
-      String(decoding: refused.body, as: UTF8.self)
-        == "Dataplane Token is required. Generate token using 'kumactl generate dataplane-token > /path/file' and "
-        + "provide it via --dataplane-token-file=/path/file argument to Kuma DP")
+    let web = ProxyAuthority { dataplane in
+      dataplane.content(Dataplane.self)?.identifyingService == "web" ? nil : "another service"
+    }
+    let tokens = ProofTable(["t": .unlimited, "web": web], tokenRequired: "Dataplane Token is required.")
+    func refusal(_ fields: DocumentValue.Object) async -> (status: Int, text: String, reason: String?) {
+      let response = await respond(.object(fields), tokens: tokens)
+      return (response.status, String(decoding: response.body, as: UTF8.self), response.refusalReason)
+    }
+    let stored: DocumentValue.Object = ["mesh": "default", "name": "stored-1"]
+    #expect(await refusal(stored).status == 422)
+    #expect(await refusal(stored).text == "Dataplane Token is required.")
+    // A file on the machine of the proxy proves nothing here.
+    #expect(await refusal(stored.merging(["dataplaneTokenPath": "/token"]) { $1 }).status == 422)
+    // Whether there is a Dataplane is not said to strangers.
+    for name in ["stored-1", "missing"] {
+      let unknown = await refusal(["mesh": "default", "name": .string(name), "dataplaneToken": "x"])
+      #expect(
+        unknown.status == 401 && !unknown.text.contains("table") && unknown.text.contains("authentication failed"))
+      #expect(unknown.reason == "proxy default.\(name): authentication failed: the token is not in the table")
+    }
+    let foreign = await refusal(stored.merging(["dataplaneToken": "web"]) { $1 })
+    #expect(foreign.status == 401 && foreign.reason?.contains("another service") == true)
+    #expect(!foreign.text.contains("another service"))
+    let brought = await refusal([
+      "mesh": "default", "name": "web-1", "dataplaneToken": "web", "dataplaneResource": .string(Self.inline),
+    ])
+    #expect(brought.status == 401 && brought.reason?.contains("another service") == true)
+    // What it brings is its own, what is stored is not.
+    let own = Self.inline.replacing("api", with: "web").replacing("web-1", with: "stored-1")
+    let replacing = await refusal(
+      stored.merging(["dataplaneToken": "web", "dataplaneResource": .string(own)]) { $1 })
+    #expect(replacing.status == 403 && replacing.reason?.contains("another service") == true, "\(replacing)")
+    #expect(replacing.text == "you are trying to override existing proxy to which you don't have an access.")
+
     let accepted = try bootstrap(
-      await respond(["mesh": "default", "name": "stored-1", "dataplaneToken": "t"], settings: settings))
+      await respond(["mesh": "default", "name": "stored-1", "dataplaneToken": "t"], tokens: tokens))
     let service = accepted["dynamicResources"]?["adsConfig"]?["grpcServices"]?.array?.first
     #expect(service?["initialMetadata"] == [["key": "authorization", "value": "t"]])
   }

@@ -1,5 +1,6 @@
 import Foundation
 import MeshModel
+import MeshTestSupport
 import OrderedCollections
 import Testing
 
@@ -10,7 +11,14 @@ struct PodBootstrapTests {
   private static let file = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
   private static let settings = BootstrapSettings(
-    discoveryPort: 5678, certificateNames: ["kuma-control-plane.kuma-system"], requiresToken: true, reloadsTokens: true)
+    discoveryPort: 5678, certificateNames: ["kuma-control-plane.kuma-system"], reloadsTokens: true)
+
+  /// A token opens the proxy of its pod, which brings no Dataplane along.
+  private static let tokens: ProofTable = {
+    var authority = ProxyAuthority.unlimited
+    authority.bringsDataplane = false
+    return ProofTable(["a.b.c": authority], tokenRequired: "A pod has a token.")
+  }()
 
   private static let stored: Dataplane? = Resource.dataplane(
     """
@@ -43,7 +51,9 @@ struct PodBootstrapTests {
     let resources = BootstrapEndpoint.Resources(
       dataplane: { mesh, name in mesh == "default" && name == "web-7d4f9-abc.shop" ? Self.stored : nil },
       meshExists: { $0 == "default" })
-    return await BootstrapEndpoint(settings: Self.settings, resources: resources).respond(
+    return await BootstrapEndpoint(
+      settings: Self.settings, resources: resources, authenticator: Self.tokens
+    ).respond(
       to: .init(
         host: "kuma-control-plane.kuma-system:5678", isTLS: true, accept: "application/json",
         body: Array(DocumentValue.object(request).json().utf8)))
@@ -75,7 +85,7 @@ struct PodBootstrapTests {
     var request = Self.request
     request["dataplaneResource"] = .string("type: Dataplane")
     let response = await respond(request)
-    #expect(response.status == 422)
+    #expect(response.status == 403)
     #expect(String(decoding: response.body, as: UTF8.self).contains("the proxy brings a Dataplane along"))
   }
 
@@ -127,16 +137,16 @@ struct PodBootstrapTests {
     #expect(text.contains("a.b.c") && !text.contains("FILE_CONTENT"))
   }
 
-  @Test("are not given without a token, and the refusal names the file of a pod")
+  @Test("are not given without a token, whatever file is named, and not for a wrong one")
   func noToken() async throws {
     var request = Self.request
-    (request["dataplaneToken"], request["dataplaneTokenPath"]) = (nil, nil)
+    request["dataplaneToken"] = nil
     let response = await respond(request)
-    #expect(response.status == 422)
-    #expect(
-      String(decoding: response.body, as: UTF8.self)
-        == "Dataplane Token is required. In a pod it is the token of the pod's service account: name its file in "
-        + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH or --dataplane-token-file")
+    #expect(response.status == 422 && String(decoding: response.body, as: UTF8.self) == "A pod has a token.")
+    request["dataplaneToken"] = "x.y.z"
+    let wrong = await respond(request)
+    #expect(wrong.status == 401 && wrong.refusalReason?.contains("is not in the table") == true)
+    #expect(!String(decoding: wrong.body, as: UTF8.self).contains("table"))
   }
 }
 

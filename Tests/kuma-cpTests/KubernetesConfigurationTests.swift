@@ -52,7 +52,7 @@ struct KubernetesConfigurationTests {
     #expect(try !load([:]).apiReadOnly)
   }
 
-  @Test("proxies prove who they are in a cluster, and nowhere else, unless that is set otherwise")
+  @Test("proxies prove who they are in a cluster and to servers that a network reaches, unless that is set otherwise")
   func proxyAuthentication() throws {
     func type(_ settings: [String: String]) throws -> String {
       let configuration = try load(settings)
@@ -65,16 +65,15 @@ struct KubernetesConfigurationTests {
     #expect(try type(Self.kubernetes.merging([name: "none"]) { $1 }) == "none")
     #expect(try type([:]) == "none")
     #expect(try type([name: "none"]) == "none")
+    #expect(try type([name: "dpToken"]) == "dpToken")
+    #expect(try type(Self.kubernetes.merging([name: "dpToken"]) { $1 }) == "dpToken")
     #expect(
       failure([name: "serviceAccountToken"])
-        == "\(name): \"serviceAccountToken\" needs a cluster, which checks the tokens; set it to none, or leave it out")
-    #expect(
-      failure([name: "dpToken"])
-        == "\(name): \"dpToken\" is not possible yet: this control plane issues no dataplane tokens; choose none, or "
-        + "serviceAccountToken on Kubernetes")
+        == "\(name): \"serviceAccountToken\" needs a cluster, which checks the tokens; set it to dpToken or none, or "
+        + "leave it out")
     #expect(
       failure([name: "password"])
-        == "\(name): \"password\" is not known; choose one of none, serviceAccountToken")
+        == "\(name): \"password\" is not known; choose one of none, dpToken, serviceAccountToken")
   }
 
   @Test("an environment that the store does not fit is refused with what to set")

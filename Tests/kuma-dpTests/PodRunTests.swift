@@ -99,7 +99,7 @@ struct PodRunTests {
   ) -> LoopbackServer.Responder {
     let absences = Mutex(absences)
     return TestControlPlane.responder(
-      adminPort: UInt32(adminPort), usesPodTokens: true,
+      adminPort: UInt32(adminPort), podToken: Self.token,
       dataplane: { mesh, name in
         let isThere = absences.withLock { left in
           left -= 1

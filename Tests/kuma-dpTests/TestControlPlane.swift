@@ -1,6 +1,7 @@
 import HTTPTypes
 import LoopbackTestSupport
 import MeshModel
+import MeshTestSupport
 import MeshXDS
 
 /// A control plane that gives bootstraps: the real endpoint behind a real server. Nothing answers Envoy's streams.
@@ -23,11 +24,11 @@ enum TestControlPlane {
   /// - Parameters:
   ///   - adminPort: the administration port where a request asks for none.
   ///   - isTLS: whether the server speaks TLS.
-  ///   - usesPodTokens: whether proxies have to show the tokens of their pods.
+  ///   - podToken: the token that the proxy of a pod has to show; `nil` for none.
   ///   - dataplane: finds a stored Dataplane.
   ///   - observe: is given each request's body.
   static func responder(
-    adminPort: UInt32 = 0, isTLS: Bool = false, usesPodTokens: Bool = false,
+    adminPort: UInt32 = 0, isTLS: Bool = false, podToken: String? = nil,
     dataplane: @escaping @Sendable (_ mesh: String, _ name: String) async throws -> Dataplane? = { _, _ in nil },
     observe: @escaping @Sendable ([UInt8]) -> Void = { _ in }
   ) -> LoopbackServer.Responder {
@@ -38,8 +39,9 @@ enum TestControlPlane {
       let port = host.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
       let endpoint = BootstrapEndpoint(
         settings: BootstrapSettings(
-          discoveryPort: port, requiresToken: usesPodTokens, reloadsTokens: usesPodTokens, defaultAdminPort: adminPort),
-        resources: BootstrapEndpoint.Resources(dataplane: dataplane, meshExists: { $0 == "default" }))
+          discoveryPort: port, reloadsTokens: podToken != nil, defaultAdminPort: adminPort),
+        resources: BootstrapEndpoint.Resources(dataplane: dataplane, meshExists: { $0 == "default" }),
+        authenticator: podToken.map { ProofTable([$0: .unlimited]) })
       let answer = await endpoint.respond(
         to: .init(host: host, isTLS: isTLS, accept: request.headerFields[.accept] ?? "", body: body))
       return (HTTPResponse(status: .init(code: answer.status)), answer.body)

@@ -38,6 +38,17 @@ public enum HostRules {
     return bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 255 && bytes[11] == 255 && bytes[12] == 127
   }
 
+  /// Whether a server that listens at an address is reached from this machine only. The unspecified address stands for all
+  /// addresses of the machine.
+  public static func isLoopbackListener(_ address: String) -> Bool {
+    guard isLoopback(address) else { return false }
+    var short = in_addr()
+    if inet_pton(AF_INET, address, &short) == 1 { return short.s_addr != 0 }
+    var long = in6_addr()
+    guard inet_pton(AF_INET6, address, &long) == 1 else { return true }
+    return withUnsafeBytes(of: long) { bytes in bytes.contains { $0 != 0 } }
+  }
+
   /// Whether text is a host name as the domain name system knows it.
   static func isDomainName(_ text: String) -> Bool {
     guard !text.isEmpty, text.utf8.count <= 253 else { return false }

@@ -97,8 +97,13 @@ public struct BootstrapEndpoint: Sendable {
       throw BootstrapError(code: .badRequest, message: "the bootstrap request cannot be read: \(error.message)")
     }
     let host = try check(request, input)
-    let authority = try await authenticate(request)
-    let dataplane = try await dataplane(for: request, authority)
+    let dataplane: Dataplane
+    do {
+      dataplane = try await self.dataplane(for: request, try await authenticate(request))
+    } catch {
+      guard let reason = error.reason else { throw error }
+      throw BootstrapError(code: error.code, message: error.message, reason: "proxy \(request.nodeID): \(reason)")
+    }
     var adminPort = request.adminPort ?? settings.defaultAdminPort
     if let port = dataplane.networking?.adminPort, port != 0 { adminPort = port }
     try dataplane.check(adminPort: adminPort)
@@ -173,7 +178,7 @@ public struct BootstrapEndpoint: Sendable {
     guard !request.dataplaneToken.isEmpty else {
       throw BootstrapError(code: .unprocessable, message: authenticator.tokenRequired, reason: "it shows no token")
     }
-    let proof = ProxyProof(nodeID: "\(request.mesh).\(request.name)", token: request.dataplaneToken)
+    let proof = ProxyProof(nodeID: request.nodeID, token: request.dataplaneToken)
     do throws(SessionRefusal) {
       let authority = try await authenticator.authenticate(proof)
       guard request.dataplaneResource.isEmpty || authority.bringsDataplane else { throw .ofBroughtDataplane }
@@ -253,6 +258,9 @@ public struct BootstrapEndpoint: Sendable {
 }
 
 extension BootstrapRequest {
+  /// Envoy's node id.
+  fileprivate var nodeID: String { "\(mesh).\(name)" }
+
   /// A Dataplane under the name of the proxy.
   fileprivate func resource(_ dataplane: Dataplane) -> Resource {
     Resource(mesh: mesh, name: name, spec: .dataplane(dataplane))

@@ -32,6 +32,8 @@ struct ControlPlaneConfiguration: Sendable {
   enum ProxyAuthentication: String, CaseIterable, Sendable {
     /// They do not.
     case none
+    /// With a dataplane token, which a signing key of their mesh has signed.
+    case dpToken
     /// With the token of the service account of their pod, which the API server checks.
     case serviceAccountToken
   }
@@ -60,7 +62,11 @@ struct ControlPlaneConfiguration: Sendable {
     api["readOnly"] = .bool(apiReadOnly)
     document["apiServer"] = .object(api)
     var server = document["dpServer"]?.object ?? [:]
-    server["authn"] = ["dpProxy": ["type": .string(proxyAuthentication.rawValue)]]
+    var authentication = server["authn"]?.object ?? [:]
+    var proxies = authentication["dpProxy"]?.object ?? [:]
+    proxies["type"] = .string(proxyAuthentication.rawValue)
+    authentication["dpProxy"] = .object(proxies)
+    server["authn"] = .object(authentication)
     document["dpServer"] = .object(server)
     return .object(document)
   }
@@ -134,16 +140,19 @@ struct ControlPlaneConfiguration: Sendable {
     return given
   }
 
-  /// How proxies prove who they are: only a cluster has service accounts.
+  /// How proxies prove who they are: only a cluster has service accounts. Outside of clusters, a server that only this machine
+  /// reaches asks for nothing.
   private static func proxyAuthentication(
     _ settings: SettingValues<ControlPlaneSettings>, in environment: Environment
   ) throws(SettingFailure) -> ProxyAuthentication {
     guard environment == .universal else { return settings.proxyAuthentication ?? .serviceAccountToken }
     guard settings.proxyAuthentication != .serviceAccountToken else {
       throw settings.failure(
-        \.proxyAuthentication, "needs a cluster, which checks the tokens; set it to none, or leave it out")
+        \.proxyAuthentication,
+        "needs a cluster, which checks the tokens; set it to dpToken or none, or leave it out")
     }
-    return .none
+    return settings.proxyAuthentication
+      ?? (HostRules.isLoopbackListener(settings.dataplaneInterface) ? .none : .dpToken)
   }
 
   /// `$XDG_STATE_HOME/kuma-trace`, by default `~/.local/state/kuma-trace`.

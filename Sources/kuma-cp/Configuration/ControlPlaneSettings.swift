@@ -27,9 +27,14 @@ struct ControlPlaneSettings: SettingGroup {
   let dataplaneInterface = Setting(
     "dpServer.interface", .host, default: "127.0.0.1", "Address on which the data plane server listens.")
   let proxyAuthentication = Setting<ControlPlaneConfiguration.ProxyAuthentication?>(
-    "dpServer.authn.dpProxy.type", .optionalProxyAuthentication, default: "",
-    "How proxies prove who they are: none, or serviceAccountToken, the token of the service account of their pod; empty for "
-      + "serviceAccountToken on Kubernetes, none elsewhere.")
+    "dpServer.authn.dpProxy.type", .optionalChoice(), default: "",
+    "How proxies prove who they are: dpToken, a token that kumactl generate dataplane-token makes; serviceAccountToken, that of "
+      + "the service account of their pod; or none. Empty for serviceAccountToken on Kubernetes; elsewhere for none where "
+      + "the data plane server listens on loopback, else dpToken.")
+  let issuesDataplaneTokens = Setting(
+    "dpServer.authn.dpProxy.dpToken.enableIssuer", .truth, default: "true",
+    "Whether the control plane issues dataplane tokens; false where all are made offline, with kumactl and a signing key."
+  )
   let diagnosticsPort = Setting(
     "diagnostics.serverPort", .port, default: "5680", "Port of /ready, /healthy and /metrics; 0 picks a free one.",
     flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))
@@ -78,21 +83,6 @@ struct ControlPlaneSettings: SettingGroup {
   let logFormat = Setting<ControlPlaneConfiguration.LogFormat>(
     "log.format", .choice, default: "text", "How log lines are written: text or json.",
     flag: .option("--log-format", valueName: "text|json", "How log lines are written."))
-}
-
-extension SettingFormat<ControlPlaneConfiguration.ProxyAuthentication?> {
-  /// How proxies prove who they are, or nothing.
-  fileprivate static var optionalProxyAuthentication: Self {
-    Self { text throws(SettingFault) in
-      guard text != "dpToken" else {
-        throw SettingFault(
-          text,
-          "is not possible yet: this control plane issues no dataplane tokens; choose none, or "
-            + "serviceAccountToken on Kubernetes")
-      }
-      return try Self.optionalChoice().read(text)
-    }
-  }
 }
 
 extension SettingFormat<[String]> {

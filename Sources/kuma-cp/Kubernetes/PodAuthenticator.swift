@@ -3,15 +3,18 @@ import Foundation
 import HTTPService
 import KubernetesAPI
 import Logging
-import MeshControl
 import MeshKubernetes
 import MeshPolicy
 import MeshXDS
 import Synchronization
 
-/// Checks that a stream comes from the pod whose proxy it says to be: by the token of the pod's service account, which the API
-/// server reviews. Source of the rules and texts: Kuma 2.7.
-final class PodAuthenticator: Sendable {
+/// Checks that a peer is the pod whose proxy it says to be: by the token of the pod's service account, which the API server
+/// reviews. Source of the rules and texts: Kuma 2.7.
+final class PodAuthenticator: ProxyAuthenticating {
+  /// Source of the first sentence: Kuma 2.7.
+  let tokenRequired =
+    "Dataplane Token is required. In a pod it is the token of the pod's service account: name its file in "
+    + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH or --dataplane-token-file"
   private let client: KubernetesClient
   private let logger: Logger
   private let tokens = Mutex(ReviewedTokens())
@@ -24,13 +27,21 @@ final class PodAuthenticator: Sendable {
     self.logger = logger
   }
 
-  /// Checks the first request of a stream.
+  /// Nothing changes: the API server is asked again when a stream opens.
+  func changes() -> AsyncStream<Void> { AsyncStream { _ in } }
+
+  /// Checks who a peer is.
   ///
-  /// - Parameters:
-  ///   - nodeID: which proxy the stream says to be.
-  ///   - token: what it shows; `nil` for nothing.
+  /// - Returns: an authority for the Dataplane of the pod, which the control plane makes.
   /// - Throws: why it is refused, or `unavailable` while the API server cannot be asked.
-  func authenticate(nodeID: String, token: String?) async throws(SessionRefusal) {
+  func authenticate(_ proof: ProxyProof) async throws(SessionRefusal) -> ProxyAuthority {
+    var authority = ProxyAuthority.unlimited
+    authority.bringsDataplane = false
+    try await check(proof.nodeID, proof.token)
+    return authority
+  }
+
+  private func check(_ nodeID: String, _ token: String?) async throws(SessionRefusal) {
     guard let proxy = ProxyID(nodeID: nodeID), let pod = PodReference(dataplane: proxy.name) else {
       throw Self.refusal("\(nodeID.quoted) does not name a proxy of a pod; its form is <mesh>.<pod>.<namespace>")
     }
@@ -48,7 +59,7 @@ final class PodAuthenticator: Sendable {
   }
 
   private static func refusal(_ reason: String) -> SessionRefusal {
-    SessionRefusal(code: .unauthenticated, message: "authentication failed: \(reason)")
+    .unauthenticated(reason)
   }
 
   private var now: Duration { start.duration(to: .now) }
@@ -95,38 +106,5 @@ final class PodAuthenticator: Sendable {
     }
     guard let object = found.first else { throw Self.refusal("\(failure): there is no such pod") }
     return object.serviceAccountName
-  }
-}
-
-/// The streams of proxies, of those that prove who they are.
-struct AuthenticatedSessions: ProxySessionObserver {
-  let sessions: any ProxySessionObserver
-  let authenticator: PodAuthenticator
-
-  func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal) {
-    try await authenticator.authenticate(nodeID: session.nodeID, token: session.authorization)
-    guard introduction.dataplane == nil else { throw .ofBroughtDataplane }
-    try await sessions.sessionOpened(session, introduction)
-  }
-
-  func responseSent(_ session: ProxySession, typeURL: String) { sessions.responseSent(session, typeURL: typeURL) }
-
-  func acknowledged(_ session: ProxySession, typeURL: String) { sessions.acknowledged(session, typeURL: typeURL) }
-
-  func rejected(_ session: ProxySession, typeURL: String, message: String) {
-    sessions.rejected(session, typeURL: typeURL, message: message)
-  }
-
-  func sessionClosed(_ session: ProxySession, end: SessionEnd) async { await sessions.sessionClosed(session, end: end) }
-}
-
-extension ClusterConnection {
-  /// The streams of those proxies that prove who they are, as the settings say.
-  func authenticated(
-    _ sessions: ProxySessions, _ configuration: ControlPlaneConfiguration, logger: Logger
-  ) -> any ProxySessionObserver {
-    guard configuration.proxyAuthentication == .serviceAccountToken else { return sessions }
-    return AuthenticatedSessions(
-      sessions: sessions, authenticator: PodAuthenticator(client: client.sibling(), logger: logger))
   }
 }
