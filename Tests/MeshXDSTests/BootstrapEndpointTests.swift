@@ -1,6 +1,7 @@
 import Foundation
 import MeshModel
 import MeshTestSupport
+import OrderedCollections
 import Testing
 
 @testable import MeshXDS
@@ -37,14 +38,15 @@ struct BootstrapEndpointTests {
 
   private func respond(
     _ fields: DocumentValue, host: String = "localhost:5678", isTLS: Bool = true, accept: String = "",
-    tokens: ProofTable? = nil
+    settings: BootstrapSettings = settings, tokens: ProofTable? = nil
   ) async -> BootstrapEndpoint.Response {
-    await respond(body: Array(fields.json().utf8), host: host, isTLS: isTLS, accept: accept, tokens: tokens)
+    await respond(
+      body: Array(fields.json().utf8), host: host, isTLS: isTLS, accept: accept, settings: settings, tokens: tokens)
   }
 
   private func respond(
     body: [UInt8], host: String = "localhost:5678", isTLS: Bool = true, accept: String = "",
-    tokens: ProofTable? = nil
+    settings: BootstrapSettings = settings, tokens: ProofTable? = nil
   ) async -> BootstrapEndpoint.Response {
     struct StoreFailure: Error {}
     let resources = BootstrapEndpoint.Resources(
@@ -54,7 +56,7 @@ struct BootstrapEndpointTests {
       },
       meshExists: { $0 == "default" })
     return await BootstrapEndpoint(
-      settings: Self.settings, resources: resources, authenticator: tokens
+      settings: settings, resources: resources, authenticator: tokens
     ).respond(
       to: .init(host: host, isTLS: isTLS, accept: accept, body: body))
   }
