@@ -357,7 +357,8 @@ let package = Package(
     .testTarget(
       name: "MeshStorePostgresTests",
       dependencies: [
-        "Backoff", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "PostgresTestSupport",
+        "Backoff", "Certificates", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport",
+        "PostgresTestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -8,6 +8,23 @@ import Synchronization
   import Musl
 #endif
 
+/// What a ``PostgresServer`` needs to speak TLS, as PEM.
+public struct PostgresTLS: Sendable {
+  /// The certificate of the server.
+  public var certificatePEM: String
+  /// Its key.
+  public var privateKeyPEM: String
+  /// The authority of clients. With it, clients show a certificate for the name of their user instead of a password.
+  public var clientAuthorityPEM: String?
+
+  /// Names them.
+  public init(certificatePEM: String, privateKeyPEM: String, clientAuthorityPEM: String? = nil) {
+    self.certificatePEM = certificatePEM
+    self.privateKeyPEM = privateKeyPEM
+    self.clientAuthorityPEM = clientAuthorityPEM
+  }
+}
+
 /// A real PostgreSQL server of a test's own, in a temporary folder, at a free port of 127.0.0.1 and a Unix socket.
 ///
 /// It ends with the process that started it, however that ends. PostgreSQL does not run as root: then it runs as the
@@ -41,13 +58,17 @@ public final class PostgresServer: Sendable {
   /// - Parameters:
   ///   - isDurable: whether commits wait for the disk, as they do outside of tests.
   ///   - folder: where its own folder is made; where temporary files are, when it is `nil`.
+  ///   - tls: with it, the server speaks TLS, and refuses whoever does not at 127.0.0.1.
   /// - Throws: ``Failure`` saying what to install, or what the server said.
-  public static func start(isDurable: Bool = false, folder: String? = nil) async throws -> PostgresServer {
+  public static func start(
+    isDurable: Bool = false, folder: String? = nil, tls: PostgresTLS? = nil
+  ) async throws -> PostgresServer {
     let server = try PostgresServer(
       isDurable: isDurable,
       in: folder.map { URL(filePath: $0, directoryHint: .isDirectory) } ?? FileManager.default.temporaryDirectory)
     do {
       try await server.makeCluster()
+      if let tls { try await server.use(tls) }
       try await server.start()
     } catch {
       await server.remove()
@@ -133,6 +154,28 @@ public final class PostgresServer: Sendable {
           "--auth-host=scram-sha-256", "--pwfile=\(passwordFile.path(percentEncoded: false))",
         ]))
     guard await initdb.exitStatus().isSuccess else { throw Failure(description: "initdb failed:\n\(log)") }
+  }
+
+  /// Puts TLS into the settings of the cluster, as an administrator does it.
+  private func use(_ tls: PostgresTLS) async throws {
+    let given = [
+      "chain.pem": tls.certificatePEM, "key.pem": tls.privateKeyPEM, "clients.pem": tls.clientAuthorityPEM ?? "",
+    ]
+    for (name, text) in given { try Data(text.utf8).write(to: folder.appending(path: name)) }
+    let clientRule = tls.clientAuthorityPEM == nil ? "scram-sha-256" : "cert"
+    // The owner makes the files, so that they are the owner's: PostgreSQL refuses a key that is somebody else's.
+    let script = """
+      umask 077
+      cp ../chain.pem ../key.pem ../clients.pem .
+      printf '%s\\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 \(clientRule)' >pg_hba.conf
+      printf '%s\\n' 'ssl = on' "ssl_cert_file = 'chain.pem'" "ssl_key_file = 'key.pem'" \
+        \(tls.clientAuthorityPEM == nil ? "" : #""ssl_ca_file = 'clients.pem'""#) >>postgresql.conf
+      """
+    let made = try ChildProcess.start(
+      ownersCommand("/bin/sh", ["-e", "-c", "cd \(data)\n\(script)"]) { [weak self] line in
+        self?.lines.withLock { $0.append(line) }
+      })
+    guard await made.exitStatus().isSuccess else { throw Failure(description: "TLS cannot be turned on:\n\(log)") }
   }
 
   private var data: String { "\(socketFolder)/data" }
