@@ -428,7 +428,7 @@ let package = Package(
     .testTarget(
       name: "MeshAccessTests",
       dependencies: ["MeshAccess", "MeshModel", "MeshTestSupport", "TestSupport", crypto, cryptoExtras, jwtKit],
-      swiftSettings: strict),
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "AccessHTTPTests", dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "TestSupport", httpTypes],
       swiftSettings: strict),

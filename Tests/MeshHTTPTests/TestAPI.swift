@@ -1,5 +1,6 @@
 import HTTPService
 import HTTPTypes
+import MeshAccess
 import MeshHTTP
 import MeshHTTPTestSupport
 import MeshModel
@@ -40,7 +41,7 @@ struct TestAPI: Sendable {
     isReadOnly: Bool = false, readOnlyReason: String = APIConfiguration.readOnlyBySetting,
     bodyLimit: Int = APIConfiguration.defaultBodyLimit, envoys: PlainAdministration = PlainAdministration(),
     through wrap: (MemoryStore) -> any ResourceStore = { $0 },
-    foreign: @escaping @Sendable () -> [Operation] = { [] },
+    tokens: (any TokenIssuing)? = nil, foreign: @escaping @Sendable () -> [Operation] = { [] },
     object: @escaping @Sendable (ResourceKey) -> DocumentValue? = { _ in nil }
   ) {
     self.envoys = envoys
@@ -52,7 +53,8 @@ struct TestAPI: Sendable {
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         readOnlyReason: readOnlyReason, object: object, bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]],
         versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: IndexInspection(store: reached), administration: envoys, foreign: foreign,
+      inspection: IndexInspection(store: reached), administration: envoys, tokens: tokens,
+      foreign: foreign,
       now: { [clock] in clock.now })
   }
 

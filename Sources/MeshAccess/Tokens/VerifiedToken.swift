@@ -77,7 +77,9 @@ struct VerifiedToken: Sendable {
       }
     }
     while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-    return Data(base64Encoded: Data(text)).map { Array($0) }
+    // Bits that belong to no byte have to be 0: no two texts are the same token.
+    guard let data = Data(base64Encoded: Data(text)), data.base64EncodedData() == Data(text) else { return nil }
+    return Array(data)
   }
 
   /// A claim in seconds since 1970; `nil` if there is none.
