@@ -28,10 +28,11 @@ struct CollectorServices {
   /// - Parameters:
   ///   - connections: the limit of connections of each listener.
   ///   - hosts: the host names allowed for queries and the page.
+  ///   - access: who may send spans and read traces.
   ///   - metrics: the registry for the collector's metrics.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
-    budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
+    access: ServerAccess, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
     requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
     var settings = SegmentStore.Settings()
@@ -64,6 +65,7 @@ struct CollectorServices {
       request, body, _ in
       await api.respond(to: request, body: body)
     }
+    zipkin.access = access.collector()
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
       HTTPListener(
@@ -80,6 +82,7 @@ struct CollectorServices {
         request, body, _ in
         await api.respondToOTLP(request, body: body)
       }
+      otlp.access = access.otlp()
       otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
       listeners.append(
         HTTPListener(

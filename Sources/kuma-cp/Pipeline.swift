@@ -5,6 +5,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import Logging
+import MeshAccess
 import MeshControl
 import MeshHTTP
 import MeshKubernetes
@@ -66,6 +67,10 @@ struct Pipeline: Sendable {
     let store = opened.store
     // In a cluster the leader does it, once the store is loaded.
     if opened.cluster == nil, !configuration.skipMeshCreation { try await store.createFirstMesh(logger: logger) }
+
+    let accessState = AccessState(configuration, opened, in: directory, logger: logger)
+    if opened.cluster == nil { try await accessState.load() }
+    let access = ServerAccess(configuration) { accessState.keys }
 
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
@@ -139,7 +144,8 @@ struct Pipeline: Sendable {
     var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
-        settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, budgets: budgets, ports: ports,
+        settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
+        budgets: budgets, ports: ports,
         metrics: metrics, logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
@@ -150,7 +156,7 @@ struct Pipeline: Sendable {
         addresses: addresses, arrivals: collector?.api.arrivals, client: receiverClient, administration: administration)
     )
     let apiService = Self.service(
-      Server.api, configuration, hosts, descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
+      Server.api, configuration, hosts, access.api(api), descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
     ) { request, body, caller in
       await DocumentThreads.answer(body) { await api.respond(to: request, body: $0, from: caller) }
     }
@@ -172,6 +178,7 @@ struct Pipeline: Sendable {
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         var obstacles = ports.missing.map { "the \($0) does not listen yet" }
+        if !accessState.isReady { obstacles.append("the keys that check tokens are not loaded yet") }
         if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
@@ -183,7 +190,7 @@ struct Pipeline: Sendable {
 
     // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.
     services += [
-      resolver, reconciler, sessions, administration, receiverClient, receivers,
+      accessState, resolver, reconciler, sessions, administration, receiverClient, receivers,
       CertificateWatch(
         certificate: certificate,
         use: CertificateUse(
@@ -193,7 +200,8 @@ struct Pipeline: Sendable {
         logger: logger),
     ]
     let diagnosticsService = Self.service(
-      Server.diagnostics, configuration, hosts, descriptors, budgets, bodyLimit: 4096, logger: logger
+      Server.diagnostics, configuration, hosts, access.diagnostics(), descriptors, budgets, bodyLimit: 4096,
+      logger: logger
     ) { request, _, _ in await diagnostics.respond(to: request) }
     services.append(listener(configuration.diagnostics, diagnosticsService, ports, logger))
     if let collector { services += collector.listeners }
@@ -211,8 +219,9 @@ struct Pipeline: Sendable {
 
   /// The request service of the API or of diagnostics.
   private static func service(
-    _ name: String, _ configuration: ControlPlaneConfiguration, _ hosts: HostRule, _ descriptors: DescriptorLimit,
-    _ budgets: RequestBudgets, bodyLimit: Int, logger: Logger, _ responder: @escaping RequestService.Responder
+    _ name: String, _ configuration: ControlPlaneConfiguration, _ hosts: HostRule, _ access: any RequestAccess,
+    _ descriptors: DescriptorLimit, _ budgets: RequestBudgets, bodyLimit: Int, logger: Logger,
+    _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     let origins = OriginRule(configuration.apiOrigins, methods: [.get, .head, .post, .put, .delete])
     // A large document needs much more memory while it is parsed, so documents are parsed one at a time.
@@ -225,6 +234,7 @@ struct Pipeline: Sendable {
       guard body.count > 64 << 10 else { return await responder(request, body, caller) }
       return await turns.run { await responder(request, body, caller) }
     }
+    service.access = access
     service.settings = RequestService.SettingNames(
       hosts: ControlPlaneSettings.key(\.allowedHosts), origins: ControlPlaneSettings.key(\.apiOrigins))
     return service
@@ -243,6 +253,7 @@ struct Pipeline: Sendable {
       settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
+      access: ServerAccess(configuration) { KeyRing() },
       budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger,
       requestLogLevel: configuration.requestLogLevel)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)

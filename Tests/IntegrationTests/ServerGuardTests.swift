@@ -3,6 +3,7 @@ import Foundation
 import MeshTestSupport
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 /// Who may use the servers of a control plane, seen from outside.
@@ -47,7 +48,9 @@ struct ServerGuardTests {
 
     var rows: [Row] = [
       Row(port: \.api, path: "/meshes", fields: strange, status: 403),
-      Row(port: \.api, path: "/meshes", fields: [("host", "cp.example")], status: 200),
+      // A name of the server, but not one of this machine: whoever it is, it is not the administrator.
+      Row(port: \.api, path: "/meshes", fields: [("host", "cp.example")], status: 401),
+      Row(port: \.api, path: "/", fields: [("host", "cp.example")], status: 200),
       Row(port: \.api, path: "/meshes", fields: [("host", "localhost:\(ports.api)")], status: 200),
       Row(port: \.collector, path: "/", fields: strange, status: 403),
       Row(port: \.collector, path: "/api/v2/services", fields: strange, status: 403),
@@ -99,8 +102,14 @@ struct ServerGuardTests {
           status: 201), ports)
       #expect(status == 201)
     }
+    let file = home.appending(path: "cp/admin-user-token")
+    let token = try await eventually("the token of the administrator") {
+      try? String(contentsOf: file, encoding: .utf8)
+    }
     let (_, page) = try await answer(
-      Row(port: \.api, path: "/meshes?size=1", fields: [("host", "cp.example:80")], status: 200), ports)
+      Row(
+        port: \.api, path: "/meshes?size=1", fields: [("host", "cp.example:80"), ("authorization", "Bearer \(token)")],
+        status: 200), ports)
     #expect(page.contains(#""next": "http://cp.example:80/meshes?offset=1&size=1""#), "\(page)")
 
     // What is counted can be read.

@@ -1,7 +1,9 @@
+import Foundation
 import Logging
 import MeshAccess
 import MeshModel
 import MeshStore
+import ProgramSettings
 import ServiceLifecycle
 import Synchronization
 import SystemErrors
@@ -42,6 +44,23 @@ final class AccessState: Service {
     self.adminTokenFile = adminTokenFile
     self.logger = logger
     state = Mutex(State(keys: KeyRing(validation)))
+  }
+
+  /// Makes the state that the settings ask for.
+  ///
+  /// - Parameter directory: the folder of the administrator's token, which in a cluster is in a Secret.
+  convenience init(
+    _ configuration: ControlPlaneConfiguration, _ opened: OpenedStore, in directory: URL, logger: Logger
+  ) {
+    let access = configuration.access
+    var plan = AccessKeyPlan()
+    plan.makesUserKey = access.issuesUserTokens
+    plan.makesAdminToken = access.issuesUserTokens && access.makesAdminToken
+    let file = directory.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
+    self.init(
+      store: opened.store, validation: TokenValidation(), plan: plan,
+      adminTokenFile: opened.cluster == nil ? file : nil,
+      logger: logger)
   }
 
   /// The keys at this moment. A check with them needs no waiting.

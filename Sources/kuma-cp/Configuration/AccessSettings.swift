@@ -17,6 +17,9 @@ struct AccessSettings: SettingGroup {
   let issuesUserTokens = Setting(
     "apiServer.authn.tokens.enableIssuer", .truth, default: "true",
     "Whether the control plane makes a key at the first start and issues user tokens.")
+  let opensMetrics = Setting(
+    "diagnostics.openMetrics", .truth, default: "false",
+    "Whether everybody who reaches the diagnostics server may read /metrics, without the permission viewMetrics.")
   let type = Setting<AccessStrategy>(
     "access.type", .choice, default: "static", "How access is given: static, by the lists below.")
   /// Who has each permission.

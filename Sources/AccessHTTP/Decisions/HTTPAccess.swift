@@ -1,0 +1,88 @@
+package import HTTPService
+package import HTTPTypes
+package import MeshAccess
+
+/// Decides on the requests of one server: who sends them, what their operation needs, and whether the sender has it.
+package struct HTTPAccess: RequestAccess {
+  /// The server.
+  package let server: AccessMatrix.Server
+  /// What operations need.
+  package var matrix = AccessMatrix.standard
+  /// Who has which permission.
+  package let rules: StaticAccess
+  /// Finds who sends a request.
+  package let identification: CallerIdentification
+  /// The name of the operation that a request would run, as the server itself finds it; nil if it runs none, and then the server's own
+  /// answer tells so.
+  package let operation: @Sendable (HTTPRequest) -> String?
+  /// The answer to a request that is refused.
+  package let answer: @Sendable (HTTPRequest, AccessDenial) -> Answer
+
+  /// Makes the access of a server.
+  package init(
+    to server: AccessMatrix.Server, rules: StaticAccess, identification: CallerIdentification,
+    operation: @escaping @Sendable (HTTPRequest) -> String?,
+    answer: @escaping @Sendable (HTTPRequest, AccessDenial) -> Answer
+  ) {
+    self.server = server
+    self.rules = rules
+    self.identification = identification
+    self.operation = operation
+    self.answer = answer
+  }
+
+  package func decide(on request: HTTPRequest, from caller: Caller) -> AccessDecision {
+    let user: User
+    let operation = operation(request)
+    let requirement = operation.flatMap { matrix.requirement(of: $0, at: server) }
+    do throws(CallerIdentification.Fault) {
+      user = try identification.user(of: request, from: caller)
+    } catch {
+      // Health checks and the page itself are for everybody; at the API a token that does not count is told at once, as in Kuma.
+      if requirement == .nothing, server != .api { return .allowed(Caller(caller, is: .anonymous)) }
+      return refusal(of: request, error)
+    }
+    let known = Caller(caller, is: user)
+    guard let operation else { return .allowed(known) }
+    switch requirement {
+    case .nothing?, .proxy?: return .allowed(known)
+    case .permission(let permission)?:
+      if rules.allows(user, permission) { return .allowed(known) }
+      guard user != .anonymous else {
+        return refusal(of: request, .unauthenticated, "nothing was shown, and \(permission.rawValue) is needed")
+      }
+      return refusal(
+        of: request, .forbidden(user, action: permission.action),
+        "\(user) does not have the permission \(permission.rawValue)")
+    case nil:
+      return refusal(
+        of: request, .forbidden(user, action: "this operation"),
+        "\(operation) is not in the access matrix, so that nobody may run it")
+    }
+  }
+
+  private func refusal(of request: HTTPRequest, _ fault: CallerIdentification.Fault) -> AccessDecision {
+    switch fault {
+    case .invalid(let reason): refusal(of: request, .unauthenticated, reason)
+    case .forged(let reason): refusal(of: request, .forged, reason)
+    }
+  }
+
+  private func refusal(of request: HTTPRequest, _ denial: AccessDenial, _ reason: String) -> AccessDecision {
+    var answer = answer(request, denial)
+    // https://www.rfc-editor.org/rfc/rfc6750#section-3
+    if denial == .unauthenticated { answer.fields[.wwwAuthenticate] = "Bearer" }
+    answer.fields[.cacheControl] = "no-store"
+    answer.operation = operation(request)
+    return .refused(answer, reason: reason)
+  }
+}
+
+extension Caller {
+  /// The caller with the name and groups of a user.
+  fileprivate init(_ caller: Caller, is user: User) {
+    self = caller
+    name = user.name
+    groups = user.groups.sorted()
+  }
+}
