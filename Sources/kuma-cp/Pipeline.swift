@@ -68,7 +68,8 @@ struct Pipeline: Sendable {
     // In a cluster the leader does it, once the store is loaded.
     if opened.cluster == nil, !configuration.skipMeshCreation { try await store.createFirstMesh(logger: logger) }
 
-    let accessState = AccessState(configuration, opened, in: directory, logger: logger)
+    let accessState = AccessState(
+      configuration, store: store, in: opened.cluster == nil ? directory : nil, logger: logger)
     if opened.cluster == nil { try await accessState.load() }
     let access = ServerAccess(configuration) { accessState.keys }
 

@@ -48,15 +48,15 @@ final class AccessState: Service {
 
   /// Makes the state that the settings ask for.
   ///
-  /// - Parameter directory: the folder of the administrator's token, which in a cluster is in a Secret.
+  /// - Parameter directory: the folder that gets a file with the administrator's token; nil in a cluster, where a Secret is enough.
   convenience init(
-    _ configuration: ControlPlaneConfiguration, _ opened: OpenedStore, in directory: URL, logger: Logger
+    _ configuration: ControlPlaneConfiguration, store: any ResourceStore, in directory: URL?, logger: Logger
   ) {
     let access = configuration.access
     var plan = AccessKeyPlan()
     plan.makesUserKey = access.issuesUserTokens
     plan.makesAdminToken = access.issuesUserTokens && access.makesAdminToken
-    let file = directory.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
+    let file = directory?.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
     self.init(
       store: opened.store, validation: TokenValidation(), plan: plan,
       adminTokenFile: opened.cluster == nil ? file : nil,
