@@ -58,9 +58,7 @@ final class AccessState: Service {
     plan.makesAdminToken = access.issuesUserTokens && access.makesAdminToken
     let file = directory?.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
     self.init(
-      store: opened.store, validation: TokenValidation(), plan: plan,
-      adminTokenFile: opened.cluster == nil ? file : nil,
-      logger: logger)
+      store: store, validation: TokenValidation(), plan: plan, adminTokenFile: file, logger: logger)
   }
 
   /// The keys at this moment. A check with them needs no waiting.
