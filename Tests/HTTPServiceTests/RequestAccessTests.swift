@@ -80,6 +80,64 @@ struct RequestAccessTests: HTTPServerTesting {
     #expect(requests.all == ["GET / 0"])
   }
 
+  @Test("a refused report is thrown away as it arrives, and the next one uses the same connection")
+  func discarded() async throws {
+    let requests = Requests()
+    let service = service(requests, LogRecorder())
+    try await serving(service) { port in
+      let report = String(repeating: "a", count: 900)
+      let answers = try await exchange(
+        port,
+        post(report, close: false) + post(report, close: false) + post(report, "authorization: open sesame\r\n"))
+      #expect(answers.components("HTTP/1.1 401 ") == 2 && answers.components("HTTP/1.1 200 ") == 1)
+      #expect(service.bodies.usage.peak == 900)
+      let large = try await exchange(
+        port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: \(RequestService.discardedBodyLimit + 1)\r\n\r\n")
+      #expect(large.hasPrefix("HTTP/1.1 401 ") && large.lowercased().contains("connection: close"))
+    }
+    #expect(requests.all == ["POST / 900"])
+  }
+
+  @Test("a request may have a smaller limit for its body, announced or not")
+  func smallerBodies() async throws {
+    let requests = Requests()
+    var service = service(requests: requests)
+    service.smallerBodyLimit = { $0.path == "/small" ? 10 : nil }
+    try await serving(service) { port in
+      for (path, body, status) in [
+        ("/small", "0123456789", 200), ("/small", "0123456789a", 413), ("/", "0123456789a", 200),
+      ] {
+        let head = "POST \(path) HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+        for message in [
+          "content-length: \(body.utf8.count)\r\n\r\n\(body)",
+          "transfer-encoding: chunked\r\n\r\n\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n0\r\n\r\n",
+        ] {
+          let answer = try await exchange(port, head + message)
+          #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(path) \(body)")
+        }
+      }
+    }
+    #expect(requests.all.count == 4)
+  }
+
+  @Test("an answer that refuses says why in the log alone")
+  func refusalReason() async throws {
+    let log = LogRecorder()
+    var service = service()
+    service.logger = log.logger(.info)
+    service.responder = { _, _, _ in
+      var answer = Answer.text("no\n", .unauthorized)
+      answer.refusalReason = "the token is stale"
+      return answer
+    }
+    try await serving(service) { [service] port in
+      let answer = try await exchange(port, get())
+      #expect(answer.hasPrefix("HTTP/1.1 401 ") && !answer.contains("stale"))
+      #expect(service.counts[.access] == 1)
+    }
+    #expect(log.lines.map(\.metadata["reason"]) == ["the token is stale"])
+  }
+
   @Test("the preflight request of an allowed page needs no credentials, and its refused request has the fields of CORS")
   func pages() async throws {
     try await serving(service(Requests(), LogRecorder())) { port in
