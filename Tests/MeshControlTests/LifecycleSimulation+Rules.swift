@@ -26,11 +26,13 @@ extension LifecycleSimulation {
     case .findPresent, .readStoredProxies: planes[index].pending.append(Pending(action: action))
     case .admit(let stream): answered(stream, true)
     case .refuse(let stream, let refusal):
-      note("\(stream) is refused: \(refusal.message)")
+      note("\(stream) is refused: \(refusal.reason)")
+      if refusal.code == .permissionDenied { refused += 1 }
       answered(stream, false)
     case .end(let stream, let refusal):
       note("\(stream) is ended: \(refusal.reason)")
-      ended.append(stream)
+      ended.insert(stream)
+      planes[index].pending.append(Pending(action: action))
     case .disconnect(let proxy, _): planes[index].connected[proxy, default: 0] -= 1
     case .setTimer(let time): planes[index].timer = time
     case .takeCounts:
@@ -70,14 +72,20 @@ extension LifecycleSimulation {
     case .put(let resource, _):
       let before = stored(resource.type, proxy)
       let answer = store.answer(request, proxy.mesh, proxy.name, using: &generator)
-      if stored(resource.type, proxy) != before { check(resource, before, proxy) }
+      if stored(resource.type, proxy) != before {
+        check(resource, before, proxy)
+        if resource.type == .dataplane { announce(proxy) }
+      }
       if case .done = answer, resource.type == .dataplane { planes[index].adopted.remove(proxy) }
       return answer
     case .delete:
       let before = stored(.dataplane, proxy)
       if plan.planes == 1, removed.contains(proxy) { fail("\(proxy.name) is removed twice") }
       let answer = store.answer(request, proxy.mesh, proxy.name, using: &generator)
-      if before != nil, stored(.dataplane, proxy) == nil { checkRemoval(of: proxy, index) }
+      if let before, stored(.dataplane, proxy) == nil {
+        checkRemoval(of: proxy, index)
+        if plan.hasTokens { checkRight(toRemove: before, proxy) }
+      }
       return answer
     }
   }
@@ -105,6 +113,9 @@ extension LifecycleSimulation {
     writes += 1
     guard let insight = new.content(DataplaneInsight.self) else {
       removed.remove(proxy)
+      if plan.hasTokens, let old, Self.service(of: old) != Self.service(of: new) {
+        fail("\(proxy.name), which is \(Self.service(of: old)), is replaced by a proxy that may not speak for it")
+      }
       if let old, old.says(new), !plan.isShared { fail("\(proxy.name) is registered although nothing has changed") }
       causes[proxy, default: 0] -= 1
       // What was done although its answer was lost may be done again.
@@ -142,6 +153,7 @@ extension LifecycleSimulation {
     var opening = try parsed[document] ?? Self.parse(client)
     parsed[document] = opening
     opening.stream = client.stream
+    if plan.hasTokens { opening.authority = Self.authority(over: Self.service(ofPort: client.port)) }
     return opening
   }
 

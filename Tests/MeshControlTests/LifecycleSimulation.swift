@@ -17,7 +17,11 @@ struct LifecycleSimulation {
     var planes = 1
     var isShared = false
     var hasFailures = false
-    var description: String { "\(planes) \(isShared ? "shared" : "own")\(hasFailures ? " failing" : "")" }
+    /// Whether proxies have tokens, each for one of two services: see ``LifecycleSimulation/service(ofPort:)``.
+    var hasTokens = false
+    var description: String {
+      "\(planes) \(isShared ? "shared" : "own")\(hasFailures ? " failing" : "")\(hasTokens ? " with tokens" : "")"
+    }
   }
 
   /// A process that has a stream, or wants one.
@@ -30,7 +34,10 @@ struct LifecycleSimulation {
   }
 
   struct Pending {
-    var action: ProxyRegistry.Action
+    /// What was asked for; `nil` for the news that a Dataplane was written.
+    var action: ProxyRegistry.Action?
+    /// The proxy that the news is about.
+    var news: ProxyID?
     /// The answer, where the store was asked at once and only its answer is late.
     var answer: ProxyLifecycle.Answer?
   }
@@ -58,7 +65,9 @@ struct LifecycleSimulation {
   /// How often each stream was answered.
   var answers: [String: Int] = [:]
   /// Streams that a control plane ended because their proxies may not speak for a Dataplane any more.
-  var ended: [String] = []
+  var ended: Set<String> = []
+  /// How many proxies were refused because they may not replace a Dataplane.
+  var refused = 0
   /// How many writes and deletions were made.
   var writes = 0
   private(set) var now = ContinuousClock.now
@@ -70,6 +79,8 @@ struct LifecycleSimulation {
   var lastSeen: [ProxyID: ContinuousClock.Instant] = [:]
   /// How many writes of a Dataplane something has happened for.
   var causes: [ProxyID: Int] = [:]
+  /// The service of the proxy that was closed last.
+  var lastLeaver: [ProxyID: String] = [:]
   /// Proxies whose Dataplanes were removed, as this control plane has been told.
   var removed: Set<ProxyID> = []
   private(set) var writtenByUsers: Set<ProxyID> = []
@@ -159,6 +170,7 @@ struct LifecycleSimulation {
 
   private mutating func leave(_ client: Client) {
     if !clients.contains(where: { $0.proxy == client.proxy && $0.isAdmitted }) { lastSeen[client.proxy] = now }
+    lastLeaver[client.proxy] = Self.service(ofPort: client.port)
   }
 
   /// A control plane is killed, or stops, and another run takes its place.
@@ -186,6 +198,7 @@ struct LifecycleSimulation {
   private mutating func start(_ index: Int) {
     runs += 1
     removed = []
+    lastLeaver = [:]
     let settings = LifecycleSettings(
       instance: "cp\(index)-\(runs)", startTime: wall.time, isShared: plan.isShared, removalDelay: Self.delay,
       startupGrace: Self.delay * 2, writesAtOnce: 2)
@@ -196,12 +209,11 @@ struct LifecycleSimulation {
 
   private mutating func writeAsUser() {
     let proxy = ProxyID(mesh: "default", name: "a")
-    guard !store.isAway, store.store.get(ResourceKey(type: .dataplane, mesh: "default", name: "a")) == nil else {
-      return
-    }
+    guard !store.isAway, plan.hasTokens || stored(.dataplane, proxy) == nil else { return }
     note("a user writes a")
     writtenByUsers.insert(proxy)
     _ = try? store.store.put(Resource.dataplane("a", port: 9), if: .always)
+    announce(proxy)
   }
 
   private mutating func count() {
@@ -251,6 +263,9 @@ struct LifecycleSimulation {
     let index = plane ?? planes.indices.filter { !planes[$0].pending.isEmpty }.randomElement(using: &generator) ?? 0
     guard let number = planes[index].pending.indices.randomElement(using: &generator) else { return false }
     let pending = planes[index].pending.remove(at: number)
+    if let proxy = pending.news, let dataplane = stored(.dataplane, proxy) {
+      handle(.stored(dataplanes: [proxy: dataplane], lostInsights: []), index)
+    }
     switch pending.action {
     case .perform(let request, let proxy, let lane):
       let answer = pending.answer ?? self.answer(request, proxy, index)
@@ -263,6 +278,7 @@ struct LifecycleSimulation {
       }
       handle(.presentFound(present), index)
     case .readStoredProxies: handle(.storedProxiesRead(storedProxies()), index)
+    case .end(let stream, _): close(stream)
     default: break
     }
     return true

@@ -34,6 +34,32 @@ struct LifecycleSimulationTests {
     }
   }
 
+  @Test(
+    "A proxy replaces and removes no Dataplane for which its token is not, and is not connected to one in the end",
+    arguments: [
+      .init(hasTokens: true), .init(hasFailures: true, hasTokens: true), .init(isShared: true, hasTokens: true),
+      .init(planes: 2, isShared: true, hasFailures: true, hasTokens: true),
+    ] as [LifecycleSimulation.Plan])
+  func strangers(_ plan: LifecycleSimulation.Plan) throws {
+    var (ended, refused) = (0, 0)
+    for seed in 0..<100 as Range<UInt64> {
+      var simulation = try LifecycleSimulation(plan, seed: seed)
+      for _ in 0..<300 { simulation.step() }
+      settle(&simulation)
+      for client in simulation.clients where client.isAdmitted {
+        guard let stored = simulation.stored(.dataplane, client.proxy) else { continue }
+        let (own, other) = (LifecycleSimulation.service(ofPort: client.port), LifecycleSimulation.service(of: stored))
+        #expect(own == other, "seed \(seed), \(plan): \(client.stream) is connected\n\(simulation.story)")
+      }
+      ended += simulation.ended.count
+      refused += simulation.refused
+      #expect(simulation.faults.isEmpty, "seed \(seed), \(plan): \(simulation.story)")
+      if !simulation.faults.isEmpty { return }
+    }
+    // It happened at all.
+    #expect(ended > 0 && refused > 0, "\(ended) ended, \(refused) refused")
+  }
+
   /// Lets everything that is under way end, with a store that does what it is asked.
   private func settle(_ simulation: inout LifecycleSimulation, for duration: Duration = .seconds(65)) {
     simulation.store.failures = 0
