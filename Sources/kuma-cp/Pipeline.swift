@@ -80,7 +80,7 @@ struct Pipeline: Sendable {
     let reconciler = Reconciler(
       store: store, translator: translator, cache: cache, resolver: resolver, forms: forms,
       awaitsServiceAddresses: opened.cluster != nil, logger: logger)
-    let authenticator = try configuration.proxyAuthenticator(opened.cluster, access: nil, logger: logger)
+    let authenticator = try configuration.proxyAuthenticator(opened.cluster, access: accessState, logger: logger)
     let sessions = ProxySessions(
       store: store, shared: opened.shared, reconciler: reconciler, authenticator: authenticator, instance: instance,
       zone: configuration.zone,

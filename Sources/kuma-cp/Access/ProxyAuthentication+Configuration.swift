@@ -6,11 +6,10 @@ import ProgramSettings
 extension ControlPlaneConfiguration {
   /// What checks which proxy a peer is, as the settings say; `nil` where nobody has to prove anything.
   ///
-  /// - Parameters:
-  ///   - access: has the keys of dataplane tokens. Without it, no token opens a proxy.
+  /// - Parameter access: has the keys of dataplane tokens.
   /// - Throws: ``SettingFailure`` if there is no cluster that could check tokens of service accounts.
   func proxyAuthenticator(
-    _ cluster: ClusterConnection?, access: AccessState?, logger: Logger
+    _ cluster: ClusterConnection?, access: AccessState, logger: Logger
   ) throws(SettingFailure) -> (any ProxyAuthenticating)? {
     switch proxyAuthentication {
     case .none: return nil
@@ -21,8 +20,7 @@ extension ControlPlaneConfiguration {
       return PodAuthenticator(client: cluster.client.sibling(), logger: logger)
     case .dpToken:
       return TokenAuthenticator(
-        keys: { access.flatMap { $0.isReady ? $0.keys : nil } },
-        keyChanges: { access?.changes() ?? AsyncStream { _ in } })
+        keys: { access.isReady ? access.keys : nil }, keyChanges: { access.changes() })
     }
   }
 }
