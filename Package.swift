@@ -495,11 +495,12 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "Certificates", "Documents", "MeshKubernetes", "HTTPService", "MeshModel", "MeshStorePostgres",
+        "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshHTTP",
+        "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "TestSupport", "TraceModel",
         "TraceStore",
-        argumentParser, collections, httpTypes, logging,
+        argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1,
       ],
       swiftSettings: strict),
     .testTarget(
