@@ -63,6 +63,8 @@ import Testing
       "controlPlane.envVars.X=true,controlPlane.envVars.Y=007,controlPlane.envVars.Z=12",
       "controlPlane.shutdownDelaySeconds=0,controlPlane.defaults.skipMeshCreation=true",
       "controlPlane.collector.enabled=false,controlPlane.minReadySeconds=5",
+      "controlPlane.apiServer.https.enabled=false,controlPlane.diagnostics.openMetrics=true",
+      "controlPlane.tls.apiServer.secretName=api,controlPlane.tls.apiServer.clientCertsSecretName=admins",
       "controlPlane.injectorFailurePolicy=Ignore,dataPlane.image.registry=r.example/a/,dataPlane.image.tag=v3",
       "global.image.registry=r.example,dataPlane.initImage.repository=own-init,dataPlane.initImage.tag=v4",
     ])
@@ -104,7 +106,7 @@ import Testing
     arguments: [
       "controlPlane.logLevel=loud", "controlPlane.replicas=x", "controlPlan.replicas=1", "createNamespace",
       "global.imagePullSecrets={}", "controlPlane.injectorFailurePolicy=fail", "dataPlane.image.name=x",
-      "controlPlane.service.type=Other", "networkPolicy.enabled=5",
+      "controlPlane.service.type=Other", "networkPolicy.enabled=5", "controlPlane.apiServer.https=true",
     ])
   func refuse(set: String) async throws {
     let rendered = try await helm("template", "kuma", Self.chart, "--set", set)
@@ -121,6 +123,7 @@ import Testing
       "--control-plane-repository", "cp", "--control-plane-version", "v8", "--control-plane-service-name", "front",
       "--control-plane-node-selector", "disk=ssd", "--env-var", "KUMA_X=1", "--tls-general-secret", "own",
       "--tls-general-ca-bundle", "QUJD", "--mode", "zone", "--without-kubernetes-connection",
+      "--tls-api-server-secret", "api", "--tls-api-server-client-certs-secret", "admins",
       "--dataplane-registry", "r.example/y", "--dataplane-repository", "dp", "--dataplane-version", "v7",
       "--dataplane-init-registry", "r.example/z", "--dataplane-init-repository", "init", "--dataplane-init-version",
       "v6",
@@ -131,6 +134,7 @@ import Testing
       "--set", "controlPlane.zone=east,controlPlane.image.repository=cp,controlPlane.image.tag=v8",
       "--set", "controlPlane.service.name=front,controlPlane.nodeSelector.disk=ssd,controlPlane.envVars.KUMA_X=1",
       "--set", "controlPlane.tls.general.secretName=own,controlPlane.tls.general.caBundle=QUJD",
+      "--set", "controlPlane.tls.apiServer.secretName=api,controlPlane.tls.apiServer.clientCertsSecretName=admins",
       "--set", "dataPlane.image.registry=r.example/y,dataPlane.image.repository=dp,dataPlane.image.tag=v7",
       "--set", "dataPlane.initImage.registry=r.example/z,dataPlane.initImage.repository=init",
       "--set", "dataPlane.initImage.tag=v6,controlPlane.injectorFailurePolicy=Ignore",

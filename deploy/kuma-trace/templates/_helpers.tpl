@@ -35,10 +35,24 @@ KUMA_STORE_KUBERNETES_SYSTEM_NAMESPACE: {{ .Release.Namespace | quote }}
 KUMA_MULTIZONE_ZONE_NAME: {{ .Values.controlPlane.zone | quote }}
 KUMA_DEFAULTS_SKIP_MESH_CREATION: {{ .Values.controlPlane.defaults.skipMeshCreation | quote }}
 KUMA_GENERAL_WORK_DIR: /var/lib/kuma
-# The API is for `kubectl port-forward`: there is no access control yet.
+# Without TLS, the API is for `kubectl port-forward`.
 KUMA_API_SERVER_HTTP_INTERFACE: {{ .Values.controlPlane.apiServer.interface | quote }}
+KUMA_API_SERVER_HTTPS_ENABLED: {{ .Values.controlPlane.apiServer.https.enabled | quote }}
+{{- if .Values.controlPlane.apiServer.https.enabled }}
+KUMA_API_SERVER_HTTPS_INTERFACE: 0.0.0.0
+{{- end }}
+{{- with .Values.controlPlane.tls.apiServer }}
+{{- if .secretName }}
+KUMA_API_SERVER_HTTPS_TLS_CERT_FILE: /var/run/secrets/kuma.io/api-server-tls-cert/tls.crt
+KUMA_API_SERVER_HTTPS_TLS_KEY_FILE: /var/run/secrets/kuma.io/api-server-tls-cert/tls.key
+{{- end }}
+{{- if .clientCertsSecretName }}
+KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR: /var/run/secrets/kuma.io/api-server-client-certs
+{{- end }}
+{{- end }}
 KUMA_DP_SERVER_INTERFACE: 0.0.0.0
 KUMA_DIAGNOSTICS_SERVER_INTERFACE: 0.0.0.0
+KUMA_DIAGNOSTICS_OPEN_METRICS: {{ .Values.controlPlane.diagnostics.openMetrics | quote }}
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_ADDRESS: 0.0.0.0
 KUMA_RUNTIME_KUBERNETES_ADMISSION_SERVER_PORT: "5443"
 KUMA_RUNTIME_KUBERNETES_CONTROL_PLANE_SERVICE_NAME: {{ .Values.controlPlane.service.name | quote }}

@@ -117,6 +117,17 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
   var tlsGeneralCaBundle: String?
 
   @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Secret with tls.crt and tls.key, for the HTTP API over TLS alone", valueName: "string"))
+  var tlsApiServerSecret: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Secret with the certificates of clients that are administrators, or of their authorities", valueName: "string"))
+  var tlsApiServerClientCertsSecret: String?
+
+  @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("values of the chart, in the form key1=value1,key2=value2", valueName: "string"))
   var set: [String] = []
@@ -199,7 +210,12 @@ struct InstallControlPlaneCommand: AsyncParsableCommand {
         ("pullPolicy", imagePullPolicy),
       ]),
       "service": object([("name", controlPlaneServiceName)]),
-      "tls": ["general": object([("secretName", tlsGeneralSecret), ("caBundle", tlsGeneralCaBundle)])],
+      "tls": [
+        "general": object([("secretName", tlsGeneralSecret), ("caBundle", tlsGeneralCaBundle)]),
+        "apiServer": object([
+          ("secretName", tlsApiServerSecret), ("clientCertsSecretName", tlsApiServerClientCertsSecret),
+        ]),
+      ],
       "nodeSelector": .tags(controlPlaneNodeSelector.values), "envVars": .tags(envVar.values),
     ]
     if let zone { controlPlane["zone"] = .string(zone) }
