@@ -1,3 +1,4 @@
+import AccessHTTP
 import HTTPService
 import MeshModel
 import TraceHTTP
@@ -11,8 +12,13 @@ struct CollectorAddresses: Sendable {
   /// The collector's operations at its current ports, for the API's description.
   var operations: [Operation] {
     let otlp = configuration.otlp.flatMap { address(Pipeline.Server.otlp, $0) }
-    return CollectorAPI.operations(
-      at: address(Pipeline.Server.collector, configuration.zipkin), forExportersAlsoAt: otlp)
+    let collector = address(Pipeline.Server.collector, configuration.zipkin)
+    let signIn = SignInRoutes.operations.map { operation in
+      var operation = operation
+      operation.servers = [collector].compactMap(\.self)
+      return operation
+    }
+    return CollectorAPI.operations(at: collector, forExportersAlsoAt: otlp) + signIn
   }
 
   /// Whether a backend's URL leads to this collector, under any known name of this machine.

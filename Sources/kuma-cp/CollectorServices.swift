@@ -1,3 +1,4 @@
+import AccessHTTP
 import Foundation
 import HTTPService
 import Logging
@@ -61,11 +62,18 @@ struct CollectorServices {
     let callers = CallerRule(
       hosts: hosts, origins: OriginRule(configuration.allowedOrigins), hasPage: true
     ) { !CollectorAPI.acceptsAnyHost($0) }
+    let readers = access.collector()
+    let signIn = SignInRoutes(sessions: access.sessions, logger: logger)
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
-      request, body, _ in
-      await api.respond(to: request, body: body)
+      request, body, caller in
+      if let answer = signIn.respond(to: request, body: body, from: caller) { return answer }
+      let answer = await api.respond(to: request, body: body)
+      guard answer.operation == CollectorAPI.waitingOperation else { return answer }
+      // Somebody may have lost access while the request waited.
+      return readers.refusal(of: request, from: caller) ?? answer
     }
-    zipkin.access = access.collector()
+    zipkin.access = readers
+    zipkin.smallerBodyLimit = SignInRoutes.bodyLimit
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
       HTTPListener(

@@ -61,6 +61,13 @@ package struct HTTPAccess: RequestAccess {
     }
   }
 
+  /// The answer to a request that was let in before, if it would be refused now.
+  package func refusal(of request: HTTPRequest, from caller: Caller) -> Answer? {
+    guard case .refused(var answer, let reason) = decide(on: request, from: caller) else { return nil }
+    answer.refusalReason = reason
+    return answer
+  }
+
   private func refusal(of request: HTTPRequest, _ fault: CallerIdentification.Fault) -> AccessDecision {
     switch fault {
     case .invalid(let reason): refusal(of: request, .unauthenticated, reason)

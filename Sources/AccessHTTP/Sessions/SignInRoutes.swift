@@ -29,7 +29,7 @@ package final class SignInRoutes: Sendable {
   // MARK: Operations
 
   /// The largest body of these operations, in bytes: a token has 16 KiB at most.
-  package static let bodyLimit = 20 << 10
+  static let bodyLimit = 20 << 10
 
   /// The operations, for the description of the API. All of them find out who sends a request, so they need no identity.
   package static let operations: [Operation] = routes.map(\.operation)
@@ -74,10 +74,23 @@ package final class SignInRoutes: Sendable {
 
   private static let router = Router(operations, headIsGet: true)
 
+  /// The name of the operation that a request would run; nil if it is none of these.
+  package static func operation(of request: HTTPRequest) -> String? {
+    guard case .found(let index, _) = match(request) else { return nil }
+    return operations[index].name
+  }
+
+  /// A smaller limit for the bodies of these operations than the server has; nil for other requests.
+  package static func bodyLimit(of request: HTTPRequest) -> Int? { operation(of: request).map { _ in bodyLimit } }
+
+  private static func match(_ request: HTTPRequest) -> Router.Match {
+    router.match(request.method, RequestTarget(request.path ?? "/").path)
+  }
+
   /// Answers a request to one of the operations; nil for other paths.
   package func respond(to request: HTTPRequest, body: [UInt8], from caller: Caller) -> Answer? {
     var answer: Answer
-    switch Self.router.match(request.method, RequestTarget(request.path ?? "/").path) {
+    switch Self.match(request) {
     case .none: return nil
     case .otherMethods(let methods):
       answer = .text("This path does not support the method; it supports \(methods).\n", .methodNotAllowed)
@@ -146,7 +159,10 @@ package final class SignInRoutes: Sendable {
   }
 
   private func session(_ request: HTTPRequest, _: [UInt8], _ caller: Caller) -> Answer {
-    if let (session, user) = sessions.open(request, isSecure: caller.isSecure) { return document(of: user, session) }
+    // Where the client is known by something else, such as its certificate, its session does not count.
+    if let (session, user) = sessions.open(request, isSecure: caller.isSecure), user.name == caller.name {
+      return document(of: user, session)
+    }
     guard !caller.name.isEmpty, !caller.groups.contains(User.unauthenticatedGroup) else {
       return .text("Sign in with a user token.\n", .unauthorized)
     }

@@ -9,6 +9,8 @@ import TraceStore
 /// An answer has a cursor. A request that sends it as `after` is answered when the result has changed, or after `wait` seconds. The
 /// cursor is a hash of the answer. The server therefore keeps no state for clients, and cursors survive a restart.
 extension CollectorAPI {
+  /// The operation that may wait before it answers.
+  package static let waitingOperation = "GET /api/summaries"
   /// The longest time that a request may wait, in seconds.
   static let longestWait: Int64 = 30
   /// How many requests may wait at the same time. Others are answered immediately.

@@ -116,6 +116,12 @@ struct OTLPAnswer {
     return answer
   }
 
+  /// The answer to a sender that has to authenticate, or that may not send spans. Exporters retry neither
+  /// (https://opentelemetry.io/docs/specs/otlp/#failures-1).
+  func denial(_ status: HTTPResponse.Status, _ message: String) -> Answer {
+    failure(status, code: status == .unauthorized ? 16 : 7, message)
+  }
+
   func methodNotAllowed(_ allowed: String) -> Answer {
     var answer = failure(.methodNotAllowed, code: 12, "spans are sent with \(allowed)")
     answer.fields[.allow] = allowed

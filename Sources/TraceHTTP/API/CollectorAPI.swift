@@ -122,6 +122,9 @@ public final class CollectorAPI: Sendable {
     return routes[index].sender
   }
 
+  /// Whether a request is for the path of OpenTelemetry's exporters, with any method.
+  static func isForExporters(_ request: HTTPRequest) -> Bool { sender(of: request) == .exporter }
+
   /// The name of the operation that a request would run; nil if it runs none.
   package static func operation(of request: HTTPRequest) -> String? {
     guard case .found(let index, _) = router.match(request.method, target(of: request).path) else { return nil }
@@ -130,7 +133,7 @@ public final class CollectorAPI: Sendable {
 
   /// The same at the port for OpenTelemetry's exporters.
   package static func operationForExporters(of request: HTTPRequest) -> String? {
-    sender(of: request) == .exporter ? operation(of: request) : nil
+    isForExporters(request) ? operation(of: request) : nil
   }
 
   /// The names of all operations, and of those at the port for OpenTelemetry's exporters.
@@ -161,7 +164,7 @@ public final class CollectorAPI: Sendable {
     switch Self.router.match(request.method, target.path) {
     case .none: answer = nothing(request, target)
     case .otherMethods(let methods):
-      let isOTLP = Self.sender(of: request) == .exporter
+      let isOTLP = Self.isForExporters(request)
       answer = isOTLP ? OTLPAnswer(request).methodNotAllowed(methods) : .methodNotAllowed(methods)
     case .found(let index, let parameters):
       let route = Self.routes[index]
@@ -181,7 +184,7 @@ public final class CollectorAPI: Sendable {
 
   /// Answers a request at the port for OpenTelemetry's exporters, which has no other paths.
   public func respondToOTLP(_ request: HTTPRequest, body: [UInt8] = []) async -> Answer {
-    guard Self.sender(of: request) == .exporter else {
+    guard Self.isForExporters(request) else {
       let error = CollectorError(
         code: .notFound,
         message:
@@ -205,7 +208,7 @@ public final class CollectorAPI: Sendable {
         CollectorError(
           code: .unavailable, message: "the request did not arrive in time; send it again, faster or in smaller parts")
       }
-    let isOTLP = Self.sender(of: request) == .exporter
+    let isOTLP = Self.isForExporters(request)
     let wait = retryAfter(error)
     var answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)
     answer.finish()

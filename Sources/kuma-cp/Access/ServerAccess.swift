@@ -37,7 +37,7 @@ struct ServerAccess: Sendable {
     var identification = senders(at: configuration.collector?.zipkin)
     identification.sessions = sessions
     return HTTPAccess(to: .collector, rules: rules, identification: identification) {
-      CollectorAPI.operation(of: $0)
+      SignInRoutes.operation(of: $0) ?? CollectorAPI.operation(of: $0)
     } answer: {
       Self.collectorAnswer($0, $1)
     }
@@ -85,6 +85,6 @@ struct ServerAccess: Sendable {
   }
 
   private static func collectorAnswer(_ request: HTTPRequest, _ denial: AccessDenial) -> Answer {
-    .text("\(denial.title): \(denial.detail)\n", denial.status)
+    CollectorAPI.refuse(request, because: denial == .unauthenticated ? .unauthenticated : .forbidden(denial.detail))
   }
 }
