@@ -212,7 +212,8 @@ let package = Package(
       name: "MeshAccess", dependencies: ["Documents", "MeshModel", collections, crypto, cryptoExtras, jwtKit],
       swiftSettings: strict),
     .target(
-      name: "AccessHTTP", dependencies: ["HTTPService", "JSONText", "MeshAccess", "MeshModel", crypto, httpTypes, logging],
+      name: "AccessHTTP",
+      dependencies: ["HTTPService", "JSONText", "MeshAccess", "MeshModel", crypto, httpTypes, logging],
       swiftSettings: strict),
     .target(
       name: "MeshTransport",
@@ -525,7 +526,8 @@ let package = Package(
     .testTarget(
       name: "kumactlTests",
       dependencies: [
-        "ChartTemplates", "DemoShop", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshHTTP",
+        "ChartTemplates", "DemoShop", "kumactl", "KumactlCommands", "HTTPService", "LoopbackTestSupport", "MeshAccess",
+        "MeshHTTP",
         "MeshHTTPTestSupport", "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshTestSupport", "ProcessSupervisor",

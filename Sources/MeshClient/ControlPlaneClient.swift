@@ -163,10 +163,18 @@ public final class ControlPlaneClient: Sendable {
   /// Reads plain text, such as the statistics of a proxy.
   ///
   /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
-  public func text(_ path: String) async throws(ControlPlaneError) -> String {
-    let response = try await exchange(.get, path)
+  public func text(_ path: String) async throws(ControlPlaneError) -> String { try await text(.get, path) }
+
+  /// Sends a request that is answered with plain text, such as a token.
+  ///
+  /// - Throws: ``ControlPlaneError`` as ``send(_:_:document:)`` does.
+  public func text(
+    _ method: Method, _ path: String, document: DocumentValue? = nil
+  ) async throws(ControlPlaneError) -> String {
+    let response = try await exchange(method, path, document: document)
     guard (200..<300).contains(response.status) else {
-      throw ControlPlaneError(status: response.status, body: response.body, request: "GET \(address)\(path)")
+      throw ControlPlaneError(
+        status: response.status, body: response.body, request: "\(method.rawValue) \(address)\(path)")
     }
     return String(decoding: response.body, as: UTF8.self)
   }

@@ -188,11 +188,8 @@ struct CommandLineReaderTests {
   @Test(
     "that Kuma has and this program has not are errors that say what to do",
     arguments: [
-      ("generate dataplane-token --name=redis", "--dataplane-token-file"), ("generate dataplane-token", "no tokens"),
-      ("generate dataplane-token --valid-for 24h --tag a=b", "no tokens"),
-      ("generate user-token --name x", "--auth-type"),
+      ("generate dp-token --name=redis", "generate dataplane-token"),
       ("generate zone-token --zone x", "--zone"), ("generate tls-certificate --type=server", "openssl"),
-      ("generate signing-key", "no tokens"), ("generate public-key", "no tokens"),
       ("install gateway kong", "networking.gateway"), ("install transparent-proxy-validator", "init container"),
       ("install metrics", "Jaeger"), ("install dns", ".mesh"),
       ("get meshtraces", "traffic-traces"), ("get meshtrace x -o yaml", "traffic-traces"), ("get zones", "--zone"),
@@ -202,7 +199,7 @@ struct CommandLineReaderTests {
       ("get circuit-breakers -m x", "only policy"), ("get meshgateways", "networking.gateway"),
       ("get meshloadbalancingstrategies", "only policy"), ("inspect meshtrace x", "traffic-traces"),
       ("inspect zones", "--zone"), ("inspect zone-ingresses", "--zone"), ("inspect meshtimeout x", "only policy"),
-      ("generate dataplane-token --help", "token of its pod"),
+      ("generate zone-token --help", "--zone"),
     ])
   func foreign(line: String, advice: String) {
     let arguments = line.split(separator: " ").map(String.init)
@@ -223,7 +220,7 @@ struct CommandLineReaderTests {
       for child in node.children { check(child, path + [child.name]) }
     }
     check(tree.root, [])
-    for path in [["generate", "dataplane-token"], ["get", "secrets"], ["get", "retries"], ["install", "metrics"]] {
+    for path in [["generate", "dp-token"], ["get", "secrets"], ["get", "retries"], ["install", "metrics"]] {
       for match in (ForeignCommand.advice(for: path) ?? "").matches(of: /`kumactl ([a-z -]+)`/) {
         let words = match.1.split(separator: " ").map(String.init)
         #expect(tree.nodes(words).count == words.count + 1, "\(match.0)")

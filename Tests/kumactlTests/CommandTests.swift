@@ -2,6 +2,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
+import MeshAccess
 import MeshHTTP
 import MeshHTTPTestSupport
 import MeshModel
@@ -27,13 +28,13 @@ struct CommandTests {
 
   /// Serves the API, adds it to the program's configuration, and tells which requests were made.
   func withControlPlane(
-    store: MemoryStore = MemoryStore(),
+    store: MemoryStore = MemoryStore(), tokens: (any TokenIssuing)? = nil,
     _ body: @escaping @Sendable (KumactlProcess, String, @Sendable () -> [String]) async throws -> Void
   ) async throws {
     let api = MeshAPI(
       store: store,
       configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
-      inspection: IndexInspection(store: store), administration: EchoingEnvoys(),
+      inspection: IndexInspection(store: store), administration: EchoingEnvoys(), tokens: tokens,
       now: { Timestamp(seconds: 1_800_000_000) })
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in
@@ -76,10 +77,10 @@ struct CommandTests {
   @Test("that Kuma alone has end with status 1 and write nothing to where a token would go")
   func foreignCommand() async throws {
     try await KumactlProcess.withHome { kumactl in
-      let token = try await kumactl("generate", "dataplane-token", "--name=redis", "--mesh", "default")
+      let token = try await kumactl("generate", "zone-token", "--zone=east", "--valid-for", "24h")
       #expect(token.status == 1)
       #expect(token.output.isEmpty)
-      #expect(token.errors.hasPrefix("Error: Kuma has the command \"kumactl generate dataplane-token\""))
+      #expect(token.errors.hasPrefix("Error: Kuma has the command \"kumactl generate zone-token\""))
       let slip = try await kumactl("get", "mesches")
       #expect(slip.status == 0)
       #expect(slip.output.hasPrefix("Show Kuma resources.\n"))

@@ -26,10 +26,8 @@ enum ForeignCommand {
   ]
 
   private static let generate = [
-    "dataplane-token": dataplaneToken, "dp-token": dataplaneToken,
+    "dp-token": "use `kumactl generate dataplane-token`",
     "zone-token": zones, "zone-ingress-token": zones, "zoneingress-token": zones, "zone-egress-token": zones,
-    "user-token": "the HTTP API asks for no tokens; leave --auth-type and --auth-conf out",
-    "signing-key": noKeys, "public-key": noKeys,
     "tls-certificate":
       "kuma-cp makes a certificate of its own at its first start, kuma-cp.crt in its work directory; make "
       + "others with openssl",
@@ -81,10 +79,6 @@ enum ForeignCommand {
     a.merging(b) { first, _ in first }
   }
 
-  private static let dataplaneToken =
-    "there are no tokens to make: on Kubernetes a proxy shows the token of its pod, elsewhere none is checked; start "
-    + "`kuma-dp run` without --dataplane-token-file"
-  private static let noKeys = "no tokens are signed here; on Kubernetes proxies show those of their pods"
   private static let zones = "there are no zones, ingresses and egresses; a control plane is one zone, named by --zone"
   private static let noMetrics =
     "there are no metrics and access logs of the mesh; `kumactl install observability` prints a Jaeger for traces"

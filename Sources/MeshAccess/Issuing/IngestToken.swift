@@ -1,4 +1,4 @@
-import Foundation
+import MeshModel
 
 /// A token by which spans of a mesh are accepted.
 package enum IngestToken {
@@ -6,7 +6,7 @@ package enum IngestToken {
   package static func generate() -> String {
     var generator = SystemRandomNumberGenerator()
     let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-    return Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing(
+    return Base64.encode(bytes).replacing("+", with: "-").replacing("/", with: "_").replacing(
       "=", with: "")
   }
 }

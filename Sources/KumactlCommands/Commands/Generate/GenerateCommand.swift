@@ -8,6 +8,10 @@ struct GenerateCommand: ParsableCommand {
 
       Examples:
       kumactl generate traffic-trace --name all --backend jaeger | kumactl apply -f -
+      kumactl generate dataplane-token --mesh demo --name demo-01 --valid-for 24h
       """,
-    subcommands: [GenerateTrafficTraceCommand.self])
+    subcommands: [
+      GenerateDataplaneTokenCommand.self, GeneratePublicKeyCommand.self, GenerateSigningKeyCommand.self,
+      GenerateTrafficTraceCommand.self, GenerateUserTokenCommand.self,
+    ])
 }
