@@ -50,8 +50,11 @@ struct WarningSource: Sendable {
     let policies = stored.compactMap { resource in
       resource.content(TrafficTrace.self).map { (name: resource.name, policy: $0) }
     }
+    // Nothing is known of a mesh that does not exist yet; it has no secrets.
+    let secrets = (try? await inspection.inspect(name) { $0.secrets }) ?? [:]
     return PolicyWarnings.settings(of: mesh) + PolicyWarnings.sampling(of: mesh)
       + PolicyWarnings.differences(of: mesh, name: name, isOwnCollector: isOwnCollector)
+      + PolicyWarnings.collectors(of: mesh, secrets: secrets, isOwnCollector: isOwnCollector)
       + PolicyWarnings.policies(policies, losingBackendsIn: mesh, meshName: name, before: old)
   }
 }

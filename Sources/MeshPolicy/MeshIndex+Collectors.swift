@@ -1,6 +1,9 @@
 import MeshModel
 
 extension MeshIndex {
+  /// The names of all secrets.
+  package var secretNames: some Collection<String> { secrets.keys }
+
   /// The proxies whose winning policy leads to one of some backends.
   func proxies(reportingTo backends: Set<String>) -> Set<String> {
     var proxies: Set<String> = []
@@ -15,7 +18,7 @@ extension MeshIndex {
 
   /// The proxies that report to an own collector, and need something else to reach it than before.
   package func proxies(reaching new: OwnCollector?, otherwiseThan old: OwnCollector?) -> Set<String> {
-    let changed = destinations.filter { _, destination in
+    let changed = collectors.destinations.filter { _, destination in
       access(to: destination, new) != access(to: destination, old)
     }
     return changed.isEmpty ? [] : proxies(reportingTo: Set(changed.keys))
@@ -26,7 +29,7 @@ extension MeshIndex {
   /// What a backend says itself goes before what the control plane knows of its own collector.
   func access(to destination: TracingDestination, _ ownCollector: OwnCollector?) -> CollectorAccess? {
     guard case .zipkin(let url, _) = destination.receiver else { return nil }
-    let given = accesses[destination.backend]
+    let given = collectors.accesses[destination.backend]
     guard let own = ownCollector?.access(for: url, mesh: name) else { return given }
     guard var access = given else { return own }
     if access.verification == .none {
@@ -39,17 +42,20 @@ extension MeshIndex {
   }
 }
 
-extension Mesh {
-  /// The destinations of the backends that can be used, and what proxies need to reach them.
-  ///
-  /// A backend whose secrets are missing cannot be used: without its authority nothing would be verified.
-  func destinations(
-    with secrets: [String: Secret]
-  ) -> (destinations: [String: TracingDestination], accesses: [String: CollectorAccess]) {
-    var destinations: [String: TracingDestination] = [:]
-    var accesses: [String: CollectorAccess] = [:]
+/// The destinations of a mesh's backends, and what proxies need to reach them.
+struct BackendCollectors: Sendable {
+  /// The backends that can be used, by name.
+  private(set) var destinations: [String: TracingDestination] = [:]
+  /// What proxies need for these; those that need nothing are not in it.
+  private(set) var accesses: [String: CollectorAccess] = [:]
+  /// Why other backends cannot be used: without its authority, for example, a collector would not be verified.
+  private(set) var obstacles: [String: UnusableSecret] = [:]
+
+  init() {}
+
+  init(of mesh: Mesh?, secrets: [String: Secret]) {
     var names: Set<String> = []
-    for backend in tracing?.backends ?? [] where names.insert(backend.name).inserted {
+    for backend in mesh?.tracing?.backends ?? [] where names.insert(backend.name).inserted {
       guard let destination = TracingDestination(backend) else { continue }
       do throws(UnusableSecret) {
         if backend.kind == .zipkin, let conf = try? backend.zipkin() {
@@ -57,28 +63,36 @@ extension Mesh {
         }
         destinations[backend.name] = destination
       } catch {
-        // `PolicyWarnings.unusableSecrets(of:name:secrets:)` tells the user.
-        continue
+        obstacles[backend.name] = error
       }
     }
-    return (destinations, accesses)
+  }
+
+  /// The backends that differ.
+  func names(differingFrom old: BackendCollectors) -> Set<String> {
+    Set(destinations.keys).union(old.destinations.keys).filter {
+      destinations[$0] != old.destinations[$0] || accesses[$0] != old.accesses[$0]
+    }
   }
 }
 
 /// Why a backend cannot be used now.
-struct UnusableSecret: Error, Hashable {
-  /// What is wrong with a secret.
-  enum Reason: Hashable {
-    case missing
-    case noCertificate
-    case noKey
-    case noFieldValue
-    case reserved
+struct UnusableSecret: Error, Hashable, CustomStringConvertible {
+  /// What is wrong with a Secret.
+  enum Reason: String {
+    case missing = "the mesh does not have it"
+    case noCertificate = "it has no certificate in PEM form"
+    case noKey = "it has no private key in PEM form, or one with a password"
+    case noFieldValue = "it is not text in one line, which a header needs"
+    case reserved = "it belongs to the control plane itself"
   }
 
   /// The Secret that the backend names.
   var name: String
   var reason: Reason
+
+  /// Which Secret cannot be used, and why.
+  var description: String { "it needs the Secret \"\(name.abridged())\", but \(reason.rawValue)" }
 }
 
 extension CollectorAccess {

@@ -29,7 +29,7 @@ extension MeshIndex {
           destination: services[service] ?? ServiceEndpoints(mesh: name, service: service, endpoints: []),
           callerTags: known.tags)
       },
-      tracing: resolution(for: proxy)?.backend.flatMap { destinations[$0.name] })
+      tracing: resolution(for: proxy)?.backend.flatMap { collectors.destinations[$0.name] })
     configuration.collectorAccess = configuration.tracing.flatMap { access(to: $0, ownCollector) }
     configuration.probes = dataplane.probeListener(inbounds: configuration.inbounds)
     guard dataplane.capturesTraffic, let capture = self.capture(of: known) else { return configuration }

@@ -18,12 +18,10 @@ public struct MeshIndex: Sendable {
   public private(set) var mesh: Mesh?
   private(set) var proxies: [String: Proxy] = [:]
   private var policies = PolicyIndex()
-  /// The tracing destinations of the mesh's backends, by name.
-  private(set) var destinations: [String: TracingDestination] = [:]
-  /// What proxies need to reach the collectors of these backends; those that need nothing are not in it.
-  private(set) var accesses: [String: CollectorAccess] = [:]
+  /// Where the mesh's backends lead.
+  private(set) var collectors = BackendCollectors()
   /// The mesh's secrets.
-  private(set) var secrets: [String: Secret] = [:]
+  package private(set) var secrets: [String: Secret] = [:]
   /// Proxies with an inbound or gateway tag, by tag name and value; under the wildcard, all that have the name.
   private var proxiesByTag: [String: [String: Set<String>]] = [:]
   /// The proxies for which a policy is the winner.
@@ -151,11 +149,9 @@ public struct MeshIndex: Sendable {
   ///
   /// - Returns: the proxies that report to one for which that has changed.
   private mutating func refreshDestinations() -> Set<String> {
-    let (oldDestinations, oldAccesses) = (destinations, accesses)
-    (destinations, accesses) = mesh?.destinations(with: secrets) ?? ([:], [:])
-    let changed = Set(oldDestinations.keys).union(destinations.keys).filter {
-      oldDestinations[$0] != destinations[$0] || oldAccesses[$0] != accesses[$0]
-    }
+    let old = collectors
+    collectors = BackendCollectors(of: mesh, secrets: secrets)
+    let changed = collectors.names(differingFrom: old)
     return changed.isEmpty ? [] : proxies(reportingTo: changed)
   }
 

@@ -10,6 +10,8 @@ public struct ProxyExplanation: Sendable, Hashable {
   public var candidates: [PolicyPrecedence]
   /// The result of looking up the winner's backend; `nil` when no policy matches.
   public var resolution: BackendResolution?
+  /// Why proxies cannot report to that backend; `nil` when they can.
+  package var backendObstacle: String?
   /// The proxy's listeners, inbounds first.
   public var listeners: [Listener]
   /// The proxy's connection; `nil` when it was not requested.
@@ -47,7 +49,8 @@ public struct ProxyExplanation: Sendable, Hashable {
 
   /// Whether any request through the proxy leaves spans, once the proxy has its configuration.
   public var isTraced: Bool {
-    guard let backend = resolution?.backend, !SamplingSteps(percent: backend.sampling).isNone else { return false }
+    guard let backend = resolution?.backend, backendObstacle == nil, !SamplingSteps(percent: backend.sampling).isNone
+    else { return false }
     return listeners.contains { $0.obstacle == nil }
   }
 
@@ -66,6 +69,9 @@ public struct ProxyExplanation: Sendable, Hashable {
         "Not traced: TrafficTrace \"\(winner.name)\" leads to the tracing backend \"\(backend)\", which the mesh does "
         + "not have; there is no fallback to another."
     case .found(let backend)?:
+      if let backendObstacle {
+        return "Not traced: the tracing backend \"\(backend.name)\" cannot be used; \(backendObstacle)."
+      }
       let traced = listeners.count { $0.obstacle == nil }
       guard !listeners.isEmpty else { return "Not traced: the proxy has no listeners." }
       guard traced > 0 else {
@@ -119,7 +125,8 @@ public struct ProxyExplanation: Sendable, Hashable {
           ]
         }),
       "backend": backend,
-      "listeners": .array(listeners.map { $0.document(isTraced: resolution?.backend != nil) }),
+      "listeners": .array(
+        listeners.map { $0.document(isTraced: resolution?.backend != nil && backendObstacle == nil) }),
     ]
     if let capture { document["capture"] = capture.document }
     if let reports { document["reports"] = reports.document }
@@ -145,8 +152,10 @@ extension MeshIndex {
   /// Why a proxy is traced or not; `nil` when there is no such proxy.
   public func explanation(for proxy: String) -> ProxyExplanation? {
     guard let configuration = configuration(for: proxy) else { return nil }
+    let resolution = resolution(for: proxy)
     return ProxyExplanation(
-      proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution(for: proxy),
+      proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution,
+      backendObstacle: resolution?.backend.flatMap { collectors.obstacles[$0.name]?.description },
       listeners: configuration.inbounds.map(\.explained)
         + configuration.allOutbounds.map { outbound in
           outbound.explained { self.contributions[outbound.destination.service] ?? [:] }

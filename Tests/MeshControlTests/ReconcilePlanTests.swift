@@ -23,6 +23,8 @@ struct ReconcilePlanTests {
     /// Where services are reached without the mesh's help, and the certificates of administration.
     var serviceAddresses: [String: ServiceAddress] = [:]
     var adminAccess: AdminAccess?
+    /// The control plane's own collector, to which one of the backends leads.
+    var ownCollector: OwnCollector?
     var retained: [String: Int] = [:]
     /// Until when those wait who were not answered yet.
     var waiting: [Int: UInt64] = [:]
@@ -77,7 +79,8 @@ struct ReconcilePlanTests {
       switch Int.random(in: 0..<100, using: &generator) {
       case 0..<25: write(mesh, name)
       case 25..<35:
-        let type = [ResourceType.dataplane, .trafficTrace, .mesh].randomElement(using: &generator) ?? .dataplane
+        let type =
+          [ResourceType.dataplane, .trafficTrace, .mesh, .secret].randomElement(using: &generator) ?? .dataplane
         let key = type == .mesh ? ResourceKey(type: type, name: mesh) : ResourceKey(type: type, mesh: mesh, name: name)
         try? store.delete(key, if: .always)
       case 35..<50:
@@ -108,7 +111,18 @@ struct ReconcilePlanTests {
       }
     }
 
+    private mutating func moveCollector() {
+      let token = Bool.random(using: &generator) ? "t" : "u"
+      let isThere = Int.random(in: 0..<4, using: &generator) > 0
+      ownCollector =
+        isThere
+        ? OwnCollector(
+          port: 9411, hosts: ["zipkin"], certificateNames: ["cp"], authorities: "CA", tokens: ["default": token]) : nil
+      handle(.ownCollectorChanged(ownCollector))
+    }
+
     private mutating func moveService() {
+      if Bool.random(using: &generator) { return moveCollector() }
       if Int.random(in: 0..<4, using: &generator) == 0 {
         adminAccess =
           adminAccess == nil ? AdminAccess(certificateChain: "c", privateKey: "k", clientAuthority: "a") : nil
@@ -124,15 +138,31 @@ struct ReconcilePlanTests {
 
     private mutating func write(_ mesh: String, _ name: String) {
       let resource: Resource
-      switch Int.random(in: 0..<4, using: &generator) {
-      case 0: resource = .mesh(mesh, backends: Bool.random(using: &generator) ? ["jaeger"] : ["zipkin", "jaeger"])
+      switch Int.random(in: 0..<5, using: &generator) {
+      case 0: resource = self.mesh(mesh)
       case 1:
         resource = .trafficTrace(
-          name, mesh: mesh, match: [TagName.service: Bool.random(using: &generator) ? "*" : "web"])
+          name, mesh: mesh, match: [TagName.service: Bool.random(using: &generator) ? "*" : "web"],
+          backend: Bool.random(using: &generator) ? "jaeger" : "zipkin")
+      case 2: resource = .secret(mesh: mesh, name: name, data: Array((Bool.random(using: &generator) ? "1" : "2").utf8))
       default: resource = dataplane(mesh, name)
       }
       // A mesh is written first; what is written without one is refused.
       _ = try? store.put(resource, if: .always)
+    }
+
+    /// A mesh with backends, of which one may need a secret.
+    private mutating func mesh(_ name: String) -> Resource {
+      var resource = Resource.mesh(name, backends: Bool.random(using: &generator) ? ["jaeger"] : ["zipkin", "jaeger"])
+      guard Bool.random(using: &generator), var mesh = resource.content(Mesh.self), var tracing = mesh.tracing else {
+        return resource
+      }
+      var conf = ZipkinConf(url: "https://jaeger:9411/api/v2/spans")
+      conf.headers = [ZipkinConf.Header(name: "x-key", value: .secret("a"))]
+      tracing.backends[tracing.backends.count - 1] = TracingBackend(name: "jaeger", zipkin: conf)
+      mesh.tracing = tracing
+      resource.spec = mesh.spec
+      return resource
     }
 
     private mutating func dataplane(_ mesh: String, _ name: String) -> Resource {
@@ -154,7 +184,7 @@ struct ReconcilePlanTests {
     /// The index of a mesh, made from what the store has and what was adopted.
     func index(of mesh: String) -> MeshIndex {
       var change = MeshIndex.Change()
-      var resources = [ResourceType.dataplane, .trafficTrace].flatMap { store.list($0, mesh: mesh) }
+      var resources = [ResourceType.dataplane, .trafficTrace, .secret].flatMap { store.list($0, mesh: mesh) }
       resources += store.list(.mesh, mesh: nil).filter { $0.name == mesh }
       resources += adopted.values.filter { $0.mesh == mesh }
       for var resource in resources {
@@ -189,7 +219,9 @@ struct ReconcilePlanTests {
           let proxy = ProxyID(mesh: mesh, name: name)
           let expected =
             simulation.connected[proxy] == nil
-            ? nil : index.configuration(for: name, adminPort: nil, adminAccess: simulation.adminAccess)
+            ? nil
+            : index.configuration(
+              for: name, adminPort: nil, adminAccess: simulation.adminAccess, ownCollector: simulation.ownCollector)
           #expect(simulation.held[proxy] == expected, "seed \(seed), \(proxy)")
         }
       }
@@ -218,6 +250,39 @@ struct ReconcilePlanTests {
     #expect(simulation.computed == 1)
   }
 
+  @Test("An Envoy that does not know fields in the heads of reports gets none, and everything else")
+  func withoutHeaders() throws {
+    var mesh = Mesh(tracing: Mesh.Tracing(defaultBackend: "b", backends: []))
+    var conf = ZipkinConf(url: "https://c:443/s")
+    conf.tls = ZipkinConf.TLS(verify: ZipkinConf.TLS.system)
+    conf.headers = [ZipkinConf.Header(name: "x-key", value: .text("v"))]
+    mesh.tracing?.backends = [TracingBackend(name: "b", zipkin: conf)]
+    let written = [
+      Resource(name: "default", spec: mesh.spec), .trafficTrace("t", backend: "b"), .dataplane("old"),
+      .dataplane("new"),
+    ]
+    var plan = ReconcilePlan()
+    _ = plan.handle(.changed(ChangeSet(isWholeState: true, written: written, deleted: [], sequence: 1))) { _ in nil }
+    for (name, version) in [("old", "1.35.9"), ("new", "1.36.0")] {
+      let traits = ProxyTraits(envoyVersion: version)
+      _ = plan.handle(
+        .connected(
+          ProxyID(mesh: "default", name: name), drainTime: nil, takesHeaders: traits.takesReportHeaders)
+      ) { _ in nil }
+    }
+    func access(_ name: String) -> CollectorAccess? {
+      plan.configuration(of: ProxyID(mesh: "default", name: name))?.collectorAccess
+    }
+    #expect(access("old") == CollectorAccess(verification: .system))
+    #expect(access("new")?.headers.map(\.name) == ["x-key"])
+    for version in ["", "1.40", "2.0.0", "1.x.0", "1.35.0-dev"] {
+      #expect(!ProxyTraits(envoyVersion: version).takesReportHeaders, "\(version)")
+    }
+    for version in ["1.36.2", "1.40.0", "1.41.0-dev"] {
+      #expect(ProxyTraits(envoyVersion: version).takesReportHeaders, "\(version)")
+    }
+  }
+
   @Test("Waiting readers are resumed when the change feed ends")
   func ended() {
     var simulation = Simulation(seed: 1)
@@ -227,6 +292,17 @@ struct ReconcilePlanTests {
     simulation.isSynchronized = true
     simulation.handle(.storeEnded)
     #expect(simulation.waiting.isEmpty && simulation.plan.isCaughtUp(with: 100))
+  }
+
+  @Test("Where the own collector is awaited, nobody is answered before it and the store's state are there")
+  func ownCollector() {
+    let state = ReconcilePlan.Event.changed(ChangeSet(isWholeState: true, written: [.mesh()], deleted: [], sequence: 3))
+    for events in [[state, .ownCollectorChanged(nil)], [.ownCollectorChanged(nil), state]] {
+      var plan = ReconcilePlan(awaitsOwnCollector: true)
+      #expect(plan.handle(.awaited(3, by: 1)) { _ in nil } == [])
+      #expect(plan.handle(events[0]) { _ in nil } == [] && !plan.isSynchronized)
+      #expect(plan.handle(events[1]) { _ in nil } == [.answer(1)] && plan.isSynchronized)
+    }
   }
 
   @Test(

@@ -158,6 +158,7 @@ struct ReconcilePlan {
         change.mesh = .some(nil)
         for proxy in index.dataplaneNames { change.dataplanes[proxy] = .some(nil) }
         for policy in index.policyNames { change.policies[policy] = .some(nil) }
+        for secret in index.secretNames { change.secrets[secret] = .some(nil) }
         changes[name] = change
       }
       let written = Set(set.written.lazy.map(\.key))
