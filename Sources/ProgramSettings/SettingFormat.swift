@@ -36,6 +36,8 @@ package enum SettingFileForm: Sendable {
   case list
   /// A single value, or keys with values.
   case map
+  /// A list of objects. As a text it is YAML or JSON.
+  case objects
 }
 
 /// What is wrong with a text: `"http" is not a port; give a number from 0 to 65535`.

@@ -95,8 +95,10 @@ package struct SettingSource: Sendable {
         throw SettingFailure("\(place) has to be an object of single values")
       }
       return DocumentValue.object(object.mapValues { .string($0.scalarText ?? "") }).json()
+    case (.objects, .array): return value.json()
     case (_, .array), (_, .object):
-      let also = form == .list ? " or a list" : form == .map ? " or an object" : ""
+      let also =
+        form == .list ? " or a list" : form == .map ? " or an object" : form == .objects ? " or a list of objects" : ""
       throw SettingFailure("\(place) has to be a single value\(also), not \(value.kind)")
     default: return value.scalarText
     }

@@ -73,11 +73,17 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
         case "true": true
         case "false": false
         case _ where setting.fileForm == .map: Self.map(text)
+        case _ where setting.fileForm == .objects: Self.objects(text)
         default: Int64(text).map(DocumentValue.integer) ?? .string(text)
         }
       root.set(leaf, at: setting.key.split(separator: ".").map(String.init)[...])
     }
     return root
+  }
+
+  /// A list of objects, as in the file.
+  private static func objects(_ text: String) -> DocumentValue {
+    (try? DocumentValue.yamlDocuments(text))?.first { $0 != .null } ?? []
   }
 
   /// A map as an object, as in the file.

@@ -254,7 +254,7 @@ struct Pipeline: Sendable {
       settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
-      access: ServerAccess(configuration) { KeyRing() },
+      access: ServerAccess(configuration) { KeyRing(configuration.tokenValidation) },
       budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger,
       requestLogLevel: configuration.requestLogLevel)
     return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)

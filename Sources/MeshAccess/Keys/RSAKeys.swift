@@ -6,6 +6,8 @@ import Foundation
 package struct KeyFault: Error, Sendable, Hashable, CustomStringConvertible {
   /// One sentence that says what was expected.
   package let description: String
+
+  package init(description: String) { self.description = description }
 }
 
 /// Says which key it is: the hash of its public part.

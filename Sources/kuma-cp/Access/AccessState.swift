@@ -58,7 +58,7 @@ final class AccessState: Service {
     plan.makesAdminToken = access.issuesUserTokens && access.makesAdminToken
     let file = directory?.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
     self.init(
-      store: store, validation: TokenValidation(), plan: plan, adminTokenFile: file, logger: logger)
+      store: store, validation: configuration.tokenValidation, plan: plan, adminTokenFile: file, logger: logger)
   }
 
   /// The keys at this moment. A check with them needs no waiting.

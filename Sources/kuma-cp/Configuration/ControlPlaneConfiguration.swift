@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import MeshAccess
 import MeshModel
 import MeshStorePostgres
 import OrderedCollections
@@ -54,6 +55,8 @@ struct ControlPlaneConfiguration: Sendable {
   let apiReadOnly: Bool
   /// How proxies prove who they are.
   let proxyAuthentication: ProxyAuthentication
+  /// Which keys verify tokens.
+  let tokenValidation: TokenValidation
   /// The effective settings in the form of the configuration file; served at `/config`.
   var document: DocumentValue {
     var document = settings.document.object ?? [:]
@@ -120,7 +123,8 @@ struct ControlPlaneConfiguration: Sendable {
       settings: settings, postgres: try PostgresConfiguration(settings.postgres),
       workDirectory: settings.workDir ?? defaultWorkDirectory(environment), environment: place,
       apiReadOnly: settings.apiReadOnly ?? (place == .kubernetes),
-      proxyAuthentication: try Self.proxyAuthentication(settings, in: place))
+      proxyAuthentication: try Self.proxyAuthentication(settings, in: place),
+      tokenValidation: try settings.tokenValidation.validation())
     return (configuration, SettingSource.unknownVariables(in: environment, of: all))
   }
 

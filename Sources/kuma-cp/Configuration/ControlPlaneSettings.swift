@@ -20,6 +20,7 @@ struct ControlPlaneSettings: SettingGroup {
     "Origins whose pages may use the HTTP API from a browser, such as https://gui.example:3000, with commas "
       + "between; * for all, empty for none.")
   let access = AccessSettings()
+  let tokenValidation = TokenValidationSettings()
   let dataplanePort = Setting(
     "dpServer.port", .port, default: "5678",
     "Port of the data plane server: bootstrap and xDS, TLS and plaintext; 0 picks a free one.",
