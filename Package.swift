@@ -544,8 +544,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshPolicy",
-        "MeshTestSupport", "MeshXDS",
+        "Certificates", "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshPolicy",
+        "MeshTestSupport", "MeshXDS", hummingbirdTLS,
         "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, httpTypes,
         logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,

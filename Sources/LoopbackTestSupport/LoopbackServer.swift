@@ -52,9 +52,9 @@ public enum LoopbackServer {
 
   /// Serves until the task is cancelled, and tells the port.
   public static func serve(
-    _ responder: @escaping Responder, onPort: @escaping @Sendable (Int) -> Void
+    server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder, onPort: @escaping @Sendable (Int) -> Void
   ) async throws {
-    try await run(responder) { base in
+    try await run(server: server, responder) { base in
       onPort(Int(base.split(separator: ":").last ?? "") ?? 0)
       for await _ in AsyncStream<Never>.makeStream().stream {}
     }
