@@ -49,7 +49,8 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let pageFiles = [
   "app.css", "app.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
   "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
-  "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "standalone.js", "start.js",
+  "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "session.js", "sign-in.js",
+  "standalone.js", "start.js",
   "timeline.js", "trace.js", "views.css", "waterfall.js", "waterfall-keys.js", "waterfall-state.js",
   "waterfall-view.js",
 ]

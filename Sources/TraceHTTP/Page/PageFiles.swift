@@ -60,6 +60,8 @@ enum PageFiles {
     "search-state.js": script(PackageResources.search_state_js),
     "search-view.js": script(PackageResources.search_view_js),
     "services.js": script(PackageResources.services_js),
+    "session.js": script(PackageResources.session_js),
+    "sign-in.js": script(PackageResources.sign_in_js),
     "start.js": script(PackageResources.start_js),
     "timeline.js": script(PackageResources.timeline_js),
     "trace.js": script(PackageResources.trace_js),

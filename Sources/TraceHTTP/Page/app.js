@@ -1,10 +1,12 @@
 import { showChoice, showCompare } from "./compare.js";
-import { el, fetchJSON, isTyping, notice } from "./dom.js";
+import { access, el, fetchJSON, isTyping, notice } from "./dom.js";
 import { showFile, takeFiles } from "./file.js";
 import { showGraph } from "./graph.js";
 import { setKeys, showKeys } from "./keys.js";
 import { showSearch } from "./search.js";
 import { brokenIn, showOperations, showPropagation } from "./services.js";
+import { loadSession, showsUser } from "./session.js";
+import { showSignIn } from "./sign-in.js";
 import { showTrace } from "./trace.js";
 
 const main = document.getElementById("main");
@@ -46,8 +48,11 @@ function showNothing() {
 /** The view that is shown: how to leave it, and how it follows a change of its own address. */
 let present = {};
 let shownPath;
+/** Whether the form to sign in is shown, whatever the address. */
+let isAsking = false;
 
 function route() {
+  if (isAsking) return;
   if (shownPath === location.pathname && present.restore) {
     present.restore();
     return;
@@ -69,6 +74,35 @@ function route() {
     else link.removeAttribute("aria-current");
   }
 }
+
+/** Asks who is there, in place of the view; afterwards the view of the address is shown. */
+function ask() {
+  if (isAsking) return;
+  present.leave?.();
+  present = {};
+  shownPath = undefined;
+  isAsking = true;
+  page.listed = undefined;
+  document.querySelector("dialog[open]")?.close();
+  // It may have been another one's until now.
+  loadSession();
+  showSignIn(page, () => {
+    isAsking = false;
+    route();
+    main.focus({ preventScroll: true });
+    watchPropagation();
+  });
+}
+
+access.denied = ask;
+showsUser(() => {
+  loadSession();
+  // What was shown is gone, also where nobody has to sign in to see it again.
+  present.leave?.();
+  shownPath = undefined;
+  page.listed = undefined;
+  route();
+});
 
 function open(address) {
   history.pushState(null, "", address);
@@ -132,9 +166,12 @@ document.addEventListener("keydown", (event) => {
 
 window.addEventListener("popstate", route);
 
+let watching;
+
 /** Shows at the top how many services break traces. */
 async function watchPropagation() {
-  if (!document.hidden) {
+  clearTimeout(watching);
+  if (!document.hidden && !isAsking) {
     const answer = await fetchJSON("/api/propagation").catch((error) => error);
     if (answer.status === 404) return;
     const names = brokenIn(answer).map((service) => service.service);
@@ -144,9 +181,10 @@ async function watchPropagation() {
     badge.title = `${names.join(", ")} ${names.length === 1 ? "breaks" : "break"} traces`;
     badge.setAttribute("aria-label", badge.title);
   }
-  setTimeout(watchPropagation, 20_000);
+  watching = setTimeout(watchPropagation, 20_000);
 }
 
 takeFiles(page);
+await loadSession();
 route();
 watchPropagation();

@@ -64,17 +64,31 @@ export function skeleton(lines, label) {
     Array.from({ length: lines }, () => el("i")));
 }
 
+/**
+ * Who asks, as far as requests have to know: what a session adds to those that change something, what is done when the collector
+ * wants to know who is there, and a way to learn whether the session has become another one in the meantime.
+ */
+export const access = { forgeryGuard: undefined, denied: undefined, renewed: undefined };
+
 /** Asks the collector; a failure becomes an error with the collector's message. */
 export async function fetchJSON(path, signal, options = {}) {
+  const headers = { Accept: "application/json", ...options.headers };
+  if (options.method && access.forgeryGuard) headers["X-CSRF-Token"] = access.forgeryGuard;
   let response;
   try {
-    response = await fetch(path, { ...options, signal, headers: { Accept: "application/json", ...options.headers } });
+    response = await fetch(path, { ...options, signal, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     const failure = new Error("The collector does not answer. Is it still running?");
     failure.isDown = true;
     throw failure;
   }
+  if (response.status === 401 && access.denied && !signal?.aborted) {
+    access.denied();
+    // The view that asked is not shown any more.
+    throw new DOMException("The collector wants to know who asks.", "AbortError");
+  }
+  if (response.status === 403 && options.method && await access.renewed?.()) return fetchJSON(path, signal, options);
   if (!response.ok) {
     const failure = new Error((await response.text()).trim() || `The collector answered ${response.status}.`);
     failure.status = response.status;

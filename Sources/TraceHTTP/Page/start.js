@@ -1,11 +1,11 @@
-import { copyButton, el } from "./dom.js";
+import { access, copyButton, el } from "./dom.js";
 
 /** What is shown while nothing has been recorded: how to send spans here. */
 export function emptyCollector() {
   const url = `${location.origin}/api/v2/spans`;
   const now = Date.now() * 1000;
   const curl = [
-    `curl ${url} -H 'Content-Type: application/json' -d '[{`,
+    `curl ${url} -H 'Content-Type: application/json'${access.forgeryGuard ? ' -H "Authorization: Bearer $TOKEN"' : ""} -d '[{`,
     `  "traceId": "${random(32)}", "id": "${random(16)}",`,
     `  "kind": "SERVER", "name": "get /hello",`,
     `  "timestamp": ${now}, "duration": 42000,`,
@@ -40,7 +40,8 @@ export function emptyCollector() {
     el("div", { class: "ways" },
       way("From a mesh", "Every proxy reports to this collector after kumactl apply -f tracing.yaml. (Kuma's control plane "
         + "refuses apiVersion auto: leave it out there.)", yaml),
-      way("From a terminal", "Anything that speaks Zipkin's v2 JSON can send spans:", curl)));
+      way("From a terminal", `Anything that speaks Zipkin's v2 JSON can send spans${access.forgeryGuard
+        ? ", with a token that may do so" : ""}:`, curl)));
 }
 
 function way(title, text, code) {
