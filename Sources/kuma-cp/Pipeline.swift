@@ -133,7 +133,7 @@ struct Pipeline: Sendable {
         effective: configuration.document,
         versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
         isOwnCollector: isOwnCollector),
-      inspection: inspection, administration: administration,
+      inspection: inspection, administration: administration, tokens: accessState.issuer(configuration),
       foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
 
     let hosts = HostRule(

@@ -54,7 +54,10 @@ final class ControlPlaneProcess: Sendable {
   /// Starts it.
   @discardableResult
   func launch() throws -> ChildProcess {
-    var environment = Programs.environment.merging(settings) { $1 }
+    var environment = Programs.environment
+    // A debug build takes seconds for a key. Tests that use the token turn it on.
+    environment["KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN"] = "false"
+    environment.merge(settings) { $1 }
     environment["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"] = "1s"
     let command = launcher + [try Programs.path("kuma-cp")]
     let started = try ChildProcess.start(

@@ -39,6 +39,7 @@ struct ServerGuardTests {
       home: home,
       settings: [
         "KUMA_GENERAL_ALLOWED_HOSTS": "cp.example", "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": "http://gui.example",
+        "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "true",
       ])
     try await controlPlane.start()
     let ports = controlPlane.ports

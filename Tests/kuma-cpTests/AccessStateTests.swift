@@ -95,7 +95,7 @@ struct AccessStateTests {
     try await add("default")
     let text = "a-token-of-another-control-plane"
     _ = try await store.put(.secret(mesh: "default", name: "trace-ingest-token-default-7", data: Array(text.utf8)))
-    let plan = AccessKeyPlan(makesUserKey: false, makesDataplaneKeys: false, makesAdminToken: false)
+    let plan = AccessKeyPlan(makesAdminToken: false, makesDataplaneKeys: false)
     let state = state(plan)
     try await running([state]) {
       try await eventually("the token") { state.keys.newestIngestToken(mesh: "default") == text }
@@ -111,8 +111,7 @@ struct AccessStateTests {
   @Test("count from the change on, are gone with their secrets and their mesh, and every change is told")
   func changes() async throws {
     try await add("default")
-    let plan = AccessKeyPlan(
-      makesUserKey: false, makesDataplaneKeys: false, makesAdminToken: false, makesIngestTokens: false)
+    let plan = AccessKeyPlan.none
     let state = state(plan)
     #expect(!state.isReady)
     try await state.load()
@@ -143,10 +142,37 @@ struct AccessStateTests {
     try await add("default")
     _ = try await store.put(.globalSecret(name: "user-token-signing-key-1", data: Array("no key at all".utf8)))
     let state = state(
-      AccessKeyPlan(makesUserKey: false, makesDataplaneKeys: false, makesAdminToken: false, makesIngestTokens: false))
+      AccessKeyPlan.none)
     try await state.load()
     let line = try #require(log.lines.first { $0.message == "a secret cannot be used to check tokens" })
     #expect(line.metadata["secret"] == "user-token-signing-key-1")
     #expect(!log.lines.contains { "\($0)".contains("no key at all") })
   }
+
+  @Test("that sign tokens are made when the first token is asked for, once")
+  func prepared() async throws {
+    try await add("default")
+    let state = state(.none)
+    try await running([state]) {
+      await withDiscardingTaskGroup { group in
+        for mesh in ["", "default", "", "default"] {
+          group.addTask { await #expect(throws: Never.self) { try await state.prepareKey(mesh: mesh) } }
+        }
+      }
+      for mesh in ["", "default"] { #expect(state.keys.newestSigningKey(mesh: mesh)?.id == "1") }
+      // No mesh, no key: nobody waits for it, and it is made when there is one.
+      try await state.prepareKey(mesh: "later")
+      #expect(state.keys.newestSigningKey(mesh: "later") == nil)
+      try await add("later")
+      try await eventually("the key of the new mesh") {
+        try await state.prepareKey(mesh: "later")
+        return state.keys.newestSigningKey(mesh: "later") != nil
+      }
+    }
+  }
+}
+
+extension AccessKeyPlan {
+  fileprivate static let none = AccessKeyPlan(
+    makesAdminToken: false, makesIngestTokens: false, makesDataplaneKeys: false)
 }

@@ -3,26 +3,24 @@ import Documents
 import MeshAccess
 import MeshModel
 
-/// Which keys and tokens a control plane makes where they are missing.
+/// Which keys and tokens a control plane makes where they are missing, without being asked for a token.
 struct AccessKeyPlan: Sendable {
-  /// Whether there has to be a key that signs user tokens.
-  var makesUserKey = true
-  /// Whether each mesh has to have a key that signs tokens of its proxies.
-  var makesDataplaneKeys = true
-  /// Whether there has to be a token of the administrator.
+  /// Whether there has to be a token of the administrator, and the key that signs it.
   var makesAdminToken = true
   /// Whether each mesh has to have a token for sending spans.
   var makesIngestTokens = true
+  /// Whether each mesh has to have a key that signs tokens of its proxies.
+  var makesDataplaneKeys = true
 
   /// What is missing, the most urgent first.
   func missing(keys: KeyRing, meshes: Set<String>, hasAdminToken: Bool) -> [MissingKey] {
     var missing: [MissingKey] = []
-    let hasUserKey = keys.newestSigningKey(mesh: "") != nil
-    if makesUserKey, !hasUserKey { missing.append(.userKey) }
-    if makesAdminToken, hasUserKey, !hasAdminToken { missing.append(.adminToken) }
     let meshes = meshes.sorted()
     if makesIngestTokens {
       missing += meshes.filter { keys.newestIngestToken(mesh: $0) == nil }.map { .ingestToken(mesh: $0) }
+    }
+    if makesAdminToken, !hasAdminToken {
+      missing.append(keys.newestSigningKey(mesh: "") == nil ? .userKey : .adminToken)
     }
     if makesDataplaneKeys {
       missing += meshes.filter { keys.newestSigningKey(mesh: $0) == nil }.map { .dataplaneKey(mesh: $0) }
@@ -80,27 +78,15 @@ enum MissingKey: Sendable, Hashable {
       let admin = User(name: User.admin.name, groups: [User.adminGroup])
       return Array(try await key.sign(admin, validFor: Self.tenYears, now: .now).utf8)
     case .ingestToken:
-      return Self.digits(of: (0..<32).map { _ in UInt8.random(in: .min ... .max) })
+      return Array(IngestToken.generate().utf8)
     }
   }
 
-  /// On a thread of its own, since it takes a tenth of a second.
+  /// On a thread of its own, since it takes a tenth of a second of a processor.
   private static func generateKey() async throws -> SigningKey {
     try await withCheckedThrowingContinuation { continuation in
       DispatchQueue.global(qos: .utility).async {
         continuation.resume(with: Result { try SigningKey.generate(id: SecretName.firstKeyID) })
-      }
-    }
-  }
-
-  /// Base64 for URLs, without padding (https://www.rfc-editor.org/rfc/rfc4648#section-5).
-  private static func digits(of bytes: [UInt8]) -> [UInt8] {
-    Base64.encode(bytes).utf8.compactMap { byte in
-      switch byte {
-      case UInt8(ascii: "+"): UInt8(ascii: "-")
-      case UInt8(ascii: "/"): UInt8(ascii: "_")
-      case UInt8(ascii: "="): nil
-      default: byte
       }
     }
   }

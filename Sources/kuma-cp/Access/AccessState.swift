@@ -1,4 +1,5 @@
 import Foundation
+import HTTPService
 import Logging
 import MeshAccess
 import MeshModel
@@ -15,17 +16,23 @@ final class AccessState: Service {
     var meshes: Set<String> = []
     /// The token of the administrator, as the store has it.
     var adminToken: [UInt8]?
+    /// The secrets that are known.
+    var secrets: Set<ResourceKey> = []
     /// What this control plane has made, or found made by another one, until it is deleted.
     var made: Set<ResourceKey> = []
     var isReady = false
     var subscribers: [Int: AsyncStream<Void>.Continuation] = [:]
     var nextSubscriber = 0
+
+    func knows(_ mesh: String) -> Bool { mesh.isEmpty || meshes.contains(mesh) }
   }
 
   private let store: any ResourceStore
   private let validation: TokenValidation
   private let plan: AccessKeyPlan
   private let adminTokenFile: String?
+  /// Keys are made one at a time.
+  private let turns = ConcurrencyLimit(1)
   private let logger: Logger
   private let state: Mutex<State>
 
@@ -54,11 +61,20 @@ final class AccessState: Service {
   ) {
     let access = configuration.access
     var plan = AccessKeyPlan()
-    plan.makesUserKey = access.issuesUserTokens
     plan.makesAdminToken = access.issuesUserTokens && access.makesAdminToken
+    // Elsewhere the key of a mesh is made when the first token is asked for.
+    plan.makesDataplaneKeys = configuration.proxyAuthentication == .dpToken && configuration.issuesDataplaneTokens
     let file = directory?.appending(path: SecretName.adminUserToken).path(percentEncoded: false)
     self.init(
       store: store, validation: configuration.tokenValidation, plan: plan, adminTokenFile: file, logger: logger)
+  }
+
+  /// Issues tokens over the API, as the settings say.
+  func issuer(_ configuration: ControlPlaneConfiguration) -> TokenIssuer {
+    TokenIssuer(
+      issuesDataplaneTokens: configuration.issuesDataplaneTokens,
+      issuesUserTokens: configuration.access.issuesUserTokens, keys: { [self] in keys },
+      prepare: { [self] mesh throws(TokenIssueError) in try await prepareKey(mesh: mesh) })
   }
 
   /// The keys at this moment. A check with them needs no waiting.
@@ -115,16 +131,20 @@ final class AccessState: Service {
     var faults: [(secret: ResourceKey, fault: KeyFault)] = []
     let subscribers = state.withLock { state -> [AsyncStream<Void>.Continuation] in
       var keys = changes.isWholeState ? KeyRing(validation) : state.keys
-      if changes.isWholeState { (state.meshes, state.adminToken, state.made) = ([], nil, []) }
+      if changes.isWholeState { (state.meshes, state.adminToken, state.secrets, state.made) = ([], nil, [], []) }
       for key in deleted {
         state.made.remove(key)
+        state.secrets.remove(key)
         if key.type == .mesh { state.meshes.remove(key.name) } else { keys.remove(secret: key.name, mesh: key.mesh) }
       }
       for resource in written {
         guard let data = resource.secretData else {
-          state.meshes.insert(resource.name)
+          if state.meshes.insert(resource.name).inserted {
+            state.made = state.made.filter { $0.mesh != resource.name }
+          }
           continue
         }
+        state.secrets.insert(resource.key)
         if resource.key == .adminToken { state.adminToken = data }
         if let fault = keys.add(secret: resource.name, mesh: resource.mesh, data: data) {
           faults.append((resource.key, fault))
@@ -183,6 +203,28 @@ final class AccessState: Service {
       guard error.code == .conflict || error.code == .meshNotFound else { throw error }
     }
     state.withLock { _ = $0.made.insert(missing.key) }
+  }
+
+  /// Makes the key that signs tokens, if there is none, and waits until it is in ``keys``.
+  ///
+  /// - Parameter mesh: the mesh of proxies; empty for users.
+  func prepareKey(mesh: String) async throws(TokenIssueError) {
+    guard keys.newestSigningKey(mesh: mesh) == nil else { return }
+    let missing = mesh.isEmpty ? MissingKey.userKey : .dataplaneKey(mesh: mesh)
+    let failure = await turns.run { () async -> TokenIssueError? in
+      guard keys.newestSigningKey(mesh: mesh) == nil else { return nil }
+      do {
+        try await make(missing)
+        return nil
+      } catch {
+        return .failed("the key could not be made: \(error)")
+      }
+    }
+    if let failure { throw failure }
+    let changes = changes()
+    _ = await withDeadline(.seconds(10)) { [self] in
+      for await _ in changes where state.withLock({ $0.secrets.contains(missing.key) || !$0.knows(mesh) }) { break }
+    }
   }
 
   private func tellAdminToken(_ token: [UInt8]) {
