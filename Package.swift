@@ -551,7 +551,7 @@ let package = Package(
         logging, nioCore, nioHTTP1,
         nioPosix, nioSSL,
       ],
-      exclude: ["Goldens"], swiftSettings: strict),
+      exclude: ["Goldens", "Machines"], swiftSettings: strict),
   ]
 )
 

@@ -1,0 +1,106 @@
+import Documents
+import Foundation
+import MeshTestSupport
+import ProcessSupervisor
+import TestSupport
+import Testing
+
+/// What docs/production.md tells an operator to type, typed on machines: network namespaces with files of their own, where real
+/// PostgreSQL, control plane, kumactl, kuma-dp and Envoy run. Only apt-get, scp, systemctl, journalctl and make are played.
+@Suite("docs/production.md", .inNetworkNamespaces, .timeLimit(.minutes(15)))
+struct ProductionTests {
+  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+  private static let stage = root.appending(path: "Tests/IntegrationTests/Machines/stage.py")
+
+  /// What else the machines need, and the package that has it; nil when nothing is missing.
+  private static let missing: String? = {
+    let programs = [("pg_createcluster", "postgresql"), ("openssl", "openssl"), ("python3", "python3")]
+    for (program, package) in programs where ChildProcess.find(program, path: "/usr/bin:/bin") == nil {
+      return "there is no program \(program); install Debian's package \(package)"
+    }
+    return TestPrograms.envoyProgram == nil ? "there is no Envoy; Scripts/setup installs one" : nil
+  }()
+
+  /// What is typed on a machine after the document.
+  private struct Step: Encodable {
+    var machine: String
+    var line: String
+    var script: String
+  }
+
+  private struct Plan: Encodable {
+    var machines = ["here": "192.0.2.10", "db": "192.0.2.1", "cp": "192.0.2.2", "web": "192.0.2.3"]
+    var programs: [String: String]
+    var checkout = [
+      ".build/images/kuma-cp/kuma-cp": "kuma-cp", ".build/images/kuma-init/kumactl": "kumactl",
+      ".build/images/kuma-dp/kuma-dp": "kuma-dp", ".build/images/kuma-dp/envoy": "envoy",
+    ]
+    var after: [Step]
+  }
+
+  /// What has to be so when the document has been followed.
+  private static let checks = [
+    Step(
+      machine: "here", line: "a trace over HTTPS, with a token",
+      script: """
+        for attempt in $(seq 600); do
+          curl --silent --output /dev/null http://web:10080/
+          curl --silent --cacert ca.crt --header "Authorization: Bearer $(cat alice.token)" \\
+            'https://cp:9411/api/v2/traces?serviceName=web' | grep --quiet '"traceId"' && exit
+          sleep 0.1
+        done
+        exit 1
+        """),
+    Step(
+      machine: "here", line: "the proxy is connected",
+      script: "kumactl inspect dataplanes | tee /dev/stderr | grep 'web-1.*Online'"),
+    Step(
+      machine: "db", line: "every connection to the database is encrypted",
+      script: """
+        test "$(runuser -u postgres -- psql -Atc \\
+          "SELECT count(*), bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'kuma'")" = '2|t'
+        """),
+    Step(
+      machine: "cp", line: "the database refuses who does not use TLS",
+      script: """
+        export $(cat /etc/kuma/kuma-cp.env)
+        export PGPASSWORD="$KUMA_STORE_POSTGRES_PASSWORD"
+        psql "host=db user=kuma dbname=kuma sslmode=require" -c 'SELECT 1'
+        ! psql "host=db user=kuma dbname=kuma sslmode=disable" -c 'SELECT 1'
+        """),
+    Step(
+      machine: "cp", line: "the log has the reasons of refusals, and no token and no password",
+      script: """
+        journalctl -u kuma-cp >/root/log
+        grep --quiet 'refused access' /root/log
+        ! grep --quiet --fixed-strings --file /root/alice.token /root/log
+        ! grep --quiet --fixed-strings --file /root/web-1.token /root/log
+        ! grep --quiet --fixed-strings "$(cut -d = -f 2 /etc/kuma/kuma-cp.env)" /root/log
+        """),
+  ]
+
+  @Test(
+    "leads from empty machines to a trace, with TLS and tokens on every way",
+    .enabled(if: Self.missing == nil, "\(Self.missing ?? "")"))
+  func followed() async throws {
+    let folder = try TemporaryFolder()
+    let programs = try ["kuma-cp", "kuma-dp", "kumactl"].map { ($0, try Programs.path($0)) }
+    let plan = Plan(
+      programs: Dictionary(uniqueKeysWithValues: programs + [("envoy", try #require(TestPrograms.envoyProgram))]),
+      after: Self.checks)
+    let file = try folder.write(String(decoding: try JSONEncoder().encode(plan), as: UTF8.self), to: "plan.json")
+    let typed = try await ProgramOutput.of(
+      ChildProcess.Command(
+        "unshare",
+        [
+          "--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "python3",
+          Self.stage.path(percentEncoded: false),
+          Self.root.appending(path: "docs/production.md").path(percentEncoded: false),
+          file,
+        ]), cancellation: .kill)
+    #expect(typed.status.isSuccess, "\((typed.output + typed.errors).joined(separator: "\n"))")
+    // Every step of the document was there.
+    #expect(typed.output.count { $0.hasPrefix("== ") } >= 10 + Self.checks.count)
+  }
+}
