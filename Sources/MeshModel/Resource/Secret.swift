@@ -105,25 +105,6 @@ enum SecretData {
   static func document(_ data: [UInt8]) -> DocumentValue.Object {
     data.isEmpty ? [:] : [field: .string(Base64.encode(data))]
   }
-
-  /// Every violation of the rules of secrets.
-  static func violations(_ data: [UInt8]) -> [Violation] {
-    if data.isEmpty {
-      return [
-        Violation(
-          field: field,
-          message:
-            "cannot be empty; the data of a secret is never shown, so a document that was read has to get it again")
-      ]
-    }
-    guard data.count <= limit else {
-      return [Violation(field: field, message: "may have at most \(limit) bytes, not \(data.count)")]
-    }
-    return []
-  }
-
-  /// The largest secret, in bytes. Source: the limit of a Secret in Kubernetes.
-  static let limit = 1_048_576
 }
 
 // Whatever prints a secret, a log or the report of a failed test, gets no byte of it.

@@ -6,8 +6,8 @@ extension Resource {
     case .trafficTrace(let policy): policy.violations()
     case .dataplane(let dataplane): dataplane.violations()
     case .dataplaneInsight: []
-    case .secret(let secret): SecretData.violations(secret.data)
-    case .globalSecret(let secret): SecretData.violations(secret.data)
+    case .secret(let secret): SecretRules.violations(secret.data)
+    case .globalSecret(let secret): SecretRules.violations(secret.data)
     }
   }
 
