@@ -43,7 +43,7 @@ struct APIError: Error, Sendable {
     case .conflict:
       self.init(
         status: .conflict, title: "Conflict",
-        detail: "The resource was created and deleted by somebody else at the same time; send the request again.")
+        detail: "The resource was written by somebody else at the same time; send the request again.")
     case .unavailable:
       self.init(status: .serviceUnavailable, title: title, detail: error.message)
     }

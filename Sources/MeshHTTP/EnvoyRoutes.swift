@@ -14,7 +14,7 @@ struct EnvoyRoutes: Sendable {
     let format = Operation.Parameter(name: "format", summary: "The form of the answer: text (when absent) or json.")
     return [
       Route(
-        .get, "\(path)/xds", "Shows the configuration that a proxy's Envoy has, without tokens.",
+        .get, "\(path)/xds", "Shows the configuration that a proxy's Envoy has, without tokens and keys.",
         query: [
           Operation.Parameter(name: "include_eds", summary: "Whether endpoints are shown too; false when absent.")
         ], failures: Self.failures, handler: configuration),
@@ -35,7 +35,7 @@ struct EnvoyRoutes: Sendable {
     let withEndpoints = ["1", "t", "T", "true", "TRUE", "True"].contains(request.query.first("include_eds"))
     let bytes = try await ask(.configuration(withEndpoints: withEndpoints), request)
     do {
-      return .json(try DocumentValue(json: bytes).withoutTokens)
+      return .json(try DocumentValue(json: bytes).withoutEnvoySecrets)
     } catch {
       throw APIError(
         status: .badGateway, title: Self.title, detail: "Envoy's configuration is not valid JSON: \(error)")
@@ -79,25 +79,6 @@ extension EnvoyAdministrationError.Code {
     case .elsewhere: .notImplemented
     case .unreachable, .unexpectedAnswer: .badGateway
     case .timedOut: .gatewayTimeout
-    }
-  }
-}
-
-extension DocumentValue {
-  /// An Envoy configuration in which the proxy's tokens are masked: in the headers of its requests to the control plane, and
-  /// in its node's metadata.
-  var withoutTokens: DocumentValue {
-    switch self {
-    case .array(let items): .array(items.map(\.withoutTokens))
-    case .object(let object):
-      .object(
-        Object(
-          uniqueKeysWithValues: object.map { key, value in
-            let isToken =
-              key == "dataplane.token" || key == "value" && object["key"]?.string?.lowercased() == "authorization"
-            return (key, isToken && value.string != nil ? "[redacted]" : value.withoutTokens)
-          }))
-    case .null, .bool, .integer, .number, .string: self
     }
   }
 }

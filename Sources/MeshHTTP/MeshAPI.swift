@@ -32,7 +32,7 @@ public final class MeshAPI: Sendable {
     self.configuration = configuration
     let context = APIContext(store: store, inspection: inspection, configuration: configuration, now: now)
     var routes = ServerRoutes(context: context).routes
-    for type in [ResourceType.mesh, .trafficTrace, .dataplane, .dataplaneInsight] {
+    for type in ResourceType.allCases {
       routes += ResourceRoutes(context: context, type: type).routes
     }
     routes += OverviewRoutes(context: context).routes

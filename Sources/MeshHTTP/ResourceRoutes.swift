@@ -12,12 +12,12 @@ struct ResourceRoutes: Sendable {
   var routes: [Route] {
     let segment = type.pathSegment
     let collection = type.isMeshScoped ? "/meshes/{mesh}/\(segment)" : "/\(segment)"
-    let item = type.isMeshScoped ? "\(collection)/{name}" : "\(collection)/{mesh}"
+    let item = "\(collection)/{\(parameter)}"
     let filters = [.name] + Operation.Parameter.paging + (type == .dataplane ? Operation.Parameter.proxyFilters : [])
     let query = filters + [.format]
     var routes = [
-      Route(.get, collection, "Lists the \(type.rawValue) resources.", query: query, handler: list),
-      Route(.get, item, "Reads a \(type.rawValue).", query: [.format], handler: read),
+      Route(.get, collection, "Lists the \(type.rawValue) resources\(omission).", query: query, handler: list),
+      Route(.get, item, "Reads a \(type.rawValue)\(omission).", query: [.format], handler: read),
     ]
     if type.isUserWritten {
       routes.append(Route(.put, item, "Creates or replaces a \(type.rawValue).", handler: write))
@@ -25,16 +25,23 @@ struct ResourceRoutes: Sendable {
     }
     if type.isMeshScoped {
       routes.append(
-        Route(.get, "/\(segment)", "Lists the \(type.rawValue) resources of all meshes.", query: query, handler: list))
+        Route(
+          .get, "/\(segment)", "Lists the \(type.rawValue) resources of all meshes\(omission).", query: query,
+          handler: list))
     }
     return routes
   }
 
+  /// What is left out of answers, for the description of the API.
+  private var omission: String { type.isSecret ? ", without their data" : "" }
+
+  /// The parameter of the path with the name.
+  private var parameter: String { type == .mesh ? "mesh" : "name" }
+
   /// The key of the resource in the request's path.
   func key(_ request: RoutedRequest) -> ResourceKey {
-    type.isMeshScoped
-      ? ResourceKey(type: type, mesh: request.parameter("mesh"), name: request.parameter("name"))
-      : ResourceKey(type: type, name: request.parameter("mesh"))
+    ResourceKey(
+      type: type, mesh: type.isMeshScoped ? request.parameter("mesh") : "", name: request.parameter(parameter))
   }
 
   private func list(_ request: RoutedRequest) async throws(APIError) -> Answer {
@@ -53,10 +60,12 @@ struct ResourceRoutes: Sendable {
     return .json(document(try await context.get(key, title: APIContext.Title.retrieve), form))
   }
 
-  /// The resource in one of its forms. A resource that is kept in a cluster is shown as it is stored there.
+  /// The resource in one of its forms, without what is secret. A resource that is kept in a cluster is shown as it is stored there.
   private func document(_ resource: Resource, _ form: ResourceDocument.Form) -> DocumentValue {
-    if form == .kubernetes, let stored = context.configuration.object(resource.key) { return stored }
-    return resource.document(form)
+    if form == .kubernetes, !type.isSecret, let stored = context.configuration.object(resource.key) {
+      return type == .mesh ? Redaction.masked(stored) : stored
+    }
+    return resource.redacted.document(form)
   }
 
   private func delete(_ request: RoutedRequest) async throws(APIError) -> Answer {

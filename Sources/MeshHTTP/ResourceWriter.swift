@@ -53,15 +53,19 @@ struct ResourceWriter: Sendable {
       let existing = try await find(key, title: APIContext.Title.process)
       try check(body, against: key, isNew: existing == nil)
       let title = existing == nil ? APIContext.Title.create : APIContext.Title.update
+      let (resource, isRestored, lost) = body.resource.restored(from: existing)
+      guard lost.isEmpty else { throw .invalid(lost, title: title) }
       if let existing {
-        let violations = body.resource.violations(replacing: existing)
+        let violations = resource.violations(replacing: existing)
         guard violations.isEmpty else { throw .invalid(violations, title: title) }
       }
-      // A creation is conditional, because it has rules of its own. Of concurrent updates, the last one wins.
-      let condition = existing == nil ? WriteCondition.absent : .always
+      // A creation is conditional, because it has rules of its own. Of concurrent updates, the last one wins, but an old secret
+      // must not come back.
+      let condition =
+        existing.map { isRestored ? WriteCondition.revision($0.revision) : .always } ?? .absent
       do throws(StoreError) {
         let (stored, created) = try await resources.put(
-          resource(body, key: key, isNew: existing == nil), if: condition)
+          completed(resource, key: key, isNew: existing == nil), if: condition)
         let warnings = await warnings.warnings(writing: stored, over: existing, notices: body.notices)
         return Outcome(old: existing, stored: stored, created: created, warnings: warnings)
       } catch {
@@ -88,8 +92,8 @@ struct ResourceWriter: Sendable {
     guard tooLong.isEmpty else { throw .invalid(tooLong, title: APIContext.Title.create) }
   }
 
-  private func resource(_ body: ResourceBody, key: ResourceKey, isNew: Bool) -> Resource {
-    var resource = body.resource
+  private func completed(_ resource: Resource, key: ResourceKey, isNew: Bool) -> Resource {
+    var resource = resource
     resource.key = key
     if isNew { resource.labels[Self.origin.name] = Self.origin.value }
     if case .dataplane(let dataplane) = resource.spec {

@@ -22,7 +22,8 @@ import Testing
     let expected = [
       "/", "/_dry-run", "/config", "/dataplane-insights", "/dataplanes", "/dataplanes+insights",
       "/dataplanes/_overview",
-      "/global-insight", "/global-insights", "/gui", "/mesh-insights", "/mesh-insights/{mesh}", "/meshes",
+      "/global-insight", "/global-insights", "/global-secrets", "/global-secrets/{name}", "/gui", "/mesh-insights",
+      "/mesh-insights/{mesh}", "/meshes",
       "/meshes/{mesh}",
       "/meshes/{mesh}/_warnings", "/meshes/{mesh}/dataplane-insights", "/meshes/{mesh}/dataplane-insights/{name}",
       "/meshes/{mesh}/dataplanes", "/meshes/{mesh}/dataplanes+insights", "/meshes/{mesh}/dataplanes+insights/{name}",
@@ -30,11 +31,12 @@ import Testing
       "/meshes/{mesh}/dataplanes/{name}/_overview", "/meshes/{mesh}/dataplanes/{name}/_tracing",
       "/meshes/{mesh}/dataplanes/{name}/_warnings", "/meshes/{mesh}/dataplanes/{name}/clusters",
       "/meshes/{mesh}/dataplanes/{name}/policies", "/meshes/{mesh}/dataplanes/{name}/stats",
-      "/meshes/{mesh}/dataplanes/{name}/xds", "/meshes/{mesh}/service-insights",
+      "/meshes/{mesh}/dataplanes/{name}/xds", "/meshes/{mesh}/secrets", "/meshes/{mesh}/secrets/{name}",
+      "/meshes/{mesh}/service-insights",
       "/meshes/{mesh}/service-insights/{name}", "/meshes/{mesh}/traffic-traces",
       "/meshes/{mesh}/traffic-traces/{name}", "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
       "/meshes/{mesh}/traffic-traces/{name}/_warnings", "/meshes/{mesh}/traffic-traces/{name}/dataplanes",
-      "/openapi.yaml", "/policies", "/service-insights", "/traffic-traces", "/versions", "/who-am-i",
+      "/openapi.yaml", "/policies", "/secrets", "/service-insights", "/traffic-traces", "/versions", "/who-am-i",
     ]
     #expect(paths.keys.sorted() == expected)
   }
@@ -42,6 +44,8 @@ import Testing
   @Test("what it describes is what is answered") func methods() async throws {
     let api = try await InspectionTests.withPolicies()
     try await api.store.put(.insight("a", mesh: "shop"))
+    try await api.store.put(.secret(mesh: "shop", name: "a", data: [1]))
+    try await api.store.put(.globalSecret(name: "a", data: [1]))
     for (pattern, methods) in try #require(try await Self.document()["paths"]?.object) {
       let described = try #require(methods.object)
       let name = pattern.contains("traffic-traces") ? "web" : pattern.contains("service-insights") ? "api" : "a"
