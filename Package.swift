@@ -111,6 +111,7 @@ let package = Package(
     .target(name: "StableHash", swiftSettings: strict),
     .target(name: "Backoff", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
+    .target(name: "FileWatch", swiftSettings: strict),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Deflate", dependencies: ["CZlib"], swiftSettings: strict),
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
@@ -182,7 +183,9 @@ let package = Package(
     .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
     .target(
       name: "HTTPService",
-      dependencies: [httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle],
+      dependencies: [
+        httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, serviceLifecycle,
+      ],
       swiftSettings: strict),
     .target(
       name: "MeshHTTP",
@@ -207,7 +210,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Certificates",
-      dependencies: ["Documents", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509],
+      dependencies: ["Documents", "FileWatch", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509],
       swiftSettings: strict),
     .target(
       name: "MeshAccess", dependencies: ["Documents", "MeshModel", collections, crypto, cryptoExtras, jwtKit],
@@ -219,9 +222,9 @@ let package = Package(
     .target(
       name: "MeshTransport",
       dependencies: [
-        "Certificates", "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", grpcCore,
+        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", grpcCore,
         grpcHTTP2,
-        httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, nioSSL, nioTLS, protobuf, serviceLifecycle,
+        httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, protobuf, serviceLifecycle,
         x509,
       ],
       swiftSettings: strict),
@@ -391,7 +394,8 @@ let package = Package(
     .testTarget(
       name: "HTTPServiceTests",
       dependencies: [
-        "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+        "Certificates", "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -434,7 +438,9 @@ let package = Package(
     .testTarget(
       name: "AccessHTTPTests", dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "TestSupport", httpTypes],
       swiftSettings: strict),
-    .testTarget(name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", x509], swiftSettings: strict),
+    .testTarget(
+      name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", logging, nioCore, nioSSL, serviceLifecycle, x509],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",
       dependencies: [

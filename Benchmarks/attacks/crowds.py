@@ -61,7 +61,7 @@ class Program:
         self.log = open(pathlib.Path(folder) / "log", "wb")
         self.process = subprocess.Popen(
             [
-                path, "run", "--work-dir", folder, "--api-port", str(self.ports["api"]), "--dp-port",
+                path, "run", "--work-dir", folder, "--api-port", str(self.ports["api"]), "--api-https-port", "0", "--dp-port",
                 str(self.ports["dataplane"]), "--diagnostics-port", str(self.ports["diagnostics"]), "--zipkin-port",
                 str(self.ports["collector"]), "--otlp-port", str(self.ports["otlp"]),
             ],

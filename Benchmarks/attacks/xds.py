@@ -201,7 +201,7 @@ class Program:
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(
                 [path, "run", "--work-dir", folder, "--api-port", str(self.ports[0]), "--dp-port", str(self.ports[1]),
-                 "--diagnostics-port", str(self.ports[2])],
+                 "--api-https-port", "0", "--diagnostics-port", str(self.ports[2])],
                 env=environment | {"KUMA_COLLECTOR_ENABLED": "false"}, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while not self.listens():

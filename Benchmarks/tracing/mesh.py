@@ -138,7 +138,7 @@ class ControlPlane:
         pathlib.Path(folder, "state").mkdir()
         self.process = Process(
             [program, "run", "--work-dir", pathlib.Path(folder, "state"), "--api-port", self.api, "--dp-port", self.dataplane,
-             "--diagnostics-port", self.diagnostics, "--zipkin-port", self.collector, "--otlp-port", otlp, "--log-level", "warning"],
+             "--api-https-port", "0", "--diagnostics-port", self.diagnostics, "--zipkin-port", self.collector, "--otlp-port", otlp, "--log-level", "warning"],
             pathlib.Path(folder, "kuma-cp.log"))
         wait_for("the control plane", lambda: self.process.check() and ask(f"http://127.0.0.1:{self.api}/meshes"))
 

@@ -49,6 +49,11 @@ struct CertificateTemplate {
         Critical(
           isAuthority ? BasicConstraints.isCertificateAuthority(maxPathLength: nil) : .notCertificateAuthority)
         Critical(KeyUsage(digitalSignature: true, keyCertSign: isAuthority))
+        // Clients tell authorities of the same name apart by these.
+        SubjectKeyIdentifier(hash: own.publicKey)
+        if let key = (try issuer?.certificate.extensions.subjectKeyIdentifier)?.keyIdentifier {
+          AuthorityKeyIdentifier(keyIdentifier: key)
+        }
         if !names.isEmpty {
           try ExtendedKeyUsage([side == .server ? .serverAuth : .clientAuth])
           SubjectAlternativeNames(names)
@@ -69,6 +74,25 @@ struct CertificateTemplate {
       }
     }
     return names
+  }
+
+  /// A host in the form that names in certificates have; `nil` for what is neither an address nor a name, which may begin with `*.`.
+  static func name(of host: String) -> String? {
+    if let bytes = ipAddressBytes(host) { return ServerCertificate.ipAddressText(bytes) }
+    let name = (host.hasSuffix(".") ? host.dropLast() : host[...]).lowercased()
+    let labels = (name.hasPrefix("*.") ? name.dropFirst(2) : name[...]).split(
+      separator: ".", omittingEmptySubsequences: false)
+    let isName =
+      name.utf8.count <= 253
+      && labels.allSatisfy { label in
+        (1...63).contains(label.utf8.count)
+          && label.utf8.allSatisfy { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+              || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+              || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+          }
+      }
+    return isName ? name : nil
   }
 
   /// The bytes of a numeric address in network order; `nil` for a host name.

@@ -6,7 +6,7 @@ import SystemErrors
 import X509
 
 /// The certificate of a server with its private key.
-package struct ServerCertificate: Sendable {
+package struct ServerCertificate: Sendable, Hashable {
   /// The certificate cannot be used.
   package struct Failure: Error, CustomStringConvertible {
     /// What is wrong and how to fix it.
@@ -50,13 +50,21 @@ package struct ServerCertificate: Sendable {
     return system.map { SystemError($0.code.rawValue).description }
   }
 
-  /// Creates a self-signed certificate that is valid for ten years.
+  /// Creates a self-signed certificate that is valid for ten years. It is an authority, with which those of servers can be signed.
   package static func make(hosts: [String], now: Date = Date()) throws -> ServerCertificate {
     let pair = try CertificateTemplate(
-      commonName: "kuma-control-plane", hosts: ["localhost", "127.0.0.1", "::1"] + hosts, isAuthority: true,
+      commonName: "kuma-control-plane",
+      hosts: (["localhost", "127.0.0.1", "::1"] + hosts).compactMap(CertificateTemplate.name(of:)), isAuthority: true,
       lifetime: 3_650 * 86_400
     ).sign(now: now)
     return ServerCertificate(certificatePEM: pair.certificatePEM, privateKeyPEM: pair.privateKeyPEM)
+  }
+
+  /// The last certificate of the chain as PEM.
+  var lastOfChain: String {
+    let start = "-----BEGIN CERTIFICATE-----"
+    guard let last = certificatePEM.ranges(of: start).last else { return certificatePEM }
+    return String(certificatePEM[last.lowerBound...])
   }
 
   /// The names and addresses in the certificate; `nil` if it cannot be parsed.
@@ -74,7 +82,7 @@ package struct ServerCertificate: Sendable {
       })
   }
 
-  private static func ipAddressText(_ bytes: [UInt8]) -> String? {
+  static func ipAddressText(_ bytes: [UInt8]) -> String? {
     guard bytes.count == 4 || bytes.count == 16 else { return nil }
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
     let family = bytes.count == 4 ? AF_INET : AF_INET6
@@ -84,9 +92,13 @@ package struct ServerCertificate: Sendable {
 
   /// The TLS configuration of a server with this certificate: TLS 1.2 or later.
   ///
-  /// - Parameter protocols: the protocols that clients may negotiate, the best first.
-  package func makeContext(protocols: [String]) throws -> NIOSSLContext {
-    try NIOSSLContext(configuration: makeConfiguration(protocols: protocols))
+  /// - Parameters:
+  ///   - protocols: the protocols that clients may negotiate, the best first.
+  ///   - clients: which certificates of clients are accepted.
+  package func makeContext(protocols: [String], clients: ClientTrust = ClientTrust()) throws -> NIOSSLContext {
+    var configuration = try makeConfiguration(protocols: protocols)
+    try clients.configure(&configuration)
+    return try NIOSSLContext(configuration: configuration)
   }
 
   /// How long a server that closes a connection waits for the client's part of the end. API servers leave the connections of

@@ -1,5 +1,5 @@
 package import Logging
-package import NIOCore
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
@@ -11,7 +11,7 @@ package struct HTTPListener: Service {
   private let ports: BoundPorts
   private let logger: Logger
   private let loops: RequestLoops?
-  private let encryption: (@Sendable (any Channel) throws -> Void)?
+  private let encryption: Encryption?
   private let adviceIfTaken: String?
 
   private var name: String { service.counts.name }
@@ -19,11 +19,12 @@ package struct HTTPListener: Service {
   /// - Parameters:
   ///   - ports: gets the port once the server listens.
   ///   - loops: the threads that serve the requests; nil for the threads that all tasks share.
-  ///   - encryption: adds the handler of TLS to a new connection; nil for a server without encryption.
+  ///   - tls: the configuration of encrypted connections; nil for a server without TLS.
+  ///   - plaintext: who may talk without encryption to a server with TLS.
   ///   - adviceIfTaken: logged when the port is in use, and the program continues without this server; nil to fail.
   package init(
     host: String, port: Int, service: RequestService, ports: BoundPorts, logger: Logger, loops: RequestLoops? = nil,
-    encryption: (@Sendable (any Channel) throws -> Void)? = nil, adviceIfTaken: String? = nil
+    tls: (any TLSSource)? = nil, plaintext: PlaintextRule = .refused, adviceIfTaken: String? = nil
   ) {
     self.host = host
     self.port = port
@@ -31,7 +32,7 @@ package struct HTTPListener: Service {
     self.ports = ports
     self.logger = logger
     self.loops = loops
-    self.encryption = encryption
+    encryption = tls.map { Encryption(tls: $0, plaintext: plaintext) }
     self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
     if let loops {

@@ -13,9 +13,8 @@ public struct HTTPServer: Service {
   public var service: RequestService
   /// Runs the connections.
   public var eventLoopGroup: any EventLoopGroup
-  /// Adds the handler of TLS to a new connection, on its event loop; nil for a server without encryption. It is called for each
-  /// connection, so that new ones get a renewed certificate. When it throws, the connection is closed.
-  public var encryption: (@Sendable (any Channel) throws -> Void)?
+  /// How connections are encrypted; nil for a server without TLS.
+  package var encryption: Encryption?
   /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
   private let logger: Logger
@@ -65,21 +64,28 @@ private struct ServedConnection: ServerChildChannel {
   }
 
   let service: RequestService
-  let encryption: (@Sendable (any Channel) throws -> Void)?
+  let encryption: Encryption?
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       do {
-        if let slot = try service.place(for: channel) {
-          try encryption?(channel)
-          try service.configure(channel, slot: slot, isSecure: encryption != nil)
+        guard let slot = try service.place(for: channel) else { return Value(channel: channel) }
+        guard let encryption else {
+          try service.configure(channel, slot: slot, isSecure: false)
+          return Value(channel: channel)
         }
+        let deadline = NIODeadline.now() + TimeAmount(service.limits.head)
+        let detector = EncryptionDetector(encryption, service: service, deadline: deadline) {
+          [service] channel, result in
+          try service.configure(channel, slot: slot, isSecure: result.isSecure, certificate: result.certificate)
+        }
+        try channel.pipeline.syncOperations.addHandler(detector)
+        return Value(channel: channel)
       } catch {
         // Nobody else closes a connection that cannot be set up, not even when the client leaves.
         channel.close(promise: nil)
         throw error
       }
-      return Value(channel: channel)
     }
   }
 
@@ -98,8 +104,7 @@ extension RequestService {
   public func place(for channel: any Channel) throws -> ConnectionSlot? {
     guard let (slot, hasReplaced) = connections.enter(channel) else {
       note(.full, "the server refuses connections: all \(connections.limit) are in use")
-      let handler = RefusedConnection(ReceiptWatch.bytes(of: answer(to: nil, .overloaded)), connections)
-      try channel.pipeline.syncOperations.addHandler(handler)
+      try refuse(channel, .overloaded)
       return nil
     }
     if hasReplaced {
@@ -107,9 +112,15 @@ extension RequestService {
     }
     return slot
   }
+
+  /// Sends a refusal to a new connection, whatever it has sent, and closes it. Call it on the connection's event loop.
+  func refuse(_ channel: any Channel, _ refusal: RequestRefusal) throws {
+    let handler = RefusedConnection(ReceiptWatch.bytes(of: answer(to: nil, refusal)), connections)
+    try channel.pipeline.syncOperations.addHandler(handler)
+  }
 }
 
-/// Sends a refusal to a connection without a slot, and closes it.
+/// Sends a refusal to a connection, and closes it.
 private final class RefusedConnection: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -122,7 +133,13 @@ private final class RefusedConnection: ChannelInboundHandler {
     self.connections = connections
   }
 
-  func channelActive(context: ChannelHandlerContext) {
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { refuse(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) { refuse(context) }
+
+  private func refuse(_ context: ChannelHandlerContext) {
     context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
     // A client that is still sending may miss the answer if the connection is closed immediately.
     guard connections.beginRefused() else { return context.close(promise: nil) }

@@ -24,6 +24,8 @@ public final class ListenerCounts: Sendable {
     case foreignHost = "foreign_host"
     /// A page of another site sent a request.
     case foreignPage = "foreign_page"
+    /// A client used no TLS, and had to.
+    case plaintext
     /// A request whose sender is not known or may not do that.
     case access
   }

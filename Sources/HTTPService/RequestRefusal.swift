@@ -18,13 +18,15 @@ public enum RequestRefusal: Sendable, Hashable {
   case foreignHost(String)
   /// A page of another site sent the request; the text is its origin.
   case foreignPage(String)
+  /// The client uses no TLS, and has to.
+  case plaintext
 
   /// The status of the answer.
   public var status: HTTPResponse.Status {
     switch self {
     case .bodyTooLarge: .contentTooLarge
     case .overloaded: .serviceUnavailable
-    case .malformed: .badRequest
+    case .malformed, .plaintext: .badRequest
     case .headTooLarge: .requestHeaderFieldsTooLarge
     case .late: .requestTimeout
     case .expectation: .expectationFailed
@@ -54,6 +56,7 @@ public enum RequestRefusal: Sendable, Hashable {
       } else {
         "Pages of \(Self.quoted(origin)) may not use this server, which is not for browsers."
       }
+    case .plaintext: "This port takes TLS; use https://."
     }
   }
 
@@ -69,6 +72,7 @@ public enum RequestRefusal: Sendable, Hashable {
     case .late: .late
     case .foreignHost: .foreignHost
     case .foreignPage: .foreignPage
+    case .plaintext: .plaintext
     }
   }
 

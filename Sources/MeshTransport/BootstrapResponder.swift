@@ -1,4 +1,3 @@
-package import Certificates
 package import HTTPService
 package import HTTPTypes
 package import Logging
@@ -7,9 +6,23 @@ package import MeshXDS
 
 /// Answers HTTP/1.1 requests on the data plane server's port: translates between HTTP and ``BootstrapEndpoint``.
 package struct BootstrapResponder: Sendable {
+  /// What proxies are told about the server's certificate.
+  package struct Identity: Sendable {
+    /// Its names and addresses; `nil` if they are not known.
+    package var names: Set<String>?
+    /// What proxies that bring no authority have to trust, as PEM; empty where the control plane has not made the certificate, since
+    /// proxies keep it for years.
+    package var authority: String
+
+    /// Makes a description.
+    package init(names: Set<String>?, authority: String) {
+      self.names = names
+      self.authority = authority
+    }
+  }
+
   private let resources: BootstrapEndpoint.Resources
-  private let certificate: ServerCertificate
-  private let isOwnCertificate: Bool
+  private let identity: @Sendable () -> Identity
   private let authenticator: (any ProxyAuthenticating)?
   private let refusals = RefusalLog(server: DataplaneServer.name)
   private let logger: Logger
@@ -17,19 +30,16 @@ package struct BootstrapResponder: Sendable {
 
   /// - Parameters:
   ///   - resources: the store of meshes and Dataplanes.
-  ///   - certificate: the server's certificate.
-  ///   - isOwnCertificate: whether proxies may pin the certificate itself. True only for a certificate that stays the same for
-  ///     years.
+  ///   - identity: describes the server's newest certificate.
   ///   - authenticator: checks which proxy asks; `nil` where nobody has to prove anything.
   ///   - logger: takes the reasons of refusals, which answers do not say.
   ///   - port: the port of the data plane server; `nil` before it listens.
   package init(
-    resources: BootstrapEndpoint.Resources, certificate: ServerCertificate, isOwnCertificate: Bool,
+    resources: BootstrapEndpoint.Resources, identity: @escaping @Sendable () -> Identity,
     authenticator: (any ProxyAuthenticating)? = nil, logger: Logger, port: @escaping @Sendable () -> Int?
   ) {
     self.resources = resources
-    self.certificate = certificate
-    self.isOwnCertificate = isOwnCertificate
+    self.identity = identity
     self.authenticator = authenticator
     self.logger = logger
     self.port = port
@@ -68,10 +78,11 @@ package struct BootstrapResponder: Sendable {
   }
 
   private var endpoint: BootstrapEndpoint {
-    BootstrapEndpoint(
+    let identity = identity()
+    return BootstrapEndpoint(
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
-        trustedCA: isOwnCertificate ? certificate.certificatePEM : "", certificateNames: certificate.names,
+        trustedCA: identity.authority, certificateNames: identity.names,
         reloadsTokens: authenticator != nil,
         inspectAuthority: { BootstrapSettings.AuthorityVerdict(ofAuthority: $0) }),
       resources: resources, authenticator: authenticator)

@@ -1,27 +1,40 @@
 import GRPCNIOTransportHTTP2
 import HTTPService
 import NIOCore
-import NIOSSL
-import NIOTLS
 
-/// Detects the protocol of a new connection (TLS or plaintext, gRPC or HTTP/1.1), sets up its pipeline, and removes itself.
+/// Detects the protocol of a new connection, gRPC or HTTP/1.1, sets up its pipeline, and removes itself. ``EncryptionDetector`` comes
+/// before it.
 ///
-/// The first byte identifies TLS: a handshake record starts with 0x16. ALPN identifies gRPC (`h2`). Without ALPN the first bytes
-/// do, since HTTP/2 starts with a fixed preface (RFC 9113, section 3.4).
+/// ALPN identifies gRPC (`h2`). Without ALPN the first bytes do, since HTTP/2 starts with a fixed preface (RFC 9113, section 3.4).
 final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 
   struct Setup: Sendable {
-    let tls: NIOSSLContext?
+    let encryption: Encryption?
     let timeout: TimeAmount
     let connectionConfigurator: HTTP2ServerTransport.ConnectionConfigurator
     let bootstrap: RequestService
+
+    /// Adds the handlers of a new connection, on its event loop.
+    func begin(_ channel: any Channel) throws {
+      guard let slot = try bootstrap.place(for: channel) else { return }
+      let deadline = NIODeadline.now() + timeout
+      let setup = self
+      guard let encryption else {
+        let plain = EncryptionDetector.Result(isSecure: false)
+        let classifier = ConnectionClassifier(setup: setup, slot: slot, connection: plain, deadline: deadline)
+        return try channel.pipeline.syncOperations.addHandler(classifier)
+      }
+      let detector = EncryptionDetector(encryption, service: bootstrap, deadline: deadline) { channel, connection in
+        let classifier = ConnectionClassifier(setup: setup, slot: slot, connection: connection, deadline: deadline)
+        try channel.pipeline.syncOperations.addHandler(classifier)
+      }
+      try channel.pipeline.syncOperations.addHandler(detector)
+    }
   }
 
   private enum State {
-    case firstByte
-    case handshake
     case preface
     case decided
   }
@@ -31,21 +44,25 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   private let setup: Setup
   /// The connection's slot in the limit of connections.
   private let slot: ConnectionSlot?
-  private var state = State.firstByte
-  private var isTLS = false
+  private let connection: EncryptionDetector.Result
+  private let deadline: NIODeadline
+  private var state = State.preface
   private var buffer = ByteBuffer()
   private var timer: Scheduled<Void>?
 
-  init(setup: Setup, slot: ConnectionSlot?) {
+  private init(setup: Setup, slot: ConnectionSlot?, connection: EncryptionDetector.Result, deadline: NIODeadline) {
     self.setup = setup
     self.slot = slot
+    self.connection = connection
+    self.deadline = deadline
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
     // Closes a connection that sends too little to be classified.
-    timer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.timeout) { [channel = context.channel] in
+    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [channel = context.channel] in
       channel.close(promise: nil)
     }
+    if connection.negotiated == "h2" { configureDiscovery(context) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -66,55 +83,18 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .decided = state { return context.fireUserInboundEventTriggered(event) }
-    switch event {
-    case is ChannelShouldQuiesceEvent:
-      context.close(promise: nil)
-    case TLSUserEvent.handshakeCompleted(let negotiated):
-      if negotiated == "h2" {
-        configureDiscovery(context)
-      } else {
-        state = .preface
-        decide(context)
-      }
-    default:
-      context.fireUserInboundEventTriggered(event)
-    }
+    guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+    context.close(promise: nil)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
-    guard let first = bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) else { return }
-    switch state {
-    case .firstByte:
-      if first == 0x16 {
-        startTLS(context, bytes)
-      } else {
-        state = .preface
-        buffer.writeBuffer(&bytes)
-        decide(context)
-      }
-    case .handshake, .preface, .decided:
-      buffer.writeBuffer(&bytes)
-      if case .preface = state { decide(context) }
-    }
+    buffer.writeBuffer(&bytes)
+    if case .preface = state { decide(context) }
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     if case .decided = state { context.fireChannelReadComplete() }
-  }
-
-  private func startTLS(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) {
-    guard let tls = setup.tls else { return context.close(promise: nil) }
-    state = .handshake
-    isTLS = true
-    do {
-      let handler = NIOSSLServerHandler(context: tls)
-      try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
-      context.pipeline.syncOperations.fireChannelRead(NIOAny(bytes))
-      context.pipeline.syncOperations.fireChannelReadComplete()
-    } catch {
-      context.close(promise: nil)
-    }
   }
 
   private func decide(_ context: ChannelHandlerContext) {
@@ -129,7 +109,8 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     // A gRPC connection may be idle for hours and must not be closed in favor of others.
     slot?.keep()
     let channel = context.channel
-    let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS = isTLS ? .configured(requireALPN: false) : .none
+    let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS =
+      connection.isSecure ? .configured(requireALPN: false) : .none
     do {
       try context.pipeline.syncOperations.addHandler(SmallBuffers(), position: .after(self))
     } catch {
@@ -149,7 +130,8 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
   private func configureBootstrap(_ context: ChannelHandlerContext) {
     state = .decided
     do {
-      try setup.bootstrap.configure(context.channel, slot: slot, isSecure: isTLS)
+      try setup.bootstrap.configure(
+        context.channel, slot: slot, isSecure: connection.isSecure, certificate: connection.certificate)
       context.pipeline.syncOperations.removeHandler(self, promise: nil)
     } catch {
       context.close(promise: nil)

@@ -37,8 +37,7 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
       }
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          guard let slot = try setup.bootstrap.place(for: channel) else { return }
-          try channel.pipeline.syncOperations.addHandler(ConnectionClassifier(setup: setup, slot: slot))
+          try setup.begin(channel)
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

@@ -1,4 +1,3 @@
-package import Certificates
 import GRPCCore
 import GRPCNIOTransportHTTP2
 package import HTTPService
@@ -6,7 +5,6 @@ package import Logging
 package import MeshXDS
 package import NIOCore
 import NIOPosix
-import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
@@ -15,6 +13,9 @@ import Synchronization
 package final class DataplaneServer: Service {
   /// The server's name in logs, metrics and errors.
   package static let name = "data plane server"
+  /// The protocols of encrypted connections. The server chooses. Proxies offer only h2. A client that offers both wants the
+  /// bootstrap.
+  package static let protocols = ["http/1.1", "h2"]
 
   /// Limits that keep peers from exhausting resources.
   package struct Limits: Sendable {
@@ -65,8 +66,8 @@ package final class DataplaneServer: Service {
     package var host = "127.0.0.1"
     /// The port; 0 takes a free one.
     package var port = 5678
-    /// The certificate for TLS; without one, only plaintext is served.
-    package var certificate: ServerCertificate?
+    /// How connections are encrypted; nil for plaintext only.
+    package var encryption: Encryption?
     /// The limits.
     package var limits = Limits()
     /// The memory budgets.
@@ -97,16 +98,13 @@ package final class DataplaneServer: Service {
   ///   - eventLoopGroup: runs the connections.
   ///   - onListening: called with the port once connections are accepted.
   ///   - bootstrap: answers all HTTP/1.1 requests.
-  /// - Throws: if the certificate is not valid.
   package init(
     configuration: Configuration, cache: SnapshotCache, observer: any ProxySessionObserver, logger: Logger,
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     onListening: @escaping @Sendable (Int) -> Void = { _ in }, bootstrap: @escaping RequestService.Responder
-  ) throws {
+  ) {
     self.configuration = configuration
     let limits = configuration.limits
-    // The server chooses the protocol. Proxies offer only h2. A client that offers both wants the bootstrap.
-    let tls = try configuration.certificate.map { try $0.makeContext(protocols: ["http/1.1", "h2"]) }
     let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
     self.service = service
     let listener = DataplaneListener(
@@ -114,7 +112,8 @@ package final class DataplaneServer: Service {
       eventLoopGroup: eventLoopGroup,
       setup: { connectionConfigurator in
         ConnectionClassifier.Setup(
-          tls: tls, timeout: TimeAmount(limits.classification), connectionConfigurator: connectionConfigurator,
+          encryption: configuration.encryption, timeout: TimeAmount(limits.classification),
+          connectionConfigurator: connectionConfigurator,
           bootstrap: service)
       },
       logger: logger, onListening: onListening)

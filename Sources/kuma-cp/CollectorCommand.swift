@@ -29,7 +29,7 @@ extension KumaControlPlane {
       // This command always runs the collector, even if a configuration file shared with a control plane disables it.
       flags[CollectorSettings.key(\.enabled)] = "true"
       try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
-        try Pipeline.buildCollector(configuration, logger: logger)
+        try await Pipeline.buildCollector(configuration, logger: logger)
       }
     }
   }

@@ -31,10 +31,12 @@ struct CollectorServices {
   ///   - hosts: the host names allowed for queries and the page.
   ///   - access: who may send spans and read traces.
   ///   - metrics: the registry for the collector's metrics.
+  ///   - certificates: those of the ports that take TLS; `nil` if none does.
+  ///   - protection: who may do without TLS.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
-    access: ServerAccess, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry, logger: Logger,
-    requestLogLevel: Logger.Level
+    access: ServerAccess, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry,
+    certificates: ServerCertificates?, protection: ListenerProtection, logger: Logger, requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
     var settings = SegmentStore.Settings()
     settings.limits = configuration.limits
@@ -64,6 +66,9 @@ struct CollectorServices {
     ) { !CollectorAPI.acceptsAnyHost($0) }
     let readers = access.collector()
     let signIn = SignInRoutes(sessions: access.sessions, logger: logger)
+    let tls = { (name: String, endpoint: ControlPlaneConfiguration.Endpoint) in
+      ListenerProtection.collectorUsesTLS(configuration, endpoint) ? certificates?.tls(name) : nil
+    }
     var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
       request, body, caller in
       if let answer = signIn.respond(to: request, body: body, from: caller) { return answer }
@@ -78,7 +83,8 @@ struct CollectorServices {
     var listeners: [any Service] = [
       HTTPListener(
         host: configuration.zipkin.host, port: configuration.zipkin.port, service: zipkin, ports: ports, logger: logger,
-        loops: loops)
+        loops: loops, tls: tls(Pipeline.Server.collector, configuration.zipkin),
+        plaintext: protection.plaintext(.collector))
     ]
     var services = [zipkin]
     if let endpoint = configuration.otlp {
@@ -95,6 +101,7 @@ struct CollectorServices {
       listeners.append(
         HTTPListener(
           host: endpoint.host, port: endpoint.port, service: otlp, ports: ports, logger: logger, loops: loops,
+          tls: tls(Pipeline.Server.otlp, endpoint), plaintext: protection.plaintext(.otlp),
           adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice))
       services.append(otlp)
     }

@@ -66,7 +66,8 @@ struct KumaControlPlane: AsyncParsableCommand {
     static let settings: [any AnySetting] = {
       let all = ControlPlaneSettings()
       return [
-        all.store, all.workDir, all.apiPort, all.dataplanePort, all.diagnosticsPort, all.collector.zipkinPort,
+        all.store, all.workDir, all.apiPort, all.apiEncryption.port, all.dataplanePort, all.diagnosticsPort,
+        all.collector.zipkinPort,
         all.collector.enabled, all.zone, all.collector.otlpPort, all.collector.otlpEnabled, all.allowedHosts,
         all.kubernetes.kubeconfig, all.kubernetes.admissionPort, all.logsRequests, all.logLevel, all.logFormat,
       ]

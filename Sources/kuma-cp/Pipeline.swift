@@ -46,6 +46,7 @@ struct Pipeline: Sendable {
   /// The names of the servers in logs and in ``ports``.
   enum Server {
     static let api = "HTTP API"
+    static let secureAPI = "HTTPS API"
     static let dataplane = DataplaneServer.name
     static let diagnostics = "diagnostics"
     static let collector = "trace collector"
@@ -60,6 +61,8 @@ struct Pipeline: Sendable {
     let descriptors = DescriptorLimit.raised()
     let ports = BoundPorts(logger: logger)
     let budgets = RequestBudgets()
+    let protection = ListenerProtection(configuration)
+    for warning in try protection.check() { logger.warning("\(warning)") }
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
     let instance = ControlPlaneIdentity.instance()
 
@@ -87,7 +90,9 @@ struct Pipeline: Sendable {
       removalDelay: configuration.deregistrationDelay, giveBackMemory: process_give_back_memory,
       logger: logger)
 
-    let certificate = try await loadCertificate(configuration, in: directory, cluster: opened.cluster, logger: logger)
+    let certificates = try await ServerCertificates.open(configuration, logger: logger) {
+      try await Self.certificate(configuration, in: directory, store: opened, logger: logger)
+    }
     let isInCluster = opened.cluster != nil
     let bootstrap = BootstrapResponder(
       resources: BootstrapEndpoint.Resources(
@@ -96,18 +101,23 @@ struct Pipeline: Sendable {
         },
         meshExists: { try await store.get(ResourceKey(type: .mesh, name: $0)) != nil },
         refusalOfName: { isInCluster ? ResourceType.dataplane.refusal(ofNameInCluster: $0) : nil }),
-      certificate: certificate, isOwnCertificate: configuration.tlsCertificateFile == nil,
+      identity: { [certificate = certificates.main, isOwn = configuration.tlsCertificateFile == nil] in
+        BootstrapResponder.Identity(
+          names: certificate.current.names, authority: isOwn ? certificate.authorityPEM : "")
+      },
       authenticator: authenticator, logger: logger
     ) { ports.port(Server.dataplane) }
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
     (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
-    settings.certificate = certificate
+    settings.encryption = Encryption(
+      tls: certificates.tls(Server.dataplane, protocols: DataplaneServer.protocols),
+      plaintext: protection.plaintext(.dataplane))
     settings.limits.connections = descriptors.proxyConnections
     settings.budgets = budgets.dataplane
     settings.documents = DocumentThreads.shared
     settings.requestLogLevel = configuration.requestLogLevel
-    let dataplaneServer = try DataplaneServer(
+    let dataplaneServer = DataplaneServer(
       configuration: settings,
       cache: cache, observer: sessions,
       logger: logger,
@@ -137,8 +147,10 @@ struct Pipeline: Sendable {
       foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
 
     let hosts = HostRule(
-      names: ControlPlaneIdentity.machineNames().union(certificate.names ?? []).union(configuration.allowedHosts)
-        .union(configuration.serviceNames))
+      names: ControlPlaneIdentity.machineNames().union(certificates.main.current.names ?? []).union(
+        configuration.allowedHosts
+      )
+      .union(configuration.serviceNames))
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
     metrics.read(forms)
@@ -146,8 +158,8 @@ struct Pipeline: Sendable {
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
-        budgets: budgets, ports: ports,
-        metrics: metrics, logger: logger, requestLogLevel: configuration.requestLogLevel)
+        budgets: budgets, ports: ports, metrics: metrics, certificates: certificates, protection: protection,
+        logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
     let receiverClient = ReceiverClient(lookup: SystemLookup.lookUp)
@@ -156,13 +168,16 @@ struct Pipeline: Sendable {
       questions: LiveReceivers(
         addresses: addresses, arrivals: collector?.api.arrivals, client: receiverClient, administration: administration)
     )
-    let apiService = Self.service(
-      Server.api, configuration, hosts, access.api(api), descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger
-    ) { request, body, caller in
+    let answer: RequestService.Responder = { request, body, caller in
       await DocumentThreads.answer(body) { await api.respond(to: request, body: $0, from: caller) }
     }
+    let apiServices = ([Server.api] + (configuration.secureAPI == nil ? [] : [Server.secureAPI])).map { name in
+      Self.service(
+        name, configuration, hosts, access.api(api), descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger,
+        answer)
+    }
     let injection = try await InjectorSettings.make(
-      configuration, certificate: certificate, client: opened.cluster?.client, logger: logger)
+      configuration, authority: certificates.main.authorityPEM, client: opened.cluster?.client, logger: logger)
     let kubernetes = opened.cluster.map { cluster in
       ClusterDuties(
         of: cluster, configuration, injection: injection, reconciler: reconciler, administration: administration,
@@ -172,7 +187,7 @@ struct Pipeline: Sendable {
     }
     metrics.read(budgets.list + (kubernetes == nil ? [] : [budgets.admission]))
     metrics.read(
-      [apiService, dataplaneServer.service] + (collector?.services ?? [])
+      apiServices + [dataplaneServer.service] + (collector?.services ?? [])
         + (kubernetes.map { [$0.admission.service] } ?? [])
     )
     metrics.readProcess()
@@ -192,30 +207,39 @@ struct Pipeline: Sendable {
     // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.
     services += [
       accessState, resolver, reconciler, sessions, administration, receiverClient, receivers,
-      CertificateWatch(
-        certificate: certificate,
-        use: CertificateUse(
-          server: DataplaneServer.name, effect: "proxies and clients that check it refuse to connect",
-          remedy: "set a new one with \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
-            + "\(ControlPlaneSettings.key(\.tlsKeyFile)), and restart"),
-        logger: logger),
     ]
+    services += certificates.services
     let diagnosticsService = Self.service(
       Server.diagnostics, configuration, hosts, access.diagnostics(), descriptors, budgets, bodyLimit: 4096,
       logger: logger
     ) { request, _, _ in await diagnostics.respond(to: request) }
-    services.append(listener(configuration.diagnostics, diagnosticsService, ports, logger))
+    services.append(
+      HTTPListener(
+        host: configuration.diagnostics.host, port: configuration.diagnostics.port, service: diagnosticsService,
+        ports: ports, logger: logger, tls: certificates.tls(Server.diagnostics), plaintext: .allowed))
     if let collector { services += collector.listeners }
     if let kubernetes { services += kubernetes.services }
-    services.append(listener(configuration.api, apiService, ports, logger))
+    services += Self.listeners(apiServices, configuration, certificates, ports, logger)
     services.append(dataplaneServer)
     return Pipeline(ports: ports, services: services, logger: logger)
   }
 
-  private static func listener(
-    _ endpoint: ControlPlaneConfiguration.Endpoint, _ service: RequestService, _ ports: BoundPorts, _ logger: Logger
-  ) -> HTTPListener {
-    HTTPListener(host: endpoint.host, port: endpoint.port, service: service, ports: ports, logger: logger)
+  /// The listeners of the API: over HTTP, and, if there is a second service, over HTTPS.
+  private static func listeners(
+    _ services: [RequestService], _ configuration: ControlPlaneConfiguration, _ certificates: ServerCertificates,
+    _ ports: BoundPorts, _ logger: Logger
+  ) -> [any Service] {
+    let settings = configuration.apiEncryption
+    let advice = "choose another port with \(ControlPlaneSettings.key(\.apiEncryption.port))"
+    return services.map { service in
+      guard service.counts.name == Server.secureAPI else {
+        return HTTPListener(
+          host: configuration.api.host, port: configuration.api.port, service: service, ports: ports, logger: logger)
+      }
+      return HTTPListener(
+        host: settings.interface, port: settings.port, service: service, ports: ports, logger: logger,
+        tls: certificates.apiTLS(), adviceIfTaken: settings.given(\.port) == nil ? advice : nil)
+    }
   }
 
   /// The request service of the API or of diagnostics.
@@ -244,20 +268,31 @@ struct Pipeline: Sendable {
   /// Opens the trace collector's store and builds the collector, without a control plane. Starts nothing yet.
   ///
   /// - Throws: an error whose description says what is wrong and how to fix it.
-  static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) throws -> Pipeline {
+  static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
     guard let settings = configuration.collector else {
       throw SettingFailure(
         "\(CollectorSettings.key(\.enabled)) is false, so there is nothing to run")
     }
+    let protection = ListenerProtection(configuration)
+    for warning in try protection.check(isCollectorAlone: true) { logger.warning("\(warning)") }
+    let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
+    let usesTLS = ([settings.zipkin] + (settings.otlp.map { [$0] } ?? []))
+      .contains { ListenerProtection.collectorUsesTLS(settings, $0) }
+    let certificates =
+      usesTLS
+      ? try await ServerCertificates.open(configuration, logger: logger) {
+        try .own(directory: directory.path(percentEncoded: false), hosts: { ServerCertificates.hosts(configuration) })
+      } : nil
     let ports = BoundPorts(logger: logger)
     let collector = try CollectorServices.open(
-      settings, in: URL(filePath: configuration.workDirectory, directoryHint: .isDirectory),
+      settings, in: directory,
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
       access: ServerAccess(configuration) { KeyRing(configuration.tokenValidation) },
-      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), logger: logger,
-      requestLogLevel: configuration.requestLogLevel)
-    return Pipeline(ports: ports, services: collector.closing + collector.listeners, logger: logger)
+      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), certificates: certificates,
+      protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
+    return Pipeline(
+      ports: ports, services: collector.closing + (certificates?.services ?? []) + collector.listeners, logger: logger)
   }
 
   /// Runs all services until a signal or a failure.
@@ -279,20 +314,16 @@ struct Pipeline: Sendable {
     return quiet
   }
 
-  private static func loadCertificate(
-    _ configuration: ControlPlaneConfiguration, in directory: URL, cluster: ClusterConnection?, logger: Logger
-  ) async throws -> ServerCertificate {
-    if let certificate = configuration.tlsCertificateFile, let key = configuration.tlsKeyFile {
-      return try ServerCertificate.load(certificateFile: certificate, keyFile: key)
-    }
-    if let cluster {
+  /// The certificate of a control plane that is given none: that of its cluster, or of its work directory.
+  private static func certificate(
+    _ configuration: ControlPlaneConfiguration, in directory: URL, store: OpenedStore, logger: Logger
+  ) async throws -> ReloadableCertificate.Source {
+    let hosts: @Sendable () -> [String] = { ServerCertificates.hosts(configuration) }
+    if let cluster = store.cluster {
       let shared = SharedCertificate(
-        client: cluster.client, namespace: configuration.kubernetes.systemNamespace, hosts: configuration.serviceNames,
-        logger: logger)
-      if let certificate = await shared.find() { return certificate }
+        client: cluster.client, namespace: configuration.kubernetes.systemNamespace, hosts: hosts, logger: logger)
+      if let source = await shared.find() { return source }
     }
-    return try ServerCertificate.loadOrCreate(
-      directory: directory.path(percentEncoded: false),
-      hosts: ControlPlaneIdentity.names(listeningOn: configuration.dataplaneServer.host) + configuration.serviceNames)
+    return try .own(directory: directory.path(percentEncoded: false), hosts: hosts)
   }
 }

@@ -68,7 +68,8 @@ final class DemoRun: Demo {
         "kuma-cp", .controlPlane, programs.controlPlane,
         [
           "run", "--store", "sqlite", "--work-dir", folder.controlPlane, "--api-port", "\(ports.api)", "--dp-port",
-          "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port", "\(ports.collector)",
+          "\(ports.dataplane)", "--api-https-port", "0", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
+          "\(ports.collector)",
           "--otlp-port", "\(ports.otlp)",
         ])
       for url in [plan.readinessURL, "\(plan.collectorURL)/health", "\(plan.apiURL)/"] {

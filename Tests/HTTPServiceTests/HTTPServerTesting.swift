@@ -44,7 +44,7 @@ extension HTTPServerTesting {
 
   /// Serves on a free port while a body runs.
   func serving(
-    _ service: RequestService, encryption: (@Sendable (any Channel) throws -> Void)? = nil,
+    _ service: RequestService, encryption: Encryption? = nil,
     body: @escaping @Sendable (Int) async throws -> Void
   ) async throws {
     let (ports, listening) = AsyncStream<Int>.makeStream()

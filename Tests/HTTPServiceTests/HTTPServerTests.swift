@@ -3,6 +3,7 @@ import Logging
 import MeshTestSupport
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import Testing
 
@@ -53,17 +54,12 @@ struct HTTPServerTests: HTTPServerTesting {
 
   @Test("a connection whose encryption cannot be set up is closed, and the next one is served")
   func failedEncryption() async throws {
-    struct NoCertificate: Error {}
-    let failures = Mutex(2)
+    struct NoCertificate: Error, TLSSource {
+      func context() throws -> NIOSSLContext { throw self }
+    }
     let service = service(connections: 1)
-    try await serving(service) { _ in
-      try failures.withLock { left in
-        guard left > 0 else { return }
-        left -= 1
-        throw NoCertificate()
-      }
-    } body: { port in
-      for _ in 0..<2 { #expect(try await exchange(port, get()) == "") }
+    try await serving(service, encryption: Encryption(tls: NoCertificate(), plaintext: .allowed)) { port in
+      for _ in 0..<2 { #expect(try await exchange(port, "\u{16}\u{3}\u{1}") == "") }
       try await eventually { service.connections.count == 0 }
       #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 OK\r\n"))
     }

@@ -65,7 +65,8 @@ final class ControlPlaneProcess: Sendable {
         command[0],
         command.dropFirst() + [
           "run", "--work-dir", home.appending(path: "cp").path(percentEncoded: false), "--api-port", "\(ports.api)",
-          "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
+          "--api-https-port", "0", "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)",
+          "--zipkin-port",
           "\(ports.collector)", "--otlp-port", "\(ports.otlp)",
         ], environment: environment, output: .lines(log.append), errors: .lines(log.append)))
     process.withLock { $0 = started }

@@ -148,7 +148,7 @@ struct ResilienceTests {
         "kuma-cp",
         [
           "run", "--work-dir", controlPlane.home.appending(path: "cp").path(percentEncoded: false), "--api-port", "0",
-          "--dp-port", "0", "--diagnostics-port", "0", "--zipkin-port", "0",
+          "--api-https-port", "0", "--dp-port", "0", "--diagnostics-port", "0", "--zipkin-port", "0",
         ], home: controlPlane.home)
       #expect(second.status == .exited(1))
       #expect(second.errors.last?.contains("another control plane; stop it") == true, "\(second.errors)")
@@ -158,11 +158,13 @@ struct ResilienceTests {
 
   @Test(
     "a taken port is named with what to do",
-    arguments: ["--api-port", "--dp-port", "--diagnostics-port", "--zipkin-port"])
+    arguments: ["--api-port", "--api-https-port", "--dp-port", "--diagnostics-port", "--zipkin-port"])
   func takenPort(flag: String) async throws {
     try await TracingSystem.run(proxies: false) { system in
       let taken = try await system.port(of: "web")
-      var ports = ["--api-port": "0", "--dp-port": "0", "--diagnostics-port": "0", "--zipkin-port": "0"]
+      var ports = [
+        "--api-port": "0", "--api-https-port": "0", "--dp-port": "0", "--diagnostics-port": "0", "--zipkin-port": "0",
+      ]
       ports[flag] = "\(taken)"
       let work = system.controlPlane.home.appending(path: "other").path(percentEncoded: false)
       let outcome = try await Programs.run(

@@ -99,7 +99,8 @@ final class ControlPlaneOnKubernetes: Sendable {
       ChildProcess.Command(
         command[0],
         command.dropFirst() + [
-          "run", "--work-dir", folder.file("cp"), "--api-port", "\(ports.api)", "--dp-port", "\(ports.dataplane)",
+          "run", "--work-dir", folder.file("cp"), "--api-port", "\(ports.api)", "--api-https-port", "0", "--dp-port",
+          "\(ports.dataplane)",
           "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port", "\(ports.collector)", "--otlp-port",
           "\(ports.otlp)",
         ], environment: environment, output: .lines(note), errors: .lines(note)))

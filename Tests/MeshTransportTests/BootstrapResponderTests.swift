@@ -27,7 +27,10 @@ struct BootstrapResponderTests {
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in mesh == "default" && name == "web" ? Self.dataplane : nil },
         meshExists: { $0 == "default" }),
-      certificate: certificate, isOwnCertificate: isOwnCertificate, logger: Logger(label: "test")
+      identity: { [certificate] in
+        BootstrapResponder.Identity(
+          names: certificate.names, authority: isOwnCertificate ? certificate.certificatePEM : "")
+      }, logger: Logger(label: "test")
     ) { port }
     let request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5678", path: path)
     let answer = await responder.respond(to: request, body: body, from: .local)

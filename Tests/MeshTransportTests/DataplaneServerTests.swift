@@ -81,14 +81,16 @@ struct DataplaneServerTests {
   ) throws -> (ports: AsyncStream<Int>, server: DataplaneServer) {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
-    configuration.certificate = certificate
+    configuration.encryption = try certificate.map {
+      Encryption(tls: try $0.makeContext(protocols: DataplaneServer.protocols), plaintext: .allowed)
+    }
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
     configuration.limits.shutdown = shutdown
     configuration.limits.runtimeAnswer = .milliseconds(100)
     configuration.budgets = budgets
     let (ports, listening) = AsyncStream<Int>.makeStream()
-    let server = try DataplaneServer(
+    let server = DataplaneServer(
       configuration: configuration, cache: cache, observer: recorder, logger: Logger(label: "test"),
       onListening: { listening.yield($0) }
     ) { request, body, _ in

@@ -62,7 +62,7 @@ struct TokenFileTests {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
     let (ports, listening) = AsyncStream<Int>.makeStream()
-    let server = try DataplaneServer(
+    let server = DataplaneServer(
       configuration: configuration, cache: SnapshotCache(), observer: check, logger: Logger(label: "test"),
       onListening: { listening.yield($0) }
     ) { _, _, _ in .text("") }

@@ -1,4 +1,3 @@
-import Certificates
 import Foundation
 import Logging
 import MeshKubernetes
@@ -11,7 +10,6 @@ import Testing
 
 @Suite("Configuration of the injector")
 struct InjectionConfigurationTests {
-  private static let certificate = ServerCertificate(certificatePEM: "own", privateKeyPEM: "")
 
   private func load(_ environment: [String: String]) throws -> ControlPlaneConfiguration {
     let kubernetes = ["HOME": "/home/someone", "KUMA_ENVIRONMENT": "kubernetes", "KUMA_STORE_TYPE": "kubernetes"]
@@ -23,7 +21,7 @@ struct InjectionConfigurationTests {
 
   private func settings(_ environment: [String: String] = [:]) async throws -> InjectorSettings {
     try await InjectorSettings.make(
-      try load(environment), certificate: Self.certificate, client: nil, logger: Logger(label: "test"))
+      try load(environment), authority: "own", client: nil, logger: Logger(label: "test"))
   }
 
   @Test("has Kuma's defaults")

@@ -26,6 +26,10 @@ struct CollectorSettings: SettingGroup {
     "collector.otlpInterface", .host, default: "127.0.0.1",
     "Address on which the collector listens for OpenTelemetry's exporters.",
     flag: .option("--otlp-interface", "Address for OpenTelemetry's exporters (127.0.0.1)."))
+  let tlsEnabled = Setting<Bool?>(
+    "collector.tlsEnabled", .optionalTruth, default: "",
+    "Whether both ports of the collector take TLS, with the certificate of general.tlsCertFile. Then only clients on this machine "
+      + "may do without. Empty for true on an address that others can reach, else false.")
   let storeFile = Setting(
     "collector.storeFile", .optionalText, default: "",
     "SQLite file of the spans; empty for traces.db in the directory of databases.",

@@ -78,6 +78,12 @@ struct ControlPlaneConfiguration: Sendable {
   var requestLogLevel: Logger.Level { settings.logsRequests ? .info : .debug }
 
   var api: Endpoint { Endpoint(host: settings.apiInterface, port: settings.apiPort) }
+  /// The settings of the HTTPS API.
+  var apiEncryption: SettingValues<APIEncryptionSettings> { settings.apiEncryption }
+  /// The endpoint of the HTTPS API; `nil` for none.
+  var secureAPI: Endpoint? {
+    apiEncryption.enabled ? Endpoint(host: apiEncryption.interface, port: apiEncryption.port) : nil
+  }
   var dataplaneServer: Endpoint { Endpoint(host: settings.dataplaneInterface, port: settings.dataplanePort) }
   var diagnostics: Endpoint { Endpoint(host: settings.diagnosticsInterface, port: settings.diagnosticsPort) }
   /// The collector; `nil` if it is disabled.
@@ -117,6 +123,7 @@ struct ControlPlaneConfiguration: Sendable {
     if let file { sources.append(try .file(path: file, of: all)) }
     let settings = try SettingValues<ControlPlaneSettings>(sources)
     try settings.requireBoth(\.tlsCertificateFile, \.tlsKeyFile)
+    try settings.apiEncryption.requireBoth(\.certificateFile, \.keyFile)
     try settings.kubernetes.check()
     let place = try Self.environment(settings)
     let configuration = ControlPlaneConfiguration(

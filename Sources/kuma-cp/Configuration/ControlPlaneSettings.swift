@@ -15,6 +15,7 @@ struct ControlPlaneSettings: SettingGroup {
   let apiReadOnly = Setting<Bool?>(
     "apiServer.readOnly", .optionalTruth, default: "",
     "Whether the HTTP API refuses writes; empty for true on Kubernetes, false elsewhere.")
+  let apiEncryption = APIEncryptionSettings()
   let apiOrigins = Setting(
     "apiServer.corsAllowedDomains", .origins, default: "",
     "Origins whose pages may use the HTTP API from a browser, such as https://gui.example:3000, with commas "
@@ -60,9 +61,14 @@ struct ControlPlaneSettings: SettingGroup {
       + "collector's queries may be reached, such as cp.example or *.mesh.example, separated by commas; * for any.",
     flag: .option(
       "--allowed-hosts", "Further names under which the servers may be reached, separated by commas, * for any."))
+  let unprotectedListeners = Setting<[ListenerProtection.Listener]>(
+    "general.unprotectedListeners", .listeners, default: "",
+    "Servers that may be reached from the network without TLS or without authentication: api, dataplane, collector, otlp, "
+      + "separated by commas; empty for none.")
   let tlsCertificateFile = Setting(
     "general.tlsCertFile", .optionalText, default: "",
-    "Certificate (PEM) of the data plane server; empty for a self-signed one made at the first start.")
+    "Certificate (PEM) of all servers, with its chain; empty for one that the control plane makes at the first start and "
+      + "renews. It is read again when it changes.")
   let tlsKeyFile = Setting(
     "general.tlsKeyFile", .optionalText, default: "", "Key (PEM) that belongs to the certificate.")
   let skipMeshCreation = Setting(
@@ -84,6 +90,17 @@ struct ControlPlaneSettings: SettingGroup {
   let logFormat = Setting<ControlPlaneConfiguration.LogFormat>(
     "log.format", .choice, default: "text", "How log lines are written: text or json.",
     flag: .option("--log-format", valueName: "text|json", "How log lines are written."))
+}
+
+extension SettingFormat<[ListenerProtection.Listener]> {
+  /// Names of servers.
+  fileprivate static var listeners: Self {
+    let names = ListenerProtection.Listener.allCases.map(\.rawValue)
+    let texts = SettingFormat<[String]>.list("is not one of \(names.joined(separator: ", "))", where: names.contains)
+    return Self(fileForm: .list) { text throws(SettingFault) in
+      try texts.read(text).compactMap(ListenerProtection.Listener.init)
+    }
+  }
 }
 
 extension SettingFormat<[String]> {

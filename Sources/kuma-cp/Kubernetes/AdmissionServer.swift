@@ -4,8 +4,6 @@ import KubernetesAPI
 import Logging
 import MeshHTTP
 import MeshKubernetes
-import NIOCore
-import NIOSSL
 import ServiceLifecycle
 
 /// The server that the API server asks before it stores or deletes objects: HTTPS, on a port of its own.
@@ -79,14 +77,9 @@ struct AdmissionServer: Sendable {
         return await turns.run { await responder.respond(to: request, body: body) }
       }
     }
-    let refusals = HandshakeReport.Log(logger: logger)
     let listener = HTTPListener(
       host: settings.host, port: settings.port, service: service, ports: ports, logger: logger,
-      encryption: { [trust] channel in
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(NIOSSLServerHandler(context: trust.context()))
-        try pipeline.addHandler(HandshakeReport(refusals))
-      })
+      tls: trust)
     self.trust = trust
     services = [trust, listener]
   }

@@ -1,6 +1,7 @@
 import Certificates
 import Documents
 import Foundation
+import HTTPService
 import KubernetesAPI
 import Logging
 import MeshKubernetes
@@ -13,7 +14,7 @@ import Synchronization
 /// The certificates are in a Secret that all control planes of the cluster share. Whoever comes first makes them; whoever sees
 /// first that they are to be renewed renews them. New connections get the newest certificate. The leader puts the authority into
 /// the webhook configurations, and again whenever somebody changes these.
-final class AdmissionTrust: Service {
+final class AdmissionTrust: Service, TLSSource {
   /// There is no certificate for a connection.
   struct NoCertificate: Error {}
 
@@ -50,6 +51,7 @@ final class AdmissionTrust: Service {
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
   private let state = Mutex(State())
+  private let refusals: HandshakeReport
 
   init(
     _ settings: AdmissionServer.Settings, client: KubernetesClient, isLeader: @escaping @Sendable () -> Bool,
@@ -61,6 +63,7 @@ final class AdmissionTrust: Service {
     self.client = client
     self.isLeader = isLeader
     self.logger = logger
+    refusals = HandshakeReport(logger: logger)
     secret =
       settings.certificateFolder == nil
       ? KindReplica(
@@ -76,6 +79,8 @@ final class AdmissionTrust: Service {
     guard let context = state.withLock({ $0.context }) else { throw NoCertificate() }
     return context
   }
+
+  func handshakeFailed(_ error: any Error) { refusals.note(error) }
 
   /// Why there is no certificate; `nil` when there is one.
   func obstacle() -> String? {

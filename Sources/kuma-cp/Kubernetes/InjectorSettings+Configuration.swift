@@ -1,4 +1,3 @@
-import Certificates
 import Foundation
 import KubernetesAPI
 import Logging
@@ -14,11 +13,11 @@ extension InjectorSettings {
   /// The settings of a control plane.
   ///
   /// - Parameters:
-  ///   - certificate: that of the data plane server.
+  ///   - authority: what clients of the data plane server have to trust, as PEM.
   ///   - client: asks for the version of the API server, where that matters; `nil` outside clusters.
   /// - Throws: ``SettingFailure`` if the file of certificates cannot be read.
   static func make(
-    _ configuration: ControlPlaneConfiguration, certificate: ServerCertificate, client: KubernetesClient?,
+    _ configuration: ControlPlaneConfiguration, authority: String, client: KubernetesClient?,
     logger: Logger
   ) async throws(SettingFailure) -> InjectorSettings {
     let given = configuration.kubernetes.injection
@@ -26,7 +25,7 @@ extension InjectorSettings {
     let port = configuration.dataplaneServer.port
     settings.controlPlaneURL =
       "https://\(configuration.kubernetes.controlPlaneServiceName).\(configuration.kubernetes.systemNamespace):\(port)"
-    settings.controlPlaneCertificates = try certificates(configuration, certificate)
+    settings.controlPlaneCertificates = try certificates(configuration, authority)
     settings.needsToken = configuration.proxyAuthentication == .serviceAccountToken
     settings.sidecarImage = given.sidecarImage
     settings.initImage = given.initImage
@@ -58,10 +57,10 @@ extension InjectorSettings {
 
   /// What sidecars trust: the certificates that are given, else the certificate that the control plane has made itself.
   private static func certificates(
-    _ configuration: ControlPlaneConfiguration, _ certificate: ServerCertificate
+    _ configuration: ControlPlaneConfiguration, _ authority: String
   ) throws(SettingFailure) -> String {
     guard let file = configuration.kubernetes.injection.certificateFile else {
-      return configuration.tlsCertificateFile == nil ? certificate.certificatePEM : ""
+      return configuration.tlsCertificateFile == nil ? authority : ""
     }
     guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
       throw configuration.kubernetes.injection.failure(

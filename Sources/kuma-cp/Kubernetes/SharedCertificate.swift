@@ -5,8 +5,8 @@ import KubernetesAPI
 import Logging
 import OrderedCollections
 
-/// The certificate of the data plane server that all control planes of a cluster share: a proxy that was started by one of them
-/// trusts the others too, and the same one after its pod was replaced. The first makes it, and keeps it in a Secret.
+/// The authority that all control planes of a cluster share: a proxy that was started by one of them trusts the others too, and the
+/// same one after its pod was replaced. The first makes it, and keeps it in a Secret.
 struct SharedCertificate: Sendable {
   /// The name of the Secret.
   static let name = "kuma-control-plane-dataplane"
@@ -18,16 +18,16 @@ struct SharedCertificate: Sendable {
 
   let client: KubernetesClient
   let namespace: String
-  let hosts: [String]
+  let hosts: @Sendable () -> [String]
   let logger: Logger
 
   /// How long the API server may take. Without an answer the control plane starts nevertheless.
   private static let limit = Duration.seconds(10)
 
-  /// The certificate in the Secret, which is made if there is none.
+  /// The certificate, for the given hosts. It is signed by the authority in the Secret, which is made if there is none.
   ///
   /// - Returns: `nil` when the API server cannot be asked; the control plane then needs a certificate of its own.
-  func find() async -> ServerCertificate? {
+  func find() async -> ReloadableCertificate.Source? {
     let outcome = await withDeadline(Self.limit) { () -> Result<ServerCertificate, any Error> in
       do {
         return .success(try await fetch())
@@ -36,7 +36,7 @@ struct SharedCertificate: Sendable {
       }
     }
     switch outcome {
-    case .success(let certificate)?: return certificate
+    case .success(let pair)?: return .pair(pair, hosts: hosts)
     case .failure(let error)?: log("\(error)")
     case nil: log("the API server has not answered in time")
     }
@@ -53,7 +53,7 @@ struct SharedCertificate: Sendable {
 
   private func fetch() async throws -> ServerCertificate {
     let (secret, isNew) = try await client.findOrCreate(.secret, namespace: namespace, name: Self.name) {
-      let made = try ServerCertificate.make(hosts: hosts)
+      let made = try ServerCertificate.make(hosts: hosts())
       var object = KubernetesObject(.secret, namespace: namespace, name: Self.name)
       object["type"] = "kubernetes.io/tls"
       object.metadata["labels"] = ["app": "kuma-control-plane"]

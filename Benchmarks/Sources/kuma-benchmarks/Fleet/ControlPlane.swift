@@ -30,7 +30,7 @@ final class ControlPlane {
       settings: ControlPlaneClient.Settings(timeout: .seconds(60)))
     arguments = [
       "run", "--work-dir", folder.path, "--api-port", "\(apiPort)", "--dp-port", "\(dataplanePort)",
-      "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(collectorPort)", "--otlp-port",
+      "--api-https-port", "0", "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(collectorPort)", "--otlp-port",
       "\(try ports.take())", "--log-level", "warning",
     ]
     environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }

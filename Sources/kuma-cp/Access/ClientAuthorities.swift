@@ -1,0 +1,119 @@
+import Certificates
+import Documents
+import FileWatch
+import Foundation
+import Logging
+import ServiceLifecycle
+import Synchronization
+import SystemErrors
+
+/// The certificates by which the HTTPS API knows its clients. They are read again when their files change, so that a client whose
+/// certificate is taken away cannot connect any more.
+final class ClientAuthorities: Service {
+  /// The certificates cannot be used.
+  struct Failure: Error, CustomStringConvertible {
+    /// What is wrong and how to fix it.
+    let description: String
+  }
+
+  /// The size limit of a file in bytes.
+  private static let fileLimit = 1 << 20
+  /// How often files are read where the system tells of no changes: always seldom, and more often where it cannot tell at all.
+  private static let (watchedPeriod, unwatchedPeriod) = (Duration.seconds(300), Duration.seconds(10))
+
+  private let folder: String?
+  private let file: String?
+  private let isRequired: Bool
+  private let logger: Logger
+  private let state: Mutex<(trust: ClientTrust, generation: Int, trouble: String?)>
+
+  /// Reads the certificates.
+  ///
+  /// - Parameters:
+  ///   - folder: a directory with files `.pem` and `.crt`; others in it are left out.
+  ///   - file: a file with certificates.
+  ///   - isRequired: whether clients have to show a certificate.
+  init(folder: String?, file: String?, isRequired: Bool, logger: Logger) throws(Failure) {
+    self.folder = folder
+    self.file = file
+    self.isRequired = isRequired
+    self.logger = logger
+    state = Mutex((try Self.read(folder: folder, file: file, isRequired: isRequired), 1, nil))
+  }
+
+  /// The newest certificates, and their number: a larger one is newer.
+  var numbered: (trust: ClientTrust, generation: Int) { state.withLock { ($0.trust, $0.generation) } }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { await self.follow() }
+    try? await gracefulShutdown()
+  }
+
+  private func follow() async {
+    let parents = file.map { URL(filePath: $0).deletingLastPathComponent().path(percentEncoded: false) }
+    let folders = Set([folder, parents].compactMap { $0 })
+    guard !folders.isEmpty else { return }
+    let changes = FileWatch.changes(in: folders)
+    await withTaskGroup(of: Void.self) { group in
+      if let changes { group.addTask { for await _ in changes { self.update() } } }
+      group.addTask {
+        let period = changes == nil ? Self.unwatchedPeriod : Self.watchedPeriod
+        while (try? await Task.sleep(for: period)) != nil { self.update() }
+      }
+      await group.waitForAll()
+    }
+  }
+
+  /// Reads the files again. What cannot be read changes nothing.
+  func update() {
+    do throws(Failure) {
+      let trust = try Self.read(folder: folder, file: file, isRequired: isRequired)
+      let isNew = state.withLock { state in
+        state.trouble = nil
+        guard state.trust != trust else { return false }
+        state = (trust, state.generation + 1, nil)
+        return true
+      }
+      if isNew {
+        logger.info(
+          "the certificates of clients of the HTTPS API have changed",
+          metadata: ["certificates": "\(trust.certificates.count)"])
+      }
+    } catch {
+      let isNew = state.withLock { state in
+        defer { state.trouble = error.description }
+        return state.trouble != error.description
+      }
+      if isNew {
+        logger.error(
+          "the certificates of clients cannot be read; the earlier ones stay",
+          metadata: ["error": "\(error.description)"])
+      }
+    }
+  }
+
+  private static func read(folder: String?, file: String?, isRequired: Bool) throws(Failure) -> ClientTrust {
+    var files: [String] = []
+    if let folder {
+      do {
+        files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+          .filter { $0.hasSuffix(".pem") || $0.hasSuffix(".crt") }.map { "\(folder)/\($0)" }
+      } catch {
+        throw Failure(description: "the directory \(folder) of client certificates cannot be read: \(error)")
+      }
+    }
+    if let file { files.append(file) }
+    var trust = ClientTrust(isRequired: isRequired)
+    for file in files {
+      switch FileAccess.read(file, limit: fileLimit) {
+      case .success(let bytes): trust.certificates.append(String(decoding: bytes, as: UTF8.self))
+      case .failure(let failure):
+        throw Failure(description: "the client certificate \(file) cannot be read: \(failure)")
+      }
+      guard (try? ClientTrust(certificates: [trust.certificates.last ?? ""]).check()) != nil else {
+        throw Failure(description: "\(file) holds no certificates in PEM form; replace it, or remove it")
+      }
+    }
+    return trust
+  }
+}

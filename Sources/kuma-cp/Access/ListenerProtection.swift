@@ -1,0 +1,99 @@
+import HTTPService
+import ProgramSettings
+
+/// Which servers may be reached from the network: those that take TLS and ask who is there, and those that a setting names.
+struct ListenerProtection {
+  /// A server that can be opened to the network without protection, by its name in ``ControlPlaneSettings/unprotectedListeners``.
+  enum Listener: String, CaseIterable, Sendable {
+    case api
+    case dataplane
+    case collector
+    case otlp
+  }
+
+  /// A server that would be reachable from the network, and what it lacks.
+  private struct Gap {
+    var listener: Listener
+    var server: String
+    var endpoint: ControlPlaneConfiguration.Endpoint
+    /// What it lacks, and what happens without it.
+    var lack: String
+    /// The setting that gives it.
+    var fix: String
+  }
+
+  private let configuration: ControlPlaneConfiguration
+
+  init(_ configuration: ControlPlaneConfiguration) { self.configuration = configuration }
+
+  /// Whether a server listens for this machine alone.
+  static func isLoopback(_ host: String) -> Bool {
+    host == "localhost" || host == "::1" || host.hasPrefix("127.")
+  }
+
+  /// Whether the collector's ports take TLS.
+  static func collectorUsesTLS(_ collector: CollectorConfiguration, _ endpoint: ControlPlaneConfiguration.Endpoint)
+    -> Bool
+  {
+    collector.tlsEnabled ?? !isLoopback(endpoint.host)
+  }
+
+  /// Checks the servers of a control plane, or of a collector alone.
+  ///
+  /// - Returns: warnings about the servers that are open on purpose.
+  /// - Throws: ``SettingFailure`` for a server that is open by mistake.
+  func check(isCollectorAlone: Bool = false) throws(SettingFailure) -> [String] {
+    var warnings: [String] = []
+    for gap in (isCollectorAlone ? [] : controlPlaneGaps) + collectorGaps {
+      let address = "\(gap.endpoint.host):\(gap.endpoint.port)"
+      guard configuration.unprotectedListeners.contains(gap.listener) else {
+        throw SettingFailure(
+          "the \(gap.server) would be open to the network on \(address) \(gap.lack): \(gap.fix), or, if everybody on that "
+            + "network is trusted, add \(gap.listener.rawValue) to \(ControlPlaneSettings.key(\.unprotectedListeners))")
+      }
+      warnings.append(
+        "the \(gap.server) is open to the network on \(address) \(gap.lack), as "
+          + "\(ControlPlaneSettings.key(\.unprotectedListeners)) says")
+    }
+    return warnings
+  }
+
+  private var controlPlaneGaps: [Gap] {
+    var gaps: [Gap] = []
+    if !Self.isLoopback(configuration.api.host) {
+      gaps.append(
+        Gap(
+          listener: .api, server: Pipeline.Server.api, endpoint: configuration.api,
+          lack: "without TLS, so that tokens can be read by others",
+          fix: "set \(ControlPlaneSettings.key(\.apiInterface)) to 127.0.0.1 and "
+            + "\(ControlPlaneSettings.key(\.apiEncryption.interface)) to \(configuration.api.host)"))
+    }
+    if !Self.isLoopback(configuration.dataplaneServer.host), configuration.proxyAuthentication == .none {
+      gaps.append(
+        Gap(
+          listener: .dataplane, server: Pipeline.Server.dataplane, endpoint: configuration.dataplaneServer,
+          lack: "without authentication, so that everybody can read and replace the configuration of every proxy",
+          fix: "set \(ControlPlaneSettings.key(\.proxyAuthentication)) to dpToken"))
+    }
+    return gaps
+  }
+
+  private var collectorGaps: [Gap] {
+    guard let collector = configuration.collector else { return [] }
+    let endpoints: [(Listener, String, ControlPlaneConfiguration.Endpoint)] =
+      [(.collector, Pipeline.Server.collector, collector.zipkin)]
+      + (collector.otlp.map { [(.otlp, Pipeline.Server.otlp, $0)] } ?? [])
+    return endpoints.compactMap { listener, server, endpoint in
+      guard !Self.isLoopback(endpoint.host), !Self.collectorUsesTLS(collector, endpoint) else { return nil }
+      return Gap(
+        listener: listener, server: server, endpoint: endpoint,
+        lack: "without TLS, so that tokens and spans can be read by others",
+        fix: "set \(CollectorSettings.key(\.tlsEnabled)) to true")
+    }
+  }
+
+  /// Who may talk without encryption to a server with TLS.
+  func plaintext(_ listener: Listener) -> PlaintextRule {
+    configuration.unprotectedListeners.contains(listener) ? .allowed : .fromLoopback
+  }
+}
