@@ -303,6 +303,24 @@ struct LaunchConfigurationTests {
     #expect(try configuration(environment: variable).token?.text == Self.token)
     #expect(try configuration(environment: variable).token?.file == nil)
     #expect(try configuration("--dataplane-token-file", file, environment: variable).token?.file == file)
+    // Envoy may have another working directory.
+    #expect(try configuration("--name", "w", "--dataplane-token-file", exact).token?.path == exact)
+    let name = "token-\(UUID().uuidString)"
+    try Self.token.write(toFile: name, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: name) }
+    let path = try configuration("--name", "w", "--dataplane-token-file", name).token?.path
+    #expect(path == "\(FileManager.default.currentDirectoryPath)/\(name)")
+  }
+
+  @Test("refuse to send a token over a network in clear text")
+  func clearText() throws {
+    let arguments = ["--name", "w", "--dataplane-token", Self.token, "--cp-address"]
+    let failure = try failure(arguments + ["http://10.0.0.1:5678"])
+    #expect(failure.code == .badSetting && failure.description.contains("would send the token in clear text"))
+    for address in ["https://10.0.0.1:5678", "http://127.0.0.1:5678", "http://localhost:5678"] {
+      _ = try configuration("--name", "w", "--dataplane-token", Self.token, "--cp-address", address)
+    }
+    _ = try configuration("--name", "w", "--cp-address", "http://10.0.0.1:5678")
   }
 
   @Test(

@@ -27,7 +27,7 @@ extension LaunchConfiguration {
     if let token {
       request["dataplaneToken"] = .string(token.text)
       // Envoy shows what is in the file, and a line feed cannot be shown.
-      if let file = token.file, token.isAlone { request["dataplaneTokenPath"] = .string(file) }
+      if let path = token.path, token.isAlone { request["dataplaneTokenPath"] = .string(path) }
     }
     if let caCertificate { request["caCert"] = .string(caCertificate) }
     return .object(request)

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import MeshModel
 import ProgramSettings
 import SystemErrors
@@ -9,6 +10,13 @@ struct DataplaneToken: Sendable, Equatable {
   let text: String
   /// The file in which it was; `nil` when it was given as text.
   let file: String?
+  /// The absolute path of the file: Envoy may have another working directory.
+  var path: String? {
+    guard let file, !file.hasPrefix("/") else { return file }
+    guard let folder = getcwd(nil, 0) else { return nil }
+    defer { free(folder) }
+    return "\(String(cString: folder))/\(file)"
+  }
   /// Whether the file holds the token alone, so that Envoy can read it too.
   let isAlone: Bool
 
@@ -32,8 +40,8 @@ struct DataplaneToken: Sendable, Equatable {
     if let fault = Self.fault(text) {
       throw LaunchFailure(
         .badToken,
-        "\(place) \(fault); in a pod, name the file with the token of its service account. Elsewhere leave the option out: the "
-          + "control plane of this project asks for no tokens there. A token of another control plane must be in the file unchanged"
+        "\(place) \(fault); in a pod, name the file with the token of its service account. Elsewhere make a token with "
+          + "`kumactl generate dataplane-token`, and leave the option out where the control plane asks for none"
       )
     }
   }

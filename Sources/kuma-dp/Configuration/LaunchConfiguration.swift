@@ -89,6 +89,7 @@ struct LaunchConfiguration: Sendable {
     controlPlane = settings.controlPlane
     caCertificate = try Self.caCertificate(settings)
     token = try DataplaneToken(settings)
+    if token != nil { try Self.checkSecrecy(of: controlPlane) }
     retry = BootstrapRetry(backoff: settings.retryBackoff, limit: settings.retryLimit)
     binary = settings.given(\.binaryPath)
     configDirectory = settings.configDirectory
@@ -137,6 +138,15 @@ struct LaunchConfiguration: Sendable {
     let source = value.text == "-" ? "standard input" : value.text
     let bytes = value.text == "-" ? FileAccess.readStandardInput() : FileAccess.read(value.text)
     return try DataplaneDefinition(try text(bytes, of: value), source: source, variables: values)
+  }
+
+  /// Refuses to send a token over a network where everybody can read it.
+  private static func checkSecrecy(of controlPlane: ControlPlaneAddress) throws(LaunchFailure) {
+    guard !controlPlane.isSecure, !HostRules.isLoopback(controlPlane.host) else { return }
+    throw LaunchFailure(
+      .badSetting,
+      "--cp-address: \(controlPlane) would send the token in clear text; start the address with https://, and name the "
+        + "control plane's certificate authority with --ca-cert-file")
   }
 
   private static func check(name: String, mesh: String) throws(LaunchFailure) {

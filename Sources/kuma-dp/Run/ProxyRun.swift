@@ -140,7 +140,14 @@ struct ProxyRun: Sendable {
       logger.warning("Envoy \(version.number) is not the version that is tested, \(EnvoyVersion.tested)")
     }
     if configuration.controlPlane.isSecure, configuration.caCertificate == nil {
-      logger.warning("the control plane is not verified: name its certificate authority with --ca-cert-file")
+      let token = configuration.token == nil ? "" : ", and gets the token whoever it is"
+      logger.warning("the control plane is not verified\(token): name its certificate authority with --ca-cert-file")
+    }
+    if let token = configuration.token, let file = token.file, !token.isAlone {
+      let text =
+        "\(file) holds blanks or line ends beside the token, so that Envoy cannot read it again; write the token alone, and "
+        + "it can be renewed without a restart"
+      logger.warning("\(text)")
     }
     let (bootstrap, adminPort) = try await fetchBootstrap(version)
     let file = try directory.write(bootstrap.text, to: "bootstrap.yaml")
