@@ -4,6 +4,7 @@ import MeshModel
 import MeshStore
 import MeshTestSupport
 import PostgresTestSupport
+import Synchronization
 import Testing
 
 @testable import MeshStorePostgres
@@ -50,6 +51,32 @@ import Testing
     if let failure { throw failure }
   }
 
+  /// Opens a store, which tries again and again, until it says why there is no connection.
+  private func expectNoConnection(
+    _ configuration: PostgresConfiguration, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let reasons = Mutex<[String]>([])
+    let opening = Task {
+      try await PostgresStore.open(configuration, instance: "cp", clock: StoreClock.wallClock, memory: 10_000) {
+        event in
+        switch event {
+        case .unreachable(let reason, _), .lost(let reason): reasons.withLock { $0.append(reason) }
+        case .connected, .unreadable: break
+        }
+      }
+    }
+    let reason = try? await eventually("a reason") { reasons.withLock { $0.first } }
+    opening.cancel()
+    if case .success(let store) = await opening.result {
+      await store.close()
+      Issue.record("there is a connection", sourceLocation: sourceLocation)
+    }
+    for word in words {
+      #expect(reason?.contains(word) == true, "\(reason ?? "no reason")", sourceLocation: sourceLocation)
+    }
+    #expect(reason?.contains(PostgresServer.password) == false, sourceLocation: sourceLocation)
+  }
+
   @Test("verifyFull: every connection is encrypted, changes reach the other control plane, also after a restart")
   func verified() async throws {
     try await withServer { server, configuration, _ in
@@ -63,7 +90,7 @@ import Testing
             SELECT ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'kuma-cp' ORDER BY version
             """, database: configuration.database)
-          #expect(connections.count == 4, "two of each store")
+          #expect(connections.count >= 3, "two of the store that has written, and one at least of the other")
           #expect(connections.allSatisfy { ["t|TLSv1.2", "t|TLSv1.3"].contains($0) }, "\(connections)")
 
           await server.stop()
@@ -81,7 +108,7 @@ import Testing
       func expectRefusal(_ words: [String], _ change: (inout PostgresConfiguration) throws -> Void) async throws {
         var changed = configuration
         try change(&changed)
-        await expectUnavailable(words) { try await withStore(changed) { _ in } }
+        try await expectNoConnection(changed, words)
       }
       try await expectRefusal(["localhost", "127.0.0.1", "does not match host name"]) { $0.host = "127.0.0.1" }
       let other = try CertificateAuthority.make(commonName: "another authority", lifetime: Self.day)
@@ -112,7 +139,7 @@ import Testing
     try await withServer(clients: clients) { _, configuration, folder in
       var own = configuration
       own.password = ""
-      await expectUnavailable(["certificate"]) { try await withStore(own) { _ in } }
+      try await expectNoConnection(own, ["certificate"])
       func show(_ name: String) throws {
         let client = try clients.issueClient(name: name, lifetime: Self.day)
         own.certificatePath = try folder.write(client.certificatePEM, to: "\(name).pem")
@@ -121,7 +148,7 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: own.keyPath)
       }
       try show("somebody")
-      await expectUnavailable(["certificate authentication failed"]) { try await withStore(own) { _ in } }
+      try await expectNoConnection(own, ["certificate authentication failed"])
       try show(PostgresServer.user)
       try await withStore(own) { try await $0.put(.mesh()) }
     }
