@@ -30,7 +30,8 @@ final class ControlPlane {
       settings: ControlPlaneClient.Settings(timeout: .seconds(60)))
     arguments = [
       "run", "--work-dir", folder.path, "--api-port", "\(apiPort)", "--dp-port", "\(dataplanePort)",
-      "--api-https-port", "0", "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(collectorPort)", "--otlp-port",
+      "--api-https-port", "0", "--diagnostics-port", "\(try ports.take())", "--zipkin-port", "\(collectorPort)",
+      "--otlp-port",
       "\(try ports.take())", "--log-level", "warning",
     ]
     environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }
@@ -38,10 +39,10 @@ final class ControlPlane {
   }
 
   /// Runs one while something is done.
-  static func run<Value>(_ context: BenchmarkContext, _ body: (ControlPlane) async throws -> Value) async throws
-    -> Value
-  {
-    let controlPlane = try ControlPlane(context)
+  static func run<Value>(
+    _ context: BenchmarkContext, settings: [String: String] = [:], _ body: (ControlPlane) async throws -> Value
+  ) async throws -> Value {
+    let controlPlane = try ControlPlane(context, settings: settings)
     try await controlPlane.start()
     do {
       let value = try await body(controlPlane)

@@ -22,13 +22,18 @@ final class FleetMeasurement {
   private let controlPlane: ControlPlane
   private let clock = ContinuousClock()
   private var running: Task<Void, Never>?
-  private(set) var revision = 0
+  /// The revision of the mesh that was written last.
+  var revision = 0
 
-  init(_ mesh: FleetMesh, _ controlPlane: ControlPlane) {
+  /// - Parameter token: the token that a proxy shows, by its node id.
+  init(
+    _ mesh: FleetMesh, _ controlPlane: ControlPlane, token: @escaping @Sendable (String) -> String? = { _ in nil }
+  ) {
     self.mesh = mesh
     self.controlPlane = controlPlane
     var settings = ProxyFleet.Settings(port: controlPlane.dataplanePort)
     settings.isSecure = true
+    settings.token = token
     fleet = ProxyFleet(nodeIDs: mesh.nodeIDs, settings: settings)
   }
 
