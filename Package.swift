@@ -321,7 +321,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["SystemErrors", logging], swiftSettings: strict),
     .target(
       name: "MeshTestSupport",
-      dependencies: ["Documents", "MeshModel", "MeshStore", "MeshXDS", "TestSupport", collections],
+      dependencies: ["Documents", "MeshAccess", "MeshModel", "MeshStore", "MeshXDS", "TestSupport", collections],
       swiftSettings: strict),
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
@@ -436,7 +436,8 @@ let package = Package(
       dependencies: ["MeshAccess", "MeshModel", "MeshTestSupport", "TestSupport", crypto, cryptoExtras, jwtKit],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
-      name: "AccessHTTPTests", dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "TestSupport", httpTypes],
+      name: "AccessHTTPTests",
+      dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "MeshTestSupport", "TestSupport", httpTypes],
       swiftSettings: strict),
     .testTarget(
       name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", logging, nioCore, nioSSL, serviceLifecycle, x509],
@@ -504,7 +505,7 @@ let package = Package(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshHTTP",
-        "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "TraceHTTP",
+        "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshXDS", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "TestSupport", "TraceModel",
         "TraceStore",

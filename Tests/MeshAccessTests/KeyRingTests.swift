@@ -1,5 +1,6 @@
 import JWTKit
 import MeshModel
+import MeshTestSupport
 import Testing
 
 @testable import MeshAccess

@@ -1,13 +1,12 @@
 import Foundation
-import MeshModel
+package import MeshAccess
+package import MeshModel
 
-@testable import MeshAccess
-
-/// Tokens and keys that other software made: `Fixtures/make-tokens.py`.
-struct ForeignTokens {
+/// Tokens and keys that other software made: `Tests/MeshAccessTests/Fixtures/make-tokens.py`.
+package struct ForeignTokens: Sendable {
   /// The clock of the tokens.
-  static let now = Timestamp(seconds: 1_893_456_000)
-  static let shared = ForeignTokens()
+  package static let now = Timestamp(seconds: 1_893_456_000)
+  package static let shared = ForeignTokens()
 
   private let tokens: [String: String]
   private let keys: [String: [String: String]]
@@ -18,21 +17,23 @@ struct ForeignTokens {
   }
 
   private static func read<Value: Decodable>(_ name: String, as type: Value.Type) -> Value? {
-    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)")
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let file = root.appending(path: "Tests/MeshAccessTests/Fixtures/\(name)")
     return try? JSONDecoder().decode(type, from: Data(contentsOf: file))
   }
 
   /// The names of all tokens.
-  var names: [String] { tokens.keys.sorted() }
+  package var names: [String] { tokens.keys.sorted() }
 
   /// A token; text that is no token if there is none of the name, so that a test fails.
-  func token(_ name: String) -> String { tokens[name] ?? "there is no token \(name)" }
+  package func token(_ name: String) -> String { tokens[name] ?? "there is no token \(name)" }
 
   /// A key in one of its forms: `private`, `public` (PKCS #1), `spki`.
-  func key(_ name: String, _ form: String = "private") -> [UInt8] { Array((keys[name]?[form] ?? "").utf8) }
+  package func key(_ name: String, _ form: String = "private") -> [UInt8] { Array((keys[name]?[form] ?? "").utf8) }
 
   /// A ring with the keys of the meshes `default` and `other`, of users, and a list of revoked tokens.
-  var ring: KeyRing {
+  package var ring: KeyRing {
     var ring = KeyRing()
     ring.add(secret: "dataplane-token-signing-key-default-1", mesh: "default", data: key("dataplane-1"))
     ring.add(secret: "dataplane-token-signing-key-default-2", mesh: "default", data: key("dataplane-2"))
@@ -43,13 +44,17 @@ struct ForeignTokens {
     return ring
   }
 
+  /// Whether a token is shown where users show theirs; the others are shown by proxies.
+  package static func isShownByUser(_ name: String) -> Bool {
+    name.contains("user") && name != "user token as dataplane" || name == "groups are text"
+  }
+
   /// What becomes of a token: nothing if it is accepted.
-  func refusal(_ name: String, mesh: String = "default", in ring: KeyRing? = nil) -> TokenRefusal? {
+  package func refusal(_ name: String, mesh: String = "default", in ring: KeyRing? = nil) -> TokenRefusal? {
     let ring = ring ?? self.ring
     let text = token(name)
     let result =
-      name.contains("user") && name != "user token as dataplane" || name == "dataplane token as user"
-        || name == "groups are text"
+      Self.isShownByUser(name)
       ? ring.verifyUserToken(text, now: Self.now).map { _ in }
       : ring.verifyDataplaneToken(text, mesh: mesh, now: Self.now).map { _ in }
     guard case .failure(let refusal) = result else { return nil }
