@@ -507,11 +507,11 @@ let package = Package(
         "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshHTTP",
         "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshXDS", "TraceHTTP",
         "ProgramLog",
-        "ProgramSettings", "TestSupport", "TraceModel",
+        "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",
         "TraceStore",
         argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1,
       ],
-      swiftSettings: strict),
+      exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
       name: "kuma-dpTests",
       dependencies: [

@@ -295,13 +295,14 @@ struct Pipeline: Sendable {
       ports: ports, services: collector.closing + (certificates?.services ?? []) + collector.listeners, logger: logger)
   }
 
-  /// Runs all services until a signal or a failure.
+  /// Runs all services until a signal or a failure, or until the task is cancelled.
   ///
+  /// - Parameter signals: the signals that end the program in order.
   /// - Throws: the error of the first service that failed.
-  func run() async throws {
+  func run(until signals: [UnixSignal] = [.sigterm, .sigint]) async throws {
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger)
+      gracefulShutdownSignals: signals, logger: quietLogger)
     configuration.maximumGracefulShutdownDuration = .seconds(10)
     try await ServiceGroup(configuration: configuration).run()
     logger.info("stopped")
