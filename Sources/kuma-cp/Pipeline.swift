@@ -173,7 +173,8 @@ struct Pipeline: Sendable {
     }
     let apiServices = ([Server.api] + (configuration.secureAPI == nil ? [] : [Server.secureAPI])).map { name in
       Self.service(
-        name, configuration, hosts, access.api(api), descriptors, budgets, bodyLimit: api.bodyLimit, logger: logger,
+        name, configuration, hosts, access.api(api, isSecure: name == Server.secureAPI), descriptors, budgets,
+        bodyLimit: api.bodyLimit, logger: logger,
         answer)
     }
     let injection = try await InjectorSettings.make(

@@ -14,18 +14,26 @@ struct ServerAccess: Sendable {
   private let configuration: ControlPlaneConfiguration
   private let keys: @Sendable () -> KeyRing
   private let rules: StaticAccess
+  /// Checks user tokens; nil where they do not count.
+  private let checkUserToken: CallerIdentification.UserTokenCheck?
 
   /// - Parameter keys: the keys by which tokens are checked.
   init(_ configuration: ControlPlaneConfiguration, keys: @escaping @Sendable () -> KeyRing) {
     self.configuration = configuration
     self.keys = keys
     rules = configuration.access.rules
-    sessions = Sessions { token in keys().verifyUserToken(token, now: .now).map(\.user) }
+    let check: CallerIdentification.UserTokenCheck? =
+      configuration.access.authenticationType == .tokens
+      ? { keys().verifyUserToken($0, now: .now).map(\.user) } : nil
+    checkUserToken = check
+    sessions = Sessions { check?($0) ?? .failure(.malformed("user tokens do not count: only client certificates do")) }
   }
 
   /// The access to the HTTP API.
-  func api(_ api: MeshAPI) -> HTTPAccess {
-    HTTPAccess(to: .api, rules: rules, identification: users(at: configuration.api)) {
+  ///
+  /// - Parameter isSecure: whether it is the API over HTTPS, which is never open on purpose.
+  func api(_ api: MeshAPI, isSecure: Bool) -> HTTPAccess {
+    HTTPAccess(to: .api, rules: rules, identification: users(at: isSecure ? nil : .api)) {
       api.operation(of: $0)
     } answer: { _, denial in
       MeshAPI.refusal(denial.status, title: denial.title, detail: denial.detail)
@@ -34,7 +42,7 @@ struct ServerAccess: Sendable {
 
   /// The access to the collector.
   func collector() -> HTTPAccess {
-    var identification = senders(at: configuration.collector?.zipkin)
+    var identification = senders(at: .collector)
     identification.sessions = sessions
     return HTTPAccess(to: .collector, rules: rules, identification: identification) {
       SignInRoutes.operation(of: $0) ?? CollectorAPI.operation(of: $0)
@@ -45,7 +53,7 @@ struct ServerAccess: Sendable {
 
   /// The access to the port for OpenTelemetry's exporters.
   func otlp() -> HTTPAccess {
-    HTTPAccess(to: .otlp, rules: rules, identification: senders(at: configuration.collector?.otlp)) {
+    HTTPAccess(to: .otlp, rules: rules, identification: senders(at: .otlp)) {
       CollectorAPI.operationForExporters(of: $0)
     } answer: {
       Self.collectorAnswer($0, $1)
@@ -56,7 +64,7 @@ struct ServerAccess: Sendable {
   func diagnostics() -> HTTPAccess {
     var rules = rules
     if configuration.access.opensMetrics { rules.open(.viewMetrics) }
-    return HTTPAccess(to: .diagnostics, rules: rules, identification: users(at: configuration.diagnostics)) {
+    return HTTPAccess(to: .diagnostics, rules: rules, identification: users(at: nil)) {
       DiagnosticsAPI.operation(of: $0)
     } answer: { _, denial in
       .text("\(denial.title): \(denial.detail)\n", denial.status)
@@ -64,21 +72,26 @@ struct ServerAccess: Sendable {
   }
 
   /// Finds users.
-  private func users(at endpoint: ControlPlaneConfiguration.Endpoint?) -> CallerIdentification {
+  private func users(at listener: ListenerProtection.Listener?) -> CallerIdentification {
     let access = configuration.access
     var identification = CallerIdentification(localhostIsAdmin: access.localhostIsAdmin)
-    // TODO(h3): whether general.unprotectedListeners has the listener.
-    identification.isUnprotected = !["127.0.0.1", "::1", "localhost"].contains(endpoint?.host ?? "::1")
-    identification.certificateIsAdmin = true
-    if access.authenticationType == .tokens {
-      identification.checkUserToken = { [keys] in keys().verifyUserToken($0, now: .now).map(\.user) }
-    }
+    identification.isUnprotected = listener.map(configuration.unprotectedListeners.contains) ?? false
+    identification.certificateIsAdmin = certificatesAreAdministrators
+    identification.checkUserToken = checkUserToken
     return identification
   }
 
+  /// Whether a client certificate makes an administrator. One that an authority in `tlsCaFile` has signed lets a connection in, and,
+  /// beside tokens, says no more: the directory holds those who may do everything.
+  private var certificatesAreAdministrators: Bool {
+    let settings = configuration.apiEncryption
+    return configuration.access.authenticationType != .tokens
+      || (settings.clientCertificateFolder != nil && settings.clientAuthorityFile == nil)
+  }
+
   /// Finds users and those who send spans.
-  private func senders(at endpoint: ControlPlaneConfiguration.Endpoint?) -> CallerIdentification {
-    var identification = users(at: endpoint)
+  private func senders(at listener: ListenerProtection.Listener) -> CallerIdentification {
+    var identification = users(at: listener)
     identification.checksLocalHost = { !CollectorAPI.acceptsAnyHost($0) }
     identification.checkIngestToken = { [keys] in keys().verifyIngestToken($0) }
     return identification
