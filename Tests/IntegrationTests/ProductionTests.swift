@@ -46,7 +46,7 @@ struct ProductionTests {
       script: """
         for attempt in $(seq 600); do
           curl --silent --output /dev/null http://web:10080/
-          curl --silent --cacert ca.crt --header "Authorization: Bearer $(cat alice.token)" \\
+          curl --silent --cacert kuma-cp.crt --header "Authorization: Bearer $(cat alice.token)" \\
             'https://cp:9411/api/v2/traces?serviceName=web' | grep --quiet '"traceId"' && exit
           sleep 0.1
         done
