@@ -22,11 +22,15 @@ package final class CuttableRelay: Sendable {
 
   private final class State: Sendable {
     let target: Int
+    let source: String?
     let behaviour = Mutex(Behaviour.passes)
     let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
     let taken = Mutex(0)
 
-    init(target: Int) { self.target = target }
+    init(target: Int, source: String?) {
+      self.target = target
+      self.source = source
+    }
 
     func keep(_ channel: any Channel) {
       let identifier = ObjectIdentifier(channel)
@@ -41,10 +45,11 @@ package final class CuttableRelay: Sendable {
   ///   - target: the port of the server, at 127.0.0.1.
   ///   - address: where the relay listens.
   ///   - port: the port there; a free one when it is 0.
+  ///   - source: the address of this machine from which the server sees the connections come; one of loopback when it is `nil`.
   package static func start(
-    before target: Int, at address: String = "127.0.0.1", port: Int = 0
+    before target: Int, at address: String = "127.0.0.1", port: Int = 0, from source: String? = nil
   ) async throws -> CuttableRelay {
-    let state = State(target: target)
+    let state = State(target: target, source: source)
     let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .childChannelOption(.autoRead, value: false)
       .childChannelInitializer { incoming in Self.connect(incoming, state) }
@@ -58,8 +63,15 @@ package final class CuttableRelay: Sendable {
     if case .refuses = state.behaviour.withLock({ $0 }) {
       return incoming.eventLoop.makeFailedFuture(ChannelError.inputClosed)
     }
-    return ClientBootstrap(group: incoming.eventLoop)
-      .channelOption(.autoRead, value: false)
+    var client = ClientBootstrap(group: incoming.eventLoop).channelOption(.autoRead, value: false)
+    if let source = state.source {
+      guard let address = try? SocketAddress(ipAddress: source, port: 0) else {
+        return incoming.eventLoop.makeFailedFuture(ChannelError.unknownLocalAddress)
+      }
+      client = client.bind(to: address)
+    }
+    return
+      client
       .connect(host: "127.0.0.1", port: state.target)
       .flatMap { outgoing in
         state.keep(outgoing)

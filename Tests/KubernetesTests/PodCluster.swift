@@ -24,7 +24,12 @@ final class PodCluster: Sendable {
     try await server.installCustomResources()
     let cluster = PodCluster(
       try await RunningCluster.start(
-        on: server, settings: ["KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "serviceAccountToken"]))
+        on: server,
+        settings: [
+          "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "serviceAccountToken",
+          // In a pod it listens on all addresses, and takes TLS for that reason.
+          "KUMA_COLLECTOR_TLS_ENABLED": "true",
+        ]))
     running.withLock { $0 = cluster }
     // Later than the server's own end, so that it runs before that.
     atexit { PodCluster.running.withLock { $0 }?.controlPlane.endAtExit() }
@@ -33,7 +38,10 @@ final class PodCluster: Sendable {
   private static let running = Mutex<PodCluster?>(nil)
 
   /// Runs a test in a namespace whose pods get proxies of a mesh of the same name, without any policy yet.
-  func run(_ body: (PodRig) async throws -> Void) async throws {
+  ///
+  /// - Parameter asStrangers: whether the control plane sees the pods come from the network, as in a cluster. Otherwise they come
+  ///   from loopback, where it asks nobody who is there.
+  func run(asStrangers: Bool = false, _ body: (PodRig) async throws -> Void) async throws {
     let name = PodRig.name("mesh")
     let (controlPlane, server) = (controlPlane, server)
     try await PodRig.run(
@@ -44,8 +52,8 @@ final class PodCluster: Sendable {
       { rig in
         try await server.succeed(["label", "namespace", name, "kuma.io/sidecar-injection=enabled"])
         try await server.succeed(["annotate", "namespace", name, "kuma.io/mesh=\(name)"])
-        try await rig.expose(controlPlane.ports.dataplane)
-        try await rig.expose(controlPlane.ports.collector)
+        try await rig.expose(controlPlane.ports.dataplane, asStranger: asStrangers)
+        try await rig.expose(controlPlane.ports.collector, asStranger: asStrangers)
         try await server.apply(mesh(rig))
         // Admission reads meshes and namespaces as its watches have them.
         try await eventually("the mesh in the control plane") {

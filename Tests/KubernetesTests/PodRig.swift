@@ -78,8 +78,11 @@ final class PodRig: Sendable {
   static func name(_ prefix: String) -> String { "\(prefix)-\(UUID().uuidString.prefix(8).lowercased())" }
 
   /// Lets pods reach a server that listens at 127.0.0.1, at the same port of ``PodNetwork/hostAddress``.
-  func expose(_ port: Int) async throws {
-    let relay = try await CuttableRelay.start(before: port, at: network.hostAddress, port: port)
+  ///
+  /// - Parameter asStranger: whether the server sees connections come from the network, and not from loopback.
+  func expose(_ port: Int, asStranger: Bool = false) async throws {
+    let relay = try await CuttableRelay.start(
+      before: port, at: network.hostAddress, port: port, from: asStranger ? network.hostAddress : nil)
     relays.withLock { $0.append(relay) }
   }
 
