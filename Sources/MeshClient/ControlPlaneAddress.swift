@@ -1,3 +1,5 @@
+import MeshModel
+
 /// The base address of a control plane's HTTP API.
 public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
   /// Whether the connection is encrypted.
@@ -60,7 +62,8 @@ public struct ControlPlaneAddress: Sendable, Hashable, CustomStringConvertible {
   private static func invalid(_ text: String, _ reason: String) -> ControlPlaneError {
     ControlPlaneError(
       code: .invalidAddress,
-      title: "parse \"\(text)\": not an address of a control plane such as \(Self.local): \(reason)",
+      title:
+        "parse \"\(Redaction.masked(text: text))\": not an address of a control plane such as \(Self.local): \(reason)",
       reason: reason)
   }
 }

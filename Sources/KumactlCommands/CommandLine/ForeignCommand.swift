@@ -44,7 +44,6 @@ enum ForeignCommand {
   private static let resources: [String: String] = [
     "zone": zones, "zones": zones, "zone-ingress": zones, "zone-ingresses": zones, "zoneegress": zones,
     "zoneegresses": zones,
-    "secret": noSecrets, "secrets": noSecrets, "global-secret": noSecrets, "global-secrets": noSecrets,
     "external-service": services, "external-services": services, "meshservice": services, "meshservices": services,
     "meshexternalservice": services, "meshexternalservices": services, "meshmultizoneservice": services,
     "meshmultizoneservices": services, "hostnamegenerator": services, "hostnamegenerators": services,
@@ -82,7 +81,6 @@ enum ForeignCommand {
   private static let zones = "there are no zones, ingresses and egresses; a control plane is one zone, named by --zone"
   private static let noMetrics =
     "there are no metrics and access logs of the mesh; `kumactl install observability` prints a Jaeger for traces"
-  private static let noSecrets = "there are no secrets, because there is no mTLS and no token of this control plane"
   private static let services =
     "services are known by the tag kuma.io/service of Dataplanes; see `kumactl inspect services`"
   private static let gateways =

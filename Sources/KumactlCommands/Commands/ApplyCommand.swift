@@ -100,8 +100,9 @@ struct ApplyCommand: AsyncParsableCommand {
         "Write \"\(AutomaticBackends.substitute)\" in a document that Kuma is to accept too."))
     switch dryRun {
     case .client:
+      if batch.items.contains(where: \.resource.type.isSecret) { Console.note("the data of secrets is not shown") }
       Console.warn(batch.items.flatMap(\.notices))
-      Console.write(batch.items.map { OutputFormat.yaml.text($0.neverStored) }.joined(separator: "---\n"))
+      Console.write(batch.items.map { OutputFormat.yaml.text($0.neverStored.withoutData) }.joined(separator: "---\n"))
     case .server: try await ServerDryRun(items: batch.items, format: format).run(Session(global).client())
     case nil: try await apply(batch.items, client: Session(global).client())
     }

@@ -13,7 +13,7 @@ struct DeleteCommand: AsyncParsableCommand {
       kumactl delete mesh default
       """)
 
-  @Argument(help: ArgumentHelp("mesh, dataplane or traffic-trace", valueName: "TYPE"))
+  @Argument(help: ArgumentHelp("mesh, traffic-trace, dataplane, secret or global-secret", valueName: "TYPE"))
   var type: String
 
   @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))

@@ -7,6 +7,7 @@ struct ExportCommand: AsyncParsableCommand {
     commandName: "export", abstract: "Export Kuma resources.",
     discussion: """
       Export Kuma resources as YAML that `kumactl apply` takes: first meshes, then policies, then proxies.
+      Secrets are left out, and secret values of meshes are masked; notes on standard error say which.
 
       Examples:
       kumactl export > everything.yaml
@@ -54,6 +55,9 @@ struct ExportCommand: AsyncParsableCommand {
         throw error.during("failed to list \(type.rawValue)")
       }
     }
+    // Who may not list secrets exports the rest.
+    var secrets: [Resource] = []
+    for type in ResourceType.allCases where type.isSecret { secrets += (try? await client.all(type, mesh: nil)) ?? [] }
     if forKuma { resources = resources.map(AutomaticBackends.replaced(in:)) }
     let documents = resources.map { resource in
       // The times belong to the exporting control plane.
@@ -66,5 +70,7 @@ struct ExportCommand: AsyncParsableCommand {
     Console.note(
       AutomaticBackends(resources).notice(
         "For Kuma, export with --for-kuma, which writes \"\(AutomaticBackends.substitute)\" instead."))
+    Console.note(HiddenValues.notice(aboutMasksIn: resources))
+    Console.note(HiddenValues.notice(about: secrets))
   }
 }

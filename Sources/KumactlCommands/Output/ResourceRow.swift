@@ -58,6 +58,28 @@ struct TrafficTraceRow: ResourceRow {
   }
 }
 
+/// A secret of a mesh in a table.
+struct SecretRow: ResourceRow {
+  static let type = ResourceType.secret
+  static let headers = ["MESH", "NAME", "AGE"]
+  let cells: [String]
+
+  init(_ resource: Resource, now: Timestamp) {
+    cells = [resource.mesh, resource.name, Age.text(since: resource.modificationTime, now: now)]
+  }
+}
+
+/// A secret of the control plane in a table.
+struct GlobalSecretRow: ResourceRow {
+  static let type = ResourceType.globalSecret
+  static let headers = ["NAME", "AGE"]
+  let cells: [String]
+
+  init(_ resource: Resource, now: Timestamp) {
+    cells = [resource.name, Age.text(since: resource.modificationTime, now: now)]
+  }
+}
+
 /// A proxy in a table.
 struct DataplaneRow: ResourceRow {
   static let type = ResourceType.dataplane

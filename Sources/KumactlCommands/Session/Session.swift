@@ -46,7 +46,7 @@ struct Session {
       let status = exchange.status.map { "status \($0)" } ?? "no answer"
       Console.notice(
         "\(exchange.method.rawValue) \(exchange.url): \(status), \(exchange.duration.wholeMilliseconds) ms")
-      if showsBody, let body = exchange.body { Console.notice(body) }
+      if showsBody, let body = exchange.body { Console.notice(Redaction.masked(json: body)) }
     }
   }
 }

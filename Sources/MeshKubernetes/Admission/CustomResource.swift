@@ -36,6 +36,8 @@ struct CustomResource {
     if let violation = ResourceOrigin.violation(in: resource.labels) { return [violation] }
     if type.isMeshScoped, let violation = NameRules.violation(ofMesh: resource.mesh) { return [violation] }
     var violations = resource.violations()
+    // A review cannot put back what is stored, so a document that was read from the HTTP API needs its secrets again.
+    if violations.isEmpty { violations = resource.restored(from: nil).lost }
     if violations.isEmpty {
       switch request.operation {
       case .create where type == .mesh: violations = NameRules.violations(ofNewMeshName: resource.name)

@@ -11,7 +11,8 @@ struct GetCommand: ParsableCommand {
       kumactl get traffic-trace all -o yaml
       """,
     subcommands: [
-      GetDataplaneCommand.self, GetDataplanesCommand.self, GetMeshCommand.self, GetMeshesCommand.self,
+      GetDataplaneCommand.self, GetDataplanesCommand.self, GetGlobalSecretCommand.self, GetGlobalSecretsCommand.self,
+      GetMeshCommand.self, GetMeshesCommand.self, GetSecretCommand.self, GetSecretsCommand.self,
       GetTrafficTraceCommand.self, GetTrafficTracesCommand.self,
     ])
 }

@@ -20,7 +20,8 @@ struct ResourceReading<Row: ResourceRow> {
       guard error.code == .notFound else { throw error.during("failed to get \(type.rawValue) \"\(name)\"") }
       throw CommandFailure(type.isMeshScoped ? "No resources found in \(mesh) mesh" : "No resources found")
     }
-    Console.write(format == .table ? Table(rows: [Row(resource, now: Age.now)]).text : format.text(resource))
+    Console.write(
+      format == .table ? Table(rows: [Row(resource, now: Age.now)]).text : format.text(resource.withoutData))
   }
 
   /// Prints a list, with a hint when there is more.
@@ -34,7 +35,7 @@ struct ResourceReading<Row: ResourceRow> {
       throw error.during("failed to list \(type.rawValue)")
     }
     guard format == .table else {
-      Console.write(format.text(list: page.items.map { $0.document() }, total: page.total))
+      Console.write(format.text(list: page.items.map { $0.withoutData.document() }, total: page.total))
       return
     }
     let now = Age.now
