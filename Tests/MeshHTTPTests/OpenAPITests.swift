@@ -36,13 +36,17 @@ import Testing
       "/meshes/{mesh}/service-insights/{name}", "/meshes/{mesh}/traffic-traces",
       "/meshes/{mesh}/traffic-traces/{name}", "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
       "/meshes/{mesh}/traffic-traces/{name}/_warnings", "/meshes/{mesh}/traffic-traces/{name}/dataplanes",
-      "/openapi.yaml", "/policies", "/secrets", "/service-insights", "/traffic-traces", "/versions", "/who-am-i",
+      "/openapi.yaml", "/policies", "/secrets", "/service-insights", "/tokens/dataplane", "/tokens/user",
+      "/traffic-traces", "/versions", "/who-am-i",
     ]
     #expect(paths.keys.sorted() == expected)
   }
 
   @Test("what it describes is what is answered") func methods() async throws {
     let api = try await InspectionTests.withPolicies()
+    let issuing = try TokenRoutesTests().api()
+    // Each operation takes its own part of it.
+    let body = #"{"resources":[],"mesh":"default","name":"ann","validFor":"1h"}"#
     try await api.store.put(.insight("a", mesh: "shop"))
     try await api.store.put(.secret(mesh: "shop", name: "a", data: [1]))
     try await api.store.put(.globalSecret(name: "a", data: [1]))
@@ -55,7 +59,8 @@ import Testing
       #expect(Set(described.keys).isSubset(of: allowed), "\(pattern)")
       #expect(allowed == Set(allowed).sorted(), "\(pattern)")
       let isQuestion = described["get"] != nil
-      let answer = await isQuestion ? api.get(path) : api.send(.post, path, #"{"resources":[]}"#)
+      let asked = pattern.hasPrefix("/tokens/") ? issuing : api
+      let answer = await isQuestion ? api.get(path) : asked.send(.post, path, body)
       #expect(answer.status == 200, "\(pattern)")
       let content = described[isQuestion ? "get" : "post"]?["responses"]?["200"]?["content"]?.object
       #expect(content?.keys.first == answer.contentType, "\(pattern)")

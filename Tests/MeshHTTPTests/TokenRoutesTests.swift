@@ -23,7 +23,8 @@ import Testing
     return ring
   }
 
-  private func api(
+  /// An API that issues tokens.
+  func api(
     dataplane: Bool = true, user: Bool = true,
     prepare: @escaping @Sendable (String) throws(TokenIssueError) -> Void = { _ in }
   ) -> TestAPI {
@@ -104,12 +105,12 @@ import Testing
   @Test(
     "a body of another form says what was expected",
     arguments: [
-      ("/tokens/dataplane", #"{"mesh":1}"#, "mesh has to be text, not a number"),
-      ("/tokens/dataplane", #"{"mesh":"default","tags":["a"]}"#, "tags has to be an object, not a list"),
-      ("/tokens/dataplane", #"{"mesh":"default","tags":{"a":"b"}}"#, #"tags["a"] has to be a list, not text"#),
-      ("/tokens/dataplane", #"{"mesh":"default","tags":{"a":[1]}}"#, #"tags["a"][0] has to be text, not a number"#),
-      ("/tokens/user", #"{"name":"ann","groups":"a","validFor":"1h"}"#, "groups has to be a list, not text"),
-      ("/tokens/user", "[]", "the document has to be an object, not a list"),
+      ("/tokens/dataplane", #"{"mesh":1}"#, "mesh has to be text, not number"),
+      ("/tokens/dataplane", #"{"mesh":"default","tags":["a"]}"#, "tags has to be an object, not array"),
+      ("/tokens/dataplane", #"{"mesh":"default","tags":{"a":"b"}}"#, #"tags["a"] has to be a list, not string"#),
+      ("/tokens/dataplane", #"{"mesh":"default","tags":{"a":[1]}}"#, #"tags["a"][0] has to be text, not number"#),
+      ("/tokens/user", #"{"name":"ann","groups":"a","validFor":"1h"}"#, "groups has to be a list, not string"),
+      ("/tokens/user", "[]", "the document has to be an object, not array"),
     ])
   func form(path: String, body: String, expected: String) async {
     let answer = await post(path, body)

@@ -96,9 +96,12 @@ package struct SigningKey: Sendable {
   }
 
   /// The private key in the form of Kuma's secrets: PEM, `RSA PRIVATE KEY`.
-  package var privatePEM: String { key.pemRepresentation + "\n" }
+  package var privatePEM: String { Self.closed(key.pemRepresentation) }
   /// The public key in the form of Kuma's `kumactl generate public-key`: PEM, `RSA PUBLIC KEY`.
-  package var publicPEM: String { key.publicKey.pkcs1PEMRepresentation + "\n" }
+  package var publicPEM: String { Self.closed(key.publicKey.pkcs1PEMRepresentation) }
+
+  /// The text with one line end; the library ends one of the two forms without.
+  private static func closed(_ pem: String) -> String { pem.hasSuffix("\n") ? pem : pem + "\n" }
 
   var verifying: VerifyingKey { VerifyingKey(id: id, key.publicKey) }
 }
