@@ -43,7 +43,8 @@ extension KumaControlPlane {
       return [
         all.workDir, collector.storeFile, collector.zipkinPort, collector.zipkinInterface, collector.otlpPort,
         collector.otlpEnabled, collector.otlpInterface, collector.maxAge, collector.maxSpans, collector.maxSize,
-        collector.allowedOrigins, all.allowedHosts, all.logsRequests, all.logLevel, all.logFormat,
+        collector.ingestTokensFile, collector.allowedOrigins, all.allowedHosts, all.logsRequests, all.logLevel,
+        all.logFormat,
       ]
     }()
   }

@@ -74,7 +74,7 @@ struct Pipeline: Sendable {
     let accessState = AccessState(
       configuration, store: store, in: opened.cluster == nil ? directory : nil, logger: logger)
     if opened.cluster == nil { try await accessState.load() }
-    let access = ServerAccess(configuration) { accessState.keys }
+    let access = try ServerAccess(configuration, logger: logger) { accessState.keys }
 
     let cache = SnapshotCache()
     let translator = EnvoyTranslator()
@@ -285,11 +285,12 @@ struct Pipeline: Sendable {
         try .own(directory: directory.path(percentEncoded: false), hosts: { ServerCertificates.hosts(configuration) })
       } : nil
     let ports = BoundPorts(logger: logger)
+    let keys = KeyRing(configuration.tokenValidation)
     let collector = try CollectorServices.open(
       settings, in: directory,
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
-      access: ServerAccess(configuration) { KeyRing(configuration.tokenValidation) },
+      access: try ServerAccess(configuration, logger: logger) { keys },
       budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), certificates: certificates,
       protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
     return Pipeline(

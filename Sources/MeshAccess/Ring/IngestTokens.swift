@@ -4,7 +4,8 @@ import MeshModel
 /// The tokens by which spans are accepted.
 struct IngestTokens: Sendable {
   private struct Token: Sendable {
-    let secret: String
+    /// The secret, or another place, that it is from.
+    let source: String
     let serial: Int
     let text: String
     let hash: [UInt8]
@@ -22,13 +23,13 @@ struct IngestTokens: Sendable {
   func mesh(of text: String) -> String? { meshes[Self.hash(text)] }
 
   func newest(mesh: String) -> String? {
-    tokens[mesh]?.max { ($0.serial, $0.secret) < ($1.serial, $1.secret) }?.text
+    tokens[mesh]?.max { ($0.serial, $0.source) < ($1.serial, $1.source) }?.text
   }
 
-  mutating func add(_ text: String, mesh: String, secret: String, serial: Int) -> KeyFault? {
-    remove(mesh: mesh, secret: secret)
+  mutating func add(_ text: String, mesh: String, from source: String, serial: Int) -> KeyFault? {
+    remove(mesh: mesh, from: source)
     func fault(_ what: String) -> KeyFault {
-      KeyFault(description: "the token for spans in the secret \(secret.quoted) of mesh \(mesh.quoted) \(what)")
+      KeyFault(description: "the token for spans in \(source.quoted) of mesh \(mesh.quoted) \(what)")
     }
     guard let text = try? TokenText.trimmed(text), text.utf8.count >= Self.shortest else {
       return fault("does not count: it must have at least \(Self.shortest) characters")
@@ -40,13 +41,13 @@ struct IngestTokens: Sendable {
     if let other = meshes[hash], other != mesh {
       return fault("does not count: mesh \(other.quoted) has the same token")
     }
-    tokens[mesh, default: []].append(Token(secret: secret, serial: serial, text: text, hash: hash))
+    tokens[mesh, default: []].append(Token(source: source, serial: serial, text: text, hash: hash))
     meshes[hash] = mesh
     return nil
   }
 
-  mutating func remove(mesh: String, secret: String) {
-    guard let index = tokens[mesh]?.firstIndex(where: { $0.secret == secret }),
+  mutating func remove(mesh: String, from source: String) {
+    guard let index = tokens[mesh]?.firstIndex(where: { $0.source == source }),
       let token = tokens[mesh]?.remove(at: index)
     else { return }
     if tokens[mesh]?.isEmpty == true { tokens[mesh] = nil }

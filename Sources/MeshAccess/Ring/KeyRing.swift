@@ -24,7 +24,7 @@ package struct KeyRing: Sendable {
   @discardableResult
   package mutating func add(secret name: String, mesh: String, data: [UInt8]) -> KeyFault? {
     if let suffix = SecretName.suffix(of: name, after: SecretName.ingestTokenPrefix(mesh: mesh)), !mesh.isEmpty {
-      return ingest.add(String(decoding: data, as: UTF8.self), mesh: mesh, secret: name, serial: Int(suffix) ?? 0)
+      return ingest.add(String(decoding: data, as: UTF8.self), mesh: mesh, from: name, serial: Int(suffix) ?? 0)
     }
     if name == (mesh.isEmpty ? SecretName.userTokenRevocations : SecretName.dataplaneTokenRevocations(mesh: mesh)) {
       update(mesh) { $0.setRevocations(data) }
@@ -38,7 +38,7 @@ package struct KeyRing: Sendable {
   /// Forgets a secret that was deleted.
   package mutating func remove(secret name: String, mesh: String) {
     if SecretName.suffix(of: name, after: SecretName.ingestTokenPrefix(mesh: mesh)) != nil, !mesh.isEmpty {
-      ingest.remove(mesh: mesh, secret: name)
+      ingest.remove(mesh: mesh, from: name)
     } else if name
       == (mesh.isEmpty ? SecretName.userTokenRevocations : SecretName.dataplaneTokenRevocations(mesh: mesh))
     {
@@ -150,8 +150,10 @@ package struct KeyRing: Sendable {
   package func newestIngestToken(mesh: String) -> String? { ingest.newest(mesh: mesh) }
 
   /// Adds a token for spans that is in no secret, for a collector without a store.
+  ///
+  /// - Parameter source: where it is, for messages. A token from the same place is replaced.
   @discardableResult
-  package mutating func add(ingestToken text: String, mesh: String) -> KeyFault? {
-    ingest.add(text, mesh: mesh, secret: "", serial: 0)
+  package mutating func add(ingestToken text: String, mesh: String, source: String) -> KeyFault? {
+    ingest.add(text, mesh: mesh, from: source, serial: 0)
   }
 }

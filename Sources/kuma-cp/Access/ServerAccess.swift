@@ -2,6 +2,7 @@ import AccessHTTP
 import Documents
 import HTTPService
 import HTTPTypes
+import Logging
 import MeshAccess
 import MeshHTTP
 import ProgramSettings
@@ -16,9 +17,14 @@ struct ServerAccess: Sendable {
   private let rules: StaticAccess
   /// Checks user tokens; nil where they do not count.
   private let checkUserToken: CallerIdentification.UserTokenCheck?
+  /// Further tokens for spans.
+  private let ingestTokens: IngestTokenFile?
 
   /// - Parameter keys: the keys by which tokens are checked.
-  init(_ configuration: ControlPlaneConfiguration, keys: @escaping @Sendable () -> KeyRing) {
+  /// - Throws: ``SettingFailure`` if the file with tokens for spans cannot be used.
+  init(
+    _ configuration: ControlPlaneConfiguration, logger: Logger, keys: @escaping @Sendable () -> KeyRing
+  ) throws(SettingFailure) {
     self.configuration = configuration
     self.keys = keys
     rules = configuration.access.rules
@@ -27,6 +33,13 @@ struct ServerAccess: Sendable {
       ? { keys().verifyUserToken($0, now: .now).map(\.user) } : nil
     checkUserToken = check
     sessions = Sessions { check?($0) ?? .failure(.malformed("user tokens do not count: only client certificates do")) }
+    do throws(IngestTokenFile.Fault) {
+      ingestTokens = try configuration.collector?.ingestTokensFile.map { path throws(IngestTokenFile.Fault) in
+        try IngestTokenFile(path: path, logger: logger)
+      }
+    } catch {
+      throw SettingFailure("\(CollectorSettings.key(\.ingestTokensFile)): \(error)")
+    }
   }
 
   /// The access to the HTTP API.
@@ -93,7 +106,9 @@ struct ServerAccess: Sendable {
   private func senders(at listener: ListenerProtection.Listener) -> CallerIdentification {
     var identification = users(at: listener)
     identification.checksLocalHost = { !CollectorAPI.acceptsAnyHost($0) }
-    identification.checkIngestToken = { [keys] in keys().verifyIngestToken($0) }
+    identification.checkIngestToken = { [keys, ingestTokens] in
+      keys().verifyIngestToken($0) ?? ingestTokens?.mesh(of: $0)
+    }
     return identification
   }
 

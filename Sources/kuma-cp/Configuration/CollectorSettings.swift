@@ -45,6 +45,11 @@ struct CollectorSettings: SettingGroup {
     "collector.retention.maxSize", .size(from: 0), default: "4GiB",
     "Largest size of the spans' file, the oldest spans are deleted first; 0 for any size.",
     flag: .option("--max-size", "How large the file may get, such as 4GiB; 0 for any size."))
+  let ingestTokensFile = Setting(
+    "collector.ingestTokensFile", .optionalText, default: "",
+    "File with tokens for sending spans, beside those in Secrets: a mesh and a token on each line. It is read again when it "
+      + "changes.",
+    flag: .option("--ingest-tokens-file", "File with tokens for sending spans, a mesh and a token on each line."))
   let allowedOrigins = Setting(
     "collector.allowedOrigins", .origins, default: "",
     "Origins whose pages may use the collector from a browser, separated by commas; * for all, empty for none.",
