@@ -6,6 +6,7 @@ package final class BoundPorts: Sendable {
   private struct State {
     var expected: Set<String> = []
     var ports: [String: Int] = [:]
+    var waiting: [String: [AsyncStream<Int>.Continuation]] = [:]
   }
 
   private let state = Mutex(State())
@@ -19,7 +20,11 @@ package final class BoundPorts: Sendable {
   /// Records that a server listens.
   package func set(_ name: String, _ port: Int, host: String) {
     logger.info("listening", metadata: ["server": "\(name)", "address": "\(host):\(port)"])
-    state.withLock { $0.ports[name] = port }
+    let waiting = state.withLock { state in
+      state.ports[name] = port
+      return state.waiting.removeValue(forKey: name) ?? []
+    }
+    for continuation in waiting { continuation.yield(port) }
   }
 
   /// Records that a server will not listen.
@@ -27,6 +32,20 @@ package final class BoundPorts: Sendable {
 
   /// The port of a server; nil until it listens.
   package func port(_ name: String) -> Int? { state.withLock { $0.ports[name] } }
+
+  /// The port of a server, one element, as soon as it listens.
+  package func ports(of name: String) -> AsyncStream<Int> {
+    let (stream, continuation) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
+    let port = state.withLock { state in
+      guard let port = state.ports[name] else {
+        state.waiting[name, default: []].append(continuation)
+        return nil as Int?
+      }
+      return port
+    }
+    if let port { continuation.yield(port) }
+    return stream
+  }
 
   /// The servers that do not listen yet.
   package var missing: [String] {

@@ -1,6 +1,7 @@
 import AccessHTTP
 import HTTPService
 import MeshModel
+import MeshPolicy
 import TraceHTTP
 import TraceModel
 
@@ -8,6 +9,27 @@ import TraceModel
 struct CollectorAddresses: Sendable {
   let ports: BoundPorts
   let configuration: CollectorConfiguration
+  /// The certificate that the collector shows; `nil` if it takes no TLS.
+  var certificate: (@Sendable () -> CollectorCertificate)?
+  /// The names and addresses under which the collector is reached.
+  let hosts: Set<String>
+
+  /// - Parameter names: names that settings give the control plane.
+  init(ports: BoundPorts, configuration: CollectorConfiguration, names: some Sequence<String>) {
+    self.ports = ports
+    self.configuration = configuration
+    let host = configuration.zipkin.host
+    hosts = ControlPlaneIdentity.machineNames()
+      .union(ControlPlaneIdentity.names(listeningOn: host)).union(Self.loopbackNames(listeningOn: host)).union(names)
+  }
+
+  /// A certificate and who has to trust what to verify it.
+  struct CollectorCertificate: Sendable {
+    /// The authorities that clients have to trust, as PEM.
+    var authorities: String
+    /// The names and addresses in it.
+    var names: Set<String>
+  }
 
   /// The collector's operations at its current ports, for the API's description.
   var operations: [Operation] {
@@ -22,10 +44,21 @@ struct CollectorAddresses: Sendable {
   }
 
   /// Whether a backend's URL leads to this collector, under any known name of this machine.
-  func receives(_ url: CollectorURL) -> Bool {
-    guard ports.port(Pipeline.Server.collector) == Int(url.port), !url.isTLS else { return false }
-    let host = configuration.zipkin.host
-    return (ControlPlaneIdentity.names(listeningOn: host) + Self.loopbackNames(listeningOn: host)).contains(url.host)
+  func receives(_ url: CollectorURL) -> Bool { collector(tokens: [:])?.receives(url) ?? false }
+
+  /// What proxies need to reach this collector; `nil` while it does not listen.
+  ///
+  /// - Parameter tokens: the newest token for spans of each mesh.
+  func collector(tokens: [String: String]) -> OwnCollector? {
+    guard let port = ports.port(Pipeline.Server.collector).flatMap({ UInt16(exactly: $0) }) else { return nil }
+    let certificate = certificate?()
+    // Whichever of its names a proxy asks for, it gets the same certificate.
+    let names = (certificate?.names ?? []).sorted { a, b in
+      (a == ControlPlaneIdentity.hostname ? 0 : HostRules.isIP(a) ? 2 : 1, a)
+        < (b == ControlPlaneIdentity.hostname ? 0 : HostRules.isIP(b) ? 2 : 1, b)
+    }
+    return OwnCollector(
+      port: port, hosts: hosts, certificateNames: names, authorities: certificate?.authorities, tokens: tokens)
   }
 
   /// The names of the machine itself under which a server with this listen address is reached.

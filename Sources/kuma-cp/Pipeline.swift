@@ -129,7 +129,10 @@ struct Pipeline: Sendable {
     let administration = EnvoyAdministrationClient(
       address: { await sessions.address(of: $0) },
       podAddress: { isInCluster ? await reconciler.podAddress(of: $0) : nil })
-    let addresses = configuration.collector.map { CollectorAddresses(ports: ports, configuration: $0) }
+    let addresses = configuration.collector.map {
+      CollectorAddresses(
+        ports: ports, configuration: $0, names: configuration.allowedHosts + configuration.serviceNames)
+    }
     let isOwnCollector: @Sendable (CollectorURL) -> Bool = { [addresses] url in addresses?.receives(url) ?? false }
     let inspection = LiveInspection(reconciler: reconciler)
     let api = MeshAPI(
@@ -162,6 +165,12 @@ struct Pipeline: Sendable {
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
+    if let addresses {
+      services.append(
+        OwnCollectorWatch(
+          reconciler: reconciler, addresses: addresses, tokens: { accessState.keys.newestIngestTokens },
+          changes: [accessState.changes()]))
+    }
     let receiverClient = ReceiverClient(lookup: SystemLookup.lookUp)
     let receivers = ReceiverWatch(
       forms,

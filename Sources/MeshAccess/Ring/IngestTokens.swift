@@ -22,6 +22,8 @@ struct IngestTokens: Sendable {
 
   func mesh(of text: String) -> String? { meshes[Self.hash(text)] }
 
+  var newest: [String: String] { tokens.keys.reduce(into: [:]) { $0[$1] = newest(mesh: $1) } }
+
   func newest(mesh: String) -> String? {
     tokens[mesh]?.max { ($0.serial, $0.source) < ($1.serial, $1.source) }?.text
   }

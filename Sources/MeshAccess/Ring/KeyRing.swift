@@ -149,6 +149,9 @@ package struct KeyRing: Sendable {
   /// The token for spans with the highest number, which proxies of the mesh send; `nil` if the mesh has none.
   package func newestIngestToken(mesh: String) -> String? { ingest.newest(mesh: mesh) }
 
+  /// The newest token for spans of each mesh that has one.
+  package var newestIngestTokens: [String: String] { ingest.newest }
+
   /// Adds a token for spans that is in no secret, for a collector without a store.
   ///
   /// - Parameter source: where it is, for messages. A token from the same place is replaced.
