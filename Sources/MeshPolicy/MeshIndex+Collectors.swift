@@ -26,16 +26,16 @@ extension MeshIndex {
 
   /// What proxies need to reach a destination beside its address; `nil` for nothing.
   ///
-  /// What a backend says itself goes before what the control plane knows of its own collector.
+  /// What a backend says itself goes before what the control plane knows of its own collector. A backend that has the collector
+  /// verified otherwise gets no token, since whoever writes it chooses who passes.
   func access(to destination: TracingDestination, _ ownCollector: OwnCollector?) -> CollectorAccess? {
     guard case .zipkin(let url, _) = destination.receiver else { return nil }
     let given = collectors.accesses[destination.backend]
     guard let own = ownCollector?.access(for: url, mesh: name) else { return given }
     guard var access = given else { return own }
-    if access.verification == .none {
-      access.verification = own.verification
-      access.serverName = access.serverName ?? own.serverName
-    }
+    guard access.verification == .none else { return access }
+    access.verification = own.verification
+    access.serverName = access.serverName ?? own.serverName
     let names = Set(access.headers.map(\.name))
     access.headers += own.headers.filter { !names.contains($0.name) }
     return access
