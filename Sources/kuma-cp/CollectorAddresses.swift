@@ -1,4 +1,5 @@
 import AccessHTTP
+import Certificates
 import HTTPService
 import MeshModel
 import MeshPolicy
@@ -10,25 +11,23 @@ struct CollectorAddresses: Sendable {
   let ports: BoundPorts
   let configuration: CollectorConfiguration
   /// The certificate that the collector shows; `nil` if it takes no TLS.
-  var certificate: (@Sendable () -> CollectorCertificate)?
+  private let certificate: ReloadableCertificate?
   /// The names and addresses under which the collector is reached.
   let hosts: Set<String>
 
-  /// - Parameter names: names that settings give the control plane.
-  init(ports: BoundPorts, configuration: CollectorConfiguration, names: some Sequence<String>) {
+  /// - Parameters:
+  ///   - certificate: what the collector shows if it takes TLS.
+  ///   - names: names that settings give the control plane.
+  init(
+    ports: BoundPorts, configuration: CollectorConfiguration, certificate: ReloadableCertificate,
+    names: some Sequence<String>
+  ) {
     self.ports = ports
     self.configuration = configuration
+    self.certificate = ListenerProtection.collectorUsesTLS(configuration) ? certificate : nil
     let host = configuration.zipkin.host
     hosts = ControlPlaneIdentity.machineNames()
       .union(ControlPlaneIdentity.names(listeningOn: host)).union(Self.loopbackNames(listeningOn: host)).union(names)
-  }
-
-  /// A certificate and who has to trust what to verify it.
-  struct CollectorCertificate: Sendable {
-    /// The authorities that clients have to trust, as PEM.
-    var authorities: String
-    /// The names and addresses in it.
-    var names: Set<String>
   }
 
   /// The collector's operations at its current ports, for the API's description.
@@ -51,14 +50,13 @@ struct CollectorAddresses: Sendable {
   /// - Parameter tokens: the newest token for spans of each mesh.
   func collector(tokens: [String: String]) -> OwnCollector? {
     guard let port = ports.port(Pipeline.Server.collector).flatMap({ UInt16(exactly: $0) }) else { return nil }
-    let certificate = certificate?()
     // Whichever of its names a proxy asks for, it gets the same certificate.
-    let names = (certificate?.names ?? []).sorted { a, b in
+    let names = (certificate?.current.names ?? []).sorted { a, b in
       (a == ControlPlaneIdentity.hostname ? 0 : HostRules.isIP(a) ? 2 : 1, a)
         < (b == ControlPlaneIdentity.hostname ? 0 : HostRules.isIP(b) ? 2 : 1, b)
     }
     return OwnCollector(
-      port: port, hosts: hosts, certificateNames: names, authorities: certificate?.authorities, tokens: tokens)
+      port: port, hosts: hosts, certificateNames: names, authorities: certificate?.authorityPEM, tokens: tokens)
   }
 
   /// The names of the machine itself under which a server with this listen address is reached.
@@ -79,6 +77,7 @@ struct CollectorAddresses: Sendable {
       case "0.0.0.0", "::": "127.0.0.1"
       case let host: host.contains(":") ? "[\(host)]" : host
       }
-    return "http://\(host):\(port)"
+    let scheme = ListenerProtection.collectorUsesTLS(configuration, endpoint) ? "https" : "http"
+    return "\(scheme)://\(host):\(port)"
   }
 }

@@ -82,7 +82,8 @@ struct Pipeline: Sendable {
     let forms = ReportFormSelector(logger: logger) { LocalMachine.has(peer: $0.remotePeer) }
     let reconciler = Reconciler(
       store: store, translator: translator, cache: cache, resolver: resolver, forms: forms,
-      awaitsServiceAddresses: opened.cluster != nil, logger: logger)
+      awaitsServiceAddresses: opened.cluster != nil,
+      awaitsOwnCollector: configuration.collector.map(ListenerProtection.collectorUsesTLS) ?? false, logger: logger)
     let authenticator = try configuration.proxyAuthenticator(opened.cluster, access: accessState, logger: logger)
     let sessions = ProxySessions(
       store: store, shared: opened.shared, reconciler: reconciler, authenticator: authenticator, instance: instance,
@@ -131,7 +132,8 @@ struct Pipeline: Sendable {
       podAddress: { isInCluster ? await reconciler.podAddress(of: $0) : nil })
     let addresses = configuration.collector.map {
       CollectorAddresses(
-        ports: ports, configuration: $0, names: configuration.allowedHosts + configuration.serviceNames)
+        ports: ports, configuration: $0, certificate: certificates.main,
+        names: configuration.allowedHosts + configuration.serviceNames)
     }
     let isOwnCollector: @Sendable (CollectorURL) -> Bool = { [addresses] url in addresses?.receives(url) ?? false }
     let inspection = LiveInspection(reconciler: reconciler)
@@ -168,8 +170,7 @@ struct Pipeline: Sendable {
     if let addresses {
       services.append(
         OwnCollectorWatch(
-          reconciler: reconciler, addresses: addresses, tokens: { accessState.keys.newestIngestTokens },
-          changes: [accessState.changes()]))
+          reconciler: reconciler, addresses: addresses, certificate: certificates.main, access: accessState))
     }
     let receiverClient = ReceiverClient(lookup: SystemLookup.lookUp)
     let receivers = ReceiverWatch(

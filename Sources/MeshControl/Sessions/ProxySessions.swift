@@ -231,6 +231,12 @@ extension ProxySessions: ProxySessionObserver {
   }
 
   package nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
+    guard typeURL != ResourceTypeURL.secret else {
+      // The message may contain the secret.
+      return logger.warning(
+        "a proxy rejected a certificate or a header for its collector; the log of its Envoy says why",
+        metadata: ["proxy": "\(session.nodeID)"])
+    }
     guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
     // Envoy includes the rejected content in its message, however long it is.
     let message = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable(atMost: Self.messageLimit)

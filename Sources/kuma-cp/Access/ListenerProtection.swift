@@ -38,6 +38,11 @@ struct ListenerProtection {
     collector.tlsEnabled ?? !isLoopback(endpoint.host)
   }
 
+  /// Whether proxies reach the collector over TLS.
+  static func collectorUsesTLS(_ collector: CollectorConfiguration) -> Bool {
+    collectorUsesTLS(collector, collector.zipkin)
+  }
+
   /// Checks the servers of a control plane, or of a collector alone.
   ///
   /// - Returns: warnings about the servers that are open on purpose.

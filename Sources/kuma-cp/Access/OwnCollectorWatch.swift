@@ -1,3 +1,4 @@
+import Certificates
 import HTTPService
 import MeshControl
 import ServiceLifecycle
@@ -7,20 +8,15 @@ import ServiceLifecycle
 struct OwnCollectorWatch: Service {
   let reconciler: Reconciler
   let addresses: CollectorAddresses
-  /// The newest token for spans of each mesh.
-  let tokens: @Sendable () -> [String: String]
-  /// An element whenever the tokens or the certificate may have changed.
-  let changes: [AsyncStream<Void>]
+  let certificate: ReloadableCertificate
+  let access: AccessState
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
-        group.addTask {
-          for await _ in addresses.ports.ports(of: Pipeline.Server.collector) { await update() }
-        }
-        for stream in changes {
-          group.addTask { for await _ in stream { await update() } }
-        }
+        group.addTask { for await _ in addresses.ports.ports(of: Pipeline.Server.collector) { await update() } }
+        group.addTask { for await _ in certificate.changes() { await update() } }
+        group.addTask { for await _ in access.changes() { await update() } }
       }
     }
     // A service that ends ends all others.
@@ -28,7 +24,8 @@ struct OwnCollectorWatch: Service {
   }
 
   private func update() async {
-    guard let collector = addresses.collector(tokens: tokens()) else { return }
+    // A proxy that got the collector without its token would get another cluster a moment later.
+    guard access.isReady, let collector = addresses.collector(tokens: access.keys.newestIngestTokens) else { return }
     await reconciler.use(ownCollector: collector)
   }
 }
