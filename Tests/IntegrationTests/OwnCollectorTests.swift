@@ -2,6 +2,7 @@ import Documents
 import Foundation
 import MeshModel
 import MeshTestSupport
+import ProcessSupervisor
 import Testing
 
 /// The control plane's own collector over TLS, where nobody is let in without a token: the sample's backend works as it is.

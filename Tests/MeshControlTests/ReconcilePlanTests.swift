@@ -275,6 +275,8 @@ struct ReconcilePlanTests {
     }
     #expect(access("old") == CollectorAccess(verification: .system))
     #expect(access("new")?.headers.map(\.name) == ["x-key"])
+    #expect(plan.lacksHeaders(ProxyID(mesh: "default", name: "old")))
+    #expect(!plan.lacksHeaders(ProxyID(mesh: "default", name: "new")))
     for version in ["", "1.40", "2.0.0", "1.x.0", "1.35.0-dev"] {
       #expect(!ProxyTraits(envoyVersion: version).takesReportHeaders, "\(version)")
     }

@@ -273,6 +273,14 @@ struct ReconcilePlan {
     return configuration
   }
 
+  /// Whether the reports of a proxy lack headers that its collector needs, because its Envoy cannot add them.
+  func lacksHeaders(_ proxy: ProxyID) -> Bool {
+    guard withoutHeaders.contains(proxy) else { return false }
+    let configuration = meshes[proxy.mesh]?.configuration(
+      for: proxy.name, adminPort: nil, adminAccess: nil, ownCollector: ownCollector)
+    return configuration?.collectorAccess?.headers.isEmpty == false
+  }
+
   /// Adds the withdrawn clusters that a proxy still needs to its snapshot.
   ///
   /// - Returns: the snapshot, and a time at which ``Event/timeReached(_:)`` has to be reported, if it is a new one.

@@ -158,6 +158,10 @@ package actor Reconciler: Service {
       .connected(
         proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort, takesHeaders: traits.takesReportHeaders
       ))
+    guard plan.lacksHeaders(proxy) else { return }
+    logger.warning(
+      "the Envoy of a proxy cannot send the headers that its collector needs; Envoy 1.36 and later can",
+      metadata: ["proxy": "\(proxy)", "version": "\(traits.envoyVersion.printable(atMost: 40))"])
   }
 
   /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.

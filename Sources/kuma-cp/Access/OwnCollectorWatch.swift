@@ -1,5 +1,6 @@
 import Certificates
 import HTTPService
+import MeshAccess
 import MeshControl
 import ServiceLifecycle
 
