@@ -27,4 +27,19 @@ struct AdviceTests {
     #expect(error.withAdvice.description == "Could not retrieve a resource")
     #expect(!error.isUnconfirmed)
   }
+
+  @Test("names the fix behind an answer that asks for a token, or for a permission")
+  func denied() {
+    let unknown = ControlPlaneError(
+      code: .denied, status: 401, title: "Invalid authentication data", detail: "Unauthenticated")
+    #expect(
+      unknown.withAdvice.description.hasPrefix(
+        "Invalid authentication data (Unauthenticated); show a user token that is"))
+    #expect(unknown.withAdvice.description.contains("--auth-type tokens --auth-conf token="))
+    let forbidden = ControlPlaneError(code: .denied, status: 403, title: "Access Denied", detail: "user mia cannot")
+    #expect(
+      forbidden.withAdvice.description
+        == "Access Denied (user mia cannot); ask an administrator for the permission, or for a token with a group that has it"
+    )
+  }
 }

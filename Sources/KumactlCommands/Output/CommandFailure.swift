@@ -22,11 +22,12 @@ extension ControlPlaneError {
     return error
   }
 
-  /// The error with advice, unless a control plane answered.
+  /// The error with advice, where there is some.
   var withAdvice: ControlPlaneError {
     guard let advice else { return self }
     var error = self
-    error.title += "; \(advice)"
+    error.title = "\(detail.isEmpty ? title : "\(title) (\(detail))"); \(advice)"
+    error.detail = ""
     return error
   }
 
@@ -38,6 +39,10 @@ extension ControlPlaneError {
       "name the CA certificate with --ca-cert-file, or skip the check with --skip-verify"
     case .outOfDate: "renew it, or correct the clock of this machine"
     case .plaintext: "begin the address with http:// instead of https://"
+    case .denied where status == 401:
+      "show a user token that is valid: kumactl config control-planes add --overwrite --name NAME --address URL "
+        + "--auth-type tokens --auth-conf token=TOKEN"
+    case .denied: "ask an administrator for the permission, or for a token with a group that has it"
     case .unreachable:
       address.map { "is a control plane running at \($0)? Start it with `kuma-cp run`, or correct the address" }
     default: nil

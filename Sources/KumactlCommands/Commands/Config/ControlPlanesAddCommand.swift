@@ -11,7 +11,8 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
 
       Examples:
       kumactl config control-planes add --name local --address http://localhost:5681
-      kumactl config control-planes add --name test --address https://test:5682 --ca-cert-file ca.pem
+      kumactl config control-planes add --name test --address https://test:5682 --ca-cert-file ca.crt \
+        --auth-type tokens --auth-conf token="$(cat alice.token)"
       """)
 
   @Option(
@@ -76,7 +77,7 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
       do {
         _ = try await client.index()
       } catch {
-        throw CommandFailure("could not connect to the Control Plane API Server: \(error)")
+        throw CommandFailure("could not connect to the Control Plane API Server: \(error.withAdvice)")
       }
     }
     file.configuration.add(controlPlane)
@@ -86,10 +87,19 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
 
   private func settings() throws -> DocumentValue.Object {
     if (clientCertFile == nil) != (clientKeyFile == nil) {
-      throw CommandFailure("--client-cert-file and --client-key-file have to be given together")
+      throw CommandFailure("Both --client-cert-file and --client-key-file needs to be specified")
     }
-    if let authType, authType != "tokens" {
-      throw CommandFailure("unknown authentication \"\(authType)\". Allowed values: tokens")
+    let authentication = authConf.values
+    switch authType ?? "" {
+    case "tokens":
+      guard authentication["token"].map(Self.trimmed)?.isEmpty == false else {
+        throw CommandFailure("--auth-conf is not valid: provide token=YOUR_TOKEN")
+      }
+      warnOfPlaintext()
+    case "":
+      if !authentication.isEmpty { Console.warn(["--auth-conf has no effect without --auth-type tokens"]) }
+    case let type:
+      throw CommandFailure("authentication plugin of type \(type.quoted) is not found; the only one is \"tokens\"")
     }
     var settings: DocumentValue.Object = [:]
     if let caCertFile { settings["caCertFile"] = .string(caCertFile) }
@@ -100,10 +110,27 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
     if !headers.isEmpty {
       settings["headers"] = .array(headers.map { ["key": .string($0.name), "value": .string($0.value)] })
     }
-    if let authType { settings["authType"] = .string(authType) }
+    if let authType, !authType.isEmpty { settings["authType"] = .string(authType) }
     var conf: DocumentValue.Object = [:]
-    for (name, value) in authConf.flatMap(\.pairs) { conf[name] = .string(value) }
+    for (name, value) in authentication.sorted(by: { $0.key < $1.key }) { conf[name] = .string(Self.trimmed(value)) }
     if !conf.isEmpty { settings["authConf"] = .object(conf) }
     return settings
+  }
+
+  /// A value without the spaces and line ends around it, which a file with a token may have.
+  private static func trimmed(_ value: String) -> String {
+    let end = value.lastIndex { !$0.isWhitespace }.map(value.index(after:)) ?? value.startIndex
+    return String(value[..<end].drop(while: \.isWhitespace))
+  }
+
+  /// Warns where others could read the token on its way.
+  private func warnOfPlaintext() {
+    guard let server = try? ControlPlaneAddress(address), !server.isSecure, !HostRules.isLoopbackListener(server.host)
+    else {
+      return
+    }
+    Console.warn([
+      "the token is sent without encryption to \(address); use the API over https:// instead, by default at port 5682"
+    ])
   }
 }
