@@ -28,11 +28,14 @@ struct ServerAccess: Sendable {
     self.configuration = configuration
     self.keys = keys
     rules = configuration.access.rules
-    let check: CallerIdentification.UserTokenCheck? =
-      configuration.access.authenticationType == .tokens
-      ? { keys().verifyUserToken($0, now: .now).map(\.user) } : nil
+    var check: CallerIdentification.UserTokenCheck?
+    if configuration.access.authenticationType == .tokens {
+      check = { keys().verifyUserToken($0, now: .now).map(\.user) }
+    }
     checkUserToken = check
-    sessions = Sessions { check?($0) ?? .failure(.malformed("user tokens do not count: only client certificates do")) }
+    sessions = Sessions { [check] in
+      check?($0) ?? .failure(.malformed("user tokens do not count: only client certificates do"))
+    }
     do throws(IngestTokenFile.Fault) {
       ingestTokens = try configuration.collector?.ingestTokensFile.map { path throws(IngestTokenFile.Fault) in
         try IngestTokenFile(path: path, logger: logger)
