@@ -116,11 +116,11 @@ import Testing
       ])
     #expect(
       try Self.violations("{url: 'https://c:443/s', headers: {a: b}}") == [
-        "tracing.backends[0].config: could not parse config: headers has to be a list, not an object"
+        "tracing.backends[0].config: could not parse config: headers has to be a list, not object"
       ])
     #expect(
       try Self.violations("{url: 'https://c:443/s', headers: [{name: a, value: [b]}]}") == [
-        "tracing.backends[0].config: could not parse config: headers[0].value has to be text, not a list"
+        "tracing.backends[0].config: could not parse config: headers[0].value has to be text, not array"
       ])
   }
 
