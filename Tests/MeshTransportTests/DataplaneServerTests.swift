@@ -29,6 +29,9 @@ private final class SessionRecorder: ProxySessionObserver {
   func sessionOpened(_ session: ProxySession, _ introduction: ProxyIntroduction) async throws(SessionRefusal) {
     if session.nodeID == "refused" { throw SessionRefusal(code: .permissionDenied, message: "not you") }
     note("open \(introduction.nodeID)")
+    if session.nodeID == "revoked" {
+      session.end(SessionRefusal(code: .unauthenticated, message: "not any more", reason: "it is revoked"))
+    }
   }
   func responseSent(_ session: ProxySession, typeURL: String) { note("sent") }
   func acknowledged(_ session: ProxySession, typeURL: String) { note("acknowledged") }
@@ -175,7 +178,7 @@ struct DataplaneServerTests {
 
   /// Opens a stream, sends requests and gives each response to a closure, which answers it or ends the stream.
   func stream(
-    _ port: Int, _ first: Envoy_Service_Discovery_V3_DiscoveryRequest,
+    _ port: Int, _ first: Envoy_Service_Discovery_V3_DiscoveryRequest, metadata: Metadata = [:],
     _ answer:
       @escaping @Sendable (Envoy_Service_Discovery_V3_DiscoveryResponse) ->
       Envoy_Service_Discovery_V3_DiscoveryRequest?
@@ -188,7 +191,7 @@ struct DataplaneServerTests {
     try await withGRPCClient(transport: transport) { client in
       let (outbox, outgoing) = AsyncStream<Envoy_Service_Discovery_V3_DiscoveryRequest>.makeStream()
       outgoing.yield(first)
-      let request = StreamingClientRequest<Envoy_Service_Discovery_V3_DiscoveryRequest> { writer in
+      let request = StreamingClientRequest<Envoy_Service_Discovery_V3_DiscoveryRequest>(metadata: metadata) { writer in
         for await message in outbox { try await writer.write(message) }
       }
       try await client.bidirectionalStreaming(
@@ -243,6 +246,31 @@ struct DataplaneServerTests {
         } catch let error as RPCError {
           #expect(error.code == code)
         }
+      }
+    }
+    #expect(recorder.events == [])
+  }
+
+  @Test("A stream that the control plane ends sends nothing more, and does not say why")
+  func ended() async throws {
+    cache.set(snapshot("one"), for: "revoked")
+    try await withServer { port in
+      await #expect(throws: RPCError(code: .unauthenticated, message: "not any more")) {
+        try await stream(port, clusters("revoked")) { _ in nil }
+      }
+    }
+    let refusal = SessionRefusal(code: .unauthenticated, message: "not any more", reason: "it is revoked")
+    #expect(recorder.events == ["open revoked", "close \(SessionEnd.failed(refusal))"])
+  }
+
+  @Test("Of two tokens none counts")
+  func twoTokens() async throws {
+    var metadata = Metadata()
+    for token in ["a", "b"] { metadata.addString(token, forKey: "authorization") }
+    try await withServer { port in
+      let text = "request must have exactly 1 \"authorization\" header, got 2"
+      await #expect(throws: RPCError(code: .unauthenticated, message: text)) {
+        try await stream(port, clusters("p"), metadata: metadata) { _ in nil }
       }
     }
     #expect(recorder.events == [])

@@ -86,10 +86,9 @@ extension ProxyLifecycle {
   mutating func admit(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
     if needsRegistration, hasReturned { restoration = .anyway }
     hasReturned = false
-    actions += [
-      .admit(stream: opening.stream), .touch,
-      .log(LogLine(.info, "proxy connected", ["proxy": "\(proxy)", "stream": opening.stream])),
-    ]
+    var metadata = ["proxy": "\(proxy)", "stream": opening.stream]
+    metadata["token"] = opening.authority.tokenID?.printable(atMost: 100)
+    actions += [.admit(stream: opening.stream), .touch, .log(LogLine(.info, "proxy connected", metadata))]
     let known = subscriptions(context.status)
     let claims = DataplaneInsight(subscriptions: known).claims
     let before = DataplaneInsight(subscriptions: known.filter { $0.id != opening.stream }).claims

@@ -28,7 +28,7 @@ package protocol ProxyAuthenticating: Sendable {
 
 /// What a proxy may speak for.
 package struct ProxyAuthority: Sendable {
-  /// Identifies the token, if it has an id.
+  /// Identifies the token, if it has an id. It is no secret.
   package var tokenID: String?
   /// Whether the proxy may bring a Dataplane along. A pod's Dataplane follows from the pod.
   package var bringsDataplane = true
