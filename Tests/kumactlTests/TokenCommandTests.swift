@@ -1,28 +1,24 @@
 import MeshAccess
 import MeshModel
+import MeshTestSupport
 import Testing
 
 /// Tokens and keys, made by the program with and without a control plane.
 @Suite("Commands for tokens") struct TokenCommandTests {
-  /// A key that the program made, in its two formats, with its public key.
+  /// A key in a file, and the public key that the program makes of it.
   private func withKey(
     _ body: @escaping @Sendable (KumactlProcess, SigningKey, KeyRing) async throws -> Void
   ) async throws {
     try await KumactlProcess.withHome { kumactl in
-      let made = try await kumactl("generate", "signing-key", "--format", "pem")
-      #expect(made.status == 0 && made.errors.isEmpty)
-      #expect(made.output.hasPrefix("-----BEGIN RSA PRIVATE KEY-----\n"))
-      #expect(made.output.hasSuffix("-----END RSA PRIVATE KEY-----\n"))
-      try kumactl.write(made.output, to: "key.pem")
-      let key = try SigningKey(id: "7", data: Array(made.output.utf8))
+      let foreign = ForeignTokens.shared
+      try kumactl.write(String(decoding: foreign.key("stranger"), as: UTF8.self), to: "key.pem")
       let shown = try await kumactl("generate", "public-key", "--signing-key-path", "key.pem")
-      #expect(shown.output == key.publicPEM)
-      #expect(shown.output.hasPrefix("-----BEGIN RSA PUBLIC KEY-----\n"))
+      #expect(shown.output == String(decoding: foreign.key("stranger", "public"), as: UTF8.self))
       var validation = TokenValidation()
       let verifying = try VerifyingKey(id: "7", publicPEM: shown.output)
       try validation.add(dataplaneKey: verifying, mesh: "demo")
       try validation.add(userKey: verifying)
-      try await body(kumactl, key, KeyRing(validation))
+      try await body(kumactl, SigningKey(id: "7", data: foreign.key("stranger")), KeyRing(validation))
     }
   }
 
@@ -150,11 +146,17 @@ import Testing
     }
   }
 
-  @Test("are what Kuma's secrets hold: a key in base64 can be applied as data") func base64() async throws {
+  @Test(
+    "need keys, which are made as text, or as what the data of a secret are: the same text in base64",
+    arguments: ["pem", "pem-base64"])
+  func keys(format: String) async throws {
     try await KumactlProcess.withHome { kumactl in
-      let made = try await kumactl("generate", "signing-key")
-      #expect(!made.output.contains("\n"))
-      let bytes = try #require(Base64.decode(made.output))
+      let made = try await kumactl("generate", "signing-key", "--format", format)
+      #expect(made.status == 0 && made.errors.isEmpty)
+      #expect(made.output.hasSuffix("-----END RSA PRIVATE KEY-----\n") == (format == "pem"))
+      #expect(made.output.contains("\n") == (format == "pem"))
+      let bytes = try #require(format == "pem" ? Array(made.output.utf8) : Base64.decode(made.output))
+      #expect(String(decoding: bytes, as: UTF8.self).hasPrefix("-----BEGIN RSA PRIVATE KEY-----\n"))
       var ring = KeyRing()
       #expect(ring.add(secret: "user-token-signing-key-2", mesh: "", data: bytes) == nil)
       #expect(ring.newestSigningKey(mesh: "")?.id == "2")
