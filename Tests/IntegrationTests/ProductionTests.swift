@@ -42,19 +42,34 @@ struct ProductionTests {
   /// What has to be so when the document has been followed.
   private static let checks = [
     Step(
+      machine: "cp", line: "the earlier key and the earlier token for spans go",
+      script: """
+        kumactl delete secret trace-ingest-token-default-1 --mesh default
+        kumactl delete secret dataplane-token-signing-key-default-1 --mesh default
+        kumactl generate dataplane-token --mesh default --name web-1 --valid-for 720h >/root/web-1.token
+        """),
+    Step(machine: "web", line: "a token of the new key", script: "scp cp:/root/web-1.token /etc/kuma/"),
+    Step(
       machine: "here", line: "a trace over HTTPS, with a token",
       script: """
         for attempt in $(seq 600); do
-          curl --silent --output /dev/null http://web:10080/
+          curl --silent --output /dev/null http://web:10080/after-all
           curl --silent --cacert kuma-cp.crt --header "Authorization: Bearer $(cat alice.token)" \\
-            'https://cp:9411/api/v2/traces?serviceName=web' | grep --quiet '"traceId"' && exit
+            'https://cp:9411/api/v2/traces?serviceName=web&limit=1000' | grep --quiet '/after-all' && exit
           sleep 0.1
         done
         exit 1
         """),
     Step(
-      machine: "here", line: "the proxy is connected",
-      script: "kumactl inspect dataplanes | tee /dev/stderr | grep 'web-1.*Online'"),
+      machine: "here", line: "the proxy is connected, with its new token",
+      script: """
+        for attempt in $(seq 600); do
+          kumactl inspect dataplanes | grep 'web-1.*Online' && exit
+          sleep 0.1
+        done
+        kumactl inspect dataplanes
+        exit 1
+        """),
     Step(
       machine: "db", line: "every connection to the database is encrypted",
       script: """
@@ -101,6 +116,6 @@ struct ProductionTests {
         ]), cancellation: .kill)
     #expect(typed.status.isSuccess, "\((typed.output + typed.errors).joined(separator: "\n"))")
     // Every step of the document was there.
-    #expect(typed.output.count { $0.hasPrefix("== ") } >= 10 + Self.checks.count)
+    #expect(typed.output.count { $0.hasPrefix("== ") } >= 15 + Self.checks.count)
   }
 }

@@ -101,7 +101,7 @@ def follow(step, enter):
     print(f"== {step['machine']}, line {step['line']}", flush=True)
     with open("/media/output", "w+b") as output:
         status = subprocess.run(
-            [*enter, "bash", "-euo", "pipefail", "-c", "cd\n" + step["script"]], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+            [*enter, "bash", "-eu", "-c", "cd\n" + step["script"]], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
             stdout=output, stderr=subprocess.STDOUT).returncode
         output.seek(0)
         text = output.read().decode(errors="replace")
