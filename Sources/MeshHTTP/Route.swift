@@ -48,6 +48,8 @@ struct Route: Sendable {
       add(.conflict, "Somebody else created and deleted the resource at the same time.")
     }
     if needsBody { add(.contentTooLarge, "The body is too large.") }
+    add(.unauthorized, "The client has to show who it is, or what it shows does not count.")
+    add(.forbidden, "The client may not do it.")
     add(.serviceUnavailable, "The store cannot be reached.")
     for (status, summary) in failures { add(status, summary) }
     operation = Operation(
