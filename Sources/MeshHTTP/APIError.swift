@@ -58,6 +58,9 @@ struct APIError: Error, Sendable {
 
   /// The body. It has the keys of older clients (`details`, `causes`) as well as the newer ones. Source: Kuma 2.7.
   var document: DocumentValue {
+    // Reasons quote what was given.
+    let detail = Redaction.masked(text: detail)
+    let violations = violations.map { Violation(field: $0.field, message: Redaction.masked(text: $0.message)) }
     var object: DocumentValue.Object = [
       "type": "/std-errors", "status": .integer(Int64(status.code)), "title": .string(title),
       "detail": .string(detail),

@@ -71,7 +71,7 @@ struct DryRunRoutes: Sendable {
     if type.isMeshScoped { object["mesh"] = .string(key.mesh) }
     object["name"] = .string(key.name)
     object["action"] = outcome.created ? "create" : outcome.isUnchanged ? "unchanged" : "update"
-    object["warnings"] = .array(outcome.warnings.map(DocumentValue.string))
+    object["warnings"] = DocumentValue.warnings(outcome.warnings)["warnings"]
     return .object(object)
   }
 }

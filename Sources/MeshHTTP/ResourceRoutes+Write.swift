@@ -60,6 +60,6 @@ struct ResourceBody: Sendable {
 extension DocumentValue {
   /// Warnings as the body of an answer.
   static func warnings(_ warnings: [String]) -> DocumentValue {
-    ["warnings": .array(warnings.map(DocumentValue.string))]
+    ["warnings": .array(warnings.map { .string(Redaction.masked(text: $0)) })]
   }
 }

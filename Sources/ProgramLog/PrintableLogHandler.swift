@@ -1,8 +1,8 @@
 public import Logging
 import MeshModel
 
-/// Writes what another handler writes, each event on one line and with nothing in it that acts on a terminal: names, addresses
-/// and messages in logs come from outside too.
+/// Writes what another handler writes, each event on one line, with nothing in it that acts on a terminal, and without passwords in
+/// URLs and private keys: names, addresses and messages in logs come from outside too.
 public struct PrintableLogHandler<Base: LogHandler>: LogHandler {
   private var base: Base
 
@@ -36,12 +36,17 @@ public struct PrintableLogHandler<Base: LogHandler>: LogHandler {
   /// Writes an event on one line.
   public func log(event: LogEvent) {
     var event = event
-    event.message = "\(event.message.description.printable(atMost: Self.longest))"
+    event.message = "\(Self.printable(event.message.description))"
     event.metadata = event.metadata?.mapValues(Self.printable)
     base.log(event: event)
   }
 
   private static func printable(_ value: Logger.Metadata.Value) -> Logger.Metadata.Value {
-    .string(value.description.printable(atMost: longest))
+    .string(printable(value.description))
+  }
+
+  private static func printable(_ text: String) -> String {
+    // Cut before it is searched, so that a long text costs no more than what is written of it.
+    Redaction.masked(text: text.printable(atMost: longest))
   }
 }

@@ -21,7 +21,8 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
       do {
         values[setting.key] = try setting.read(given[setting.key]?.text ?? setting.defaultText)
       } catch {
-        throw SettingFailure("\(given[setting.key]?.place ?? setting.key): \(error)")
+        let fault = setting.isSecret ? "the value is not valid, and is not shown because it is secret" : "\(error)"
+        throw SettingFailure("\(given[setting.key]?.place ?? setting.key): \(Redaction.masked(text: fault))")
       }
     }
     self.init(given: given, values: values)
@@ -54,8 +55,9 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
   package func failure<Value>(_ setting: KeyPath<Group, Setting<Value>>, _ fault: String) -> SettingFailure {
     let declaration = declarations[keyPath: setting]
     let given = given[declaration.key]
+    let text = declaration.isSecret ? Redaction.mask : given?.text ?? declaration.defaultText
     return SettingFailure(
-      "\(given?.place ?? declaration.key): \(SettingFault(given?.text ?? declaration.defaultText, fault))")
+      "\(given?.place ?? declaration.key): \(Redaction.masked(text: "\(SettingFault(text, fault))"))")
   }
 
   /// The document as text, with secrets masked.
@@ -74,7 +76,7 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
         case "false": false
         case _ where setting.fileForm == .map: Self.map(text)
         case _ where setting.fileForm == .objects: Self.objects(text)
-        default: Int64(text).map(DocumentValue.integer) ?? .string(text)
+        default: Int64(text).map(DocumentValue.integer) ?? .string(Redaction.masked(text: text))
         }
       root.set(leaf, at: setting.key.split(separator: ".").map(String.init)[...])
     }
@@ -89,7 +91,8 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
   /// A map as an object, as in the file.
   private static func map(_ text: String) -> DocumentValue {
     let pairs = ((try? SettingFormat<[String: String]>.map.read(text)) ?? [:]).sorted { $0.key < $1.key }
-    return .object(DocumentValue.Object(uniqueKeysWithValues: pairs.map { ($0.key, .string($0.value)) }))
+    return .object(
+      DocumentValue.Object(uniqueKeysWithValues: pairs.map { ($0.key, .string(Redaction.masked(text: $0.value))) }))
   }
 }
 

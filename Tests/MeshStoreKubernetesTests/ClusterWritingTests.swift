@@ -43,6 +43,53 @@ extension KubernetesStoreTests {
     }
   }
 
+  @Test("secrets are Secrets of the system namespace in Kuma's form, and others there are left alone")
+  func secrets() async throws {
+    let cluster = try await Cluster.empty()
+    let namespace = RunningStore.systemNamespace
+    func make(_ name: String, _ type: String, labels: String = "{}") throws -> KubernetesObject {
+      try cluster.object(
+        """
+        {apiVersion: v1, kind: Secret, metadata: {name: \(name), namespace: \(namespace), labels: \(labels)}, type: \(type),
+         stringData: {value: "from kubectl"}}
+        """)
+    }
+    try await withStores(cluster) { stores in
+      try await stores[0].put(.mesh())
+      _ = try await cluster.client.create(.secret, try make("certificate", "Opaque"))
+      _ = try await cluster.client.create(
+        .secret, try make("users", "system.kuma.io/secret", labels: "{kuma.io/mesh: default}"))
+      _ = try await cluster.client.create(.secret, try make("global", "system.kuma.io/global-secret"))
+      try await stores[0].put(.secret(mesh: "default", name: "own", data: Array("own".utf8)))
+      let expected = [
+        ResourceKey(type: .globalSecret, name: "global"): "from kubectl",
+        ResourceKey(type: .secret, mesh: "default", name: "own"): "own",
+        ResourceKey(type: .secret, mesh: "default", name: "users"): "from kubectl",
+      ]
+      for store in stores {
+        try await eventually("the secrets") {
+          let secrets = try await store.everything().values.filter(\.type.isSecret)
+          return Dictionary(
+            uniqueKeysWithValues: secrets.map { ($0.key, String(decoding: $0.secretData ?? [], as: UTF8.self)) })
+            == expected
+        }
+      }
+      let object = try await cluster.client.get(.secret, namespace: namespace, name: "own")
+      #expect(object["type"] == "system.kuma.io/secret" && object["data"] == ["value": "b3du"])
+      #expect(object.metadata["labels"]?["kuma.io/mesh"] == "default")
+      #expect(object.metadata["ownerReferences"]?.array?.first?["kind"] == "Mesh")
+      let error = try await #require(throws: StoreError.self) {
+        try await stores[0].put(.globalSecret(name: "certificate", data: [1]))
+      }
+      #expect(error.code == .conflict && error.message.contains("of another type"), "\(error)")
+      try await stores[1].delete(ResourceKey(type: .mesh, name: "default"))
+      try await eventually("only what belongs to no mesh") {
+        try await stores[0].everything().keys.sorted() == [ResourceKey(type: .globalSecret, name: "global")]
+      }
+      try await cluster.client.delete(.secret, namespace: namespace, name: "certificate")
+    }
+  }
+
   @Test("a name is given once for all meshes, and the refusal names the mesh that has it")
   func namesOfPolicies() async throws {
     let cluster = try await Cluster.empty()

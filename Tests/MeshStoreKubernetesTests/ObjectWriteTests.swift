@@ -65,6 +65,30 @@ import Testing
     }
   }
 
+  @Test("a Secret of another type is left alone, and what else one of ours holds stays")
+  func secrets() throws {
+    let secret = Resource.secret(mesh: "default", name: "key", data: Array("new".utf8))
+    var present = KubernetesObject(
+      try Resource.secret(mesh: "default", name: "key", data: Array("old".utf8)).storedObject())
+    present.metadata["resourceVersion"] = "7"
+    present["data"] = ["value": "b2xk", "other": "a2VwdA=="]
+    var write = Self.write(secret)
+    guard case .replace(let object) = try write.decide(on: present) else {
+      Issue.record("not replaced")
+      return
+    }
+    #expect(object["data"] == ["value": "bmV3", "other": "a2VwdA=="])
+    #expect(object.namespace == "kuma-system")
+    for type in ["Opaque", "system.kuma.io/global-secret"] {
+      present["type"] = .string(type)
+      let error = #expect(throws: StoreError.self) {
+        var write = Self.write(secret)
+        _ = try write.decide(on: present)
+      }
+      #expect(error?.code == .conflict && error?.message.contains("has a Secret of that name already") == true)
+    }
+  }
+
   @Test("one that changes nothing gets a mark")
   func rewriting() throws {
     let present = try Self.object(.trafficTrace("t"))

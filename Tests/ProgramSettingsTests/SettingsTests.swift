@@ -143,6 +143,16 @@ struct SettingsTests {
         "server": ["httpPort": 8080, "isOpen": true, "colour": "red", "secret": "*****"],
         "limits": ["bodySize": "64KiB", "waitingTime": "30s"], "file": "", "names": "",
       ])
+    let url = try self.values(flags: ["file": "https://me:hidden@host/"])
+    #expect(url.document["file"] == "https://***@host/")
+  }
+
+  @Test("do not tell an invalid text that is secret")
+  func secretFault() throws {
+    let values = try values(["KUMA_SERVER_SECRET": "hidden", "KUMA_SERVER_HTTP_PORT": "8080"])
+    #expect(values.failure(\.secret, "does not fit").description.hasSuffix("\"***\" does not fit"))
+    let url = try self.values(flags: ["file": "https://me:hidden@host/"])
+    #expect(!url.failure(\.file, "does not fit").description.contains("hidden"))
   }
 
   @Test("become options of a command, with values by their keys")

@@ -21,4 +21,19 @@ struct PrintableLogTests {
     #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
     #expect(line.utf8.count < 10_000 && line.contains("more bytes)"))
   }
+
+  @Test("passwords in URLs and private keys are masked, wherever they stand")
+  func secrets() {
+    let log = LogRecorder()
+    var logger = Logger(label: "test") { _ in PrintableLogHandler(log.handler()) }
+    logger[metadataKey: "proxy"] = "https://me:secret@host/"
+    logger.info(
+      "cannot reach http://user:secret@host:9411/?token=secret",
+      metadata: [
+        "key": "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----", "list": ["http://a:secret@b"],
+      ])
+    let line = "\(log.lines)"
+    #expect(!line.contains("secret"), "\(line)")
+    #expect(line.contains("cannot reach http://***@host:9411/?token=***"), "\(line)")
+  }
 }
