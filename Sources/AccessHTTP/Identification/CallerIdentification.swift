@@ -58,7 +58,7 @@ package struct CallerIdentification: Sendable {
   ///
   /// A page of another site that a setting allows to use the server reads and sends spans, but does not become an administrator.
   private func localUser(of request: HTTPRequest, from caller: Caller) -> User? {
-    guard caller.isLoopback, !request.isForwarded, !checksLocalHost(request) || request.isForLoopback else {
+    guard caller.isLoopback, !request.isForwarded, request.isForLoopback || !checksLocalHost(request) else {
       return nil
     }
     return request.isOfOwnPage ? .admin : .localPage
@@ -98,18 +98,18 @@ extension User {
 }
 
 extension HTTPRequest {
-  /// Whether a proxy on this machine passes the request on for somebody else. Source: Kuma 2.7.
-  fileprivate var isForwarded: Bool {
-    ["Forwarded", "X-Forwarded-For", "X-Real-IP"].contains { name in
-      HTTPField.Name(name).map { headerFields.contains($0) } ?? false
-    }
-  }
+  /// What proxies add when they pass a request on. Source: Kuma 2.7.
+  private static let forwardingFields = ["Forwarded", "X-Forwarded-For", "X-Real-IP"].compactMap { HTTPField.Name($0) }
+
+  /// Whether a proxy on this machine passes the request on for somebody else.
+  fileprivate var isForwarded: Bool { Self.forwardingFields.contains { headerFields.contains($0) } }
 
   /// Whether `Host` is `localhost` or a loopback address: no name that a proxy serves for others, or that leads here by somebody's
   /// doing.
   fileprivate var isForLoopback: Bool {
     guard let name = authority else { return true }
-    guard let host = Authority(name)?.host else { return false }
-    return host == "localhost" || host == "::1" || (host.hasPrefix("127.") && Authority(name)?.isAddress == true)
+    guard let authority = Authority(name) else { return false }
+    let host = authority.host
+    return host == "localhost" || host == "::1" || (authority.isAddress && host.hasPrefix("127."))
   }
 }
