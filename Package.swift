@@ -210,7 +210,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Certificates",
-      dependencies: ["Documents", "FileWatch", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509],
+      dependencies: [
+        "Documents", "FileWatch", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509,
+      ],
       swiftSettings: strict),
     .target(
       name: "MeshAccess", dependencies: ["Documents", "MeshModel", collections, crypto, cryptoExtras, jwtKit],
@@ -256,7 +258,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshKubernetes",
+        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "Documents", "FileWatch", "KubernetesAPI",
+        "MeshKubernetes",
         "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshStoreKubernetes",
@@ -440,7 +443,8 @@ let package = Package(
       dependencies: ["AccessHTTP", "HTTPService", "MeshAccess", "MeshTestSupport", "TestSupport", httpTypes],
       swiftSettings: strict),
     .testTarget(
-      name: "CertificatesTests", dependencies: ["Certificates", "TestSupport", logging, nioCore, nioSSL, serviceLifecycle, x509],
+      name: "CertificatesTests",
+      dependencies: ["Certificates", "TestSupport", logging, nioCore, nioSSL, serviceLifecycle, x509],
       swiftSettings: strict),
     .testTarget(
       name: "MeshTransportTests",

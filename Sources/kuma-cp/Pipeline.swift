@@ -44,14 +44,7 @@ struct Pipeline: Sendable {
   private let logger: Logger
 
   /// The names of the servers in logs and in ``ports``.
-  enum Server {
-    static let api = "HTTP API"
-    static let secureAPI = "HTTPS API"
-    static let dataplane = DataplaneServer.name
-    static let diagnostics = "diagnostics"
-    static let collector = "trace collector"
-    static let otlp = "trace collector for OpenTelemetry"
-  }
+  typealias Server = ServerName
 
   /// Opens the store and connects the stages. Starts nothing yet.
   ///

@@ -3,17 +3,9 @@ import ProgramSettings
 
 /// Which servers may be reached from the network: those that take TLS and ask who is there, and those that a setting names.
 struct ListenerProtection {
-  /// A server that can be opened to the network without protection, by its name in ``ControlPlaneSettings/unprotectedListeners``.
-  enum Listener: String, CaseIterable, Sendable {
-    case api
-    case dataplane
-    case collector
-    case otlp
-  }
-
   /// A server that would be reachable from the network, and what it lacks.
   private struct Gap {
-    var listener: Listener
+    var listener: ControlPlaneConfiguration.Listener
     var server: String
     var endpoint: ControlPlaneConfiguration.Endpoint
     /// What it lacks, and what happens without it.
@@ -68,7 +60,7 @@ struct ListenerProtection {
     if !Self.isLoopback(configuration.api.host) {
       gaps.append(
         Gap(
-          listener: .api, server: Pipeline.Server.api, endpoint: configuration.api,
+          listener: .api, server: ServerName.api, endpoint: configuration.api,
           lack: "without TLS, so that tokens can be read by others",
           fix: "set \(ControlPlaneSettings.key(\.apiInterface)) to 127.0.0.1 and "
             + "\(ControlPlaneSettings.key(\.apiEncryption.interface)) to \(configuration.api.host)"))
@@ -76,7 +68,7 @@ struct ListenerProtection {
     if !Self.isLoopback(configuration.dataplaneServer.host), configuration.proxyAuthentication == .none {
       gaps.append(
         Gap(
-          listener: .dataplane, server: Pipeline.Server.dataplane, endpoint: configuration.dataplaneServer,
+          listener: .dataplane, server: ServerName.dataplane, endpoint: configuration.dataplaneServer,
           lack: "without authentication, so that everybody can read and replace the configuration of every proxy",
           fix: "set \(ControlPlaneSettings.key(\.proxyAuthentication)) to dpToken"))
     }
@@ -85,9 +77,9 @@ struct ListenerProtection {
 
   private var collectorGaps: [Gap] {
     guard let collector = configuration.collector else { return [] }
-    let endpoints: [(Listener, String, ControlPlaneConfiguration.Endpoint)] =
-      [(.collector, Pipeline.Server.collector, collector.zipkin)]
-      + (collector.otlp.map { [(.otlp, Pipeline.Server.otlp, $0)] } ?? [])
+    let endpoints: [(ControlPlaneConfiguration.Listener, String, ControlPlaneConfiguration.Endpoint)] =
+      [(.collector, ServerName.collector, collector.zipkin)]
+      + (collector.otlp.map { [(.otlp, ServerName.otlp, $0)] } ?? [])
     return endpoints.compactMap { listener, server, endpoint in
       guard !Self.isLoopback(endpoint.host), !Self.collectorUsesTLS(collector, endpoint) else { return nil }
       return Gap(
@@ -98,7 +90,7 @@ struct ListenerProtection {
   }
 
   /// Who may talk without encryption to a server with TLS.
-  func plaintext(_ listener: Listener) -> PlaintextRule {
+  func plaintext(_ listener: ControlPlaneConfiguration.Listener) -> PlaintextRule {
     configuration.unprotectedListeners.contains(listener) ? .allowed : .fromLoopback
   }
 }

@@ -15,7 +15,7 @@ struct OwnCollectorWatch: Service {
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
-        group.addTask { for await _ in addresses.ports.ports(of: Pipeline.Server.collector) { await update() } }
+        group.addTask { for await _ in addresses.ports.ports(of: ServerName.collector) { await update() } }
         group.addTask { for await _ in certificate.changes() { await update() } }
         group.addTask { for await _ in access.changes() { await update() } }
       }

@@ -88,7 +88,7 @@ struct ServerAccess: Sendable {
   }
 
   /// Finds users.
-  private func users(at listener: ListenerProtection.Listener?) -> CallerIdentification {
+  private func users(at listener: ControlPlaneConfiguration.Listener?) -> CallerIdentification {
     let access = configuration.access
     var identification = CallerIdentification(localhostIsAdmin: access.localhostIsAdmin)
     identification.isUnprotected = listener.map(configuration.unprotectedListeners.contains) ?? false
@@ -106,7 +106,7 @@ struct ServerAccess: Sendable {
   }
 
   /// Finds users and those who send spans.
-  private func senders(at listener: ListenerProtection.Listener) -> CallerIdentification {
+  private func senders(at listener: ControlPlaneConfiguration.Listener) -> CallerIdentification {
     var identification = users(at: listener)
     identification.checksLocalHost = { !CollectorAPI.acceptsAnyHost($0) }
     identification.checkIngestToken = { [keys, ingestTokens] in

@@ -44,7 +44,7 @@ struct ServerCertificates: Sendable {
       api = try ReloadableCertificate(
         .files(certificate: certificate, key: key),
         use: CertificateUse(
-          server: Pipeline.Server.secureAPI, effect: "clients that check it refuse to connect",
+          server: ServerName.secureAPI, effect: "clients that check it refuse to connect",
           remedy: "write a new one into the files of \(ControlPlaneSettings.key(\.apiEncryption.certificateFile)) and "
             + "\(ControlPlaneSettings.key(\.apiEncryption.keyFile))"),
         logger: logger)
@@ -80,7 +80,7 @@ struct ServerCertificates: Sendable {
   }
 
   /// The TLS of the HTTPS API.
-  func apiTLS() -> ServerTLS { ServerTLS(api, server: Pipeline.Server.secureAPI, clients: clients, logger: logger) }
+  func apiTLS() -> ServerTLS { ServerTLS(api, server: ServerName.secureAPI, clients: clients, logger: logger) }
 
   /// The names and addresses for a certificate: those of this machine, of the Service, and of the setting.
   static func hosts(_ configuration: ControlPlaneConfiguration) -> [String] {

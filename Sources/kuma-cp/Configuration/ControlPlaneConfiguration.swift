@@ -15,6 +15,14 @@ struct ControlPlaneConfiguration: Sendable {
     var port: Int
   }
 
+  /// A server that a setting can open to the network without protection.
+  enum Listener: String, CaseIterable, Sendable {
+    case api
+    case dataplane
+    case collector
+    case otlp
+  }
+
   /// The kinds of resource stores.
   enum StoreType: String, CaseIterable, Sendable {
     case sqlite

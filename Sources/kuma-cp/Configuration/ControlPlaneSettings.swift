@@ -61,7 +61,7 @@ struct ControlPlaneSettings: SettingGroup {
       + "collector's queries may be reached, such as cp.example or *.mesh.example, separated by commas; * for any.",
     flag: .option(
       "--allowed-hosts", "Further names under which the servers may be reached, separated by commas, * for any."))
-  let unprotectedListeners = Setting<[ListenerProtection.Listener]>(
+  let unprotectedListeners = Setting<[ControlPlaneConfiguration.Listener]>(
     "general.unprotectedListeners", .listeners, default: "",
     "Servers that may be reached from the network without TLS or without authentication: api, dataplane, collector, otlp, "
       + "separated by commas; empty for none.")
@@ -92,13 +92,13 @@ struct ControlPlaneSettings: SettingGroup {
     flag: .option("--log-format", valueName: "text|json", "How log lines are written."))
 }
 
-extension SettingFormat<[ListenerProtection.Listener]> {
+extension SettingFormat<[ControlPlaneConfiguration.Listener]> {
   /// Names of servers.
   fileprivate static var listeners: Self {
-    let names = ListenerProtection.Listener.allCases.map(\.rawValue)
+    let names = ControlPlaneConfiguration.Listener.allCases.map(\.rawValue)
     let texts = SettingFormat<[String]>.list("is not one of \(names.joined(separator: ", "))", where: names.contains)
     return Self(fileForm: .list) { text throws(SettingFault) in
-      try texts.read(text).compactMap(ListenerProtection.Listener.init)
+      try texts.read(text).compactMap(ControlPlaneConfiguration.Listener.init)
     }
   }
 }

@@ -1,0 +1,11 @@
+import MeshTransport
+
+/// The names of the servers in logs and metrics.
+enum ServerName {
+  static let api = "HTTP API"
+  static let secureAPI = "HTTPS API"
+  static let dataplane = DataplaneServer.name
+  static let diagnostics = "diagnostics"
+  static let collector = "trace collector"
+  static let otlp = "trace collector for OpenTelemetry"
+}
