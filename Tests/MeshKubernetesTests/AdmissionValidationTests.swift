@@ -104,7 +104,16 @@ import Testing
     Row("the deletion of a policy", policy("spec: 5"), operation: "DELETE"),
   ]
 
+  private static let masked =
+    "{tracing: {backends: [{name: a, type: zipkin, conf: {url: 'https://***@c:443/', headers: [{name: k, value: '***'}]}}]}}"
+  private static let unknownValue =
+    "is \"***\", which keeps a value that is stored, but none is stored here: give the value"
+
   static let meshRows = [
+    Row(
+      "masks of the HTTP API in the place of secrets", mesh("shop", masked), kind: "Mesh", 422,
+      "spec.tracing.backends[0].conf.headers[0].value: \(unknownValue); spec.tracing.backends[0].conf.url: \(unknownValue)"
+    ),
     Row(
       "a mesh without a specification", "{apiVersion: kuma.io/v1alpha1, kind: Mesh, metadata: {name: m}}", kind: "Mesh"),
     Row("a name of 63 characters", mesh(String(repeating: "m", count: 63)), kind: "Mesh"),

@@ -42,7 +42,9 @@ package struct AdmissionAnswer: Sendable, Hashable {
 
   /// The question could not be answered: the object cannot be read, or something cannot be looked up.
   package static func failed(_ code: Int, _ message: String) -> AdmissionAnswer {
-    AdmissionAnswer(refusal: Refusal(code: code, message: message.abridged(to: 2_000)), patch: [], warnings: [])
+    AdmissionAnswer(
+      refusal: Refusal(code: code, message: Redaction.masked(text: message.abridged(to: 2_000))), patch: [],
+      warnings: [])
   }
 
   /// The object breaks rules.
@@ -62,7 +64,9 @@ package struct AdmissionAnswer: Sendable, Hashable {
   private static func bounded(_ violations: [Violation]) -> [Violation] {
     let rest = violations.count - min(violations.count, limits.violations)
     let shown = violations.prefix(limits.violations).map {
-      Violation(field: $0.field.abridged(to: limits.text), message: $0.message.abridged(to: limits.text))
+      Violation(
+        field: $0.field.abridged(to: limits.text), message: Redaction.masked(text: $0.message.abridged(to: limits.text))
+      )
     }
     guard rest > 0, let last = shown.last else { return shown }
     return shown + [Violation(field: last.field, message: "and \(rest) more violations")]

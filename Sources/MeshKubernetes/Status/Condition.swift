@@ -32,7 +32,7 @@ package struct Condition: Sendable, Hashable {
     self.kind = kind
     self.isTrue = isTrue
     self.reason = reason
-    message = sentences.joined(separator: " ").printable(atMost: Self.limit)
+    message = Redaction.masked(text: sentences.joined(separator: " ").printable(atMost: Self.limit))
   }
 
   /// Whether it says that something is wrong.
