@@ -556,7 +556,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "Certificates", "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshAccess", "MeshClient", "MeshModel",
+        "BrowserTestSupport", "Certificates", "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshAccess",
+        "MeshClient", "MeshModel",
         "MeshPolicy", "MeshTestSupport", "MeshXDS", hummingbirdTLS,
         "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, httpTypes,
         logging, nioCore, nioHTTP1,

@@ -17,8 +17,11 @@ public final class Browser: Sendable {
   }
 
   /// Runs a browser for a body.
+  ///
+  /// - Parameter acceptsAnyCertificate: whether it connects to servers whose certificates nobody it knows has signed.
   public static func run<Value: Sendable>(
-    width: Int = 1_440, height: Int = 900, _ body: @Sendable (Browser) async throws -> Value
+    width: Int = 1_440, height: Int = 900, acceptsAnyCertificate: Bool = false,
+    _ body: @Sendable (Browser) async throws -> Value
   ) async throws -> Value {
     guard let executable else { throw DevTools.Failure(description: "there is no Chromium in PATH") }
     let folder = FileManager.default.temporaryDirectory.appending(path: "chromium-\(UUID().uuidString)")
@@ -38,8 +41,9 @@ public final class Browser: Sendable {
       // A test goes to more pages in ten seconds than a person, and Chromium would leave out what is beyond 200.
       "--disable-ipc-flooding-protection",
       "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-      "--user-data-dir=\(folder.appending(path: "profile").path)", "--remote-debugging-pipe", "about:blank",
+      "--user-data-dir=\(folder.appending(path: "profile").path)", "--remote-debugging-pipe",
     ]
+    let last = (acceptsAnyCertificate ? ["--ignore-certificate-errors"] : []) + ["about:blank"]
     let start = #"exec "$@" 3<"$COMMANDS" 4>"$ANSWERS""#
     var environment = ChildProcess.currentEnvironment
     environment["COMMANDS"] = pipes[0]
@@ -47,7 +51,7 @@ public final class Browser: Sendable {
     let tools = DevTools(writing: writing, reading: reading)
     let process = try ChildProcess.start(
       ChildProcess.Command(
-        "/bin/sh", ["-c", start, "sh", executable] + flags, environment: environment, output: .discard,
+        "/bin/sh", ["-c", start, "sh", executable] + flags + last, environment: environment, output: .discard,
         errors: .discard),
       onExit: { _ in
         Glibc.close(holding)
@@ -73,6 +77,11 @@ public final class Browser: Sendable {
     let browser = Browser(tools: tools, session: session)
     for domain in ["Page", "Runtime", "Log"] { try await browser.send("\(domain).enable") }
     return browser
+  }
+
+  /// Whether pages may do what their content security policy forbids, from the next page on.
+  public func ignorePolicies(_ isIgnored: Bool) async throws {
+    try await send("Page.setBypassCSP", ["enabled": isIgnored])
   }
 
   @discardableResult
