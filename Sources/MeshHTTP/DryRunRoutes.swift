@@ -70,7 +70,9 @@ struct DryRunRoutes: Sendable {
     var object: DocumentValue.Object = ["type": .string(type.rawValue)]
     if type.isMeshScoped { object["mesh"] = .string(key.mesh) }
     object["name"] = .string(key.name)
-    object["action"] = outcome.created ? "create" : outcome.isUnchanged ? "unchanged" : "update"
+    // Whoever may ask need not be allowed to list secrets, and could try out what one is.
+    object["action"] =
+      type.isSecret ? "write" : outcome.created ? "create" : outcome.isUnchanged ? "unchanged" : "update"
     object["warnings"] = DocumentValue.warnings(outcome.warnings)["warnings"]
     return .object(object)
   }
