@@ -12,6 +12,24 @@ import Testing
     return configuration
   }
 
+  @Test("the collector takes TLS where clients on this machine show tokens too, unless a setting says otherwise")
+  func collectorOnThisMachine() throws {
+    func collector(_ environment: [String: String]) throws -> (usesTLS: Bool, warnings: [String]) {
+      let (configuration, _) = try ControlPlaneConfiguration.load(
+        file: nil, environment: environment.merging(["HOME": "/home/someone"]) { $1 }, flags: [:])
+      let usesTLS = configuration.collector.map(ListenerProtection.collectorUsesTLS) ?? false
+      return (usesTLS, try ListenerProtection(configuration).check())
+    }
+    #expect(try collector([:]).usesTLS == false)
+    let asking = try collector(["KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false"])
+    #expect(asking.usesTLS && asking.warnings.isEmpty)
+    let plain = try collector([
+      "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false", "KUMA_COLLECTOR_TLS_ENABLED": "false",
+    ])
+    #expect(!plain.usesTLS)
+    #expect(plain.warnings.contains { $0.hasPrefix("spans of proxies are refused") }, "\(plain.warnings)")
+  }
+
   @Test("have Kuma's keys and defaults where Kuma has them")
   func defaults() throws {
     let access = try load([:]).access

@@ -52,6 +52,14 @@ struct ListenerProtection {
         "the \(gap.server) is open to the network on \(address) \(gap.lack), as "
           + "\(ControlPlaneSettings.key(\.unprotectedListeners)) says")
     }
+    if !configuration.access.localhostIsAdmin, let collector = configuration.collector,
+      !Self.collectorUsesTLS(collector)
+    {
+      warnings.append(
+        "spans of proxies are refused: clients on this machine have to show a token, as "
+          + "\(AccessSettings.key(\.localhostIsAdmin)) says, and proxies show theirs over TLS alone; set "
+          + "\(CollectorSettings.key(\.tlsEnabled)) to true")
+    }
     return warnings
   }
 

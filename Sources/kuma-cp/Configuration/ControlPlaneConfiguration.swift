@@ -129,7 +129,12 @@ struct ControlPlaneConfiguration: Sendable {
     let all = ControlPlaneSettings.all
     var sources: [SettingSource] = [.flags(flags), .environment(environment)]
     if let file { sources.append(try .file(path: file, of: all)) }
-    let settings = try SettingValues<ControlPlaneSettings>(sources)
+    var settings = try SettingValues<ControlPlaneSettings>(sources)
+    // Proxies show the collector their token over TLS alone, also on this machine where it asks for one.
+    if !settings.access.localhostIsAdmin, settings.collector.tlsEnabled == nil {
+      sources.append(.flags([CollectorSettings.key(\.tlsEnabled): "true"]))
+      settings = try SettingValues<ControlPlaneSettings>(sources)
+    }
     try settings.requireBoth(\.tlsCertificateFile, \.tlsKeyFile)
     try settings.apiEncryption.requireBoth(\.certificateFile, \.keyFile)
     try settings.kubernetes.check()
