@@ -136,6 +136,24 @@ struct SecretTests {
     #expect(after.conf == before.conf)
   }
 
+  @Test("No path of the API answers with anything secret") func everyPath() async throws {
+    let api = try await InspectionTests.withPolicies()
+    #expect(await api.send(.put, "/meshes/shop", Self.mesh).status == 200)
+    try await api.store.put(.secret(mesh: "shop", name: "a", data: Array("top-secret".utf8)))
+    try await api.store.put(.globalSecret(name: "a", data: Array("top-secret".utf8)))
+    let description = try #require(try DocumentValue.yamlDocuments(await api.get("/openapi.yaml").body).first)
+    var answered = 0
+    for (pattern, methods) in try #require(description["paths"]?.object) where methods["get"] != nil {
+      for (name, form) in ["a", "web", "api"].flatMap({ name in ["", "?format=k8s"].map { (name, $0) } }) {
+        let path = pattern.replacing("{mesh}", with: "shop").replacing("{name}", with: name) + form
+        let answer = await api.get(path)
+        if answer.status == 200 { answered += 1 }
+        for secret in ["top-secret", "dG9wLXNlY3JldA"] { #expect(!answer.body.contains(secret), "\(path)") }
+      }
+    }
+    #expect(answered > 100)
+  }
+
   @Test("A mask that stands for nothing, or would send a secret elsewhere, is refused with its field") func masks()
     async throws
   {
