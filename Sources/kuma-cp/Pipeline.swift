@@ -320,7 +320,7 @@ struct Pipeline: Sendable {
     return quiet
   }
 
-  /// The certificate of a control plane that is given none: that of its cluster, or of its work directory.
+  /// The certificate of a control plane that is given none: that of its cluster, of its database, or of its work directory.
   private static func certificate(
     _ configuration: ControlPlaneConfiguration, in directory: URL, store: OpenedStore, logger: Logger
   ) async throws -> ReloadableCertificate.Source {
@@ -329,6 +329,11 @@ struct Pipeline: Sendable {
       let shared = SharedCertificate(
         client: cluster.client, namespace: configuration.kubernetes.systemNamespace, hosts: hosts, logger: logger)
       if let source = await shared.find() { return source }
+    }
+    if configuration.store == .postgres {
+      return try await StoredAuthority(
+        store: store.store, directory: directory.path(percentEncoded: false), hosts: hosts, logger: logger
+      ).find()
     }
     return try .own(directory: directory.path(percentEncoded: false), hosts: hosts)
   }

@@ -32,8 +32,8 @@ struct CollectorAddresses: Sendable {
 
   /// The collector's operations at its current ports, for the API's description.
   var operations: [Operation] {
-    let otlp = configuration.otlp.flatMap { address(Pipeline.Server.otlp, $0) }
-    let collector = address(Pipeline.Server.collector, configuration.zipkin)
+    let otlp = configuration.otlp.flatMap { address(ServerName.otlp, $0) }
+    let collector = address(ServerName.collector, configuration.zipkin)
     let signIn = SignInRoutes.operations.map { operation in
       var operation = operation
       operation.servers = [collector].compactMap(\.self)
@@ -49,7 +49,7 @@ struct CollectorAddresses: Sendable {
   ///
   /// - Parameter tokens: the newest token for spans of each mesh.
   func collector(tokens: [String: String]) -> OwnCollector? {
-    guard let port = ports.port(Pipeline.Server.collector).flatMap({ UInt16(exactly: $0) }) else { return nil }
+    guard let port = ports.port(ServerName.collector).flatMap({ UInt16(exactly: $0) }) else { return nil }
     // Whichever of its names a proxy asks for, it gets the same certificate.
     let names = (certificate?.current.names ?? []).sorted { a, b in
       (a == ControlPlaneIdentity.hostname ? 0 : HostRules.isIP(a) ? 2 : 1, a)
