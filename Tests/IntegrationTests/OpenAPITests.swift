@@ -37,6 +37,9 @@ struct OpenAPITests {
           "type": "TrafficTrace", "mesh": .string(mesh), "name": .string(policy),
           "selectors": [["match": ["kuma.io/service": "*"]]],
         ]
+      case "/meshes/{mesh}/secrets/{name}":
+        ["type": "Secret", "mesh": .string(mesh), "name": .string(proxy), "data": "c2VjcmV0"]
+      case "/global-secrets/{name}": ["type": "GlobalSecret", "name": .string(proxy), "data": "c2VjcmV0"]
       default:
         [
           "type": "Dataplane", "mesh": .string(mesh), "name": .string(proxy),
@@ -96,6 +99,10 @@ struct OpenAPITests {
       let server = try await DescribedServer(port: system.controlPlane.ports.api)
       #expect(server.paths.count > 30)
       try await Self.checkCollector(server)
+      for pattern in ["/meshes/{mesh}/secrets/{name}", "/global-secrets/{name}"] {
+        try await server.check(
+          "put", pattern, Names.present.path(pattern), body: Names.present.document(pattern), expected: 201)
+      }
       for (pattern, methods) in server.paths where methods["get"] != nil && methods["get"]?["servers"] == nil {
         try await server.check("get", pattern, Names.present.path(pattern), expected: 200)
         try await server.check("get", pattern, Names.absent.path(pattern))
@@ -104,11 +111,17 @@ struct OpenAPITests {
         }
       }
       for (pattern, methods) in server.paths where methods["post"] != nil && methods["post"]?["servers"] == nil {
-        try await server.check("post", pattern, pattern, body: ["resources": []], expected: 200)
+        let body: DocumentValue =
+          switch pattern {
+          case "/tokens/dataplane": ["mesh": "default"]
+          case "/tokens/user": ["name": "mia", "validFor": "1h"]
+          default: ["resources": []]
+          }
+        try await server.check("post", pattern, pattern, body: body, expected: 200)
         try await server.check("post", pattern, pattern, body: ["resources": "none"], expected: 400)
       }
       let written = server.paths.filter { $0.value["put"] != nil }.keys
-      #expect(written.count == 3)
+      #expect(written.count == 5)
       // The mesh comes first, and goes last.
       for pattern in written.sorted() {
         let path = Names.written.path(pattern)
@@ -116,7 +129,7 @@ struct OpenAPITests {
         try await server.check("put", pattern, path, body: [:], expected: 400)
         try await server.check("put", pattern, path, body: document, expected: 201)
         try await server.check("put", pattern, path, body: document, expected: 200)
-        guard pattern != "/meshes/{mesh}" else { continue }
+        guard pattern.hasPrefix("/meshes/{mesh}/") else { continue }
         try await server.check("put", pattern, Names.absent.path(pattern), body: Names.absent.document(pattern))
       }
       for pattern in written.sorted().reversed() {
@@ -144,10 +157,12 @@ struct OpenAPITests {
               switch pattern {
               case "/v1/traces": (["resourceSpans": []], 200)
               case "/receiver/senders": (["authority": "zipkin:9411", "nodes": ["default.web"]], 200)
-              case "/api/trees": ([], 400)
+              case "/api/trees", "/login": ([], 400)
+              case "/logout": ([], 204)
               default: ([], 202)
               }
             try await server.check(method, pattern, pattern, body: body, expected: expected, at: base)
+            guard pattern != "/logout" else { continue }
             try await server.check(
               method, pattern, pattern, body: ["resourceSpans": "none"], expected: 400, at: base)
           } else {
