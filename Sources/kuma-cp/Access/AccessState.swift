@@ -168,7 +168,13 @@ final class AccessState: Service {
   private func makeMissing() async {
     var adminToken = plan.makesAdminToken
     for await _ in changes() {
-      while let next = next(adminToken: adminToken) {
+      while true {
+        // Made once: who deletes it wants it gone.
+        if adminToken, let token = state.withLock({ $0.adminToken }) {
+          adminToken = false
+          tellAdminToken(token)
+        }
+        guard let next = next(adminToken: adminToken) else { break }
         await tryUntilDone {
           try await make(next)
         } failed: { error in
@@ -176,11 +182,6 @@ final class AccessState: Service {
             "a key cannot be made yet; it is tried again", metadata: ["secret": "\(next.key)", "error": "\(error)"])
         }
         guard !Task.isCancelled else { return }
-      }
-      // Made once: who deletes it wants it gone.
-      if adminToken, let token = state.withLock({ $0.adminToken }) {
-        adminToken = false
-        tellAdminToken(token)
       }
     }
   }
