@@ -43,7 +43,7 @@ struct SecretTests {
         let answer = await api.get(path + form)
         #expect(answer.status == 200)
         #expect(answer.body.contains(#""key""#))
-        #expect(!answer.body.contains("data") && !answer.body.contains("b3RoZXI"), "\(answer.body)")
+        #expect(!answer.body.contains(#""data""#) && !answer.body.contains("b3RoZXI"), "\(answer.body)")
       }
     }
     #expect(await api.get(collection).names == ["key"])
@@ -61,7 +61,7 @@ struct SecretTests {
       (#"{"type": "Secret", "mesh": "shop", "name": "key"}"#, "cannot be empty; the data of a secret is never shown"),
       (#"{"type": "Secret", "mesh": "shop", "name": "key", "data": ""}"#, "cannot be empty"),
       (#"{"type": "Secret", "mesh": "shop", "name": "key", "data": "***"}"#, "base64"),
-      (#"{"type": "Secret", "mesh": "shop", "name": "key", "data": "plain-secret"}"#, "base64"),
+      (#"{"type": "Secret", "mesh": "shop", "name": "key", "data": "plain secret!"}"#, "base64"),
       (#"{"type": "Secret", "mesh": "shop", "name": "key", "data": 90125}"#, "data has to be text"),
       (#"{"type": "Secret", "mesh": "shop", "name": "other", "data": "\#(data)"}"#, "name"),
     ])
@@ -72,7 +72,7 @@ struct SecretTests {
     let answer = await api.send(.put, "/meshes/shop/secrets/key", body)
     #expect(answer.status == 400)
     #expect(answer.body.contains(words), "\(answer.body)")
-    for secret in ["plain-secret", "90125", Self.data] { #expect(!answer.body.contains(secret), "\(answer.body)") }
+    for secret in ["plain secret!", "90125", Self.data] { #expect(!answer.body.contains(secret), "\(answer.body)") }
     #expect(api.store.get(stored.key)?.secretData == [1])
   }
 

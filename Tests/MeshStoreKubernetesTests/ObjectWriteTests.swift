@@ -250,10 +250,10 @@ import Testing
     let time = Timestamp(seconds: 1_700_000_000)
     #expect(
       outage.sentence(on: "https://a")
-        == "the API server at https://a has not listed dataplanes.kuma.io, dataplaneinsights.kuma.io, meshes.kuma.io, "
-        + "traffictraces.kuma.io yet")
+        == "the API server at https://a has not listed dataplaneinsights.kuma.io, dataplanes.kuma.io, meshes.kuma.io, "
+        + "secrets, traffictraces.kuma.io yet")
     let loaded = ResourceType.allCases.map { outage.loaded($0) }
-    #expect(loaded == [false, false, false, true])
+    #expect(loaded == [false, false, false, false, false, true])
     #expect(outage.sentence(on: "https://a") == nil)
     for type in [ResourceType.mesh, .trafficTrace] {
       let isOver = outage.note(KubernetesError(code: .kindNotServed, message: "\(type)"), of: type, at: time)
@@ -268,7 +268,7 @@ import Testing
         == "the API server does not serve meshes.kuma.io, traffictraces.kuma.io; install the custom resources: kumactl "
         + "install crds | kubectl apply -f -; away (since 2023-11-14T22:13:20Z)")
     let over = ResourceType.allCases.map { outage.note(nil, of: $0, at: time) }
-    #expect(over == [false, false, false, true])
+    #expect(over == [false, false, false, true, false, false])
     #expect(outage.sentence(on: "") == nil)
     let isOverAgain = outage.note(nil, of: .mesh, at: time)
     #expect(!isOverAgain)
