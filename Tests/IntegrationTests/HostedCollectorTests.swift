@@ -36,11 +36,17 @@ struct HostedCollectorTests {
     "type: Secret\nmesh: default\nname: \(name)\ndata: \(Base64.encode(Array(text.utf8)))\n"
   }
 
+  /// Sends requests from web to api. While listeners of both change, a connection between them may end under a request.
+  private static func request(_ path: String, in system: TracingSystem) async throws {
+    let port = try system.proxy("web").outboundPort
+    for _ in 0..<5 { _ = try await HTTPProbe.get(port: port, path) }
+  }
+
   /// Sends requests until the spans of both proxies have come.
   private static func expectSpans(_ path: String, at collector: SecureCollector, in system: TracingSystem) async throws
   {
     try await eventually(deadline: .seconds(60), "spans of \(path) at \(collector.name)") {
-      try await system.call(path, times: 5)
+      try await Self.request(path, in: system)
       return Set(collector.spans(path: path).map(\.service)) == ["web", "api"]
     }
   }
@@ -72,7 +78,7 @@ struct HostedCollectorTests {
           let web = try system.proxy("web")
           let name = "cluster.tracing_\(collector.name).ssl.\(counter)"
           try await eventually(deadline: .seconds(60), "\(collector.name) is refused") {
-            try await system.call("/refused", times: 5)
+            try await Self.request("/refused", in: system)
             return try await web.counters("tracing_\(collector.name).ssl")[name] ?? 0 > 0
           }
           #expect(collector.reportCount == 0, "\(collector.name) has got spans")
@@ -111,7 +117,7 @@ struct HostedCollectorTests {
         try await controlPlane.apply(try Self.mesh(collector, ", tls: {\(verified)}, \(headers)"))
         let web = try system.proxy("web")
         try await eventually(deadline: .seconds(60), "a refusal") {
-          try await system.call("/without", times: 5)
+          try await Self.request("/without", in: system)
           let counters = try await web.counters("tracing_hosted")
           return counters["cluster.tracing_hosted.upstream_rq_503"] ?? 0 > 0
             || counters["cluster.tracing_hosted.upstream_cx_destroy_remote"] ?? 0 > 0
@@ -131,7 +137,7 @@ struct HostedCollectorTests {
         try await controlPlane.apply(Self.secret("token", "second-value-5678"))
         try await calls
         try await eventually(deadline: .seconds(60), "the new value") {
-          try await system.call("/after", times: 5)
+          try await Self.request("/after", in: system)
           return collector.values(of: "x-api-key").contains("second-value-5678")
         }
         try await eventually(deadline: .seconds(60), "every span of 200 requests") {

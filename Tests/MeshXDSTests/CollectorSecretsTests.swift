@@ -116,7 +116,7 @@ import Testing
     let access = CollectorAccess(verification: .system)
     let resources = try EnvoyTranslator().resources(for: Self.proxy(access, url: "http://10.0.0.1:9411/s"))
     let validation = try #require(try Self.secrets(resources)["tracing:jaeger/validation"]?.validationContext)
-    #expect(validation.hasSystemRootCerts && !validation.hasTrustedCa)
+    #expect(validation.trustedCa.filename == "/etc/ssl/certs/ca-certificates.crt")
     #expect(validation.matchTypedSubjectAltNames.map(\.sanType) == [.ipAddress])
     let tls = try #require(try Self.cluster(resources).transportSocketMatches.first?.transportSocket)
     let context = try Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext(unpackingAny: tls.typedConfig)
