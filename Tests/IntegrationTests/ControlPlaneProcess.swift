@@ -14,6 +14,7 @@ final class ControlPlaneProcess: Sendable {
     var diagnostics: Int
     var collector: Int
     var otlp: Int
+    var secureAPI: Int
   }
 
   let ports: Ports
@@ -30,8 +31,9 @@ final class ControlPlaneProcess: Sendable {
   init(home: URL, settings: [String: String] = [:], launcher: [String] = []) throws {
     self.settings = settings
     self.launcher = launcher
-    let free = try FreePort.take(5)
-    ports = Ports(api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3], otlp: free[4])
+    let free = try FreePort.take(6)
+    ports = Ports(
+      api: free[0], dataplane: free[1], diagnostics: free[2], collector: free[3], otlp: free[4], secureAPI: free[5])
     self.home = home
   }
 
@@ -65,7 +67,8 @@ final class ControlPlaneProcess: Sendable {
         command[0],
         command.dropFirst() + [
           "run", "--work-dir", home.appending(path: "cp").path(percentEncoded: false), "--api-port", "\(ports.api)",
-          "--api-https-port", "0", "--dp-port", "\(ports.dataplane)", "--diagnostics-port", "\(ports.diagnostics)",
+          "--api-https-port", "\(ports.secureAPI)", "--dp-port", "\(ports.dataplane)", "--diagnostics-port",
+          "\(ports.diagnostics)",
           "--zipkin-port",
           "\(ports.collector)", "--otlp-port", "\(ports.otlp)",
         ], environment: environment, output: .lines(log.append), errors: .lines(log.append)))
