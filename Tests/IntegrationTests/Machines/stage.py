@@ -108,7 +108,9 @@ def follow(step, enter):
     print(text, end="" if text.endswith("\n") or not text else "\n", flush=True)
     expected = re.findall(r"\s# (\d{3})$", step["script"], re.MULTILINE)
     printed = re.findall(r"^(\d{3})$", text, re.MULTILINE)
-    if status == 0 and expected and printed != expected:
+    if status != 0:
+        print(f"the script ended with status {status}")
+    elif printed != expected and expected:
         print(f"it should have printed {' '.join(expected)}")
         status = 1
     return status == 0
