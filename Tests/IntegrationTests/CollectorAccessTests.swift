@@ -120,7 +120,7 @@ struct CollectorAccessTests {
         try await browser.wait("document.querySelector('.banner.opened') && document.querySelector('.row')")
 
         try await browser.open("https://127.0.0.1:\(collector.port)/")
-        try await browser.wait(for: ".trace")
+        try await browser.wait("document.getElementById('user').title === 'Signed in as ada'")
         try await browser.click("#user")
         try await browser.wait(for: "dialog.user[open]")
         #expect(try await browser.texts(of: "dialog.user dd") == ["ada", "mesh-system:authenticated, team-a"])
