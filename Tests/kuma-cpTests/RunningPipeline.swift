@@ -25,7 +25,7 @@ struct RunningPipeline: Sendable {
     let folder = try TemporaryFolder()
     var flags = [
       "store.type": "memory", "general.workDir": folder.path, "apiServer.authn.localhostIsAdmin": "false",
-      "dpServer.authn.dpProxy.type": "dpToken",
+      "dpServer.authn.dpProxy.type": "dpToken", "collector.tlsEnabled": "false",
       "access.static.writePolicies.groups": "mesh-system:admin,policy-authors",
     ]
     for port in [
