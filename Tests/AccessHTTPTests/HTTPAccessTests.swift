@@ -193,6 +193,21 @@ import Testing
         == User.admin.name)
   }
 
+  @Test("where probes come without TLS, a token from another machine counts over TLS only")
+  func tokensWithoutTLS() {
+    var identification = Self.identification(localhostIsAdmin: false)
+    identification.tokensNeedTLS = true
+    let access = Self.access(.diagnostics, identification)
+    let request = Self.request(.get, "/metrics", token: "mia")
+    let plain = Caller(address: "192.0.2.7", isLoopback: false, isSecure: false)
+    #expect(outcome(access, request).name == "mia")
+    #expect(outcome(access, request, from: Self.local).name == "mia")
+    let refused = outcome(access, request, from: plain)
+    #expect(refused.status == 401)
+    #expect(refused.reason == "the token came without TLS, so that others may have read it")
+    #expect(outcome(access, Self.request(.get, "/ready"), from: plain).status == nil)
+  }
+
   @Test("senders of spans may call the server by any name")
   func spanHosts() {
     var identification = Self.identification()

@@ -80,7 +80,10 @@ struct ServerAccess: Sendable {
   func diagnostics() -> HTTPAccess {
     var rules = rules
     if configuration.access.opensMetrics { rules.open(.viewMetrics) }
-    return HTTPAccess(to: .diagnostics, rules: rules, identification: users(at: nil)) {
+    var identification = users(at: nil)
+    // Probes come without TLS.
+    identification.tokensNeedTLS = true
+    return HTTPAccess(to: .diagnostics, rules: rules, identification: identification) {
       DiagnosticsAPI.operation(of: $0)
     } answer: { _, denial in
       .text("\(denial.title): \(denial.detail)\n", denial.status)
