@@ -508,7 +508,7 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshHTTP",
+        "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshClient", "MeshHTTP",
         "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshXDS", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",

@@ -70,6 +70,9 @@ struct RunningPipeline: Sendable {
     return pipeline.ports.port(name)
   }
 
+  /// The port of the API over HTTPS, once it listens.
+  var securePort: Int? { pipeline.ports.port(Pipeline.Server.secureAPI) }
+
   /// The address of a server.
   func base(_ server: AccessMatrix.Server) -> String { "http://127.0.0.1:\(port(server) ?? 0)" }
 

@@ -1,0 +1,79 @@
+import Certificates
+import Foundation
+import MeshClient
+import MeshModel
+import TestSupport
+import Testing
+
+@testable import kuma_cp
+
+/// Clients that show a certificate to the API over HTTPS.
+@Suite("Client certificates of the API", .timeLimit(.minutes(5)))
+struct ClientCertificateTests {
+  private let folder: TemporaryFolder
+  /// The directory with the certificate of an authority.
+  private let authorities: String
+  /// Files with a client's certificate and key, of that authority and of another one.
+  private let client: (certificateFile: String, keyFile: String)
+  private let stranger: (certificateFile: String, keyFile: String)
+
+  init() throws {
+    let folder = try TemporaryFolder()
+    func issue(_ name: String, of authority: CertificateAuthority) throws -> (certificateFile: String, keyFile: String)
+    {
+      let pair = try authority.issueClient(name: name, lifetime: 3600)
+      return (
+        try folder.write(pair.certificatePEM, to: "\(name).crt"),
+        try folder.write(pair.privateKeyPEM, to: "\(name).key")
+      )
+    }
+    let authority = try CertificateAuthority.make(commonName: "people", lifetime: 3600)
+    try folder.write(authority.certificatePEM, to: "authorities/people.pem")
+    authorities = folder.file("authorities")
+    client = try issue("mia", of: authority)
+    stranger = try issue("eve", of: .make(commonName: "others", lifetime: 3600))
+    self.folder = folder
+  }
+
+  /// Who the API takes a client for; nil if it gets no answer.
+  private func name(
+    at server: RunningPipeline, _ certificate: (certificateFile: String, keyFile: String)?, token: String? = nil
+  ) async throws -> String? {
+    let address = try ControlPlaneAddress("https://localhost:\(try #require(server.securePort))")
+    let headers = token.map { [(name: "authorization", value: "Bearer \($0)")] } ?? []
+    let client = ControlPlaneClient(
+      address: address,
+      settings: .init(headers: headers, timeout: .seconds(30), clientCertificate: certificate, skipVerify: true))
+    guard let answer = try? await client.exchange(.get, "/who-am-i"), answer.status == 200 else { return nil }
+    return try DocumentValue(json: answer.body)["name"]?.string
+  }
+
+  @Test("of the directory make administrators, beside tokens; others do not get in")
+  func directory() async throws {
+    try await RunningPipeline.with(settings: ["apiServer.auth.clientCertsDir": authorities]) { server in
+      #expect(try await name(at: server, client) == "mesh-system:admin")
+      #expect(try await name(at: server, nil) == "mesh-system:anonymous")
+      #expect(try await name(at: server, stranger) == nil)
+      let token = try await eventually("the token of the administrator") { server.administratorToken }
+      #expect(try await name(at: server, nil, token: token) == "mesh-system:admin")
+    }
+  }
+
+  @Test(
+    "that an authority of tlsCaFile has signed let a connection in and say no more, unless certificates are the only proof"
+  )
+  func authorityFile() async throws {
+    let file = "\(authorities)/people.pem"
+    try await RunningPipeline.with(settings: ["apiServer.https.tlsCaFile": file]) { server in
+      let found = try await name(at: server, client)
+      #expect(found == "mesh-system:anonymous")
+    }
+    let settings = ["apiServer.https.tlsCaFile": file, "apiServer.authn.type": "adminClientCerts"]
+    try await RunningPipeline.with(settings: settings) { server in
+      #expect(try await name(at: server, client) == "mesh-system:admin")
+      #expect(try await name(at: server, nil) == "mesh-system:anonymous")
+      let token = try await eventually("the token of the administrator") { server.administratorToken }
+      #expect(try await name(at: server, nil, token: token) == nil)
+    }
+  }
+}
