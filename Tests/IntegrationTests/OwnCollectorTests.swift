@@ -35,7 +35,10 @@ struct OwnCollectorTests {
   @Test(
     "Envoys get authority and token by themselves, and another token without a lost span; nobody else can send spans")
   func token() async throws {
-    let settings = ["KUMA_COLLECTOR_TLS_ENABLED": "true", "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false"]
+    let settings = [
+      "KUMA_COLLECTOR_TLS_ENABLED": "true", "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
+      "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "true",
+    ]
     try await TracingSystem.run(settings: settings) { system in
       let controlPlane = system.controlPlane
       let file = controlPlane.home.appending(path: "cp/admin-user-token")
