@@ -103,14 +103,13 @@ struct RunningPipeline: Sendable {
 
   /// The operations in the OpenAPI document.
   ///
-  /// - Parameter address: only those of the server at this address; nil for those of the API itself.
-  func describedOperations(at address: String?) async throws -> [String] {
+  /// - Parameter others: those of other servers than the API, instead of the API's own.
+  func describedOperations(ofOthers others: Bool) async throws -> [String] {
     let text = try await request("GET", base(.api) + "/openapi.yaml", token: nil).body
     let paths = try #require(try DocumentValue.yamlDocuments(text).first?["paths"]?.object)
     return paths.flatMap { path, methods in
       (methods.object ?? [:]).compactMap { method, operation in
-        let servers = operation["servers"]?.array?.compactMap { $0["url"]?.string } ?? []
-        guard address.map(servers.contains) ?? servers.isEmpty else { return nil }
+        guard (operation["servers"]?.array ?? []).isEmpty != others else { return nil }
         return "\(method.uppercased()) \(path)"
       }
     }

@@ -22,7 +22,7 @@ struct ControlPlanesAddTests {
         let text = #"{"title":"Access Denied","detail":"user \"small\" cannot access resources"}"#
         return (
           HTTPResponse(status: request.path == "/" ? .ok : .forbidden),
-          Array(request.path == "/" ? #"{"tagline":"Kuma"}"#.utf8 : text.utf8)
+          Array(request.path == "/" ? #"{"tagline":"Kuma","version":"2.7.0"}"#.utf8 : text.utf8)
         )
       default:
         let text = #"{"title":"Invalid authentication data","detail":"Unauthenticated"}"#
