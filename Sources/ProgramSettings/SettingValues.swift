@@ -21,7 +21,8 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
       do {
         values[setting.key] = try setting.read(given[setting.key]?.text ?? setting.defaultText)
       } catch {
-        let fault = setting.isSecret ? "the value is not valid, and is not shown because it is secret" : "\(error)"
+        let isHidden = setting.isSecret && given[setting.key]?.text.isEmpty == false
+        let fault = isHidden ? "the value is not valid, and is not shown because it is secret" : "\(error)"
         throw SettingFailure("\(given[setting.key]?.place ?? setting.key): \(Redaction.masked(text: fault))")
       }
     }
