@@ -82,7 +82,7 @@ extension KubernetesStoreTests {
         try await stores[0].put(.globalSecret(name: "certificate", data: [1]))
       }
       #expect(error.code == .conflict && error.message.contains("of another type"), "\(error)")
-      try await stores[1].delete(ResourceKey(type: .mesh, name: "default"))
+      try await stores[0].delete(ResourceKey(type: .mesh, name: "default"))
       try await eventually("only what belongs to no mesh") {
         try await stores[0].everything().keys.sorted() == [ResourceKey(type: .globalSecret, name: "global")]
       }
