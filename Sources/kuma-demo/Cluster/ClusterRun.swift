@@ -148,6 +148,7 @@ final class ClusterRun: Demo {
       // Old connections end soon after a change, so that the first requests are traced.
       "KUMA_RUNTIME_KUBERNETES_INJECTOR_SIDECAR_CONTAINER_DRAIN_TIME": "1s",
       "KUMA_API_SERVER_HTTP_PORT": "\(plan.api)", "KUMA_API_SERVER_HTTPS_PORT": "0",
+      // The address exists on this machine only, and the page is to open without a sign-in.
       "KUMA_GENERAL_UNPROTECTED_LISTENERS": "collector,otlp", "KUMA_DIAGNOSTICS_SERVER_PORT": "\(plan.diagnostics)",
       "KUMA_DP_SERVER_INTERFACE": plan.address, "KUMA_DP_SERVER_PORT": "\(plan.dataplane)",
       "KUMA_COLLECTOR_ZIPKIN_INTERFACE": plan.address, "KUMA_COLLECTOR_ZIPKIN_PORT": "\(plan.zipkin)",
