@@ -28,7 +28,10 @@ export async function signIn(token) {
 async function signOut() {
   const headers = access.forgeryGuard ? { "X-CSRF-Token": access.forgeryGuard } : {};
   const response = await fetch("/logout", { method: "POST", headers }).catch(() => undefined);
-  return response?.ok;
+  if (!response?.ok) return false;
+  count++;
+  take(undefined);
+  return true;
 }
 
 /** Whether the session has become another one, as it does when somebody signs in again on another page. */
