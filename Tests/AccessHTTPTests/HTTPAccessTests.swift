@@ -173,6 +173,24 @@ import Testing
       outcome(Self.access(), Self.request(host: host, token: "mia", fields: fields), from: Self.local).name == "mia")
   }
 
+  @Test("a proxy on this machine sends spans with X-Forwarded-For, as every Envoy does, and may do nothing else")
+  func reports() {
+    let fields = ["X-Forwarded-For": "192.0.2.7"]
+    func access(localhostIsAdmin: Bool) -> HTTPAccess {
+      var identification = Self.identification(localhostIsAdmin: localhostIsAdmin)
+      identification.checksLocalHost = { $0.path != "/api/v2/spans" }
+      return Self.access(.collector, identification)
+    }
+    let report = Self.request(.post, "/api/v2/spans", host: "collector.example:9411", fields: fields)
+    #expect(outcome(access(localhostIsAdmin: true), report, from: Self.local).name == "mesh-system:sender")
+    #expect(outcome(access(localhostIsAdmin: true), report, from: Self.network).status == 401)
+    #expect(outcome(access(localhostIsAdmin: false), report, from: Self.local).status == 401)
+    for (method, path) in [(HTTPRequest.Method.get, "/api/v2/traces"), (.post, "/api/import"), (.get, "/metrics")] {
+      let request = Self.request(method, path, fields: fields)
+      #expect(outcome(access(localhostIsAdmin: true), request, from: Self.local).status == 401, "\(path)")
+    }
+  }
+
   @Test("a page of another site in a browser on this machine reads and sends spans, and writes nothing else")
   func otherPage() {
     for fields in [

@@ -61,11 +61,13 @@ package struct CallerIdentification: Sendable {
   /// The user that a client on this machine is; nil if it is not on this machine, or may speak for somebody who is not. Source of the
   /// rules: Kuma 2.7.
   ///
-  /// A page of another site that a setting allows to use the server reads and sends spans, but does not become an administrator.
+  /// A page of another site that a setting allows to use the server reads and sends spans, but does not become an administrator. Neither
+  /// does a sender of spans whose request looks as if somebody had passed it on: every Envoy adds `X-Forwarded-For` to its own reports.
   private func localUser(of request: HTTPRequest, from caller: Caller) -> User? {
-    guard caller.isLoopback, !request.isForwarded, request.isForLoopback || !checksLocalHost(request) else {
-      return nil
-    }
+    guard caller.isLoopback else { return nil }
+    let isSender = !checksLocalHost(request)
+    if request.isForwarded { return isSender ? .localSender : nil }
+    guard request.isForLoopback || isSender else { return nil }
     return request.isOfOwnPage ? .admin : .localPage
   }
 
@@ -98,6 +100,9 @@ package struct CallerIdentification: Sendable {
 }
 
 extension User {
+  /// A proxy on this machine that reports its spans.
+  fileprivate static let localSender = User(name: "mesh-system:sender", groups: [ingestGroup])
+
   /// A page of another site, in a browser on this machine, that a setting allows to use the server.
   fileprivate static let localPage = User(name: "mesh-system:page", groups: [authenticatedGroup, ingestGroup])
 }
