@@ -19,9 +19,10 @@ import Testing
   }
 
   private static func access(
-    _ server: AccessMatrix.Server = .api, _ identification: CallerIdentification = identification()
+    _ server: AccessMatrix.Server = .api, _ identification: CallerIdentification = identification(),
+    _ rules: StaticAccess = .standard
   ) -> HTTPAccess {
-    HTTPAccess(to: server, rules: .standard, identification: identification) { request in
+    HTTPAccess(to: server, rules: rules, identification: identification) { request in
       request.path == "/nothing" ? nil : "\(request.method.rawValue) \(request.path ?? "")"
     } answer: { _, denial in
       var answer = Answer(denial.status)
@@ -211,19 +212,29 @@ import Testing
         == User.admin.name)
   }
 
-  @Test("where probes come without TLS, a token from another machine counts over TLS only")
-  func tokensWithoutTLS() {
-    var identification = Self.identification(localhostIsAdmin: false)
-    identification.tokensNeedTLS = true
-    let access = Self.access(.diagnostics, identification)
-    let request = Self.request(.get, "/metrics", token: "mia")
+  @Test("where probes come without TLS, other machines get what everybody may do, and the rest over TLS only")
+  func withoutTLS() {
     let plain = Caller(address: "192.0.2.7", isLoopback: false, isSecure: false)
-    #expect(outcome(access, request).name == "mia")
-    #expect(outcome(access, request, from: Self.local).name == "mia")
-    let refused = outcome(access, request, from: plain)
-    #expect(refused.status == 401)
-    #expect(refused.reason == "the token came without TLS, so that others may have read it")
-    #expect(outcome(access, Self.request(.get, "/ready"), from: plain).status == nil)
+    let metrics = [Self.request(.get, "/metrics"), Self.request(.get, "/metrics", token: "mia")]
+    var access = Self.access(.diagnostics, Self.identification(localhostIsAdmin: false))
+    access.needsTLS = true
+    #expect(outcome(access, metrics[1]).name == "mia")
+    #expect(outcome(access, metrics[1], from: Self.local).name == "mia")
+    for request in metrics + [Self.request(.get, "/nothing"), Self.request(.post, "/ready", token: "mia")] {
+      let refused = outcome(access, request, from: plain)
+      #expect(refused.status == 400 && refused.answer?.fields[.connection] == "close")
+      #expect(
+        refused.answer.map { String(decoding: $0.body, as: UTF8.self) } == "This port takes TLS; use https://.\n")
+      #expect(refused.reason == "the request came without TLS, so that others may have read what it shows")
+    }
+    for token in [nil, "mia", "damaged"] {
+      #expect(outcome(access, Self.request(.get, "/ready", token: token), from: plain).name == User.anonymous.name)
+    }
+    var rules = StaticAccess.standard
+    rules.open(.viewMetrics)
+    var open = Self.access(.diagnostics, Self.identification(localhostIsAdmin: false), rules)
+    open.needsTLS = true
+    for request in metrics { #expect(outcome(open, request, from: plain).name == User.anonymous.name) }
   }
 
   @Test("senders of spans may call the server by any name")

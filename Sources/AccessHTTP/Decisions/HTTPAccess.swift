@@ -12,6 +12,8 @@ package struct HTTPAccess: RequestAccess {
   package let rules: StaticAccess
   /// Finds who sends a request.
   package let identification: CallerIdentification
+  /// Whether other machines need TLS, except for what everybody may do: for a server whose port also takes connections without TLS.
+  package var needsTLS = false
   /// The name of the operation that a request would run, as the server itself finds it; nil if it runs none, and then the server's own
   /// answer tells so.
   package let operation: @Sendable (HTTPRequest) -> String?
@@ -35,6 +37,10 @@ package struct HTTPAccess: RequestAccess {
     let user: User
     let operation = operation(request)
     let requirement = operation.flatMap { matrix.requirement(of: $0, at: server) }
+    if needsTLS, !caller.isSecure, !caller.isLoopback {
+      // What it shows is not looked at: others may have read it.
+      return isOpen(requirement) ? .allowed(Caller(caller, is: .anonymous)) : Self.plaintextRefusal
+    }
     do throws(CallerIdentification.Fault) {
       user = try identification.user(of: request, from: caller)
     } catch {
@@ -66,6 +72,23 @@ package struct HTTPAccess: RequestAccess {
     guard case .refused(var answer, let reason) = decide(on: request, from: caller) else { return nil }
     answer.refusalReason = reason
     return answer
+  }
+
+  /// Whether everybody may run an operation.
+  private func isOpen(_ requirement: AccessMatrix.Requirement?) -> Bool {
+    switch requirement {
+    case .nothing?: true
+    case .permission(let permission)?: rules.allows(.anonymous, permission)
+    case .proxy?, nil: false
+    }
+  }
+
+  /// The answer to a request that has to come over TLS. The connection ends: the client has to open another one.
+  private static var plaintextRefusal: AccessDecision {
+    let refusal = RequestRefusal.plaintext
+    var answer = Answer.text(refusal.sentence(hostSetting: "", originSetting: nil) + "\n", refusal.status)
+    answer.fields[.connection] = "close"
+    return .refused(answer, reason: "the request came without TLS, so that others may have read what it shows")
   }
 
   private func refusal(of request: HTTPRequest, _ fault: CallerIdentification.Fault) -> AccessDecision {

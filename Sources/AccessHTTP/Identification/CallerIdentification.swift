@@ -16,8 +16,6 @@ package struct CallerIdentification: Sendable {
   package var checksLocalHost: @Sendable (HTTPRequest) -> Bool = { _ in true }
   /// Whether everybody who shows nothing is the administrator: the server was opened without protection, on purpose.
   package var isUnprotected = false
-  /// Whether a token of another machine counts over TLS only, for a server that takes other requests without.
-  package var tokensNeedTLS = false
   /// Whether a client certificate that TLS has verified makes an administrator.
   package var certificateIsAdmin = false
   /// Checks user tokens; nil where none count.
@@ -42,12 +40,7 @@ package struct CallerIdentification: Sendable {
   package func user(of request: HTTPRequest, from caller: Caller) throws(Fault) -> User {
     if localhostIsAdmin, let local = localUser(of: request, from: caller) { return local }
     if certificateIsAdmin, caller.certificate != nil { return .admin }
-    if let token = try Self.bearerToken(of: request) {
-      guard caller.isSecure || caller.isLoopback || !tokensNeedTLS else {
-        throw .invalid(reason: "the token came without TLS, so that others may have read it")
-      }
-      return try user(withToken: token)
-    }
+    if let token = try Self.bearerToken(of: request) { return try user(withToken: token) }
     switch sessions?.find(request, isSecure: caller.isSecure) {
     case .user(let user)?: return user
     case .forged(let reason)?: throw .forged(reason: reason)

@@ -80,14 +80,14 @@ struct ServerAccess: Sendable {
   func diagnostics() -> HTTPAccess {
     var rules = rules
     if configuration.access.opensMetrics { rules.open(.viewMetrics) }
-    var identification = users(at: nil)
-    // Probes come without TLS.
-    identification.tokensNeedTLS = true
-    return HTTPAccess(to: .diagnostics, rules: rules, identification: identification) {
+    var access = HTTPAccess(to: .diagnostics, rules: rules, identification: users(at: nil)) {
       DiagnosticsAPI.operation(of: $0)
     } answer: { _, denial in
       .text("\(denial.title): \(denial.detail)\n", denial.status)
     }
+    // Probes come without TLS.
+    access.needsTLS = true
+    return access
   }
 
   /// Finds users.
