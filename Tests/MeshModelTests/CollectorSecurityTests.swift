@@ -3,7 +3,20 @@ import Testing
 
 /// `conf.tls` and `conf.headers` of a Zipkin backend.
 @Suite struct CollectorSecurityTests {
-  static let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+  /// It names `a`, signs itself, and its key is kept nowhere.
+  static let certificate = """
+    -----BEGIN CERTIFICATE-----
+    MIIBbjCCARWgAwIBAgIUATXiDW+BD2fot540w4COnsDR/iswCgYIKoZIzj0EAwIw
+    DDEKMAgGA1UEAwwBYTAgFw0yNjExMjkxMjU4MjBaGA8yMTI2MTEwNTEyNTgyMFow
+    DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJyrhgyQArF4
+    ridnWUT7SCYPfiBofIiDW2HiShfZlXd4Pdkz8R9ZdiuCG+9Z4kuZIAh63U6D4Plb
+    om8gVxiFe0OjUzBRMB0GA1UdDgQWBBQWtpes9vK8q5cvPqTEA1ZPhyzJgjAfBgNV
+    HSMEGDAWgBQWtpes9vK8q5cvPqTEA1ZPhyzJgjAPBgNVHRMBAf8EBTADAQH/MAoG
+    CCqGSM49BAMCA0cAMEQCIGKkRP0cMgrQ89/0xed+QNF5waNtOcgKlCsMqiUpMW7y
+    AiA72D+nQUgKNVW9hOQ4W54oUFuVzmPb4ynHuPKQGeUdKQ==
+    -----END CERTIFICATE-----
+
+    """
 
   private static func mesh(_ conf: String) throws -> (mesh: Mesh, notices: [FieldNotice]) {
     let text = "tracing: {backends: [{name: b, type: zipkin, conf: \(conf)}]}"
@@ -44,12 +57,21 @@ import Testing
     }
     #expect(mesh(Self.certificate + Self.certificate).violations() == [])
     let key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
-    for text in ["", "MIIB", key, Self.certificate + key, "-----BEGIN CERTIFICATE-----\nMIIB\n", "-----BEGIN -----"] {
+    func block(_ body: String) -> String { "-----BEGIN CERTIFICATE-----\n\(body)\n-----END CERTIFICATE-----\n" }
+    let cut = String(Self.certificate.split(separator: "\n").dropFirst().dropLast(3).joined(separator: "\n"))
+    for text in [
+      "", "MIIB", key, Self.certificate + key, "-----BEGIN CERTIFICATE-----\nMIIB\n", "-----BEGIN -----",
+      block(""), block("garbage"), block("MAA="), block(cut), Self.certificate + block("MIIB"),
+    ] {
       #expect(
         mesh(text).violations().map(\.description) == [
           "tracing.backends[0].config.tls.caCert.inlineString: has to be a certificate in PEM form"
         ], "\(text)")
     }
+    #expect(
+      mesh(String(repeating: Self.certificate, count: 200)).violations().map(\.description) == [
+        "tracing.backends[0].config.tls.caCert.inlineString: has to be at most 65536 bytes long"
+      ])
   }
 
   @Test(
@@ -91,7 +113,7 @@ import Testing
       ),
       (
         "headers: [{name: a}]",
-        "headers[0].value: cannot be empty; give text, or the name of a Secret of the mesh as secret"
+        "headers[0].value: cannot be empty; give text, or a Secret of the mesh as value: {secret: NAME}"
       ),
       (
         "headers: [{name: a, value: \"b\\r\\nc: d\"}]",

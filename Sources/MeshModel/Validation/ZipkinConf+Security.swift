@@ -31,7 +31,7 @@ extension ZipkinConf {
       switch header.value {
       case .text(let text):
         if text.isEmpty {
-          violations.add(value, "cannot be empty; give text, or the name of a Secret of the mesh as secret")
+          violations.add(value, "cannot be empty; give text, or a Secret of the mesh as value: {secret: NAME}")
         } else if !Self.isFieldValue(text) {
           violations.add(
             value, "has to be at most \(Self.headerValueLimit) bytes of printable text without a line break")
@@ -110,58 +110,12 @@ extension ZipkinConf.PEMSource {
     case .unclear: violations.add(path, "has to have either inlineString or secret")
     case .secret(let name): ZipkinConf.check(secret: name, at: path, into: &violations)
     case .inlineString(let text):
-      if !PEMText.isCertificates(text) {
-        violations.add(path.field("inlineString"), "has to be a certificate in PEM form")
+      let field = path.field("inlineString")
+      if text.utf8.count > ZipkinConf.pemLimit {
+        violations.add(field, "has to be at most \(ZipkinConf.pemLimit) bytes long")
+      } else if !PEMText.isCertificates(text) {
+        violations.add(field, "has to be a certificate in PEM form")
       }
     }
-  }
-}
-
-/// The outer form of certificates and keys in PEM (RFC 7468). What they contain is for the proxy to judge.
-package enum PEMText {
-  /// Whether text has certificates, and nothing that is secret.
-  package static func isCertificates(_ text: String) -> Bool {
-    guard text.utf8.count <= ZipkinConf.pemLimit else { return false }
-    let labels = labels(of: text)
-    return !labels.isEmpty && labels.allSatisfy { $0 == "CERTIFICATE" }
-  }
-
-  /// Whether text has one private key, which no password protects.
-  package static func isPrivateKey(_ text: String) -> Bool {
-    guard text.utf8.count <= ZipkinConf.pemLimit else { return false }
-    let keys = labels(of: text).filter { $0.hasSuffix("PRIVATE KEY") }
-    return keys.count == 1 && keys[0] != "ENCRYPTED PRIVATE KEY"
-  }
-
-  /// The labels of all complete blocks; empty where a block is not complete.
-  private static func labels(of text: String) -> [String] {
-    var labels: [String] = []
-    var open: Substring?
-    for line in text.split(whereSeparator: \.isNewline) {
-      let line = line.trimmingSuffix { $0 == " " || $0 == "\t" }
-      if let label = line.middle(of: "-----BEGIN ") {
-        guard open == nil else { return [] }
-        open = label
-      } else if let label = line.middle(of: "-----END ") {
-        guard open == label else { return [] }
-        labels.append(String(label))
-        open = nil
-      }
-    }
-    return open == nil ? labels : []
-  }
-}
-
-extension Substring {
-  fileprivate func trimmingSuffix(_ isTrimmed: (Character) -> Bool) -> Substring {
-    var text = self
-    while let last = text.last, isTrimmed(last) { text.removeLast() }
-    return text
-  }
-
-  /// The label of a line that begins or ends a block.
-  fileprivate func middle(of prefix: String) -> Substring? {
-    guard hasPrefix(prefix), hasSuffix("-----"), utf8.count > prefix.utf8.count + 5 else { return nil }
-    return dropFirst(prefix.count).dropLast(5)
   }
 }
