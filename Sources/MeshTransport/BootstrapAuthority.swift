@@ -3,13 +3,20 @@ import SwiftASN1
 import X509
 
 extension BootstrapSettings.AuthorityVerdict {
-  /// Checks a certificate that a proxy trusts.
+  /// Checks the certificates that a proxy trusts: one, or several, as while an authority is changed.
   init(ofAuthority pem: String) {
-    guard let certificate = try? Certificate(pemEncoded: pem) else {
+    let blocks = (try? PEMDocument.parseMultiple(pemString: pem)) ?? []
+    let certificates = blocks.compactMap { try? Certificate(pemDocument: $0) }
+    guard !certificates.isEmpty else {
       self = .unreadable
       return
     }
+    // One certificate is enough: Envoy verifies with all of them.
+    self = certificates.contains(where: Self.isAuthority) ? .usable : .notAnAuthority
+  }
+
+  private static func isAuthority(_ certificate: Certificate) -> Bool {
     let constraints = try? certificate.extensions.basicConstraints
-    self = constraints == nil || constraints == .notCertificateAuthority ? .notAnAuthority : .usable
+    return constraints != nil && constraints != .notCertificateAuthority
   }
 }

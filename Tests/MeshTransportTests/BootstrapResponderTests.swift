@@ -66,4 +66,23 @@ struct BootstrapResponderTests {
       if answer.status == 200 { #expect(answer.text.contains("5678")) }
     }
   }
+
+  @Test("A proxy may trust several certificates at once, as while the authority is changed, and the same one twice")
+  func authorities() async throws {
+    let other = try ServerCertificate.make(hosts: ["cp.example"]).certificatePEM
+    func answer(_ pem: String) async -> (status: Int, allow: String?, text: String) {
+      let request: DocumentValue = ["mesh": "default", "name": "web", "caCert": .string(pem)]
+      return await self.answer(.post, "/bootstrap", body: Array(request.json().utf8))
+    }
+    let own = certificate.certificatePEM
+    for bundle in [own, other + own, own + "\n# the old one\n" + other, own + own] {
+      let answer = await answer(bundle)
+      #expect(answer.status == 200, "\(answer)")
+      for line in bundle.split(separator: "\n") { #expect(answer.text.contains(line), "\(line)") }
+    }
+    for text in ["nothing", own.replacing("MII", with: "%%%"), certificate.privateKeyPEM] {
+      let answer = await answer(text)
+      #expect(answer.status == 400 && answer.text.contains("caCert holds no certificate"), "\(answer)")
+    }
+  }
 }
