@@ -62,6 +62,18 @@ extension ControlPlaneClient {
     return ControlPlaneIndex(tagline: tagline, version: version, document: document)
   }
 
+  /// Reads the name of the user for whom the control plane takes this client; `nil` where it does not say so.
+  ///
+  /// - Throws: ``ControlPlaneError`` if nothing answers, or the proof of identity is not accepted.
+  public func user() async throws(ControlPlaneError) -> String? {
+    do {
+      return try await send(.get, "/who-am-i")["name"]?.string
+    } catch {
+      guard let status = error.status, status != 401 else { throw error }
+      return nil
+    }
+  }
+
   /// Reads one resource.
   ///
   /// - Throws: ``ControlPlaneError``; `notFound` when there is none.

@@ -108,4 +108,48 @@ struct ControlPlanesAddTests {
           + "instead, by default at port 5682\n")
     }
   }
+
+  @Test("are added with a warning when they do not know the user, although they answer")
+  func anonymous() async throws {
+    let responder: LoopbackServer.Responder = { request, _ in
+      let isKnown = request.headerFields[.authorization] == "Bearer good"
+      let text =
+        switch request.path {
+        case "/": #"{"tagline":"Kuma","version":"2.7.0"}"#
+        case "/who-am-i" where isKnown: #"{"name":"alice","groups":["mesh-system:authenticated"]}"#
+        default: #"{"name":"mesh-system:anonymous","groups":["mesh-system:unauthenticated"]}"#
+        }
+      return (HTTPResponse(status: .ok), Array(text.utf8))
+    }
+    try await LoopbackServer.run(responder) { base in
+      try await KumactlProcess.withHome { kumactl in
+        let words = ["config", "control-planes", "add", "--overwrite", "--name", "x", "--address", base]
+        let stranger = try await kumactl.run(words)
+        #expect(stranger.status == 0 && stranger.output.hasPrefix("added Control Plane"), "\(stranger)")
+        #expect(
+          stranger.errors
+            == "Warning: the control plane does not know you (mesh-system:anonymous), and will refuse most commands; "
+            + "show a user token: kumactl config control-planes add --overwrite --name x --address \(base) "
+            + "--auth-type tokens --auth-conf token=TOKEN\n")
+        let known = try await kumactl.run(words + ["--auth-type", "tokens", "--auth-conf", "token=good"])
+        #expect(known.status == 0 && known.errors.isEmpty, "\(known)")
+      }
+    }
+  }
+
+  @Test("are kept with the absolute paths of their files, so that commands work in every folder")
+  func paths() async throws {
+    try await KumactlProcess.withHome { kumactl in
+      let added = try await kumactl(
+        "config", "control-planes", "add", "--name", "x", "--address", "https://cp.example:5682", "--ca-cert-file",
+        "tls/ca.crt", "--client-cert-file", "/etc/alice.crt", "--client-key-file", "alice.key", "--skip-check")
+      #expect(added.status == 0, "\(added.errors)")
+      let view = try await kumactl("config", "view").output
+      let home = kumactl.home.resolvingSymlinksInPath().path(percentEncoded: false)
+      let folder = home.hasSuffix("/") ? String(home.dropLast()) : home
+      for line in [
+        "caCertFile: \(folder)/tls/ca.crt", "clientCertFile: /etc/alice.crt", "clientKeyFile: \(folder)/alice.key",
+      ] { #expect(view.contains("\(line)\n"), "\(view)") }
+    }
+  }
 }

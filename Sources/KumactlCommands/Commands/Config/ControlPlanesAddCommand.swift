@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import MeshAccess
 import MeshClient
 import MeshModel
 import OrderedCollections
@@ -12,7 +14,7 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
       Examples:
       kumactl config control-planes add --name local --address http://localhost:5681
       kumactl config control-planes add --name test --address https://test:5682 --ca-cert-file ca.crt \
-        --auth-type tokens --auth-conf token="$(cat alice.token)"
+      --auth-type tokens --auth-conf token="$(cat alice.token)"
       """)
 
   @Option(
@@ -73,15 +75,18 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
     }
     let controlPlane = KumactlConfiguration.ControlPlane(name: name, url: address, settings: try settings())
     let client = try session.client(for: controlPlane)
+    var user: String?
     if !skipCheck {
       do {
         _ = try await client.index()
+        user = try await client.user()
       } catch {
         throw CommandFailure("could not connect to the Control Plane API Server: \(error.withAdvice)")
       }
     }
     file.configuration.add(controlPlane)
     try file.save()
+    if user == User.anonymous.name { warnOfAnonymity() }
     Console.write("added Control Plane \(name.quoted)\nswitched active Control Plane to \(name.quoted)\n")
   }
 
@@ -102,9 +107,9 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
       throw CommandFailure("authentication plugin of type \(type.quoted) is not found; the only one is \"tokens\"")
     }
     var settings: DocumentValue.Object = [:]
-    if let caCertFile { settings["caCertFile"] = .string(caCertFile) }
-    if let clientCertFile { settings["clientCertFile"] = .string(clientCertFile) }
-    if let clientKeyFile { settings["clientKeyFile"] = .string(clientKeyFile) }
+    if let caCertFile { settings["caCertFile"] = .string(Self.absolute(caCertFile)) }
+    if let clientCertFile { settings["clientCertFile"] = .string(Self.absolute(clientCertFile)) }
+    if let clientKeyFile { settings["clientKeyFile"] = .string(Self.absolute(clientKeyFile)) }
     if skipVerify { settings["skipVerify"] = true }
     let headers = headers.flatMap(\.pairs)
     if !headers.isEmpty {
@@ -121,6 +126,26 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
   private static func trimmed(_ value: String) -> String {
     let end = value.lastIndex { !$0.isWhitespace }.map(value.index(after:)) ?? value.startIndex
     return String(value[..<end].drop(while: \.isWhitespace))
+  }
+
+  /// A path that is right in every working directory.
+  private static func absolute(_ path: String) -> String {
+    guard !path.isEmpty, !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    return "\(String(cString: folder))/\(path)"
+  }
+
+  /// Warns that the control plane does not know the user: it answers everybody, but refuses the commands that follow.
+  private func warnOfAnonymity() {
+    let shown =
+      if authType?.isEmpty == false { " by this token" } else if clientCertFile != nil {
+        " by this client certificate"
+      } else { "" }
+    Console.warn([
+      "the control plane does not know you\(shown) (\(User.anonymous.name)), and will refuse most commands; show a user "
+        + "token: kumactl config control-planes add --overwrite --name \(name) --address \(address) --auth-type tokens "
+        + "--auth-conf token=TOKEN"
+    ])
   }
 
   /// Warns where others could read the token on its way.
