@@ -33,7 +33,7 @@ struct RedactionTests {
         type: zipkin
         sampling: 50
         conf:
-          url: https://me:secret@collector.example:443/api/v2/spans?api_key=secret-key&x=1
+          url: https://me:secret@collector.example:443/api/v2/spans?api_key=secret-key&x=1#secret-fragment
           headers:
           - {name: x-api-key, value: secret-header}
           - {name: x-tenant, value: secret-tenant}
@@ -171,7 +171,9 @@ struct RedactionTests {
       ("cannot reach http://user:pass@host:9411/x: timed out", "cannot reach http://***@host:9411/x: timed out"),
       (#"parse "https://u'ser:p@ss@host:1": no"#, #"parse "https://***@host:1": no"#),
       ("http://user:pa/ss@host:9411/x?a=b", "http://***@host:9411/x?a=b"),
-      ("a http://h:1/?token=abc&x=1#f, b ftp://u@h", "a http://h:1/?token=***&x=1#f, b ftp://***@h"),
+      ("a http://h:1/?token=abc&x=1#f, b ftp://u@h", "a http://h:1/?token=***&x=1#***, b ftp://***@h"),
+      ("https://h:9411/p#abc", "https://h:9411/p#***"), ("https://h#a?token=b", "https://h#***"),
+      ("https://h/#", "https://h/#"),
       ("http://h:1/?Access-Token=a&API_KEY=b&key=", "http://h:1/?Access-Token=***&API_KEY=***&key="),
       ("mail me@host; see http://host/a@b", "mail me@host; see http://host/a@b"),
       ("://@", "://***@"), ("http://", "http://"), ("", ""),

@@ -1,4 +1,4 @@
-/// What is secret within a text: the user information and the keys in URLs, and private keys in PEM.
+/// What is secret within a text: the user information, the keys and the fragments in URLs, and private keys in PEM.
 enum SecretText {
   private static let mark = Array("://".utf8)
   private static let mask = Array(Redaction.mask.utf8)
@@ -81,6 +81,7 @@ enum SecretText {
       case user
       /// The value of a parameter, by its name.
       case parameter([UInt8])
+      case fragment
     }
 
     var kind: Kind
@@ -126,7 +127,19 @@ enum SecretText {
     }
     let server = (at.map { $0 + 1 } ?? authority.lowerBound)..<authority.upperBound
     if let at { parts.append(Part(kind: .user, range: url.lowerBound..<at, server: server, scheme: scheme)) }
-    guard var index = text[authority.upperBound..<url.upperBound].firstIndex(of: query) else { return }
+    // Nothing of a fragment is sent to a server, so that whoever writes one may mean anything by it.
+    let fragment = text[authority.upperBound..<url.upperBound].firstIndex(of: hash)
+    defer {
+      if let fragment {
+        var end = url.upperBound
+        // What ends a part of a sentence is not the URL's.
+        while end > fragment + 1, ",.;:)".utf8.contains(text[end - 1]) { end -= 1 }
+        if end > fragment + 1 {
+          parts.append(Part(kind: .fragment, range: fragment + 1..<end, server: server, scheme: scheme))
+        }
+      }
+    }
+    guard var index = text[authority.upperBound..<(fragment ?? url.upperBound)].firstIndex(of: query) else { return }
     while index < url.upperBound, text[index] != hash {
       index += 1
       let end = text[index..<url.upperBound].firstIndex { $0 == and || $0 == hash } ?? url.upperBound
