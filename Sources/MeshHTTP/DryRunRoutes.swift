@@ -70,10 +70,17 @@ struct DryRunRoutes: Sendable {
     var object: DocumentValue.Object = ["type": .string(type.rawValue)]
     if type.isMeshScoped { object["mesh"] = .string(key.mesh) }
     object["name"] = .string(key.name)
-    // Whoever may ask need not be allowed to list secrets, and could try out what one is.
-    object["action"] =
-      type.isSecret ? "write" : outcome.created ? "create" : outcome.isUnchanged ? "unchanged" : "update"
+    object["action"] = .string(action(of: outcome, writing: body.resource))
     object["warnings"] = DocumentValue.warnings(outcome.warnings)["warnings"]
     return .object(object)
+  }
+
+  private static func action(of outcome: ResourceWriter.Outcome, writing resource: Resource) -> String {
+    // Whoever may ask need not be allowed to list secrets, and could try out what one is.
+    if resource.type.isSecret { return "write" }
+    if outcome.created { return "create" }
+    // The same holds for a secret within a document, unless it is masked.
+    if resource.redacted != resource { return "write" }
+    return outcome.isUnchanged ? "unchanged" : "update"
   }
 }

@@ -90,7 +90,7 @@ actor ResourceDraft: ResourceAccess, ProxyInspecting {
   }
 }
 
-/// A proxy whose tracing backend or its settings would change.
+/// A proxy whose tracing backend or its settings, apart from secrets, would change.
 struct BackendChange: Sendable {
   /// A policy and its backend.
   struct Side: Sendable {
@@ -109,12 +109,14 @@ struct BackendChange: Sendable {
   var from: Side
   var to: Side
 
-  /// Compares a proxy's backend in two states of its mesh; `nil` when it is the same with the same settings.
+  /// Compares a proxy's backend in two states of its mesh; `nil` when it is the same with the same settings, apart from
+  /// secrets.
   init?(_ proxy: ProxyID, from before: MeshIndex, to after: MeshIndex) {
     self.proxy = proxy
     from = Side(proxy.name, in: before)
     to = Side(proxy.name, in: after)
-    guard from.backend != to.backend else { return nil }
+    // Whoever may ask need not know the secrets in a backend, and could try them out.
+    guard from.backend?.redacted != to.backend?.redacted else { return nil }
   }
 
   /// The change in document form. `settingsOnly` is set when only the backend's settings change.

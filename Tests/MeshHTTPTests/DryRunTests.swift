@@ -108,6 +108,28 @@ import Testing
     #expect(warnings.compactMap(\.string).contains { $0.contains("has no tracing.defaultBackend") })
   }
 
+  @Test("whether a password or a header's value is right is not told") func secrets() async throws {
+    let api = try await TestAPI.withMesh()
+    await api.putProxy("a", service: "web")
+    await api.putTrace("t")
+    func mesh(_ password: String, _ value: String) -> String {
+      #"""
+      {"type":"Mesh","name":"shop","tracing":{"defaultBackend":"jaeger-collector","backends":[
+        {"name":"jaeger-collector","type":"zipkin","conf":{"url":"https://me:\#(password)@h:9411/s",
+         "tls":{"verify":"system"},"headers":[{"name":"x-key","value":"\#(value)"}]}}]}}
+      """#
+    }
+    #expect(await api.send(.put, "/meshes/shop", mesh("right", "value")).status == 200)
+    let answers = [
+      await Self.run(api, mesh("right", "value")), await Self.run(api, mesh("wrong", "value")),
+      await Self.run(api, mesh("right", "other")),
+    ]
+    #expect(Self.actions(answers[0]) == ["write shop"])
+    #expect(Set(answers.map(\.body)).count == 1)
+    let shown = await api.get("/meshes/shop")
+    #expect(Self.actions(await Self.run(api, shown.document.json())) == ["unchanged shop"])
+  }
+
   @Test("broken rules are told as usual") func invalid() async throws {
     let api = try await TestAPI.withMesh()
     let empty = #"{"type":"TrafficTrace","mesh":"shop","name":"t"}"#

@@ -26,6 +26,15 @@ extension Resource {
   }
 }
 
+extension TracingBackend {
+  /// The backend without what is secret.
+  package var redacted: TracingBackend {
+    var backend = self
+    backend.conf = conf.map { Redaction.masked($0, at: Redaction.Place().field("conf")) }
+    return backend
+  }
+}
+
 extension Mesh {
   private static func place(ofBackend index: Int) -> Redaction.Place {
     Redaction.Place().field("tracing").field("backends").item(index).field("conf")
@@ -33,9 +42,7 @@ extension Mesh {
 
   fileprivate var redacted: Mesh {
     var mesh = self
-    for (index, backend) in (tracing?.backends ?? []).enumerated() {
-      mesh.tracing?.backends[index].conf = backend.conf.map { Redaction.masked($0, at: Self.place(ofBackend: index)) }
-    }
+    mesh.tracing?.backends = tracing?.backends.map(\.redacted) ?? []
     mesh.otherSections = Redaction.masked(otherSections)
     return mesh
   }
