@@ -258,8 +258,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "Documents", "FileWatch", "KubernetesAPI",
-        "MeshKubernetes",
+        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "ConnectionFaults", "Documents", "FileWatch",
+        "KubernetesAPI", "MeshKubernetes",
         "MeshModel", "MeshPolicy",
         "MeshStore",
         "MeshStoreKubernetes",

@@ -60,6 +60,9 @@ package enum TLSFault: Sendable {
     return names.isEmpty ? "TLS failed" : "TLS failed: \(names.joined(separator: ", "))"
   }
 
+  /// The reason codes in an error of the library.
+  static func reasons(of error: any Error) -> [UInt32] { stack(error).compactMap(reason) }
+
   private static func stack(_ error: any Error) -> NIOBoringSSLErrorStack {
     switch error {
     case NIOSSLError.handshakeFailed(let cause), NIOSSLError.shutdownFailed(let cause): stack(cause)

@@ -9,11 +9,13 @@ package protocol TLSSource: Sendable {
   func context() throws -> NIOSSLContext
 
   /// Tells that a client and the server could not agree on TLS.
-  func handshakeFailed(_ error: any Error)
+  ///
+  /// - Parameter caller: the client.
+  func handshakeFailed(_ error: any Error, from caller: Caller)
 }
 
 extension TLSSource {
-  package func handshakeFailed(_ error: any Error) {}
+  package func handshakeFailed(_ error: any Error, from caller: Caller) {}
 }
 
 extension NIOSSLContext: TLSSource {

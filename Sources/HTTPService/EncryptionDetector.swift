@@ -38,6 +38,8 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
   private let deadline: NIODeadline
   private let next: (any Channel, Result) throws -> Void
   private var state = State.firstByte
+  /// The address of the client. The channel does not know it any more once it is closed.
+  private var client: SocketAddress?
   private var buffer = ByteBuffer()
   private var timer: Scheduled<Void>?
 
@@ -77,7 +79,8 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
   package func errorCaught(context: ChannelHandlerContext, error: any Error) {
     switch state {
     case .decided: return context.fireErrorCaught(error)
-    case .handshake: encryption.tls.handshakeFailed(error)
+    case .handshake:
+      encryption.tls.handshakeFailed(error, from: Caller(of: client, isSecure: false, certificate: nil))
     case .firstByte: break
     }
     context.close(promise: nil)
@@ -117,6 +120,7 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
 
   private func startTLS(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) {
     state = .handshake
+    client = context.remoteAddress
     do {
       let handler = NIOSSLServerHandler(context: try encryption.tls.context())
       try context.pipeline.syncOperations.addHandler(handler, position: .before(self))

@@ -29,8 +29,10 @@ package final class RefusalLog: Sendable {
   ///   - operation: what was asked for.
   ///   - caller: the address and name of the client.
   ///   - logger: gets the line.
+  ///   - sentence: what has happened.
   package func note(
-    _ reason: String, operation: String, caller: Caller, to logger: Logger, at now: ContinuousClock.Instant = .now
+    _ reason: String, operation: String, caller: Caller, to logger: Logger, at now: ContinuousClock.Instant = .now,
+    sentence: String = "the server refused access"
   ) {
     let silent: Int? = state.withLock { state in
       if state.minute.map({ $0.duration(to: now) >= .seconds(60) }) ?? true {
@@ -51,6 +53,6 @@ package final class RefusalLog: Sendable {
     ]
     if !caller.name.isEmpty { metadata["user"] = "\(caller.name)" }
     if silent > 0 { metadata["unlogged"] = "\(silent)" }
-    logger.warning("the server refused access", metadata: metadata)
+    logger.warning("\(sentence)", metadata: metadata)
   }
 }

@@ -76,4 +76,36 @@ struct ClientCertificateTests {
       #expect(try await name(at: server, nil, token: token) == nil)
     }
   }
+
+  @Test("and of the server: who refuses which is logged with the address of the client, in plain words")
+  func log() async throws {
+    let log = LogRecorder()
+    try await RunningPipeline.with(settings: ["apiServer.auth.clientCertsDir": authorities], log: log) { server in
+      let careful = ControlPlaneClient(
+        address: try ControlPlaneAddress("https://localhost:\(try #require(server.securePort))"),
+        settings: .init(timeout: .seconds(30)))
+      await #expect(throws: (any Error).self) { try await careful.exchange(.get, "/who-am-i") }
+      #expect(try await name(at: server, stranger) == nil)
+      let expected = [
+        (
+          "a client refused the server",
+          "the client does not accept the certificate of the server: it does not trust "
+        ),
+        (
+          "the server refused access",
+          "the certificate of the client is not accepted: no trusted authority has signed it for clients, or it is not "
+            + "valid at this time"
+        ),
+      ]
+      for (message, reason) in expected {
+        let line = try await eventually("a line: \(message)") {
+          log.lines.first { $0.message == message && $0.metadata["operation"] == "TLS" }
+        }
+        #expect(line.metadata["reason"]?.hasPrefix(reason) == true, "\(line.metadata)")
+        #expect(line.metadata["reason"]?.contains("OPENSSL") == false)
+        #expect(line.metadata["remote"].map { ["127.0.0.1", "::1"].contains($0) } == true)
+        #expect(line.metadata["server"] == Pipeline.Server.secureAPI)
+      }
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import Certificates
-import Documents
+import ConnectionFaults
 import HTTPService
 import Logging
 import NIOSSL
@@ -46,19 +46,14 @@ final class ServerTLS: TLSSource {
     }
   }
 
-  func handshakeFailed(_ error: any Error) {
+  func handshakeFailed(_ error: any Error, from caller: Caller) {
     // Others have nothing to do with certificates: scanners, and clients that give up.
-    guard case NIOSSLError.handshakeFailed(let cause) = error else { return }
-    let text = "\(cause)"
-    let reason: String
-    if text.contains("ALERT") {
-      reason = "the client does not accept the certificate of the server: \(text.printable(atMost: 200))"
-    } else if text.contains("CERTIFICATE") {
-      reason = "the certificate of the client is missing or not accepted: \(text.printable(atMost: 200))"
-    } else {
-      return
-    }
-    refusals.note(
-      reason, operation: "TLS", caller: Caller(address: nil, isLoopback: false, isSecure: false), to: logger)
+    guard let fault = CertificateFault(ofHandshake: error) else { return }
+    let sentence =
+      switch fault {
+      case .ofServer: "a client refused the server"
+      case .ofClient: "the server refused access"
+      }
+    refusals.note(fault.words, operation: "TLS", caller: caller, to: logger, sentence: sentence)
   }
 }

@@ -80,7 +80,7 @@ final class AdmissionTrust: Service, TLSSource {
     return context
   }
 
-  func handshakeFailed(_ error: any Error) { refusals.note(error) }
+  func handshakeFailed(_ error: any Error, from caller: Caller) { refusals.note(error, from: caller) }
 
   /// Why there is no certificate; `nil` when there is one.
   func obstacle() -> String? {

@@ -1,6 +1,6 @@
-import Documents
+import ConnectionFaults
+import HTTPService
 import Logging
-import NIOSSL
 import Synchronization
 
 /// Logs that the API server does not accept the certificate of the admission server, at most once a minute. Otherwise only those who
@@ -11,10 +11,10 @@ final class HandshakeReport: Sendable {
 
   init(logger: Logger) { self.logger = logger }
 
-  /// Takes the error of a handshake.
-  func note(_ error: any Error) {
-    // TLS tells with an alert why it refuses a certificate. Connections that are given up for other reasons have none.
-    guard case NIOSSLError.handshakeFailed(let cause) = error, "\(cause)".contains("ALERT") else { return }
+  /// Takes the error of a client's handshake.
+  func note(_ error: any Error, from caller: Caller) {
+    // Connections that are given up for other reasons tell of no certificate.
+    guard let fault = CertificateFault(ofHandshake: error), case .ofServer = fault else { return }
     let now = ContinuousClock.now
     let isDue = last.withLock { last in
       if let last, now - last < .seconds(60) { return false }
@@ -26,6 +26,6 @@ final class HandshakeReport: Sendable {
       """
       a client refuses the certificate of the admission server: the caBundle of the webhook configurations has to hold its \
       authority, and its time has to be right on both machines
-      """, metadata: ["error": "\("\(cause)".printable(atMost: 300))"])
+      """, metadata: ["error": "\(fault.words)", "remote": "\(caller.address ?? "unknown")"])
   }
 }
