@@ -109,6 +109,19 @@ import Testing
     #expect(outcome(Self.access(.api, api), Self.request(token: "spans-of-default")).status == 401)
   }
 
+  @Test("a text that is no token at all is told as such where tokens for spans count too")
+  func noTokenAtAll() {
+    var identification = Self.identification()
+    identification.checkUserToken = { _ in .failure(.malformed("x")) }
+    let access = Self.access(.collector, identification)
+    #expect(
+      outcome(access, Self.request(.post, "/api/v2/spans", token: "wrong")).reason
+        == "the token is not one for sending spans of any mesh, and no user token: the token is malformed: x")
+    identification.checkIngestToken = nil
+    #expect(
+      outcome(Self.access(.api, identification), Self.request(token: "wrong")).reason == "the token is malformed: x")
+  }
+
   @Test("a server that takes no tokens refuses every token")
   func noTokens() {
     let access = Self.access(.api, CallerIdentification(localhostIsAdmin: false))

@@ -87,7 +87,9 @@ package struct CallerIdentification: Sendable {
     }
     switch checkUserToken(token) {
     case .success(let user): return user
-    case .failure(let refusal): throw .invalid(reason: refusal.reason)
+    case .failure(let refusal):
+      guard checkIngestToken != nil, case .malformed = refusal else { throw .invalid(reason: refusal.reason) }
+      throw .invalid(reason: "the token is not one for sending spans of any mesh, and no user token: \(refusal.reason)")
     }
   }
 }
