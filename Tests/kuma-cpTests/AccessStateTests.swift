@@ -70,6 +70,29 @@ struct AccessStateTests {
     }
   }
 
+  @Test("make the control plane ready when the administrator's token is in its file, not before")
+  func readiness() async throws {
+    try await add("default")
+    let state = state()
+    try await state.load()
+    #expect(!state.isReady)
+    try await running([state]) {
+      try await eventually("readiness") { state.isReady }
+      let token = try String(contentsOfFile: tokenFile, encoding: .utf8)
+      #expect(try state.keys.verifyUserToken(token, now: .now).get().user == .admin)
+    }
+  }
+
+  @Test("that cannot be used or are not wanted do not keep the control plane from being ready")
+  func readinessWithoutToken() async throws {
+    let plain = self.state(AccessKeyPlan(makesAdminToken: false, makesDataplaneKeys: false))
+    try await running([plain]) { try await eventually("readiness") { plain.isReady } }
+    _ = try await store.put(.globalSecret(name: "user-token-signing-key-1", data: Array("no key".utf8)))
+    let state = state()
+    try await running([state]) { try await eventually("readiness") { state.isReady } }
+    #expect(!FileManager.default.fileExists(atPath: tokenFile))
+  }
+
   @Test("are made once by several control planes of one store")
   func several() async throws {
     try await add("default")

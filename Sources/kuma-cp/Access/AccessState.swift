@@ -21,6 +21,8 @@ final class AccessState: Service {
     /// What this control plane has made, or found made by another one, until it is deleted.
     var made: Set<ResourceKey> = []
     var isReady = false
+    /// Whether the token of the administrator is there, or cannot be made now.
+    var hasTriedAdminToken = false
     var subscribers: [Int: AsyncStream<Void>.Continuation] = [:]
     var nextSubscriber = 0
 
@@ -50,7 +52,7 @@ final class AccessState: Service {
     self.plan = plan
     self.adminTokenFile = adminTokenFile
     self.logger = logger
-    state = Mutex(State(keys: KeyRing(validation)))
+    state = Mutex(State(keys: KeyRing(validation), hasTriedAdminToken: !plan.makesAdminToken))
   }
 
   /// Makes the state that the settings ask for.
@@ -80,8 +82,10 @@ final class AccessState: Service {
   /// The keys at this moment. A check with them needs no waiting.
   var keys: KeyRing { state.withLock { $0.keys } }
 
-  /// Whether the secrets of the store are known.
-  var isReady: Bool { state.withLock { $0.isReady } }
+  /// Whether the secrets of the store are known, and nobody has to wait any more for the token of the administrator.
+  ///
+  /// A control plane that cannot make it becomes ready, too: it serves those who have a token.
+  var isReady: Bool { state.withLock { $0.isReady && $0.hasTriedAdminToken } }
 
   /// An element when the secrets are known, and after each change of ``keys``. A slow subscriber gets one for several changes.
   func changes() -> AsyncStream<Void> {
@@ -173,11 +177,20 @@ final class AccessState: Service {
         if adminToken, let token = state.withLock({ $0.adminToken }) {
           adminToken = false
           tellAdminToken(token)
+          state.withLock { $0.hasTriedAdminToken = true }
         }
-        guard let next = next(adminToken: adminToken) else { break }
+        guard let next = next(adminToken: adminToken) else {
+          state.withLock { state in
+            // If no change with it is on its way, the key that signs it is there, but cannot be used.
+            let isStuck = state.adminToken == nil && state.made.isSubset(of: state.secrets)
+            if isStuck { state.hasTriedAdminToken = true }
+          }
+          break
+        }
         await tryUntilDone {
           try await make(next)
         } failed: { error in
+          state.withLock { $0.hasTriedAdminToken = true }
           logger.warning(
             "a key cannot be made yet; it is tried again", metadata: ["secret": "\(next.key)", "error": "\(error)"])
         }
