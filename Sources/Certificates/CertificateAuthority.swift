@@ -75,7 +75,7 @@ package struct CertificateAuthority: Sendable {
 
   /// Whether the authority has signed a server's certificate.
   package func hasIssued(_ server: ServerCertificate) -> Bool {
-    guard let leaf = try? Certificate(pemEncoded: server.certificatePEM) else { return false }
+    guard let leaf = server.leaf else { return false }
     return certificate.publicKey.isValidSignature(leaf.signature, for: leaf)
   }
 

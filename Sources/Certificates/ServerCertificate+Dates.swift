@@ -22,7 +22,7 @@ package struct CertificateUse: Sendable {
 extension ServerCertificate {
   /// The time between which the certificate is valid; `nil` if it cannot be read.
   package var validity: ClosedRange<Date>? {
-    guard let leaf = try? Certificate(pemEncoded: certificatePEM), leaf.notValidBefore <= leaf.notValidAfter else {
+    guard let leaf, leaf.notValidBefore <= leaf.notValidAfter else {
       return nil
     }
     return leaf.notValidBefore...leaf.notValidAfter
@@ -33,7 +33,7 @@ extension ServerCertificate {
 
   /// A warning about the certificate's dates; `nil` if there is nothing to warn about.
   package func warning(now: Date = Date(), use: CertificateUse) -> String? {
-    guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
+    guard let leaf else { return nil }
     func text(_ date: Date) -> String { Timestamp(seconds: Int64(date.timeIntervalSince1970)).description }
     if leaf.notValidAfter < now {
       return
@@ -49,7 +49,7 @@ extension ServerCertificate {
 
   /// The time of the next warning; `nil` if there is none.
   package func nextWarning(after now: Date) -> Date? {
-    guard let leaf = try? Certificate(pemEncoded: certificatePEM) else { return nil }
+    guard let leaf else { return nil }
     return [leaf.notValidAfter.addingTimeInterval(-Self.notice), leaf.notValidAfter.addingTimeInterval(1)].filter {
       $0 > now
     }.min()

@@ -67,9 +67,16 @@ package struct ServerCertificate: Sendable, Hashable {
     return String(certificatePEM[last.lowerBound...])
   }
 
+  /// The certificate itself, which is the first of the chain; `nil` if it cannot be parsed.
+  var leaf: Certificate? {
+    let end = "-----END CERTIFICATE-----"
+    guard let first = certificatePEM.firstRange(of: end) else { return nil }
+    return try? Certificate(pemEncoded: String(certificatePEM[..<first.upperBound]))
+  }
+
   /// The names and addresses in the certificate; `nil` if it cannot be parsed.
   package var names: Set<String>? {
-    guard let leaf = try? Certificate(pemEncoded: certificatePEM),
+    guard let leaf,
       let alternatives = try? leaf.extensions.subjectAlternativeNames
     else { return nil }
     return Set(

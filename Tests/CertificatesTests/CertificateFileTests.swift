@@ -63,6 +63,17 @@ import Testing
     #expect(try own(folder).current == leaf)
   }
 
+  @Test("A certificate with its chain has the names and the dates of the first one")
+  func chain() throws {
+    let authority = try CertificateAuthority.make(commonName: "authority", lifetime: 1_000_000)
+    let leaf = try authority.issue(commonName: "cp", hosts: ["cp.example"], lifetime: 500_000)
+    let chain = ServerCertificate(
+      certificatePEM: "# the chain\n" + leaf.certificatePEM + "\n" + authority.certificatePEM,
+      privateKeyPEM: leaf.privateKeyPEM)
+    #expect(chain.names == leaf.names && chain.names?.contains("cp.example") == true)
+    #expect(chain.validity == leaf.validity && chain.validity != nil)
+  }
+
   @Test("A server that ends does not wait long for clients that keep their connections open")
   func closing() throws {
     let certificate = try ServerCertificate.make(hosts: ["cp.example"])
