@@ -29,7 +29,7 @@ struct CollectorSettings: SettingGroup {
   let tlsEnabled = Setting<Bool?>(
     "collector.tlsEnabled", .optionalTruth, default: "",
     "Whether both ports of the collector take TLS, with the certificate of general.tlsCertFile. Then only clients on this machine "
-      + "may do without. Empty for true on an address that others can reach and where apiServer.authn.localhostIsAdmin is false, "
+      + "may do without. Empty for true on an address that others can reach, or where apiServer.authn.localhostIsAdmin is false, "
       + "else false.")
   let storeFile = Setting(
     "collector.storeFile", .optionalText, default: "",
