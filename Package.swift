@@ -513,7 +513,7 @@ let package = Package(
         "ProgramLog",
         "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",
         "TraceStore",
-        argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1,
+        argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1, nioSSL,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(

@@ -1,3 +1,4 @@
+package import NIOCore
 package import NIOSSL
 
 /// Where a server finds the TLS configuration of new connections.
@@ -8,6 +9,9 @@ package protocol TLSSource: Sendable {
   /// - Throws: when there is no certificate; the connection is then closed.
   func context() throws -> NIOSSLContext
 
+  /// Tells of a new connection, before ``context()`` is asked for it. It is called on the connection's event loop.
+  func began(_ channel: any Channel)
+
   /// Tells that a client and the server could not agree on TLS.
   ///
   /// - Parameter caller: the client.
@@ -15,6 +19,7 @@ package protocol TLSSource: Sendable {
 }
 
 extension TLSSource {
+  package func began(_ channel: any Channel) {}
   package func handshakeFailed(_ error: any Error, from caller: Caller) {}
 }
 

@@ -121,6 +121,7 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
   private func startTLS(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) {
     state = .handshake
     client = context.remoteAddress
+    encryption.tls.began(context.channel)
     do {
       let handler = NIOSSLServerHandler(context: try encryption.tls.context())
       try context.pipeline.syncOperations.addHandler(handler, position: .before(self))

@@ -1,7 +1,10 @@
+import AsyncHTTPClient
 import Certificates
 import Foundation
 import MeshClient
 import MeshModel
+import NIOCore
+import NIOSSL
 import TestSupport
 import Testing
 
@@ -107,5 +110,34 @@ struct ClientCertificateTests {
         #expect(line.metadata["server"] == Pipeline.Server.secureAPI)
       }
     }
+  }
+
+  @Test("that are taken away do not count any more, on open connections neither")
+  func takenAway() async throws {
+    var configuration = HTTPClient.Configuration()
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.certificateVerification = .none
+    tls.certificateChain = try NIOSSLCertificate.fromPEMFile(client.certificateFile).map { .certificate($0) }
+    tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: client.keyFile, format: .pem))
+    configuration.tlsConfiguration = tls
+    let people = HTTPClient(configuration: configuration)
+    do {
+      try await RunningPipeline.with(settings: ["apiServer.auth.clientCertsDir": authorities]) { server in
+        let request = HTTPClientRequest(url: "https://localhost:\(try #require(server.securePort))/who-am-i")
+        let answer = try await people.execute(request, timeout: .seconds(30))
+        let first = String(buffer: try await answer.body.collect(upTo: 4096))
+        #expect(first.contains("mesh-system:admin"))
+        try FileManager.default.removeItem(atPath: "\(authorities)/people.pem")
+        try await eventually("the end of the connection") {
+          guard let answer = try? await people.execute(request, timeout: .seconds(30)) else { return true }
+          let text = String(buffer: try await answer.body.collect(upTo: 4096))
+          return !text.contains("mesh-system:admin")
+        }
+      }
+    } catch {
+      try await people.shutdown()
+      throw error
+    }
+    try await people.shutdown()
   }
 }

@@ -2,7 +2,11 @@ import Certificates
 import Documents
 import FileWatch
 import Foundation
+import HTTPService
 import Logging
+import NIOCore
+import NIOSSL
+import ProgramSettings
 import ServiceLifecycle
 import Synchronization
 import SystemErrors
@@ -25,6 +29,8 @@ final class ClientAuthorities: Service {
   private let file: String?
   private let isRequired: Bool
   private let logger: Logger
+  /// The open connections of clients.
+  private let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
   private let state: Mutex<(trust: ClientTrust, generation: Int, trouble: String?)>
 
   /// Reads the certificates.
@@ -78,6 +84,7 @@ final class ClientAuthorities: Service {
         logger.info(
           "the certificates of clients of the HTTPS API have changed",
           metadata: ["certificates": "\(trust.certificates.count)"])
+        closeConnections()
       }
     } catch {
       let isNew = state.withLock { state in
@@ -92,6 +99,27 @@ final class ClientAuthorities: Service {
     }
   }
 
+  // MARK: Connections
+
+  /// Takes a connection before its handshake, to close it when the certificate that it shows may not count any more.
+  func watch(_ channel: any Channel) {
+    let id = ObjectIdentifier(channel)
+    connections.withLock { $0[id] = channel }
+    channel.closeFuture.whenComplete { [weak self] _ in self?.connections.withLock { $0[id] = nil } }
+  }
+
+  /// Closes the connections of clients with a certificate. Those whose certificate still counts connect again.
+  private func closeConnections() {
+    for channel in connections.withLock({ Array($0.values) }) {
+      channel.eventLoop.execute {
+        let pipeline = channel.pipeline.syncOperations
+        let isHandshaking = (try? pipeline.handler(type: EncryptionDetector.self)) != nil
+        guard isHandshaking || (try? pipeline.nioSSL_peerCertificate()) != nil else { return }
+        channel.close(promise: nil)
+      }
+    }
+  }
+
   private static func read(folder: String?, file: String?, isRequired: Bool) throws(Failure) -> ClientTrust {
     var files: [String] = []
     if let folder {
@@ -99,7 +127,11 @@ final class ClientAuthorities: Service {
         files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
           .filter { $0.hasSuffix(".pem") || $0.hasSuffix(".crt") }.map { "\(folder)/\($0)" }
       } catch {
-        throw Failure(description: "the directory \(folder) of client certificates cannot be read: \(error)")
+        let system = error as? POSIXError ?? (error as? CocoaError)?.underlying as? POSIXError
+        let reason =
+          system.map { SystemError($0.code.rawValue).description } ?? "it is not a directory that can be read"
+        throw Failure(
+          description: "\(ControlPlaneSettings.key(\.apiEncryption.clientCertificateFolder)): \(folder): \(reason)")
       }
     }
     if let file { files.append(file) }

@@ -2,6 +2,7 @@ import Certificates
 import ConnectionFaults
 import HTTPService
 import Logging
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -45,6 +46,8 @@ final class ServerTLS: TLSSource {
       return context
     }
   }
+
+  func began(_ channel: any Channel) { clients?.watch(channel) }
 
   func handshakeFailed(_ error: any Error, from caller: Caller) {
     // Others have nothing to do with certificates: scanners, and clients that give up.
