@@ -11,7 +11,7 @@ import Testing
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct TokenRenewalTests {
   private func start(
-    _ rig: TokenRig, tokenFile: String?, log: Lines, adminPort: Int
+    _ rig: TokenRig, tokenFile: String?, log: Lines, adminPort: Int, logLevel: String = "info"
   ) throws -> ChildProcess {
     let dataplane = rig.controlPlane.home.appending(path: "web.yaml").path(percentEncoded: false)
     let inbound = try FreePort.take(1)[0]
@@ -26,7 +26,7 @@ struct TokenRenewalTests {
     """.write(toFile: dataplane, atomically: true, encoding: .utf8)
     var arguments = [
       "run", "--dataplane-file", dataplane, "--cp-address", "https://127.0.0.1:\(rig.controlPlane.ports.dataplane)",
-      "--binary-path", Programs.envoy ?? "", "--concurrency", "1", "--drain-time", "1s",
+      "--binary-path", Programs.envoy ?? "", "--concurrency", "1", "--drain-time", "1s", "--log-level", logLevel,
     ]
     if let tokenFile { arguments += ["--dataplane-token-file", tokenFile] }
     return try ChildProcess.start(
@@ -53,6 +53,28 @@ struct TokenRenewalTests {
         #expect(!status.isSuccess)
         #expect(log.all.contains { $0.contains(text) }, "\(log.tail())")
       }
+    }
+  }
+
+  @Test("Envoy's log has the header with the token, and not the token, when it tells all")
+  func logged() async throws {
+    try await TokenRig.run { rig in
+      let folder = try TemporaryFolder()
+      let token = try await rig.issue(name: "web")
+      // With a line end the file is not for Envoy, which gets the token with its bootstrap.
+      let file = try folder.write("\(token)\n", to: "token")
+      let (log, adminPort) = (Lines(), try FreePort.take(1)[0])
+      let proxy = try start(rig, tokenFile: file, log: log, adminPort: adminPort, logLevel: "debug")
+      do {
+        try await eventually(deadline: .seconds(90), "the proxy") { try await isReady(adminPort) }
+        let dump = try await HTTPProbe.get(port: adminPort, "/config_dump")?.text ?? ""
+        #expect(!dump.contains("dataplane.token"))
+      } catch {
+        Issue.record("\(error)\n\(log.tail())")
+      }
+      await proxy.end(within: .seconds(5))
+      #expect(log.all.contains { $0.contains("'authorization', '***'") })
+      #expect(!log.all.contains { $0.contains(token) || $0.contains("'eyJ") })
     }
   }
 

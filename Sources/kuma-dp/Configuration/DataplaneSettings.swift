@@ -70,7 +70,7 @@ struct DataplaneSettings: SettingGroup {
       standard: "the Dataplane's, else the control plane's choice or a free one"))
   let envoyLogLevel = Setting(
     "dataplaneRuntime.envoyLogLevel", .envoyLogLevel, default: "",
-    "How much Envoy tells: trace, debug, info, warning, error, critical or off.",
+    "How much Envoy tells: trace, debug, info, warning, error, critical or off. Tokens and cookies are masked in its log.",
     flag: .option("--envoy-log-level", valueName: "level", standard: "that of --log-level if given, else warning"))
   let envoyComponentLogLevel = Setting(
     "dataplaneRuntime.envoyComponentLogLevel", .envoyComponentLogLevel, default: "",

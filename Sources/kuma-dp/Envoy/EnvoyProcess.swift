@@ -12,7 +12,7 @@ struct EnvoyProcess: Sendable {
   /// How long Envoy may take to end once it has been asked to, before it is killed.
   static let grace: Duration = .seconds(5)
 
-  /// Starts Envoy and copies its output to standard error, line by line.
+  /// Starts Envoy and copies its output to standard error, line by line and without credentials.
   ///
   /// - Parameter onExit: called once when it has ended and all of its output has been passed on.
   /// - Throws: ``LaunchFailure``.
@@ -21,7 +21,8 @@ struct EnvoyProcess: Sendable {
     onExit: @escaping @Sendable (ExitStatus) -> Void
   ) throws(LaunchFailure) -> EnvoyProcess {
     let lastWords = LastWords()
-    let pass = { @Sendable (line: String) in
+    let pass = { @Sendable (said: String) in
+      let line = LogCredentials.masked(said)
       lastWords.take(line)
       FileAccess.write("\(line)\n".utf8, to: STDERR_FILENO)
     }
