@@ -133,8 +133,11 @@ struct PodBootstrapTests {
     var request = Self.request
     request["version"] = ["envoy": ["version": .string(version)]]
     request["dataplaneTokenPath"] = .string(path)
-    let (text, _) = try bootstrap(await respond(request))
-    #expect(text.contains("a.b.c") && !text.contains("FILE_CONTENT"))
+    let (text, document) = try bootstrap(await respond(request))
+    #expect(text.split(separator: "a.b.c", omittingEmptySubsequences: false).count == 2, "it is there once")
+    #expect(!text.contains("FILE_CONTENT"))
+    // The header of the stream has it; what the node says of itself does not.
+    #expect(document["node"]?["id"] != nil && document["node"]?.json().contains("a.b.c") == false)
   }
 
   @Test("are not given without a token, whatever file is named, and not for a wrong one")

@@ -120,7 +120,8 @@ public struct BootstrapRenderer: Sendable {
     reloadsToken ? TokenFile(request.dataplaneTokenPath, envoy: request.version.envoy) : nil
   }
 
-  /// The node's metadata; numbers are strings, as Kuma's control planes expect.
+  /// The node's metadata; numbers are strings, as Kuma's control planes expect. The token is not in it: every stream shows it as
+  /// a header, and what a node says of itself is shown in many places.
   private var metadata: DocumentValue {
     var metadata: DocumentValue.Object = [:]
     if adminPort != 0 {
@@ -131,9 +132,6 @@ public struct BootstrapRenderer: Sendable {
     if request.emptyDNSPort != 0 { metadata["dataplane.dns.empty.port"] = .string(String(request.emptyDNSPort)) }
     metadata["dataplane.proxyType"] = .string(request.proxyType.isEmpty ? "dataplane" : request.proxyType)
     if !request.dataplaneResource.isEmpty { metadata["dataplane.resource"] = .string(request.dataplaneResource) }
-    if !request.dataplaneToken.isEmpty, tokenFile == nil {
-      metadata["dataplane.token"] = .string(request.dataplaneToken)
-    }
     if !request.dynamicMetadata.isEmpty {
       var values: DocumentValue.Object = [:]
       for (key, value) in request.dynamicMetadata.sorted(by: { $0.key < $1.key }) { values[key] = .string(value) }
