@@ -52,6 +52,7 @@ struct ProductionTests {
     Step(
       machine: "here", line: "a trace over HTTPS, with a token",
       script: """
+        cd ~/kuma
         for attempt in $(seq 600); do
           curl --silent --output /dev/null http://web:10080/after-all
           curl --silent --cacert kuma-cp.crt --header "Authorization: Bearer $(cat alice.token)" \\
