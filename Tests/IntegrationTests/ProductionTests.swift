@@ -119,6 +119,6 @@ struct ProductionTests {
         ]), cancellation: .kill)
     #expect(typed.status.isSuccess, "\((typed.output + typed.errors).joined(separator: "\n"))")
     // Every step of the document was there.
-    #expect(typed.output.count { $0.hasPrefix("== ") } >= 15 + Self.checks.count)
+    #expect(typed.output.count { $0.hasPrefix("== ") } >= 19 + Self.checks.count)
   }
 }
