@@ -186,16 +186,29 @@ import Testing
     #expect(token.stamp.id.count == 36)
 
     struct Payload: JWTPayload {
-      var Name: String, Mesh: String, Tags: [String: [String]], `Type`: String, exp: Int, nbf: Int, iat: Int,
-        jti: String
+      enum CodingKeys: String, CodingKey {
+        case name = "Name"
+        case mesh = "Mesh"
+        case tags = "Tags"
+        case type = "Type"
+        case exp, nbf, iat, jti
+      }
+      var name: String
+      var mesh: String
+      var tags: [String: [String]]
+      var type: String
+      var exp: Int
+      var nbf: Int
+      var iat: Int
+      var jti: String
       func verify(using algorithm: some JWTAlgorithm) throws {}
     }
     let keys = try await JWTKeyCollection().add(
       rsa: Insecure.RSA.PublicKey(pem: String(decoding: foreign.key("dataplane-1", "spki"), as: UTF8.self)),
       digestAlgorithm: .sha256, kid: "1")
     let payload = try await keys.verify(text, as: Payload.self)
-    #expect(payload.Tags == ["kuma.io/service": ["api", "web"]])
-    #expect(payload.Name == "web-1" && payload.Mesh == "default" && payload.Type == "dataplane")
+    #expect(payload.tags == ["kuma.io/service": ["api", "web"]])
+    #expect(payload.name == "web-1" && payload.mesh == "default" && payload.type == "dataplane")
     #expect(payload.exp == 1_893_459_600 && payload.nbf == 1_893_455_700 && payload.iat == 1_893_456_000)
 
     let user = User(name: "ann", groups: ["team-a"])
