@@ -66,6 +66,7 @@ struct SecretCommandTests {
       #expect(!exported.output.contains("Secret"))
       for words in [
         "conf.headers[0].value of Mesh default", "Secret default/api-key, GlobalSecret token are not exported",
+        "Back up the store to keep them",
       ] {
         #expect(exported.errors.contains(words), "\(exported.errors)")
       }

@@ -30,7 +30,8 @@ enum HiddenValues {
     guard !secrets.isEmpty else { return nil }
     return
       "\(list(secrets.map(\.key.description))) \(secrets.count == 1 ? "is" : "are") not exported, because the data of secrets is "
-      + "never shown. Apply the documents from which they were made."
+      + "never shown. Back up the store to keep them: a control plane makes its own keys anew where they are missing, and tokens of "
+      + "the earlier keys are refused then."
   }
 
   private static func list(_ names: [String]) -> String {
