@@ -31,7 +31,9 @@ package struct ServerCertificate: Sendable, Hashable {
         return try String(contentsOfFile: file, encoding: .utf8)
       } catch {
         let reason = systemReason(error) ?? "it is not text"
-        throw Failure(description: "the file \(file) cannot be read: \(reason); it must be in PEM form")
+        throw Failure(
+          description:
+            "the file \(file) cannot be read: \(reason); the user that runs the program has to be able to read it")
       }
     }
     let certificate = ServerCertificate(certificatePEM: try read(certificateFile), privateKeyPEM: try read(keyFile))

@@ -50,6 +50,7 @@ import Testing
     }
     #expect(
       failure?.description
-        == "the file \(file) cannot be read: no such file or directory; it must be in PEM form")
+        == "the file \(file) cannot be read: no such file or directory; the user that runs the program has to be able to "
+        + "read it")
   }
 }

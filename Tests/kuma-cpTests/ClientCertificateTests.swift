@@ -140,4 +140,20 @@ struct ClientCertificateTests {
     }
     try await people.shutdown()
   }
+
+  @Test("a start with files that cannot be read names the settings, the file and the reason")
+  func unreadable() async throws {
+    let none = folder.file("none")
+    for (settings, expected) in [
+      (
+        ["general.tlsCertFile": client.certificateFile, "general.tlsKeyFile": none],
+        "general.tlsCertFile, general.tlsKeyFile: the file \(none) cannot be read: no such file or directory"
+      ), (["apiServer.auth.clientCertsDir": none], "apiServer.auth.clientCertsDir: \(none): "),
+    ] {
+      let failure = await #expect(throws: (any Error).self) {
+        try await RunningPipeline.with(settings: settings) { _ in }
+      }
+      #expect(failure.map { "\($0)".hasPrefix(expected) } == true, "\(failure.map { "\($0)" } ?? "")")
+    }
+  }
 }

@@ -30,8 +30,8 @@ struct ServerCertificates: Sendable {
       } else {
         try await own()
       }
-    let main = try ReloadableCertificate(
-      source,
+    let main = try readable(
+      source, by: [ControlPlaneSettings.key(\.tlsCertificateFile), ControlPlaneSettings.key(\.tlsKeyFile)],
       use: CertificateUse(
         server: "servers", effect: "proxies and clients that check it refuse to connect",
         remedy: "write a new one into the files of \(ControlPlaneSettings.key(\.tlsCertificateFile)) and "
@@ -41,8 +41,11 @@ struct ServerCertificates: Sendable {
     let settings = configuration.apiEncryption
     var api = main
     if let certificate = settings.certificateFile, let key = settings.keyFile {
-      api = try ReloadableCertificate(
+      api = try readable(
         .files(certificate: certificate, key: key),
+        by: [
+          ControlPlaneSettings.key(\.apiEncryption.certificateFile), ControlPlaneSettings.key(\.apiEncryption.keyFile),
+        ],
         use: CertificateUse(
           server: ServerName.secureAPI, effect: "clients that check it refuse to connect",
           remedy: "write a new one into the files of \(ControlPlaneSettings.key(\.apiEncryption.certificateFile)) and "
@@ -58,6 +61,21 @@ struct ServerCertificates: Sendable {
         isRequired: settings.requiresClientCertificate, logger: logger)
     }
     return ServerCertificates(main: main, api: api, clients: clients, logger: logger)
+  }
+
+  /// Reads or makes a certificate.
+  ///
+  /// - Parameter settings: the settings that name its files.
+  /// - Throws: for files, ``SettingFailure`` with the settings.
+  private static func readable(
+    _ source: ReloadableCertificate.Source, by settings: [String], use: CertificateUse, logger: Logger
+  ) throws -> ReloadableCertificate {
+    do {
+      return try ReloadableCertificate(source, use: use, logger: logger)
+    } catch {
+      guard case .files = source else { throw error }
+      throw SettingFailure("\(settings.joined(separator: ", ")): \(error)")
+    }
   }
 
   private init(
