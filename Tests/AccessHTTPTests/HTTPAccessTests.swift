@@ -250,6 +250,20 @@ import Testing
     for request in metrics { #expect(outcome(open, request, from: plain).name == User.anonymous.name) }
   }
 
+  @Test(
+    "a session that has ended has a reason of its own in the log; on a server that was opened on purpose it is no matter"
+  )
+  func endedSession() {
+    var identification = Self.identification()
+    identification.sessions = Sessions { _ in .failure(.revoked(id: "7")) }
+    let request = Self.request(
+      .get, "/api/v2/traces", fields: ["Cookie": "__Host-kuma-trace-session=\(SessionSecret.random().text)"])
+    let refused = outcome(Self.access(.collector, identification), request)
+    #expect(refused.status == 401 && refused.reason == "the session is unknown or has ended")
+    identification.isUnprotected = true
+    #expect(outcome(Self.access(.collector, identification), request).name == User.admin.name)
+  }
+
   @Test("senders of spans may call the server by any name")
   func spanHosts() {
     var identification = Self.identification()

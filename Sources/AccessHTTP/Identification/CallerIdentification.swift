@@ -44,7 +44,8 @@ package struct CallerIdentification: Sendable {
     switch sessions?.find(request, isSecure: caller.isSecure) {
     case .user(let user)?: return user
     case .forged(let reason)?: throw .forged(reason: reason)
-    case Sessions.Finding.none?, nil: break
+    case .ended(let reason)? where !isUnprotected: throw .invalid(reason: reason)
+    case Sessions.Finding.none?, .ended?, nil: break
     }
     return isUnprotected ? .admin : .anonymous
   }

@@ -15,6 +15,8 @@ package final class Sessions: Sendable {
   package enum Finding: Sendable, Equatable {
     /// No session, or none that counts for this request.
     case none
+    /// A session that has ended, or that is not known; the text is the reason for the log.
+    case ended(String)
     /// A session of a user.
     case user(User)
     /// A session, with a request that its page did not send; the text is the reason for the log.
@@ -45,7 +47,13 @@ package final class Sessions: Sendable {
   ///
   /// - Parameter isSecure: whether the request came over TLS.
   package func find(_ request: HTTPRequest, isSecure: Bool) -> Finding {
-    guard let (session, user) = open(request, isSecure: isSecure) else { return .none }
+    let session: SessionTable.Session
+    let user: User
+    switch state(of: request, isSecure: isSecure) {
+    case .none: return .none
+    case .ended(let reason): return .ended(reason)
+    case .open(let found, let owner): (session, user) = (found, owner)
+    }
     guard !request.method.isSafe else { return .user(user) }
     guard let shown = request.headerFields[HTTPField.Name(Self.forgeryGuardField)] else {
       return .forged("the session's cookie came without \(Self.forgeryGuardField)")
@@ -58,14 +66,27 @@ package final class Sessions: Sendable {
 
   /// The open session of a request, and its user.
   func open(_ request: HTTPRequest, isSecure: Bool) -> (session: SessionTable.Session, user: User)? {
-    guard request.isOfOwnPage, let id = SessionCookie.session(in: request, isSecure: isSecure),
-      let session = table.withLock({ $0.find(id, at: now()) })
-    else { return nil }
-    guard case .success(let user) = check(session.token) else {
-      table.withLock { $0.close(id) }
-      return nil
-    }
+    guard case .open(let session, let user) = state(of: request, isSecure: isSecure) else { return nil }
     return (session, user)
+  }
+
+  private enum SessionState {
+    case none
+    case ended(String)
+    case open(SessionTable.Session, User)
+  }
+
+  private func state(of request: HTTPRequest, isSecure: Bool) -> SessionState {
+    guard request.isOfOwnPage, let id = SessionCookie.session(in: request, isSecure: isSecure) else { return .none }
+    guard let session = table.withLock({ $0.find(id, at: now()) }) else {
+      return .ended("the session is unknown or has ended")
+    }
+    switch check(session.token) {
+    case .success(let user): return .open(session, user)
+    case .failure(let refusal):
+      table.withLock { $0.close(id) }
+      return .ended("the session ended: \(refusal.reason)")
+    }
   }
 
   /// Opens a session for the owner of a token.
