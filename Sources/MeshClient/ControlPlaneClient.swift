@@ -277,11 +277,18 @@ public final class ControlPlaneClient: Sendable {
         (code, reason) = (.untrusted, "its certificate is not signed by a trusted authority")
       }
     case .plaintext: (code, reason) = (.plaintext, connectionFault(error))
+    case .other(let words) where settings.clientCertificate != nil && Self.isRefusalOfCertificate(words):
+      (code, reason) = (.denied, "it does not trust the client certificate")
     default: (code, reason) = (.unreachable, connectionFault(error))
     }
     return ControlPlaneError(
       code: code, title: "\(request): dial tcp \(address.host):\(address.port): \(reason)", reason: reason,
       address: address, cause: error)
+  }
+
+  /// Whether the words of a TLS fault tell that the server refused a client certificate.
+  private static func isRefusalOfCertificate(_ words: String) -> Bool {
+    words.contains("alert") && ["unknown ca", "certificate"].contains { words.contains($0) }
   }
 
   /// The certificates that are trusted instead of the system's.

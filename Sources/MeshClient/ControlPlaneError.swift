@@ -28,7 +28,7 @@ public struct ControlPlaneError: Error, Sendable, CustomStringConvertible {
     case notFound
     /// Status 400, 413, 415 or another client error.
     case refused
-    /// Status 401 or 403.
+    /// Status 401 or 403, or a client certificate that the server does not trust; then there is no status.
     case denied
     /// Status 405: this control plane does not accept the change.
     case notAllowed

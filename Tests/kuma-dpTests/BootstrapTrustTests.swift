@@ -77,6 +77,31 @@ struct BootstrapTrustTests {
     }
   }
 
+  @Test("tells a control plane that does not trust the client's certificate from one that does not answer")
+  func refusedClient() async throws {
+    let (authority, stranger) = (try TestAuthority(for: "localhost"), try TestAuthority(for: "alice"))
+    let folder = try TemporaryFolder()
+    let (certificateFile, keyFile) = (folder.file("alice.crt"), folder.file("alice.key"))
+    try stranger.certificate.write(toFile: certificateFile, atomically: true, encoding: .utf8)
+    try stranger.key.write(toFile: keyFile, atomically: true, encoding: .utf8)
+    for (trusted, isTrusted) in [(stranger, true), (authority, false)] {
+      let server = try authority.server(trusting: trusted.certificate)
+      try await LoopbackServer.run(server: server, TestControlPlane.responder(isTLS: true)) { base in
+        let client = ControlPlaneClient(
+          address: try ControlPlaneAddress(base.replacing("http://127.0.0.1", with: "https://localhost")),
+          settings: ControlPlaneClient.Settings(
+            caCertificates: authority.certificate, clientCertificate: (certificateFile, keyFile)))
+        if isTrusted {
+          _ = try await client.exchange(.get, "/")
+        } else {
+          let error = await #expect(throws: ControlPlaneError.self) { try await client.exchange(.get, "/") }
+          #expect(error?.code == .denied && error?.status == nil, "\(String(describing: error))")
+          #expect(error?.reason == "it does not trust the client certificate")
+        }
+      }
+    }
+  }
+
   @Test("parses the dates of certificates, also of damaged ones")
   func certificateDates() throws {
     let authority = try TestAuthority(for: "localhost", from: -7200, to: -3600)

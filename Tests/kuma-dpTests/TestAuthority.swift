@@ -10,7 +10,8 @@ import X509
 struct TestAuthority {
   /// The certificate as PEM.
   let certificate: String
-  private let key: String
+  /// Its key as PEM.
+  let key: String
 
   /// - Parameters:
   ///   - name: the host name that the certificate is for.
@@ -34,12 +35,20 @@ struct TestAuthority {
   }
 
   /// A server that speaks HTTP/1.1 over TLS.
-  func server() throws -> HTTPServerBuilder {
+  ///
+  /// - Parameter clients: the certificate in PEM that those of clients have to be signed by; nil if none is asked for.
+  func server(trusting clients: String? = nil) throws -> HTTPServerBuilder {
     let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)).map {
       NIOSSLCertificateSource.certificate($0)
     }
     let key = try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)
-    return try .tls(
-      .http1(), tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+    var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+    if let clients {
+      configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(clients.utf8)))
+      configuration.certificateVerification = .noHostnameVerification
+      // With it the refusal ends the handshake: it cannot be lost behind a request.
+      configuration.maximumTLSVersion = .tlsv12
+    }
+    return try .tls(.http1(), tlsConfiguration: configuration)
   }
 }

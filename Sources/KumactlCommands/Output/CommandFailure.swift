@@ -42,6 +42,9 @@ extension ControlPlaneError {
     case .denied where status == 401:
       "show a user token that is valid: kumactl config control-planes add --overwrite --name NAME --address URL "
         + "--auth-type tokens --auth-conf token=TOKEN"
+    case .denied where status == nil:
+      "put the certificate of --client-cert-file, or its authority, into the folder that the control plane has in "
+        + "apiServer.auth.clientCertsDir"
     case .denied: "ask an administrator for the permission, or for a token with a group that has it"
     case .unreachable:
       address.map { "is a control plane running at \($0)? Start it with `kuma-cp run`, or correct the address" }
@@ -53,6 +56,7 @@ extension ControlPlaneError {
   var isUnconfirmed: Bool {
     switch code {
     case .unreachable, .timedOut, .untrusted, .misnamed, .outOfDate, .plaintext: true
+    case .denied: status == nil
     default: false
     }
   }
