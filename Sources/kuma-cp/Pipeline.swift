@@ -198,7 +198,7 @@ struct Pipeline: Sendable {
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         var obstacles = ports.missing.map { "the \($0) does not listen yet" }
-        if !accessState.isReady { obstacles.append("the keys that check tokens are not complete yet") }
+        if !accessState.isComplete { obstacles.append("the keys that check tokens are not complete yet") }
         if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }

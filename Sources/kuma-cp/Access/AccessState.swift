@@ -82,10 +82,13 @@ final class AccessState: Service {
   /// The keys at this moment. A check with them needs no waiting.
   var keys: KeyRing { state.withLock { $0.keys } }
 
-  /// Whether the secrets of the store are known, and nobody has to wait any more for the token of the administrator.
+  /// Whether the secrets of the store are known, so that tokens can be checked.
+  var isReady: Bool { state.withLock { $0.isReady } }
+
+  /// Whether the secrets are known, and nobody has to wait any more for the token of the administrator.
   ///
-  /// A control plane that cannot make it becomes ready, too: it serves those who have a token.
-  var isReady: Bool { state.withLock { $0.isReady && $0.hasTriedAdminToken } }
+  /// A control plane that cannot make it is complete, too: it serves those who have a token.
+  var isComplete: Bool { state.withLock { $0.isReady && $0.hasTriedAdminToken } }
 
   /// An element when the secrets are known, and after each change of ``keys``. A slow subscriber gets one for several changes.
   func changes() -> AsyncStream<Void> {
