@@ -40,7 +40,7 @@ final class ControlPlaneProcess: Sendable {
   /// Starts it and waits until it is ready.
   func start() async throws {
     let started = try launch()
-    try await eventually(deadline: .seconds(60), "the control plane's readiness") {
+    try await eventually(deadline: .seconds(180), "the control plane's readiness") {
       if let status = started.currentExitStatus {
         throw Failure(description: "the control plane \(status):\n\(log.tail())")
       }
