@@ -148,7 +148,7 @@ import Testing
         try await server.succeed(["get", "events", "--output=jsonpath={.items[*].message}"]).contains("\"\(backend)\"")
       }
     }
-    try await eventually(deadline: .seconds(90), "an event that is counted") {
+    try await eventually(deadline: .seconds(240), "an event that is counted") {
       try await server.succeed(["get", "events", "--output=jsonpath={.items[*].count}"]).contains("2")
     }
   }
