@@ -1,23 +1,12 @@
 import MeshModel
+import MeshTestSupport
 import Testing
 
 @testable import MeshPolicy
 
 /// What proxies need to reach the collectors of their backends.
 @Suite struct CollectorAccessTests {
-  /// It names `a`, signs itself, and its key is kept nowhere.
-  static let certificate = """
-    -----BEGIN CERTIFICATE-----
-    MIIBbjCCARWgAwIBAgIUATXiDW+BD2fot540w4COnsDR/iswCgYIKoZIzj0EAwIw
-    DDEKMAgGA1UEAwwBYTAgFw0yNjExMjkxMjU4MjBaGA8yMTI2MTEwNTEyNTgyMFow
-    DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJyrhgyQArF4
-    ridnWUT7SCYPfiBofIiDW2HiShfZlXd4Pdkz8R9ZdiuCG+9Z4kuZIAh63U6D4Plb
-    om8gVxiFe0OjUzBRMB0GA1UdDgQWBBQWtpes9vK8q5cvPqTEA1ZPhyzJgjAfBgNV
-    HSMEGDAWgBQWtpes9vK8q5cvPqTEA1ZPhyzJgjAPBgNVHRMBAf8EBTADAQH/MAoG
-    CCqGSM49BAMCA0cAMEQCIGKkRP0cMgrQ89/0xed+QNF5waNtOcgKlCsMqiUpMW7y
-    AiA72D+nQUgKNVW9hOQ4W54oUFuVzmPb4ynHuPKQGeUdKQ==
-    -----END CERTIFICATE-----
-    """
+  private static let certificate = Resource.testCertificate
   static let key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"
 
   private static func mesh(_ confs: String...) throws -> Mesh {
