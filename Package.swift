@@ -111,7 +111,8 @@ let package = Package(
     .target(name: "StableHash", swiftSettings: strict),
     .target(name: "Backoff", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
-    .target(name: "FileWatch", swiftSettings: strict),
+    .target(name: "Notifications", swiftSettings: strict),
+    .target(name: "FileWatch", dependencies: ["Notifications"], swiftSettings: strict),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Deflate", dependencies: ["CZlib"], swiftSettings: strict),
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
@@ -121,7 +122,7 @@ let package = Package(
     .target(name: "MeshModel", dependencies: ["Documents", "JSONText", collections], swiftSettings: strict),
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
-    .target(name: "MeshStore", dependencies: ["MeshModel"], swiftSettings: strict),
+    .target(name: "MeshStore", dependencies: ["MeshModel", "Notifications"], swiftSettings: strict),
     .target(name: "GroupCommit", swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
     .target(
@@ -144,15 +145,18 @@ let package = Package(
 
     .target(
       name: "MeshControl",
-      dependencies: ["MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", collections, logging, serviceLifecycle],
+      dependencies: [
+        "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", collections, logging, serviceLifecycle,
+      ],
       swiftSettings: strict),
 
     // MARK: Kubernetes
     .target(
       name: "KubernetesAPI",
       dependencies: [
-        "Backoff", "ConnectionFaults", "Documents", "ProcessSupervisor", "SystemErrors", asyncHTTPClient, collections,
-        logging, nioCore, nioHTTP1, nioSSL, serviceLifecycle,
+        "Backoff", "ConnectionFaults", "Documents", "Notifications", "ProcessSupervisor", "SystemErrors",
+        asyncHTTPClient,
+        collections, logging, nioCore, nioHTTP1, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
@@ -211,7 +215,8 @@ let package = Package(
     .target(
       name: "Certificates",
       dependencies: [
-        "Documents", "FileWatch", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle, x509,
+        "Documents", "FileWatch", "Notifications", "SystemErrors", crypto, logging, nioCore, nioSSL, serviceLifecycle,
+        x509,
       ],
       swiftSettings: strict),
     .target(
@@ -259,6 +264,7 @@ let package = Package(
       name: "kuma-cp",
       dependencies: [
         "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "ConnectionFaults", "Documents", "FileWatch",
+        "Notifications",
         "KubernetesAPI", "MeshKubernetes",
         "MeshModel", "MeshPolicy",
         "MeshStore",
@@ -324,7 +330,9 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["SystemErrors", logging], swiftSettings: strict),
     .target(
       name: "MeshTestSupport",
-      dependencies: ["Documents", "MeshAccess", "MeshModel", "MeshStore", "MeshXDS", "TestSupport", collections],
+      dependencies: [
+        "Documents", "MeshAccess", "MeshModel", "MeshStore", "MeshXDS", "Notifications", "TestSupport", collections,
+      ],
       swiftSettings: strict),
     .target(
       name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
@@ -346,6 +354,7 @@ let package = Package(
     .testTarget(
       name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+    .testTarget(name: "NotificationsTests", dependencies: ["Notifications"], swiftSettings: strict),
     .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
     .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
     .testTarget(

@@ -1,6 +1,7 @@
 import FileWatch
 package import Foundation
 package import Logging
+import Notifications
 import ServiceLifecycle
 import Synchronization
 
@@ -26,22 +27,19 @@ package final class ReloadableCertificate: Service {
     var warning: String?
     /// Since when the files hold no certificate with its key, and whether that was logged.
     var failure: (since: ContinuousClock.Instant, isLogged: Bool)?
-    var observers: [UInt64: AsyncStream<ServerCertificate>.Continuation] = [:]
-    var lastObserver: UInt64 = 0
   }
 
   /// How long a signed certificate is valid, in seconds.
   private static let lifetime: TimeInterval = 365 * 86_400
   /// After a longer wait, a corrected clock or a new address of the machine would be noticed too late.
   private static let longestWait: TimeInterval = 86_400
-  /// How often files are read where the system tells of no changes: always seldom, and more often where it cannot tell at all.
-  private static let (watchedFilePeriod, unwatchedFilePeriod) = (TimeInterval(300), TimeInterval(10))
   /// How long a certificate and its key may not fit while an operator replaces one file after the other.
   private static let patience = Duration.seconds(10)
 
   private let source: Source
   private let use: CertificateUse
   private let logger: Logger
+  private let replacements = Broadcast<ServerCertificate>()
   private let state: Mutex<State>
 
   /// Reads or makes the certificate.
@@ -78,16 +76,7 @@ package final class ReloadableCertificate: Service {
   }
 
   /// The certificates that replace the current one, from now on. A slow reader gets the newest alone.
-  package func changes() -> AsyncStream<ServerCertificate> {
-    let (changes, continuation) = AsyncStream<ServerCertificate>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    let number = state.withLock { state in
-      state.lastObserver &+= 1
-      state.observers[state.lastObserver] = continuation
-      return state.lastObserver
-    }
-    continuation.onTermination = { [weak self] _ in self?.state.withLock { $0.observers[number] = nil } }
-    return changes
-  }
+  package func changes() -> AsyncStream<ServerCertificate> { replacements.stream() }
 
   /// Keeps the certificate up to date and warns about its dates, until the service group shuts down.
   package func run() async throws {
@@ -97,47 +86,28 @@ package final class ReloadableCertificate: Service {
   }
 
   private func follow() async {
-    let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    let changes = files.flatMap { FileWatch.changes(in: Set($0.map(Self.folder(of:)))) }
-    await withTaskGroup(of: Void.self) { group in
-      if let changes { group.addTask { for await _ in changes { wake.yield() } } }
-      group.addTask {
-        var timer: Task<Void, Never>?
-        wake.yield()
-        for await _ in wakes {
-          timer?.cancel()
-          let wait = self.update(isWatched: changes != nil)
-          timer = Task {
-            guard (try? await Task.sleep(for: .seconds(wait))) != nil else { return }
-            wake.yield()
-          }
-        }
-        timer?.cancel()
-      }
-      await group.waitForAll()
-    }
+    await FileWatch.follow(folders) { period in .seconds(self.update(filePeriod: period / .seconds(1))) }
   }
 
-  private var files: [String]? {
-    guard case .files(let certificate, let key) = source else { return nil }
-    return [certificate, key]
-  }
-
-  private static func folder(of file: String) -> String {
-    URL(filePath: file).deletingLastPathComponent().path(percentEncoded: false)
+  /// The folders of the files.
+  private var folders: Set<String> {
+    guard case .files(let certificate, let key) = source else { return [] }
+    return [FileWatch.folder(of: certificate), FileWatch.folder(of: key)]
   }
 
   // MARK: Changes
 
   /// Brings the certificate up to date.
   ///
-  /// - Parameter isWatched: whether the system tells of changes of the files.
+  /// - Parameter filePeriod: after how many seconds files are to be read again.
   /// - Returns: how many seconds nothing is to be done, unless a file changes.
-  func update(now: Date = Date(), isWatched: Bool = true) -> TimeInterval {
+  func update(
+    now: Date = Date(), filePeriod: TimeInterval = FileWatch.watchedPeriod / .seconds(1)
+  ) -> TimeInterval {
     var wait = Self.longestWait
     switch source {
     case .files(let certificate, let key):
-      wait = reload(certificate, key) ? (isWatched ? Self.watchedFilePeriod : Self.unwatchedFilePeriod) : 1
+      wait = reload(certificate, key) ? filePeriod : 1
     case .authority(let authority, let hosts): renew(by: authority, hosts: hosts(), now: now)
     case .fixed: break
     }
@@ -189,14 +159,13 @@ package final class ReloadableCertificate: Service {
   }
 
   private func replace(by certificate: ServerCertificate, _ sentence: String) {
-    let observers = state.withLock { state in
+    state.withLock { state in
       state.certificate = certificate
       state.generation += 1
-      return Array(state.observers.values)
     }
     let end = certificate.validity.map { "\($0.upperBound.formatted(.iso8601))" } ?? "unknown"
     logger.info("\(sentence)", metadata: ["expires": "\(end)", "names": "\((certificate.names ?? []).sorted())"])
-    for observer in observers { observer.yield(certificate) }
+    replacements.send(certificate)
   }
 
   /// When a certificate that is renewed here is due.

@@ -1,43 +1,24 @@
+import Notifications
 import Synchronization
 
 /// Notifies subscribers that a store is back. A slow subscriber is notified once.
 package final class ReturnSignal: Sendable {
-  private struct State {
-    var hasBegun = false
-    var isFinished = false
-    var listeners: [AsyncStream<Void>.Continuation] = []
-  }
-
-  private let state = Mutex(State())
+  private let hasBegun = Mutex(false)
+  private let returns = Broadcast<Void>()
 
   package init() {}
 
   /// A new subscription.
-  package func stream() -> AsyncStream<Void> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    let isFinished = state.withLock { state in
-      if !state.isFinished { state.listeners.append(continuation) }
-      return state.isFinished
-    }
-    if isFinished { continuation.finish() }
-    return stream
-  }
+  package func stream() -> AsyncStream<Void> { returns.stream() }
 
   /// The content is up to date; the first time does not count as a return.
   package func signal() {
-    state.withLock { state in
-      if state.hasBegun { for listener in state.listeners { listener.yield() } }
-      state.hasBegun = true
+    hasBegun.withLock { hasBegun in
+      if hasBegun { returns.send() }
+      hasBegun = true
     }
   }
 
   /// Ends every subscription.
-  package func finish() {
-    let listeners = state.withLock { state in
-      state.isFinished = true
-      defer { state.listeners = [] }
-      return state.listeners
-    }
-    for listener in listeners { listener.finish() }
-  }
+  package func finish() { returns.finish() }
 }

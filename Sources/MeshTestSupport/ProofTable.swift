@@ -1,4 +1,5 @@
 package import MeshXDS
+import Notifications
 import Synchronization
 
 /// Knows from a table what each token is worth, for tests of what follows from that.
@@ -6,11 +7,11 @@ package final class ProofTable: ProxyAuthenticating {
   private struct State {
     var authorities: [String: ProxyAuthority]
     var revoked: Set<String> = []
-    var listeners: [AsyncStream<Void>.Continuation] = []
   }
 
   package let tokenRequired: String
   private let state: Mutex<State>
+  private let revocations = Broadcast<Void>()
 
   /// Makes a table.
   ///
@@ -22,18 +23,11 @@ package final class ProofTable: ProxyAuthenticating {
 
   /// Makes a token worthless, also where it was accepted.
   package func revoke(_ token: String) {
-    let listeners = state.withLock { state in
-      state.revoked.insert(token)
-      return state.listeners
-    }
-    for listener in listeners { listener.yield() }
+    state.withLock { _ = $0.revoked.insert(token) }
+    revocations.send()
   }
 
-  package func changes() -> AsyncStream<Void> {
-    let (changes, listener) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    state.withLock { $0.listeners.append(listener) }
-    return changes
-  }
+  package func changes() -> AsyncStream<Void> { revocations.stream() }
 
   package func authenticate(_ proof: ProxyProof) async throws(SessionRefusal) -> ProxyAuthority {
     let token = proof.token ?? ""

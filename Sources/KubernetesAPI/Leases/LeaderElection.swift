@@ -1,6 +1,7 @@
 import ConnectionFaults
 import Documents
 package import Logging
+import Notifications
 import ServiceLifecycle
 import Synchronization
 
@@ -29,8 +30,6 @@ package final class LeaderElection: Service {
     var machine: LeaderElectionStateMachine
     var hasAnnounced = false
     var trouble: KubernetesError?
-    var listeners: [Int: AsyncStream<Bool>.Continuation] = [:]
-    var nextListener = 0
   }
 
   /// The name under which this process takes part.
@@ -40,6 +39,7 @@ package final class LeaderElection: Service {
   private let name: String
   private let logger: Logger
   private let start = ContinuousClock.now
+  private let leading = Broadcast<Bool>()
   private let state: Mutex<State>
 
   /// - Parameter identity: a name that no other process has, not even an earlier run of this one.
@@ -73,17 +73,7 @@ package final class LeaderElection: Service {
 
   /// Whether this process leads: at once, and then each time it changes. A slow reader gets the newest only.
   package func changes() -> AsyncStream<Bool> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
-    let number = state.withLock { state in
-      state.nextListener += 1
-      state.listeners[state.nextListener] = continuation
-      continuation.yield(state.hasAnnounced)
-      return state.nextListener
-    }
-    continuation.onTermination = { [weak self] _ in
-      _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
-    }
-    return stream
+    state.withLock { state in leading.stream(first: state.hasAnnounced) }
   }
 
   // MARK: Running
@@ -93,11 +83,7 @@ package final class LeaderElection: Service {
     await cancelWhenGracefulShutdown { await self.follow(.started) }
     // A task of its own: this one may have been cancelled.
     await Task { await self.follow(.stopping) }.value
-    let listeners = state.withLock { state in
-      defer { state.listeners.removeAll() }
-      return state.listeners.values.map { $0 }
-    }
-    for listener in listeners { listener.finish() }
+    leading.finish()
   }
 
   /// Follows the state machine from an event to its end, or until the task is cancelled.
@@ -190,6 +176,6 @@ package final class LeaderElection: Service {
     guard isLeader != state.hasAnnounced else { return }
     state.hasAnnounced = isLeader
     logger.info(isLeader ? "This instance leads now" : "This instance does not lead any more")
-    for listener in state.listeners.values { listener.yield(isLeader) }
+    leading.send(isLeader)
   }
 }

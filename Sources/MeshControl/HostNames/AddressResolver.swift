@@ -1,5 +1,6 @@
 package import Logging
 import MeshModel
+import Notifications
 import ServiceLifecycle
 import Synchronization
 
@@ -19,8 +20,7 @@ package final class AddressResolver: Service {
   private let state: Mutex<State>
   private let lookup: Lookup
   private let logger: Logger
-  private let wake: AsyncStream<Void>
-  private let wakeUp: AsyncStream<Void>.Continuation
+  private let wakeUps = WakeUps()
   /// Yields when ``takeChanged()`` may return names.
   let updates: AsyncStream<Void>
   private let update: AsyncStream<Void>.Continuation
@@ -30,7 +30,6 @@ package final class AddressResolver: Service {
     state = Mutex(State(names: HostNames(limits: limits)))
     self.lookup = lookup
     self.logger = logger
-    (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     (updates, update) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -47,7 +46,7 @@ package final class AddressResolver: Service {
         "too many host names of proxies; this name is not resolved and its proxy gets no traffic",
         metadata: ["name": "\(name.printable)"])
     }
-    wakeUp.yield()
+    wakeUps.wake()
   }
 
   /// Undoes one `retain`. A name without users is no longer looked up.
@@ -55,18 +54,10 @@ package final class AddressResolver: Service {
 
   package func run() async throws {
     await cancelWhenGracefulShutdown { [self] in
-      var timer: Task<Void, Never>?
-      for await _ in wake {
+      await wakeUps.run {
         begin()
-        timer?.cancel()
-        timer = state.withLock { $0.names.nextTime(after: .now) }.map { time in
-          Task { [wakeUp] in
-            guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
-            wakeUp.yield()
-          }
-        }
+        return state.withLock { $0.names.nextTime(after: .now) }.map { $0 - .now }
       }
-      timer?.cancel()
     }
     update.finish()
   }
@@ -83,7 +74,7 @@ package final class AddressResolver: Service {
     for (id, name) in state.withLock({ $0.names.begin(at: .now) }) {
       lookup(name) { [self] address in
         take(address, of: name, id)
-        wakeUp.yield()
+        wakeUps.wake()
       }
     }
   }

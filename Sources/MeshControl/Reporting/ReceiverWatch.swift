@@ -1,4 +1,5 @@
 import MeshPolicy
+import Notifications
 import ServiceLifecycle
 
 /// Asks the receivers of spans, and the Envoys of proxies on trial, what ``ReportFormSelector`` has to know.
@@ -17,25 +18,14 @@ package struct ReceiverWatch: Service {
   package func run() async throws {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
-        var timer: Task<Void, Never>?
-        for await _ in selector.wake {
+        await selector.wakeUps.run {
           for action in selector.handle(.timeReached) { group.addTask { await self.perform(action) } }
-          timer?.cancel()
-          timer = setTimer()
+          return selector.nextTime().map { $0 - .now }
         }
-        timer?.cancel()
         group.cancelAll()
       }
     }
     selector.finish()
-  }
-
-  private func setTimer() -> Task<Void, Never>? {
-    guard let time = selector.nextTime() else { return nil }
-    return Task { [selector] in
-      guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
-      selector.wakeUpNow()
-    }
   }
 
   private func perform(_ action: ReportForms.Action) async {

@@ -2,6 +2,7 @@ package import Logging
 import MeshModel
 package import MeshPolicy
 package import MeshXDS
+import Notifications
 import Synchronization
 
 /// Selects the form in which each connected proxy reports its spans.
@@ -11,16 +12,15 @@ package final class ReportFormSelector: Sendable {
   private struct State {
     var forms: ReportForms
     var changed: Set<ProxyID> = []
-    /// When ``wake`` yields again without an event.
+    /// When the next thing is due without an event.
     var timer: ContinuousClock.Instant?
   }
 
   private let state: Mutex<State>
   private let isLocal: @Sendable (ProxyAddress) -> Bool
   private let logger: Logger
-  /// Yields when something is due.
-  let wake: AsyncStream<Void>
-  private let wakeUp: AsyncStream<Void>.Continuation
+  /// Wakes whoever handles the time when something is due.
+  let wakeUps = WakeUps()
   /// Yields when ``takeChanged()`` may return proxies.
   let updates: AsyncStream<Void>
   private let update: AsyncStream<Void>.Continuation
@@ -34,7 +34,6 @@ package final class ReportFormSelector: Sendable {
     state = Mutex(State(forms: ReportForms(limits: limits)))
     self.isLocal = isLocal
     self.logger = logger
-    (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     (updates, update) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -47,9 +46,6 @@ package final class ReportFormSelector: Sendable {
       return state.timer
     }
   }
-
-  /// Makes ``wake`` yield.
-  func wakeUpNow() { wakeUp.yield() }
 
   /// No further changes follow.
   func finish() { update.finish() }
@@ -75,7 +71,7 @@ package final class ReportFormSelector: Sendable {
       return (result, actions, isEarlier, hasChanged)
     }
     if hasChanged { update.yield() }
-    if isEarlier { wakeUp.yield() }
+    if isEarlier { wakeUps.wake() }
     return (result, actions)
   }
 

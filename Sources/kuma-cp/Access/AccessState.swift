@@ -4,6 +4,7 @@ import Logging
 import MeshAccess
 import MeshModel
 import MeshStore
+import Notifications
 import ProgramSettings
 import ServiceLifecycle
 import Synchronization
@@ -23,8 +24,6 @@ final class AccessState: Service {
     var isReady = false
     /// Whether the token of the administrator is there, or cannot be made now.
     var hasTriedAdminToken = false
-    var subscribers: [Int: AsyncStream<Void>.Continuation] = [:]
-    var nextSubscriber = 0
 
     func knows(_ mesh: String) -> Bool { mesh.isEmpty || meshes.contains(mesh) }
   }
@@ -36,6 +35,7 @@ final class AccessState: Service {
   /// Keys are made one at a time.
   private let turns = ConcurrencyLimit(1)
   private let logger: Logger
+  private let news = Broadcast<Void>()
   private let state: Mutex<State>
 
   /// Makes a state that knows no key yet.
@@ -92,17 +92,7 @@ final class AccessState: Service {
 
   /// An element when the secrets are known, and after each change of ``keys``. A slow subscriber gets one for several changes.
   func changes() -> AsyncStream<Void> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    state.withLock { state in
-      let number = state.nextSubscriber
-      state.nextSubscriber += 1
-      state.subscribers[number] = continuation
-      continuation.onTermination = { [weak self] _ in
-        self?.state.withLock { _ = $0.subscribers.removeValue(forKey: number) }
-      }
-      if state.isReady { continuation.yield() }
-    }
-    return stream
+    state.withLock { state in news.stream(first: state.isReady ? () : nil) }
   }
 
   /// Reads the secrets once, before the servers listen: nobody who shows a valid token is refused because the control plane has just
@@ -136,7 +126,7 @@ final class AccessState: Service {
     let deleted = changes.deleted.filter { $0.type.isSecret || $0.type == .mesh }
     guard changes.isWholeState || !written.isEmpty || !deleted.isEmpty else { return false }
     var faults: [(secret: ResourceKey, fault: KeyFault)] = []
-    let subscribers = state.withLock { state -> [AsyncStream<Void>.Continuation] in
+    state.withLock { state in
       var keys = changes.isWholeState ? KeyRing(validation) : state.keys
       if changes.isWholeState { (state.meshes, state.adminToken, state.secrets, state.made) = ([], nil, [], []) }
       for key in deleted {
@@ -159,9 +149,8 @@ final class AccessState: Service {
       }
       state.keys = keys
       state.isReady = true
-      return Array(state.subscribers.values)
     }
-    for subscriber in subscribers { subscriber.yield() }
+    news.send()
     for (secret, fault) in faults {
       logger.warning(
         "a secret cannot be used to check tokens",

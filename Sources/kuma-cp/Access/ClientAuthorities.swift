@@ -22,8 +22,6 @@ final class ClientAuthorities: Service {
 
   /// The size limit of a file in bytes.
   private static let fileLimit = 1 << 20
-  /// How often files are read where the system tells of no changes: always seldom, and more often where it cannot tell at all.
-  private static let (watchedPeriod, unwatchedPeriod) = (Duration.seconds(300), Duration.seconds(10))
 
   private let folder: String?
   private let file: String?
@@ -56,17 +54,11 @@ final class ClientAuthorities: Service {
   }
 
   private func follow() async {
-    let parents = file.map { URL(filePath: $0).deletingLastPathComponent().path(percentEncoded: false) }
-    let folders = Set([folder, parents].compactMap { $0 })
+    let folders = Set([folder, file.map(FileWatch.folder(of:))].compactMap { $0 })
     guard !folders.isEmpty else { return }
-    let changes = FileWatch.changes(in: folders)
-    await withTaskGroup(of: Void.self) { group in
-      if let changes { group.addTask { for await _ in changes { self.update() } } }
-      group.addTask {
-        let period = changes == nil ? Self.unwatchedPeriod : Self.watchedPeriod
-        while (try? await Task.sleep(for: period)) != nil { self.update() }
-      }
-      await group.waitForAll()
+    await FileWatch.follow(folders) { period in
+      self.update()
+      return period
     }
   }
 

@@ -6,6 +6,7 @@ import KubernetesAPI
 import Logging
 import MeshKubernetes
 import NIOSSL
+import Notifications
 import ServiceLifecycle
 import Synchronization
 
@@ -48,8 +49,7 @@ final class AdmissionTrust: Service, TLSSource {
   /// The Secret; `nil` where certificates come from files.
   private let secret: KindReplica?
   private let configurations: [(name: String, replica: KindReplica)]
-  private let wakes: AsyncStream<Void>
-  private let wake: AsyncStream<Void>.Continuation
+  private let wakeUps: WakeUps
   private let state = Mutex(State())
   private let refusals: HandshakeReport
 
@@ -57,8 +57,8 @@ final class AdmissionTrust: Service, TLSSource {
     _ settings: AdmissionServer.Settings, client: KubernetesClient, isLeader: @escaping @Sendable () -> Bool,
     logger: Logger
   ) {
-    let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    (self.wakes, self.wake) = (wakes, wake)
+    let wakeUps = WakeUps()
+    self.wakeUps = wakeUps
     self.settings = settings
     self.client = client
     self.isLeader = isLeader
@@ -68,9 +68,9 @@ final class AdmissionTrust: Service, TLSSource {
       settings.certificateFolder == nil
       ? KindReplica(
         client: client, kind: .secret, namespace: settings.systemNamespace, name: AdmissionSecret.name, logger: logger
-      ) { _ in wake.yield() } : nil
+      ) { _ in wakeUps.wake() } : nil
     configurations = WebhookConfiguration.all.map { kind, name in
-      (name, KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wake.yield() })
+      (name, KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wakeUps.wake() })
     }
   }
 
@@ -105,17 +105,8 @@ final class AdmissionTrust: Service, TLSSource {
   }
 
   private func follow() async {
-    wake.yield()
-    var timer: Task<Void, Never>?
-    for await _ in wakes {
-      timer?.cancel()
-      let wait = await update()
-      timer = Task { [wake] in
-        guard (try? await Task.sleep(for: wait)) != nil else { return }
-        wake.yield()
-      }
-    }
-    timer?.cancel()
+    wakeUps.wake()
+    await wakeUps.run { await self.update() }
   }
 
   /// Brings everything up to date.
