@@ -1,6 +1,5 @@
 import Crypto
 import Documents
-import Foundation
 
 /// The tokens that the API server has accepted, so that it is not asked again for each stream. A value: the caller passes the
 /// time, since any start.
@@ -72,11 +71,7 @@ package struct ReviewedTokens: Sendable {
   static func expiry(of token: String) -> Int64? {
     let parts = token.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3 else { return nil }
-    var text = parts[1].replacing("-", with: "+").replacing("_", with: "/")
-    while text.utf8.count % 4 != 0 { text += "=" }
-    guard let data = Data(base64Encoded: String(text)), let claims = try? DocumentValue(json: Array(data)) else {
-      return nil
-    }
+    guard let bytes = Base64.decode(String(parts[1])), let claims = try? DocumentValue(json: bytes) else { return nil }
     return claims["exp"]?.number.flatMap { Int64(exactly: $0.rounded(.down)) }
   }
 }

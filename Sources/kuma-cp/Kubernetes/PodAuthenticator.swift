@@ -43,23 +43,19 @@ final class PodAuthenticator: ProxyAuthenticating {
 
   private func check(_ nodeID: String, _ token: String?) async throws(SessionRefusal) {
     guard let proxy = ProxyID(nodeID: nodeID), let pod = PodReference(dataplane: proxy.name) else {
-      throw Self.refusal("\(nodeID.quoted) does not name a proxy of a pod; its form is <mesh>.<pod>.<namespace>")
+      throw .unauthenticated("\(nodeID.quoted) does not name a proxy of a pod; its form is <mesh>.<pod>.<namespace>")
     }
     guard let token, !token.isEmpty else {
-      throw Self.refusal(
+      throw .unauthenticated(
         "token doesn't belong to a valid user: the proxy shows none; its kuma-dp needs the file of the pod's token in "
           + "KUMA_DATAPLANE_RUNTIME_TOKEN_PATH")
     }
     let owner = try await owner(of: token)
-    if let fault = owner.fault(for: pod, serviceAccount: nil) { throw Self.refusal(fault) }
+    if let fault = owner.fault(for: pod, serviceAccount: nil) { throw .unauthenticated(fault) }
     guard owner.pod == nil else { return }
     if let fault = owner.fault(for: pod, serviceAccount: try await serviceAccount(of: pod)) {
-      throw Self.refusal(fault)
+      throw .unauthenticated(fault)
     }
-  }
-
-  private static func refusal(_ reason: String) -> SessionRefusal {
-    .unauthenticated(reason)
   }
 
   private var now: Duration { start.duration(to: .now) }
@@ -74,7 +70,7 @@ final class PodAuthenticator: ProxyAuthenticating {
       return owner
     case .success(nil):
       tokens.withLock { $0.refuse(token) }
-      throw Self.refusal("token doesn't belong to a valid user")
+      throw .unauthenticated("token doesn't belong to a valid user")
     case .failure(let error):
       if case .old(let owner) = knowledge { return owner }
       logger.error("the tokens of proxies cannot be reviewed", metadata: ["error": "\(error)"])
@@ -104,7 +100,7 @@ final class PodAuthenticator: ProxyAuthenticating {
       logger.error("the pod of a proxy cannot be read", metadata: ["error": "\(error)"])
       throw SessionRefusal(code: .unavailable, message: "authentication failed: \(failure)")
     }
-    guard let object = found.first else { throw Self.refusal("\(failure): there is no such pod") }
+    guard let object = found.first else { throw .unauthenticated("\(failure): there is no such pod") }
     return object.serviceAccountName
   }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import MeshModel
 import ProgramSettings
@@ -61,10 +60,7 @@ struct DataplaneToken: Sendable, Equatable {
   }
 
   private static func decode(_ part: Substring) -> [UInt8]? {
-    var text = part.replacing("-", with: "+").replacing("_", with: "/")
-    guard !text.isEmpty, !text.contains("=") else { return nil }
-    while text.utf8.count % 4 != 0 { text += "=" }
-    return Data(base64Encoded: String(text)).map { Array($0) }
+    part.isEmpty || part.contains("=") ? nil : Base64.decode(String(part))
   }
 }
 
