@@ -1,4 +1,5 @@
 import HTTPService
+import MeshModel
 import ProgramSettings
 
 /// Which servers may be reached from the network: those that take TLS and ask who is there, and those that a setting names.
@@ -18,16 +19,11 @@ struct ListenerProtection {
 
   init(_ configuration: ControlPlaneConfiguration) { self.configuration = configuration }
 
-  /// Whether a server listens for this machine alone.
-  static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host.hasPrefix("127.")
-  }
-
   /// Whether the collector's ports take TLS.
   static func collectorUsesTLS(_ collector: CollectorConfiguration, _ endpoint: ControlPlaneConfiguration.Endpoint)
     -> Bool
   {
-    collector.tlsEnabled ?? !isLoopback(endpoint.host)
+    collector.tlsEnabled ?? !HostRules.isLoopbackListener(endpoint.host)
   }
 
   /// Whether proxies reach the collector over TLS.
@@ -65,7 +61,7 @@ struct ListenerProtection {
 
   private var controlPlaneGaps: [Gap] {
     var gaps: [Gap] = []
-    if !Self.isLoopback(configuration.api.host) {
+    if !HostRules.isLoopbackListener(configuration.api.host) {
       gaps.append(
         Gap(
           listener: .api, server: ServerName.api, endpoint: configuration.api,
@@ -73,7 +69,7 @@ struct ListenerProtection {
           fix: "set \(ControlPlaneSettings.key(\.apiInterface)) to 127.0.0.1 and "
             + "\(ControlPlaneSettings.key(\.apiEncryption.interface)) to \(configuration.api.host)"))
     }
-    if !Self.isLoopback(configuration.dataplaneServer.host), configuration.proxyAuthentication == .none {
+    if !HostRules.isLoopbackListener(configuration.dataplaneServer.host), configuration.proxyAuthentication == .none {
       gaps.append(
         Gap(
           listener: .dataplane, server: ServerName.dataplane, endpoint: configuration.dataplaneServer,
@@ -89,7 +85,9 @@ struct ListenerProtection {
       [(.collector, ServerName.collector, collector.zipkin)]
       + (collector.otlp.map { [(.otlp, ServerName.otlp, $0)] } ?? [])
     return endpoints.compactMap { listener, server, endpoint in
-      guard !Self.isLoopback(endpoint.host), !Self.collectorUsesTLS(collector, endpoint) else { return nil }
+      guard !HostRules.isLoopbackListener(endpoint.host), !Self.collectorUsesTLS(collector, endpoint) else {
+        return nil
+      }
       return Gap(
         listener: listener, server: server, endpoint: endpoint,
         lack: "without TLS, so that tokens and spans can be read by others",
