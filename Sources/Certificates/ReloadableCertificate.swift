@@ -107,7 +107,7 @@ package final class ReloadableCertificate: Service {
     var wait = Self.longestWait
     switch source {
     case .files(let certificate, let key):
-      wait = reload(certificate, key) ? filePeriod : 1
+      wait = reload(certificate, key, now: now) ? filePeriod : 1
     case .authority(let authority, let hosts): renew(by: authority, hosts: hosts(), now: now)
     case .fixed: break
     }
@@ -119,9 +119,13 @@ package final class ReloadableCertificate: Service {
   /// Reads the files again.
   ///
   /// - Returns: whether they hold a certificate with its key.
-  private func reload(_ certificateFile: String, _ keyFile: String) -> Bool {
+  private func reload(_ certificateFile: String, _ keyFile: String, now: Date) -> Bool {
     do throws(ServerCertificate.Failure) {
       let read = try ServerCertificate.load(certificateFile: certificateFile, keyFile: keyFile)
+      // The first one is taken as it is, with a warning; but one that has ended must not take the place of one that has not.
+      if read.hasExpired(now: now), !current.hasExpired(now: now) {
+        throw ServerCertificate.Failure(description: "the certificate in \(certificateFile) has expired")
+      }
       let isNew = state.withLock { state in
         state.failure = nil
         return state.certificate != read
@@ -129,10 +133,10 @@ package final class ReloadableCertificate: Service {
       if isNew { replace(by: read, "the certificate of the \(use.server) was replaced in its file") }
       return true
     } catch {
-      let now = ContinuousClock.now
+      let time = ContinuousClock.now
       let isDue = state.withLock { state in
-        let since = state.failure?.since ?? now
-        let isDue = since.duration(to: now) >= Self.patience && state.failure?.isLogged != true
+        let since = state.failure?.since ?? time
+        let isDue = since.duration(to: time) >= Self.patience && state.failure?.isLogged != true
         state.failure = (since, isDue || state.failure?.isLogged == true)
         return isDue
       }

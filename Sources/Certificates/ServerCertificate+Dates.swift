@@ -28,6 +28,9 @@ extension ServerCertificate {
     return leaf.notValidBefore...leaf.notValidAfter
   }
 
+  /// Whether the certificate is valid no more.
+  func hasExpired(now: Date) -> Bool { validity.map { $0.upperBound < now } ?? false }
+
   /// How long before the expiry the warnings start.
   private static let notice: TimeInterval = 30 * 86_400
 

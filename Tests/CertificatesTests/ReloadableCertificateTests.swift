@@ -77,6 +77,21 @@ import Testing
     #expect(certificate.current == second)
   }
 
+  @Test("a certificate that has expired does not take the place of one that has not") func expired() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let first = try pair("first.example")
+    try write(first)
+    let log = LogRecorder()
+    let certificate = try ReloadableCertificate(files, use: Self.use, logger: log.logger(.warning))
+    try write(ServerCertificate.make(hosts: ["second.example"], now: Date(timeIntervalSinceNow: -20 * 365 * 86_400)))
+    #expect(certificate.update() == 1)
+    #expect(certificate.current == first)
+    let third = try pair("third.example")
+    try write(third)
+    #expect(certificate.update() > 1)
+    #expect(certificate.current == third)
+  }
+
   @Test("a certificate of an authority is renewed after two thirds of its time, and clients trust the same as before")
   func renewed() throws {
     let made = Date(timeIntervalSince1970: 1_800_000_000)
