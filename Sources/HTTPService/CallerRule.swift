@@ -31,7 +31,7 @@ public struct CallerRule: Sendable {
       guard hosts.allows(host) else { return .foreignHost(name) }
     }
     if let origin = request.headerFields[.origin] {
-      guard origins.allows(origin) || isOwn(origin, request.authority.flatMap { Authority($0) }) else {
+      guard origins.allows(origin) || isOwn(origin, request) else {
         return .foreignPage(origin)
       }
     } else if request.headerFields.values(of: .fetchSite).contains(where: { $0.lowercased() == "cross-site" }),
@@ -43,9 +43,9 @@ public struct CallerRule: Sendable {
   }
 
   /// Whether the origin is this server. The host must also be a name of the server, because an attacker may choose the name.
-  private func isOwn(_ origin: String, _ host: Authority?) -> Bool {
-    guard hasPage, let host, hosts.allows(host) else { return false }
-    return PageOrigin(origin)?.isServer(host) ?? false
+  private func isOwn(_ origin: String, _ request: HTTPRequest) -> Bool {
+    guard hasPage, let host = request.authority.flatMap({ Authority($0) }), hosts.allows(host) else { return false }
+    return PageOrigin(origin)?.isServer(host, overTLS: request.scheme == "https") ?? false
   }
 
   /// Whether the browser navigates to an address. The linking page can neither read the answer nor show it in a frame.

@@ -16,9 +16,13 @@ struct PageOrigin: Sendable, Hashable {
     self.authority = authority
   }
 
-  /// Whether the page is that of a server with a `Host`. The schemes are not compared: something else may add TLS.
-  func isServer(_ host: Authority) -> Bool {
-    authority.host == host.host && (authority.port ?? usualPort) == (host.port ?? usualPort)
+  /// Whether the page is that of a server with a `Host`.
+  ///
+  /// - Parameter overTLS: whether the request came over TLS; then the page did too. Without TLS the schemes are not compared,
+  ///   because something else may add TLS.
+  func isServer(_ host: Authority, overTLS: Bool) -> Bool {
+    (usualPort == 443 || !overTLS) && authority.host == host.host
+      && (authority.port ?? usualPort) == (host.port ?? usualPort)
   }
 }
 
@@ -28,9 +32,9 @@ extension HTTPRequest {
   /// Pages at other ports of the same host belong to the same site, so browsers send cookies with their requests.
   package var isOfOwnPage: Bool {
     if let origin = headerFields[.origin] {
-      guard let host = authority.flatMap({ Authority($0) }), PageOrigin(origin)?.isServer(host) == true else {
-        return false
-      }
+      guard let host = authority.flatMap({ Authority($0) }),
+        PageOrigin(origin)?.isServer(host, overTLS: scheme == "https") == true
+      else { return false }
     }
     return headerFields.values(of: .fetchSite).allSatisfy { ["same-origin", "none"].contains($0.lowercased()) }
   }

@@ -108,6 +108,13 @@ struct CallerRuleTests {
       let refusal = rule.refusal(of: request(.post, host: host, origin: origin))
       #expect(refusal == (isOwn ? nil : .foreignPage(origin)), "\(host) \(origin)")
     }
+    // Over TLS, the page of the same address without TLS is another one.
+    for (origin, isOwn) in [("https://traces.example:9411", true), ("http://traces.example:9411", false)] {
+      var sent = request(.post, host: "traces.example:9411", origin: origin)
+      sent.scheme = "https"
+      #expect(rule.refusal(of: sent) == (isOwn ? nil : .foreignPage(origin)))
+      #expect(sent.isOfOwnPage == isOwn)
+    }
     let pageless = CallerRule(hosts: rule.hosts, origins: OriginRule([]))
     #expect(
       pageless.refusal(of: request(.post, origin: "http://127.0.0.1:5681")) == .foreignPage("http://127.0.0.1:5681"))
