@@ -126,7 +126,7 @@ struct CollectorServices {
     service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)
     service.refusalWording = { request, refusal in
       switch refusal {
-      case .bodyTooLarge: api.refuse(request, because: .tooLarge)
+      case .bodyTooLarge(api.limits.bodyBytes): api.refuse(request, because: .tooLarge)
       case .overloaded: api.refuse(request, because: .overloaded)
       case .late where CollectorAPI.takesSpans(request): api.refuse(request, because: .late)
       default: nil

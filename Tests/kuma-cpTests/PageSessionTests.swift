@@ -42,6 +42,11 @@ struct PageSessionTests {
       let json = ["content-type": "application/json"]
       let login = try await request(.POST, collector + "/login", json, body: #"{"token":"\#(issued.body)"}"#)
       #expect(login.status == 200)
+      let long = String(repeating: "a", count: 30 << 10)
+      let refused = try await request(.POST, collector + "/login", json, body: #"{"token":"\#(long)"}"#)
+      #expect(refused.status == 413)
+      let sentence = String(decoding: refused.body, as: UTF8.self)
+      #expect(sentence == "The body is larger than 20480 bytes; send less at a time.\n")
       let cookie = ["cookie": try #require(login.cookie)]
       let session = try JSONDecoder().decode(Session.self, from: Data(login.body))
       #expect(session.name == "ada")
