@@ -6,7 +6,8 @@ import Testing
 
 /// What proxies need to reach the collectors of their backends.
 @Suite struct CollectorAccessTests {
-  private static let certificate = Resource.testCertificate
+  /// Without the line end, as secrets are read.
+  private static let certificate = String(Resource.testCertificate.dropLast())
   static let key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"
 
   private static func mesh(_ confs: String...) throws -> Mesh {

@@ -279,9 +279,10 @@ struct ProxyRunTests {
         _ status: @Sendable () async throws -> Int
       ) async throws -> Void
   ) async throws {
-    let held = try #require(LoopbackPort.any())
-    let admin = try #require(LoopbackPort.any()).number
-    let listener = withExtendedLifetime(held) { held.number }
+    // Nobody else gets them until the test ends.
+    let ports = (try #require(LoopbackPort.any()), try #require(LoopbackPort.any()))
+    defer { withExtendedLifetime(ports) {} }
+    let (listener, admin) = (ports.0.number, ports.1.number)
     let isAsked = Mutex(false)
     let (answers, answer) = AsyncStream<Void>.makeStream()
     let responder: LoopbackServer.Responder = { request, _ in
