@@ -26,8 +26,10 @@ demo: ## everything, running: control plane, collector, four services behind rea
 
 # Who runs a part of the tests does not wait for the API server, unless it is the part on Kubernetes.
 NEEDS_KUBERNETES = $(or $(findstring Kubernetes,$(ONLY)$(ARGS)),$(if $(ONLY)$(ARGS),,all))
-# Those on Kubernetes run by themselves, before the others: API servers would keep the processors from tests that have deadlines.
+# Those on Kubernetes run by themselves, and so do those of running systems: API servers, and the many tests that compute, would keep
+# the processors from Envoys and collectors that have deadlines of their own.
 ON_KUBERNETES := ^[A-Za-z]*Kubernetes[A-Za-z]*Tests\.
+OF_SYSTEMS := ^IntegrationTests\.
 
 test: ## every test, with real Envoys, real databases, a real browser and a real Kubernetes API server
 	@Scripts/setup test
@@ -35,7 +37,8 @@ test: ## every test, with real Envoys, real databases, a real browser and a real
 	swift build --build-tests
 	@$(if $(NEEDS_KUBERNETES),$(MAKE) --no-print-directory kubernetes network)
 	$(if $(ONLY)$(ARGS),,swift test --skip-build --filter '$(ON_KUBERNETES)')
-	swift test --skip-build $(if $(ONLY)$(ARGS),$(ARGS),--skip '$(ON_KUBERNETES)')
+	$(if $(ONLY)$(ARGS),,swift test --skip-build --filter '$(OF_SYSTEMS)')
+	swift test --skip-build $(if $(ONLY)$(ARGS),$(ARGS),--skip '$(ON_KUBERNETES)' --skip '$(OF_SYSTEMS)')
 
 kubernetes: ## wait for the Kubernetes API server of the tests, which is built in the background, or build it
 	@Scripts/kubernetes-apiserver build >/dev/null || { \

@@ -15,7 +15,7 @@ package struct NotInTime: Error, CustomStringConvertible {
 /// the value that was waited for.
 @_disfavoredOverload @discardableResult
 package func eventually<Value: Sendable>(
-  deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  deadline: Duration = .seconds(180), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   _ question: () async throws -> Value?
 ) async throws -> Value {
   let clock = ContinuousClock()
@@ -29,7 +29,7 @@ package func eventually<Value: Sendable>(
 
 /// Waits until a condition holds.
 package func eventually(
-  deadline: Duration = .seconds(60), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
+  deadline: Duration = .seconds(180), _ what: String = "a condition", isolation: isolated (any Actor)? = #isolation,
   holds condition: () async throws -> Bool
 ) async throws {
   try await eventually(deadline: deadline, what) { try await condition() ? () : nil }

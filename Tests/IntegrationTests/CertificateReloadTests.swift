@@ -99,7 +99,7 @@ struct CertificateReloadTests {
           try Self.write(next, certificate, key)
           _ = try await client.put(mesh.mesh(revision: revision))
           for port in [controlPlane.ports.dataplane, controlPlane.ports.secureAPI] {
-            try await eventually(deadline: .seconds(60), "a connection that trusts the newest certificate") {
+            try await eventually("a connection that trusts the newest certificate") {
               try await Self.status(port, "/", trusting: next.certificatePEM) != nil
             }
           }
@@ -166,11 +166,11 @@ struct CertificateReloadTests {
         let none = try await Self.status(port, "/meshes", trusting: authority)
         #expect(unknown == nil && none == nil)
         try second.certificatePEM.write(to: folder.appending(path: "second.pem"), atomically: true, encoding: .utf8)
-        try await eventually(deadline: .seconds(60), "the second authority") {
+        try await eventually("the second authority") {
           try await Self.status(port, "/meshes", trusting: authority, certificate: bea) == 200
         }
         try FileManager.default.removeItem(at: folder.appending(path: "first.pem"))
-        try await eventually(deadline: .seconds(60), "the end of the first authority") {
+        try await eventually("the end of the first authority") {
           try await Self.status(port, "/meshes", trusting: authority, certificate: ali) == nil
         }
         let still = try await Self.status(port, "/meshes", trusting: authority, certificate: bea)

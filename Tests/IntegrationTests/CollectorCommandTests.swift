@@ -32,7 +32,7 @@ struct CollectorCommandTests {
   }
 
   private func waitUntilUp(_ running: Running, _ port: Int) async throws {
-    try await eventually(deadline: .seconds(60), "the collector's health: \(running.log.tail())") {
+    try await eventually("the collector's health: \(running.log.tail())") {
       try await HTTPProbe.get(port: port, "/health")?.status == 200
     }
   }
@@ -82,7 +82,7 @@ struct CollectorCommandTests {
             "--log-format", format,
           ],
           environment: Programs.environment, output: .discard, errors: .file("/dev/full")))
-      try await eventually(deadline: .seconds(60), "the collector's health") {
+      try await eventually("the collector's health") {
         try await HTTPProbe.get(port: ports[0], "/health")?.status == 200
       }
       #expect(await process.terminate(grace: .seconds(15)).isSuccess)

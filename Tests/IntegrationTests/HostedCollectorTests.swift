@@ -45,7 +45,7 @@ struct HostedCollectorTests {
   /// Sends requests until the spans of both proxies have come.
   private static func expectSpans(_ path: String, at collector: SecureCollector, in system: TracingSystem) async throws
   {
-    try await eventually(deadline: .seconds(60), "spans of \(path) at \(collector.name)") {
+    try await eventually("spans of \(path) at \(collector.name)") {
       try await Self.request(path, in: system)
       return Set(collector.spans(path: path).map(\.service)) == ["web", "api"]
     }
@@ -77,7 +77,7 @@ struct HostedCollectorTests {
           try await system.controlPlane.apply(try Self.mesh(collector, settings))
           let web = try system.proxy("web")
           let name = "cluster.tracing_\(collector.name).ssl.\(counter)"
-          try await eventually(deadline: .seconds(60), "\(collector.name) is refused") {
+          try await eventually("\(collector.name) is refused") {
             try await Self.request("/refused", in: system)
             return try await web.counters("tracing_\(collector.name).ssl")[name] ?? 0 > 0
           }
@@ -116,7 +116,7 @@ struct HostedCollectorTests {
         // The collector refuses whoever shows no certificate.
         try await controlPlane.apply(try Self.mesh(collector, ", tls: {\(verified)}, \(headers)"))
         let web = try system.proxy("web")
-        try await eventually(deadline: .seconds(60), "a refusal") {
+        try await eventually("a refusal") {
           try await Self.request("/without", in: system)
           let counters = try await web.counters("tracing_hosted")
           return counters["cluster.tracing_hosted.upstream_rq_503"] ?? 0 > 0
@@ -136,11 +136,11 @@ struct HostedCollectorTests {
         async let calls: Void = system.call("/rotated", times: 200)
         try await controlPlane.apply(Self.secret("token", "second-value-5678"))
         try await calls
-        try await eventually(deadline: .seconds(60), "the new value") {
+        try await eventually("the new value") {
           try await Self.request("/after", in: system)
           return collector.values(of: "x-api-key").contains("second-value-5678")
         }
-        try await eventually(deadline: .seconds(60), "every span of 200 requests") {
+        try await eventually("every span of 200 requests") {
           collector.spans(path: "/rotated").count == 400
         }
         let clusters = try await web.counters("cluster_manager.cluster_updated")

@@ -117,7 +117,7 @@ struct KumaDataplaneTests {
             "--disable-hot-restart", "--log-level", "warning", "--concurrency", "1",
           ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
       let result = await Self.outcome {
-        try await eventually(deadline: .seconds(60), "an answer through the listener") {
+        try await eventually("an answer through the listener") {
           if let status = envoy.currentExitStatus {
             throw ControlPlaneProcess.Failure(description: "Envoy \(status):\n\(log.tail())")
           }

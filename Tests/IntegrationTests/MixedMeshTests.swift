@@ -167,7 +167,7 @@ struct MixedMeshTests {
       let expected = expected(request)
       var found: [Node] = []
       do {
-        try await eventually(deadline: .seconds(60), "a whole trace") {
+        try await eventually("a whole trace") {
           found = try await tree(request.contexts[0].trace, in: system)
           return found.count >= expected.count
         }

@@ -55,7 +55,7 @@ struct OwnCollectorTests {
         TracingSystem.mesh(backends: [("own", system.embeddedURL)]) + "---\n" + TracingSystem.policy(backend: "own"))
 
       #expect(try await HTTPProbe.post(port: controlPlane.ports.collector, "/api/v2/spans", "[]")?.status == 401)
-      try await eventually(deadline: .seconds(60), "spans of both proxies") {
+      try await eventually("spans of both proxies") {
         // While listeners of both change, a connection between them may end under a request.
         for _ in 0..<5 { _ = try await HTTPProbe.get(port: try system.proxy("web").outboundPort, "/first") }
         return Set(try await Self.spans("/first", in: system, token).map(\.service)) == ["web", "api"]
@@ -72,15 +72,15 @@ struct OwnCollectorTests {
       async let calls: Void = system.call("/rotated", times: 100)
       try await controlPlane.apply(
         "type: Secret\nmesh: default\nname: trace-ingest-token-default-2\ndata: \(newer)\n")
-      try await eventually(deadline: .seconds(60), "the newer token at both Envoys") {
+      try await eventually("the newer token at both Envoys") {
         try await Self.updates(system.proxy("web")) + Self.updates(system.proxy("api")) >= earlier + 2
       }
       try await calls
-      try await eventually(deadline: .seconds(60), "every span of 100 requests") {
+      try await eventually("every span of 100 requests") {
         try await Self.spans("/rotated", in: system, token).count == 200
       }
       try await Self.kumactl(["delete", "secret", "trace-ingest-token-default-1"], in: system)
-      try await eventually(deadline: .seconds(60), "spans with the newer token alone") {
+      try await eventually("spans with the newer token alone") {
         try await system.call("/newer", times: 5)
         return Set(try await Self.spans("/newer", in: system, token).map(\.service)) == ["web", "api"]
       }

@@ -29,7 +29,7 @@ struct ProtectedCollector: Sendable {
     try collector.accept([tokens[0]])
     let process = try collector.start()
     do {
-      try await eventually(deadline: .seconds(60), "the collector's health: \(collector.log.tail())") {
+      try await eventually("the collector's health: \(collector.log.tail())") {
         try await HTTPProbe.get(port: collector.port, "/health")?.status == 200
       }
       try await body(collector)

@@ -118,7 +118,7 @@ struct ProxyProcess: Sendable {
 
   /// Waits until all listeners have a tracing configuration that fits and those they replaced are gone.
   func waitForTracing(_ what: String, _ fits: @Sendable (DocumentValue) -> Bool) async throws {
-    try await eventually(deadline: .seconds(60), "tracing of \(name) with \(what)") {
+    try await eventually("tracing of \(name) with \(what)") {
       guard let tracing = try await tracing(), tracing.count == 1 + outboundPorts.count, tracing.values.allSatisfy(fits)
       else { return false }
       let draining = try await counters("draining")
@@ -128,7 +128,7 @@ struct ProxyProcess: Sendable {
 
   /// Waits until all listeners have a tracer that sends a form, in Envoy's word; others may still drain.
   func waitForTracers(_ form: String) async throws {
-    try await eventually(deadline: .seconds(60), "tracers of \(name) that send \(form)") {
+    try await eventually("tracers of \(name) that send \(form)") {
       guard let tracing = try await tracing(), tracing.count == 1 + outboundPorts.count else { return false }
       return tracing.values.allSatisfy {
         $0["provider"]?["typed_config"]?["collector_endpoint_version"]?.string == form

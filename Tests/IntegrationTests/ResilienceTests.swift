@@ -32,7 +32,7 @@ struct ResilienceTests {
 
       try await controlPlane.start()
       for name in names {
-        try await eventually(deadline: .seconds(60), "\(name)'s return") {
+        try await eventually("\(name)'s return") {
           let subscription = try await controlPlane.subscription(of: name)
           guard subscription?["disconnectTime"] == nil else { return false }
           return subscription?["controlPlaneInstanceId"]?.string != instances[name]
@@ -94,7 +94,7 @@ struct ResilienceTests {
       // Its inbound is where web's Envoy listens already.
       let taken = try system.proxy("web").inboundPort
       let refusing = try await system.start("refusing", inboundPort: taken, calls: "api")
-      let rejection = try await eventually(deadline: .seconds(60), "the rejection in the API") {
+      let rejection = try await eventually("the rejection in the API") {
         try await controlPlane.subscription(of: "refusing")?["status"]?["lastRejection"]
       }
       #expect(rejection["type"] == "lds")
@@ -130,11 +130,11 @@ struct ResilienceTests {
       let controlPlane = system.controlPlane
       #expect(try await controlPlane.get("/meshes/default/dataplanes")["total"] == 2)
       await (try system.proxy("api")).stop()
-      try await eventually(deadline: .seconds(60), "one proxy less") {
+      try await eventually("one proxy less") {
         try await controlPlane.get("/meshes/default/dataplanes")["total"] == 1
       }
       let web = try system.proxy("web")
-      try await eventually(deadline: .seconds(60), "the end of api's endpoints at web") {
+      try await eventually("the end of api's endpoints at web") {
         try await HTTPProbe.get(port: web.adminPort, "/clusters")?.text.contains("api::127.0.0.1") == false
       }
     }

@@ -62,7 +62,7 @@ struct SamplingTests {
 
   /// Waits until as many spans of a path are there as there are to be, and no more.
   private static func wait(_ path: String, _ count: Int, in system: TracingSystem) async throws {
-    try await eventually(deadline: .seconds(60), "\(count) spans of \(path)") {
+    try await eventually("\(count) spans of \(path)") {
       system.recorder.spans(path: path).count >= count
     }
     #expect(system.recorder.spans(path: path).count == count, "\(path)")

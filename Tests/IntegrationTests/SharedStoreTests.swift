@@ -119,7 +119,7 @@ import Testing
           #expect(newcomer.proxies[0].streams == 1)
 
           try await server.start()
-          try await eventually(deadline: .seconds(60), "a write that is taken") {
+          try await eventually("a write that is taken") {
             try await HTTPProbe.put(port: second.ports.api, "/meshes/new", body)?.status == 201
           }
           try await eventually("the new proxy at the first") {
@@ -165,13 +165,13 @@ import Testing
           let both = [system.controlPlane, second]
           for controlPlane in both {
             try controlPlane.launch()
-            try await eventually(deadline: .seconds(60), "a message") {
+            try await eventually("a message") {
               controlPlane.log.all.contains { $0.contains("the database cannot be reached") && $0.contains("retry") }
             }
           }
           try await server.start()
           for controlPlane in both {
-            try await eventually(deadline: .seconds(60), "readiness") { try await controlPlane.isReady }
+            try await eventually("readiness") { try await controlPlane.isReady }
           }
           #expect(both.count { $0.log.all.contains { $0.contains("mesh created") } } == 1)
           #expect(
@@ -191,7 +191,7 @@ import Testing
       try await TracingSystem.runWithoutControlPlane(settings: settings) { system in
         let controlPlane = system.controlPlane
         let process = try controlPlane.launch()
-        try await eventually(deadline: .seconds(60), "a message") {
+        try await eventually("a message") {
           controlPlane.log.all.contains { $0.contains("the database cannot be reached") }
         }
         process.signal(ProcessSignal(rawValue: signal))

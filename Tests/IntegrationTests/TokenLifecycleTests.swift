@@ -68,7 +68,7 @@ struct TokenLifecycleTests {
       return answer?.status
     }
     let file = home.appending(path: "cp/admin-user-token")
-    let first = try await eventually(deadline: .seconds(60), "the token of the administrator") {
+    let first = try await eventually("the token of the administrator") {
       try? String(contentsOf: file, encoding: .utf8)
     }
     let mode = try FileManager.default.attributesOfItem(atPath: file.path(percentEncoded: false))[.posixPermissions]

@@ -42,7 +42,7 @@ struct TracedApplications {
         python, ["-c", script, collector] + services, output: .lines(lines.append), errors: .lines(errors.append)))
     var failure: (any Error)?
     do {
-      let ports = try await eventually(deadline: .seconds(60), "the applications") {
+      let ports = try await eventually("the applications") {
         lines.all.count == services.count ? lines.all.compactMap { Int($0) } : nil
       }
       for (service, port) in zip(services, ports) { system.note(service, port) }

@@ -124,7 +124,7 @@ final class TracingSystem: Sendable {
     _ path: String, untilSpans what: String, of collector: @Sendable () async throws -> [SpanRecorder.Span],
     fit condition: @Sendable ([SpanRecorder.Span]) -> Bool
   ) async throws {
-    try await eventually(deadline: .seconds(60), "spans of \(path): \(what)") {
+    try await eventually("spans of \(path): \(what)") {
       try await call(path, times: 5)
       return condition(try await collector())
     }

@@ -138,7 +138,7 @@ struct TracingTests {
         \(TracingSystem.policy(backend: "agent"))
         """)
       for proxy in system.proxies { try await proxy.waitForTracing("datadog", Self.leads(to: "tracing:agent")) }
-      try await eventually(deadline: .seconds(60), "traces at the agent") {
+      try await eventually("traces at the agent") {
         try await system.call("/datadog", times: 5)
         return system.agent.hasReceived("web_OUTBOUND_api") && system.agent.hasReceived("api_INBOUND")
       }

@@ -92,7 +92,7 @@ import Testing
     // The last word is the true one.
     proxy.metadata["name"] = "web-2"
     _ = try await client.create(kind, proxy)
-    try await eventually(deadline: .seconds(60), "the number of proxies in the status") {
+    try await eventually("the number of proxies in the status") {
       try await Self.condition("Programmed", of: name, on: server)?["message"]?.string?
         .contains("applies to 2 data plane proxies") == true
     }

@@ -21,7 +21,7 @@ import Testing
     // The webhooks are in effect before the control plane: the API server refuses until it is there and trusted.
     let cluster = try await RunningCluster.start(
       on: server, settings: ["KUMA_DEFAULTS_SKIP_MESH_CREATION": "false"])
-    try await eventually(deadline: .seconds(60), "the mesh \"default\"") {
+    try await eventually("the mesh \"default\"") {
       try await server.kubectl(.newest, "get", "mesh", "default").isSuccess
     }
     try await cluster.controlPlane.line(with: "mesh created", "default")

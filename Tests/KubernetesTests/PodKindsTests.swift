@@ -30,7 +30,7 @@ struct PodKindsTests {
 
   /// Waits for the pod that a controller makes, and says that it runs.
   private static func run(_ app: String, at address: String, _ stage: PodStage) async throws -> String {
-    let pod = try await eventually(deadline: .seconds(60), "a pod of \(app)") {
+    let pod = try await eventually("a pod of \(app)") {
       try await stage.client.list(.pod, namespace: stage.namespace).objects.first { $0.labels["app"] == app }
     }
     try await stage.say(pod.name, address: address)

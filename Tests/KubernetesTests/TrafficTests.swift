@@ -65,7 +65,7 @@ struct TrafficTests {
       let outside = try await rig.field("pod/outside", ".status.podIP")
 
       // A ClusterIP: both sides are traced, and the spans name services.
-      let virtual = try await eventually(deadline: .seconds(60), "a traced request to the ClusterIP") {
+      let virtual = try await eventually("a traced request to the ClusterIP") {
         try await pods.sight("http://web/", from: "client").flatMap { $0.trace.isEmpty ? nil : $0 }
       }
       #expect(virtual.peer == Self.throughProxy)
@@ -75,7 +75,7 @@ struct TrafficTests {
       try await expect(sides, in: virtual.trace, of: "web_\(namespace)_svc_80", cluster)
 
       // A headless Service: the pod's own address, by which the service is known.
-      let headless = try await eventually(deadline: .seconds(60), "a traced request to the headless Service") {
+      let headless = try await eventually("a traced request to the headless Service") {
         try await pods.sight("http://direct:8080/", from: "client").flatMap { $0.trace.isEmpty ? nil : $0 }
       }
       #expect(headless.peer == Self.throughProxy)
@@ -195,7 +195,7 @@ struct TrafficTests {
           server: ["::=8080", "::=8081"], restarts: "Never"))
         """)
       try await rig.waitUntilReady("pod/web", "pod/client", "pod/lonely")
-      try await eventually(deadline: .seconds(60), "an answer of the pod with its proxy") {
+      try await eventually("an answer of the pod with its proxy") {
         try await pods.sight("http://lonely/", from: "client") != nil
       }
       let address = try await rig.field("pod/lonely", ".status.podIP")
@@ -226,7 +226,7 @@ struct TrafficTests {
       try await traceEverything(rig, cluster)
       try await rig.apply(TrafficPods.documents)
       try await rig.waitUntilReady("pod/web", "pod/client")
-      try await eventually(deadline: .seconds(60), "an answer through both proxies") {
+      try await eventually("an answer through both proxies") {
         try await pods.sight("http://web/", from: "client") != nil
       }
       let counter = "cluster.web_\(rig.namespace)_svc_80.upstream_rq_completed"

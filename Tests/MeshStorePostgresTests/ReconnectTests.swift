@@ -100,7 +100,7 @@ import Testing
           }
           for _ in 0..<3 {
             let before = answered.count
-            try await eventually(deadline: .seconds(60), "more writes") {
+            try await eventually("more writes") {
               answered.count > before + 40
             }
             await server.kill()
@@ -109,7 +109,7 @@ import Testing
           answered.finish()
           try await group.waitForAll()
         }
-        let end = try await eventually(deadline: .seconds(60), "a write after the last kill") {
+        let end = try await eventually("a write after the last kill") {
           try? await stores[0].put(.mesh("end")).stored
         }
         try await eventually("the last write at the other") { reader.resources[end.key] == end }

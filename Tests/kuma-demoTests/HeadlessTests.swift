@@ -48,7 +48,7 @@ struct HeadlessTests {
         output: .lines { line in output.withLock { $0 += line + "\n" } },
         errors: .lines { line in errors.withLock { $0 += line + "\n" } }))
     if let text {
-      try await eventually(deadline: .seconds(60), text) { errors.withLock { $0.contains(text) } }
+      try await eventually(text) { errors.withLock { $0.contains(text) } }
       #expect(try !processes(naming: folder).isEmpty)
       process.signal(.interrupt)
     }

@@ -279,10 +279,10 @@ struct ProxyRunTests {
         _ status: @Sendable () async throws -> Int
       ) async throws -> Void
   ) async throws {
-    // Nobody else gets them until the test ends.
-    let ports = (try #require(LoopbackPort.any()), try #require(LoopbackPort.any()))
-    defer { withExtendedLifetime(ports) {} }
-    let (listener, admin) = (ports.0.number, ports.1.number)
+    // Nobody else gets the port of the listener until the test ends. The program itself asks for the other one.
+    let held = try #require(LoopbackPort.any())
+    defer { withExtendedLifetime(held) {} }
+    let (listener, admin) = (held.number, try #require(LoopbackPort.any()).number)
     let isAsked = Mutex(false)
     let (answers, answer) = AsyncStream<Void>.makeStream()
     let responder: LoopbackServer.Responder = { request, _ in
