@@ -29,7 +29,7 @@ extension ServerCertificate {
   }
 
   /// Whether the certificate is valid no more.
-  func hasExpired(now: Date) -> Bool { validity.map { $0.upperBound < now } ?? false }
+  func hasExpired(now: Date) -> Bool { leaf.map { $0.notValidAfter < now } ?? false }
 
   /// How long before the expiry the warnings start.
   private static let notice: TimeInterval = 30 * 86_400
@@ -38,7 +38,7 @@ extension ServerCertificate {
   package func warning(now: Date = Date(), use: CertificateUse) -> String? {
     guard let leaf else { return nil }
     func text(_ date: Date) -> String { Timestamp(seconds: Int64(date.timeIntervalSince1970)).description }
-    if leaf.notValidAfter < now {
+    if hasExpired(now: now) {
       return
         "the certificate of the \(use.server) expired on \(text(leaf.notValidAfter)): \(use.effect); \(use.remedy)"
     }
