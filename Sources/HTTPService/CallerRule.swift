@@ -45,7 +45,7 @@ public struct CallerRule: Sendable {
   /// Whether the origin is this server. The host must also be a name of the server, because an attacker may choose the name.
   private func isOwn(_ origin: String, _ request: HTTPRequest) -> Bool {
     guard hasPage, let host = request.authority.flatMap({ Authority($0) }), hosts.allows(host) else { return false }
-    return PageOrigin(origin)?.isServer(host, overTLS: request.scheme == "https") ?? false
+    return PageOrigin(origin)?.isServer(of: request, host: host) ?? false
   }
 
   /// Whether the browser navigates to an address. The linking page can neither read the answer nor show it in a frame.

@@ -16,12 +16,14 @@ struct PageOrigin: Sendable, Hashable {
     self.authority = authority
   }
 
-  /// Whether the page is that of a server with a `Host`.
+  /// Whether the page is that of the server that a request is for.
   ///
-  /// - Parameter overTLS: whether the request came over TLS; then the page did too. Without TLS the schemes are not compared,
-  ///   because something else may add TLS.
-  func isServer(_ host: Authority, overTLS: Bool) -> Bool {
-    (usualPort == 443 || !overTLS) && authority.host == host.host
+  /// A page whose request came over TLS came over TLS too. Without TLS the schemes are not compared, because something else may
+  /// add TLS.
+  ///
+  /// - Parameter host: the request's `Host`.
+  func isServer(of request: HTTPRequest, host: Authority) -> Bool {
+    (usualPort == 443 || request.scheme != "https") && authority.host == host.host
       && (authority.port ?? usualPort) == (host.port ?? usualPort)
   }
 }
@@ -33,7 +35,7 @@ extension HTTPRequest {
   package var isOfOwnPage: Bool {
     if let origin = headerFields[.origin] {
       guard let host = authority.flatMap({ Authority($0) }),
-        PageOrigin(origin)?.isServer(host, overTLS: scheme == "https") == true
+        PageOrigin(origin)?.isServer(of: self, host: host) == true
       else { return false }
     }
     return headerFields.values(of: .fetchSite).allSatisfy { ["same-origin", "none"].contains($0.lowercased()) }
