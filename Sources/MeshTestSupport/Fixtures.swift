@@ -50,9 +50,7 @@ extension Resource {
               lastUpdateTime: Timestamp(seconds: 1_700_000_001), counts: [.cds: counts, .lds: counts]))
         ])))
   }
-}
 
-extension Resource {
   /// A certificate in PEM form. It names `a`, signs itself, and its key is kept nowhere.
   public static let testCertificate = """
     -----BEGIN CERTIFICATE-----

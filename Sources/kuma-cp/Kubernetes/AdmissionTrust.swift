@@ -49,7 +49,7 @@ final class AdmissionTrust: Service, TLSSource {
   /// The Secret; `nil` where certificates come from files.
   private let secret: KindReplica?
   private let configurations: [(name: String, replica: KindReplica)]
-  private let wakeUps: WakeUps
+  private let wakeUps = WakeUps()
   private let state = Mutex(State())
   private let refusals: HandshakeReport
 
@@ -57,8 +57,6 @@ final class AdmissionTrust: Service, TLSSource {
     _ settings: AdmissionServer.Settings, client: KubernetesClient, isLeader: @escaping @Sendable () -> Bool,
     logger: Logger
   ) {
-    let wakeUps = WakeUps()
-    self.wakeUps = wakeUps
     self.settings = settings
     self.client = client
     self.isLeader = isLeader
@@ -68,8 +66,8 @@ final class AdmissionTrust: Service, TLSSource {
       settings.certificateFolder == nil
       ? KindReplica(
         client: client, kind: .secret, namespace: settings.systemNamespace, name: AdmissionSecret.name, logger: logger
-      ) { _ in wakeUps.wake() } : nil
-    configurations = WebhookConfiguration.all.map { kind, name in
+      ) { [wakeUps] _ in wakeUps.wake() } : nil
+    configurations = WebhookConfiguration.all.map { [wakeUps] kind, name in
       (name, KindReplica(client: client, kind: kind, name: name, logger: logger) { _ in wakeUps.wake() })
     }
   }
