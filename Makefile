@@ -9,10 +9,10 @@ export ONLY_TESTS := $(ONLY)
 BUILD := .build/debug
 PROGRAMS := kuma-cp kuma-dp kumactl kuma-demo
 SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CProcess Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
-  $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources)
+  $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build release images check-release check check-structure conformance soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build release images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER names othe
 	@Scripts/setup test
 	@$(MAKE) --no-print-directory build >&2
 	@BUILD=$(BUILD) Scripts/conformance
+
+fuzz: ## ten minutes of random input for everything that reads input; ARGS='--seconds-per-target 20' for as long as .ci/run takes
+	@Scripts/setup demo
+	Scripts/fuzz $(or $(ARGS),--minutes 10)
 
 soak: ## ten minutes of random changes for a thousand proxies, over SQLite and then PostgreSQL
 	@Scripts/setup test

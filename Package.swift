@@ -581,3 +581,27 @@ if let only = Context.environment["ONLY_TESTS"], !only.isEmpty {
   let kept = Set(only.split(separator: ",").map(String.init))
   package.targets.removeAll { $0.type == .test && !kept.contains($0.name) }
 }
+
+// Scripts/fuzz names the library with which programs are fuzzed. What is fuzzed is compiled with other settings, so that
+// it is in no other build.
+if let fuzzingLibrary = Context.environment["KUMA_TRACE_FUZZ"] {
+  // Code counts what of it has run, by which the library chooses inputs.
+  for target in package.targets where target.type == .regular && target.name != "EnvoyAPI" {
+    target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
+  }
+  package.targets += [
+    .target(name: "CFuzzing", path: "Fuzz/Sources/CFuzzing"),
+    .executableTarget(
+      name: "kuma-fuzz",
+      dependencies: [
+        "CFuzzing", "Documents", "HTTPService", "JSONText", "KubernetesAPI", "MeshAccess", "MeshKubernetes",
+        "MeshModel",
+        "MeshPolicy", "MeshTransport", "MeshXDS", "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", crypto,
+        cryptoExtras, httpTypes, nioCore,
+      ],
+      path: "Fuzz/Sources/kuma-fuzz", swiftSettings: strict,
+      // Other linkers leave out the counters of code that runs.
+      linkerSettings: [.unsafeFlags(["-Xclang-linker", "-fuse-ld=lld", "-Xlinker", fuzzingLibrary, "-lstdc++"])]),
+  ]
+  package.products.append(.executable(name: "kuma-fuzz", targets: ["kuma-fuzz"]))
+}

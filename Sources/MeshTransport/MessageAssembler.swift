@@ -1,20 +1,22 @@
 import Deflate
-import MeshXDS
-import NIOCore
+package import MeshXDS
+package import NIOCore
 
 /// Assembles the messages of a gRPC request within limits, and decompresses them.
 ///
 /// gRPC's own transport keeps incomplete messages without a time limit or a budget. It ends a stream without a reason when a
 /// message is too large. As configured here, it does not decompress.
-struct MessageAssembler: ~Copyable {
+package struct MessageAssembler: ~Copyable {
   /// Why no further messages are accepted.
-  struct Failure: Error, Equatable {
-    var code: SessionRefusal.Code
-    var message: String
+  package struct Failure: Error, Equatable {
+    /// The gRPC status of the stream's end.
+    package var code: SessionRefusal.Code
+    /// What is wrong and what to do; sent to the proxy.
+    package var message: String
   }
 
   /// A complete, uncompressed message with its prefix of five bytes, as gRPC's transport expects it.
-  typealias Message = ByteBuffer
+  package typealias Message = ByteBuffer
 
   /// The size in bytes up to which a message is not counted. Typical requests of proxies get through when memory is short.
   static let freeBytes = 4 * 1024
@@ -32,10 +34,12 @@ struct MessageAssembler: ~Copyable {
   /// The bytes reserved for the message.
   private var counted = 0
 
+  /// Makes an assembler without a message.
+  ///
   /// - Parameters:
   ///   - limit: the size of a message in bytes, compressed and decompressed.
   ///   - isCompressed: whether the request's headers allow compressed messages.
-  init(limit: Int, isCompressed: Bool) {
+  package init(limit: Int, isCompressed: Bool) {
     self.limit = limit
     self.isCompressed = isCompressed
   }
@@ -50,7 +54,7 @@ struct MessageAssembler: ~Copyable {
   ///
   /// - Parameter take: takes bytes of the budget; false if too few are left.
   /// - Returns: the messages that are complete now.
-  mutating func add(_ bytes: inout ByteBuffer, take: (Int) -> Bool) throws(Failure) -> [Message] {
+  package mutating func add(_ bytes: inout ByteBuffer, take: (Int) -> Bool) throws(Failure) -> [Message] {
     var messages: [Message] = []
     while true {
       while head.count < Self.headSize, let byte = bytes.readInteger(as: UInt8.self) {
