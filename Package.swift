@@ -49,6 +49,7 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let pageFiles = [
   "app.css", "app.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
   "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
+  "privacy.js",
   "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "session.js", "sign-in.js",
   "standalone.js", "start.js",
   "timeline.js", "trace.js", "views.css", "waterfall.js", "waterfall-keys.js", "waterfall-state.js",
@@ -109,6 +110,7 @@ let package = Package(
     // MARK: Foundation
     .target(name: "JSONText", swiftSettings: strict),
     .target(name: "StableHash", swiftSettings: strict),
+    .target(name: "SecretPatterns", swiftSettings: strict),
     .target(name: "Backoff", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
     .target(name: "Notifications", swiftSettings: strict),
@@ -172,11 +174,13 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: Traces
-    .target(name: "TraceModel", swiftSettings: strict),
+    .target(name: "TraceModel", dependencies: ["SecretPatterns"], swiftSettings: strict),
     .target(name: "TraceFormats", dependencies: ["JSONText", "TraceModel"], swiftSettings: strict),
     .target(
       name: "TraceStore",
-      dependencies: ["Deflate", "GroupCommit", "PrometheusMetrics", "SQLiteFiles", "TraceModel", collections, grdb],
+      dependencies: [
+        "Deflate", "GroupCommit", "PrometheusMetrics", "SecretPatterns", "SQLiteFiles", "TraceModel", collections, grdb,
+      ],
       swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
 
@@ -357,6 +361,8 @@ let package = Package(
     .testTarget(name: "NotificationsTests", dependencies: ["Notifications"], swiftSettings: strict),
     .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
     .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
+    .testTarget(
+      name: "SecretPatternsTests", dependencies: ["SecretPatterns", "TraceTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "DocumentsTests", dependencies: ["Documents", "MeshTestSupport", yams], swiftSettings: strict),
     .testTarget(

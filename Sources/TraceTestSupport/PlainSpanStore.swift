@@ -17,6 +17,7 @@ package final class PlainSpanStore: SpanStore {
   package let autocompleteKeys: [String]
   package let limits = CollectorLimits()
   package let metrics = CollectorMetrics()
+  package let privacy = SpanPrivacy()
 
   /// Makes an empty store.
   package init(clock: WallClock, autocompleteKeys: [String] = []) {
@@ -30,6 +31,7 @@ package final class PlainSpanStore: SpanStore {
   @discardableResult
   package func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int {
     let received = clock.milliseconds()
+    let spans = privacy.hidden(spans)
     let isClosed = state.withLock { state in
       guard !state.isClosed else { return true }
       state.spans += spans.map { ($0, received) }

@@ -42,6 +42,7 @@ struct CollectorServices {
     settings.limits = configuration.limits
     settings.retention = configuration.retention
     settings.autocompleteKeys = configuration.autocompleteKeys
+    settings.privacy = configuration.privacy.rules
     settings.report = { OpenedStore.logWriting("spans", $0, logger) }
     let store = try SegmentStore(
       path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),

@@ -125,7 +125,7 @@ extension AccessMatrix {
         "GET /api/v2/services", "GET /api/v2/spans", "GET /api/v2/remoteServices", "GET /api/v2/traces",
         "GET /api/v2/traceMany", "GET /api/v2/trace/{id}", "GET /api/v2/dependencies", "GET /api/v2/autocompleteKeys",
         "GET /api/v2/autocompleteValues", "GET /api/summaries", "GET /api/trees/{id}",
-        "GET /api/graph", "GET /api/operations", "GET /api/propagation",
+        "GET /api/graph", "GET /api/operations", "GET /api/propagation", "GET /api/hidden",
         "GET /api/export/zipkin", "GET /api/export/zipkin/{id}", "GET /api/export/jaeger/{id}",
         "GET /api/export/html/{id}",
         // Arranges the spans of a file, and stores nothing.
@@ -159,7 +159,7 @@ extension AccessMatrix {
   private static let page = [
     "GET /", "GET /traces", "GET /traces/{id}", "GET /services", "GET /services/{name}", "GET /compare",
     "GET /compare/{id}", "GET /compare/{id}/{other}", "GET /file", "GET /file/{name}", "GET /graph",
-    "GET /propagation", "GET /assets/{file}",
+    "GET /propagation", "GET /privacy", "GET /assets/{file}",
     // Addresses of other pages, which lead to this one.
     "GET /zipkin", "GET /zipkin/traceViewer", "GET /zipkin/dependency", "GET /dependency", "GET /zipkin/traces/{id}",
     "GET /zipkin/trace/{id}", "GET /trace/{id}", "GET /dependencies", "GET /gui", "GET /gui/{rest...}", "GET /search",

@@ -16,7 +16,9 @@ extension CollectorAPI {
   private func read(_ request: RoutedRequest) throws(CollectorError) -> Answer {
     let wanted = try request.query["id"].map { text throws(CollectorError) in try id(text, "the parameter id") }
     let format = try Self.format(of: request.head, json: .file)
-    let parsed = try format.parse(try unpacked(request, format), limits: limits)
+    var parsed = try format.parse(try unpacked(request, format), limits: limits)
+    // What is shown of a file can be exported, and holds as little as what is stored.
+    parsed.spans = store.privacy.hidden(parsed.spans)
     guard !parsed.spans.isEmpty else {
       let reason = parsed.rejections.first.map { "; the first one: \($0.reason)" } ?? ""
       throw CollectorError(code: .invalid, message: "the file has no valid span\(reason)")

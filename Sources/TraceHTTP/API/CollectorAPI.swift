@@ -86,7 +86,8 @@ public final class CollectorAPI: Sendable {
 
   /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
-    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + serverRoutes + receiverRoutes + pageRoutes
+    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + serverRoutes + receiverRoutes
+    + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 

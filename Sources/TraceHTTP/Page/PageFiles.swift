@@ -55,6 +55,7 @@ enum PageFiles {
     "list.js": script(PackageResources.list_js),
     "model.js": script(PackageResources.model_js),
     "plot.js": script(PackageResources.plot_js),
+    "privacy.js": script(PackageResources.privacy_js),
     "search.js": script(PackageResources.search_js),
     "search-keys.js": script(PackageResources.search_keys_js),
     "search-state.js": script(PackageResources.search_state_js),

@@ -3,6 +3,7 @@ import { access, el, fetchJSON, isTyping, notice } from "./dom.js";
 import { showFile, takeFiles } from "./file.js";
 import { showGraph } from "./graph.js";
 import { setKeys, showKeys } from "./keys.js";
+import { showPrivacy } from "./privacy.js";
 import { showSearch } from "./search.js";
 import { brokenIn, showOperations, showPropagation } from "./services.js";
 import { loadSession, showsUser } from "./session.js";
@@ -23,6 +24,7 @@ const views = [
   [/^\/(?:graph|services)$/, "graph", () => showGraph(page)],
   [/^\/services\/([^/]+)$/, "graph", (name) => showOperations(page, decoded(name))],
   [/^\/propagation$/, "propagation", () => showPropagation(page)],
+  [/^\/privacy$/, "privacy", () => showPrivacy(page)],
 ];
 
 function decoded(text) {

@@ -1,4 +1,6 @@
 package import PrometheusMetrics
+import SecretPatterns
+package import TraceModel
 
 /// The counters of a collector since its start.
 public final class CollectorMetrics: Sendable {
@@ -23,6 +25,8 @@ public final class CollectorMetrics: Sendable {
   package let namesEvicted: ReadableCounter
   /// Queries answered.
   package let queries: ReadableCounter
+  /// Secrets that were hidden before spans were stored, by their kind.
+  private let hidden: [Secret.Kind: ReadableCounter]
   /// Spans that arrived with the bytes of their ids reversed and were corrected.
   package let spansReversed = ReadableCounter()
   /// Spans in protobuf for which the byte order of the ids was not known when they arrived.
@@ -52,6 +56,22 @@ public final class CollectorMetrics: Sendable {
       "kuma_collector_names_forgotten_total",
       "Listed names of services and operations that were evicted because there were too many.")
     queries = page.counter("kuma_collector_queries_total", "Queries answered.")
+    hidden = Dictionary(
+      uniqueKeysWithValues: Secret.Kind.allCases.map { kind in
+        let counter = page.counter(
+          "kuma_collector_hidden_total", "Secrets in spans that were hidden before the spans were stored.",
+          [("kind", kind.rawValue)])
+        return (kind, counter)
+      })
+  }
+
+  /// Counts what was hidden in spans that have been stored.
+  package func countHidden(_ values: HiddenValues) {
+    guard values.spans > 0 else { return }
+    for (kind, counter) in hidden {
+      let count = values.count(of: kind)
+      if count > 0 { counter.increment(by: count) }
+    }
   }
 
   /// Makes counters at zero that no page shows.

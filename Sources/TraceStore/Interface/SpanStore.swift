@@ -15,6 +15,8 @@ public protocol SpanWriting: Sendable {
   var limits: CollectorLimits { get }
   /// The store's counters.
   var metrics: CollectorMetrics { get }
+  /// Hides what spans carry by accident, before they are stored, and counts it.
+  var privacy: SpanPrivacy { get }
 
   /// An empty batch, into which a parser writes the spans of one request.
   func makeBatch() -> Batch

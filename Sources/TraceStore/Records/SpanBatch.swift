@@ -11,6 +11,8 @@ struct SpanBatch: Sendable {
   var terms: [UInt32] = []
   /// The spans that have tags whose values are offered for autocompletion.
   var completing: Set<Int> = []
+  /// What was hidden in the spans.
+  var hidden = HiddenValues()
 
   var count: Int { entries.count }
 

@@ -12,6 +12,8 @@ final class SpanEncoder: Sendable {
   private static let schemaCapacity = 4_096
 
   let texts: TextTable
+  /// What spans must not tell; nil to encode them as they are.
+  private let privacy: SpanPrivacy?
   private let known = Mutex(Schemas())
   private let autocompleteKeys: Set<UInt64>
 
@@ -27,8 +29,9 @@ final class SpanEncoder: Sendable {
     fileprivate var bytes: [UInt8] = []
   }
 
-  init(texts: TextTable, autocompleteKeys: [String]) {
+  init(texts: TextTable, autocompleteKeys: [String], privacy: SpanPrivacy? = nil) {
     self.texts = texts
+    self.privacy = privacy
     self.autocompleteKeys = Set(autocompleteKeys.map { TextHash.hash($0) })
   }
 
@@ -41,6 +44,15 @@ final class SpanEncoder: Sendable {
     scratch.draft.fill(span, &scratch.bytes)
     let draft = scratch.draft
     scratch.bytes.withUnsafeBytes { encode(draft, in: $0, received: received, to: &batch) }
+  }
+
+  /// Adds a span that has been stored before, as it is.
+  func encode(stored span: Span, received: Int64, to batch: inout SpanBatch, with scratch: inout Scratch) {
+    scratch.bytes.removeAll(keepingCapacity: true)
+    scratch.draft.fill(span, &scratch.bytes)
+    let draft = scratch.draft
+    var known: EncodedTags?
+    scratch.bytes.withUnsafeBytes { write(draft, in: $0, received: received, to: &batch, &known) }
   }
 
   /// Adds spans to a batch. The drafts refer to texts in `bytes`; tags with the same position are the same.
@@ -67,7 +79,21 @@ final class SpanEncoder: Sendable {
     encode(span, in: bytes, received: received, to: &batch, &known)
   }
 
+  /// Adds a span without its secrets. This is the one way from a request into a batch.
   private func encode(
+    _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch,
+    _ known: inout EncodedTags?
+  ) {
+    guard let hidden = privacy?.hiding(span, in: bytes) else {
+      write(span, in: bytes, received: received, to: &batch, &known)
+      return
+    }
+    batch.hidden.add(hidden.values)
+    var scratch = Scratch()
+    encode(stored: hidden.span, received: received, to: &batch, with: &scratch)
+  }
+
+  private func write(
     _ span: SpanDraft, in bytes: UnsafeRawBufferPointer, received: Int64, to batch: inout SpanBatch,
     _ known: inout EncodedTags?
   ) {

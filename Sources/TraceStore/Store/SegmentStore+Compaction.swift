@@ -176,7 +176,7 @@ extension SegmentStore {
         var batch = SpanBatch()
         var scratch = SpanEncoder.Scratch()
         for (span, received) in spans {
-          encoder.encode(span, received: received, to: &batch, with: &scratch)
+          encoder.encode(stored: span, received: received, to: &batch, with: &scratch)
           let some = Name.names(of: span, autocompleteKeys: settings.autocompleteKeys)
           _ = names.withLock { $0.use(some, period: NameTable.period(received), limits: settings.limits) }
         }

@@ -15,6 +15,8 @@ extension SegmentStore {
     if let refusal = compactionRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
     for request in requests { whole.append(request.batch) }
+    // Each request counts its own.
+    whole.hidden = HiddenValues()
     do {
       let block = try write(whole, on: database)
       let evicted = requests.map { useNames(of: $0.batch) }

@@ -21,6 +21,8 @@ public final class SegmentStore: SpanStore {
     public var retention = Retention()
     /// The keys of tags whose values are offered for autocompletion.
     public var autocompleteKeys: [String] = []
+    /// What is hidden in spans before they are stored.
+    public var privacy = SpanPrivacy.Settings()
     /// How long the store waits for a locked database, in seconds.
     public var busyTimeout = 2.0
     /// The time of day.
@@ -51,6 +53,8 @@ public final class SegmentStore: SpanStore {
 
   /// The store's counters.
   public let metrics: CollectorMetrics
+  /// Hides what spans carry by accident, and counts it.
+  public let privacy: SpanPrivacy
   let settings: Settings
   let file: StoreFile
   /// The listed names. Commits add names, queries read them.
@@ -83,13 +87,14 @@ public final class SegmentStore: SpanStore {
     file = try StoreFile(path: path, busyTimeout: settings.busyTimeout, report: settings.report)
     self.settings = settings
     self.metrics = metrics
+    privacy = SpanPrivacy(settings.privacy)
     let limits = settings.limits
     queue = Mutex(
       CommitQueue(
         batchLimit: Self.batchLimit, waitingLimit: .init(count: limits.waitingSpans, bytes: limits.waitingBytes)))
     do {
       let content = try file.pool.read { database in try (TextTable(database), Manifest(database)) }
-      encoder = SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys)
+      encoder = SpanEncoder(texts: content.0, autocompleteKeys: settings.autocompleteKeys, privacy: privacy)
       manifest = Mutex(content.1)
       ages = Mutex(AgeClock(wall: settings.clock.milliseconds(), steady: 0, isSuspect: false))
       try loadContent()
@@ -185,6 +190,8 @@ public final class SegmentStore: SpanStore {
     switch result {
     case .success(let namesEvicted):
       metrics.spansAccepted.increment(by: batch.count)
+      privacy.report.count(batch.hidden, now: settings.clock.milliseconds())
+      metrics.countHidden(batch.hidden)
       return namesEvicted
     case .failure(let error):
       metrics.spansDropped.increment(by: batch.count)

@@ -58,6 +58,7 @@ struct CollectorSettings: SettingGroup {
   let autocompleteKeys = Setting(
     "collector.autocompleteKeys", .list, default: "",
     "Tags whose values are offered for searches, separated by commas.")
+  let privacy = PrivacySettings()
   let bodySize = Setting(
     "collector.limits.bodySize", .size(from: 1_024), default: "10MiB",
     "Largest request with spans, as received and decompressed.")

@@ -1,0 +1,100 @@
+/// A key without its spelling: lower case, without `-` and `_`, escapes decoded; as hashes of the whole and of the part after the
+/// last dot.
+struct KeyName {
+  /// The hash of the whole key.
+  private(set) var whole = KeyName.start
+  /// The hash of the part after the last dot.
+  private(set) var last = KeyName.start
+  /// The last ``capacity`` bytes of the key, dots left out.
+  private var text = InlineText()
+
+  /// Longer keys are looked at from their end.
+  private static let capacity = 64
+
+  init(_ key: String) {
+    var key = key
+    self = key.withUTF8 { KeyName(UnsafeRawBufferPointer($0)) }
+  }
+
+  init(_ key: UnsafeRawBufferPointer) {
+    var index = max(0, key.count - 3 * Self.capacity)
+    while index < key.count {
+      let character = EncodedCharacter(key, index)
+      index = character.end
+      var byte = character.byte
+      if byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") { continue }
+      if byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") { byte |= 0x20 }
+      whole = Self.next(whole, byte)
+      if byte == UInt8(ascii: ".") {
+        last = Self.start
+      } else {
+        last = Self.next(last, byte)
+        text.append(byte)
+      }
+    }
+  }
+
+  /// Whether the whole key or its last part is in a list.
+  func isIn(_ names: Set<UInt64>) -> Bool { names.contains(whole) || names.contains(last) }
+
+  /// Whether the key has a word that secrets have: `userPassword`, `refreshToken`, `app_secret`.
+  var hasSecretWord: Bool {
+    text.hasSuffix("token") || text.hasSuffix("apikey") || text.hasSuffix("privatekey") || text.hasSuffix("secretkey")
+      || text.hasSuffix("accesskey") || text.hasSuffix("pwd") || text.contains("password") || text.contains("passwd")
+      || text.contains("passphrase") || text.contains("secret") || text.contains("sessionid")
+      || text.contains("authorization")
+  }
+
+  /// Whether the key names something about a secret, not the secret: `token_count`, `secret.name`.
+  var isAboutSecret: Bool { Self.abouts.contains { text.hasSuffix($0) } }
+
+  private static let abouts: [StaticString] = [
+    "name", "count", "type", "kind", "length", "len", "size", "version", "policy", "expiry", "expires", "expiresin",
+    "expiresat", "expired", "age", "ttl", "limit", "status", "state", "enabled", "required", "valid", "changed",
+    "changedat", "updatedat", "createdat", "path", "file", "url", "uri", "endpoint", "format", "attempts", "strength",
+    "rotation", "field", "class", "provider", "manager", "store", "uid", "error", "reason", "result", "method",
+    "present", "exists", "mode", "usage", "tokens",
+  ]
+
+  // MARK: FNV-1a
+
+  private static let start: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  private static func next(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+}
+
+/// A short text without memory of its own. Beyond 64 bytes its beginning is dropped.
+private struct InlineText {
+  private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+  private var count = 0
+
+  mutating func append(_ byte: UInt8) {
+    withUnsafeMutableBytes(of: &words) { bytes in
+      if count == bytes.count {
+        for index in 32..<bytes.count { bytes[index - 32] = bytes[index] }
+        count = 32
+      }
+      bytes[count] = byte
+      count += 1
+    }
+  }
+
+  func hasSuffix(_ suffix: StaticString) -> Bool {
+    guard count >= suffix.utf8CodeUnitCount else { return false }
+    return matches(suffix, at: count - suffix.utf8CodeUnitCount)
+  }
+
+  func contains(_ word: StaticString) -> Bool {
+    guard count >= word.utf8CodeUnitCount else { return false }
+    return (0...(count - word.utf8CodeUnitCount)).contains { matches(word, at: $0) }
+  }
+
+  private func matches(_ word: StaticString, at start: Int) -> Bool {
+    withUnsafeBytes(of: words) { bytes in
+      word.withUTF8Buffer { word in
+        for index in word.indices where bytes[start + index] != word[index] { return false }
+        return true
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/// Finds secrets in texts.
+///
+/// A text is read once, from left to right, in time that grows with its length. Words are separated by everything that is neither a
+/// letter nor a digit nor one of `-_.~`; a word before `=` or `:` is a key. A character may be percent-encoded, so that a URL within
+/// the parameter of another is looked into.
+package struct SecretFinder: Sendable {
+  /// Which keys name secrets.
+  package let keys: SecretKeys
+
+  /// Makes a finder.
+  package init(keys: SecretKeys = SecretKeys()) { self.keys = keys }
+
+  /// Hides the secrets of a text; nil if there are none.
+  package func hiding(_ bytes: UnsafeRawBufferPointer) -> HiddenText? {
+    let secrets = secrets(in: bytes)
+    return secrets.isEmpty ? nil : HiddenText(bytes, secrets)
+  }
+
+  /// Hides the secrets of a text; nil if there are none.
+  package func hiding(_ text: String) -> HiddenText? {
+    var text = text
+    return text.withUTF8 { hiding(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The secrets of a text, in order.
+  package func secrets(in bytes: UnsafeRawBufferPointer) -> [Secret] {
+    guard Self.mayHoldSecret(bytes) else { return [] }
+    var scan = SecretScan(bytes, keys)
+    scan.run()
+    return scan.secrets
+  }
+
+  /// Whether a text holds a secret.
+  package func holdsSecret(_ bytes: UnsafeRawBufferPointer) -> Bool { !secrets(in: bytes).isEmpty }
+
+  /// Whether a text is a secret by its looks: long, and random letters and digits. It is asked for texts whose key is doubtful.
+  package static func looksSecret(_ bytes: UnsafeRawBufferPointer) -> Bool { SecretLooks(bytes).isRandom }
+
+  /// The shortest secret without a key, such as `Basic YTpiYzE=`.
+  private static let shortest = 12
+
+  /// A quick look that answers true for every text with a secret, and false for most texts without.
+  package static func mayHoldSecret(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let classes = ByteClasses.union(bytes)
+    if classes & ByteClasses.mark != 0 { return bytes.count > 2 }
+    guard bytes.count >= shortest, let first = bytes.first else { return false }
+    // One word is a token or nothing.
+    return classes & (ByteClasses.separator | ByteClasses.dot) != 0 || ByteClasses.has(first, ByteClasses.tokenStart)
+  }
+}
+
+/// Whether a text looks like a secret.
+struct SecretLooks {
+  private(set) var isRandom = false
+
+  private static let shortest = 16
+  private static let shortestHexadecimal = 20
+
+  init(_ text: UnsafeRawBufferPointer) {
+    guard text.count >= Self.shortest else { return }
+    var (digits, upper, lower, others, run, longestRun) = (0, 0, 0, 0, 0, 0)
+    var isHexadecimal = true
+    for byte in text {
+      let isLetterOrDigit = ByteClasses.has(byte, ByteClasses.alphanumeric)
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"): upper += 1
+      case UInt8(ascii: "a")...UInt8(ascii: "z"): lower += 1
+      case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: "+"),
+        UInt8(ascii: "/"), UInt8(ascii: "="), UInt8(ascii: "%"):
+        break
+      default: others += 1
+      }
+      if byte != UInt8(ascii: "-"), !ByteClasses.has(byte, ByteClasses.hexadecimal) { isHexadecimal = false }
+      run = isLetterOrDigit ? run + 1 : 0
+      longestRun = max(longestRun, run)
+    }
+    // Words with blanks or commas between them are no token.
+    guard others == 0, digits > 0, upper + lower > 0 else { return }
+    isRandom =
+      isHexadecimal ? text.count >= Self.shortestHexadecimal : longestRun >= 20 || upper > 0 && lower > 0 && digits > 1
+  }
+}

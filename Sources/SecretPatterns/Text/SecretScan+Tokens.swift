@@ -1,0 +1,112 @@
+/// Tokens and keys that are known by their form.
+extension SecretScan {
+  /// How a provider's tokens look.
+  private struct Form: Sendable {
+    /// With what they begin, in lower case. Names of operations are in lower case, so all are compared so.
+    let prefix: StaticString
+    /// How many characters follow at least.
+    let count: Int
+    /// Which characters follow.
+    let classes: UInt8
+    /// Whether exactly so many follow.
+    let isExact: Bool
+
+    init(_ prefix: StaticString, _ count: Int, _ classes: UInt8 = ByteClasses.alphanumeric, isExact: Bool = false) {
+      (self.prefix, self.count, self.classes, self.isExact) = (prefix, count, classes, isExact)
+    }
+  }
+
+  /// Letters, digits, `-` and `_`. The other signs of base64 are no bytes of words.
+  private static let url = ByteClasses.base64
+
+  /// The forms by the letter with which they begin. They are documented by those who issue them: Amazon's access key ids, GitHub,
+  /// GitLab, Grafana, Google, Slack, Stripe, Shopify, npm, PyPI, SendGrid, OpenAI, Anthropic, Hugging Face, Vault, DigitalOcean.
+  private static let forms: [UInt8: [Form]] = {
+    let all = [
+      Form("akia", 16, isExact: true), Form("asia", 16, isExact: true), Form("abia", 16, isExact: true),
+      Form("aiza", 35, url), Form("ghp_", 20), Form("gho_", 20), Form("ghu_", 20), Form("ghs_", 20), Form("ghr_", 20),
+      Form("github_pat_", 22, url), Form("glpat-", 20, url), Form("gldt-", 20, url), Form("glrt-", 20, url),
+      Form("glsa_", 32, url), Form("gocspx-", 24, url), Form("ya29.", 20, url), Form("xoxb-", 10, url),
+      Form("xoxp-", 10, url), Form("xoxa-", 10, url), Form("xoxr-", 10, url), Form("xoxs-", 10, url),
+      Form("xoxe.", 10, url | ByteClasses.dot), Form("xapp-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
+      Form("rk_live_", 16), Form("rk_test_", 16), Form("whsec_", 24, url), Form("shpat_", 32), Form("shpss_", 32),
+      Form("npm_", 36), Form("pypi-", 50, url), Form("sg.", 40, url | ByteClasses.dot), Form("sk-ant-", 24, url),
+      Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 30), Form("hvs.", 24, url), Form("hvb.", 24, url),
+      Form("dop_v1_", 64),
+    ]
+    return Dictionary(grouping: all) { form in form.prefix.withUTF8Buffer { $0[0] } }
+  }()
+
+  /// The forms by the letter with which they begin, as a table of letters.
+  private static let formsByLetter: [[Form]] = (0..<26).map { forms[UInt8(ascii: "a") + $0] ?? [] }
+
+  private static let shortest = 15
+
+  /// Where a token ends that begins at a position, and its kind; nil if none begins there.
+  func tokenEnd(at start: Int) -> (position: Int, kind: Secret.Kind)? {
+    guard bytes.count - start >= Self.shortest else { return nil }
+    let first = bytes[start] | 0x20
+    if bytes[start] == UInt8(ascii: "-") { return privateKeyEnd(at: start).map { ($0, .privateKey) } }
+    guard first >= UInt8(ascii: "a"), first <= UInt8(ascii: "z") else { return nil }
+    if first == UInt8(ascii: "e") { return webTokenEnd(at: start).map { ($0, .token) } }
+    for form in Self.formsByLetter[Int(first - UInt8(ascii: "a"))] where hasPrefix(form.prefix, at: start) {
+      let begin = start + form.prefix.utf8CodeUnitCount
+      let end = runEnd(from: begin, of: form.classes)
+      guard form.isExact ? end - begin == form.count : end - begin >= form.count else { continue }
+      // Words in a sentence have no digits.
+      guard text(begin..<end).contains(where: { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+        continue
+      }
+      return (end, .token)
+    }
+    return nil
+  }
+
+  /// Where a run of bytes of some classes ends. `+` and `/`, which are base64 too, end it.
+  private func runEnd(from start: Int, of classes: UInt8) -> Int {
+    var position = start
+    while position < bytes.count, ByteClasses.has(bytes[position], classes),
+      ByteClasses.has(bytes[position], ByteClasses.word)
+    {
+      position += 1
+    }
+    return position
+  }
+
+  /// Where a JSON Web Token ends: `eyJ…`, a dot, and further parts of base64 with dots between (RFC 7519).
+  private func webTokenEnd(at start: Int) -> Int? {
+    guard hasPrefix("eyj", at: start) else { return nil }
+    var end = runEnd(from: start, of: Self.url)
+    guard end - start >= 10 else { return nil }
+    var parts = 1
+    while end < bytes.count, bytes[end] == UInt8(ascii: ".") {
+      let next = runEnd(from: end + 1, of: Self.url)
+      // The signature may be empty.
+      guard next > end + 1 || parts > 1 else { break }
+      parts += 1
+      end = next
+    }
+    return parts > 1 ? end : nil
+  }
+
+  /// Where a private key in PEM ends, the end of the text if its own end is missing.
+  private func privateKeyEnd(at start: Int) -> Int? {
+    guard hasPrefix("-----begin ", at: start) else { return nil }
+    let title = start + 11
+    var dash = title
+    while dash < bytes.count, dash - title < 64, bytes[dash] != UInt8(ascii: "-") { dash += 1 }
+    let words: StaticString = "private key"
+    guard (title..<dash).contains(where: { dash - $0 >= 11 && hasPrefix(words, at: $0) }) else { return nil }
+    var position = dash
+    while position < bytes.count {
+      if bytes[position] == UInt8(ascii: "-"), hasPrefix("-----end ", at: position) {
+        position += 9
+        while position < bytes.count, bytes[position] != UInt8(ascii: "-") { position += 1 }
+        while position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
+        return position
+      }
+      position += 1
+    }
+    return position
+  }
+}

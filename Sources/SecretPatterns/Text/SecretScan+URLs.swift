@@ -1,0 +1,100 @@
+/// Users and passwords in URLs and connection strings, and URLs that are secrets themselves.
+extension SecretScan {
+  /// Hides the user in what follows `//`. The next character is the one after it.
+  mutating func hideUser(level: Int) {
+    let start = index
+    var position = start
+    var (at, colon): (Int?, Int?) = (nil, nil)
+    scan: while position < bytes.count {
+      let character = EncodedCharacter(bytes, position)
+      if character.level <= level {
+        switch character.byte {
+        case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: "<"),
+          UInt8(ascii: ">"), UInt8(ascii: "`"), 0x00...0x20:
+          break scan
+        case UInt8(ascii: "@"): at = position
+        case UInt8(ascii: ":"): colon = colon ?? position
+        default: break
+        }
+      }
+      position = character.end
+    }
+    if at == nil, let colon, bytes[start] != UInt8(ascii: "["),
+      text(colon..<position).dropFirst().contains(where: { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    {
+      // What should be a port is none: a password with a slash, in a text that somebody meant as a URL.
+      at = laterAt(from: position)
+    }
+    guard let at, at > start else { return }
+    hide(start..<at, .userInfo, hasPassword: level == 0 && colon.map { $0 < at } ?? false)
+  }
+
+  /// The next `@` before a blank, if it is near.
+  private func laterAt(from start: Int) -> Int? {
+    for position in start..<min(bytes.count, start + Self.lookahead) {
+      switch bytes[position] {
+      case UInt8(ascii: "@"): return position
+      case 0x00...0x20, UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "`"): return nil
+      default: break
+      }
+    }
+    return nil
+  }
+
+  /// Hides the user in Oracle's `jdbc:oracle:thin:user/password@host`. The next character is the one after the colon.
+  mutating func hideOracle() {
+    guard isWord("thin") || isWord("oci"), let at = laterAt(from: index), at > index,
+      text(index..<at).contains(UInt8(ascii: "/"))
+    else { return }
+    hide(index..<at, .userInfo, hasPassword: true)
+  }
+
+  /// Hides the user in `user:password@tcp(host:3306)/name`, as Go's MySQL driver takes it. The next character is the one after `@`.
+  mutating func hideNetworkAddressUser() {
+    guard hasPrefix("tcp(", at: index) || hasPrefix("unix(", at: index) || hasPrefix("cloudsql(", at: index) else {
+      return
+    }
+    let start = max(currentRun, index - 1 - Self.lookahead)
+    guard start < index - 1, text(start..<index - 1).contains(UInt8(ascii: ":")) else { return }
+    hide(start..<index - 1, .userInfo, hasPassword: true)
+  }
+
+  /// URLs whose path is a secret: whoever knows it may post there.
+  private static let webhooks: [(host: StaticString, paths: [StaticString])] = [
+    ("hooks.slack.com", ["services/", "workflows/", "triggers/"]), ("discord.com", ["api/webhooks/"]),
+    ("discordapp.com", ["api/webhooks/"]), ("api.telegram.org", ["bot"]), ("outlook.office.com", ["webhook/"]),
+  ]
+
+  /// Hides the path of a URL that is a secret itself. The next character is the one after the slash behind the host.
+  mutating func hideWebhook(level: Int) {
+    guard let webhook = Self.webhooks.first(where: { isWord($0.host) }) else { return }
+    for path in webhook.paths {
+      guard let start = decodedPrefixEnd(path, at: index) else { continue }
+      var end = start
+      while end < bytes.count {
+        let character = EncodedCharacter(bytes, end)
+        if character.level <= level, ByteClasses.has(character.byte, ByteClasses.separator) {
+          // A telegram bot's token has a colon and no slash.
+          guard character.byte == UInt8(ascii: "/") || character.byte == UInt8(ascii: ":") else { break }
+        }
+        end = character.end
+      }
+      hide(start..<end, .path)
+      return
+    }
+  }
+
+  /// Where a prefix ends that stands at a position, its characters encoded or not; nil if it does not stand there.
+  private func decodedPrefixEnd(_ prefix: StaticString, at start: Int) -> Int? {
+    prefix.withUTF8Buffer { prefix in
+      var position = start
+      for byte in prefix {
+        guard position < bytes.count else { return nil }
+        let character = EncodedCharacter(bytes, position)
+        guard character.byte == byte else { return nil }
+        position = character.end
+      }
+      return position
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/// One pass over a text.
+struct SecretScan {
+  let bytes: UnsafeRawBufferPointer
+  let keys: SecretKeys
+  /// What has been found, in order.
+  var secrets: [Secret] = []
+  /// The position of the next character.
+  var index = 0
+  /// The last word; empty if none has been read yet.
+  var word = 0..<0
+  /// The word before, of which the last one is separated by a single slash.
+  private var partBefore: Range<Int>?
+  /// The word that is the key of a pair, if `=` or `:` follows.
+  private var key: Range<Int>?
+  /// Whether a quotation mark stands between the key and what follows.
+  private var isKeyQuoted = false
+  /// The separator before the last word, and before its key; 0 at the beginning.
+  private var separatorBefore: UInt8 = 0
+  /// The last separator, and where it ends.
+  private var lastSeparator: UInt8 = 0
+  private var lastSeparatorEnd = 0
+  /// Where the last run of characters without blanks and quotation marks began.
+  private var runStart = 0
+  /// Whether the text is a command line of a program that takes a user and a password.
+  private var isCommand = false
+
+  init(_ bytes: UnsafeRawBufferPointer, _ keys: SecretKeys) { (self.bytes, self.keys) = (bytes, keys) }
+
+  mutating func run() {
+    while index < bytes.count {
+      readWord()
+      guard index < bytes.count else { break }
+      let start = index
+      let separator = EncodedCharacter(bytes, start)
+      index = separator.end
+      handle(separator, at: start)
+      lastSeparator = separator.byte
+      lastSeparatorEnd = max(lastSeparatorEnd, separator.end)
+    }
+  }
+
+  /// The bytes of a range.
+  func text(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
+
+  /// Notes a secret and goes on after it.
+  mutating func hide(
+    _ range: Range<Int>, _ kind: Secret.Kind, key: Range<Int>? = nil, hasPassword: Bool = false
+  ) {
+    let start = max(range.lowerBound, secrets.last?.range.upperBound ?? 0)
+    index = max(index, range.upperBound)
+    guard start < range.upperBound, !Secret.isReplacement(text(start..<range.upperBound)) else { return }
+    secrets.append(Secret(range: start..<range.upperBound, kind: kind, key: key, hasPassword: hasPassword))
+  }
+
+  // MARK: Words
+
+  private mutating func readWord() {
+    let start = index
+    if ByteClasses.has(bytes[start], ByteClasses.tokenStart), let end = tokenEnd(at: start) {
+      hide(start..<end.position, end.kind)
+      (word, key, partBefore) = (end.position..<end.position, nil, nil)
+      return
+    }
+    while index < bytes.count {
+      if ByteClasses.has(bytes[index], ByteClasses.word) {
+        index += 1
+      } else if bytes[index] == UInt8(ascii: "%") {
+        let character = EncodedCharacter(bytes, index)
+        guard character.level > 0, ByteClasses.has(character.byte, ByteClasses.word) else { break }
+        index = character.end
+      } else {
+        break
+      }
+    }
+    guard index > start else { return }
+    partBefore = lastSeparator == UInt8(ascii: "/") && word.upperBound + 1 == start && !word.isEmpty ? word : nil
+    (word, key, isKeyQuoted, separatorBefore) = (start..<index, start..<index, false, lastSeparator)
+    endWord()
+  }
+
+  /// What a word says about itself and what follows it.
+  private mutating func endWord() {
+    if let partBefore, word.count >= 16, SecretLooks(text(word)).isRandom, keys.leadsToSecret(text(partBefore)) {
+      hide(word, .path)
+      return
+    }
+    switch word.count {
+    case 2 where isCommand && isWord("-u"), 6 where isCommand && isWord("--user"),
+      12 where isCommand && isWord("--proxy-user"):
+      hideArgument { $0.contains(UInt8(ascii: ":")) }
+    case 3...:
+      if isCommand, bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "u"),
+        index < bytes.count, bytes[index] == UInt8(ascii: ":")
+      {
+        hide((word.lowerBound + 2)..<argumentEnd(from: index), .argument)
+      } else if bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "-"),
+        index < bytes.count, bytes[index] != UInt8(ascii: "="), bytes[index] != UInt8(ascii: ":"),
+        keys.verdict(ofPair: text(word)) == .secret
+      {
+        hideArgument { $0.first != UInt8(ascii: "-") }
+      } else if isWord("curl") || isWord("wget") || isWord("http") && bytes.count > index && bytes[index] == 0x20 {
+        isCommand = true
+      } else if isWord("bearer") || isWord("basic") {
+        hideCredentials()
+      }
+    default: break
+    }
+  }
+
+  /// Whether the last word is a word in lower case, whatever its own case.
+  func isWord(_ wanted: StaticString) -> Bool {
+    word.count == wanted.utf8CodeUnitCount && hasPrefix(wanted, at: word.lowerBound)
+  }
+
+  /// Whether a word in lower case stands at a position, in any case.
+  func hasPrefix(_ wanted: StaticString, at start: Int) -> Bool {
+    guard bytes.count - start >= wanted.utf8CodeUnitCount else { return false }
+    return wanted.withUTF8Buffer { wanted in
+      for offset in wanted.indices {
+        var byte = bytes[start + offset]
+        if byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") { byte |= 0x20 }
+        if byte != wanted[offset] { return false }
+      }
+      return true
+    }
+  }
+
+  // MARK: Separators
+
+  private mutating func handle(_ separator: EncodedCharacter, at start: Int) {
+    switch separator.byte {
+    case UInt8(ascii: "="), UInt8(ascii: ":"):
+      if let key {
+        let pair = Pair(
+          key: key, isQuoted: isKeyQuoted, before: separatorBefore, sign: separator.byte, level: separator.level)
+        self.key = nil
+        hideValue(of: pair)
+        if separator.byte == UInt8(ascii: ":") { hideOracle() }
+      }
+    case UInt8(ascii: "/"):
+      key = nil
+      guard index < bytes.count else { return }
+      let next = EncodedCharacter(bytes, index)
+      // `//` after a word or another slash is a part of a path.
+      let begins = start == 0 || lastSeparatorEnd == start && lastSeparator != UInt8(ascii: "/")
+      if begins, next.byte == UInt8(ascii: "/"), next.level == separator.level {
+        index = next.end
+        lastSeparatorEnd = next.end
+        hideUser(level: separator.level)
+      } else {
+        hideWebhook(level: separator.level)
+      }
+    case UInt8(ascii: "@"):
+      key = nil
+      hideNetworkAddressUser()
+    case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"):
+      isKeyQuoted = true
+      runStart = separator.end
+    case 0x00...0x20: runStart = separator.end
+    case UInt8(ascii: "\\"), UInt8(ascii: "]"): break
+    default: key = nil
+    }
+  }
+
+  /// The beginning of the run of characters that the present one is in.
+  var currentRun: Int { max(runStart, secrets.last?.range.upperBound ?? 0) }
+}
+
+/// A key with its sign, `=` or `:`.
+struct Pair {
+  /// Where the key stands.
+  var key: Range<Int>
+  /// Whether the key is in quotation marks.
+  var isQuoted: Bool
+  /// The separator before the key; 0 if there is none.
+  var before: UInt8
+  /// `=` or `:`.
+  var sign: UInt8
+  /// How many times the sign is encoded.
+  var level: Int
+
+  /// Whether the pair is a parameter of a URL.
+  var isParameter: Bool {
+    sign == UInt8(ascii: "=")
+      && (before == UInt8(ascii: "?") || before == UInt8(ascii: "&") || before == UInt8(ascii: "#"))
+  }
+}
