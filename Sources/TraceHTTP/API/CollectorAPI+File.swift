@@ -2,6 +2,7 @@ import HTTPService
 import JSONText
 import TraceFormats
 import TraceModel
+import TraceStore
 
 extension CollectorAPI {
   private static let listedTraces = 1_000
