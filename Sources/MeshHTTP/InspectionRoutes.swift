@@ -71,6 +71,7 @@ struct InspectionRoutes: Sendable {
       let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
       let insight = try await context.store.get(key)?.content(DataplaneInsight.self)
       explanation.connection = ProxyConnection(insight)
+      explanation.envoy = insight?.envoyAdvice
       if explanation.connection?.status == .online { await count(&explanation.capture, of: proxy) }
       return .json(explanation.document)
     } catch {

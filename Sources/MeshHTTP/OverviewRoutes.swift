@@ -1,6 +1,7 @@
 import HTTPService
 import HTTPTypes
 import MeshModel
+import MeshPolicy
 import OrderedCollections
 
 /// Proxies with their insights.
@@ -31,7 +32,7 @@ struct OverviewRoutes: Sendable {
     var insights: [ResourceKey: Resource] = [:]
     for insight in try await context.list(.dataplaneInsight, mesh: mesh) { insights[insight.key] = insight }
     return try request.listResponse(proxies) { proxy in
-      Self.document(proxy, insight: insights[proxy.insightKey].map { $0.spec.content.document })
+      Self.document(proxy, insight: insights[proxy.insightKey]?.content(DataplaneInsight.self))
     }
   }
 
@@ -43,14 +44,15 @@ struct OverviewRoutes: Sendable {
     let proxy = try await context.get(key, title: title)
     let insight = try await context.find(proxy.insightKey, title: title)
     // A single proxy without an insight gets an empty one; a list omits the key.
-    return .json(Self.document(proxy, insight: insight?.spec.content.document ?? [:]))
+    return .json(Self.document(proxy, insight: insight?.content(DataplaneInsight.self) ?? DataplaneInsight()))
   }
 
-  private static func document(_ proxy: Resource, insight: DocumentValue.Object?) -> DocumentValue {
+  private static func document(_ proxy: Resource, insight: DataplaneInsight?) -> DocumentValue {
     var object = proxy.metaDocument
     object["type"] = "DataplaneOverview"
     object["dataplane"] = .object(proxy.spec.content.document)
-    if let insight { object["dataplaneInsight"] = .object(insight) }
+    if let insight { object["dataplaneInsight"] = .object(insight.document) }
+    if let advice = insight?.envoyAdvice { object["envoyAdvice"] = advice.document }
     return .object(object)
   }
 }

@@ -30,8 +30,20 @@ struct WarningSource: Sendable {
     case .dataplane(let dataplane):
       ((try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? [])
         + PolicyWarnings.differences(of: dataplane, name: resource.name)
+        + PolicyWarnings.envoy(of: resource.name, await insight(of: resource))
     case .dataplaneInsight, .secret, .globalSecret: []
     }
+  }
+
+  private func insight(of proxy: Resource) async -> DataplaneInsight? {
+    (try? await resources.get(proxy.insightKey))?.content(DataplaneInsight.self)
+  }
+
+  /// Warnings about the Envoys of a mesh's proxies.
+  private func envoys(of mesh: String) async -> [String] {
+    let insights = (try? await resources.list(.dataplaneInsight, mesh: mesh)) ?? []
+    return PolicyWarnings.envoys(
+      insights.compactMap { insight in insight.content(DataplaneInsight.self).map { (insight.name, $0) } }, mesh: mesh)
   }
 
   private func warnings(about policy: TrafficTrace, name: String, mesh: String) async -> [String] {
@@ -56,5 +68,6 @@ struct WarningSource: Sendable {
       + PolicyWarnings.differences(of: mesh, name: name, isOwnCollector: isOwnCollector)
       + PolicyWarnings.collectors(of: mesh, secrets: secrets, isOwnCollector: isOwnCollector)
       + PolicyWarnings.policies(policies, losingBackendsIn: mesh, meshName: name, before: old)
+      + (await envoys(of: name))
   }
 }

@@ -16,6 +16,8 @@ public struct ProxyExplanation: Sendable, Hashable {
   public var listeners: [Listener]
   /// The proxy's connection; `nil` when it was not requested.
   public var connection: ProxyConnection?
+  /// What is known of security fixes for the proxy's Envoy; `nil` when its version is not known or was not requested.
+  package var envoy: EnvoyAdvice?
   /// The form of the proxy's reports; `nil` when it is not connected or does not report to Zipkin.
   public var reports: ReportForm?
   /// How the proxy takes its application's connections; `nil` when the application makes them to the proxy.
@@ -131,6 +133,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     if let capture { document["capture"] = capture.document }
     if let reports { document["reports"] = reports.document }
     if let connection { document["connection"] = connection.document }
+    if let envoy { document["envoyAdvice"] = envoy.document }
     return .object(document)
   }
 }

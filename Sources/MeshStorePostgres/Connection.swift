@@ -17,6 +17,8 @@ final class Connection {
   private var lastName = 0
   /// Whether there is a connection pooler in front of the server.
   private var isPooled = false
+  /// Which of ``PostgresHosts`` it leads to.
+  var host = 0
 
   /// Connects to a dedicated session of the server.
   ///
@@ -39,7 +41,6 @@ final class Connection {
   private static func connect(
     _ configuration: PostgresConfiguration, or signal: WakeSignal, isClosing: () -> Bool
   ) throws(PostgresFailure) -> Connection {
-    let deadline = ContinuousClock.now + configuration.connectionTimeout
     guard configuration.parameters.allSatisfy({ !$0.value.utf8.contains(0) }) else {
       throw PostgresFailure(.unusable, "a setting holds a zero byte")
     }
@@ -55,7 +56,7 @@ final class Connection {
     }
     guard let handle else { throw PostgresFailure(.unreachable, "no memory is left") }
     let connection = Connection(handle, timeout: configuration.connectionTimeout)
-    try connection.finishConnecting(by: deadline, or: signal, isClosing: isClosing)
+    try connection.finishConnecting(within: configuration.attemptTimeout, or: signal, isClosing: isClosing)
     return connection
   }
 
@@ -67,8 +68,9 @@ final class Connection {
   deinit { PQfinish(handle) }
 
   private func finishConnecting(
-    by deadline: ContinuousClock.Instant, or signal: WakeSignal, isClosing: () -> Bool
+    within timeout: Duration, or signal: WakeSignal, isClosing: () -> Bool
   ) throws(PostgresFailure) {
+    let deadline = ContinuousClock.now + timeout
     var state = PGRES_POLLING_WRITING
     while true {
       guard PQstatus(handle) != CONNECTION_BAD else { throw PostgresFailure(.unreachable, lastError) }

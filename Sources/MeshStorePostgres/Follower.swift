@@ -8,6 +8,8 @@ final class Follower: Sendable {
   private struct State {
     var isClosing = false
     var isFollowing = false
+    /// Whether to ask the server if it is still there.
+    var isDoubted = false
     /// Why the database cannot be reached.
     var trouble: String?
     var clusterID = ""
@@ -15,6 +17,7 @@ final class Follower: Sendable {
   }
 
   private let configuration: PostgresConfiguration
+  private let hosts: PostgresHosts
   private let reader: ReplicaReader
   private let presence: Int64
   private let wake: WakeSignal
@@ -24,10 +27,11 @@ final class Follower: Sendable {
 
   /// - Parameter presence: the advisory lock that shows that this control plane is connected.
   init(
-    configuration: PostgresConfiguration, reader: ReplicaReader, presence: Int64,
+    configuration: PostgresConfiguration, hosts: PostgresHosts, reader: ReplicaReader, presence: Int64,
     onSynchronized: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
   ) throws(PostgresFailure) {
     self.configuration = configuration
+    self.hosts = hosts
     self.reader = reader
     self.presence = presence
     self.onSynchronized = onSynchronized
@@ -59,6 +63,12 @@ final class Follower: Sendable {
     if state.withLock({ !$0.isFollowing }) { wake.signal() }
   }
 
+  /// Another connection was lost: this one may be too, and a server whose machine is gone does not say so.
+  func doubt() {
+    state.withLock { $0.isDoubted = true }
+    wake.signal()
+  }
+
   /// Identifies the database's content.
   var clusterID: String { state.withLock { $0.clusterID } }
 
@@ -80,6 +90,7 @@ final class Follower: Sendable {
         let event = try perform(action, on: &connection)
         action = machine.handle(isClosing ? .closed : event)
       } catch {
+        if let connection { hosts.lost(connection) }
         connection = nil
         action = machine.handle(isClosing ? .closed : .failed(share: .random(in: 0...1)))
         note(error, next: action)
@@ -97,7 +108,7 @@ final class Follower: Sendable {
   ) throws(PostgresFailure) -> FollowerStateMachine.Event {
     switch action {
     case .connect:
-      connection = try Connection.open(configuration, or: wake) { isClosing }
+      connection = try hosts.open(or: wake) { isClosing }
       return .connected
     case .pause(let duration):
       _ = wait(for: -1, or: wake, until: .now + duration)
@@ -114,6 +125,11 @@ final class Follower: Sendable {
         return try newest(on: connection)
       default:
         _ = wait(for: connection.socket, or: wake, until: nil)
+        let isDoubted = state.withLock { state in
+          defer { state.isDoubted = false }
+          return state.isDoubted
+        }
+        if isDoubted { try connection.run([Statement("SELECT 1")]) }
         return try newest(on: connection)
       }
     }

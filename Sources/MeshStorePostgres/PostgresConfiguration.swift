@@ -43,6 +43,8 @@ public struct PostgresConfiguration: Sendable {
   public var keepsIdleConnections: Bool
   /// How connections are protected.
   public var tlsMode: TLSMode
+  /// How long an attempt to connect to one of several hosts may take.
+  var attemptTimeout: Duration
   /// The client's certificate; empty for none.
   public var certificatePath: String
   /// The certificate's key.
@@ -54,7 +56,7 @@ public struct PostgresConfiguration: Sendable {
   public init(
     host: String, port: Int, user: String, password: String, database: String,
     connectionTimeout: Duration = .seconds(5),
-    minimumReconnectInterval: Duration = .seconds(1), maximumReconnectInterval: Duration = .seconds(60),
+    minimumReconnectInterval: Duration = .seconds(1), maximumReconnectInterval: Duration = .seconds(4),
     keepsIdleConnections: Bool = true, tlsMode: TLSMode = .disable, certificatePath: String = "", keyPath: String = "",
     authorityPath: String = ""
   ) {
@@ -68,6 +70,7 @@ public struct PostgresConfiguration: Sendable {
     self.maximumReconnectInterval = maximumReconnectInterval
     self.keepsIdleConnections = keepsIdleConnections
     self.tlsMode = tlsMode
+    attemptTimeout = connectionTimeout
     self.certificatePath = certificatePath
     self.keyPath = keyPath
     self.authorityPath = authorityPath
@@ -78,6 +81,18 @@ public struct PostgresConfiguration: Sendable {
 
   /// The database as named in messages, without secrets.
   var place: String { "the database \(database) at \(host):\(port)" }
+
+  /// A configuration for each host. A host that does not answer leaves the others their share of the time.
+  var perHost: [PostgresConfiguration] {
+    let hosts = host.split(separator: ",").map { $0.trimmed }.filter { !$0.isEmpty }
+    guard hosts.count > 1 else { return [self] }
+    return hosts.map { host in
+      var one = self
+      one.host = host
+      one.attemptTimeout = connectionTimeout / hosts.count
+      return one
+    }
+  }
 
   /// libpq's parameters.
   var parameters: [(keyword: String, value: String)] {
@@ -91,6 +106,12 @@ public struct PostgresConfiguration: Sendable {
       ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
       ("tcp_user_timeout", "20000"),
     ]
+  }
+}
+
+extension Substring {
+  fileprivate var trimmed: String {
+    String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
   }
 }
 

@@ -82,11 +82,12 @@ public final class PostgresStore: ResourceStore, SharedStore {
     let returns = ReturnSignal()
     // Each thread wakes the other one when it has reached the server.
     let links = Links()
+    let hosts = PostgresHosts(configuration)
     let writer = try Writer(
-      configuration: configuration, reader: reader, clock: clock, memory: memory,
-      onConnect: { links.follower?.retryNow() }, onEnd: { threads.oneEnded() })
+      configuration: configuration, hosts: hosts, reader: reader, clock: clock, memory: memory,
+      onConnect: { links.follower?.retryNow() }, onLose: { links.follower?.doubt() }, onEnd: { threads.oneEnded() })
     let follower = try Follower(
-      configuration: configuration, reader: reader, presence: Self.presence(of: instance),
+      configuration: configuration, hosts: hosts, reader: reader, presence: Self.presence(of: instance),
       onSynchronized: {
         links.writer?.retryNow()
         returns.signal()

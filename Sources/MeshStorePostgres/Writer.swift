@@ -36,22 +36,27 @@ final class Writer: Sendable {
   private let memory: Int64
 
   private let configuration: PostgresConfiguration
+  private let hosts: PostgresHosts
   private let reader: ReplicaReader
   private let clock: StoreClock.Source
   private let wake: WakeSignal
   private let state: Mutex<State>
   private let onConnect: @Sendable () -> Void
+  private let onLose: @Sendable () -> Void
   private let onEnd: @Sendable () -> Void
 
   init(
-    configuration: PostgresConfiguration, reader: ReplicaReader, clock: @escaping StoreClock.Source,
-    memory: Int64, onConnect: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
+    configuration: PostgresConfiguration, hosts: PostgresHosts, reader: ReplicaReader,
+    clock: @escaping StoreClock.Source, memory: Int64, onConnect: @escaping @Sendable () -> Void,
+    onLose: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
   ) throws(PostgresFailure) {
     self.configuration = configuration
+    self.hosts = hosts
     self.reader = reader
     self.clock = clock
     self.memory = memory
     self.onConnect = onConnect
+    self.onLose = onLose
     self.onEnd = onEnd
     wake = try WakeSignal()
     // A write retries the connection at once, but not each of many writes.
@@ -110,7 +115,7 @@ final class Writer: Sendable {
         if !configuration.keepsIdleConnections { connection = nil }
         if wait(for: connection?.socket ?? -1, or: wake, until: nil) == .ready {
           // No request is pending: the connection has ended, or a notice has arrived.
-          do { _ = try connection?.notifications() } catch { connection = lose() }
+          do { _ = try connection?.notifications() } catch { lose(&connection) }
         }
         continue
       }
@@ -120,15 +125,17 @@ final class Writer: Sendable {
     onEnd()
   }
 
-  private func lose() -> Connection? {
+  private func lose(_ connection: inout Connection?) {
     reader.replica.distrust()
-    return nil
+    if let connection { hosts.lost(connection) }
+    connection = nil
+    onLose()
   }
 
   private func connect() throws(StoreError) -> Connection {
     if let pause = state.withLock({ $0.pause }), pause.end > .now { throw pause.error }
     do {
-      let connection = try Connection.open(configuration, or: wake) { state.withLock { $0.queue.isClosed } }
+      let connection = try hosts.open(or: wake) { state.withLock { $0.queue.isClosed } }
       retryNow()
       onConnect()
       return connection
@@ -177,7 +184,7 @@ final class Writer: Sendable {
         return try body(used)
       } catch {
         if error.endsConnection {
-          connection = lose()
+          lose(&connection)
           // Not if the server is silent: the next attempt would take as long.
           if wasOpen, error.kind != .silent, canRepeat() { continue }
         }

@@ -21,7 +21,7 @@ struct SQLiteFile: Sendable {
   }
 
   init(
-    path: String, busyTimeout: Double, pageLimit: Int?, patience: Duration = .seconds(30),
+    path: String, busyTimeout: Double, pageLimit: Int?, patience: Duration = DatabaseFile.patience,
     report: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(StoreError) {
     do {

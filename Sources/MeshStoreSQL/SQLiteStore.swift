@@ -1,6 +1,7 @@
 import GRDB
 public import MeshModel
 public import MeshStore
+import SQLiteFiles
 import Synchronization
 
 /// A store in one SQLite file, for one control plane.
@@ -37,7 +38,7 @@ public final class SQLiteStore: ResourceStore {
   ///   - patience: how long ``obstacle()`` waits after a failed write before it tries another one.
   init(
     path: String, clock: @escaping StoreClock.Source, busyTimeout: Double, pageLimit: Int?,
-    patience: Duration = .seconds(30), report: @escaping @Sendable (String?) -> Void = { _ in }
+    patience: Duration = DatabaseFile.patience, report: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(StoreError) {
     let file = try SQLiteFile(
       path: path, busyTimeout: busyTimeout, pageLimit: pageLimit, patience: patience, report: report)

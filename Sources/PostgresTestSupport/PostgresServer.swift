@@ -36,8 +36,10 @@ public final class PostgresServer: Sendable {
     public let description: String
   }
 
-  /// The port, at 127.0.0.1 and as part of the socket's name.
+  /// The port, at ``address`` and as part of the socket's name.
   public let port: Int
+  /// The address of loopback at which it listens.
+  public let address: String
   /// The folder of the Unix socket, where everybody is trusted.
   public let socketFolder: String
   /// The owner of everything.
@@ -45,8 +47,8 @@ public final class PostgresServer: Sendable {
   /// The owner's password, which is asked for at 127.0.0.1.
   public static let password = "s3cret of tests"
 
-  private let folder: URL
-  private let programs: URL
+  let folder: URL
+  let programs: URL
   private let settings: [String]
   private let process = Mutex<ChildProcess?>(nil)
   private let lines = Mutex<[String]>([])
@@ -88,10 +90,12 @@ public final class PostgresServer: Sendable {
   }
   private static let shared = Mutex<PostgresServer?>(nil)
 
-  private init(isDurable: Bool, in parent: URL) throws {
+  /// - Parameter place: its address and port; a free port of 127.0.0.1, when it is `nil`.
+  init(isDurable: Bool, in parent: URL, at place: (address: String, port: Int)? = nil) throws {
     programs = try Self.findPrograms()
     var ports = FreePorts()
-    port = try ports.take()
+    port = try place?.port ?? ports.take()
+    address = place?.address ?? "127.0.0.1"
     // Short: the name of a Unix socket has 107 bytes at most.
     folder = parent.appending(path: "pg-\(UUID().uuidString.prefix(8))")
     socketFolder = folder.path(percentEncoded: false)
@@ -124,7 +128,7 @@ public final class PostgresServer: Sendable {
     return URL(filePath: found, directoryHint: .isDirectory)
   }
 
-  private func command(_ program: String, _ arguments: [String]) -> ChildProcess.Command {
+  func command(_ program: String, _ arguments: [String]) -> ChildProcess.Command {
     ownersCommand(programs.appending(path: program).path(percentEncoded: false), arguments) { [weak self] line in
       self?.lines.withLock { $0.append(line) }
     }
@@ -178,7 +182,7 @@ public final class PostgresServer: Sendable {
     guard await made.exitStatus().isSuccess else { throw Failure(description: "TLS cannot be turned on:\n\(log)") }
   }
 
-  private var data: String { "\(socketFolder)/data" }
+  var data: String { "\(socketFolder)/data" }
   /// The last lines that the server has written.
   public var log: String { lines.withLock { $0.suffix(15).joined(separator: "\n") } }
 
@@ -188,7 +192,7 @@ public final class PostgresServer: Sendable {
       command(
         "postgres",
         [
-          "-D", data, "-k", socketFolder, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1", "-c",
+          "-D", data, "-k", socketFolder, "-p", "\(port)", "-c", "listen_addresses=\(address)", "-c",
           "max_connections=300",
         ] + settings))
     process.withLock { $0 = started }

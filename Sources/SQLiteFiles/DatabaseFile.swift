@@ -21,6 +21,10 @@ public struct DatabaseFile: Sendable {
   private let files: DatabaseFiles
   private let writing: WritingState
 
+  /// How long after a failed write ``obstacle()`` waits before it tries another one: short, so that a program is known to be well
+  /// soon after its disk is, and one trial costs little beside what a probe costs anyway.
+  public static let patience = Duration.seconds(2)
+
   /// Opens a database, or creates it with its directories (mode 0700), and migrates its schema.
   ///
   /// - Parameters:
@@ -30,7 +34,7 @@ public struct DatabaseFile: Sendable {
   ///   - patience: how long after a failed write ``obstacle()`` waits before it tries another one.
   /// - Throws: ``DatabaseFileError``.
   public init(
-    path: String, kind: DatabaseKind, busyTimeout: Double, patience: Duration = .seconds(30),
+    path: String, kind: DatabaseKind, busyTimeout: Double, patience: Duration = DatabaseFile.patience,
     report: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(DatabaseFileError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {

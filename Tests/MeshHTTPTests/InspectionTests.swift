@@ -147,6 +147,43 @@ import Testing
       await api.get("/meshes/shop/dataplanes/seen/_overview").document["dataplaneInsight"]?["subscriptions"] == insight)
   }
 
+  @Test("what is known of security fixes for a proxy's Envoy is in its overview, its explanation and its warnings")
+  func envoyAdvice() async throws {
+    let api = try await TestAPI.withMesh()
+    func connect(_ name: String, _ version: String) async throws {
+      await api.putProxy(name, service: "web")
+      let insight = DataplaneInsight(subscriptions: [
+        DataplaneInsight.Subscription(
+          id: name, controlPlaneInstanceId: "cp", connectTime: Timestamp(seconds: 0),
+          version: DataplaneInsight.ProxyVersion(kumaDp: "1", envoy: version))
+      ])
+      try await api.store.put(Resource(mesh: "shop", name: name, spec: .dataplaneInsight(insight)))
+    }
+    try await connect("old", "1.38.4")
+    try await connect("new", "1.40.0")
+    try await connect("mute", "")
+    let item = "/meshes/shop/dataplanes/old"
+    let advice = try #require(await api.get("\(item)/_overview").document["envoyAdvice"])
+    #expect(advice["state"] == "fixesPublished")
+    #expect(advice["fixes"] == [["id": "CVE-2026-35189", "release": "1.38.5"]])
+    #expect(advice["newestRelease"] == "1.38.9")
+    #expect(advice["unreadReleases"] == ["1.38.6", "1.38.7", "1.38.8", "1.38.9"])
+    #expect(advice["supportedUntil"] == "2027-04-23")
+    #expect(await api.get("\(item)/_tracing").document["envoyAdvice"] == advice)
+    let items = try #require(await api.get("/meshes/shop/dataplanes+insights").document["items"]?.array)
+    #expect(items.map { $0["envoyAdvice"]?["state"]?.string } == [nil, "unknown", "fixesPublished"])
+
+    let summary = try #require(advice["summary"]?.string)
+    #expect(await api.get("\(item)/_warnings").warnings.contains("Data plane proxy \"old\": \(summary)"))
+    let unknown = await api.get("/meshes/shop/dataplanes/new/_warnings").warnings
+    #expect(unknown.contains { $0.contains("Whether Envoy 1.40.0 lacks published security fixes is not known") })
+    #expect(await api.get("/meshes/shop/dataplanes/mute/_warnings").warnings.allSatisfy { !$0.contains("Envoy") })
+    #expect(
+      await api.get("/meshes/shop/_warnings").warnings == [
+        "Mesh \"shop\" has a data plane proxy with an outdated Envoy (\"old\"). \(summary)"
+      ])
+  }
+
   @Test("a proxy of a reserved word's name is a proxy") func reservedName() async throws {
     let api = try await TestAPI.withMesh()
     try await api.store.put(.dataplane("_overview", mesh: "shop"))

@@ -1,4 +1,6 @@
 import MeshModel
+import MeshPolicy
+import OrderedCollections
 import Testing
 
 @testable import KumactlCommands
@@ -70,6 +72,24 @@ struct TableTests {
     let refusing = row([subscription(0, to: nil, "lasting", refused: "no such file"), gone])
     #expect(refusing["NOTES"] == "LDS refused: no such file")
     #expect(row([gone])["NOTES"] == "LDS refused: cannot bind", "where all are gone, the last one counts")
+  }
+
+  @Test("the notes of a proxy say what is known of security fixes for its Envoy")
+  func envoyAdvice() {
+    func notes(_ advice: DocumentValue?) -> String {
+      var document: DocumentValue.Object = ["mesh": "default", "name": "web-1"]
+      document["envoyAdvice"] = advice
+      let row = DataplaneOverviewRow(.object(document), now: Timestamp(seconds: 0))
+      return Dictionary(uniqueKeysWithValues: zip(DataplaneOverviewRow.headers, row.cells))["NOTES"] ?? "none"
+    }
+    #expect(notes(EnvoyAdvice("1.38.2")?.document) == "30 security fixes were published after this Envoy; run 1.38.9")
+    #expect(notes(EnvoyAdvice("1.38.4")?.document) == "1 security fix was published after this Envoy; run 1.38.9")
+    #expect(
+      notes(EnvoyAdvice("1.40.0")?.document)
+        == "Envoy 1.40.2 was published after this one; whether it has security fixes is not known")
+    for advice: DocumentValue? in [nil, .null, 5, ["state": "later"], EnvoyAdvice("1.99.0-dev")?.document] {
+      #expect(notes(advice) == "")
+    }
   }
 
   @Test(

@@ -38,6 +38,14 @@ struct TracingReportTests {
     #expect(Self.text(.null) == "Traced by TrafficTrace \"all\".\n")
   }
 
+  @Test("says what is known of security fixes for the Envoy")
+  func envoy() throws {
+    let advice = try #require(EnvoyAdvice("1.38.4"))
+    let explanation: DocumentValue = ["summary": "Not traced.", "envoyAdvice": advice.document]
+    #expect(
+      TracingReport(explanation, now: Timestamp(seconds: 0)).text == "Not traced.\n\nEnvoy: \(advice.sentence)\n")
+  }
+
   @Test("takes any number of a control plane", arguments: [DocumentValue.number(1e300), -1, .number(0.5), "x", .null])
   func numbers(_ value: DocumentValue) {
     #expect(Self.text(["format": "json", "spans": value, "intervalMs": value]).contains("Reports:"))

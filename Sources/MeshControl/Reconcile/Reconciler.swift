@@ -37,6 +37,7 @@ package actor Reconciler: Service {
   private let ends: AsyncStream<Duration>
   private let end: AsyncStream<Duration>.Continuation
   package private(set) var counters = Counters()
+  private var envoyVersions: [ProxyID: String] = [:]
 
   /// - Parameters:
   ///   - awaitsServiceAddresses: whether proxies wait for ``note(serviceAddresses:)``.
@@ -158,6 +159,7 @@ package actor Reconciler: Service {
       .connected(
         proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort, takesHeaders: traits.takesReportHeaders
       ))
+    envoyVersions[proxy] = traits.envoyVersion
     guard plan.lacksHeaders(proxy) else { return }
     logger.warning(
       "the Envoy of a proxy cannot send the headers that its collector needs; Envoy 1.36 and later can",
@@ -168,6 +170,7 @@ package actor Reconciler: Service {
   func disconnect(_ proxy: ProxyID, _ traits: ProxyTraits) {
     forms?.disconnect(proxy, traits)
     handle(.disconnected(proxy))
+    if !plan.isConnected(proxy) { envoyVersions[proxy] = nil }
   }
 
   /// Treats a proxy's Dataplane as stored, until the store has it or it is released.
@@ -207,6 +210,14 @@ package actor Reconciler: Service {
 
   /// The number of connected proxies.
   package var connectedCount: Int { plan.connectedCount }
+
+  /// The numbers of connected proxies by what is known of security fixes for their Envoys. A proxy that does not say its version is
+  /// of the state `unknown`.
+  package var envoyAdvice: [EnvoyAdvice.State: Int] {
+    var versions: [String: Int] = [:]
+    for version in envoyVersions.values { versions[version, default: 0] += 1 }
+    return versions.reduce(into: [:]) { $0[EnvoyAdvice($1.key)?.state ?? .unknown, default: 0] += $1.value }
+  }
 
   /// The number of proxies that keep the cluster of a withdrawn collector.
   package var withdrawnCount: Int { plan.withdrawnCount }

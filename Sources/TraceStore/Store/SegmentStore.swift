@@ -121,7 +121,10 @@ public final class SegmentStore: SpanStore {
   public func obstacle() async -> String? {
     if isClosed { return closedError.message }
     if let trouble = await file.obstacle() { return trouble }
-    return compactionTrouble?.message
+    guard let trouble = compactionTrouble else { return nil }
+    // Without spans, which are refused, nothing else would try again.
+    compactIfNeeded()
+    return trouble.message
   }
 
   /// How many spans wait for the disk.

@@ -27,7 +27,7 @@ struct PostgresSettings: SettingGroup {
     "store.postgres.minReconnectInterval", .duration, default: "1s",
     "How long to wait after the first failure to connect; doubled after each more.")
   let maxReconnectInterval = Setting(
-    "store.postgres.maxReconnectInterval", .duration, default: "60s",
+    "store.postgres.maxReconnectInterval", .duration, default: "4s",
     "How long to wait between attempts to connect at most.")
   let tlsMode = Setting<PostgresConfiguration.TLSMode>(
     "store.postgres.tls.mode", .choice, default: "disable",

@@ -33,6 +33,17 @@ extension PrometheusRegistry {
     read("kuma_xds_streams", .gauge, "Discovery streams open.") { server.streamCount }
     read("kuma_dataplanes_connected", .gauge, "Proxies connected.") { await reconciler.connectedCount }
     read(
+      "kuma_proxies_envoy_advice", .gauge,
+      "Proxies connected, by what is known of security fixes that were published after the version of their Envoy."
+    ) {
+      let counts = await reconciler.envoyAdvice
+      return [
+        .init(counts[.fixesPublished] ?? 0, [("state", "fixes_published")]),
+        .init(counts[.noneKnown] ?? 0, [("state", "none_known")]),
+        .init(counts[.unknown] ?? 0, [("state", "unknown")]),
+      ]
+    }
+    read(
       "kuma_xds_proxies_with_withdrawn_collectors", .gauge,
       "Proxies that keep the cluster of a withdrawn collector until their listeners have drained."
     ) { await reconciler.withdrawnCount }

@@ -35,7 +35,7 @@ struct DataplaneOverviewRow: DocumentRow {
       current?.version?.envoy ?? "",
       dependencies.isEmpty
         ? "-" : dependencies.map { "\($0.key): \($0.value.string ?? "")" }.joined(separator: ", "),
-      Self.notes(insight, now: now),
+      Self.notes(insight, envoy: document["envoyAdvice"], now: now),
     ]
     func format(_ number: Double) -> Int { Int(exactly: number) ?? 0 }
   }
@@ -49,8 +49,9 @@ struct DataplaneOverviewRow: DocumentRow {
     return ready.isEmpty ? "Offline" : "Partially degraded"
   }
 
-  /// The other claims to the proxy's name, and the last rejection if the proxy has accepted nothing since.
-  private static func notes(_ insight: DataplaneInsight, now: Timestamp) -> String {
+  /// The other claims to the proxy's name, the last rejection if the proxy has accepted nothing since, and what is known of
+  /// security fixes for its Envoy.
+  private static func notes(_ insight: DataplaneInsight, envoy advice: DocumentValue?, now: Timestamp) -> String {
     var notes: [String] = []
     let claims = insight.claims
     if !claims.isEmpty {
@@ -61,6 +62,21 @@ struct DataplaneOverviewRow: DocumentRow {
       let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
       notes.append("\(rejection.discovery.rawValue.uppercased()) refused: \(message)")
     }
+    if let advice, let note = Self.note(of: advice) { notes.append(note) }
     return notes.joined(separator: "; ")
+  }
+
+  /// The advice in a few words; the rest is in the JSON and in `inspect dataplane NAME --type=tracing`.
+  private static func note(of advice: DocumentValue) -> String? {
+    let newest = advice["newestRelease"]?.string
+    switch advice["state"]?.string {
+    case "fixesPublished":
+      let count = advice["fixes"]?.array?.count ?? 0
+      let fixes = count == 1 ? "1 security fix was" : "\(count) security fixes were"
+      return "\(fixes) published after this Envoy" + (newest.map { "; run \($0)" } ?? "")
+    case "unknown":
+      return newest.map { "Envoy \($0) was published after this one; whether it has security fixes is not known" }
+    default: return nil
+    }
   }
 }

@@ -29,6 +29,7 @@ struct TracingReport {
         sections.append(Self.text(rejection: rejection, now: now))
       }
     }
+    if let summary = explanation["envoyAdvice"]?["summary"]?.string { sections.append("Envoy: \(summary.printable)\n") }
     text = sections.joined(separator: "\n")
   }
 
