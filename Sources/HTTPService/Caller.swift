@@ -33,7 +33,7 @@ public struct Caller: Sendable, Hashable {
   public static let local = Caller(address: "127.0.0.1", isLoopback: true, isSecure: false)
 
   /// The caller at the other end of a connection.
-  init(of address: SocketAddress?, isSecure: Bool, certificate: [UInt8]?) {
+  package init(of address: SocketAddress?, isSecure: Bool, certificate: [UInt8]?) {
     self.init(
       address: address?.ipAddress, isLoopback: address?.isLoopback ?? false, isSecure: isSecure,
       certificate: certificate)

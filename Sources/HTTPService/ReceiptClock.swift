@@ -38,8 +38,6 @@ struct ReceiptClock {
   private(set) var answered = 0
   private var intervalBegin: NIODeadline
   private var intervalBytes = 0
-  /// Whether bytes of the next request have arrived while this one is answered.
-  private var isNextBegun = false
   /// The deadline of the last answer; nil when it has been sent.
   private var leaveBy: NIODeadline?
 
@@ -56,18 +54,20 @@ struct ReceiptClock {
 
   // MARK: Events
 
-  /// Bytes have arrived.
+  /// Whether bytes may be received. Those of the next request wait until the answer has been sent.
+  var takesBytes: Bool { phase != .answering && leaveBy == nil }
+
+  /// Bytes have been received.
   mutating func received(_ count: Int, at now: NIODeadline) {
     switch phase {
     case .waiting:
       phase = .head
       // The time of the first request begins with the connection.
       if answered > 0 { since = now }
-    case .head: break
+    case .head, .answering: break
     case .body:
       intervalBytes += count
       if intervalBytes >= bytesPerInterval, now - intervalBegin >= interval { beginInterval(at: now) }
-    case .answering: isNextBegun = true
     }
   }
 
@@ -89,8 +89,7 @@ struct ReceiptClock {
     answered += 1
     let intervals = Int64(min(bytes / bytesPerInterval, 10_000))
     leaveBy = now + answer + .nanoseconds(interval.nanoseconds.multipliedReportingOverflow(by: intervals).partialValue)
-    phase = isNextBegun ? .head : .waiting
-    isNextBegun = false
+    phase = .waiting
     since = now
   }
 

@@ -3,6 +3,9 @@ import NIOCore
 
 /// The first handler of a connection. It counts the bytes of requests, and closes the connection when a deadline is missed. Its
 /// ``ReceiptClock`` has the deadlines; ``RequestHandler`` reports where heads and requests end.
+///
+/// A read may hold thousands of requests. Its bytes are passed on in pieces, and not before the answer to the last request has been
+/// sent: neither the parts of requests nor answers pile up, and a client that does not read its answers is not read either.
 final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -23,6 +26,20 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   private var bodyCharge: ByteCharge
   /// Whether further bytes are ignored.
   private var isClosed = false
+  /// What has arrived and is not passed on yet, and its bytes of the budget.
+  private var pending = ByteBuffer()
+  private var pendingCharge: ByteCharge
+  private var isFeeding = false
+  /// What waits until ``pending`` is passed on: a wish to read more, and the end of the client's side.
+  private var holdsRead = false
+  private var holdsInputClosed = false
+  /// The bytes of the body that are to come, if its length was announced.
+  private var bodyLeft = 0
+
+  /// The bytes of a head that are passed on at a time: at most 28 small requests.
+  private static let headPiece = 512
+  /// The bytes of a body of unknown length that are passed on at a time.
+  private static let chunkedPiece = 4096
 
   init(service: RequestService, slot: ConnectionSlot?) {
     self.service = service
@@ -30,6 +47,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     clock = ReceiptClock(service.limits, at: .now())
     headCharge = ByteCharge(on: service.heads)
     bodyCharge = ByteCharge(on: service.bodies)
+    pendingCharge = ByteCharge(on: service.heads)
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -48,8 +66,14 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     timer?.cancel()
     timer = nil
     release()
+    dropPending()
     context = nil
     isClosed = true
+  }
+
+  private func dropPending() {
+    pending = ByteBuffer()
+    pendingCharge.reduce(by: .max)
   }
 
   private func release() {
@@ -60,37 +84,104 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   // MARK: Bytes
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    let bytes = unwrapInboundIn(data)
+    var bytes = unwrapInboundIn(data)
     guard !isClosed else { return }
+    if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+    feed()
+  }
+
+  /// Passes on what has arrived, as far as it can be received now.
+  private func feed() {
+    guard !isFeeding, let context else { return }
+    isFeeding = true
+    passOn(context)
+    isFeeding = false
+    guard !isClosed else { return dropPending() }
+    startTimer()
+    guard pending.readableBytes == 0 else { return hold(context) }
+    dropPending()
+    if holdsInputClosed {
+      holdsInputClosed = false
+      context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+    if holdsRead {
+      holdsRead = false
+      context.read()
+    }
+  }
+
+  private func passOn(_ context: ChannelHandlerContext) {
+    while !isClosed, clock.takesBytes, let piece = pending.readSlice(length: min(pieceSize, pending.readableBytes)),
+      piece.readableBytes > 0
+    {
+      guard account(piece.readableBytes) else { return }
+      context.fireChannelRead(wrapInboundOut(piece))
+    }
+  }
+
+  private var pieceSize: Int {
+    guard clock.phase == .body else { return Self.headPiece }
+    return bodyLeft > 0 ? bodyLeft : Self.chunkedPiece
+  }
+
+  /// Counts bytes that are passed on; false if they are refused.
+  private func account(_ count: Int) -> Bool {
     let now = NIODeadline.now()
-    clock.received(bytes.readableBytes, at: now)
+    clock.received(count, at: now)
     switch clock.phase {
     case .head:
       slot?.note(.receiving, at: clock.since)
-      guard headCharge.add(bytes.readableBytes) else {
+      guard headCharge.add(count) else {
         service.note(.overloaded, "the server refuses requests: it is receiving too many bytes")
-        return refuse(.overloaded)
+        refuse(.overloaded)
+        return false
       }
     case .body:
-      progress += bytes.readableBytes
+      progress += count
       if progress >= service.limits.bytesPerInterval {
         progress = 0
         slot?.note(.receiving, at: now)
       }
     case .waiting, .answering: break
     }
-    context.fireChannelRead(data)
-    startTimer()
+    return true
+  }
+
+  /// Counts the bytes of requests that wait for an answer to an earlier one.
+  private func hold(_ context: ChannelHandlerContext) {
+    let change = pending.readableBytes - pendingCharge.bytes
+    guard change > 0 else { return pendingCharge.reduce(by: -change) }
+    guard !pendingCharge.add(change) else { return }
+    service.note(.overloaded, "the server refuses requests: it is receiving too many bytes")
+    context.close(promise: nil)
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if pending.readableBytes > 0 { holdsRead = true } else { context.read() }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case ChannelEvent.inputClosed = event, pending.readableBytes > 0, !isClosed {
+      holdsInputClosed = true
+    } else {
+      context.fireUserInboundEventTriggered(event)
+    }
   }
 
   /// A request's head is complete. Its size is approximate.
-  func headReceived(size: Int) {
+  ///
+  /// - Parameter body: the announced bytes of the body; 0 if they are not known.
+  func headReceived(size: Int, body: Int) {
     let now = NIODeadline.now()
     clock.headReceived(at: now)
     progress = 0
+    bodyLeft = max(0, body)
     headCharge.reduce(by: headCharge.bytes - size)
     slot?.note(.receiving, at: now)
   }
+
+  /// A part of a body has been passed on.
+  func bodyReceived(_ count: Int) { bodyLeft = max(0, bodyLeft - count) }
 
   /// Reserves bytes for a part of a body; false if the budget is exhausted.
   func reserveBody(_ count: Int) -> Bool { bodyCharge.add(count) }
@@ -120,6 +211,9 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
     if clock.phase == .waiting { slot?.note(.waiting, at: now) }
     startTimer()
   }
+
+  /// The next request can be received.
+  func resume() { feed() }
 
   /// Closes the connection after a second, so that the client can receive the answer although it is still sending.
   func linger() {

@@ -13,6 +13,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     case waiting
     case receiving
     case answering
+    /// The answer has been written, and not sent.
+    case sending
     /// Further bytes are ignored.
     case refused
   }
@@ -50,6 +52,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let part = unwrapInboundIn(data)
+    if case .body(let bytes) = part { watch.bodyReceived(bytes.readableBytes) }
     switch (state, part) {
     case (.waiting, .head(let head)): begin(context, head)
     case (.receiving, .body(let bytes)):
@@ -66,7 +69,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func begin(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
     state = .receiving
-    watch.headReceived(size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count })
+    let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
+    watch.headReceived(
+      size: head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count },
+      body: announced ?? 0)
     guard
       let request = HTTPRequest(
         head, scheme: caller.isSecure ? "https" : "http", address: context.channel.localAddress?.authority)
@@ -78,7 +84,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       request: received, version: head.version, isKeepAlive: head.isKeepAlive, caller: caller, bodyLimit: bodyLimit)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("it has two Host fields")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
-    let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max }
     if let refusal = decide(on: request) {
       // After a small body the connection can go on.
       guard (announced ?? 0) <= RequestService.discardedBodyLimit, !head.headers.contains(name: "transfer-encoding"),
@@ -146,16 +151,24 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func answer(_ context: ChannelHandlerContext, _ answer: Answer) {
     guard case .answering = state, let exchange, context.channel.isActive else { return }
     self.exchange = nil
-    state = .waiting
+    state = .sending
     if let reason = answer.refusalReason { note(reason, exchange.request.head, exchange.caller) }
     var answer = answer
     answer.fields.add(service.callers.origins.fields(for: exchange.request.head))
     let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.fields[.connection] != "close"
-    let written = write(context, answer, to: exchange.request, version: exchange.version, isKeepAlive: isKeepAlive)
-    guard !isKeepAlive else { return }
-    state = .refused
-    let channel = context.channel
-    written.whenComplete { _ in channel.close(promise: nil) }
+    let sent = write(context, answer, to: exchange.request, version: exchange.version, isKeepAlive: isKeepAlive)
+    if !isKeepAlive { state = .refused }
+    let here = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    sent.whenComplete { _ in here.value.handler.sent(here.value.context) }
+  }
+
+  /// The operating system has taken an answer. The next request can come.
+  private func sent(_ context: ChannelHandlerContext) {
+    guard case .sending = state, !isHalfClosed, context.channel.isActive else { return context.close(promise: nil) }
+    state = .waiting
+    // NIO's handler passes on no request before this.
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    watch.resume()
   }
 
   private func refuse(_ context: ChannelHandlerContext, _ refusal: RequestRefusal, version: HTTPVersion = .http1_1) {
@@ -185,7 +198,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     return "the server refused a request: \(sentence)"
   }
 
-  @discardableResult
+  /// Writes an answer but its end, for which ``sent(_:)`` waits.
+  ///
+  /// - Returns: when it has been sent.
   private func write(
     _ context: ChannelHandlerContext, _ answer: Answer, to request: ReceivedRequest?, version: HTTPVersion,
     isKeepAlive: Bool
@@ -209,16 +224,17 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
     let head = HTTPResponseHead(
       version: version, status: HTTPResponseStatus(statusCode: status.code), headers: headers)
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if request?.head.method != .head, !answer.body.isEmpty {
-      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
-    }
-    let written = context.eventLoop.makePromise(of: Void.self)
+    let sent = context.eventLoop.makePromise(of: Void.self)
     let number = watch.answerStarted(bytes: answer.body.count)
     let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
-    written.futureResult.whenSuccess { watch.value.answerSent(number) }
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
-    return written.futureResult
+    sent.futureResult.whenSuccess { watch.value.answerSent(number) }
+    if request?.head.method != .head, !answer.body.isEmpty {
+      context.write(wrapOutboundOut(.head(head)), promise: nil)
+      context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: sent)
+    } else {
+      context.writeAndFlush(wrapOutboundOut(.head(head)), promise: sent)
+    }
+    return sent.futureResult
   }
 
   // MARK: The connection
@@ -228,14 +244,17 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     switch state {
     case .waiting, .receiving:
       refuse(context, error == .headerOverflow ? .headTooLarge : .malformed("it cannot be parsed"))
-    case .answering, .refused: break
+    case .answering, .sending, .refused: break
     }
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
     isHalfClosed = true
-    if case .answering = state { return }
+    switch state {
+    case .answering, .sending: return
+    case .waiting, .receiving, .refused: break
+    }
     context.close(promise: nil)
   }
 }

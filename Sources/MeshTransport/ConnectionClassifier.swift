@@ -15,6 +15,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     let timeout: TimeAmount
     let connectionConfigurator: HTTP2ServerTransport.ConnectionConfigurator
     let bootstrap: RequestService
+    let frames: FrameGuard.Setup
 
     /// Adds the handlers of a new connection, on its event loop.
     func begin(_ channel: any Channel) throws {
@@ -112,7 +113,9 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
     let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS =
       connection.isSecure ? .configured(requireALPN: false) : .none
     do {
-      try context.pipeline.syncOperations.addHandler(SmallBuffers(), position: .after(self))
+      let caller = Caller(of: channel.remoteAddress, isSecure: self.connection.isSecure, certificate: nil)
+      let frames = FrameGuard(setup: setup.frames, caller: caller)
+      try context.pipeline.syncOperations.addHandlers([SmallBuffers(), frames], position: .after(self))
     } catch {
       return context.close(promise: nil)
     }

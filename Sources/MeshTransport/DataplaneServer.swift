@@ -24,6 +24,8 @@ package final class DataplaneServer: Service {
     package var connections = 20_000
     /// Concurrent discovery streams.
     package var streams = 20_000
+    /// Concurrent streams of a connection, which SETTINGS_MAX_CONCURRENT_STREAMS tells. A proxy needs one.
+    package var streamsPerConnection = 16
     /// Concurrent registrations of proxies. Further proxies are told to retry.
     package var openingStreams = 1_000
     /// The size of a discovery request in bytes, compressed and decompressed.
@@ -87,6 +89,8 @@ package final class DataplaneServer: Service {
 
   /// Serves HTTP requests and counts refusals.
   package let service: RequestService
+  /// Counts connections and streams of HTTP/2 that were refused.
+  package let frames = FrameCounts()
   private let configuration: Configuration
   private let discovery: DiscoveryService
   private let server: GRPCServer<Transport>
@@ -107,6 +111,8 @@ package final class DataplaneServer: Service {
     let limits = configuration.limits
     let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
     self.service = service
+    let frames = FrameGuard.Setup(
+      streams: limits.streamsPerConnection, counts: frames, refusals: RefusalLog(server: Self.name), logger: logger)
     let listener = DataplaneListener(
       host: configuration.host, port: configuration.port,
       eventLoopGroup: eventLoopGroup,
@@ -114,7 +120,7 @@ package final class DataplaneServer: Service {
         ConnectionClassifier.Setup(
           encryption: configuration.encryption, timeout: TimeAmount(limits.classification),
           connectionConfigurator: connectionConfigurator,
-          bootstrap: service)
+          bootstrap: service, frames: frames)
       },
       logger: logger, onListening: onListening)
     let receipts = StreamReceipts(budget: configuration.budgets.discovery)
@@ -152,18 +158,21 @@ package final class DataplaneServer: Service {
       try? channel.pipeline.syncOperations.addHandler(RequestGuard(setup: setup), position: .first)
       return channel.eventLoop.makeSucceededVoidFuture()
     }
-    config.http2.maxConcurrentStreams = 100
+    config.http2.maxConcurrentStreams = limits.streamsPerConnection
     config.connection.maxGraceTime = limits.shutdown
     config.connection.keepalive = HTTP2ServerTransport.Config.Keepalive(
       time: limits.keepalive.time, timeout: limits.keepalive.timeout,
-      // Envoy's bootstrap sets the interval of its pings. gRPC's default closes connections with intervals below five minutes.
+      // ``FrameGuard`` counts pings. gRPC's default closes connections with intervals below five minutes.
       clientBehavior: HTTP2ServerTransport.Config.ClientKeepaliveBehavior(
-        minPingIntervalWithoutCalls: .milliseconds(100), allowWithoutCalls: true))
+        minPingIntervalWithoutCalls: .zero, allowWithoutCalls: true))
     return config
   }
 
   /// The number of open discovery streams.
   package var streamCount: Int { discovery.streamCount }
+
+  /// How many discovery requests had to wait because their streams sent too many.
+  package var delayedRequests: Int { discovery.delayedRequests }
 
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///

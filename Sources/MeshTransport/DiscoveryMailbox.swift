@@ -12,6 +12,7 @@ final class DiscoveryMailbox: Sendable {
     var actions: [DiscoveryStreamStateMachine.Action] = []
     var end: SessionEnd?
     var isSnapshotNew = false
+    var responses = 0
   }
 
   private let state: Mutex<State>
@@ -58,9 +59,15 @@ final class DiscoveryMailbox: Sendable {
   /// The resources that the proxy may have now.
   var held: [String: [ResourceSet]] { state.withLock { $0.machine.held } }
 
+  /// How many responses were written.
+  var responses: Int { state.withLock { $0.responses } }
+
   /// Records that the response was written.
   func noteSent() {
-    state.withLock { state in state.actions += state.machine.handle(.sent) }
+    state.withLock { state in
+      state.responses &+= 1
+      state.actions += state.machine.handle(.sent)
+    }
   }
 
   /// Records that the time of a wait has passed.

@@ -5,6 +5,7 @@ import HTTPService
 import Logging
 import MeshModel
 import MeshXDS
+import NIOCore
 import SwiftProtobuf
 import Synchronization
 
@@ -26,6 +27,7 @@ final class DiscoveryService: Sendable {
   private let logger: Logger
   private let refusals = RefusalLog(server: DataplaneServer.name)
   private let state = Mutex(State())
+  private let delayed = Atomic(0)
 
   /// - Parameters:
   ///   - receipts: the memory that requests hold of a budget.
@@ -46,6 +48,13 @@ final class DiscoveryService: Sendable {
 
   /// The number of open streams.
   var streamCount: Int { state.withLock { $0.streams.count } }
+
+  /// How many requests had to wait because their streams sent too many.
+  var delayedRequests: Int { delayed.load(ordering: .relaxed) }
+
+  /// The requests of a stream that are read at once; beside these there is one for each response, which the proxy has to answer.
+  /// Beyond that, the stream is read slowly, and its client finds its window closed.
+  static let requests = Allowance(burst: 500, perSecond: 50)
 
   private static let service = "envoy.service.discovery.v3.AggregatedDiscoveryService"
   private static let methods = [
@@ -150,7 +159,16 @@ final class DiscoveryService: Sendable {
     var charged = 0
     defer { names.release(charged) }
     var hasOverflowed = false
+    var (allowance, responses) = (Self.requests, 0)
     for try await message in request.messages {
+      let sent = mailbox.responses
+      allowance.earn(Double(sent - responses))
+      responses = sent
+      let delay = allowance.borrow(at: .now())
+      if delay > .zero {
+        delayed.add(1, ordering: .relaxed)
+        try await Task.sleep(for: delay)
+      }
       mailbox.receive(message)
       receipt?.release(MessageAssembler.charge(message.byteCount))
       let cost = mailbox.costOfUnknownNames

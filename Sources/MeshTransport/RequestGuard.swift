@@ -71,6 +71,10 @@ final class RequestGuard: ChannelDuplexHandler {
   }
 
   private func begin(_ context: ChannelHandlerContext, _ request: HTTP2Frame.FramePayload.Headers) {
+    guard !isBeyondLimit(context) else {
+      (ignoresInput, hasEnded) = (true, true)
+      return context.writeAndFlush(wrapOutboundOut(.rstStream(.refusedStream)), promise: nil)
+    }
     var request = request
     request.headers.remove(name: StreamReceipts.header)
     let receipt = setup.receipts.open()
@@ -82,6 +86,19 @@ final class RequestGuard: ChannelDuplexHandler {
     hasEnded = request.endStream
     context.fireChannelRead(wrapInboundOut(.headers(request)))
     if let refusal { refuse(refusal) }
+  }
+
+  /// Whether the client opened more streams than it may. One that did not know the limit can try again.
+  private func isBeyondLimit(_ context: ChannelHandlerContext) -> Bool {
+    guard let connection = context.channel.parent,
+      let frames = try? connection.pipeline.syncOperations.handler(type: FrameGuard.self)
+    else { return false }
+    // Known at once on the event loop of the stream.
+    var isBeyond = false
+    context.channel.getOption(HTTP2StreamChannelOptions.streamID).assumeIsolated().whenSuccess {
+      isBeyond = frames.refuses(UInt32(Int($0)))
+    }
+    return isBeyond
   }
 
   private func receive(_ context: ChannelHandlerContext, _ bytes: inout ByteBuffer) {

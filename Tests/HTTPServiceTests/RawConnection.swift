@@ -26,10 +26,13 @@ final class RawConnection: Sendable {
   }
 
   /// Connects to a port of this machine.
-  init(port: Int) async throws {
+  ///
+  /// - Parameter reads: whether it reads what comes before ``read()``.
+  init(port: Int, reads: Bool = true) async throws {
     let state = Received()
     self.state = state
     channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: reads)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Recorder(state)) }
       }
@@ -38,11 +41,19 @@ final class RawConnection: Sendable {
 
   /// What has come so far.
   var text: String { String(decoding: state.bytes.withLock { $0 }, as: UTF8.self) }
+  /// How many bytes have come.
+  var count: Int { state.bytes.withLock { $0.count } }
   /// Whether the other side has ended the connection.
   var isClosed: Bool { state.isClosed.withLock { $0 } }
 
   /// Sends text; that the other side has closed is no error.
   func send(_ text: String) { channel.writeAndFlush(ByteBuffer(string: text), promise: nil) }
+
+  /// Reads from now on.
+  func read() { channel.setOption(.autoRead, value: true).whenSuccess { [channel] in channel.read() } }
+
+  /// Ends this side of the connection.
+  func endOutput() { channel.close(mode: .output, promise: nil) }
 
   /// Ends the connection.
   func close() { channel.close(promise: nil) }

@@ -9,7 +9,6 @@ import Logging
 import MeshTestSupport
 import MeshXDS
 import NIOCore
-import NIOHPACK
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
@@ -21,7 +20,7 @@ import Testing
 @testable import MeshTransport
 
 /// Notes what happens to streams, and refuses one proxy.
-private final class SessionRecorder: ProxySessionObserver {
+final class SessionRecorder: ProxySessionObserver {
   private let lines = Mutex<[String]>([])
   var events: [String] { lines.withLock { $0 } }
   private func note(_ line: String) { lines.withLock { $0.append(line) } }
@@ -61,24 +60,31 @@ private struct ProtobufDeserializer: MessageDeserializer {
 @Suite("Data plane server", .serialized, .timeLimit(.minutes(15)))
 struct DataplaneServerTests {
   let cache = SnapshotCache()
-  private let recorder = SessionRecorder()
+  let recorder = SessionRecorder()
 
   /// Runs a server on a free port while a body runs.
   func withServer(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
     budgets: DataplaneServer.Budgets = .init(), _ body: (Int) async throws -> Void
   ) async throws {
-    let (ports, server) = try server(certificate: certificate, classification: classification, budgets: budgets)
+    let started = try server(certificate: certificate, classification: classification, budgets: budgets)
+    try await run(started) { port, _ in try await body(port) }
+  }
+
+  /// Runs a server while a body runs.
+  func run(
+    _ started: (ports: AsyncStream<Int>, server: DataplaneServer), _ body: (Int, DataplaneServer) async throws -> Void
+  ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await server.run() }
-      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
-      try await body(port)
+      group.addTask { try await started.server.run() }
+      guard let port = await started.ports.first(where: { _ in true }) else { throw CancellationError() }
+      try await body(port, started.server)
       group.cancelAll()
     }
   }
 
   /// A server for a free port, which it tells once it listens.
-  private func server(
+  func server(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
     budgets: DataplaneServer.Budgets = .init(), shutdown: Duration = .seconds(5)
   ) throws -> (ports: AsyncStream<Int>, server: DataplaneServer) {
@@ -309,37 +315,15 @@ struct DataplaneServerTests {
     let port = try #require(await ports.first { _ in true })
     let peer = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.autoRead, value: false).connect(host: "127.0.0.1", port: port).get()
-    try await peer.writeAndFlush(Self.openStream(try clusters("p").serializedBytes())).get()
+    var bytes = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    bytes.writeImmutableBuffer(FrameConnection.frame(.settings))
+    bytes.writeImmutableBuffer(try FrameConnection.open(1))
+    bytes.writeImmutableBuffer(FrameConnection.message(try clusters("p").serializedBytes(), stream: 1))
+    try await peer.writeAndFlush(bytes).get()
     try await eventually { recorder.events == ["open p"] }
     await group.triggerGracefulShutdown()
     try await stopped
     #expect(recorder.events == ["open p", "close shutdown"])
     try? await peer.close()
-  }
-
-  /// The bytes of an HTTP/2 connection that opens a discovery stream with one request (RFC 9113, sections 3.4 and 4.1).
-  private static func openStream(_ message: [UInt8]) throws -> ByteBuffer {
-    func frame(_ type: UInt8, _ flags: UInt8, stream: UInt32, _ payload: ByteBuffer) -> ByteBuffer {
-      var frame = ByteBuffer()
-      frame.writeMultipleIntegers(
-        UInt8(0), UInt16(payload.readableBytes), type, flags, stream)
-      frame.writeImmutableBuffer(payload)
-      return frame
-    }
-    var headers = ByteBuffer()
-    var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
-    try encoder.encode(
-      headers: [
-        ":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": DiscoveryService.paths.sorted()[1],
-        "content-type": "application/grpc", "te": "trailers",
-      ], to: &headers)
-    var request = ByteBuffer()
-    request.writeMultipleIntegers(UInt8(0), UInt32(message.count))
-    request.writeBytes(message)
-    var bytes = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    bytes.writeImmutableBuffer(frame(4, 0, stream: 0, ByteBuffer()))
-    bytes.writeImmutableBuffer(frame(1, 4, stream: 1, headers))
-    bytes.writeImmutableBuffer(frame(0, 0, stream: 1, request))
-    return bytes
   }
 }

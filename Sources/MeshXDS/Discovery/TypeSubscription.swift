@@ -44,6 +44,8 @@ struct TypeSubscription: Sendable {
   private(set) var untold: Set<String> = []
   /// What the proxy claims to hold, until it has been compared with a snapshot.
   private(set) var claim: Claim?
+  /// The approximate memory, in bytes, of the claim and of ``foreign``.
+  private(set) var claimCost = 0
   /// Whether the proxy claimed, with its first request, to hold something.
   private(set) var wasHeld = false
   /// Whether the proxy needs an answer even if nothing changed.
@@ -62,24 +64,6 @@ struct TypeSubscription: Sendable {
     order = Order(typeURL)
   }
 
-  /// The order in which types are sent: Envoy's own, then all others.
-  enum Order: Int, Comparable {
-    case runtime, clusters, endpoints, secrets, listeners, others
-
-    init(_ typeURL: String) {
-      switch typeURL {
-      case ResourceTypeURL.runtime: self = .runtime
-      case ResourceTypeURL.cluster: self = .clusters
-      case ResourceTypeURL.endpoints: self = .endpoints
-      case ResourceTypeURL.secret: self = .secrets
-      case ResourceTypeURL.listener: self = .listeners
-      default: self = .others
-      }
-    }
-
-    static func < (a: Order, b: Order) -> Bool { a.rawValue < b.rawValue }
-  }
-
   /// Whether the absence of a resource from a response removes it. This does not hold for endpoints and other named types.
   var isFullState: Bool {
     isWildcard || order == .clusters || order == .listeners
@@ -92,14 +76,16 @@ struct TypeSubscription: Sendable {
 
   /// The approximate memory, in bytes, of names without a resource in a set.
   func cost(ofNamesOutside set: ResourceSet) -> Int {
-    names.reduce(0) { set[$1] == nil ? $0 + Self.nameCost + $1.utf8.count : $0 }
+    claimCost + names.reduce(0) { set[$1] == nil ? $0 + Self.nameCost + $1.utf8.count : $0 }
   }
 
   /// The maximum memory of all names.
-  var cost: Int { nameBytes + names.count * Self.nameCost }
+  var cost: Int { nameBytes + names.count * Self.nameCost + claimCost }
 
   /// The memory of a name beside its bytes: its slots in sets and its object.
   private static let nameCost = 128
+  /// The bytes of names without a resource in one response. A proxy that does not read holds no more of the server's memory.
+  static let removedBytes = 256 << 10
 
   // MARK: Requests
 
@@ -166,6 +152,7 @@ struct TypeSubscription: Sendable {
     held = answered.held
     foreign.subtract(answered.removed)
     foreign = foreign.filter { answered.held[$0] == nil }
+    countForeign()
     rejected = nil
     counters.acknowledged &+= 1
     return .acknowledged(answered)
@@ -222,12 +209,21 @@ struct TypeSubscription: Sendable {
     guard !takesAll else { return }
     held = held?.filtered(to: names)
     foreign.formIntersection(names)
+    countForeign()
   }
 
   private mutating func claim(_ claim: Claim) {
     self.claim = claim
+    if case .resources(let versions) = claim {
+      claimCost = versions.reduce(0) { $0 + Self.nameCost + $1.key.utf8.count + $1.value.utf8.count }
+    }
     wasHeld = true
     held = nil
+  }
+
+  /// Counts the memory of ``foreign``, if there was a claim.
+  private mutating func countForeign() {
+    if claim == nil, claimCost > 0 { claimCost = foreign.reduce(0) { $0 + Self.nameCost + $1.utf8.count } }
   }
 
   // MARK: Claims
@@ -246,6 +242,7 @@ struct TypeSubscription: Sendable {
       }
       held = all
       foreign = Set(versions.keys.filter { all[$0] == nil && (takesAll || names.contains($0)) })
+      countForeign()
     }
   }
 
@@ -288,12 +285,24 @@ struct TypeSubscription: Sendable {
       let changed = Set(differing)
       let upserts = target.resources.filter { changed.contains($0.name) || forced.contains($0.name) }
       var removed = Set((held ?? .empty).resources.lazy.map(\.name).filter { target[$0] == nil })
-      if mayRemove { removed.formUnion(foreign.lazy.filter { target[$0] == nil }) }
-      removed.formUnion(untold.lazy.filter { target[$0] == nil })
+      var room = Self.removedBytes
+      if mayRemove { removed.formUnion(Self.part(of: foreign, outside: target, &room)) }
+      removed.formUnion(Self.part(of: untold, outside: target, &room))
       guard mustAnswer || !upserts.isEmpty || !removed.isEmpty else { return nil }
       return Due(
         version: target.version, resources: upserts, removed: removed.sorted(), held: target, changed: differing)
     }
+  }
+
+  /// As many names without a resource as there is room for; the others are in a later response.
+  private static func part(of names: Set<String>, outside target: ResourceSet, _ room: inout Int) -> [String] {
+    var part: [String] = []
+    for name in names where target[name] == nil {
+      guard room > 0 else { break }
+      room -= name.utf8.count
+      part.append(name)
+    }
+    return part
   }
 
   /// Records that the due response is being sent.
@@ -302,7 +311,8 @@ struct TypeSubscription: Sendable {
     lastNonce = nonce
     mustAnswer = false
     forced = []
-    untold = []
+    let told = Set(due.removed)
+    untold = untold.filter { due.held[$0] == nil && !told.contains($0) }
     counters.sent &+= 1
   }
 
@@ -324,17 +334,4 @@ struct TypeSubscription: Sendable {
   mutating func clearRejection(ifHolding target: ResourceSet) {
     if rejected != nil, held == target, foreign.isEmpty { rejected = nil }
   }
-}
-
-/// The counts of sent, acknowledged and rejected responses of a type.
-public struct DiscoveryCounters: Sendable, Hashable {
-  /// Responses sent.
-  public var sent: UInt64 = 0
-  /// Responses that the proxy accepted.
-  public var acknowledged: UInt64 = 0
-  /// Responses that the proxy rejected.
-  public var rejected: UInt64 = 0
-
-  /// Makes counters at zero.
-  public init() {}
 }

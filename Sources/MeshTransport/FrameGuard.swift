@@ -1,0 +1,141 @@
+import HTTPService
+import Logging
+import NIOCore
+
+/// Runs before HTTP/2's handler on every connection, and ends the connection when its frames cost more than they do.
+///
+/// It reads the heads of frames as bytes pass. Every GOAWAY that leaves has a sentence, also those of HTTP/2's library: see
+/// docs/decisions/044-frames-are-counted.md.
+final class FrameGuard: ChannelDuplexHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+  typealias OutboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  /// The state shared by all connections.
+  struct Setup: Sendable {
+    /// How many streams may be open on a connection at a time.
+    let streams: Int
+    let counts: FrameCounts
+    let refusals: RefusalLog
+    let logger: Logger
+  }
+
+  /// How long a connection that was ended stays, so that the client can read why.
+  private static let farewell = TimeAmount.seconds(1)
+
+  private let setup: Setup
+  private let caller: Caller
+  private var watch: FrameWatch
+  private var input = FrameReader(preface: FrameReader.prefaceSize)
+  private var output = FrameReader(preface: 0)
+  /// Whether nothing is received or sent any more.
+  private var hasEnded = false
+  /// Whether the next request to close the connection waits for the client to read the farewell.
+  private var delaysClose = false
+
+  init(setup: Setup, caller: Caller) {
+    self.setup = setup
+    self.caller = caller
+    watch = FrameWatch(streams: setup.streams)
+  }
+
+  // MARK: From the client
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !hasEnded else { return }
+    if let refusal = inspect(unwrapInboundIn(data)) { return end(context, refusal) }
+    context.fireChannelRead(data)
+  }
+
+  private func inspect(_ bytes: ByteBuffer) -> FrameRefusal? {
+    let now = NIODeadline.now()
+    return bytes.withUnsafeReadableBytes { bytes in
+      var offset = 0
+      while let frame = input.next(bytes, from: &offset) {
+        if let refusal = watch.received(frame, at: now) { return refusal }
+      }
+      return nil
+    }
+  }
+
+  /// Whether a stream is beyond the limit and has to be reset. It counts the refusal.
+  func refuses(_ stream: UInt32) -> Bool {
+    guard watch.streams.refused.contains(stream) else { return false }
+    note(.refusedStream)
+    return true
+  }
+
+  private func end(_ context: ChannelHandlerContext, _ refusal: FrameRefusal) {
+    note(refusal)
+    let farewell = FrameRefusal.goAway(FrameRefusal.calm, lastStream: watch.streams.last, refusal.sentence)
+    context.write(wrapOutboundOut(farewell), promise: nil)
+    leave(context)
+  }
+
+  private func note(_ refusal: FrameRefusal, _ sentence: String? = nil) {
+    setup.counts.count(refusal)
+    setup.refusals.note(
+      sentence ?? refusal.sentence, operation: "HTTP/2", caller: caller, to: setup.logger,
+      sentence: refusal == .refusedStream ? "a stream was refused" : "a connection was ended")
+  }
+
+  /// Sends what is written, and closes the connection soon: a client that is still sending would miss it if that were at once.
+  private func leave(_ context: ChannelHandlerContext) {
+    hasEnded = true
+    context.flush()
+    context.close(mode: .output, promise: nil)
+    let channel = context.channel
+    channel.eventLoop.scheduleTask(in: Self.farewell) { channel.close(promise: nil) }
+  }
+
+  // MARK: To the client
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard !hasEnded else {
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
+    let bytes = unwrapOutboundIn(data)
+    if output.isBetweenFrames, let (stream, code) = Self.plainGoAway(bytes) {
+      return farewell(context, code, lastStream: stream, promise)
+    }
+    bytes.withUnsafeReadableBytes { bytes in
+      var offset = 0
+      while let frame = output.next(bytes, from: &offset) { watch.sent(frame) }
+    }
+    context.write(data, promise: promise)
+  }
+
+  /// Adds a sentence to a GOAWAY frame of HTTP/2's library. One with an error is the last frame.
+  private func farewell(
+    _ context: ChannelHandlerContext, _ code: UInt32, lastStream: UInt32, _ promise: EventLoopPromise<Void>?
+  ) {
+    let sentence = FrameRefusal.sentence(ofCode: code)
+    context.write(wrapOutboundOut(FrameRefusal.goAway(code, lastStream: lastStream, sentence)), promise: promise)
+    guard code != 0 else { return }
+    note(.violation, sentence)
+    delaysClose = true
+    leave(context)
+  }
+
+  /// The last stream and the error code of a whole GOAWAY frame without a sentence; nil for anything else.
+  private static func plainGoAway(_ bytes: ByteBuffer) -> (stream: UInt32, code: UInt32)? {
+    let size = FrameHead.size + 8
+    guard bytes.readableBytes == size else { return nil }
+    var (reader, offset) = (FrameReader(preface: 0), 0)
+    guard let head = bytes.withUnsafeReadableBytes({ reader.next($0, from: &offset) }), head.kind == .goAway,
+      head.length == 8,
+      let (stream, code) = bytes.getMultipleIntegers(
+        at: bytes.readerIndex + FrameHead.size, as: (UInt32, UInt32).self)
+    else { return nil }
+    return (stream, code)
+  }
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    guard mode == .all, delaysClose else { return context.close(mode: mode, promise: promise) }
+    // The library closes a connection as soon as it has written why.
+    delaysClose = false
+    if let promise { context.channel.closeFuture.cascade(to: promise) }
+  }
+}
