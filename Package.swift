@@ -148,7 +148,8 @@ let package = Package(
     .target(
       name: "MeshControl",
       dependencies: [
-        "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", collections, logging, serviceLifecycle,
+        "LogLimits", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", collections, logging,
+        serviceLifecycle,
       ],
       swiftSettings: strict),
 
@@ -188,11 +189,12 @@ let package = Package(
     .target(
       name: "ProgramSettings", dependencies: ["MeshModel", argumentParser, collections, configuration],
       swiftSettings: strict),
-    .target(name: "ProgramLog", dependencies: ["MeshModel", logging], swiftSettings: strict),
+    .target(name: "LogLimits", swiftSettings: strict),
+    .target(name: "ProgramLog", dependencies: ["LogLimits", "MeshModel", logging], swiftSettings: strict),
     .target(
       name: "HTTPService",
       dependencies: [
-        httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, serviceLifecycle,
+        "LogLimits", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(

@@ -1,3 +1,4 @@
+import LogLimits
 package import Logging
 import Synchronization
 
@@ -9,15 +10,8 @@ package final class RefusalLog: Sendable {
   /// The largest number of lines in a minute.
   package static let linesPerMinute = 60
 
-  private struct State {
-    var minute = ContinuousClock.Instant?.none
-    /// The reasons that were logged in this minute.
-    var reasons: Set<String> = []
-    var silent = 0
-  }
-
   private let server: String
-  private let state = Mutex(State())
+  private let limit = Mutex(LogLimit(lines: RefusalLog.linesPerMinute))
 
   /// - Parameter server: the name of the server in the lines.
   package init(server: String) { self.server = server }
@@ -34,25 +28,13 @@ package final class RefusalLog: Sendable {
     _ reason: String, operation: String, caller: Caller, to logger: Logger, at now: ContinuousClock.Instant = .now,
     sentence: String = "the server refused access"
   ) {
-    let silent: Int? = state.withLock { state in
-      if state.minute.map({ $0.duration(to: now) >= .seconds(60) }) ?? true {
-        state.minute = now
-        state.reasons = []
-      }
-      guard state.reasons.count < Self.linesPerMinute, state.reasons.insert(reason).inserted else {
-        state.silent &+= 1
-        return nil
-      }
-      defer { state.silent = 0 }
-      return state.silent
-    }
-    guard let silent else { return }
+    guard let unlogged = limit.withLock({ $0.admit(reason, at: now) }) else { return }
     var metadata: Logger.Metadata = [
       "server": "\(server)", "remote": "\(caller.address ?? "unknown")", "operation": "\(operation)",
       "reason": "\(reason)",
     ]
     if !caller.name.isEmpty { metadata["user"] = "\(caller.name)" }
-    if silent > 0 { metadata["unlogged"] = "\(silent)" }
+    if unlogged > 0 { metadata["unlogged"] = "\(unlogged)" }
     logger.warning("\(sentence)", metadata: metadata)
   }
 }

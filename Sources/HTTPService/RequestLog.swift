@@ -38,6 +38,9 @@ struct ReceivedRequest: Sendable {
 }
 
 extension RequestService {
+  /// The sentence of the line of a request. There is one for each, because the user has asked for that.
+  package static let requestSentence = "request"
+
   var logsRequests: Bool { logger.logLevel <= requestLogLevel }
 
   /// Counts a request whose answer is about to be sent. If requests are logged, logs it and adds its id to the answer.
@@ -47,7 +50,7 @@ extension RequestService {
     if let name = HTTPField.Name.requestID { answer.fields[name] = id }
     let microseconds = (NIODeadline.now() - request.since).nanoseconds / 1_000
     logger.log(
-      level: requestLogLevel, "request",
+      level: requestLogLevel, "\(Self.requestSentence)",
       metadata: [
         "id": "\(id)", "server": "\(counts.name)", "remote": "\(address?.authority ?? "unknown")",
         "method": "\(request.head.method.rawValue)", "path": "\((request.head.path ?? "").prefix(512))",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPService
 import Logging
 import MeshModel
 import ProgramLog
@@ -72,18 +73,22 @@ extension KumaControlPlane {
     }
   }
 
+  /// The lines that this process writes, whatever clients do.
+  static let logLines = LogLines(unlimited: [RequestService.requestSentence])
+
   private static func bootstrapLogging(_ configuration: ControlPlaneConfiguration) -> Logger {
     let level = configuration.logLevel
     switch configuration.logFormat {
     case .json:
       LoggingSystem.bootstrap { label in
-        var handler = JSONLogHandler(label: label)
+        var handler = LimitedLogHandler(JSONLogHandler(label: label), logLines)
         handler.logLevel = level
         return handler
       }
     case .text:
       LoggingSystem.bootstrap { label in
-        var handler = PrintableLogHandler(StreamLogHandler.standardError(label: label))
+        var handler = LimitedLogHandler(
+          PrintableLogHandler(StreamLogHandler.standardError(label: label)), logLines)
         handler.logLevel = level
         return handler
       }

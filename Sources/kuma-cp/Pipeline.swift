@@ -194,7 +194,7 @@ struct Pipeline: Sendable {
       apiServices + [dataplaneServer.service] + (collector?.services ?? [])
         + (kubernetes.map { [$0.admission.service] } ?? [])
     )
-    metrics.readProcess()
+    metrics.readProcess(KumaControlPlane.logLines)
     let diagnostics = DiagnosticsAPI(
       obstacles: {
         var obstacles = ports.missing.map { "the \($0) does not listen yet" }

@@ -13,7 +13,8 @@ import Testing
 @Suite("Sessions of proxies", .timeLimit(.minutes(15)))
 struct ProxySessionsTests {
   private let store = MemoryStore()
-  private let logger = Logger(label: "test")
+  private let log = LogRecorder()
+  private var logger: Logger { log.logger() }
 
   /// Runs sessions over a store with one mesh.
   ///
@@ -99,6 +100,19 @@ struct ProxySessionsTests {
       #expect(await addresses(sessions).count == 2)
       await close(sessions, "1")
       #expect(storedPort() == 83)
+    }
+  }
+
+  @Test("A proxy that rejects everything for ever has a line a minute for each type, and its rejections are counted")
+  func rejections() async throws {
+    try await withSessions { sessions in
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
+      for type in [ResourceTypeURL.listener, ResourceTypeURL.cluster, ResourceTypeURL.secret] {
+        for _ in 0..<1_000 { sessions.rejected(Self.session("1"), typeURL: type, message: "no") }
+      }
+      #expect(log.messages.count { $0.contains("rejected") } == 3)
+      #expect(log.lines.last?.metadata["unlogged"] == "1998")
+      #expect(sessions.counts.total.responsesRejected == 2_000)
     }
   }
 

@@ -1,9 +1,11 @@
+import LogLimits
 package import Logging
 import MeshModel
 package import MeshPolicy
 package import MeshStore
 package import MeshXDS
 import ServiceLifecycle
+import Synchronization
 
 /// Follows the streams of proxies: registers the Dataplanes that proxies bring, removes them some time after their proxies
 /// disconnect, and writes DataplaneInsights.
@@ -18,6 +20,8 @@ package actor ProxySessions: Service {
   private let zone: String
   private let giveBackMemory: @Sendable () -> Void
   private let logger: Logger
+  /// Proxies that reject all that they get do so for ever, with each change.
+  private nonisolated let rejections = Mutex(LogLimit())
   nonisolated let settings: LifecycleSettings
   /// The counts of responses and answers of all streams.
   package nonisolated let counts = StreamCounts()
@@ -233,17 +237,28 @@ extension ProxySessions: ProxySessionObserver {
   package nonisolated func rejected(_ session: ProxySession, typeURL: String, message: String) {
     guard typeURL != ResourceTypeURL.secret else {
       // The message may contain the secret.
-      return logger.warning(
-        "a proxy rejected a certificate or a header for its collector; the log of its Envoy says why",
-        metadata: ["proxy": "\(session.nodeID)"])
+      return logRejection(
+        "a proxy rejected a certificate or a header for its collector; the log of its Envoy says why", of: session,
+        typeURL)
     }
     guard let discovery = DataplaneInsight.Discovery(typeURL: typeURL) else { return }
     // Envoy includes the rejected content in its message, however long it is.
     let message = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable(atMost: Self.messageLimit)
     counts.rejected(session.id, DataplaneInsight.Rejection(discovery: discovery, time: .now, message: message))
-    logger.warning(
-      "a proxy rejected its configuration",
-      metadata: ["proxy": "\(session.nodeID)", "type": "\(discovery.rawValue)", "reason": "\(message)"])
+    logRejection(
+      "a proxy rejected its configuration", of: session, discovery.rawValue,
+      ["type": "\(discovery.rawValue)", "reason": "\(message)"])
+  }
+
+  /// Logs a rejection, once a minute for each proxy and type. What the others were about is in the insight.
+  private nonisolated func logRejection(
+    _ sentence: String, of session: ProxySession, _ type: String, _ metadata: Logger.Metadata = [:]
+  ) {
+    guard let unlogged = rejections.withLock({ $0.admit("\(type) \(session.nodeID)") }) else { return }
+    var metadata = metadata
+    metadata["proxy"] = "\(session.nodeID)"
+    if unlogged > 0 { metadata["unlogged"] = "\(unlogged)" }
+    logger.warning("\(sentence)", metadata: metadata)
   }
 }
 

@@ -3,6 +3,7 @@ import MeshModel
 import MeshPolicy
 import MeshTransport
 import MeshXDS
+import ProgramLog
 import PrometheusMetrics
 
 extension PrometheusRegistry {
@@ -72,11 +73,17 @@ extension PrometheusRegistry {
   }
 
   /// Registers the metrics of this process.
-  func readProcess() {
+  ///
+  /// - Parameter lines: the lines that it writes to the log.
+  func readProcess(_ lines: LogLines) {
     read("process_cpu_seconds_total", .counter, "Processor time used, in seconds.") {
       [.init(ProcessUsage.cpuSeconds)]
     }
     read("process_resident_memory_bytes", .gauge, "Memory resident, in bytes.") { ProcessUsage.residentBytes }
+    read(
+      "kuma_log_lines_unlogged_total", .counter,
+      "Lines that were not written to the log: more of a sentence, or of a level, than are written in a minute."
+    ) { lines.unlogged }
     read("process_open_fds", .gauge, "Open file descriptors.") { ProcessUsage.openFiles }
   }
 }
