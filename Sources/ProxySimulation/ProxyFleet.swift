@@ -24,6 +24,12 @@ public final class ProxyFleet: Sendable {
     public var dataplane: @Sendable (String) -> String? = { _ in nil }
     /// The token that a proxy shows; by node id.
     public var token: @Sendable (String) -> String? = { _ in nil }
+    /// Is told what a proxy holds of a type after each response that it takes: its node id, the type's URL, and what it holds.
+    /// It must be quick: no proxy takes a response meanwhile.
+    public var onResponse: (@Sendable (String, String, HeldResources) -> Void)?
+    /// How long a proxy leaves each response unread after the last one. Meanwhile its transport takes what flow control allows, and the
+    /// rest stays with the server.
+    public var readingDelay = Duration.zero
     /// How long a proxy waits before it connects again.
     public var reconnectDelay = Duration.milliseconds(200)
 
@@ -59,6 +65,8 @@ public final class ProxyFleet: Sendable {
     var names = ResourceNames()
     /// Refusals that are still to come, by proxy and type.
     var refusals: [Int: [String: String]] = [:]
+    /// Types of which a proxy refuses every response, and why.
+    var standingRefusals: [Int: [String: String]] = [:]
     /// What ends the present stream, by proxy.
     var hangUps: [Int: @Sendable () -> Void] = [:]
   }
@@ -102,8 +110,19 @@ public final class ProxyFleet: Sendable {
     state.withLock { $0.refusals[index, default: [:]][typeURL] = message }
   }
 
+  /// Has a proxy refuse every response of a type from now on.
+  public func refuseAlways(_ typeURL: String, of nodeID: String, message: String) {
+    guard let index = indices[nodeID] else { return }
+    state.withLock { $0.standingRefusals[index, default: [:]][typeURL] = message }
+  }
+
   /// Has no proxy refuse anything any more.
-  public func refuseNothing() { state.withLock { $0.refusals = [:] } }
+  public func refuseNothing() {
+    state.withLock { state in
+      state.refusals = [:]
+      state.standingRefusals = [:]
+    }
+  }
 
   /// Ends a proxy's stream; it connects again.
   public func disconnect(_ nodeID: String) {
@@ -193,6 +212,7 @@ public final class ProxyFleet: Sendable {
       options: .defaults
     ) { response in
       for try await message in response.messages {
+        if self.settings.readingDelay > .zero { try await Task.sleep(for: self.settings.readingDelay) }
         let requests = try conversation.envoy.withLock { try self.take(Variant.decode(message), index, &$0) }
         for request in requests { outgoing.yield(request) }
       }
@@ -214,12 +234,17 @@ public final class ProxyFleet: Sendable {
     _ response: SimulatedResponse, _ index: Int, _ envoy: inout SimulatedEnvoy
   ) throws -> [SimulatedRequest] {
     try state.withLock { state in
-      let refusal = state.refusals[index]?.removeValue(forKey: response.typeURL)
+      let refusal =
+        state.refusals[index]?.removeValue(forKey: response.typeURL)
+        ?? state.standingRefusals[index]?[response.typeURL]
       let requests = try envoy.take(response, refusal: refusal, names: &state.names)
       state.proxies[index].held = envoy.held
       state.proxies[index].responses += 1
       if refusal != nil { state.proxies[index].refused += 1 }
       state.proxies[index].lastAnswer = .now
+      if refusal == nil, let held = envoy.held[response.typeURL] {
+        settings.onResponse?(state.proxies[index].nodeID, response.typeURL, held)
+      }
       return requests
     }
   }

@@ -21,6 +21,7 @@ struct Benchmark: Sendable {
     Benchmark("push", "a change of a mesh, up to the snapshots of 1000 proxies", PushBenchmark.run),
     Benchmark("response", "discovery responses from encoded resources", ResponseBenchmark.run),
     Benchmark("fleet", "a control plane with thousands of proxies, over gRPC and TLS", FleetBenchmark.run),
+    Benchmark("hostile", "proxies that refuse everything or do not read, beside others", HostileBenchmark.run),
     Benchmark("tokens", "what tokens cost when proxies connect and come back", TokenBenchmark.run),
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
