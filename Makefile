@@ -2,6 +2,7 @@
 #
 # ARGS goes to the program that a target runs: make demo ARGS=--headless, make test ARGS='--filter MeshPolicy'.
 # ONLY names the test targets to compile and run, commas between: make test ONLY=MeshPolicyTests,MeshXDSTests
+# For make soak it names parts: make soak ONLY=kills-sqlite,kills-database
 
 ARGS ?=
 ONLY ?=
@@ -86,9 +87,9 @@ fuzz: ## ten minutes of random input for everything that reads input; ARGS='--se
 	@Scripts/setup demo
 	Scripts/fuzz $(or $(ARGS),--minutes 10)
 
-soak: ## ten minutes of random changes for a thousand proxies, over SQLite and then PostgreSQL
+soak: ## hours: random changes for a thousand proxies, hundreds of kills; ONLY names parts, which `Scripts/soak --list` lists
 	@Scripts/setup test
-	SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_PROXIES=$${SOAK_PROXIES:-1000} swift test --filter SoakTests $(ARGS)
+	ONLY_TESTS= ONLY='$(ONLY)' Scripts/soak $(ARGS)
 
 fmt: ## format the sources in place
 	swift format format --in-place --parallel --recursive $(SOURCES)

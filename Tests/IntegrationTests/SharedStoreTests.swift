@@ -44,7 +44,7 @@ import Testing
   }
 
   /// Runs a body with a server of its own and the settings that lead there.
-  private static func withDatabase(_ body: (PostgresServer, [String: String]) async throws -> Void) async throws {
+  static func withDatabase(_ body: (PostgresServer, [String: String]) async throws -> Void) async throws {
     let server = try await PostgresServer.start()
     var failure: (any Error)?
     do { try await body(server, settings(server, try await server.makeDatabase())) } catch { failure = error }

@@ -1,9 +1,7 @@
 import Foundation
 import MeshClient
 import MeshModel
-import MeshPolicy
 import MeshTestSupport
-import MeshXDS
 import PostgresTestSupport
 import ProxySimulation
 import Testing
@@ -54,12 +52,7 @@ struct SoakTests {
     for index in 0..<proxies { _ = try await client.put(mesh.dataplane(index)) }
     var settings = ProxyFleet.Settings(port: controlPlane.ports.dataplane)
     settings.isSecure = true
-    let fleets = [false, true].map { isIncremental in
-      settings.isIncremental = isIncremental
-      // Every third proxy speaks the incremental variant.
-      let nodeIDs = mesh.nodeIDs.enumerated().filter { ($0.offset % 3 == 0) == isIncremental }.map(\.element)
-      return ProxyFleet(nodeIDs: nodeIDs, settings: settings)
-    }
+    let fleets = mesh.fleets(settings)
     let running = Task {
       await withTaskGroup(of: Void.self) { group in for fleet in fleets { group.addTask { await fleet.run() } } }
     }
@@ -82,65 +75,12 @@ struct SoakTests {
     try await changes.deletePolicies(client)
     _ = try await client.put(mesh.mesh(revision: -1))
 
-    let expected = try await fresh(client, mesh)
-    do {
-      try await eventually(deadline: .seconds(120), "every proxy to hold what it is to hold") {
-        fleets.allSatisfy { $0.ask { $0.allSatisfy { Self.difference($0, expected) == nil } } }
-      }
-    } catch {
-      for fleet in fleets {
-        for text in fleet.ask({ $0.compactMap { Self.difference($0, expected) } }).prefix(5) { Issue.record("\(text)") }
-      }
-      throw error
-    }
+    try await ExpectedConfigurations(mesh, from: client).wait(for: fleets)
     let streams = fleets.reduce(0) { $0 + $1.ask { $0.reduce(0) { $0 + $1.streams } } }
     let megabytes = memory.map { "\($0 / 1_000_000)" }.joined(separator: " ")
     print("soak: \(changes.steps) changes, \(streams) streams of \(proxies) proxies, memory in MB: \(megabytes)")
     // Flat: what is there at the end was there after a tenth of the time, but for what ten subscriptions of each proxy take.
     if seconds >= 300, let first = memory.first, let last = memory.last { #expect(last < first * 5 / 4) }
-  }
-
-  /// What a proxy holds and is not to, or the other way round; `nil` when there is nothing.
-  private static func difference(
-    _ proxy: ProxyFleet.Proxy, _ expected: [String: [String: [String: Data]]]
-  ) -> String? {
-    guard proxy.isConnected else { return "\(proxy.nodeID) is not connected: \(proxy.lastFailure ?? "")" }
-    guard let wanted = expected[proxy.nodeID] else { return "\(proxy.nodeID) is not known" }
-    for (type, contents) in wanted {
-      let held = proxy.held[type]?.contents ?? [:]
-      guard held != contents else { continue }
-      let names = Set(held.keys).union(contents.keys).filter { held[$0] != contents[$0] }.sorted()
-      return "\(proxy.nodeID), \(proxy.refused) refused, \(proxy.streams) streams: \(type) \(names)"
-    }
-    return nil
-  }
-
-  /// What each proxy is to hold by type and name, computed from nothing but the resources that are stored.
-  private static func fresh(
-    _ client: ControlPlaneClient, _ mesh: FleetMesh
-  ) async throws -> [String: [String: [String: Data]]] {
-    var change = MeshIndex.Change()
-    let key = ResourceKey(type: .mesh, name: mesh.name)
-    change.note(key, try await client.get(key))
-    for type in [ResourceType.trafficTrace, .dataplane] {
-      for resource in try await client.all(type, mesh: mesh.name) { change.note(resource.key, resource) }
-    }
-    var index = MeshIndex(name: mesh.name)
-    _ = index.apply(change)
-    let translator = EnvoyTranslator()
-    var result: [String: [String: [String: Data]]] = [:]
-    for name in index.dataplaneNames {
-      guard let configuration = index.configuration(for: name) else { continue }
-      let resources = try translator.resources(for: configuration)
-      for (type, list) in [
-        (SimulatedType.clusters, resources.clusters), (SimulatedType.endpoints, resources.endpoints),
-        (SimulatedType.listeners, resources.listeners),
-      ] {
-        result["\(mesh.name).\(name)", default: [:]][type] = Dictionary(
-          uniqueKeysWithValues: list.map { ($0.name, $0.bytes) })
-      }
-    }
-    return result
   }
 }
 
