@@ -3,6 +3,7 @@ import HTTPService
 import MeshTestSupport
 import MeshXDS
 import NIOCore
+import SwiftProtobuf
 import Testing
 
 @testable import MeshTransport
@@ -20,7 +21,7 @@ struct FrameFlood: Sendable, CustomTestStringConvertible {
   }
 
   static let all: [FrameFlood] = {
-    func many(_ allowance: Allowance, _ frame: ByteBuffer) -> [ByteBuffer] {
+    @Sendable func many(_ allowance: Allowance, _ frame: ByteBuffer) -> [ByteBuffer] {
       [ByteBuffer](repeating: frame, count: allowance.burst + 5)
     }
     let ping = ByteBuffer(repeating: 0, count: 8)
