@@ -48,7 +48,7 @@ final class AcknowledgedSpans: Sendable {
   private static func body(_ trace: Int, start: Int64) -> String {
     let now = start + Int64(trace) * 1_000
     let spans = (1...5).map { id in
-      #"{"traceId":"\#(id(of: trace))","id":"\#(id)","name":"get /","timestamp":\#(now),"duration":5,"#
+      #"{"traceId":"\#(Self.id(of: trace))","id":"\#(id)","name":"get /","timestamp":\#(now),"duration":5,"#
         + #""localEndpoint":{"serviceName":"s\#(id)"},"tags":{"n":"\#(trace)"}}"#
     }
     return "[\(spans.joined(separator: ","))]"
@@ -68,7 +68,7 @@ final class AcknowledgedSpans: Sendable {
 
   /// The ids of a trace's spans that a collector has, in order; empty when there is no such trace.
   static func spans(of trace: Int, port: Int) async throws -> [String] {
-    let id = id(of: trace)
+    let id = Self.id(of: trace)
     let answer = try #require(try await HTTPProbe.get(port: port, "/api/v2/trace/\(id)"), "no answer for \(id)")
     guard answer.status == 200 else {
       #expect(answer.status == 404)
