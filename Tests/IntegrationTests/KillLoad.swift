@@ -140,12 +140,12 @@ final class KillLoad: Sendable {
 
   private func delete(_ key: ResourceKey) async throws {
     writes.withLock { $0.begin(key, nil) }
-    do {
-      try await client.delete(key)
-      writes.withLock { $0.acknowledge(key, nil, existed: true) }
-    } catch let error where error.code == .notFound {
-      writes.withLock { $0.acknowledge(key, nil, existed: false) }
+    var existed = true
+    do { try await client.delete(key) } catch {
+      guard error.code == .notFound else { throw error }
+      existed = false
     }
+    writes.withLock { $0.acknowledge(key, nil, existed: existed) }
   }
 
   // MARK: What must hold
