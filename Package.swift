@@ -47,7 +47,7 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// The page of the collector: what browsers get, as it stands.
 let pageFiles = [
-  "app.css", "app.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
+  "app.css", "app.js", "canary.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
   "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
   "privacy.js",
   "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "session.js", "sign-in.js",
@@ -269,8 +269,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "AccessHTTP", "MeshAccess", "Backoff", "Certificates", "ConnectionFaults", "Documents", "FileWatch",
-        "Notifications",
+        "AccessHTTP", "MeshAccess", "Backoff", "BoundedHTTPClient", "Certificates", "ConnectionFaults",
+        "Documents", "FileWatch", "Notifications",
         "KubernetesAPI", "MeshKubernetes",
         "MeshModel", "MeshPolicy",
         "MeshStore",
@@ -280,8 +280,8 @@ let package = Package(
         "ProgramSettings",
         "PrometheusMetrics", "SystemErrors", "TraceModel",
         "TraceStore",
-        "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser,
-        collections, httpTypes, logging, nioCore, nioPosix, nioSSL, serviceLifecycle, unixSignals,
+        "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser, asyncHTTPClient,
+        collections, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle, unixSignals,
       ],
       swiftSettings: strict),
     .executableTarget(

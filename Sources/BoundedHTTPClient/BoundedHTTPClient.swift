@@ -59,15 +59,32 @@ package final class BoundedHTTPClient: Service {
   ///
   /// - Parameter bytes: the largest body that is read.
   package func ask(_ request: HTTPClientRequest, bytes: Int) async throws -> Answer {
+    let response = try await send(request)
+    guard response.status == .ok else { return .status(response.status.code) }
+    return try await Self.body(of: response, bytes: bytes).map { .body($0) } ?? .tooLarge
+  }
+
+  /// Sends a request whose answer matters with every status.
+  ///
+  /// - Parameter bytes: the largest body that is read.
+  /// - Returns: the status, and the body; nil if it is larger.
+  package func exchange(_ request: HTTPClientRequest, bytes: Int) async throws -> (status: UInt, body: [UInt8]?) {
+    let response = try await send(request)
+    return (response.status.code, try await Self.body(of: response, bytes: bytes))
+  }
+
+  private func send(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
     guard let client = client.withLock({ $0 }) else { throw NotRunning() }
     var request = request
     request.headers.add(name: "connection", value: "close")
-    let response = try await client.execute(request, deadline: .distantFuture)
-    guard response.status == .ok else { return .status(response.status.code) }
+    return try await client.execute(request, deadline: .distantFuture)
+  }
+
+  private static func body(of response: HTTPClientResponse, bytes: Int) async throws -> [UInt8]? {
     do {
-      return .body(Array(try await response.body.collect(upTo: bytes).readableBytesView))
+      return Array(try await response.body.collect(upTo: bytes).readableBytesView)
     } catch is NIOTooManyBytesError {
-      return .tooLarge
+      return nil
     }
   }
 

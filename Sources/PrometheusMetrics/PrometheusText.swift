@@ -5,6 +5,7 @@ package struct PrometheusText: Sendable {
     case counter
     case gauge
     case summary
+    case histogram
   }
 
   /// One value of a metric.
@@ -24,6 +25,26 @@ package struct PrometheusText: Sendable {
 
     /// Makes a value of a whole number.
     package init(_ value: some BinaryInteger, _ labels: [(String, String)] = []) { self.init(Double(value), labels) }
+
+    /// The values of a histogram.
+    ///
+    /// - Parameters:
+    ///   - bounds: the upper bounds of its classes, in ascending order.
+    ///   - counts: how many values are in each class; one more for values above the last bound.
+    ///   - sum: the sum of all values.
+    package static func histogram(bounds: [Double], counts: [Int], sum: Double) -> [Sample] {
+      var samples: [Sample] = []
+      var total = 0
+      for (bound, count) in zip(bounds.map { "\($0)" } + ["+Inf"], counts) {
+        total += count
+        samples.append(Sample(total, [("le", bound)]))
+        samples[samples.count - 1].suffix = "_bucket"
+      }
+      samples += [Sample(sum), Sample(total)]
+      samples[samples.count - 2].suffix = "_sum"
+      samples[samples.count - 1].suffix = "_count"
+      return samples
+    }
   }
 
   /// The text so far.

@@ -8,6 +8,7 @@ package final class PlainSpanStore: SpanStore {
 
   private struct State {
     var spans: [(span: Span, received: Int64)] = []
+    var canaries: [[Span]] = []
     var observers: [@Sendable (StoredSpans) -> Void] = []
     var isClosed = false
   }
@@ -40,6 +41,15 @@ package final class PlainSpanStore: SpanStore {
     }
     if isClosed { throw Self.closed }
     return 0
+  }
+
+  package func add(canary batch: SpanList, bytes: Int) async throws(CollectorError) {
+    let isClosed = state.withLock { state in
+      guard !state.isClosed else { return true }
+      state.canaries = (state.canaries + [batch.spans]).suffix(limits.canaryTraces)
+      return false
+    }
+    if isClosed { throw Self.closed }
   }
 
   package func observe(_ function: @escaping @Sendable (StoredSpans) -> Void) {
@@ -75,7 +85,9 @@ package final class PlainSpanStore: SpanStore {
   }
 
   package func trace(_ id: TraceID) async throws(CollectorError) -> [Span]? {
-    let traces = TraceAssembly.traces(try spans().map(\.span).filter { $0.traceID.low == id.low })
+    let own = try spans().map(\.span).filter { $0.traceID.low == id.low }
+    let canaries = state.withLock { $0.canaries }.flatMap { $0 }.filter { $0.traceID.low == id.low }
+    let traces = TraceAssembly.traces(own.isEmpty ? canaries : own)
     guard id.high != 0 else { return traces.first }
     let exact = traces.first { trace in trace.contains { $0.traceID.high == id.high } }
     return exact ?? traces.first { trace in trace.allSatisfy { $0.traceID.high == 0 } }
@@ -101,7 +113,8 @@ package final class PlainSpanStore: SpanStore {
       case .errors: return (Int64(trace.count { $0.isError }), start, high, low)
       }
     }
-    return try allTraces().filter { query.matches($0) }.sorted { key($0) > key($1) }
+    let canaries = query.includesCanary ? state.withLock { $0.canaries } : []
+    return try (allTraces() + canaries).filter { query.matches($0) }.sorted { key($0) > key($1) }
   }
 
   package func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<[Span]> {

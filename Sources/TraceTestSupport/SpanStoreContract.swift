@@ -59,7 +59,7 @@ package struct SpanStoreContract: Sendable, CustomTestStringConvertible {
   }
 
   /// Every case.
-  package static let all = storing + finding + counting
+  package static let all = storing + finding + counting + canary
 }
 
 extension SpanStore {

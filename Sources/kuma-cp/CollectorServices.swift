@@ -23,6 +23,8 @@ struct CollectorServices {
 
   /// Serve the listeners' requests and count refusals.
   let services: [RequestService]
+  /// Started last and stopped first: the canary, unless a setting turns it off.
+  let canary: [any Service]
 
   /// Opens the store. Starts nothing yet.
   ///
@@ -53,6 +55,8 @@ struct CollectorServices {
     page.read(budgets.list)
     apiSettings.serverMetrics = page.text
     apiSettings.memory = CollectorMemory(budget: budgets.decoded)
+    let canary = Canary(interval: configuration.canary.enabled ? configuration.canary.interval : nil)
+    apiSettings.canary = canary
     let propagation = PropagationMonitor()
     propagation.follow(store)
     let api = CollectorAPI(store: store, propagation: propagation, settings: apiSettings)
@@ -113,7 +117,22 @@ struct CollectorServices {
       api: api, obstacle: store.obstacle,
       closing: [ClosingService { try store.close() }, RetentionService(store: store, propagation: propagation)],
       listeners: listeners,
-      services: services)
+      services: services,
+      canary: Self.canaryServices(configuration, canary, ports, access.canaryToken, [metrics, page], logger))
+  }
+
+  /// The canary with its metrics; nothing if a setting turns it off.
+  private static func canaryServices(
+    _ configuration: CollectorConfiguration, _ canary: Canary, _ ports: BoundPorts, _ token: CanaryToken,
+    _ pages: [PrometheusRegistry], _ logger: Logger
+  ) -> [any Service] {
+    guard let interval = canary.record.interval else { return [] }
+    for page in pages { page.read(canary) }
+    return [
+      CanaryService(
+        canary, interval: interval, ports: ports, endpoint: configuration.zipkin,
+        usesTLS: ListenerProtection.collectorUsesTLS(configuration), token: token, logger: logger)
+    ]
   }
 
   private static func service(

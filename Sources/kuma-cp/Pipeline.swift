@@ -225,6 +225,7 @@ struct Pipeline: Sendable {
     if let kubernetes { services += kubernetes.services }
     services += Self.listeners(apiServices, configuration, certificates, ports, logger)
     services.append(dataplaneServer)
+    if let collector { services += collector.canary }
     return Pipeline(ports: ports, services: services, logger: logger)
   }
 
@@ -297,7 +298,9 @@ struct Pipeline: Sendable {
       budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), certificates: certificates,
       protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
     return Pipeline(
-      ports: ports, services: collector.closing + (certificates?.services ?? []) + collector.listeners, logger: logger)
+      ports: ports,
+      services: collector.closing + (certificates?.services ?? []) + collector.listeners + collector.canary,
+      logger: logger)
   }
 
   /// Runs all services until a signal or a failure, or until the task is cancelled.

@@ -53,6 +53,22 @@ import Testing
     }
   }
 
+  @Test("the program itself is known by its own token, and has what it is given, whoever else has it")
+  func itself() {
+    let program = User(name: "program", groups: [])
+    var identification = Self.identification(localhostIsAdmin: false)
+    identification.findSelf = { $0 == "own" ? program : nil }
+    var rules = StaticAccess { _ in StaticAccess.Holders(users: [], groups: []) }
+    rules.give(.readTraces, to: program)
+    let access = Self.access(.collector, identification, rules)
+    #expect(
+      outcome(access, Self.request(.get, "/api/v2/services", token: "own"), from: Self.local).name?.contains("program")
+        == true)
+    #expect(outcome(access, Self.request(.post, "/api/v2/spans", token: "own"), from: Self.local).status == 403)
+    #expect(outcome(access, Self.request(.get, "/api/v2/services", token: "mia"), from: Self.local).status == 403)
+    #expect(outcome(access, Self.request(.get, "/api/v2/services", token: "other"), from: Self.local).status == 401)
+  }
+
   @Test("who shows nothing has to authenticate, and learns no more")
   func anonymous() throws {
     let refused = outcome(Self.access(), Self.request())

@@ -19,7 +19,11 @@ struct ProtectedCollector: Sendable {
   private let key: SigningKey
 
   /// Runs a collector for a body. It knows one token for spans, and user tokens by a public key.
-  static func run(_ body: (ProtectedCollector) async throws -> Void) async throws {
+  ///
+  /// - Parameter settings: further variables of the environment.
+  static func run(
+    _ settings: [String: String] = [:], _ body: (ProtectedCollector) async throws -> Void
+  ) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "protected-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -27,7 +31,7 @@ struct ProtectedCollector: Sendable {
     let collector = ProtectedCollector(
       port: ports[0], otlpPort: ports[1], folder: folder, log: Lines(), key: try SigningKey.generate(id: "laptop"))
     try collector.accept([tokens[0]])
-    let process = try collector.start()
+    let process = try collector.start(settings)
     do {
       try await eventually("the collector's health: \(collector.log.tail())") {
         try await HTTPProbe.get(port: collector.port, "/health")?.status == 200
@@ -40,7 +44,7 @@ struct ProtectedCollector: Sendable {
     _ = await process.terminate(grace: .seconds(15))
   }
 
-  private func start() throws -> ChildProcess {
+  private func start(_ more: [String: String]) throws -> ChildProcess {
     let publicKey = folder.appending(path: "user.pem")
     try key.publicPEM.write(to: publicKey, atomically: true, encoding: .utf8)
     let settings = [
@@ -54,7 +58,7 @@ struct ProtectedCollector: Sendable {
           "collector", "--work-dir", folder.path, "--zipkin-port", "\(port)", "--otlp-port", "\(otlpPort)",
           "--ingest-tokens-file", folder.appending(path: "tokens").path,
         ],
-        environment: Programs.environment.merging(settings) { $1 }, output: .lines(log.append),
+        environment: Programs.environment.merging(settings) { $1 }.merging(more) { $1 }, output: .lines(log.append),
         errors: .lines(log.append)))
   }
 

@@ -35,6 +35,26 @@ struct PrometheusRegistryTests {
         """#)
   }
 
+  @Test("has histograms, each class with those below it")
+  func histogram() async {
+    let registry = PrometheusRegistry()
+    registry.read("delay_seconds", .histogram, "Delays.") {
+      PrometheusText.Sample.histogram(bounds: [0.5, 1, 2.5], counts: [2, 0, 1, 4], sum: 40.5)
+    }
+    #expect(
+      await registry.text() == """
+        # HELP delay_seconds Delays.
+        # TYPE delay_seconds histogram
+        delay_seconds_bucket{le="0.5"} 2
+        delay_seconds_bucket{le="1.0"} 2
+        delay_seconds_bucket{le="2.5"} 3
+        delay_seconds_bucket{le="+Inf"} 7
+        delay_seconds_sum 40.5
+        delay_seconds_count 7
+
+        """)
+  }
+
   @Test("has every handle of swift-metrics")
   func handles() async {
     let registry = PrometheusRegistry()

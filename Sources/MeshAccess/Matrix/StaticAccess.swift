@@ -32,6 +32,11 @@ package struct StaticAccess: Sendable, Equatable {
     holders[permission]?.groups.formUnion([User.unauthenticatedGroup, User.authenticatedGroup, User.ingestGroup])
   }
 
+  /// Gives a permission to one more user.
+  package mutating func give(_ permission: Permission, to user: User) {
+    holders[permission]?.users.insert(user.name)
+  }
+
   /// Whether a user has a permission.
   package func allows(_ user: User, _ permission: Permission) -> Bool {
     guard let holders = holders[permission] else { return false }

@@ -37,7 +37,8 @@ extension CollectorAPI {
   ]
 
   private func storeZipkin(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
-    try await store(request, as: try Self.format(of: request.head, json: .zipkinJSON)) { Answer($0) }
+    if canary.takes(request.body) { return try await storeCanary(request) }
+    return try await store(request, as: try Self.format(of: request.head, json: .zipkinJSON)) { Answer($0) }
   }
 
   private func storeZipkinV1(_ request: RoutedRequest) async throws(CollectorError) -> Answer {

@@ -19,6 +19,8 @@ public final class CollectorAPI: Sendable {
     public var memory: (any RequestMemory)?
     /// Metrics of the HTTP servers in Prometheus' text format, which `/prometheus` appends.
     public var serverMetrics: @Sendable () async -> String = { "" }
+    /// The canary of the collector.
+    package var canary = Canary(interval: nil)
 
     /// The defaults.
     public init() {}
@@ -80,14 +82,16 @@ public final class CollectorAPI: Sendable {
     store.observe { [changes] _ in changes.send() }
   }
 
+  var canary: Canary { settings.canary }
+
   var brokenTraces: BrokenTraces { BrokenTraces(StoredTraces(store: store), propagation) }
 
   // MARK: Paths
 
   /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
-    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + serverRoutes + receiverRoutes
-    + pageRoutes
+    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + serverRoutes + canaryRoutes
+    + receiverRoutes + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)
 

@@ -108,5 +108,7 @@ extension Operation.Parameter {
         summary: "The longest duration of the whole trace in microseconds; not less than minDuration."),
       Self(name: "errorsOnly", summary: "Whether a span must have failed: true or false."), endTs, lookback,
       Self(name: "limit", summary: "The largest number of traces; 10 when absent."),
+      Self(
+        name: "canary", summary: "Whether the traces that the collector sends to itself are found too: true or false."),
     ]
 }

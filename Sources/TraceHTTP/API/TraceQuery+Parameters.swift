@@ -23,6 +23,15 @@ extension QueryParameters {
     return value
   }
 
+  /// A parameter that is true or false; false if absent.
+  func truth(_ name: String) throws(CollectorError) -> Bool {
+    switch self[name] {
+    case nil, "false": return false
+    case "true": return true
+    default: throw CollectorError(code: .invalid, message: "the parameter \(name) must be true or false")
+    }
+  }
+
   /// The time range of a search in milliseconds: `endTs` (default now) and `lookback` (default a day).
   func time(
     now: Int64, endIsRequired: Bool = false, lookback missing: Int64 = 86_400_000
@@ -66,11 +75,8 @@ extension TraceQuery {
       throw CollectorError(
         code: .invalid, message: "the parameter maxTraceDuration must not be smaller than minDuration")
     }
-    switch parameters["errorsOnly"] {
-    case nil, "false": errorsOnly = false
-    case "true": errorsOnly = true
-    default: throw CollectorError(code: .invalid, message: "the parameter errorsOnly must be true or false")
-    }
+    errorsOnly = try parameters.truth("errorsOnly")
+    includesCanary = try parameters.truth("canary")
     annotations = try TagConditions.read(parameters["annotationQuery"] ?? "")
   }
 }

@@ -42,6 +42,7 @@ enum PageFiles {
     "app.css": style(PackageResources.app_css),
     "views.css": style(PackageResources.views_css),
     "app.js": script(PackageResources.app_js),
+    "canary.js": script(PackageResources.canary_js),
     "compare.js": script(PackageResources.compare_js),
     "details.js": script(PackageResources.details_js),
     "dom.js": script(PackageResources.dom_js),

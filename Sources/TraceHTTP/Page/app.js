@@ -1,3 +1,4 @@
+import { showCanary } from "./canary.js";
 import { showChoice, showCompare } from "./compare.js";
 import { access, el, fetchJSON, isTyping, notice } from "./dom.js";
 import { showFile, takeFiles } from "./file.js";
@@ -170,10 +171,11 @@ window.addEventListener("popstate", route);
 
 let watching;
 
-/** Shows at the top how many services break traces. */
+/** Shows at the top how many services break traces, and how the canary is. */
 async function watchPropagation() {
   clearTimeout(watching);
   if (!document.hidden && !isAsking) {
+    showCanary();
     const answer = await fetchJSON("/api/propagation").catch((error) => error);
     if (answer.status === 404) return;
     const names = brokenIn(answer).map((service) => service.service);

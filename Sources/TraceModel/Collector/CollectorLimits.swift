@@ -45,6 +45,8 @@ public struct CollectorLimits: Sendable, Hashable {
   public var spansPerQuery = 100_000
   /// Spans that are read of one trace.
   public var spansPerTrace = 50_000
+  /// Traces of the collector's own canary that are kept, the newest.
+  public var canaryTraces = 100
 
   /// The limits of a small request.
   package struct SmallRequest: Sendable, Hashable {

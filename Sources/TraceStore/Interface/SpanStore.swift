@@ -30,6 +30,15 @@ public protocol SpanWriting: Sendable {
   /// Stores spans, as ``add(_:bytes:)-(Batch,_)`` does.
   @discardableResult func add(_ spans: [Span], bytes: Int) async throws(CollectorError) -> Int
 
+  /// Stores the trace of the collector's own canary, in the same transactions as the spans of others, and apart from them: only
+  /// ``TraceSearching/trace(_:)`` and searches with ``TraceQuery/includesCanary`` find it. It is in no list and in no count, and
+  /// observers are not told of it. The newest ``CollectorLimits/canaryTraces`` are kept.
+  ///
+  /// - Parameters:
+  ///   - batch: the spans of one trace.
+  ///   - bytes: the size of the spans as JSON.
+  func add(canary batch: Batch, bytes: Int) async throws(CollectorError)
+
   /// How many spans wait to be stored. From ``CollectorLimits/waitingSpans`` on, the caller should refuse requests.
   var waitingSpanCount: Int { get }
 }

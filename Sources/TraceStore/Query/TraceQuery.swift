@@ -22,6 +22,8 @@ public struct TraceQuery: Sendable, Hashable {
   public var maxTraceDuration: Int64?
   /// Whether a span must have failed.
   public var errorsOnly = false
+  /// Whether traces of the collector's own canary are found too, as ``SpanWriting/add(canary:bytes:)`` stored them.
+  public var includesCanary = false
   /// The latest start of a trace, in milliseconds since 1970.
   public var endTs: Int64
   /// How long before ``endTs`` a trace may have started, in milliseconds.

@@ -58,7 +58,7 @@ extension SegmentStore {
   /// The newest traces that match, each a list of spans in the order of their starts.
   public func search(_ query: TraceQuery) async throws(CollectorError) -> TraceSearch<[Span]> {
     let limit = settings.limits.spansPerQuery
-    return try await read { database in
+    return try await read(isCounted: !query.includesCanary) { database in
       // All spans of the answer are in memory until it is sent.
       var count = 0
       return try self.search(query, database) { spans in
@@ -75,12 +75,12 @@ extension SegmentStore {
   public func summaries(
     _ query: TraceQuery, by order: TraceOrder
   ) async throws(CollectorError) -> TraceSearch<TraceSummary> {
-    try await read { database in
+    try await read(isCounted: !query.includesCanary) { database in
       if order == .newest {
         return try self.search(query, checksForMore: true, database) { TraceSummary(SpanTree($0)) }
       }
       var ranking = TraceRanking(by: order, limit: query.limit)
-      var finder = TraceFinder(query, self.snapshot())
+      var finder = TraceFinder(query, try self.snapshot(for: query, database))
       while let next = try finder.next(database) { ranking.add(next.spans) }
       return TraceSearch(
         traces: ranking.summaries, hasMore: ranking.count > query.limit, isComplete: !finder.hasReachedLimit)
@@ -106,25 +106,35 @@ extension SegmentStore {
     return known
   }
 
-  private func snapshot() -> StoreSnapshot {
+  private func snapshot(for query: TraceQuery, _ database: Database) throws -> StoreSnapshot {
+    snapshot(and: query.includesCanary ? try canaryBlocks(database) : [])
+  }
+
+  /// The content of the store, and further blocks.
+  private func snapshot(and others: [SpanBlock] = []) -> StoreSnapshot {
     // Spans are copied before texts, because the texts must be at least as new.
     let (segments, blocks) = manifest.withLock { ($0.segments, $0.blocks) }
     let (texts, schemas) = (encoder.texts.texts, encoder.schemas)
     return StoreSnapshot(
-      segments: segments, blocks: blocks, texts: texts, schemas: schemas, limits: settings.limits, metrics: metrics,
+      segments: segments, blocks: blocks + others, texts: texts, schemas: schemas, limits: settings.limits,
+      metrics: metrics,
       traceIndexes: traceIndexes)
   }
 
+  /// Reads the file.
+  ///
+  /// - Parameter isCounted: whether it counts as a query. One that asks for the canary does not.
   func read<Value: Sendable>(
-    _ body: @escaping @Sendable (Database) throws -> Value
+    isCounted: Bool = true, _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(CollectorError) -> Value {
-    metrics.queries.increment()
+    if isCounted { metrics.queries.increment() }
     do { return try await file.pool.read(body) } catch { throw file.error(error, doing: "read") }
   }
 
   private func trace(_ id: TraceID, _ database: Database) throws -> [Span]? {
     var reader = TraceReader(snapshot())
-    let traces = TraceAssembly.traces(try reader.spans(of: id.low, database))
+    let spans = try reader.spans(of: id.low, database)
+    let traces = TraceAssembly.traces(spans.isEmpty ? try canarySpans(of: id.low, database) : spans)
     guard id.high != 0 else { return traces.first }
     return traces.first { spans in spans.contains { $0.traceID.high == id.high } }
       ?? traces.first { spans in spans.allSatisfy { $0.traceID.high == 0 } }
@@ -137,7 +147,7 @@ extension SegmentStore {
     guard query.limit > 0 else { return TraceSearch() }
     var found: [(start: Int64, id: TraceID, trace: Trace)] = []
     var isFull = false
-    var finder = TraceFinder(query, self.snapshot())
+    var finder = TraceFinder(query, try snapshot(for: query, database))
     while found.count < query.limit, let next = try finder.next(database) {
       guard let trace = make(next.spans) else {
         isFull = true

@@ -17,6 +17,7 @@ extension SegmentStore {
         removed += count
       }
       if removed > 0 { try? self.pruneNames() }
+      if let cutoff, !self.isClosed { try? self.removeCanaries(before: cutoff) }
       self.metrics.retentionRuns.increment()
     }
   }

@@ -14,17 +14,19 @@ extension SegmentStore {
   func store(_ requests: [Request], on database: Database) -> [Result<Int, CollectorError>] {
     if let refusal = compactionRefusal { return requests.map { _ in .failure(refusal) } }
     var whole = SpanBatch()
-    for request in requests { whole.append(request.batch) }
+    for request in requests where !request.isCanary { whole.append(request.batch) }
     // Each request counts its own.
     whole.hidden = HiddenValues()
     do {
-      let block = try write(whole, on: database)
-      let evicted = requests.map { useNames(of: $0.batch) }
-      manifest.withLock { $0.append(block) }
-      metrics.commits.increment()
-      metrics.namesEvicted.increment(by: evicted.reduce(0, +))
-      notifyObservers(of: block)
-      compactIfNeeded()
+      let block = try write(whole, requests.filter(\.isCanary).map(\.batch), on: database)
+      let evicted = requests.map { $0.isCanary ? 0 : useNames(of: $0.batch) }
+      if let block {
+        manifest.withLock { $0.append(block) }
+        metrics.commits.increment()
+        metrics.namesEvicted.increment(by: evicted.reduce(0, +))
+        notifyObservers(of: block)
+        compactIfNeeded()
+      }
       return evicted.map { .success($0) }
     } catch {
       let failure = file.error(error, doing: "written")
@@ -32,18 +34,22 @@ extension SegmentStore {
     }
   }
 
-  private func write(_ batch: SpanBatch, on database: Database) throws -> SpanBlock {
+  /// Writes the spans of a commit. Returns their block; nil if there are only traces of the canary.
+  private func write(_ batch: SpanBatch, _ canaries: [SpanBatch], on database: Database) throws -> SpanBlock? {
     let (firstText, texts) = encoder.texts.unstored()
-    let block = SpanBlock(
-      id: manifest.withLock { $0.nextBlock }, batch: batch,
-      received: ages.withLock { $0.now(steady: settings.steadyClock.milliseconds()) })
+    let received = ages.withLock { $0.now(steady: settings.steadyClock.milliseconds()) }
+    let block =
+      batch.count == 0 ? nil : SpanBlock(id: manifest.withLock { $0.nextBlock }, batch: batch, received: received)
     try file.transaction(on: database) {
       if !texts.isEmpty {
         let statement = try database.cachedStatement(sql: "INSERT INTO text (id, value) VALUES (?, ?)")
         for (index, text) in texts.enumerated() { try statement.execute(arguments: [firstText + index, text]) }
       }
-      let statement = try database.cachedStatement(sql: "INSERT INTO block (id, received, data) VALUES (?, ?, ?)")
-      try statement.execute(arguments: [block.id, block.received, Data(SpanBlock.encode(batch))])
+      if let block {
+        let statement = try database.cachedStatement(sql: "INSERT INTO block (id, received, data) VALUES (?, ?, ?)")
+        try statement.execute(arguments: [block.id, received, Data(SpanBlock.encode(batch))])
+      }
+      for canary in canaries { try write(canary: canary, received: received, on: database) }
     }
     encoder.texts.setStored(firstText + texts.count)
     return block

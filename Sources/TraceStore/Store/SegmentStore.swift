@@ -48,6 +48,8 @@ public final class SegmentStore: SpanStore {
 
   struct Request: Sendable {
     let batch: SpanBatch
+    /// Whether it is a trace of the canary; see ``SpanWriting/add(canary:bytes:)``.
+    let isCanary: Bool
     let continuation: CheckedContinuation<Result<Int, CollectorError>, Never>
   }
 
@@ -176,10 +178,29 @@ public final class SegmentStore: SpanStore {
     try await add(batch.batch, bytes: bytes)
   }
 
+  /// Stores the trace of the canary, apart from all others.
+  public func add(canary batch: Batch, bytes: Int) async throws(CollectorError) {
+    _ = try await commit(batch.batch, bytes: bytes, isCanary: true).get()
+  }
+
   private func add(_ batch: SpanBatch, bytes: Int) async throws(CollectorError) -> Int {
-    guard batch.count > 0 else { return 0 }
-    let result = await withCheckedContinuation { continuation in
-      let request = Request(batch: batch, continuation: continuation)
+    switch await commit(batch, bytes: bytes) {
+    case .success(let namesEvicted):
+      metrics.spansAccepted.increment(by: batch.count)
+      privacy.report.count(batch.hidden, now: settings.clock.milliseconds())
+      metrics.countHidden(batch.hidden)
+      return namesEvicted
+    case .failure(let error):
+      metrics.spansDropped.increment(by: batch.count)
+      throw error
+    }
+  }
+
+  /// Stores spans in the next transaction with room for them. Returns how many names were evicted.
+  private func commit(_ batch: SpanBatch, bytes: Int, isCanary: Bool = false) async -> Result<Int, CollectorError> {
+    guard batch.count > 0 else { return .success(0) }
+    return await withCheckedContinuation { continuation in
+      let request = Request(batch: batch, isCanary: isCanary, continuation: continuation)
       let (admission, count) = queue.withLock { queue in
         (queue.enqueue(request, .init(count: batch.count, bytes: bytes)), queue.count)
       }
@@ -189,16 +210,6 @@ public final class SegmentStore: SpanStore {
       case .full: continuation.resume(returning: .failure(overloadError))
       case .closed: continuation.resume(returning: .failure(closedError))
       }
-    }
-    switch result {
-    case .success(let namesEvicted):
-      metrics.spansAccepted.increment(by: batch.count)
-      privacy.report.count(batch.hidden, now: settings.clock.milliseconds())
-      metrics.countHidden(batch.hidden)
-      return namesEvicted
-    case .failure(let error):
-      metrics.spansDropped.increment(by: batch.count)
-      throw error
     }
   }
 

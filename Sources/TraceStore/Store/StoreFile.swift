@@ -94,6 +94,21 @@ struct StoreFile: Sendable {
       try Self.moveSpans(database)
       try database.execute(sql: "DROP TABLE posting; DROP TABLE term; DROP TABLE span")
     }
+    migrator.registerMigration("3 canary") { database in
+      try database.execute(
+        sql: """
+          -- The newest traces of the collector's own canary.
+          CREATE TABLE canary (
+            id INTEGER NOT NULL PRIMARY KEY,
+            -- The low half of the trace's id.
+            trace INTEGER NOT NULL,
+            -- When it came, in milliseconds since 1970.
+            received INTEGER NOT NULL,
+            -- See SpanBlock.
+            data BLOB NOT NULL
+          ) STRICT;
+          """)
+    }
     return migrator
   }
 

@@ -12,6 +12,8 @@ import TraceHTTP
 struct ServerAccess: Sendable {
   /// The sessions of the collector's page.
   let sessions: Sessions
+  /// What the canary shows the collector.
+  let canaryToken = CanaryToken()
   private let configuration: ControlPlaneConfiguration
   private let keys: @Sendable () -> KeyRing
   private let rules: StaticAccess
@@ -60,6 +62,9 @@ struct ServerAccess: Sendable {
   func collector() -> HTTPAccess {
     var identification = senders(at: .collector)
     identification.sessions = sessions
+    identification.findSelf = { [canaryToken] in canaryToken.user(of: $0) }
+    var rules = rules
+    for permission in [Permission.ingestSpans, .readTraces] { rules.give(permission, to: CanaryToken.user) }
     return HTTPAccess(to: .collector, rules: rules, identification: identification) {
       SignInRoutes.operation(of: $0) ?? CollectorAPI.operation(of: $0)
     } answer: {

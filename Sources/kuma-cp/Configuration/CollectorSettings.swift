@@ -55,6 +55,7 @@ struct CollectorSettings: SettingGroup {
     "collector.allowedOrigins", .origins, default: "",
     "Origins whose pages may use the collector from a browser, separated by commas; * for all, empty for none.",
     flag: .option("--allowed-origins", "Origins whose pages may use the collector; separated by commas, * for all."))
+  let canary = CanarySettings()
   let autocompleteKeys = Setting(
     "collector.autocompleteKeys", .list, default: "",
     "Tags whose values are offered for searches, separated by commas.")
