@@ -189,8 +189,12 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     body = []
     let request = exchange?.request
     exchange = nil
-    let watch = NIOLoopBound(watch, eventLoop: context.eventLoop)
-    write(context, answer, to: request, version: version, isKeepAlive: false).whenComplete { _ in watch.value.linger() }
+    let here = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    write(context, answer, to: request, version: version, isKeepAlive: false).whenComplete { _ in
+      // NIO's handler stops reading before this, and the client may still be sending.
+      here.value.context.writeAndFlush(here.value.handler.wrapOutboundOut(.end(nil)), promise: nil)
+      here.value.handler.watch.linger()
+    }
   }
 
   private static func logLine(_ refusal: RequestRefusal, _ service: RequestService) -> String {
