@@ -19,7 +19,7 @@ extension SpanStore {
 
 extension SpanStoreContract {
   /// A trace of the canary.
-  private static func canary(_ number: UInt64) -> [Span] {
+  private static func song(_ number: UInt64) -> [Span] {
     let trace = 0xCA00 + number
     return [
       TraceTestSupport.span(
@@ -61,14 +61,15 @@ extension SpanStoreContract {
       let store = subject.store
       try await store.add(SampleSpans.spans(40, seed: 3), sizes: 7...7)
       let told = Mutex(0)
+      try await subject.settle()
       let before = try await everything(in: store)
       store.observe { stored in told.withLock { $0 += stored.count } }
-      for number in 1...3 { try await store.add(canary: canary(UInt64(number))) }
+      for number in 1...3 { try await store.add(canary: song(UInt64(number))) }
       #expect(try await everything(in: store) == before)
       #expect(told.withLock { $0 } == 0)
       try await subject.settle()
       #expect(try await everything(in: store) == before)
-      let second = canary(2)
+      let second = song(2)
       #expect(try await store.trace(second[0].traceID) == second)
       #expect(try await store.trace(TraceID(low: second[0].traceID.low)) == second)
       #expect(try await store.trace(TraceID(high: 8, low: second[0].traceID.low)) == nil)
@@ -76,22 +77,22 @@ extension SpanStoreContract {
       var query = SampleSpans.everything
       query.includesCanary = true
       query.serviceName = "coal mine"
-      #expect(try await store.search(query).traces == [canary(3), second, canary(1)])
+      #expect(try await store.search(query).traces == [song(3), second, song(1)])
       #expect(try await store.summaries(query, by: .longest).traces.map(\.spanCount) == [2, 2, 2])
       query.spanName = "listen"
       query.limit = 1
-      #expect(try await store.search(query).traces == [canary(3)])
+      #expect(try await store.search(query).traces == [song(3)])
     },
     SpanStoreContract("of the canary, the newest traces are kept") { subject async throws in
       let store = subject.store
       let count = store.limits.canaryTraces + 3
-      for number in 1...count { try await store.add(canary: canary(UInt64(number))) }
+      for number in 1...count { try await store.add(canary: song(UInt64(number))) }
       var query = SampleSpans.everything
       query.includesCanary = true
       query.limit = 1_000
       #expect(try await store.search(query).traces.count == store.limits.canaryTraces)
-      #expect(try await store.trace(canary(3)[0].traceID) == nil)
-      #expect(try await store.trace(canary(4)[0].traceID) == canary(4))
+      #expect(try await store.trace(song(3)[0].traceID) == nil)
+      #expect(try await store.trace(song(4)[0].traceID) == song(4))
       #expect(store.spanCount == 0)
     },
   ]

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import MeshModel
 import MeshTestSupport
@@ -127,7 +128,7 @@ import Testing
         try await controlPlane.start()
       }
       #expect(!controlPlane.log.all.contains { $0.contains("canary") }, "\(controlPlane.log.tail())")
-      #expect(controlPlane.log.all.count { $0.contains("stopped") } == 3)
+      #expect(controlPlane.log.all.count { $0.hasSuffix("stopped") } == 3)
     }
   }
 }

@@ -1,5 +1,6 @@
 import Documents
 import MeshAccess
+import ProgramSettings
 import ProxySimulation
 import TestSupport
 import Testing
