@@ -181,7 +181,7 @@ import TraceTestSupport
     try collector.store.close()
     #expect(
       try open(collector.path)
-        == "the trace store \(collector.path) was written by a newer version of this program: its schema is \"99 from the future\", and this program knows \"2 segments\"; start that version, or give another path"
+        == "the trace store \(collector.path) was written by a newer version of this program: its schema is \"99 from the future\", and this program knows \"3 canary\"; start that version, or give another path"
     )
   }
 

@@ -17,7 +17,7 @@ struct CanaryTests {
     return try DocumentValue(json: Array(answer.body.utf8))
   }
 
-  private func token(of server: RunningPipeline) async throws -> String {
+  private func administratorToken(of server: RunningPipeline) async throws -> String {
     try await eventually("the token of the administrator") { server.administratorToken }
   }
 
@@ -29,14 +29,14 @@ struct CanaryTests {
       "access.static.ingestSpans.groups": "mesh-system:admin", "diagnostics.openMetrics": "true",
     ]
     try await RunningPipeline.with(settings: settings, log: log) { server in
-      let token = try await token(of: server)
+      let token = try await administratorToken(of: server)
       try await eventually("two traces that were found") {
         guard case .integer(let count) = try await state(server, token)["found"] else { return false }
         return count >= 2
       }
-      let state = try await state(server, token)
-      #expect(state["state"]?.string == "found" && state["lost"] == .integer(0) && state["refused"] == .integer(0))
-      let id = try #require(state["traceId"]?.string)
+      let last = try await state(server, token)
+      #expect(last["state"]?.string == "found" && last["lost"] == .integer(0) && last["refused"] == .integer(0))
+      let id = try #require(last["traceId"]?.string)
       let trace = try await server.request("GET", server.base(.collector) + "/api/v2/trace/\(id)", token: token)
       #expect(trace.status == 200 && trace.body.contains("kuma-trace-canary"))
       let services = try await server.request("GET", server.base(.collector) + "/api/v2/services", token: token)
@@ -58,7 +58,7 @@ struct CanaryTests {
   func proxies() async throws {
     let settings = ["collector.canary.interval": "1s", "dpServer.authn.dpProxy.type": "none"]
     try await RunningPipeline.with(settings: settings) { server in
-      let token = try await token(of: server)
+      let token = try await administratorToken(of: server)
       var fleetSettings = ProxyFleet.Settings(port: try #require(server.port(.dataplane)))
       fleetSettings.dataplane = { _ in
         """
@@ -95,7 +95,7 @@ struct CanaryTests {
   @Test("is off by a setting, and then has no metrics")
   func off() async throws {
     try await RunningPipeline.with(settings: ["collector.canary.enabled": "false"]) { server in
-      let token = try await token(of: server)
+      let token = try await administratorToken(of: server)
       #expect(try await state(server, token) == ["state": "off"])
       let metrics = try await server.request("GET", server.base(.diagnostics) + "/metrics", token: token).body
       #expect(metrics.contains("kuma_collector_requests_total") && !metrics.contains("kuma_canary"))

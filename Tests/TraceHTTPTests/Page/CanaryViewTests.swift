@@ -1,5 +1,6 @@
 import BrowserTestSupport
 import Foundation
+import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
 import TestSupport
