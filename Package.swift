@@ -414,8 +414,8 @@ let package = Package(
     .testTarget(
       name: "HTTPServiceTests",
       dependencies: [
-        "Certificates", "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
-        serviceLifecycle,
+        "Certificates", "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
+        nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -526,7 +526,8 @@ let package = Package(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshClient", "MeshHTTP",
-        "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshXDS", "TraceHTTP",
+        "MeshControl", "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshTransport",
+        "MeshXDS", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",
         "TraceStore",

@@ -13,6 +13,10 @@ folder of its own that is removed at the end, and attacked in turn:
   spans    150 connections to the collector that do the same with 8 MiB.
   packed   40 connections to the collector that each send 8 MiB of spans packed into some hundred KiB, twice over.
   heads    1,300 connections to the API that send 60 KiB of a head each and stop.
+  shares   one address opens 400 connections to each of the API and the collector and sends requests as fast as it can over 20, while a
+           second address asks for one thing after the other. Needs the rights of root, for a network namespace of its own, since
+           this machine itself has no share; without them it is left out.
+  writers  50 connections with one token send meshes of 60 KiB without a pause, while another user writes small ones.
 
 Printed are the answers' times, the connections that are open, the resident memory, and the words of one refusal. The whole
 takes two to three minutes for each program. Only the Python standard library is needed.
@@ -55,9 +59,12 @@ class Program:
 
     PORTS = ("api", "dataplane", "diagnostics", "collector", "otlp")
 
-    def __init__(self, path, folder):
+    def __init__(self, path, folder, host="127.0.0.1", settings=None):
+        self.host = host
+        self.folder = folder
         self.ports = dict(zip(self.PORTS, free_ports(5)))
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUMA_")}
+        environment.update(settings or {})
         self.log = open(pathlib.Path(folder) / "log", "wb")
         self.process = subprocess.Popen(
             [
@@ -84,11 +91,16 @@ class Program:
         # 01 is an established connection.
         return sum(1 for line in lines if line.split()[1].endswith(port) and line.split()[3] == "01" and line.split()[9] != "0")
 
-    def ask(self, name, path, timeout=30):
-        """The status of a GET over a new connection, and how many seconds it took; 0 for no answer."""
+    def ask(self, name, path, timeout=30, method="GET", body=None, token=None):
+        """The status of a request over a new connection, and how many seconds it took; 0 for no answer."""
         begin = time.monotonic()
         try:
-            request = urllib.request.Request(f"http://127.0.0.1:{self.ports[name]}{path}", headers={"Connection": "close"})
+            headers = {"Connection": "close", "Content-Type": "application/json"}
+            if token:
+                headers["Authorization"] = f"Bearer {token}"
+            host = "127.0.0.1" if name == "diagnostics" else self.host
+            request = urllib.request.Request(
+                f"http://{host}:{self.ports[name]}{path}", headers=headers, method=method, data=body)
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 answer.read()
                 status = answer.status
@@ -97,6 +109,14 @@ class Program:
         except OSError:
             status = 0
         return status, time.monotonic() - begin
+
+    def ask_text(self, name, path, method, body, token):
+        """The text of an answer."""
+        request = urllib.request.Request(
+            f"http://{self.host}:{self.ports[name]}{path}", method=method, data=body.encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return answer.read().decode().strip()
 
     def stop(self):
         self.process.terminate()
@@ -117,13 +137,15 @@ class Crowd:
         self.answers = collections.Counter()
         self.words = None
 
-    def connect(self, port, count):
+    def connect(self, port, count, host="127.0.0.1", source=None):
         new = []
         for _ in range(count):
             connection = socket.socket()
             connection.settimeout(5)
             try:
-                connection.connect(("127.0.0.1", port))
+                if source:
+                    connection.bind((source, 0))
+                connection.connect((host, port))
             except OSError:
                 self.answers["not connected"] += 1
                 connection.close()
@@ -303,6 +325,115 @@ def heads(program):
     report(program, crowd, times, begin, peak)
 
 
+# --- Shares ----------------------------------------------------------------------------------------------------------
+NAMESPACE = "KUMA_TRACE_CROWDS_NAMESPACE"
+SERVER, GREEDY, MODEST = "10.99.0.1", "10.99.0.2", "10.99.0.3"
+
+
+def own_namespace():
+    """Goes on in a network namespace of this process, in which the addresses are; False where that is not possible."""
+    if os.environ.get(NAMESPACE):
+        commands = ["ip link set lo up"] + [f"ip addr add {each}/24 dev lo" for each in (SERVER, GREEDY, MODEST)]
+        return all(subprocess.run(each.split(), capture_output=True).returncode == 0 for each in commands)
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    os.environ[NAMESPACE] = "1"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
+
+
+def requests_of(program, name, path, source):
+    """A GET over a new connection from an address: the status, and how many seconds it took; 0 for no answer."""
+    begin = time.monotonic()
+    try:
+        with socket.create_connection((SERVER, program.ports[name]), 30, (source, 0)) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {SERVER}\r\nConnection: close\r\n\r\n".encode())
+            data = connection.recv(65536)
+        status = int(data[9:12]) if data.startswith(b"HTTP/1.1 ") else 0
+    except OSError:
+        status = 0
+    return status, time.monotonic() - begin
+
+
+def metrics(program, pattern):
+    with urllib.request.urlopen(f"http://127.0.0.1:{program.ports['diagnostics']}/metrics") as answer:
+        return re.findall(pattern, answer.read().decode(), re.MULTILINE)
+
+
+def shares(path):
+    folder = tempfile.mkdtemp(prefix="attack-")
+    settings = {
+        "KUMA_GENERAL_UNPROTECTED_LISTENERS": "api,collector,otlp", "KUMA_API_SERVER_HTTP_INTERFACE": SERVER,
+        "KUMA_COLLECTOR_ZIPKIN_INTERFACE": SERVER, "KUMA_COLLECTOR_TLS_ENABLED": "false"}
+    program = Program(path, folder, SERVER, settings)
+    try:
+        crowd = Crowd()
+        for name in ("api", "collector"):
+            for connection in crowd.connect(program.ports[name], 400, SERVER, GREEDY):
+                crowd.send(connection, b"GET / HTTP/1.1\r\nHost: " + SERVER.encode() + b"\r\nX: ")
+        crowd.run(3)
+        show("connections of the greedy", {name: program.connections(name) for name in ("api", "collector")})
+        show("their limit", dict(metrics(program, r'^kuma_http_address_connections_limit\{server="([^"]+)"\} (\d+)')))
+        times = [requests_of(program, name, "/health", MODEST) for name in ("api", "collector") for _ in range(50)]
+        show("the modest meanwhile", dict(collections.Counter(status for status, _ in times)))
+        show("slowest answer meanwhile", f"{max(seconds for _, seconds in times) * 1000:.0f} ms")
+        crowd.leave()
+        crowd, statuses = Crowd(), []
+        line = f"GET /meshes HTTP/1.1\r\nHost: {SERVER}\r\n\r\n".encode()
+        connections = crowd.connect(program.ports["api"], 20, SERVER, GREEDY)
+        end, modest = time.monotonic() + 10, []
+        while time.monotonic() < end:
+            for connection in connections:
+                crowd.send(connection, line * 20)
+            crowd.run(0.1)
+            modest.append(requests_of(program, "api", "/meshes", MODEST))
+        show("requests of the greedy in 10 s", dict(metrics(
+            program, r'^kuma_http_requests_total\{server="HTTP API",operation="[^"]*",status="(\d+)"\} (\d+)')))
+        show("the modest meanwhile", dict(collections.Counter(status for status, _ in modest)))
+        show("slowest answer meanwhile", f"{max(seconds for _, seconds in modest) * 1000:.0f} ms")
+        show("words", crowd.words)
+        crowd.leave()
+    finally:
+        program.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def writers(path):
+    folder = tempfile.mkdtemp(prefix="attack-")
+    program = Program(path, folder, settings={"KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false", "KUMA_COLLECTOR_ENABLED": "false"})
+    try:
+        token = (pathlib.Path(folder) / "admin-user-token").read_text().strip()
+        issue = lambda name: program.ask_text(
+            "api", "/tokens/user", "POST", json.dumps({"name": name, "groups": ["mesh-system:admin"], "validFor": "1h"}), token)
+        crowd_token, one_token = issue("crowd"), issue("one")
+        def write(number):
+            return program.ask(
+                "api", f"/meshes/one-{number}", method="PUT", token=one_token,
+                body=json.dumps({"type": "Mesh", "name": f"one-{number}"}).encode())
+        quiet = [write(number)[1] for number in range(50)]
+        crowd = Crowd()
+        body = json.dumps({"type": "Mesh", "name": "crowd", "padding": ["x" * 100] * 580}).encode()
+        request = (
+            f"PUT /meshes/crowd HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {crowd_token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
+        connections = crowd.connect(program.ports["api"], 50)
+        loud = []
+        for number in range(50):
+            for connection in connections:
+                if connection in crowd.open and not crowd.open[connection]:
+                    crowd.send(connection, request)
+            crowd.run(0.1)
+            loud.append(write(1_000 + number))
+        for label, times in (("a small write alone", quiet), ("a small write beside the crowd", [t for _, t in loud])):
+            times = sorted(times)
+            show(label, f"{times[len(times) // 2] * 1000:.1f} ms at the median, {times[-1] * 1000:.0f} ms at most")
+        show("what the one got", dict(collections.Counter(status for status, _ in loud)))
+        show("what the crowd got", dict(crowd.answers))
+        crowd.leave()
+    finally:
+        program.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def budgets(program):
     with urllib.request.urlopen(f"http://127.0.0.1:{program.ports['diagnostics']}/metrics") as answer:
         text = answer.read().decode()
@@ -314,6 +445,7 @@ def budgets(program):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    has_namespace = own_namespace()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     for path in sys.argv[1:]:
@@ -334,6 +466,11 @@ def main():
         finally:
             program.stop()
             shutil.rmtree(folder, ignore_errors=True)
+        print("  writers")
+        writers(path)
+        print("  shares" if has_namespace else "  shares: left out, as this user may not make a network namespace")
+        if has_namespace:
+            shares(path)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ public struct Caller: Sendable, Hashable {
   public var name: String
   /// The groups to which it belongs.
   public var groups: [String]
+  /// By which name its requests count together, whatever its address; nil for a client that has shown nothing of its own.
+  package var identity: String?
 
   /// Makes a caller.
   public init(

@@ -6,25 +6,70 @@ import Synchronization
 /// At the limit, a new connection replaces the least useful one. That is a connection whose request has stalled; then one that waits for
 /// its next request; then one whose request is arriving. Within each kind, the connection that has been in the state longest is closed.
 /// A connection whose request is complete is never replaced. Slow connections therefore replace each other, not active ones.
+///
+/// An address may have a share of the connections. At its share, its new connection replaces its own least useful one.
 public final class ConnectionBudget: Sendable {
+  private struct State {
+    var slots: [ObjectIdentifier: ConnectionSlot] = [:]
+    /// How many of them each address has, apart from this machine.
+    var counts: [ClientNetwork: Int] = [:]
+
+    mutating func add(_ slot: ConnectionSlot) {
+      slots[ObjectIdentifier(slot)] = slot
+      if let network = slot.network { counts[network, default: 0] += 1 }
+    }
+
+    mutating func remove(_ slot: ConnectionSlot) {
+      guard slots.removeValue(forKey: ObjectIdentifier(slot)) != nil, let network = slot.network else { return }
+      let count = (counts[network] ?? 1) - 1
+      counts[network] = count > 0 ? count : nil
+    }
+  }
+
+  /// What becomes of a new connection.
+  enum Entry {
+    /// It has a slot, perhaps that of another connection, which is closed.
+    case entered(ConnectionSlot, hasReplaced: Bool)
+    /// There are too many connections, and none can be replaced.
+    case full
+    /// Its address has too many, and none of them can be replaced.
+    case addressFull
+  }
+
   /// The largest number of connections at a time.
   public let limit: Int
-  private let slots = Mutex<[ObjectIdentifier: ConnectionSlot]>([:])
+  /// The largest number of connections of one address at a time. This machine may have all.
+  public let addressLimit: Int
+  private let state = Mutex(State())
   private let most = Atomic(0)
+  private let mostOfAddress = Atomic(0)
   private let refused = Atomic(0)
 
   /// Makes a budget without connections.
-  public init(limit: Int) { self.limit = max(1, limit) }
+  ///
+  /// - Parameter share: how many percent of the connections one address may have, 1 to 100.
+  public init(limit: Int, share: Int = 100) {
+    self.limit = max(1, limit)
+    addressLimit = AddressLimit.connections(of: self.limit, share: share)
+  }
 
   /// The current number of connections.
-  public var count: Int { slots.withLock { $0.count } }
+  public var count: Int { state.withLock { $0.slots.count } }
+
+  /// The largest number of connections of one address so far, apart from this machine.
+  public var addressPeak: Int { mostOfAddress.load(ordering: .relaxed) }
 
   /// The largest number of connections so far.
   public var peak: Int { most.load(ordering: .relaxed) }
 
+  /// The slot of an open connection; nil if it has none.
+  func slot(of channel: any Channel) -> ConnectionSlot? {
+    state.withLock { $0.slots.values.first { $0.channel === channel } }
+  }
+
   /// Closes all connections, also active ones.
   package func closeAll() {
-    for slot in slots.withLock({ Array($0.values) }) { slot.channel.close(promise: nil) }
+    for slot in state.withLock({ Array($0.slots.values) }) { slot.channel.close(promise: nil) }
   }
 
   /// Whether a refused connection may stay open for a moment, until it calls ``endRefused()``.
@@ -39,30 +84,51 @@ public final class ConnectionBudget: Sendable {
   func endRefused() { refused.subtract(1, ordering: .relaxed) }
 
   /// Reserves a slot for a connection until it closes.
-  ///
-  /// - Returns: the slot, and whether the connection replaced another one; nil if no connection could be replaced.
-  func enter(_ channel: any Channel) -> (slot: ConnectionSlot, hasReplaced: Bool)? {
+  func enter(_ channel: any Channel) -> Entry {
     let slot = ConnectionSlot(channel)
     var replaced: ConnectionSlot?
-    let isIn = slots.withLock { slots in
-      if slots.count >= limit {
-        let now = NIODeadline.now()
-        guard let least = slots.values.min(by: { $0.worth(at: now) < $1.worth(at: now) }),
-          least.worth(at: now).rank < .answering
-        else { return false }
-        slots[ObjectIdentifier(least)] = nil
+    let refusal: Entry? = state.withLock { state in
+      let ofAddress = slot.network.map { state.counts[$0] ?? 0 } ?? 0
+      let isAddressFull = slot.network != nil && ofAddress >= addressLimit
+      if isAddressFull || state.slots.count >= limit {
+        let candidates = isAddressFull ? { $0.network == slot.network } : { (_: ConnectionSlot) in true }
+        guard let least = Self.leastUseful(of: state.slots.values.lazy.filter(candidates)) else {
+          return isAddressFull ? .addressFull : .full
+        }
+        state.remove(least)
         replaced = least
       }
-      slots[ObjectIdentifier(slot)] = slot
-      most.store(max(most.load(ordering: .relaxed), slots.count), ordering: .relaxed)
-      return true
+      state.add(slot)
+      most.store(max(most.load(ordering: .relaxed), state.slots.count), ordering: .relaxed)
+      if let network = slot.network {
+        mostOfAddress.store(
+          max(mostOfAddress.load(ordering: .relaxed), state.counts[network] ?? 0), ordering: .relaxed)
+      }
+      return nil
     }
-    guard isIn else { return nil }
+    if let refusal { return refusal }
     replaced?.channel.close(promise: nil)
-    channel.closeFuture.whenComplete { [weak self] _ in
-      self?.slots.withLock { $0[ObjectIdentifier(slot)] = nil }
-    }
-    return (slot, replaced != nil)
+    channel.closeFuture.whenComplete { [weak self] _ in self?.state.withLock { $0.remove(slot) } }
+    return .entered(slot, hasReplaced: replaced != nil)
+  }
+
+  /// The connection to replace; nil if all are in use.
+  private static func leastUseful(of slots: some Sequence<ConnectionSlot>) -> ConnectionSlot? {
+    let now = NIODeadline.now()
+    guard let least = slots.map({ (slot: $0, worth: $0.worth(at: now)) }).min(by: { $0.worth < $1.worth }),
+      least.worth.rank < .answering
+    else { return nil }
+    return least.slot
+  }
+}
+
+/// How many connections one address may have.
+package enum AddressLimit {
+  /// The number of connections, at least one.
+  ///
+  /// - Parameter share: percent of the limit, 1 to 100.
+  package static func connections(of limit: Int, share: Int) -> Int {
+    share >= 100 ? limit : max(1, limit / 100 * max(1, share) + limit % 100 * max(1, share) / 100)
   }
 }
 
@@ -92,11 +158,16 @@ public final class ConnectionSlot: Sendable {
   }
 
   let channel: any Channel
+  /// The client's network, of which a limited number of connections is accepted; nil for a client on this machine, where a proxy may
+  /// speak for others.
+  let network: ClientNetwork?
   private let activity = Atomic(Activity.receiving.rawValue)
   private let progress: Atomic<UInt64>
 
   init(_ channel: any Channel) {
     self.channel = channel
+    let address = channel.remoteAddress
+    network = address?.isLoopback == true ? nil : address?.ipAddress.flatMap { ClientNetwork($0) }
     progress = Atomic(NIODeadline.now().uptimeNanoseconds)
   }
 

@@ -59,7 +59,9 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
   }
 
   package func handlerAdded(context: ChannelHandlerContext) {
-    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [channel = context.channel] in
+    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+      [channel = context.channel, counts = service.counts] in
+      counts.count(.late)
       channel.close(promise: nil)
     }
   }

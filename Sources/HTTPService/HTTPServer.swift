@@ -102,15 +102,23 @@ extension RequestService {
   /// Reserves a slot for a new connection. If none is free, sends a refusal, closes the connection, and returns nil. Call it on the
   /// connection's event loop.
   public func place(for channel: any Channel) throws -> ConnectionSlot? {
-    guard let (slot, hasReplaced) = connections.enter(channel) else {
+    switch connections.enter(channel) {
+    case .entered(let slot, let hasReplaced):
+      if hasReplaced {
+        note(.madeRoom, "the server closes slow connections to accept new ones: all \(connections.limit) are in use")
+      }
+      return slot
+    case .full:
       note(.full, "the server refuses connections: all \(connections.limit) are in use")
       try refuse(channel, .overloaded)
-      return nil
+    case .addressFull:
+      note(
+        .addressFull,
+        "the server refuses connections of \(channel.remoteAddress?.ipAddress ?? "an address"), which has "
+          + "\(connections.addressLimit), the most for one address")
+      try refuse(channel, .addressFull(limit: connections.addressLimit))
     }
-    if hasReplaced {
-      note(.madeRoom, "the server closes slow connections to accept new ones: all \(connections.limit) are in use")
-    }
-    return slot
+    return nil
   }
 
   /// Sends a refusal to a new connection, whatever it has sent, and closes it. Call it on the connection's event loop.

@@ -14,10 +14,16 @@ public final class ListenerCounts: Sendable {
     case madeRoom = "made_room"
     /// There were too many connections, and none could be replaced.
     case full
+    /// An address had too many connections, and none of them could be replaced.
+    case addressFull = "address_full"
+    /// A client sent too many requests in a second.
+    case rate
     /// The byte budget was exhausted.
     case overloaded
     /// A body was too large.
     case tooLarge = "too_large"
+    /// A document was nested too deeply, or had too many values or aliases.
+    case document
     /// A request was not valid.
     case malformed
     /// `Host` was not a name of the server.
@@ -70,7 +76,7 @@ public final class ListenerCounts: Sendable {
   ///
   /// - Returns: whether to log the event: the first time, and then at most once a minute.
   @discardableResult
-  func count(_ event: Event, at now: ContinuousClock.Instant = .now) -> Bool {
+  package func count(_ event: Event, at now: ContinuousClock.Instant = .now) -> Bool {
     state.withLock { state in
       state.counts[event, default: 0] &+= 1
       if let last = state.lastLogged[event], last.duration(to: now) < .seconds(60) { return false }

@@ -36,6 +36,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   private let watch: ReceiptWatch
   /// The client of the connection.
   private let caller: Caller
+  /// With whose requests those of this connection count.
+  private let address: ClientKey
   private var state = State.waiting
   private var exchange: Exchange?
   private var body: [UInt8] = []
@@ -46,6 +48,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     self.service = service
     self.watch = watch
     self.caller = caller
+    address = caller.key
   }
 
   // MARK: Requests
@@ -84,7 +87,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       request: received, version: head.version, isKeepAlive: head.isKeepAlive, caller: caller, bodyLimit: bodyLimit)
     guard head.headers["host"].count <= 1 else { return refuse(context, .malformed("it has two Host fields")) }
     if let refusal = service.callers.refusal(of: request) { return refuse(context, refusal) }
-    if let refusal = decide(on: request) {
+    if let refusal = refusal(of: request) {
       // After a small body the connection can go on.
       guard (announced ?? 0) <= RequestService.discardedBodyLimit, !head.headers.contains(name: "transfer-encoding"),
         !head.headers.contains(name: "expect")
@@ -105,6 +108,13 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     guard announced != 0 else { return }
     context.writeAndFlush(
       wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+  }
+
+  /// The answer to a request that comes too soon, or whose sender may not send it. An address counts first, so that guesses of tokens
+  /// count.
+  private func refusal(of request: HTTPRequest) -> Answer? {
+    service.tooSoon(request, of: address) ?? decide(on: request)
+      ?? service.tooSoon(request, of: exchange?.caller.identity.map { .identity($0) } ?? .machine)
   }
 
   /// Asks who sends a request and whether they may.
@@ -152,6 +162,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     guard case .answering = state, let exchange, context.channel.isActive else { return }
     self.exchange = nil
     state = .sending
+    if answer.exceedsDocumentBound { service.counts.count(.document) }
     if let reason = answer.refusalReason { note(reason, exchange.request.head, exchange.caller) }
     var answer = answer
     answer.fields.add(service.callers.origins.fields(for: exchange.request.head))

@@ -6,6 +6,10 @@ public enum RequestRefusal: Sendable, Hashable {
   case bodyTooLarge(limit: Int)
   /// A budget is exhausted.
   case overloaded
+  /// The client's address has too many connections.
+  case addressFull(limit: Int)
+  /// The client sends too many requests in a second.
+  case tooManyRequests(perSecond: Int, seconds: Int)
   /// The request is not valid HTTP; the text says why.
   case malformed(String)
   /// The head is too large.
@@ -25,7 +29,8 @@ public enum RequestRefusal: Sendable, Hashable {
   public var status: HTTPResponse.Status {
     switch self {
     case .bodyTooLarge: .contentTooLarge
-    case .overloaded: .serviceUnavailable
+    case .overloaded, .addressFull: .serviceUnavailable
+    case .tooManyRequests: .tooManyRequests
     case .malformed, .plaintext: .badRequest
     case .headTooLarge: .requestHeaderFieldsTooLarge
     case .late: .requestTimeout
@@ -43,6 +48,10 @@ public enum RequestRefusal: Sendable, Hashable {
     switch self {
     case .bodyTooLarge(let limit): "The body is larger than \(limit) bytes; send less at a time."
     case .overloaded: "The server is receiving too many requests; send the request again later."
+    case .addressFull(let limit):
+      "Your address has \(limit) connections to this server, the most for one address; close some, or send requests over fewer."
+    case .tooManyRequests(let perSecond, let seconds):
+      "You send more than \(perSecond) requests a second; send the request again in \(seconds) s."
     case .malformed(let reason): "The request is not valid HTTP/1.1: \(reason)."
     case .headTooLarge: "The head of the request is too large; send fewer or shorter header fields."
     case .late: "The request did not arrive in time; send it faster, or in smaller parts."
@@ -61,13 +70,21 @@ public enum RequestRefusal: Sendable, Hashable {
   }
 
   /// How many seconds the client should wait before it retries; nil if a retry does not help.
-  public var retryAfter: Int? { self == .overloaded ? 1 : nil }
+  public var retryAfter: Int? {
+    switch self {
+    case .overloaded, .addressFull: 1
+    case .tooManyRequests(_, let seconds): seconds
+    default: nil
+    }
+  }
 
   /// The event to count.
   var reason: ListenerCounts.Event {
     switch self {
     case .bodyTooLarge: .tooLarge
     case .overloaded: .overloaded
+    case .addressFull: .addressFull
+    case .tooManyRequests: .rate
     case .malformed, .headTooLarge, .expectation: .malformed
     case .late: .late
     case .foreignHost: .foreignHost

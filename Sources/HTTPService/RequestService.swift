@@ -26,6 +26,10 @@ public struct RequestService: Sendable {
   public var heads: ByteBudget
   /// Limits the number of connections.
   public let connections: ConnectionBudget
+  /// Limits how many requests a client sends in a second; nil for no limit.
+  package var rates: RequestRates?
+  /// Whether a request counts for ``rates``. Senders of spans have other limits, because they give up after 429.
+  package var limitsRate: @Sendable (HTTPRequest) -> Bool = { _ in true }
   /// The deadlines for requests and answers.
   public var limits = ReceiptLimits()
   /// Runs the responder; nil for the threads that all tasks share.
@@ -65,8 +69,9 @@ public struct RequestService: Sendable {
   /// - Parameters:
   ///   - name: the name of the server in logs and metrics.
   ///   - connections: the largest number of connections.
+  ///   - connectionShare: how many percent of them one address may have, 1 to 100.
   public init(
-    name: String, connections: Int, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget, heads: ByteBudget,
+    name: String, connections: Int, connectionShare: Int = 100, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget, heads: ByteBudget,
     logger: Logger, requestLogLevel: Logger.Level = .debug,
     responder: @escaping Responder
   ) {
@@ -77,7 +82,7 @@ public struct RequestService: Sendable {
     self.logger = logger
     self.requestLogLevel = requestLogLevel
     self.responder = responder
-    self.connections = ConnectionBudget(limit: connections)
+    self.connections = ConnectionBudget(limit: connections, share: connectionShare)
     counts = ListenerCounts(name)
     refusals = RefusalLog(server: name)
   }
@@ -87,6 +92,8 @@ public struct RequestService: Sendable {
   /// The largest body that is received and thrown away when access is refused, so that the connection can go on. An Envoy reports every
   /// few seconds; without that each refused report would cost a new connection.
   static let discardedBodyLimit = 64 * 1024
+  /// How many fields a head may have.
+  static let fieldLimit = 200
 
   /// Sets up a connection for HTTP/1.1. Call it on the connection's event loop.
   ///
@@ -103,7 +110,7 @@ public struct RequestService: Sendable {
     var decoding = NIOHTTPDecoderLimitConfiguration()
     decoding.maxHeaderFieldSize = Self.headLimit
     decoding.maxHeaderListSize = Self.headLimit
-    decoding.maxHeaderFieldCount = 200
+    decoding.maxHeaderFieldCount = Self.fieldLimit
     try pipeline.configureHTTPServerPipeline(
       withPipeliningAssistance: true, withErrorHandling: false,
       // HTTPTypes validates names and values.
@@ -125,6 +132,15 @@ public struct RequestService: Sendable {
     answer.fields[.xContentTypeOptions] = "nosniff"
     if let seconds = refusal.retryAfter { answer.fields[.retryAfter] = String(seconds) }
     return answer
+  }
+
+  /// Counts a request for a client.
+  ///
+  /// - Returns: the answer to a request that comes too soon.
+  func tooSoon(_ request: HTTPRequest, of client: ClientKey) -> Answer? {
+    guard let rates, client != .machine, limitsRate(request), let seconds = rates.wait(of: client) else { return nil }
+    note(.rate, "the server refuses requests of a client that sends more than \(rates.requestsPerSecond) a second")
+    return answer(to: request, .tooManyRequests(perSecond: rates.requestsPerSecond, seconds: seconds))
   }
 
   /// Counts an event, and logs it at most once a minute.

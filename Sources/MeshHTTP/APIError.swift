@@ -14,6 +14,8 @@ struct APIError: Error, Sendable {
   var detail: String
   /// The violated rules.
   var violations: [Violation] = []
+  /// Whether the document is nested too deeply, or has too many values.
+  var exceedsDocumentBound = false
 
   /// Something does not exist.
   static func notFound(_ title: String) -> APIError { APIError(status: .notFound, title: title, detail: "Not found") }
@@ -26,9 +28,16 @@ struct APIError: Error, Sendable {
   }
 
   /// A body cannot be parsed as a resource.
-  static func unreadable(_ type: ResourceType, _ message: String) -> APIError {
-    let quoted = DocumentValue.string(message).json()
-    return APIError(status: .badRequest, title: "Bad Request", detail: "invalid \(type.rawValue) object: \(quoted)")
+  static func unreadable(_ type: ResourceType, _ error: DocumentError) -> APIError {
+    let quoted = DocumentValue.string(error.description).json()
+    return .unreadable(error, detail: "invalid \(type.rawValue) object: \(quoted)")
+  }
+
+  /// A body cannot be parsed.
+  static func unreadable(_ error: DocumentError, detail: String? = nil) -> APIError {
+    var refusal = APIError(status: .badRequest, title: "Bad Request", detail: detail ?? error.description)
+    refusal.exceedsDocumentBound = error.code == .tooLarge
+    return refusal
   }
 
   /// Converts a failure of the store.
@@ -44,6 +53,8 @@ struct APIError: Error, Sendable {
       self.init(
         status: .conflict, title: "Conflict",
         detail: "The resource was written by somebody else at the same time; send the request again.")
+    case .full:
+      self.init(status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), title: title, detail: error.message)
     case .unavailable:
       self.init(status: .serviceUnavailable, title: title, detail: error.message)
     }
@@ -77,7 +88,11 @@ struct APIError: Error, Sendable {
   }
 
   /// The answer.
-  var answer: Answer { .json(document, status) }
+  var answer: Answer {
+    var answer = Answer.json(document, status)
+    answer.exceedsDocumentBound = exceedsDocumentBound
+    return answer
+  }
 }
 
 extension MeshAPI {

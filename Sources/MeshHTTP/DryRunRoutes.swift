@@ -44,15 +44,13 @@ struct DryRunRoutes: Sendable {
   }
 
   private static func documents(_ bytes: [UInt8]) throws(APIError) -> [DocumentValue] {
-    let detail: String
     do throws(DocumentError) {
       // As in a file, an empty document is not a resource.
       if let documents = try DocumentValue(json: bytes)["resources"]?.array { return documents.filter { $0 != .null } }
-      detail = "resources has to be a list of resources in Universal form"
+      throw DocumentError(code: .wrongKind, message: "resources has to be a list of resources in Universal form")
     } catch {
-      detail = error.description
+      throw .unreadable(error)
     }
-    throw APIError(status: .badRequest, title: "Bad Request", detail: detail)
   }
 
   /// Makes one write in the draft, like a separate request.

@@ -31,7 +31,7 @@ struct ResourceBody: Sendable {
       guard !bytes.isEmpty else { throw DocumentError(code: .syntax, message: "the body is empty") }
       value = try DocumentValue(json: bytes)
     } catch {
-      throw .unreadable(type, error.description)
+      throw .unreadable(type, error)
     }
     try self.init(value == .null ? [:] : value, type: type)
   }
@@ -52,7 +52,7 @@ struct ResourceBody: Sendable {
       resource = document.resource
       notices = document.notices
     } catch {
-      throw .unreadable(type, error.description)
+      throw .unreadable(type, error)
     }
   }
 }

@@ -114,7 +114,7 @@ struct TokenRoutes: Sendable {
       var object = try ObjectReader(try DocumentValue(json: request.body), path: "")
       try body(&object)
     } catch {
-      throw APIError(status: .badRequest, title: "Bad Request", detail: error.description)
+      throw .unreadable(error)
     }
   }
 

@@ -98,7 +98,9 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     case meshInUse
     /// The condition of a write does not hold.
     case conflict
-    /// The store cannot be reached, is full or is damaged; nothing was written.
+    /// The store has as many or as large resources as it may; nothing was written. What is there can be changed and deleted.
+    case full
+    /// The store cannot be reached, its disk is full, or it is damaged; nothing was written.
     case unavailable
   }
 

@@ -60,7 +60,9 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
   func handlerAdded(context: ChannelHandlerContext) {
     // Closes a connection that sends too little to be classified.
-    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [channel = context.channel] in
+    timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+      [channel = context.channel, counts = setup.bootstrap.counts] in
+      counts.count(.late)
       channel.close(promise: nil)
     }
     if connection.negotiated == "h2" { configureDiscovery(context) }

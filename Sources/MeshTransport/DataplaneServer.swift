@@ -22,6 +22,8 @@ package final class DataplaneServer: Service {
     /// Concurrent connections of any protocol. At the limit, a new connection replaces one that is not a proxy's. If all are
     /// proxies', the new one is closed at once, and its proxy retries.
     package var connections = 20_000
+    /// How many percent of the connections one address may have, or one /64 of IPv6; this machine may have all.
+    package var connectionShare = 100
     /// Concurrent discovery streams.
     package var streams = 20_000
     /// Concurrent streams of a connection, which SETTINGS_MAX_CONCURRENT_STREAMS tells. A proxy needs one.
@@ -74,8 +76,10 @@ package final class DataplaneServer: Service {
     package var limits = Limits()
     /// The memory budgets.
     package var budgets = Budgets()
-    /// The executor for registrations of proxies, which parse documents; `nil` for the default one.
-    package var documents: (any TaskExecutor)?
+    /// The executors for registrations of proxies, which parse documents; `nil` for the default one.
+    package var documents: DocumentExecutor?
+    /// Limits the requests of a client; `nil` for no limit.
+    package var rates: RequestRates?
     /// The log level of the line for each HTTP request.
     package var requestLogLevel = Logger.Level.debug
     /// The browser origins that may use the server: none.
@@ -84,6 +88,9 @@ package final class DataplaneServer: Service {
     /// The default configuration.
     package init() {}
   }
+
+  /// The executor for the documents of a client.
+  package typealias DocumentExecutor = @Sendable (ClientKey) -> any TaskExecutor
 
   private typealias Transport = HTTP2ServerTransport.Custom<DataplaneListener>
 
@@ -138,12 +145,15 @@ package final class DataplaneServer: Service {
   private static func bootstrapService(
     _ configuration: Configuration, logger: Logger, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
-    RequestService(
+    var service = RequestService(
       name: Self.name, connections: configuration.limits.connections,
+      connectionShare: configuration.limits.connectionShare,
       callers: CallerRule(hosts: HostRule(names: []), origins: configuration.origins) { _ in false },
       bodyLimit: configuration.limits.bodyBytes, bodies: configuration.budgets.bootstrap,
       heads: configuration.budgets.heads, logger: logger, requestLogLevel: configuration.requestLogLevel,
       responder: responder)
+    service.rates = configuration.rates
+    return service
   }
 
   private static func transport(_ limits: Limits, _ receipts: StreamReceipts) -> Transport.Config {
@@ -173,6 +183,12 @@ package final class DataplaneServer: Service {
 
   /// How many discovery requests had to wait because their streams sent too many.
   package var delayedRequests: Int { discovery.delayedRequests }
+
+  /// The largest number of open discovery streams.
+  package var streamLimit: Int { configuration.limits.streams }
+
+  /// The discovery streams that were refused or ended.
+  package var refusedStreams: RefusedStreams { discovery.refused }
 
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///

@@ -23,19 +23,21 @@ final class DiscoveryService: Sendable {
   private let receipts: StreamReceipts
   /// The budget for names that proxies subscribe to and that no resource has.
   private let names: ByteBudget
-  private let documents: (any TaskExecutor)?
+  private let documents: DataplaneServer.DocumentExecutor?
   private let logger: Logger
   private let refusals = RefusalLog(server: DataplaneServer.name)
   private let state = Mutex(State())
   private let delayed = Atomic(0)
+  /// Streams that were refused or ended.
+  let refused = RefusedStreams()
 
   /// - Parameters:
   ///   - receipts: the memory that requests hold of a budget.
   ///   - names: the budget for names that no resource has.
-  ///   - documents: the executor for registrations of proxies; `nil` for the default one.
+  ///   - documents: the executors for registrations of proxies; `nil` for the default one.
   init(
     cache: SnapshotCache, observer: any ProxySessionObserver, limits: DataplaneServer.Limits, receipts: StreamReceipts,
-    names: ByteBudget, documents: (any TaskExecutor)?, logger: Logger
+    names: ByteBudget, documents: DataplaneServer.DocumentExecutor?, logger: Logger
   ) {
     self.cache = cache
     self.observer = observer
@@ -73,7 +75,12 @@ final class DiscoveryService: Sendable {
         serializer: EncodedMessageSerializer()
       ) { request, context in
         StreamingServerResponse { writer in
-          try await self.serve(request, variant: variant, remotePeer: context.remotePeer, writer: writer)
+          do {
+            try await self.serve(request, variant: variant, remotePeer: context.remotePeer, writer: writer)
+          } catch let error as RPCError {
+            self.refused.count(error.code)
+            throw error
+          }
           return [:]
         }
       }
@@ -185,6 +192,7 @@ final class DiscoveryService: Sendable {
       charged = cost
       if !hasOverflowed, let type = mailbox.overflowingTypes.first {
         hasOverflowed = true
+        refused.countOverflow()
         logger.warning(
           "a proxy subscribes to more names than are kept; it gets all resources of the type",
           metadata: ["peer": "\(remotePeer)", "type": "\(type.printable(atMost: 200))"])
@@ -264,7 +272,7 @@ final class DiscoveryService: Sendable {
             onEnd: { mailbox.end(.failed($0)) })
           // On the executor for documents, since the node contains one. In a task of its own: its stream's task would hold the
           // memory that the registration allocates from a task until the stream ends.
-          try await Task(executorPreference: documents) {
+          try await Task(executorPreference: documents?(session.client)) {
             try await self.register(session, node: node)
           }.value
           watch(&stream, session)

@@ -58,6 +58,13 @@ package struct SettingSource: Sendable {
     if let document = documents.first {
       for (key, value) in try flatten(document, path, forms) {
         guard let form = forms[key] else {
+          let within = OrderedSet(
+            settings.map(\.key).filter { $0.hasPrefix("\(key).") }.map { $0.dropFirst(key.count + 1).prefix { $0 != "." } })
+          if !within.isEmpty {
+            if value == .null { continue }
+            let keys = within.prefix(5).joined(separator: ", ") + (within.count > 5 ? ", …" : "")
+            throw SettingFailure("\(path): \(key) has to hold keys and values (\(keys)), not \(value.kind)")
+          }
           let hint = NearestName.find(key, among: forms.keys).map { "; did you mean \($0)?" } ?? ""
           throw SettingFailure("\(path): unknown key \(key)\(hint)")
         }

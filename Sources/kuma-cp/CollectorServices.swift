@@ -32,12 +32,13 @@ struct CollectorServices {
   ///   - connections: the limit of connections of each listener.
   ///   - hosts: the host names allowed for queries and the page.
   ///   - access: who may send spans and read traces.
+  ///   - limits: what one client may use.
   ///   - metrics: the registry for the collector's metrics.
   ///   - certificates: those of the ports that take TLS; `nil` if none does.
   ///   - protection: who may do without TLS.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
-    access: ServerAccess, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry,
+    access: ServerAccess, limits: ClientLimits, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry,
     certificates: ServerCertificates?, protection: ListenerProtection, logger: Logger, requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
     var settings = SegmentStore.Settings()
@@ -74,7 +75,7 @@ struct CollectorServices {
     let tls = { (name: String, endpoint: ControlPlaneConfiguration.Endpoint) in
       ListenerProtection.collectorUsesTLS(configuration, endpoint) ? certificates?.tls(name) : nil
     }
-    var zipkin = service(Pipeline.Server.collector, limit, api, callers, budgets, logger, requestLogLevel) {
+    var zipkin = service(Pipeline.Server.collector, limit, limits, api, callers, budgets, logger, requestLogLevel) {
       request, body, caller in
       if let answer = signIn.respond(to: request, body: body, from: caller) { return answer }
       let answer = await api.respond(to: request, body: body)
@@ -83,6 +84,8 @@ struct CollectorServices {
       return readers.refusal(of: request, from: caller) ?? answer
     }
     zipkin.access = readers
+    zipkin.rates = limits.rates
+    zipkin.limitsRate = { !CollectorAPI.takesSpans($0) }
     zipkin.smallerBodyLimit = SignInRoutes.bodyLimit
     zipkin.settings.origins = CollectorSettings.key(\.allowedOrigins)
     var listeners: [any Service] = [
@@ -97,7 +100,7 @@ struct CollectorServices {
         "OpenTelemetry's exporters can also send to \(CollectorAPI.exporterPaths) of the trace collector's port; choose "
         + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
       let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
-      var otlp = service(Pipeline.Server.otlp, limit, api, senders, budgets, logger, requestLogLevel) {
+      var otlp = service(Pipeline.Server.otlp, limit, limits, api, senders, budgets, logger, requestLogLevel) {
         request, body, _ in
         await api.respondToOTLP(request, body: body)
       }
@@ -111,6 +114,7 @@ struct CollectorServices {
       services.append(otlp)
     }
     page.read(services)
+    page.read(limits)
     // Stopped before the listeners, which wait for open requests.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
@@ -136,11 +140,11 @@ struct CollectorServices {
   }
 
   private static func service(
-    _ name: String, _ connections: Int, _ api: CollectorAPI, _ callers: CallerRule, _ budgets: RequestBudgets,
+    _ name: String, _ connections: Int, _ limits: ClientLimits, _ api: CollectorAPI, _ callers: CallerRule, _ budgets: RequestBudgets,
     _ logger: Logger, _ requestLogLevel: Logger.Level, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     var service = RequestService(
-      name: name, connections: connections, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
+      name: name, connections: connections, connectionShare: limits.connectionShare, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
       heads: budgets.heads,
       logger: logger, requestLogLevel: requestLogLevel, responder: responder)
     service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)

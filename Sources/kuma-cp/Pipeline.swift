@@ -54,6 +54,7 @@ struct Pipeline: Sendable {
     let descriptors = DescriptorLimit.raised()
     let ports = BoundPorts(logger: logger)
     let budgets = RequestBudgets()
+    let limits = ClientLimits(configuration.limits)
     let protection = ListenerProtection(configuration)
     for warning in try protection.check() { logger.warning("\(warning)") }
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
@@ -108,8 +109,9 @@ struct Pipeline: Sendable {
       tls: certificates.tls(Server.dataplane, protocols: DataplaneServer.protocols),
       plaintext: protection.plaintext(.dataplane))
     settings.limits.connections = descriptors.proxyConnections
+    (settings.limits.connectionShare, settings.rates) = (limits.connectionShare, limits.rates)
     settings.budgets = budgets.dataplane
-    settings.documents = DocumentThreads.shared
+    settings.documents = { DocumentThreads.shared.lane(for: $0) }
     settings.requestLogLevel = configuration.requestLogLevel
     let dataplaneServer = DataplaneServer(
       configuration: settings,
@@ -117,7 +119,7 @@ struct Pipeline: Sendable {
       logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body, caller in
-        await DocumentThreads.answer(body) { await bootstrap.respond(to: request, body: $0, from: caller) }
+        await DocumentThreads.answer(body, for: caller.key) { await bootstrap.respond(to: request, body: $0, from: caller) }
       })
 
     let administration = EnvoyAdministrationClient(
@@ -152,11 +154,12 @@ struct Pipeline: Sendable {
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
     metrics.read(forms)
+    metrics.read(opened.bounded, resolver)
     var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
-        budgets: budgets, ports: ports, metrics: metrics, certificates: certificates, protection: protection,
+        limits: limits, budgets: budgets, ports: ports, metrics: metrics, certificates: certificates, protection: protection,
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
@@ -172,11 +175,11 @@ struct Pipeline: Sendable {
         addresses: addresses, arrivals: collector?.api.arrivals, client: receiverClient, administration: administration)
     )
     let answer: RequestService.Responder = { request, body, caller in
-      await DocumentThreads.answer(body) { await api.respond(to: request, body: $0, from: caller) }
+      await DocumentThreads.answer(body, for: caller.key) { await api.respond(to: request, body: $0, from: caller) }
     }
     let apiServices = ([Server.api] + (configuration.secureAPI == nil ? [] : [Server.secureAPI])).map { name in
       Self.service(
-        name, configuration, hosts, access.api(api, isSecure: name == Server.secureAPI), descriptors, budgets,
+        name, configuration, hosts, access.api(api, isSecure: name == Server.secureAPI), descriptors, limits, budgets,
         bodyLimit: api.bodyLimit, logger: logger,
         answer)
     }
@@ -194,6 +197,7 @@ struct Pipeline: Sendable {
       apiServices + [dataplaneServer.service] + (collector?.services ?? [])
         + (kubernetes.map { [$0.admission.service] } ?? [])
     )
+    metrics.read(limits)
     metrics.readProcess(KumaControlPlane.logLines)
     let diagnostics = DiagnosticsAPI(
       obstacles: {
@@ -214,7 +218,7 @@ struct Pipeline: Sendable {
     ]
     services += certificates.services
     let diagnosticsService = Self.service(
-      Server.diagnostics, configuration, hosts, access.diagnostics(), descriptors, budgets, bodyLimit: 4096,
+      Server.diagnostics, configuration, hosts, access.diagnostics(), descriptors, limits, budgets, bodyLimit: 4096,
       logger: logger
     ) { request, _, _ in await diagnostics.respond(to: request) }
     services.append(
@@ -227,47 +231,6 @@ struct Pipeline: Sendable {
     services.append(dataplaneServer)
     if let collector { services += collector.canary }
     return Pipeline(ports: ports, services: services, logger: logger)
-  }
-
-  /// The listeners of the API: over HTTP, and, if there is a second service, over HTTPS.
-  private static func listeners(
-    _ services: [RequestService], _ configuration: ControlPlaneConfiguration, _ certificates: ServerCertificates,
-    _ ports: BoundPorts, _ logger: Logger
-  ) -> [any Service] {
-    let settings = configuration.apiEncryption
-    let advice = "choose another port with \(ControlPlaneSettings.key(\.apiEncryption.port))"
-    return services.map { service in
-      guard service.counts.name == Server.secureAPI else {
-        return HTTPListener(
-          host: configuration.api.host, port: configuration.api.port, service: service, ports: ports, logger: logger)
-      }
-      return HTTPListener(
-        host: settings.interface, port: settings.port, service: service, ports: ports, logger: logger,
-        tls: certificates.apiTLS(), adviceIfTaken: settings.given(\.port) == nil ? advice : nil)
-    }
-  }
-
-  /// The request service of the API or of diagnostics.
-  private static func service(
-    _ name: String, _ configuration: ControlPlaneConfiguration, _ hosts: HostRule, _ access: any RequestAccess,
-    _ descriptors: DescriptorLimit, _ budgets: RequestBudgets, bodyLimit: Int, logger: Logger,
-    _ responder: @escaping RequestService.Responder
-  ) -> RequestService {
-    let origins = OriginRule(configuration.apiOrigins, methods: [.get, .head, .post, .put, .delete])
-    // A large document needs much more memory while it is parsed, so documents are parsed one at a time.
-    let turns = ConcurrencyLimit(1)
-    var service = RequestService(
-      name: name, connections: descriptors.httpConnections, callers: CallerRule(hosts: hosts, origins: origins),
-      bodyLimit: bodyLimit, bodies: budgets.api, heads: budgets.heads, logger: logger,
-      requestLogLevel: configuration.requestLogLevel
-    ) { request, body, caller in
-      guard body.count > 64 << 10 else { return await responder(request, body, caller) }
-      return await turns.run { await responder(request, body, caller) }
-    }
-    service.access = access
-    service.settings = RequestService.SettingNames(
-      hosts: ControlPlaneSettings.key(\.allowedHosts), origins: ControlPlaneSettings.key(\.apiOrigins))
-    return service
   }
 
   /// Opens the trace collector's store and builds the collector, without a control plane. Starts nothing yet.
@@ -295,8 +258,8 @@ struct Pipeline: Sendable {
       connections: DescriptorLimit.raised().httpConnections,
       hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
       access: try ServerAccess(configuration, logger: logger) { keys },
-      budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(), certificates: certificates,
-      protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
+      limits: ClientLimits(configuration.limits), budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(),
+      certificates: certificates, protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
     return Pipeline(
       ports: ports,
       services: collector.closing + (certificates?.services ?? []) + collector.listeners + collector.canary,

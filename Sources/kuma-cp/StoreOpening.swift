@@ -12,7 +12,9 @@ struct OpenedStore {
   var store: any ResourceStore
   /// The store's connection to other control planes, if several use it.
   var shared: (any SharedStore)?
-  /// The services that close the store.
+  /// The bounds of the store; `nil` in a cluster, where the API server has its own.
+  var bounded: BoundedStore?
+  /// The services that close the store, and that count what it holds.
   var services: [any Service]
   /// The cluster whose objects are the resources, if that is so.
   var cluster: ClusterConnection?
@@ -24,6 +26,18 @@ struct OpenedStore {
   ///
   /// - Throws: an error whose description says what is wrong and how to fix it.
   static func open(
+    _ configuration: ControlPlaneConfiguration, in directory: URL, instance: String, logger: Logger
+  ) async throws -> OpenedStore {
+    var opened = try await openUnbounded(configuration, in: directory, instance: instance, logger: logger)
+    guard opened.cluster == nil else { return opened }
+    let bounded = BoundedStore(opened.store, limits: configuration.limits.store)
+    opened.store = bounded
+    opened.bounded = bounded
+    opened.services.append(FollowingService { await bounded.follow() })
+    return opened
+  }
+
+  private static func openUnbounded(
     _ configuration: ControlPlaneConfiguration, in directory: URL, instance: String, logger: Logger
   ) async throws -> OpenedStore {
     switch configuration.store {

@@ -14,6 +14,13 @@ struct ClosingService: Service {
   }
 }
 
+/// Follows something until the shutdown.
+struct FollowingService: Service {
+  let follow: @Sendable () async -> Void
+
+  func run() async throws { await cancelWhenGracefulShutdown(follow) }
+}
+
 /// Deletes spans beyond the retention limits.
 struct RetentionService: Service {
   let store: SegmentStore

@@ -9,7 +9,7 @@ import Testing
     await withTaskGroup(of: UInt.self) { group in
       for _ in 0..<64 {
         group.addTask {
-          await DocumentThreads.answer(body) { _ in
+          await DocumentThreads.answer(body, for: .machine) { _ in
             await Task.yield()
             return Self.thread()
           }

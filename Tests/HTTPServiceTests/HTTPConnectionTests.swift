@@ -133,7 +133,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
 
   @Test("of many that want to do something large, one at a time does it")
   func turns() async {
-    let turns = ConcurrencyLimit(1)
+    let turns = FairTurns(1)
     let done = Requests()
     await withTaskGroup(of: Void.self) { group in
       for index in 0..<50 {

@@ -68,6 +68,7 @@ import Testing
     ("http://[::1]/a", .noPort), ("http:", .noPort), ("mailto:a@b", .noPort),
     ("http://z:0/a", .portRange), ("http://z:65536/a", .portRange),
     ("http://z:99999999999999999999999/a", .portRange),
+    ("http://z:80:80/a", .hostWithColon), ("http://z:80:80", .hostWithColon), ("http://::1:9411/a", .hostWithColon),
   ]
 
   @Test("refused addresses", arguments: refused)

@@ -209,6 +209,18 @@ struct SettingsTests {
       }
       #expect(failure?.description == "\(path): unknown key server.httpProt; did you mean server.httpPort?")
     }
+    for (text, kind) in [("server: 5\n", "number"), ("server: open\n", "string"), ("server: [1]\n", "array")] {
+      try withFile(text) { path in
+        let failure = #expect(throws: SettingFailure.self) {
+          try SettingSource.file(path: path, of: SampleSettings.all)
+        }
+        #expect(
+          failure?.description.hasPrefix("\(path): server has to hold keys and values (") == true
+            && failure?.description.hasSuffix("), not \(kind)") == true
+            && failure?.description.contains("httpPort") == true, "\(failure?.description ?? "")")
+      }
+    }
+    try withFile("server:\n") { path in _ = try SettingSource.file(path: path, of: SampleSettings.all) }
   }
 
   /// Settings of all forms.

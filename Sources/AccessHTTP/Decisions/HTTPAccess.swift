@@ -48,7 +48,11 @@ package struct HTTPAccess: RequestAccess {
       if requirement == .nothing, server != .api { return .allowed(Caller(caller, is: .anonymous)) }
       return refusal(of: request, error)
     }
-    let known = Caller(caller, is: user)
+    var known = Caller(caller, is: user)
+    // Everybody without a name, and on this machine, has the same one.
+    if user != .anonymous, user != .admin || !(caller.isLoopback || identification.isUnprotected) {
+      known.identity = user.name
+    }
     guard let operation else { return .allowed(known) }
     switch requirement {
     case .nothing?, .proxy?: return .allowed(known)

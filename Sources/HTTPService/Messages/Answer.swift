@@ -13,6 +13,9 @@ public struct Answer: Sendable {
   /// Why the request is refused, for the log only; nil for an answer that refuses nothing. It must contain no secret.
   package var refusalReason: String?
 
+  /// Whether the request is refused because its document is nested too deeply, or has too many values or aliases.
+  package var exceedsDocumentBound = false
+
   /// Makes an answer.
   ///
   /// - Parameter type: the media type of the body; nil if there is no body.

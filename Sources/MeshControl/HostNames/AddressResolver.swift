@@ -39,6 +39,9 @@ package final class AddressResolver: Service {
   /// The number of known names and of running lookups.
   var counts: (names: Int, lookups: Int) { state.withLock { ($0.names.count, $0.names.running) } }
 
+  /// How many names are looked up or remembered, and how many may be looked up.
+  package var usage: (names: Int, limit: Int) { state.withLock { ($0.names.count, $0.names.limits.names) } }
+
   /// Looks up a name from now on, until `release` was called as often as `retain`.
   func retain(_ name: String) {
     guard state.withLock({ $0.names.retain(name, at: .now) }) else {

@@ -59,7 +59,7 @@ package struct HostNames {
     static func < (a: Turn, b: Turn) -> Bool { (a.due, a.name) < (b.due, b.name) }
   }
 
-  private let limits: Limits
+  let limits: Limits
   private var entries: [String: Entry] = [:]
   private var lookups: [UInt64: Lookup] = [:]
   private var turns = Heap<Turn>()

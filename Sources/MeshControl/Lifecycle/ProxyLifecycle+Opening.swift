@@ -72,6 +72,7 @@ extension ProxyLifecycle {
 
   private mutating func connect(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
     guard !context.isStopping else { return refuse(opening, .stopping, &actions) }
+    guard sessions.count < Self.streamsAtMost else { return refuse(opening, .tooManyStreams(of: proxy), &actions) }
     leave = nil
     removal = nil
     insert(
@@ -100,6 +101,20 @@ extension ProxyLifecycle {
           .warning,
           "several proxies claim one name; all get the newest one's configuration; give each a name of its own",
           ["proxy": "\(proxy)", "claims": list])))
+  }
+}
+
+extension ProxyLifecycle {
+  /// How many streams one Dataplane may have. An Envoy has one, two while it is restarted; more mean that several have one name.
+  static let streamsAtMost = 32
+}
+
+extension SessionRefusal {
+  /// A Dataplane has as many streams as it may.
+  fileprivate static func tooManyStreams(of proxy: ProxyID) -> SessionRefusal {
+    SessionRefusal(
+      code: .resourceExhausted,
+      message: "\(proxy) has \(ProxyLifecycle.streamsAtMost) streams, the most for one Dataplane; give each proxy a name of its own")
   }
 }
 

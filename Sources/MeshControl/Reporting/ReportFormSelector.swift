@@ -143,6 +143,11 @@ package final class ReportFormSelector: Sendable {
     }
   }
 
+  /// How many receivers are asked who they are, and how many may be.
+  package var receivers: (count: Int, limit: Int) {
+    state.withLock { ($0.forms.receivers.count, $0.forms.limits.receivers) }
+  }
+
   /// How many connected proxies report in a format. `isAutomatic`: whether the control plane chose it.
   package func count(_ format: TracingDestination.ZipkinFormat, isAutomatic: Bool) -> Int {
     state.withLock { $0.forms.count(format, isAutomatic: isAutomatic) }

@@ -1,7 +1,7 @@
 /// A collector's address, taken apart by the rules of Go's `url.ParseRequestURI`, which decide what Kuma accepts.
 ///
 /// Only the scheme's `https` is meaningful; user, query and fragment are dropped. Stricter than Kuma where Envoy could
-/// not use the address: a port past 65535, an empty host and control characters in the decoded path are refused. An
+/// not use the address: a port past 65535, an empty host, a colon in it, and control characters in the decoded path are refused. An
 /// absent path, which Envoy could not use either, means the one that Zipkin has.
 public struct CollectorURL: Sendable, Hashable {
   /// Whether the collector is reached over TLS.
@@ -25,6 +25,8 @@ public struct CollectorURL: Sendable, Hashable {
     case noPort = "port has to be explicitly specified"
     /// The port is past 65535 or 0, which Envoy cannot use.
     case portRange = "port must be in the range [1, 65535]"
+    /// The host has a colon, as in `http://z:80:80`, and is not an IPv6 address in brackets, so that Envoy finds no such host.
+    case hostWithColon = "host must not contain a colon; write one port, and an IPv6 address in brackets"
   }
 
   /// The path at which Zipkin, and what is compatible with it, takes spans. Source: the Zipkin API, version 2.
@@ -57,6 +59,7 @@ public struct CollectorURL: Sendable, Hashable {
     guard !port.isEmpty else { throw .noPort }
     guard let number = UInt16(port), number > 0 else { throw .portRange }
     guard !host.isEmpty else { throw .invalid }
+    guard authority.first == "[" || !host.contains(":") else { throw .hostWithColon }
     // Decoded, it becomes a line of the request's head: a line feed there would begin another.
     guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw .invalid }
     self.isTLS = scheme.lowercased() == "https"

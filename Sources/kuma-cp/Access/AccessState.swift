@@ -33,7 +33,7 @@ final class AccessState: Service {
   private let plan: AccessKeyPlan
   private let adminTokenFile: String?
   /// Keys are made one at a time.
-  private let turns = ConcurrencyLimit(1)
+  private let turns = FairTurns(1)
   private let logger: Logger
   private let news = Broadcast<Void>()
   private let state: Mutex<State>

@@ -102,6 +102,9 @@ struct ControlPlaneConfiguration: Sendable {
   /// The settings of who may do what over HTTP.
   var access: SettingValues<AccessSettings> { settings.access }
 
+  /// The settings of what clients may use.
+  var limits: SettingValues<LimitSettings> { settings.limits }
+
   /// The settings of a control plane on Kubernetes.
   var kubernetes: SettingValues<KubernetesSettings> { settings.kubernetes }
 

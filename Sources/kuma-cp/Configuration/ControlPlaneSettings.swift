@@ -71,6 +71,7 @@ struct ControlPlaneSettings: SettingGroup {
       + "renews. It is read again when it changes.")
   let tlsKeyFile = Setting(
     "general.tlsKeyFile", .optionalText, default: "", "Key (PEM) that belongs to the certificate.")
+  let limits = LimitSettings()
   let skipMeshCreation = Setting(
     "defaults.skipMeshCreation", .truth, default: "false",
     "Whether the mesh \"default\" is not created at the first start.")

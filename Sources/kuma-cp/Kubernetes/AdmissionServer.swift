@@ -63,7 +63,7 @@ struct AdmissionServer: Sendable {
         view: LiveMeshView(client: client, preview: preview, namespaces: namespaces),
         injector: Injector(settings: settings.injection), setsOwnerReferences: settings.setsOwnerReferences,
         ownFieldManager: client.fieldManager), report: InjectionReport(logger: logger))
-    let turns = ConcurrencyLimit(1)
+    let turns = FairTurns(1)
     service = RequestService(
       name: Self.name, connections: settings.connections,
       // The API server may use any name, and pages of browsers may not use the server.
@@ -71,7 +71,7 @@ struct AdmissionServer: Sendable {
       bodyLimit: Self.bodyLimit, bodies: budgets.admission, heads: budgets.heads, logger: logger,
       requestLogLevel: settings.requestLogLevel
     ) { request, body, _ in
-      await DocumentThreads.answer(body) { body in
+      await DocumentThreads.answer(body, for: .machine) { body in
         // A large document needs much more memory while it is parsed.
         guard body.count > 64 << 10 else { return await responder.respond(to: request, body: body) }
         return await turns.run { await responder.respond(to: request, body: body) }

@@ -20,7 +20,7 @@ final class PodAuthenticator: ProxyAuthenticating {
   private let tokens = Mutex(ReviewedTokens())
   private let start = ContinuousClock.now
   /// Proxies that return together share the API server with everything else that this control plane asks it.
-  private let turns = ConcurrencyLimit(16)
+  private let turns = FairTurns(16)
 
   init(client: KubernetesClient, logger: Logger) {
     self.client = client

@@ -40,6 +40,7 @@ extension PrometheusRegistry {
       ]
     }
     read("kuma_xds_streams", .gauge, "Discovery streams open.") { server.streamCount }
+    readRefusedStreams(of: server)
     read("kuma_dataplanes_connected", .gauge, "Proxies connected.") { await reconciler.connectedCount }
     read(
       "kuma_proxies_envoy_advice", .gauge,
@@ -70,6 +71,8 @@ extension PrometheusRegistry {
         }
       }
     }
+    read("kuma_tracing_receivers", .gauge, "Receivers of spans that are asked who they are.") { forms.receivers.count }
+    read("kuma_tracing_receivers_limit", .gauge, "Limit of the receivers that are asked.") { forms.receivers.limit }
   }
 
   /// Registers the metrics of this process.

@@ -29,6 +29,12 @@ extension PrometheusRegistry {
     read("kuma_http_connections_limit", .gauge, "Limit of open connections.") {
       services.map { PrometheusText.Sample($0.connections.limit, [label($0)]) }
     }
+    read("kuma_http_address_connections_peak", .gauge, "Most connections that one address had, this machine excepted.") {
+      services.map { PrometheusText.Sample($0.connections.addressPeak, [label($0)]) }
+    }
+    read("kuma_http_address_connections_limit", .gauge, "Limit of the connections of one address.") {
+      services.map { PrometheusText.Sample($0.connections.addressLimit, [label($0)]) }
+    }
     read(
       "kuma_http_refusals_total", .counter, "Refused requests and closed connections, by reason."
     ) {

@@ -28,6 +28,8 @@ enum BootstrapVerdict: Sendable, Equatable {
         "it has no Dataplane \"\(proxy.name)\" in the mesh \"\(proxy.mesh)\"; create it with `kumactl apply`, or with "
           + "`kubectl apply` on Kubernetes, or give its definition with --dataplane-file")
     case 404: self = .never("there is no \(address)/bootstrap; \(Self.advice) (\(text))")
+    // Too many requests of the proxy's address.
+    case 429: self = .later("it answered with status \(status)\(text.isEmpty ? "" : ": \(text)")")
     case 400..<500:
       self = .never(
         "the control plane at \(address) refuses the proxy: \(text.isEmpty ? "status \(status)" : text)")
