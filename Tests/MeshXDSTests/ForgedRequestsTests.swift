@@ -54,8 +54,8 @@ struct ForgedRequestsTests {
     _ = machine.handle(Step.ask(.cds, version: "forged").event)
     #expect(machine.handle(.snapshotChanged(.words(cds: "a b"))).map(\.words) == ["cds #1 a b"])
     var delta = Machine(variant: .incremental)
-    _ = delta.handle(Step.change(.cds, held: ["a": "forged", "b": "forged", "other": "forged"]).event)
-    #expect(delta.handle(.snapshotChanged(.words(cds: "a b"))).map(\.words) == ["cds #1 a b -other"])
+    _ = delta.handle(Step.change(.lds, held: ["a": "forged", "b": "forged", "other": "forged"]).event)
+    #expect(delta.handle(.snapshotChanged(.words(lds: "a b"))).map(\.words) == ["lds #1 a b -other"])
   }
 
   @Test("a second node id ends the stream")
@@ -108,19 +108,19 @@ struct ForgedRequestsTests {
     var machine = Machine(variant: .incremental)
     let held = Dictionary(uniqueKeysWithValues: (0..<20_000).map { ("a-resource-that-never-was-\($0)", "forged") })
     var request = DiscoveryStreamRequest(
-      typeURL: Kind.cds.typeURL, interest: .change(subscribe: [], unsubscribe: [], initialVersions: held))
+      typeURL: Kind.lds.typeURL, interest: .change(subscribe: [], unsubscribe: [], initialVersions: held))
     request.node = Envoy_Config_Core_V3_Node()
     request.node?.id = "n"
     _ = machine.handle(.request(request))
     #expect(machine.costOfUnknownNames >= 20_000 * 128)
-    var (actions, removed, responses) = (machine.handle(.snapshotChanged(.words(cds: "a"))), Set<String>(), 0)
+    var (actions, removed, responses) = (machine.handle(.snapshotChanged(.words(lds: "a"))), Set<String>(), 0)
     while case .send(let response)? = actions.last {
       responses += 1
       #expect(removed.isDisjoint(with: response.removed))
       removed.formUnion(response.removed)
       #expect(response.removed.reduce(0) { $0 + $1.utf8.count } <= TypeSubscription.removedBytes + 40)
       _ = machine.handle(.sent)
-      actions = machine.handle(Step.change(.cds, nonce: response.nonce).event)
+      actions = machine.handle(Step.change(.lds, nonce: response.nonce).event)
     }
     #expect(removed == Set(held.keys) && responses == 3)
     #expect(machine.costOfUnknownNames == 0 && machine.isSettled)
