@@ -7,7 +7,7 @@ import Synchronization
 
 /// Writers of resources and senders of spans at a control plane that is killed meanwhile, and proxies that watch what it pushes.
 final class KillLoad: Sendable {
-  static let mesh = FleetMesh(proxies: 24, services: 4)
+  static let mesh = FleetMesh(proxies: 12, services: 4)
   private static let writers = 4
   private static let senders = 4
   private static let policiesPerWriter = 3
@@ -33,6 +33,8 @@ final class KillLoad: Sendable {
     let pushes = PushOrder()
     var settings = ProxyFleet.Settings(port: ports.dataplane)
     settings.isSecure = true
+    // Not so often that the attempts keep the processors from the start of a control plane.
+    settings.reconnectDelay = .seconds(1)
     settings.onResponse = { node, type, held in
       if type == SimulatedType.listeners { pushes.note(node, held) }
     }

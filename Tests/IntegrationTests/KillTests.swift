@@ -82,7 +82,7 @@ import Testing
       load.fleets.allSatisfy { $0.ask { $0.allSatisfy(\.isConfigured) } }
     }
     for round in 0..<times {
-      let (before, more) = (load.progress, Int.random(in: 5..<40, using: &generator))
+      let (before, more) = (load.progress, Int.random(in: 5..<25, using: &generator))
       let running = Task { await load.run(round: round) }
       do {
         // Pushes are slower where there are few processors: proxies connect again after each kill.
