@@ -121,7 +121,8 @@ let package = Package(
 
     // MARK: Domain
     .target(name: "Documents", dependencies: ["JSONText", yams, collections], swiftSettings: strict),
-    .target(name: "MeshModel", dependencies: ["Documents", "JSONText", collections], swiftSettings: strict),
+    .target(
+      name: "MeshModel", dependencies: ["Documents", "JSONText", "SecretPatterns", collections], swiftSettings: strict),
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel", "Notifications"], swiftSettings: strict),
@@ -194,7 +195,8 @@ let package = Package(
     .target(
       name: "HTTPService",
       dependencies: [
-        "LogLimits", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS, serviceLifecycle,
+        "LogLimits", "SecretPatterns", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
+        serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
@@ -425,7 +427,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "TraceModelTests", dependencies: ["TraceModel", "TraceTestSupport"], swiftSettings: strict),
+      name: "TraceModelTests", dependencies: ["SecretPatterns", "TraceModel", "TraceTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TraceFormatsTests", dependencies: ["TestSupport", "TraceFormats", "TraceModel", "TraceTestSupport"],
       swiftSettings: strict),
@@ -579,7 +581,7 @@ let package = Package(
         "MeshPolicy", "MeshTestSupport", "MeshXDS", hummingbirdTLS,
         "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, httpTypes,
         logging, nioCore, nioHTTP1,
-        nioPosix, nioSSL,
+        nioPosix, nioSSL, "TraceTestSupport",
       ],
       exclude: ["Goldens", "Machines"], swiftSettings: strict),
   ]

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Logging
 import NIOCore
+import SecretPatterns
 
 /// A received request, with its id and time for the log.
 struct ReceivedRequest: Sendable {
@@ -53,10 +54,22 @@ extension RequestService {
       level: requestLogLevel, "\(Self.requestSentence)",
       metadata: [
         "id": "\(id)", "server": "\(counts.name)", "remote": "\(address?.authority ?? "unknown")",
-        "method": "\(request.head.method.rawValue)", "path": "\((request.head.path ?? "").prefix(512))",
+        "method": "\(request.head.method.rawValue)", "path": "\(Self.logged(request.head.path ?? ""))",
         "status": "\(answer.status.code)", "milliseconds": "\(Double(microseconds) / 1_000)",
         "bytes": "\(request.head.method == .head ? 0 : answer.body.count)",
       ])
+  }
+}
+
+extension RequestService {
+  private static let secrets = SecretFinder()
+  /// The longest target of a request that is looked at, and what is logged of it, in characters.
+  private static let loggedTarget = (read: 4_096, written: 512)
+
+  /// A target without its secrets: people put tokens into links.
+  static func logged(_ target: String) -> Substring {
+    let target = String(target.prefix(loggedTarget.read))
+    return (secrets.hiding(target)?.text ?? target).prefix(loggedTarget.written)
   }
 }
 

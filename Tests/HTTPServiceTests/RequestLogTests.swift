@@ -44,6 +44,17 @@ struct RequestLogTests: HTTPServerTesting {
       ])
   }
 
+  @Test("secrets in targets are in no line")
+  func secrets() async throws {
+    let log = LogRecorder()
+    try await serving(service(.debug, log)) { port in
+      _ = try await exchange(port, get("/a?access_token=s3cret&x=1", "host: localhost\r\n"))
+      _ = try await exchange(port, get("/b?u=https%3A%2F%2Fada%3As3cret%40h%2F&x=1", "host: localhost\r\n"))
+    }
+    let paths = log.lines.filter { $0.message == "request" }.map { $0.metadata["path"] }
+    #expect(paths == ["/a?access_token=REDACTED&x=1", "/b?u=https%3A%2F%2FREDACTED%40h%2F&x=1"])
+  }
+
   @Test("without the level there is no line and no id in answers, but requests are counted")
   func silence() async throws {
     let log = LogRecorder()

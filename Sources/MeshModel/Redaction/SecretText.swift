@@ -1,3 +1,5 @@
+import SecretPatterns
+
 /// What is secret within a text: the user information, the keys and the fragments in URLs, and private keys in PEM.
 enum SecretText {
   private static let mark = Array("://".utf8)
@@ -144,8 +146,9 @@ enum SecretText {
       index += 1
       let end = text[index..<url.upperBound].firstIndex { $0 == and || $0 == hash } ?? url.upperBound
       if let equals = text[index..<end].firstIndex(of: UInt8(ascii: "=")), equals + 1 < end {
-        let name = lowercased(text[index..<equals])
-        if secretParameters.contains(name) {
+        // A doubtful key is secret here: the URLs are those of collectors, and what is masked by mistake is restored.
+        if Array(text[index..<equals]).withUnsafeBytes({ keys.verdict(ofPair: $0) != .plain }) {
+          let name = lowercased(text[index..<equals])
           parts.append(Part(kind: .parameter(name), range: equals + 1..<end, server: server, scheme: scheme))
         }
       }
@@ -157,11 +160,7 @@ enum SecretText {
   private static let hash = UInt8(ascii: "#")
   private static let and = UInt8(ascii: "&")
 
-  private static let secretParameters = Set(
-    [
-      "token", "accesstoken", "apitoken", "authtoken", "apikey", "key", "licensekey", "password", "secret",
-      "clientsecret", "signature", "sig",
-    ].map { Array($0.utf8) })
+  private static let keys = SecretKeys()
 
   /// A name in lower case, without hyphens and underscores.
   private static func lowercased(_ name: ArraySlice<UInt8>) -> [UInt8] {

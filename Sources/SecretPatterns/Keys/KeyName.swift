@@ -39,10 +39,28 @@ struct KeyName {
 
   /// Whether the key has a word that secrets have: `userPassword`, `refreshToken`, `app_secret`.
   var hasSecretWord: Bool {
-    text.hasSuffix("token") || text.hasSuffix("apikey") || text.hasSuffix("privatekey") || text.hasSuffix("secretkey")
-      || text.hasSuffix("accesskey") || text.hasSuffix("pwd") || text.contains("password") || text.contains("passwd")
-      || text.contains("passphrase") || text.contains("secret") || text.contains("sessionid")
-      || text.contains("authorization")
+    // Most keys lack a letter of each word.
+    Self.ends.contains { text.hasLetters($0.letters) && text.hasSuffix($0.text) }
+      || Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) }
+  }
+
+  /// A word with the set of its letters.
+  private struct Word: Sendable {
+    let text: StaticString
+    let letters: UInt32
+
+    init(_ text: StaticString) {
+      self.text = text
+      letters = text.withUTF8Buffer { $0.reduce(0) { $0 | KeyFilter.letter($1) } }
+    }
+  }
+
+  /// The letters of each word that secrets have, a bit for each.
+  static var letterSets: [UInt32] { (ends + words).map(\.letters) }
+
+  private static let ends: [Word] = ["token", "apikey", "privatekey", "secretkey", "accesskey", "pwd"].map { Word($0) }
+  private static let words: [Word] = ["password", "passwd", "passphrase", "secret", "sessionid", "authorization"].map {
+    Word($0)
   }
 
   /// Whether the key names something about a secret, not the secret: `token_count`, `secret.name`.
@@ -67,8 +85,13 @@ struct KeyName {
 private struct InlineText {
   private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
   private var count = 0
+  /// The letters that the text has or had, a bit for each.
+  private var letters: UInt32 = 0
+
+  func hasLetters(_ wanted: UInt32) -> Bool { letters & wanted == wanted }
 
   mutating func append(_ byte: UInt8) {
+    letters |= KeyFilter.letter(byte)
     withUnsafeMutableBytes(of: &words) { bytes in
       if count == bytes.count {
         for index in 32..<bytes.count { bytes[index - 32] = bytes[index] }

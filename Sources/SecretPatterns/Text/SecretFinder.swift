@@ -41,11 +41,12 @@ package struct SecretFinder: Sendable {
 
   /// A quick look that answers true for every text with a secret, and false for most texts without.
   package static func mayHoldSecret(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    let classes = ByteClasses.union(bytes)
-    if classes & ByteClasses.mark != 0 { return bytes.count > 2 }
+    let table = ByteClasses.shared
+    let classes = table.union(bytes)
+    if classes & ByteClass.mark != 0 { return bytes.count > 2 }
     guard bytes.count >= shortest, let first = bytes.first else { return false }
-    // One word is a token or nothing.
-    return classes & (ByteClasses.separator | ByteClasses.dot) != 0 || ByteClasses.has(first, ByteClasses.tokenStart)
+    // One word is a token from its beginning or nothing.
+    return classes & ByteClass.separator != 0 || table.has(first, ByteClass.tokenStart)
   }
 }
 
@@ -60,8 +61,9 @@ struct SecretLooks {
     guard text.count >= Self.shortest else { return }
     var (digits, upper, lower, others, run, longestRun) = (0, 0, 0, 0, 0, 0)
     var isHexadecimal = true
+    let classes = ByteClasses.shared
     for byte in text {
-      let isLetterOrDigit = ByteClasses.has(byte, ByteClasses.alphanumeric)
+      let isLetterOrDigit = classes.has(byte, ByteClass.alphanumeric)
       switch byte {
       case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
       case UInt8(ascii: "A")...UInt8(ascii: "Z"): upper += 1
@@ -71,7 +73,7 @@ struct SecretLooks {
         break
       default: others += 1
       }
-      if byte != UInt8(ascii: "-"), !ByteClasses.has(byte, ByteClasses.hexadecimal) { isHexadecimal = false }
+      if byte != UInt8(ascii: "-"), !classes.has(byte, ByteClass.hexadecimal) { isHexadecimal = false }
       run = isLetterOrDigit ? run + 1 : 0
       longestRun = max(longestRun, run)
     }

@@ -157,7 +157,7 @@ extension SecretScan {
     var position = start
     while position < bytes.count {
       let character = EncodedCharacter(bytes, position)
-      guard ByteClasses.has(character.byte, ByteClasses.base64 | ByteClasses.word) else { break }
+      guard classes.has(character.byte, ByteClass.base64 | ByteClass.word) else { break }
       position = character.end
     }
     return position
@@ -211,7 +211,7 @@ extension SecretScan {
       case UInt8(ascii: "-"), UInt8(ascii: "."): break
       default: break
       }
-      guard ByteClasses.has(character.byte, ByteClasses.base64) || "=~.".utf8.contains(character.byte) else { break }
+      guard classes.has(character.byte, ByteClass.base64) || "=~.".utf8.contains(character.byte) else { break }
       end = character.end
     }
     guard end - blank.end >= 6, letters > 0, digits > 0 || upper > 0 || signs > 0 else { return }

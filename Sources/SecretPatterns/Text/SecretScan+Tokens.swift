@@ -11,13 +11,13 @@ extension SecretScan {
     /// Whether exactly so many follow.
     let isExact: Bool
 
-    init(_ prefix: StaticString, _ count: Int, _ classes: UInt8 = ByteClasses.alphanumeric, isExact: Bool = false) {
+    init(_ prefix: StaticString, _ count: Int, _ classes: UInt8 = ByteClass.alphanumeric, isExact: Bool = false) {
       (self.prefix, self.count, self.classes, self.isExact) = (prefix, count, classes, isExact)
     }
   }
 
   /// Letters, digits, `-` and `_`. The other signs of base64 are no bytes of words.
-  private static let url = ByteClasses.base64
+  private static let url = ByteClass.base64
 
   /// The forms by the letter with which they begin. They are documented by those who issue them: Amazon's access key ids, GitHub,
   /// GitLab, Grafana, Google, Slack, Stripe, Shopify, npm, PyPI, SendGrid, OpenAI, Anthropic, Hugging Face, Vault, DigitalOcean.
@@ -28,9 +28,9 @@ extension SecretScan {
       Form("github_pat_", 22, url), Form("glpat-", 20, url), Form("gldt-", 20, url), Form("glrt-", 20, url),
       Form("glsa_", 32, url), Form("gocspx-", 24, url), Form("ya29.", 20, url), Form("xoxb-", 10, url),
       Form("xoxp-", 10, url), Form("xoxa-", 10, url), Form("xoxr-", 10, url), Form("xoxs-", 10, url),
-      Form("xoxe.", 10, url | ByteClasses.dot), Form("xapp-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
+      Form("xoxe.", 10, url | ByteClass.dot), Form("xapp-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
       Form("rk_live_", 16), Form("rk_test_", 16), Form("whsec_", 24, url), Form("shpat_", 32), Form("shpss_", 32),
-      Form("npm_", 36), Form("pypi-", 50, url), Form("sg.", 40, url | ByteClasses.dot), Form("sk-ant-", 24, url),
+      Form("npm_", 36), Form("pypi-", 50, url), Form("sg.", 40, url | ByteClass.dot), Form("sk-ant-", 24, url),
       Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 30), Form("hvs.", 24, url), Form("hvb.", 24, url),
       Form("dop_v1_", 64),
     ]
@@ -42,12 +42,24 @@ extension SecretScan {
 
   private static let shortest = 15
 
+  /// Whether the first two letters, in lower case, are those of a form.
+  private static func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool {
+    switch UInt16(first) << 8 | UInt16(second) {
+    case 0x616B, 0x6173, 0x6162, 0x6169, 0x6768, 0x6769, 0x676C, 0x676F, 0x7961, 0x786F, 0x7861, 0x736B, 0x726B, 0x7768,
+      0x7368, 0x6E70, 0x7079, 0x732E, 0x6866, 0x6876, 0x646F, 0x6579:
+      true
+    default: false
+    }
+  }
+
   /// Where a token ends that begins at a position, and its kind; nil if none begins there.
   func tokenEnd(at start: Int) -> (position: Int, kind: Secret.Kind)? {
     guard bytes.count - start >= Self.shortest else { return nil }
     let first = bytes[start] | 0x20
     if bytes[start] == UInt8(ascii: "-") { return privateKeyEnd(at: start).map { ($0, .privateKey) } }
-    guard first >= UInt8(ascii: "a"), first <= UInt8(ascii: "z") else { return nil }
+    guard first >= UInt8(ascii: "a"), first <= UInt8(ascii: "z"), Self.mayBegin(first, bytes[start + 1] | 0x20) else {
+      return nil
+    }
     if first == UInt8(ascii: "e") { return webTokenEnd(at: start).map { ($0, .token) } }
     for form in Self.formsByLetter[Int(first - UInt8(ascii: "a"))] where hasPrefix(form.prefix, at: start) {
       let begin = start + form.prefix.utf8CodeUnitCount
@@ -63,10 +75,10 @@ extension SecretScan {
   }
 
   /// Where a run of bytes of some classes ends. `+` and `/`, which are base64 too, end it.
-  private func runEnd(from start: Int, of classes: UInt8) -> Int {
+  private func runEnd(from start: Int, of wanted: UInt8) -> Int {
     var position = start
-    while position < bytes.count, ByteClasses.has(bytes[position], classes),
-      ByteClasses.has(bytes[position], ByteClasses.word)
+    while position < bytes.count, classes.has(bytes[position], wanted),
+      classes.has(bytes[position], ByteClass.word)
     {
       position += 1
     }

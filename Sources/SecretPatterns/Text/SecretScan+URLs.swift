@@ -73,7 +73,7 @@ extension SecretScan {
       var end = start
       while end < bytes.count {
         let character = EncodedCharacter(bytes, end)
-        if character.level <= level, ByteClasses.has(character.byte, ByteClasses.separator) {
+        if character.level <= level, classes.has(character.byte, ByteClass.separator) {
           // A telegram bot's token has a colon and no slash.
           guard character.byte == UInt8(ascii: "/") || character.byte == UInt8(ascii: ":") else { break }
         }

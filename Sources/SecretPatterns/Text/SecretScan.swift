@@ -2,6 +2,7 @@
 struct SecretScan {
   let bytes: UnsafeRawBufferPointer
   let keys: SecretKeys
+  let classes = ByteClasses.shared
   /// What has been found, in order.
   var secrets: [Secret] = []
   /// The position of the next character.
@@ -56,17 +57,17 @@ struct SecretScan {
 
   private mutating func readWord() {
     let start = index
-    if ByteClasses.has(bytes[start], ByteClasses.tokenStart), let end = tokenEnd(at: start) {
+    if classes.has(bytes[start], ByteClass.tokenStart), let end = tokenEnd(at: start) {
       hide(start..<end.position, end.kind)
       (word, key, partBefore) = (end.position..<end.position, nil, nil)
       return
     }
     while index < bytes.count {
-      if ByteClasses.has(bytes[index], ByteClasses.word) {
+      if classes.has(bytes[index], ByteClass.word) {
         index += 1
       } else if bytes[index] == UInt8(ascii: "%") {
         let character = EncodedCharacter(bytes, index)
-        guard character.level > 0, ByteClasses.has(character.byte, ByteClasses.word) else { break }
+        guard character.level > 0, classes.has(character.byte, ByteClass.word) else { break }
         index = character.end
       } else {
         break
