@@ -1,5 +1,6 @@
 import Foundation
 import MeshModel
+import ProgramLog
 import ProgramSettings
 import Testing
 import TraceModel
@@ -104,6 +105,7 @@ import TraceModel
       "spans that wait for the disk": [spans.waitingSpans],
       "questions for new traces that wait": [CollectorAPI.waitersAtMost],
       "lines in the log about refusals of one server": [RefusalLog.linesPerMinute],
+      "lines in the log with one sentence, and of one level": [LogLines.linesPerSentence, LogLines.linesPerLevel],
     ]
   }
 
