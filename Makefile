@@ -76,6 +76,7 @@ check-structure:
 	Scripts/test-checks.py
 	Scripts/check-arrows.py
 	Scripts/check-sizes.py
+	Scripts/check-dials.py
 	.venv/bin/python Scripts/check-protos.py
 
 conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER names other recordings

@@ -112,6 +112,7 @@ let package = Package(
     .target(name: "StableHash", swiftSettings: strict),
     .target(name: "SecretPatterns", swiftSettings: strict),
     .target(name: "Backoff", swiftSettings: strict),
+    .target(name: "Systemd", swiftSettings: strict),
     .target(name: "SystemErrors", swiftSettings: strict),
     .target(name: "Notifications", swiftSettings: strict),
     .target(name: "FileWatch", dependencies: ["Notifications"], swiftSettings: strict),
@@ -195,7 +196,7 @@ let package = Package(
     .target(
       name: "HTTPService",
       dependencies: [
-        "LogLimits", "SecretPatterns", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
+        "LogLimits", "SecretPatterns", "Systemd", httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
         serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -280,7 +281,7 @@ let package = Package(
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
         "ProgramSettings",
-        "PrometheusMetrics", "SystemErrors", "TraceModel",
+        "PrometheusMetrics", "SystemErrors", "Systemd", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser, asyncHTTPClient,
         collections, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle, unixSignals,
@@ -290,7 +291,7 @@ let package = Package(
       name: "kuma-dp",
       dependencies: [
         "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "ProgramSettings", "CProcess", "SystemErrors",
-        argumentParser,
+        "Systemd", argumentParser,
         collections, logging,
       ],
       swiftSettings: strict),
@@ -364,6 +365,7 @@ let package = Package(
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
     .testTarget(name: "NotificationsTests", dependencies: ["Notifications"], swiftSettings: strict),
     .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
+    .testTarget(name: "SystemdTests", dependencies: ["Systemd", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "StableHashTests", dependencies: ["StableHash"], swiftSettings: strict),
     .testTarget(
       name: "SecretPatternsTests", dependencies: ["SecretPatterns", "TraceTestSupport"], swiftSettings: strict),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of check-arrows.py and check-sizes.py: small trees with a fault have to be refused, and those without one to pass."""
+"""Tests of check-arrows.py, check-sizes.py and check-dials.py: small trees with a fault have to be refused, and those without one to pass."""
 
 import importlib.util
 import pathlib
@@ -20,6 +20,7 @@ def load(name):
 sys.dont_write_bytecode = True
 arrows = load("check-arrows")
 sizes = load("check-sizes")
+dials = load("check-dials")
 
 TABLE = """# Architecture
 
@@ -201,6 +202,42 @@ class CheckSizesTests(TreeTestCase):
             self.write("Base/page.js", f"class A {{\n{head}\n{body}\n{tail}\n}}\n")
             self.assertEqual(
                 sizes.check_files(self.root), ["Sources/Base/page.js:2: the function has 81 lines; 80 are the most"])
+
+
+class CheckDialsTests(TreeTestCase):
+    TABLE = """# Security
+
+| Who | In the sources |
+|---|---|
+| the database | `Sources/Base/Database.swift` |
+"""
+
+    def faults(self, table=TABLE):
+        (self.root / "SECURITY.md").write_text(table, encoding="utf-8")
+        return "\n".join(dials.check(self.root)[0])
+
+    def test_a_file_in_the_table_may_dial(self):
+        self.write("Base/Database.swift", "let c = PQconnectStartParams(a, b, 0)")
+        self.assertEqual(self.faults(), "")
+
+    def test_any_other_file_may_not(self):
+        self.write("Base/Database.swift", "let c = PQconnectStartParams(a, b, 0)")
+        for use in ("ClientBootstrap(group: group)", "HTTPClient(eventLoopGroup: group)", "HTTPClient.shared.execute(request)",
+                    "URLSession.shared", "connect(made, $0, socklen_t(size))", "Glibc.connect(a, b, c)", "sendto(a, b, c, 0, d, e)",
+                    "DatagramBootstrap(group: group)", "HTTP2ClientTransport.Posix(target: t)"):
+            self.write("Shop/Sale.swift", f"\nlet a = {use}")
+            self.assertIn("Sources/Shop/Sale.swift:2:", self.faults(), use)
+
+    def test_words_that_do_not_dial_are_free(self):
+        self.write("Base/Database.swift", "let c = PQconnectStartParams(a, b, 0)")
+        self.write("Shop/Sale.swift", "// URLSession\nfunc connect(_ proxy: ProxyID) {}\nlet a: HTTPClient.Configuration; sessions.connect(a)")
+        self.assertEqual(self.faults(), "")
+
+    def test_a_row_without_a_use_is_refused(self):
+        self.assertIn("Sources/Base/Database.swift does not dial", self.faults())
+
+    def test_a_document_without_the_table_is_refused(self):
+        self.assertIn("there is no table", self.faults("# Security\n"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 package import Logging
 import Synchronization
+package import Systemd
 
 /// The ports of the servers. The program is ready when every expected server listens.
 package final class BoundPorts: Sendable {
@@ -11,8 +12,14 @@ package final class BoundPorts: Sendable {
 
   private let state = Mutex(State())
   private let logger: Logger
+  /// The sockets that the service manager has opened for the servers.
+  package let inherited: InheritedSockets
 
-  package init(logger: Logger) { self.logger = logger }
+  /// - Parameter inherited: the sockets that servers take instead of opening their own.
+  package init(logger: Logger, inherited: InheritedSockets = InheritedSockets()) {
+    self.logger = logger
+    self.inherited = inherited
+  }
 
   /// Adds a server that has to listen before the program is ready.
   package func expect(_ name: String) { state.withLock { _ = $0.expected.insert(name) } }

@@ -72,6 +72,28 @@ public final class ConnectionBudget: Sendable {
     for slot in state.withLock({ Array($0.slots.values) }) { slot.channel.close(promise: nil) }
   }
 
+  /// Closes the connections that are not answered.
+  func closeUnanswered() {
+    let now = NIODeadline.now()
+    for slot in slots.withLock({ Array($0.values) }) where slot.worth(at: now).rank < .answering {
+      slot.channel.close(promise: nil)
+    }
+  }
+
+  /// Fires an event in the pipelines of all connections but those of ``ConnectionSlot/keep()``.
+  func fire(_ event: any Sendable) {
+    for slot in slots.withLock({ Array($0.values) }) where !slot.isKept {
+      slot.channel.pipeline.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  /// Waits until there is no connection.
+  package func emptied() async {
+    while case let open = slots.withLock({ Array($0.values) }), !open.isEmpty {
+      for slot in open { try? await slot.channel.closeFuture.get() }
+    }
+  }
+
   /// Whether a refused connection may stay open for a moment, until it calls ``endRefused()``.
   func beginRefused() -> Bool {
     guard refused.add(1, ordering: .relaxed).newValue <= 32 else {
@@ -163,6 +185,7 @@ public final class ConnectionSlot: Sendable {
   let network: ClientNetwork?
   private let activity = Atomic(Activity.receiving.rawValue)
   private let progress: Atomic<UInt64>
+  private let kept = Atomic(false)
 
   init(_ channel: any Channel) {
     self.channel = channel
@@ -172,7 +195,13 @@ public final class ConnectionSlot: Sendable {
   }
 
   /// Protects the connection from being replaced, whatever it does.
-  public func keep() { note(.answering, at: .now()) }
+  public func keep() {
+    kept.store(true, ordering: .relaxed)
+    note(.answering, at: .now())
+  }
+
+  /// Whether the connection is not the server's for HTTP/1.1.
+  var isKept: Bool { kept.load(ordering: .relaxed) }
 
   /// Records the activity of the connection, or that it continues.
   func note(_ now: Activity, at time: NIODeadline) {

@@ -2,6 +2,7 @@ package import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Systemd
 
 /// An HTTP server of the program: a ``RequestService`` at an address.
 package struct HTTPListener: Service {
@@ -53,13 +54,11 @@ package struct HTTPListener: Service {
   }
 
   private func serve(on loops: any EventLoopGroup) async throws {
-    var quiet = logger
-    // At shutdown the server logs closed connections as errors.
-    if logger.logLevel > .debug { quiet.logLevel = .critical }
-    var server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops, logger: quiet) {
+    var server = HTTPServer(host: host, port: port, service: service, eventLoopGroup: loops) {
       [ports, name, host] port in ports.set(name, port, host: host)
     }
     server.encryption = encryption
+    server.socket = try ports.inherited.take(for: name, host: host, port: port)
     do {
       try await server.run()
     } catch let error as IOError {

@@ -1,7 +1,7 @@
-import HummingbirdCore
-public import Logging
 public import NIOCore
+import NIOPosix
 public import ServiceLifecycle
+import Synchronization
 
 /// Listens on an address and serves requests over HTTP/1.1.
 public struct HTTPServer: Service {
@@ -13,17 +13,16 @@ public struct HTTPServer: Service {
   public var service: RequestService
   /// Runs the connections.
   public var eventLoopGroup: any EventLoopGroup
+  /// A listening socket that takes the place of a new one; it is closed when the server ends.
+  package var socket: NIOBSDSocket.Handle?
   /// How connections are encrypted; nil for a server without TLS.
   package var encryption: Encryption?
   /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
-  private let logger: Logger
 
   /// Makes a server that does not listen yet.
-  ///
-  /// - Parameter logger: logs errors of connections.
   public init(
-    host: String, port: Int, service: RequestService, eventLoopGroup: any EventLoopGroup, logger: Logger,
+    host: String, port: Int, service: RequestService, eventLoopGroup: any EventLoopGroup,
     onListening: @escaping @Sendable (Int) async -> Void = { _ in }
   ) {
     self.host = host
@@ -31,69 +30,74 @@ public struct HTTPServer: Service {
     self.service = service
     self.eventLoopGroup = eventLoopGroup
     self.onListening = onListening
-    self.logger = logger
   }
 
-  /// Serves until the service group shuts down gracefully or the task is cancelled. A graceful shutdown answers open requests.
+  /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///
-  /// - Throws: NIO's `IOError` if the address cannot be bound.
+  /// A graceful shutdown answers the requests that have arrived and those that are on their way, each with `Connection: close`, and
+  /// closes connections without a request after ``ReceiptLimits/lastRequest``.
+  ///
+  /// - Throws: NIO's `IOError` if the address cannot be bound, or if the listening socket fails later.
   public func run() async throws {
-    let server = Server(
-      childChannelSetup: ServedConnection(service: service, encryption: encryption),
-      configuration: ServerConfiguration(address: .hostname(host, port: port), backlog: 1024),
-      onServerRunning: { [onListening, port] channel in await onListening(channel.localAddress?.port ?? port) },
-      eventLoopGroup: eventLoopGroup, logger: logger)
-    do {
-      try await withTaskCancellationHandler {
-        try await server.run()
-      } onCancel: {
-        service.running.cancel()
-      }
-    } catch {
-      await service.running.drained()
-      throw error
+    let listening = try await listen()
+    await onListening(listening.localAddress?.port ?? port)
+    let isOver = Atomic(false)
+    try await withTaskCancellationOrGracefulShutdownHandler {
+      do {
+        try await listening.closeFuture.get()
+      } catch  where isOver.load(ordering: .relaxed) {}
+      guard isOver.load(ordering: .relaxed) else { throw ChannelError.eof }
+    } onCancelOrGracefulShutdown: {
+      isOver.store(true, ordering: .relaxed)
+      listening.close(promise: nil)
     }
-    await service.running.drained()
+    // A connection that was accepted last may not have got its handlers yet.
+    for loop in eventLoopGroup.makeIterator() { try? await loop.submit {}.get() }
+    await service.end()
+  }
+
+  private func listen() async throws -> any Channel {
+    let connection = ServedConnection(service: service, encryption: encryption)
+    let bootstrap = ServerBootstrap(group: eventLoopGroup)
+      .serverChannelOption(.backlog, value: ListeningSocket.backlog)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          // When file descriptors run out, wait a second before the next accept.
+          try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler(shouldForwardIOErrorCaught: false))
+        }
+      }
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try connection.begin(channel) }
+      }
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+    guard let socket else { return try await bootstrap.bind(host: host, port: port).get() }
+    let channel = try await bootstrap.withBoundSocket(socket).get()
+    ListeningSocket.restoreBacklog(of: socket)
+    return channel
   }
 }
 
 /// Sets up accepted connections.
-private struct ServedConnection: ServerChildChannel {
-  struct Value: ServerChildChannelValue {
-    let channel: any Channel
-  }
-
+private struct ServedConnection: Sendable {
   let service: RequestService
   let encryption: Encryption?
 
-  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-    channel.eventLoop.makeCompletedFuture {
-      do {
-        guard let slot = try service.place(for: channel) else { return Value(channel: channel) }
-        guard let encryption else {
-          try service.configure(channel, slot: slot, isSecure: false)
-          return Value(channel: channel)
-        }
-        let deadline = NIODeadline.now() + TimeAmount(service.limits.head)
-        let detector = EncryptionDetector(encryption, service: service, deadline: deadline) {
-          [service] channel, result in
-          try service.configure(channel, slot: slot, isSecure: result.isSecure, certificate: result.certificate)
-        }
-        try channel.pipeline.syncOperations.addHandler(detector)
-        return Value(channel: channel)
-      } catch {
-        // Nobody else closes a connection that cannot be set up, not even when the client leaves.
-        channel.close(promise: nil)
-        throw error
+  /// Adds the handlers of a new connection, on its event loop.
+  func begin(_ channel: any Channel) throws {
+    do {
+      guard let slot = try service.place(for: channel) else { return }
+      guard let encryption else { return try service.configure(channel, slot: slot, isSecure: false) }
+      let deadline = NIODeadline.now() + TimeAmount(service.limits.head)
+      let detector = EncryptionDetector(encryption, service: service, deadline: deadline) {
+        [service] channel, result in
+        try service.configure(channel, slot: slot, isSecure: result.isSecure, certificate: result.certificate)
       }
-    }
-  }
-
-  func handle(value: Value, logger: Logger) async {
-    await withTaskCancellationHandler {
-      try? await value.channel.closeFuture.get()
-    } onCancel: {
-      value.channel.close(promise: nil)
+      try channel.pipeline.syncOperations.addHandler(detector)
+    } catch {
+      // Nobody else closes a connection that cannot be set up, not even when the client leaves.
+      channel.close(promise: nil)
+      throw error
     }
   }
 }

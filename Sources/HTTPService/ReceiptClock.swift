@@ -30,6 +30,8 @@ struct ReceiptClock {
   private let bytesPerInterval: Int
   private let body: TimeAmount
   private let answer: TimeAmount
+  private let lastRequest: TimeAmount
+  private let lastArrival: TimeAmount
 
   private(set) var phase = Phase.waiting
   /// When the phase began.
@@ -40,6 +42,8 @@ struct ReceiptClock {
   private var intervalBytes = 0
   /// The deadline of the last answer; nil when it has been sent.
   private var leaveBy: NIODeadline?
+  /// When the server began to end; nil while it goes on.
+  private var endingSince: NIODeadline?
 
   init(_ limits: ReceiptLimits, at now: NIODeadline) {
     head = TimeAmount(limits.head)
@@ -48,6 +52,8 @@ struct ReceiptClock {
     bytesPerInterval = max(1, limits.bytesPerInterval)
     body = TimeAmount(limits.body)
     answer = TimeAmount(limits.answer)
+    lastRequest = TimeAmount(limits.lastRequest)
+    lastArrival = TimeAmount(limits.lastArrival)
     since = now
     intervalBegin = now
   }
@@ -99,11 +105,15 @@ struct ReceiptClock {
     if phase == .waiting { since = now }
   }
 
+  /// The server ends: a request that is on its way may still come, and then none.
+  mutating func serverEnds(at now: NIODeadline) { endingSince = endingSince ?? now }
+
   /// Extends all deadlines by a time in which the event loop did not read.
   mutating func postpone(by time: TimeAmount) {
     since = since + time
     intervalBegin = intervalBegin + time
     leaveBy = leaveBy.map { $0 + time }
+    endingSince = endingSince.map { $0 + time }
   }
 
   private mutating func beginInterval(at now: NIODeadline) {
@@ -122,13 +132,29 @@ struct ReceiptClock {
       case .body: min(since + body, intervalBegin + interval)
       case .answering: nil
       }
-    guard let leaveBy else { return next }
-    return next.map { min($0, leaveBy) } ?? leaveBy
+    return [next, leaveBy, lastCall].compactMap(\.self).min()
+  }
+
+  /// The deadline that the end of the server sets to what has not arrived.
+  private var lastCall: NIODeadline? {
+    switch phase {
+    case .waiting: leaveBy == nil ? endingSince.map { $0 + lastRequest } : nil
+    case .head, .body: endingSince.map { $0 + lastArrival }
+    case .answering: nil
+    }
   }
 
   /// The missed deadline, if any. Call it when ``deadline`` has passed. It begins the next interval of a body.
   mutating func lateness(at now: NIODeadline) -> Lateness? {
     if let leaveBy, leaveBy <= now { return .answer }
+    if let lastCall, lastCall <= now {
+      switch phase {
+      case .waiting: return .idle
+      case .head: return .head
+      case .body: return .body
+      case .answering: break
+      }
+    }
     switch phase {
     case .waiting:
       guard leaveBy == nil else { return nil }

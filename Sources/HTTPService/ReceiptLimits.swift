@@ -16,6 +16,11 @@ public struct ReceiptLimits: Sendable, Hashable {
   /// How long sending an answer may take, plus one interval for each ``bytesPerInterval``.
   public var answer = Duration.seconds(60)
 
+  /// How long a connection without a request stays open when the server ends, for a request that is on its way.
+  public var lastRequest = Duration.seconds(1)
+  /// How long a request may go on arriving when the server ends.
+  public var lastArrival = Duration.seconds(5)
+
   /// The default limits, which suit fast and slow connections.
   public init() {}
 }

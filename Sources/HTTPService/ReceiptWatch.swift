@@ -52,6 +52,7 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    if service.ending.hasBegun { clock.serverEnds(at: .now()) }
     startTimer()
   }
 
@@ -161,7 +162,10 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case ChannelEvent.inputClosed = event, pending.readableBytes > 0, !isClosed {
+    if event is ServerEnding.Event {
+      clock.serverEnds(at: .now())
+      startTimer()
+    } else if case ChannelEvent.inputClosed = event, pending.readableBytes > 0, !isClosed {
       holdsInputClosed = true
     } else {
       context.fireUserInboundEventTriggered(event)

@@ -166,7 +166,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     if let reason = answer.refusalReason { note(reason, exchange.request.head, exchange.caller) }
     var answer = answer
     answer.fields.add(service.callers.origins.fields(for: exchange.request.head))
-    let isKeepAlive = exchange.isKeepAlive && !isHalfClosed && answer.fields[.connection] != "close"
+    let isKeepAlive =
+      exchange.isKeepAlive && !isHalfClosed && answer.fields[.connection] != "close" && !service.ending.hasBegun
     let sent = write(context, answer, to: exchange.request, version: exchange.version, isKeepAlive: isKeepAlive)
     if !isKeepAlive { state = .refused }
     let here = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)

@@ -1,5 +1,5 @@
 import NIOCore
-import NIOPosix
+package import NIOPosix
 import Synchronization
 
 /// Separate threads on which some listeners receive, process and answer requests.
@@ -9,7 +9,7 @@ import Synchronization
 /// requests waking another thread costs more than the work.
 package final class RequestLoops: TaskExecutor {
   /// Runs the connections of the listeners.
-  let group: MultiThreadedEventLoopGroup
+  package let group: MultiThreadedEventLoopGroup
   /// The number of running listeners.
   private let listeners = Mutex(0)
 

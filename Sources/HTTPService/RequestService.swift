@@ -37,6 +37,8 @@ public struct RequestService: Sendable {
   /// Counts requests, refusals and closed connections.
   public let counts: ListenerCounts
   let running = RunningRequests()
+  /// Whether the server ends.
+  let ending = ServerEnding()
   /// Logs the reasons of ``access``.
   let refusals: RefusalLog
   /// Logs requests, and each kind of refusal at most once a minute.

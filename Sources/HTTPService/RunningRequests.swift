@@ -12,6 +12,9 @@ final class RunningRequests: Sendable {
 
   private let state = Mutex(State())
 
+  /// How many requests are being answered.
+  var count: Int { state.withLock { $0.tasks.count } }
+
   /// Runs the answer to a request, on an executor or on the threads that all tasks share.
   func run(on executor: (any TaskExecutor)?, _ body: @escaping @Sendable () async -> Void) {
     let number = state.withLock { state in

@@ -58,6 +58,9 @@ struct SQLiteFile: Sendable {
   /// Why the file cannot be written to now; nil if it can.
   func obstacle() async -> String? { await file.obstacle() }
 
+  /// See ``DatabaseFile/writerTurn()``.
+  func writerTurn() async { await file.writerTurn() }
+
   func close() throws(StoreError) {
     do {
       try file.close()

@@ -85,6 +85,13 @@ public final class SQLiteStore: ResourceStore {
     isClosed.withLock { $0 } ? file.closedError.message : await file.obstacle()
   }
 
+  /// Waits until the threads that read and write have come to this question. It writes nothing.
+  public func turn() async {
+    guard !isClosed.withLock({ $0 }) else { return }
+    await file.writerTurn()
+    _ = try? await get(ResourceKey(type: .mesh, name: "default"))
+  }
+
   /// Waits for pending writes, ends every subscription and releases the lock of the file. After this every call fails.
   public func close() throws(StoreError) {
     let wasClosed = isClosed.withLock { isClosed in

@@ -10,6 +10,8 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
 
   let host: String
   let port: Int
+  /// A listening socket that takes the place of a new one.
+  let socket: NIOBSDSocket.Handle?
   let eventLoopGroup: any EventLoopGroup
   let setup: @Sendable (HTTP2ServerTransport.ConnectionConfigurator) -> ConnectionClassifier.Setup
   let logger: Logger
@@ -21,8 +23,8 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
     connectionConfigurator: HTTP2ServerTransport.ConnectionConfigurator
   ) async throws -> NIOAsyncChannel<ConnectionChannel, Never> {
     let setup = setup(connectionConfigurator)
-    let server = try await ServerBootstrap(group: eventLoopGroup)
-      .serverChannelOption(.backlog, value: 1024)
+    let bootstrap = ServerBootstrap(group: eventLoopGroup)
+      .serverChannelOption(.backlog, value: ListeningSocket.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.maxMessagesPerRead, value: 16)
       .serverChannelOption(.autoRead, value: false)
@@ -41,7 +43,13 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .bind(host: host, port: port).get()
+    let server =
+      if let socket {
+        try await bootstrap.withBoundSocket(socket).get()
+      } else {
+        try await bootstrap.bind(host: host, port: port).get()
+      }
+    if let socket { ListeningSocket.restoreBacklog(of: socket) }
     let logger = logger
     let wrapped = try await server.eventLoop.submit {
       let pipeline = server.pipeline.syncOperations

@@ -70,6 +70,8 @@ package final class DataplaneServer: Service {
     package var host = "127.0.0.1"
     /// The port; 0 takes a free one.
     package var port = 5678
+    /// A listening socket that takes the place of a new one; it is closed when the server ends.
+    package var socket: NIOBSDSocket.Handle?
     /// How connections are encrypted; nil for plaintext only.
     package var encryption: Encryption?
     /// The limits.
@@ -121,7 +123,7 @@ package final class DataplaneServer: Service {
     let frames = FrameGuard.Setup(
       streams: limits.streamsPerConnection, counts: frames, refusals: RefusalLog(server: Self.name), logger: logger)
     let listener = DataplaneListener(
-      host: configuration.host, port: configuration.port,
+      host: configuration.host, port: configuration.port, socket: configuration.socket,
       eventLoopGroup: eventLoopGroup,
       setup: { connectionConfigurator in
         ConnectionClassifier.Setup(
@@ -190,6 +192,11 @@ package final class DataplaneServer: Service {
   /// The discovery streams that were refused or ended.
   package var refusedStreams: RefusedStreams { discovery.refused }
 
+  /// What a server that ends waits for, in words.
+  package var openWork: [String] {
+    (streamCount == 0 ? [] : ["\(Self.name): \(streamCount) streams"]) + [service.openWork].compactMap(\.self)
+  }
+
   /// Serves until the service group shuts down gracefully or the task is cancelled.
   ///
   /// - Throws: ``ListenFailure`` if the address cannot be bound.
@@ -197,9 +204,11 @@ package final class DataplaneServer: Service {
     let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     try await withTaskCancellationOrGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { [server, configuration] in
+        group.addTask { [server, service, configuration] in
           do {
             try await server.serve()
+            // gRPC does not know the connections over HTTP/1.1.
+            await service.end()
           } catch let error as RuntimeError {
             guard let cause = error.cause as? IOError else { throw error }
             throw ListenFailure(
@@ -217,9 +226,10 @@ package final class DataplaneServer: Service {
         try await group.next()
         group.cancelAll()
       }
-    } onCancelOrGracefulShutdown: { [discovery, server] in
+    } onCancelOrGracefulShutdown: { [discovery, server, service] in
       discovery.beginShutdown()
       server.beginGracefulShutdown()
+      service.beginEnding()
       stop.yield()
       stop.finish()
     }

@@ -141,6 +141,13 @@ public struct DatabaseFile: Sendable {
     return writing.failure
   }
 
+  /// Waits until the thread that writes has come to this question. It writes nothing.
+  public func writerTurn() async {
+    await withCheckedContinuation { continuation in
+      pool.asyncWriteWithoutTransaction { _ in continuation.resume() }
+    }
+  }
+
   private func checkFiles() throws(DatabaseFileError) {
     guard let lost = files.firstLost else { return }
     throw DatabaseFileError(

@@ -5,6 +5,7 @@ import Logging
 import MeshModel
 import ProgramLog
 import ProgramSettings
+import Systemd
 
 extension KumaControlPlane {
   /// `kuma-cp collector`.
@@ -29,8 +30,8 @@ extension KumaControlPlane {
       var flags = settings.values
       // This command always runs the collector, even if a configuration file shared with a control plane disables it.
       flags[CollectorSettings.key(\.enabled)] = "true"
-      try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, logger in
-        try await Pipeline.buildCollector(configuration, logger: logger)
+      try await KumaControlPlane.run(file: configFile, flags: flags) { configuration, inherited, logger in
+        try await Pipeline.buildCollector(configuration, inherited: inherited, logger: logger)
       }
     }
   }
@@ -53,20 +54,24 @@ extension KumaControlPlane {
   /// Loads the settings, builds the program and runs it. A failure is printed as a sentence on standard error.
   static func run(
     file: String?, flags: [String: String],
-    _ build: @escaping @Sendable (ControlPlaneConfiguration, Logger) async throws -> Pipeline
+    _ build: @escaping @Sendable (ControlPlaneConfiguration, InheritedSockets, Logger) async throws -> Pipeline
   ) async throws {
     // Without this, a write beyond the limit of file sizes (ulimit -f) would kill the process instead of failing.
     signal(SIGXFSZ, SIG_IGN)
+    let environment = ProcessInfo.processInfo.environment
+    let inherited = InheritedSockets.ofThisProcess(environment)
+    let manager = ServiceManager(environment: environment)
     do {
       let (configuration, warnings) = try ControlPlaneConfiguration.load(
-        file: file, environment: ProcessInfo.processInfo.environment, flags: flags)
+        file: file, environment: environment, flags: flags)
       let logger = bootstrapLogging(configuration)
-      for warning in warnings { logger.warning("\(warning)") }
-      guard let pipeline = try await StartInterruption.run({ try await build(configuration, logger) }) else {
+      for warning in warnings + manager.problems + inherited.problems { logger.warning("\(warning)") }
+      let end = ForcedEnd(after: configuration.shutdownTimeout, logger: logger)
+      guard let pipeline = try await StartInterruption.run({ try await build(configuration, inherited, logger) }) else {
         logger.info("stopped before the start was complete")
         return
       }
-      try await pipeline.run()
+      try await pipeline.run(manager: manager, orBy: end)
     } catch let error as any CustomStringConvertible & Error {
       try? FileHandle.standardError.write(contentsOf: Data("Error: \(error.description.printableLines)\n".utf8))
       throw ExitCode(1)

@@ -6,6 +6,7 @@ import MeshModel
 import ProgramSettings
 import PrometheusMetrics
 import ServiceLifecycle
+import Systemd
 import TraceAnalysis
 import TraceHTTP
 import TraceModel
@@ -25,6 +26,8 @@ struct CollectorServices {
   let services: [RequestService]
   /// Started last and stopped first: the canary, unless a setting turns it off.
   let canary: [any Service]
+  /// What has to answer while the collector is well.
+  let parts: [Watchdog.Part]
 
   /// Opens the store. Starts nothing yet.
   ///
@@ -122,7 +125,8 @@ struct CollectorServices {
       closing: [ClosingService { try store.close() }, RetentionService(store: store, propagation: propagation)],
       listeners: listeners,
       services: services,
-      canary: Self.canaryServices(configuration, canary, ports, access.canaryToken, [metrics, page], logger))
+      canary: Self.canaryServices(configuration, canary, ports, access.canaryToken, [metrics, page], logger),
+      parts: Supervision.threads("spans", of: loops.group) + [.task("store of spans") { await store.writerTurn() }])
   }
 
   /// The canary with its metrics; nothing if a setting turns it off.

@@ -55,8 +55,8 @@ struct KumaControlPlane: AsyncParsableCommand {
     @OptionGroup var settings: SettingFlags<RunFlags>
 
     func run() async throws {
-      try await KumaControlPlane.run(file: configFile, flags: settings.values) { configuration, logger in
-        try await Pipeline.build(configuration, logger: logger)
+      try await KumaControlPlane.run(file: configFile, flags: settings.values) { configuration, inherited, logger in
+        try await Pipeline.build(configuration, inherited: inherited, logger: logger)
       }
     }
   }

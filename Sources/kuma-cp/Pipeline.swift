@@ -19,9 +19,9 @@ import ProgramSettings
 import PrometheusMetrics
 import ReceiverInspection
 import ServiceLifecycle
+import Systemd
 import TraceHTTP
 import TraceModel
-import UnixSignals
 
 /// The control plane as a whole: start reading here.
 ///
@@ -40,8 +40,15 @@ import UnixSignals
 struct Pipeline: Sendable {
   /// The listening ports, known once the servers listen.
   let ports: BoundPorts
-  private let services: [any Service]
-  private let logger: Logger
+  /// In the order of their start; they end from the last to the first.
+  let services: [any Service]
+  /// What a service manager is told.
+  let supervision: Supervision
+  /// What is open, in words, while the program ends.
+  let openWork: @Sendable () -> [String]
+  /// How long the program may take to end in order.
+  let shutdownTimeout: Duration
+  let logger: Logger
 
   /// The names of the servers in logs and in ``ports``.
   typealias Server = ServerName
@@ -49,10 +56,12 @@ struct Pipeline: Sendable {
   /// Opens the store and connects the stages. Starts nothing yet.
   ///
   /// - Throws: an error whose description says what is wrong and how to fix it.
-  static func build(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
+  static func build(
+    _ configuration: ControlPlaneConfiguration, inherited: InheritedSockets = InheritedSockets(), logger: Logger
+  ) async throws -> Pipeline {
     process_share_arenas(Int32(max(2, ProcessInfo.processInfo.activeProcessorCount)))
     let descriptors = DescriptorLimit.raised()
-    let ports = BoundPorts(logger: logger)
+    let ports = BoundPorts(logger: logger, inherited: inherited)
     let budgets = RequestBudgets()
     let limits = ClientLimits(configuration.limits)
     let protection = ListenerProtection(configuration)
@@ -105,6 +114,7 @@ struct Pipeline: Sendable {
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
     (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
+    settings.socket = try inherited.take(for: Server.dataplane, host: settings.host, port: settings.port)
     settings.encryption = Encryption(
       tls: certificates.tls(Server.dataplane, protocols: DataplaneServer.protocols),
       plaintext: protection.plaintext(.dataplane))
@@ -119,7 +129,9 @@ struct Pipeline: Sendable {
       logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body, caller in
-        await DocumentThreads.answer(body, for: caller.key) { await bootstrap.respond(to: request, body: $0, from: caller) }
+        await DocumentThreads.answer(body, for: caller.key) {
+          await bootstrap.respond(to: request, body: $0, from: caller)
+        }
       })
 
     let administration = EnvoyAdministrationClient(
@@ -159,7 +171,8 @@ struct Pipeline: Sendable {
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
-        limits: limits, budgets: budgets, ports: ports, metrics: metrics, certificates: certificates, protection: protection,
+        limits: limits, budgets: budgets, ports: ports, metrics: metrics, certificates: certificates,
+        protection: protection,
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }
@@ -221,69 +234,28 @@ struct Pipeline: Sendable {
       Server.diagnostics, configuration, hosts, access.diagnostics(), descriptors, limits, budgets, bodyLimit: 4096,
       logger: logger
     ) { request, _, _ in await diagnostics.respond(to: request) }
-    services.append(
-      HTTPListener(
-        host: configuration.diagnostics.host, port: configuration.diagnostics.port, service: diagnosticsService,
-        ports: ports, logger: logger, tls: certificates.tls(Server.diagnostics), plaintext: .allowed))
-    if let collector { services += collector.listeners }
     if let kubernetes { services += kubernetes.services }
-    services += Self.listeners(apiServices, configuration, certificates, ports, logger)
-    services.append(dataplaneServer)
+    let diagnosticsListener = HTTPListener(
+      host: configuration.diagnostics.host, port: configuration.diagnostics.port, service: diagnosticsService,
+      ports: ports, logger: logger, tls: certificates.tls(Server.diagnostics), plaintext: .allowed)
+    services.append(
+      ServersTogether(
+        services: [diagnosticsListener] + (collector?.listeners ?? [])
+          + Self.listeners(apiServices, configuration, certificates, ports, logger) + [dataplaneServer]))
     if let collector { services += collector.canary }
-    return Pipeline(ports: ports, services: services, logger: logger)
-  }
-
-  /// Opens the trace collector's store and builds the collector, without a control plane. Starts nothing yet.
-  ///
-  /// - Throws: an error whose description says what is wrong and how to fix it.
-  static func buildCollector(_ configuration: ControlPlaneConfiguration, logger: Logger) async throws -> Pipeline {
-    guard let settings = configuration.collector else {
-      throw SettingFailure(
-        "\(CollectorSettings.key(\.enabled)) is false, so there is nothing to run")
-    }
-    let protection = ListenerProtection(configuration)
-    for warning in try protection.check(isCollectorAlone: true) { logger.warning("\(warning)") }
-    let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
-    let usesTLS = ([settings.zipkin] + (settings.otlp.map { [$0] } ?? []))
-      .contains { ListenerProtection.collectorUsesTLS(settings, $0) }
-    let certificates =
-      usesTLS
-      ? try await ServerCertificates.open(configuration, logger: logger) {
-        try .own(directory: directory.path(percentEncoded: false), hosts: { ServerCertificates.hosts(configuration) })
-      } : nil
-    let ports = BoundPorts(logger: logger)
-    let keys = KeyRing(configuration.tokenValidation)
-    let collector = try CollectorServices.open(
-      settings, in: directory,
-      connections: DescriptorLimit.raised().httpConnections,
-      hosts: HostRule(names: ControlPlaneIdentity.machineNames().union(configuration.allowedHosts)),
-      access: try ServerAccess(configuration, logger: logger) { keys },
-      limits: ClientLimits(configuration.limits), budgets: RequestBudgets(), ports: ports, metrics: PrometheusRegistry(),
-      certificates: certificates, protection: protection, logger: logger, requestLogLevel: configuration.requestLogLevel)
+    let supervision = Supervision(
+      startsWaitingFor: {
+        ports.missing.map { "the \($0) does not listen yet" }
+          + (await reconciler.isSynchronized ? [] : ["the store's content is not loaded yet"])
+      },
+      status: { "serves; \(dataplaneServer.streamCount) proxies are connected" },
+      parts: Supervision.sharedThreads + opened.parts + (collector?.parts ?? []))
     return Pipeline(
-      ports: ports,
-      services: collector.closing + (certificates?.services ?? []) + collector.listeners + collector.canary,
-      logger: logger)
-  }
-
-  /// Runs all services until a signal or a failure, or until the task is cancelled.
-  ///
-  /// - Parameter signals: the signals that end the program in order.
-  /// - Throws: the error of the first service that failed.
-  func run(until signals: [UnixSignal] = [.sigterm, .sigint]) async throws {
-    var configuration = ServiceGroupConfiguration(
-      services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
-      gracefulShutdownSignals: signals, logger: quietLogger)
-    configuration.maximumGracefulShutdownDuration = .seconds(10)
-    try await ServiceGroup(configuration: configuration).run()
-    logger.info("stopped")
-  }
-
-  /// A logger without the service group's own messages, which do not help an operator.
-  private var quietLogger: Logger {
-    var quiet = logger
-    quiet.logLevel = max(logger.logLevel, .critical)
-    return quiet
+      ports: ports, services: services, supervision: supervision,
+      openWork: { [requests = apiServices + [diagnosticsService] + (collector?.services ?? [])] in
+        requests.compactMap(\.openWork) + dataplaneServer.openWork
+      },
+      shutdownTimeout: configuration.shutdownTimeout, logger: logger)
   }
 
   /// The certificate of a control plane that is given none: that of its cluster, of its database, or of its work directory.

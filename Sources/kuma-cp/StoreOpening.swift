@@ -5,6 +5,7 @@ import MeshStore
 import MeshStorePostgres
 import MeshStoreSQL
 import ServiceLifecycle
+import Systemd
 import UnixSignals
 
 /// The open store of a control plane.
@@ -16,6 +17,8 @@ struct OpenedStore {
   var bounded: BoundedStore?
   /// The services that close the store, and that count what it holds.
   var services: [any Service]
+  /// What of the store has to answer while the program is well. A database or a cluster that is away does not count.
+  var parts: [Watchdog.Part] = []
   /// The cluster whose objects are the resources, if that is so.
   var cluster: ClusterConnection?
   /// The id of the store's content. It survives restarts and is the same for all control planes that share the store. Empty
@@ -49,7 +52,9 @@ struct OpenedStore {
         path: directory.appending(path: "kuma.db").path(percentEncoded: false),
         report: { logWriting("resources", $0, logger) })
       let id = try ControlPlaneIdentity.cluster(in: directory)
-      return OpenedStore(store: store, services: [ClosingService { try store.close() }], clusterID: { id })
+      return OpenedStore(
+        store: store, services: [ClosingService { try store.close() }],
+        parts: [.task("store of resources") { await store.turn() }], clusterID: { id })
     case .postgres:
       let store = try await PostgresStore.open(
         configuration.postgres, instance: instance, observer: { log($0, logger) })

@@ -48,10 +48,8 @@ extension HTTPServerTesting {
     body: @escaping @Sendable (Int) async throws -> Void
   ) async throws {
     let (ports, listening) = AsyncStream<Int>.makeStream()
-    var quiet = Logger(label: "test")
-    quiet.logLevel = .critical
     var server = HTTPServer(
-      host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
+      host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton
     ) { listening.yield($0) }
     server.encryption = encryption
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -110,4 +110,23 @@ struct ReceiptClockTests {
     #expect(HTTPDate.text(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
     #expect(HTTPDate.text(1_709_164_800) == "Thu, 29 Feb 2024 00:00:00 GMT")
   }
+
+  @Test("when the server ends, a request that is on its way has a second to begin and five to arrive")
+  func serverEnds() {
+    var idle = ReceiptClock(limits, at: begin)
+    idle.serverEnds(at: at(3))
+    #expect(idle.deadline == at(4) && idle.lateness(at: at(3)) == nil && idle.lateness(at: at(4)) == .idle)
+    idle.received(10, at: at(3))
+    #expect(idle.deadline == at(8) && idle.lateness(at: at(4)) == nil && idle.lateness(at: at(8)) == .head)
+    idle.headReceived(at: at(4))
+    #expect(idle.deadline == at(8) && idle.lateness(at: at(8)) == .body)
+    idle.requestReceived(at: at(5))
+    #expect(idle.deadline == nil)
+    // A second event changes nothing.
+    idle.serverEnds(at: at(7))
+    idle.answerStarted(bytes: 10, at: at(7))
+    #expect(idle.deadline == at(67))
+    idle.answerSent(at: at(7))
+    #expect(idle.deadline == at(4))
+  }
 }

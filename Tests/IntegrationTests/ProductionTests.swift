@@ -13,9 +13,15 @@ struct ProductionTests {
     .deletingLastPathComponent()
   private static let stage = root.appending(path: "Tests/IntegrationTests/Machines/stage.py")
 
+  /// The files of `deploy/systemd` that the document uses.
+  private static let units = ["kuma-cp.service", "kuma-cp.socket", "kuma-dp@.service", "kuma-trace.sysusers"]
+
   /// What else the machines need, and the package that has it; nil when nothing is missing.
   private static let missing: String? = {
-    let programs = [("pg_createcluster", "postgresql"), ("openssl", "openssl"), ("python3", "python3")]
+    let programs = [
+      ("pg_createcluster", "postgresql"), ("openssl", "openssl"), ("python3", "python3"),
+      ("systemd-sysusers", "systemd"),
+    ]
     for (program, package) in programs where ChildProcess.find(program, path: "/usr/bin:/bin") == nil {
       return "there is no program \(program); install Debian's package \(package)"
     }
@@ -35,7 +41,7 @@ struct ProductionTests {
     var checkout = [
       ".build/images/kuma-cp/kuma-cp": "kuma-cp", ".build/images/kuma-init/kumactl": "kumactl",
       ".build/images/kuma-dp/kuma-dp": "kuma-dp", ".build/images/kuma-dp/envoy": "envoy",
-    ]
+    ].merging(ProductionTests.units.map { ("deploy/systemd/\($0)", $0) }) { $1 }
     var after: [Step]
   }
 
@@ -104,8 +110,10 @@ struct ProductionTests {
   func followed() async throws {
     let folder = try TemporaryFolder()
     let programs = try ["kuma-cp", "kuma-dp", "kumactl"].map { ($0, try Programs.path($0)) }
+    let units = Self.units.map { ($0, Self.root.appending(path: "deploy/systemd/\($0)").path(percentEncoded: false)) }
     let plan = Plan(
-      programs: Dictionary(uniqueKeysWithValues: programs + [("envoy", try #require(TestPrograms.envoyProgram))]),
+      programs: Dictionary(
+        uniqueKeysWithValues: programs + units + [("envoy", try #require(TestPrograms.envoyProgram))]),
       after: Self.checks)
     let file = try folder.write(String(decoding: try JSONEncoder().encode(plan), as: UTF8.self), to: "plan.json")
     let typed = try await ProgramOutput.of(

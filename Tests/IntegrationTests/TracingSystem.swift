@@ -15,19 +15,21 @@ final class TracingSystem: Sendable {
   private let servers = Mutex<[String: Int]>([:])
   private let running = Mutex<[ProxyProcess]>([])
 
-  private init(home: URL, settings: [String: String]) throws {
-    controlPlane = try ControlPlaneProcess(home: home, settings: settings)
+  private init(home: URL, settings: [String: String], launcher: [String] = []) throws {
+    controlPlane = try ControlPlaneProcess(home: home, settings: settings, launcher: launcher)
   }
 
   /// Runs a body with the system, and ends everything afterwards.
+  ///
+  /// - Parameter launcher: a command in the system's folder that becomes the control plane.
   static func run(
-    proxies: Bool = true, settings: [String: String] = [:],
+    proxies: Bool = true, settings: [String: String] = [:], launcher: (URL) -> [String] = { _ in [] },
     _ body: @escaping @Sendable (TracingSystem) async throws -> Void
   ) async throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "tracing-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: home) }
-    let system = try TracingSystem(home: home, settings: settings)
+    let system = try TracingSystem(home: home, settings: settings, launcher: launcher(home))
     try await withThrowingTaskGroup(of: Void.self) { group in
       defer { group.cancelAll() }
       group.addTask { try await system.recorder.serve { system.note("recorder", $0) } }

@@ -129,6 +129,11 @@ public final class SegmentStore: SpanStore {
     return trouble.message
   }
 
+  /// Waits until the thread that writes to the disk has come to this question. It writes nothing.
+  public func writerTurn() async {
+    if !isClosed { await file.writerTurn() }
+  }
+
   /// How many spans wait for the disk.
   public var waitingSpanCount: Int { queue.withLock { $0.waiting.count } }
 

@@ -152,6 +152,9 @@ struct StoreFile: Sendable {
   /// Why nothing can be written now; nil if writes work.
   func obstacle() async -> String? { await file.obstacle() }
 
+  /// See ``DatabaseFile/writerTurn()``.
+  func writerTurn() async { await file.writerTurn() }
+
   func close() throws(CollectorError) {
     do {
       try file.close()

@@ -72,6 +72,10 @@ struct ControlPlaneSettings: SettingGroup {
   let tlsKeyFile = Setting(
     "general.tlsKeyFile", .optionalText, default: "", "Key (PEM) that belongs to the certificate.")
   let limits = LimitSettings()
+  let shutdownTimeout = Setting(
+    "general.shutdownTimeout", .positiveDuration, default: "15s",
+    "How long the program may take to end in order after SIGTERM or SIGINT: to answer what has arrived and to store what was "
+      + "acknowledged. Then it ends at once, with a log line of what was still open.")
   let skipMeshCreation = Setting(
     "defaults.skipMeshCreation", .truth, default: "false",
     "Whether the mesh \"default\" is not created at the first start.")

@@ -6,6 +6,7 @@ import MeshModel
 import ProcessSupervisor
 import ProgramSettings
 import SystemErrors
+import Systemd
 
 /// `kuma-dp run`.
 struct RunCommand: AsyncParsableCommand {
@@ -66,8 +67,10 @@ struct RunCommand: AsyncParsableCommand {
       throw LaunchFailure(.badSetting, error.message, cause: error)
     }
     ControlPlaneClient.useOneThread()
-    let run = ProxyRun(
-      configuration: configuration, environment: environment, logger: configuration.logLevel.logger(label: "kuma-dp"))
+    let logger = configuration.logLevel.logger(label: "kuma-dp")
+    let manager = ServiceManager(environment: environment)
+    for problem in manager.problems { logger.warning("\(problem)") }
+    let run = ProxyRun(configuration: configuration, environment: environment, manager: manager, logger: logger)
     try await run(signals: signals)
   }
 

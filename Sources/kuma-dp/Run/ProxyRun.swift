@@ -2,6 +2,7 @@ import Logging
 import MeshClient
 import MeshModel
 import ProcessSupervisor
+import Systemd
 
 /// One proxy from its settings to the end of its Envoy: start reading here.
 ///
@@ -17,6 +18,8 @@ struct ProxyRun: Sendable {
   let configuration: LaunchConfiguration
   /// Where programs and temporary directories are found.
   let environment: [String: String]
+  /// Is told that the proxy serves, is well, and ends.
+  var manager = ServiceManager(environment: [:])
   let logger: Logger
 
   private enum Event: Sendable {
@@ -74,6 +77,7 @@ struct ProxyRun: Sendable {
     var machine = RunStateMachine()
     var envoy: EnvoyProcess?
     var adminPort: LoopbackPort?
+    var supervision: ProxySupervision?
     // The kubelet announces the end to sidecars that end after the application only.
     var isAnnounced = false
     for await event in events {
@@ -87,6 +91,9 @@ struct ProxyRun: Sendable {
         machine.started()
         let interface = adminPort.map { "its administration interface is http://127.0.0.1:\($0.number)" }
         logger.info("Envoy runs; \(interface ?? "it has no administration interface")")
+        let made = ProxySupervision(manager, adminPort: adminPort?.number, logger: logger)
+        supervision = made
+        start { await made.follow() }
       case .signal(let signal):
         logger.debug("got signal \(signal)")
         switch machine.received(signal) {
@@ -99,6 +106,7 @@ struct ProxyRun: Sendable {
           start { await drain.announce() }
         case .endGracefully:
           guard let envoy else { break }
+          supervision?.end()
           let drain = self.drain(adminPort, isLast: isAnnounced)
           start {
             await drain()

@@ -1,0 +1,132 @@
+import Glibc
+import Logging
+import MeshTestSupport
+import NIOPosix
+import ServiceLifecycle
+import Testing
+
+@testable import HTTPService
+
+@Suite("A server that ends", .timeLimit(.minutes(3)))
+struct ServerEndingTests: HTTPServerTesting {
+  /// Runs a server in a service group, as programs do, until the body has it end and everything has ended.
+  private func running(
+    _ service: RequestService, socket: Int32? = nil,
+    _ body: (Int, _ end: @Sendable () async -> Void) async throws -> Void
+  ) async throws {
+    let (ports, listening) = AsyncStream<Int>.makeStream()
+    var server = HTTPServer(
+      host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+    ) { listening.yield($0) }
+    server.socket = socket
+    var quiet = Logger(label: "test")
+    quiet.logLevel = .critical
+    let group = ServiceGroup(services: [server], logger: quiet)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await group.run() }
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      do {
+        try await body(port) { await group.triggerGracefulShutdown() }
+      } catch {
+        tasks.cancelAll()
+        throw error
+      }
+      try await tasks.waitForAll()
+    }
+  }
+
+  @Test("answers what it has in hand and what is on its way, and tells each client that it was the last answer")
+  func lastAnswers() async throws {
+    let gate = Gate()
+    let requests = Requests()
+    var service = service(requests: requests, gate: gate)
+    service.limits.lastRequest = .seconds(3_600)
+    service.limits.lastArrival = .seconds(3_600)
+    let served = service
+    try await running(service) { port, end in
+      let inHand = try await RawConnection(port: port)
+      inHand.send(get("/wait", close: false))
+      let arriving = try await RawConnection(port: port)
+      arriving.send("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\na")
+      let idle = try await RawConnection(port: port)
+      idle.send(get(close: false))
+      let fresh = try await RawConnection(port: port)
+      try await eventually("the requests") { requests.all.count == 2 && served.connections.count == 4 }
+      try await eventually("the first answer") { idle.text.components("HTTP/1.1 200 OK") == 1 }
+      #expect(!idle.text.contains("Connection: close"))
+
+      await end()
+      try await eventually("the end of listening") { (try? await RawConnection(port: port)) == nil }
+      arriving.send("b")
+      idle.send(get(close: false))
+      fresh.send(get(close: false))
+      gate.open()
+      for connection in [inHand, arriving, idle, fresh] {
+        try await eventually("the last answer") { connection.isClosed }
+        #expect(connection.text.components("Connection: close\r\n") == 1)
+      }
+      #expect(idle.text.components("HTTP/1.1 200 OK") == 2)
+      #expect(arriving.text.contains("2 bytes"))
+    }
+    #expect(requests.all.count == 5)
+    #expect(service.connections.count == 0 && service.openWork == nil)
+  }
+
+  @Test("closes connections without a request, and requests that do not arrive, when their time is over")
+  func silentClients() async throws {
+    var service = service()
+    service.limits.lastRequest = .milliseconds(50)
+    service.limits.lastArrival = .milliseconds(50)
+    try await running(service) { port, end in
+      let fresh = try await RawConnection(port: port)
+      let slow = try await RawConnection(port: port)
+      slow.send("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\na")
+      try await eventually("both connections") { service.connections.count == 2 }
+      await end()
+      try await eventually("the end of both") { fresh.isClosed && slow.isClosed }
+      #expect(fresh.text.isEmpty)
+      #expect(slow.text.isEmpty || slow.text.hasPrefix("HTTP/1.1 408 "))
+    }
+  }
+
+  @Test("with a socket that stays open, clients that come between two servers are answered by the second one")
+  func inheritedSocket() async throws {
+    let kept = try ListeningTestSocket()
+    defer { Glibc.close(kept.descriptor) }
+    try await running(service(), socket: dup(kept.descriptor)) { port, end in
+      #expect(port == kept.port)
+      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 OK\r\n"))
+      await end()
+    }
+    let between = try await RawConnection(port: kept.port)
+    between.send(get())
+    try await running(service(), socket: dup(kept.descriptor)) { port, end in
+      try await eventually("the answer") { between.isClosed }
+      #expect(between.text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+      await end()
+    }
+  }
+}
+
+/// A socket that listens at a free port of 127.0.0.1.
+private struct ListeningTestSocket {
+  struct Failed: Error {}
+
+  let descriptor: Int32
+  let port: Int
+
+  init() throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isListening = withUnsafeMutablePointer(to: &address) { [descriptor] pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 && listen(descriptor, 16) == 0
+      }
+    }
+    guard isListening else { throw Failed() }
+    port = Int(UInt16(bigEndian: address.sin_port))
+  }
+}
