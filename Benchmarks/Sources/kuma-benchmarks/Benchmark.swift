@@ -35,6 +35,7 @@ struct Benchmark: Sendable {
     Benchmark(
       "redirection", "a request through two Envoys that connections are redirected to", RedirectionBenchmark.run),
     Benchmark("reports", "recorded reports of Envoys, into a collector of their own", ReportBenchmark.run),
+    Benchmark("privacy", "spans from which secrets are hidden, and the same as they come", PrivacyBenchmark.run),
     Benchmark("flood", "changes of a mesh while spans flood in", FloodBenchmark.run),
     Benchmark("query", "traces found among many", QueryBenchmark.run),
     Benchmark("document", "documents of 128 KB that mean harm", DocumentBenchmark.run),

@@ -9,8 +9,11 @@ struct CollectorProcess: Sendable {
   let port: Int
 
   /// Runs one with an empty store while something is done.
+  ///
+  /// - Parameter variables: variables of its environment beside those of this process.
   static func run<Value: Sendable>(
-    _ context: BenchmarkContext, _ body: (CollectorProcess) async throws -> Value
+    _ context: BenchmarkContext, variables: [String: String] = [:],
+    _ body: (CollectorProcess) async throws -> Value
   ) async throws -> Value {
     let folder = URL(fileURLWithPath: context.newPath("collector"))
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -23,7 +26,8 @@ struct CollectorProcess: Sendable {
           "collector", "--work-dir", folder.path, "--zipkin-port", "\(port)", "--otlp-port", "\(try ports.take())",
           "--log-level", "warning",
         ],
-        output: .discard, errors: .file(folder.appending(path: "log").path)))
+        environment: ProcessInfo.processInfo.environment.merging(variables) { $1 }, output: .discard,
+        errors: .file(folder.appending(path: "log").path)))
     do {
       try await poll("the collector to listen", every: .milliseconds(10)) {
         if let status = child.currentExitStatus { throw BenchmarkFailure(description: "kuma-cp collector \(status)") }
