@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import MeshTestSupport
 import NIOCore
+import NIOHTTP1
 import ProcessSupervisor
 import Testing
 import TraceTestSupport
@@ -39,7 +40,7 @@ struct PrivacyProcessTests {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v2/spans")
     request.method = .POST
     request.headers.add(name: "content-type", value: "application/json")
-    request.body = .bytes(ByteBuffer(data: try JSONSerialization.data(withJSONObject: spans)))
+    request.body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: spans)))
     #expect(try await HTTPClient.shared.execute(request, timeout: .seconds(20)).status.code == 202)
 
     // Somebody searches for a secret, and has one in a link.
