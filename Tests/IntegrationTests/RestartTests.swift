@@ -24,12 +24,17 @@ struct RestartTests {
     ]
   }
 
-  /// Asks the systemd of a control plane, and waits until it has done what it was asked.
-  private static func systemctl(_ words: String..., in home: URL) async throws -> String {
+  /// Asks the systemd of a control plane, and waits until it has done what it was asked. It answers in its own namespaces only.
+  private static func systemctl(_ words: String..., of controlPlane: ControlPlaneProcess) async throws -> String {
+    let home = controlPlane.home
+    let namespaces = "/proc/\(try #require(controlPlane.pid))/ns"
     var environment = Programs.environment
     environment["XDG_RUNTIME_DIR"] = home.appending(path: "systemd/run").path(percentEncoded: false)
     let asked = try await ProgramOutput.of(
-      ChildProcess.Command("systemctl", ["--user"] + words, environment: environment), cancellation: .kill)
+      ChildProcess.Command(
+        "nsenter",
+        ["--mount=\(namespaces)/mnt", "--pid=\(namespaces)/pid_for_children", "systemctl", "--user"] + words,
+        environment: environment), cancellation: .kill)
     guard asked.status.isSuccess else {
       let log = (try? String(contentsOf: home.appending(path: "systemd/log"), encoding: .utf8)) ?? ""
       throw ControlPlaneProcess.Failure(
@@ -63,14 +68,14 @@ struct RestartTests {
         ChildProcess.Command(
           "python3", ["\(Self.machines)/load.py", "\(controlPlane.ports.api)", "\(controlPlane.ports.collector)"],
           output: .lines(printed.append)))
-      var invocations: Set = [try await Self.invocation(in: controlPlane.home)]
+      var invocations: Set = [try await Self.invocation(of: controlPlane)]
       for _ in 0..<3 {
         let answers = traffic.answers
         try await eventually("traffic") { traffic.answers >= answers + 50 }
-        _ = try await Self.systemctl("restart", "kuma-cp.service", in: controlPlane.home)
+        _ = try await Self.systemctl("restart", "kuma-cp.service", of: controlPlane)
         // systemctl waits for the readiness, and a server that is ready answers.
         #expect(try await controlPlane.isReady)
-        invocations.insert(try await Self.invocation(in: controlPlane.home))
+        invocations.insert(try await Self.invocation(of: controlPlane))
         for proxy in system.proxies {
           try await eventually("\(proxy.name)'s return") {
             let subscription = try await controlPlane.subscription(of: proxy.name)
@@ -95,8 +100,8 @@ struct RestartTests {
     }
   }
 
-  private static func invocation(in home: URL) async throws -> String {
-    try await systemctl("show", "--property=InvocationID", "kuma-cp.service", in: home)
+  private static func invocation(of controlPlane: ControlPlaneProcess) async throws -> String {
+    try await systemctl("show", "--property=InvocationID", "kuma-cp.service", of: controlPlane)
   }
 
   private static func checkAcknowledged(_ outcome: Outcome, in controlPlane: ControlPlaneProcess) async throws {

@@ -29,7 +29,7 @@ final class NotificationSocket: Sendable {
   /// The next message that has arrived; `nil` for none.
   func next() -> String? {
     var buffer = [UInt8](repeating: 0, count: 4_096)
-    let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+    let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
     return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
   }
 }

@@ -4,8 +4,7 @@
     under-systemd.py FOLDER UNITS PROGRAM ARGUMENT…
 
 It has to run as root in mount and process namespaces of its own. systemd is the manager of a user, which needs no machine that was
-booted by it; `systemctl --user` reaches it with FOLDER/run as XDG_RUNTIME_DIR, from other namespaces too. The units keep all of their
-settings but the user, the program with its arguments, and the addresses of the sockets, which are the ports in the arguments. What the
+booted by it; `systemctl --user` reaches it in its namespaces, with FOLDER/run as XDG_RUNTIME_DIR. The units keep all of their settings but the user, the program with its arguments, and the addresses of the sockets, which are the ports in the arguments. What the
 program logs goes to FOLDER/log. A unit that does not start ends this program.
 """
 import os
@@ -57,6 +56,8 @@ while systemctl("is-system-running").stdout.strip() not in ("running", "degraded
     if manager.poll() is not None or time.monotonic() > deadline:
         sys.exit("systemd does not run")
     time.sleep(0.05)
+# Of root's services, what must not be seen is covered with what the manager of a system has made there.
+subprocess.run(["cp", "--archive", f"{folder}/run/systemd/inaccessible", "/run/systemd/"], check=True)
 started = systemctl("start", "kuma-cp.socket", "kuma-cp.service")
 if started.returncode:
     print(started.stderr, systemctl("status", "--no-pager", "kuma-cp.service", "kuma-cp.socket").stdout, file=sys.stderr)
