@@ -50,8 +50,8 @@ enum FuzzRun {
   /// Prints the most that an input has cost.
   static func report() {
     let costs = costs.withLock { $0 }
-    fputs("stat::input_peak_bytes: \(costs.memory)\n", stderr)
-    fputs("stat::input_allocations: \(costs.allocations)\n", stderr)
-    fputs("stat::input_output: \(costs.output)\n", stderr)
+    print("stat::input_peak_bytes: \(costs.memory)")
+    print("stat::input_allocations: \(costs.allocations)")
+    print("stat::input_output: \(costs.output)")
   }
 }

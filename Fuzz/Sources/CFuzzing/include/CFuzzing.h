@@ -26,4 +26,7 @@ int64_t kuma_fuzz_peak_bytes(void);
 /// Returns 0, or -1 where the system refuses.
 int kuma_fuzz_use_signal_stack(void);
 
+/// Makes a file that is in memory alone. Returns its descriptor, or -1.
+int kuma_fuzz_memory_file(void);
+
 #endif

@@ -71,7 +71,8 @@ extension FuzzTarget {
         .map { PolicyPrecedence(rank: SelectorRank($0.value), creationTime: Timestamp(seconds: 1), name: $0.key) }
       require(index.winner(for: tagSets) == expected.max(), "the index finds another policy")
       require(Set(index.candidates(for: tagSets)) == Set(expected), "the index finds other policies")
-      return TrafficTrace(selectors: selectors).violations().count
+      let policy = TrafficTrace(selectors: selectors)
+      return Resource(mesh: "default", name: "policy", spec: .trafficTrace(policy)).violations().count
     },
   ]
 
@@ -88,7 +89,7 @@ extension FuzzTarget {
   private static func size(_ value: DocumentValue) -> Int {
     switch value {
     case .array(let items): items.reduce(1) { $0 + size($1) }
-    case .object(let object): object.values.reduce(1) { $0 + size($1) }
+    case .object(let object): object.reduce(1) { $0 + size($1.value) }
     default: 1
     }
   }

@@ -1,5 +1,6 @@
+import CFuzzing
 import Documents
-import Foundation
+import Glibc
 import KubernetesAPI
 import MeshKubernetes
 import MeshModel
@@ -18,11 +19,9 @@ extension FuzzTarget {
         """
       ]
     ) { bytes in
-      guard (try? Data(bytes).write(to: URL(filePath: kubeconfigPath))) != nil else {
-        fatalError("\(kubeconfigPath) cannot be written")
-      }
+      let path = MemoryFile.shared.path(of: bytes)
       do throws(KubernetesAccess.Failure) {
-        let access = try KubernetesAccess.kubeconfig(path: kubeconfigPath)
+        let access = try KubernetesAccess.kubeconfig(path: path)
         require(!access.server.isEmpty && access.origin.unicodeScalars.count <= 600, "the access has no server")
         return 1
       } catch {
@@ -47,9 +46,6 @@ extension FuzzTarget {
     },
   ]
 
-  private static let kubeconfigPath = FileManager.default.temporaryDirectory
-    .appending(path: "kuma-fuzz-\(getpid()).kubeconfig").path
-
   private static let review = """
     {"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","name":"a",
     "namespace":"shop","kind":{"group":"kuma.io","version":"v1alpha1","kind":"TrafficTrace"},"object":{"apiVersion":
@@ -71,4 +67,24 @@ private struct SmallMesh: MeshView {
   func hasDataplanes(inMesh name: String) async throws -> Bool { name == "default" }
 
   func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] { notices.messages }
+}
+
+/// A file in memory, since the disk would be what takes the time.
+private struct MemoryFile: Sendable {
+  static let shared = MemoryFile()
+
+  private let descriptor: Int32
+
+  private init() {
+    descriptor = kuma_fuzz_memory_file()
+    guard descriptor >= 0 else { fatalError("there is no file in memory") }
+  }
+
+  /// The path of the file, whose content is replaced.
+  func path(of bytes: [UInt8]) -> String {
+    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
+      fatalError("the file cannot be written")
+    }
+    return "/proc/self/fd/\(descriptor)"
+  }
 }

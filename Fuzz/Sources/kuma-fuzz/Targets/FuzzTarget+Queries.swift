@@ -11,6 +11,8 @@ extension FuzzTarget {
   static let queries: [FuzzTarget] = [
     FuzzTarget(
       "search", "queries of traces, answered by a store with spans",
+      // The page around a trace is the same for each.
+      bounds: FuzzBounds(memory: .init(16 << 20, perByte: 4_096), allocations: .init(600_000, perByte: 400)),
       samples: [
         "/api/v2/traces?serviceName=front&annotationQuery=error%20and%20http.method=GET&limit=2&minDuration=1",
         "/api/v2/traceMany?traceIds=1,2", "/api/trees/1", "/api/graph?lookback=1", "/api/export/jaeger/1",
@@ -38,7 +40,7 @@ extension FuzzTarget {
   ]
 }
 
-/// A collector over a store in a temporary folder, with a few spans.
+/// A collector over a store in the folder for temporary files, with a few spans.
 private struct SmallCollector: Sendable {
   static let shared = SmallCollector()
 
@@ -49,8 +51,6 @@ private struct SmallCollector: Sendable {
       let folder = FileManager.default.temporaryDirectory.appending(path: "kuma-fuzz-\(getpid())")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       let store = try SegmentStore(path: folder.appending(path: "traces.db").path)
-      // The open file stays; nothing of it is left behind.
-      try FileManager.default.removeItem(at: folder)
       let spans = try SpanFormat.zipkinJSON.parse(Array(Self.spans().utf8), limits: store.limits).spans
       let stored = blocking { () async -> Bool in (try? await store.add(spans)) != nil }
       guard stored else { fatalError("the spans cannot be stored") }
