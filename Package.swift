@@ -609,7 +609,8 @@ if let fuzzingLibrary = Context.environment["KUMA_TRACE_FUZZ"] {
       dependencies: [
         "CFuzzing", "Documents", "HTTPService", "JSONText", "KubernetesAPI", "MeshAccess", "MeshKubernetes",
         "MeshModel",
-        "MeshPolicy", "MeshTransport", "MeshXDS", "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", crypto,
+        "MeshPolicy", "MeshTransport", "MeshXDS", "SecretPatterns", "TraceFormats", "TraceHTTP", "TraceModel",
+        "TraceStore", crypto,
         cryptoExtras, httpTypes, nioCore,
       ],
       path: "Fuzz/Sources/kuma-fuzz", swiftSettings: strict,
