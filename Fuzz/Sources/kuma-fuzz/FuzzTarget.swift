@@ -43,11 +43,15 @@ struct FuzzBounds: Sendable {
   }
 
   /// The most bytes that are allocated at once.
-  var memory = Line(2 << 20, perByte: 4_096)
+  var memory = Line(2 << 20, perByte: 1_024)
   /// How often memory is allocated: a count of the work that is the same on every machine.
-  var allocations = Line(20_000, perByte: 400)
+  var allocations = Line(20_000, perByte: 100)
   /// How much comes out, in the target's unit.
   var output = Line(64, perByte: 8)
+
+  /// The bounds where YAML is read: aliases may stand for ten thousand values, however short the text is.
+  static let ofYAML = FuzzBounds(
+    memory: Line(16 << 20, perByte: 1_024), allocations: Line(200_000, perByte: 100), output: Line(12_000, perByte: 8))
 }
 
 /// Ends the program with a sentence where something does not hold; the fuzzing library keeps the input.

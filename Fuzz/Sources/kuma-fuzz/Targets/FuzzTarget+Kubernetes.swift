@@ -10,6 +10,7 @@ extension FuzzTarget {
   static let kubernetes: [FuzzTarget] = [
     FuzzTarget(
       "kubeconfig", "kubeconfig files, up to the access that they describe",
+      bounds: .ofYAML,
       samples: [
         """
         current-context: a

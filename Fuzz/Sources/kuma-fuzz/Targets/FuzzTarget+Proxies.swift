@@ -10,6 +10,8 @@ extension FuzzTarget {
     FuzzTarget(
       "discovery",
       "messages of a discovery stream: assembled and decompressed by the guard, decoded, and taken by the stream's state machine",
+      // A compressed message may become 64 KiB of names.
+      bounds: FuzzBounds(memory: .init(16 << 20, perByte: 1_024), allocations: .init(200_000, perByte: 1_000)),
       samples: ["\0\0\0\0\0\u{6}\u{a}\u{0}\u{12}\u{2}\u{a}\u{0}"]
     ) { bytes in
       guard let first = bytes.first else { return 0 }
@@ -17,6 +19,7 @@ extension FuzzTarget {
     },
     FuzzTarget(
       "bootstrap", "requests for a bootstrap, with the Dataplane in them, up to the configuration that Envoy gets",
+      bounds: .ofYAML,
       samples: [
         #"{"mesh":"default","name":"a","dataplaneResource":"type: Dataplane\nmesh: default\nname: a\nnetworking:\n  address: 127.0.0.1\n  inbound:\n  - port: 80\n    tags:\n      kuma.io/service: a\n"}"#
       ]

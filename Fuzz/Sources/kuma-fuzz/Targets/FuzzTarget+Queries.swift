@@ -12,7 +12,7 @@ extension FuzzTarget {
     FuzzTarget(
       "search", "queries of traces, answered by a store with spans",
       // The page around a trace is the same for each.
-      bounds: FuzzBounds(memory: .init(16 << 20, perByte: 4_096), allocations: .init(600_000, perByte: 400)),
+      bounds: FuzzBounds(memory: .init(16 << 20, perByte: 1_024), allocations: .init(600_000, perByte: 100)),
       samples: [
         "/api/v2/traces?serviceName=front&annotationQuery=error%20and%20http.method=GET&limit=2&minDuration=1",
         "/api/v2/traceMany?traceIds=1,2", "/api/trees/1", "/api/graph?lookback=1", "/api/export/jaeger/1",
@@ -29,6 +29,10 @@ extension FuzzTarget {
     },
     FuzzTarget(
       "gzip", "compressed files of traces, as the collector shows them without storing them",
+      // A mebibyte may come out of any input, and two hundred times the input beyond that.
+      bounds: FuzzBounds(
+        memory: .init(64 << 20, perByte: 16_384), allocations: .init(1_000_000, perByte: 20_000),
+        output: .init(4_096, perByte: 8)),
       samples: ["\u{1f}", "[]"]
     ) { bytes in
       var request = HTTPRequest(method: .post, scheme: "http", authority: "localhost:9411", path: "/api/trees")
