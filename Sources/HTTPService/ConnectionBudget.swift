@@ -75,21 +75,21 @@ public final class ConnectionBudget: Sendable {
   /// Closes the connections that are not answered.
   func closeUnanswered() {
     let now = NIODeadline.now()
-    for slot in slots.withLock({ Array($0.values) }) where slot.worth(at: now).rank < .answering {
+    for slot in state.withLock({ Array($0.slots.values) }) where slot.worth(at: now).rank < .answering {
       slot.channel.close(promise: nil)
     }
   }
 
   /// Fires an event in the pipelines of all connections but those of ``ConnectionSlot/keep()``.
   func fire(_ event: any Sendable) {
-    for slot in slots.withLock({ Array($0.values) }) where !slot.isKept {
+    for slot in state.withLock({ Array($0.slots.values) }) where !slot.isKept {
       slot.channel.pipeline.fireUserInboundEventTriggered(event)
     }
   }
 
   /// Waits until there is no connection.
   package func emptied() async {
-    while case let open = slots.withLock({ Array($0.values) }), !open.isEmpty {
+    while case let open = state.withLock({ Array($0.slots.values) }), !open.isEmpty {
       for slot in open { try? await slot.channel.closeFuture.get() }
     }
   }
