@@ -46,7 +46,8 @@ package struct SecretFinder: Sendable {
     if classes & ByteClass.mark != 0 { return bytes.count > 2 }
     guard bytes.count >= shortest, let first = bytes.first else { return false }
     // One word is a token from its beginning or nothing.
-    return classes & ByteClass.separator != 0 || table.has(first, ByteClass.tokenStart)
+    return classes & ByteClass.separator != 0
+      || table.has(first, ByteClass.tokenStart) && SecretScan.mayBegin(first | 0x20, bytes[1] | 0x20)
   }
 }
 

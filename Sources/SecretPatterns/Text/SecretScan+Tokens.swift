@@ -43,7 +43,7 @@ extension SecretScan {
   private static let shortest = 15
 
   /// Whether the first two letters, in lower case, are those of a form.
-  private static func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool {
+  static func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool {
     switch UInt16(first) << 8 | UInt16(second) {
     case 0x616B, 0x6173, 0x6162, 0x6169, 0x6768, 0x6769, 0x676C, 0x676F, 0x7961, 0x786F, 0x7861, 0x736B, 0x726B, 0x7768,
       0x7368, 0x6E70, 0x7079, 0x732E, 0x6866, 0x6876, 0x646F, 0x6579:
