@@ -23,6 +23,7 @@ for its clusters, again and again. The whole takes two to three minutes for each
 import collections
 import http.client
 import json
+import multiprocessing
 import re
 import resource
 import shutil
@@ -122,38 +123,44 @@ class Connection:
 
 
 class Bystander:
-    """A proxy that connects and asks for its clusters, again and again, while a body runs."""
+    """A proxy that connects and asks for its clusters, again and again, while a body runs: in a process of its own, so that it does
+    not wait for the attacking threads."""
 
     def __init__(self, port):
-        self.port, self.times, self.failures, self.ended = port, [], collections.Counter(), threading.Event()
+        self.times, self.failures, self.ended = [], {}, multiprocessing.Event()
+        self.results, results = multiprocessing.Pipe(duplex=False)
+        self.process = multiprocessing.Process(target=self.run, args=(port, self.ended, results), daemon=True)
 
     def __enter__(self):
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+        self.process.start()
         return self
 
-    def run(self):
-        while not self.ended.wait(0.02):
+    @staticmethod
+    def run(port, ended, results):
+        times, failures = [], collections.Counter()
+        while not ended.wait(0.02):
             begin = time.monotonic()
             try:
-                stream = Stream(self.port)
+                stream = Stream(port)
                 stream.send(request("bystander"))
                 stream.answer()
                 stream.close()
-                self.times.append(time.monotonic() - begin)
+                times.append(time.monotonic() - begin)
             except (Ended, OSError) as error:
-                self.failures[str(error)] += 1
+                failures[str(error)] += 1
+        results.send((times, dict(failures)))
 
     def __exit__(self, *_):
         self.ended.set()
-        self.thread.join()
+        self.times, self.failures = self.results.recv()
+        self.process.join()
 
     def __str__(self):
         if not self.times:
-            return f"no answer {dict(self.failures)}"
+            return f"no answer {self.failures}"
         times = sorted(self.times)
         text = f"median {times[len(times) // 2] * 1000:.0f} ms, worst {times[-1] * 1000:.0f} ms of {len(times)}"
-        return text + (f", failed {dict(self.failures)}" if self.failures else "")
+        return text + (f", failed {self.failures}" if self.failures else "")
 
 
 def streams(frames_of):
@@ -260,27 +267,24 @@ def forged(port):
     return [f"{counts.pop('sent')} forged answers; {dict(counts)}"]
 
 
-def readers(port, program, services, settings=b"", receive_buffer=None, acknowledges=True):
-    """Proxies that open a stream, ask for clusters and listeners, and then do nothing."""
+def readers(port, program, services, settings=b"", receive_buffer=None):
+    """Proxies that open a stream, ask for clusters and listeners, and then do nothing, while what they get changes."""
     before, connections = program.resident, []
     for index in range(READERS):
         connection = Connection(port, settings, receive_buffer)
         first = request(f"reader-{index}", CLUSTER, services)
         connection.socket.sendall(
-            frame(HEADERS, 4, 1, headers()) + b"".join(
-                frame(DATA, 0, 1, first[at:at + 16_384]) for at in range(0, len(first), 16_384))
+            frame(HEADERS, 4, 1, headers())
+            + b"".join(frame(DATA, 0, 1, first[at:at + 16_384]) for at in range(0, len(first), 16_384))
             + frame(DATA, 0, 1, request("", LISTENER, is_first=False)))
         connections.append(connection)
     time.sleep(10)
     change(program)
     time.sleep(5)
     held = program.resident - before
-    ends = []
-    if acknowledges:
-        ends.append(f"{held * 1024 / READERS:.0f} KB for each of {READERS} readers, {held:.0f} MB in all")
     for connection in connections:
         connection.socket.close()
-    return ends or [f"{READERS} proxies, {held * 1024 / READERS:.0f} KB each"]
+    return [f"{READERS} proxies, {held * 1024 / READERS:.0f} KB each"]
 
 
 def ask(program, method, path, body=None):
@@ -296,11 +300,13 @@ def ask(program, method, path, body=None):
 
 def change(program):
     """Changes what every proxy of the mesh gets."""
-    trace = {
-        "type": "TrafficTrace", "mesh": "default", "name": "all", "spec": {
-            "targetRef": {"kind": "Mesh"}, "default": {"backends": [
-                {"type": "Zipkin", "zipkin": {"url": f"http://127.0.0.1:9/{time.monotonic_ns()}", "apiVersion": "httpJson"}}]}}}
-    ask(program, "PUT", "/meshes/default/traffictraces/all", trace)
+    backend = {
+        "name": "b", "type": "zipkin", "conf": {"url": f"http://127.0.0.1:9/{time.monotonic_ns()}", "apiVersion": "httpJson"}}
+    ask(program, "PUT", "/meshes/default", {
+        "type": "Mesh", "name": "default", "tracing": {"defaultBackend": "b", "backends": [backend]}})
+    ask(program, "PUT", "/meshes/default/traffic-traces/all", {
+        "type": "TrafficTrace", "mesh": "default", "name": "all", "selectors": [{"match": {"kuma.io/service": "*"}}],
+        "conf": {"backend": "b"}})
 
 
 def services(program):
@@ -352,7 +358,7 @@ def main():
             attack(program, "names", million_names)
             attack(program, "nodes", nodes)
             attack(program, "forged", forged)
-            attack(program, "silent", lambda port: readers(port, program, 0, acknowledges=False))
+            attack(program, "silent", lambda port: readers(port, program, 0))
             services(program)
             closed = struct.pack(">HI", 4, 0)
             wide = struct.pack(">HI", 4, 64 * MIB)

@@ -48,9 +48,10 @@ struct PipeliningTests: HTTPServerTesting {
       let connection = try await RawConnection(port: port)
       // More than the budget.
       let count = 3_000
-      connection.send(get("/wait", close: false))
+      defer { gate.open() }
+      let next = String(repeating: get("/next", close: false), count: count)
+      connection.send(get("/wait", close: false) + next + get("/last"))
       try await eventually { gate.count == 1 }
-      connection.send(String(repeating: get("/next", close: false), count: count) + get("/last"))
       try await eventually("bytes that wait") { service.heads.usage.bytes > 500 }
       // Others are answered, and the connection is none the wiser.
       for _ in 0..<10 { #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 ")) }

@@ -91,8 +91,8 @@ struct ForgedRequestsTests {
       }
       return rest
     }
-    for part in 0..<1_000 {
-      let names = (0..<1_000).map { "name-that-no-resource-has-\(part)-\($0)" }
+    for part in 0..<50 {
+      let names = (0..<20_000).map { "name-that-no-resource-has-\(part)-\($0)" }
       var actions = machine.handle(request(names: ["a"] + names))
       while !actions.isEmpty { actions = take(actions, &machine) }
       #expect(machine.costOfUnknownNames <= 65_536 * (128 + 40))
@@ -100,7 +100,7 @@ struct ForgedRequestsTests {
     #expect(machine.overflowingTypes == [Kind.eds.typeURL])
     #expect(told == 65_535, "each name that is kept is told once")
     #expect(most > 0 && most <= TypeSubscription.removedBytes + 40)
-    #expect(sent <= 2_000)
+    #expect(sent <= 100)
   }
 
   @Test("a claim to hold very many resources is counted, and answered in parts")
