@@ -11,8 +11,10 @@ enum HTTPProbe {
   }
 
   /// The answer to a GET; `nil` when nobody listens or answers.
-  static func get(port: Int, _ path: String, headers: [String: String] = [:]) async throws -> Answer? {
-    try await send(.GET, port: port, path, headers: headers)
+  static func get(
+    port: Int, _ path: String, headers: [String: String] = [:], timeout: TimeAmount = .seconds(20)
+  ) async throws -> Answer? {
+    try await send(.GET, port: port, path, headers: headers, timeout: timeout)
   }
 
   /// The answer to a PUT with JSON; `nil` when nobody listens or answers.
@@ -26,7 +28,8 @@ enum HTTPProbe {
   }
 
   private static func send(
-    _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil, headers: [String: String] = [:]
+    _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil, headers: [String: String] = [:],
+    timeout: TimeAmount = .seconds(20)
   ) async throws -> Answer? {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
     request.method = method
@@ -37,7 +40,7 @@ enum HTTPProbe {
     request.headers.add(name: "connection", value: "close")
     for (name, value) in headers { request.headers.add(name: name, value: value) }
     do {
-      let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+      let response = try await HTTPClient.shared.execute(request, timeout: timeout)
       let body = try await response.body.collect(upTo: 64 << 20)
       return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
     } catch is CancellationError {
