@@ -185,7 +185,7 @@ struct ClientLimitTests: HTTPServerTesting {
     let channel = try channel(from: "192.0.2.1")
     let slot = try #require(try service.place(for: channel))
     try service.configure(channel, slot: slot, isSecure: false)
-    channel.pipeline.fireChannelActive()
+    channel.connect(to: try SocketAddress(ipAddress: "192.0.2.1", port: 40_000), promise: nil)
     try channel.writeInbound(ByteBuffer(string: get("/", close: false)))
     var answer = ""
     while let part = try channel.readOutbound(as: IOData.self) {

@@ -116,6 +116,22 @@ struct ProxySessionsTests {
     }
   }
 
+  @Test("A Dataplane has so many streams and no more, and a place that becomes free is taken again")
+  func streams() async throws {
+    try await withSessions { sessions in
+      let introduction = Self.introduction(Self.document(port: 81))
+      let most = ProxyLifecycle.streamsAtMost
+      for stream in 1...most { try await open(sessions, "\(stream)", introduction) }
+      let refusal = await #expect(throws: SessionRefusal.self) { try await open(sessions, "more", introduction) }
+      #expect(refusal?.code == .resourceExhausted)
+      #expect(
+        refusal?.message
+          == "default.web has \(most) streams, the most for one Dataplane; give each proxy a name of its own")
+      await close(sessions, "1")
+      try await open(sessions, "again", introduction)
+    }
+  }
+
   @Test("Sessions end at once when the content of the store was never loaded")
   func endWithoutContent() async throws {
     try await withSessions(hasContent: false) { sessions in

@@ -122,4 +122,17 @@ private final class TroubledStore: ResourceStore {
     #expect(answer.title?.isEmpty == false)
     #expect(await api.get("/").status == 200)
   }
+
+  @Test("a store that has as much as it may answers 507 with a sentence, and what is there can be changed and deleted")
+  func full() async throws {
+    let api = TestAPI(through: { BoundedStore($0, limits: .init(resources: 1, bytes: 1 << 20)) })
+    #expect(await api.send(.put, "/meshes/one", #"{"type":"Mesh","name":"one"}"#).status == 201)
+    let full = await api.send(.put, "/meshes/two", #"{"type":"Mesh","name":"two"}"#)
+    #expect(full.status == 507)
+    #expect(
+      full.detail == "the store has 1 resources, and may have 1; delete some, or raise general.limits.resources")
+    #expect(await api.send(.put, "/meshes/one", #"{"type":"Mesh","name":"one"}"#).status == 200)
+    #expect(await api.send(.delete, "/meshes/one").status == 200)
+    #expect(await api.send(.put, "/meshes/two", #"{"type":"Mesh","name":"two"}"#).status == 201)
+  }
 }

@@ -73,6 +73,7 @@ struct BootstrapTests {
     "is retried or not depending on the status and text of the answer",
     arguments: [
       (503, "", BootstrapVerdict.later("it answered with status 503")),
+      (429, "You send more", .later("it answered with status 429: You send more")),
       (500, "no\nstore\u{1b}", .later("it answered with status 500: no store")),
       (
         404, "",
