@@ -37,5 +37,8 @@ package final class OccupiedPort: Sendable {
     guard isBound else { throw Failure(description: SystemError.last.description) }
   }
 
+  /// A descriptor of the same socket, for the caller to close.
+  package func duplicate() -> Int32 { fcntl(descriptor, F_DUPFD_CLOEXEC, 3) }
+
   deinit { if descriptor >= 0 { close(descriptor) } }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import MeshTestSupport
 import NIOPosix
@@ -91,42 +90,19 @@ struct ServerEndingTests: HTTPServerTesting {
 
   @Test("with a socket that stays open, clients that come between two servers are answered by the second one")
   func inheritedSocket() async throws {
-    let kept = try ListeningTestSocket()
-    defer { Glibc.close(kept.descriptor) }
-    try await running(service(), socket: dup(kept.descriptor)) { port, end in
-      #expect(port == kept.port)
-      #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 OK\r\n"))
+    let kept = try OccupiedPort(listens: true)
+    try await running(service(), socket: kept.duplicate()) { port, end in
+      #expect(port == kept.number)
+      let answer = try await exchange(port, get())
+      #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
       await end()
     }
-    let between = try await RawConnection(port: kept.port)
+    let between = try await RawConnection(port: kept.number)
     between.send(get())
-    try await running(service(), socket: dup(kept.descriptor)) { port, end in
+    try await running(service(), socket: kept.duplicate()) { port, end in
       try await eventually("the answer") { between.isClosed }
       #expect(between.text.hasPrefix("HTTP/1.1 200 OK\r\n"))
       await end()
     }
-  }
-}
-
-/// A socket that listens at a free port of 127.0.0.1.
-private struct ListeningTestSocket {
-  struct Failed: Error {}
-
-  let descriptor: Int32
-  let port: Int
-
-  init() throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isListening = withUnsafeMutablePointer(to: &address) { [descriptor] pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 && listen(descriptor, 16) == 0
-      }
-    }
-    guard isListening else { throw Failed() }
-    port = Int(UInt16(bigEndian: address.sin_port))
   }
 }
