@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import Logging
 import MeshModel
+import ProgramSettings
 import Synchronization
 
 /// Ends the process when it does not end in order: some time after the first SIGTERM or SIGINT, or at once at a second one.
