@@ -90,8 +90,8 @@ struct RestartTests {
       #expect(sent.unanswered.isEmpty && Set(sent.answered.keys) == [200])
       let outcome = try JSONDecoder().decode(Outcome.self, from: Data(printed.all.joined().utf8))
       #expect(outcome.failures == [])
-      // Each restart has ended each of the eight connections once, at least.
-      #expect(outcome.requests > 100 && outcome.connections >= 4 * 8)
+      // The restarts have ended connections; a client that waits for an answer while two follow each other has one for both.
+      #expect(outcome.requests > 100 && outcome.connections >= 2 * 8)
       try await Self.checkAcknowledged(outcome, in: controlPlane)
       let after = try await Self.updates(of: system)
       #expect(after == before, "an unchanged configuration is not sent again")
