@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import HTTPService
 import MeshModel
+import MeshStore
 import MeshStorePostgres
 import Testing
 import TraceModel
