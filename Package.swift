@@ -429,7 +429,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "TraceModelTests", dependencies: ["SecretPatterns", "TraceModel", "TraceTestSupport"], swiftSettings: strict),
+      name: "TraceModelTests", dependencies: ["SecretPatterns", "TraceModel", "TraceTestSupport"], swiftSettings: strict
+    ),
     .testTarget(
       name: "TraceFormatsTests", dependencies: ["TestSupport", "TraceFormats", "TraceModel", "TraceTestSupport"],
       swiftSettings: strict),
@@ -530,7 +531,8 @@ let package = Package(
       name: "kuma-cpTests",
       dependencies: [
         "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshClient", "MeshHTTP",
-        "MeshControl", "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport", "MeshTransport",
+        "MeshControl", "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport",
+        "MeshTransport",
         "MeshXDS", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",

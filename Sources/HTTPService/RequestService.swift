@@ -73,7 +73,8 @@ public struct RequestService: Sendable {
   ///   - connections: the largest number of connections.
   ///   - connectionShare: how many percent of them one address may have, 1 to 100.
   public init(
-    name: String, connections: Int, connectionShare: Int = 100, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget, heads: ByteBudget,
+    name: String, connections: Int, connectionShare: Int = 100, callers: CallerRule, bodyLimit: Int, bodies: ByteBudget,
+    heads: ByteBudget,
     logger: Logger, requestLogLevel: Logger.Level = .debug,
     responder: @escaping Responder
   ) {

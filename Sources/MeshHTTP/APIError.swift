@@ -54,7 +54,9 @@ struct APIError: Error, Sendable {
         status: .conflict, title: "Conflict",
         detail: "The resource was written by somebody else at the same time; send the request again.")
     case .full:
-      self.init(status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), title: title, detail: error.message)
+      self.init(
+        status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), title: title,
+        detail: error.message)
     case .unavailable:
       self.init(status: .serviceUnavailable, title: title, detail: error.message)
     }

@@ -125,7 +125,8 @@ public final class BoundedStore: ResourceStore {
     guard growth > 0, growth > limits.bytes - usage.bytes else { return nil }
     return StoreError(
       code: .full,
-      message: "the resources in the store have \(usage.bytes) bytes, and may have \(limits.bytes), so that \(growth) more have no "
+      message:
+        "the resources in the store have \(usage.bytes) bytes, and may have \(limits.bytes), so that \(growth) more have no "
         + "room; delete some, or raise general.limits.resourceSize")
   }
 

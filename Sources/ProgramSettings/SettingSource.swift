@@ -59,7 +59,9 @@ package struct SettingSource: Sendable {
       for (key, value) in try flatten(document, path, forms) {
         guard let form = forms[key] else {
           let within = OrderedSet(
-            settings.map(\.key).filter { $0.hasPrefix("\(key).") }.map { $0.dropFirst(key.count + 1).prefix { $0 != "." } })
+            settings.map(\.key).filter { $0.hasPrefix("\(key).") }.map {
+              $0.dropFirst(key.count + 1).prefix { $0 != "." }
+            })
           if !within.isEmpty {
             if value == .null { continue }
             let keys = within.prefix(5).joined(separator: ", ") + (within.count > 5 ? ", …" : "")

@@ -144,11 +144,13 @@ struct CollectorServices {
   }
 
   private static func service(
-    _ name: String, _ connections: Int, _ limits: ClientLimits, _ api: CollectorAPI, _ callers: CallerRule, _ budgets: RequestBudgets,
+    _ name: String, _ connections: Int, _ limits: ClientLimits, _ api: CollectorAPI, _ callers: CallerRule,
+    _ budgets: RequestBudgets,
     _ logger: Logger, _ requestLogLevel: Logger.Level, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
     var service = RequestService(
-      name: name, connections: connections, connectionShare: limits.connectionShare, callers: callers, bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
+      name: name, connections: connections, connectionShare: limits.connectionShare, callers: callers,
+      bodyLimit: api.limits.bodyBytes, bodies: budgets.spans,
       heads: budgets.heads,
       logger: logger, requestLogLevel: requestLogLevel, responder: responder)
     service.settings.hosts = ControlPlaneSettings.key(\.allowedHosts)

@@ -99,9 +99,12 @@ struct ClientLimitTests: HTTPServerTesting {
     #expect(places == [true, false, true, true])
   }
 
-  @Test("a share is at least one connection, and 100 percent are all", arguments: [
-    (2_000, 25, 500), (2_000, 100, 2_000), (56, 25, 14), (8, 1, 1), (988_000, 33, 326_040),
-  ]) func shares(limit: Int, share: Int, connections: Int) {
+  @Test(
+    "a share is at least one connection, and 100 percent are all",
+    arguments: [
+      (2_000, 25, 500), (2_000, 100, 2_000), (56, 25, 14), (8, 1, 1), (988_000, 33, 326_040),
+    ]) func shares(limit: Int, share: Int, connections: Int)
+  {
     #expect(AddressLimit.connections(of: limit, share: share) == connections)
   }
 
@@ -162,7 +165,8 @@ struct ClientLimitTests: HTTPServerTesting {
       #expect(service.counts[.rate] == words.components("HTTP/1.1 429 "))
       // What senders of spans get is never 429; somebody else, and this machine without a name, have their own count.
       for _ in 0..<5 { #expect(try await exchange(port, get("/spans", ada)).hasPrefix("HTTP/1.1 200 ")) }
-      #expect(try await exchange(port, get("/", "host: localhost\r\nauthorization: bob\r\n")).hasPrefix("HTTP/1.1 200 "))
+      #expect(
+        try await exchange(port, get("/", "host: localhost\r\nauthorization: bob\r\n")).hasPrefix("HTTP/1.1 200 "))
       for _ in 0..<5 { #expect(try await exchange(port, get()).hasPrefix("HTTP/1.1 200 ")) }
       connection.close()
     }

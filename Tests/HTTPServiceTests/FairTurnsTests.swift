@@ -17,7 +17,8 @@ struct FairTurnsTests {
     #expect(queue.count == 0)
   }
 
-  @Test("nothing is lost, doubled or out of order, whoever adds and takes when", arguments: 1...20 as ClosedRange<UInt64>)
+  @Test(
+    "nothing is lost, doubled or out of order, whoever adds and takes when", arguments: 1...20 as ClosedRange<UInt64>)
   func random(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     var queue = FairQueue<Int, (client: Int, number: Int)>()

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Foundation
-import HTTPService
 import MeshModel
-import MeshStore
 import MeshStorePostgres
 import Testing
 import TraceModel
@@ -13,25 +11,6 @@ import TraceStore
 
 @Suite("Configuration of the control plane")
 struct ConfigurationTests {
-  /// Writes a configuration file that is gone when the body returns.
-  private func withFile<Result>(_ text: String, _ body: (String) async throws -> Result) async throws -> Result {
-    let path = NSTemporaryDirectory() + "kuma-cp-\(UUID().uuidString).yaml"
-    try text.write(toFile: path, atomically: true, encoding: .utf8)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try await body(path)
-  }
-
-  private func failure(
-    file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]
-  ) async -> String? {
-    do {
-      _ = try ControlPlaneConfiguration.load(file: file, environment: environment, flags: flags)
-      return nil
-    } catch {
-      return "\(error)"
-    }
-  }
-
   @Test("names and origins are parsed, and invalid ones are refused with their setting")
   func callers() async throws {
     let (configuration, _) = try ControlPlaneConfiguration.load(
@@ -50,28 +29,6 @@ struct ConfigurationTests {
       let message = await failure(environment: [variable: value])
       #expect(message?.contains(variable) == true && message?.contains("\"\(value)\"") == true, "\(variable) \(value)")
     }
-  }
-
-  @Test("the limits of clients have defaults, and a share of more than all connections is refused with its setting")
-  func limits() async throws {
-    let (usual, _) = try ControlPlaneConfiguration.load(file: nil, environment: ["HOME": "/home/someone"], flags: [:])
-    let limits = ClientLimits(usual.limits)
-    #expect(limits.connectionShare == 25 && limits.rates?.requestsPerSecond == 500)
-    #expect(usual.limits.store.resources == 100_000 && usual.limits.store.bytes == 256 << 20)
-    let (none, _) = try ControlPlaneConfiguration.load(
-      file: nil, environment: ["HOME": "/home/someone", "KUMA_GENERAL_LIMITS_REQUESTS_PER_SECOND": "0"], flags: [:])
-    #expect(ClientLimits(none.limits).rates == nil)
-    let variable = "KUMA_GENERAL_LIMITS_CONNECTION_SHARE"
-    for share in ["200", "0", "-1", "101", "25%", "half"] {
-      #expect(
-        await failure(environment: [variable: share])
-          == "\(variable): \"\(share)\" is not a share; give a whole number of percent from 1 to 100")
-    }
-    let scalar = try await withFile("general: {limits: 5}\n") { await failure(file: $0) }
-    #expect(
-      scalar?.contains(
-        "general.limits has to hold keys and values (connectionShare, requestsPerSecond, resources, resourceSize), not number"
-      ) == true, "\(scalar ?? "")")
   }
 
   @Test("this machine's names are its own and those that its table of hosts has for its addresses")
@@ -101,8 +58,8 @@ struct ConfigurationTests {
     arguments: ["99999999999999999999", "0xfffffffffffffffff", "1e999", ".inf"])
   func outOfRange(_ number: String) async throws {
     let text = "apiServer:\n  http:\n    port: \(number)\n"
-    let failure: String? = try await withFile(text) { await self.failure(file: $0) }
-    #expect(failure?.contains("line 3, column 11: ") == true, "\(failure ?? "")")
+    let message: String? = try await withFile(text) { await failure(file: $0) }
+    #expect(message?.contains("line 3, column 11: ") == true, "\(message ?? "")")
   }
 
   @Test("everything listens on loopback at Kuma's ports by default")
@@ -225,7 +182,7 @@ struct ConfigurationTests {
   @Test(
     "a section given as a value, and a value given as a list, are refused",
     arguments: [
-      ("apiServer: 5\n", "unknown key apiServer"),
+      ("apiServer: 5\n", "apiServer has to hold keys and values (http, readOnly, "),
       ("dpServer:\n  port: [1]\n", "dpServer.port has to be a single value"),
       ("- 1\n", "has to hold keys and values"), ("a: [\n", "is not valid YAML"), ("a: 1\n---\nb: 2\n", "2 documents"),
     ])

@@ -49,7 +49,13 @@ import TraceModel
   /// The numbers of a cell, sizes in bytes.
   private static func numbers(_ cell: String) -> [Int] {
     cell.replacing(/\(#[^)]*\)/, with: "").matches(of: /([0-9][0-9,]*)( KiB| MiB| GiB)?/).compactMap { match in
-      let factor = switch match.2 { case " KiB"?: 1 << 10; case " MiB"?: 1 << 20; case " GiB"?: 1 << 30; default: 1 }
+      let factor =
+        switch match.2 {
+        case " KiB"?: 1 << 10;
+        case " MiB"?: 1 << 20;
+        case " GiB"?: 1 << 30;
+        default: 1
+        }
       return Int(match.1.replacing(",", with: "")).map { $0 * factor }
     }
   }

@@ -114,7 +114,9 @@ extension SessionRefusal {
   fileprivate static func tooManyStreams(of proxy: ProxyID) -> SessionRefusal {
     SessionRefusal(
       code: .resourceExhausted,
-      message: "\(proxy) has \(ProxyLifecycle.streamsAtMost) streams, the most for one Dataplane; give each proxy a name of its own")
+      message:
+        "\(proxy) has \(ProxyLifecycle.streamsAtMost) streams, the most for one Dataplane; give each proxy a name of its own"
+    )
   }
 }
 

@@ -12,7 +12,8 @@ struct LimitSettings: SettingGroup {
       + "for any number.")
   let resources = Setting(
     "general.limits.resources", .count(from: 1), default: "100000",
-    "Resources in the store, without those that the control plane derives; further ones are refused. Not on Kubernetes.")
+    "Resources in the store, without those that the control plane derives; further ones are refused. Not on Kubernetes."
+  )
   let resourceSize = Setting(
     "general.limits.resourceSize", .size(from: 1 << 20), default: "256MiB",
     "Size of all resources in the store together, as JSON; larger ones are refused. Not on Kubernetes.")

@@ -9,7 +9,9 @@ extension PrometheusRegistry {
   /// Registers the metrics of the store's bounds and of the host names that are looked up.
   func read(_ store: BoundedStore?, _ resolver: AddressResolver) {
     if let store {
-      read("kuma_store_resources", .gauge, "Resources in the store, without DataplaneInsights.") { store.usage.resources }
+      read("kuma_store_resources", .gauge, "Resources in the store, without DataplaneInsights.") {
+        store.usage.resources
+      }
       read("kuma_store_resources_limit", .gauge, "Limit of the resources in the store.") { store.limits.resources }
       read("kuma_store_bytes", .gauge, "Bytes of all resources in the store, as JSON.") { store.usage.bytes }
       read("kuma_store_bytes_limit", .gauge, "Limit of the bytes of all resources in the store.") { store.limits.bytes }

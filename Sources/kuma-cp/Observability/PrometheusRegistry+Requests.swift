@@ -29,7 +29,8 @@ extension PrometheusRegistry {
     read("kuma_http_connections_limit", .gauge, "Limit of open connections.") {
       services.map { PrometheusText.Sample($0.connections.limit, [label($0)]) }
     }
-    read("kuma_http_address_connections_peak", .gauge, "Most connections that one address had, this machine excepted.") {
+    read("kuma_http_address_connections_peak", .gauge, "Most connections that one address had, this machine excepted.")
+    {
       services.map { PrometheusText.Sample($0.connections.addressPeak, [label($0)]) }
     }
     read("kuma_http_address_connections_limit", .gauge, "Limit of the connections of one address.") {
