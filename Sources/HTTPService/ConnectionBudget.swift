@@ -13,6 +13,7 @@ public final class ConnectionBudget: Sendable {
     var slots: [ObjectIdentifier: ConnectionSlot] = [:]
     /// How many of them each address has, apart from this machine.
     var counts: [ClientNetwork: Int] = [:]
+    var isClosed = false
 
     mutating func add(_ slot: ConnectionSlot) {
       slots[ObjectIdentifier(slot)] = slot
@@ -67,9 +68,13 @@ public final class ConnectionBudget: Sendable {
     state.withLock { $0.slots.values.first { $0.channel === channel } }
   }
 
-  /// Closes all connections, also active ones.
+  /// Closes all connections, also active ones and those that come later.
   package func closeAll() {
-    for slot in state.withLock({ Array($0.slots.values) }) { slot.channel.close(promise: nil) }
+    let open = state.withLock { state in
+      state.isClosed = true
+      return Array(state.slots.values)
+    }
+    for slot in open { slot.channel.close(promise: nil) }
   }
 
   /// Closes the connections that are not answered.
@@ -131,6 +136,7 @@ public final class ConnectionBudget: Sendable {
     if let refusal { return refusal }
     replaced?.channel.close(promise: nil)
     channel.closeFuture.whenComplete { [weak self] _ in self?.state.withLock { $0.remove(slot) } }
+    if state.withLock({ $0.isClosed }) { channel.close(promise: nil) }
     return .entered(slot, hasReplaced: replaced != nil)
   }
 

@@ -71,6 +71,8 @@ public struct HTTPServer: Service {
         channel.eventLoop.makeCompletedFuture { try connection.begin(channel) }
       }
       .childChannelOption(.allowRemoteHalfClosure, value: true)
+      // What is read at once may have to wait for an answer, in memory: at most 64 KiB.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
     guard let socket else { return try await bootstrap.bind(host: host, port: port).get() }
     let channel = try await bootstrap.withBoundSocket(socket).get()
     ListeningSocket.restoreBacklog(of: socket)

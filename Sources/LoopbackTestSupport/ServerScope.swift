@@ -2,8 +2,8 @@ import Synchronization
 
 /// Runs a body beside a server, and then ends the server.
 ///
-/// The server's socket is closed before its task is cancelled: NIO ends the whole process over a connection that was
-/// accepted and that nobody handles.
+/// The server's socket is closed before its task is cancelled, also when the caller is cancelled: NIO ends the whole process over a
+/// connection that was accepted and that nobody handles.
 ///
 /// - Parameters:
 ///   - serve: runs the server until its socket is closed or the task is cancelled.
@@ -13,10 +13,13 @@ package func withServer<Value: Sendable>(
   _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
   let end = ServerEnd()
+  let serving = Task {
+    do { try await serve() } catch  where end.isWanted.load(ordering: .acquiring) {}
+  }
   return try await withThrowingTaskGroup(of: Value?.self) { group in
     defer { group.cancelAll() }
     group.addTask {
-      do { try await serve() } catch  where end.isWanted.load(ordering: .acquiring) {}
+      try await serving.value
       return nil
     }
     group.addTask {
@@ -24,6 +27,7 @@ package func withServer<Value: Sendable>(
       do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
       end.isWanted.store(true, ordering: .releasing)
       await close()
+      serving.cancel()
       return try outcome.get()
     }
     while let value = try await group.next() {

@@ -201,38 +201,50 @@ package final class DataplaneServer: Service {
   ///
   /// - Throws: ``ListenFailure`` if the address cannot be bound.
   package func run() async throws {
-    let (stops, stop) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    try await withTaskCancellationOrGracefulShutdownHandler {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { [server, service, configuration] in
-          do {
-            try await server.serve()
-            // gRPC does not know the connections over HTTP/1.1.
-            await service.end()
-          } catch let error as RuntimeError {
-            guard let cause = error.cause as? IOError else { throw error }
-            throw ListenFailure(
-              name: Self.name, host: configuration.host, port: configuration.port, error: cause)
-          }
-        }
-        group.addTask { [limits = configuration.limits, connections = service.connections] in
-          for await _ in stops {
-            try await Task.sleep(for: limits.shutdown)
-            // At shutdown gRPC waits until a peer confirms the close. A peer that does not read never does.
-            connections.closeAll()
-            try await Task.sleep(for: limits.shutdown)
-          }
-        }
-        try await group.next()
-        group.cancelAll()
-      }
-    } onCancelOrGracefulShutdown: { [discovery, server, service] in
-      discovery.beginShutdown()
-      server.beginGracefulShutdown()
-      service.beginEnding()
-      stop.yield()
-      stop.finish()
+    let connections = service.connections
+    let serving = Task { try await serve() }
+    // gRPC is cancelled when no connection is open. Of a connection that is open, it drops streams that are opened after it is
+    // cancelled, and NIO traps when one is dropped.
+    let close: @Sendable () async -> Void = {
+      connections.closeAll()
+      await connections.emptied()
+      serving.cancel()
     }
+    let late = Mutex<Task<Void, any Error>?>(nil)
+    defer { late.withLock { $0 }?.cancel() }
+    try await withTaskCancellationHandler {
+      try await withGracefulShutdownHandler {
+        try await serving.value
+      } onGracefulShutdown: {
+        self.beginEnding()
+        let closing = Task { [limits = self.configuration.limits] in
+          // At shutdown gRPC waits until a peer confirms the close. A peer that does not read never does.
+          try await Task.sleep(for: limits.shutdown)
+          await close()
+        }
+        late.withLock { $0 = closing }
+      }
+    } onCancel: {
+      self.beginEnding()
+      Task { await close() }
+    }
+  }
+
+  private func serve() async throws {
+    do {
+      try await server.serve()
+      // gRPC does not know the connections over HTTP/1.1.
+      await service.end()
+    } catch let error as RuntimeError {
+      guard let cause = error.cause as? IOError else { throw error }
+      throw ListenFailure(name: Self.name, host: configuration.host, port: configuration.port, error: cause)
+    }
+  }
+
+  private func beginEnding() {
+    discovery.beginShutdown()
+    server.beginGracefulShutdown()
+    service.beginEnding()
   }
 }
 

@@ -43,7 +43,8 @@ struct PipeliningTests: HTTPServerTesting {
   @Test("wait for it, in the budget of heads, and no further one is received")
   func waiting() async throws {
     let (gate, requests) = (Gate(), Requests())
-    let service = service(requests: requests, gate: gate)
+    // Room for one read.
+    let service = service(heads: 100_000, requests: requests, gate: gate)
     try await serving(service) { port in
       let connection = try await RawConnection(port: port)
       // More than the budget.

@@ -71,6 +71,25 @@ struct ServerEndingTests: HTTPServerTesting {
     #expect(service.connections.count == 0 && service.openWork == nil)
   }
 
+  @Test("answers no request that waits behind the one in hand, and forgets its bytes")
+  func pipelined() async throws {
+    let (gate, requests) = (Gate(), Requests())
+    let service = service(requests: requests, gate: gate)
+    try await running(service) { port, end in
+      let connection = try await RawConnection(port: port)
+      connection.send(get("/wait", close: false) + String(repeating: get("/next", close: false), count: 100))
+      try await eventually("bytes that wait") { gate.count == 1 && service.heads.usage.bytes > 1_000 }
+      await end()
+      try await eventually("the end of listening") { (try? await RawConnection(port: port)) == nil }
+      gate.open()
+      try await eventually("the end of the connection") { connection.isClosed }
+      #expect(connection.text.components("HTTP/1.1 ") == 1)
+      #expect(connection.text.components("Connection: close\r\n") == 1)
+    }
+    #expect(requests.all == ["GET /wait 0"])
+    #expect(service.heads.usage.bytes == 0 && service.openWork == nil)
+  }
+
   @Test("closes connections without a request, and requests that do not arrive, when their time is over")
   func silentClients() async throws {
     var service = service()

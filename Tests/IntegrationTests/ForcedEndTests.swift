@@ -1,0 +1,80 @@
+import Foundation
+import MeshTestSupport
+import ProcessSupervisor
+import Testing
+
+/// The end of a control plane whose request does not end: another program keeps the store's file locked.
+@Suite("An end that takes too long", .timeLimit(.minutes(15)))
+struct ForcedEndTests {
+  /// Runs a control plane with a request that waits for the store, and that nobody can cancel.
+  private static func withRequestInHand(
+    settings: [String: String] = [:], _ body: (ControlPlaneProcess, ChildProcess) async throws -> Void
+  ) async throws {
+    let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let controlPlane = try ControlPlaneProcess(home: folder.url, settings: settings)
+    let process = try controlPlane.launch()
+    try await eventually("the control plane's readiness") { try await controlPlane.isReady }
+    let store = folder.url.appending(path: "cp/kuma.db").path(percentEncoded: false)
+    let said = Lines()
+    let lock = """
+      import signal, sqlite3, sys
+      connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+      connection.execute("BEGIN IMMEDIATE")
+      print("locked", flush=True)
+      signal.pause()
+      """
+    let locker = try ChildProcess.start(
+      ChildProcess.Command("python3", ["-c", lock, store], output: .lines(said.append), errors: .lines(said.append)))
+    do {
+      try await eventually("the lock") { said.all == ["locked"] }
+      async let answer = HTTPProbe.put(port: controlPlane.ports.api, "/meshes/m", #"{"type": "Mesh", "name": "m"}"#)
+      try await eventually("the request") {
+        let page = try #require(try await HTTPProbe.get(port: controlPlane.ports.diagnostics, "/metrics")).text
+        return page.contains(/\nkuma_request_budget_bytes{budget="api"} [1-9]/)
+      }
+      try await body(controlPlane, process)
+      // What had no answer has nothing that says it was done.
+      #expect(try await answer == nil)
+    } catch {
+      _ = await locker.terminate(grace: .zero)
+      await controlPlane.kill()
+      throw error
+    }
+    _ = await locker.terminate(grace: .zero)
+  }
+
+  /// The line about what was open.
+  private static func farewell(of controlPlane: ControlPlaneProcess) throws -> String {
+    let lines = controlPlane.log.all.filter { $0.contains("the program ends at once") }
+    #expect(lines.count == 1, "\(controlPlane.log.tail())")
+    return try #require(lines.first)
+  }
+
+  @Test("is forced after general.shutdownTimeout, and the log says what was open")
+  func timeout() async throws {
+    try await Self.withRequestInHand(settings: ["KUMA_GENERAL_SHUTDOWN_TIMEOUT": "1s"]) { controlPlane, process in
+      process.signal(.terminate)
+      #expect(await process.exitStatus() == .exited(1))
+      let line = try Self.farewell(of: controlPlane)
+      #expect(line.contains("it has not ended within 1 s, general.shutdownTimeout"), "\(line)")
+      // The connection was closed when the request was cancelled.
+      #expect(line.contains(/HTTP API: [01] connections, 1 requests/), "\(line)")
+    }
+  }
+
+  @Test("is forced by a second signal at once")
+  func secondSignal() async throws {
+    try await Self.withRequestInHand { controlPlane, process in
+      // Signals soon after the first one are not a second request.
+      try await eventually("the end") {
+        process.signal(.terminate)
+        return process.currentExitStatus != nil
+      }
+      #expect(process.currentExitStatus == .exited(128 + SIGTERM))
+      let line = try Self.farewell(of: controlPlane)
+      #expect(line.contains("it was asked to end again"), "\(line)")
+      #expect(line.contains("HTTP API: 1 connections, 1 requests"), "\(line)")
+    }
+  }
+}
