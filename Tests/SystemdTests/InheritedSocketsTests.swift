@@ -6,9 +6,27 @@ import Testing
 
 @Suite("Sockets that the service manager has opened")
 struct InheritedSocketsTests {
-  /// A socket of 127.0.0.1 at a high number, where a test may put descriptors.
-  private func open(_ first: Int32, listens: Bool = true) throws -> Int {
-    struct Failed: Error {}
+  private struct Failed: Error {}
+
+  /// Sockets of 127.0.0.1 whose descriptors follow one another. No number is taken that another test may have.
+  private func open(_ count: Int32 = 1, listening: Bool = true) throws -> (first: Int32, ports: [Int]) {
+    let made = try (0..<count).map { _ in try open(listens: listening) }
+    defer { for socket in made { close(socket.descriptor) } }
+    next: for first in Int32(300)..<10_000 {
+      for index in 0..<count {
+        // The first free number from the wanted one on.
+        let copy = fcntl(made[Int(index)].descriptor, F_DUPFD, first + index)
+        guard copy != first + index else { continue }
+        for earlier in 0..<index { close(first + earlier) }
+        if copy >= 0 { close(copy) }
+        continue next
+      }
+      return (first, made.map(\.port))
+    }
+    throw Failed()
+  }
+
+  private func open(listens: Bool) throws -> (descriptor: Int32, port: Int) {
     let made = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -19,9 +37,8 @@ struct InheritedSocketsTests {
         bind(made, $0, length) == 0 && getsockname(made, $0, &length) == 0
       }
     }
-    guard isBound, !listens || listen(made, 1) == 0, dup2(made, first) == first else { throw Failed() }
-    close(made)
-    return Int(UInt16(bigEndian: address.sin_port))
+    guard isBound, !listens || listen(made, 1) == 0 else { throw Failed() }
+    return (made, Int(UInt16(bigEndian: address.sin_port)))
   }
 
   private func sockets(_ variables: [String: String], first: Int32) -> InheritedSockets {
@@ -30,26 +47,27 @@ struct InheritedSocketsTests {
 
   @Test("a server takes the one that listens where its settings say, once")
   func taken() throws {
-    let port = try open(300)
-    let second = try open(301)
-    defer { close(300); close(301) }
+    let (first, ports) = try open(2)
+    let (port, second) = (ports[0], ports[1])
+    defer { for index in 0..<2 { close(first + Int32(index)) } }
     let sockets = sockets(
-      ["LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "kuma-cp.socket:kuma-cp.socket"], first: 300)
+      ["LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "kuma-cp.socket:kuma-cp.socket"], first: first)
     #expect(sockets.problems.isEmpty)
-    #expect(fcntl(300, F_GETFD) & FD_CLOEXEC != 0, "child processes must not inherit it")
-    #expect(try sockets.take(for: "HTTP API", host: "127.0.0.1", port: port) == 300)
+    #expect(fcntl(first, F_GETFD) & FD_CLOEXEC != 0, "child processes must not inherit it")
+    #expect(try sockets.take(for: "HTTP API", host: "127.0.0.1", port: port) == first)
     #expect(try sockets.take(for: "HTTP API", host: "127.0.0.1", port: port) == nil)
     #expect(try sockets.take(for: "HTTP API", host: "127.0.0.1", port: 0) == nil)
     #expect(sockets.unused == ["kuma-cp.socket, which listens at 127.0.0.1:\(second)"])
-    #expect(try sockets.take(for: "diagnostics", host: "localhost", port: second) == 301)
+    #expect(try sockets.take(for: "diagnostics", host: "localhost", port: second) == first + 1)
     #expect(sockets.unused.isEmpty)
   }
 
   @Test("a socket at another address than that of the settings is refused")
   func mismatch() throws {
-    let port = try open(310)
-    defer { close(310) }
-    let sockets = sockets(["LISTEN_PID": "7", "LISTEN_FDS": "1"], first: 310)
+    let (first, ports) = try open()
+    let port = ports[0]
+    defer { close(first) }
+    let sockets = sockets(["LISTEN_PID": "7", "LISTEN_FDS": "1"], first: first)
     let error = #expect(throws: InheritedSockets.Mismatch.self) {
       try sockets.take(for: "HTTP API", host: "0.0.0.0", port: port)
     }
@@ -58,15 +76,15 @@ struct InheritedSocketsTests {
 
   @Test("a descriptor that does not listen, or is not open, is reported and not used")
   func odd() throws {
-    let port = try open(320, listens: false)
-    defer { close(320) }
-    let sockets = sockets(["LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b"], first: 320)
-    #expect(
-      sockets.problems == [
-        "descriptor 320 (a) is not a listening stream socket: it is not used",
-        "descriptor 321 (b) is not open: it is not used",
-      ])
-    #expect(try sockets.take(for: "HTTP API", host: "127.0.0.1", port: port) == nil)
+    let (first, ports) = try open(listening: false)
+    defer { close(first) }
+    let idle = sockets(["LISTEN_PID": "7", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "a"], first: first)
+    #expect(idle.problems == ["descriptor \(first) (a) is not a listening stream socket: it is not used"])
+    #expect(try idle.take(for: "HTTP API", host: "127.0.0.1", port: ports[0]) == nil)
+    // A number that no test can have opened.
+    let none = Int32.max - 1
+    let absent = sockets(["LISTEN_PID": "7", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "b"], first: none)
+    #expect(absent.problems == ["descriptor \(none) (b) is not open: it is not used"])
   }
 
   @Test(
