@@ -184,13 +184,13 @@ struct ProxySessionsTests {
       let insight = stored.updated(with: newest)
       #expect(insight.subscriptions.count == DataplaneInsight.subscriptionLimit)
       #expect(insight.claims.map(\.peer?.address) == ["10.0.0.1:40000", "10.0.1.0:1"])
-      for index in 2..<sessions.settings.streamsOfOneName {
+      for index in 2..<ProxyLifecycle.streamsAtMost {
         try await open(sessions, "more-\(index)", Self.introduction(Self.document(port: 82)))
       }
       let refusal = await #expect(throws: SessionRefusal.self) {
         try await open(sessions, "last", Self.introduction(Self.document(port: 82)))
       }
-      #expect(refusal?.code == .unavailable && refusal?.message.contains("a name of its own") == true)
+      #expect(refusal?.code == .resourceExhausted && refusal?.message.contains("a name of its own") == true)
     }
   }
 

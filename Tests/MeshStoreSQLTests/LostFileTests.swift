@@ -76,8 +76,10 @@ import Testing
   func full() async throws {
     let directory = try TemporaryFolder()
     let reports = Reports()
+    // A trial write is small and has room: it would end the trouble before the test has asked for it.
     let store = try SQLiteStore(
-      path: directory.file(), clock: StoreClock.wallClock, busyTimeout: 1, pageLimit: 20, report: reports.note)
+      path: directory.file(), clock: StoreClock.wallClock, busyTimeout: 1, pageLimit: 20, patience: .seconds(3_600),
+      report: reports.note)
     try await store.put(.mesh())
     var large = Resource.mesh("large")
     large.labels = ["a": String(repeating: "x", count: 100_000)]
