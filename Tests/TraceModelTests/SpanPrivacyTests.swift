@@ -47,6 +47,15 @@ struct SpanPrivacyTests {
       SpanPrivacy().hiding(sent)?.span.tags == [.init("//REDACTED:REDACTED@h", "1"), .init("x", "3")])
   }
 
+  @Test("A word that secrets have counts wherever it stands in a key, however long the key is")
+  func longKeys() {
+    for count in [0, 1, 31, 57, 58, 63, 64, 65, 90, 250, 5_000] {
+      let key = String(repeating: "x", count: count) + "Pass_word" + String(repeating: "x", count: 300)
+      let stored = SpanPrivacy().hiding(span(1, tags: [.init(key, "s3cret")]))?.span
+      #expect(stored?.tag(key) == "REDACTED", "after \(count) letters")
+    }
+  }
+
   @Test("Nothing is hidden if the setting says so")
   func disabled() {
     var settings = SpanPrivacy.Settings()

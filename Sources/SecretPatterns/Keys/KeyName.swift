@@ -5,11 +5,10 @@ struct KeyName {
   private(set) var whole = KeyName.start
   /// The hash of the part after the last dot.
   private(set) var last = KeyName.start
-  /// The last ``capacity`` bytes of the key, dots left out.
+  /// The end of the key, dots left out.
   private var text = InlineText()
-
-  /// Longer keys are looked at from their end.
-  private static let capacity = 64
+  /// Whether a word that secrets have was in what ``text`` does not hold any more.
+  private var hadWord = false
 
   init(_ key: String) {
     var key = key
@@ -17,7 +16,7 @@ struct KeyName {
   }
 
   init(_ key: UnsafeRawBufferPointer) {
-    var index = max(0, key.count - 3 * Self.capacity)
+    var index = 0
     while index < key.count {
       let character = EncodedCharacter(key, index)
       index = character.end
@@ -29,6 +28,10 @@ struct KeyName {
         last = Self.start
       } else {
         last = Self.next(last, byte)
+        if text.isFull {
+          hadWord = hadWord || hasWord
+          text.dropBeginning()
+        }
         text.append(byte)
       }
     }
@@ -40,9 +43,11 @@ struct KeyName {
   /// Whether the key has a word that secrets have: `userPassword`, `refreshToken`, `app_secret`.
   var hasSecretWord: Bool {
     // Most keys lack a letter of each word.
-    Self.ends.contains { text.hasLetters($0.letters) && text.hasSuffix($0.text) }
-      || Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) }
+    Self.ends.contains { text.hasLetters($0.letters) && text.hasSuffix($0.text) } || hadWord || hasWord
   }
+
+  /// Whether ``text`` has one of the words that count wherever they stand.
+  private var hasWord: Bool { Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) } }
 
   /// A word with the set of its letters.
   private struct Word: Sendable {
@@ -59,6 +64,7 @@ struct KeyName {
   static var letterSets: [UInt32] { (ends + words).map(\.letters) }
 
   private static let ends: [Word] = ["token", "apikey", "privatekey", "secretkey", "accesskey", "pwd"].map { Word($0) }
+  /// None is longer than what ``InlineText/dropBeginning()`` leaves.
   private static let words: [Word] = ["password", "passwd", "passphrase", "secret", "sessionid", "authorization"].map {
     Word($0)
   }
@@ -81,7 +87,7 @@ struct KeyName {
   private static func next(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
 }
 
-/// A short text without memory of its own. Beyond 64 bytes its beginning is dropped.
+/// A text of at most 64 bytes, without memory of its own.
 private struct InlineText {
   private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
   private var count = 0
@@ -90,16 +96,21 @@ private struct InlineText {
 
   func hasLetters(_ wanted: UInt32) -> Bool { letters & wanted == wanted }
 
+  /// Whether there is room for another byte only after ``dropBeginning()``.
+  var isFull: Bool { count == 64 }
+
+  /// Keeps the last 32 bytes of a full text.
+  mutating func dropBeginning() {
+    withUnsafeMutableBytes(of: &words) { bytes in
+      for index in 32..<bytes.count { bytes[index - 32] = bytes[index] }
+    }
+    count = 32
+  }
+
   mutating func append(_ byte: UInt8) {
     letters |= KeyFilter.letter(byte)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      if count == bytes.count {
-        for index in 32..<bytes.count { bytes[index - 32] = bytes[index] }
-        count = 32
-      }
-      bytes[count] = byte
-      count += 1
-    }
+    withUnsafeMutableBytes(of: &words) { $0[count] = byte }
+    count += 1
   }
 
   func hasSuffix(_ suffix: StaticString) -> Bool {
