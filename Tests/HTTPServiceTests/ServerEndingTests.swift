@@ -80,7 +80,7 @@ struct ServerEndingTests: HTTPServerTesting {
       connection.send(get("/wait", close: false) + String(repeating: get("/next", close: false), count: 100))
       try await eventually("bytes that wait") { gate.count == 1 && service.heads.usage.bytes > 1_000 }
       await end()
-      try await eventually("the end of listening") { (try? await RawConnection(port: port)) == nil }
+      try await eventually("the server's last word") { service.ending.hasBegun }
       gate.open()
       try await eventually("the end of the connection") { connection.isClosed }
       #expect(connection.text.components("HTTP/1.1 ") == 1)

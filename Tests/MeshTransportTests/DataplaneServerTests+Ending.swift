@@ -39,6 +39,9 @@ extension DataplaneServerTests {
     }
     try await eventually("the server's settings") { idle.frames.contains { $0.head.kind == .settings } }
     await group.triggerGracefulShutdown()
+    try await eventually("the status") { try Self.headers(of: busy, stream: 1).count == 2 }
+    // A stream is open until the client has ended its side, too.
+    busy.send(FrameConnection.frame(.data, flags: 1, stream: 1))
     for connection in [busy, idle] {
       try await eventually("GOAWAY") { connection.farewell != nil }
       // The server asks whether its farewell has arrived, as streams may be on their way (RFC 9113, section 6.8).
