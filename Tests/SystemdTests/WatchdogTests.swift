@@ -75,7 +75,15 @@ struct WatchdogTests {
     watchdog.start()
     for _ in 0..<3 { try await eventually("a sign of life") { socket.next() == "WATCHDOG=1" } }
     held.withLock { $0.isHolding = true }
-    try await eventually("the report") { reports.withLock { $0.contains { $0 == .silent(["store"]) } } }
+    // On a busy machine the tasks may be late too, and are named beside it.
+    try await eventually("the report") {
+      reports.withLock { reports in
+        reports.contains { report in
+          guard case .silent(let names) = report else { return false }
+          return names.contains("store")
+        }
+      }
+    }
     while socket.next() != nil {}
     // The part has one question at a time, however long it waits.
     try await eventually("questions to tasks alone") { held.withLock { $0.answers.count } == 1 }
