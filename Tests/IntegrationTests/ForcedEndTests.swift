@@ -1,10 +1,11 @@
 import Foundation
 import MeshTestSupport
 import ProcessSupervisor
+import TestSupport
 import Testing
 
 /// The end of a control plane whose request does not end: another program keeps the store's file locked.
-@Suite("An end that takes too long", .timeLimit(.minutes(15)))
+@Suite("An end that takes too long", .heavy, .serialized, .timeLimit(.minutes(60)))
 struct ForcedEndTests {
   /// Runs a control plane with a request that waits for the store, and that nobody can cancel.
   private static func withRequestInHand(

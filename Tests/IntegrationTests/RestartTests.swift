@@ -2,11 +2,12 @@ import Foundation
 import MeshModel
 import MeshTestSupport
 import ProcessSupervisor
+import TestSupport
 import Testing
 
 /// Restarts of a control plane under a real systemd, with the units that are shipped, while it is used.
 @Suite(
-  "Restarts under systemd", .serialized, .timeLimit(.minutes(10)), .inNetworkNamespaces,
+  "Restarts under systemd", .heavy, .serialized, .timeLimit(.minutes(60)), .inNetworkNamespaces,
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"),
   .enabled(
     if: FileManager.default.isExecutableFile(atPath: "/lib/systemd/systemd"), "needs Debian's package systemd"))

@@ -33,7 +33,7 @@ class Client(threading.Thread):
             method, path, body, kind, name = self.make(self)
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                    connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
                     connection.connect()
                     with lock:
                         outcome["connections"] += 1
