@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// At the limit, a new connection replaces the least useful one. That is a connection whose request has stalled; then one that waits for
 /// its next request; then one whose request is arriving. Within each kind, the connection that has been in the state longest is closed.
-/// A connection whose request is complete is never replaced. Slow connections therefore replace each other, not active ones.
+/// A connection whose request is complete is never replaced. Slow connections therefore replace each other, not active ones. One of
+/// HTTP/2 is active while it has a stream with a request.
 ///
 /// An address may have a share of the connections. At its share, its new connection replaces its own least useful one.
 public final class ConnectionBudget: Sendable {
@@ -85,9 +86,9 @@ public final class ConnectionBudget: Sendable {
     }
   }
 
-  /// Fires an event in the pipelines of all connections but those of ``ConnectionSlot/keep()``.
+  /// Fires an event in the pipelines of all connections but those of HTTP/2.
   func fire(_ event: any Sendable) {
-    for slot in state.withLock({ Array($0.slots.values) }) where !slot.isKept {
+    for slot in state.withLock({ Array($0.slots.values) }) where !slot.speaksHTTP2 {
       slot.channel.pipeline.fireUserInboundEventTriggered(event)
     }
   }
@@ -191,7 +192,7 @@ public final class ConnectionSlot: Sendable {
   let network: ClientNetwork?
   private let activity = Atomic(Activity.receiving.rawValue)
   private let progress: Atomic<UInt64>
-  private let kept = Atomic(false)
+  private let isHTTP2 = Atomic(false)
 
   init(_ channel: any Channel) {
     self.channel = channel
@@ -200,14 +201,14 @@ public final class ConnectionSlot: Sendable {
     progress = Atomic(NIODeadline.now().uptimeNanoseconds)
   }
 
-  /// Protects the connection from being replaced, whatever it does.
-  public func keep() {
-    kept.store(true, ordering: .relaxed)
-    note(.answering, at: .now())
-  }
+  /// The connection speaks HTTP/2, and not with the server for HTTP/1.1. It may be replaced until it has a request.
+  public func beginHTTP2() { isHTTP2.store(true, ordering: .relaxed) }
+
+  /// A connection of HTTP/2 has a stream with a request, or none any more.
+  public func note(hasRequest: Bool) { note(hasRequest ? .answering : .waiting, at: .now()) }
 
   /// Whether the connection is not the server's for HTTP/1.1.
-  var isKept: Bool { kept.load(ordering: .relaxed) }
+  var speaksHTTP2: Bool { isHTTP2.load(ordering: .relaxed) }
 
   /// Records the activity of the connection, or that it continues.
   func note(_ now: Activity, at time: NIODeadline) {

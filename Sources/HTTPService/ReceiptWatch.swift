@@ -24,8 +24,8 @@ final class ReceiptWatch: ChannelDuplexHandler, RemovableChannelHandler {
   /// The bytes of the current request.
   private var headCharge: ByteCharge
   private var bodyCharge: ByteCharge
-  /// Whether further bytes are ignored.
-  private var isClosed = false
+  /// Whether further bytes are ignored: the last answer is on its way, or the connection is closed.
+  private(set) var isClosed = false
   /// What has arrived and is not passed on yet, and its bytes of the budget.
   private var pending = ByteBuffer()
   private var pendingCharge: ByteCharge

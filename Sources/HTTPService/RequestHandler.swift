@@ -257,6 +257,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+    // A request that was ended because it did not arrive is incomplete for the parser, too.
+    guard !watch.isClosed else { return }
     switch state {
     case .waiting, .receiving:
       refuse(context, error == .headerOverflow ? .headTooLarge : .malformed("it cannot be parsed"))

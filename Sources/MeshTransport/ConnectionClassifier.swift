@@ -109,14 +109,13 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
   private func configureDiscovery(_ context: ChannelHandlerContext) {
     state = .decided
-    // A gRPC connection may be idle for hours and must not be closed in favor of others.
-    slot?.keep()
+    slot?.beginHTTP2()
     let channel = context.channel
     let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS =
       connection.isSecure ? .configured(requireALPN: false) : .none
     do {
       let caller = Caller(of: channel.remoteAddress, isSecure: self.connection.isSecure, certificate: nil)
-      let frames = FrameGuard(setup: setup.frames, caller: caller)
+      let frames = FrameGuard(setup: setup.frames, caller: caller, slot: slot)
       try context.pipeline.syncOperations.addHandlers([SmallBuffers(), frames], position: .after(self))
     } catch {
       return context.close(promise: nil)

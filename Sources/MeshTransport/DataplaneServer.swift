@@ -121,7 +121,8 @@ package final class DataplaneServer: Service {
     let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
     self.service = service
     let frames = FrameGuard.Setup(
-      streams: limits.streamsPerConnection, counts: frames, refusals: RefusalLog(server: Self.name), logger: logger)
+      streams: limits.streamsPerConnection, counts: frames, refusals: RefusalLog(server: Self.name), logger: logger,
+      idle: TimeAmount(service.limits.idle))
     let listener = DataplaneListener(
       host: configuration.host, port: configuration.port, socket: configuration.socket,
       eventLoopGroup: eventLoopGroup,

@@ -2,7 +2,8 @@ import HTTPService
 import Logging
 import NIOCore
 
-/// Runs before HTTP/2's handler on every connection, and ends the connection when its frames cost more than they do.
+/// Runs before HTTP/2's handler on every connection, and ends the connection when its frames cost more than they do, or when it has
+/// no stream with a request for long.
 ///
 /// It reads the heads of frames as bytes pass. Every GOAWAY that leaves has a sentence, also those of HTTP/2's library: see
 /// docs/decisions/044-frames-are-counted.md.
@@ -19,6 +20,8 @@ final class FrameGuard: ChannelDuplexHandler {
     let counts: FrameCounts
     let refusals: RefusalLog
     let logger: Logger
+    /// How long a connection stays without a stream that has a request.
+    var idle = TimeAmount(ReceiptLimits().idle)
   }
 
   /// How long a connection that was ended stays, so that the client can read why.
@@ -26,6 +29,11 @@ final class FrameGuard: ChannelDuplexHandler {
 
   private let setup: Setup
   private let caller: Caller
+  /// The connection's slot in the limit of connections; it may be replaced while it has no request.
+  private let slot: ConnectionSlot?
+  private var hasRequest = false
+  /// Ends the connection; nil while it has a request.
+  private var idleTimer: Scheduled<Void>?
   private var watch: FrameWatch
   private var input = FrameReader(preface: FrameReader.prefaceSize)
   private var output = FrameReader(preface: 0)
@@ -34,10 +42,40 @@ final class FrameGuard: ChannelDuplexHandler {
   /// Whether the next request to close the connection waits for the client to read the farewell.
   private var delaysClose = false
 
-  init(setup: Setup, caller: Caller) {
+  init(setup: Setup, caller: Caller, slot: ConnectionSlot? = nil) {
     self.setup = setup
     self.caller = caller
+    self.slot = slot
     watch = FrameWatch(streams: setup.streams)
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { startIdleTimer(context) }
+  func handlerRemoved(context: ChannelHandlerContext) { stopIdleTimer() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    stopIdleTimer()
+    context.fireChannelInactive()
+  }
+
+  // MARK: Connections without a request
+
+  /// Notes whether the connection has a request, when that has changed.
+  private func noteRequests(_ context: ChannelHandlerContext) {
+    guard watch.streams.hasRequest != hasRequest, !hasEnded else { return }
+    hasRequest.toggle()
+    slot?.note(hasRequest: hasRequest)
+    if hasRequest { stopIdleTimer() } else { startIdleTimer(context) }
+  }
+
+  private func startIdleTimer(_ context: ChannelHandlerContext) {
+    idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: setup.idle) {
+      if !self.hasEnded { self.end(context, .idle) }
+    }
+  }
+
+  private func stopIdleTimer() {
+    idleTimer?.cancel()
+    idleTimer = nil
   }
 
   // MARK: From the client
@@ -45,6 +83,7 @@ final class FrameGuard: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !hasEnded else { return }
     if let refusal = inspect(unwrapInboundIn(data)) { return end(context, refusal) }
+    noteRequests(context)
     context.fireChannelRead(data)
   }
 
@@ -67,8 +106,8 @@ final class FrameGuard: ChannelDuplexHandler {
   }
 
   private func end(_ context: ChannelHandlerContext, _ refusal: FrameRefusal) {
-    note(refusal)
-    let farewell = FrameRefusal.goAway(FrameRefusal.calm, lastStream: watch.streams.last, refusal.sentence)
+    if refusal == .idle { setup.counts.count(refusal) } else { note(refusal) }
+    let farewell = FrameRefusal.goAway(refusal.code, lastStream: watch.streams.last, refusal.sentence)
     context.write(wrapOutboundOut(farewell), promise: nil)
     leave(context)
   }
@@ -83,6 +122,7 @@ final class FrameGuard: ChannelDuplexHandler {
   /// Sends what is written, and closes the connection soon: a client that is still sending would miss it if that were at once.
   private func leave(_ context: ChannelHandlerContext) {
     hasEnded = true
+    stopIdleTimer()
     context.flush()
     context.close(mode: .output, promise: nil)
     let channel = context.channel
@@ -104,6 +144,7 @@ final class FrameGuard: ChannelDuplexHandler {
       var offset = 0
       while let frame = output.next(bytes, from: &offset) { watch.sent(frame) }
     }
+    noteRequests(context)
     context.write(data, promise: promise)
   }
 

@@ -30,6 +30,8 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
   case streams
   /// One stream was refused; the connection stays.
   case refusedStream = "refused_stream"
+  /// The connection has had no stream with a request for long.
+  case idle
   /// HTTP/2's library ended the connection.
   case violation
 
@@ -54,6 +56,7 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
     case .openings: "too many requests on a connection: \(limits.openings.words) are allowed; send fewer"
     case .streams, .refusedStream:
       "too many streams at a time on a connection: SETTINGS_MAX_CONCURRENT_STREAMS says how many are allowed"
+    case .idle: "the connection had no request for too long; connect again when there is one"
     case .violation: "the connection broke the rules of HTTP/2 (RFC 9113)"
     }
   }
@@ -71,6 +74,9 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
     frame.writeString(sentence)
     return frame
   }
+
+  /// The code of GOAWAY with which the server ends a connection: NO_ERROR for one without requests.
+  var code: UInt32 { self == .idle ? 0 : Self.calm }
 
   /// ENHANCE_YOUR_CALM (RFC 9113, section 7).
   static let calm: UInt32 = 0xB

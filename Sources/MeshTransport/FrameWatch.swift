@@ -90,6 +90,7 @@ struct FrameWatch {
   }
 
   private mutating func receivedData(_ frame: FrameHead) -> FrameRefusal? {
+    if frame.length > 0 { streams.contentReceived(frame.stream) }
     guard !frame.endsStream else {
       emptyData = 0
       streams.endClientSide(frame.stream)

@@ -14,6 +14,8 @@ struct StreamTable {
   /// The sides that have not ended each open stream.
   private var open: [UInt32: Side] = [:]
   private(set) var refused: Set<UInt32> = []
+  /// The open streams on which content has come, and which the server has not ended.
+  private var working: Set<UInt32> = []
   private(set) var last: UInt32 = 0
   private var knowsLimit = false
 
@@ -21,6 +23,14 @@ struct StreamTable {
 
   /// How many streams are open, those that are to be refused among them.
   var count: Int { open.count }
+
+  /// Whether a stream has a request. One that only has a head costs a client too little to count.
+  var hasRequest: Bool { !working.isEmpty }
+
+  /// The client has sent content on a stream.
+  mutating func contentReceived(_ stream: UInt32) {
+    if let side = open[stream], side != .client { working.insert(stream) }
+  }
 
   /// Whether a stream has not been opened before. Only clients open streams, with odd numbers.
   func isNew(_ stream: UInt32) -> Bool { stream > last && stream & 1 == 1 }
@@ -43,7 +53,10 @@ struct StreamTable {
   mutating func endClientSide(_ stream: UInt32) { end(stream, .client) }
 
   /// The server sends no more on a stream.
-  mutating func endServerSide(_ stream: UInt32) { end(stream, .server) }
+  mutating func endServerSide(_ stream: UInt32) {
+    working.remove(stream)
+    end(stream, .server)
+  }
 
   private mutating func end(_ stream: UInt32, _ side: Side) {
     guard let open = open[stream] else { return }
@@ -58,5 +71,6 @@ struct StreamTable {
   mutating func end(_ stream: UInt32) {
     open[stream] = nil
     refused.remove(stream)
+    working.remove(stream)
   }
 }

@@ -63,7 +63,7 @@ struct ClientLimitTests: HTTPServerTesting {
       return words
     }
     for host in 1...3 { #expect(try take("2001:db8::\(host)") == nil) }
-    for channel in open { service.connections.slot(of: channel)?.keep() }
+    for channel in open { service.connections.slot(of: channel)?.note(hasRequest: true) }
     let words = try #require(try take("2001:db8::4"))
     #expect(words.hasPrefix("HTTP/1.1 503 ") && words.contains("Retry-After: 1\r\n"))
     #expect(

@@ -80,6 +80,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
       try await eventually { service.bodies.usage.bytes == 0 && service.connections.count == 0 }
     }
     #expect(counts[.late] >= 3)
+    #expect(counts[.malformed] == 0, "an incomplete request is refused once")
   }
 
   @Test("a service words the refusal of a request whose head it knows")

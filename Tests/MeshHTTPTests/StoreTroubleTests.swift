@@ -130,7 +130,7 @@ private final class TroubledStore: ResourceStore {
     let full = await api.send(.put, "/meshes/two", #"{"type":"Mesh","name":"two"}"#)
     #expect(full.status == 507)
     #expect(
-      full.detail == "the store has 1 resources, and may have 1; delete some, or raise general.limits.resources")
+      full.detail == "the store has 1 resource, and may have 1; delete some, or raise general.limits.resources")
     #expect(await api.send(.put, "/meshes/one", #"{"type":"Mesh","name":"one"}"#).status == 200)
     #expect(await api.send(.delete, "/meshes/one").status == 200)
     #expect(await api.send(.put, "/meshes/two", #"{"type":"Mesh","name":"two"}"#).status == 201)

@@ -103,6 +103,24 @@ extension DataplaneServerTests {
     }
   }
 
+  @Test("A connection without a request gives way to a new one, and one with a request does not")
+  func replacement() async throws {
+    cache.set(snapshot("one"), for: "p")
+    try await run(try server(connections: 2)) { port, server in
+      let first = try await proxy(port)
+      let idle = try await FrameConnection(port: port)
+      try await eventually("its settings") { !idle.frames.isEmpty }
+      let second = try await proxy(port)
+      try await eventually("the end of the idle connection") { idle.isClosed }
+      let third = try await FrameConnection(port: port)
+      try await eventually("the end of a connection too many") { third.isClosed }
+      #expect(!first.isClosed && !second.isClosed)
+      #expect(server.service.counts[.madeRoom] == 1 && server.service.counts[.full] == 1)
+      first.close()
+      second.close()
+    }
+  }
+
   @Test("Streams beyond the limit are refused one by one before a client knows it, and end the connection afterwards")
   func streamLimit() async throws {
     cache.set(snapshot("one"), for: "p")

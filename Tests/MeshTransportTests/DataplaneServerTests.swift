@@ -86,7 +86,7 @@ struct DataplaneServerTests {
   /// A server for a free port, which it tells once it listens.
   func server(
     certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
-    budgets: DataplaneServer.Budgets = .init(), shutdown: Duration = .seconds(5)
+    budgets: DataplaneServer.Budgets = .init(), shutdown: Duration = .seconds(5), connections: Int = 20_000
   ) throws -> (ports: AsyncStream<Int>, server: DataplaneServer) {
     var configuration = DataplaneServer.Configuration()
     configuration.port = 0
@@ -96,6 +96,7 @@ struct DataplaneServerTests {
     configuration.limits.classification = classification
     configuration.limits.bodyBytes = 1_000
     configuration.limits.shutdown = shutdown
+    configuration.limits.connections = connections
     configuration.limits.runtimeAnswer = .milliseconds(100)
     configuration.budgets = budgets
     let (ports, listening) = AsyncStream<Int>.makeStream()

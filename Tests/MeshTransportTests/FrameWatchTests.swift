@@ -270,6 +270,41 @@ struct FrameGuardTests {
     _ = try channel.finish(acceptAlreadyClosed: true)
   }
 
+  @Test("a connection without a request is told so and ended, also when a head does not end or has no content")
+  func idle() throws {
+    let frames = [
+      FrameConnection.frame(.settings), FrameConnection.frame(.headers, stream: 1), try FrameConnection.open(1),
+    ]
+    for frame in frames {
+      let channel = try open()
+      try channel.writeInbound(frame)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(119))
+      #expect(try sent(channel) == nil)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+      let farewell = try #require(try sent(channel)?.goAway)
+      #expect(farewell.code == 0 && farewell.text == FrameRefusal.idle.sentence)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+      #expect(!channel.isActive)
+    }
+    #expect(counts[.idle] == 3)
+  }
+
+  @Test("a connection with a request stays, and is idle from the end of its last stream")
+  func request() throws {
+    let channel = try open()
+    try channel.writeInbound(try FrameConnection.open(1))
+    try channel.writeInbound(FrameConnection.message([1], stream: 1))
+    channel.embeddedEventLoop.advanceTime(by: .seconds(10_000))
+    #expect(try sent(channel) == nil)
+    // The server's end counts: the client may leave its side open.
+    try channel.writeOutbound(FrameConnection.frame(.headers, flags: 5, stream: 1))
+    _ = try channel.readOutbound(as: ByteBuffer.self)
+    channel.embeddedEventLoop.advanceTime(by: .seconds(119))
+    #expect(try sent(channel) == nil)
+    channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+    #expect(try sent(channel)?.goAway?.text == FrameRefusal.idle.sentence && counts[.idle] == 1)
+  }
+
   @Test("content that looks like GOAWAY is no GOAWAY")
   func content() throws {
     let channel = try open()

@@ -3,12 +3,18 @@ import Synchronization
 /// What the canary and the collector share: which trace is on its way, and what is known of all.
 ///
 /// The collector knows a trace of its canary by the whole body that it expects, with 256 random bits. Nobody else can send it before
-/// the canary does, and each counts once: the same body sent again is a trace as any other.
+/// the canary does, and each counts once: the same body sent again is a trace as any other. A busy collector may come to a trace when
+/// the canary has given it up and sent others, so the last few are expected.
 package final class Canary: Sendable {
   private struct Shared {
-    var expected: [UInt8]?
+    /// The bodies that have not come yet, the oldest first.
+    var expected: [[UInt8]] = []
     var record: CanaryRecord
   }
+
+  /// How many traces are expected at most: at one in a second, a request that comes
+  /// later than the last of these has waited for half a minute and its sender for ten seconds.
+  static let expectedAtMost = 32
 
   private let shared: Mutex<Shared>
   /// Whether a trace is expected, so that requests of others take no lock.
@@ -22,19 +28,22 @@ package final class Canary: Sendable {
   /// What is known of the traces.
   package var record: CanaryRecord { shared.withLock { $0.record } }
 
-  /// Has the collector expect a trace, in place of an earlier one.
+  /// Has the collector expect a trace, beside the last ones that have not come.
   package func expect(_ trace: CanaryTrace) {
-    shared.withLock { $0.expected = trace.body }
-    isExpecting.store(true, ordering: .releasing)
+    shared.withLock { shared in
+      if shared.expected.count >= Self.expectedAtMost { shared.expected.removeFirst() }
+      shared.expected.append(trace.body)
+      isExpecting.store(true, ordering: .releasing)
+    }
   }
 
-  /// Whether a body is the expected trace, which counts once.
+  /// Whether a body is an expected trace, which counts once.
   func takes(_ body: [UInt8]) -> Bool {
     guard isExpecting.load(ordering: .acquiring) else { return false }
     return shared.withLock { shared in
-      guard shared.expected == body else { return false }
-      shared.expected = nil
-      isExpecting.store(false, ordering: .releasing)
+      guard let index = shared.expected.firstIndex(of: body) else { return false }
+      shared.expected.remove(at: index)
+      isExpecting.store(!shared.expected.isEmpty, ordering: .releasing)
       return true
     }
   }

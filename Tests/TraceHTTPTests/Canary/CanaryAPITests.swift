@@ -114,6 +114,21 @@ import TraceTestSupport
     #expect(found.contains(foreign.id) && found.contains(trace.id))
   }
 
+  @Test("A trace to which the collector comes after later ones is the canary's, as long as it may come")
+  func late() async throws {
+    let subject = try Subject()
+    var random = SeededGenerator(seed: 4)
+    let traces = (0...Canary.expectedAtMost).map { _ in CanaryTrace(at: TestCollector.now, using: &random) }
+    for trace in traces { subject.canary.expect(trace) }
+    for trace in traces.dropFirst().reversed() { #expect(await subject.post(trace.body).status == 202) }
+    #expect(subject.test.store.spanCount == 0)
+    #expect(await subject.get("/api/v2/services").text == "[]")
+    #expect(await subject.get("/api/v2/trace/\(traces[1].id)").status == 200)
+    // The memory of them is bounded, and empty now.
+    #expect(await subject.post(traces[0].body).status == 202)
+    #expect(subject.test.store.spanCount == 2)
+  }
+
   @Test("Nobody's live list or analysis is woken")
   func quiet() async throws {
     let subject = try Subject()
