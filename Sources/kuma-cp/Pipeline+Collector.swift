@@ -43,7 +43,7 @@ extension Pipeline {
       services: collector.closing + (certificates?.services ?? []) + [ServersTogether(services: collector.listeners)]
         + collector.canary,
       supervision: Supervision(
-        startsWaitingFor: { ports.missing.map { "the \($0) does not listen yet" } }, status: { "serves" },
+        startsWaitingFor: { ports.missing.map { ServerName.notListening($0) } }, status: { "serves" },
         parts: Supervision.sharedThreads + collector.parts),
       openWork: { collector.services.compactMap(\.openWork) }, shutdownTimeout: configuration.shutdownTimeout,
       logger: logger)

@@ -214,7 +214,7 @@ struct Pipeline: Sendable {
     metrics.readProcess(KumaControlPlane.logLines)
     let diagnostics = DiagnosticsAPI(
       obstacles: {
-        var obstacles = ports.missing.map { "the \($0) does not listen yet" }
+        var obstacles = ports.missing.map { ServerName.notListening($0) }
         if !accessState.isComplete { obstacles.append("the keys that check tokens are not complete yet") }
         if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
@@ -245,10 +245,13 @@ struct Pipeline: Sendable {
     if let collector { services += collector.canary }
     let supervision = Supervision(
       startsWaitingFor: {
-        ports.missing.map { "the \($0) does not listen yet" }
+        ports.missing.map { ServerName.notListening($0) }
           + (await reconciler.isSynchronized ? [] : ["the store's content is not loaded yet"])
       },
-      status: { "serves; \(dataplaneServer.streamCount) proxies are connected" },
+      status: {
+        let count = dataplaneServer.streamCount
+        return "serves; \(count) \(count == 1 ? "proxy is" : "proxies are") connected"
+      },
       parts: Supervision.sharedThreads + opened.parts + (collector?.parts ?? []))
     return Pipeline(
       ports: ports, services: services, supervision: supervision,

@@ -8,4 +8,9 @@ enum ServerName {
   static let diagnostics = "diagnostics"
   static let collector = "trace collector"
   static let otlp = "trace collector for OpenTelemetry"
+
+  /// A sentence about a server that does not listen yet.
+  static func notListening(_ name: String) -> String {
+    "the \(name == diagnostics ? "diagnostics server" : name) does not listen yet"
+  }
 }

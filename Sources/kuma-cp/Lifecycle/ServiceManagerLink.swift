@@ -49,6 +49,7 @@ final class ServiceManagerLink: Service {
   func run() async throws {
     await cancelWhenGracefulShutdown { await self.tellReadiness() }
     if !Task.isCancelled, !Task.isShuttingDownGracefully { startWatchdog() }
+    if manager.listens { await cancelWhenGracefulShutdown { await self.tellChanges() } }
     try? await gracefulShutdown()
     watchdog.withLock { $0 }?.processEnds()
     note(manager.tellStopping(status: "answers what has arrived, and ends"))
@@ -67,6 +68,18 @@ final class ServiceManagerLink: Service {
       logger.warning("no server takes the service manager's socket \(socket): clients that connect to it wait in vain")
     }
     note(manager.tellReady(status: await supervision.status()))
+  }
+
+  /// Tells the status again whenever it has changed, about as often as the watchdog gets signs of life.
+  private func tellChanges() async {
+    let pause = min(manager.watchdogInterval.map { $0 / 2 } ?? .seconds(10), .seconds(10))
+    var told = ""
+    while (try? await Task.sleep(for: pause)) != nil {
+      let status = await supervision.status()
+      guard status != told else { continue }
+      note(manager.tell(status: status))
+      told = status
+    }
   }
 
   private func startWatchdog() {
