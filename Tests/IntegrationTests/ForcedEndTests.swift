@@ -1,7 +1,6 @@
 import Foundation
 import MeshTestSupport
 import ProcessSupervisor
-import TestSupport
 import Testing
 
 /// The end of a control plane whose request does not end: another program keeps the store's file locked.

@@ -2,7 +2,6 @@ import Foundation
 import MeshModel
 import MeshTestSupport
 import ProcessSupervisor
-import TestSupport
 import Testing
 
 /// Restarts of a control plane under a real systemd, with the units that are shipped, while it is used.
