@@ -71,6 +71,18 @@ package enum SecretSamples {
     sample("http.url", "https://h/?refreshToken=•", "s3cret-f"),
     sample("http.url", "https://h/?X_API_KEY=•", "s3cret-g,h;i"),
     sample("http.url", "https://h/?password=•", "a%26b%3Dc"),
+    sample("http.url", "http://h/a?token=•&x=1", "a's3cret-k"), sample("http.url", "http://h/a?token[]=•&x=1", "s3cret-r"),
+    sample("http.url", "http://h/a?token%5B0%5D=•&x=1", "s3cret-s"),
+    Sample("http.url", "http://h/?sig=5&x=1", "sig=5", "http://h/?sig=REDACTED&x=1"),
+    Sample("http.url", "http://h/a%3Ftoken%3Dx", "token%3Dx", "http://h/a%3Ftoken%3DREDACTED"),
+    Sample("url.query", "pwd=x&y=2", "pwd=x", "pwd=REDACTED&y=2"),
+    sample("http.url", "https://hooks.slack.com:443/services/•", "T0001/B0000/abcdefgh"),
+    sample("http.url", "https://discord.com/api/v10/webhooks/•", "1/s3cret-t"),
+    sample("http.url", "https://ptb.discord.com/api/webhooks/•", "1/s3cret-u"),
+    Sample(
+      "http.url", "https://x.webhook.office.com/webhookb2/a@b/IncomingWebhook/s3cret-v/c", "s3cret-v",
+      "https://x.webhook.office.com/webhookb2/REDACTED@b/IncomingWebhook/s3cret-v/c"),
+    sample("http.url", "https://api.telegram.org/file/bot•", "123:s3cret-w/x"),
   ]
 
   private static let encoded: [Sample] = [
@@ -91,6 +103,7 @@ package enum SecretSamples {
       "mongodb+srv://REDACTED:REDACTED@a.example,b.example/shop"),
     sample("db.connection_string", "Server=db;User Id=ada;Password=•;Database=shop", "love lace,7"),
     sample("db.connection_string", "Server=db;Pwd=•", "love lace 8"),
+    sample("db.connection_string", "Server=db;Password=•;Database=x", "{love;lace21}"),
     sample("db.connection_string", "Endpoint=sb://x/;SharedAccessKeyName=k;SharedAccessKey=•", "s3cret+key/k="),
     sample("db.connection_string", "AccountName=a;AccountKey=•;EndpointSuffix=core", "s3cret/l=="),
     Sample(
@@ -117,6 +130,17 @@ package enum SecretSamples {
     sample("log", "basic •, refused", "YWRhOmxvdmVsYWNl"),
     sample("process.command_line", "curl -s -u • https://h/x", "ada:lovelace17"),
     sample("process.command_args", #"["curl","--user","•","https://h"]"#, "ada:lovelace18"),
+    sample("process.command_line", "curl -sSu • https://h/x", "ada:lovelace22"),
+    sample("log", "Authorization: •\nHost: h", #"Digest username="ada", response="s3cret-x", qop=auth"#),
+    sample("log", #"{"h":"Authorization: •","x":1}"#, #"Digest username=\"ada\", response=\"s3cret-y\""#),
+    sample("http.request.headers", #"[{"name":"authorization","value":"•"},{"name":"x","value":"1"}]"#, "s3cret-z"),
+    sample("http.request.headers", #"[["cookie","•"],["x","1"]]"#, "s3cret-aa"),
+    sample("http.request.headers", "[('authorization', '•')]", "s3cret-ab"),
+    sample("log", "with Bearer  • at 12", letters + "1"), sample("log", "with bearer • at 12", "abcdefghijklmnopqrstuvwx"),
+    sample("log", "Token •, refused", letters + "2"), sample("log", "v1.• at 12", jwt), sample("log", "JWT•", jwt),
+    sample("log", "“•”", "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4b"),
+    sample("http.url", "http://h/?k=•", "-----BEGIN%20RSA%20PRIVATE%20KEY-----%0AMIIF%0A-----END%20RSA%20PRIVATE%20KEY-----"),
+    sample("log", "a•", "-----BEGIN+PRIVATE+KEY-----\nMIIG\n-----END+PRIVATE+KEY-----"),
     sample("process.command_line", "backup --password • --to x", "lovelace19"),
     sample("process.command_line", "backup --password=• --to x", "lovelace20"),
     sample("exception.message", "cannot read •: bad", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"),
@@ -169,6 +193,13 @@ package enum SecretSamples {
     ("log", "100% of 5% = 5%, %zz and %2"), ("error", "true"), ("http.status_code", "503"),
     ("otel.scope.name", "io.opentelemetry.tomcat-7.0"), ("k8s.pod.name", "web-7c9f6d5b8-x2x7k"),
     ("span.signature", "GET /x"), ("messaging.kafka.message.key", "order-17"), ("id", "eyJ"), ("empty", ""),
+    ("session.id", "abc123"), ("log", "session.id=abc123"), ("http.url", "http://h/?token=true&password=none&sig=-"),
+    ("db.statement", "SELECT * FROM t WHERE token = $1 AND a = $2"), ("db.statement", "WHERE token=@p1 and x=2"),
+    ("db.statement", "UPDATE users SET password = :p WHERE id = :id"), ("db.statement", "SELECT 1 FROM t WHERE otp=?"),
+    ("log", "secret = %s"), ("log", "password=${DB_PASSWORD}"), ("log", "password=[FILTERED]"), ("log", "token=undefined"),
+    ("http.url", "http://h/?pageToken=CAUQAA&next_page_token=abc&continuation_token=12"), ("page_token", "CAUQAA"),
+    ("k8s.pod.name", "xapp-frontend-1234"), ("container.image.name", "oci:my/image@sha256:abc"),
+    ("cmd", "curl http://h | docker run -u 1000:1000 x"), ("log", "eyJ, or heyjude-and-others-of-the-beatles"),
     ("image", "registry.example/app@sha256:9f86d081884c7d659a2feaa0c55ad0159f86d081884c7d659a2feaa0c55ad015"),
   ]
 }

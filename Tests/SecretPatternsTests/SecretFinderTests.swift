@@ -1,6 +1,7 @@
-import SecretPatterns
 import Testing
 import TraceTestSupport
+
+@testable import SecretPatterns
 
 /// Secrets in texts.
 @Suite("Secrets in texts")
@@ -20,19 +21,68 @@ struct SecretFinderTests {
     #expect(finder.hiding(key) == nil)
   }
 
-  @Test("A text in which something was hidden grows within a bound, and is hidden in one pass")
-  func bounds() {
-    let pieces = [
-      "pwd=x&", "key=", "//a:b@", "http://a:b/", "@tcp(", "curl -u ", "password: x ", "\"token\":\"", "%2525253D",
-      "bearer ",
-      "-----BEGIN PRIVATE KEY-----", "eyJhbGciOi.", "thin:a/", "hooks.slack.com/services/", "Authorization: ",
-      "key=\"key=%22",
-    ]
-    for piece in pieces {
+  /// What texts of the worst kind repeat: beginnings of everything that is looked for ahead.
+  private static let pieces = [
+    "pwd=x&", "key=", "//a:b@", "http://a:b/", "@tcp(", "curl -u ", "password: x ", "\"token\":\"", "%2525253D",
+    "bearer ", "-----BEGIN PRIVATE KEY-----", "-----begin ", "-----begin%20private ", "eyJhbGciOi.", "eyJ", "xeyJeyJ",
+    "thin:a/", "oracle:thin:", "hooks.slack.com/services/", "hooks.slack.com:1/", "Authorization: ", "cookie: a=\"b",
+    "key=\"key=%22", "--token/", "--token,", "--token=", "-u/", "-u=", "-u,", "-su ", "curl -u/", "code=/+", "pwd=x ",
+    "pwd=x %61", "%70%77%64%3Dx%20", "%25", "token=[", "token[0", "token[]=", ":%2F%2Fa", "//a", "password={", "a b=c ",
+    "{\"name\":\"token\",", "\"cookie\",\"", "\"cookie\",'", "token eyJ", "“", "basic 1/", "token/", "secret;", "\\\"",
+    "session-id-password.", "=\\", "bearer+a",
+  ]
+
+  @Test("A text in which something was hidden grows within a bound")
+  func growth() {
+    for piece in Self.pieces {
       let text = String(repeating: piece, count: 100_000 / piece.utf8.count)
       let hidden = finder.hiding(text)
       let bytes = hidden?.text.utf8.count ?? 0
       #expect(bytes <= 4 * text.utf8.count, "\(piece)")
     }
+  }
+
+  @Test("The bytes that are looked at grow with the length of the text, whatever is in it")
+  func work() {
+    for first in ["=", "curl "] + Self.pieces {
+      for piece in Self.pieces {
+        let counts = [10_000, 20_000].map { length in
+          finder.work(on: first + String(repeating: piece, count: length / piece.utf8.count))
+        }
+        #expect(counts[0] <= 50 * 10_000, "\(first)\(piece): \(counts)")
+        #expect(counts[1] <= 2 * counts[0] + 10_000, "\(first)\(piece): \(counts)")
+      }
+    }
+  }
+
+  @Test("Escapes of ever more levels cost no more")
+  func levels() {
+    var text = "="
+    var level = 0
+    while text.utf8.count < 40_000 {
+      text += ":%" + String(repeating: "25", count: level) + "2F%" + String(repeating: "25", count: level) + "2Fa"
+      level += 1
+    }
+    #expect(finder.work(on: text) <= 50 * text.utf8.count)
+  }
+
+  @Test("Beyond the limit of what is looked at, the rest of a text is hidden")
+  func limit() {
+    let text = Array("a=1 code=abcdefgh code=abcdefgh b=2 password=s3cret".utf8)
+    text.withUnsafeBytes { bytes in
+      var scan = SecretScan(bytes, SecretKeys(), limit: 12)
+      scan.run()
+      #expect(scan.secrets.count == 1 && scan.secrets.last?.range.upperBound == bytes.count)
+      #expect(HiddenText(bytes, scan.secrets).text.hasPrefix("a=1 code=abcdefgh code=REDACTED"))
+    }
+  }
+
+  @Test("What is beyond the longest text is hidden unread")
+  func longest() throws {
+    let text = String(repeating: "a b=c ", count: SecretFinder.longestText / 6 + 100)
+    let hidden = try #require(finder.hiding(text))
+    #expect(hidden.secrets.count == 1)
+    #expect(hidden.text.utf8.count == SecretFinder.longestText + "REDACTED".utf8.count)
+    #expect(finder.work(on: text) <= text.utf8.count + SecretFinder.longestText)
   }
 }

@@ -2,7 +2,7 @@
 struct EncodedCharacter {
   /// The character, as a byte of UTF-8.
   let byte: UInt8
-  /// How many times it is encoded; 0 for a plain character.
+  /// How many times it is encoded, at most ``deepest``; 0 for a plain character.
   let level: Int
   /// The position after it.
   let end: Int
@@ -27,8 +27,11 @@ struct EncodedCharacter {
     guard digits + 1 < bytes.count, let high = digit(bytes[digits]), let low = digit(bytes[digits + 1]) else {
       return Self(bytes[index], level: 0, end: index + 1)
     }
-    return Self(high << 4 | low, level: level, end: digits + 2)
+    return Self(high << 4 | low, level: min(level, deepest), end: digits + 2)
   }
+
+  /// Deeper levels count as this one. So a text has few levels, and what is looked for at each of them is found soon.
+  private static let deepest = 8
 
   private static func digit(_ byte: UInt8) -> UInt8? {
     switch byte {

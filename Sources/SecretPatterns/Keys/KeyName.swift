@@ -9,6 +9,8 @@ struct KeyName {
   private var text = InlineText()
   /// Whether a word that secrets have was in what ``text`` does not hold any more.
   private var hadWord = false
+  /// How many bytes the part after the last dot has.
+  private var lastCount = 0
 
   init(_ key: String) {
     var key = key
@@ -26,12 +28,14 @@ struct KeyName {
       whole = Self.next(whole, byte)
       if byte == UInt8(ascii: ".") {
         last = Self.start
+        lastCount = 0
       } else {
         last = Self.next(last, byte)
         if text.isFull {
           hadWord = hadWord || hasWord
           text.dropBeginning()
         }
+        lastCount += 1
         text.append(byte)
       }
     }
@@ -47,7 +51,11 @@ struct KeyName {
   }
 
   /// Whether ``text`` has one of the words that count wherever they stand.
-  private var hasWord: Bool { Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) } }
+  private var hasWord: Bool {
+    Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) }
+      // OpenTelemetry's `session.id` is no secret, `session_id` is.
+      || text.hasLetters(Self.session.letters) && text.contains(Self.session.text, inLast: lastCount)
+  }
 
   /// A word with the set of its letters.
   private struct Word: Sendable {
@@ -61,13 +69,15 @@ struct KeyName {
   }
 
   /// The letters of each word that secrets have, a bit for each.
-  static var letterSets: [UInt32] { (ends + words).map(\.letters) }
+  static var letterSets: [UInt32] { (ends + words + [session]).map(\.letters) }
 
   private static let ends: [Word] = ["token", "apikey", "privatekey", "secretkey", "accesskey", "pwd"].map { Word($0) }
   /// None is longer than what ``InlineText/dropBeginning()`` leaves.
-  private static let words: [Word] = ["password", "passwd", "passphrase", "secret", "sessionid", "authorization"].map {
+  private static let words: [Word] = ["password", "passwd", "passphrase", "secret", "authorization"].map {
     Word($0)
   }
+
+  private static let session = Word("sessionid")
 
   /// Whether the key names something about a secret, not the secret: `token_count`, `secret.name`.
   var isAboutSecret: Bool { Self.abouts.contains { text.hasSuffix($0) } }
@@ -77,7 +87,8 @@ struct KeyName {
     "expiresat", "expired", "age", "ttl", "limit", "status", "state", "enabled", "required", "valid", "changed",
     "changedat", "updatedat", "createdat", "path", "file", "url", "uri", "endpoint", "format", "attempts", "strength",
     "rotation", "field", "class", "provider", "manager", "store", "uid", "error", "reason", "result", "method",
-    "present", "exists", "mode", "usage", "tokens",
+    "present", "exists", "mode", "usage", "tokens", "pagetoken", "nexttoken", "continuationtoken", "paginationtoken",
+    "cancellationtoken",
   ]
 
   // MARK: FNV-1a
@@ -118,9 +129,11 @@ private struct InlineText {
     return matches(suffix, at: count - suffix.utf8CodeUnitCount)
   }
 
-  func contains(_ word: StaticString) -> Bool {
-    guard count >= word.utf8CodeUnitCount else { return false }
-    return (0...(count - word.utf8CodeUnitCount)).contains { matches(word, at: $0) }
+  /// Whether a word is in the text, or in so many of its last bytes.
+  func contains(_ word: StaticString, inLast lastCount: Int = .max) -> Bool {
+    let last = min(count, lastCount)
+    guard last >= word.utf8CodeUnitCount else { return false }
+    return ((count - last)...(count - word.utf8CodeUnitCount)).contains { matches(word, at: $0) }
   }
 
   private func matches(_ word: StaticString, at start: Int) -> Bool {

@@ -28,7 +28,7 @@ extension SecretScan {
       Form("github_pat_", 22, url), Form("glpat-", 20, url), Form("gldt-", 20, url), Form("glrt-", 20, url),
       Form("glsa_", 32, url), Form("gocspx-", 24, url), Form("ya29.", 20, url), Form("xoxb-", 10, url),
       Form("xoxp-", 10, url), Form("xoxa-", 10, url), Form("xoxr-", 10, url), Form("xoxs-", 10, url),
-      Form("xoxe.", 10, url | ByteClass.dot), Form("xapp-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
+      Form("xoxe.", 10, url | ByteClass.dot), Form("xapp-1-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
       Form("rk_live_", 16), Form("rk_test_", 16), Form("whsec_", 24, url), Form("shpat_", 32), Form("shpss_", 32),
       Form("npm_", 36), Form("pypi-", 50, url), Form("sg.", 40, url | ByteClass.dot), Form("sk-ant-", 24, url),
       Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 30), Form("hvs.", 24, url), Form("hvb.", 24, url),
@@ -53,7 +53,7 @@ extension SecretScan {
   }
 
   /// Where a token ends that begins at a position, and its kind; nil if none begins there.
-  func tokenEnd(at start: Int) -> (position: Int, kind: Secret.Kind)? {
+  mutating func tokenEnd(at start: Int) -> (position: Int, kind: Secret.Kind)? {
     guard bytes.count - start >= Self.shortest else { return nil }
     let first = bytes[start] | 0x20
     if bytes[start] == UInt8(ascii: "-") { return privateKeyEnd(at: start).map { ($0, .privateKey) } }
@@ -75,8 +75,9 @@ extension SecretScan {
   }
 
   /// Where a run of bytes of some classes ends. `+` and `/`, which are base64 too, end it.
-  private func runEnd(from start: Int, of wanted: UInt8) -> Int {
+  private mutating func runEnd(from start: Int, of wanted: UInt8) -> Int {
     var position = start
+    defer { looked += position - start }
     while position < bytes.count, classes.has(bytes[position], wanted),
       classes.has(bytes[position], ByteClass.word)
     {
@@ -86,33 +87,64 @@ extension SecretScan {
   }
 
   /// Where a JSON Web Token ends: `eyJ…`, a dot, and further parts of base64 with dots between (RFC 7519).
-  private func webTokenEnd(at start: Int) -> Int? {
+  private mutating func webTokenEnd(at start: Int) -> Int? {
     guard hasPrefix("eyj", at: start) else { return nil }
     var end = runEnd(from: start, of: Self.url)
     guard end - start >= 10 else { return nil }
     var parts = 1
     while end < bytes.count, bytes[end] == UInt8(ascii: ".") {
       let next = runEnd(from: end + 1, of: Self.url)
-      // The signature may be empty.
-      guard next > end + 1 || parts > 1 else { break }
+      // The signature may be empty, and so may the key of an encrypted one (RFC 7516, 4.5).
+      guard next > end + 1 || parts > 1 || next < bytes.count && bytes[next] == UInt8(ascii: ".") else { break }
       parts += 1
       end = next
     }
     return parts > 1 ? end : nil
   }
 
-  /// Where a private key in PEM ends, the end of the text if its own end is missing.
-  private func privateKeyEnd(at start: Int) -> Int? {
-    guard hasPrefix("-----begin ", at: start) else { return nil }
-    let title = start + 11
+  /// A token that begins within the last word: a JSON Web Token as in `v1.eyJ…`, or a private key as in `x-----BEGIN`.
+  mutating func tokenWithinWord() -> (range: Range<Int>, kind: Secret.Kind)? {
+    let last = word.upperBound
+    if bytes[last - 1] | 0x20 == UInt8(ascii: "n"), hasPrefix("-----begin", at: last - 10),
+      let end = privateKeyEnd(at: last - 10)
+    {
+      return ((last - 10)..<end, .privateKey)
+    }
+    guard word.count >= Self.shortest else { return nil }
+    var position = word.lowerBound + 1
+    while position < last - 10 {
+      guard bytes[position] | 0x20 == UInt8(ascii: "e"), hasPrefix("eyj", at: position) else {
+        position += 1
+        continue
+      }
+      if let end = webTokenEnd(at: position) { return (position..<end, .token) }
+      // What begins later in this part of the word ends where it ends, and is none either.
+      position = max(runEnd(from: position, of: Self.url), position + 3)
+    }
+    return nil
+  }
+
+  /// Where a private key in PEM ends, the end of the text if its own end is missing. Its blanks may be encoded.
+  private mutating func privateKeyEnd(at start: Int) -> Int? {
+    var begin = start
+    while begin < bytes.count, bytes[begin] == UInt8(ascii: "-") { begin += 1 }
+    looked += begin - start
+    guard begin - start >= 4, hasPrefix("begin", at: begin) else { return nil }
+    let title = begin + 5
     var dash = title
     while dash < bytes.count, dash - title < 64, bytes[dash] != UInt8(ascii: "-") { dash += 1 }
-    let words: StaticString = "private key"
-    guard (title..<dash).contains(where: { dash - $0 >= 11 && hasPrefix(words, at: $0) }) else { return nil }
+    looked += dash - title
+    let words: StaticString = "private"
+    let isKey = (title..<dash).contains { position in
+      hasPrefix(words, at: position)
+        && [8, 10, 12].contains { position + $0 < dash && hasPrefix("key", at: position + $0) }
+    }
+    guard isKey else { return nil }
     var position = dash
+    defer { looked += position - dash }
     while position < bytes.count {
-      if bytes[position] == UInt8(ascii: "-"), hasPrefix("-----end ", at: position) {
-        position += 9
+      if bytes[position] == UInt8(ascii: "-"), hasPrefix("-----end", at: position) || hasPrefix("---- end", at: position) {
+        position += 8
         while position < bytes.count, bytes[position] != UInt8(ascii: "-") { position += 1 }
         while position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
         return position

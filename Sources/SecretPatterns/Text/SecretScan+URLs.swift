@@ -5,6 +5,7 @@ extension SecretScan {
     let start = index
     var position = start
     var (at, colon): (Int?, Int?) = (nil, nil)
+    defer { looked += position - start }
     scan: while position < bytes.count {
       let character = EncodedCharacter(bytes, position)
       if character.level <= level {
@@ -30,8 +31,11 @@ extension SecretScan {
   }
 
   /// The next `@` before a blank, if it is near.
-  private func laterAt(from start: Int) -> Int? {
+  private mutating func laterAt(from start: Int) -> Int? {
+    var seen = 0
+    defer { looked += seen }
     for position in start..<min(bytes.count, start + Self.lookahead) {
+      seen += 1
       switch bytes[position] {
       case UInt8(ascii: "@"): return position
       case 0x00...0x20, UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "`"): return nil
@@ -43,7 +47,8 @@ extension SecretScan {
 
   /// Hides the user in Oracle's `jdbc:oracle:thin:user/password@host`. The next character is the one after the colon.
   mutating func hideOracle() {
-    guard isWord("thin") || isWord("oci"), let at = laterAt(from: index), at > index,
+    guard isWord("thin") || isWord("oci") || isWord("oci8"), word.lowerBound >= 7,
+      hasPrefix("oracle:", at: word.lowerBound - 7), let at = laterAt(from: index), at > index,
       text(index..<at).contains(UInt8(ascii: "/"))
     else { return }
     hide(index..<at, .userInfo, hasPassword: true)
@@ -55,19 +60,49 @@ extension SecretScan {
       return
     }
     let start = max(currentRun, index - 1 - Self.lookahead)
+    looked += index - start
     guard start < index - 1, text(start..<index - 1).contains(UInt8(ascii: ":")) else { return }
     hide(start..<index - 1, .userInfo, hasPassword: true)
   }
 
   /// URLs whose path is a secret: whoever knows it may post there.
   private static let webhooks: [(host: StaticString, paths: [StaticString])] = [
-    ("hooks.slack.com", ["services/", "workflows/", "triggers/"]), ("discord.com", ["api/webhooks/"]),
-    ("discordapp.com", ["api/webhooks/"]), ("api.telegram.org", ["bot"]), ("outlook.office.com", ["webhook/"]),
+    ("hooks.slack.com", ["services/", "workflows/", "triggers/"]),
+    ("hooks.slack-gov.com", ["services/", "workflows/", "triggers/"]),
+    ("discord.com", ["api/webhooks/", "api/v10/webhooks/", "api/v9/webhooks/", "api/v8/webhooks/"]),
+    ("discordapp.com", ["api/webhooks/"]), ("api.telegram.org", ["bot", "file/bot"]),
+    ("outlook.office.com", ["webhook/"]), ("webhook.office.com", ["webhookb2/", "webhook/"]),
   ]
+
+  /// Whether the last word is a host, or one within its domain.
+  private func isHost(_ host: StaticString) -> Bool {
+    let start = word.upperBound - host.utf8CodeUnitCount
+    return start == word.lowerBound && isWord(host)
+      || start > word.lowerBound && bytes[start - 1] == UInt8(ascii: ".") && hasPrefix(host, at: start)
+  }
+
+  /// Whether the last word ends as a host of ``webhooks`` does: a quick look.
+  private var mayBeWebhook: Bool {
+    guard word.count >= 11, word.count <= 253 else { return false }
+    let last = bytes[word.upperBound - 1] | 0x20
+    return last == UInt8(ascii: "m") || last == UInt8(ascii: "g")
+  }
+
+  /// Where the slash behind a port ends, if the word before is the host of a webhook. The next character is the one after the colon.
+  func portEnd() -> Int? {
+    guard mayBeWebhook, Self.webhooks.contains(where: { isHost($0.host) }) else { return nil }
+    var position = index
+    while position < bytes.count, position - index < 5, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) {
+      position += 1
+    }
+    guard position > index, position < bytes.count else { return nil }
+    let slash = EncodedCharacter(bytes, position)
+    return slash.byte == UInt8(ascii: "/") ? slash.end : nil
+  }
 
   /// Hides the path of a URL that is a secret itself. The next character is the one after the slash behind the host.
   mutating func hideWebhook(level: Int) {
-    guard let webhook = Self.webhooks.first(where: { isWord($0.host) }) else { return }
+    guard mayBeWebhook, let webhook = Self.webhooks.first(where: { isHost($0.host) }) else { return }
     for path in webhook.paths {
       guard let start = decodedPrefixEnd(path, at: index) else { continue }
       var end = start

@@ -24,11 +24,21 @@ struct SecretScan {
   private var runStart = 0
   /// Whether the text is a command line of a program that takes a user and a password.
   private var isCommand = false
+  /// A key that is a value itself, as in `{"name":"authorization","value":"…"}`.
+  var named: Range<Int>?
+  /// How many bytes were looked at ahead of the position. Each of them is read once more when the position comes to it.
+  var looked = 0
+  /// How many bytes are looked at ahead. Beyond it the rest of the text is hidden, so that no text costs more.
+  private let limit: Int
 
-  init(_ bytes: UnsafeRawBufferPointer, _ keys: SecretKeys) { (self.bytes, self.keys) = (bytes, keys) }
+  init(_ bytes: UnsafeRawBufferPointer, _ keys: SecretKeys, limit: Int? = nil) {
+    (self.bytes, self.keys) = (bytes, keys)
+    self.limit = limit ?? 64 * bytes.count + 4_096
+  }
 
   mutating func run() {
     while index < bytes.count {
+      guard looked <= limit else { return hide(index..<bytes.count, .token) }
       readWord()
       guard index < bytes.count else { break }
       let start = index
@@ -57,9 +67,12 @@ struct SecretScan {
 
   private mutating func readWord() {
     let start = index
-    if classes.has(bytes[start], ByteClass.tokenStart), let end = tokenEnd(at: start) {
-      hide(start..<end.position, end.kind)
-      (word, key, partBefore) = (end.position..<end.position, nil, nil)
+    var begin = start
+    // Quotation marks and blanks beyond ASCII, as in `“ghp_…”`.
+    while begin < bytes.count, bytes[begin] >= 0x80 { begin += 1 }
+    if begin < bytes.count, classes.has(bytes[begin], ByteClass.tokenStart), let end = tokenEnd(at: begin) {
+      hide(begin..<end.position, end.kind)
+      endToken(at: end.position)
       return
     }
     while index < bytes.count {
@@ -76,8 +89,15 @@ struct SecretScan {
     guard index > start else { return }
     partBefore = lastSeparator == UInt8(ascii: "/") && word.upperBound + 1 == start && !word.isEmpty ? word : nil
     (word, key, isKeyQuoted, separatorBefore) = (start..<index, start..<index, false, lastSeparator)
-    endWord()
+    if word.count >= 10, let inner = tokenWithinWord() {
+      hide(inner.range, inner.kind)
+      endToken(at: index)
+    } else {
+      endWord()
+    }
   }
+
+  private mutating func endToken(at end: Int) { (word, key, partBefore) = (end..<end, nil, nil) }
 
   /// What a word says about itself and what follows it.
   private mutating func endWord() {
@@ -88,21 +108,26 @@ struct SecretScan {
     switch word.count {
     case 2 where isCommand && isWord("-u"), 6 where isCommand && isWord("--user"),
       12 where isCommand && isWord("--proxy-user"):
-      hideArgument { $0.contains(UInt8(ascii: ":")) }
+      hideUserArgument()
     case 3...:
       if isCommand, bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "u"),
         index < bytes.count, bytes[index] == UInt8(ascii: ":")
       {
-        hide((word.lowerBound + 2)..<argumentEnd(from: index), .argument)
+        let end = argumentEnd(from: index)
+        hide((word.lowerBound + 2)..<end, .argument)
+      } else if isCommand, isGroupOfFlags {
+        hideUserArgument()
       } else if bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "-"),
         index < bytes.count, bytes[index] != UInt8(ascii: "="), bytes[index] != UInt8(ascii: ":"),
         keys.verdict(ofPair: text(word)) == .secret
       {
-        hideArgument { $0.first != UInt8(ascii: "-") }
+        hideArgument()
       } else if isWord("curl") || isWord("wget") || isWord("http") && bytes.count > index && bytes[index] == 0x20 {
         isCommand = true
       } else if isWord("bearer") || isWord("basic") {
         hideCredentials()
+      } else if isWord("token") || isWord("apikey") || isWord("negotiate") {
+        hideCredentials(areRandom: true)
       }
     default: break
     }
@@ -131,6 +156,10 @@ struct SecretScan {
   private mutating func handle(_ separator: EncodedCharacter, at start: Int) {
     switch separator.byte {
     case UInt8(ascii: "="), UInt8(ascii: ":"):
+      if separator.byte == UInt8(ascii: ":"), let end = portEnd() {
+        index = end
+        hideWebhook(level: separator.level)
+      }
       if let key {
         let pair = Pair(
           key: key, isQuoted: isKeyQuoted, before: separatorBefore, sign: separator.byte, level: separator.level)
@@ -159,6 +188,13 @@ struct SecretScan {
       runStart = separator.end
     case 0x00...0x20: runStart = separator.end
     case UInt8(ascii: "\\"), UInt8(ascii: "]"): break
+    case UInt8(ascii: "["):
+      // The parameter of a list: `token[]`, `token[0]`.
+      if key != nil, let end = subscriptEnd() { index = end } else { key = nil }
+    case UInt8(ascii: ","):
+      if let key, isKeyQuoted { hideElement(after: key) }
+      key = nil
+    case UInt8(ascii: "|"): (key, isCommand) = (nil, false)
     default: key = nil
     }
   }

@@ -73,6 +73,7 @@ struct SpanHiding {
   private mutating func hide(_ text: String, _ place: String) -> String {
     guard let hidden = finder.hiding(text) else { return text }
     let bytes = text.utf8
+    let place = Self.shown(finder.hiding(place)?.text ?? place)
     for secret in hidden.secrets {
       let key = secret.key.flatMap { range in
         String(
@@ -83,8 +84,7 @@ struct SpanHiding {
       }
       values.append(
         HiddenValue(
-          service: "", place: Self.shown(finder.hiding(place)?.text ?? place), key: Self.shown(key ?? ""),
-          kind: secret.kind))
+          service: "", place: place, key: Self.shown(key ?? ""), kind: secret.kind))
     }
     return hidden.text
   }
