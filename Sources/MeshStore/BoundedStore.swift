@@ -118,7 +118,8 @@ public final class BoundedStore: ResourceStore {
     if before == nil, usage.resources >= limits.resources {
       return StoreError(
         code: .full,
-        message: "the store has \(usage.resources) resource\(usage.resources == 1 ? "" : "s"), and may have \(limits.resources); delete some, or raise "
+        message:
+          "the store has \(usage.resources) resource\(usage.resources == 1 ? "" : "s"), and may have \(limits.resources); delete some, or raise "
           + "general.limits.resources")
     }
     let growth = size - (before ?? 0)

@@ -143,7 +143,9 @@ extension SecretScan {
     var position = dash
     defer { looked += position - dash }
     while position < bytes.count {
-      if bytes[position] == UInt8(ascii: "-"), hasPrefix("-----end", at: position) || hasPrefix("---- end", at: position) {
+      if bytes[position] == UInt8(ascii: "-"),
+        hasPrefix("-----end", at: position) || hasPrefix("---- end", at: position)
+      {
         position += 8
         while position < bytes.count, bytes[position] != UInt8(ascii: "-") { position += 1 }
         while position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }

@@ -92,13 +92,18 @@ extension SecretScan {
   func portEnd() -> Int? {
     guard mayBeWebhook, Self.webhooks.contains(where: { isHost($0.host) }) else { return nil }
     var position = index
-    while position < bytes.count, position - index < 5, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) {
+    while position < bytes.count, position - index < 5,
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position])
+    {
       position += 1
     }
     guard position > index, position < bytes.count else { return nil }
     let slash = EncodedCharacter(bytes, position)
     return slash.byte == UInt8(ascii: "/") ? slash.end : nil
   }
+
+  /// The separators that the secret part of a webhook's path may have.
+  private static let webhookSeparators: [UInt8] = Array("/:@".utf8)
 
   /// Hides the path of a URL that is a secret itself. The next character is the one after the slash behind the host.
   mutating func hideWebhook(level: Int) {
@@ -109,8 +114,8 @@ extension SecretScan {
       while end < bytes.count {
         let character = EncodedCharacter(bytes, end)
         if character.level <= level, classes.has(character.byte, ByteClass.separator) {
-          // A telegram bot's token has a colon and no slash.
-          guard character.byte == UInt8(ascii: "/") || character.byte == UInt8(ascii: ":") else { break }
+          // A Telegram bot's token has a colon, an Office webhook an at sign.
+          guard Self.webhookSeparators.contains(character.byte) else { break }
         }
         end = character.end
       }
