@@ -17,6 +17,8 @@ public struct HTTPServer: Service {
   package var socket: NIOBSDSocket.Handle?
   /// How connections are encrypted; nil for a server without TLS.
   package var encryption: Encryption?
+  /// The descriptors that connections leave to the rest of the program.
+  package var reserve = DescriptorReserve()
   /// Called with the port once the server accepts connections.
   public var onListening: @Sendable (Int) async -> Void
 
@@ -61,10 +63,11 @@ public struct HTTPServer: Service {
     let bootstrap = ServerBootstrap(group: eventLoopGroup)
       .serverChannelOption(.backlog, value: ListeningSocket.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .serverChannelInitializer { channel in
+      .serverChannelInitializer { [reserve, service] channel in
         channel.eventLoop.makeCompletedFuture {
           // When file descriptors run out, wait a second before the next accept.
           try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler(shouldForwardIOErrorCaught: false))
+          try channel.pipeline.syncOperations.addHandler(DescriptorGuard(reserve, service: service))
         }
       }
       .childChannelInitializer { channel in

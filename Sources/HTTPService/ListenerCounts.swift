@@ -16,6 +16,8 @@ public final class ListenerCounts: Sendable {
     case full
     /// An address had too many connections, and none of them could be replaced.
     case addressFull = "address_full"
+    /// New connections had to wait, because few file descriptors were left.
+    case descriptors
     /// A client sent too many requests in a second.
     case rate
     /// The byte budget was exhausted.

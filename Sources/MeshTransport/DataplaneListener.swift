@@ -33,6 +33,8 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
           // When file descriptors run out, wait a second before the next accept.
           let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false)
           try channel.pipeline.syncOperations.addHandler(backoff)
+          try channel.pipeline.syncOperations.addHandler(
+            DescriptorGuard(DescriptorReserve(), service: setup.bootstrap))
         }.flatMap {
           listenerConfigurator.configure(channel: channel)
         }

@@ -236,6 +236,9 @@ package final class DataplaneServer: Service {
       try await server.serve()
       // gRPC does not know the connections over HTTP/1.1.
       await service.end()
+    } catch let error as RuntimeError where error.code == .serverIsStopped {
+      // The program was asked to end before this task ran.
+      await service.end()
     } catch let error as RuntimeError {
       guard let cause = error.cause as? IOError else { throw error }
       throw ListenFailure(name: Self.name, host: configuration.host, port: configuration.port, error: cause)

@@ -67,11 +67,13 @@ extension KumaControlPlane {
       let logger = bootstrapLogging(configuration)
       for warning in warnings + manager.problems + inherited.problems { logger.warning("\(warning)") }
       let end = ForcedEnd(after: configuration.shutdownTimeout, logger: logger)
-      guard let pipeline = try await StartInterruption.run({ try await build(configuration, inherited, logger) }) else {
+      guard let pipeline = try await StartInterruption.run(
+        until: end.request, { try await build(configuration, inherited, logger) })
+      else {
         logger.info("stopped before the start was complete")
         return
       }
-      try await pipeline.run(manager: manager, orBy: end)
+      try await pipeline.run(until: end.request, manager: manager, orBy: end)
     } catch let error as any CustomStringConvertible & Error {
       try? FileHandle.standardError.write(contentsOf: Data("Error: \(error.description.printableLines)\n".utf8))
       throw ExitCode(1)

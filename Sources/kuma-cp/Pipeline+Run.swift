@@ -2,19 +2,17 @@ import HTTPService
 import Logging
 import ServiceLifecycle
 import Systemd
-import UnixSignals
 
 extension Pipeline {
-  /// Runs all services until a signal or a failure, or until the task is cancelled.
+  /// Runs all services until the program is asked to end, until a failure, or until the task is cancelled.
   ///
   /// - Parameters:
-  ///   - signals: the signals that end the program in order.
+  ///   - request: ends the services in order, also if it was made before.
   ///   - manager: is told that the program serves, is well, and ends.
   ///   - end: ends the program if it does not end in order.
   /// - Throws: the error of the first service that failed.
   func run(
-    until signals: [UnixSignal] = [.sigterm, .sigint], manager: ServiceManager = ServiceManager(environment: [:]),
-    orBy end: ForcedEnd? = nil
+    until request: EndRequest, manager: ServiceManager = ServiceManager(environment: [:]), orBy end: ForcedEnd? = nil
   ) async throws {
     let running = RunningServices()
     end?.describe { [openWork] in openWork() + running.list }
@@ -22,11 +20,14 @@ extension Pipeline {
     var configuration = ServiceGroupConfiguration(
       services: (services + [link]).map {
         ServiceGroupConfiguration.ServiceConfiguration(service: running.follow($0))
-      },
-      gracefulShutdownSignals: signals, logger: quietLogger)
+      }, logger: quietLogger)
     // What is open then is cancelled, and the stores still have time to close.
     configuration.maximumGracefulShutdownDuration = shutdownTimeout * 2 / 3
-    try await ServiceGroup(configuration: configuration).run()
+    let group = ServiceGroup(configuration: configuration)
+    // The group remembers a request that comes before it runs. Its own traps would miss signals that came before they were set.
+    let asking = Task { if await request.wait() { await group.triggerGracefulShutdown() } }
+    defer { asking.cancel() }
+    try await group.run()
     withExtendedLifetime(link) {}
     logger.info("stopped")
   }

@@ -6,7 +6,6 @@ import MeshStorePostgres
 import MeshStoreSQL
 import ServiceLifecycle
 import Systemd
-import UnixSignals
 
 /// The open store of a control plane.
 struct OpenedStore {
@@ -110,19 +109,19 @@ extension ResourceStore {
   }
 }
 
-/// Cancels a start that waits for something when the process receives a signal. As process 1 of a container, the process has to
-/// listen for signals, since their default actions do not apply.
+/// Cancels a start that waits for something when the program is asked to end.
 enum StartInterruption {
   /// Runs the start.
   ///
-  /// - Returns: the result of the start, or `nil` if a signal came first.
-  static func run<Value: Sendable>(_ start: @escaping @Sendable () async throws -> Value) async throws -> Value? {
-    // Trapped before the start, so that a signal at any time ends it in order.
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-    return try await withThrowingTaskGroup(of: Value?.self) { group in
+  /// - Returns: the result of the start, or `nil` if the request to end came first. A start that is complete all the same is run:
+  ///   ``Pipeline/run(until:manager:orBy:)`` ends it in order.
+  static func run<Value: Sendable>(
+    until request: EndRequest, _ start: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value? {
+    try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await start() }
       group.addTask {
-        for await _ in signals { return nil }
+        if await request.wait() { return nil }
         // Cancels the start.
         throw CancellationError()
       }

@@ -38,7 +38,7 @@ struct RunningPipeline: Sendable {
     let (configuration, _) = try ControlPlaneConfiguration.load(file: nil, environment: [:], flags: flags)
     let server = RunningPipeline(
       pipeline: try await Pipeline.build(configuration, logger: log.logger(.info)), folder: folder)
-    let running = Task { try await server.pipeline.run(until: []) }
+    let running = Task { try await server.pipeline.run(until: EndRequest()) }
     do {
       try await eventually("readiness") {
         guard server.port(.diagnostics) != nil else { return false }

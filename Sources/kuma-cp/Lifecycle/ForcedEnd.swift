@@ -5,7 +5,7 @@ import MeshModel
 import ProgramSettings
 import Synchronization
 
-/// Ends the process when it does not end in order: some time after the first SIGTERM or SIGINT, or at once at a second one.
+/// Asks the program to end at the first SIGTERM or SIGINT, from before its start on. Ends the process when it does not end in order: some time after the first SIGTERM or SIGINT, or at once at a second one.
 ///
 /// It runs on a queue of its own. What keeps the process from ending may also keep all threads of tasks.
 final class ForcedEnd: Sendable {
@@ -18,6 +18,9 @@ final class ForcedEnd: Sendable {
     var first: ContinuousClock.Instant?
     var openWork: @Sendable () -> [String] = { [] }
   }
+
+  /// Made at the first signal.
+  let request = EndRequest()
 
   private let limit: Duration
   private let logger: Logger
@@ -51,6 +54,7 @@ final class ForcedEnd: Sendable {
       return state.first
     }
     guard let first else {
+      request.make()
       let (seconds, attoseconds) = limit.components
       let time = DispatchTimeInterval.nanoseconds(
         Int(clamping: min(seconds, 1_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000))
