@@ -116,11 +116,12 @@ public final class BoundedStore: ResourceStore {
   /// Why a resource has no room; nil if it has.
   private func overflow(of size: Int, over before: Int?, _ usage: Usage) -> StoreError? {
     if before == nil, usage.resources >= limits.resources {
+      let present = usage.resources == 1 ? "1 resource" : "\(usage.resources) resources"
       return StoreError(
         code: .full,
         message:
-          "the store has \(usage.resources) resource\(usage.resources == 1 ? "" : "s"), and may have \(limits.resources); delete some, or raise "
-          + "general.limits.resources")
+          "the store has \(present), and may have \(limits.resources); delete some, or raise general.limits.resources"
+      )
     }
     let growth = size - (before ?? 0)
     guard growth > 0, growth > limits.bytes - usage.bytes else { return nil }

@@ -67,8 +67,9 @@ extension KumaControlPlane {
       let logger = bootstrapLogging(configuration)
       for warning in warnings + manager.problems + inherited.problems { logger.warning("\(warning)") }
       let end = ForcedEnd(after: configuration.shutdownTimeout, logger: logger)
-      guard let pipeline = try await StartInterruption.run(
-        until: end.request, { try await build(configuration, inherited, logger) })
+      guard
+        let pipeline = try await StartInterruption.run(
+          until: end.request, { try await build(configuration, inherited, logger) })
       else {
         logger.info("stopped before the start was complete")
         return

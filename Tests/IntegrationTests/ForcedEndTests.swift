@@ -41,19 +41,26 @@ struct ForcedEndTests {
     _ = await locker.terminate(grace: .zero)
   }
 
+  /// How many of the requests are over.
+  private final class AnswerCount: Sendable {
+    private let count = Mutex(0)
+    var number: Int { count.withLock { $0 } }
+    func add() { count.withLock { $0 += 1 } }
+  }
+
   /// A request that the control plane has begun. One that was given up before it was seen is sent again: the store waits for a
   /// locked file for some seconds only.
   private static func requestInHand(of controlPlane: ControlPlaneProcess) async throws -> Task<
     HTTPProbe.Answer?, any Error
   > {
-    let answers = Atomic(0)
+    let answers = AnswerCount()
     var sent = 0
     var request = Task<HTTPProbe.Answer?, any Error> { nil }
     try await eventually("the request") {
-      if answers.load(ordering: .acquiring) == sent {
+      if answers.number == sent {
         sent += 1
         request = Task {
-          defer { answers.add(1, ordering: .releasing) }
+          defer { answers.add() }
           return try await HTTPProbe.put(port: controlPlane.ports.api, "/meshes/m", #"{"type": "Mesh", "name": "m"}"#)
         }
       }
