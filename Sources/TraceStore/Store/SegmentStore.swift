@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import GroupCommit
 import PrometheusMetrics
+import SQLiteFiles
 import Synchronization
 public import TraceModel
 
@@ -25,6 +26,8 @@ public final class SegmentStore: SpanStore {
     public var privacy = SpanPrivacy.Settings()
     /// How long the store waits for a locked database, in seconds.
     public var busyTimeout = 2.0
+    /// How long after a failed write ``SegmentStore/obstacle()`` waits before it tries another one.
+    public var patience = DatabaseFile.patience
     /// The time of day.
     public var clock = WallClock.system
     /// A clock that never jumps.
@@ -86,7 +89,8 @@ public final class SegmentStore: SpanStore {
   public init(path: String, settings: Settings = Settings(), metrics: CollectorMetrics = CollectorMetrics())
     throws(CollectorError)
   {
-    file = try StoreFile(path: path, busyTimeout: settings.busyTimeout, report: settings.report)
+    file = try StoreFile(
+      path: path, busyTimeout: settings.busyTimeout, patience: settings.patience, report: settings.report)
     self.settings = settings
     self.metrics = metrics
     privacy = SpanPrivacy(settings.privacy)

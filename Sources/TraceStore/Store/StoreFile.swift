@@ -20,10 +20,10 @@ struct StoreFile: Sendable {
   }
 
   init(
-    path: String, busyTimeout: Double, report: @escaping @Sendable (String?) -> Void
+    path: String, busyTimeout: Double, patience: Duration, report: @escaping @Sendable (String?) -> Void
   ) throws(CollectorError) {
     do {
-      file = try DatabaseFile(path: path, kind: Self.kind, busyTimeout: busyTimeout, report: report)
+      file = try DatabaseFile(path: path, kind: Self.kind, busyTimeout: busyTimeout, patience: patience, report: report)
     } catch {
       throw CollectorError(error)
     }
