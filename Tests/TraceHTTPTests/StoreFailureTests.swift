@@ -60,7 +60,10 @@ import TraceTestSupport
     arguments: ["", "-wal", "-shm"], [false, true])
   func lostFile(suffix: String, isReplaced: Bool) async throws {
     let reports = Mutex<[String?]>([])
-    let collector = try TestCollector { $0.report = { report in reports.withLock { $0.append(report) } } }
+    let collector = try TestCollector {
+      $0.report = { report in reports.withLock { $0.append(report) } }
+      $0.patience = .zero
+    }
     #expect(await collector.post(Self.body).status == 202)
     #expect(await collector.get("/health").status == 200)
     let (lost, aside) = (collector.path + suffix, collector.directory.appending(path: "aside").path)
