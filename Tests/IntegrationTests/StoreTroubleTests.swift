@@ -167,15 +167,7 @@ import Testing
       for round in 1...2 {
         try await disk.fill()
         // The logs of the databases have room of their own until they have to grow.
-        let mesh = try await eventually("a refused mesh") {
-          let answer = try #require(try await ledger.put())
-          return answer.status == 201 ? nil : answer
-        }
-        let span = try await eventually("a refused span") {
-          let answer = try #require(try await ledger.post())
-          return answer.status == 202 ? nil : answer
-        }
-        for (answer, file) in [(mesh, "kuma.db"), (span, "traces.db")] {
+        for (answer, file) in try await Self.refusals(of: ledger) {
           #expect(answer.status == 503, "round \(round): \(answer.text)")
           #expect(
             answer.text.contains(file) && answer.text.contains("the disk is full"), "round \(round): \(answer.text)")
@@ -219,15 +211,7 @@ import Testing
           ["-f", "-qq", "-o", "/dev/null", "-p", "\(pid)"] + files.flatMap { ["-P", $0] } + [
             "-e", "trace=\(calls)", "-e", "inject=\(calls):error=EIO",
           ], output: .discard, errors: .lines(said.append)))
-      let mesh = try await eventually("a refused mesh") {
-        let answer = try #require(try await ledger.put())
-        return answer.status == 201 ? nil : answer
-      }
-      let span = try await eventually("a refused span") {
-        let answer = try #require(try await ledger.post())
-        return answer.status == 202 ? nil : answer
-      }
-      for (answer, file) in [(mesh, "kuma.db"), (span, "traces.db")] {
+      for (answer, file) in try await Self.refusals(of: ledger) {
         #expect(answer.status == 503, "\(answer.text)")
         #expect(
           answer.text.contains(file) && answer.text.contains("the disk reported an error"),
@@ -327,6 +311,19 @@ import Testing
       }
       try await client.shutdown()
     }
+  }
+
+  /// The first answers that refuse a mesh and a span, each with the file that cannot be written.
+  private static func refusals(of ledger: Ledger) async throws -> [(HTTPProbe.Answer, String)] {
+    let mesh = try await eventually("a refused mesh") {
+      let answer = try #require(try await ledger.put())
+      return answer.status == 201 ? nil : answer
+    }
+    let span = try await eventually("a refused span") {
+      let answer = try #require(try await ledger.post())
+      return answer.status == 202 ? nil : answer
+    }
+    return [(mesh, "kuma.db"), (span, "traces.db")]
   }
 
   private static func limitDescriptors(of pid: Int32, to limit: String) async throws {
