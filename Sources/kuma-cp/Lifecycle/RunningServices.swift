@@ -39,10 +39,9 @@ struct ServersTogether: Service {
   let services: [any Service]
 
   func run() async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    // One that fails ends the others. `waitForAll` of other groups waits for those that run on, and throws only then.
+    try await withThrowingDiscardingTaskGroup { group in
       for service in services { group.addTask { try await service.run() } }
-      // One that fails ends the others.
-      try await group.waitForAll()
     }
   }
 }
