@@ -33,14 +33,22 @@ package struct EnvoyAdvice: Sendable, Hashable {
   package var newest: EnvoyVersion?
   /// The last day of support of the branch; `nil` where it is not known.
   package var supportEnd: String?
+  /// Whether that day is over.
+  package var isSupportOver = false
+  /// The branch: `1.38`; `nil` where the version is not that of a release.
+  package var branch: String?
+  /// Whether the table has a release of the branch.
+  package var isBranchInTable = false
   /// The day of the table.
   package var date: String
 
   /// Looks a version up.
   ///
-  /// - Parameter version: what the proxy says; any text.
+  /// - Parameters:
+  ///   - version: what the proxy says; any text.
+  ///   - now: when somebody asks, which decides whether a branch is still supported.
   /// - Returns: `nil` where the proxy does not say its version.
-  package init?(_ version: String, in table: EnvoyReleases = .published) {
+  package init?(_ version: String, in table: EnvoyReleases = .published, now: Timestamp = .now) {
     guard !version.isEmpty else { return nil }
     self.version = version.printable(atMost: 40)
     (fixes, unread, date) = ([], [], table.date)
@@ -49,7 +57,10 @@ package struct EnvoyAdvice: Sendable, Hashable {
       return
     }
     if parsed.major == 1 { supportEnd = table.supportEnds[parsed.minor] }
+    // Both are days as in RFC 3339: `2026-11-29`.
+    isSupportOver = supportEnd.map { $0 < now.description.prefix(10) } ?? false
     let branch = table.releases.filter { $0.version.isOfBranch(of: parsed) }.sorted { $0.version < $1.version }
+    (self.branch, isBranchInTable) = ("\(parsed.major).\(parsed.minor)", !branch.isEmpty)
     var known: Set<String> = []
     for release in branch where release.version > parsed {
       newest = release.version
@@ -63,29 +74,57 @@ package struct EnvoyAdvice: Sendable, Hashable {
     state = !fixes.isEmpty ? .fixesPublished : isCovered && unread.isEmpty ? .noneKnown : .unknown
   }
 
-  /// What is known, in a sentence without its subject's proxy: `Envoy 1.38.3 has 14 security fixes published after its version…`.
+  /// What is known, in sentences: `Envoy 1.38.3 has 14 security fixes published after its version…`.
   package var sentence: String {
     switch state {
     case .fixesPublished:
-      let count = fixes.count == 1 ? "1 security fix" : "\(fixes.count) security fixes"
       let ids = PolicyWarnings.join(fixes) { $0.id }
       let advice = newest.map { "; run \($0) or a later release" } ?? ""
-      return "Envoy \(version) has \(count) published after its version (\(ids))\(advice).\(reservation)"
+      return "Envoy \(version) has \(count) published after its version (\(ids))\(advice).\(reservation)\(support)"
     case .noneKnown:
-      return "No security fix is known that was published after Envoy \(version), as of \(date)."
+      return "No security fix is known that was published after Envoy \(version), as of \(date).\(support)"
     case .unknown:
-      guard EnvoyVersion(version) != nil else {
-        return
-          "Whether Envoy \(version) lacks published security fixes is not known: it is not the version of a release."
-      }
-      let support = supportEnd.map { " The branch is supported until \($0)." } ?? ""
-      guard unread.isEmpty else {
-        return "Whether Envoy \(version) lacks published security fixes is not known.\(reservation)"
-      }
-      return
-        "Whether Envoy \(version) lacks published security fixes is not known: the table of \(date) does not reach it."
-        + support
+      let unknown = "Whether Envoy \(version) lacks published security fixes is not known"
+      guard let branch else { return "\(unknown): it is not the version of a release." }
+      if !unread.isEmpty { return "\(unknown).\(reservation)\(support)" }
+      return isBranchInTable
+        ? "\(unknown): the table of \(date) has no later release of branch \(branch).\(support)"
+        : "\(unknown): branch \(branch) is not in the table of \(date).\(support)"
     }
+  }
+
+  /// What is known, in a few words for a column of a table: `2 security fixes were published after this Envoy; run 1.38.9`. `nil`
+  /// where no later fix is known, nothing was left unread, and the branch is supported.
+  package var note: String? {
+    let words: String?
+    switch state {
+    case .fixesPublished:
+      let fixes = fixes.count == 1 ? "1 security fix was" : "\(fixes.count) security fixes were"
+      words = "\(fixes) published after this Envoy" + (newest.map { "; run \($0)" } ?? "")
+    case .noneKnown: words = nil
+    case .unknown:
+      let what = "security fixes after this Envoy are not known"
+      words =
+        if let newest {
+          "Envoy \(newest) was published after this one; whether it has security fixes is not known"
+        } else if let branch {
+          isBranchInTable
+            ? "\(what): the table of \(date) has no later release of branch \(branch)"
+            : "Envoy \(branch) is not in the table of \(date); \(what)"
+        } else { "\(what): \(version) is not the version of a release" }
+    }
+    let end = supportEnd.flatMap { isSupportOver ? "branch \(branch ?? "") has not been supported since \($0)" : nil }
+    let parts = [words, end].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  private var count: String { fixes.count == 1 ? "1 security fix" : "\(fixes.count) security fixes" }
+
+  /// How long the branch is or was supported.
+  private var support: String {
+    guard let supportEnd, let branch else { return "" }
+    if isSupportOver { return " Branch \(branch) has not been supported since \(supportEnd)." }
+    return state == .unknown ? " Branch \(branch) is supported until \(supportEnd)." : ""
   }
 
   /// What was not read.
@@ -106,6 +145,7 @@ package struct EnvoyAdvice: Sendable, Hashable {
     ]
     if let newest { object["newestRelease"] = .string(newest.description) }
     if let supportEnd { object["supportedUntil"] = .string(supportEnd) }
+    if let note { object["note"] = .string(note) }
     return .object(object)
   }
 }
@@ -116,9 +156,10 @@ extension DataplaneInsight {
 }
 
 extension PolicyWarnings {
-  /// The warning about the version of a proxy's Envoy. There is none where no later fix is known and nothing was left unread.
+  /// The warning about the version of a proxy's Envoy. There is none where no later fix is known, nothing was left unread, and the
+  /// branch is supported.
   package static func envoy(of proxy: String, _ insight: DataplaneInsight?) -> [String] {
-    guard let insight, insight.isOnline, let advice = insight.envoyAdvice, advice.state != .noneKnown else { return [] }
+    guard let insight, insight.isOnline, let advice = insight.envoyAdvice, advice.note != nil else { return [] }
     return ["Data plane proxy \"\(proxy)\": \(advice.sentence)"]
   }
 

@@ -51,7 +51,7 @@ package struct EnvoyReleases: Sendable {
       read(
         "1.36.7", "2026-06-03", headers2026,
         "\(files)/3b085928c67de0d68c8d4849e45e3ae7649f9648/changelogs/1.36.7.yaml"),
-      read("1.36.8", "2026-06-10", [], "https://github.com/envoyproxy/envoy/releases"),
+      unread("1.36.8", "2026-06-10"),
       read(
         "1.36.9", "2026-06-23", june2026, "\(files)/cd65f011cee316c3e4ffcac83e69f64c3c518516/changelogs/1.36.9.yaml"),
       read(

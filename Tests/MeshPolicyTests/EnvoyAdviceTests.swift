@@ -55,9 +55,54 @@ import Testing
       unread.sentence
         == "Whether Envoy 1.40.0 lacks published security fixes is not known. 1.40.1 was published later, and its notes were "
         + "not read.")
-    #expect(try #require(EnvoyAdvice("1.30.11", in: Self.table)).sentence.hasSuffix("supported until 2025-04-16."))
     #expect(EnvoyAdvice("", in: Self.table) == nil, "nothing is said of a proxy that does not say its version")
     #expect(try #require(EnvoyAdvice(String(repeating: "9", count: 100_000), in: Self.table)).version.count < 100)
+  }
+
+  @Test(
+    "an Envoy of which nothing is known has a note that says so, and an end of support is in the past where it is past",
+    arguments: [
+      ("1.38.0", "3 security fixes were published after this Envoy; run 1.38.3"),
+      ("1.39.1", "Envoy 1.39.2 was published after this one; whether it has security fixes is not known"),
+      (
+        "1.40.1",
+        "security fixes after this Envoy are not known: the table of 2026-11-01 has no later release of branch 1.40"
+      ),
+      ("1.41.0", "Envoy 1.41 is not in the table of 2026-11-01; security fixes after this Envoy are not known"),
+      (
+        "1.30.11",
+        "Envoy 1.30 is not in the table of 2026-11-01; security fixes after this Envoy are not known; branch 1.30 has not "
+          + "been supported since 2025-04-16"
+      ),
+      ("1.38.2-dev", "security fixes after this Envoy are not known: 1.38.2-dev is not the version of a release"),
+      ("1.38.3", nil),
+    ] as [(String, String?)])
+  func notes(version: String, note: String?) throws {
+    let day = try #require(Timestamp("2026-11-30T00:00:00Z"))
+    let advice = try #require(EnvoyAdvice(version, in: Self.table, now: day))
+    #expect(advice.note == note)
+    #expect(advice.document["note"]?.string == note)
+  }
+
+  @Test("an end of support is told as what was or will be, to the day") func support() throws {
+    func sentence(_ version: String, _ time: String) throws -> String {
+      let now = try #require(Timestamp(time))
+      return try #require(EnvoyAdvice(version, in: Self.table, now: now)).sentence
+    }
+    #expect(
+      try sentence("1.30.11", "2025-04-16T23:59:59Z")
+        == "Whether Envoy 1.30.11 lacks published security fixes is not known: branch 1.30 is not in the table of "
+        + "2026-11-01. Branch 1.30 is supported until 2025-04-16.")
+    #expect(try sentence("1.30.11", "2025-04-17T00:00:00Z").hasSuffix("has not been supported since 2025-04-16."))
+    // Also where every note was read.
+    let old = EnvoyReleases(
+      date: "2026-11-01", releases: Self.table.releases, supportEnds: [38: "2026-11-02"])
+    let now = try #require(Timestamp("2026-11-03T00:00:00Z"))
+    let newest = try #require(EnvoyAdvice("1.38.3", in: old, now: now))
+    #expect(newest.state == .noneKnown)
+    #expect(newest.note == "branch 1.38 has not been supported since 2026-11-02")
+    #expect(newest.sentence.hasSuffix(" Branch 1.38 has not been supported since 2026-11-02."))
+    #expect(try #require(EnvoyAdvice("1.38.0", in: old, now: now)).sentence.hasSuffix("since 2026-11-02."))
   }
 
   @Test("the page about Envoy's security shows the table of the program, line by line") func page() throws {
@@ -83,6 +128,7 @@ import Testing
       #expect(release.published <= EnvoyReleases.published.date)
       #expect((release.fixes == nil) == release.source.isEmpty)
       #expect(release.source.isEmpty || release.source.hasPrefix("https://"))
+      #expect(release.source.isEmpty || release.source.contains(release.version.description), "the note of one release")
       for id in release.fixes ?? [] {
         #expect(id.wholeMatch(of: /CVE-20\d\d-\d+|GHSA(-[0-9a-z]{4}){3}/) != nil, "\(id)")
       }

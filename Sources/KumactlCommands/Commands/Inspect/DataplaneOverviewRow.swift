@@ -62,21 +62,8 @@ struct DataplaneOverviewRow: DocumentRow {
       let message = rejection.message.split(whereSeparator: \.isNewline).joined(separator: " ")
       notes.append("\(rejection.discovery.rawValue.uppercased()) refused: \(message)")
     }
-    if let advice, let note = Self.note(of: advice) { notes.append(note) }
+    // In a few words; the rest is in the JSON and in `inspect dataplane NAME --type=tracing`.
+    if let note = advice?["note"]?.string { notes.append(note.printable) }
     return notes.joined(separator: "; ")
-  }
-
-  /// The advice in a few words; the rest is in the JSON and in `inspect dataplane NAME --type=tracing`.
-  private static func note(of advice: DocumentValue) -> String? {
-    let newest = advice["newestRelease"]?.string
-    switch advice["state"]?.string {
-    case "fixesPublished":
-      let count = advice["fixes"]?.array?.count ?? 0
-      let fixes = count == 1 ? "1 security fix was" : "\(count) security fixes were"
-      return "\(fixes) published after this Envoy" + (newest.map { "; run \($0)" } ?? "")
-    case "unknown":
-      return newest.map { "Envoy \($0) was published after this one; whether it has security fixes is not known" }
-    default: return nil
-    }
   }
 }
