@@ -39,6 +39,8 @@ import time
 import urllib.error
 import urllib.request
 
+from xds import programs
+
 CONNECTIONS = 1300
 BODIES = 150
 MIB = 1 << 20
@@ -443,12 +445,11 @@ def budgets(program):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
+    paths = programs(__doc__)
     has_namespace = own_namespace()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    for path in sys.argv[1:]:
+    for path in paths:
         print(path)
         folder = tempfile.mkdtemp(prefix="attack-")
         program = Program(path, folder)

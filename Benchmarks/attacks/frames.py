@@ -34,7 +34,7 @@ import tempfile
 import threading
 import time
 
-from xds import CLUSTER, MIB, PATH, Ended, Peak, Program, Stream, field, framed, nonce
+from xds import CLUSTER, MIB, PATH, Ended, Peak, Program, Stream, field, framed, nonce, programs
 
 LISTENER = b"type.googleapis.com/envoy.config.listener.v3.Listener"
 SERVICES = 300
@@ -342,11 +342,10 @@ def attack(program, title, body):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
+    paths = programs(__doc__)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    for path in sys.argv[1:]:
+    for path in paths:
         folder = tempfile.mkdtemp(prefix="frames-attack-")
         try:
             program = Program(path, folder)

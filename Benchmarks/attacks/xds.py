@@ -17,6 +17,7 @@ Printed are the resident memory before, at most, and 10 seconds after the last c
 streams ended. The whole takes about a minute for each program. Only the Python standard library is needed.
 """
 
+import argparse
 import gzip
 import os
 import pathlib
@@ -323,10 +324,19 @@ def attack(program, title, body):
         print(f"            {ends.count(end)} x {end}", flush=True)
 
 
+def programs(description):
+    """The programs that the command line names, each an executable file."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", nargs="+", metavar="KUMA_CP", help="a control plane, such as .build/release/kuma-cp")
+    paths = parser.parse_args().programs
+    for path in paths:
+        if not (os.path.isfile(path) and os.access(path, os.X_OK)):
+            parser.error(f"{path} is not a program; `make release` builds .build/release/kuma-cp")
+    return paths
+
+
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    for path in sys.argv[1:]:
+    for path in programs(__doc__):
         folder = tempfile.mkdtemp(prefix="xds-attack-")
         try:
             program = Program(path, folder)
