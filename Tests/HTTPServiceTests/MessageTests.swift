@@ -51,6 +51,19 @@ import Testing
     #expect(MediaType.ofBody(request) == expected)
   }
 
+  @Test("the type of a body is no longer than what is read of it, wherever a character is cut")
+  func longBodyType() {
+    for letters in 250...256 {
+      for character in ["é", "€", "😀"] {
+        let field = String(repeating: "a", count: letters) + String(repeating: character, count: 10)
+        let request = HTTPRequest(
+          method: .post, scheme: nil, authority: nil, path: "/", headerFields: [.contentType: field])
+        let type = MediaType.ofBody(request)
+        #expect(type == String(repeating: "a", count: letters) + String(repeating: "?", count: 256 - letters))
+      }
+    }
+  }
+
   @Test("lists of types are compared as Kuma does") func lists() {
     #expect(MediaType.list("text/html, application/json;q=0", containsAnyOf: [MediaType.json]))
     #expect(MediaType.list("*/*", containsAnyOf: [MediaType.json], anything: "*/*"))

@@ -17,11 +17,17 @@ package enum MediaType {
   package static let prometheus = "text/plain; version=0.0.4; charset=utf-8"
 
   /// The type of a request's body, in lower case, without parameters and white space; empty if the request has no type.
+  ///
+  /// At most 256 bytes of the header are read, and each gives at most one. A type is of ASCII alone (RFC 9110, 8.3.1), so that a byte of
+  /// anything else becomes a question mark, which no type has: half a character at the end would be longer than it was.
   package static func ofBody(_ request: HTTPRequest) -> String {
     guard let field = request.headerFields[.contentType] else { return "" }
     let type = field.utf8.prefix(256).prefix { $0 != UInt8(ascii: ";") }
     let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
-    return String(decoding: type.filter { $0 > 0x20 }.map { letters.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    let bytes = type.lazy.filter { $0 > 0x20 }.map { byte in
+      letters.contains(byte) ? byte | 0x20 : byte < 0x80 ? byte : UInt8(ascii: "?")
+    }
+    return String(decoding: Array(bytes), as: UTF8.self)
   }
 
   /// Whether a header lists one of some types.
