@@ -166,6 +166,8 @@ import TraceModel
       // Requests are counted once there is one.
       _ = try await server.request("GET", server.base(.api) + "/meshes", token: nil)
       let page = try await server.request("GET", server.base(.diagnostics) + "/metrics", token: nil).body
+      let collector = try await server.request("GET", server.base(.collector) + "/prometheus", token: nil).body
+      try MetricTable().compare(with: [page, collector])
       for row in try Self.rows() {
         let metrics = Self.quoted(row.metrics)
         #expect(!metrics.isEmpty, "\(row.resource)")
