@@ -4,7 +4,8 @@ package struct NotInTime: Error, CustomStringConvertible {
   package let description: String
 }
 
-/// Asks for a value again and again until it is there.
+/// Asks for a value again and again until it is there: first every 5 ms, later every 100 ms, as the questions of many tests would
+/// keep the processors from what they wait for.
 ///
 /// - Parameters:
 ///   - deadline: how long to wait; long, as it matters only where something is wrong, and many tests share a machine.
@@ -19,11 +20,12 @@ package func eventually<Value: Sendable>(
   _ question: () async throws -> Value?
 ) async throws -> Value {
   let clock = ContinuousClock()
-  let end = clock.now.advanced(by: deadline)
+  let begin = clock.now
   while true {
     if let value = try await question() { return value }
-    guard clock.now < end else { throw NotInTime(description: "\(what) did not come within \(deadline)") }
-    try await clock.sleep(for: .milliseconds(5))
+    let waited = clock.now - begin
+    guard waited < deadline else { throw NotInTime(description: "\(what) did not come within \(deadline)") }
+    try await clock.sleep(for: min(max(waited / 20, .milliseconds(5)), .milliseconds(100)))
   }
 }
 

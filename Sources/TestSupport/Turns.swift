@@ -1,7 +1,11 @@
+import Foundation
+
 /// Turns, given to those that wait in their order.
 package actor Turns {
   /// The one turn of tests that keep a processor busy.
   static let heavy = Turns(count: 1)
+  /// The turns of tests that run programs.
+  static let few = Turns(count: 2 * ProcessInfo.processInfo.activeProcessorCount)
 
   private var free: Int
   private var waiting: [CheckedContinuation<Void, Never>] = []

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Which form the reports of real Envoys have, while receivers come, go and pretend.
-@Suite("Automatic reports", .serialized, .timeLimit(.minutes(8)))
+@Suite("Automatic reports", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct AutomaticReportsTests {
   /// A receiver of another kind, which can pretend to be a collector of ours.
   private final class Stranger: Sendable {

@@ -5,7 +5,7 @@ import MeshTestSupport
 import Testing
 
 /// The canary of the real program.
-@Suite("The canary of the running program", .timeLimit(.minutes(10))) struct CanaryTests {
+@Suite("The canary of the running program", .fewAtATime, .timeLimit(.minutes(60))) struct CanaryTests {
   private static func state(_ port: Int, token: String? = nil) async throws -> DocumentValue? {
     let headers = token.map { ["authorization": "Bearer \($0)"] } ?? [:]
     guard let answer = try await HTTPProbe.get(port: port, "/api/canary", headers: headers), answer.status == 200 else {
@@ -19,25 +19,9 @@ import Testing
     return 0
   }
 
-  private func withControlPlane(
-    _ settings: [String: String], _ body: (ControlPlaneProcess) async throws -> Void
-  ) async throws {
-    let folder = try TemporaryFolder()
-    defer { withExtendedLifetime(folder) {} }
-    let controlPlane = try ControlPlaneProcess(home: folder.url, settings: settings)
-    do {
-      try await controlPlane.start()
-      try await body(controlPlane)
-    } catch {
-      await controlPlane.stop()
-      throw error
-    }
-    await controlPlane.stop()
-  }
-
   @Test("it is found again and again, also after a restart, and no list, count or page of metrics has its spans")
   func found() async throws {
-    try await withControlPlane(["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
+    try await ControlPlaneProcess.run(settings: ["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
       let port = controlPlane.ports.collector
       let first = try await eventually("three traces") {
         let state = try await Self.state(port)
@@ -79,7 +63,7 @@ import Testing
 
   @Test("a store that cannot be written refuses it: logged once with the reason, and once when it is over")
   func refused() async throws {
-    try await withControlPlane(["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
+    try await ControlPlaneProcess.run(settings: ["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
       let port = controlPlane.ports.collector
       try await eventually("a trace") { Self.count(try await Self.state(port), "found") >= 1 }
       let file = controlPlane.home.appending(path: "cp/traces.db")
@@ -119,7 +103,7 @@ import Testing
 
   @Test("it ends before the server that it sends to: a stop is in order and says nothing of it")
   func ends() async throws {
-    try await withControlPlane(["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
+    try await ControlPlaneProcess.run(settings: ["KUMA_COLLECTOR_CANARY_INTERVAL": "1s"]) { controlPlane in
       for _ in 0..<3 {
         try await eventually("a trace") {
           Self.count(try await Self.state(controlPlane.ports.collector), "found") >= 1

@@ -12,7 +12,7 @@ import ProxySimulation
 import Testing
 
 /// Certificates of servers and clients that change while a real control plane runs.
-@Suite("Certificates of a running control plane", .serialized, .timeLimit(.minutes(10)))
+@Suite("Certificates of a running control plane", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct CertificateReloadTests {
   private static func withFolder(_ body: (URL) async throws -> Void) async throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "certificates-\(UUID().uuidString)")

@@ -4,7 +4,7 @@ import MeshTestSupport
 import Testing
 
 /// Who may send spans to a collector and read its traces: the program, senders and a browser.
-@Suite("Access to the collector", .timeLimit(.minutes(15)))
+@Suite("Access to the collector", .fewAtATime, .timeLimit(.minutes(60)))
 struct CollectorAccessTests {
   /// Every way in which spans come: path, type, body, whether it is the port for OpenTelemetry's exporters.
   private static let ways: [(path: String, type: String, body: [UInt8], isOTLP: Bool)] = {

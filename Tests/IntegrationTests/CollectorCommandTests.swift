@@ -8,7 +8,7 @@ import ProcessSupervisor
 import Testing
 
 /// `kuma-cp collector`: the collector as a program of its own.
-@Suite("The collector alone", .timeLimit(.minutes(15)))
+@Suite("The collector alone", .fewAtATime, .timeLimit(.minutes(60)))
 struct CollectorCommandTests {
   /// A running collector, started with flags, beside what it printed.
   private struct Running {

@@ -37,6 +37,27 @@ final class ControlPlaneProcess: Sendable {
     self.home = home
   }
 
+  /// Runs a body with a control plane in a folder of its own, and ends it afterwards. Prints what it said last if the body throws.
+  ///
+  /// - Parameter isStarted: whether it is ready when the body begins. Otherwise the body starts it.
+  static func run(
+    isStarted: Bool = true, settings: [String: String] = [:], launcher: [String] = [],
+    _ body: (ControlPlaneProcess) async throws -> Void
+  ) async throws {
+    let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let controlPlane = try ControlPlaneProcess(home: folder.url, settings: settings, launcher: launcher)
+    do {
+      if isStarted { try await controlPlane.start() }
+      try await body(controlPlane)
+    } catch {
+      print("the last lines of the control plane:\n\(controlPlane.log.tail(40))")
+      await controlPlane.stop()
+      throw error
+    }
+    await controlPlane.stop()
+  }
+
   /// Starts it and waits until it is ready.
   func start() async throws {
     let started = try launch()
@@ -95,8 +116,8 @@ final class ControlPlaneProcess: Sendable {
     _ = await running?.exitStatus()
   }
 
-  /// Ends it in order.
-  func stop() async { _ = await process.withLock { $0 }?.terminate(grace: .seconds(15)) }
+  /// Ends it in order; by itself it ends after 15 seconds at the latest.
+  func stop() async { _ = await process.withLock { $0 }?.terminate(grace: .seconds(60)) }
 
   struct Failure: Error, CustomStringConvertible {
     var description: String

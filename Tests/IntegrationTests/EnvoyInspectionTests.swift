@@ -6,7 +6,7 @@ import Testing
 
 /// What running Envoys say of themselves, over the control plane.
 @Suite(
-  "Asking running Envoys", .serialized, .timeLimit(.minutes(15)),
+  "Asking running Envoys", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct EnvoyInspectionTests {
   private static func inspect(

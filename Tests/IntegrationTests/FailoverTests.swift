@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// A real PostgreSQL with a streaming standby fails over, and the control plane goes with it.
-@Suite("Failover of PostgreSQL", .serialized, .timeLimit(.minutes(15))) struct FailoverTests {
+@Suite("Failover of PostgreSQL", .fewAtATime, .serialized, .timeLimit(.minutes(60))) struct FailoverTests {
   /// How the primary goes.
   enum End: CaseIterable, Sendable {
     /// Its process ends, and the kernel says so to its clients.

@@ -6,7 +6,7 @@ import ProxySimulation
 import Testing
 
 /// Many proxies at one control plane, over real gRPC and TLS.
-@Suite("A fleet of simulated proxies", .serialized, .timeLimit(.minutes(10)))
+@Suite("A fleet of simulated proxies", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct FleetTests {
   private static let mesh = FleetMesh(proxies: 40, services: 4)
 

@@ -7,7 +7,7 @@ import Testing
 
 /// Collectors of others, over TLS: whom real Envoys trust with spans, and what they show.
 @Suite(
-  "Hosted collectors", .serialized, .timeLimit(.minutes(10)),
+  "Hosted collectors", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct HostedCollectorTests {
   private static let day: TimeInterval = 86_400

@@ -4,18 +4,22 @@ import PostgresTestSupport
 import ProxySimulation
 import Testing
 
-/// The real control plane, or its database, is killed amid writes, pushes and spans. `make soak` does it hundreds of times.
-@Suite("Killed amid writes, pushes and spans", .heavy, .serialized, .timeLimit(.minutes(240))) struct KillTests {
-  private static func setting(_ name: String, or usual: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual
-  }
+private func setting(_ name: String, or usual: Int) -> Int {
+  ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual
+}
 
+/// The waiting for a turn is part of it.
+private let limitInMinutes = 30 + setting("SOAK_KILLS", or: 0)
+
+/// The real control plane, or its database, is killed amid writes, pushes and spans. `make soak` does it hundreds of times.
+@Suite("Killed amid writes, pushes and spans", .fewAtATime, .serialized, .timeLimit(.minutes(limitInMinutes)))
+struct KillTests {
   private static let seed = UInt64(setting("SOAK_SEED", or: 1))
 
   @Test("a control plane over SQLite has what it acknowledged, once, and its proxies hold what they are to hold")
   func sqlite() async throws {
     try await Self.withControlPlane([:]) { controlPlane in
-      try await Self.kill(controlPlane, times: Self.setting("SOAK_KILLS", or: 20))
+      try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 20))
     }
   }
 
@@ -23,7 +27,7 @@ import Testing
   func postgres() async throws {
     try await SharedStoreTests.withDatabase { _, settings in
       try await Self.withControlPlane(settings) { controlPlane in
-        try await Self.kill(controlPlane, times: Self.setting("SOAK_KILLS", or: 5))
+        try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 5))
       }
     }
   }
@@ -33,7 +37,7 @@ import Testing
     try await SharedStoreTests.withDatabase { server, settings in
       try await Self.withControlPlane(settings) { controlPlane in
         try await controlPlane.start()
-        try await Self.kill(controlPlane, times: Self.setting("SOAK_KILLS", or: 5), what: "database") {
+        try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 5), what: "database") {
           await server.kill()
           // What is known can be read, and proxies keep their streams.
           let answer = try await HTTPProbe.get(port: controlPlane.ports.api, "/meshes/\(KillLoad.mesh.name)")
@@ -133,17 +137,7 @@ import Testing
   private static func withControlPlane(
     _ settings: [String: String], _ body: (ControlPlaneProcess) async throws -> Void
   ) async throws {
-    let home = FileManager.default.temporaryDirectory.appending(path: "kills-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: home) }
-    let controlPlane = try ControlPlaneProcess(
-      home: home, settings: settings.merging(["KUMA_COLLECTOR_RETENTION_MAX_SPANS": "\(keptSpans)"]) { $1 })
-    var failure: (any Error)?
-    do { try await body(controlPlane) } catch {
-      failure = error
-      print("the last lines of the control plane:\n\(controlPlane.log.tail(40))")
-    }
-    await controlPlane.stop()
-    if let failure { throw failure }
+    let settings = settings.merging(["KUMA_COLLECTOR_RETENTION_MAX_SPANS": "\(keptSpans)"]) { $1 }
+    try await ControlPlaneProcess.run(isStarted: false, settings: settings, body)
   }
 }

@@ -12,7 +12,7 @@ import Testing
 /// What Kuma's own kuma-dp needs of the control plane, as far as it can be had without that program: its request for a
 /// bootstrap, as it sends it, and a real Envoy that starts with the answer. Source of the request: Kuma 2.7.
 @Suite(
-  "Kuma's own kuma-dp", .timeLimit(.minutes(15)),
+  "Kuma's own kuma-dp", .fewAtATime, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct KumaDataplaneTests {
   /// The body that Kuma 2.7 sends for a Dataplane given by file, with the empty values that Go writes.

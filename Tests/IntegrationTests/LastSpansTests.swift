@@ -5,7 +5,7 @@ import Testing
 
 /// Spans that real Envoys have not sent yet when something ends.
 @Suite(
-  "The last spans", .serialized, .timeLimit(.minutes(15)),
+  "The last spans", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct LastSpansTests {
   private static func leads(to cluster: String) -> @Sendable (DocumentValue) -> Bool {

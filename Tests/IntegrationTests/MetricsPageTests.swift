@@ -2,7 +2,7 @@ import MeshTestSupport
 import Testing
 
 /// The pages that Prometheus reads: dashboards and alerts stand on their names, labels and kinds.
-@Suite("Pages of metrics", .timeLimit(.minutes(15)))
+@Suite("Pages of metrics", .fewAtATime, .timeLimit(.minutes(60)))
 struct MetricsPageTests {
   /// A page without its numbers, and without the metric whose labels depend on who has asked what.
   private static func shape(_ page: String) -> String {

@@ -6,7 +6,7 @@ import Testing
 /// Proxies that report in every form, applications that report in none or in others, and callers with every kind of B3: each
 /// request is one trace, and each span has its right parent.
 @Suite(
-  "Mixed meshes", .serialized, .timeLimit(.minutes(15)),
+  "Mixed meshes", .heavy, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct MixedMeshTests {
   /// A service, whose proxy has a backend of the same name.
@@ -190,8 +190,8 @@ struct MixedMeshTests {
     }
   }
 
-  /// For each kind of caller: requests from each service to each, and long ones that pass every pair of services, with each
-  /// kind of application at the beginning of the pair.
+  /// For each kind of caller: requests from each service to each, and a long one that passes every pair of services. From one caller
+  /// to the next, another kind of application is at the beginning of the pair.
   private static func sendAll(_ system: TracingSystem) async throws -> [Request] {
     let kinds = TracedApplications.Kind.allCases
     let pairs = services.indices.flatMap { from in services.indices.map { (from, $0) } }
@@ -204,12 +204,10 @@ struct MixedMeshTests {
       }
       // After an application that cuts the trace's id no further one would have a long one.
       let others = kinds.filter { $0 != .short }
-      for first in others.indices {
-        let hops = pairs.flatMap { [$0.0, $0.1] }.enumerated().map { position, service in
-          (service: service, kind: others[(first + position) % others.count])
-        }
-        requests.append(Request(path: "/r\(requests.count)", caller: caller, hops: hops))
+      let hops = pairs.flatMap { [$0.0, $0.1] }.enumerated().map { position, service in
+        (service: service, kind: others[(number + position) % others.count])
       }
+      requests.append(Request(path: "/r\(requests.count)", caller: caller, hops: hops))
     }
     var random = SeededGenerator(seed: 7)
     for index in requests.indices { try await send(&requests[index], in: system, &random) }

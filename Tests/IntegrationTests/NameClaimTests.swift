@@ -6,7 +6,7 @@ import ProxySimulation
 import Testing
 
 /// Two processes that claim to be one proxy, over real gRPC.
-@Suite("Two proxies of one name", .timeLimit(.minutes(15)))
+@Suite("Two proxies of one name", .fewAtATime, .timeLimit(.minutes(60)))
 struct NameClaimTests {
   private static func dataplane(inbound port: Int) -> String {
     """

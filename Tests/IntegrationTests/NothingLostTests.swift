@@ -5,14 +5,14 @@ import Testing
 
 /// Requests under load are counted, and so are their spans in the collector, while real Envoys change and end.
 @Suite(
-  "No span is lost under load", .serialized, .timeLimit(.minutes(15)),
+  "No span is lost under load", .heavy, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct NothingLostTests {
   /// Each client's pause between two requests in milliseconds: some are quick; others hold a connection for as long as they can.
   ///
   /// Envoy gives a report in JSON up after 5 seconds, so the clients ask for no more than a collector that is built for debugging
   /// answers in time on a busy machine.
-  private static let clients = [10, 10, 20, 20] + Array(repeating: 400, count: 20)
+  private static let clients = [20, 20, 40, 40] + Array(repeating: 400, count: 12)
 
   private static func mesh(_ system: TracingSystem, _ apiVersion: String, sampling: String = "100.0") -> String {
     TracingSystem.mesh(backends: [("main", system.embeddedURL)], sampling: sampling, apiVersion: apiVersion) + "---\n"
@@ -30,7 +30,7 @@ struct NothingLostTests {
   {
     let answers = outcome.answered.mapValues(\.count)
     #expect(answers[200] ?? 0 > 500, "\(what): \(answers)")
-    print("\(what): \(answers), \(outcome.unanswered.count) unanswered, \(outcome.connections) connections")
+    print("\(what): \(answers), \(outcome.unansweredWords), \(outcome.connections) connections")
     for (status, traces) in outcome.answered {
       // Other answers come from the caller's proxy alone, or from both: the callee's proxy was ending.
       try await system.controlPlane.expectSpans(status == 200 ? 2...2 : 1...2, ofEach: traces, what)

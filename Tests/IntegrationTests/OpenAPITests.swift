@@ -8,7 +8,7 @@ import Testing
 
 /// The description of the API against the running server with a running proxy.
 @Suite(
-  "The API's description", .timeLimit(.minutes(15)),
+  "The API's description", .fewAtATime, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct OpenAPITests {
   /// What is put for the parameters of paths.

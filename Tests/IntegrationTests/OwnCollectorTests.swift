@@ -7,7 +7,7 @@ import Testing
 
 /// The control plane's own collector over TLS, where nobody is let in without a token: the sample's backend works as it is.
 @Suite(
-  "Own collector over TLS", .serialized, .timeLimit(.minutes(10)),
+  "Own collector over TLS", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct OwnCollectorTests {
   /// The spans of requests with a path, as an administrator sees them.

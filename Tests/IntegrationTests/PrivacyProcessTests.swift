@@ -8,7 +8,7 @@ import Testing
 import TraceTestSupport
 
 /// Secrets in spans and in requests, with the program as people start it.
-@Suite("Secrets and the program", .timeLimit(.minutes(15)))
+@Suite("Secrets and the program", .fewAtATime, .timeLimit(.minutes(60)))
 struct PrivacyProcessTests {
   @Test("are in no file that it writes and no line that it prints, while every request is logged")
   func nowhere() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 /// What docs/production.md tells an operator to type, typed on machines: network namespaces with files of their own, where real
 /// PostgreSQL, control plane, kumactl, kuma-dp and Envoy run. Only apt-get, scp, systemctl, journalctl and make are played.
-@Suite("docs/production.md", .inNetworkNamespaces, .timeLimit(.minutes(15)))
+@Suite("docs/production.md", .fewAtATime, .inNetworkNamespaces, .timeLimit(.minutes(60)))
 struct ProductionTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

@@ -92,8 +92,8 @@ struct ProxyProcess: Sendable {
     }
   }
 
-  /// Ends it in order, with its last spans sent.
-  func stop() async { _ = await process.terminate(grace: .seconds(20)) }
+  /// Ends it in order, with its last spans sent: it waits for these 65 seconds at most, after the time for requests.
+  func stop() async { _ = await process.terminate(grace: .seconds(120)) }
 
   /// Ends it at once, and its Envoy with it.
   func kill() async { _ = await process.end(within: .zero) }

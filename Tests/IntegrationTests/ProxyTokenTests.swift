@@ -6,7 +6,7 @@ import ProxySimulation
 import Testing
 
 /// Which tokens open which proxies: streams over TLS and bootstrap requests at a real control plane.
-@Suite("Dataplane tokens", .serialized, .timeLimit(.minutes(10)))
+@Suite("Dataplane tokens", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct ProxyTokenTests {
   private struct Case {
     var what: String

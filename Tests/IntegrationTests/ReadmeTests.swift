@@ -4,7 +4,7 @@ import ProcessSupervisor
 import Testing
 
 /// What README tells a newcomer to type, typed.
-@Suite("README", .timeLimit(.minutes(15)))
+@Suite("README", .fewAtATime, .timeLimit(.minutes(60)))
 struct ReadmeTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

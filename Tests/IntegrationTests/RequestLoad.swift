@@ -13,8 +13,15 @@ final class RequestLoad: Sendable {
     var answered: [Int: [String]] = [:]
     /// The trace ids of requests whose connection ended before the answer was complete.
     var unanswered: [String] = []
+    /// How often which trouble left a request without an answer.
+    var troubles: [String: Int] = [:]
     /// How many connections were made.
     var connections = 0
+
+    /// The requests without an answer, for messages: how many, the first of them, and why.
+    var unansweredWords: String {
+      "\(unanswered.count) requests without an answer: \(unanswered.sorted().prefix(5)), \(troubles)"
+    }
   }
 
   private struct State {
@@ -79,17 +86,24 @@ final class RequestLoad: Sendable {
       }
       let number = next.add(1, ordering: .relaxed).newValue
       let id = String(repeating: "0", count: max(0, 16 - String(number, radix: 16).count)) + String(number, radix: 16)
-      let answer = connection?.get("/load", traceID: id)
+      let result = connection?.get("/load", traceID: id) ?? .trouble("no connection")
       state.withLock { state in
-        if let answer {
-          state.outcome.answered[answer.status, default: []].append(id)
-        } else {
+        switch result {
+        case .answer(let status, _): state.outcome.answered[status, default: []].append(id)
+        case .trouble(let what):
           state.outcome.unanswered.append(id)
+          state.outcome.troubles[what, default: 0] += 1
         }
       }
-      if answer?.closes ?? true { connection = nil }
+      if case .answer(_, closes: false) = result {} else { connection = nil }
       if pause > 0 { usleep(pause) }
     }
+  }
+
+  /// What became of a request.
+  private enum Result {
+    case answer(status: Int, closes: Bool)
+    case trouble(String)
   }
 
   /// A connection with one request at a time.
@@ -117,25 +131,30 @@ final class RequestLoad: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The answer to a request; `nil` when the connection ends before it is complete.
-    func get(_ path: String, traceID: String) -> (status: Int, closes: Bool)? {
+    /// The answer to a request, or why it is not complete.
+    func get(_ path: String, traceID: String) -> Result {
       let request =
         "GET \(path) HTTP/1.1\r\nhost: load\r\nx-b3-traceid: \(traceID)\r\nx-b3-spanid: \(traceID)\r\nx-b3-sampled: 1\r\n\r\n"
       guard send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count else {
-        return nil
+        return .trouble("not sent: \(String(cString: strerror(errno)))")
       }
       var text = ""
       var buffer = [UInt8](repeating: 0, count: 4_096)
       while true {
         let count = recv(descriptor, &buffer, buffer.count, 0)
-        guard count > 0 else { return nil }
+        guard count > 0 else {
+          let why = count == 0 ? "closed" : String(cString: strerror(errno))
+          return .trouble("\(why) after \(text.prefix(40).debugDescription)")
+        }
         text += String(decoding: buffer[..<count], as: UTF8.self)
         guard let end = text.firstRange(of: "\r\n\r\n") else { continue }
         let head = text[..<end.lowerBound].lowercased()
-        guard let status = head.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
+        guard let status = head.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+          return .trouble("no status in \(head.prefix(40).debugDescription)")
+        }
         let length = Self.field("content-length", of: head).flatMap { Int($0) } ?? 0
         guard text[end.upperBound...].utf8.count >= length else { continue }
-        return (status, Self.field("connection", of: head) == "close")
+        return .answer(status: status, closes: Self.field("connection", of: head) == "close")
       }
     }
 

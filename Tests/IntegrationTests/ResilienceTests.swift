@@ -6,7 +6,7 @@ import Testing
 
 /// What must not happen, over the running system with real Envoys.
 @Suite(
-  "The running system under stress", .serialized, .timeLimit(.minutes(15)),
+  "The running system under stress", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct ResilienceTests {
   @Test("a killed control plane is not missed, and pushes nothing again that is unchanged when it is back")

@@ -4,7 +4,7 @@ import Testing
 
 /// Which requests real Envoys trace, by their ids.
 @Suite(
-  "Sampling", .serialized, .timeLimit(.minutes(15)),
+  "Sampling", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct SamplingTests {
   /// Ids as callers make them.

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Who may use the servers of a control plane, seen from outside.
-@Suite("Guards of the servers", .timeLimit(.minutes(15)))
+@Suite("Guards of the servers", .fewAtATime, .timeLimit(.minutes(60)))
 struct ServerGuardTests {
   private struct Row {
     var port: KeyPath<ControlPlaneProcess.Ports, Int>

@@ -7,7 +7,8 @@ import ProxySimulation
 import Testing
 
 /// Two real control planes over one real database.
-@Suite("Several control planes over PostgreSQL", .serialized, .timeLimit(.minutes(15))) struct SharedStoreTests {
+@Suite("Several control planes over PostgreSQL", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
+struct SharedStoreTests {
   static func settings(_ server: PostgresServer, _ database: String) -> [String: String] {
     [
       "KUMA_STORE_TYPE": "postgres", "KUMA_STORE_POSTGRES_HOST": "127.0.0.1",

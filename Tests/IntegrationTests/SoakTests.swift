@@ -8,7 +8,7 @@ import Testing
 
 /// Random changes of everything while proxies come, go and refuse. `make soak` does it for ten minutes with a thousand
 /// proxies; without its settings it takes seconds.
-@Suite("Soak", .serialized, .timeLimit(.minutes(30)))
+@Suite("Soak", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct SoakTests {
   private static func setting(_ name: String, or usual: Int) -> Int {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual

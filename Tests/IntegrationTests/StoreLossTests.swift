@@ -5,28 +5,11 @@ import ProcessSupervisor
 import Testing
 
 /// What the running control plane says when its files are gone or cannot grow, and when its clock leaps.
-@Suite("Stores of the running control plane", .timeLimit(.minutes(15))) struct StoreLossTests {
+@Suite("Stores of the running control plane", .fewAtATime, .timeLimit(.minutes(60))) struct StoreLossTests {
   private static let mesh = #"{"type":"Mesh","name":"shop"}"#
 
   private static func span(_ id: Int) -> String {
     #"[{"traceId":"\#(id)","id":"1","name":"get /","localEndpoint":{"serviceName":"a"},"timestamp":1790812800000000}]"#
-  }
-
-  private func with(
-    settings: [String: String] = [:], launcher: [String] = [], _ body: (ControlPlaneProcess) async throws -> Void
-  ) async throws {
-    let home = FileManager.default.temporaryDirectory.appending(path: "loss-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: home) }
-    let controlPlane = try ControlPlaneProcess(home: home, settings: settings, launcher: launcher)
-    do {
-      try await controlPlane.start()
-      try await body(controlPlane)
-    } catch {
-      await controlPlane.stop()
-      throw error
-    }
-    await controlPlane.stop()
   }
 
   private func put(_ controlPlane: ControlPlaneProcess) async throws -> HTTPProbe.Answer {
@@ -47,7 +30,7 @@ import Testing
 
   @Test("a folder that is deleted is told by every answer, by the health of both servers and by the log")
   func folderDeleted() async throws {
-    try await with { controlPlane in
+    try await ControlPlaneProcess.run { controlPlane in
       #expect(try await put(controlPlane).status == 201)
       #expect(try await post(1, controlPlane).status == 202)
       #expect(try await health(controlPlane).map(\.status) == [200, 200])
@@ -72,7 +55,7 @@ import Testing
 
   @Test("files that may not grow are told, end nothing, and are written again when they may")
   func noRoom() async throws {
-    try await with { controlPlane in
+    try await ControlPlaneProcess.run { controlPlane in
       #expect(try await put(controlPlane).status == 201)
       #expect(try await post(1, controlPlane).status == 202)
       let pid = try #require(controlPlane.pid)
@@ -120,7 +103,7 @@ import Testing
     // The library sets a variable when it is loaded first, and where that has happened Swift finds no arguments; so a shell
     // is the first, and becomes the program.
     let launcher = ["sh", "-c", "exec \"$0\" \"$@\""]
-    try await with(settings: settings, launcher: launcher) { controlPlane in
+    try await ControlPlaneProcess.run(settings: settings, launcher: launcher) { controlPlane in
       func year() async throws -> Int {
         _ = try await put(controlPlane)
         let time = try #require(try await controlPlane.get("/meshes/shop")["modificationTime"]?.string)

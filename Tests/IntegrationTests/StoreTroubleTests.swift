@@ -10,7 +10,7 @@ import Testing
 
 /// What the running control plane does when its disk is full or fails and when it may open no more files: 503 with the cause while
 /// it lasts, nothing lost that was acknowledged, and service again by itself.
-@Suite("Troubles of the stores", .serialized, .timeLimit(.minutes(15))) struct StoreTroubleTests {
+@Suite("Troubles of the stores", .fewAtATime, .serialized, .timeLimit(.minutes(60))) struct StoreTroubleTests {
   /// A control plane whose work directory is a disk of its own, which no other process sees.
   private static func withDisk(
     megabytes: Int, _ body: (ControlPlaneProcess, Disk, Ledger) async throws -> Void

@@ -5,7 +5,7 @@ import ProcessSupervisor
 import Testing
 
 /// Tokens from the first start to revocation, with the real programs and nothing else.
-@Suite("The life of tokens", .timeLimit(.minutes(10)))
+@Suite("The life of tokens", .fewAtATime, .timeLimit(.minutes(60)))
 struct TokenLifecycleTests {
   private struct Failure: Error, CustomStringConvertible {
     var description: String

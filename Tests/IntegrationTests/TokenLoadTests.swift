@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Keys and tokens change under two hundred streams, while policies and spans are written.
-@Suite("Dataplane tokens under load", .serialized, .timeLimit(.minutes(15)))
+@Suite("Dataplane tokens under load", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct TokenLoadTests {
   /// Which token each proxy shows when it connects.
   private final class Wallet: Sendable {

@@ -7,7 +7,7 @@ import Testing
 
 /// The real kuma-dp and Envoy with a dataplane token in a file.
 @Suite(
-  "Dataplane tokens of real proxies", .serialized, .timeLimit(.minutes(10)),
+  "Dataplane tokens of real proxies", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct TokenRenewalTests {
   private func start(

@@ -4,7 +4,7 @@ import Testing
 
 /// What the policy promises, over the running system with real Envoys.
 @Suite(
-  "The running system", .serialized, .timeLimit(.minutes(15)),
+  "The running system", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct TracingTests {
   private static func samples(_ percent: Double) -> @Sendable (DocumentValue) -> Bool {
