@@ -91,6 +91,9 @@ struct CollectorAwayTests {
         throw error
       }
       let outcome = await load.stop()
+      for proxy in system.proxies {
+        print("outages: \(proxy.name): \(try await proxy.counters("tracing").filter { $1 > 0 })")
+      }
       #expect(outcome.unanswered.count == 0, "\(outcome.unansweredWords)")
       for (status, traces) in outcome.answered {
         // Requests for which the proxy had no endpoint after the restart have a span of the caller alone.
