@@ -43,7 +43,11 @@ struct CollectorAwayTests {
         + TracingSystem.policy(backend: "main"))
     for (name, calls) in [("web", "api"), ("api", "web")] { try await system.start(name, calls: calls) }
     for proxy in system.proxies { try await proxy.waitUntilServing(isTraced: false) }
-    for proxy in system.proxies { try await proxy.waitForTracers("HTTP_PROTO") }
+    for proxy in system.proxies {
+      try await proxy.waitForTracers("HTTP_PROTO")
+      // A report is sent again for 15 seconds. A program for debugging may take longer to start on a busy machine.
+      try await proxy.waitForSlowCollector()
+    }
   }
 
   /// What became of a proxy's reports.

@@ -84,7 +84,7 @@ struct ProxyProcess: Sendable {
   }
 
   /// Has Envoy wait a minute for the answer to a report: a collector is slow on a machine that is busy with other tests, and only
-  /// reports of automatic backends are sent again.
+  /// reports of automatic backends are sent again, for 15 seconds otherwise.
   func waitForSlowCollector() async throws {
     let change = "/runtime_modify?tracing.zipkin.request_timeout=60000"
     try await eventually("\(name)'s new time for an answer") {

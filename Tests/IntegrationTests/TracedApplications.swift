@@ -1,6 +1,7 @@
 import Foundation
 import MeshModel
 import MeshTestSupport
+import NIOCore
 import ProcessSupervisor
 import Testing
 
