@@ -596,13 +596,9 @@ if let only = Context.environment["ONLY_TESTS"], !only.isEmpty {
   package.targets.removeAll { $0.type == .test && !kept.contains($0.name) }
 }
 
-// Scripts/fuzz names the library with which programs are fuzzed. What is fuzzed is compiled with other settings, so that
-// it is in no other build.
+// Scripts/fuzz names the library with which programs are fuzzed, and compiles what is fuzzed once more, so that it counts what
+// of it has run. Nothing here is compiled otherwise than in other builds, with which this one shares all it can.
 if let fuzzingLibrary = Context.environment["KUMA_TRACE_FUZZ"] {
-  // Code counts what of it has run, by which the library chooses inputs.
-  for target in package.targets where target.type == .regular && target.name != "EnvoyAPI" {
-    target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
-  }
   package.targets += [
     .target(name: "CFuzzing", path: "Fuzz/Sources/CFuzzing"),
     .executableTarget(

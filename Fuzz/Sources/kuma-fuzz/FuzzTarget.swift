@@ -39,7 +39,10 @@ struct FuzzBounds: Sendable {
       self.perByte = perByte
     }
 
-    func holds(_ value: Int, for count: Int) -> Bool { value <= base + perByte * count }
+    /// The bound for an input.
+    func value(for count: Int) -> Int { base + perByte * count }
+
+    func holds(_ value: Int, for count: Int) -> Bool { value <= self.value(for: count) }
   }
 
   /// The most bytes that are allocated at once.
@@ -48,6 +51,9 @@ struct FuzzBounds: Sendable {
   var allocations = Line(20_000, perByte: 100)
   /// How much comes out, in the target's unit.
   var output = Line(64, perByte: 8)
+  /// The processor time, in microseconds: far above what is seen, since it is of a program that is not optimised on any machine. What is
+  /// quadratic goes beyond it; the counts above find the rest.
+  var microseconds = Line(1_000_000, perByte: 100)
 
   /// The bounds where YAML is read: aliases may stand for ten thousand values, however short the text is.
   static let ofYAML = FuzzBounds(
