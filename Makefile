@@ -3,17 +3,18 @@
 # ARGS goes to the program that a target runs: make demo ARGS=--headless, make test ARGS='--filter MeshPolicy'.
 # ONLY names the test targets to compile and run, commas between: make test ONLY=MeshPolicyTests,MeshXDSTests
 # For make soak it names parts: make soak ONLY=kills-sqlite,kills-database
+# BUILD_FLAGS goes to `swift build` for debugging; .ci/run leaves out what only debuggers read.
 
 ARGS ?=
 ONLY ?=
+BUILD_FLAGS ?=
 export ONLY_TESTS := $(ONLY)
 BUILD := .build/debug
-PROGRAMS := kuma-cp kuma-dp kumactl kuma-demo
 SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CProcess Sources/CZlib Sources/CLibPQ,$(wildcard Sources/*)) \
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build release images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build build-tests release images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +35,7 @@ OF_SYSTEMS := ^IntegrationTests\.
 
 test: ## every test, with real Envoys, real databases, a real browser and a real Kubernetes API server
 	@Scripts/setup test
-	@[ -d $(BUILD) ] || echo "test: compiling everything; the first time takes 5 to 10 minutes"
-	swift build --build-tests
+	@$(MAKE) --no-print-directory build-tests
 	@$(if $(NEEDS_KUBERNETES),$(MAKE) --no-print-directory kubernetes network)
 	$(if $(ONLY)$(ARGS),,swift test --skip-build --filter '$(ON_KUBERNETES)')
 	$(if $(ONLY)$(ARGS),,swift test --skip-build --filter '$(OF_SYSTEMS)')
@@ -52,15 +52,19 @@ network: ## say whether this machine allows the network namespaces in which the 
 	  [ "$$KUMA_TRACE_REQUIRE_NETWORK" != 1 ]; }
 
 build: ## the four programs, for debugging, in .build/debug
-	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 5 to 10 minutes"
-	@swift build
+	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 10 to 15 minutes on two cores"
+	@swift build $(BUILD_FLAGS)
 
+build-tests: ## the same, and the tests, in one build
+	@[ -d $(BUILD) ] || echo "build: compiling everything; the first time takes 15 to 20 minutes on two cores"
+	swift build --build-tests $(BUILD_FLAGS)
+
+# One build, so that no core waits for the end of one program before the next; PROGRAMS_ALONE leaves out what serves tests. Debug
+# information is left out too: backtraces have the names of functions, without files and lines.
 release: ## the four programs, optimised and needing no Swift where they run, in .build/release
 	@Scripts/setup demo
-	@# Each by its name: what serves tests alone is not compiled, as it needs libraries that are not linked statically.
-	@for program in $(PROGRAMS); do \
-	  swift build -c release --static-swift-stdlib --product $$program || exit 1; \
-	done
+	@[ -x .build/release/kuma-demo ] || echo "release: compiling everything; the first time takes 15 to 25 minutes on two cores"
+	PROGRAMS_ALONE=1 swift build -c release --static-swift-stdlib -debug-info-format none
 
 images: release ## what the images of the cluster are built from, in .build/images
 	@Scripts/stage-images

@@ -16,7 +16,10 @@ let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+// Each collection by its own product: the product of all of them compiles three modules that nothing here uses.
+let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -149,7 +152,7 @@ let package = Package(
     .target(
       name: "MeshControl",
       dependencies: [
-        "LogLimits", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", collections, logging,
+        "LogLimits", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", heap, logging,
         serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -167,7 +170,7 @@ let package = Package(
       name: "MeshKubernetes",
       dependencies: [
         "Backoff", "Certificates", "Documents", "KubernetesAPI", "MeshModel", "MeshPolicy", "TransparentProxy",
-        collections, crypto,
+        deque, heap, collections, crypto,
       ],
       swiftSettings: strict),
     .target(
@@ -181,7 +184,7 @@ let package = Package(
     .target(
       name: "TraceStore",
       dependencies: [
-        "Deflate", "GroupCommit", "PrometheusMetrics", "SecretPatterns", "SQLiteFiles", "TraceModel", collections, grdb,
+        "Deflate", "GroupCommit", "PrometheusMetrics", "SecretPatterns", "SQLiteFiles", "TraceModel", heap, grdb,
       ],
       swiftSettings: strict),
     .target(name: "TraceAnalysis", dependencies: ["StableHash", "TraceHeaders", "TraceModel"], swiftSettings: strict),
@@ -594,6 +597,21 @@ let package = Package(
 if let only = Context.environment["ONLY_TESTS"], !only.isEmpty {
   let kept = Set(only.split(separator: ",").map(String.init))
   package.targets.removeAll { $0.type == .test && !kept.contains($0.name) }
+}
+
+// `make release` compiles what the programs are made of and nothing else, in one build: what serves tests needs libraries that are
+// not linked statically.
+if Context.environment["PROGRAMS_ALONE"] == "1" {
+  let targets = Dictionary(uniqueKeysWithValues: package.targets.map { ($0.name, $0) })
+  var kept: Set<String> = []
+  var waiting = package.targets.filter { $0.type == .executable }.map(\.name)
+  while let name = waiting.popLast() {
+    // Products of other packages have no target here.
+    guard let target = targets[name], kept.insert(name).inserted else { continue }
+    for case .byNameItem(let dependency, _) in target.dependencies { waiting.append(dependency) }
+  }
+  package.targets.removeAll { !kept.contains($0.name) }
+  package.products.removeAll { $0.name == "BenchmarkedStages" }
 }
 
 // Scripts/fuzz names the library with which programs are fuzzed, and compiles what is fuzzed once more, so that it counts what
