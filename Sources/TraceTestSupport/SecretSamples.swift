@@ -41,7 +41,7 @@ package enum SecretSamples {
         sample("url.full", "https://www.example.com/path?color=blue&\(key)=•", "s3cret-of-\(key)"),
         sample("url.query", "q=OpenTelemetry&\(key)=•", "s3cret-in-\(key)"),
       ]
-    } + urls + encoded + connections + texts + tokens + tags
+    } + urls + encoded + connections + texts + commands + statements + markup + members + tokens + tags
 
   /// Those whose secret is found whatever the key of the tag.
   package static let inTexts = all.filter { $0.hidden != "REDACTED" || $0.key == "message" }
@@ -82,6 +82,81 @@ package enum SecretSamples {
     sample("http.url", "https://ptb.discord.com/api/webhooks/•", "1/s3cret-u"),
     sample("http.url", "https://x.webhook.office.com/webhookb2/•", "a@b/IncomingWebhook/s3cret-v/c"),
     sample("http.url", "https://api.telegram.org/file/bot•", "123:s3cret-w/x"),
+    Sample("http.url", "http:/ada:lovelace23@h/x", "lovelace23", "http:/REDACTED:REDACTED@h/x"),
+    Sample("http.url", "http:///ada:lovelace24@h/x", "lovelace24", "http:///REDACTED:REDACTED@h/x"),
+    Sample(
+      "log", #"{"u":"http:\/\/ada:lovelace25@h\/x"}"#, "lovelace25", #"{"u":"http:\/\/REDACTED:REDACTED@h\/x"}"#),
+    sample("log", "basic_auth=• token1=REDACTED access_token_v2=REDACTED", "s3cret-ac"),
+    sample("http.url", "http://h/?token1=•&tokenValue=REDACTED", "s3cret-ad"),
+    sample("http.url", "http://h/?access_token_v2=•&x=1", "s3cret-ae"),
+    sample("http.url", "http://h/?tokenValue=•&x=1", "s3cret-af"), sample("http.url", "http://h/?pass=•", "48151626"),
+  ]
+
+  /// Command lines of programs that take a password behind a flag of one letter, and the same as lists.
+  private static let commands: [Sample] = [
+    sample("process.command_line", "mysql -uada -p• shop", "s3cret-cl1"),
+    sample("process.command_line", "/usr/bin/mysqldump -p'•' --all-databases", "s3cret cl2"),
+    sample("process.command_args", #"["mysqladmin","-p•","status"]"#, "s3cret-cl3"),
+    sample("process.command_line", "sshpass -p • ssh -p 22 ada@h", "s3cret-cl4"),
+    sample("process.command_line", "sshpass -p'•' ssh h", "s3cret cl5"),
+    sample("process.command_args", #"["sshpass","-p","•","ssh"]"#, "s3cret cl6"),
+    sample("process.command_line", "docker login -u ada -p • registry.example", "s3cret-cl7"),
+    sample("process.command_line", "redis-cli -h cache -a • ping", "s3cret-cl8"),
+    sample("process.command_args", #"["/usr/bin/redis-cli","-a","•","ping"]"#, "s3cret-cl9"),
+    sample("process.command_line", "mongosh -u ada -p \"•\" shop", "s3cret \"cl10".escapedQuotes),
+    sample("process.command_line", "ldapsearch -D cn=ada -w • -b dc=h", "s3cret-cl11"),
+    sample("process.command_line", "sqlcmd -S db -U ada -P •", "s3cret-cl12"),
+    sample("process.command_line", "http -a • h/x", "ada:s3cret-cl13"),
+    sample("process.command_line", "curl -u • h/x", "ada:s3cret-cl14"),
+    sample("process.command_line", "backup --password '•' --to x", "s3cret cl15"),
+    sample("process.command_args", #"["backup","--password","•","--to"]"#, "s3cret cl16"),
+    sample("process.command_line", "java -jar x.jar -password • -port 80", "s3cret-cl17"),
+    Sample(
+      "process.command_args", #"["backup","--password",48151624]"#, "48151624", #"["backup","--password","REDACTED"]"#),
+  ]
+
+  /// Statements of SQL that give somebody a password.
+  private static let statements: [Sample] = [
+    sample("db.statement", "CREATE USER ada IDENTIFIED BY '•'", "s3cret-sq1"),
+    sample("db.statement", "alter user ada identified with mysql_native_password by '•'", "s3cret-sq2"),
+    sample("db.statement", "GRANT ALL ON x.* TO 'ada'@'h' IDENTIFIED BY PASSWORD '•' WITH x", "s3cret-sq3"),
+    sample("db.statement", "CREATE USER ada IDENTIFIED BY • QUOTA 1M", "s3cret_sq4"),
+    sample("db.statement", "CREATE ROLE ada WITH LOGIN PASSWORD '•'", "s3cret-sq5"),
+    sample("db.statement", "ALTER USER ada WITH ENCRYPTED PASSWORD E'•'", "s3cret-sq6"),
+    sample("db.statement", "SET PASSWORD FOR 'ada'@'h' = PASSWORD('•')", "s3cret-sq7"),
+    sample("db.statement", "CREATE LOGIN ada WITH PASSWORD = N'•'", "s3cret-sq8"),
+    sample("log", #"{"sql":"CREATE USER ada IDENTIFIED BY \"•\"","x":1}"#, "s3cret-sq9"),
+  ]
+
+  private static let markup: [Sample] = [
+    sample("log", "<login><user>ada</user><password>•</password></login>", "s3cret-xm1"),
+    sample("log", #"<wsse:Password Type="x#PasswordText">•</wsse:Password>"#, "s3cret-xm2"),
+    sample("log", "<secret>\n  <value>•</value>\n  <note>REDACTED</note>\n</secret><x>7</x>", "s3cret-xm3"),
+    sample("log", "<a><password><![CDATA[•]]></password></a>", "s3cret-xm4&<"),
+    sample("log", #"<property name="password">•</property>"#, "s3cret-xm5"),
+    sample("log", #"<add key="password" value="•"/>"#, "s3cret-xm6"),
+    sample("http.url", "http://h/?x=%3Cpassword%3E•%3C%2Fpassword%3E&y=1", "s3cret-xm7"),
+    Sample("log", "<password>x</password>", "<password>x<", "<password>REDACTED</password>"),
+    sample("log", "<config><password>•", "s3cret-xm8"),
+  ]
+
+  /// Members of JSON that are objects, lists and numbers.
+  private static let members: [Sample] = [
+    Sample(
+      "log", #"{"password":{"value":"s3cret-js1","salt":"}"},"x":1}"#, "s3cret-js1", #"{"password":"REDACTED","x":1}"#),
+    Sample(
+      "log", #"{"m":"{\"secret\":{\"a\":[\"s3cret-js2\"]},\"x\":1}"}"#, "s3cret-js2",
+      #"{"m":"{\"secret\":\"REDACTED\",\"x\":1}"}"#),
+    Sample(
+      "log", #"{"api_key":["a","s3cret-js3"],"x":1}"#, "s3cret-js3", #"{"api_key":["REDACTED"],"x":1}"#),
+    Sample("log", "{'secret': {'a': 's3cret-js4'}, 'x': 1}", "s3cret-js4", "{'secret': 'REDACTED', 'x': 1}"),
+    Sample("log", #"{"password":{"a":"s3cret-js5"#, "s3cret-js5", #"{"password":"REDACTED""#),
+    Sample("log", #"{"otp":493022517}"#, "493022517", #"{"otp":"REDACTED"}"#),
+    Sample("log", #"{\"otp\":493023517}"#, "493023517", #"{\"otp\":\"REDACTED\"}"#),
+    Sample("http.url", "http://h/?x=%7B%22otp%22%3A493024517%7D&y=1", "493024517", "http://h/?x=%7B%22otp%22%3A%22REDACTED%22%7D&y=1"),
+    sample("log", #""{""user"":""ada"",""password"":""•""}""#, "s3cret-js6"),
+    sample("log", "login(password=b'•', x=1)", "s3cret-js7"),
+    Sample("log", "{Cookie=[a=1, s3cret-js8], Host=[h]}", "s3cret-js8", "{Cookie=[REDACTED], Host=[h]}"),
   ]
 
   private static let encoded: [Sample] = [
@@ -103,6 +178,10 @@ package enum SecretSamples {
     sample("db.connection_string", "Server=db;User Id=ada;Password=•;Database=shop", "love lace,7"),
     sample("db.connection_string", "Server=db;Pwd=•", "love lace 8"),
     sample("db.connection_string", "Server=db;Password=•;Database=x", "{love;lace21}"),
+    sample("db.connection_string", "Server=db;Password=•;Database=x", "love;;lace26"),
+    sample("db.connection_string", "Server=db;Password=•;Database=x", "love\\;lace27"),
+    sample("db.connection_string", "Server=db;Password='•';Database=x", "it''s lovelace28"),
+    sample("db.connection_string", "host=db password=• dbname=x", "love\\ lace29"),
     sample("db.connection_string", "Endpoint=sb://x/;SharedAccessKeyName=k;SharedAccessKey=•", "s3cret+key/k="),
     sample("db.connection_string", "AccountName=a;AccountKey=•;EndpointSuffix=core", "s3cret/l=="),
     Sample(
@@ -118,7 +197,7 @@ package enum SecretSamples {
   private static let texts: [Sample] = [
     sample("log", #"{"user":"ada","password":"•","x":1}"#, "love \"lace\" 14".escapedQuotes),
     sample("log", #"{"config":"{\"api_key\":\"•\",\"x\":1}"}"#, "s3cret-m"),
-    sample("log", #"{"token": •, "x": 1}"#, "48151623"),
+    Sample("log", #"{"token": 48151623, "x": 1}"#, "48151623", #"{"token": "REDACTED", "x": 1}"#),
     sample("log", "{'client_secret': '•'}", "s3cret-n"),
     sample("log", #"{"password"=>"•"}"#, "s3cret-o"),
     sample("log", "Login{user=ada, password=•, attempts=3}", "lovelace15"),
@@ -154,7 +233,10 @@ package enum SecretSamples {
     ("github_pat", "_11ABCDEFG0abcdefghijkl_mnop"), ("glp", "at-abcdefghij0123456789"),
     ("xox", "b-1234567890-abcdefghij"), ("sk_li", "ve_4eC39HqLyjWDarjtT1zdp7dc"),
     ("AIz", "aSyB1234567890abcdefghijklmnopqrstuv"), ("np", "m_abcdefghijklmnopqrstuvwxyz0123456789"),
-    ("hv", "s.abcdefghijklmnopqrstuvwx1"),
+    ("hv", "s.abcdefghijklmnopqrstuvwx1"), ("xox", "c-1234567890-abcdefghij"), ("xox", "d-abcdefghij%2B1234%2Fxyz%3D"),
+    ("dckr_p", "at_abcdefghijklmnopqrstuvw1234"), ("gs", "k_abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnop"),
+    ("S", "G.abcdefghijklmnopqrstu1.0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
+    ("pypi-", "AgEIcHlwaS5vcmcCJDU0ZTRiY2Q5LTA"), ("hf", "_abcdefghijklmnopqrstuvwxyz01234567"),
   ]
 
   private static let tokens: [Sample] = tokenParts.map(+).flatMap { token in
@@ -167,7 +249,7 @@ package enum SecretSamples {
     "set-cookie", "x-api-key", "http.request.header.x_api_key", "X-Hub-Signature", "x-hub-signature-256", "password",
     "db.password", "user.passwordNew", "password_hash", "client_secret", "app.secret", "access_token", "refreshToken",
     "otp", "session_id", "smtp.pass", "aws.secret_access_key", "api_key", "http.request.header.x-vault-token",
-    "spring.datasource.password",
+    "spring.datasource.password", "basic_auth", "token1", "access_token_v2", "tokenValue",
   ].enumerated().map { sample($1, "•", "s3cret of tag \($0)") }
 
   /// Tags that must stay as they are.
@@ -202,6 +284,19 @@ package enum SecretSamples {
     ("http.url", "http://h/?pageToken=CAUQAA&next_page_token=abc&continuation_token=12"), ("page_token", "CAUQAA"),
     ("k8s.pod.name", "xapp-frontend-1234"), ("container.image.name", "oci:my/image@sha256:abc"),
     ("cmd", "curl http://h | docker run -u 1000:1000 x"), ("log", "eyJ, or heyjude-and-others-of-the-beatles"),
+    ("tests.pass", "1280"), ("pass", "3"), ("pass", "12"), ("log", "pass: 3"), ("log", "pass: 12"), ("log", "fail=3 pass=128"),
+    ("secretary", "ada"), ("log", "secretary=ada"), ("log", "secretariat=un secretion=low secretly=yes"),
+    ("log", "passenger=ada passport=x passage=7 compass=north bypass=on"), ("passenger.name", "ada"),
+    ("log", "author=ada authority=example.com authorities=3"), (":authority", "example.com"), ("authority", "example.com"),
+    ("log", "tokenizer=bpe tokenized=false tokens=7 tokenizer_v2=x"), ("tokenizer", "bpe"), ("log", "monkey=7 donkey=8"),
+    ("log", "passwordless=on"), ("log", "PWD=/home/ada OLDPWD_=1"), ("pwd", "/home/ada"), ("log", "sig=11 pid=4"),
+    ("payment.authorization_amount", "129"), ("cmd", "docker run -p 8080:80 x"), ("cmd", "ssh -p 2222 h"),
+    ("cmd", "mysql -p shop"), ("cmd", "mkdir -p a/b && unzip -p x.zip"), ("cmd", "redis-cli -h cache -p 6379 ping"),
+    ("cmd", "curl -a http://h/x"), ("log", "the order is identified by 'A-17', created by ada"),
+    ("log", "Optional<Token> find(List<Secret> all)"), ("log", "usage: login <user> <password> [options]"),
+    ("log", "<tokens>7</tokens><author>ada</author>"), ("log", #"{"password":{},"token":[],"x":{"y":[1]}}"#),
+    ("log", "invalid password 7 times, unexpected token 'x'"), ("http.url", "file:/a:b@c"),
+    ("db.statement", "CREATE USER ada IDENTIFIED BY ?"), ("log", "{\"keys\":{\"a\":1},\"key\":{\"b\":2}}"),
     ("image", "registry.example/app@sha256:9f86d081884c7d659a2feaa0c55ad0159f86d081884c7d659a2feaa0c55ad015"),
   ]
 }

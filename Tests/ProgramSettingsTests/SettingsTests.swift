@@ -269,6 +269,7 @@ struct SettingsTests {
       ("{ports: {a: b}}", "forms.ports has to be a single value or a list, not object"),
       ("{ports: [[1]]}", "forms.ports has to be a list of single values"),
       ("{ports: ['1,2']}", "forms.ports: \"1,2\" has a comma; items of the list are separated by commas"),
+      ("{ports: [1, '']}", "forms.ports has an empty item; write a value there or leave the item out"),
       ("{labels: [a]}", "forms.labels has to be a single value or an object, not array"),
       ("{labels: {a: {b: c}}}", "forms.labels has to be an object of single values"),
       (

@@ -29,7 +29,11 @@ struct SecretFinderTests {
     "key=\"key=%22", "--token/", "--token,", "--token=", "-u/", "-u=", "-u,", "-su ", "curl -u/", "code=/+", "pwd=x ",
     "pwd=x %61", "%70%77%64%3Dx%20", "%25", "token=[", "token[0", "token[]=", ":%2F%2Fa", "//a", "password={", "a b=c ",
     "{\"name\":\"token\",", "\"cookie\",\"", "\"cookie\",'", "token eyJ", "“", "basic 1/", "token/", "secret;", "\\\"",
-    "session-id-password.", "=\\", "bearer+a",
+    "session-id-password.", "=\\", "bearer+a", "mysql -p", "mysql -p'", "docker login ", "sshpass -p ", "redis-cli -a '", "-p ",
+    "create user identified by ", "identified by '", "by '", "password '", "password('", "<token>", "<token><a>",
+    "</token>", "<a>", "<![CDATA[", "<token><![CDATA[", "name=\"token\">", "token={", "\"token\":{", "\"token\":[",
+    "\"token\":{\"", "\"token\":1", "\"token\":[\"", "pwd=a;;", "pwd=\\;", "pwd='a''", "http:/a:", "http:///", "xoxd-1%2B",
+    "-password ", "token1=", "\\/\\/", "%3Ctoken%3E", "a:<b:token>", "pwd=N'", "token=\\\"{",
   ]
 
   @Test("A text in which something was hidden grows within a bound")
@@ -44,13 +48,20 @@ struct SecretFinderTests {
 
   @Test("The bytes that are looked at grow with the length of the text, whatever is in it")
   func work() {
-    for first in ["=", "curl "] + Self.pieces {
+    for piece in Self.pieces {
+      let counts = [10_000, 20_000].map { length in
+        finder.work(on: "=" + String(repeating: piece, count: length / piece.utf8.count))
+      }
+      #expect(counts[0] <= 50 * 10_000, "\(piece): \(counts)")
+      #expect(counts[1] <= 2 * counts[0] + 10_000, "\(piece): \(counts)")
+    }
+    for first in ["curl ", "<a>", "create "] + Self.pieces {
       for piece in Self.pieces {
-        let counts = [10_000, 20_000].map { length in
+        let counts = [1_500, 3_000].map { length in
           finder.work(on: first + String(repeating: piece, count: length / piece.utf8.count))
         }
-        #expect(counts[0] <= 50 * 10_000, "\(first)\(piece): \(counts)")
-        #expect(counts[1] <= 2 * counts[0] + 10_000, "\(first)\(piece): \(counts)")
+        guard counts[0] > 50 * 1_500 || counts[1] > 2 * counts[0] + 5_000 else { continue }
+        Issue.record("\(first)\(piece): \(counts)")
       }
     }
   }

@@ -102,7 +102,7 @@ import TraceTestSupport
   }
 
   /// Everything that can be had from a collector with the trace `a`: its files, and its answers.
-  private static func everything(_ collector: TestCollector) async throws -> [(place: String, bytes: Data)] {
+  static func everything(_ collector: TestCollector) async throws -> [(place: String, bytes: Data)] {
     var places: [(String, Data)] = []
     for path in [
       "/api/v2/trace/a", "/api/v2/traces?lookback=86400000&limit=10", "/api/export/zipkin/a", "/api/export/zipkin",
@@ -124,7 +124,7 @@ import TraceTestSupport
     return places
   }
 
-  private static func post(
+  static func post(
     _ request: (path: String, type: String, body: [UInt8]), to collector: TestCollector, path: String? = nil
   ) async -> Reply {
     await collector.send(.post, path ?? request.path, request.body, fields: [.contentType: request.type])
@@ -202,7 +202,7 @@ import TraceTestSupport
     for (index, tag) in samples.enumerated() {
       #expect(values[Hexadecimal.text(UInt64(index + 1))] == tag.value, "\(tag)")
     }
-    #expect(await collector.get("/api/hidden").text == #"{"enabled":true,"spans":0,"values":0,"others":0,"places":[]}"#)
+    #expect(await collector.get("/api/hidden").text == #"{"enabled":true,"spans":0,"values":0,"others":0,"forgotten":0,"places":[]}"#)
   }
 
   @Test("in names and annotations are hidden too, also in the lists of names")
@@ -250,7 +250,7 @@ import TraceTestSupport
     #expect(reply.field("Content-Type") == "application/json")
     let now = TestCollector.now
     #expect(
-      reply.text == #"{"enabled":true,"spans":3,"values":7,"others":0,"places":["#
+      reply.text == #"{"enabled":true,"spans":3,"values":7,"others":0,"forgotten":0,"places":["#
         + #"{"service":"shop","place":"cookie","key":"cookie","kind":"tag","count":2,"last":\#(now)},"#
         + #"{"service":"shop","place":"http.url","key":"access_token","kind":"parameter","count":2,"last":\#(now)},"#
         + #"{"service":"shop","place":"http.url","key":"sig","kind":"parameter","count":2,"last":\#(now)},"#

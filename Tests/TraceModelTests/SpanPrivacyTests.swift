@@ -38,6 +38,26 @@ struct SpanPrivacyTests {
         #expect(stored?.tag("password") == "REDACTED")
       }
     }
+    // The newest is remembered, and the oldest are not.
+    let count = privacy.keySetCount
+    #expect(hidden(privacy, span(1, tags: [.init("key-4999", "y")])) == nil)
+    #expect(privacy.keySetCount == count && count <= 2 * SpanPrivacy.keySetCapacity)
+  }
+
+  @Test("A number of things and a folder are no password; a link of OpenTelemetry keeps its parts")
+  func values() {
+    for (key, value, hidden) in [
+      ("pass", "128", nil), ("pass", "s3cret", "REDACTED"), ("tests.pass", "128000", nil), ("pwd", "/home/ada", nil),
+      ("smtp.pass", "128000", "REDACTED"), ("secretary", "ada", nil), ("token_v2", "s3cret", "REDACTED"),
+      (
+        "otlp.link.0", #"a|b|token=s3cret|{"password":"s3cret","x":"1"}|0"#,
+        #"a|b|token=REDACTED|{"password":"REDACTED","x":"1"}|0"#
+      ), ("otlp.link.1", "token=s3cret", "token=REDACTED"),
+    ] as [(String, String, String?)] {
+      let sent = span(1, tags: [.init(key, value)])
+      #expect(SpanPrivacy().hiding(sent)?.span.tag(key) == hidden, "\(key)=\(value)")
+      #expect(self.hidden(SpanPrivacy(), sent)?.tag(key) == hidden, "\(key)=\(value)")
+    }
   }
 
   @Test("Keys stay unique when secrets in them are hidden")
@@ -66,18 +86,21 @@ struct SpanPrivacyTests {
     #expect(SpanPrivacy(settings).hidden([sent]) == [sent])
   }
 
-  @Test("The report has a bound; what is beyond it is counted together")
+  @Test("The report has a bound: beyond it the smallest places, and of them the oldest, go and are counted together")
   func reportBound() {
     let report = HiddenReport(capacity: 10)
-    for index in 0..<30 {
+    var evicted = 0
+    func count(_ service: String, at now: Int64) {
       var values = HiddenValues()
-      values.add([HiddenValue(service: "s\(index % 15)", place: "http.url", key: "sig", kind: .parameter)])
-      report.count(values, now: Int64(index))
+      values.add([HiddenValue(service: service, place: "http.url", key: "sig", kind: .parameter)])
+      evicted += report.count(values, now: now)
     }
+    for now in 0..<5 { count("large", at: Int64(now)) }
+    for index in 0..<5_000 { count("s\(index)", at: Int64(10 + index)) }
     let snapshot = report.snapshot()
-    #expect(snapshot.rows.count == 10)
-    #expect(snapshot.rows.allSatisfy { $0.count == 2 && $0.last >= 15 })
-    #expect(snapshot.spans == 30 && snapshot.values == 30 && snapshot.others == 10)
+    #expect(snapshot.rows.map(\.value.service) == ["large"] + (4_991..<5_000).map { "s\($0)" })
+    #expect(snapshot.spans == 5_005 && snapshot.values == 5_005)
+    #expect(snapshot.others == 4_991 && snapshot.evicted == 4_991 && evicted == 4_991)
   }
 
   @Test("A request has a bound of places, and counts the others; names are cut")

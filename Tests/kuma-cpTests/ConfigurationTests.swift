@@ -31,6 +31,15 @@ struct ConfigurationTests {
     }
   }
 
+  @Test("a key of tags or parameters that is none is refused with its setting and what to write")
+  func privacyKeys() async {
+    for variable in ["QUERY_KEYS", "TAG_KEYS", "KEEP_KEYS"].map({ "KUMA_COLLECTOR_PRIVACY_\($0)" }) {
+      let message = await failure(environment: [variable: "iban, -_"])
+      #expect(message?.contains(variable) == true && message?.contains("\"-_\" is no key; give keys") == true)
+      #expect(await failure(environment: [variable: "iban, "]) == nil)
+    }
+  }
+
   @Test("this machine's names are its own and those that its table of hosts has for its addresses")
   func machineNames() {
     let names = ControlPlaneIdentity.machineNames(

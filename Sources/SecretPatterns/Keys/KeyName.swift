@@ -47,12 +47,12 @@ struct KeyName {
   /// Whether the key has a word that secrets have: `userPassword`, `refreshToken`, `app_secret`.
   var hasSecretWord: Bool {
     // Most keys lack a letter of each word.
-    Self.ends.contains { text.hasLetters($0.letters) && text.hasSuffix($0.text) } || hadWord || hasWord
+    Self.ends.contains { text.hasLetters($0.letters) && text.hasStem($0.text) } || hadWord || hasWord
   }
 
   /// Whether ``text`` has one of the words that count wherever they stand.
   private var hasWord: Bool {
-    Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text) }
+    Self.words.contains { text.hasLetters($0.letters) && text.contains($0.text, butNot: $0.longer) }
       // OpenTelemetry's `session.id` is no secret, `session_id` is.
       || text.hasLetters(Self.session.letters) && text.contains(Self.session.text, inLast: lastCount)
   }
@@ -61,9 +61,11 @@ struct KeyName {
   private struct Word: Sendable {
     let text: StaticString
     let letters: UInt32
+    /// How other words go on that begin like this one.
+    let longer: [StaticString]
 
-    init(_ text: StaticString) {
-      self.text = text
+    init(_ text: StaticString, butNot longer: [StaticString] = []) {
+      (self.text, self.longer) = (text, longer)
       letters = text.withUTF8Buffer { $0.reduce(0) { $0 | KeyFilter.letter($1) } }
     }
   }
@@ -71,16 +73,24 @@ struct KeyName {
   /// The letters of each word that secrets have, a bit for each.
   static var letterSets: [UInt32] { (ends + words + [session]).map(\.letters) }
 
-  private static let ends: [Word] = ["token", "apikey", "privatekey", "secretkey", "accesskey", "pwd"].map { Word($0) }
+  private static let ends: [Word] = ["token", "apikey", "privatekey", "secretkey", "accesskey", "pwd", "basicauth"]
+    .map { Word($0) }
   /// None is longer than what ``InlineText/dropBeginning()`` leaves.
-  private static let words: [Word] = ["password", "passwd", "passphrase", "secret", "authorization"].map {
-    Word($0)
-  }
+  private static let words = [
+    Word("password", butNot: ["less"]), Word("passwd"), Word("passphrase"),
+    // Secretary, secretaries, secretariat, secretion, secretly, secretive.
+    Word("secret", butNot: ["ary", "aries", "aria", "ion", "ly", "ive"]), Word("authorization"),
+  ]
 
   private static let session = Word("sessionid")
 
   /// Whether the key names something about a secret, not the secret: `token_count`, `secret.name`.
   var isAboutSecret: Bool { Self.abouts.contains { text.hasSuffix($0) } }
+
+  /// Whether the key counts tests: `tests.pass`.
+  var isOfTests: Bool { Self.tests.contains { text.hasSuffix($0) } }
+
+  private static let tests: [StaticString] = ["testspass", "checkspass", "casespass", "specspass", "assertionspass"]
 
   private static let abouts: [StaticString] = [
     "name", "count", "type", "kind", "length", "len", "size", "version", "policy", "expiry", "expires", "expiresin",
@@ -88,7 +98,8 @@ struct KeyName {
     "changedat", "updatedat", "createdat", "path", "file", "url", "uri", "endpoint", "format", "attempts", "strength",
     "rotation", "field", "class", "provider", "manager", "store", "uid", "error", "reason", "result", "method",
     "present", "exists", "mode", "usage", "tokens", "pagetoken", "nexttoken", "continuationtoken", "paginationtoken",
-    "cancellationtoken",
+    "cancellationtoken", "authorizationamount", "authorizationdate", "authorizationid", "authorizationlevel",
+    "authorizationscope", "authorizationserver",
   ]
 
   // MARK: FNV-1a
@@ -124,16 +135,36 @@ private struct InlineText {
     count += 1
   }
 
-  func hasSuffix(_ suffix: StaticString) -> Bool {
-    guard count >= suffix.utf8CodeUnitCount else { return false }
-    return matches(suffix, at: count - suffix.utf8CodeUnitCount)
+  func hasSuffix(_ suffix: StaticString) -> Bool { hasSuffix(suffix, before: count) }
+
+  private func hasSuffix(_ suffix: StaticString, before end: Int) -> Bool {
+    end >= suffix.utf8CodeUnitCount && matches(suffix, at: end - suffix.utf8CodeUnitCount)
   }
 
-  /// Whether a word is in the text, or in so many of its last bytes.
-  func contains(_ word: StaticString, inLast lastCount: Int = .max) -> Bool {
+  /// Whether the text ends with a word, a number, a version or `value` behind it or not: `token1`, `access_token_v2`, `tokenValue`.
+  func hasStem(_ word: StaticString) -> Bool {
+    if hasSuffix(word) { return true }
+    var end = count
+    withUnsafeBytes(of: words) { bytes in
+      while end > 0, bytes[end - 1] >= UInt8(ascii: "0"), bytes[end - 1] <= UInt8(ascii: "9") { end -= 1 }
+      if end < count, end > 0, bytes[end - 1] == UInt8(ascii: "v") { end -= 1 }
+    }
+    for addition: StaticString in ["value", "raw", "plain"] where hasSuffix(addition, before: end) {
+      end -= addition.utf8CodeUnitCount
+      break
+    }
+    return end < count && hasSuffix(word, before: end)
+  }
+
+  /// Whether a word is in the text, or in so many of its last bytes, and does not go on in one of some ways.
+  func contains(_ word: StaticString, inLast lastCount: Int = .max, butNot longer: [StaticString] = []) -> Bool {
     let last = min(count, lastCount)
     guard last >= word.utf8CodeUnitCount else { return false }
-    return ((count - last)...(count - word.utf8CodeUnitCount)).contains { matches(word, at: $0) }
+    return ((count - last)...(count - word.utf8CodeUnitCount)).contains { start in
+      guard matches(word, at: start) else { return false }
+      let end = start + word.utf8CodeUnitCount
+      return !longer.contains { end + $0.utf8CodeUnitCount <= count && matches($0, at: end) }
+    }
   }
 
   private func matches(_ word: StaticString, at start: Int) -> Bool {

@@ -10,10 +10,15 @@ package struct SecretKeys: Sendable {
     case plain
     /// The value is secret if it looks like one: `key`, `code`, `session`.
     case doubtful
+    /// The value is secret, unless it is a number or a folder as ``SecretKeys/isCount(_:)`` says: `pass`, `pwd`.
+    case counted
     /// The value is secret.
     case secret
     /// The settings say that the value is kept, whatever it is.
     case kept
+
+    /// Whether the value is secret if it is one at all.
+    var isSecret: Bool { self == .secret || self == .counted }
   }
 
   private let queryKeys: Set<UInt64>
@@ -66,7 +71,19 @@ package struct SecretKeys: Sendable {
   }
 
   private func verdict(_ name: KeyName, _ role: SecretNames.Role) -> Verdict {
+    if role.contains(.counted) { return name.isOfTests ? .plain : .counted }
     if role.contains(.always) || role.contains(.header) { return .secret }
     return name.hasSecretWord && !name.isAboutSecret ? .secret : .plain
+  }
+
+  /// Whether a text is a number of things or a folder, so that `pass` and `pwd` do not mean a password.
+  package static func isCount(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let first = text.first else { return false }
+    if text.count <= 4, text.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) { return true }
+    let isFolder =
+      first == UInt8(ascii: "/")
+      || text.count > 2 && text[1] == UInt8(ascii: ":") && text[2] == UInt8(ascii: "\\")
+    return isFolder && !SecretLooks(text).isRandom
+      && text.allSatisfy { ByteClasses.shared.has($0, ByteClass.word) || "/\\: ".utf8.contains($0) }
   }
 }

@@ -15,6 +15,8 @@ struct SecretNames: Sendable {
     static let header = Role(rawValue: 16)
     /// As a part of a path it leads to a part that may be a secret.
     static let path = Role(rawValue: 32)
+    /// Its value is a secret unless it is a number or a folder.
+    static let counted = Role(rawValue: 64)
   }
 
   /// A hash and a role in each slot, the hash 0 in free ones. A hash is in the first free slot from the one that its lowest bits name.
@@ -59,13 +61,16 @@ struct SecretNames: Sendable {
       AWSAccessKeyId X-Amz-Credential X-Amz-Security-Token X-Amz-Signature X-Goog-Signature X-Goog-Credential
       access_key access_key_id access_token account_key api_key api_token app_key auth_key auth_token bearer_token
       client_secret credentials_json csrf csrf_token encryption_key id_token jwt license_key master_key otp otp_code totp
-      one_time_password one_time_code mfa_code pass passcode passphrase passwd password private_key private_token pwd
+      one_time_password one_time_code mfa_code rediscli_auth pass passcode passphrase passwd password private_key private_token pwd
       refresh_token secret secret_key security_token session_id session_key session_token sessid phpsessid jsessionid
       shared_access_key shared_access_signature shared_key sig signing_key ssh_key subscription_key token xsrf xsrf_token
       webhook_secret
       """
     ),
-    (.pair, "Signature code_verifier assertion client_assertion SAMLResponse SAMLRequest"),
+    (
+      .pair,
+      "Signature code_verifier assertion client_assertion SAMLResponse SAMLRequest passin passout storepass keypass"
+    ), (.counted, "pass pwd sig"),
     (.doubtfulPair, "key code auth sid session credential credentials bearer hmac ticket"),
     (.doubtfulTag, "auth sid session credential credentials bearer signature sig hmac"),
     (

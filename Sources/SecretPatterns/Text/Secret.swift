@@ -26,6 +26,8 @@ package struct Secret: Sendable, Hashable {
   package var key: Range<Int>?
   /// Whether a password follows the user.
   var hasPassword = false
+  /// Where a quotation mark stands that comes before and after the replacement: what was a number or an object in JSON becomes a text.
+  var mark: Range<Int>?
 
   /// What takes the place of a secret, as in OpenTelemetry's semantic conventions.
   package static let replacement = "REDACTED"
@@ -53,11 +55,13 @@ package struct HiddenText: Sendable, Hashable {
     var index = 0
     for secret in secrets {
       result += bytes[index..<secret.range.lowerBound]
+      if let mark = secret.mark { result += bytes[mark] }
       result += Secret.replacement.utf8
       if secret.hasPassword {
         result.append(UInt8(ascii: ":"))
         result += Secret.replacement.utf8
       }
+      if let mark = secret.mark { result += bytes[mark] }
       index = secret.range.upperBound
     }
     result += bytes[index...]

@@ -52,8 +52,8 @@ package struct SecretFinder: Sendable {
   /// Whether a text is a secret by its looks: long, and random letters and digits. It is asked for texts whose key is doubtful.
   package static func looksSecret(_ bytes: UnsafeRawBufferPointer) -> Bool { SecretLooks(bytes).isRandom }
 
-  /// The shortest secret without a key, such as `Basic YTpiYzE=`.
-  private static let shortest = 12
+  /// The shortest secret without a key, such as `mysql -pabc`.
+  private static let shortest = 9
 
   /// A quick look that answers true for every text with a secret, and false for most texts without.
   package static func mayHoldSecret(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -8,8 +8,12 @@ extension SecretScan {
     guard pair.key.count > 1, pair.key.count <= 256, index < bytes.count else { return }
     var pair = pair
     var verdict = keys.verdict(ofPair: text(pair.key))
-    if verdict != .secret, pair.key.count <= 6 { verdict = verdictOfNamed(&pair) ?? verdict }
-    guard verdict == .secret || verdict == .doubtful else { return }
+    if !verdict.isSecret, pair.key.count <= 6 { verdict = verdictOfNamed(&pair) ?? verdict }
+    guard verdict.isSecret || verdict == .doubtful else { return }
+    if verdict != .doubtful, let content = containerContent(of: pair) {
+      guard !content.range.isEmpty, !isConstant(content.range, of: pair) else { return }
+      return hide(content.range, .parameter, key: pair.key, mark: content.isMember ? mark(before: pair.key) : nil)
+    }
     let (start, quote) = valueStart()
     guard start < bytes.count else { return }
     if verdict == .doubtful {
@@ -17,14 +21,15 @@ extension SecretScan {
       guard SecretLooks(text(start..<end)).isRandom else { return }
     }
     let range: Range<Int>
+    var mark: Range<Int>?
     if let quote {
-      let end = quotedEnd(from: start, quote)
-      range = start..<end
+      range = quotedRange(from: start, quote)
     } else if pair.sign == UInt8(ascii: "="), let end = bracedEnd(from: start) {
       range = start..<end
     } else if pair.sign == UInt8(ascii: "=") || pair.isQuoted {
       let end = plainEnd(from: start, of: pair)
       range = start..<end
+      if pair.sign == UInt8(ascii: ":") { mark = self.mark(before: pair.key) }
     } else if keys.isHeader(text(pair.key)) {
       let end = lineEnd(from: start, level: pair.level)
       range = start..<end
@@ -36,7 +41,25 @@ extension SecretScan {
       range = start..<end
     }
     guard !range.isEmpty, !isConstant(range, of: pair) else { return }
-    hide(range, .parameter, key: pair.key)
+    hide(range, .parameter, key: pair.key, mark: mark)
+  }
+
+  /// The quotation mark before a key, with what escapes it; nil if there is none.
+  func mark(before key: Range<Int>) -> Range<Int>? {
+    var start = key.lowerBound - 1
+    guard start >= 0 else { return nil }
+    if bytes[start] == UInt8(ascii: "\"") || bytes[start] == UInt8(ascii: "'") {
+      while start > 0, key.lowerBound - start < 64, bytes[start - 1] == UInt8(ascii: "\\") { start -= 1 }
+      return start..<key.lowerBound
+    }
+    // `%22`, `%2522` and so on.
+    start = key.lowerBound - 3
+    while start > 0, key.lowerBound - start < 32, bytes[start] != UInt8(ascii: "%") { start -= 2 }
+    guard start >= 0, bytes[start] == UInt8(ascii: "%") else { return nil }
+    let character = EncodedCharacter(bytes, start)
+    guard character.end == key.lowerBound, character.byte == UInt8(ascii: "\"") || character.byte == UInt8(ascii: "'")
+    else { return nil }
+    return start..<key.lowerBound
   }
 
   /// A quotation mark that begins a value.
@@ -59,25 +82,15 @@ extension SecretScan {
       case UInt8(ascii: "\\"): escapes += 1
       case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"):
         return (character.end, Quote(byte: character.byte, level: character.level, escapes: escapes))
+      case UInt8(ascii: "N"), UInt8(ascii: "E"), UInt8(ascii: "b"), UInt8(ascii: "r"), UInt8(ascii: "u"):
+        // `N'pw'` and `E'pw'` of SQL, `b'pw'` of Python.
+        guard character.end < bytes.count, bytes[character.end] == UInt8(ascii: "'") || bytes[character.end] == UInt8(ascii: "\"")
+        else { return (position, nil) }
       default: return (position, nil)
       }
       position = character.end
     }
     return (position, nil)
-  }
-
-  mutating func quotedEnd(from start: Int, _ quote: Quote) -> Int {
-    var (position, escapes) = (start, 0)
-    defer { looked += position - start }
-    while position < bytes.count {
-      let character = EncodedCharacter(bytes, position)
-      if character.byte == quote.byte, character.level <= quote.level, escapes <= quote.escapes {
-        return position - escapes
-      }
-      escapes = character.byte == UInt8(ascii: "\\") && character.level == 0 ? escapes + 1 : 0
-      position = character.end
-    }
-    return position
   }
 
   /// Where a value without quotation marks ends.
@@ -94,7 +107,19 @@ extension SecretScan {
         case UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"), UInt8(ascii: "<"), 0x0A, 0x0D:
           return blank ?? position
         case UInt8(ascii: "#") where pair.isParameter: return blank ?? position
+        case UInt8(ascii: "\\") where !pair.isParameter:
+          // An escaped blank or semicolon.
+          if character.end < bytes.count, bytes[character.end] == 0x20 || bytes[character.end] == UInt8(ascii: ";") {
+            position = character.end + 1
+            continue
+          }
         case UInt8(ascii: ";") where !pair.isParameter:
+          // Two are one that is a part of the value.
+          let next = character.end < bytes.count ? EncodedCharacter(bytes, character.end) : character
+          if character.end < bytes.count, next.byte == character.byte, next.level == character.level {
+            position = next.end
+            continue
+          }
           // Until here it is one field of a connection string, blanks included.
           return position
         case UInt8(ascii: "}"), UInt8(ascii: ")"), UInt8(ascii: "]"):

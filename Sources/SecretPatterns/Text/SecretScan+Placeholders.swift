@@ -3,6 +3,7 @@ extension SecretScan {
   /// Whether a value can be no secret: `true`, `none`, `-`, a placeholder such as `$1`, and beside URLs a single character.
   func isConstant(_ range: Range<Int>, of pair: Pair) -> Bool {
     let start = range.lowerBound
+    if !pair.isParameter, SecretKeys.isCount(text(range)), keys.verdict(ofPair: text(pair.key)) == .counted { return true }
     switch (range.count, bytes[start]) {
     case (1, UInt8(ascii: "-")), (1, UInt8(ascii: "?")): return true
     case (1, _): return !(pair.isParameter || pair.before == 0 && pair.sign == UInt8(ascii: "="))
@@ -34,7 +35,7 @@ extension SecretScan {
 
   /// Whether the text is one of SQL.
   private var isStatement: Bool {
-    ["select ", "update ", "insert ", "delete ", "where ", "with ", "merge ", "alter "]
+    ["select ", "update ", "insert ", "delete ", "where ", "with ", "merge ", "alter ", "create ", "grant ", "set "]
       .contains { hasPrefix($0, at: 0) }
   }
 
@@ -86,7 +87,7 @@ extension SecretScan {
     while end < bytes.count, end - start < 64, classes.has(bytes[end], ByteClass.word) { end += 1 }
     looked += end - start
     guard end > start, end < bytes.count, bytes[end] == quote.byte || bytes[end] == UInt8(ascii: "\\"),
-      keys.verdict(ofPair: text(start..<end)) == .secret
+      keys.verdict(ofPair: text(start..<end)).isSecret
     else { return nil }
     named = start..<end
     return nil

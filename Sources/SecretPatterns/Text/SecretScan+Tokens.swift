@@ -10,9 +10,16 @@ extension SecretScan {
     let classes: UInt8
     /// Whether exactly so many follow.
     let isExact: Bool
+    /// Whether signs of base64 follow too, encoded or not.
+    let isCookie: Bool
 
-    init(_ prefix: StaticString, _ count: Int, _ classes: UInt8 = ByteClass.alphanumeric, isExact: Bool = false) {
-      (self.prefix, self.count, self.classes, self.isExact) = (prefix, count, classes, isExact)
+    init(
+      _ prefix: StaticString, _ count: Int, _ classes: UInt8 = ByteClass.alphanumeric, isExact: Bool = false,
+      isCookie: Bool = false
+    ) {
+      (self.prefix, self.count, self.classes, self.isExact, self.isCookie) = (
+        prefix, count, classes, isExact, isCookie
+      )
     }
   }
 
@@ -20,7 +27,8 @@ extension SecretScan {
   private static let url = ByteClass.base64
 
   /// The forms by the letter with which they begin. They are documented by those who issue them: Amazon's access key ids, GitHub,
-  /// GitLab, Grafana, Google, Slack, Stripe, Shopify, npm, PyPI, SendGrid, OpenAI, Anthropic, Hugging Face, Vault, DigitalOcean.
+  /// GitLab, Grafana, Google, Slack, Stripe, Shopify, npm, PyPI, SendGrid, OpenAI, Anthropic, Hugging Face, Vault, DigitalOcean,
+  /// Docker, Groq.
   private static let forms: [UInt8: [Form]] = {
     let all = [
       Form("akia", 16, isExact: true), Form("asia", 16, isExact: true), Form("abia", 16, isExact: true),
@@ -28,10 +36,13 @@ extension SecretScan {
       Form("github_pat_", 22, url), Form("glpat-", 20, url), Form("gldt-", 20, url), Form("glrt-", 20, url),
       Form("glsa_", 32, url), Form("gocspx-", 24, url), Form("ya29.", 20, url), Form("xoxb-", 10, url),
       Form("xoxp-", 10, url), Form("xoxa-", 10, url), Form("xoxr-", 10, url), Form("xoxs-", 10, url),
+      Form("xoxc-", 10, url), Form("xoxd-", 10, url, isCookie: true), Form("xoxe-", 10, url),
       Form("xoxe.", 10, url | ByteClass.dot), Form("xapp-1-", 10, url), Form("sk_live_", 16), Form("sk_test_", 16),
       Form("rk_live_", 16), Form("rk_test_", 16), Form("whsec_", 24, url), Form("shpat_", 32), Form("shpss_", 32),
-      Form("npm_", 36), Form("pypi-", 50, url), Form("sg.", 40, url | ByteClass.dot), Form("sk-ant-", 24, url),
-      Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 30), Form("hvs.", 24, url), Form("hvb.", 24, url),
+      Form("shpca_", 32), Form("shppa_", 32), Form("npm_", 30), Form("pypi-age", 16, url), Form("pypi-", 50, url),
+      Form("sg.", 40, url | ByteClass.dot), Form("dckr_pat_", 20, url), Form("dckr_oat_", 20, url), Form("gsk_", 30),
+      Form("glptt-", 20, url), Form("glcbt-", 20, url), Form("glsoat-", 20, url), Form("glft-", 20, url), Form("sk-ant-", 24, url),
+      Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 20), Form("hvs.", 24, url), Form("hvb.", 24, url),
       Form("dop_v1_", 64),
     ]
     return Dictionary(grouping: all) { form in form.prefix.withUTF8Buffer { $0[0] } }
@@ -42,14 +53,21 @@ extension SecretScan {
 
   private static let shortest = 15
 
-  /// Whether the first two letters, in lower case, are those of a form.
-  static func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool {
-    switch UInt16(first) << 8 | UInt16(second) {
-    case 0x616B, 0x6173, 0x6162, 0x6169, 0x6768, 0x6769, 0x676C, 0x676F, 0x7961, 0x786F, 0x7861, 0x736B, 0x726B, 0x7768,
-      0x7368, 0x6E70, 0x7079, 0x732E, 0x6866, 0x6876, 0x646F, 0x6579:
-      true
-    default: false
+  /// For each letter the second characters of the forms that begin with it, a bit for each of their lowest five bits. Never released.
+  private nonisolated(unsafe) static let seconds: UnsafePointer<UInt32> = {
+    let seconds = UnsafeMutablePointer<UInt32>.allocate(capacity: 32)
+    seconds.initialize(repeating: 0, count: 32)
+    for form in forms.values.joined() {
+      form.prefix.withUTF8Buffer { seconds[Int($0[0] & 31)] |= 1 << UInt32($0[1] & 31) }
     }
+    // JSON Web Tokens.
+    seconds[Int(UInt8(ascii: "e") & 31)] |= 1 << UInt32(UInt8(ascii: "y") & 31)
+    return UnsafePointer(seconds)
+  }()
+
+  /// Whether the first two characters, a letter and another in lower case, may be those of a form.
+  static func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool {
+    seconds[Int(first & 31)] >> UInt32(second & 31) & 1 != 0
   }
 
   /// Where a token ends that begins at a position, and its kind; nil if none begins there.
@@ -63,7 +81,7 @@ extension SecretScan {
     if first == UInt8(ascii: "e") { return webTokenEnd(at: start).map { ($0, .token) } }
     for form in Self.formsByLetter[Int(first - UInt8(ascii: "a"))] where hasPrefix(form.prefix, at: start) {
       let begin = start + form.prefix.utf8CodeUnitCount
-      let end = runEnd(from: begin, of: form.classes)
+      let end = form.isCookie ? cookieEnd(from: begin) : runEnd(from: begin, of: form.classes)
       guard form.isExact ? end - begin == form.count : end - begin >= form.count else { continue }
       // Words in a sentence have no digits.
       guard text(begin..<end).contains(where: { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
@@ -82,6 +100,18 @@ extension SecretScan {
       classes.has(bytes[position], ByteClass.word)
     {
       position += 1
+    }
+    return position
+  }
+
+  /// Where a run of base64 ends whose signs may be encoded, as in a cookie.
+  private mutating func cookieEnd(from start: Int) -> Int {
+    var position = start
+    defer { looked += position - start }
+    while position < bytes.count {
+      let character = EncodedCharacter(bytes, position)
+      guard classes.has(character.byte, ByteClass.base64) || character.byte == UInt8(ascii: "=") else { break }
+      position = character.end
     }
     return position
   }

@@ -1,7 +1,23 @@
 /// Users and passwords in URLs and connection strings, and URLs that are secrets themselves.
 extension SecretScan {
+  /// The schemes of URLs that are understood although a slash is missing or is one too many, as browsers do.
+  private static let schemes: [StaticString] = [
+    "http", "https", "ws", "wss", "ftp", "redis", "amqp", "postgres", "postgresql", "mysql", "mongodb",
+  ]
+
+  /// Whether the last word is such a scheme.
+  var isScheme: Bool { Self.schemes.contains { isWord($0) } }
+
+  /// Goes on behind the slashes of `http:///ada:pw@h`.
+  mutating func skipFurtherSlashes(level: Int) {
+    guard index < bytes.count, bytes[index] == UInt8(ascii: "/"), isScheme else { return }
+    while index < bytes.count, bytes[index] == UInt8(ascii: "/") { index += 1 }
+  }
+
   /// Hides the user in what follows `//`. The next character is the one after it.
-  mutating func hideUser(level: Int) {
+  ///
+  /// - Parameter isCertain: whether only a user with a password is hidden, as what follows may be a path.
+  mutating func hideUser(level: Int, isCertain: Bool = false) {
     let start = index
     var position = start
     var (at, colon): (Int?, Int?) = (nil, nil)
@@ -20,6 +36,7 @@ extension SecretScan {
       }
       position = character.end
     }
+    if isCertain, at == nil || colon.map({ $0 > at ?? 0 }) ?? true { return }
     if at == nil, let colon, bytes[start] != UInt8(ascii: "["),
       text(colon..<position).dropFirst().contains(where: { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     {

@@ -16,14 +16,18 @@ struct SecretScan {
   /// Whether a quotation mark stands between the key and what follows.
   private var isKeyQuoted = false
   /// The separator before the last word, and before its key; 0 at the beginning.
-  private var separatorBefore: UInt8 = 0
+  private(set) var separatorBefore: UInt8 = 0
   /// The last separator, and where it ends.
-  private var lastSeparator: UInt8 = 0
-  private var lastSeparatorEnd = 0
+  private(set) var lastSeparator: UInt8 = 0
+  private(set) var lastSeparatorEnd = 0
   /// Where the last run of characters without blanks and quotation marks began.
   private var runStart = 0
-  /// Whether the text is a command line of a program that takes a user and a password.
-  private var isCommand = false
+  /// The program whose command line this is, if it takes a password.
+  var program: SecretProgram?
+  /// What was read of a statement of SQL that gives somebody a password.
+  var statement = SecretStatement()
+  /// What was read of an element of XML.
+  var element = SecretElement()
   /// A key that is a value itself, as in `{"name":"authorization","value":"…"}`.
   var named: Range<Int>?
   /// How many bytes were looked at ahead of the position. Each of them is read once more when the position comes to it.
@@ -55,12 +59,13 @@ struct SecretScan {
 
   /// Notes a secret and goes on after it.
   mutating func hide(
-    _ range: Range<Int>, _ kind: Secret.Kind, key: Range<Int>? = nil, hasPassword: Bool = false
+    _ range: Range<Int>, _ kind: Secret.Kind, key: Range<Int>? = nil, hasPassword: Bool = false, mark: Range<Int>? = nil
   ) {
     let start = max(range.lowerBound, secrets.last?.range.upperBound ?? 0)
     index = max(index, range.upperBound)
     guard start < range.upperBound, !Secret.isReplacement(text(start..<range.upperBound)) else { return }
-    secrets.append(Secret(range: start..<range.upperBound, kind: kind, key: key, hasPassword: hasPassword))
+    secrets.append(
+      Secret(range: start..<range.upperBound, kind: kind, key: key, hasPassword: hasPassword, mark: mark))
   }
 
   // MARK: Words
@@ -105,31 +110,11 @@ struct SecretScan {
       hide(word, .path)
       return
     }
-    switch word.count {
-    case 2 where isCommand && isWord("-u"), 6 where isCommand && isWord("--user"),
-      12 where isCommand && isWord("--proxy-user"):
-      hideUserArgument()
-    case 3...:
-      if isCommand, bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "u"),
-        index < bytes.count, bytes[index] == UInt8(ascii: ":")
-      {
-        let end = argumentEnd(from: index)
-        hide((word.lowerBound + 2)..<end, .argument)
-      } else if isCommand, isGroupOfFlags {
-        hideUserArgument()
-      } else if bytes[word.lowerBound] == UInt8(ascii: "-"), bytes[word.lowerBound + 1] == UInt8(ascii: "-"),
-        index < bytes.count, bytes[index] != UInt8(ascii: "="), bytes[index] != UInt8(ascii: ":"),
-        keys.verdict(ofPair: text(word)) == .secret
-      {
-        hideArgument()
-      } else if isWord("curl") || isWord("wget") || isWord("http") && bytes.count > index && bytes[index] == 0x20 {
-        isCommand = true
-      } else if isWord("bearer") || isWord("basic") {
-        hideCredentials()
-      } else if isWord("token") || isWord("apikey") || isWord("negotiate") {
-        hideCredentials(areRandom: true)
-      }
-    default: break
+    if word.lowerBound == element.nameStart || word.lowerBound == element.endStart { readElementName() }
+    if bytes[word.lowerBound] == UInt8(ascii: "-") {
+      if word.count > 1 { readFlag() }
+    } else if LeadWord.mayBe(bytes[word.lowerBound], word.count) {
+      if let lead = LeadWord(text(word)) { read(lead) }
     }
   }
 
@@ -160,6 +145,8 @@ struct SecretScan {
         index = end
         hideWebhook(level: separator.level)
       }
+      if word.lowerBound == element.nameStart { element.nameStart = index }
+      if word.lowerBound == element.endStart { element.endStart = index }
       if let key {
         let pair = Pair(
           key: key, isQuoted: isKeyQuoted, before: separatorBefore, sign: separator.byte, level: separator.level)
@@ -170,13 +157,19 @@ struct SecretScan {
     case UInt8(ascii: "/"):
       key = nil
       guard index < bytes.count else { return }
-      let next = EncodedCharacter(bytes, index)
+      if lastSeparatorEnd == start, lastSeparator == UInt8(ascii: "<") { element.endStart = index }
+      var next = EncodedCharacter(bytes, index)
+      // `http:\/\/…`, as in JSON whose writer escapes slashes.
+      if next.byte == UInt8(ascii: "\\"), next.end < bytes.count { next = EncodedCharacter(bytes, next.end) }
       // `//` after a word or another slash is a part of a path.
       let begins = start == 0 || lastSeparatorEnd == start && lastSeparator != UInt8(ascii: "/")
       if begins, next.byte == UInt8(ascii: "/"), next.level == separator.level {
         index = next.end
         lastSeparatorEnd = next.end
+        skipFurtherSlashes(level: separator.level)
         hideUser(level: separator.level)
+      } else if lastSeparatorEnd == start, lastSeparator == UInt8(ascii: ":"), isScheme {
+        hideUser(level: separator.level, isCertain: true)
       } else {
         hideWebhook(level: separator.level)
       }
@@ -186,7 +179,13 @@ struct SecretScan {
     case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"):
       isKeyQuoted = true
       runStart = separator.end
-    case 0x00...0x20: runStart = separator.end
+    case 0x00...0x20:
+      runStart = separator.end
+      if separator.byte == 0x0A, program?.isWebClient == false, lastSeparator != UInt8(ascii: "\\") { program = nil }
+    case UInt8(ascii: "<"): (key, element.nameStart) = (nil, separator.end)
+    case UInt8(ascii: ">"):
+      key = nil
+      readTagEnd(at: start, level: separator.level)
     case UInt8(ascii: "\\"), UInt8(ascii: "]"): break
     case UInt8(ascii: "["):
       // The parameter of a list: `token[]`, `token[0]`.
@@ -194,7 +193,10 @@ struct SecretScan {
     case UInt8(ascii: ","):
       if let key, isKeyQuoted { hideElement(after: key) }
       key = nil
-    case UInt8(ascii: "|"): (key, isCommand) = (nil, false)
+    case UInt8(ascii: "|"): (key, program) = (nil, nil)
+    case UInt8(ascii: ";"), UInt8(ascii: "&"):
+      key = nil
+      if program?.isWebClient == false { program = nil }
     default: key = nil
     }
   }

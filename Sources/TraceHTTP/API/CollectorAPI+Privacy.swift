@@ -18,7 +18,9 @@ extension CollectorAPI {
       json.beginObject()
       json.key("enabled")
       json.bool(store.privacy.settings.isEnabled)
-      for (name, value) in [("spans", report.spans), ("values", report.values), ("others", report.others)] {
+      for (name, value) in [
+        ("spans", report.spans), ("values", report.values), ("others", report.others), ("forgotten", report.evicted),
+      ] {
         json.key(name)
         json.number(value)
       }

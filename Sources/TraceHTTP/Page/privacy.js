@@ -33,7 +33,7 @@ export function showPrivacy(page) {
 }
 
 /** A line for each service, place and key. */
-export function privacyView({ enabled, values, spans, others, places }) {
+export function privacyView({ enabled, values, spans, others, forgotten, places }) {
   if (!enabled) {
     return notice({ title: "Nothing is hidden", text: "The setting collector.privacy.enabled is false: spans are stored as they come." });
   }
@@ -52,6 +52,7 @@ export function privacyView({ enabled, values, spans, others, places }) {
       el("td", { class: "mono", text: plain(place.place, 120) }), el("td", { class: "mono", text: plain(place.key, 120) || "–" }),
       el("td", { text: kinds[place.kind] ?? place.kind }), number(place.count.toLocaleString("en")),
       el("td", { title: moment(place.last * 1000), text: ago(place.last * 1000) })))),
-    others ? el("tfoot", {}, el("tr", {}, el("th", { scope: "row", colspan: 4, text: "Further places" }),
+    others ? el("tfoot", {}, el("tr", {}, el("th", { scope: "row", colspan: 4, text: "Further places"
+      + (forgotten ? `; ${count(forgotten, "place")} with small numbers made room for new ones` : "") }),
       number(others.toLocaleString("en")), el("td", {}))) : null))));
 }

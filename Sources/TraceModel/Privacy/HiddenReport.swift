@@ -1,7 +1,8 @@
 package import SecretPatterns
 import Synchronization
 
-/// How much was hidden where, since the start: numbers for each service and key, never a value.
+/// How much was hidden where, since the start: numbers for each service and key, never a value. It holds a bounded number of places;
+/// beyond it the smallest make room for new ones, and are counted together.
 package final class HiddenReport: Sendable {
   /// What was hidden in one place.
   package struct Row: Sendable, Hashable {
@@ -21,8 +22,10 @@ package final class HiddenReport: Sendable {
     package var spans = 0
     /// Secrets in all.
     package var values = 0
-    /// Secrets in places for which there was no room in ``rows``.
+    /// Secrets in places for which there is no room in ``rows``.
     package var others = 0
+    /// How many places were taken out of ``rows`` to make room; what was counted in them is in ``others``.
+    package var evicted = 0
   }
 
   private struct State {
@@ -30,6 +33,19 @@ package final class HiddenReport: Sendable {
     var spans = 0
     var values = 0
     var others = 0
+    var evicted = 0
+
+    /// Makes room: an eighth of the places goes, those with the smallest numbers, and of equal ones those seen least recently.
+    mutating func evict(_ capacity: Int) {
+      let order = rows.sorted { first, second in
+        (first.value.count, first.value.last) < (second.value.count, second.value.last)
+      }
+      for (place, row) in order.prefix(max(1, capacity / 8)) {
+        rows[place] = nil
+        others += row.count
+        evicted += 1
+      }
+    }
   }
 
   private let state = Mutex(State())
@@ -42,9 +58,12 @@ package final class HiddenReport: Sendable {
   /// Counts what was hidden in spans that have been stored.
   ///
   /// - Parameter now: milliseconds since 1970.
-  package func count(_ hidden: HiddenValues, now: Int64) {
-    guard hidden.spans > 0 else { return }
-    state.withLock { state in
+  /// - Returns: how many places were evicted to make room.
+  @discardableResult
+  package func count(_ hidden: HiddenValues, now: Int64) -> Int {
+    guard hidden.spans > 0 else { return 0 }
+    return state.withLock { state in
+      let before = state.evicted
       state.spans += hidden.spans
       state.others += hidden.others
       state.values += hidden.others
@@ -52,12 +71,12 @@ package final class HiddenReport: Sendable {
         state.values += count
         if let known = state.rows[value] {
           state.rows[value] = (known.count + count, now)
-        } else if state.rows.count < capacity {
-          state.rows[value] = (count, now)
         } else {
-          state.others += count
+          if state.rows.count >= capacity { state.evict(capacity) }
+          state.rows[value] = (count, now)
         }
       }
+      return state.evicted - before
     }
   }
 
@@ -71,7 +90,8 @@ package final class HiddenReport: Sendable {
       return (one.service, one.place, one.key, one.kind.rawValue)
         < (other.service, other.place, other.key, other.kind.rawValue)
     }
-    return Snapshot(rows: rows, spans: state.spans, values: state.values, others: state.others)
+    return Snapshot(
+      rows: rows, spans: state.spans, values: state.values, others: state.others, evicted: state.evicted)
   }
 }
 

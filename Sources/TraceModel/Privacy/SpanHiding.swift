@@ -53,9 +53,24 @@ struct SpanHiding {
     switch Self.with(tag.key, finder.keys.verdict(ofTag:)) {
     case .kept: return tag.value
     case .secret where !Self.isNoSecret(tag.value): return hideWhole(tag)
+    case .counted where !Self.isNoSecret(tag.value) && !Self.with(tag.value, SecretKeys.isCount): return hideWhole(tag)
     case .doubtful where Self.with(tag.value, SecretFinder.looksSecret): return hideWhole(tag)
-    case .secret, .doubtful, .plain: return hide(tag.value, tag.key)
+    case .plain where tag.key.hasPrefix(Self.link): return hideInLink(tag)
+    case .secret, .counted, .doubtful, .plain: return hide(tag.value, tag.key)
     }
+  }
+
+  private static let link = "otlp.link."
+
+  /// Hides secrets in `trace|span|state|{attributes}|flags`, as links of OpenTelemetry are stored: what is in one part ends with it.
+  private mutating func hideInLink(_ tag: Span.Tag) -> String {
+    let parts = tag.value.split(separator: "|", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, let attributes = parts[2].firstRange(of: "|{"), let flags = parts[2].lastIndex(of: "|"),
+      attributes.lowerBound < flags
+    else { return hide(tag.value, tag.key) }
+    let (state, rest) = (parts[2][..<attributes.lowerBound], parts[2].index(after: attributes.lowerBound)..<flags)
+    let texts = [parts[0], parts[1], state, parts[2][rest], parts[2][parts[2].index(after: flags)...]]
+    return texts.map { hide(String($0), tag.key) }.joined(separator: "|")
   }
 
   /// Values of secret tags that say nothing: whether there is a secret, or that it is hidden already.

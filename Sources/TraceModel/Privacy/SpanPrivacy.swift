@@ -26,10 +26,13 @@ public final class SpanPrivacy: Sendable {
   /// What has been hidden since the start.
   package let report = HiddenReport()
   private let finder: SecretFinder
-  private let keySets = Mutex<[UInt64: KeySet]>([:])
+  private let keySets: Mutex<TwoGenerations<UInt64, KeySet>>
 
-  /// The largest number of remembered sets of keys. Sets beyond it are looked at again for each span.
-  private static let keySetCapacity = 4_096
+  /// Half the number of sets of keys that are remembered. Beyond it the older half is evicted.
+  package static let keySetCapacity = 2_048
+
+  /// How many sets of keys are remembered.
+  package var keySetCount: Int { keySets.withLock { $0.count } }
 
   /// What is known of a set of tags' keys.
   private enum KeySet {
@@ -42,6 +45,7 @@ public final class SpanPrivacy: Sendable {
   /// Makes the rules.
   public init(_ settings: Settings = Settings()) {
     self.settings = settings
+    keySets = Mutex(TwoGenerations(capacity: Self.keySetCapacity))
     finder = SecretFinder(
       keys: SecretKeys(
         queryKeys: settings.queryKeys, tagKeys: settings.tagKeys, keptKeys: settings.keepKeys))
@@ -103,9 +107,7 @@ public final class SpanPrivacy: Sendable {
       return finder.keys.verdict(ofTag: key) == .plain && !finder.holdsSecret(key)
     }
     let set: KeySet = isPlain ? .plain : .special
-    keySets.withLock { sets in
-      if sets.count < Self.keySetCapacity { sets[keys] = set }
-    }
+    keySets.withLock { $0.set(set, for: keys) }
     return set
   }
 }

@@ -27,6 +27,8 @@ public final class CollectorMetrics: Sendable {
   package let queries: ReadableCounter
   /// Secrets that were hidden before spans were stored, by their kind.
   private let hidden: [Secret.Kind: ReadableCounter]
+  /// Places that the report of hidden secrets evicted.
+  private let hiddenPlacesEvicted: ReadableCounter
   /// Spans that arrived with the bytes of their ids reversed and were corrected.
   package let spansReversed = ReadableCounter()
   /// Spans in protobuf for which the byte order of the ids was not known when they arrived.
@@ -63,11 +65,17 @@ public final class CollectorMetrics: Sendable {
           [("kind", kind.rawValue)])
         return (kind, counter)
       })
+    hiddenPlacesEvicted = page.counter(
+      "kuma_collector_hidden_places_forgotten_total",
+      "Places that the report of hidden secrets evicted because there were too many.")
   }
 
   /// Counts what was hidden in spans that have been stored.
-  package func countHidden(_ values: HiddenValues) {
+  ///
+  /// - Parameter evicted: how many places the report evicted.
+  package func countHidden(_ values: HiddenValues, evicted: Int) {
     guard values.spans > 0 else { return }
+    hiddenPlacesEvicted.increment(by: evicted)
     for (kind, counter) in hidden {
       let count = values.count(of: kind)
       if count > 0 { counter.increment(by: count) }

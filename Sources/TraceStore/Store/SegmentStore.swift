@@ -196,8 +196,8 @@ public final class SegmentStore: SpanStore {
     switch await commit(batch, bytes: bytes) {
     case .success(let namesEvicted):
       metrics.spansAccepted.increment(by: batch.count)
-      privacy.report.count(batch.hidden, now: settings.clock.milliseconds())
-      metrics.countHidden(batch.hidden)
+      let evicted = privacy.report.count(batch.hidden, now: settings.clock.milliseconds())
+      metrics.countHidden(batch.hidden, evicted: evicted)
       return namesEvicted
     case .failure(let error):
       metrics.spansDropped.increment(by: batch.count)
