@@ -29,10 +29,12 @@ struct SecretFinderTests {
     "key=\"key=%22", "--token/", "--token,", "--token=", "-u/", "-u=", "-u,", "-su ", "curl -u/", "code=/+", "pwd=x ",
     "pwd=x %61", "%70%77%64%3Dx%20", "%25", "token=[", "token[0", "token[]=", ":%2F%2Fa", "//a", "password={", "a b=c ",
     "{\"name\":\"token\",", "\"cookie\",\"", "\"cookie\",'", "token eyJ", "“", "basic 1/", "token/", "secret;", "\\\"",
-    "session-id-password.", "=\\", "bearer+a", "mysql -p", "mysql -p'", "docker login ", "sshpass -p ", "redis-cli -a '", "-p ",
+    "session-id-password.", "=\\", "bearer+a", "mysql -p", "mysql -p'", "docker login ", "sshpass -p ",
+    "redis-cli -a '", "-p ",
     "create user identified by ", "identified by '", "by '", "password '", "password('", "<token>", "<token><a>",
     "</token>", "<a>", "<![CDATA[", "<token><![CDATA[", "name=\"token\">", "token={", "\"token\":{", "\"token\":[",
-    "\"token\":{\"", "\"token\":1", "\"token\":[\"", "pwd=a;;", "pwd=\\;", "pwd='a''", "http:/a:", "http:///", "xoxd-1%2B",
+    "\"token\":{\"", "\"token\":1", "\"token\":[\"", "pwd=a;;", "pwd=\\;", "pwd='a''", "http:/a:", "http:///",
+    "xoxd-1%2B",
     "-password ", "token1=", "\\/\\/", "%3Ctoken%3E", "a:<b:token>", "pwd=N'", "token=\\\"{",
   ]
 

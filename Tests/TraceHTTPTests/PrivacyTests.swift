@@ -202,7 +202,9 @@ import TraceTestSupport
     for (index, tag) in samples.enumerated() {
       #expect(values[Hexadecimal.text(UInt64(index + 1))] == tag.value, "\(tag)")
     }
-    #expect(await collector.get("/api/hidden").text == #"{"enabled":true,"spans":0,"values":0,"others":0,"forgotten":0,"places":[]}"#)
+    #expect(
+      await collector.get("/api/hidden").text
+        == #"{"enabled":true,"spans":0,"values":0,"others":0,"forgotten":0,"places":[]}"#)
   }
 
   @Test("in names and annotations are hidden too, also in the lists of names")

@@ -7,7 +7,8 @@ extension SecretScan {
     case .doubtfulScheme: hideCredentials(areRandom: true)
     case .program(let program):
       // `http:` is the scheme of a URL.
-      guard index < bytes.count, bytes[index] <= 0x20 || isMark(bytes[index]) || bytes[index] == UInt8(ascii: "\\") else {
+      guard index < bytes.count, bytes[index] <= 0x20 || isMark(bytes[index]) || bytes[index] == UInt8(ascii: "\\")
+      else {
         return
       }
       self.program = program
@@ -31,7 +32,8 @@ extension SecretScan {
     }
     if let program, !program.isAfterLogin, index < bytes.count {
       switch program.takes {
-      case .user where word.count == 2 && second == program.flag || isGroupOfFlags(of: program): return hideUserArgument()
+      case .user where word.count == 2 && second == program.flag || isGroupOfFlags(of: program):
+        return hideUserArgument()
       case .user where second == program.flag && bytes[index] == UInt8(ascii: ":"):
         return hideJoinedArgument()
       case .joined where second == program.flag, .argument where second == program.flag:

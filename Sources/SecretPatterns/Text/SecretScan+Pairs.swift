@@ -84,7 +84,8 @@ extension SecretScan {
         return (character.end, Quote(byte: character.byte, level: character.level, escapes: escapes))
       case UInt8(ascii: "N"), UInt8(ascii: "E"), UInt8(ascii: "b"), UInt8(ascii: "r"), UInt8(ascii: "u"):
         // `N'pw'` and `E'pw'` of SQL, `b'pw'` of Python.
-        guard character.end < bytes.count, bytes[character.end] == UInt8(ascii: "'") || bytes[character.end] == UInt8(ascii: "\"")
+        guard character.end < bytes.count,
+          bytes[character.end] == UInt8(ascii: "'") || bytes[character.end] == UInt8(ascii: "\"")
         else { return (position, nil) }
       default: return (position, nil)
       }

@@ -3,7 +3,9 @@ extension SecretScan {
   /// Whether a value can be no secret: `true`, `none`, `-`, a placeholder such as `$1`, and beside URLs a single character.
   func isConstant(_ range: Range<Int>, of pair: Pair) -> Bool {
     let start = range.lowerBound
-    if !pair.isParameter, SecretKeys.isCount(text(range)), keys.verdict(ofPair: text(pair.key)) == .counted { return true }
+    if !pair.isParameter, SecretKeys.isCount(text(range)), keys.verdict(ofPair: text(pair.key)) == .counted {
+      return true
+    }
     switch (range.count, bytes[start]) {
     case (1, UInt8(ascii: "-")), (1, UInt8(ascii: "?")): return true
     case (1, _): return !(pair.isParameter || pair.before == 0 && pair.sign == UInt8(ascii: "="))

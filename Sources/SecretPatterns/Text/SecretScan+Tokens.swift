@@ -41,7 +41,8 @@ extension SecretScan {
       Form("rk_live_", 16), Form("rk_test_", 16), Form("whsec_", 24, url), Form("shpat_", 32), Form("shpss_", 32),
       Form("shpca_", 32), Form("shppa_", 32), Form("npm_", 30), Form("pypi-age", 16, url), Form("pypi-", 50, url),
       Form("sg.", 40, url | ByteClass.dot), Form("dckr_pat_", 20, url), Form("dckr_oat_", 20, url), Form("gsk_", 30),
-      Form("glptt-", 20, url), Form("glcbt-", 20, url), Form("glsoat-", 20, url), Form("glft-", 20, url), Form("sk-ant-", 24, url),
+      Form("glptt-", 20, url), Form("glcbt-", 20, url), Form("glsoat-", 20, url), Form("glft-", 20, url),
+      Form("sk-ant-", 24, url),
       Form("sk-proj-", 24, url), Form("sk-", 32), Form("hf_", 20), Form("hvs.", 24, url), Form("hvb.", 24, url),
       Form("dop_v1_", 64),
     ]
