@@ -98,7 +98,7 @@ package struct SettingSource: Sendable {
       if let text = texts.first(where: { $0.contains(",") }) {
         throw SettingFailure("\(place): \(text.quoted) has a comma; items of the list are separated by commas")
       }
-      if texts.contains(where: { $0.trimmed.isEmpty }) {
+      if texts.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
         throw SettingFailure("\(place) has an empty item; write a value there or leave the item out")
       }
       return texts.joined(separator: ",")
