@@ -92,7 +92,8 @@ struct TracedApplications {
 
     def tracer(name):
         provider = TracerProvider(resource=Resource.create({"service.name": name}))
-        exporter = OTLPSpanExporter(endpoint=collector + "/v1/traces")
+        # In seconds: a collector that is built for debugging is slow on a busy machine.
+        exporter = OTLPSpanExporter(endpoint=collector + "/v1/traces", timeout=120)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=300))
         return provider.get_tracer("test")
 
