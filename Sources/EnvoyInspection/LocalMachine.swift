@@ -1,3 +1,4 @@
+import MeshModel
 import MeshXDS
 import NIOCore
 
@@ -9,15 +10,7 @@ package enum LocalMachine {
     guard let host = ProxyAddress(remotePeer: peer, adminPort: nil).host,
       let address = try? SocketAddress(ipAddress: host, port: 0)
     else { return false }
-    if isLoopback(address) { return true }
+    if HostRules.isLoopback(host) { return true }
     return ((try? System.enumerateDevices()) ?? []).contains { $0.address?.ipAddress == address.ipAddress }
-  }
-
-  private static func isLoopback(_ address: SocketAddress) -> Bool {
-    switch address {
-    case .v4: address.ipAddress?.hasPrefix("127.") == true
-    case .v6: address.ipAddress == "::1"
-    case .unixDomainSocket: true
-    }
   }
 }

@@ -31,11 +31,20 @@ public final class ConnectionBudget: Sendable {
   /// What becomes of a new connection.
   enum Entry {
     /// It has a slot, perhaps that of another connection, which is closed.
-    case entered(ConnectionSlot, hasReplaced: Bool)
+    case entered(ConnectionSlot, Room)
     /// There are too many connections, and none can be replaced.
     case full
     /// Its address has too many, and none of them can be replaced.
     case addressFull
+  }
+
+  /// Where the room for a new connection comes from.
+  enum Room {
+    case free
+    /// All connections were in use, and one was closed.
+    case ofServer
+    /// The address had its share, and one of its connections was closed.
+    case ofAddress
   }
 
   /// The largest number of connections at a time.
@@ -114,7 +123,7 @@ public final class ConnectionBudget: Sendable {
   /// Reserves a slot for a connection until it closes.
   func enter(_ channel: any Channel) -> Entry {
     let slot = ConnectionSlot(channel)
-    var replaced: ConnectionSlot?
+    var (replaced, room): (ConnectionSlot?, Room) = (nil, .free)
     let refusal: Entry? = state.withLock { state in
       let ofAddress = slot.network.map { state.counts[$0] ?? 0 } ?? 0
       let isAddressFull = slot.network != nil && ofAddress >= addressLimit
@@ -124,7 +133,7 @@ public final class ConnectionBudget: Sendable {
           return isAddressFull ? .addressFull : .full
         }
         state.remove(least)
-        replaced = least
+        (replaced, room) = (least, isAddressFull ? .ofAddress : .ofServer)
       }
       state.add(slot)
       most.store(max(most.load(ordering: .relaxed), state.slots.count), ordering: .relaxed)
@@ -138,7 +147,7 @@ public final class ConnectionBudget: Sendable {
     replaced?.channel.close(promise: nil)
     channel.closeFuture.whenComplete { [weak self] _ in self?.state.withLock { $0.remove(slot) } }
     if state.withLock({ $0.isClosed }) { channel.close(promise: nil) }
-    return .entered(slot, hasReplaced: replaced != nil)
+    return .entered(slot, room)
   }
 
   /// The connection to replace; nil if all are in use.

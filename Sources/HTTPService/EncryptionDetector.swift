@@ -107,10 +107,10 @@ package final class EncryptionDetector: ChannelInboundHandler, RemovableChannelH
     switch state {
     case .firstByte where first == 0x16: startTLS(context, bytes)
     case .firstByte:
+      buffer.writeBuffer(&bytes)
       guard encryption.plaintext.allows(isLoopback: context.remoteAddress?.isLoopback ?? false) else {
         return refuse(context)
       }
-      buffer.writeBuffer(&bytes)
       decide(context, Result(isSecure: false))
     case .handshake, .decided: buffer.writeBuffer(&bytes)
     }

@@ -91,7 +91,7 @@ private struct ServedConnection: Sendable {
   /// Adds the handlers of a new connection, on its event loop.
   func begin(_ channel: any Channel) throws {
     do {
-      guard let slot = try service.place(for: channel) else { return }
+      guard let slot = try service.place(for: channel, encryption: encryption) else { return }
       guard let encryption else { return try service.configure(channel, slot: slot, isSecure: false) }
       let deadline = NIODeadline.now() + TimeAmount(service.limits.head)
       let detector = EncryptionDetector(encryption, service: service, deadline: deadline) {
@@ -104,71 +104,5 @@ private struct ServedConnection: Sendable {
       channel.close(promise: nil)
       throw error
     }
-  }
-}
-
-extension RequestService {
-  /// Reserves a slot for a new connection. If none is free, sends a refusal, closes the connection, and returns nil. Call it on the
-  /// connection's event loop.
-  public func place(for channel: any Channel) throws -> ConnectionSlot? {
-    switch connections.enter(channel) {
-    case .entered(let slot, let hasReplaced):
-      if hasReplaced {
-        note(.madeRoom, "the server closes slow connections to accept new ones: all \(connections.limit) are in use")
-      }
-      return slot
-    case .full:
-      note(.full, "the server refuses connections: all \(connections.limit) are in use")
-      try refuse(channel, .overloaded)
-    case .addressFull:
-      note(
-        .addressFull,
-        "the server refuses connections of \(channel.remoteAddress?.ipAddress ?? "an address"), which has "
-          + "\(connections.addressLimit), the most for one address")
-      try refuse(channel, .addressFull(limit: connections.addressLimit))
-    }
-    return nil
-  }
-
-  /// Sends a refusal to a new connection, whatever it has sent, and closes it. Call it on the connection's event loop.
-  func refuse(_ channel: any Channel, _ refusal: RequestRefusal) throws {
-    let handler = RefusedConnection(ReceiptWatch.bytes(of: answer(to: nil, refusal)), connections)
-    try channel.pipeline.syncOperations.addHandler(handler)
-  }
-}
-
-/// Sends a refusal to a connection, and closes it.
-private final class RefusedConnection: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-
-  private let answer: ByteBuffer
-  private let connections: ConnectionBudget
-
-  init(_ answer: ByteBuffer, _ connections: ConnectionBudget) {
-    self.answer = answer
-    self.connections = connections
-  }
-
-  func handlerAdded(context: ChannelHandlerContext) {
-    if context.channel.isActive { refuse(context) }
-  }
-
-  func channelActive(context: ChannelHandlerContext) { refuse(context) }
-
-  private func refuse(_ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
-    // A client that is still sending may miss the answer if the connection is closed immediately.
-    guard connections.beginRefused() else { return context.close(promise: nil) }
-    let channel = context.channel
-    channel.close(mode: .output, promise: nil)
-    channel.closeFuture.whenComplete { [connections] _ in connections.endRefused() }
-    channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
-
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
   }
 }

@@ -16,6 +16,8 @@ public final class ListenerCounts: Sendable {
     case full
     /// An address had too many connections, and none of them could be replaced.
     case addressFull = "address_full"
+    /// A new connection of an address that had its share replaced another one of the same address.
+    case addressMadeRoom = "address_made_room"
     /// New connections had to wait, because few file descriptors were left.
     case descriptors
     /// A client sent too many requests in a second.

@@ -18,7 +18,8 @@ package final class RequestRates: Sendable {
     self.requestsPerSecond = rate
     allowances = Mutex(
       Allowances(
-        burst: 2 * rate, recovery: .nanoseconds(1_000_000_000 / rate), clientsAtMost: Self.clientsAtMost))
+        each: Allowance(burst: 2 * rate, recovery: .nanoseconds(1_000_000_000 / rate)),
+        clientsAtMost: Self.clientsAtMost))
   }
 
   /// How many clients are remembered.

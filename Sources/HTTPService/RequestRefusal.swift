@@ -49,9 +49,11 @@ public enum RequestRefusal: Sendable, Hashable {
     case .bodyTooLarge(let limit): "The body is larger than \(limit) bytes; send less at a time."
     case .overloaded: "The server is receiving too many requests; send the request again later."
     case .addressFull(let limit):
-      "Your address has \(limit) connections to this server, the most for one address; close some, or send requests over fewer."
+      "Your address has \(limit) connections to this server, the most for one address; close some, send requests over fewer, "
+        + "or raise general.limits.connectionShare."
     case .tooManyRequests(let perSecond, let seconds):
-      "You send more than \(perSecond) requests a second; send the request again in \(seconds) s."
+      "You send more than \(perSecond) requests a second; send the request again in \(seconds) s, or raise "
+        + "general.limits.requestsPerSecond."
     case .malformed(let reason): "The request is not valid HTTP/1.1: \(reason)."
     case .headTooLarge: "The head of the request is too large; send fewer or shorter header fields."
     case .late: "The request did not arrive in time; send it faster, or in smaller parts."
@@ -77,6 +79,9 @@ public enum RequestRefusal: Sendable, Hashable {
     default: nil
     }
   }
+
+  /// The error code with which a connection of HTTP/2 is refused.
+  var goAwayCode: UInt32 { self == .plaintext ? GoAway.inadequateSecurity : GoAway.enhanceYourCalm }
 
   /// The event to count.
   var reason: ListenerCounts.Event {

@@ -142,7 +142,10 @@ public struct RequestService: Sendable {
   /// - Returns: the answer to a request that comes too soon.
   func tooSoon(_ request: HTTPRequest, of client: ClientKey) -> Answer? {
     guard let rates, client != .machine, limitsRate(request), let seconds = rates.wait(of: client) else { return nil }
-    note(.rate, "the server refuses requests of a client that sends more than \(rates.requestsPerSecond) a second")
+    note(
+      .rate,
+      "the server refuses requests of a client that sends more than \(rates.requestsPerSecond) a second, which "
+        + "general.limits.requestsPerSecond raises")
     return answer(to: request, .tooManyRequests(perSecond: rates.requestsPerSecond, seconds: seconds))
   }
 

@@ -32,14 +32,16 @@ extension RequestService {
   package func end() async {
     beginEnding()
     await withTaskCancellationHandler {
-      let late = Task { [connections, limits] in
-        // Those that speak TLS, or have not said what they speak, have no deadline for that.
-        try await Task.sleep(for: limits.lastArrival + .seconds(1))
-        connections.closeUnanswered()
+      await withDiscardingTaskGroup { [connections, limits] group in
+        group.addTask {
+          // Those that speak TLS, or have not said what they speak, have no deadline for that.
+          guard (try? await Task.sleep(for: limits.lastArrival + .seconds(1))) != nil else { return }
+          connections.closeUnanswered()
+        }
+        await connections.emptied()
+        await running.drained()
+        group.cancelAll()
       }
-      defer { late.cancel() }
-      await connections.emptied()
-      await running.drained()
     } onCancel: {
       running.cancel()
       connections.closeAll()

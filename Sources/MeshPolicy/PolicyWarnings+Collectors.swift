@@ -11,10 +11,11 @@ extension PolicyWarnings {
   ) -> [String] {
     var unverified: [String] = []
     var open: [String] = []
+    var withFragment: [String] = []
     for backend in mesh.tracing?.backends ?? [] where backend.kind == .zipkin {
-      guard let conf = try? backend.zipkin(), let url = try? CollectorURL(conf.url), !isOwnCollector(url) else {
-        continue
-      }
+      guard let conf = try? backend.zipkin(), let url = try? CollectorURL(conf.url) else { continue }
+      if conf.url.contains("#") { withFragment.append(backend.name) }
+      guard !isOwnCollector(url) else { continue }
       if url.isTLS {
         if conf.tls?.isVerifying != true { unverified.append(backend.name) }
       } else if !conf.headers.isEmpty, !HostRules.isLoopback(url.host) {
@@ -32,6 +33,12 @@ extension PolicyWarnings {
         "The headers of the tracing backend \"\(name.abridged())\" are sent without encryption; give it a url with https://."
       } rest: { names in
         "So are those of \(names.count == 1 ? "the tracing backend" : "the tracing backends") \(list(names))."
+      }
+      + few(withFragment) { name in
+        "The url of the tracing backend \"\(name.abridged())\" has a #, which begins no fragment here: as in Kuma, proxies send it "
+          + "as a part of the path, or leave it out with the query before it. Delete it."
+      } rest: { names in
+        "So has that of \(names.count == 1 ? "the tracing backend" : "each of the tracing backends") \(list(names))."
       }
       + few(obstacles) { name, obstacle in
         "The tracing backend \"\(name.abridged())\" cannot be used, and proxies that lead to it are not traced: \(obstacle)."

@@ -19,7 +19,7 @@ final class ConnectionClassifier: ChannelInboundHandler, RemovableChannelHandler
 
     /// Adds the handlers of a new connection, on its event loop.
     func begin(_ channel: any Channel) throws {
-      guard let slot = try bootstrap.place(for: channel) else { return }
+      guard let slot = try bootstrap.place(for: channel, encryption: encryption) else { return }
       let deadline = NIODeadline.now() + timeout
       let setup = self
       guard let encryption else {

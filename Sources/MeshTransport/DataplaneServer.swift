@@ -203,32 +203,35 @@ package final class DataplaneServer: Service {
   /// - Throws: ``ListenFailure`` if the address cannot be bound.
   package func run() async throws {
     let connections = service.connections
+    // No child of this task, which may be cancelled: gRPC is cancelled when no connection is open. Of a connection that is open, it
+    // drops streams that are opened after it is cancelled, and NIO traps when one is dropped.
     let serving = Task { try await serve() }
-    // gRPC is cancelled when no connection is open. Of a connection that is open, it drops streams that are opened after it is
-    // cancelled, and NIO traps when one is dropped.
-    let close: @Sendable () async -> Void = {
-      connections.closeAll()
-      await connections.emptied()
-      serving.cancel()
+    let closings = Mutex<[Task<Void, Never>]>([])
+    let close: @Sendable (Duration) -> Void = { delay in
+      self.beginEnding()
+      let closing = Task {
+        guard (try? await Task.sleep(for: delay)) != nil else { return }
+        connections.closeAll()
+        await connections.emptied()
+        serving.cancel()
+      }
+      closings.withLock { $0.append(closing) }
     }
-    let late = Mutex<Task<Void, any Error>?>(nil)
-    defer { late.withLock { $0 }?.cancel() }
-    try await withTaskCancellationHandler {
-      try await withGracefulShutdownHandler {
-        try await serving.value
+    let result = await withTaskCancellationHandler {
+      await withGracefulShutdownHandler {
+        await serving.result
       } onGracefulShutdown: {
-        self.beginEnding()
-        let closing = Task { [limits = self.configuration.limits] in
-          // At shutdown gRPC waits until a peer confirms the close. A peer that does not read never does.
-          try await Task.sleep(for: limits.shutdown)
-          await close()
-        }
-        late.withLock { $0 = closing }
+        // At shutdown gRPC waits until a peer confirms the close. A peer that does not read never does.
+        close(self.configuration.limits.shutdown)
       }
     } onCancel: {
-      self.beginEnding()
-      Task { await close() }
+      close(.zero)
     }
+    for closing in closings.withLock({ $0 }) {
+      closing.cancel()
+      await closing.value
+    }
+    try result.get()
   }
 
   private func serve() async throws {

@@ -171,7 +171,7 @@ final class DiscoveryService: Sendable {
       let sent = mailbox.responses
       allowance.earn(Double(sent - responses))
       responses = sent
-      let delay = allowance.borrow(at: .now())
+      let delay = allowance.borrow(at: .now)
       if delay > .zero {
         delayed.add(1, ordering: .relaxed)
         try await Task.sleep(for: delay)

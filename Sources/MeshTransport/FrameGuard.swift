@@ -88,7 +88,7 @@ final class FrameGuard: ChannelDuplexHandler {
   }
 
   private func inspect(_ bytes: ByteBuffer) -> FrameRefusal? {
-    let now = NIODeadline.now()
+    let now = ContinuousClock.now
     return bytes.withUnsafeReadableBytes { bytes in
       var offset = 0
       while let frame = input.next(bytes, from: &offset) {
@@ -107,7 +107,7 @@ final class FrameGuard: ChannelDuplexHandler {
 
   private func end(_ context: ChannelHandlerContext, _ refusal: FrameRefusal) {
     if refusal == .idle { setup.counts.count(refusal) } else { note(refusal) }
-    let farewell = FrameRefusal.goAway(refusal.code, lastStream: watch.streams.last, refusal.sentence)
+    let farewell = GoAway.frame(refusal.code, lastStream: watch.streams.last, refusal.sentence)
     context.write(wrapOutboundOut(farewell), promise: nil)
     leave(context)
   }
@@ -140,12 +140,19 @@ final class FrameGuard: ChannelDuplexHandler {
     if output.isBetweenFrames, let (stream, code) = Self.plainGoAway(bytes) {
       return farewell(context, code, lastStream: stream, promise)
     }
-    bytes.withUnsafeReadableBytes { bytes in
-      var offset = 0
-      while let frame = output.next(bytes, from: &offset) { watch.sent(frame) }
+    let now = ContinuousClock.now
+    let refusal = bytes.withUnsafeReadableBytes { bytes in
+      var (offset, refusal): (Int, FrameRefusal?) = (0, nil)
+      while let frame = output.next(bytes, from: &offset) { refusal = watch.sent(frame, at: now) ?? refusal }
+      return refusal
     }
     noteRequests(context)
     context.write(data, promise: promise)
+    guard let refusal else { return }
+    // The library is in the middle of a frame of the client.
+    context.eventLoop.assumeIsolated().execute {
+      if !self.hasEnded, context.channel.isActive { self.end(context, refusal) }
+    }
   }
 
   /// Adds a sentence to a GOAWAY frame of HTTP/2's library. One with an error is the last frame.
@@ -153,7 +160,7 @@ final class FrameGuard: ChannelDuplexHandler {
     _ context: ChannelHandlerContext, _ code: UInt32, lastStream: UInt32, _ promise: EventLoopPromise<Void>?
   ) {
     let sentence = FrameRefusal.sentence(ofCode: code)
-    context.write(wrapOutboundOut(FrameRefusal.goAway(code, lastStream: lastStream, sentence)), promise: promise)
+    context.write(wrapOutboundOut(GoAway.frame(code, lastStream: lastStream, sentence)), promise: promise)
     guard code != 0 else { return }
     note(.violation, sentence)
     delaysClose = true

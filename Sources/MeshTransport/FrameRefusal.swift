@@ -1,5 +1,4 @@
-import NIOCore
-import NIOHTTP2
+import HTTPService
 import Synchronization
 
 /// Why a connection of HTTP/2 is ended, or a stream is not opened.
@@ -26,6 +25,8 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
   case extensions
   /// The client opens streams one after the other.
   case openings
+  /// The server had to end too many streams because of errors.
+  case streamErrors = "stream_errors"
   /// Too many streams are open at a time.
   case streams
   /// One stream was refused; the connection stays.
@@ -54,6 +55,8 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
         + "\(limits.updatesPerWindow) for each \(limits.bytesPerUpdates) bytes that were sent; grant more at a time"
     case .extensions: "too many frames of other types: \(limits.extensions.words) are allowed"
     case .openings: "too many requests on a connection: \(limits.openings.words) are allowed; send fewer"
+    case .streamErrors:
+      "too many streams had to be ended because of errors: \(limits.streamErrors.words) are allowed; do as RFC 9113 says"
     case .streams, .refusedStream:
       "too many streams at a time on a connection: SETTINGS_MAX_CONCURRENT_STREAMS says how many are allowed"
     case .idle: "the connection had no request for too long; connect again when there is one"
@@ -61,25 +64,8 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
     }
   }
 
-  /// The bytes of a GOAWAY frame (RFC 9113, section 6.8).
-  ///
-  /// - Parameters:
-  ///   - stream: the last stream that may have been processed.
-  ///   - sentence: the debug data.
-  static func goAway(_ code: UInt32, lastStream stream: UInt32, _ sentence: String) -> ByteBuffer {
-    var frame = ByteBuffer()
-    let length = UInt32(8 + sentence.utf8.count)
-    frame.writeMultipleIntegers(UInt8(length >> 16), UInt16(truncatingIfNeeded: length))
-    frame.writeMultipleIntegers(FrameHead.Kind.goAway.rawValue, UInt8(0), UInt32(0), stream, code)
-    frame.writeString(sentence)
-    return frame
-  }
-
   /// The code of GOAWAY with which the server ends a connection: NO_ERROR for one without requests.
-  var code: UInt32 { self == .idle ? 0 : Self.calm }
-
-  /// ENHANCE_YOUR_CALM (RFC 9113, section 7).
-  static let calm: UInt32 = 0xB
+  var code: UInt32 { self == .idle ? 0 : GoAway.enhanceYourCalm }
 
   /// What a client is told when HTTP/2's library ends the connection with an error code.
   static func sentence(ofCode code: UInt32) -> String {
@@ -90,7 +76,7 @@ package enum FrameRefusal: String, Sendable, CaseIterable {
     case 0x9:
       "a header block cannot be decompressed, or has more than \(FrameLimits.headerBlockBytes) bytes when it is; send "
         + "fewer or shorter headers"
-    case calm: "too many frames that do no work; send fewer"
+    case GoAway.enhanceYourCalm: "too many frames that do no work; send fewer"
     default: FrameRefusal.violation.sentence
     }
   }

@@ -1,9 +1,10 @@
-import NIOCore
+import HTTPService
 
 /// What a client may send on one connection of HTTP/2.
 ///
 /// Each limit is stricter than the corresponding one of swift-nio-http2 (1.46: 200 resets, and 200 of PING, SETTINGS, PRIORITY
-/// and the like together, in 30 seconds; 5 CONTINUATION frames; 16 KiB of headers), which ends a connection without a sentence.
+/// and the like together, in 30 seconds; 200 errors of streams; 5 CONTINUATION frames; 16 KiB of headers), which ends a connection
+/// without a sentence.
 /// The sums in 30 seconds are 80 resets, and 100 + 25 + 20 + 35 + 20 others.
 enum FrameLimits {
   static let resets = Allowance(burst: 50, perSecond: 1)
@@ -13,6 +14,8 @@ enum FrameLimits {
   static let answers = Allowance(burst: 5, perSecond: 0.5)
   static let priorities = Allowance(burst: 20, perSecond: 0.5)
   static let extensions = Allowance(burst: 5, perSecond: 0.5)
+  /// Streams that the server ends, because of an error or because there are too many.
+  static let streamErrors = Allowance(burst: 150, perSecond: 1)
   static let openings = Allowance(burst: 200, perSecond: 20)
   /// Beside these there are ``updatesPerWindow`` for each ``bytesPerUpdates`` that the server sends.
   static let windowUpdates = Allowance(burst: 500, perSecond: 50)
@@ -39,6 +42,7 @@ struct FrameWatch {
   private var answers = FrameLimits.answers
   private var priorities = FrameLimits.priorities
   private var extensions = FrameLimits.extensions
+  private var streamErrors = FrameLimits.streamErrors
   private var openings = FrameLimits.openings
   private var windowUpdates = FrameLimits.windowUpdates
   /// The SETTINGS and PING frames that the client has not answered.
@@ -53,7 +57,7 @@ struct FrameWatch {
   /// The client has sent the head of a frame.
   ///
   /// - Returns: why the connection has to end; nil if it goes on.
-  mutating func received(_ frame: FrameHead, at now: NIODeadline) -> FrameRefusal? {
+  mutating func received(_ frame: FrameHead, at now: ContinuousClock.Instant) -> FrameRefusal? {
     switch frame.kind {
     case .data: return receivedData(frame)
     case .headers: return receivedHeaders(frame, at: now)
@@ -78,15 +82,20 @@ struct FrameWatch {
   }
 
   /// The server has sent the head of a frame.
-  mutating func sent(_ frame: FrameHead) {
+  ///
+  /// - Returns: why the connection has to end; nil if it goes on.
+  mutating func sent(_ frame: FrameHead, at now: ContinuousClock.Instant) -> FrameRefusal? {
+    if frame.endsStream { streams.endServerSide(frame.stream) }
     switch frame.kind {
     case .data:
       windowUpdates.earn(Double(frame.length * FrameLimits.updatesPerWindow) / Double(FrameLimits.bytesPerUpdates))
-    case .reset: streams.end(frame.stream)
+    case .reset:
+      streams.end(frame.stream)
+      return streamErrors.take(at: now) ? nil : .streamErrors
     case .settings where !frame.isAnswer, .ping where !frame.isAnswer: unanswered += 1
     default: break
     }
-    if frame.endsStream { streams.endServerSide(frame.stream) }
+    return nil
   }
 
   private mutating func receivedData(_ frame: FrameHead) -> FrameRefusal? {
@@ -101,7 +110,7 @@ struct FrameWatch {
     return emptyData > FrameLimits.emptyData ? .emptyData : nil
   }
 
-  private mutating func receivedHeaders(_ frame: FrameHead, at now: NIODeadline) -> FrameRefusal? {
+  private mutating func receivedHeaders(_ frame: FrameHead, at now: ContinuousClock.Instant) -> FrameRefusal? {
     (emptyData, continuations, headerBytes) = (0, 0, frame.length)
     if headerBytes > FrameLimits.headerBlockBytes { return .headerBlock }
     let isNew = streams.isNew(frame.stream)
@@ -113,7 +122,7 @@ struct FrameWatch {
     return nil
   }
 
-  private mutating func answered(at now: NIODeadline) -> FrameRefusal? {
+  private mutating func answered(at now: ContinuousClock.Instant) -> FrameRefusal? {
     guard unanswered == 0 else {
       unanswered -= 1
       return nil

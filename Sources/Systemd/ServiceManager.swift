@@ -98,7 +98,7 @@ package struct ServiceManager: Sendable {
   private func tell(_ message: String) -> String? {
     guard let address else { return nil }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { return Self.failure("socket") }
+    guard descriptor >= 0 else { return failure("socket") }
     defer { close(descriptor) }
     // A service manager that does not read must not hold up the process.
     var limit = timeval(tv_sec: 1, tv_usec: 0)
@@ -116,11 +116,11 @@ package struct ServiceManager: Sendable {
         sendto(descriptor, text, text.count, Int32(MSG_NOSIGNAL), $0, socklen_t(length))
       }
     }
-    return sent == text.count ? nil : Self.failure("sendto")
+    return sent == text.count ? nil : failure("sendto")
   }
 
-  private static func failure(_ call: String) -> String {
+  private func failure(_ call: String) -> String {
     let error = errno
-    return "the service manager cannot be told: \(call): \(String(cString: strerror(error)))"
+    return "the service manager cannot be told at \(address ?? ""), NOTIFY_SOCKET: \(call): \(String(cString: strerror(error)))"
   }
 }

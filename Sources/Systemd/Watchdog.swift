@@ -22,6 +22,8 @@ package final class Watchdog: Sendable {
     /// - Parameter work: the work, of which only the end counts.
     package static func task(_ name: String, _ work: @escaping @Sendable () async -> Void) -> Part {
       Part(name) { answer in
+        // Nobody may wait for it: that it does not end is what the watchdog finds out. There is one at a time, as the plan asks a
+        // part again only after its answer.
         Task {
           await work()
           answer()

@@ -13,6 +13,8 @@ struct KumaControlPlane: AsyncParsableCommand {
     subcommands: [Run.self, Collector.self, Settings.self, Version.self])
 
   static func main() async {
+    // One that comes before anybody listens would end the process in the middle of its start.
+    process_hold_end_signals()
     process_check_output_at_exit()
     await main(nil)
   }

@@ -24,10 +24,12 @@ extension Pipeline {
     // What is open then is cancelled, and the stores still have time to close.
     configuration.maximumGracefulShutdownDuration = shutdownTimeout * 2 / 3
     let group = ServiceGroup(configuration: configuration)
-    // The group remembers a request that comes before it runs. Its own traps would miss signals that came before they were set.
-    let asking = Task { if await request.wait() { await group.triggerGracefulShutdown() } }
-    defer { asking.cancel() }
-    try await group.run()
+    try await withThrowingDiscardingTaskGroup { tasks in
+      // The group remembers a request that comes before it runs. Its own traps would miss signals that came before they were set.
+      tasks.addTask { if await request.wait() { await group.triggerGracefulShutdown() } }
+      defer { tasks.cancelAll() }
+      try await group.run()
+    }
     withExtendedLifetime(link) {}
     logger.info("stopped")
   }

@@ -248,10 +248,7 @@ struct Pipeline: Sendable {
         ports.missing.map { ServerName.notListening($0) }
           + (await reconciler.isSynchronized ? [] : ["the store's content is not loaded yet"])
       },
-      status: {
-        let count = dataplaneServer.streamCount
-        return "serves; \(count) \(count == 1 ? "proxy is" : "proxies are") connected"
-      },
+      status: { Supervision.status(proxies: dataplaneServer.streamCount) },
       parts: Supervision.sharedThreads + opened.parts + (collector?.parts ?? []))
     return Pipeline(
       ports: ports, services: services, supervision: supervision,

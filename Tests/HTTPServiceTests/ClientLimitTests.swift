@@ -41,9 +41,12 @@ struct ClientLimitTests: HTTPServerTesting {
   }
 
   /// The words that a new connection gets; nil if it has a slot.
-  private func refusal(_ service: RequestService, of channel: EmbeddedChannel) throws -> String? {
+  private func refusal(
+    _ service: RequestService, of channel: EmbeddedChannel, whoseFirstWord word: String = "GET"
+  ) throws -> String? {
     guard try service.place(for: channel) == nil else { return nil }
     channel.pipeline.fireChannelActive()
+    try channel.writeInbound(ByteBuffer(string: word))
     return try channel.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) } ?? ""
   }
 
@@ -68,8 +71,8 @@ struct ClientLimitTests: HTTPServerTesting {
     #expect(words.hasPrefix("HTTP/1.1 503 ") && words.contains("Retry-After: 1\r\n"))
     #expect(
       words.hasSuffix(
-        "Your address has 3 connections to this server, the most for one address; close some, or send requests over "
-          + "fewer.\n"))
+        "Your address has 3 connections to this server, the most for one address; close some, send requests over fewer, or "
+          + "raise general.limits.connectionShare.\n"))
     #expect(service.counts[.addressFull] == 1 && service.counts[.full] == 0)
     #expect(service.connections.addressPeak == 3)
     #expect(try take("2001:db8:0:1::4") == nil)
@@ -82,6 +85,54 @@ struct ClientLimitTests: HTTPServerTesting {
     for channel in open { _ = try? channel.finish(acceptAlreadyClosed: true) }
   }
 
+  @Test("what happens at the share of an address is counted and logged with the share, not with the limit of the server")
+  func shareInLog() throws {
+    let log = LogRecorder()
+    var service = RequestService(
+      name: "test", connections: 10, connectionShare: 20, callers: service().callers, bodyLimit: 10,
+      bodies: service().bodies, heads: service().heads, logger: log.logger(.info), responder: service().responder)
+    service.requestLogLevel = .debug
+    var open = try (0..<3).map { _ in try channel(from: "192.0.2.1") }
+    for channel in open { #expect(try service.place(for: channel) != nil) }
+    #expect(service.counts[.addressMadeRoom] == 1 && service.counts[.madeRoom] == 0)
+    let closed = log.lines.first { $0.metadata["reason"] == "address_made_room" }
+    #expect(
+      closed?.message == "the server closes slow connections of 192.0.2.1 to accept its new ones: it has 2, the most for one "
+        + "address, which general.limits.connectionShare raises")
+    for channel in open { service.connections.slot(of: channel)?.note(hasRequest: true) }
+    open.append(try channel(from: "192.0.2.1"))
+    #expect(try service.place(for: open[3]) == nil && service.counts[.addressFull] == 1)
+    let refused = log.lines.first { $0.metadata["reason"] == "address_full" }
+    #expect(
+      refused?.message == "the server refuses connections of 192.0.2.1, which has 2, the most for one address, which "
+        + "general.limits.connectionShare raises")
+    for channel in open { _ = try? channel.finish(acceptAlreadyClosed: true) }
+  }
+
+  @Test("a client that speaks HTTP/2 is refused in HTTP/2, and one that says nothing in HTTP/1.1")
+  func refusedInItsProtocol() throws {
+    let base = service()
+    let service = RequestService(
+      name: "test", connections: 1, callers: base.callers, bodyLimit: 10, bodies: base.bodies, heads: base.heads,
+      logger: base.logger, responder: base.responder)
+    let first = try channel(from: "192.0.2.1")
+    let slot = try #require(try service.place(for: first))
+    slot.note(hasRequest: true)
+    let sentence = "The server is receiving too many requests; send the request again later."
+    let second = try channel(from: "192.0.2.2")
+    #expect(
+      try refusal(service, of: second, whoseFirstWord: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        == String(buffer: GoAway.only(GoAway.enhanceYourCalm, sentence)))
+    let silent = try channel(from: "192.0.2.3")
+    #expect(try service.place(for: silent) == nil)
+    silent.pipeline.fireChannelActive()
+    #expect(try silent.readOutbound(as: ByteBuffer.self) == nil)
+    silent.embeddedEventLoop.advanceTime(by: .milliseconds(500))
+    let words = try #require(try silent.readOutbound(as: ByteBuffer.self))
+    #expect(String(buffer: words).hasPrefix("HTTP/1.1 503 ") && String(buffer: words).hasSuffix(sentence + "\n"))
+    for channel in [first, second, silent] { _ = try? channel.finish(acceptAlreadyClosed: true) }
+  }
+
   @Test("at its share, an address loses its own idle connections, and nobody else's")
   func ownConnections() throws {
     let budget = ConnectionBudget(limit: 100, share: 2)
@@ -90,11 +141,11 @@ struct ClientLimitTests: HTTPServerTesting {
     let second = try channel(from: "192.0.2.1")
     for channel in [other, first, second] { _ = budget.enter(channel) }
     let third = try channel(from: "192.0.2.1")
-    guard case .entered(_, let hasReplaced) = budget.enter(third) else {
+    guard case .entered(_, let room) = budget.enter(third) else {
       Issue.record("the connection has no place")
       return
     }
-    #expect(hasReplaced && budget.count == 3 && budget.addressPeak == 2)
+    #expect(room == .ofAddress && budget.count == 3 && budget.addressPeak == 2)
     let places = [other, first, second, third].map { budget.slot(of: $0) != nil }
     #expect(places == [true, false, true, true])
   }
@@ -123,7 +174,7 @@ struct ClientLimitTests: HTTPServerTesting {
   }
 
   @Test("clients are remembered within a bound, the newest longest") func bound() throws {
-    var allowances = Allowances<Int>(burst: 1, recovery: .seconds(60), clientsAtMost: 100)
+    var allowances = Allowances<Int>(each: Allowance(burst: 1, recovery: .seconds(60)), clientsAtMost: 100)
     let now = ContinuousClock.now
     for client in 0..<1_000 {
       allowances.use(client, at: now)
@@ -160,7 +211,7 @@ struct ClientLimitTests: HTTPServerTesting {
       } while !connection.text.contains("HTTP/1.1 429 ") && number < 1_000
       let words = connection.text
       #expect(words.components("HTTP/1.1 429 ") == 1 && words.components("HTTP/1.1 200 ") == number - 1 && number > 2)
-      #expect(words.contains("You send more than 1 requests a second; send the request again in 1 s.\n"))
+      #expect(words.contains("You send more than 1 requests a second; send the request again in 1 s, or raise general.limits.requestsPerSecond.\n"))
       #expect(words.contains("Retry-After: 1\r\n") && !connection.isClosed)
       #expect(service.counts[.rate] == words.components("HTTP/1.1 429 "))
       // What senders of spans get is never 429; somebody else, and this machine without a name, have their own count.

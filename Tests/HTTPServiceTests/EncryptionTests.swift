@@ -91,13 +91,32 @@ struct EncryptionTests: HTTPServerTesting {
       #expect(answer.hasPrefix("HTTP/1.1 400 "))
       #expect(answer.hasSuffix("This port takes TLS; use https://.\n"))
       let preface = try await exchange(port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-      #expect(preface.hasPrefix("HTTP/1.1 400 "))
+      #expect(preface.hasSuffix("\u{C}This port takes TLS; use https://."), "GOAWAY with INADEQUATE_SECURITY")
       let secure = try await secureExchange(port)
       #expect(secure?.hasSuffix("https true nobody") == true)
     }
     #expect(service.counts[.plaintext] == 2)
     let line = log.lines.first { $0.metadata["reason"] == "plaintext" }
     #expect(line?.message.contains("without TLS from 127.0.0.1") == true)
+  }
+
+  @Test("a client for which there is no connection is told so within TLS, over HTTP/1.1 and HTTP/2")
+  func fullHouse() async throws {
+    let gate = Gate()
+    let service = service(connections: 1, gate: gate)
+    try await serving(service, encryption: Encryption(tls: try server(), plaintext: .allowed)) { port in
+      let busy = try await RawConnection(port: port)
+      busy.send(get("/wait"))
+      try await eventually { gate.count == 1 }
+      let sentence = "The server is receiving too many requests; send the request again later."
+      let answer = try await secureExchange(port)
+      #expect(answer?.hasPrefix("HTTP/1.1 503 ") == true && answer?.hasSuffix(sentence + "\n") == true)
+      let preface = try await secureExchange(port, text: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+      #expect(preface?.hasSuffix("\u{B}" + sentence) == true)
+      gate.open()
+      try await eventually { busy.isClosed }
+    }
+    #expect(service.counts[.full] == 2)
   }
 
   @Test(

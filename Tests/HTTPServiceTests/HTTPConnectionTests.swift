@@ -120,7 +120,7 @@ struct HTTPConnectionTests: HTTPServerTesting {
     var service = service()
     service.responder = { request, _, _ in
       ended.append("begin")
-      try? await Task.sleep(for: .seconds(3_600))
+      for await _ in AsyncStream<Never>.makeStream().stream {}
       ended.append("end")
       return Answer()
     }

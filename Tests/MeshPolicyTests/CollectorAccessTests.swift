@@ -40,6 +40,16 @@ import Testing
     return index.apply(change).affected
   }
 
+  @Test("A # in a url is warned about, also where it leads to the own collector")
+  func fragment() throws {
+    let mesh = try Self.mesh("{url: 'http://a:9411/s#f'}", "{url: 'http://a:9411/s'}", "{url: 'http://a:9411/s?a=1#f'}")
+    for isOwn in [true, false] {
+      let warnings = PolicyWarnings.collectors(of: mesh, secrets: [:]) { _ in isOwn }
+      #expect(warnings.count == 2 && warnings[0].hasPrefix("The url of the tracing backend \"b0\" has a #"), "\(warnings)")
+      #expect(warnings.last?.contains("\"b2\"") == true && !warnings.joined().contains("\"b1\""))
+    }
+  }
+
   @Test("A backend that says nothing needs nothing, also over TLS")
   func plain() throws {
     let index = Self.index(try Self.mesh("{url: 'http://a:9411/s'}", "{url: 'https://a:9411/s'}"))

@@ -47,6 +47,13 @@ struct FrameFlood: Sendable, CustomTestStringConvertible {
       FrameFlood(.extensions) {
         many(FrameLimits.extensions, FrameConnection.frame(.init(rawValue: 0xBE), ByteBuffer(string: "x")))
       },
+      FrameFlood(.streamErrors) {
+        // Content of a stream that was never opened, and by now never can be; few enough for the library, which has a limit, too.
+        [try FrameConnection.open(3)]
+          + [ByteBuffer](
+            repeating: FrameConnection.frame(.data, stream: 1, ByteBuffer(string: "x")),
+            count: FrameLimits.streamErrors.burst + 45)
+      },
       FrameFlood(.emptyData) {
         [try FrameConnection.open(1)]
           + [ByteBuffer](repeating: FrameConnection.frame(.data, stream: 1), count: FrameLimits.emptyData + 1)
@@ -114,6 +121,9 @@ extension DataplaneServerTests {
       try await eventually("the end of the idle connection") { idle.isClosed }
       let third = try await FrameConnection(port: port)
       try await eventually("the end of a connection too many") { third.isClosed }
+      let farewell = try #require(third.farewell)
+      #expect(third.frames.first?.head.kind == .settings && farewell.code == 0xB && farewell.stream == 0)
+      #expect(farewell.text == "The server is receiving too many requests; send the request again later.")
       #expect(!first.isClosed && !second.isClosed)
       #expect(server.service.counts[.madeRoom] == 1 && server.service.counts[.full] == 1)
       first.close()

@@ -21,6 +21,7 @@ struct DocumentedFramesTests {
       + "\(FrameLimits.bytesPerUpdates) bytes that the server sends |",
     "| frames of other types | \(words(FrameLimits.extensions)) |",
     "| requests | \(words(FrameLimits.openings)) |",
+    "| streams that the server ends because of errors | \(words(FrameLimits.streamErrors)) |",
     "| CONTINUATION | \(FrameLimits.continuations) in a header block, which has "
       + "\(FrameLimits.headerBlockBytes / 1_000),\(FrameLimits.headerBlockBytes % 1_000) bytes at most | |",
     "| DATA without content | \(FrameLimits.emptyData) in a request | |",

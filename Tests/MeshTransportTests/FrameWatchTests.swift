@@ -40,7 +40,9 @@ struct CountedKind: Sendable, CustomTestStringConvertible {
 
 @Suite("Frames of HTTP/2 are counted")
 struct FrameWatchTests {
-  private func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000) + .seconds(seconds) }
+  private static let start = ContinuousClock.now
+
+  private func at(_ seconds: Int64) -> ContinuousClock.Instant { Self.start + .seconds(seconds) }
 
   private func head(_ kind: FrameHead.Kind, flags: UInt8 = 0, stream: UInt32 = 0, length: Int = 4) -> FrameHead {
     FrameHead(length: length, kind: kind, flags: flags, stream: stream)
@@ -84,9 +86,9 @@ struct FrameWatchTests {
   func usefulWork() {
     var watch = FrameWatch(streams: 16)
     for _ in 0..<1_000 {
-      watch.sent(head(.ping))
+      #expect(watch.sent(head(.ping), at: at(0)) == nil)
       #expect(watch.received(head(.ping, flags: 1), at: at(0)) == nil)
-      watch.sent(head(.data, stream: 1, length: FrameLimits.bytesPerUpdates))
+      #expect(watch.sent(head(.data, stream: 1, length: FrameLimits.bytesPerUpdates), at: at(0)) == nil)
       for _ in 0..<FrameLimits.updatesPerWindow {
         #expect(watch.received(head(.windowUpdate, stream: 1), at: at(0)) == nil)
       }
@@ -130,10 +132,10 @@ struct FrameWatchTests {
       let stream = number * 2 + 1
       #expect(watch.received(head(.headers, flags: number % 3 == 0 ? 1 : 0, stream: stream), at: at(0)) == nil)
       switch number % 3 {
-      case 0: watch.sent(head(.headers, flags: 1, stream: stream))
-      case 1: watch.sent(head(.reset, stream: stream))
+      case 0: #expect(watch.sent(head(.headers, flags: 1, stream: stream), at: at(0)) == nil)
+      case 1: #expect(watch.sent(head(.reset, stream: stream), at: at(0)) == nil)
       default:
-        watch.sent(head(.data, flags: 1, stream: stream))
+        #expect(watch.sent(head(.data, flags: 1, stream: stream), at: at(0)) == nil)
         #expect(watch.streams.count == 1)
         #expect(watch.received(head(.data, flags: 1, stream: stream, length: 0), at: at(0)) == nil)
       }
@@ -150,7 +152,7 @@ struct FrameWatchTests {
     var watch = FrameWatch(streams: 2)
     for stream in [UInt32(1), 3, 5, 7] { #expect(watch.received(head(.headers, stream: stream), at: at(0)) == nil) }
     #expect(watch.streams.refused == [5, 7])
-    for stream in [UInt32(5), 7] { watch.sent(head(.reset, stream: stream)) }
+    for stream in [UInt32(5), 7] { #expect(watch.sent(head(.reset, stream: stream), at: at(0)) == nil) }
     #expect(watch.streams.refused == [] && watch.streams.count == 2)
     var unknowing = watch
     for number in 0..<UInt32(98) {
@@ -166,9 +168,20 @@ struct FrameWatchTests {
     var watch = FrameWatch(streams: 16)
     for number in 0..<UInt32(FrameLimits.openings.burst) {
       #expect(watch.received(head(.headers, flags: 1, stream: number * 2 + 1), at: at(0)) == nil)
-      watch.sent(head(.headers, flags: 1, stream: number * 2 + 1))
+      #expect(watch.sent(head(.headers, flags: 1, stream: number * 2 + 1), at: at(0)) == nil)
     }
     #expect(watch.received(head(.headers, flags: 1, stream: 1_001), at: at(0)) == .openings)
+  }
+
+  @Test("streams that the server has to end have a limit, too, which is more than it refuses before a client knows the limit")
+  func streamErrors() {
+    var watch = FrameWatch(streams: 16)
+    let limit = FrameLimits.streamErrors
+    #expect(limit.burst > FrameLimits.streamsBeforeSettings)
+    for _ in 0..<limit.burst { #expect(watch.sent(head(.reset, stream: 1), at: at(0)) == nil) }
+    #expect(watch.sent(head(.reset, stream: 1), at: at(0)) == .streamErrors)
+    #expect(watch.sent(head(.reset, stream: 1), at: at(10)) == nil)
+    #expect(FrameRefusal.streamErrors.sentence.contains("\(limit.burst) at once"))
   }
 
   @Test("what is borrowed is waited for")

@@ -32,7 +32,9 @@ struct ServiceManagerTests {
     #expect(!none.listens && none.tellAlive() == nil && none.watchdogInterval == nil)
     let folder = try TemporaryFolder()
     let gone = ServiceManager(environment: ["NOTIFY_SOCKET": folder.file("gone")])
-    #expect(try #require(gone.tellAlive()).contains("No such file or directory"))
+    #expect(
+      gone.tellAlive() == "the service manager cannot be told at \(folder.file("gone")), NOTIFY_SOCKET: sendto: No such file or "
+        + "directory")
   }
 
   @Test("the interval of the watchdog is read, for this process alone")
@@ -59,6 +61,7 @@ struct ServiceManagerTests {
   func odd(variables: [String: String]) {
     let manager = ServiceManager(environment: ["NOTIFY_SOCKET": "@x"].merging(variables) { $1 })
     #expect(manager.problems.count == 1)
+    #expect(variables.keys.contains { manager.problems[0].contains($0) }, "the variable is named")
     #expect(manager.watchdogInterval == nil)
     #expect(manager.listens == (variables["NOTIFY_SOCKET"] == nil))
   }

@@ -87,7 +87,7 @@ private final class AnswerCount: Sendable {
       Issue.record("21 resources for 10 spans")
     } catch {
       #expect(error.code == .tooLarge)
-      #expect(error.message == "the request has more than 20 resources and scopes; send fewer per request")
+      #expect(error.message == "the request has more than 20 resources and scopes; send fewer per request, or raise collector.limits.spansPerRequest")
     }
   }
 

@@ -135,6 +135,15 @@ import TraceModel
     }
   }
 
+  @Test("says where 0 means any number") func zero() throws {
+    let unlimited = Set(ControlPlaneSettings.all.filter { $0.summary.contains("0 for any") }.map(\.key))
+    #expect(!unlimited.isEmpty)
+    for row in try Self.rows() {
+      let isUnlimited = Self.quoted(row.setting).contains { unlimited.contains($0) }
+      #expect(row.setting.contains("0 means any number") == isUnlimited, "\(row.resource)")
+    }
+  }
+
   /// The texts of all sources, in which a text that goes on in the next line is one.
   private static func sources() throws -> String {
     var all = ""

@@ -12,7 +12,7 @@ struct SignInAttempts: Sendable {
   static let addressesAtMost = 4_096
 
   private var failures = Allowances<ClientNetwork?>(
-    burst: Self.burst, recovery: Self.recovery, clientsAtMost: Self.addressesAtMost)
+    each: Allowance(burst: Self.burst, recovery: Self.recovery), clientsAtMost: Self.addressesAtMost)
 
   /// How many addresses have failures.
   var count: Int { failures.count }

@@ -17,6 +17,13 @@ double process_cpu_seconds(void);
 /// Raises the limit of open descriptors to what the system allows; the limit, or -1 if it cannot be known.
 long process_raise_descriptor_limit(void);
 
+/// Has signals that ask the process to end (SIGTERM, SIGINT) wait until it listens for them with a descriptor, as Dispatch's sources
+/// do. Threads that are made later inherit it.
+void process_hold_end_signals(void);
+
+/// The limit of open descriptors as it is now, which others can change; -1 if it cannot be known.
+long process_descriptor_limit(void);
+
 /// Has the process end with status 1 and a sentence on standard error if what it wrote to standard output is not written when
 /// it ends. The C library's buffers are written after the last statement of a program, and nobody else would notice.
 void process_check_output_at_exit(void);

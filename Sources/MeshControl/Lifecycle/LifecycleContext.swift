@@ -12,9 +12,6 @@ struct LifecycleSettings: Sendable {
   var removalDelay: Duration
   /// How long a proxy that registered with an earlier run has to reconnect.
   var startupGrace: Duration
-  /// The limit of concurrent streams under one proxy name, with those that have not proved yet whose they are; of the others there
-  /// are at most ``ProxyLifecycle/streamsAtMost``.
-  var streamsOfOneName = 64
   /// How long changes are collected before insights are written.
   var writePause = Duration.milliseconds(250)
   /// How many insights are written at a time. They share transactions.

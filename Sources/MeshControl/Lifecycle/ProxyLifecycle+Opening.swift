@@ -107,6 +107,8 @@ extension ProxyLifecycle {
 extension ProxyLifecycle {
   /// How many streams one Dataplane may have. An Envoy has one, two while it is restarted; more mean that several have one name.
   static let streamsAtMost = 32
+  /// How many streams may have the name of one Dataplane, with those that have not proved yet whose they are.
+  static let streamsOfOneName = 2 * streamsAtMost
 }
 
 extension SessionRefusal {

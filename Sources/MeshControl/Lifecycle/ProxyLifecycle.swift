@@ -268,7 +268,7 @@ struct ProxyLifecycle: Sendable {
   // MARK: Streams
 
   private mutating func take(_ opening: ProxyOpening, _ context: LifecycleContext, _ actions: inout [Action]) {
-    let limit = context.settings.streamsOfOneName
+    let limit = Self.streamsOfOneName
     let isOpening = if case .opening = work { true } else { false }
     guard sessions.count + openings.count + (isOpening ? 1 : 0) < limit else {
       let message = "\(limit) streams of proxies with this name are open; give each proxy a name of its own"
@@ -321,7 +321,7 @@ struct ProxyLifecycle: Sendable {
     subscription.disconnectTime = context.time
     ended.append(subscription)
     // The store may have as many as open as one name may have streams; it has to learn of their ends too.
-    let limit = context.settings.streamsOfOneName + DataplaneInsight.subscriptionLimit
+    let limit = Self.streamsOfOneName + DataplaneInsight.subscriptionLimit
     ended.removeFirst(max(0, ended.count - limit))
   }
 }

@@ -4,7 +4,9 @@ extension CollectorError {
   /// The request has too many spans.
   static func tooManySpans(_ limits: CollectorLimits) -> CollectorError {
     CollectorError(
-      code: .tooLarge, message: "the request has more than \(limits.spansPerRequest) spans; send fewer per request")
+      code: .tooLarge,
+      message: "the request has more than \(limits.spansPerRequest) spans; send fewer per request, or raise "
+        + "collector.limits.spansPerRequest")
   }
 
   /// The body is not JSON of the expected form. The message has the position of the error.

@@ -12,13 +12,14 @@ enum CompressedBody {
   ) throws(CollectorError) -> [UInt8] {
     var output: [UInt8] = []
     output.reserveCapacity(min(limit, compressed.count &* 8))
-    var excess = ""
+    var (excess, advice) = ("", "")
     do throws(DeflateError) {
       var inflater = try Inflater(takesMembers: true)
       try inflater.add(compressed.span.bytes) { chunk, consumed in
         output.append(contentsOf: chunk)
         if output.count > limit {
           excess = "\(limit) bytes"
+          advice = ", or raise collector.limits.bodySize"
         } else if output.count > limits.freelyUnpackedBytes, output.count / limits.unpackingRatio > consumed {
           excess = "\(limits.unpackingRatio) times the compressed one"
         }
@@ -33,7 +34,7 @@ enum CompressedBody {
           code: .unavailable, message: "there is no memory to decompress the body; send it again later")
       case .stopped:
         throw CollectorError(
-          code: .tooLarge, message: "the decompressed body is larger than \(excess); send fewer spans at once")
+          code: .tooLarge, message: "the decompressed body is larger than \(excess); send fewer spans at once\(advice)")
       case .truncated: throw CollectorError(code: .invalid, message: "the body is not valid gzip: it ends too early")
       case .damaged, .trailingBytes:
         throw CollectorError(code: .invalid, message: "the body is not valid gzip: it is damaged")

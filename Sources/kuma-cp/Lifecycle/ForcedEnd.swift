@@ -5,7 +5,8 @@ import MeshModel
 import ProgramSettings
 import Synchronization
 
-/// Asks the program to end at the first SIGTERM or SIGINT, from before its start on. Ends the process when it does not end in order: some time after the first SIGTERM or SIGINT, or at once at a second one.
+/// Asks the program to end at the first SIGTERM or SIGINT, from before its start on. Ends the process when it does not end in order: some
+/// time after the first SIGTERM or SIGINT, or at once at a second one.
 ///
 /// It runs on a queue of its own. What keeps the process from ending may also keep all threads of tasks.
 final class ForcedEnd: Sendable {

@@ -10,7 +10,26 @@ final class RunningServices: Sendable {
 
   /// A service that is in the list while it runs.
   func follow(_ service: any Service) -> any Service {
-    FollowedService(service: service, name: String(describing: type(of: service)), running: self)
+    FollowedService(service: service, name: Self.words(String(describing: type(of: service))), running: self)
+  }
+
+  /// What the operator knows of services by other words than the code.
+  private static let words = [
+    "ServersTogether": "requests to the servers", "ClosingService": "writes to the stores",
+    "RetentionService": "deletion of old spans", "ServiceManagerLink": "messages to the service manager",
+    "CanaryService": "the canary", "AccessState": "tokens and access rights", "AddressResolver": "look-up of host names",
+    "Reconciler": "configuration of proxies", "ProxySessions": "records of proxies",
+    "ReceiverWatch": "questions to receivers of spans",
+    "ReloadableCertificate": "certificates", "FollowingService": "the count of what the store holds",
+  ]
+
+  /// The name of a type in words: `StatusWriter` is "status writer".
+  static func words(_ type: String) -> String {
+    if let words = words[type] { return words }
+    let name = type.prefix { $0 != "<" }
+    return name.replacing(/([a-z0-9])([A-Z])/) { "\($0.1) \($0.2)" }
+      .replacing(/([A-Z]+)([A-Z][a-z])/) { "\($0.1) \($0.2)" }
+      .split(separator: " ").map { $0.allSatisfy { !$0.isLowercase } ? String($0) : $0.lowercased() }.joined(separator: " ")
   }
 
   fileprivate func change(_ name: String, by count: Int) {

@@ -14,6 +14,11 @@ struct Supervision: Sendable {
   /// The parts that have to answer while the program is well.
   var parts: [Watchdog.Part]
 
+  /// The sentence about a program that serves so many proxies.
+  static func status(proxies count: Int) -> String {
+    "serves; \(count) \(count == 1 ? "proxy is" : "proxies are") connected"
+  }
+
   /// The threads that all programs have: those of tasks, and those of connections.
   static var sharedThreads: [Watchdog.Part] {
     [.task("tasks") {}] + threads("connections", of: MultiThreadedEventLoopGroup.singleton)

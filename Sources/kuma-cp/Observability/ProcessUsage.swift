@@ -29,4 +29,7 @@ enum ProcessUsage {
     while readdir(directory) != nil { count += 1 }
     return max(0, count - 3)
   }
+
+  /// How many file descriptors may be open.
+  static var openFileLimit: Int { max(0, process_descriptor_limit()) }
 }

@@ -88,5 +88,6 @@ extension PrometheusRegistry {
       "Lines that were not written to the log: more of a sentence, or of a level, than are written in a minute."
     ) { lines.unlogged }
     read("process_open_fds", .gauge, "Open file descriptors.") { ProcessUsage.openFiles }
+    read("process_max_fds", .gauge, "Maximum number of open file descriptors.") { ProcessUsage.openFileLimit }
   }
 }
