@@ -190,7 +190,10 @@ struct MixedMeshTests {
     }
   }
 
-  /// For each kind of caller: requests from each service to each, and a long one that passes every pair of services. From one caller
+  /// How many applications a request passes at most: some wait for the collector's answer before they give theirs.
+  private static let longest = 12
+
+  /// For each kind of caller: requests from each service to each, and long ones that pass every pair of services. From one caller
   /// to the next, another kind of application is at the beginning of the pair.
   private static func sendAll(_ system: TracingSystem) async throws -> [Request] {
     let kinds = TracedApplications.Kind.allCases
@@ -207,7 +210,10 @@ struct MixedMeshTests {
       let hops = pairs.flatMap { [$0.0, $0.1] }.enumerated().map { position, service in
         (service: service, kind: others[(number + position) % others.count])
       }
-      requests.append(Request(path: "/r\(requests.count)", caller: caller, hops: hops))
+      for start in stride(from: 0, to: hops.count, by: longest) {
+        let part = Array(hops[start..<min(start + longest, hops.count)])
+        requests.append(Request(path: "/r\(requests.count)", caller: caller, hops: part))
+      }
     }
     var random = SeededGenerator(seed: 7)
     for index in requests.indices { try await send(&requests[index], in: system, &random) }

@@ -63,7 +63,7 @@ struct TracedApplications {
     _ path: String, to port: Int, headers: [String: String], hops: [(kind: Kind, next: Int?)]
   ) async throws -> [Context] {
     let plan = hops.flatMap { [$0.kind.rawValue] + ($0.next.map { ["\($0)"] } ?? []) }.joined(separator: ",")
-    // A request may pass 72 proxies twice.
+    // A request passes dozens of proxies, and some applications wait for the collector.
     let answer = try await HTTPProbe.get(
       port: port, path, headers: headers.merging(["x-hops": plan]) { $1 }, timeout: .seconds(120))
     guard let answer, answer.status == 200 else {
