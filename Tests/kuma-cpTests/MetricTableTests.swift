@@ -93,7 +93,9 @@ struct MetricTable {
     // Zipkin's counters are named from parts: LimitTableTests finds them on the page of a running collector.
     let gone = Set(names).subtracting(declared).filter { !$0.hasPrefix("zipkin_collector_") }
     #expect(gone.isEmpty, "the code does not have \(gone.sorted())")
-    for row in table.rows { #expect(row.cells.count == 5 && !row.cells[3].isEmpty && !row.cells[4].isEmpty, "\(row.name)") }
+    for row in table.rows {
+      #expect(row.cells.count == 5 && !row.cells[3].isEmpty && !row.cells[4].isEmpty, "\(row.name)")
+    }
   }
 
   @Test("has each reason of a refusal, once") func reasons() throws {
