@@ -121,6 +121,7 @@ package struct ServiceManager: Sendable {
 
   private func failure(_ call: String) -> String {
     let error = errno
-    return "the service manager cannot be told at \(address ?? ""), NOTIFY_SOCKET: \(call): \(String(cString: strerror(error)))"
+    return
+      "the service manager cannot be told at \(address ?? ""), NOTIFY_SOCKET: \(call): \(String(cString: strerror(error)))"
   }
 }

@@ -85,7 +85,8 @@ struct ClientLimitTests: HTTPServerTesting {
     for channel in open { _ = try? channel.finish(acceptAlreadyClosed: true) }
   }
 
-  @Test("what happens at the share of an address is counted and logged with the share, not with the limit of the server")
+  @Test(
+    "what happens at the share of an address is counted and logged with the share, not with the limit of the server")
   func shareInLog() throws {
     let log = LogRecorder()
     var service = RequestService(
@@ -97,7 +98,8 @@ struct ClientLimitTests: HTTPServerTesting {
     #expect(service.counts[.addressMadeRoom] == 1 && service.counts[.madeRoom] == 0)
     let closed = log.lines.first { $0.metadata["reason"] == "address_made_room" }
     #expect(
-      closed?.message == "the server closes slow connections of 192.0.2.1 to accept its new ones: it has 2, the most for one "
+      closed?.message
+        == "the server closes slow connections of 192.0.2.1 to accept its new ones: it has 2, the most for one "
         + "address, which general.limits.connectionShare raises")
     for channel in open { service.connections.slot(of: channel)?.note(hasRequest: true) }
     open.append(try channel(from: "192.0.2.1"))
@@ -211,7 +213,10 @@ struct ClientLimitTests: HTTPServerTesting {
       } while !connection.text.contains("HTTP/1.1 429 ") && number < 1_000
       let words = connection.text
       #expect(words.components("HTTP/1.1 429 ") == 1 && words.components("HTTP/1.1 200 ") == number - 1 && number > 2)
-      #expect(words.contains("You send more than 1 requests a second; send the request again in 1 s, or raise general.limits.requestsPerSecond.\n"))
+      #expect(
+        words.contains(
+          "You send more than 1 requests a second; send the request again in 1 s, or raise general.limits.requestsPerSecond.\n"
+        ))
       #expect(words.contains("Retry-After: 1\r\n") && !connection.isClosed)
       #expect(service.counts[.rate] == words.components("HTTP/1.1 429 "))
       // What senders of spans get is never 429; somebody else, and this machine without a name, have their own count.

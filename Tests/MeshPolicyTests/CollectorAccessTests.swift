@@ -45,7 +45,8 @@ import Testing
     let mesh = try Self.mesh("{url: 'http://a:9411/s#f'}", "{url: 'http://a:9411/s'}", "{url: 'http://a:9411/s?a=1#f'}")
     for isOwn in [true, false] {
       let warnings = PolicyWarnings.collectors(of: mesh, secrets: [:]) { _ in isOwn }
-      #expect(warnings.count == 2 && warnings[0].hasPrefix("The url of the tracing backend \"b0\" has a #"), "\(warnings)")
+      #expect(
+        warnings.count == 2 && warnings[0].hasPrefix("The url of the tracing backend \"b0\" has a #"), "\(warnings)")
       #expect(warnings.last?.contains("\"b2\"") == true && !warnings.joined().contains("\"b1\""))
     }
   }

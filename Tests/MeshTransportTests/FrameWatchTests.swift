@@ -173,7 +173,9 @@ struct FrameWatchTests {
     #expect(watch.received(head(.headers, flags: 1, stream: 1_001), at: at(0)) == .openings)
   }
 
-  @Test("streams that the server has to end have a limit, too, which is more than it refuses before a client knows the limit")
+  @Test(
+    "streams that the server has to end have a limit, too, which is more than it refuses before a client knows the limit"
+  )
   func streamErrors() {
     var watch = FrameWatch(streams: 16)
     let limit = FrameLimits.streamErrors

@@ -33,7 +33,8 @@ struct ServiceManagerTests {
     let folder = try TemporaryFolder()
     let gone = ServiceManager(environment: ["NOTIFY_SOCKET": folder.file("gone")])
     #expect(
-      gone.tellAlive() == "the service manager cannot be told at \(folder.file("gone")), NOTIFY_SOCKET: sendto: No such file or "
+      gone.tellAlive()
+        == "the service manager cannot be told at \(folder.file("gone")), NOTIFY_SOCKET: sendto: No such file or "
         + "directory")
   }
 

@@ -163,7 +163,8 @@ import TraceTestSupport
     #expect(await collector.post(fitting + String(repeating: " ", count: 100 - fitting.utf8.count)).status == 202)
     let reply = await collector.post(String(repeating: " ", count: 101))
     #expect(reply.status == 413)
-    #expect(reply.text == "the body is larger than 100 bytes; send fewer spans at once, or raise collector.limits.bodySize\n")
+    #expect(
+      reply.text == "the body is larger than 100 bytes; send fewer spans at once, or raise collector.limits.bodySize\n")
     let answer = collector.api.refuse(
       HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/api/v2/spans"), because: .tooLarge)
     #expect(answer.status.code == 413)
@@ -174,7 +175,9 @@ import TraceTestSupport
     let collector = try TestCollector { $0.limits.spansPerRequest = 2 }
     let reply = await collector.post("[\(Self.good),\(Self.good),\(Self.good)]")
     #expect(reply.status == 413)
-    #expect(reply.text == "the request has more than 2 spans; send fewer per request, or raise collector.limits.spansPerRequest\n")
+    #expect(
+      reply.text
+        == "the request has more than 2 spans; send fewer per request, or raise collector.limits.spansPerRequest\n")
     #expect(collector.store.spanCount == 0)
   }
 

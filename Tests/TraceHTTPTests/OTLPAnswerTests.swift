@@ -114,7 +114,10 @@ import TraceTestSupport
     #expect(none.body == status(3, "none of the spans was stored: span 0: id is missing"))
     let many = await send(collector, ProtobufBytes.request({ _ in }, { _ in }))
     #expect(many.status == 413)
-    #expect(many.body == status(8, "the request has more than 1 spans; send fewer per request, or raise collector.limits.spansPerRequest"))
+    #expect(
+      many.body
+        == status(
+          8, "the request has more than 1 spans; send fewer per request, or raise collector.limits.spansPerRequest"))
     #expect(await send(collector, [], type: "text/plain").status == 415)
     let get = await send(collector, [], method: .get)
     #expect(get.status == 405)

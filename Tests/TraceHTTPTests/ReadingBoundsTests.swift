@@ -87,7 +87,10 @@ private final class AnswerCount: Sendable {
       Issue.record("21 resources for 10 spans")
     } catch {
       #expect(error.code == .tooLarge)
-      #expect(error.message == "the request has more than 20 resources and scopes; send fewer per request, or raise collector.limits.spansPerRequest")
+      #expect(
+        error.message
+          == "the request has more than 20 resources and scopes; send fewer per request, or raise collector.limits.spansPerRequest"
+      )
     }
   }
 

@@ -4,7 +4,9 @@ import Testing
 @testable import kuma_cp
 
 @Suite("What an operator reads of the program's life") struct LifecycleWordsTests {
-  @Test("the status counts proxies in the singular and the plural", arguments: [(0, "0 proxies are"), (1, "1 proxy is"), (2, "2 proxies are")])
+  @Test(
+    "the status counts proxies in the singular and the plural",
+    arguments: [(0, "0 proxies are"), (1, "1 proxy is"), (2, "2 proxies are")])
   func proxies(count: Int, words: String) {
     #expect(Supervision.status(proxies: count) == "serves; \(words) connected")
   }

@@ -43,7 +43,8 @@ struct OTLPRequest {
     guard parts < 2 * limits.spansPerRequest else {
       throw CollectorError(
         code: .tooLarge,
-        message: "the request has more than \(2 * limits.spansPerRequest) resources and scopes; send fewer per request, or "
+        message:
+          "the request has more than \(2 * limits.spansPerRequest) resources and scopes; send fewer per request, or "
           + "raise collector.limits.spansPerRequest")
     }
     textBytes = 0

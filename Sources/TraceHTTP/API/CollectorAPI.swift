@@ -240,6 +240,9 @@ public final class CollectorAPI: Sendable {
 
   var bodyError: CollectorError {
     CollectorError(
-      code: .tooLarge, message: "the body is larger than \(limits.bodyBytes) bytes; send fewer spans at once, or raise collector.limits.bodySize")
+      code: .tooLarge,
+      message:
+        "the body is larger than \(limits.bodyBytes) bytes; send fewer spans at once, or raise collector.limits.bodySize"
+    )
   }
 }

@@ -17,7 +17,8 @@ final class RunningServices: Sendable {
   private static let words = [
     "ServersTogether": "requests to the servers", "ClosingService": "writes to the stores",
     "RetentionService": "deletion of old spans", "ServiceManagerLink": "messages to the service manager",
-    "CanaryService": "the canary", "AccessState": "tokens and access rights", "AddressResolver": "look-up of host names",
+    "CanaryService": "the canary", "AccessState": "tokens and access rights",
+    "AddressResolver": "look-up of host names",
     "Reconciler": "configuration of proxies", "ProxySessions": "records of proxies",
     "ReceiverWatch": "questions to receivers of spans",
     "ReloadableCertificate": "certificates", "FollowingService": "the count of what the store holds",
@@ -29,7 +30,8 @@ final class RunningServices: Sendable {
     let name = type.prefix { $0 != "<" }
     return name.replacing(/([a-z0-9])([A-Z])/) { "\($0.1) \($0.2)" }
       .replacing(/([A-Z]+)([A-Z][a-z])/) { "\($0.1) \($0.2)" }
-      .split(separator: " ").map { $0.allSatisfy { !$0.isLowercase } ? String($0) : $0.lowercased() }.joined(separator: " ")
+      .split(separator: " ").map { $0.allSatisfy { !$0.isLowercase } ? String($0) : $0.lowercased() }.joined(
+        separator: " ")
   }
 
   fileprivate func change(_ name: String, by count: Int) {
