@@ -37,13 +37,4 @@ struct DocumentedFramesTests {
     let text = try String(contentsOf: root.appending(path: "docs/servers.md"), encoding: .utf8)
     #expect(text.contains(row))
   }
-
-  @Test("each reason of a refusal is in the list of metrics", arguments: FrameRefusal.allCases)
-  func reason(_ refusal: FrameRefusal) throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let text = try String(contentsOf: root.appending(path: "docs/servers.md"), encoding: .utf8)
-    let line = text.split(separator: "\n").first { $0.contains("`kuma_http2_refusals_total` with `reason`") }
-    #expect(try #require(line).contains("`\(refusal.rawValue)`"))
-  }
 }
