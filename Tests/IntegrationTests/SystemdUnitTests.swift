@@ -5,7 +5,7 @@ import Testing
 
 /// The units in deploy/systemd, as systemd itself reads and judges them.
 @Suite(
-  "Units of systemd", .timeLimit(.minutes(3)),
+  "Units of systemd", .timeLimit(.minutes(15)),
   .enabled(
     if: ChildProcess.find("systemd-analyze", path: "/usr/bin:/bin") != nil,
     "there is no program systemd-analyze; install Debian's package systemd"))

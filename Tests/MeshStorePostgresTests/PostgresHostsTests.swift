@@ -11,7 +11,7 @@ import Testing
 #endif
 
 /// Several hosts of one database.
-@Suite("Hosts of a database", .timeLimit(.minutes(5))) struct PostgresHostsTests {
+@Suite("Hosts of a database", .timeLimit(.minutes(15))) struct PostgresHostsTests {
   private static func configuration(_ host: String, port: Int = 5432) -> PostgresConfiguration {
     PostgresConfiguration(
       host: host, port: port, user: PostgresServer.user, password: PostgresServer.password, database: "postgres",

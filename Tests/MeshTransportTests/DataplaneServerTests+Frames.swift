@@ -47,13 +47,6 @@ struct FrameFlood: Sendable, CustomTestStringConvertible {
       FrameFlood(.extensions) {
         many(FrameLimits.extensions, FrameConnection.frame(.init(rawValue: 0xBE), ByteBuffer(string: "x")))
       },
-      FrameFlood(.streamErrors) {
-        // Content of a stream that was never opened, and by now never can be; few enough for the library, which has a limit, too.
-        [try FrameConnection.open(3)]
-          + [ByteBuffer](
-            repeating: FrameConnection.frame(.data, stream: 1, ByteBuffer(string: "x")),
-            count: FrameLimits.streamErrors.burst + 45)
-      },
       FrameFlood(.emptyData) {
         [try FrameConnection.open(1)]
           + [ByteBuffer](repeating: FrameConnection.frame(.data, stream: 1), count: FrameLimits.emptyData + 1)
@@ -107,6 +100,25 @@ extension DataplaneServerTests {
       try await eventually("its streams to end") { server.streamCount == 2 }
       other.close()
       next.close()
+    }
+  }
+
+  @Test("Requests that the server has to end, one after the other, end their connection with a sentence")
+  func streamErrors() async throws {
+    try await run(try server()) { port, server in
+      let attacker = try await FrameConnection(port: port)
+      for number in 0..<UInt32(FrameLimits.streamErrors.burst + 65) where !attacker.isClosed {
+        let stream = number * 2 + 1
+        attacker.send(
+          FrameConnection.frame(.headers, flags: 0x4, stream: stream, try FrameConnection.headersWithoutPath()))
+        try await eventually("the end of the stream") {
+          attacker.isClosed || attacker.frames.contains { $0.head.kind == .reset && $0.head.stream == stream }
+        }
+      }
+      try await eventually("the end of the connection") { attacker.isClosed }
+      let farewell = try #require(attacker.farewell)
+      #expect(farewell.code == 0xB && farewell.text == FrameRefusal.streamErrors.sentence)
+      #expect(server.frames[.streamErrors] == 1)
     }
   }
 

@@ -4,7 +4,7 @@ import Testing
 @Suite("Wake-ups") struct WakeUpsTests {
   @Test(
     "those before the loop runs become one, and the loop wakes itself at the time that it asked for",
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(15)))
   func times() async {
     let wakeUps = WakeUps()
     wakeUps.wake()
@@ -27,7 +27,7 @@ import Testing
     #expect(others == 0)
   }
 
-  @Test("a wake-up does not wait for the time, which then counts no more", .timeLimit(.minutes(5)))
+  @Test("a wake-up does not wait for the time, which then counts no more", .timeLimit(.minutes(15)))
   func early() async {
     let wakeUps = WakeUps()
     let (begun, begin) = AsyncStream<Void>.makeStream()

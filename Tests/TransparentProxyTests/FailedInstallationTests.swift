@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// What goes wrong on real machines, and what the user is told.
-@Suite(.inNetworkNamespaces, .timeLimit(.minutes(5)))
+@Suite(.inNetworkNamespaces, .timeLimit(.minutes(15)))
 struct FailedInstallationTests {
   /// A folder with programs for IPv6 that read but cannot change anything.
   private static let brokenIPv6 = """

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// The real `kumactl` with the real programs and rules of the kernel.
-@Suite(.inNetworkNamespaces, .timeLimit(.minutes(5)))
+@Suite(.inNetworkNamespaces, .timeLimit(.minutes(15)))
 struct InstalledRulesTests {
   /// One of the documented sets of flags.
   struct Flags: Sendable, CustomTestStringConvertible {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import kuma_cp
 
-@Suite("The keys of a control plane", .timeLimit(.minutes(5)))
+@Suite("The keys of a control plane", .timeLimit(.minutes(15)))
 struct AccessStateTests {
   private let folder: TemporaryFolder
   private let store: any ResourceStore = MemoryStore()

