@@ -2,10 +2,13 @@ import Foundation
 
 /// The programs that tests run as processes.
 package enum TestPrograms {
-  /// The path of a program of this package, which stands beside the tests, where the build puts both.
+  /// The path of a program of this package: in the folder `$KUMA_TRACE_PROGRAMS`, or beside the tests, where the build puts both.
   ///
   /// - Throws: when the system does not say where the tests are.
   package static func path(_ name: String) throws -> String {
+    if let folder = ProcessInfo.processInfo.environment["KUMA_TRACE_PROGRAMS"], !folder.isEmpty {
+      return URL(filePath: folder).absoluteURL.appending(path: name).path(percentEncoded: false)
+    }
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(filePath: tests).deletingLastPathComponent().appending(path: name).path(percentEncoded: false)
   }
