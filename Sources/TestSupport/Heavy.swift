@@ -32,6 +32,10 @@ extension Trait where Self == TurnTrait {
   /// Takes turns with other tests that keep a processor busy for seconds, or fail when others do: one at a time.
   package static var heavy: TurnTrait { TurnTrait(turns: .heavy) }
 
+  /// Takes turns with other long tests that have a cluster of their own and wait for it half of the time: one at a time, beside one of
+  /// ``heavy``.
+  package static var cluster: TurnTrait { TurnTrait(turns: .cluster) }
+
   /// Takes turns with other tests that run programs: twice as many at a time as there are processors. Programs for debugging take
   /// seconds of a processor to start, and dozens at once would miss deadlines of their own.
   package static var fewAtATime: TurnTrait { TurnTrait(turns: .few) }

@@ -4,6 +4,8 @@ import Foundation
 package actor Turns {
   /// The one turn of tests that keep a processor busy.
   static let heavy = Turns(count: 1)
+  /// The one turn of long tests with a cluster of their own.
+  static let cluster = Turns(count: 1)
   /// The turns of tests that run programs.
   static let few = Turns(count: 2 * ProcessInfo.processInfo.activeProcessorCount)
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What docs/kubernetes.md tells a newcomer to type, typed. Where this machine allows it, the pods of the demo run.
-@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct InstructionTests {
+@Suite(.onKubernetes, .cluster, .timeLimit(.minutes(60))) struct InstructionTests {
   /// The commands of a page, by section.
   private struct Page {
     private var blocks: [String: [String]] = [:]

@@ -6,7 +6,7 @@ import Testing
 
 /// The manifests of `kumactl install control-plane` and `kumactl install demo` on an API server of their own, whose webhooks lead
 /// nowhere.
-@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct ManifestTests {
+@Suite(.onKubernetes, .cluster, .serialized, .timeLimit(.minutes(60))) struct ManifestTests {
   private static func manifest(_ arguments: String...) async throws -> String {
     try await printed(["control-plane", "--kube-version", "1.20.2"] + arguments)
   }

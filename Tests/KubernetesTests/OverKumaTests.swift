@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A cluster that Kuma 2.7 was installed in.
-@Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct OverKumaTests {
+@Suite(.onKubernetes, .cluster, .timeLimit(.minutes(60))) struct OverKumaTests {
   @Test("Ours over Kuma's custom resources: nothing is lost, before and after ours are installed")
   func upgrade() async throws {
     let server = try await KubernetesServer.start(controllers: false)

@@ -10,7 +10,7 @@ import Testing
 /// The proxies of pods from their start to their end: which tokens open them, that jobs end, and that a service is restarted
 /// without a lost request. Everything is real: webhook, kuma-dp, Envoy, rules of iptables.
 @Suite(
-  .onKubernetes, .inNetworkNamespaces, .heavy, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
+  .onKubernetes, .inNetworkNamespaces, .cluster, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
   .timeLimit(.minutes(60)))
 struct PodProxyTests {
   // MARK: Tokens

@@ -11,7 +11,7 @@ import Testing
 /// The demo's four services in pods that know nothing of a mesh: injected by the webhook, redirected by real rules of iptables,
 /// with real Envoys, and traced as kubectl says.
 @Suite(
-  .onKubernetes, .inNetworkNamespaces, .heavy, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
+  .onKubernetes, .inNetworkNamespaces, .cluster, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
   .timeLimit(.minutes(60)))
 struct PodTracingTests {
   @Test("One request leaves one trace with both sides of every hop; sampling, backend and deletion change what comes")

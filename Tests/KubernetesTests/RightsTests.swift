@@ -9,7 +9,7 @@ import Testing
 /// The rights of the manifest on a real API server: a control plane with nothing else does all of its work, and uses every right.
 ///
 /// The API server's audit log says which request needed which right.
-@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct RightsTests {
+@Suite(.onKubernetes, .cluster, .serialized, .timeLimit(.minutes(60))) struct RightsTests {
   private static let namespace = "kuma-system"
   private static let user = "system:serviceaccount:\(namespace):kuma-control-plane"
 

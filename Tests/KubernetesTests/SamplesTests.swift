@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The samples of the policy's documentation, tab Kubernetes, as they stand there.
-@Suite(.onKubernetes, .heavy, .serialized, .timeLimit(.minutes(60))) struct SamplesTests {
+@Suite(.onKubernetes, .cluster, .serialized, .timeLimit(.minutes(60))) struct SamplesTests {
   @Test("Both samples reach a proxy, with a changed sampling and a removal", arguments: KubectlAge.allCases)
   func samples(_ age: KubectlAge) async throws {
     let cluster = try await RunningCluster.shared()

@@ -9,7 +9,7 @@ import Testing
 
 /// Where connections go that rules of iptables lead to real Envoys, in pods with proxies that the control plane has injected.
 @Suite(
-  .onKubernetes, .inNetworkNamespaces, .heavy, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
+  .onKubernetes, .inNetworkNamespaces, .cluster, .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy"),
   .timeLimit(.minutes(30)))
 struct TrafficTests {
   /// The address from which the proxy of a pod calls its application.
