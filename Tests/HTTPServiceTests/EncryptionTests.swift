@@ -111,12 +111,15 @@ struct EncryptionTests: HTTPServerTesting {
       let sentence = "The server is receiving too many requests; send the request again later."
       let answer = try await secureExchange(port)
       #expect(answer?.hasPrefix("HTTP/1.1 503 ") == true && answer?.hasSuffix(sentence + "\n") == true)
-      let preface = try await secureExchange(port, text: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-      #expect(preface?.hasSuffix("\u{B}" + sentence) == true)
+      // A client that says nothing for half a second is answered in HTTP/1.1, which happens on a busy machine.
+      try await eventually("a refusal in HTTP/2") {
+        let preface = try await secureExchange(port, text: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        return preface?.hasSuffix("\u{B}" + sentence) == true
+      }
       gate.open()
       try await eventually { busy.isClosed }
     }
-    #expect(service.counts[.full] == 2)
+    #expect(service.counts[.full] >= 2)
   }
 
   @Test(

@@ -103,14 +103,15 @@ extension DataplaneServerTests {
     }
   }
 
-  @Test("Requests that the server has to end, one after the other, end their connection with a sentence")
+  @Test("Streams that the server has to end, one after the other, end their connection with a sentence")
   func streamErrors() async throws {
     try await run(try server()) { port, server in
       let attacker = try await FrameConnection(port: port)
-      for number in 0..<UInt32(FrameLimits.streamErrors.burst + 65) where !attacker.isClosed {
-        let stream = number * 2 + 1
-        attacker.send(
-          FrameConnection.frame(.headers, flags: 0x4, stream: stream, try FrameConnection.headersWithoutPath()))
+      let allowed = DataplaneServer.Limits().streamsPerConnection
+      let numbers = (0..<allowed + FrameLimits.streamErrors.burst + 65).map { UInt32($0) * 2 + 1 }
+      attacker.send(try numbers.prefix(allowed).map(FrameConnection.open))
+      for stream in numbers.dropFirst(allowed) where !attacker.isClosed {
+        attacker.send(try FrameConnection.open(stream))
         try await eventually("the end of the stream") {
           attacker.isClosed || attacker.frames.contains { $0.head.kind == .reset && $0.head.stream == stream }
         }

@@ -101,19 +101,13 @@ final class FrameConnection: Sendable {
 
   /// A header block of a discovery stream.
   static func headers(path: String? = nil) throws -> ByteBuffer {
-    try block([(":path", path ?? DiscoveryService.paths.sorted()[1])])
-  }
-
-  /// A header block that is no request (RFC 9113, section 8.3.1), which is an error of its stream alone.
-  static func headersWithoutPath() throws -> ByteBuffer { try block([]) }
-
-  private static func block(_ path: [(String, String)]) throws -> ByteBuffer {
     var block = ByteBuffer()
     var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
-    let fields =
-      [(":method", "POST"), (":scheme", "http"), (":authority", "localhost")] + path
-      + [("content-type", "application/grpc"), ("te", "trailers")]
-    try encoder.encode(headers: HPACKHeaders(fields), to: &block)
+    try encoder.encode(
+      headers: [
+        ":method": "POST", ":scheme": "http", ":authority": "localhost",
+        ":path": path ?? DiscoveryService.paths.sorted()[1], "content-type": "application/grpc", "te": "trailers",
+      ], to: &block)
     return block
   }
 
