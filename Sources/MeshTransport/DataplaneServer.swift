@@ -104,6 +104,7 @@ package final class DataplaneServer: Service {
   private let discovery: DiscoveryService
   private let server: GRPCServer<Transport>
   private let port: Mutex<Int?>
+  private let isEnding = Atomic(false)
 
   /// - Parameters:
   ///   - cache: the snapshots of proxies.
@@ -239,16 +240,18 @@ package final class DataplaneServer: Service {
       try await server.serve()
       // gRPC does not know the connections over HTTP/1.1.
       await service.end()
-    } catch let error as RuntimeError where error.code == .serverIsStopped {
-      // The program was asked to end before this task ran.
-      await service.end()
     } catch let error as RuntimeError {
+      if error.code == .serverIsStopped || (isEnding.load(ordering: .relaxed) && !(error.cause is IOError)) {
+        // The program was asked to end before this task ran, or while it began to listen.
+        return await service.end()
+      }
       guard let cause = error.cause as? IOError else { throw error }
       throw ListenFailure(name: Self.name, host: configuration.host, port: configuration.port, error: cause)
     }
   }
 
   private func beginEnding() {
+    isEnding.store(true, ordering: .relaxed)
     discovery.beginShutdown()
     server.beginGracefulShutdown()
     service.beginEnding()
