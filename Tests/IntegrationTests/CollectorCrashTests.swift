@@ -6,7 +6,7 @@ import Testing
 @Suite("A killed collector", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct CollectorCrashTests {
   /// `make soak` kills more often.
-  private static let kills = ProcessInfo.processInfo.environment["SOAK_KILLS"].flatMap { Int($0) } ?? 10
+  private static let kills = SoakSettings.value("SOAK_KILLS", or: 10)
   private static let tracesPerKill = 80
   private static let senders = 4
 

@@ -4,22 +4,18 @@ import PostgresTestSupport
 import ProxySimulation
 import Testing
 
-private func setting(_ name: String, or usual: Int) -> Int {
-  ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual
-}
-
 /// The waiting for a turn is part of it.
-private let limitInMinutes = 30 + setting("SOAK_KILLS", or: 0)
+private let limitInMinutes = 30 + SoakSettings.value("SOAK_KILLS", or: 0)
 
 /// The real control plane, or its database, is killed amid writes, pushes and spans. `make soak` does it hundreds of times.
 @Suite("Killed amid writes, pushes and spans", .fewAtATime, .serialized, .timeLimit(.minutes(limitInMinutes)))
 struct KillTests {
-  private static let seed = UInt64(setting("SOAK_SEED", or: 1))
+  private static let seed = UInt64(SoakSettings.value("SOAK_SEED", or: 1))
 
   @Test("a control plane over SQLite has what it acknowledged, once, and its proxies hold what they are to hold")
   func sqlite() async throws {
     try await Self.withControlPlane([:]) { controlPlane in
-      try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 20))
+      try await Self.kill(controlPlane, times: SoakSettings.value("SOAK_KILLS", or: 20))
     }
   }
 
@@ -27,7 +23,7 @@ struct KillTests {
   func postgres() async throws {
     try await SharedStoreTests.withDatabase { _, settings in
       try await Self.withControlPlane(settings) { controlPlane in
-        try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 5))
+        try await Self.kill(controlPlane, times: SoakSettings.value("SOAK_KILLS", or: 5))
       }
     }
   }
@@ -37,7 +33,7 @@ struct KillTests {
     try await SharedStoreTests.withDatabase { server, settings in
       try await Self.withControlPlane(settings) { controlPlane in
         try await controlPlane.start()
-        try await Self.kill(controlPlane, times: setting("SOAK_KILLS", or: 5), what: "database") {
+        try await Self.kill(controlPlane, times: SoakSettings.value("SOAK_KILLS", or: 5), what: "database") {
           await server.kill()
           // What is known can be read, and proxies keep their streams.
           let answer = try await HTTPProbe.get(port: controlPlane.ports.api, "/meshes/\(KillLoad.mesh.name)")

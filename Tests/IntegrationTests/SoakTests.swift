@@ -10,13 +10,9 @@ import Testing
 /// proxies; without its settings it takes seconds.
 @Suite("Soak", .fewAtATime, .serialized, .timeLimit(.minutes(60)))
 struct SoakTests {
-  private static func setting(_ name: String, or usual: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual
-  }
-
-  private static let seconds = setting("SOAK_SECONDS", or: 4)
-  private static let proxies = setting("SOAK_PROXIES", or: 40)
-  private static let seed = UInt64(setting("SOAK_SEED", or: 1))
+  private static let seconds = SoakSettings.value("SOAK_SECONDS", or: 4)
+  private static let proxies = SoakSettings.value("SOAK_PROXIES", or: 40)
+  private static let seed = UInt64(SoakSettings.value("SOAK_SEED", or: 1))
 
   @Test("in the end every proxy holds what a fresh computation gives, in SQLite") func sqlite() async throws {
     try await Self.soak(settings: [:])

@@ -1,4 +1,3 @@
-import Foundation
 import ProgramSettings
 import Testing
 
@@ -9,9 +8,7 @@ import Testing
 struct DocumentedSettingsTests {
   @Test("name variables that there are", arguments: ["kubernetes.md", "pods.md"])
   func variables(page: String) throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let text = try String(contentsOf: root.appending(path: "docs/\(page)"), encoding: .utf8)
+    let text = try RepositoryFiles.document(page)
     // Of kuma-dp.
     let others: Set = ["KUMA_DNS_ENABLED"]
     let known = Set(ControlPlaneSettings.all.compactMap(\.environmentVariable)).union(others)

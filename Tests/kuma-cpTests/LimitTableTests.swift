@@ -26,23 +26,13 @@ import TraceModel
     var answer: String
   }
 
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
   private static func rows() throws -> [Row] {
-    let page = try String(contentsOf: root.appending(path: "docs/servers.md"), encoding: .utf8)
-    let table = page.split(separator: "\n").drop { !$0.hasPrefix("| What can grow |") }.dropFirst(2)
-    return table.prefix { $0.hasPrefix("|") }.map { line in
-      let cells = line.dropFirst().dropLast().components(separatedBy: "|")
-        .map { $0.trimmingCharacters(in: .whitespaces) }
-      return Row(
+    try DocumentTables(of: "servers.md").tables("| What can grow |").joined().map { cells in
+      Row(
         resource: cells[0], bound: cells.count > 1 ? cells[1] : "", setting: cells.count > 2 ? cells[2] : "",
         metrics: cells.count > 3 ? cells[3] : "", answer: cells.count > 4 ? cells[4] : "")
     }
   }
-
-  /// What stands between backticks.
-  private static func quoted(_ cell: String) -> [String] { cell.matches(of: /`([^`]+)`/).map { String($0.1) } }
 
   // MARK: Numbers
 
@@ -131,7 +121,7 @@ import TraceModel
   @Test("names settings that there are") func settings() throws {
     let known = Set(ControlPlaneSettings.all.map(\.key)).union(["ulimit -n"])
     for row in try Self.rows() {
-      for setting in Self.quoted(row.setting) { #expect(known.contains(setting), "\(row.resource)") }
+      for setting in DocumentTables.quoted(row.setting) { #expect(known.contains(setting), "\(row.resource)") }
     }
   }
 
@@ -139,27 +129,21 @@ import TraceModel
     let unlimited = Set(ControlPlaneSettings.all.filter { $0.summary.contains("0 for any") }.map(\.key))
     #expect(!unlimited.isEmpty)
     for row in try Self.rows() {
-      let isUnlimited = Self.quoted(row.setting).contains { unlimited.contains($0) }
+      let isUnlimited = DocumentTables.quoted(row.setting).contains { unlimited.contains($0) }
       #expect(row.setting.contains("0 means any number") == isUnlimited, "\(row.resource)")
     }
   }
 
   /// The texts of all sources, in which a text that goes on in the next line is one.
   private static func sources() throws -> String {
-    var all = ""
-    let folder = root.appending(path: "Sources")
-    for case let file as URL in FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) ?? .init()
-    where file.pathExtension == "swift" && !file.path.contains("/Generated/") {
-      all += try String(contentsOf: file, encoding: .utf8)
-    }
-    return all.replacing(/"\s*\+\s*"/, with: "")
+    try RepositoryFiles.sources().joined().replacing(/"\s*\+\s*"/, with: "")
   }
 
   @Test("quotes sentences that the code has") func sentences() throws {
     let sources = try Self.sources()
     for row in try Self.rows() {
       #expect(!row.answer.isEmpty, "\(row.resource)")
-      for sentence in Self.quoted(row.answer) {
+      for sentence in DocumentTables.quoted(row.answer) {
         // Between values, in the source in `\( )`, the sentence stands as it is.
         let pieces = sentence.components(separatedBy: "…").map { NSRegularExpression.escapedPattern(for: $0) }
         let pattern = try Regex(pieces.joined(separator: #"\\\([^\n]{1,80}?\)"#))
@@ -178,7 +162,7 @@ import TraceModel
       let collector = try await server.request("GET", server.base(.collector) + "/prometheus", token: nil).body
       try MetricTable().compare(with: [page, collector])
       for row in try Self.rows() {
-        let metrics = Self.quoted(row.metrics)
+        let metrics = DocumentTables.quoted(row.metrics)
         #expect(!metrics.isEmpty, "\(row.resource)")
         for metric in metrics {
           let name = metric.prefix { $0 != "{" }

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import HTTPService
@@ -14,46 +13,26 @@ struct MetricTable {
     var cells: [String]
   }
 
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
   let rows: [Row]
   /// The reasons of each further table.
   let reasons: [[String]]
 
   init() throws {
-    let page = try String(contentsOf: Self.root.appending(path: "docs/metrics.md"), encoding: .utf8)
-    let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
-    rows = Self.table("| Metric | Kind |", in: lines).map { cells in
+    let tables = try DocumentTables(of: "metrics.md")
+    rows = tables.tables("| Metric | Kind |").joined().map { cells in
       // What a label's values are stands behind a colon.
-      let labels = cells.count > 2 ? cells[2].split(separator: ";").compactMap { Self.quoted($0).first } : []
+      let labels = cells.count > 2 ? cells[2].split(separator: ";").compactMap { DocumentTables.quoted($0).first } : []
       return Row(
-        name: Self.quoted(cells[0][...]).first ?? "", kind: cells.count > 1 ? cells[1] : "", labels: Set(labels),
+        name: DocumentTables.quoted(cells[0]).first ?? "", kind: cells.count > 1 ? cells[1] : "", labels: Set(labels),
         cells: cells)
     }
-    reasons = lines.indices.filter { lines[$0].hasPrefix("| Reason |") }.map { index in
-      Self.table("| Reason |", in: Array(lines[index...])).compactMap { Self.quoted($0[0][...]).first }
-    }
+    reasons = tables.tables("| Reason |").map { $0.compactMap { DocumentTables.quoted($0[0]).first } }
   }
-
-  /// The cells of the rows of a table.
-  private static func table(_ head: String, in lines: [Substring]) -> [[String]] {
-    lines.drop { !$0.hasPrefix(head) }.dropFirst(2).prefix { $0.hasPrefix("|") }.map { line in
-      line.dropFirst().dropLast().replacing("\\|", with: "\u{1}").components(separatedBy: "|")
-        .map { $0.trimmingCharacters(in: .whitespaces) }
-    }
-  }
-
-  private static func quoted(_ cell: Substring) -> [String] { cell.matches(of: /`([^`]+)`/).map { String($0.1) } }
 
   /// The names that the sources declare, which are words of files that make metrics.
   static func declared() throws -> Set<String> {
     var names: Set<String> = []
-    let folder = root.appending(path: "Sources")
-    for case let file as URL in FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) ?? .init()
-    where file.pathExtension == "swift" {
-      let text = try String(contentsOf: file, encoding: .utf8)
-      guard text.firstRange(of: "import PrometheusMetrics") != nil else { continue }
+    for text in try RepositoryFiles.sources() where text.firstRange(of: "import PrometheusMetrics") != nil {
       names.formUnion(text.matches(of: /"((kuma|process|zipkin)_[a-z0-9_]+)"/).map { String($0.1) })
     }
     return names
