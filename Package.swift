@@ -129,6 +129,7 @@ let package = Package(
     .target(name: "TraceHeaders", swiftSettings: strict),
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel", "Notifications"], swiftSettings: strict),
+    .target(name: "ProxyEvidence", dependencies: ["Documents", "JSONText", collections], swiftSettings: strict),
     .target(name: "GroupCommit", swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
     .target(
@@ -379,6 +380,7 @@ let package = Package(
     .testTarget(
       name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport", collections],
       swiftSettings: strict),
+    .testTarget(name: "ProxyEvidenceTests", dependencies: ["Documents", "ProxyEvidence"], swiftSettings: strict),
     .testTarget(name: "GroupCommitTests", dependencies: ["GroupCommit", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),

@@ -1,0 +1,21 @@
+/// How much evidence there can be.
+package enum EvidenceLimits {
+  /// The statistics that are kept of a proxy. Those of listeners, tracers and collectors come before those of services.
+  package static let statistics = 112
+  /// The statistics of one report that are read; a report with more is refused.
+  package static let reported = 1_024
+  /// The largest value of a statistic: what numbers of JSON hold exactly. Sums of a few do not overflow.
+  package static let value = 1 << 53
+  /// The memory for the names of a proxy's listeners and clusters, in bytes.
+  package static let scopeBytes = 1_152
+  /// The length of the name of a listener or cluster in statistics, in bytes.
+  package static let scopeLength = 128
+  /// The different statuses of answers that are kept of a collector.
+  package static let answers = 8
+  /// The size of a report in bytes.
+  package static let reportBytes = 64 << 10
+  /// The length of the texts of a report, in bytes.
+  package static let textLength = 253
+  /// The memory for what a proxy counted in the past, in bytes.
+  package static let historyBytes = 1_152
+}
