@@ -75,6 +75,12 @@ public final class PropagationMonitor: Sendable {
     await ask { $0.report(from: from, to: to) }
   }
 
+  /// What now breaks the traces of a service, from the retained hour; `nil` if nothing is known to.
+  public func propagationVerdict(of service: String) async -> ServiceBreak? { await propagationVerdicts()[service] }
+
+  /// What now breaks traces, by service. One report, for those who ask about many services.
+  public func propagationVerdicts() async -> [String: ServiceBreak] { await ask { $0.report(from: 0, to: .max).breaks } }
+
   /// Whether a moment is within the retained period, in microseconds since 1970.
   func remembers(_ time: Int64) async -> Bool { await ask { $0.remembers(time) } }
 

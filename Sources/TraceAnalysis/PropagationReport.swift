@@ -93,6 +93,15 @@ public struct PropagationReport: Sendable {
 
   /// The services that break traces.
   public var blamed: [Service] { services.filter { $0.verdict == .breaks || $0.verdict == .partly } }
+
+  /// What now breaks traces, by service.
+  public var breaks: [String: ServiceBreak] {
+    Dictionary(
+      blamed.map { service in
+        let newest = service.examples.map(\.example).max { $0.time < $1.time }
+        return (service.name, ServiceBreak(kind: .headersNotCopied, summary: service.message, trace: newest?.trace))
+      }, uniquingKeysWith: { first, _ in first })
+  }
 }
 
 /// The verdict on the calls from one service to another.
