@@ -130,6 +130,8 @@ let package = Package(
     .target(name: "MeshPolicy", dependencies: ["MeshModel", "TraceHeaders", collections], swiftSettings: strict),
     .target(name: "MeshStore", dependencies: ["MeshModel", "Notifications"], swiftSettings: strict),
     .target(name: "ProxyEvidence", dependencies: ["Documents", "JSONText", collections], swiftSettings: strict),
+    .target(
+      name: "TracingDiagnosis", dependencies: ["MeshModel", "MeshPolicy", "ProxyEvidence"], swiftSettings: strict),
     .target(name: "GroupCommit", swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
     .target(
