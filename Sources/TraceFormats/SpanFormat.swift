@@ -15,6 +15,18 @@ package enum SpanFormat: Hashable {
   /// OpenTelemetry's protocol in JSON.
   case otlpJSON
 
+  /// The name in answers about senders.
+  package var name: String {
+    switch self {
+    case .zipkinJSON: "zipkin-json"
+    case .zipkinProtobuf: "zipkin-protobuf"
+    case .zipkinV1JSON: "zipkin-v1-json"
+    case .otlpProtobuf: "otlp-protobuf"
+    case .otlpJSON: "otlp-json"
+    case .file: "file"
+    }
+  }
+
   /// Parses spans. Throws if the body is not valid or has too many spans, then none of it counts.
   package func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     switch self {

@@ -3,14 +3,14 @@ import MeshControl
 import MeshModel
 import MeshPolicy
 import ReceiverInspection
-import TraceHTTP
+import TraceAnalysis
 
 /// Answers the questions that decide the form of reports: of this control plane's collector in this process, of others over HTTP.
 struct LiveReceivers: ReceiverQuestions {
   /// The addresses of this control plane's collector; `nil` if it has none.
   let addresses: CollectorAddresses?
-  /// The reports that have arrived at this control plane's collector.
-  let arrivals: ReportArrivals?
+  /// Who has sent spans to this control plane's collector.
+  let senders: Senders?
   let client: ReceiverClient
   let administration: EnvoyAdministrationClient
 
@@ -19,10 +19,10 @@ struct LiveReceivers: ReceiverQuestions {
   }
 
   func reportAges(of proxies: [ProxyID], at url: CollectorURL) async -> [ProxyID: Duration]? {
-    guard addresses?.receives(url) == true, let arrivals else {
+    guard addresses?.receives(url) == true, let senders else {
       return await client.reportAges(of: proxies, at: url)
     }
-    let known = arrivals.arrivals(of: proxies.map(\.description), at: url.authority)
+    let known = senders.arrivals(of: proxies.map(\.description), at: url.authority)
     var ages: [ProxyID: Duration] = [:]
     for proxy in proxies { ages[proxy] = known[proxy.description].map { .milliseconds($0.age) } }
     return ages

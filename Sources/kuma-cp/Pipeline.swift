@@ -185,7 +185,7 @@ struct Pipeline: Sendable {
     let receivers = ReceiverWatch(
       forms,
       questions: LiveReceivers(
-        addresses: addresses, arrivals: collector?.api.arrivals, client: receiverClient, administration: administration)
+        addresses: addresses, senders: collector?.api.senders, client: receiverClient, administration: administration)
     )
     let answer: RequestService.Responder = { request, body, caller in
       await DocumentThreads.answer(body, for: caller.key) { await api.respond(to: request, body: $0, from: caller) }

@@ -59,7 +59,7 @@ import Testing
   func formats() async throws {
     let collector = try TestCollector()
     func json(_ id: Int, _ tags: String) -> String { #"{"traceId":"\#(id)","id":"\#(id)","tags":{\#(tags)}}"# }
-    // Zipkin's JSON, small and large. Only the first valid span counts.
+    // Zipkin's JSON, small and large. Each valid span counts for its own Envoy.
     let other = json(2, #""node_id":"other""#)
     let invalid = #"{"id":"1","tags":{"node_id":"invalid"}}"#
     let small = "[\(invalid),\(json(1, #""component":"proxy","node_id":"json""#)),\(other)]"
@@ -91,12 +91,12 @@ import Testing
     let nodes = ["otlp", "json", "large", "v1", "protobuf", "other", "invalid", "second", "refused", "file", ""]
     #expect(
       try await Self.known(collector, nodes) == [
-        "otlp": "otlp-json", "json": "zipkin-json", "large": "zipkin-json", "v1": "zipkin-v1-json",
-        "protobuf": "zipkin-protobuf",
+        "otlp": "otlp-json", "json": "zipkin-json", "other": "zipkin-json", "second": "zipkin-json",
+        "large": "zipkin-json", "v1": "zipkin-v1-json", "protobuf": "zipkin-protobuf",
       ])
     // In this process the same is known.
-    #expect(collector.api.arrivals.arrivals(of: nodes, at: "127.0.0.1").count == 5)
-    #expect(collector.api.arrivals.arrivals(of: nodes, at: "127.0.0.1:9411").isEmpty)
+    #expect(collector.api.senders.arrivals(of: nodes, at: "127.0.0.1").count == 7)
+    #expect(collector.api.senders.arrivals(of: nodes, at: "127.0.0.1:9411").isEmpty)
   }
 
   @Test("a wrong question gets a sentence that names the field")

@@ -70,10 +70,20 @@ struct OTLPConversion {
   private mutating func add(_ scope: OTLPRequest.Scope, _ resource: Common) {
     let isWithinBounds = result.values.take(resource.tags.tags.count, limits)
     let common = isWithinBounds ? resource.adding(scope) : resource
+    var commonOrigin: SpanOrigin?
     for span in scope.spans {
-      if let problem = common.problem ?? add(span, common) {
-        result.rejections.append(SpanRejection(index: span.index, reason: problem))
+      guard let problem = common.problem ?? add(span, common) else { continue }
+      // The tags of all spans are looked at once.
+      var origin = commonOrigin ?? SpanOrigin(service: common.service ?? common.placeholder, tags: common.tags.tags)
+      commonOrigin = origin
+      for attribute in span.attributes {
+        if attribute.key == "service.name", common.service == nil {
+          origin.service = attribute.value.text.lowercased()
+        } else {
+          origin.add(attribute.key) { attribute.value.text }
+        }
       }
+      result.rejections.append(SpanRejection(index: span.index, reason: problem, origin: origin))
     }
   }
 

@@ -24,13 +24,6 @@ package struct ReportedSpans: Sendable {
   /// The number of valid spans.
   package var count: Int { entries.count }
 
-  /// The tag `node_id` of the first span, by which an Envoy names its node; nil if it has none.
-  package var node: String? {
-    guard let end = entries.first?.tagEnd else { return nil }
-    let tag = tags[..<end].first { $0.keyHash == PeerService.nodeKey }
-    return tag.map { tag in bytes.withUnsafeBytes { String(decoding: tag.value.of($0), as: UTF8.self) } }
-  }
-
   /// Adds a valid span.
   ///
   /// - Parameter index: its index in the list.

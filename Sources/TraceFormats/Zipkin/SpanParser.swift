@@ -15,8 +15,6 @@ package struct SpanParser {
   private var values = ValueCount()
   private var tagPositions = TagPositions()
   private var isTooLong = false
-  /// The Envoy that reported the first valid span.
-  private var node: String?
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
     scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
@@ -26,11 +24,10 @@ package struct SpanParser {
   /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
   /// span is reported beside the others.
   ///
-  /// - Returns: the rejected spans, the number of values, and the tag `node_id` of the first valid span, by which an Envoy names
-  ///   itself.
+  /// - Returns: the rejected spans, and the number of values.
   package static func parse<Sink: SpanSink>(
     _ bytes: [UInt8], limits: CollectorLimits, into sink: inout Sink
-  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount, node: String?) {
+  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount) {
     var parser = SpanParser(bytes, limits: limits)
     do {
       try parser.list { sink.take($0, $1, index: $2) }
@@ -38,7 +35,7 @@ package struct SpanParser {
       if parser.isTooLong { throw .tooManySpans(limits) }
       throw .noSpanList(error, in: bytes)
     }
-    return (parser.rejections, parser.values, parser.node)
+    return (parser.rejections, parser.values)
   }
 
   private mutating func list(_ take: (SpanDraft, UnsafeRawBufferPointer, Int) -> Void) throws(JSONError) {
@@ -53,11 +50,9 @@ package struct SpanParser {
         textBytes = 0
         try readSpan()
         if let problem {
-          rejections.append(SpanRejection(index: index, reason: problem))
+          let origin = SpanOrigin(span) { scanner.text($0) }
+          rejections.append(SpanRejection(index: index, reason: problem, origin: origin))
         } else {
-          if index == rejections.count {
-            node = span.tags.first { $0.keyHash == PeerService.nodeKey }.map { scanner.text($0.value) }
-          }
           scanner.bytes.withUnsafeBytes { take(span, $0, index) }
         }
         index += 1

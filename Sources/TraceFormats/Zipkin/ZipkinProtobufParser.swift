@@ -63,7 +63,7 @@ package struct ZipkinProtobufParser {
         if let problem { throw .content(problem) }
         report.append(span, index: index)
       } catch {
-        report.rejections.append(SpanRejection(index: index, reason: error.text))
+        report.rejections.append(SpanRejection(index: index, reason: error.text, origin: origin))
       }
       index += 1
     }
@@ -112,6 +112,15 @@ package struct ZipkinProtobufParser {
       }
     }
     if span.parentID == span.id { span.parentID = nil }
+  }
+
+  /// The sender, as far as the span was read.
+  private var origin: SpanOrigin {
+    SpanOrigin(span) { slice in
+      guard slice.start >= body.count else { return String(decoding: slice.of(body), as: UTF8.self) }
+      let start = slice.start - body.count
+      return String(decoding: madeTexts[start..<(start + slice.count)], as: UTF8.self)
+    }
   }
 
   /// What is wrong with the span; nil if it is valid.

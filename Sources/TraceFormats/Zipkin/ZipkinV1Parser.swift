@@ -49,7 +49,7 @@ struct ZipkinV1Parser {
         if bytes > limits.textBytesPerRequest - textBytes { reader.reject(bounds.tooMuchText) }
         textBytes += reader.problem == nil ? bytes : 0
         if let problem = reader.problem {
-          result.rejections.append(SpanRejection(index: index, reason: problem))
+          result.rejections.append(SpanRejection(index: index, reason: problem, origin: source.origin))
         } else if let spans {
           result.spans += spans
           result.indices += spans.map { _ in index }

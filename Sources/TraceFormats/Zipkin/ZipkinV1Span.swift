@@ -26,6 +26,17 @@ struct ZipkinV1Span {
   var isDebug = false
   var annotations: [Annotation] = []
   var binaryAnnotations: [BinaryAnnotation] = []
+
+  /// The sender, as far as the span was read.
+  var origin: SpanOrigin {
+    let endpoint =
+      annotations.lazy.compactMap(\.endpoint).first ?? binaryAnnotations.lazy.compactMap(\.endpoint).first
+    var origin = SpanOrigin(
+      service: endpoint?.serviceName ?? "",
+      address: endpoint.map { $0.ipv4.isEmpty ? $0.ipv6 : $0.ipv4 } ?? "", tags: [])
+    for annotation in binaryAnnotations { origin.add(annotation.key) { annotation.value ?? "" } }
+    return origin
+  }
 }
 
 /// Converts a v1 span into v2 spans, one for each host. The rules are those of openzipkin's `V1SpanConverter`.

@@ -2,6 +2,7 @@ import HTTPService
 import HTTPTypes
 import JSONText
 import PrometheusMetrics
+import TraceAnalysis
 import TraceFormats
 import TraceModel
 import TraceStore
@@ -68,8 +69,8 @@ extension CollectorAPI {
     }
     /// The first traces of a file.
     var traces: [TraceID] = []
-    /// The Envoy that sent the report, as its first span names it; nil for other senders.
-    var node: String?
+    /// The stored spans by their senders.
+    var tally = SenderTally(now: 0)
   }
 
   /// The format of a body, at a path for one of Zipkin's JSON formats. As in Zipkin, the default is JSON.
@@ -98,26 +99,38 @@ extension CollectorAPI {
       // This check precedes decompression and parsing, so that a refused request costs little.
       guard store.waitingSpanCount < limits.waitingSpans else { throw .overloaded }
       if let outcome = try await storeSmall(request, as: format) {
-        noteArrival(of: outcome, request, format)
-        return answer(outcome)
+        return note(outcome, request, format, answer(outcome))
       }
       return try await withTaskExecutorPreference(readingThreads) { () async throws(CollectorError) in
         let outcome = try await self.storeLarge(request, as: format)
-        self.noteArrival(of: outcome, request, format)
-        return answer(outcome)
+        return self.note(outcome, request, format, answer(outcome))
       }
     } catch {
       metrics.requestsFailed.increment()
+      noteUnreadable(request.head, format, Answer(error, retryAfter: 0).status, because: error.message)
       throw error
     }
   }
 
-  /// Notes that spans were stored, and which Envoy sent them. A report has the spans of one Envoy, so this is done once per report.
-  private func noteArrival(of outcome: Outcome, _ request: RoutedRequest, _ format: SpanFormat) {
+  /// Notes who has sent the spans that were stored, and those that were not.
+  private func note(_ outcome: Outcome, _ request: RoutedRequest, _ format: SpanFormat, _ answer: Answer) -> Answer {
     refusals.end()
-    if format != .file, let node = outcome.node, let authority = request.head.authority {
-      arrivals.note(node, at: authority, in: format)
+    guard format != .file else { return answer }
+    var tally = outcome.tally
+    for rejection in outcome.rejections {
+      guard let origin = rejection.origin else { continue }
+      tally.refuse(origin, rejection.reason, isOfID: rejection.isOfID)
     }
+    senders.note(tally, SenderRequest(request.head, format, answer.status))
+    return answer
+  }
+
+  /// Notes a request of which no span could be read or stored.
+  func noteUnreadable(
+    _ request: HTTPRequest, _ format: SpanFormat?, _ status: HTTPResponse.Status, because reason: String
+  ) {
+    guard format != .file else { return }
+    senders.noteUnreadable(SenderRequest(request, format, status), because: reason)
   }
 
   /// Stores a small request. Returns nil, and stores nothing, if the request is not small.
@@ -133,7 +146,7 @@ extension CollectorAPI {
     }
     let held = try reserve(bytes.count)
     defer { release(held) }
-    if format == .zipkinJSON { return try await store.add(json: bytes) }
+    if format == .zipkinJSON { return try await store.add(json: bytes, senders.tally()) }
     var small = limits
     small.valuesPerRequest = min(limits.valuesPerRequest, limits.smallRequest.values)
     if format == .zipkinProtobuf {
@@ -150,7 +163,7 @@ extension CollectorAPI {
     let bytes = try unpacked(request, format)
     let held = try reserve(bytes.count)
     defer { release(held) }
-    if format == .zipkinJSON { return try await store.add(json: bytes) }
+    if format == .zipkinJSON { return try await store.add(json: bytes, senders.tally()) }
     if format == .zipkinProtobuf {
       var report = try ZipkinProtobufParser.parse(bytes, limits: limits)
       return try await store(&report, bytes: bytes.count)
@@ -163,18 +176,19 @@ extension CollectorAPI {
       &report, now: clock.milliseconds(), recentIDs: store.recentIDs(in:))
     store.metrics.spansReversed.increment(by: reversed)
     store.metrics.spansUndecided.increment(by: undecided)
-    return try await store.add(report, bytes: bytes)
+    return try await store.add(report, bytes: bytes, senders.tally())
   }
 
   private func store(
     _ parsed: ParsedSpans, as format: SpanFormat, bytes: Int
   ) async throws(CollectorError) -> Outcome {
+    var tally = senders.tally()
+    if format != .file { for span in parsed.spans { tally.add(span) } }
     let namesEvicted = try await store.add(parsed.spans, bytes: bytes)
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
       stored: parsed.spans.count, rejections: parsed.rejections, namesEvicted: namesEvicted,
-      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [],
-      node: parsed.spans.first?.tag(PeerService.nodeTag))
+      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [], tally: tally)
   }
 
   /// How many traces of a file the answer names.
@@ -200,25 +214,61 @@ extension CollectorAPI {
   }
 }
 
+extension SenderRequest {
+  fileprivate init(_ request: HTTPRequest, _ format: SpanFormat?, _ status: HTTPResponse.Status) {
+    self.init(
+      format: format?.name ?? "", authority: request.authority ?? "",
+      userAgent: request.headerFields[.userAgent] ?? "", status: status.code)
+  }
+}
+
+/// Counts spans by their senders on their way into a batch.
+private struct TalliedBatch<Batch: SpanSink>: SpanSink {
+  var batch: Batch
+  var tally: SenderTally
+
+  var count: Int { batch.count }
+
+  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
+    tally.add(span, bytes)
+    batch.take(span, bytes, index: index)
+  }
+
+  mutating func take(_ count: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout SpanDraft) -> Int) {
+    var tally = tally
+    batch.take(count, bytes) { span in
+      let index = read(&span)
+      tally.add(span, bytes)
+      return index
+    }
+    self.tally = tally
+  }
+}
+
 extension SpanWriting {
   /// Stores spans in Zipkin's v2 JSON. The parser writes them directly into the store's batch.
-  fileprivate func add(json bytes: [UInt8]) async throws(CollectorError) -> CollectorAPI.Outcome {
-    var batch = makeBatch()
-    let (rejections, _, node) = try SpanParser.parse(bytes, limits: limits, into: &batch)
-    let count = batch.count
-    let namesEvicted = try await add(batch, bytes: bytes.count)
+  fileprivate func add(
+    json bytes: [UInt8], _ tally: SenderTally
+  ) async throws(CollectorError) -> CollectorAPI.Outcome {
+    var sink = TalliedBatch(batch: makeBatch(), tally: tally)
+    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &sink)
+    let count = sink.count
+    let namesEvicted = try await add(sink.batch, bytes: bytes.count)
     metrics.spansRejected.increment(by: rejections.count)
-    return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: namesEvicted, node: node)
+    return CollectorAPI.Outcome(
+      stored: count, rejections: rejections, namesEvicted: namesEvicted, tally: sink.tally)
   }
 
   /// Stores the spans of a report. They are written from its bytes into the store's batch.
-  fileprivate func add(_ report: ReportedSpans, bytes: Int) async throws(CollectorError) -> CollectorAPI.Outcome {
-    var batch = makeBatch()
-    report.write(to: &batch)
-    let namesEvicted = try await add(batch, bytes: bytes)
+  fileprivate func add(
+    _ report: ReportedSpans, bytes: Int, _ tally: SenderTally
+  ) async throws(CollectorError) -> CollectorAPI.Outcome {
+    var sink = TalliedBatch(batch: makeBatch(), tally: tally)
+    report.write(to: &sink)
+    let namesEvicted = try await add(sink.batch, bytes: bytes)
     metrics.spansRejected.increment(by: report.rejections.count)
     return CollectorAPI.Outcome(
-      stored: report.count, rejections: report.rejections, namesEvicted: namesEvicted, node: report.node)
+      stored: report.count, rejections: report.rejections, namesEvicted: namesEvicted, tally: sink.tally)
   }
 }
 

@@ -41,7 +41,7 @@ extension CollectorAPI {
           CollectorRoute.sentence(.badRequest, "The body is not valid, or names too many nodes."),
           CollectorRoute.sentence(.contentTooLarge, "The body is too large."),
           CollectorRoute.sentence(.unsupportedMediaType, "The body is of another type, or compressed."),
-        ]), sender: .controlPlane, handler: CollectorAPI.senders),
+        ]), sender: .controlPlane, handler: CollectorAPI.askedSenders),
   ]
 
   private func receiver(_ request: RoutedRequest) -> Answer {
@@ -59,11 +59,11 @@ extension CollectorAPI {
     }
   }
 
-  private func senders(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
+  private func askedSenders(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let question = try await withTaskExecutorPreference(readingThreads) { () throws(CollectorError) in
       try SendersQuestion(request)
     }
-    let arrivals = arrivals.arrivals(of: question.nodes, at: question.authority)
+    let arrivals = senders.arrivals(of: question.nodes, at: question.authority)
     return .json { json in
       json.beginObject()
       json.key("instance")

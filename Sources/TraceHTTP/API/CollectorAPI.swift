@@ -51,8 +51,8 @@ public final class CollectorAPI: Sendable {
   let idSettling = IDSettling()
   /// What this collector says of itself.
   package let identity: ReceiverIdentity
-  /// Which Envoys' reports have arrived.
-  package let arrivals = ReportArrivals()
+  /// Who has sent spans.
+  package let senders: Senders
   /// Notified after each commit.
   let changes = ChangeSignal(limit: CollectorAPI.waitersAtMost)
   /// Parse large requests.
@@ -78,6 +78,7 @@ public final class CollectorAPI: Sendable {
     identity = ReceiverIdentity(version: settings.version)
     limits = store.limits
     clock = store.clock
+    senders = Senders(clock: store.clock, privacy: store.privacy)
     if propagation == nil { self.propagation.follow(store) }
     store.observe { [changes] _ in changes.send() }
   }
@@ -213,6 +214,9 @@ public final class CollectorAPI: Sendable {
         CollectorError(
           code: .unavailable, message: "the request did not arrive in time; send it again, faster or in smaller parts")
       }
+    if Self.takesSpans(request) {
+      noteUnreadable(request, nil, Answer(error, retryAfter: 0).status, because: error.message)
+    }
     let isOTLP = Self.isForExporters(request)
     let wait = retryAfter(error)
     var answer = isOTLP ? OTLPAnswer(request).failure(error, retryAfter: wait) : Answer(error, retryAfter: wait)

@@ -1,0 +1,221 @@
+package import TraceModel
+
+/// Counts the spans of one request by their senders, while they are read. Most requests have one sender.
+package struct SenderTally: Sendable {
+  /// What is counted of one sender.
+  struct Group: Sendable {
+    /// Identifies the sender.
+    let key: UInt64
+    let kind: SenderReport.Kind
+    /// The id of the Envoy's node.
+    var node: String?
+    var service: String
+    var instance: String
+    var spans = 0
+    /// The end of the newest span whose time is plausible, in microseconds since 1970.
+    var newestEnd: Int64 = 0
+    /// Spans by the unit that their start suggests; see ``TimeUnit/suggested(by:now:)``.
+    var units: [TimeUnit: Int] = [:]
+    var listeners: [(key: UInt64, listener: SpanListener, spans: Int)] = []
+    var newestTrace: TraceID?
+    var traits: SenderTraits = []
+    /// Refused spans by reason.
+    var refused: [(reason: String, spans: Int)] = []
+    var brokenIDs = 0
+  }
+
+  private(set) var groups: [Group] = []
+  private var positions: [UInt64: Int] = [:]
+  /// The present in microseconds since 1970, with which times of spans are compared.
+  private let now: Int64
+  /// Spans of senders beyond ``groupsAtMost``.
+  private(set) var others = 0
+
+  /// How many senders of one request are told apart.
+  static let groupsAtMost = 512
+  /// How many listeners of one sender are told apart.
+  static let listenersAtMost = 32
+  /// Names are kept up to this number of bytes.
+  static let nameBytes = 256
+
+  /// Counts nothing yet.
+  ///
+  /// - Parameter now: milliseconds since 1970.
+  package init(now: Int64) { self.now = min(max(now, 0), 1 << 52) &* 1_000 }
+
+  /// How many stored spans have times in another unit than microseconds.
+  package var wrongUnitSpans: Int { groups.reduce(0) { $0 + $1.units.values.reduce(0, +) } }
+
+  // MARK: Stored spans
+
+  /// Counts a span that is about to be stored.
+  ///
+  /// - Parameter bytes: the bytes of its texts.
+  package mutating func add(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
+    var (node, cluster, instance) = (TagDraft?.none, TagDraft?.none, TagDraft?.none)
+    var traits: SenderTraits = []
+    for tag in span.tags {
+      // Nearly all other keys end here.
+      guard SenderTags.mask >> (tag.keyHash & 63) & 1 == 1 else { continue }
+      switch tag.keyHash {
+      case PeerService.nodeKey: node = tag
+      case PeerService.clusterKey: cluster = tag
+      case PeerService.componentKey where tag.valueHash == PeerService.proxyValue: traits.insert(.proxy)
+      case SenderTags.instanceKey: instance = tag
+      default: if let trait = SenderTags.traits[tag.keyHash] { traits.insert(trait) }
+      }
+    }
+    if cluster != nil || node != nil { traits.insert(.proxy) }
+    let endpoint = span.localEndpoint ?? EndpointDraft()
+    func text(_ slice: TextSlice) -> String { Self.name(slice.of(bytes)) }
+    let address = endpoint.ipv4.isEmpty ? endpoint.ipv6 : endpoint.ipv4
+    let key: UInt64
+    if let node {
+      key = SpanOrigin.key(node: node.valueHash)
+    } else {
+      let of = instance.map { TextHash.hash($0.value.of(bytes)) } ?? TextHash.hash(address.of(bytes))
+      key = SpanOrigin.key(
+        service: TextHash.hash(endpoint.serviceName.of(bytes)), instance: of, isProxy: traits.contains(.proxy))
+    }
+    guard
+      let index = group(
+        key,
+        {
+          Group(
+            key: key, kind: traits.contains(.proxy) ? .proxy : .program, node: node.map { text($0.value) },
+            service: text(endpoint.serviceName), instance: instance.map { text($0.value) } ?? text(address))
+        })
+    else { return others += 1 }
+    groups[index].add(span.traceID, span.timestamp, span.duration, traits, now)
+    guard traits.contains(.proxy) else { return }
+    let side = SpanListener.Side(span.kind)
+    groups[index].addListener((cluster?.valueHash ?? 0) &+ side.number) {
+      SpanListener(side: side, cluster: cluster.map { text($0.value) } ?? "")
+    }
+  }
+
+  /// Counts a span that is about to be stored.
+  package mutating func add(_ span: Span) {
+    let origin = SpanOrigin(span)
+    guard let index = group(of: origin) else { return others += 1 }
+    groups[index].add(span.traceID, span.timestamp, span.duration, origin.traits, now)
+    guard origin.isProxy else { return }
+    let side = SpanListener.Side(span.kind)
+    groups[index].addListener((origin.cluster.map { TextHash.hash($0) } ?? 0) &+ side.number) {
+      SpanListener(side: side, cluster: origin.cluster.map { Self.name($0) } ?? "")
+    }
+  }
+
+  // MARK: Refused spans
+
+  /// Counts a span that is not stored.
+  ///
+  /// - Parameter origin: the sender that the span names.
+  package mutating func refuse(_ origin: SpanOrigin, _ reason: String, isOfID: Bool) {
+    guard let index = group(of: origin) else { return others += 1 }
+    groups[index].refuse(reason, isOfID: isOfID)
+  }
+
+  private mutating func group(of origin: SpanOrigin) -> Int? {
+    let key = origin.key
+    return group(key) {
+      Group(
+        key: key, kind: origin.isProxy ? .proxy : .program, node: origin.node.map { Self.name($0) },
+        service: Self.name(origin.service), instance: Self.name(origin.instance))
+    }
+  }
+
+  /// The position of a group; nil if there are too many.
+  private mutating func group(_ key: UInt64, _ make: () -> Group) -> Int? {
+    // Fast path: a request has the spans of one sender, or those of each sender together.
+    if let last = groups.last, last.key == key { return groups.count - 1 }
+    if let known = positions[key] { return known }
+    guard groups.count < Self.groupsAtMost else { return nil }
+    groups.append(make())
+    if groups.count == 2 { positions[groups[0].key] = 0 }
+    if groups.count > 1 { positions[key] = groups.count - 1 }
+    return groups.count - 1
+  }
+
+  static func name(_ bytes: UnsafeRawBufferPointer) -> String {
+    String(decoding: bytes.prefix(nameBytes), as: UTF8.self)
+  }
+
+  static func name(_ text: String) -> String {
+    text.utf8.count <= nameBytes ? text : String(decoding: text.utf8.prefix(nameBytes), as: UTF8.self)
+  }
+}
+
+extension SenderTally.Group {
+  fileprivate mutating func add(
+    _ trace: TraceID, _ timestamp: Int64, _ duration: Int64, _ spanTraits: SenderTraits, _ now: Int64
+  ) {
+    spans += 1
+    newestTrace = trace
+    if !spanTraits.isSubset(of: traits) { traits.formUnion(spanTraits) }
+    guard timestamp > 0 else { return }
+    // Fast path: the time of a right unit, which is less than 30 times as long ago, or ahead, as 1970.
+    if timestamp > now / 30, timestamp < now &* 30 {
+      let (end, isBeyond) = timestamp.addingReportingOverflow(duration)
+      if !isBeyond, end > newestEnd { newestEnd = end }
+    } else if let unit = TimeUnit.suggested(by: timestamp, now: now) {
+      units[unit, default: 0] += 1
+    }
+  }
+
+  fileprivate mutating func addListener(_ key: UInt64, _ make: () -> SpanListener) {
+    for index in listeners.indices where listeners[index].key == key {
+      listeners[index].spans += 1
+      return
+    }
+    let isBeyond = listeners.count >= SenderTally.listenersAtMost
+    listeners.append((key, isBeyond ? SpanListener(side: .unknown, cluster: "") : make(), 1))
+  }
+
+  fileprivate mutating func refuse(_ reason: String, isOfID: Bool) {
+    if isOfID { brokenIDs += 1 }
+    if let index = refused.firstIndex(where: { $0.reason == reason }) {
+      refused[index].spans += 1
+    } else if refused.count < SenderRecord.reasonsAtMost {
+      refused.append((reason, 1))
+    } else {
+      refused[refused.count - 1].spans += 1
+    }
+  }
+}
+
+extension TimeUnit {
+  /// The unit in which a time would be a time of our days; nil if none is.
+  ///
+  /// - Parameters:
+  ///   - time: the time of a span, as if it were microseconds since 1970.
+  ///   - now: the present, in microseconds since 1970.
+  static func suggested(by time: Int64, now: Int64) -> TimeUnit? {
+    guard time > 0, now > 0 else { return nil }
+    let ratio = Double(time) / Double(now)
+    switch ratio {
+    case 0.5e-6..<2e-6: return .seconds
+    case 0.5e-3..<2e-3: return .milliseconds
+    case 500..<2_000: return .nanoseconds
+    default: return nil
+    }
+  }
+}
+
+extension SpanListener.Side {
+  init(_ kind: Span.Kind?) {
+    switch kind {
+    case .server, .consumer: self = .server
+    case .client, .producer: self = .client
+    case nil: self = .unknown
+    }
+  }
+
+  fileprivate var number: UInt64 {
+    switch self {
+    case .server: 1
+    case .client: 2
+    case .unknown: 3
+    }
+  }
+}
