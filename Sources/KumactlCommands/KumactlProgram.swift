@@ -86,6 +86,8 @@ package enum KumactlProgram {
 
   private static func fail(_ error: any Error) -> Int32 {
     switch error {
+    // Everything is said already.
+    case let status as ExitCode: return status.rawValue
     case let error as CommandFailure:
       if error.isUnconfirmed { Console.unconfirmed() }
       Console.error(error.message)

@@ -132,6 +132,13 @@ extension ControlPlaneClient {
   public func list(_ path: String, page: PageRequest = PageRequest(), query: [(String, String)] = [])
     async throws(ControlPlaneError) -> ResourcePage<DocumentValue>
   {
+    try await read(path, page: page, query: query).page
+  }
+
+  /// Reads a page of a list, with the whole answer.
+  private func read(_ path: String, page: PageRequest, query: [(String, String)])
+    async throws(ControlPlaneError) -> (document: DocumentValue, page: ResourcePage<DocumentValue>)
+  {
     let query = (page.query + query).map { "\(Self.escape($0.0))=\(Self.escape($0.1))" }
     let document = try await send(.get, query.isEmpty ? path : "\(path)?\(query.joined(separator: "&"))")
     guard let items = document["items"]?.array ?? (document["items"] == .null ? [] : nil) else {
@@ -139,8 +146,25 @@ extension ControlPlaneClient {
         code: .unexpectedAnswer, title: "\(address)\(path) was answered with something other than a list")
     }
     let total = document["total"]?.number.flatMap { Int(exactly: $0) } ?? items.count
-    return ResourcePage(
+    let page = ResourcePage(
       total: total, items: items, nextOffset: document["next"]?.string.flatMap(Self.offset(inAddress:)))
+    return (document, page)
+  }
+
+  /// Every document of a list of the API, page after page.
+  ///
+  /// - Parameter query: further parameters, not escaped.
+  /// - Returns: the answers; there is at least one, and each has its part of the items.
+  public func pages(_ path: String, query: [(String, String)] = []) async throws(ControlPlaneError) -> [DocumentValue] {
+    var answers: [DocumentValue] = []
+    var page = PageRequest(size: 1000)
+    while true {
+      let answer = try await read(path, page: page, query: query)
+      answers.append(answer.document)
+      // A next page that is not behind this one would lead to an endless loop.
+      guard let next = answer.page.nextOffset, next != page.offset, !answer.page.items.isEmpty else { return answers }
+      page.offset = next
+    }
   }
 
   /// The path of a resource.

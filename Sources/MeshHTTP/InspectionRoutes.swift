@@ -35,7 +35,9 @@ struct InspectionRoutes: Sendable {
         handler: warnings(.dataplane)),
       Route(
         .get, "/meshes/{mesh}/_warnings", "Lists what will not work as a mesh's writer expects.",
-        handler: warnings(.mesh)),
+        query: [
+          Operation.Parameter(name: "policies", summary: "true: also what will not work of each of the mesh's policies.")
+        ], handler: meshWarnings),
     ]
   }
 
@@ -130,6 +132,24 @@ struct InspectionRoutes: Sendable {
     } catch {
       throw APIError(error, title: title, mesh: mesh)
     }
+  }
+
+  /// The warnings about a mesh and, if somebody wants them, about its policies.
+  private func meshWarnings(_ request: RoutedRequest) async throws(APIError) -> Answer {
+    let mesh = try await context.mesh(request.parameter("mesh"), title: APIContext.Title.retrieve)
+    var document = DocumentValue.warnings(await context.warnings.warnings(about: mesh)).object ?? [:]
+    if request.query.first("policies") == "true" {
+      var policies: [DocumentValue] = []
+      for policy in try await context.list(.trafficTrace, mesh: mesh.name) {
+        let warnings = await context.warnings.warnings(about: policy)
+        guard !warnings.isEmpty else { continue }
+        var item = DocumentValue.warnings(warnings).object ?? [:]
+        item["name"] = .string(policy.name)
+        policies.append(.object(item))
+      }
+      document["policies"] = .array(policies)
+    }
+    return .json(.object(document))
   }
 
   private func warnings(_ type: ResourceType) -> Route.Handler {

@@ -35,6 +35,12 @@ import Testing
         "Mesh \"shop\" has no tracing backend \"jager-collector\", which TrafficTrace \"t\" names. Nothing will be "
           + "traced there."
       ])
+    await api.putTrace("fine", #"{"kuma.io/service":"web"}"#, backend: "jaeger-collector")
+    await api.putProxy("a", service: "web")
+    let all = await api.get("/meshes/shop/_warnings?policies=true").document
+    #expect(all["warnings"]?.array?.count == 1)
+    #expect(all["policies"]?.array?.first { $0["name"] == "t" }?["warnings"]?.array?.first?.string == Self.unknownBackend)
+    #expect(await api.get("/meshes/absent/_warnings?policies=true").status == 404)
   }
 
   @Test("a mesh without a default") func noDefault() async throws {

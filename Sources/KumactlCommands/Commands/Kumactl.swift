@@ -10,9 +10,11 @@ struct Kumactl: ParsableCommand {
       Examples:
       kumactl apply -f resources.yaml
       kumactl inspect dataplanes
+      kumactl doctor
       """,
     subcommands: [
-      ApplyCommand.self, CompletionCommand.self, ConfigCommand.self, DeleteCommand.self, ExportCommand.self,
+      ApplyCommand.self, CompletionCommand.self, ConfigCommand.self, DeleteCommand.self, DoctorCommand.self,
+      ExportCommand.self,
       GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, UninstallCommand.self,
       VersionCommand.self,
     ])

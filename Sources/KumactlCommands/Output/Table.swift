@@ -12,15 +12,26 @@ protocol TableRow {
 struct Table<Row: TableRow> {
   let rows: [Row]
 
+  var text: String {
+    var columns = TableColumns()
+    return columns.text([Row.headers] + rows.map(\.cells))
+  }
+}
+
+/// The widths of a table's columns. Lines that follow later stand under the earlier ones, unless a cell is wider than all before.
+struct TableColumns {
+  private var widths: [Int] = []
+
   /// The spaces between columns.
   private static var gap: Int { 3 }
 
-  var text: String {
+  /// Makes lines of cells.
+  mutating func text(_ lines: [[String]]) -> String {
     // Names from outside must not move the cursor or add rows.
-    let lines = [Row.headers] + rows.map { $0.cells.map(\.printable) }
-    var widths = Row.headers.map(\.count)
+    let lines = lines.map { $0.map(\.printable) }
     for line in lines {
-      for (index, cell) in line.enumerated() where index < widths.count {
+      for (index, cell) in line.enumerated() {
+        if index == widths.count { widths.append(0) }
         widths[index] = max(widths[index], cell.count)
       }
     }

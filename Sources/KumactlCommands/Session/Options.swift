@@ -54,6 +54,21 @@ struct OutputOptions: ParsableArguments {
   var format: OutputFormat { get throws { try OutputFormat(named: output) } }
 }
 
+/// The choice of an output format of a list that has a longer table, too.
+struct ListOutputOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("o", allowingJoined: true), .long], parsing: .unconditional,
+    help: ArgumentHelp("output format: table, wide (with --type=tracing), yaml or json", valueName: "string"),
+    completion: .list(["table", "wide", "yaml", "json"]))
+  var output = "table"
+
+  /// Whether the longer table is asked for.
+  var isWide: Bool { output == "wide" }
+
+  /// The format where there is a longer table; it is a table.
+  var formatOrWide: OutputFormat { get throws { isWide ? .table : try OutputFormat(named: output) } }
+}
+
 /// The choice of a mesh.
 struct MeshOptions: ParsableArguments {
   @Option(

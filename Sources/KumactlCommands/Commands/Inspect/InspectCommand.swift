@@ -9,9 +9,11 @@ struct InspectCommand: ParsableCommand {
       Examples:
       kumactl inspect dataplanes
       kumactl inspect dataplane web-1 --type=tracing
+      kumactl inspect dataplanes --type=tracing --not-traced
+      kumactl inspect senders
       """,
     subcommands: [
       InspectDataplaneCommand.self, InspectDataplanesCommand.self, InspectMeshesCommand.self,
-      InspectServicesCommand.self, InspectTrafficTraceCommand.self,
+      InspectSendersCommand.self, InspectServicesCommand.self, InspectTrafficTraceCommand.self,
     ])
 }

@@ -19,7 +19,7 @@ struct InspectServicesCommand: AsyncParsableCommand {
 
   func run() async throws {
     ignored.warn()
-    try await OverviewListing<Row>(global: global, output: output, subject: "ServiceInsight")
+    try await OverviewListing<Row>(format: try output.format, global: global, subject: "ServiceInsight")
       .run("/meshes/\(ControlPlaneClient.escape(mesh.mesh))/service-insights")
   }
 

@@ -10,26 +10,18 @@ protocol DocumentRow: TableRow {
 
 /// Prints summaries that the control plane makes of resources.
 struct OverviewListing<Row: DocumentRow> {
+  let format: OutputFormat
   let global: GlobalOptions
-  let output: OutputOptions
   /// The subject of the list, for errors.
   let subject: String
 
   func run(_ path: String, query: [(String, String)] = []) async throws {
-    let format = try output.format
     let client = try Session(global).client()
-    var items: [DocumentValue] = []
-    var page = PageRequest(size: 1000)
-    while true {
-      let answer: ResourcePage<DocumentValue>
-      do {
-        answer = try await client.list(path, page: page, query: query)
-      } catch {
-        throw error.during("failed to list \(subject)")
-      }
-      items += answer.items
-      guard let next = answer.nextOffset, next != page.offset, !answer.items.isEmpty else { break }
-      page.offset = next
+    let items: [DocumentValue]
+    do {
+      items = try await client.pages(path, query: query).flatMap { $0["items"]?.array ?? [] }
+    } catch {
+      throw error.during("failed to list \(subject)")
     }
     guard format == .table else {
       Console.write(format.text(list: items.map { ordered($0) }, total: items.count))

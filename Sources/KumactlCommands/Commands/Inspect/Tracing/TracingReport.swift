@@ -30,6 +30,11 @@ struct TracingReport {
       }
     }
     if let summary = explanation["envoyAdvice"]?["summary"]?.string { sections.append("Envoy: \(summary.printable)\n") }
+    let receipts = (explanation["receipts"]?.array ?? []).map(ReceiptRow.init)
+    if !receipts.isEmpty { sections.append("Receipts:\n\n" + Table(rows: receipts).text) }
+    if let evidence = explanation["evidence"], evidence != .null { sections.append(Self.text(evidence: evidence)) }
+    // Last, so that it stands above the prompt.
+    sections += TracingVerdict(explanation["verdict"])?.sections(now: now) ?? []
     text = sections.joined(separator: "\n")
   }
 
@@ -43,6 +48,14 @@ struct TracingReport {
       "Traffic that reaches the proxy by redirection:\n\n" + Table(rows: [CaptureRow(capture)]).text,
       reason.prefix(1).uppercased() + reason.dropFirst() + ".\n" + (silence ?? ""),
     ]
+  }
+
+  /// Where what Envoy counted comes from.
+  private static func text(evidence: DocumentValue) -> String {
+    guard let source = evidence["source"]?.string else {
+      return "Envoy's counters: unknown; \((evidence["reason"]?.string ?? "nothing has come yet").printable)\n"
+    }
+    return "Envoy's counters: from \(source.printable), \(ProxyTracingRow.age(evidence["ageMs"])) old\n"
   }
 
   private static func text(rejection: DocumentValue, now: Timestamp) -> String {
