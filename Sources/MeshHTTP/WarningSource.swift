@@ -30,7 +30,7 @@ struct WarningSource: Sendable {
     case .dataplane(let dataplane):
       ((try? await inspection.inspect(resource.mesh) { $0.warnings(aboutProxy: resource.name) }) ?? [])
         + PolicyWarnings.differences(of: dataplane, name: resource.name)
-        + PolicyWarnings.envoy(of: resource.name, await insight(of: resource))
+        + (await envoy(of: resource))
     case .dataplaneInsight, .secret, .globalSecret: []
     }
   }
@@ -39,11 +39,22 @@ struct WarningSource: Sendable {
     (try? await resources.get(proxy.insightKey))?.content(DataplaneInsight.self)
   }
 
+  /// Warnings about the Envoy of a proxy.
+  private func envoy(of proxy: Resource) async -> [String] {
+    let insight = await insight(of: proxy)
+    let backend = try? await inspection.inspect(proxy.mesh) { $0.resolution(for: proxy.name)?.backend }
+    return PolicyWarnings.envoy(of: proxy.name, insight)
+      + PolicyWarnings.features(of: proxy.name, insight, for: backend ?? nil)
+  }
+
   /// Warnings about the Envoys of a mesh's proxies.
   private func envoys(of mesh: String) async -> [String] {
-    let insights = (try? await resources.list(.dataplaneInsight, mesh: mesh)) ?? []
-    return PolicyWarnings.envoys(
-      insights.compactMap { insight in insight.content(DataplaneInsight.self).map { (insight.name, $0) } }, mesh: mesh)
+    let stored = (try? await resources.list(.dataplaneInsight, mesh: mesh)) ?? []
+    let proxies = stored.compactMap { insight in insight.content(DataplaneInsight.self).map { (insight.name, $0) } }
+    let features = try? await inspection.inspect(mesh) { index in
+      PolicyWarnings.features(proxies, mesh: mesh) { index.resolution(for: $0)?.backend }
+    }
+    return PolicyWarnings.envoys(proxies, mesh: mesh) + (features ?? [])
   }
 
   private func warnings(about policy: TrafficTrace, name: String, mesh: String) async -> [String] {

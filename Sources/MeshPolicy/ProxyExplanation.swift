@@ -57,7 +57,15 @@ public struct ProxyExplanation: Sendable, Hashable {
   }
 
   /// The verdict in a sentence, followed by the reason why the running Envoy does not follow it, if there is one.
-  public var summary: String { connection?.obstacle.map { "\(verdict) \($0)" } ?? verdict }
+  public var summary: String {
+    ([verdict, connection?.obstacle, envoyShortfall] as [String?]).compactMap { $0 }.joined(separator: " ")
+  }
+
+  /// Why the running Envoy does not do all that the backend asks for, in sentences; `nil` when it does, or when none is connected.
+  package var envoyShortfall: String? {
+    guard connection?.status == .online, let backend = resolution?.backend else { return nil }
+    return EnvoyFeature.shortfall(of: envoy?.version ?? "", for: backend)
+  }
 
   private var verdict: String {
     guard let winner = candidates.first else {
@@ -134,6 +142,7 @@ public struct ProxyExplanation: Sendable, Hashable {
     if let reports { document["reports"] = reports.document }
     if let connection { document["connection"] = connection.document }
     if let envoy { document["envoyAdvice"] = envoy.document }
+    if let envoyShortfall { document["envoyShortfall"] = .string(envoyShortfall) }
     return .object(document)
   }
 }
@@ -214,6 +223,10 @@ extension ServiceEndpoints {
 extension TracingBackend {
   /// The tracing headers that services must copy, for proxies that send spans to this backend.
   var forwardedHeaders: [String] {
-    kind == .datadog ? ForwardedHeaders.forDatadog : ForwardedHeaders.forZipkin
+    switch kind {
+    case .datadog: ForwardedHeaders.forDatadog
+    default:
+      (try? zipkin())?.usesW3CTraceContext == true ? ForwardedHeaders.forZipkinWithW3C : ForwardedHeaders.forZipkin
+    }
   }
 }

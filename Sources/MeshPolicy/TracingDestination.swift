@@ -68,16 +68,19 @@ public struct ZipkinOptions: Sendable, Hashable {
   public var traceId128bit: Bool
   /// Whether client and server share a span id; absent leaves it to Envoy (yes).
   public var sharedSpanContext: Bool?
+  /// Whether proxies read `traceparent` where B3 is missing, and write both.
+  public var usesW3CTraceContext: Bool
 
   /// Makes options.
   public init(
     format: TracingDestination.ZipkinFormat = .json, isAutomatic: Bool = false, traceId128bit: Bool = false,
-    sharedSpanContext: Bool? = nil
+    sharedSpanContext: Bool? = nil, usesW3CTraceContext: Bool = false
   ) {
     self.format = format
     self.isAutomatic = isAutomatic
     self.traceId128bit = traceId128bit
     self.sharedSpanContext = sharedSpanContext
+    self.usesW3CTraceContext = usesW3CTraceContext
   }
 
   /// The options that a mesh's backend asks for.
@@ -86,6 +89,7 @@ public struct ZipkinOptions: Sendable, Hashable {
   init(_ conf: ZipkinConf) {
     self.init(
       format: conf.apiVersion == "httpProto" ? .protobuf : .json, isAutomatic: conf.isAutomatic,
-      traceId128bit: conf.traceId128bit, sharedSpanContext: conf.sharedSpanContext)
+      traceId128bit: conf.traceId128bit, sharedSpanContext: conf.sharedSpanContext,
+      usesW3CTraceContext: conf.usesW3CTraceContext)
   }
 }

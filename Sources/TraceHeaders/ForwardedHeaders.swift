@@ -22,6 +22,9 @@ public enum ForwardedHeaders {
   /// All that a service has to copy where proxies send spans to a Zipkin backend.
   public static let forZipkin = [requestID] + b3
 
+  /// The same where the backend has proxies read and write the W3C's headers too.
+  public static let forZipkinWithW3C = forZipkin + w3c
+
   /// The same where they send them to a Datadog agent.
   public static let forDatadog = [requestID] + datadog + w3c
 

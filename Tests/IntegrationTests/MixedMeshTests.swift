@@ -10,7 +10,7 @@ import Testing
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct MixedMeshTests {
   /// A service, whose proxy has a backend of the same name.
-  private struct Service: Sendable {
+  struct Service: Sendable {
     var name: String
     var apiVersion: String
     /// Whether the server side of a call has its caller's id.
@@ -22,7 +22,7 @@ struct MixedMeshTests {
     var endpointVersion: String { apiVersion == "httpJson" ? "HTTP_JSON" : "HTTP_PROTO" }
   }
 
-  private static let services = [
+  static let services = [
     Service(name: "json-shared", apiVersion: "httpJson", isShared: true, is128Bit: false),
     Service(name: "json-own", apiVersion: "httpJson", isShared: false, is128Bit: true),
     Service(name: "proto-shared", apiVersion: "httpProto", isShared: true, is128Bit: true),
@@ -31,7 +31,7 @@ struct MixedMeshTests {
     Service(name: "auto-own", apiVersion: "auto", isShared: false, is128Bit: true),
   ]
 
-  private static func mesh(_ services: [Service], _ url: String) -> String {
+  static func mesh(_ services: [Service], _ url: String, traceContext: String = "USE_B3") -> String {
     let backends = services.map { service in
       """
         - name: \(service.name)
@@ -41,6 +41,7 @@ struct MixedMeshTests {
             apiVersion: \(service.apiVersion)
             traceId128bit: \(service.is128Bit)
             sharedSpanContext: \(service.isShared)
+            traceContextOption: \(traceContext)
 
       """
     }.joined()
@@ -51,7 +52,7 @@ struct MixedMeshTests {
   }
 
   /// Who sends a request to the first proxy.
-  private enum Caller: Sendable {
+  enum Caller: Sendable {
     /// Somebody without a trace: the proxy begins one.
     case stranger
     /// A tracer that reports its own span or does not, and has a trace's id of 64 or 128 bits, in several headers or in one.
@@ -65,7 +66,7 @@ struct MixedMeshTests {
     ]
   }
 
-  private struct Request: Sendable {
+  struct Request: Sendable {
     var path: String
     var caller: Caller
     var hops: [(service: Int, kind: TracedApplications.Kind)]
@@ -157,12 +158,13 @@ struct MixedMeshTests {
         try await Self.checkTraces(requests, in: system)
         try await Self.checkCalls(requests, in: system)
         try await Self.checkPropagation(system)
+        try await Self.checkW3C(system)
       }
     }
   }
 
   /// Compares each trace as soon as all of its spans are there. The last requests come first: theirs are the last spans.
-  private static func checkTraces(_ requests: [Request], in system: TracingSystem) async throws {
+  static func checkTraces(_ requests: [Request], in system: TracingSystem) async throws {
     for request in requests.reversed() {
       let expected = expected(request)
       var found: [Node] = []
@@ -196,7 +198,7 @@ struct MixedMeshTests {
   /// For each kind of caller: requests from each service to each, and long ones that pass every pair of services. From one caller
   /// to the next, another kind of application is at the beginning of the pair.
   private static func sendAll(_ system: TracingSystem) async throws -> [Request] {
-    let kinds = TracedApplications.Kind.allCases
+    let kinds = TracedApplications.Kind.ofB3
     let pairs = services.indices.flatMap { from in services.indices.map { (from, $0) } }
     var requests: [Request] = []
     for (number, caller) in Caller.all.enumerated() {
@@ -220,7 +222,7 @@ struct MixedMeshTests {
     return requests
   }
 
-  private static func send(
+  static func send(
     _ request: inout Request, in system: TracingSystem, _ random: inout SeededGenerator
   ) async throws {
     let proxies = system.proxies

@@ -17,9 +17,14 @@ struct TracedApplications {
     case otlp
     /// Reports spans of its own in Zipkin's protobuf, with straight ids, and shares its caller's id.
     case zipkin
+    /// Reports as `otlp` does, with OpenTelemetry's default propagators: reads and writes `traceparent` alone.
+    case w3c
 
     /// Whether it reports what it serves and what it calls.
-    var reports: Bool { self == .otlp || self == .zipkin }
+    var reports: Bool { self == .otlp || self == .zipkin || self == .w3c }
+
+    /// Those that read and write the headers that every Envoy does.
+    static let ofB3 = allCases.filter { $0 != .w3c }
   }
 
   /// The ids that an application found in the headers of a request.
@@ -78,6 +83,7 @@ struct TracedApplications {
   private static let script = """
     import http.server, json, socketserver, sys, threading, urllib.request
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.propagate import extract, inject
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -133,6 +139,16 @@ struct TracedApplications {
                 id = lambda span: format(span.get_span_context().span_id, "016x")
                 call(b3(headers, trace, id(called), id(served)))
 
+    def w3c(name, headers, port, call):
+        context = extract({key.lower(): value for key, value in headers.items()})
+        with tracers[name].start_as_current_span("GET /", context, SpanKind.SERVER):
+            if not port: return
+            peer = {"server.address": "127.0.0.1", "server.port": port}
+            with tracers[name].start_as_current_span("GET", kind=SpanKind.CLIENT, attributes=peer):
+                carried = {"x-request-id": headers["x-request-id"]}
+                inject(carried)
+                call(carried)
+
     def zipkin(name, headers, port, call):
         trace, span, parent = found(headers)
         with zipkin_span(service_name=name, span_name="route", kind=Kind.SERVER, transport_handler=transport,
@@ -142,7 +158,7 @@ struct TracedApplications {
                 here = create_http_headers()
                 call(b3(headers, here["X-B3-TraceId"], here["X-B3-SpanId"], here["X-B3-ParentSpanId"]))
 
-    kinds = {"plain": plain, "short": short, "otlp": otlp, "zipkin": zipkin}
+    kinds = {"plain": plain, "short": short, "otlp": otlp, "zipkin": zipkin, "w3c": w3c}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def log_message(self, *rest): pass

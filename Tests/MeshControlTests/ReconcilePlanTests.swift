@@ -250,12 +250,13 @@ struct ReconcilePlanTests {
     #expect(simulation.computed == 1)
   }
 
-  @Test("An Envoy that does not know fields in the heads of reports gets none, and everything else")
-  func withoutHeaders() throws {
+  @Test("An Envoy gets only what its version has of that which backends may ask for")
+  func features() throws {
     var mesh = Mesh(tracing: Mesh.Tracing(defaultBackend: "b", backends: []))
     var conf = ZipkinConf(url: "https://c:443/s")
     conf.tls = ZipkinConf.TLS(verify: ZipkinConf.TLS.system)
     conf.headers = [ZipkinConf.Header(name: "x-key", value: .text("v"))]
+    conf.traceContextOption = ZipkinConf.w3cTraceContext
     mesh.tracing?.backends = [TracingBackend(name: "b", zipkin: conf)]
     let written = [
       Resource(name: "default", spec: mesh.spec), .trafficTrace("t", backend: "b"), .dataplane("old"),
@@ -266,23 +267,28 @@ struct ReconcilePlanTests {
     for (name, version) in [("old", "1.35.9"), ("new", "1.36.0")] {
       let traits = ProxyTraits(envoyVersion: version)
       _ = plan.handle(
-        .connected(
-          ProxyID(mesh: "default", name: name), drainTime: nil, takesHeaders: traits.takesReportHeaders)
+        .connected(ProxyID(mesh: "default", name: name), drainTime: nil, features: traits.features)
       ) { _ in nil }
     }
-    func access(_ name: String) -> CollectorAccess? {
-      plan.configuration(of: ProxyID(mesh: "default", name: name))?.collectorAccess
+    func configuration(_ name: String) -> ProxyConfiguration? {
+      plan.configuration(of: ProxyID(mesh: "default", name: name))
     }
-    #expect(access("old") == CollectorAccess(verification: .system))
-    #expect(access("new")?.headers.map(\.name) == ["x-key"])
-    #expect(plan.lacksHeaders(ProxyID(mesh: "default", name: "old")))
-    #expect(!plan.lacksHeaders(ProxyID(mesh: "default", name: "new")))
-    for version in ["", "1.40", "2.0.0", "1.x.0", "1.35.0-dev"] {
-      #expect(!ProxyTraits(envoyVersion: version).takesReportHeaders, "\(version)")
+    func usesW3C(_ name: String) -> Bool? {
+      guard case .zipkin(_, let options)? = configuration(name)?.tracing?.receiver else { return nil }
+      return options.usesW3CTraceContext
     }
-    for version in ["1.36.2", "1.40.0", "1.41.0-dev"] {
-      #expect(ProxyTraits(envoyVersion: version).takesReportHeaders, "\(version)")
+    #expect(configuration("old")?.collectorAccess == CollectorAccess(verification: .system))
+    #expect(configuration("new")?.collectorAccess?.headers.map(\.name) == ["x-key"])
+    #expect(usesW3C("old") == false)
+    #expect(usesW3C("new") == true)
+    #expect(plan.omittedFeatures(of: ProxyID(mesh: "default", name: "old")) == [.reportHeaders, .w3cTraceContext])
+    #expect(plan.omittedFeatures(of: ProxyID(mesh: "default", name: "new")).isEmpty)
+    // The proxy comes again with a newer Envoy.
+    let old = ProxyID(mesh: "default", name: "old")
+    _ = plan.handle(.disconnected(old)) { _ in nil }
+    _ = plan.handle(.connected(old, drainTime: nil, features: ProxyTraits(envoyVersion: "1.40.0").features)) { _ in nil
     }
+    #expect(usesW3C("old") == true)
   }
 
   @Test("Waiting readers are resumed when the change feed ends")

@@ -68,7 +68,8 @@ enum Sample {
     tracing:
       backends:
       - {name: dd, type: datadog, sampling: 0, conf: {address: agent, port: 8126, splitService: true}}
-      - {name: z, type: zipkin, conf: {url: 'http://z:1/a', traceId128bit: true, sharedSpanContext: false}}
+      - {name: z, type: zipkin, conf: {url: 'http://z:1/a', traceId128bit: true, sharedSpanContext: false, \
+    traceContextOption: USE_B3_WITH_W3C_PROPAGATION}}
     """
 
   static let all = [

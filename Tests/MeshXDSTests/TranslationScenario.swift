@@ -17,9 +17,10 @@ struct TranslationScenario: Sendable, CustomTestStringConvertible {
       "zipkin-every-option",
       TracingBackend(
         name: "jaeger", sampling: 12.5,
-        zipkin: ZipkinConf(
-          url: "http://jaeger.obs:9411/api%2Fv2/spans?a=b", traceId128bit: true, apiVersion: "httpProto",
-          sharedSpanContext: false))),
+        zipkin: withW3C(
+          ZipkinConf(
+            url: "http://jaeger.obs:9411/api%2Fv2/spans?a=b", traceId128bit: true, apiVersion: "httpProto",
+            sharedSpanContext: false)))),
     web(
       "zipkin-sampling-zero",
       TracingBackend(
@@ -46,6 +47,12 @@ struct TranslationScenario: Sendable, CustomTestStringConvertible {
     TranslationScenario(name: "delegated-gateway", configuration: gateway),
     TranslationScenario(name: "two-applications-at-one-port", configuration: twoApplications),
   ]
+
+  private static func withW3C(_ conf: ZipkinConf) -> ZipkinConf {
+    var conf = conf
+    conf.traceContextOption = ZipkinConf.w3cTraceContext
+    return conf
+  }
 
   private static func web(
     _ name: String, _ backend: TracingBackend?, _ change: (inout ProxyConfiguration) -> Void = { _ in }

@@ -22,8 +22,9 @@ struct ReconcilePlan {
     /// What proxies need to reach the control planes' own collectors has changed.
     case ownCollectorChanged(OwnCollector?)
     /// A proxy has opened a stream. `drainTime`: how long its listeners drain, and `adminPort`: the port of its administration, if
-    /// it says so. `takesHeaders`: whether its Envoy adds fields to the heads of reports.
-    case connected(ProxyID, drainTime: Duration?, adminPort: UInt16? = nil, takesHeaders: Bool = true)
+    /// it says so. `features`: what its Envoy has of that which backends may ask for.
+    case connected(
+      ProxyID, drainTime: Duration?, adminPort: UInt16? = nil, features: Set<EnvoyFeature> = Set(EnvoyFeature.allCases))
     /// A stream of a proxy has ended.
     case disconnected(ProxyID)
     /// Treat a Dataplane as stored, until the store has it or it is released.
@@ -63,8 +64,8 @@ struct ReconcilePlan {
   private var drainTimes: [ProxyID: Duration] = [:]
   /// The ports of the administration of connected proxies.
   private var adminPorts: [ProxyID: UInt16] = [:]
-  /// The connected proxies whose Envoys add no fields to the heads of reports.
-  private var withoutHeaders: Set<ProxyID> = []
+  /// What the Envoys of connected proxies lack of that which backends may ask for; only of those that lack something.
+  private var lacking: [ProxyID: Set<EnvoyFeature>] = [:]
   /// Withdrawn clusters that proxies still need.
   private var withdrawn = WithdrawnCollectors()
   /// Dataplanes with a host name as an address, as stored.
@@ -120,11 +121,12 @@ struct ReconcilePlan {
       adminAccess = access
       for proxy in connected.keys { actions.append(.compute(proxy)) }
     case .ownCollectorChanged(let collector): use(collector, &actions)
-    case .connected(let proxy, let drainTime, let adminPort, let takesHeaders):
+    case .connected(let proxy, let drainTime, let adminPort, let features):
       connected[proxy, default: 0] += 1
       drainTimes[proxy] = drainTime
       adminPorts[proxy] = adminPort
-      if takesHeaders { withoutHeaders.remove(proxy) } else { withoutHeaders.insert(proxy) }
+      let missing = Set(EnvoyFeature.allCases).subtracting(features)
+      lacking[proxy] = missing.isEmpty ? nil : missing
       actions.append(.compute(proxy))
     case .disconnected(let proxy): disconnect(proxy, &actions)
     case .adopted(let resource):
@@ -256,7 +258,7 @@ struct ReconcilePlan {
     guard connected[proxy] == nil else { return }
     drainTimes[proxy] = nil
     adminPorts[proxy] = nil
-    withoutHeaders.remove(proxy)
+    lacking[proxy] = nil
     clear(proxy, &actions)
   }
 
@@ -269,16 +271,16 @@ struct ReconcilePlan {
   func configuration(of proxy: ProxyID) -> ProxyConfiguration? {
     var configuration = meshes[proxy.mesh]?.configuration(
       for: proxy.name, adminPort: adminPorts[proxy], adminAccess: adminAccess, ownCollector: ownCollector)
-    if withoutHeaders.contains(proxy) { configuration?.collectorAccess?.headers = [] }
+    if let missing = lacking[proxy] { configuration?.omit(missing) }
     return configuration
   }
 
-  /// Whether the reports of a proxy lack headers that its collector needs, because its Envoy cannot add them.
-  func lacksHeaders(_ proxy: ProxyID) -> Bool {
-    guard withoutHeaders.contains(proxy) else { return false }
+  /// What the configuration of a proxy leaves out, because its Envoy does not have it.
+  func omittedFeatures(of proxy: ProxyID) -> Set<EnvoyFeature> {
+    guard let missing = lacking[proxy] else { return [] }
     let configuration = meshes[proxy.mesh]?.configuration(
       for: proxy.name, adminPort: nil, adminAccess: nil, ownCollector: ownCollector)
-    return configuration?.collectorAccess?.headers.isEmpty == false
+    return configuration?.neededFeatures.intersection(missing) ?? []
   }
 
   /// Adds the withdrawn clusters that a proxy still needs to its snapshot.

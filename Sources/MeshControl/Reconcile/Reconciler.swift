@@ -157,13 +157,13 @@ package actor Reconciler: Service {
     forms?.connect(proxy, traits)
     handle(
       .connected(
-        proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort, takesHeaders: traits.takesReportHeaders
-      ))
+        proxy, drainTime: traits.drainTime, adminPort: traits.address.adminPort, features: traits.features))
     envoyVersions[proxy] = traits.envoyVersion
-    guard plan.lacksHeaders(proxy) else { return }
-    logger.warning(
-      "the Envoy of a proxy cannot send the headers that its collector needs; Envoy 1.36 and later can",
-      metadata: ["proxy": "\(proxy)", "version": "\(traits.envoyVersion.printable(atMost: 40))"])
+    for feature in plan.omittedFeatures(of: proxy) {
+      logger.warning(
+        "the Envoy of a proxy \(feature.obstacle); Envoy 1.\(feature.firstMinor) and later can",
+        metadata: ["proxy": "\(proxy)", "version": "\(traits.envoyVersion.printable(atMost: 40))"])
+    }
   }
 
   /// Deregisters a stream of a proxy. With the last stream, the configuration is dropped.

@@ -1,3 +1,4 @@
+import MeshPolicy
 package import MeshXDS
 
 /// What a proxy says of itself when a stream opens, as far as it decides what the proxy is sent.
@@ -30,9 +31,8 @@ package struct ProxyTraits: Sendable, Hashable {
     return Self.knownMinors.contains(minor)
   }
 
-  /// Whether this version of Envoy adds fields to the heads of reports. Earlier ones may refuse a cluster that says so, and one that
-  /// does not say its version may be such a one. Source: tests with Envoy 1.36 to 1.40.
-  var takesReportHeaders: Bool { minor.map { $0 >= Self.firstMinorWithHeaders } ?? false }
+  /// What backends may ask of this version of Envoy.
+  var features: Set<EnvoyFeature> { EnvoyFeature.supported(by: envoyVersion) }
 
   private var versionParts: [Substring] {
     envoyVersion.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
@@ -46,5 +46,4 @@ package struct ProxyTraits: Sendable, Hashable {
   }
 
   private static let knownMinors = 37...40
-  private static let firstMinorWithHeaders = 36
 }

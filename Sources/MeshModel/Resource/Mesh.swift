@@ -96,6 +96,8 @@ public struct ZipkinConf: Sendable, Hashable {
   public var apiVersion: String
   /// Whether client and server share a span id; absent leaves it to Envoy (yes).
   public var sharedSpanContext: Bool?
+  /// Which headers carry a trace from service to service: one of ``traceContextOptions``, or empty for Envoy's default (B3).
+  public var traceContextOption = ""
   /// How the collector is verified, and who proxies say they are; `nil` for what Kuma does.
   public var tls: TLS?
   /// What proxies add to the head of each report.
@@ -109,6 +111,16 @@ public struct ZipkinConf: Sendable, Hashable {
 
   /// Whether the control plane chooses how each proxy sends its spans.
   public var isAutomatic: Bool { apiVersion == Self.automatic }
+
+  /// The option with which proxies read `traceparent` where B3 is missing, and write both. Kuma does not have the key.
+  /// Source: Envoy's `ZipkinConfig.trace_context_option`, whose names these are.
+  public static let w3cTraceContext = "USE_B3_WITH_W3C_PROPAGATION"
+
+  /// The values of `traceContextOption`.
+  public static let traceContextOptions = ["USE_B3", w3cTraceContext]
+
+  /// Whether proxies read and write `traceparent` beside B3.
+  public var usesW3CTraceContext: Bool { traceContextOption == Self.w3cTraceContext }
 
   /// Makes settings.
   public init(url: String, traceId128bit: Bool = false, apiVersion: String = "", sharedSpanContext: Bool? = nil) {
@@ -125,6 +137,7 @@ public struct ZipkinConf: Sendable, Hashable {
     var conf = ZipkinConf(
       url: try reader.string("url") ?? "", traceId128bit: try reader.bool("traceId128bit") ?? false,
       apiVersion: try reader.string("apiVersion") ?? "", sharedSpanContext: try reader.bool("sharedSpanContext"))
+    conf.traceContextOption = try reader.string("traceContextOption") ?? ""
     var notices: [FieldNotice] = []
     if let value = reader.value("tls") {
       let (tls, unknown) = try TLS.read(value, path: reader.join("tls"))
@@ -145,6 +158,7 @@ public struct ZipkinConf: Sendable, Hashable {
     if !headers.isEmpty { object["headers"] = .array(headers.map { .object($0.document) }) }
     if let sharedSpanContext { object["sharedSpanContext"] = .bool(sharedSpanContext) }
     if let tls { object["tls"] = .object(tls.document) }
+    if !traceContextOption.isEmpty { object["traceContextOption"] = .string(traceContextOption) }
     if traceId128bit { object["traceId128bit"] = true }
     object["url"] = .string(url)
     return object

@@ -66,6 +66,10 @@ extension ZipkinConf {
       let allowed = Self.apiVersions.joined(separator: ", ")
       violations.add(path.field("apiVersion"), "has invalid value. Allowed values: \(allowed)")
     }
+    if !traceContextOption.isEmpty, !Self.traceContextOptions.contains(traceContextOption) {
+      let allowed = Self.traceContextOptions.joined(separator: ", ")
+      violations.add(path.field("traceContextOption"), "has invalid value. Allowed values: \(allowed)")
+    }
     checkSecurity(at: path, into: &violations)
     let field = path.field("url")
     guard !url.isEmpty else {

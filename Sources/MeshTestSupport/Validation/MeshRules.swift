@@ -80,7 +80,18 @@ package enum MeshRules {
       "every zipkin setting",
       backends(
         "{name: a, type: zipkin, conf: {url: 'https://z:1/a', apiVersion: httpProto, traceId128bit: true, "
-          + "sharedSpanContext: false}}")),
+          + "sharedSpanContext: false, traceContextOption: USE_B3}}")),
+    ViolationRow(
+      "traceContextOption with W3C",
+      backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', traceContextOption: USE_B3_WITH_W3C_PROPAGATION}}")),
+    ViolationRow(
+      "traceContextOption unknown",
+      backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', traceContextOption: w3c}}"),
+      "\(config).traceContextOption: has invalid value. Allowed values: USE_B3, USE_B3_WITH_W3C_PROPAGATION"),
+    ViolationRow(
+      "traceContextOption of the wrong kind",
+      backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', traceContextOption: true}}"),
+      "\(config): could not parse config: traceContextOption has to be text, not Boolean"),
     ViolationRow("datadog", backends("{name: a, type: datadog, conf: {address: dd, port: 8126, splitService: true}}")),
     ViolationRow("datadog, port as text", backends("{name: a, type: datadog, conf: {address: dd, port: '8126'}}")),
     ViolationRow(

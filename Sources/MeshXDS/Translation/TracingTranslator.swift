@@ -42,6 +42,7 @@ struct TracingTranslator {
       if let sharedSpanContext = options.sharedSpanContext {
         zipkin.sharedSpanContext = Google_Protobuf_BoolValue(sharedSpanContext)
       }
+      if options.usesW3CTraceContext { zipkin.traceContextOption = .useB3WithW3CPropagation }
       tracing.provider.name = "envoy.tracers.zipkin"
       tracing.provider.typedConfig = try zipkin.packed()
       tracer = ContentHash(of: tracing.provider.typedConfig.value)
