@@ -109,7 +109,7 @@ import TraceTestSupport
       "/api/export/jaeger/a", "/api/export/html/a", "/api/trees/a", "/api/summaries?lookback=86400000",
       "/api/v2/services", "/api/v2/spans?serviceName=shop", "/api/v2/remoteServices?serviceName=shop",
       "/api/v2/autocompleteValues?key=http.url", "/api/graph", "/api/operations?serviceName=shop", "/api/propagation",
-      "/api/hidden", "/prometheus", "/metrics", "/health",
+      "/api/hidden", "/api/senders", "/prometheus", "/metrics", "/health",
     ] {
       let reply = await collector.get(path)
       try #require(reply.status == 200, "\(path): \(reply.text)")

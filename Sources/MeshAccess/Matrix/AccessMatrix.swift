@@ -126,7 +126,7 @@ extension AccessMatrix {
         "GET /api/v2/traceMany", "GET /api/v2/trace/{id}", "GET /api/v2/dependencies", "GET /api/v2/autocompleteKeys",
         "GET /api/v2/autocompleteValues", "GET /api/summaries", "GET /api/trees/{id}",
         "GET /api/graph", "GET /api/operations", "GET /api/propagation", "GET /api/hidden",
-        "GET /api/canary",
+        "GET /api/senders", "GET /api/canary",
         "GET /api/export/zipkin", "GET /api/export/zipkin/{id}", "GET /api/export/jaeger/{id}",
         "GET /api/export/html/{id}",
         // Arranges the spans of a file, and stores nothing.

@@ -35,7 +35,8 @@ enum SenderAdvice {
     if let unit = sender.wrongUnit, sender.wrongUnitSpans > 0 {
       let wanted = sender.formats.last?.hasPrefix("otlp") == true ? "nanoseconds" : "microseconds"
       advice.append(
-        "the times of \(sender.wrongUnitSpans) spans look like \(unit.rawValue) since 1970; send \(wanted), or no search by time finds them"
+        "the times of \(sender.wrongUnitSpans) spans look like \(unit.rawValue) since 1970; send \(wanted), or no search by time "
+          + "finds them"
       )
     }
     if let offset = sender.clockOffset {
@@ -47,11 +48,13 @@ enum SenderAdvice {
     }
     if sender.reusedIDs > 0 {
       advice.append(
-        "\(sender.reusedIDs) spans have the id of another span; seed the random numbers of each process, also after a fork")
+        "\(sender.reusedIDs) spans have the id of another span; seed the random numbers of each process, also after a fork"
+      )
     }
     if sender.brokenIDs > 0 {
       advice.append(
-        "\(sender.brokenIDs) spans had an id that is not valid; send 16 or 32 hexadecimal digits for traces and 16 for spans")
+        "\(sender.brokenIDs) spans had an id that is not valid; send 16 or 32 hexadecimal digits for traces and 16 for spans"
+      )
     }
     for name in sender.deprecated { advice.append("\(name) is deprecated; use OpenTelemetry's exporter for OTLP") }
     return advice

@@ -43,6 +43,9 @@ package struct SenderTally: Sendable {
   /// - Parameter now: milliseconds since 1970.
   package init(now: Int64) { self.now = min(max(now, 0), 1 << 52) &* 1_000 }
 
+  /// Whether no span was counted.
+  package var isEmpty: Bool { groups.isEmpty && others == 0 }
+
   /// How many stored spans have times in another unit than microseconds.
   package var wrongUnitSpans: Int { groups.reduce(0) { $0 + $1.units.values.reduce(0, +) } }
 

@@ -28,6 +28,13 @@ package struct ParsedSpans: SpanSink, Sendable, Equatable {
   /// The number of values, including repeated ones.
   package var values = ValueCount()
 
+  /// What was changed in spans, or left out of them.
+  package var remarks = SpanRemarks()
+  /// Spans that could not be found, since a key around them was not understood.
+  package var unreadSpans = 0
+  /// Whether spans came in a form that is not that of the format: with other keys, or with texts in the place of bytes.
+  package var isMisread = false
+
   /// The number of valid spans.
   package var count: Int { spans.count }
 

@@ -12,6 +12,9 @@ struct OTLPConversion {
   static func spans(of request: OTLPRequest, limits: CollectorLimits) -> ParsedSpans {
     var conversion = OTLPConversion(limits: limits, bounds: SpanBounds(limits: limits))
     conversion.result.values = request.values
+    conversion.result.remarks = request.remarks
+    conversion.result.unreadSpans = request.unreadSpans
+    conversion.result.isMisread = request.hasTextIDs || request.remarks.hasMisspelledKey
     for resource in request.resources where resource.scopes.contains(where: { !$0.spans.isEmpty }) {
       let common = Common(resource)
       for scope in resource.scopes where !scope.spans.isEmpty {
@@ -100,6 +103,8 @@ struct OTLPConversion {
     let made = bounds.textBytes(span)
     guard made <= limits.textBytesPerRequest - textBytes else { return bounds.tooMuchText }
     textBytes += made
+    if source.parentSpanID == source.spanID { result.remarks.add(.parentIsItself) }
+    if source.end > 0, source.end < source.start { result.remarks.add(.endBeforeStart) }
     result.spans.append(span)
     result.indices.append(source.index)
     return nil

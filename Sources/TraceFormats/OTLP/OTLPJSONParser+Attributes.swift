@@ -15,10 +15,10 @@ extension OTLPJSONBuilder {
         switch key {
         case "key": attribute.key = try text(&reader, "the key of an attribute")
         case "value": attribute.value = try value(&reader)
-        default: try reader.skip()
+        default: try skipUnknown(&reader, key)
         }
       }
-      if !attribute.key.isEmpty { attributes.append(attribute) }
+      if attribute.key.isEmpty { request.remarks.add(.attributeWithoutKey) } else { attributes.append(attribute) }
     }
     return attributes
   }
@@ -62,7 +62,7 @@ extension OTLPJSONBuilder {
       if Data(base64Encoded: text) == nil { reader.reject("bytesValue must be base64") }
       return .text(text)
     default:
-      try reader.skip()
+      try skipUnknown(&reader, key)
       return nil
     }
   }

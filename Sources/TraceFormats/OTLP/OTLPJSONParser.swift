@@ -58,7 +58,7 @@ struct OTLPJSONBuilder: BoundedReading {
         }
       // Wrappers in answers of Jaeger's and of Tempo's.
       case "result", "trace": try readRequest(&reader)
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key, mayHoldSpans: true)
       }
     }
   }
@@ -94,7 +94,7 @@ struct OTLPJSONBuilder: BoundedReading {
       switch key {
       case "resource":
         try reader.object(key) { (reader, key) throws(JSONError) in
-          guard key == "attributes" else { return try reader.skip() }
+          guard key == "attributes" else { return try skipUnknown(&reader, key) }
           resource.problem = try problem(&reader) { (builder, reader) throws(JSONError) in
             resource.attributes = try builder.attributes(&reader)
           }
@@ -104,7 +104,7 @@ struct OTLPJSONBuilder: BoundedReading {
           let scope = try scope(&reader)
           resource.scopes.append(scope)
         }
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key, mayHoldSpans: true)
       }
     }
     return resource
@@ -123,7 +123,7 @@ struct OTLPJSONBuilder: BoundedReading {
             case "name": scope.name = try builder.text(&reader, "scope.name")
             case "version": scope.version = try builder.text(&reader, "scope.version")
             case "attributes": scope.attributes = try builder.attributes(&reader)
-            default: try reader.skip()
+            default: try builder.skipUnknown(&reader, key)
             }
           }
         }
@@ -142,7 +142,7 @@ struct OTLPJSONBuilder: BoundedReading {
           reader.beginItem()
           if let around { reader.reject(around) }
         }
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key, mayHoldSpans: true)
       }
     }
     return scope
@@ -158,7 +158,11 @@ struct OTLPJSONBuilder: BoundedReading {
       switch key {
       case "traceId":
         guard let text = try reader.text(key) else { break }
-        span.traceID = TraceID(text) ?? Self.bytes(text, count: 16).flatMap { TraceID(bytes: $0) }
+        span.traceID = TraceID(text)
+        if span.traceID == nil, let bytes = Self.bytes(text, count: 16) {
+          span.traceID = TraceID(bytes: bytes)
+          request.remarks.add(.base64ID)
+        }
         if span.traceID == nil { reader.reject("traceId must have 32 hexadecimal digits and not be zero") }
       case "spanId": span.spanID = try spanID(&reader, key, mayBeZero: false)
       case "parentSpanId": span.parentSpanID = try spanID(&reader, key, mayBeZero: true)
@@ -199,20 +203,23 @@ struct OTLPJSONBuilder: BoundedReading {
             let number = try number(
               &reader, "status.code", names: ["UNSET", "OK", "ERROR"], prefix: "STATUS_CODE_")
             span.status = OTLPSpan.Status(rawValue: number) ?? .unset
-          default: try reader.skip()
+          default: try skipUnknown(&reader, key)
           }
         }
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key)
       }
     }
     return span
   }
 
-  private func spanID(
+  private mutating func spanID(
     _ reader: inout JSONFieldReader, _ field: String, mayBeZero: Bool
   ) throws(JSONError) -> UInt64 {
     guard let text = try reader.text(field) else { return 0 }
-    if let bytes = Self.bytes(text, count: 8) { return UInt64(bigEndian: bytes) }
+    if let bytes = Self.bytes(text, count: 8) {
+      request.remarks.add(.base64ID)
+      return UInt64(bigEndian: bytes)
+    }
     return reader.spanID(text, field, mayBeZero: mayBeZero) ?? 0
   }
 
@@ -243,7 +250,7 @@ struct OTLPJSONBuilder: BoundedReading {
       case "timeUnixNano": event.time = try reader.unsigned("events.timeUnixNano")
       case "name": event.name = try text(&reader, "events.name")
       case "attributes": event.attributes = try attributes(&reader)
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key)
       }
     }
     return event
@@ -257,7 +264,7 @@ struct OTLPJSONBuilder: BoundedReading {
       case "spanId": link.spanID = try reader.spanID("links.spanId", mayBeZero: true) ?? 0
       case "traceState": link.traceState = try text(&reader, "links.traceState")
       case "attributes": link.attributes = try attributes(&reader)
-      default: try reader.skip()
+      default: try skipUnknown(&reader, key)
       }
     }
     return link

@@ -30,7 +30,7 @@ extension OTLPProtobufParser {
       default: try reader.skip(field)
       }
     }
-    if !attribute.key.isEmpty { attributes.append(attribute) }
+    if attribute.key.isEmpty { request.remarks.add(.attributeWithoutKey) } else { attributes.append(attribute) }
   }
 
   private mutating func value(_ message: ProtobufReader) throws(ProtobufError) -> AttributeText {

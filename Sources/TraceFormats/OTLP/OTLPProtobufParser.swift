@@ -61,10 +61,23 @@ struct OTLPProtobufParser {
           try parser.readAttributes(inner, field: 1, into: &resource.attributes)
         }
       case (2, .bytes): resource.scopes.append(try scope(try reader.message()))
+      case (Self.librarySpans, .bytes): try countLibrarySpans(try reader.message())
       default: try reader.skip(field)
       }
     }
     return resource
+  }
+
+  /// `instrumentation_library_spans`, the name of `scope_spans` before version 0.15 of the protocol, which 0.20 removed.
+  private static let librarySpans: UInt32 = 1_000
+
+  private mutating func countLibrarySpans(_ message: ProtobufReader) throws(ProtobufError) {
+    request.remarks.addUnknownKey("instrumentation_library_spans", isMisspelled: true)
+    var reader = message
+    while let field = try reader.next() {
+      if field == (2, .bytes) { request.unreadSpans += 1 }
+      try reader.skip(field)
+    }
   }
 
   /// Parses data shared by many spans. Returns an error in its content, if any.
@@ -148,16 +161,27 @@ struct OTLPProtobufParser {
     while let field = try reader.next() {
       switch field {
       case (1, .bytes):
-        span.traceID = TraceID(bytes: try reader.data())
-        if span.traceID == nil { note("trace_id must have 16 bytes and not be zero", &span) }
+        let bytes = try reader.data()
+        span.traceID = TraceID(bytes: bytes)
+        if span.traceID == nil {
+          noteText(bytes, "trace_id", 16, &span)
+          note("trace_id must have 16 bytes and not be zero", &span)
+        }
       case (2, .bytes):
-        span.spanID = spanID(try reader.data())
-        if span.spanID == 0 { note("span_id must have 8 bytes and not be zero", &span) }
+        let bytes = try reader.data()
+        span.spanID = spanID(bytes)
+        if span.spanID == 0 {
+          noteText(bytes, "span_id", 8, &span)
+          note("span_id must have 8 bytes and not be zero", &span)
+        }
       case (3, .bytes): span.traceState = try text(&reader)
       case (4, .bytes):
         let bytes = try reader.data()
         span.parentSpanID = spanID(bytes)
-        if bytes.count != 8, !bytes.isEmpty { note("parent_span_id must have 8 bytes", &span) }
+        if bytes.count != 8, !bytes.isEmpty {
+          noteText(bytes, "parent_span_id", 8, &span)
+          note("parent_span_id must have 8 bytes", &span)
+        }
       case (5, .bytes): span.name = try text(&reader)
       // An unknown number counts as unspecified, as protobuf specifies for enums.
       case (6, .varint): span.kind = OTLPSpan.Kind(rawValue: try reader.varint()) ?? .unspecified
@@ -180,6 +204,15 @@ struct OTLPProtobufParser {
   }
 
   private func note(_ problem: String, _ span: inout OTLPSpan) { span.problem = span.problem ?? problem }
+
+  /// Notes that an id is a text of hexadecimal digits, as in JSON.
+  private mutating func noteText(
+    _ bytes: UnsafeRawBufferPointer, _ field: String, _ length: Int, _ span: inout OTLPSpan
+  ) {
+    guard bytes.count == 2 * length, bytes.allSatisfy({ Hexadecimal.value($0) != nil }) else { return }
+    request.hasTextIDs = true
+    note("\(field) has \(2 * length) hexadecimal digits in the place of \(length) bytes", &span)
+  }
 
   private func spanID(_ bytes: UnsafeRawBufferPointer) -> UInt64 { bytes.count == 8 ? UInt64(bigEndian: bytes) : 0 }
 

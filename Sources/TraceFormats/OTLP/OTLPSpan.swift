@@ -29,6 +29,12 @@ struct OTLPRequest {
   var textBytes = 0
   /// The number of its attributes, events, links and list elements.
   var values = ValueCount()
+  /// What was left out of the spans.
+  var remarks = SpanRemarks()
+  /// Spans below keys that were not understood.
+  var unreadSpans = 0
+  /// Whether a span has texts in the place of bytes.
+  var hasTextIDs = false
 
   /// Counts a span. Throws beyond the limit, then none of the request counts.
   mutating func takeSpan(_ limits: CollectorLimits) throws(CollectorError) -> Int {

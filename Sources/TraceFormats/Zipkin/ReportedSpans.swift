@@ -21,6 +21,9 @@ package struct ReportedSpans: Sendable {
   /// The number of values, including repeated ones.
   package var values = ValueCount()
 
+  /// What was changed in spans, or left out of them.
+  package var remarks = SpanRemarks()
+
   /// The number of valid spans.
   package var count: Int { entries.count }
 
@@ -78,7 +81,7 @@ package struct ReportedSpans: Sendable {
 extension ParsedSpans {
   /// The spans of a report.
   init(_ report: ReportedSpans) {
-    self.init(rejections: report.rejections, values: report.values)
+    self.init(rejections: report.rejections, values: report.values, remarks: report.remarks)
     report.write(to: &self)
   }
 }

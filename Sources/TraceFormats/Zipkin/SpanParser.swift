@@ -15,6 +15,8 @@ package struct SpanParser {
   private var values = ValueCount()
   private var tagPositions = TagPositions()
   private var isTooLong = false
+  /// What was changed in spans.
+  var remarks = SpanRemarks()
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
     scanner = JSONScanner(bytes, nestingLimit: limits.nesting)
@@ -24,10 +26,10 @@ package struct SpanParser {
   /// Reads a list and gives each good span to a sink. Throws if it is no JSON or too long, then none of it counts; a bad
   /// span is reported beside the others.
   ///
-  /// - Returns: the rejected spans, and the number of values.
+  /// - Returns: the rejected spans, the number of values, and what was changed.
   package static func parse<Sink: SpanSink>(
     _ bytes: [UInt8], limits: CollectorLimits, into sink: inout Sink
-  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount) {
+  ) throws(CollectorError) -> (rejections: [SpanRejection], values: ValueCount, remarks: SpanRemarks) {
     var parser = SpanParser(bytes, limits: limits)
     do {
       try parser.list { sink.take($0, $1, index: $2) }
@@ -35,7 +37,7 @@ package struct SpanParser {
       if parser.isTooLong { throw .tooManySpans(limits) }
       throw .noSpanList(error, in: bytes)
     }
-    return (parser.rejections, parser.values)
+    return (parser.rejections, parser.values, parser.remarks)
   }
 
   private mutating func list(_ take: (SpanDraft, UnsafeRawBufferPointer, Int) -> Void) throws(JSONError) {
@@ -127,19 +129,38 @@ package struct SpanParser {
         span.parentID = parent == 0 ? nil : parent
       case .kind: span.kind = try kind()
       case .name: span.name = lowercased(try operation())
-      case .timestamp: span.timestamp = max(0, try integer("timestamp"))
-      case .duration: span.duration = max(0, try integer("duration"))
+      case .timestamp: span.timestamp = time(try integer("timestamp"))
+      case .duration: span.duration = time(try integer("duration"))
       case .localEndpoint: span.localEndpoint = try endpoint("localEndpoint")
       case .remoteEndpoint: span.remoteEndpoint = try endpoint("remoteEndpoint")
       case .annotations: try annotations()
       case .tags: try tags()
       case .debug: span.isDebug = try flag("debug")
       case .shared: span.isShared = try flag("shared")
-      case nil: try scanner.skipValue()
+      case nil:
+        let name = scanner.text(key)
+        remarks.addUnknownKey(name, isMisspelled: Self.isMisspelled(name))
+        try scanner.skipValue()
       }
     } while try scanner.moreMembers()
     if let problem = bounds.missingID(span.traceID, span.id) { reject(problem) }
-    if span.parentID == span.id { span.parentID = nil }
+    if span.parentID == span.id, span.id != 0 {
+      span.parentID = nil
+      remarks.add(.parentIsItself)
+    }
+  }
+
+  /// Keys of Zipkin's spans in a spelling that others use.
+  private static func isMisspelled(_ key: String) -> Bool {
+    let plain = key.lowercased().filter { $0 != "_" && $0 != "-" }
+    return ["traceid", "spanid", "parentid", "parentspanid", "localendpoint", "remoteendpoint"].contains(plain)
+  }
+
+  /// A time or a duration; 0 for unknown if it is negative.
+  private mutating func time(_ value: Int64) -> Int64 {
+    guard value < 0 else { return value }
+    remarks.add(.negativeTime)
+    return 0
   }
 
   private func hexadecimal(_ text: TextSlice) -> (high: UInt64, low: UInt64)? {
@@ -209,7 +230,9 @@ package struct SpanParser {
       }
       return version == 4 ? separators == 3 : separators >= 2
     }
-    return isPlausible && text.count <= 45 ? text : TextSlice()
+    if isPlausible, text.count <= 45 { return text }
+    if text.count > 0 { remarks.add(.noAddress) }
+    return TextSlice()
   }
 
   private mutating func annotations() throws(JSONError) {

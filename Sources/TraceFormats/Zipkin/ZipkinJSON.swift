@@ -91,9 +91,10 @@ extension ParsedSpans {
   /// Parses a list of spans in Zipkin's v2 JSON; see ``SpanParser/parse(_:limits:into:)``.
   package static func parse(_ bytes: [UInt8], limits: CollectorLimits) throws(CollectorError) -> ParsedSpans {
     var result = ParsedSpans()
-    let (rejections, values) = try SpanParser.parse(bytes, limits: limits, into: &result)
+    let (rejections, values, remarks) = try SpanParser.parse(bytes, limits: limits, into: &result)
     result.rejections = rejections
     result.values = values
+    result.remarks = remarks
     return result
   }
 }

@@ -88,7 +88,10 @@ package struct ZipkinProtobufParser {
         span.parentID = parent == 0 ? nil : parent
       case (3, .bytes): span.id = try id(try reader.data(), "id")
       // An unknown kind is omitted, as protobuf specifies for enums.
-      case (4, .varint): span.kind = Span.Kind(rawValue: UInt8(truncatingIfNeeded: min(try reader.varint(), 255)))
+      case (4, .varint):
+        let number = try reader.varint()
+        span.kind = Span.Kind(rawValue: UInt8(truncatingIfNeeded: min(number, 255)))
+        if span.kind == nil, number != 0 { report.remarks.add(.unknownKind) }
       case (5, .bytes):
         let name = try reader.textSlice()
         nameHoldsZero = name.of(body).holdsZero
@@ -111,7 +114,10 @@ package struct ZipkinProtobufParser {
       default: try reader.skip(field)
       }
     }
-    if span.parentID == span.id { span.parentID = nil }
+    if span.parentID == span.id, span.id != 0 {
+      span.parentID = nil
+      report.remarks.add(.parentIsItself)
+    }
   }
 
   /// The sender, as far as the span was read.
@@ -183,6 +189,8 @@ package struct ZipkinProtobufParser {
     } else if bytes.count == 16 {
       let (text, isIPv6) = IPAddressText.ipv6(bytes)
       if isIPv6 { endpoint.ipv6 = made(text) } else { endpoint.ipv4 = made(text) }
+    } else if !bytes.isEmpty {
+      report.remarks.add(.noAddress)
     }
   }
 

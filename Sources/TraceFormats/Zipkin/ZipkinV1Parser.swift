@@ -8,6 +8,7 @@ struct ZipkinV1Parser {
   private var values = ValueCount()
   private var textBytes = 0
   private var isTooLong = false
+  private var remarks = SpanRemarks()
 
   private init(_ bytes: [UInt8], limits: CollectorLimits) {
     reader = JSONFieldReader(bytes, nestingLimit: limits.nesting)
@@ -59,6 +60,7 @@ struct ZipkinV1Parser {
     }
     try reader.scanner.end()
     result.values = values
+    result.remarks = remarks
     return result
   }
 
@@ -92,8 +94,8 @@ struct ZipkinV1Parser {
       case "id": span.id = try reader.spanID("id") ?? 0
       case "parentId": span.parentID = try reader.spanID("parentId", mayBeZero: true)
       case "name": span.name = try reader.text("name")?.lowercased() ?? ""
-      case "timestamp": span.timestamp = max(0, try reader.integer("timestamp"))
-      case "duration": span.duration = max(0, try reader.integer("duration"))
+      case "timestamp": span.timestamp = try reader.integer("timestamp")
+      case "duration": span.duration = try reader.integer("duration")
       case "debug": span.isDebug = try reader.flag("debug")
       case "annotations":
         try reader.list("annotations") { (reader) throws(JSONError) in
@@ -119,7 +121,14 @@ struct ZipkinV1Parser {
       }
     }
     if reader.problem == nil, let problem = bounds.missingID(span.traceID, span.id) { reader.reject(problem) }
-    if span.parentID == span.id { span.parentID = nil }
+    for time in [\ZipkinV1Span.timestamp, \.duration] where span[keyPath: time] < 0 {
+      span[keyPath: time] = 0
+      remarks.add(.negativeTime)
+    }
+    if span.parentID == span.id, span.id != 0 {
+      span.parentID = nil
+      remarks.add(.parentIsItself)
+    }
     return span
   }
 

@@ -60,7 +60,7 @@ extension CollectorAPI {
 extension SpanWriting {
   fileprivate func add(canary bytes: [UInt8]) async throws(CollectorError) -> CollectorAPI.Outcome {
     var batch = makeBatch()
-    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
+    let (rejections, _, _) = try SpanParser.parse(bytes, limits: limits, into: &batch)
     let count = batch.count
     try await add(canary: batch, bytes: bytes.count)
     return CollectorAPI.Outcome(stored: count, rejections: rejections, namesEvicted: 0)

@@ -60,17 +60,26 @@ extension CollectorAPI {
     /// How many names were evicted because these spans have new names.
     var namesEvicted: Int
 
-    /// A sentence about evicted names; nil if no name was evicted.
+    /// Sentences about what was changed, and about evicted names; nil if there is nothing to say.
     var notice: String? {
-      namesEvicted == 0
-        ? nil
-        : "there are too many names of services and operations: \(namesEvicted) that were not used lately have been "
-          + "removed from the lists; each is listed again with its next span"
+      var parts = remarks.isEmpty ? [] : [remarks.notice].filter { !$0.isEmpty }
+      if namesEvicted > 0 {
+        parts.append(
+          "there are too many names of services and operations: \(namesEvicted) that were not used lately have been "
+            + "removed from the lists; each is listed again with its next span")
+      }
+      return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
     /// The first traces of a file.
     var traces: [TraceID] = []
     /// The stored spans by their senders.
     var tally = SenderTally(now: 0)
+    /// What was changed in spans, or left out of them.
+    var remarks = SpanRemarks()
+    /// Spans that could not be found, since a key around them was not understood.
+    var unreadSpans = 0
+    /// Whether spans came in a form that is not that of the format.
+    var isMisread = false
   }
 
   /// The format of a body, at a path for one of Zipkin's JSON formats. As in Zipkin, the default is JSON.
@@ -121,7 +130,11 @@ extension CollectorAPI {
       guard let origin = rejection.origin else { continue }
       tally.refuse(origin, rejection.reason, isOfID: rejection.isOfID)
     }
-    senders.note(tally, SenderRequest(request.head, format, answer.status))
+    senders.note(tally, SenderRequest(request.head, format, answer.status), remarks: outcome.remarks)
+    if tally.isEmpty, outcome.unreadSpans > 0 {
+      noteUnreadable(
+        request.head, format, answer.status, because: "no span was found below keys that are not understood")
+    }
     return answer
   }
 
@@ -188,7 +201,9 @@ extension CollectorAPI {
     store.metrics.spansRejected.increment(by: parsed.rejections.count)
     return Outcome(
       stored: parsed.spans.count, rejections: parsed.rejections, namesEvicted: namesEvicted,
-      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [], tally: tally)
+      traces: format == .file ? parsed.traces(atMost: Self.namedTraces) : [], tally: tally,
+      remarks: parsed.remarks.adding(.wrongUnit, tally.wrongUnitSpans), unreadSpans: parsed.unreadSpans,
+      isMisread: parsed.isMisread)
   }
 
   /// How many traces of a file the answer names.
@@ -211,64 +226,6 @@ extension CollectorAPI {
       throw CollectorError(
         code: .unsupported, message: "the content encoding must be gzip or identity, not \(encoding.prefix(64))")
     }
-  }
-}
-
-extension SenderRequest {
-  fileprivate init(_ request: HTTPRequest, _ format: SpanFormat?, _ status: HTTPResponse.Status) {
-    self.init(
-      format: format?.name ?? "", authority: request.authority ?? "",
-      userAgent: request.headerFields[.userAgent] ?? "", status: status.code)
-  }
-}
-
-/// Counts spans by their senders on their way into a batch.
-private struct TalliedBatch<Batch: SpanSink>: SpanSink {
-  var batch: Batch
-  var tally: SenderTally
-
-  var count: Int { batch.count }
-
-  mutating func take(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer, index: Int) {
-    tally.add(span, bytes)
-    batch.take(span, bytes, index: index)
-  }
-
-  mutating func take(_ count: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout SpanDraft) -> Int) {
-    var tally = tally
-    batch.take(count, bytes) { span in
-      let index = read(&span)
-      tally.add(span, bytes)
-      return index
-    }
-    self.tally = tally
-  }
-}
-
-extension SpanWriting {
-  /// Stores spans in Zipkin's v2 JSON. The parser writes them directly into the store's batch.
-  fileprivate func add(
-    json bytes: [UInt8], _ tally: SenderTally
-  ) async throws(CollectorError) -> CollectorAPI.Outcome {
-    var sink = TalliedBatch(batch: makeBatch(), tally: tally)
-    let (rejections, _) = try SpanParser.parse(bytes, limits: limits, into: &sink)
-    let count = sink.count
-    let namesEvicted = try await add(sink.batch, bytes: bytes.count)
-    metrics.spansRejected.increment(by: rejections.count)
-    return CollectorAPI.Outcome(
-      stored: count, rejections: rejections, namesEvicted: namesEvicted, tally: sink.tally)
-  }
-
-  /// Stores the spans of a report. They are written from its bytes into the store's batch.
-  fileprivate func add(
-    _ report: ReportedSpans, bytes: Int, _ tally: SenderTally
-  ) async throws(CollectorError) -> CollectorAPI.Outcome {
-    var sink = TalliedBatch(batch: makeBatch(), tally: tally)
-    report.write(to: &sink)
-    let namesEvicted = try await add(sink.batch, bytes: bytes)
-    metrics.spansRejected.increment(by: report.rejections.count)
-    return CollectorAPI.Outcome(
-      stored: report.count, rejections: report.rejections, namesEvicted: namesEvicted, tally: sink.tally)
   }
 }
 

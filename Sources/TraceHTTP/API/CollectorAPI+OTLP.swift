@@ -70,9 +70,16 @@ struct OTLPAnswer {
   /// The answer when spans were stored; it says how many were rejected and why. If no span was valid, the answer is an error that
   /// exporters do not retry.
   func success(_ outcome: CollectorAPI.Outcome) -> Answer {
-    let reasons = [Self.reasons(outcome.rejections), outcome.notice ?? ""].filter { !$0.isEmpty }
+    let unread =
+      outcome.unreadSpans == 0
+      ? ""
+      : "\(outcome.unreadSpans) spans were not read, since they are below keys that are not OTLP's: its JSON has keys such as "
+        + "resourceSpans and scopeSpans"
+    let reasons = [unread, Self.reasons(outcome.rejections), outcome.notice ?? ""].filter { !$0.isEmpty }
       .joined(separator: "; ")
-    if outcome.stored == 0, !outcome.rejections.isEmpty {
+    let rejected = outcome.rejections.count + outcome.unreadSpans
+    // A sender of another form of the protocol learns it from a partial success, which it does not repeat.
+    if outcome.stored == 0, !outcome.rejections.isEmpty, !outcome.isMisread {
       return failure(CollectorError(code: .invalid, message: "none of the spans was stored: \(reasons)"))
     }
     var protobuf = ProtobufWriter()
@@ -81,13 +88,13 @@ struct OTLPAnswer {
     // Without rejected spans a partial success is a warning.
     if !reasons.isEmpty {
       var partial = ProtobufWriter()
-      if !outcome.rejections.isEmpty { partial.number(1, UInt64(outcome.rejections.count)) }
+      if rejected > 0 { partial.number(1, UInt64(rejected)) }
       partial.bytes(2, Array(reasons.utf8))
       protobuf.bytes(1, partial.bytes)
       json.key("partialSuccess")
       json.beginObject()
       json.key("rejectedSpans")
-      json.string(String(outcome.rejections.count))
+      json.string(String(rejected))
       json.key("errorMessage")
       json.string(reasons)
       json.endObject()

@@ -91,7 +91,8 @@ public final class CollectorAPI: Sendable {
 
   /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
-    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + serverRoutes + canaryRoutes
+    ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + senderRoutes + serverRoutes
+    + canaryRoutes
     + receiverRoutes + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)

@@ -27,10 +27,12 @@ public struct SpanRejection: Sendable {
 }
 
 extension SpanRejection: Hashable {
+  /// Whether both reject the same span for the same reason.
   public static func == (first: SpanRejection, second: SpanRejection) -> Bool {
     first.index == second.index && first.reason == second.reason
   }
 
+  /// Hashes the index and the reason.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(index)
     hasher.combine(reason)

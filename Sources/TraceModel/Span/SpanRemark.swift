@@ -56,6 +56,9 @@ public struct SpanRemarks: Sendable, Hashable {
   /// Keys that were not understood, at most ``keysAtMost``, each with at most 64 characters.
   package private(set) var keys: [String] = []
 
+  /// Whether a key looks like one of the format's in another spelling, so that the sender should be told.
+  package private(set) var hasMisspelledKey = false
+
   /// How many keys are named.
   package static let keysAtMost = 8
 
@@ -77,9 +80,20 @@ public struct SpanRemarks: Sendable, Hashable {
     counts[remark, default: 0] += count
   }
 
+  /// These, and one more.
+  package func adding(_ remark: SpanRemark, _ count: Int) -> SpanRemarks {
+    guard count > 0 else { return self }
+    var sum = self
+    sum.add(remark, count)
+    return sum
+  }
+
   /// Counts a key that was not understood.
-  package mutating func addUnknownKey(_ key: some StringProtocol) {
+  ///
+  /// - Parameter isMisspelled: whether it looks like one of the format's keys in another spelling.
+  package mutating func addUnknownKey(_ key: some StringProtocol, isMisspelled: Bool) {
     add(.unknownKey)
+    hasMisspelledKey = hasMisspelledKey || isMisspelled
     guard keys.count < Self.keysAtMost else { return }
     let shown = String(key.prefix(64))
     if !keys.contains(shown) { keys.append(shown) }
@@ -88,12 +102,14 @@ public struct SpanRemarks: Sendable, Hashable {
   /// Adds those of other spans.
   package mutating func add(_ other: SpanRemarks) {
     for (remark, count) in other.counts { add(remark, count) }
+    hasMisspelledKey = hasMisspelledKey || other.hasMisspelledKey
     for key in other.keys where keys.count < Self.keysAtMost && !keys.contains(key) { keys.append(key) }
   }
 
-  /// A sentence about everything that was changed; empty if nothing was.
+  /// A sentence about everything that was changed; empty if nothing was. Unknown keys that do not look like known ones are not in it,
+  /// since a newer sender may have them.
   package var notice: String {
-    SpanRemark.allCases.filter { self[$0] > 0 }.map { remark in
+    SpanRemark.allCases.filter { self[$0] > 0 && ($0 != .unknownKey || hasMisspelledKey) }.map { remark in
       let names = remark == .unknownKey && !keys.isEmpty ? " (\(keys.joined(separator: ", ")))" : ""
       return "\(self[remark]) \(self[remark] == 1 ? "time" : "times"): \(remark.text)\(names)"
     }.joined(separator: "; ")
