@@ -155,8 +155,8 @@ let package = Package(
     .target(
       name: "MeshControl",
       dependencies: [
-        "LogLimits", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", heap, logging,
-        serviceLifecycle,
+        "Documents", "LogLimits", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "Notifications", "ProxyEvidence",
+        heap, logging, serviceLifecycle,
       ],
       swiftSettings: strict),
 
@@ -243,7 +243,7 @@ let package = Package(
     .target(
       name: "MeshTransport",
       dependencies: [
-        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", grpcCore,
+        "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshXDS", "ProxyEvidence", grpcCore,
         grpcHTTP2,
         httpTypes, logging, nioCore, nioHPACK, nioHTTP2, nioPosix, protobuf, serviceLifecycle,
         x509,
@@ -285,7 +285,7 @@ let package = Package(
         "MeshStoreKubernetes",
         "MeshStoreSQL", "MeshStorePostgres", "MeshXDS", "MeshControl", "MeshHTTP",
         "MeshTransport", "EnvoyInspection", "ReceiverInspection", "HTTPService", "JSONText", "ProgramLog",
-        "ProgramSettings",
+        "ProgramSettings", "ProxyEvidence",
         "PrometheusMetrics", "SystemErrors", "Systemd", "TraceModel",
         "TraceStore",
         "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser, asyncHTTPClient,
@@ -295,7 +295,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-dp",
       dependencies: [
-        "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "ProgramSettings", "CProcess", "SystemErrors",
+        "Backoff", "MeshModel", "MeshClient", "ProcessSupervisor", "ProgramLog", "ProgramSettings", "ProxyEvidence",
+        "CProcess", "SystemErrors",
         "Systemd", argumentParser,
         collections, logging,
       ],
@@ -406,8 +407,8 @@ let package = Package(
     .testTarget(
       name: "MeshControlTests",
       dependencies: [
-        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", "TestSupport", logging,
-        serviceLifecycle,
+        "MeshControl", "MeshModel", "MeshPolicy", "MeshStore", "MeshTestSupport", "MeshXDS", "ProxyEvidence",
+        "TestSupport", logging, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -479,7 +480,7 @@ let package = Package(
       dependencies: [
         "Certificates",
         "Deflate", "EnvoyAPI", "HTTPService", "MeshModel", "MeshTestSupport", "MeshTransport", "MeshXDS",
-        "ProcessSupervisor", grpcCore,
+        "ProcessSupervisor", "ProxyEvidence", grpcCore,
         grpcHTTP2, httpTypes, logging, nioCore, nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL, protobuf,
         serviceLifecycle,
       ],
@@ -541,7 +542,7 @@ let package = Package(
         "MeshTransport",
         "MeshXDS", "TraceHTTP",
         "ProgramLog",
-        "ProgramSettings", "ProxySimulation", "TestSupport", "TraceModel",
+        "ProgramSettings", "ProxyEvidence", "ProxySimulation", "TestSupport", "TraceModel",
         "TraceStore",
         argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1, nioSSL,
       ],
@@ -550,7 +551,7 @@ let package = Package(
       name: "kuma-dpTests",
       dependencies: [
         "kuma-dp", "ConnectionFaults", "LoopbackTestSupport", "MeshClient", "MeshModel", "MeshTestSupport", "MeshXDS",
-        "ProcessSupervisor", "ProgramSettings", "TestSupport",
+        "ProcessSupervisor", "ProgramSettings", "ProxyEvidence", "TestSupport",
         argumentParser, collections, crypto, httpTypes, hummingbirdCore, hummingbirdTLS, nioSSL, x509,
       ],
       swiftSettings: strict),
@@ -589,8 +590,8 @@ let package = Package(
         "BrowserTestSupport", "Certificates", "kuma-cp", "kuma-dp", "kumactl", "LoopbackTestSupport", "MeshAccess",
         "MeshClient", "MeshModel",
         "MeshPolicy", "MeshTestSupport", "MeshXDS", hummingbirdTLS,
-        "PostgresTestSupport", "ProcessSupervisor", "ProxySimulation", asyncHTTPClient, collections, httpTypes,
-        logging, nioCore, nioHTTP1,
+        "PostgresTestSupport", "ProcessSupervisor", "ProxyEvidence", "ProxySimulation", asyncHTTPClient, collections,
+        httpTypes, logging, nioCore, nioHTTP1,
         nioPosix, nioSSL, "TraceTestSupport",
       ],
       exclude: ["Goldens", "Machines"], swiftSettings: strict),
@@ -628,7 +629,8 @@ if let fuzzingLibrary = Context.environment["KUMA_TRACE_FUZZ"] {
       dependencies: [
         "CFuzzing", "Documents", "HTTPService", "JSONText", "KubernetesAPI", "MeshAccess", "MeshKubernetes",
         "MeshModel",
-        "MeshPolicy", "MeshTransport", "MeshXDS", "SecretPatterns", "TraceFormats", "TraceHTTP", "TraceModel",
+        "MeshPolicy", "MeshTransport", "MeshXDS", "ProxyEvidence", "SecretPatterns", "TraceFormats", "TraceHTTP",
+        "TraceModel",
         "TraceStore", crypto,
         cryptoExtras, httpTypes, nioCore,
       ],

@@ -113,21 +113,37 @@ public final class ControlPlaneClient: Sendable {
   public func exchange(
     _ method: Method, _ path: String, document: DocumentValue? = nil
   ) async throws(ControlPlaneError) -> Response {
+    try await exchange(method, path, json: document.map { Array($0.json().utf8) }, headers: [])
+  }
+
+  /// Sends a request and returns the answer of any status.
+  ///
+  /// - Parameters:
+  ///   - path: the path with its query, escaped, beginning with a slash.
+  ///   - json: the body, which is JSON.
+  ///   - headers: headers of this request.
+  /// - Throws: ``ControlPlaneError`` when there is no answer.
+  package func exchange(
+    _ method: Method, _ path: String, json: [UInt8]?, headers: [(name: String, value: String)]
+  ) async throws(ControlPlaneError) -> Response {
     var request = HTTPClientRequest(url: address.description + path)
     request.method = HTTPMethod(rawValue: method.rawValue)
     request.headers.add(name: "accept", value: "application/json, text/plain;q=0.5, */*;q=0.1")
-    for header in settings.headers { request.headers.replaceOrAdd(name: header.name, value: header.value) }
-    let text = document?.json()
-    if let text {
+    for header in settings.headers + headers {
+      request.headers.replaceOrAdd(name: header.name, value: header.value)
+    }
+    if let json {
       request.headers.replaceOrAdd(name: "content-type", value: "application/json")
-      request.body = .bytes(ByteBuffer(string: text))
+      request.body = .bytes(ByteBuffer(bytes: json))
     }
     let client = try client()
     let start = ContinuousClock.now
     var status: Int?
     defer {
       settings.observer?(
-        Exchange(method: method, url: request.url, status: status, body: text, duration: ContinuousClock.now - start))
+        Exchange(
+          method: method, url: request.url, status: status, body: json.map { String(decoding: $0, as: UTF8.self) },
+          duration: ContinuousClock.now - start))
     }
     do {
       let response = try await client.execute(request, timeout: timeout)

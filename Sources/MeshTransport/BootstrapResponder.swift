@@ -4,7 +4,7 @@ package import Logging
 import MeshModel
 package import MeshXDS
 
-/// Answers HTTP/1.1 requests on the data plane server's port: translates between HTTP and ``BootstrapEndpoint``.
+/// Answers `POST /bootstrap` on the data plane server's port: translates between HTTP and ``BootstrapEndpoint``.
 package struct BootstrapResponder: Sendable {
   /// What proxies are told about the server's certificate.
   package struct Identity: Sendable {
@@ -45,23 +45,10 @@ package struct BootstrapResponder: Sendable {
     self.port = port
   }
 
+  static let operation = Operation(.post, "/bootstrap", "Returns the configuration with which an Envoy starts.")
+
   /// Answers a request. Its scheme is `https` for a TLS connection.
   package func respond(to request: HTTPRequest, body: [UInt8], from caller: Caller) async -> Answer {
-    switch Self.router.match(request.method, request.plainPath) {
-    case .none:
-      return .text("Not found. This port serves \(Self.operation.name) and discovery over gRPC.\n", .notFound)
-    case .otherMethods(let methods):
-      var answer = Answer.text("Only \(methods) is allowed here.\n", .methodNotAllowed)
-      answer.fields[.allow] = methods
-      return answer
-    case .found: return await bootstrap(request, body, caller)
-    }
-  }
-
-  private static let operation = Operation(.post, "/bootstrap", "Returns the configuration with which an Envoy starts.")
-  private static let router = Router([operation], headIsGet: false)
-
-  private func bootstrap(_ request: HTTPRequest, _ body: [UInt8], _ caller: Caller) async -> Answer {
     let bootstrap = await endpoint.respond(
       to: BootstrapEndpoint.Input(
         host: request.authority ?? "", isTLS: request.scheme == "https",

@@ -9,7 +9,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// The server for proxies. One port serves TLS and plaintext, discovery streams over gRPC, and `POST /bootstrap` over HTTP/1.1,
-/// like Kuma's data plane server.
+/// like Kuma's data plane server, and `POST /evidence`.
 package final class DataplaneServer: Service {
   /// The server's name in logs, metrics and errors.
   package static let name = "data plane server"
@@ -145,7 +145,7 @@ package final class DataplaneServer: Service {
     port = Mutex(nil)
   }
 
-  /// The service for `POST /bootstrap`. Proxies may use any host name for the server. Web pages may not use it.
+  /// The service for `POST /bootstrap` and `POST /evidence`. Proxies may use any host name for the server. Web pages may not use it.
   private static func bootstrapService(
     _ configuration: Configuration, logger: Logger, _ responder: @escaping RequestService.Responder
   ) -> RequestService {
@@ -156,6 +156,7 @@ package final class DataplaneServer: Service {
       bodyLimit: configuration.limits.bodyBytes, bodies: configuration.budgets.bootstrap,
       heads: configuration.budgets.heads, logger: logger, requestLogLevel: configuration.requestLogLevel,
       responder: responder)
+    service.smallerBodyLimit = DataplaneRequests.bodyLimit
     service.rates = configuration.rates
     return service
   }

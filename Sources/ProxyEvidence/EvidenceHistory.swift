@@ -2,7 +2,8 @@ package import Documents
 
 /// The newest evidence of a proxy, and what it counted in the last ten minutes. All times are those of the control plane's clock.
 ///
-/// A proxy that counts nothing sends a sign of life once a minute. So evidence that is older than ``freshness`` says nothing of now.
+/// A proxy that counts nothing sends a sign of life every five minutes; whatever it counts, it tells within seconds. So evidence that is
+/// older than ``freshness`` says nothing of now.
 package struct EvidenceHistory: Sendable, Hashable {
   /// How evidence comes to the control plane.
   package enum Source: String, Sendable, Hashable {
@@ -12,8 +13,8 @@ package struct EvidenceHistory: Sendable, Hashable {
     case metricsService = "metrics service"
   }
 
-  /// The age up to which evidence is that of now: signs of life come every minute, the longest interval of both sources.
-  package static let freshness = Duration.seconds(75)
+  /// The age up to which evidence is that of now: the interval of signs of life, and the time for some that fail.
+  package static let freshness = Duration.seconds(330)
 
   /// How the evidence came.
   package let source: Source
@@ -28,7 +29,7 @@ package struct EvidenceHistory: Sendable, Hashable {
   /// When the Envoy that counts now was first heard of.
   package var epochBegin: Timestamp { Self.timestamp(epochTime) }
   /// By how much the clock of the proxy's machine was ahead when the newest message came, with the time that it took to come;
-  /// `nil` if the message had no time.
+  /// `nil` if no message had a time.
   package private(set) var clockOffset: Duration?
   /// How many statistics are not kept because there are too many.
   package private(set) var omitted = 0
@@ -126,20 +127,23 @@ package struct EvidenceHistory: Sendable, Hashable {
   /// - Parameters:
   ///   - values: the statistics that changed, or all.
   ///   - isWhole: whether those that are not there are 0.
-  ///   - epoch: the process of Envoy. Another one has counted all of its values since the last message.
+  ///   - epoch: the process of Envoy.
+  ///   - isFirstOfEpoch: whether another process than before has counted all of its values since the last message. If not, it is
+  ///     one of several with the same name, and nobody knows what it counted since when.
   ///   - sent: when the message was sent, by the clock of the proxy's machine.
   ///   - time: when it came. A clock that is set back counts as one that stands still.
   package mutating func record(
-    _ values: [Statistic: Int], isWhole: Bool, epoch: String, envoyVersion: String = "", sent: Timestamp? = nil,
-    at time: Timestamp
+    _ values: [Statistic: Int], isWhole: Bool, epoch: String, isFirstOfEpoch: Bool = true,
+    envoyVersion: String = "", sent: Timestamp? = nil, at time: Timestamp
   ) {
     let now = max(Self.milliseconds(time), newestTime)
-    let isFirst = self.epoch.isEmpty
-    let isNewEpoch = !isFirst && self.epoch != epoch
-    if isFirst || isNewEpoch { epochTime = now }
+    let isOther = self.epoch != epoch
+    let isFirst = self.epoch.isEmpty || isOther && !isFirstOfEpoch
+    let isNewEpoch = isOther && !isFirst
+    if isOther { epochTime = now }
     self.epoch = epoch
     if !envoyVersion.isEmpty { self.envoyVersion = envoyVersion }
-    clockOffset = sent.map { .milliseconds(Self.milliseconds($0) &- Self.milliseconds(time)) }
+    clockOffset = Self.offset(of: sent, at: time)
     // What was left out before may come now, with all that it has counted since the start.
     let isComplete = omitted == 0
     if isWhole { keep(values) }
@@ -158,7 +162,14 @@ package struct EvidenceHistory: Sendable, Hashable {
   }
 
   /// Notes a message of a proxy that has counted nothing new.
-  package mutating func recordSignOfLife(at time: Timestamp) { newestTime = max(newestTime, Self.milliseconds(time)) }
+  package mutating func recordSignOfLife(sent: Timestamp? = nil, at time: Timestamp) {
+    newestTime = max(newestTime, Self.milliseconds(time))
+    clockOffset = Self.offset(of: sent, at: time) ?? clockOffset
+  }
+
+  private static func offset(of sent: Timestamp?, at time: Timestamp) -> Duration? {
+    sent.map { .milliseconds(milliseconds($0) &- milliseconds(time)) }
+  }
 
   /// The memory that it takes beside the value itself, in bytes, without what allocators add.
   package var size: Int {

@@ -7,6 +7,9 @@ import OrderedCollections
 /// It has the values of the statistics that changed since the last message that was answered with success, or of all.
 /// Values are absolute, so that a message can be sent again.
 package struct EvidenceReport: Sendable, Hashable {
+  /// The path on the data plane server to which reports are sent.
+  package static let path = "/evidence"
+
   /// The proxy's mesh.
   package var mesh: String
   /// The proxy's name in its mesh.

@@ -11,6 +11,9 @@ package enum EvidenceStatistics {
     + "|ssl\\.(connection_error|fail_verify_[a-z_]+))$"
     + "|cluster\\.[^.]+\\.(upstream_rq_total|upstream_cx_(total|connect_fail|connect_timeout))$)"
 
+  /// The connections that Envoy has made to the control plane.
+  package static let discoveryConnections = "cluster.ads_cluster.upstream_cx_total"
+
   /// Reads the name of a statistic, such as `http.localhost_8080.tracing.random_sampling`; `nil` for one that is no evidence.
   package static func statistic(_ name: some StringProtocol) -> Statistic? {
     guard name.utf8.count <= EvidenceLimits.scopeLength + 64, let first = name.utf8.firstIndex(of: dot) else {
@@ -58,6 +61,12 @@ package enum EvidenceStatistics {
       values[statistic] = value
     }
     return values
+  }
+
+  /// How often Envoy has connected to the control plane, from what its administration interface answers.
+  package static func discoveryConnections(in text: String) -> Int {
+    guard let begin = text.firstRange(of: "\(discoveryConnections): ")?.upperBound else { return 0 }
+    return Int(text[begin...].prefix { $0.isNumber }) ?? 0
   }
 
   /// Whether a cluster is that of a collector, by the name of its statistics.

@@ -111,6 +111,8 @@ struct Pipeline: Sendable {
       },
       authenticator: authenticator, logger: logger
     ) { ports.port(Server.dataplane) }
+    let requests = DataplaneRequests(
+      bootstrap: bootstrap, evidence: EvidenceResponder(store: store, sessions: sessions, authenticator: authenticator))
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
     (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
@@ -129,9 +131,7 @@ struct Pipeline: Sendable {
       logger: logger,
       onListening: { ports.set(Server.dataplane, $0, host: configuration.dataplaneServer.host) },
       bootstrap: { request, body, caller in
-        await DocumentThreads.answer(body, for: caller.key) {
-          await bootstrap.respond(to: request, body: $0, from: caller)
-        }
+        await Self.answer(request, body, caller, requests)
       })
 
     let administration = EnvoyAdministrationClient(
@@ -166,6 +166,7 @@ struct Pipeline: Sendable {
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
     metrics.read(forms)
+    metrics.read(sessions.evidence)
     metrics.read(opened.bounded, resolver)
     var services = opened.services
     let collector = try configuration.collector.map { settings in

@@ -4,6 +4,7 @@ import HTTPTypes
 import Logging
 import MeshModel
 import MeshXDS
+import ProxyEvidence
 import Testing
 
 @testable import MeshTransport
@@ -23,7 +24,7 @@ struct BootstrapResponderTests {
     _ method: HTTPRequest.Method, _ path: String, scheme: String = "https", body: [UInt8] = Self.known,
     isOwnCertificate: Bool = true, port: Int? = 5678
   ) async -> (status: Int, allow: String?, text: String) {
-    let responder = BootstrapResponder(
+    let bootstrap = BootstrapResponder(
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in mesh == "default" && name == "web" ? Self.dataplane : nil },
         meshExists: { $0 == "default" }),
@@ -32,6 +33,11 @@ struct BootstrapResponderTests {
           names: certificate.names, authority: isOwnCertificate ? certificate.certificatePEM : "")
       }, logger: Logger(label: "test")
     ) { port }
+    let responder = DataplaneRequests(
+      bootstrap: bootstrap,
+      evidence: EvidenceResponder(
+        resources: EvidenceResponder.Resources(
+          isConnected: { _, _ in false }, dataplane: { _, _ in nil }, take: { _ in .kept })))
     let request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5678", path: path)
     let answer = await responder.respond(to: request, body: body, from: .local)
     return (answer.status.code, answer.fields[.allow], String(decoding: answer.body, as: UTF8.self))

@@ -2,6 +2,7 @@ import Foundation
 import MeshModel
 import ProgramLog
 import ProgramSettings
+import ProxyEvidence
 import Testing
 import TraceModel
 
@@ -67,6 +68,9 @@ import TraceModel
       "head of a request": [RequestService.headLimit, RequestService.fieldLimit],
       "body of a request to the API": [APIConfiguration.defaultBodyLimit],
       "body of a bootstrap request": [dataplane.bodyBytes],
+      "body of a report of what an Envoy has counted": [EvidenceLimits.reportBytes],
+      "counters of a report, and of a proxy": [EvidenceLimits.reported, EvidenceLimits.statistics],
+      "proxies whose counters are kept": [EvidenceTable.proxiesAtMost],
       "body with spans, received and decompressed": [spans.bodyBytes],
       "memory of all requests": [RequestBudgets().all.limit],
       "nesting of a document": [DocumentValue.depthLimit],

@@ -25,6 +25,8 @@ package actor ProxySessions: Service {
   nonisolated let settings: LifecycleSettings
   /// The counts of responses and answers of all streams.
   package nonisolated let counts = StreamCounts()
+  /// What the Envoys of proxies count.
+  package nonisolated let evidence = EvidenceTable()
   private nonisolated let streams: AuthenticatedStreams
   private(set) var registry = ProxyRegistry()
   private var opening: [String: CheckedContinuation<Result<Void, SessionRefusal>, Never>] = [:]
@@ -84,6 +86,9 @@ package actor ProxySessions: Service {
         continue
       }
       let lost = set.deleted.lazy.filter { $0.type == .dataplaneInsight }.map { ProxyID(mesh: $0.mesh, name: $0.name) }
+      for key in set.deleted where key.type == .dataplane {
+        evidence.forget(ProxyID(mesh: key.mesh, name: key.name))
+      }
       var written: [ProxyID: Resource] = [:]
       for resource in set.written where resource.type == .dataplane {
         written[ProxyID(mesh: resource.mesh, name: resource.name)] = resource
@@ -202,6 +207,7 @@ extension ProxySessions: ProxySessionObserver {
     let authority = try await streams.open(session, introduction)
     do throws(SessionRefusal) {
       try await open(ProxyOpening(stream: session.id, introduction, zone: zone, authority: authority)).get()
+      if let proxy = ProxyID(nodeID: session.nodeID) { evidence.connect(proxy) }
     } catch {
       streams.close(session.id)
       throw error
@@ -217,6 +223,7 @@ extension ProxySessions: ProxySessionObserver {
 
   package func sessionClosed(_ session: ProxySession, end: SessionEnd) async {
     streams.close(session.id)
+    if let proxy = ProxyID(nodeID: session.nodeID) { evidence.disconnect(proxy) }
     handle(.closed(stream: session.id))
     counts.close(session.id)
   }

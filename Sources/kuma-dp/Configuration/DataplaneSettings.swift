@@ -68,6 +68,10 @@ struct DataplaneSettings: SettingGroup {
     flag: .option(
       "--admin-port", valueName: "port",
       standard: "the Dataplane's, else the control plane's choice or a free one"))
+  let evidence = Setting(
+    "dataplane.evidence", .truth, default: "true",
+    "Whether the control plane is told what Envoy counts of tracing; it says then why a trace is missing.",
+    flag: .option("--evidence", valueName: "bool"))
   let envoyLogLevel = Setting(
     "dataplaneRuntime.envoyLogLevel", .envoyLogLevel, default: "",
     "How much Envoy tells: trace, debug, info, warning, error, critical or off. Tokens and cookies are masked in its log.",

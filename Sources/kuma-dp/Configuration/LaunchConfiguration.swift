@@ -44,6 +44,8 @@ struct LaunchConfiguration: Sendable {
   }
   /// The port of Envoy's administration interface; 0 for none, `nil` for the control plane's choice.
   var adminPort: UInt16?
+  /// Whether the control plane is told what Envoy counts of tracing.
+  var tellsEvidence: Bool
   /// How much is logged.
   var logLevel: LogLevel
   /// How much Envoy logs, in Envoy's word.
@@ -96,6 +98,7 @@ struct LaunchConfiguration: Sendable {
     concurrency = settings.concurrency
     drainTime = settings.drainTime
     adminPort = settings.adminPort
+    tellsEvidence = settings.evidence
     logLevel = settings.logLevel
     envoyComponentLogLevel = settings.envoyComponentLogLevel
     envoyLogLevel = settings.envoyLogLevel ?? settings.given(\.logLevel)?.text ?? "warning"

@@ -31,6 +31,7 @@ struct ProxyRun: Sendable {
   /// What is needed to start Envoy.
   private struct Preparation: Sendable {
     var executable: String
+    var envoyVersion: String
     var bootstrapFile: String
     /// The port of the administration interface, held until the run is over.
     var adminPort: LoopbackPort?
@@ -94,6 +95,7 @@ struct ProxyRun: Sendable {
         let made = ProxySupervision(manager, adminPort: adminPort?.number, logger: logger)
         supervision = made
         start { await made.follow() }
+        if let reporter = reporter(adminPort, envoyVersion: preparation.envoyVersion) { start { await reporter() } }
       case .signal(let signal):
         logger.debug("got signal \(signal)")
         switch machine.received(signal) {
@@ -130,6 +132,16 @@ struct ProxyRun: Sendable {
     throw LaunchFailure(.interrupted, "the run was given up")
   }
 
+  /// Tells the control plane what Envoy counts; `nil` if it is not to be told, or cannot be.
+  private func reporter(_ adminPort: LoopbackPort?, envoyVersion: String) -> EvidenceReporter? {
+    guard configuration.tellsEvidence else { return nil }
+    guard let adminPort else {
+      logger.info("the control plane is not told what Envoy counts: it has no administration interface")
+      return nil
+    }
+    return EvidenceReporter(configuration, adminPort: adminPort.number, envoyVersion: envoyVersion, logger: logger)
+  }
+
   private func drain(_ adminPort: LoopbackPort?, isLast: Bool) -> EnvoyDrain {
     let time = configuration.drainTime
     return EnvoyDrain(
@@ -160,7 +172,8 @@ struct ProxyRun: Sendable {
     let (bootstrap, adminPort) = try await fetchBootstrap(version)
     let file = try directory.write(bootstrap.text, to: "bootstrap.yaml")
     logger.debug("Envoy's configuration is in \(file)")
-    return Preparation(executable: executable, bootstrapFile: file, adminPort: adminPort)
+    return Preparation(
+      executable: executable, envoyVersion: version.number, bootstrapFile: file, adminPort: adminPort)
   }
 
   /// Fetches the bootstrap; once more when the control plane chose a port for the administration interface that is taken.

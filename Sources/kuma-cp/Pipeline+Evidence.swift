@@ -1,0 +1,41 @@
+import HTTPService
+import HTTPTypes
+import MeshModel
+import MeshPolicy
+import MeshControl
+import MeshStore
+import MeshTransport
+import MeshXDS
+import ProxyEvidence
+
+extension EvidenceResponder {
+  /// Takes evidence of the proxies of a control plane.
+  init(store: any ResourceStore, sessions: ProxySessions, authenticator: (any ProxyAuthenticating)?) {
+    let evidence = sessions.evidence
+    self.init(
+      resources: EvidenceResponder.Resources(
+        isConnected: { mesh, name in evidence.isConnected(ProxyID(mesh: mesh, name: name)) },
+        dataplane: { mesh, name in
+          try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
+        },
+        take: { evidence.take($0) }),
+      authenticator: authenticator)
+  }
+}
+
+extension Pipeline {
+  /// The largest body that is read where all tasks run. Reports of proxies come all the time and are smaller.
+  private static let smallBody = 8 << 10
+
+  /// Answers a request to the data plane server. Documents are read on threads of their own.
+  static func answer(
+    _ request: HTTPRequest, _ body: [UInt8], _ caller: Caller, _ requests: DataplaneRequests
+  ) async -> Answer {
+    if body.count <= smallBody, request.plainPath == EvidenceReport.path {
+      return await requests.respond(to: request, body: body, from: caller)
+    }
+    return await DocumentThreads.answer(body, for: caller.key) {
+      await requests.respond(to: request, body: $0, from: caller)
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/// How often an Envoy is asked what it has counted, and how often that is told.
+struct EvidencePace: Sendable, Equatable {
+  /// Between two questions to Envoy.
+  var question = Duration.seconds(2)
+  /// Between two messages, of which the later says that something was counted. After a longer pause the first message comes at once.
+  var message = Duration.seconds(5)
+  /// The same of a message that says that something fails.
+  var failure = Duration.seconds(2)
+  /// After this time there is a message although nothing was counted. The connection of the last one is closed by then: a thousand
+  /// that stay open would take the control plane more memory than the evidence.
+  var signOfLife = Duration.seconds(300)
+  /// The longest wait while the control plane does not take messages.
+  var longestWait = Duration.seconds(60)
+}

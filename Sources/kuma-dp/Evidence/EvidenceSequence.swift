@@ -1,0 +1,79 @@
+import ProxyEvidence
+
+/// Decides what of an Envoy's statistics is told, and when. A value: the caller passes the time, since any start.
+///
+/// The control plane knows what it has acknowledged. A message has what is different since then, so that one without an answer may
+/// have arrived or not.
+struct EvidenceSequence: Sendable {
+  /// What is to be sent.
+  struct Message: Sendable, Equatable {
+    /// The number of the message.
+    var sequence: Int
+    /// Whether it has all statistics.
+    var isWhole: Bool
+    /// The statistics.
+    var values: [Statistic: Int]
+  }
+
+  /// What becomes of a message.
+  enum Answer: Sendable, Equatable {
+    /// The control plane has it.
+    case kept
+    /// The control plane does not know what came before.
+    case wholeWanted
+    /// There is no answer, or another one.
+    case failed
+  }
+
+  private let pace: EvidencePace
+  /// What the control plane has; `nil` if it has nothing, or nobody knows what.
+  private var known: [Statistic: Int]?
+  private var last: (message: Message, time: Duration)?
+  private var sequence = 1
+  /// Whether the control plane may be another one than that of the last message, or one that knows nothing.
+  private var isDue = false
+
+  init(_ pace: EvidencePace) { self.pace = pace }
+
+  /// The message that is to be sent now; `nil` for none.
+  ///
+  /// - Parameter values: all statistics that Envoy has used.
+  mutating func message(_ values: [Statistic: Int], at now: Duration) -> Message? {
+    let elapsed = last.map { now - $0.time } ?? pace.signOfLife
+    guard let message = message(values, elapsed) else { return nil }
+    last = (message, now)
+    isDue = false
+    return message
+  }
+
+  private func message(_ values: [Statistic: Int], _ elapsed: Duration) -> Message? {
+    guard let known else {
+      return elapsed >= pace.failure ? Message(sequence: sequence, isWhole: true, values: values) : nil
+    }
+    let changes = values.filter { known[$0.key] != $0.value }
+    // Statistics go with their listener or cluster.
+    let isWhole = known.keys.contains { values[$0] == nil }
+    let isDue =
+      self.isDue && elapsed >= pace.failure || elapsed >= pace.signOfLife || isWhole && elapsed >= pace.message
+      || changes.keys.contains { $0.counter.isNews && elapsed >= ($0.counter.isFailure ? pace.failure : pace.message) }
+    guard isDue else { return nil }
+    return Message(sequence: sequence, isWhole: isWhole, values: isWhole ? values : changes)
+  }
+
+  /// Notes that Envoy has connected to the control plane again, which may have started anew.
+  mutating func noteConnection() { isDue = true }
+
+  /// Takes the answer to the last message.
+  mutating func take(_ answer: Answer) {
+    guard let (message, _) = last else { return }
+    switch answer {
+    case .failed: break
+    case .wholeWanted:
+      known = nil
+      last = nil
+    case .kept:
+      known = message.isWhole ? message.values : known?.merging(message.values) { _, new in new }
+      sequence += 1
+    }
+  }
+}
