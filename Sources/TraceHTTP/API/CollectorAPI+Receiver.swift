@@ -2,6 +2,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import JSONText
+import TraceAnalysis
 import TraceFormats
 import TraceModel
 

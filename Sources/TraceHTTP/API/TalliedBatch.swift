@@ -1,4 +1,5 @@
 import HTTPTypes
+import PrometheusMetrics
 import TraceAnalysis
 import TraceFormats
 import TraceModel
