@@ -384,6 +384,10 @@ let package = Package(
       name: "MeshPolicyTests", dependencies: ["MeshModel", "MeshPolicy", "MeshTestSupport", collections],
       swiftSettings: strict),
     .testTarget(name: "ProxyEvidenceTests", dependencies: ["Documents", "ProxyEvidence"], swiftSettings: strict),
+    .testTarget(
+      name: "TracingDiagnosisTests",
+      dependencies: ["Documents", "MeshModel", "MeshPolicy", "ProxyEvidence", "TestSupport", "TracingDiagnosis"],
+      swiftSettings: strict),
     .testTarget(name: "GroupCommitTests", dependencies: ["GroupCommit", "MeshTestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeshStoreTests", dependencies: ["MeshModel", "MeshStore", "MeshTestSupport"], swiftSettings: strict),

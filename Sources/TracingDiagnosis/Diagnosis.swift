@@ -1,5 +1,3 @@
-package import MeshModel
-
 /// What is said of one proxy: the verdict, and what shows how much of its traffic left spans.
 package struct Diagnosis: Sendable, Hashable {
   /// The one verdict.

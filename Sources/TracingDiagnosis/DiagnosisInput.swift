@@ -44,23 +44,26 @@ package struct DiagnosisInput: Sendable {
     case other(String)
   }
 
-  /// What the proxies of a caller have counted of their requests to the services of this proxy.
+  /// What the proxies of a caller have counted of their requests to a service of this proxy, and what came of it.
   package struct Calls: Sendable, Hashable {
     /// The service that calls.
     package var caller: String
     /// The service that is called.
     package var service: String
-    /// Requests in the last minute.
+    /// Requests that the callers' outbounds counted in the last minute but its newest five seconds, whose counts may be under way.
     package var requests: Int
-    /// Connections that failed in the last minute.
-    package var connectFailures: Int
+    /// Requests that the inbounds of all proxies of the service counted in the last minute; `nil` where one of them tells nothing.
+    package var counted: Int?
+    /// The sampling in force at the caller's proxies, in percent; `nil` where they are not traced.
+    package var sampling: Double?
 
     /// Makes counts.
-    package init(caller: String, service: String, requests: Int, connectFailures: Int = 0) {
+    package init(caller: String, service: String, requests: Int, counted: Int?, sampling: Double? = nil) {
       self.caller = caller
       self.service = service
       self.requests = requests
-      self.connectFailures = connectFailures
+      self.counted = counted
+      self.sampling = sampling
     }
   }
 

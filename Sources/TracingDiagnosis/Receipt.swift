@@ -70,3 +70,22 @@ package struct Receipt: Sendable, Hashable {
     self.clockOffset = clockOffset
   }
 }
+
+extension Receipt {
+  /// The receipt in words: `receipt: 4,118 of 4,120 expected`, `receipt: 0 of ~4,000 for 6 minutes`, `receipt: unknown: …`.
+  ///
+  /// - Parameter now: when it is read.
+  package func text(at now: Timestamp) -> String {
+    let expected = Int(expected?.rounded() ?? 0).grouped
+    let period = since.map { " for \(now.ago(since: $0))" } ?? ""
+    switch state {
+    case .idle: return "receipt: no requests"
+    case .unknown(let reason): return "receipt: unknown: \(reason)"
+    case .silent: return "receipt: 0 of ~\(expected)\(period)"
+    case .matches: return "receipt: \((stored ?? 0).grouped) of \(expected) expected"
+    case .short:
+      let missing = max(0, Int(self.expected?.rounded() ?? 0) - (stored ?? 0))
+      return "receipt: \((stored ?? 0).grouped) of \(expected) expected; \(missing.grouped) are missing"
+    }
+  }
+}

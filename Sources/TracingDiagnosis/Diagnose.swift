@@ -1,0 +1,145 @@
+import MeshModel
+import MeshPolicy
+import ProxyEvidence
+
+/// Says why a proxy's requests leave no trace, or that they do.
+///
+/// Without a memory nothing is known of what was counted before, so receipts say "unknown".
+package func diagnose(_ input: DiagnosisInput) -> Diagnosis {
+  var memory = DiagnosisMemory()
+  return diagnose(input, memory: &memory)
+}
+
+/// Says why a proxy's requests leave no trace, or that they do.
+///
+/// What is decided comes first, then the connection, what Envoy counted of reports, what the collector says, what Envoy decided about
+/// requests. A fault of the connection is not named while spans arrive.
+///
+/// - Parameter memory: what was noted at earlier calls for the same proxy. Receipts compare what was counted between calls, so there
+///   should be one for each message of evidence, or every few seconds.
+package func diagnose(_ input: DiagnosisInput, memory: inout DiagnosisMemory) -> Diagnosis {
+  let groups = ListenerGroup.all(of: input)
+  memory.note(
+    configuration: input.tracingHash, acknowledged: input.explanation.connection?.lastAcknowledgementTime,
+    now: input.now)
+  if let evidence = input.evidence, evidence.isFresh(at: input.now) {
+    var received: ReceivedSpans?
+    if case .own = input.receiver { received = input.received }
+    memory.note(evidence, received, groups, now: input.now)
+  }
+  let examination = Examination(input, memory, groups)
+  var verdict = examination.verdict
+  verdict.since = memory.note(verdict, now: input.now) ?? verdict.since
+  return Diagnosis(verdict: verdict, receipts: examination.receipts)
+}
+
+extension DiagnosisInput {
+  /// What decides how requests are traced, as a number.
+  fileprivate var tracingHash: Int {
+    var hasher = Hasher()
+    hasher.combine(explanation.candidates.first?.name)
+    hasher.combine(explanation.resolution)
+    hasher.combine(explanation.backendObstacle)
+    return hasher.finalize()
+  }
+}
+
+extension Examination {
+  fileprivate var verdict: Verdict {
+    if let decided { return decided }
+    let connection = connection
+    if let connection, !isFlowing { return connection }
+    var verdict = lostReports ?? received ?? untracedTraffic ?? elsewhere ?? removed ?? limits ?? withoutFault
+    if let connection {
+      verdict.evidence.append(.init(.proxy, connection.summary))
+    }
+    return verdict
+  }
+
+  /// What keeps traces from being whole although spans arrive.
+  private var limits: Verdict? {
+    if let requirement = input.envoyRequirement {
+      return Verdict(.envoyTooOld, requirement.sentence, evidence: [.init(.proxy, requirement.sentence)])
+    }
+    if let broken = input.brokenTraces {
+      return Verdict(
+        .traceBroken, broken.sentence, evidence: [.init(.collector, broken.sentence), reportsFact].compactMap { $0 },
+        trace: input.received?.newestTrace)
+    }
+    let inbounds = groups.filter { $0.listener.direction == .inbound }
+    if !inbounds.isEmpty, inbounds.allSatisfy({ !$0.isTraced }) {
+      return notHTTP(inbounds, "Requests to the service leave no spans at its proxy, whose inbounds do not see HTTP.")
+    }
+    return nil
+  }
+
+  /// Nothing is wrong; whether that is known, and whether there is anything to see.
+  private var withoutFault: Verdict {
+    guard history != nil else { return withoutEvidence }
+    let arrived =
+      switch input.receiver {
+      case .own: input.received?.lastStored != nil
+      case .ours, .other: newest.tracer.reportsSent > 0
+      }
+    guard arrived else { return nothingArrived }
+    let counted = TrafficCounts(newest, traced)
+    var facts = [trafficFact, reportsFact].compactMap { $0 }
+    if let delivery, delivery.lost > 0 {
+      facts.append(
+        .init(.envoy, "\(delivery.lost.of("report")) were lost within the last minute, and others arrive since."))
+    }
+    switch input.receiver {
+    case .own:
+      let last = input.received?.lastStored
+      if let last { facts.append(.init(.collector, "The last span of the proxy was stored at \(last.wholeSecond).")) }
+      return Verdict(
+        .fine, "Spans of the proxy are stored" + (last.map { ", the last one at \($0.wholeSecond)." } ?? "."),
+        evidence: facts, trace: input.received?.newestTrace)
+    case .ours, .other:
+      return Verdict(
+        .fine, "The collector at \(collectorText) has accepted \(newest.tracer.reportsSent.of("report")) of the proxy.",
+        evidence: facts + (counted.decided > 0 ? [] : [.init(.envoy, "No request was chosen since Envoy started.")]))
+    }
+  }
+
+  private var nothingArrived: Verdict {
+    let counted = TrafficCounts(newest, traced)
+    let judged = counted.judged
+    if counted.decided > 0 {
+      let summary =
+        newest.tracer.kind == nil || newest.tracer.reportsSent == 0
+        ? "The first spans are under way: \(counted.decided.of("request")) were chosen to be traced."
+        : "Reports were sent before this collector began to count; no request has come since."
+      return Verdict(
+        .noneExpected, level: .waiting, summary, evidence: [trafficFact, reportsFact].compactMap { $0 },
+        remedy: "Wait some seconds, or send a request.")
+    }
+    return waiting(
+      judged == 0 ? "No request has ended yet." : "None of \(judged.of("request")) was chosen yet.",
+      "Envoy has decided about \(judged.of("request")) since it started and chose none.")
+  }
+
+  /// Envoy tells nothing.
+  private var withoutEvidence: Verdict {
+    let connection = input.explanation.connection
+    if input.evidence == nil, let time = connection?.connectTime, connection?.status == .online,
+      input.now.secondsSince(time) < Self.firstEvidence
+    {
+      return Verdict(
+        .noneExpected, level: .waiting, "The proxy has just connected; what its Envoy counts comes within seconds.",
+        evidence: [.init(.proxy, "It connected at \(time.wholeSecond).")], remedy: "Wait some seconds.")
+    }
+    let obstacle =
+      input.evidenceObstacle
+      ?? input.evidence.map { "its last message came \(input.now.ago(since: $0.time)) ago" } ?? "none has come"
+    var facts: [Verdict.Fact] = [.init(.envoy, "What Envoy counts is not known: \(obstacle).")]
+    let last = input.received?.lastStored
+    if let last { facts.append(.init(.collector, "The last span of the proxy was stored at \(last.wholeSecond).")) }
+    return Verdict(
+      .unknown,
+      last == nil
+        ? "What the proxy's Envoy counts is not known, and no span of it is here."
+        : "Spans arrive, but how many are missing is not known without what Envoy counts.",
+      evidence: facts, trace: input.received?.newestTrace)
+  }
+}

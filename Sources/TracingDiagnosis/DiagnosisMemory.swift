@@ -1,0 +1,115 @@
+import MeshModel
+import ProxyEvidence
+
+/// What is remembered of a proxy from one diagnosis to the next: what its counts are compared with, and since when the verdict is what
+/// it is. Less than a kilobyte for a proxy with a few listeners.
+package struct DiagnosisMemory: Sendable, Hashable {
+  /// Sums of one listener since the memory began.
+  struct Sums: Sendable, Hashable {
+    var requests = 0
+    var decided = 0
+  }
+
+  /// A moment from which receipts count.
+  struct Base: Sendable, Hashable {
+    var time: Timestamp
+    /// Spans of each listener that were stored then.
+    var stored: [Int]
+    var storedInAll: Int
+    /// What Envoy had counted a moment later; `nil` until it is known. Spans that were stored before are counted by then.
+    var counted: [Sums]?
+    var spansSent = 0
+    var lost = 0
+  }
+
+  /// The listeners, by their prefixes of statistics.
+  private(set) var names: [String] = []
+  /// The Envoy whose counts are ``counts``.
+  private var epoch: Timestamp?
+  private var counts: [Sums] = []
+  private var spansSent = 0
+  private var lost = 0
+  /// What was counted since the memory began.
+  private(set) var sums: [Sums] = []
+  private(set) var sumOfSpansSent = 0
+  private(set) var sumOfLost = 0
+  /// Since when the collector has counted.
+  private var receivedSince: Timestamp?
+  private(set) var bases: [Base] = []
+  /// What decides how requests are traced, as a hash, and since when it is so.
+  private var configuration = 0
+  private(set) var configured: Timestamp?
+  /// The last verdict.
+  private(set) var cause: Cause?
+  private(set) var since: Timestamp?
+
+  /// Nothing remembered.
+  package init() {}
+
+  /// The distance of bases, in seconds.
+  private static let step = 30.0
+  /// How many bases there are: receipts reach back two to five minutes.
+  private static let basesAtMost = 6
+
+  /// Notes what decides how requests are traced.
+  mutating func note(configuration: Int, acknowledged: Timestamp?, now: Timestamp) {
+    guard configured == nil || self.configuration != configuration else { return }
+    configured = configured == nil ? acknowledged : now
+    if configured == nil { configured = now }
+    self.configuration = configuration
+    bases.removeAll()
+  }
+
+  /// Notes what Envoy and the collector have counted.
+  mutating func note(_ history: EvidenceHistory, _ received: ReceivedSpans?, _ groups: [ListenerGroup], now: Timestamp)
+  {
+    let names = groups.map(\.statistics)
+    let newest = history.newest
+    let counts = groups.map { group in
+      let counts = newest.listeners[group.statistics] ?? ListenerCounts()
+      return Sums(requests: counts.requests, decided: counts.decided)
+    }
+    let tracer = newest.tracer
+    if self.names != names || receivedSince != received?.since {
+      self.names = names
+      receivedSince = received?.since
+      sums = Array(repeating: Sums(), count: names.count)
+      (sumOfSpansSent, sumOfLost) = (0, 0)
+      bases.removeAll()
+    } else if epoch == history.epochBegin {
+      for index in sums.indices {
+        sums[index].requests &+= rise(counts[index].requests, self.counts[index].requests)
+        sums[index].decided &+= rise(counts[index].decided, self.counts[index].decided)
+      }
+      sumOfSpansSent &+= rise(tracer.spansSent, spansSent)
+      sumOfLost &+= rise(tracer.lost, lost)
+    } else {
+      // What waited in the Envoy that ended is lost, which is nobody's fault.
+      bases.removeAll()
+    }
+    (epoch, self.counts, spansSent, lost) = (history.epochBegin, counts, tracer.spansSent, tracer.lost)
+    guard let received else { return }
+    for index in bases.indices
+    where bases[index].counted == nil && history.time.secondsSince(bases[index].time) >= 1 {
+      (bases[index].counted, bases[index].spansSent, bases[index].lost) = (sums, sumOfSpansSent, sumOfLost)
+    }
+    guard now.secondsSince(bases.last?.time ?? Timestamp(seconds: 0)) >= Self.step else { return }
+    bases.append(
+      Base(time: now, stored: groups.map { $0.stored(of: received) }, storedInAll: received.total, counted: nil))
+    if bases.count > Self.basesAtMost { bases.removeFirst() }
+  }
+
+  /// Notes a verdict, and says since when it holds.
+  mutating func note(_ verdict: Verdict, now: Timestamp) -> Timestamp? {
+    guard cause == verdict.cause else {
+      since = verdict.since ?? (cause == nil ? nil : now)
+      cause = verdict.cause
+      return since
+    }
+    if since == nil { since = verdict.since }
+    return since
+  }
+
+  /// A counter that fell was set to 0 between.
+  private func rise(_ new: Int, _ old: Int) -> Int { new >= old ? new - old : new }
+}

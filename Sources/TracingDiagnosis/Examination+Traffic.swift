@@ -1,0 +1,150 @@
+import MeshModel
+import MeshPolicy
+import ProxyEvidence
+
+/// What Envoy decided about the requests that it saw.
+extension Examination {
+  /// The probability of an accident below which a number of traced requests counts as wrong.
+  private static let accident = 1e-6
+  /// Requests of callers that make a silent proxy remarkable.
+  private static let callsAtLeast = 3
+  /// How long a request may be open before that is the answer, in seconds.
+  private static let open = 5.0
+  /// The time that a message may be late, in seconds.
+  private static let message = 7.0
+  /// The prefix of statistics of the listener for health checks.
+  private static let probes = "probe_listener"
+
+  /// Why requests leave no spans although reports are fine; `nil` where nothing is wrong.
+  var untracedTraffic: Verdict? {
+    guard let history else { return nil }
+    if let past = pastTheProxy { return past }
+    let all = TrafficCounts(newest, traced)
+    if all.requests == 0 && all.judged == 0 { return nothingSeen(history) }
+    return openStreams ?? healthChecks ?? otherConfiguration ?? untraceable ?? forbidden(history)
+  }
+
+  /// Callers reach the service, and none of its proxies has seen it.
+  private var pastTheProxy: Verdict? {
+    guard
+      let calls = input.calls.filter({ $0.counted == 0 && $0.requests >= Self.callsAtLeast }).max(by: {
+        $0.requests < $1.requests
+      })
+    else { return nil }
+    return Verdict(
+      .pastTheProxy,
+      "Requests to \"\(calls.service.abridged())\" do not go through its proxy: it has counted none of the "
+        + "\(calls.requests.grouped) that callers sent in the last minute.",
+      evidence: [
+        .init(.envoy, "The proxies of \"\(calls.caller.abridged())\" counted \(calls.requests.of("request"))."),
+        .init(.envoy, "The inbounds of \"\(calls.service.abridged())\" counted none."),
+      ])
+  }
+
+  private func nothingSeen(_ history: EvidenceHistory) -> Verdict {
+    let checks = newest.listeners[Self.probes]?.requests ?? 0
+    if checks > 0 {
+      return Verdict(
+        .healthChecksOnly, "The proxy has only seen health checks (\(checks.grouped)), which leave no spans.",
+        evidence: [.init(.envoy, "Its listener for health checks counted \(checks.of("request")), the others none.")],
+        since: history.epochBegin)
+    }
+    return waiting(
+      "No request has come to a listener of the proxy that is traced.",
+      "Envoy has counted no request at \(traced.count.of("traced listener")) since it started.")
+  }
+
+  /// The verdict that nothing is wrong and nothing to be seen yet.
+  func waiting(_ summary: String, _ fact: String) -> Verdict {
+    let need = sampling.share > 0 ? Int((1 / sampling.share).rounded(.up)) : 0
+    let text =
+      need > 1
+      ? "\(summary) At \(sampling.text) one span is expected in \(need.of("request"))."
+      : "\(summary) The first one leaves a span."
+    return Verdict(.noneExpected, level: .waiting, text, evidence: [.init(.envoy, fact)])
+  }
+
+  private var openStreams: Verdict? {
+    guard traffic.judged == 0, traffic.active > 0, let first = samples.first,
+      input.now.secondsSince(first.time) >= Self.open
+    else { return nil }
+    return Verdict(
+      .streamOpen, level: .waiting,
+      "\(traffic.active.of("request")) \(traffic.active == 1 ? "is" : "are") still open; a span is reported when its request ends.",
+      evidence: [
+        .init(.envoy, "Of \(traffic.requests.of("request")) none has ended since \(first.begin.wholeSecond).")
+      ],
+      since: first.begin)
+  }
+
+  private var healthChecks: Verdict? {
+    guard traffic.healthChecks > 0, traffic.healthChecks == traffic.judged else { return nil }
+    return Verdict(
+      .healthChecksOnly, "All \(traffic.healthChecks.of("request")) were health checks, which leave no spans.",
+      evidence: [trafficFact].compactMap { $0 })
+  }
+
+  /// Requests have ended, and Envoy has decided nothing: its listeners do not trace.
+  private var otherConfiguration: Verdict? {
+    let ended = traffic.requests - traffic.active - traffic.resets
+    guard traffic.judged == 0, ended > 0 else { return nil }
+    return Verdict(
+      .otherConfiguration,
+      "The Envoy that runs does not trace its listeners: of \(ended.of("request")) it has decided nothing.",
+      evidence: [trafficFact].compactMap { $0 })
+  }
+
+  private var untraceable: Verdict? {
+    let trials = traffic.decided &+ traffic.notTraceable
+    let chances = Binomial(trials: trials, probability: sampling.share)
+    guard traffic.notTraceable > 0, traffic.decided < chances.low(Self.accident) else { return nil }
+    // Few of many may have been decided before the sampling was raised, on connections that last.
+    guard Double(traffic.decided) < 0.9 * chances.mean else { return nil }
+    let counts = "\(traffic.decided.grouped) of \(trials.of("request"))"
+    return Verdict(
+      .requestIDUntraceable,
+      "Envoy could trace \(counts), where \(sampling.text) would be about \(Int(chances.mean.rounded()).grouped): it cannot trace by "
+        + "the x-request-id of the others.",
+      evidence: [
+        .init(.envoy, "It counted \(traffic.notTraceable.of("request")) as not_traceable."), trafficFact,
+      ].compactMap { $0 })
+  }
+
+  /// Envoy has chosen requests, and made no spans of them.
+  private func forbidden(_ history: EvidenceHistory) -> Verdict? {
+    let (sent, old) = samples.reduce((0, 0)) { sums, sample in
+      let isOld =
+        history.time.secondsSince(sample.time) > interval + 0.5
+        || input.now.secondsSince(sample.time) > interval + Self.message
+      let decided = isOld ? TrafficCounts(sample.change, traced).decided : 0
+      return (sums.0 &+ sample.change.tracer.spansSent, sums.1 &+ decided)
+    }
+    let missing = old - sent
+    guard missing > 0, sent == 0 || missing >= max(20, old / 2) else { return nil }
+    // What begins at callers with less sampling is traced as they decide.
+    if let share = callersShare, share < 1, sent >= Binomial(trials: old, probability: share).low(Self.accident) {
+      return nil
+    }
+    let callers = callersShare.map { $0 < 1 } ?? false
+    let facts: [Verdict.Fact?] = [
+      .init(
+        .envoy,
+        "It chose \(old.of("request")) and made \(sent.of("span")): x-b3-sampled: 0, b3: 0 or ids in B3 headers that it cannot read "
+          + "have this effect."), trafficFact,
+      callers ? .init(.decided, "Proxies that call this one have a lower sampling.") : nil,
+    ]
+    return Verdict(
+      .callersForbid,
+      "Callers' B3 headers keep \(missing.grouped) of \(old.of("request")) from being traced.",
+      evidence: facts.compactMap { $0 }, since: samples.first?.begin)
+  }
+
+  /// The share of the requests that callers in the mesh sample; `nil` where none is known.
+  private var callersShare: Double? {
+    let known = input.calls.filter { $0.requests > 0 }
+    let all = known.reduce(0) { $0 + $1.requests }
+    guard all > 0 else { return nil }
+    let sampled = known.reduce(0.0) { $0 + Double($1.requests) * min(100, $1.sampling ?? 100) / 100 }
+    return sampled / Double(all)
+  }
+}

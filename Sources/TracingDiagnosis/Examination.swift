@@ -1,0 +1,108 @@
+import MeshModel
+import MeshPolicy
+import ProxyEvidence
+
+/// One look at a proxy: what the parts of the diagnosis share.
+struct Examination: Sendable {
+  let input: DiagnosisInput
+  /// The listeners, by their statistics.
+  let groups: [ListenerGroup]
+  /// The same, of those whose requests can leave spans.
+  let traced: [ListenerGroup]
+  /// What Envoy has counted, if it is known and of now.
+  let history: EvidenceHistory?
+  /// What Envoy has counted since it started.
+  let newest: EnvoyEvidence
+  /// What became of reports; `nil` without evidence.
+  let delivery: Delivery?
+  /// The parts of the past with traffic that counts for the verdict: of the last minute, or else of the last minute that had any.
+  let samples: [EvidenceHistory.Sample]
+  /// The traffic of these parts at traced listeners; gauges are the newest.
+  let traffic: TrafficCounts
+  let receipts: [Receipt]
+
+  /// The time that is looked at, in seconds.
+  static let window = 60.0
+  /// How long a proxy may have been connected without evidence before that is remarkable, in seconds.
+  static let firstEvidence = 15.0
+
+  init(_ input: DiagnosisInput, _ memory: DiagnosisMemory, _ groups: [ListenerGroup]) {
+    self.input = input
+    self.groups = groups
+    traced = groups.filter(\.isTraced)
+    history = input.evidence.flatMap { $0.isFresh(at: input.now) ? $0 : nil }
+    newest = history?.newest ?? EnvoyEvidence()
+    delivery = history.map { Delivery($0, collector: input.collectorStatistics, now: input.now) }
+    samples = Self.samples(of: history, traced, configured: memory.configured, now: input.now)
+    var traffic = TrafficCounts()
+    for sample in samples { for group in traced { traffic.add(sample.change.listeners[group.statistics]) } }
+    traffic.active = TrafficCounts(newest, traced).active
+    self.traffic = traffic
+    receipts = ReceiptBook(input, memory, groups, delivery).receipts
+  }
+
+  /// The parts of the past with requests at traced listeners, since the configuration is what it is.
+  private static func samples(
+    of history: EvidenceHistory?, _ traced: [ListenerGroup], configured: Timestamp?, now: Timestamp
+  ) -> [EvidenceHistory.Sample] {
+    guard let history else { return [] }
+    let all = history.samples(after: configured).filter { sample in
+      let counts = TrafficCounts(sample.change, traced)
+      guard counts.requests > 0 || counts.judged > 0 || sample.change.tracer.spansSent > 0 else { return false }
+      return configured.map { sample.begin >= $0 } ?? true
+    }
+    guard let last = all.last else { return [] }
+    let end = min(now, last.time)
+    let begin = now.secondsSince(last.time) <= window ? now : end
+    return all.filter { begin.secondsSince($0.time) <= window }
+  }
+
+  // MARK: What the parts need
+
+  var backend: TracingBackend? { input.explanation.resolution?.backend }
+
+  /// The share of requests that is traced.
+  var sampling: SamplingShare { SamplingShare(input) }
+
+  /// How long spans wait in Envoy until they are reported, at most, in seconds.
+  var interval: Double { Self.interval(of: input) }
+
+  static func interval(of input: DiagnosisInput) -> Double {
+    guard let interval = input.explanation.reports?.interval else { return 5 }
+    let (seconds, attoseconds) = interval.components
+    return Double(seconds) + Double(attoseconds) / 1e18
+  }
+
+  /// The host, the port and the path of the collector, as far as the backend says them.
+  var collector: (host: String, port: UInt16, path: String?)? {
+    switch backend.flatMap(TracingDestination.init)?.receiver {
+    case .zipkin(let url, _)?: (url.host, url.port, url.path)
+    case .datadog(let address, let port, _)?: (address, port, nil)
+    case nil: nil
+    }
+  }
+
+  /// The collector's address for sentences: `collector.example:9411`.
+  var collectorText: String { collector.map { "\($0.host.abridged()):\($0.port)" } ?? "the collector" }
+
+  /// Whether spans of the proxy arrive now, as far as anybody can tell, and no report is lost.
+  var isFlowing: Bool {
+    if let delivery, delivery.outcome == .failing || delivery.outcome == .intermittent { return false }
+    if receipts.contains(where: { $0.state == .silent || $0.state == .short }) { return false }
+    if case .own = input.receiver {
+      return input.received?.lastStored.map { input.now.secondsSince($0) <= 30 } ?? false
+    }
+    return delivery?.lastSent.map { input.now.secondsSince($0) <= 30 } ?? false
+  }
+
+  /// What Envoy says of the newest traffic.
+  var trafficFact: Verdict.Fact? {
+    guard history != nil, traffic.requests > 0 || traffic.judged > 0, let first = samples.first, let last = samples.last
+    else { return nil }
+    let time = max(1, last.time.secondsSince(first.begin))
+    return .init(
+      .envoy,
+      "Envoy counted \(traffic.requests.of("request")) at traced listeners within \(Timestamp.words(seconds: time)) until "
+        + "\(last.time.wholeSecond) and chose \(traffic.decided.grouped) of them to be traced.")
+  }
+}

@@ -1,0 +1,122 @@
+import ProxyEvidence
+import Testing
+import TracingDiagnosis
+
+/// Each cause is named where it is brought about, with what shows it.
+@Suite struct CauseTests {
+  @Test("each cause is named", arguments: Cause.allCases)
+  func named(cause: Cause) throws {
+    let (scene, time) = CauseScenes.scene(cause)
+    let verdict = try scene.diagnosis(at: time).verdict
+    #expect(verdict.cause == cause, "\(verdict)")
+    #expect(!verdict.evidence.isEmpty)
+    #expect(verdict.isFine == (cause == .fine))
+    for text in [verdict.summary, verdict.remedy] + verdict.evidence.map(\.text) {
+      #expect(text.first?.isUppercase == true && (text.hasSuffix(".") || text.hasSuffix("?")), "\(text)")
+    }
+  }
+
+  @Test func namesAndNumbersOfCausesDiffer() {
+    #expect(Set(Cause.allCases.map(\.name)).count == 35)
+    #expect(Cause.allCases.map(\.number) == Array(0...34))
+    #expect(Cause(name: "name-not-resolved") == .nameNotResolved)
+    #expect(Cause(name: "nothing") == nil)
+  }
+
+  @Test func theNearestBackendIsNamed() throws {
+    let (scene, time) = CauseScenes.scene(.backendUnknown)
+    #expect(try scene.diagnosis(at: time).verdict.summary.contains("did you mean \"jaeger\"?"))
+  }
+
+  @Test func theStatusThatAnswersIsNamed() throws {
+    for status in [200, 301, 400, 401, 500, 503] {
+      var scene = Scene()
+      scene.counts(Scene.statistics(requests: 7) + Scene.reports(dropped: 2, spans: 7, collector: status), at: 4)
+      let verdict = try scene.diagnosis(at: 5).verdict
+      #expect(verdict.cause == .answersOtherThanAccepted)
+      #expect(verdict.summary.contains("answers reports with \(status)"), "\(verdict.summary)")
+    }
+  }
+
+  @Test func aSmallSamplingSaysHowManyRequestsASpanTakes() throws {
+    var scene = Scene()
+    scene.sampling = 0.5
+    scene.counts(Scene.statistics(requests: 60, decided: 0, notTraceable: 60), at: 4)
+    let verdict = try scene.diagnosis(at: 5).verdict
+    #expect(verdict.cause == .noneExpected && verdict.level == .waiting)
+    #expect(
+      verdict.summary.contains("None of 60 requests was chosen yet. At 0.5 % one span is expected in 200 requests."))
+  }
+
+  @Test func whatIsNotKnownIsUnknownAndNeverFine() throws {
+    var scene = CauseScenes.working
+    scene.history = nil
+    scene.change = { $0.evidenceObstacle = "the proxy's kuma-dp sends none" }
+    let diagnosis = try scene.diagnosis(at: 30)
+    #expect(diagnosis.verdict.cause == .unknown && diagnosis.verdict.level == .unknown)
+    #expect(diagnosis.verdict.evidence.contains { $0.text.contains("the proxy's kuma-dp sends none") })
+    #expect(diagnosis.receipts.first?.text(at: Scene.time(30)) == "receipt: unknown: the proxy's kuma-dp sends none")
+  }
+
+  @Test func oldEvidenceIsNotThatOfNow() throws {
+    #expect(try CauseScenes.working.diagnosis(at: 30).verdict.isFine)
+    #expect(try CauseScenes.working.diagnosis(at: 90).verdict.cause == .unknown)
+  }
+
+  @Test func aCollectorThatHangsUpIsNoCauseOfTheTable() throws {
+    var scene = Scene()
+    scene.counts(
+      Scene.statistics(requests: 7) + "tracing.zipkin.spans_sent: 7\ntracing.zipkin.reports_dropped: 2\n"
+        + "cluster.tracing_jaeger.membership_total: 1\ncluster.tracing_jaeger.upstream_cx_total: 2\n"
+        + "cluster.tracing_jaeger.upstream_rq_total: 2\ncluster.tracing_jaeger.upstream_rq_rx_reset: 2\n"
+        + "cluster.tracing_jaeger.upstream_rq_503: 2\n", at: 4)
+    let verdict = try scene.diagnosis(at: 5).verdict
+    #expect(verdict.cause == .unknown)
+    #expect(verdict.summary.contains("ends connections without an answer"))
+  }
+
+  @Test func reportsThatAreTriedAgainAreNamedBeforeTheyAreLost() throws {
+    var scene = Scene()
+    scene.change = { $0.collectorStatistics = "tracing-auto_jaeger" }
+    scene.counts(
+      Scene.statistics(requests: 7) + "tracing.zipkin.spans_sent: 7\n"
+        + "cluster.tracing-auto_jaeger.membership_total: 1\ncluster.tracing-auto_jaeger.upstream_cx_total: 40\n"
+        + "cluster.tracing-auto_jaeger.upstream_cx_connect_fail: 40\ncluster.tracing-auto_jaeger.upstream_rq_retry: 38\n",
+      at: 4)
+    #expect(try scene.diagnosis(at: 5).verdict.cause == .connectionRefused)
+  }
+
+  @Test func aFaultOfTheConnectionDoesNotHideThatSpansArrive() throws {
+    var scene = CauseScenes.working
+    scene.rejection = (2, "no")
+    let verdict = try scene.diagnosis(at: 7).verdict
+    #expect(verdict.isFine)
+    #expect(verdict.evidence.contains { $0.source == .proxy && $0.text.contains("rejected its last listeners") })
+  }
+
+  @Test func spansThatGoElsewhereAreJudgedByEnvoysCounts() throws {
+    var scene = CauseScenes.working
+    scene.received = nil
+    scene.change = { $0.receiver = .other("collector.example:9411") }
+    let diagnosis = try scene.diagnosis(at: 7)
+    #expect(diagnosis.verdict.isFine)
+    #expect(diagnosis.verdict.summary == "The collector at collector.example:9411 has accepted 6 reports of the proxy.")
+    #expect(diagnosis.receipts.first?.text(at: Scene.time(7)) == "receipt: unknown: spans go to another collector")
+  }
+
+  @Test func callersWithLessSamplingAreNoFault() throws {
+    var scene = CauseScenes.scene(.callersForbid).scene
+    scene.change = { $0.calls = [.init(caller: "front", service: "web", requests: 40, counted: 40, sampling: 1)] }
+    #expect(try scene.diagnosis(at: 10).verdict.level == .waiting)
+  }
+
+  @Test func whatIsMendedIsFineAtTheNextReport() throws {
+    var scene = CauseScenes.scene(.connectionRefused).scene
+    #expect(try scene.diagnosis(at: 5).verdict.cause == .connectionRefused)
+    scene.counts(
+      Scene.statistics(requests: 12) + "tracing.zipkin.spans_sent: 12\ntracing.zipkin.reports_sent: 1\n"
+        + "cluster.tracing_jaeger.upstream_rq_202: 1\ncluster.tracing_jaeger.upstream_rq_total: 1\n", at: 9)
+    scene.stores(inbound: 5, at: 8.9)
+    #expect(try scene.diagnosis(at: 10).verdict.isFine)
+  }
+}

@@ -1,0 +1,93 @@
+import MeshModel
+import ProxyEvidence
+import Testing
+
+@testable import TracingDiagnosis
+
+/// Receipts compare what Envoy counted with what the collector stored.
+@Suite struct ReceiptTests {
+  /// What is said after some minutes in which an Envoy chose requests and the collector stored spans, both a second.
+  private static func diagnosis(
+    requests: Int, sampling: Double = 100, decided: Int, stored: (Int) -> Int, spans: (Int) -> Int = { $0 }
+  ) throws -> Diagnosis {
+    var scene = Scene()
+    scene.sampling = sampling
+    var memory = DiagnosisMemory()
+    var diagnosis: Diagnosis?
+    for second in stride(from: 5, through: 200, by: 5) {
+      let chosen = decided * second
+      scene.counts(
+        Scene.statistics(requests: requests * second, decided: chosen, notTraceable: (requests - decided) * second)
+          + Scene.reports(sent: spans(chosen) / 5, spans: spans(chosen), collector: 202), at: Double(second))
+      scene.stores(inbound: stored(chosen), at: Double(second))
+      diagnosis = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory)
+    }
+    return try #require(diagnosis)
+  }
+
+  @Test func allThatIsExpectedIsStored() throws {
+    let diagnosis = try Self.diagnosis(requests: 20, decided: 20) { $0 }
+    let receipt = try #require(diagnosis.receipts.first)
+    #expect(receipt.state == .matches && diagnosis.verdict.isFine)
+    let requests = try #require(receipt.requests)
+    #expect(receipt.expected == Double(requests) && requests >= 2_000)
+    #expect(receipt.text(at: Scene.time(200)).hasSuffix(" of \(requests.grouped) expected"))
+    #expect(receipt.lag == 0.5 && receipt.clockOffset == -0.5)
+    #expect(diagnosis.receipts.last?.state == .idle)
+  }
+
+  @Test func aShareIsExpectedWithItsBounds() throws {
+    let receipt = try #require(try Self.diagnosis(requests: 100, sampling: 10, decided: 10) { $0 }.receipts.first)
+    let (requests, expected) = (try #require(receipt.requests), try #require(receipt.expected))
+    #expect(abs(expected - Double(requests) / 10) < 0.01)
+    let range = try #require(receipt.range)
+    #expect(range.contains(Int(expected)) && range.lowerBound > 0 && range.upperBound < requests / 5)
+  }
+
+  @Test func missingSpansAreCounted() throws {
+    let diagnosis = try Self.diagnosis(requests: 20, decided: 20) { $0 * 3 / 4 }
+    let receipt = try #require(diagnosis.receipts.first)
+    #expect(receipt.state == .short)
+    #expect(receipt.text(at: Scene.time(200)).contains("are missing"))
+    #expect(diagnosis.verdict.cause == .unknown)
+    #expect(diagnosis.verdict.evidence.contains { $0.source == .collector })
+  }
+
+  @Test func silenceHasItsLength() throws {
+    var first: Int?
+    let diagnosis = try Self.diagnosis(requests: 20, decided: 20) { chosen in
+      // Nothing is stored after the first.
+      first = first ?? chosen
+      return first ?? 0
+    }
+    let receipt = try #require(diagnosis.receipts.first)
+    #expect(receipt.state == .silent)
+    #expect(receipt.text(at: Scene.time(200)).hasPrefix("receipt: 0 of ~"))
+  }
+
+  @Test func whatCallersForbidIsNotMissing() throws {
+    let diagnosis = try Self.diagnosis(requests: 20, decided: 20, stored: { $0 / 2 }, spans: { $0 / 2 })
+    #expect(diagnosis.receipts.first?.state == .unknown("callers ask that requests are not traced"))
+    #expect(diagnosis.verdict.cause == .callersForbid)
+  }
+
+  @Test("bounds of a binomial number")
+  func bounds() {
+    let chances = Binomial(trials: 4_120, probability: 0.1)
+    #expect(chances.mean == 412)
+    let range = chances.range(0.0005)
+    // 3.3 standard deviations are 64.
+    #expect((330...355).contains(range.lowerBound) && (470...500).contains(range.upperBound))
+    #expect(Binomial(trials: 100, probability: 1).range(0.0005) == 100...100)
+    #expect(Binomial(trials: 60, probability: 0.0001).range(1e-6).lowerBound == 0)
+    #expect(Binomial(trials: 0, probability: 0.5).range(0.0005) == 0...0)
+    #expect(Binomial(trials: 200, probability: 0.1).low(1e-6) > 0)
+  }
+
+  @Test func numbersAreGrouped() {
+    #expect(
+      [0, 999, 1_000, 4_120, 1_234_567, -12_345].map(\.grouped) == [
+        "0", "999", "1,000", "4,120", "1,234,567", "-12,345",
+      ])
+  }
+}
