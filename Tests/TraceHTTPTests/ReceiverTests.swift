@@ -2,6 +2,7 @@ import Foundation
 import HTTPService
 import HTTPTypes
 import Testing
+import TraceAnalysis
 
 @testable import TraceFormats
 @testable import TraceHTTP
