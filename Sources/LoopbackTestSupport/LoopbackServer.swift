@@ -14,9 +14,10 @@ public enum LoopbackServer {
   ///
   /// - Parameters:
   ///   - server: what is spoken; the address begins with `http://` in any case.
+  ///   - host: where, an address of this machine.
   ///   - port: where; 0 for a free port.
   public static func run<Value: Sendable>(
-    server: HTTPServerBuilder = .http1(), port: Int = 0, _ responder: @escaping Responder,
+    server: HTTPServerBuilder = .http1(), host: String = "127.0.0.1", port: Int = 0, _ responder: @escaping Responder,
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
     let (channels, continuation) = AsyncStream.makeStream(of: (any Channel).self)
@@ -31,7 +32,7 @@ public enum LoopbackServer {
           status: head.status, headers: head.headerFields,
           body: content.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: content)))
       },
-      server: server, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
+      server: server, configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
       onServerRunning: { channel in
         continuation.yield(channel)
         continuation.finish()
@@ -44,7 +45,7 @@ public enum LoopbackServer {
     } _: {
       for await channel in channels {
         running.withLock { $0 = channel }
-        return try await body("http://127.0.0.1:\(channel.localAddress?.port ?? 0)")
+        return try await body("http://\(host):\(channel.localAddress?.port ?? 0)")
       }
       throw CancellationError()
     }
@@ -52,9 +53,10 @@ public enum LoopbackServer {
 
   /// Serves until the task is cancelled, and tells the port.
   public static func serve(
-    server: HTTPServerBuilder = .http1(), _ responder: @escaping Responder, onPort: @escaping @Sendable (Int) -> Void
+    server: HTTPServerBuilder = .http1(), host: String = "127.0.0.1", port: Int = 0, _ responder: @escaping Responder,
+    onPort: @escaping @Sendable (Int) -> Void
   ) async throws {
-    try await run(server: server, responder) { base in
+    try await run(server: server, host: host, port: port, responder) { base in
       onPort(Int(base.split(separator: ":").last ?? "") ?? 0)
       for await _ in AsyncStream<Never>.makeStream().stream {}
     }

@@ -24,6 +24,8 @@ public final class ProxyFleet: Sendable {
     public var dataplane: @Sendable (String) -> String? = { _ in nil }
     /// The token that a proxy shows; by node id.
     public var token: @Sendable (String) -> String? = { _ in nil }
+    /// The version of Envoy that the proxies say they are, as in `(1, 35, 0)`; `nil` when they say none.
+    public var envoyVersion: (major: UInt32, minor: UInt32, patch: UInt32)?
     /// Is told what a proxy holds of a type after each response that it takes: its node id, the type's URL, and what it holds.
     /// It must be quick: no proxy takes a response meanwhile.
     public var onResponse: (@Sendable (String, String, HeldResources) -> Void)?
@@ -188,6 +190,12 @@ public final class ProxyFleet: Sendable {
     node.id = state.withLock { $0.proxies[index].nodeID }
     if let dataplane = settings.dataplane(node.id) {
       node.metadata.fields["dataplane.resource"] = Google_Protobuf_Value(stringValue: dataplane)
+    }
+    if let version = settings.envoyVersion {
+      node.userAgentName = "envoy"
+      node.userAgentBuildVersion.version.majorNumber = version.major
+      node.userAgentBuildVersion.version.minorNumber = version.minor
+      node.userAgentBuildVersion.version.patch = version.patch
     }
     var metadata = Metadata()
     if let token = settings.token(node.id) { metadata.addString(token, forKey: "authorization") }

@@ -12,6 +12,9 @@ enum Programs {
   /// The real Envoy.
   static let envoy = TestPrograms.envoy
 
+  /// The same without what starts it.
+  static let envoyProgram = TestPrograms.envoyProgram
+
   /// Without variables that would configure the programs behind the tests' backs.
   static var environment: [String: String] {
     ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KUMA_") }

@@ -51,20 +51,37 @@ struct ProxyProcess: Sendable {
             kuma.io/protocol: http\(more)
         outbound:\(outbound)
       """
+    return try start(
+      name, dataplane: dataplane, inboundPort: inbound, outboundPorts: outbounds, adminPort: free[1],
+      drainTime: drainTime,
+      controlPlane: controlPlane)
+  }
+
+  /// Starts a proxy with a Dataplane of any form.
+  ///
+  /// - Parameters:
+  ///   - dataplane: the Dataplane as YAML, which has these ports.
+  ///   - isKnown: whether the control plane has the Dataplane already, so that it stays when the proxy ends.
+  ///   - envoy: the program to run as Envoy.
+  static func start(
+    _ name: String, dataplane: String, inboundPort: Int, outboundPorts: [Int], adminPort: Int, drainTime: String = "1s",
+    isKnown: Bool = false, envoy: String? = Programs.envoy, controlPlane: ControlPlaneProcess
+  ) throws -> ProxyProcess {
     let file = controlPlane.home.appending(path: "\(name).yaml")
     try Data(dataplane.utf8).write(to: file)
+    let definition = ["--dataplane-file", file.path(percentEncoded: false), "--dataplane-var", "name=\(name)"]
     let log = Lines()
     let process = try ChildProcess.start(
       ChildProcess.Command(
         Programs.path("kuma-dp"),
-        [
-          "run", "--dataplane-file", file.path(percentEncoded: false), "--dataplane-var", "name=\(name)",
-          "--cp-address", "http://127.0.0.1:\(controlPlane.ports.dataplane)", "--binary-path", Programs.envoy ?? "",
+        ["run"] + (isKnown ? ["--name", name] : definition) + [
+          "--cp-address", "http://127.0.0.1:\(controlPlane.ports.dataplane)", "--binary-path", envoy ?? "",
           // One thread sends its spans in order; connections to an earlier listener end soon.
           "--concurrency", "1", "--drain-time", drainTime,
         ], environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
     return ProxyProcess(
-      name: name, inboundPort: inbound, outboundPorts: outbounds, adminPort: free[1], process: process, log: log)
+      name: name, inboundPort: inboundPort, outboundPorts: outboundPorts, adminPort: adminPort, process: process,
+      log: log)
   }
 
   /// Waits until the proxy answers requests in both directions.
