@@ -2,6 +2,9 @@ package import Documents
 import OrderedCollections
 
 /// An object of the API, with its metadata as fields. What is not known here is kept.
+///
+/// Objects with the same fields are equal, in whatever order the fields are: the API server writes `apiVersion` and `kind` at the
+/// beginning of an object that it sends alone, and leaves them out in lists.
 package struct KubernetesObject: Sendable, Hashable {
   /// The whole object.
   package var document: DocumentValue.Object
@@ -48,5 +51,29 @@ package struct KubernetesObject: Sendable, Hashable {
     var texts: [String: String] = [:]
     for (key, value) in value?.object ?? [:] { texts[key] = value.string }
     return texts
+  }
+}
+
+extension KubernetesObject {
+  package static func == (one: KubernetesObject, other: KubernetesObject) -> Bool {
+    isSame(one.document, other.document)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    for text in [kind, namespace ?? "", name, uid, resourceVersion] { hasher.combine(text) }
+  }
+
+  private static func isSame(_ one: DocumentValue.Object, _ other: DocumentValue.Object) -> Bool {
+    one.count == other.count
+      && one.allSatisfy { entry in other[entry.key].map { isSame(entry.value, $0) } ?? false }
+  }
+
+  private static func isSame(_ one: DocumentValue, _ other: DocumentValue) -> Bool {
+    switch (one, other) {
+    case (.object(let one), .object(let other)): isSame(one, other)
+    case (.array(let one), .array(let other)):
+      one.count == other.count && zip(one, other).allSatisfy { isSame($0, $1) }
+    default: one == other
+    }
   }
 }

@@ -177,8 +177,8 @@ struct ReplicaTable: Sendable {
       case (let old?, nil): deleted.append(old)
       case (let old, let new?):
         // One version may still have two contents: a server restored from a copy counts again, and a changed definition
-        // leaves other fields in. Lists and watches may write keys in different orders.
-        if let old, Self.isSame(old.document, new.document) { continue }
+        // leaves other fields in.
+        if let old, old == new { continue }
         changed.append(new)
       case (nil, nil): continue
       }
@@ -190,21 +190,6 @@ struct ReplicaTable: Sendable {
   static func isNewer(_ version: String, than other: String) -> Bool {
     guard let a = UInt64(version), let b = UInt64(other) else { return false }
     return a > b
-  }
-
-  /// Whether two objects have the same fields, in whatever order.
-  private static func isSame(_ one: DocumentValue.Object, _ other: DocumentValue.Object) -> Bool {
-    one.count == other.count
-      && one.allSatisfy { entry in other[entry.key].map { isSame(entry.value, $0) } ?? false }
-  }
-
-  private static func isSame(_ one: DocumentValue, _ other: DocumentValue) -> Bool {
-    switch (one, other) {
-    case (.object(let one), .object(let other)): isSame(one, other)
-    case (.array(let one), .array(let other)):
-      one.count == other.count && zip(one, other).allSatisfy { isSame($0, $1) }
-    default: one == other
-    }
   }
 
   private static func isAtLeast(_ version: String, _ other: String) -> Bool {

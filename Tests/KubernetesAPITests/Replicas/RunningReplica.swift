@@ -1,3 +1,4 @@
+import Documents
 import KubernetesAPI
 import KubernetesTestSupport
 import Logging
@@ -67,6 +68,44 @@ final class RunningReplica: Sendable {
   func stop() async {
     running.cancel()
     await running.value
+  }
+
+  // MARK: Comparing
+
+  /// Waits until the owner holds what the API server lists.
+  ///
+  /// - Throws: ``Behind``, with what differs.
+  func catchesUp(with list: () async throws -> [KubernetesObject]) async throws {
+    var difference = ""
+    do {
+      try await eventually("what the API server lists") {
+        difference = Self.difference(of: state.objects, from: try await list())
+        return difference.isEmpty
+      }
+    } catch let error as NotInTime {
+      throw Behind(description: "\(error): \(difference)")
+    }
+  }
+
+  struct Behind: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// How objects differ from a list of the API server; empty when they do not.
+  static func difference(of objects: [String: KubernetesObject], from list: [KubernetesObject]) -> String {
+    let listed = Dictionary(list.map { ($0.name, $0) }) { first, _ in first }
+    return Set(objects.keys).union(listed.keys).sorted().compactMap { name -> String? in
+      switch (objects[name], listed[name]) {
+      case (nil, let object?): return "\(name) of version \(object.resourceVersion) is missing"
+      case (let object?, nil): return "\(name) of version \(object.resourceVersion) is there no more"
+      case (let object?, let wanted?) where object.resourceVersion != wanted.resourceVersion:
+        return "\(name) has the version \(object.resourceVersion), not \(wanted.resourceVersion)"
+      case (let object?, let wanted?) where object != wanted:
+        let (text, other) = (DocumentValue.object(object.document).json(), DocumentValue.object(wanted.document).json())
+        return "\(name) of version \(object.resourceVersion) is \(text), not \(other)"
+      default: return nil
+      }
+    }.joined(separator: "; ")
   }
 }
 
