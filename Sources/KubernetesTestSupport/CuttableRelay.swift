@@ -3,7 +3,7 @@ import NIOPosix
 import Synchronization
 
 /// A relay before a server of this machine: it passes bytes on as they are, and can cut all its connections or go silent, as
-/// networks do.
+/// networks do. It ends when it is released, also by a test that fails.
 package final class CuttableRelay: Sendable {
   /// What happens to connections.
   package enum Behaviour: Sendable {
@@ -75,6 +75,9 @@ package final class CuttableRelay: Sendable {
       .connect(host: "127.0.0.1", port: state.target)
       .flatMap { outgoing in
         state.keep(outgoing)
+        // Not by a handler: one that was cut while the other was being made was never active, and tells handlers nothing.
+        incoming.closeFuture.whenComplete { _ in outgoing.close(promise: nil) }
+        outgoing.closeFuture.whenComplete { _ in incoming.close(promise: nil) }
         do {
           try incoming.pipeline.syncOperations.addHandler(Passing(to: outgoing, state))
           try outgoing.pipeline.syncOperations.addHandler(Passing(to: incoming, state))
@@ -99,7 +102,6 @@ package final class CuttableRelay: Sendable {
       other.writeAndFlush(unwrapInboundIn(data), promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) { other.close(promise: nil) }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
   }
 
@@ -123,6 +125,11 @@ package final class CuttableRelay: Sendable {
   /// Ends it.
   package func stop() async {
     try? await listener.close()
+    cut()
+  }
+
+  deinit {
+    listener.close(promise: nil)
     cut()
   }
 }

@@ -123,6 +123,30 @@ import Testing
     await relay.stop()
   }
 
+  @Test("ends with its test, and the relay before its server too") func released() async throws {
+    weak var replica: KindReplica?
+    let port: Int
+    do {
+      let relay = try await CuttableRelay.start(before: server.port)
+      port = relay.port
+      let running = RunningReplica(try server.client(over: relay), .configMap, namespace: "default")
+      replica = running.replica
+      try await eventually("the first list") { running.replica.isSynchronized }
+      withExtendedLifetime((relay, running)) {}
+    }
+    try await eventually("the replica's end") { replica == nil }
+    let access = try KubernetesAccess.kubeconfig(path: try server.kubeconfig(port: port))
+    let client = KubernetesClient(access: access, userAgent: "test/1", logger: Logger(label: "test"))
+    try await eventually("the relay's end") {
+      do throws(KubernetesError) {
+        _ = try await client.newestVersion(of: .configMap)
+        return false
+      } catch {
+        return error.message.contains("connection refused")
+      }
+    }
+  }
+
   @Test("of a custom resource: its definition comes, changes, goes and comes again") func definition() async throws {
     let client = try server.client()
     let kind = KubernetesKind(

@@ -8,7 +8,8 @@ import TestSupport
 
 @testable import KubernetesAPI
 
-/// A replica on a real API server, with what an owner makes of its updates.
+/// A replica on a real API server, with what an owner makes of its updates. It ends when it is released, also by a test that
+/// fails.
 final class RunningReplica: Sendable {
   struct Owned {
     var objects: [String: KubernetesObject] = [:]
@@ -69,6 +70,8 @@ final class RunningReplica: Sendable {
     running.cancel()
     await running.value
   }
+
+  deinit { running.cancel() }
 
   // MARK: Comparing
 
