@@ -178,6 +178,24 @@ import Testing
     await relay.stop()
   }
 
+  @Test("that tells nothing for longer than bookmarks take begins anew, also when its connection answers")
+  func longSilence() async throws {
+    var settings = KubernetesClient.Settings()
+    settings.silence = .milliseconds(100)
+    settings.longestSilence = .milliseconds(300)
+    let client = try client(settings: settings)
+    let namespace = try await server.makeNamespace()
+    let version = try await client.newestVersion(of: .lease)
+    let hasEnded = Mutex(false)
+    let watch = Task {
+      try await client.watch(.lease, namespace: namespace, from: version) { _ in }
+      hasEnded.withLock { $0 = true }
+    }
+    defer { watch.cancel() }
+    // The API server would end it after five minutes at the earliest.
+    try await eventually("the watch's end") { hasEnded.withLock { $0 } }
+  }
+
   @Test("from a version that is too old ends with the code for it") func tooOld() async throws {
     let server = try await KubernetesServer.start(controllers: false, flags: ["--watch-cache=false"])
     let client = KubernetesClient(

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import ConnectionFaults
 import Documents
+import Logging
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -120,6 +121,12 @@ extension KubernetesClient {
       }
       // Over HTTP/1.1 the check has gone over another connection than the watch, so it says nothing about that one.
       if answer.response.version.major < 2 { return }
+      // Also with HTTP/2 when the API server has asked for a new connection (GOAWAY) since: what runs stays on the old one.
+      if ContinuousClock.now - activity.last >= settings.longestSilence {
+        logger.debug(
+          "a watch has told nothing for long; it begins again", metadata: ["kind": "\(request.kind.qualifiedName)"])
+        return
+      }
       checked = .now
     }
   }

@@ -21,6 +21,9 @@ package final class KubernetesClient: Sendable {
     package var silence: Duration = .seconds(30)
     /// How long that check may take.
     package var checkTime: Duration = .seconds(10)
+    /// How long a watch may be silent, whatever the checks say, before it begins anew. Longer than the minute between two
+    /// bookmarks; an API server sends none of a kind in which nothing has happened since its start.
+    package var longestSilence: Duration = .seconds(150)
     /// How many seconds a watch asks the API server for; a random number from this range.
     package var watchSeconds: ClosedRange<Int> = 300...600
 
