@@ -596,7 +596,7 @@ let package = Package(
         "MeshPolicy", "MeshTestSupport", "MeshXDS", hummingbirdTLS,
         "PostgresTestSupport", "ProcessSupervisor", "ProxyEvidence", "ProxySimulation", asyncHTTPClient, collections,
         httpTypes, logging, nioCore, nioHTTP1,
-        nioPosix, nioSSL, "TraceTestSupport",
+        nioPosix, nioSSL, "TraceHeaders", "TraceTestSupport",
       ],
       exclude: ["Goldens", "Machines"], swiftSettings: strict),
   ]

@@ -13,8 +13,8 @@ struct NoTraceTests {
 
   private static let settings = [
     // A report of a proxy with ordinary requests is within them.
-    "KUMA_COLLECTOR_LIMITS_BODY_SIZE": "100KiB", "KUMA_COLLECTOR_LIMITS_TAGS_PER_SPAN": "18",
-    "KUMA_COLLECTOR_RETENTION_MAX_SPANS": "3000",
+    "KUMA_COLLECTOR_LIMITS_BODY_SIZE": "100KiB", "KUMA_COLLECTOR_LIMITS_TAGS_PER_SPAN": "16",
+    "KUMA_COLLECTOR_RETENTION_MAX_AGE": "20s",
   ]
 
   private static let injections =

@@ -34,12 +34,19 @@ final class VerdictWatch: Sendable {
   }
 
   private let changes = Mutex<[String: [Change]]>([:])
+  private let alarms = Mutex<[String: Set<String>]>([:])
   private let controlPlane: ControlPlaneProcess
 
   init(_ controlPlane: ControlPlaneProcess) { self.controlPlane = controlPlane }
 
   /// The verdicts on a proxy in their order, without repetitions of a cause.
   func changes(of proxy: String) -> [Change] { changes.withLock { $0[proxy] ?? [] } }
+
+  /// What receipts of a proxy have said of missing spans.
+  func alarms(of proxy: String) -> Set<String> { alarms.withLock { $0[proxy] ?? [] } }
+
+  /// The proxies on which there was any verdict.
+  var proxies: [String] { changes.withLock { $0.keys.sorted() } }
 
   /// When a proxy first had a verdict with a cause, since a time.
   func first(_ cause: String, of proxy: String, since time: ContinuousClock.Instant) -> Change? {
@@ -72,15 +79,23 @@ final class VerdictWatch: Sendable {
     else { return }
     let now = ContinuousClock.now
     let items = try DocumentValue(json: answer.body)["items"]?.array ?? []
+    for item in items {
+      guard let name = item["name"]?.string, let receipt = item["receipt"], let state = receipt["state"]?.string,
+        ["short", "silent"].contains(state)
+      else { continue }
+      alarms.withLock { _ = $0[name, default: []].insert(receipt["text"]?.string ?? state) }
+    }
     changes.withLock { changes in
       for item in items {
         guard let name = item["name"]?.string, let verdict = Verdict(item["verdict"]) else { continue }
-        if changes[name]?.last?.verdict.cause == verdict.cause {
+        var all = changes[name] ?? []
+        if let last = all.indices.last, all[last].verdict.cause == verdict.cause {
           // The evidence becomes more.
-          changes[name]?[(changes[name]?.count ?? 1) - 1].verdict = verdict
+          all[last].verdict = verdict
         } else {
-          changes[name, default: []].append(Change(time: now, verdict: verdict))
+          all.append(Change(time: now, verdict: verdict))
         }
+        changes[name] = all
       }
     }
   }
