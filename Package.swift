@@ -52,7 +52,7 @@ let pageFiles = [
   "app.css", "app.js", "canary.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
   "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
   "privacy.js",
-  "search.js", "search-keys.js", "search-state.js", "search-view.js", "services.js", "session.js", "sign-in.js",
+  "search.js", "search-keys.js", "search-state.js", "search-view.js", "senders.js", "services.js", "session.js", "sign-in.js",
   "standalone.js", "start.js",
   "timeline.js", "trace.js", "views.css", "waterfall.js", "waterfall-keys.js", "waterfall-state.js",
   "waterfall-view.js",

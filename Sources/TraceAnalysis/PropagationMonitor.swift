@@ -84,6 +84,11 @@ public final class PropagationMonitor: Sendable {
   /// Whether a moment is within the retained period, in microseconds since 1970.
   func remembers(_ time: Int64) async -> Bool { await ask { $0.remembers(time) } }
 
+  /// Whether the requests of services are in one trace, for their proxies and for their own tracers.
+  package func contextSplits(of services: Set<String>) async -> [ContextSplit] {
+    await ask { $0.contextSplits(of: services) }
+  }
+
   /// The verdicts on the calls from services.
   func knowledge(of services: Set<String>) async -> [String: [String: PropagationKnowledge]] {
     await ask { $0.knowledge(of: services) }

@@ -160,7 +160,7 @@ extension AccessMatrix {
   private static let page = [
     "GET /", "GET /traces", "GET /traces/{id}", "GET /services", "GET /services/{name}", "GET /compare",
     "GET /compare/{id}", "GET /compare/{id}/{other}", "GET /file", "GET /file/{name}", "GET /graph",
-    "GET /propagation", "GET /privacy", "GET /assets/{file}",
+    "GET /propagation", "GET /privacy", "GET /senders", "GET /assets/{file}",
     // Addresses of other pages, which lead to this one.
     "GET /zipkin", "GET /zipkin/traceViewer", "GET /zipkin/dependency", "GET /dependency", "GET /zipkin/traces/{id}",
     "GET /zipkin/trace/{id}", "GET /trace/{id}", "GET /dependencies", "GET /gui", "GET /gui/{rest...}", "GET /search",

@@ -43,7 +43,9 @@ struct SenderRecord: Sendable {
   private var offsets = ClockOffsets()
   private var units: [TimeUnit: Int] = [:]
   private var brokenIDs = 0
-  var reusedIDs = 0
+  private(set) var reusedIDs = 0
+  /// The first span of an earlier request, and when that came.
+  private var firstUse: (use: SenderTally.SpanUse, time: Int64)?
   private var remarks = SpanRemarks()
   private var traits: SenderTraits = []
   private var newestTrace: TraceID?
@@ -80,6 +82,7 @@ struct SenderRecord: Sendable {
     lastStored = now
     rate.add(group.spans, now: now)
     newestTrace = group.newestTrace
+    if let use = group.ids.first { compare(use, now: now) }
     traits.formUnion(group.traits)
     for counted in group.listeners { add(counted, hide) }
     if group.newestEnd > 0 { offsets.add(wall &- group.newestEnd / 1_000) }
@@ -92,6 +95,17 @@ struct SenderRecord: Sendable {
     if !request.format.isEmpty { add(request.format, to: \.formats, atMost: Self.formatsAtMost, { $0 }) }
     refuse(reason, spans: 0, status: request.status, now: now, hide)
   }
+
+  /// Finds a sender whose ids are always the same.
+  private mutating func compare(_ use: SenderTally.SpanUse, now: Int64) {
+    if let known = firstUse, now &- known.time < SpanUses.memory {
+      if SpanUses.isReused(use, known.use) { reusedIDs += 1 }
+    } else {
+      firstUse = (use, now)
+    }
+  }
+
+  mutating func addReusedIDs(_ count: Int) { reusedIDs += count }
 
   mutating func add(_ more: SpanRemarks) { remarks.add(more) }
 
@@ -196,6 +210,7 @@ struct SenderRecord: Sendable {
     report.remarks = remarks.all
     report.unknownKeys = remarks.keys
     if traits.contains(.traceState) { report.propagators.append("W3C") }
+    report.isOfOpenTelemetry = traits.contains(.openTelemetry)
     report.deprecated = SenderAdvice.deprecated(traits, formats)
     report.newestTrace = newestTrace
     report.advice = SenderAdvice.advice(report)

@@ -87,6 +87,8 @@ package struct SenderReport: Sendable, Hashable, Identifiable {
   package var unknownKeys: [String] = []
   /// The headers by which the sender passes traces on, as far as its spans show it: `B3`, `W3C`.
   package var propagators: [String] = []
+  /// Whether an SDK of OpenTelemetry makes its spans.
+  package var isOfOpenTelemetry = false
   /// The deprecated exporters and formats that the sender uses.
   package var deprecated: [String] = []
   /// The trace of the last stored span.

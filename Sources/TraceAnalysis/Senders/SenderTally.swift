@@ -22,6 +22,14 @@ package struct SenderTally: Sendable {
     /// Refused spans by reason.
     var refused: [(reason: String, spans: Int)] = []
     var brokenIDs = 0
+    /// Some of its spans, by which ids that are used again are found.
+    var ids: [SpanUse] = []
+  }
+
+  /// An id and the start of its span, in microseconds since 1970.
+  struct SpanUse: Sendable, Hashable {
+    let id: UInt64
+    let start: Int64
   }
 
   private(set) var groups: [Group] = []
@@ -35,6 +43,8 @@ package struct SenderTally: Sendable {
   static let groupsAtMost = 512
   /// How many listeners of one sender are told apart.
   static let listenersAtMost = 32
+  /// How many ids of one sender in a request are compared with others.
+  static let usesAtMost = 64
   /// Names are kept up to this number of bytes.
   static let nameBytes = 256
 
@@ -90,6 +100,7 @@ package struct SenderTally: Sendable {
         })
     else { return others += 1 }
     groups[index].add(span.traceID, span.timestamp, span.duration, traits, now)
+    groups[index].addUse(span.traceID.low, span.id, span.kind, span.timestamp)
     guard traits.contains(.proxy) else { return }
     let side = SpanListener.Side(span.kind)
     groups[index].addListener((cluster?.valueHash ?? 0) &+ side.number) {
@@ -102,6 +113,7 @@ package struct SenderTally: Sendable {
     let origin = SpanOrigin(span)
     guard let index = group(of: origin) else { return others += 1 }
     groups[index].add(span.traceID, span.timestamp, span.duration, origin.traits, now)
+    groups[index].addUse(span.traceID.low, span.id, span.kind, span.timestamp)
     guard origin.isProxy else { return }
     let side = SpanListener.Side(span.kind)
     groups[index].addListener((origin.cluster.map { TextHash.hash($0) } ?? 0) &+ side.number) {
@@ -164,6 +176,13 @@ extension SenderTally.Group {
     } else if let unit = TimeUnit.suggested(by: timestamp, now: now) {
       units[unit, default: 0] += 1
     }
+  }
+
+  /// Notes the first span, and one in sixteen of the others, always the same ones by their ids.
+  fileprivate mutating func addUse(_ trace: UInt64, _ id: UInt64, _ kind: Span.Kind?, _ start: Int64) {
+    let hash = TextHash.fold(trace ^ id, 0x9fb2_1c65_1e98_df25 &+ UInt64(kind?.rawValue ?? 0))
+    guard ids.isEmpty || hash & 15 == 0, ids.count < SenderTally.usesAtMost, start > 0 else { return }
+    ids.append(SenderTally.SpanUse(id: hash, start: start))
   }
 
   fileprivate mutating func addListener(_ key: UInt64, _ make: () -> SpanListener) {

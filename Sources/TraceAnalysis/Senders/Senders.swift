@@ -54,7 +54,7 @@ package final class Senders: Sendable {
     var records: TwoGenerations<UInt64, SenderRecord>
     /// The texts of the newer generation in bytes.
     var textBytes = 0
-    var evicted = 0
+    var uses = SpanUses()
   }
 
   private let state: Mutex<State>
@@ -92,8 +92,10 @@ package final class Senders: Sendable {
     let (now, wall) = (steady.milliseconds(), clock.milliseconds())
     state.withLock { state in
       for (position, group) in tally.groups.enumerated() {
+        let reused = state.uses.add(group.ids.dropFirst(), now: now)
         change(&state, group.key, { record(of: group, now) }) { record in
           record.note(group, request, now: now, wall: wall, hide: hidden)
+          if reused > 0 { record.addReusedIDs(reused) }
           if position == 0, !remarks.isEmpty { record.add(remarks) }
         }
       }
@@ -110,13 +112,6 @@ package final class Senders: Sendable {
         &state, key,
         { SenderRecord(id: id, kind: .unknown, node: nil, instance: "", now: now) },
         { $0.noteUnreadable(reason, request, now: now, hide: hidden) })
-    }
-  }
-
-  /// Counts spans of an Envoy or a program whose ids another span had.
-  func noteReusedIDs(_ count: Int, of origin: SpanOrigin) {
-    state.withLock { state in
-      state.records.change(origin.key) { $0.reusedIDs += count }
     }
   }
 

@@ -9,7 +9,7 @@ extension CollectorAPI {
     [
       "/", "/traces", "/traces/{id}", "/services", "/services/{name}", "/compare", "/compare/{id}",
       "/compare/{id}/{other}",
-      "/file", "/file/{name}", "/graph", "/propagation", "/privacy",
+      "/file", "/file/{name}", "/graph", "/propagation", "/privacy", "/senders",
     ].map { .page($0, CollectorAPI.view) }
     + [
       .page("/assets/{file}", isExact: true, CollectorAPI.asset),

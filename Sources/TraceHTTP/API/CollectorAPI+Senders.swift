@@ -1,7 +1,7 @@
 import HTTPService
 package import JSONText
 package import TraceAnalysis
-import TraceModel
+package import TraceModel
 
 extension CollectorAPI {
   /// How many senders one answer has at most, and how many without a limit of the question.
@@ -17,30 +17,33 @@ extension CollectorAPI {
         .init(name: "service", summary: "A service in the spans of the sender."),
         .init(name: "node", summary: "The id of an Envoy's node, such as default.web-1."),
         .init(name: "limit", summary: "The largest number of senders; 1000 when absent."),
-      ], canFail: false, CollectorAPI.senderReports)
+      ], CollectorAPI.senderReports)
   ]
 
-  private func senderReports(_ request: RoutedRequest) throws(CollectorError) -> Answer {
+  /// Who has sent spans, those of the newest requests first, with what their spans tell of each other.
+  ///
+  /// - Parameter service: a service in their spans; nil for all.
+  package func knownSenders(service: String? = nil) async throws(CollectorError) -> [SenderReport] {
+    try await addingContexts(senders.reports(service: service))
+  }
+
+  private func senderReports(_ request: RoutedRequest) async throws(CollectorError) -> Answer {
     let limit = try request.query.number("limit", from: 1, unit: "senders") ?? Int64(Self.usualSenders)
     guard limit <= Self.sendersAtMost else {
       throw CollectorError(
         code: .invalid, message: "limit is \(limit); ask for at most \(Self.sendersAtMost) senders at once")
     }
     let service = request.query["service"]?.lowercased()
-    var reports: [SenderReport]
-    if let node = request.query["node"] {
-      reports = senders.report(ofNode: node).map { [$0] } ?? []
-      if let service { reports.removeAll { !$0.services.contains(service) } }
-    } else {
-      reports = senders.reports(service: service)
-    }
-    let found = reports.count
+    // All of them, since what is known of a program depends on its proxy.
+    var reports = try await knownSenders(service: service)
+    if let node = request.query["node"] { reports.removeAll { $0.node != node } }
+    let (found, shown) = (reports.count, reports.prefix(Int(limit)))
     return .json { json in
       json.beginObject()
       json.key("found")
       json.number(found)
       json.key("senders")
-      json.senders(reports.prefix(Int(limit)))
+      json.senders(shown)
       json.endObject()
     }
   }

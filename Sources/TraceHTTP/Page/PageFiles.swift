@@ -61,6 +61,7 @@ enum PageFiles {
     "search-keys.js": script(PackageResources.search_keys_js),
     "search-state.js": script(PackageResources.search_state_js),
     "search-view.js": script(PackageResources.search_view_js),
+    "senders.js": script(PackageResources.senders_js),
     "services.js": script(PackageResources.services_js),
     "session.js": script(PackageResources.session_js),
     "sign-in.js": script(PackageResources.sign_in_js),

@@ -6,6 +6,7 @@ import { showGraph } from "./graph.js";
 import { setKeys, showKeys } from "./keys.js";
 import { showPrivacy } from "./privacy.js";
 import { showSearch } from "./search.js";
+import { showSenders } from "./senders.js";
 import { brokenIn, showOperations, showPropagation } from "./services.js";
 import { loadSession, showsUser } from "./session.js";
 import { showSignIn } from "./sign-in.js";
@@ -26,6 +27,7 @@ const views = [
   [/^\/services\/([^/]+)$/, "graph", (name) => showOperations(page, decoded(name))],
   [/^\/propagation$/, "propagation", () => showPropagation(page)],
   [/^\/privacy$/, "privacy", () => showPrivacy(page)],
+  [/^\/senders$/, "senders", () => showSenders(page)],
 ];
 
 function decoded(text) {

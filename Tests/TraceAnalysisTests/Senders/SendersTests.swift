@@ -261,4 +261,28 @@ import Testing
     #expect(try found("exporter at 10.0.0.1") == ["OpenTelemetry's exporter for Zipkin"])
     #expect(try found("default.web-1") == ["Zipkin's v1 format"])
   }
+
+  @Test("Ids that are used again are counted: constant ones, and those of processes with the same random numbers")
+  func reused() throws {
+    let senders = senders()
+    for _ in 0..<5 {
+      note([span("constant", number: 7)], in: senders)
+      time.pass(61_000)
+    }
+    // Only those later than a minute are certainly others.
+    #expect(try #require(senders.report(ofNode: "constant")).reusedIDs == 4)
+    // Two processes with the same numbers, a minute apart, and one whose reports are repeated.
+    let ids = (1...400).map { TextHash.fold(UInt64($0), 0x9fb2_1c65_1e98_df25) }
+    note(ids.map { span("first", number: $0) }, in: senders)
+    let repeated = ids.map { span("repeated", number: $0 &+ 1) }
+    note(repeated, in: senders)
+    time.pass(61_000)
+    note(ids.map { span("second", number: $0) }, in: senders)
+    note(repeated, in: senders)
+    #expect(try #require(senders.report(ofNode: "first")).reusedIDs == 0)
+    #expect(try #require(senders.report(ofNode: "repeated")).reusedIDs == 0)
+    let second = try #require(senders.report(ofNode: "second"))
+    #expect((10...40).contains(second.reusedIDs))
+    #expect(second.advice.contains { $0.contains("have the id of another span") })
+  }
 }
