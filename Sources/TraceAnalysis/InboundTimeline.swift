@@ -8,15 +8,18 @@ struct InboundRequest: Sendable {
   let start: Int64
   let end: Int64
   let requestNumber: UInt64
+  /// The size of its body in bytes; `nil` if unknown.
+  let size: UInt32?
 
   /// `nil` if the span has no time or duration, or an impossible time.
-  init?(_ span: Span) {
+  init?(_ span: Span, size: UInt32? = nil) {
     guard span.duration > 0, span.timestamp.isTimeOfDay, span.end.isTimeOfDay else { return nil }
     trace = span.traceID
     self.span = span.id
     start = span.timestamp
     end = span.end
     requestNumber = span.requestNumber
+    self.size = size
   }
 }
 

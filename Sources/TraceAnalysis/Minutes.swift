@@ -8,14 +8,26 @@ struct CallCounts: Sendable {
   var inFlight = 0
   /// Calls of ``inFlight`` with the id of such a request.
   var certain = 0
+  /// Calls of ``begun`` with the id of a request that was answered before.
+  var late = 0
+  /// Calls of ``late`` during no request.
+  var lateAlone = 0
   var test = ChanceTest()
+  /// What examined traces tell about calls.
+  var examined = ExaminedCalls()
+
+  /// Calls that began a trace and are attributed to requests, if there is evidence that calls are made for requests.
+  var started: Int { inFlight + lateAlone }
 
   mutating func add(_ other: CallCounts) {
     continued += other.continued
     begun += other.begun
     inFlight += other.inFlight
     certain += other.certain
+    late += other.late
+    lateAlone += other.lateAlone
     test.add(other.test)
+    examined.add(other.examined)
   }
 }
 
@@ -48,5 +60,16 @@ struct Minutes<Value: Sendable>: Sendable {
   /// The values of the minutes that overlap with a period, in microseconds since 1970.
   func values(from: Int64, to: Int64) -> [Value] {
     values.filter { $0.minute >= from / 60_000_000 && $0.minute <= to / 60_000_000 }.map(\.value)
+  }
+
+  /// The start of the first minute with something after minutes without it, in microseconds since 1970; `nil` if it was so from the
+  /// beginning, or never.
+  func start(from: Int64, to: Int64, without: (Value) -> Bool, with: (Value) -> Bool) -> Int64? {
+    var isKnownBefore = false
+    for (minute, value) in values where minute >= from / 60_000_000 && minute <= to / 60_000_000 {
+      if with(value) { return isKnownBefore ? minute * 60_000_000 : nil }
+      isKnownBefore = isKnownBefore || without(value)
+    }
+    return nil
   }
 }

@@ -22,9 +22,6 @@ struct ProbableParentSearch {
   private var candidates: [ProxyInstance: [Candidate]] = [:]
   private let isComplete: Bool
 
-  /// How long after a request its id still identifies work done for it, in microseconds.
-  private static let memory: Int64 = 60_000_000
-
   /// - Parameters:
   ///   - traces: the traces of the service at about that time.
   ///   - isComplete: whether these are all.
@@ -53,7 +50,7 @@ struct ProbableParentSearch {
     if number != 0 {
       let same = all.filter { candidate in
         candidate.request.requestNumber == number && candidate.request.start <= call.timestamp
-          && candidate.request.end + Self.memory > call.timestamp
+          && candidate.request.end + PropagationAnalyzer.memoryOfIDs > call.timestamp
       }
       if let request = same.max(by: Self.isWorse)?.request {
         return ProbableParent(

@@ -28,6 +28,8 @@ public struct PropagationAnalyzer: Sendable {
   struct Instance: Sendable {
     /// `nil` for a free slot.
     var proxy: ProxyInstance?
+    /// A number that is never reused.
+    var number: UInt64 = 0
     var service = 0
     var inbound: [InboundRequest] = []
     var started: [StartedCall] = []
@@ -36,12 +38,18 @@ public struct PropagationAnalyzer: Sendable {
     /// For each callee, the end of the reach of the last group of calls, and the last call.
     var groupedUntil: [PairID: Int64] = [:]
     var lastCall: [PairID: Int64] = [:]
+    /// Requests received.
+    var received = 0
+    /// Its calls to each callee.
+    var tallies: [CallTally] = []
   }
 
   /// The state of a service.
   package struct Service: Sendable {
     /// Empty for a free slot.
     package var name = ""
+    /// A number that is never reused.
+    var number: UInt64 = 0
     /// Requests received, as reported by its proxies and by its own tracer.
     var inbound = Minutes<Int>(0)
     var ownInbound = Minutes<Int>(0)
@@ -50,6 +58,12 @@ public struct PropagationAnalyzer: Sendable {
     var ownPairs: [String: Int] = [:]
     /// Whether it has proxies. Its own tracer then reports the same requests and calls again.
     var hasProxy = false
+    /// Whether its own tracer sends spans here.
+    var hasTracer = false
+    /// The start of the last request that its proxies reported, in microseconds since 1970.
+    var lastInbound: Int64 = 0
+    /// The newest examined calls to it: whether a proxy reported them as requests.
+    var answers = RecentResults()
     /// Whether its spans come from proxies that forward B3 headers.
     var isBesideEnvoy = false
     /// Its spans that were evicted.
@@ -72,6 +86,13 @@ public struct PropagationAnalyzer: Sendable {
     var lastContinued: Int64 = 0
     var lastStarted: Int64 = 0
     var nextExample = 0
+    /// The newest examined calls.
+    var results = RecentResults()
+    /// The newest sizes of calls, and of the requests for which they were made.
+    var sizes = CallSizes()
+    var requestSizes = CallSizes()
+    /// The newest calls with findings.
+    var brokenCalls: [BrokenCall] = []
   }
 
   package let limits: PropagationLimits
@@ -84,7 +105,11 @@ public struct PropagationAnalyzer: Sendable {
   var instanceSlots = UsedSlots()
   var servicesByName: [String: Int] = [:]
   var instancesByProxy: [ProxyInstance: Int] = [:]
-  private var pairNumber: UInt64 = 0
+  /// Empty except in a report.
+  var proxiesByService: [Int: [Int]] = [:]
+  var examination = TraceExamination()
+  /// The last number given to a service, a proxy or a pair.
+  private var lastNumber: UInt64 = 0
   /// The number of received spans, and of spans that were dropped, here or before.
   private(set) var spanCount = 0
   private(set) var droppedCount = 0
@@ -92,12 +117,10 @@ public struct PropagationAnalyzer: Sendable {
   package var evictedCount = 0
   /// The starts of the oldest and of the newest span, in microseconds since 1970.
   private var since: Int64 = 0
-  private var newest: Int64 = 0
+  private(set) var newest: Int64 = 0
 
   /// In milliseconds.
   private static let longestMemory: Int64 = 3_600_000
-  private static let reachesPerGroup: Int64 = 3
-  private static let callsPerGroup = 16
   /// How far a proxy's clock may be ahead, in milliseconds.
   private static let largestSkew: Int64 = 600_000
 
@@ -117,9 +140,10 @@ public struct PropagationAnalyzer: Sendable {
     let now = min(max(now, 0), 1 << 50)
     let first = now - Self.longestMemory
     let last = now + Self.largestSkew
-    for span in spans where span.isInbound || span.isOutbound {
-      if span.timestamp / 1_000 >= first, span.timestamp / 1_000 <= last { add(span, now) }
+    for span in spans where span.timestamp / 1_000 >= first && span.timestamp / 1_000 <= last {
+      if span.isInbound || span.isOutbound { add(span, now) } else { examine(own: span) }
     }
+    if examination.isFull { examineTraces(until: newest) }
   }
 
   private mutating func add(_ span: Span, _ now: Int64) {
@@ -134,32 +158,38 @@ public struct PropagationAnalyzer: Sendable {
     serviceSlots.use(service, now)
     instanceSlots.use(instance, now)
     let isProxied = span.isProxied
-    if isProxied { services[service].hasProxy = true }
+    if isProxied { services[service].hasProxy = true } else { services[service].hasTracer = true }
+    let isExamined = examination.wants(span)
     if span.isInbound {
+      if isExamined { examine(span, isProxied ? .request : .own, instance, nil) }
       if isProxied {
         services[service].inbound.change(at: span.timestamp) { $0 += 1 }
+        services[service].lastInbound = max(services[service].lastInbound, span.timestamp)
       } else {
         services[service].ownInbound.change(at: span.timestamp) { $0 += 1 }
       }
       if span.isShared { services[service].isBesideEnvoy = true }
-      guard let request = InboundRequest(span) else { return }
+      guard let request = InboundRequest(span, size: isExamined ? span.requestSize : nil) else { return }
       instances[instance].inbound.append(request)
+      instances[instance].received += 1
     } else {
       guard let pair = pair(service, span.callee, isOwn: !isProxied, now) else {
         droppedCount += 1
         return
       }
       pairSlots.use(pair, now)
+      let pairID = PairID(slot: pair, number: pairs[pair].number)
+      if isExamined { examine(span, isProxied ? .call : .own, instance, pairID) }
       guard span.isRoot else {
         pairs[pair].calls.change(at: span.timestamp) { $0.continued += 1 }
         pairs[pair].lastContinued = max(pairs[pair].lastContinued, span.timestamp)
         pairs[pair].recent.note(at: span.timestamp, isContinued: true)
+        tally(pairID, instance) { $0.noteContinued(at: span.timestamp) }
         return
       }
       instances[instance].started.append(
         StartedCall(
-          trace: span.traceID, pair: PairID(slot: pair, number: pairs[pair].number), start: span.timestamp,
-          requestNumber: span.requestNumber))
+          trace: span.traceID, pair: pairID, start: span.timestamp, requestNumber: span.requestNumber))
     }
     let share = limits.events / max(instanceSlots.count, 1)
     let room = min(max(limits.leastEventsPerProxy, share), limits.mostEventsPerProxy)
@@ -178,12 +208,16 @@ public struct PropagationAnalyzer: Sendable {
       service = serviceSlots.take()
       if service == services.count { services.append(Service()) }
       services[service].name = proxy.service
+      lastNumber += 1
+      services[service].number = lastNumber
       servicesByName[proxy.service] = service
     }
     makeRoomForInstance(now)
     let instance = instanceSlots.take()
     if instance == instances.count { instances.append(Instance()) }
     instances[instance].proxy = proxy
+    lastNumber += 1
+    instances[instance].number = lastNumber
     instances[instance].service = service
     instancesByProxy[proxy] = instance
     return instance
@@ -196,144 +230,12 @@ public struct PropagationAnalyzer: Sendable {
     makeRoomForPair(of: service, names, now)
     let pair = pairSlots.take()
     if pair == pairs.count { pairs.append(Pair()) }
-    pairNumber += 1
-    pairs[pair].number = pairNumber
+    lastNumber += 1
+    pairs[pair].number = lastNumber
     pairs[pair].service = service
     pairs[pair].callee = callee
     pairs[pair].isOwn = isOwn
     services[service][keyPath: names][callee] = pair
     return pair
-  }
-
-  // MARK: Judging calls
-
-  /// Judges the calls of a proxy, then prunes the older half of its events.
-  private mutating func makeRoom(_ index: Int) {
-    let ends = instances[index].inbound.map(\.end).sorted()
-    guard let middle = ends.isEmpty ? nil : ends[ends.count / 2] else {
-      // There are calls only, and no requests for which they could have been made.
-      judge(index, InboundTimeline([]), until: .max)
-      return
-    }
-    if !instances[index].started.isEmpty {
-      judge(index, InboundTimeline(instances[index].inbound), until: ends[ends.count * 3 / 4])
-    }
-    instances[index].inbound.removeAll { $0.end <= middle }
-    instances[index].prunedUntil = max(instances[index].prunedUntil, middle)
-    // The remaining calls are much newer than any request.
-    if instances[index].started.count > limits.leastEventsPerProxy {
-      judge(index, InboundTimeline(instances[index].inbound), until: .max)
-    }
-  }
-
-  /// Judges all pending calls with the current state.
-  ///
-  /// - Parameter names: the services whose calls are judged; `nil` for all.
-  mutating func judgeAll(of names: Set<String>? = nil) {
-    for index in instances.indices where !instances[index].started.isEmpty {
-      if let names, !names.contains(services[instances[index].service].name) { continue }
-      judge(index, InboundTimeline(instances[index].inbound), until: .max)
-    }
-  }
-
-  /// Judges the calls of a proxy that began before a moment, minus the reach.
-  mutating func judge(_ index: Int, _ timeline: InboundTimeline, until: Int64) {
-    let last = until == .max ? until : until - timeline.reach
-    var ripe: [StartedCall] = []
-    instances[index].started.removeAll { call in
-      guard call.start <= last else { return false }
-      ripe.append(call)
-      return true
-    }
-    ripe.removeAll { !isKept($0.pair) }
-    ripe.sort { $0.start < $1.start }
-    var byNumber: [UInt64: InboundRequest] = [:]
-    if ripe.contains(where: { $0.requestNumber != 0 }) {
-      for request in timeline.requests where request.requestNumber != 0 { byNumber[request.requestNumber] = request }
-    }
-    var byPair: [PairID: [StartedCall]] = [:]
-    for call in ripe {
-      judge(call, index, timeline, byNumber)
-      byPair[call.pair, default: []].append(call)
-    }
-    for (pair, calls) in byPair { group(calls, pair, index, timeline) }
-    pruneCallsOfEvictedPairs(index)
-  }
-
-  /// Turns the calls from a proxy to a callee, sorted by start, into observations.
-  private mutating func group(_ calls: [StartedCall], _ pair: PairID, _ index: Int, _ timeline: InboundTimeline) {
-    let reach = timeline.reach
-    var next = 0
-    while next < calls.count {
-      let first = calls[next].start
-      guard first - reach >= max(instances[index].prunedUntil, instances[index].groupedUntil[pair] ?? .min) else {
-        next += 1
-        continue
-      }
-      guard first + reach <= timeline.knownUntil else { return }
-      var group: [StartedCall] = []
-      while next < calls.count, calls[next].start < first + Self.reachesPerGroup * reach,
-        calls[next].start + reach <= timeline.knownUntil
-      {
-        group.append(calls[next])
-        next += 1
-      }
-      // A sample that does not depend on times; trace ids are random.
-      if group.count > Self.callsPerGroup {
-        group = Array(group.sorted { $0.trace.low < $1.trace.low }.prefix(Self.callsPerGroup))
-      }
-      instances[index].groupedUntil[pair] = calls[next - 1].start + reach
-      let observation = timeline.observation(of: group.map(\.start))
-      pairs[pair.slot].calls.change(at: first) { $0.test.observe(observation) }
-    }
-  }
-
-  private mutating func judge(
-    _ call: StartedCall, _ index: Int, _ timeline: InboundTimeline, _ byNumber: [UInt64: InboundRequest]
-  ) {
-    let count = timeline.count(at: call.start)
-    var counts = CallCounts()
-    counts.begun = 1
-    if count > 0 { counts.inFlight = 1 }
-    var certain: InboundRequest?
-    if call.requestNumber != 0, let request = byNumber[call.requestNumber], request.trace != call.trace,
-      request.start <= call.start, request.end > call.start
-    {
-      certain = request
-      counts.certain = 1
-    }
-    pairs[call.pair.slot].calls.change(at: call.start) { $0.add(counts) }
-    let lastCall = instances[index].lastCall[call.pair]
-    instances[index].lastCall[call.pair] = call.start
-    guard count > 0 else { return }
-    pairs[call.pair.slot].lastStarted = max(pairs[call.pair.slot].lastStarted, call.start)
-    pairs[call.pair.slot].recent.note(at: call.start, isContinued: false)
-    let candidates = timeline.candidates(at: call.start)
-    guard let latest = candidates.first else { return }
-    // With more requests in flight, the latest start is often of an unrelated request. Only the first call for a request counts.
-    if count > 2 {
-      pairs[call.pair.slot].locks.observeCrowd()
-    } else if let lastCall, lastCall < latest.start {
-      let end = timeline.lastEnd(before: call.start).map { call.start - $0 }
-      pairs[call.pair.slot].locks.observe(
-        LockTest.Sample(
-          start: call.start - latest.start, end: end.flatMap { $0 <= 4 * timeline.reach ? $0 : nil },
-          call: call.start - lastCall))
-    }
-    pairs[call.pair.slot].note(
-      PropagationReport.Example(
-        trace: (certain ?? latest).trace, brokenTrace: call.trace, time: call.start, candidates: count,
-        isCertain: certain != nil), limit: limits.examplesPerCallee)
-  }
-}
-
-extension PropagationAnalyzer.Pair {
-  fileprivate mutating func note(_ example: PropagationReport.Example, limit: Int) {
-    if examples.count < limit {
-      examples.append(example)
-    } else if limit > 0 {
-      examples[nextExample] = example
-      nextExample = (nextExample + 1) % limit
-    }
   }
 }

@@ -23,6 +23,21 @@ public enum PropagationKind: String, Sendable, CaseIterable {
   /// Calls are made after the answer to their request.
   case detachedWork = "detached-work"
 
+  /// The kind in words, as the page and messages call it.
+  public var title: String {
+    switch self {
+    case .headersNotCopied: "headers not copied"
+    case .spanIDReplaced: "span id replaced, parent never reported"
+    case .newTraceAboveSize: "new trace above a size"
+    case .headerDoubled: "headers doubled"
+    case .b3Flattened: "b3 flattened"
+    case .sampledFlagTurned: "sampled flag turned"
+    case .requestIDReplaced: "request id replaced"
+    case .proxySilent: "proxy silent"
+    case .detachedWork: "calls after the answer"
+    }
+  }
+
   /// Whether spans of one request end up in several traces or without a parent, or are missing. The other kinds only need care.
   public var isBreak: Bool {
     switch self {

@@ -72,14 +72,17 @@ public final class PropagationMonitor: Sendable {
 
   /// The report on a period, in microseconds since 1970, from all spans observed before the call.
   public func report(from: Int64, to: Int64) async -> PropagationReport {
-    await ask { $0.report(from: from, to: to) }
+    let now = microseconds()
+    return await ask { $0.report(from: from, to: to, now: now) }
   }
 
   /// What now breaks the traces of a service, from the retained hour; `nil` if nothing is known to.
   public func propagationVerdict(of service: String) async -> ServiceBreak? { await propagationVerdicts()[service] }
 
   /// What now breaks traces, by service. One report, for those who ask about many services.
-  public func propagationVerdicts() async -> [String: ServiceBreak] { await ask { $0.report(from: 0, to: .max).breaks } }
+  public func propagationVerdicts() async -> [String: ServiceBreak] { await report(from: 0, to: .max).breaks }
+
+  private func microseconds() -> Int64 { min(max(clock.milliseconds(), 0), 1 << 50) * 1_000 }
 
   /// Whether a moment is within the retained period, in microseconds since 1970.
   func remembers(_ time: Int64) async -> Bool { await ask { $0.remembers(time) } }

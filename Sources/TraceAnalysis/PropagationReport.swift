@@ -11,6 +11,8 @@ public struct PropagationReport: Sendable {
     case breaks
     /// It forwarded traces in some of its last calls.
     case partly
+    /// Its proxies report nothing any more, or some of them report nothing.
+    case silent
     /// It makes no calls.
     case receivesOnly = "receives only"
     /// There is no evidence.
@@ -50,7 +52,11 @@ public struct PropagationReport: Sendable {
     /// The newest calls that began a trace instead of continuing one.
     public var recentStarted: Int
     /// Whether traces end here now.
-    public var isBroken: Bool { state == .breaks || state == .partly }
+    public var isBroken: Bool { state == .breaks || state == .partly || findings.contains { $0.kind.isBreak } }
+    /// Whether calls begin traces now instead of continuing them.
+    var beginsTraces: Bool { state == .breaks || state == .partly }
+    /// In which ways its traces break or are blurred now, the worst first.
+    public var findings: [PropagationFinding]
     package var state: State
     package var examples: [Example]
 
@@ -82,6 +88,10 @@ public struct PropagationReport: Sendable {
     public var recentStarted: Int
     /// The callees by name.
     public var callees: [Callee]
+    /// In which ways traces break or are blurred now, at its calls to all callees and at the calls to it, the worst first.
+    public var findings: [PropagationFinding]
+    /// The worst of these; `nil` if there is none.
+    public var kind: PropagationKind? { findings.first?.kind }
     /// Traces that ended here, with their continuations.
     public var examples: [(callee: String, example: Example)]
   }
@@ -94,12 +104,20 @@ public struct PropagationReport: Sendable {
   /// The services that break traces.
   public var blamed: [Service] { services.filter { $0.verdict == .breaks || $0.verdict == .partly } }
 
+  /// The services whose traces break now, here or at their proxies.
+  public var problems: [Service] {
+    services.filter { $0.verdict == .breaks || $0.verdict == .partly || $0.verdict == .silent }
+  }
+
   /// What now breaks traces, by service.
   public var breaks: [String: ServiceBreak] {
     Dictionary(
-      blamed.map { service in
-        let newest = service.examples.map(\.example).max { $0.time < $1.time }
-        return (service.name, ServiceBreak(kind: .headersNotCopied, summary: service.message, trace: newest?.trace))
+      problems.compactMap { service in
+        guard let worst = service.findings.first else { return nil }
+        return (
+          service.name,
+          ServiceBreak(kind: worst.kind, summary: service.message, since: worst.since, trace: worst.traces.first)
+        )
       }, uniquingKeysWith: { first, _ in first })
   }
 }
@@ -120,16 +138,21 @@ extension PropagationAnalyzer {
   /// - Parameters:
   ///   - from: in microseconds since 1970. More than an hour before the last span, nothing is known.
   ///   - to: in microseconds since 1970.
-  public func report(from: Int64, to: Int64) -> PropagationReport {
+  ///   - now: in microseconds since 1970. Traces are examined when their last span is some seconds old; without a time, when a newer
+  ///     span was reported so much later.
+  public func report(from: Int64, to: Int64, now: Int64 = 0) -> PropagationReport {
     var judged = self
     judged.judgeAll()
-    let services = judged.services.map { judged.report($0, from, to) }.filter {
-      $0.inbound > 0 || !$0.callees.isEmpty
+    judged.examineTraces(until: max(now, newest))
+    judged.listProxies()
+    let silent = judged.silentProxies(from, to)
+    let services = judged.services.map { judged.report($0, silent[$0.name], from, to) }.filter {
+      $0.inbound > 0 || !$0.callees.isEmpty || $0.verdict == .silent
     }
     func rank(_ service: PropagationReport.Service) -> Int {
       switch service.verdict {
       case .breaks: 0
-      case .partly: 1
+      case .partly, .silent: 1
       case .forwards, .receivesOnly, .unknown: 2
       }
     }
@@ -141,6 +164,7 @@ extension PropagationAnalyzer {
   func knowledge(of services: Set<String>) -> [String: [String: PropagationKnowledge]] {
     var judged = self
     judged.judgeAll(of: services)
+    judged.listProxies()
     var all: [String: [String: PropagationKnowledge]] = [:]
     for service in judged.services where !service.name.isEmpty && services.contains(service.name) {
       all[service.name] = [:]
@@ -148,7 +172,7 @@ extension PropagationAnalyzer {
         let counts = judged.pairs[pair].counts(.min, .max)
         guard counts.begun > 0 else { continue }
         all[service.name]?[callee] =
-          Self.hasEvidence(judged.pairs[pair], .min, .max)
+          judged.hasEvidence(pair, .min, .max)
           ? .broken(share: judged.shareForRequests(counts))
           : counts.test.isUndecided ? .undecided : .unrelated
       }

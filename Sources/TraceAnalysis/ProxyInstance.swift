@@ -17,11 +17,13 @@ struct ProxyInstance: Hashable, Sendable {
 
 extension PropagationAnalyzer {
   /// The keys of the tags that the analysis reads.
-  package static let tags = PeerService.proxyTags + [Span.requestIDTag]
+  package static let tags = PeerService.proxyTags + [Span.requestIDTag, Span.requestSizeTag, Span.errorTag]
 }
 
 extension Span {
   fileprivate static let requestIDTag = "guid:x-request-id"
+  fileprivate static let requestSizeTag = "request_size"
+  fileprivate static let errorTag = "error"
 
   /// Whether the span is a request that its service received.
   var isInbound: Bool { kind == .server }
@@ -39,5 +41,40 @@ extension Span {
   var requestNumber: UInt64 {
     guard let id = tag(Self.requestIDTag), !id.isEmpty else { return 0 }
     return max(FNV1a.hash(id.utf8), 1)
+  }
+
+  /// The id of the request as Envoy reports it.
+  var requestID: RequestID { tag(Self.requestIDTag).map { RequestID($0) } ?? RequestID() }
+
+  /// The size of the request's body in bytes, as Envoy counted it; `nil` if unknown.
+  var requestSize: UInt32? { tag(Self.requestSizeTag).flatMap { UInt32($0) } }
+}
+
+/// An `x-request-id`, reduced to what comparisons need.
+struct RequestID: Sendable, Equatable {
+  /// A hash of the first id; 0 if there is none.
+  var hash: UInt64 = 0
+  /// The number of ids. Envoy joins header fields of one name with commas.
+  var count: UInt8 = 0
+
+  /// The position in a UUID at which Envoy writes whether the request is traced: 4 if not, 9, a or b if it is. A proxy with another
+  /// sampling may write another digit into the same id.
+  private static let reasonIndex = 14
+  private static let uuidLength = 36
+
+  init() {}
+
+  init(_ text: String) {
+    let ids = text.utf8.split(separator: UInt8(ascii: ","), maxSplits: 8)
+    guard let first = ids.first else { return }
+    count = UInt8(clamping: ids.count)
+    let isUUID = first.count == Self.uuidLength
+    var index = -1
+    hash = max(
+      FNV1a.hash(
+        first.lazy.map { byte in
+          index += 1
+          return isUUID && index == Self.reasonIndex ? 0 : byte
+        }), 1)
   }
 }

@@ -56,6 +56,23 @@ struct PropagationSimulation: Sendable {
   /// Every so many seconds nothing is reported for two seconds.
   var restartEvery: Double?
   var isGateway = false
+  /// What the service does with the headers of requests; nothing is wrong if there is none.
+  var flaw: PropagationFlaw?
+  /// The part of the requests with the flaw, from when on in milliseconds, and in which instances; nil for all.
+  var flawShare = 1.0
+  var flawFrom = 0.0
+  var flawInstances: Set<Int>?
+  /// Whether the called services have proxies that report.
+  var calleesReport = false
+  /// When the proxies of the called services fall silent, in milliseconds, and which part of their spans goes on to come.
+  var calleesSilentFrom = Double.infinity
+  var calleesAfterwards = 0.0
+  /// Whether both sides of a call have one span id.
+  var sharesIDs = true
+  /// Whether the service's own tracer reports spans, a while after the proxy's, and calls are below those.
+  var tracerDelay: ClosedRange<Double>?
+  /// The sizes of requests and of calls, in bytes.
+  var sizes = 0...0
 
   static let begin = Int64(1_700_000_000_000)
 
@@ -73,7 +90,10 @@ struct PropagationSimulation: Sendable {
     }
     for item in background {
       for (start, callee, instance) in starts(of: item, times, last, &random) {
-        began(callee, start, random.milliseconds(callLength), instance, 0, &random, &reports)
+        var call = SimulatedCall(callee, start, random.milliseconds(callLength), instance)
+        call.requestID = SimulatedCall.requestID(random.next())
+        call.size = Int.random(in: sizes, using: &random)
+        begin(call, &random, &reports)
       }
     }
     reports = reports.filter { report in
@@ -179,66 +199,6 @@ struct PropagationSimulation: Sendable {
     return starts
   }
 
-  // MARK: Spans
-
-  private func request(
-    _ time: (start: Double, end: Double), _ instance: Int, _ random: inout SeededGenerator, _ reports: inout [Report]
-  ) {
-    // A request that its sender did not sample is not reported, nor are the calls that continue it.
-    let isSampled = !random.happens(1 - inboundSampling)
-    let trace = random.next() | 1
-    let number = random.next()
-    if isSampled, !isGateway {
-      report(
-        trace: trace, id: trace, parent: nil, .server, callee: nil, time.start, time.end - time.start, instance,
-        number, &random, &reports)
-    }
-    var start = time.start + random.milliseconds(1...4)
-    for call in calls {
-      let tries = random.happens(retries) ? 2 : 1
-      for _ in 0..<tries {
-        let length = random.milliseconds(callLength)
-        if isGateway || random.happens(call.broken) {
-          began(call.callee, start, length, instance, keepsRequestID ? number : 0, &random, &reports)
-        } else if isSampled {
-          report(
-            trace: trace, id: random.next(), parent: trace, .client, callee: call.callee, start, length, instance,
-            number, &random, &reports)
-        }
-        start += length + random.milliseconds(0.5...2)
-      }
-    }
-  }
-
-  private func began(
-    _ callee: String, _ start: Double, _ length: Double, _ instance: Int, _ number: UInt64,
-    _ random: inout SeededGenerator,
-    _ reports: inout [Report]
-  ) {
-    guard !random.happens(1 - rootSampling) else { return }
-    let trace = random.next() | 1
-    report(
-      trace: trace, id: trace, parent: nil, .client, callee: callee, start, length, instance,
-      number == 0 ? random.next() : number, &random, &reports)
-  }
-
-  private func report(
-    trace: UInt64, id: UInt64, parent: UInt64?, _ kind: Span.Kind, callee: String?, _ start: Double,
-    _ length: Double, _ instance: Int, _ number: UInt64, _ random: inout SeededGenerator, _ reports: inout [Report]
-  ) {
-    let clock = start + Double(instance) * skew
-    var tags = [
-      Span.Tag("node_id", "default.orders-\(instance)"), Span.Tag("guid:x-request-id", String(number, radix: 16)),
-    ]
-    if let callee { tags.append(Span.Tag("upstream_cluster", callee)) }
-    let span = Span(
-      traceID: TraceID(low: trace), id: id, parentID: parent, kind: kind, name: "orders.mesh",
-      timestamp: Self.begin * 1_000 + Int64(clock * 1_000), duration: max(Int64(length * 1_000), 1),
-      localEndpoint: Endpoint(serviceName: "orders", ipv4: "10.0.0.\(instance + 1)"), tags: tags,
-      isShared: kind == .server)
-    reports.append((start + length + random.milliseconds(delay), span))
-  }
-
   // MARK: What is said of it
 
   /// How many requests had come when the service was blamed first, as it is asked all along; nil if it never was.
@@ -261,6 +221,21 @@ struct PropagationSimulation: Sendable {
       if !report.blamed.isEmpty { return (seen, report) }
     }
     return (nil, report)
+  }
+}
+
+extension PropagationSimulation {
+  /// The report on all that is reported, a while later.
+  func report(seed: UInt64) -> PropagationReport {
+    var analyzer = PropagationAnalyzer()
+    var last: Int64 = 0
+    let reports = reports(seed: seed)
+    for first in stride(from: 0, to: reports.count, by: 100) {
+      let batch = reports[first..<min(first + 100, reports.count)]
+      last = Self.begin + Int64(batch.last?.at ?? 0)
+      analyzer.add(batch.map(\.span), now: last)
+    }
+    return analyzer.report(from: 0, to: 1 << 60, now: (last + 11_000) * 1_000)
   }
 }
 
