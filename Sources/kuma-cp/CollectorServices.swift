@@ -39,10 +39,13 @@ struct CollectorServices {
   ///   - metrics: the registry for the collector's metrics.
   ///   - certificates: those of the ports that take TLS; `nil` if none does.
   ///   - protection: who may do without TLS.
+  ///   - proxyTags: reads the tags of proxies by node; `nil` without a control plane.
   static func open(
     _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
     access: ServerAccess, limits: ClientLimits, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry,
-    certificates: ServerCertificates?, protection: ListenerProtection, logger: Logger, requestLogLevel: Logger.Level
+    certificates: ServerCertificates?, protection: ListenerProtection,
+    proxyTags: (@Sendable ([String]) async -> [String: [String: String]])? = nil, logger: Logger,
+    requestLogLevel: Logger.Level
   ) throws(CollectorError) -> CollectorServices {
     var settings = SegmentStore.Settings()
     settings.limits = configuration.limits
@@ -55,6 +58,7 @@ struct CollectorServices {
       settings: settings, metrics: CollectorMetrics(metrics))
     var apiSettings = CollectorAPI.Settings()
     apiSettings.version = ProductVersion.current
+    if let proxyTags { apiSettings.proxyTags = proxyTags }
     let page = PrometheusRegistry()
     page.read(budgets.list)
     apiSettings.serverMetrics = page.text

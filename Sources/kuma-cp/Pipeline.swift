@@ -173,7 +173,7 @@ struct Pipeline: Sendable {
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
         limits: limits, budgets: budgets, ports: ports, metrics: metrics, certificates: certificates,
-        protection: protection,
+        protection: protection, proxyTags: { await ProxyTags.read(of: $0, from: reconciler) },
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
     if let collector { services += collector.closing }

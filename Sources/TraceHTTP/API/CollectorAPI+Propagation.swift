@@ -16,23 +16,27 @@ extension CollectorAPI {
     let to = min(endTs, 1 << 50) * 1_000
     let from = max(0, to - min(lookback, 1 << 50) * 1_000)
     let report = await propagation.report(from: from, to: to)
-    return .json { $0.propagation(report) }
+    let divided = report.services.flatMap(\.findings).filter { !$0.nodes.isEmpty }
+    let nodes = Set(divided.flatMap { $0.nodes + $0.otherNodes })
+    let tags = nodes.isEmpty ? [:] : await settings.proxyTags(nodes.sorted())
+    return .json { $0.propagation(report, tags) }
   }
 }
 
 extension JSONWriter {
-  mutating func propagation(_ report: PropagationReport) {
+  /// - Parameter tags: the tags of proxies by node.
+  mutating func propagation(_ report: PropagationReport, _ tags: [String: [String: String]]) {
     beginObject()
     key("lostShare")
     fraction(report.lostShare)
     key("services")
     beginArray()
-    for service in report.services { self.service(service) }
+    for service in report.services { self.service(service, tags) }
     endArray()
     endObject()
   }
 
-  private mutating func service(_ service: PropagationReport.Service) {
+  private mutating func service(_ service: PropagationReport.Service, _ tags: [String: [String: String]]) {
     beginObject()
     for (name, value) in [
       ("service", service.name), ("verdict", service.verdict.rawValue), ("message", service.message),
@@ -40,8 +44,14 @@ extension JSONWriter {
       key(name)
       string(value)
     }
+    key("kind")
+    if let kind = service.kind { string(kind.rawValue) } else { null() }
     key("advice")
     if let advice = service.advice { string(advice) } else { null() }
+    key("findings")
+    beginArray()
+    for finding in service.findings { self.finding(finding, tags) }
+    endArray()
     for (name, value) in [
       ("inbound", service.inbound), ("continued", service.continued), ("started", service.started),
       ("recentContinued", service.recentContinued), ("recentStarted", service.recentStarted),
@@ -87,6 +97,43 @@ extension JSONWriter {
       endObject()
     }
     endArray()
+    endObject()
+  }
+
+  private mutating func finding(_ finding: PropagationFinding, _ tags: [String: [String: String]]) {
+    beginObject()
+    for (name, value) in [
+      ("kind", finding.kind.rawValue), ("title", finding.kind.title), ("callee", finding.callee),
+      ("message", finding.message), ("advice", finding.advice),
+    ] {
+      key(name)
+      string(value)
+    }
+    key("isBreak")
+    bool(finding.kind.isBreak)
+    key("calls")
+    number(finding.calls)
+    key("judged")
+    number(finding.judged)
+    key("since")
+    if let since = finding.since { number(since) } else { null() }
+    for (name, values) in [
+      ("nodes", finding.nodes), ("otherNodes", finding.otherNodes), ("traces", finding.traces.map(\.description)),
+    ] {
+      key(name)
+      strings(values)
+    }
+    key("tag")
+    if let tag = finding.separatingTag(tags) {
+      beginObject()
+      key("key")
+      string(tag.key)
+      key("value")
+      string(tag.value)
+      endObject()
+    } else {
+      null()
+    }
     endObject()
   }
 

@@ -22,6 +22,9 @@ public final class CollectorAPI: Sendable {
     /// The canary of the collector.
     package var canary = Canary(interval: nil)
 
+    /// The tags of proxies, by their nodes; those of unknown proxies are left out. They tell in which version or place traces break.
+    public var proxyTags: @Sendable (_ nodes: [String]) async -> [String: [String: String]] = { _ in [:] }
+
     /// The defaults.
     public init() {}
   }

@@ -165,7 +165,7 @@ function number(text) { return el("td", { class: "number", text }); }
 // Propagation
 
 const verdicts = {
-  breaks: ["breaks traces", "bad"], partly: ["passes some on", "warn"], forwards: ["passes on", "good"],
+  breaks: ["breaks traces", "bad"], partly: ["passes some on", "warn"], silent: ["its proxy is silent", "bad"], forwards: ["passes on", "good"],
   "receives only": ["calls nobody", "calm"], unknown: ["not known yet", "calm"],
 };
 const ranks = Object.keys(verdicts);
@@ -183,9 +183,23 @@ export function showPropagation(page) {
   });
 }
 
-/** The services that now break all or some traces. */
+/** The services at which all or some traces break now. */
 export function brokenIn({ services = [] }) {
-  return services.filter(({ verdict }) => verdict === "breaks" || verdict === "partly");
+  return services.filter(({ verdict }) => ["breaks", "partly", "silent"].includes(verdict));
+}
+
+function noteOf({ verdict, findings = [] }) {
+  const notes = [verdict === "partly" && "some of them", verdict === "silent" && "its proxy is silent",
+    findings[0] && findings[0].kind !== "proxy-silent" && findings[0].title].filter(Boolean);
+  return notes.length ? ` (${notes.join(", ")})` : "";
+}
+
+/** What began last. */
+function newest(broken) {
+  const latest = broken.flatMap(({ service, findings = [] }) => findings.filter(({ isBreak, since }) => isBreak && since)
+    .map((finding) => ({ service, ...finding }))).sort((a, b) => b.since - a.since)[0];
+  return latest ? `The latest: ${plain(latest.service || unnamed, 120)}, since ${moment(latest.since)}.`
+    : "What a request causes behind it is in other traces, or without a parent.";
 }
 
 /** A line for each service; those that need work come first. */
@@ -198,11 +212,10 @@ export function propagationView({ services }, lookback) {
   const sorted = [...services].sort((a, b) => rank(a) - rank(b) || (a.rate ?? 1) - (b.rate ?? 1)
     || a.service.localeCompare(b.service));
   const broken = brokenIn({ services: sorted });
-  const tone = !broken.length ? "fine" : broken.some((service) => service.verdict === "breaks") ? "broken" : "partly";
+  const tone = !broken.length ? "fine" : broken.some((service) => service.verdict !== "partly") ? "broken" : "partly";
   return el("div", {}, el("p", { class: `banner ${tone}`, role: "status" },
     broken.length ? el("span", {}, el("b", { text: `${count(broken.length, "service")} ${broken.length === 1 ? "breaks" : "break"} traces: ` }),
-      broken.map((service) => plain(service.service || unnamed, 120) + (service.verdict === "partly" ? " (some of them)" : "")).join(", "),
-      ". Requests that pass through start a new trace behind it.")
+      broken.map((service) => plain(service.service || unnamed, 120) + noteOf(service)).join(", "), ". ", newest(broken))
       : el("b", { text: "No service is known to break traces." })),
   el("ul", { class: "frame verdicts" }, sorted.map((service) => line(service, lookback))));
 }
@@ -219,7 +232,7 @@ function line(service, lookback) {
   return el("li", { class: `verdict-line ${tone}` },
     el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
       el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
-    el("div", { class: "said" }, said(service), callees(service), examples(service)),
+    el("div", { class: "said" }, said(service), findings(service), callees(service), examples(service)),
     el("div", { class: "share" }, service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
       : [el("b", { text: percent(rate, 1) }),
         el("span", { class: "faint", text: ` of ${recent && recent < total ? `the last ${count(recent, "call")}` : count(total, "call")} carried on` }),
@@ -228,9 +241,29 @@ function line(service, lookback) {
 }
 
 /** What a service's card says in addition to its callees' rows: what to do, if there is something. */
-function said({ message, advice, callees = [] }) {
-  const text = advice ?? (callees.some((callee) => callee.message && message?.includes(callee.message)) ? "" : message);
+function said({ verdict, message, advice, callees = [] }) {
+  const text = verdict === "silent" ? message : advice ?? (callees.some((callee) => callee.message && message?.includes(callee.message)) ? "" : message);
   return text ? el("p", { text: plain(text, 1000) }) : null;
+}
+
+/** The kinds of what is wrong: since when, in which version or proxies, and traces to look at. */
+function findings({ findings = [] }) {
+  if (!findings.length) return null;
+  return el("ul", { class: "findings" }, findings.map((finding) => el("li", { class: finding.isBreak ? "bad" : "warn", "data-kind": finding.kind },
+    el("b", { text: finding.title }), finding.callee ? ` → ${plain(finding.callee, 120)}` : "",
+    finding.since ? el("span", { text: `, since ${moment(finding.since)}` }) : null, where(finding),
+    finding.traces.length ? el("span", {}, ", seen in ", finding.traces.map((id, index) => [index ? ", " : "", traceLink(id)])) : null)));
+}
+
+function where({ tag, nodes = [], otherNodes = [] }) {
+  if (!nodes.length) return null;
+  const text = tag ? `only with ${plain(tag.key, 80)}: ${plain(tag.value, 80)}` : `only in ${nodes.slice(0, 5).map((node) => plain(node, 80)).join(", ")}`
+    + (nodes.length > 5 ? ` and ${nodes.length - 5} more` : "");
+  return el("span", { text: `, ${text}`, title: `${nodes.join(", ")}. Not in ${otherNodes.join(", ")}.` });
+}
+
+function traceLink(id) {
+  return el("a", { class: "link mono", href: `/traces/${encodeURIComponent(id)}`, text: short(id) });
 }
 
 function callees({ callees = [] }) {
@@ -246,8 +279,7 @@ function callees({ callees = [] }) {
 function examples({ examples = [] }) {
   if (!examples.length) return null;
   return el("p", { class: "examples" }, el("span", { class: "faint", text: "For example " }), examples.slice(0, 5).map((example, index) =>
-    [index ? ", " : "", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.traceID)}`, text: short(example.traceID) }),
-      " went on as ", el("a", { class: "link mono", href: `/traces/${encodeURIComponent(example.brokenTraceID)}`, text: short(example.brokenTraceID) }),
+    [index ? ", " : "", traceLink(example.traceID), " went on as ", traceLink(example.brokenTraceID),
       example.callee ? ` in ${plain(example.callee, 80)}` : "", ` (${confidence(example)})`]));
 }
 
