@@ -6,11 +6,14 @@ import ProcessSupervisor
 /// and HTTP/2. Requests for `/held` are answered after an hour, those below `/status/500` with that status.
 struct AnsweringEnvoy: Sendable {
   let port: Int
+  /// Where it ends each connection as soon as it is made.
+  let closingPort: Int
   private let process: ChildProcess
 
   /// Starts it; it is not ready yet.
   static func start(home: URL) throws -> AnsweringEnvoy {
-    let port = try FreePort.take(1)[0]
+    let free = try FreePort.take(2)
+    let (port, closingPort) = (free[0], free[1])
     let fault = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
     let hour = #"{"@type": \#(fault), delay: {fixed_delay: 3600s, percentage: {numerator: 100}}}"#
     let statuses = [200, 413, 500].map { "{match: {prefix: /status/\($0)/}, direct_response: {status: \($0)}}" }
@@ -35,6 +38,10 @@ struct AnsweringEnvoy: Sendable {
                 http_filters:
                 - {name: fault, typed_config: {"@type": \(fault)}}
                 - {name: router, typed_config: {"@type": \(extensions).http.router.v3.Router}}
+        - address: {socket_address: {address: 127.0.0.1, port_value: \(closingPort)}}
+          filter_chains:
+          - filters:
+            - {name: close, typed_config: {"@type": \(extensions).network.direct_response.v3.Config}}
 
       """
     let file = home.appending(path: "application.yaml")
@@ -46,7 +53,7 @@ struct AnsweringEnvoy: Sendable {
           "-c", file.path(percentEncoded: false), "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "error",
         ],
         output: .discard, errors: .discard))
-    return AnsweringEnvoy(port: port, process: process)
+    return AnsweringEnvoy(port: port, closingPort: closingPort, process: process)
   }
 
   func waitUntilServing() async throws {

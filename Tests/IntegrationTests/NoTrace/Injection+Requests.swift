@@ -43,7 +43,18 @@ extension Injection {
     Injection(
       cause: "clock-off", name: "yesterday", shape: NoTraceRig.Shape(script: ClockSkew.script(milliseconds: -7_200_000))
     ),
-    Injection(cause: "wrong-unit", name: "hasty", begin: { rig in try await rig.report("hasty", unit: 1_000) }),
+    Injection(
+      cause: "wrong-unit", name: "hasty",
+      begin: { rig in
+        try await rig.report("hasty", unit: 1_000)
+        rig.remember(
+          Task {
+            while !Task.isCancelled {
+              try? await ContinuousClock().sleep(for: .seconds(2))
+              try? await rig.report("hasty", unit: 1_000)
+            }
+          })
+      }),
     Injection(
       cause: "other-service-name", name: "alias",
       shape: NoTraceRig.Shape(arguments: { _, _, _ in "--service-cluster pseudonym" })),
@@ -83,6 +94,10 @@ extension Injection {
     // The collector says 202 and throws everything away.
     Injection(
       cause: "unknown", name: "swallowed", destination: .url({ $0.collectorURL(host: "127.0.0.2") })),
+    // The collector ends each connection as soon as it is made.
+    Injection(
+      cause: "unknown", name: "cut-off",
+      destination: .url { "http://127.0.0.1:\($0.application.closingPort)/api/v2/spans" }),
     // Envoy keeps its spans for an hour.
     Injection(
       cause: "unknown", name: "hoarded", load: { _, _ in nil },
