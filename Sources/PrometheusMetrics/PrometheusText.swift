@@ -16,6 +16,8 @@ package struct PrometheusText: Sendable {
     package var labels: [(String, String)]
     /// The value.
     package var value: Double
+    /// A measurement that is part of the value; only OpenMetrics shows it.
+    package var exemplar: Exemplar?
 
     /// Makes a value.
     package init(_ value: Double, _ labels: [(String, String)] = []) {
@@ -47,24 +49,67 @@ package struct PrometheusText: Sendable {
     }
   }
 
-  /// The text so far.
+  /// One measurement, with what leads to it. Its names and values have at most 128 characters (OpenMetrics 1.0).
+  package struct Exemplar: Sendable {
+    /// Names and values of labels, such as that of a trace.
+    package var labels: [(String, String)]
+    /// What was measured.
+    package var value: Double
+    /// When, in seconds since 1970.
+    package var time: Double
+
+    /// Makes an exemplar.
+    package init(_ value: Double, at time: Double, _ labels: [(String, String)]) {
+      self.labels = labels
+      self.value = value
+      self.time = time
+    }
+  }
+
+  /// The formats of the text.
+  package enum Format: Sendable {
+    /// Prometheus' own, version 0.0.4.
+    case prometheus
+    /// OpenMetrics, version 1.0, which has exemplars and an end.
+    case openMetrics
+  }
+
+  /// The format.
+  package let format: Format
+  /// The text so far. OpenMetrics needs ``end()`` behind the last metric.
   package private(set) var text = ""
 
   /// Starts an empty text.
-  package init() {}
+  package init(_ format: Format = .prometheus) { self.format = format }
 
   /// Adds one metric with all its values.
   package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
-    if !help.isEmpty { text += "# HELP \(name) \(help)\n" }
-    text += "# TYPE \(name) \(kind.rawValue)\n"
+    // In OpenMetrics the end of a counter's name is part of the sample, not of the metric.
+    let metric =
+      format == .openMetrics && kind == .counter && name.hasSuffix("_total")
+      ? String(name.dropLast("_total".count)) : name
+    if !help.isEmpty { text += "# HELP \(metric) \(help)\n" }
+    text += "# TYPE \(metric) \(kind.rawValue)\n"
     for sample in samples {
       text += name + sample.suffix
-      if !sample.labels.isEmpty {
-        text += "{" + sample.labels.map { "\($0.0)=\"\(Self.escape($0.1))\"" }.joined(separator: ",") + "}"
+      if !sample.labels.isEmpty { text += Self.list(sample.labels) }
+      text += " " + Self.number(sample.value)
+      if format == .openMetrics, let exemplar = sample.exemplar {
+        text += " # \(Self.list(exemplar.labels)) \(Self.number(exemplar.value)) \(Self.number(exemplar.time))"
       }
-      let value = sample.value
-      text += value == value.rounded() && abs(value) < 1e15 ? " \(Int64(value))\n" : " \(value)\n"
+      text += "\n"
     }
+  }
+
+  /// Ends the text: OpenMetrics has a line for it, so that half a page is not taken for a whole one.
+  package mutating func end() { if format == .openMetrics { text += "# EOF\n" } }
+
+  private static func list(_ labels: [(String, String)]) -> String {
+    "{" + labels.map { "\($0.0)=\"\(escape($0.1))\"" }.joined(separator: ",") + "}"
+  }
+
+  private static func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
   }
 
   private static func escape(_ label: String) -> String {

@@ -35,6 +35,33 @@ struct PrometheusRegistryTests {
         """#)
   }
 
+  @Test("has exemplars and an end in OpenMetrics, and neither in Prometheus' own format") func openMetrics() {
+    func page(_ format: PrometheusText.Format) -> String {
+      var page = PrometheusText(format)
+      page.add("spans_total", .counter, "Spans.", [.init(2)])
+      var samples = PrometheusText.Sample.histogram(bounds: [0.5], counts: [1, 0], sum: 0.25)
+      samples[0].exemplar = PrometheusText.Exemplar(0.25, at: 12.5, [("trace_id", "7\"")])
+      page.add("seconds", .histogram, "", samples)
+      page.end()
+      return page.text
+    }
+    #expect(
+      page(.openMetrics) == #"""
+        # HELP spans Spans.
+        # TYPE spans counter
+        spans_total 2
+        # TYPE seconds histogram
+        seconds_bucket{le="0.5"} 1 # {trace_id="7\""} 0.25 12.5
+        seconds_bucket{le="+Inf"} 1
+        seconds_sum 0.25
+        seconds_count 1
+        # EOF
+
+        """#)
+    #expect(!page(.prometheus).contains("EOF") && !page(.prometheus).contains(" # "))
+    #expect(page(.prometheus).hasPrefix("# HELP spans_total Spans.\n# TYPE spans_total counter\nspans_total 2\n"))
+  }
+
   @Test("has histograms, each class with those below it")
   func histogram() async {
     let registry = PrometheusRegistry()

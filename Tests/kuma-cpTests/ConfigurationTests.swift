@@ -311,7 +311,7 @@ struct ConfigurationTests {
         allowedOrigins: "https://a.example, http://b.example:3000"
         autocompleteKeys: env,team
         retention: {maxAge: "0", maxSpans: 0, maxSize: 64MiB}
-        limits: {bodySize: 64KiB, spansPerRequest: 10, tagsPerSpan: 20, services: 30, waitingSpans: 40}
+        limits: {bodySize: 64KiB, spansPerRequest: 10, tagsPerSpan: 20, services: 30, waitingSpans: 40, metricSeries: 0}
       """
     try await withFile(file) { path in
       let (configuration, _) = try ControlPlaneConfiguration.load(
@@ -329,9 +329,9 @@ struct ConfigurationTests {
       let limits = collector.limits
       #expect(limits.bodyBytes == 64 << 10)
       let counts: [Int] = [
-        limits.spansPerRequest, limits.tagsPerSpan, limits.services, limits.waitingSpans,
+        limits.spansPerRequest, limits.tagsPerSpan, limits.services, limits.waitingSpans, limits.metricSeries,
       ]
-      #expect(counts == [10, 20, 30, 40])
+      #expect(counts == [10, 20, 30, 40, 0])
     }
     let (off, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_COLLECTOR_OTLP_ENABLED": "false"], flags: [:])

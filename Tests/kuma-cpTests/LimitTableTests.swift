@@ -164,7 +164,8 @@ import TraceModel
       _ = try await server.request("GET", server.base(.api) + "/meshes", token: nil)
       let page = try await server.request("GET", server.base(.diagnostics) + "/metrics", token: nil).body
       let collector = try await server.request("GET", server.base(.collector) + "/prometheus", token: nil).body
-      try MetricTable().compare(with: [page, collector])
+      let requests = try await server.request("GET", server.base(.collector) + "/prometheus/requests", token: nil).body
+      try MetricTable().compare(with: [page, collector, requests])
       for row in try Self.rows() {
         let metrics = DocumentTables.quoted(row.metrics)
         #expect(!metrics.isEmpty, "\(row.resource)")

@@ -10,6 +10,9 @@ enum RepositoryFiles {
     try String(contentsOf: root.appending(path: "docs/\(name)"), encoding: .utf8)
   }
 
+  /// A folder of the repository.
+  static func folder(_ path: String) -> URL { root.appending(path: path) }
+
   /// The texts of all sources but those that are generated.
   static func sources() throws -> [String] {
     var texts: [String] = []

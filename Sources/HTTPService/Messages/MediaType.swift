@@ -15,6 +15,10 @@ package enum MediaType {
   package static let textUTF8 = "text/plain; charset=utf-8"
   /// Prometheus' text format.
   package static let prometheus = "text/plain; version=0.0.4; charset=utf-8"
+  /// OpenMetrics without its version, as clients ask for it.
+  package static let openMetrics = "application/openmetrics-text"
+  /// OpenMetrics 1.0.
+  package static let openMetrics1 = openMetrics + "; version=1.0.0; charset=utf-8"
 
   /// The type of a request's body, in lower case, without parameters and white space; empty if the request has no type.
   ///

@@ -135,7 +135,7 @@ extension AccessMatrix {
       ]),
     // A person brings a file with spans; a control plane asks about the reports of its proxies.
     row(.collector, .ingestSpans, ["POST /api/import", "GET /receiver", "POST /receiver/senders"]),
-    row(.collector, .viewMetrics, ["GET /metrics", "GET /prometheus"]),
+    row(.collector, .viewMetrics, ["GET /metrics", "GET /prometheus", "GET /prometheus/requests"]),
     row(.collector, .nothing, ["GET /health", "POST /login", "POST /logout", "GET /session"] + page),
   ]
 

@@ -21,6 +21,9 @@ extension CollectorAPI {
     .get(
       "/prometheus", "Returns Zipkin's counters in Prometheus' text format.", types: [MediaType.prometheus],
       canFail: false, CollectorAPI.prometheus),
+    .get(
+      "/prometheus/requests", "Returns histograms of requests and calls, in Prometheus' text format or in OpenMetrics.",
+      types: [MediaType.prometheus, MediaType.openMetrics1], canFail: false, CollectorAPI.requestMetrics),
     .get("/config.json", "Returns the configuration of Zipkin's page.", canFail: false, CollectorAPI.configuration),
   ]
 
@@ -130,6 +133,14 @@ extension CollectorAPI {
     page.add("zipkin_storage_spans", .gauge, "Spans in the store.", [.init(store.spanCount)])
     page.add("zipkin_storage_spans_waiting", .gauge, "Spans that wait for the disk.", [.init(store.waitingSpanCount)])
     return .text(page.text + (await settings.serverMetrics()), type: MediaType.prometheus)
+  }
+
+  /// Exemplars need OpenMetrics, for which a client has to ask.
+  private func requestMetrics(_ request: RoutedRequest) -> Answer {
+    let accepted = request.head.headerFields[.accept] ?? ""
+    return MediaType.list(accepted, containsAnyOf: [MediaType.openMetrics])
+      ? .text(requests.text(.openMetrics), type: MediaType.openMetrics1)
+      : .text(requests.text(.prometheus), type: MediaType.prometheus)
   }
 
   /// The configuration that Zipkin's page loads when it starts.

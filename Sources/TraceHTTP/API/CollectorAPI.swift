@@ -52,6 +52,8 @@ public final class CollectorAPI: Sendable {
   let propagation: PropagationMonitor
   /// Detects and corrects reversed ids of senders of protobuf.
   let idSettling = IDSettling()
+  /// The metrics of the requests that stored spans tell of.
+  let requests: RequestMetrics
   /// What this collector says of itself.
   package let identity: ReceiverIdentity
   /// Who has sent spans.
@@ -76,6 +78,7 @@ public final class CollectorAPI: Sendable {
   ) {
     self.store = store
     self.propagation = propagation ?? PropagationMonitor(clock: store.clock)
+    requests = RequestMetrics(of: store)
     self.readingThreads = readingThreads
     self.settings = settings
     identity = ReceiverIdentity(version: settings.version)

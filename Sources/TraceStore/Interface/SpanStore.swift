@@ -82,11 +82,41 @@ public struct StoredSpans: Sendable {
   /// How many spans these are.
   public let count: Int
   private let read: @Sendable (_ keys: [String]?) -> [Span]
+  private let indexed: (@Sendable () -> Index)?
+
+  /// What is known of the spans without reading them, in the order of their arrival.
+  package struct Index {
+    /// The spans, which have hashes in the place of names.
+    package var entries: [SpanEntry]
+    /// The service or operation with a hash; `nil` for a name that is too long for lists, or that the lists have evicted since.
+    package var name: (UInt64) -> String?
+  }
 
   /// - Parameter read: reads the spans, in the order of their arrival. With keys, it may leave out annotations and other tags.
   public init(count: Int, _ read: @escaping @Sendable (_ keys: [String]?) -> [Span]) {
     self.count = count
     self.read = read
+    indexed = nil
+  }
+
+  /// - Parameter index: gives the same spans without reading them.
+  package init(
+    count: Int, index: @escaping @Sendable () -> Index, _ read: @escaping @Sendable (_ keys: [String]?) -> [Span]
+  ) {
+    self.count = count
+    self.read = read
+    indexed = index
+  }
+
+  /// What is known of the spans without reading them, where the store has that.
+  package func index() -> Index {
+    if let indexed { return indexed() }
+    let spans = spans(withTags: [])
+    var names: [UInt64: String] = [:]
+    for span in spans {
+      for name in [span.serviceName, span.name, span.peerService] { names[TextHash.hash(name)] = name }
+    }
+    return Index(entries: spans.map { SpanEntry($0, received: 0) }) { [names] in names[$0] }
   }
 
   /// Reads the spans, in the order of their arrival.

@@ -159,7 +159,10 @@ public final class SegmentStore: SpanStore {
     let observers = observers.withLock { $0 }
     guard !observers.isEmpty else { return }
     let texts = encoder.texts.texts
-    let stored = StoredSpans(count: block.count) { [encoder] keys in
+    let index: @Sendable () -> StoredSpans.Index = { [self] in
+      StoredSpans.Index(entries: block.batch.entries) { [self] hash in names.withLock { $0.text(hash) } }
+    }
+    let stored = StoredSpans(count: block.count, index: index) { [encoder] keys in
       let part = keys.map { SpanRecord.Part.tags(TagSelection($0, encoder.texts)) } ?? .all
       return (0..<block.count).compactMap { block.span(at: $0, texts: texts, part) }
     }

@@ -69,6 +69,10 @@ struct CollectorSettings: SettingGroup {
   let services = Setting(
     "collector.limits.services", .count(from: 1), default: "10000",
     "Services in lists; the least recently used ones are evicted beyond that.")
+  let metricSeries = Setting(
+    "collector.limits.metricSeries", .count(from: 0), default: "1000",
+    "Series of the metrics of requests, and as many of those of calls; further ones count as other. 0 for no such metrics."
+  )
   let waitingSpans = Setting(
     "collector.limits.waitingSpans", .count(from: 1), default: "200000",
     "Spans that may wait for the disk; further requests are told to retry.")
@@ -102,6 +106,7 @@ extension SettingValues<CollectorSettings> {
     limits.spansPerRequest = self.spansPerRequest
     limits.tagsPerSpan = self.tagsPerSpan
     limits.services = self.services
+    limits.metricSeries = self.metricSeries
     limits.waitingSpans = self.waitingSpans
     return limits
   }
