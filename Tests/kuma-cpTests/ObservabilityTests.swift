@@ -88,7 +88,7 @@ import Testing
       separator: "\n")
     var texts = try Self.dashboards.flatMap { name in
       let dashboard = try Self.dashboard(name)
-      let variables = (dashboard["templating"]?["list"]?.array ?? []).compactMap { $0["definition"]?.string }
+      let variables = (dashboard["templating"]?["list"]?.array ?? []).compactMap { $0["query"]?["query"]?.string }
       return Self.queries(dashboard) + variables
     }
     texts.append(rules)
