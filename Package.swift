@@ -547,7 +547,7 @@ let package = Package(
         "MeshXDS", "TraceHTTP",
         "ProgramLog",
         "ProgramSettings", "ProxyEvidence", "ProxySimulation", "TestSupport", "TraceModel",
-        "TraceStore",
+        "TraceStore", "TracingDiagnosis",
         argumentParser, asyncHTTPClient, collections, httpTypes, logging, nioCore, nioHTTP1, nioSSL,
       ],
       exclude: ["Goldens"], swiftSettings: strict),

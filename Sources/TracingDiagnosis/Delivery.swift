@@ -130,7 +130,7 @@ struct Delivery: Sendable, Hashable {
 
 extension Delivery {
   /// The statuses by which a tracer knows that a report was taken. Seen with Envoy 1.40.
-  static func accepted(_ kind: TracerCounts.Kind?) -> Set<UInt16> { kind == .datadog ? [200, 202] : [202] }
+  static func accepted(_ kind: TracerCounts.Kind?) -> Set<UInt16> { kind == .datadog ? [200] : [202] }
 
   /// The status with which the collector answered the reports that were lost; `nil` where it did not answer.
   var refusal: UInt16? { collector.refusal(than: Self.accepted(tracer.kind)) }

@@ -48,7 +48,9 @@ extension Examination {
   fileprivate var verdict: Verdict {
     if let decided { return decided }
     let connection = connection
-    if let connection, !isFlowing { return connection }
+    if let connection, connection.cause == .configurationRejected || !isFlowing(since: connection.since) {
+      return connection
+    }
     var verdict = lostReports ?? received ?? untracedTraffic ?? elsewhere ?? removed ?? limits ?? withoutFault
     if let connection {
       verdict.evidence.append(.init(.proxy, connection.summary))

@@ -67,6 +67,23 @@ package struct DiagnosisInput: Sendable {
     }
   }
 
+  /// A program with a tracer of its own that sends spans of a service of this proxy.
+  package struct Program: Sendable, Hashable {
+    /// What it is called.
+    package var name: String
+    /// The service.
+    package var service: String
+    /// The unit in which it writes times, if it is the wrong one: `milliseconds`.
+    package var wrongUnit: String?
+
+    /// Makes a program.
+    package init(name: String, service: String, wrongUnit: String? = nil) {
+      self.name = name
+      self.service = service
+      self.wrongUnit = wrongUnit
+    }
+  }
+
   /// A policy that matches the proxy and does not apply.
   package struct Alternative: Sendable, Hashable {
     /// The policy.
@@ -118,8 +135,10 @@ package struct DiagnosisInput: Sendable {
   package var collectorStatistics: String?
   /// Who receives the spans.
   package var receiver: Receiver
-  /// What the collector of this process has received of the proxy; `nil` where spans go elsewhere.
+  /// What the collector of this process has received of the proxy, also where that is nothing; `nil` where it is not known.
   package var received: ReceivedSpans?
+  /// The programs that send spans of the proxy's services.
+  package var programs: [Program] = []
   /// What callers have counted.
   package var calls: [Calls] = []
   /// How long the collector keeps spans.

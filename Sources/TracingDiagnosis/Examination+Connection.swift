@@ -6,7 +6,7 @@ extension Examination {
   /// How long a connection may be gone before it counts, in seconds: a proxy or a control plane is restarted within it.
   private static let restart = 6.0
   /// How long a configuration may wait for its acknowledgement, in seconds.
-  private static let acknowledgement = 5.0
+  private static let acknowledgement = 6.0
 
   /// Why the Envoy may not have the configuration; `nil` when it has.
   var connection: Verdict? {

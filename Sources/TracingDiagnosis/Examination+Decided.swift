@@ -82,7 +82,7 @@ extension Examination {
 
   private func untraced(_ backend: TracingBackend) -> Verdict? {
     let steps = SamplingSteps(percent: backend.sampling)
-    guard steps.isNone, !isFlowing else { return nil }
+    guard steps.isNone, !isFlowing() else { return nil }
     let reason =
       steps.isLess(than: backend.sampling ?? 0) ? "is below Envoy's smallest step of 0.01, which makes it 0" : "is 0"
     return Verdict(

@@ -6,11 +6,14 @@ import ProxyEvidence
 extension Examination {
   /// How far a clock may be off, in seconds.
   private static let clock = 60.0
+  /// How long no span may have come before its removal is the answer, in seconds.
+  private static let quiet = 10.0
   /// How long after an answer of 202 a span may take to be seen here, in seconds.
   private static let storage = 3.0
 
   /// What is wrong with spans that have come.
   var received: Verdict? {
+    if let wrong = input.programs.first(where: { $0.wrongUnit != nil }) { return wrongUnit(wrong) }
     guard case .own = input.receiver, let received = input.received else { return nil }
     return refused(received) ?? wrongUnit(received) ?? clockOff(received) ?? otherName(received)
   }
@@ -32,6 +35,14 @@ extension Examination {
       .wrongUnit, "Times of the spans are in \(unit.abridged()), so they are stored at a wrong time.",
       evidence: [.init(.collector, "Start and duration fit the present only if they are read as \(unit.abridged()).")],
       trace: received.newestTrace)
+  }
+
+  private func wrongUnit(_ program: DiagnosisInput.Program) -> Verdict {
+    let unit = program.wrongUnit?.abridged() ?? ""
+    let name = "\"\(program.name.abridged())\" of service \"\(program.service.abridged())\""
+    return Verdict(
+      .wrongUnit, "The program \(name) sends times in \(unit), so its spans are stored at a wrong time.",
+      evidence: [.init(.collector, "Times of \(name) fit the present only if they are read as \(unit).")])
   }
 
   private func clockOff(_ received: ReceivedSpans) -> Verdict? {
@@ -126,7 +137,7 @@ extension Examination {
     else { return nil }
     let isTooOld = retention.age.map { input.now.secondsSince(last) > $0 } ?? false
     let isBeforeAll = retention.oldest.map { $0 > last } ?? (received.total > 0)
-    guard isTooOld || isBeforeAll, input.now.secondsSince(last) > Self.window else { return nil }
+    guard isTooOld || isBeforeAll, input.now.secondsSince(last) > Self.quiet else { return nil }
     return Verdict(
       .removedByRetention,
       "Spans of the proxy were stored until \(last.wholeSecond), and the store has removed them since.",

@@ -101,29 +101,49 @@ extension Examination {
     // Few of many may have been decided before the sampling was raised, on connections that last.
     guard Double(traffic.decided) < 0.9 * chances.mean else { return nil }
     let counts = "\(traffic.decided.grouped) of \(trials.of("request"))"
+    let facts = [
+      Verdict.Fact(.envoy, "It counted \(traffic.notTraceable.of("request")) as not_traceable."), trafficFact,
+    ].compactMap { $0 }
+    guard sampling.share < 1 else {
+      // At 100 % proxies do not look at the id.
+      return Verdict(
+        .unknown, "Envoy chose \(counts) although the sampling is 100 %, and no id of a request has a part in that.",
+        evidence: facts, remedy: "Look whether the runtime of the Envoy overrides tracing.random_sampling.")
+    }
     return Verdict(
       .requestIDUntraceable,
-      "Envoy could trace \(counts), where \(sampling.text) would be about \(Int(chances.mean.rounded()).grouped): it cannot trace by "
-        + "the x-request-id of the others.",
-      evidence: [
-        .init(.envoy, "It counted \(traffic.notTraceable.of("request")) as not_traceable."), trafficFact,
-      ].compactMap { $0 })
+      "Envoy chose \(counts), where \(sampling.text) would be about \(Int(chances.mean.rounded()).grouped): it cannot trace by the "
+        + "x-request-id of the others, or its runtime overrides the sampling.",
+      evidence: facts)
   }
 
-  /// Envoy has chosen requests, and made no spans of them.
+  /// Envoy has chosen requests, and handed over no spans of them although it has had the time.
   private func forbidden(_ history: EvidenceHistory) -> Verdict? {
-    let (sent, old) = samples.reduce((0, 0)) { sums, sample in
+    // Datadog's tracer does not count spans.
+    guard backend?.kind == .zipkin else { return nil }
+    var (sent, old, flushes) = (0, 0, 0)
+    for sample in samples {
       let isOld =
         history.time.secondsSince(sample.time) > interval + 0.5
         || input.now.secondsSince(sample.time) > interval + Self.message
-      let decided = isOld ? TrafficCounts(sample.change, traced).decided : 0
-      return (sums.0 &+ sample.change.tracer.spansSent, sums.1 &+ decided)
+      if isOld { old &+= TrafficCounts(sample.change, traced).decided }
+      if old > 0 { flushes &+= sample.change.tracer.timerFlushes }
+      sent &+= sample.change.tracer.spansSent
     }
     let missing = old - sent
     guard missing > 0, sent == 0 || missing >= max(20, old / 2) else { return nil }
     // What begins at callers with less sampling is traced as they decide.
     if let share = callersShare, share < 1, sent >= Binomial(trials: old, probability: share).low(Self.accident) {
       return nil
+    }
+    let hasMoreCome = samples.last.map { history.time.secondsSince($0.time) < 0.5 && samples.count > 1 } ?? false
+    // A tracer counts whenever its time is over, also where it has no span. One that does not may still hold them.
+    guard flushes > 0 || sent > 0 || !hasMoreCome && newest.tracer.timerFlushes > 0 else {
+      return Verdict(
+        .unknown,
+        "Envoy chose \(old.of("request")) to be traced and has handed over \(sent.of("span")); its tracer reports nothing.",
+        evidence: [trafficFact, .init(.envoy, "Its tracer's timer (timer_flushed) does not run.")].compactMap { $0 },
+        since: samples.first?.begin)
     }
     let callers = callersShare.map { $0 < 1 } ?? false
     let facts: [Verdict.Fact?] = [

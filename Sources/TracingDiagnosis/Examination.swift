@@ -85,14 +85,13 @@ struct Examination: Sendable {
   /// The collector's address for sentences: `collector.example:9411`.
   var collectorText: String { collector.map { "\($0.host.abridged()):\($0.port)" } ?? "the collector" }
 
-  /// Whether spans of the proxy arrive now, as far as anybody can tell, and no report is lost.
-  var isFlowing: Bool {
+  /// Whether spans of requests after a time arrive, as far as anybody can tell, and no report is lost.
+  func isFlowing(since time: Timestamp? = nil) -> Bool {
     if let delivery, delivery.outcome == .failing || delivery.outcome == .intermittent { return false }
     if receipts.contains(where: { $0.state == .silent || $0.state == .short }) { return false }
-    if case .own = input.receiver {
-      return input.received?.lastStored.map { input.now.secondsSince($0) <= 30 } ?? false
-    }
-    return delivery?.lastSent.map { input.now.secondsSince($0) <= 30 } ?? false
+    let last: Timestamp? = if case .own = input.receiver { input.received?.lastStored } else { delivery?.lastSent }
+    guard let last, input.now.secondsSince(last) <= 30 else { return false }
+    return time.map { last.secondsSince($0) > interval + 0.5 } ?? true
   }
 
   /// What Envoy says of the newest traffic.

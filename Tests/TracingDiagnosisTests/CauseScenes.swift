@@ -48,7 +48,8 @@ enum CauseScenes {
       scene.change = { input in
         input.receiver = .other("collector.example:9411")
         input.alternatives = [
-          .init(policy: "here", resolution: .found(TracingBackend(name: "own", type: "zipkin")), leadsToOwnCollector: true)
+          .init(
+            policy: "here", resolution: .found(TracingBackend(name: "own", type: "zipkin")), leadsToOwnCollector: true)
         ]
       }
     case .backendUnknown: scene.policyBackend = "jaegre"
@@ -128,7 +129,7 @@ enum CauseScenes {
       scene.change = { $0.calls = [.init(caller: "front", service: "web", requests: 60, counted: 0)] }
     case .callersForbid:
       scene.counts(Scene.statistics(requests: 8), at: 2)
-      scene.counts(Scene.statistics(requests: 40), at: 9)
+      scene.counts(Scene.statistics(requests: 40) + "tracing.zipkin.timer_flushed: 2\n", at: 9)
     case .requestIDUntraceable:
       scene.sampling = 10
       scene.counts(Scene.statistics(requests: 200, decided: 0, notTraceable: 200), at: 9)

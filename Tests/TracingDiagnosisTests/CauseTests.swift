@@ -1,3 +1,5 @@
+import MeshModel
+import MeshPolicy
 import ProxyEvidence
 import Testing
 import TracingDiagnosis
@@ -88,10 +90,41 @@ import TracingDiagnosis
 
   @Test func aFaultOfTheConnectionDoesNotHideThatSpansArrive() throws {
     var scene = CauseScenes.working
-    scene.rejection = (2, "no")
-    let verdict = try scene.diagnosis(at: 7).verdict
+    scene.works(90, at: 19)
+    scene.change = { $0.outstanding = .init(since: Scene.time(10), discovery: .lds) }
+    let verdict = try scene.diagnosis(at: 20).verdict
     #expect(verdict.isFine)
-    #expect(verdict.evidence.contains { $0.source == .proxy && $0.text.contains("rejected its last listeners") })
+    #expect(verdict.evidence.contains { $0.source == .proxy && $0.text.contains("has not acknowledged") })
+    // The spans that came before say nothing.
+    scene.change = { $0.outstanding = .init(since: Scene.time(16), discovery: .lds) }
+    #expect(try scene.diagnosis(at: 23).verdict.cause == .acknowledgementOutstanding)
+  }
+
+  @Test func aRejectedConfigurationIsNamedAlsoWhileSpansArrive() throws {
+    var scene = CauseScenes.working
+    scene.rejection = (2, "no")
+    #expect(try scene.diagnosis(at: 7).verdict.cause == .configurationRejected)
+  }
+
+  @Test func aProgramThatWritesTimesInTheWrongUnitIsNamed() throws {
+    var scene = CauseScenes.working
+    scene.change = { $0.programs = [.init(name: "web/1", service: "web", wrongUnit: "milliseconds")] }
+    let verdict = try scene.diagnosis(at: 7).verdict
+    #expect(verdict.cause == .wrongUnit && verdict.summary.contains("\"web/1\""))
+  }
+
+  @Test func aTracerThatDoesNotReportIsNoCauseOfTheTable() throws {
+    var scene = Scene()
+    scene.counts(Scene.statistics(requests: 8), at: 2)
+    scene.counts(Scene.statistics(requests: 40), at: 9)
+    let verdict = try scene.diagnosis(at: 10).verdict
+    #expect(verdict.cause == .unknown && verdict.summary.contains("its tracer reports nothing"))
+  }
+
+  @Test func whatARuntimeOverridesIsNotTheRequestsFault() throws {
+    var scene = Scene()
+    scene.counts(Scene.statistics(requests: 60, decided: 0, notTraceable: 60), at: 4)
+    #expect(try scene.diagnosis(at: 5).verdict.cause == .unknown)
   }
 
   @Test func spansThatGoElsewhereAreJudgedByEnvoysCounts() throws {
@@ -102,6 +135,27 @@ import TracingDiagnosis
     #expect(diagnosis.verdict.isFine)
     #expect(diagnosis.verdict.summary == "The collector at collector.example:9411 has accepted 6 reports of the proxy.")
     #expect(diagnosis.receipts.first?.text(at: Scene.time(7)) == "receipt: unknown: spans go to another collector")
+  }
+
+  @Test("Datadog's tracer counts reports and no spans, and only 200 is an answer", arguments: [200, 202])
+  func datadog(status: Int) throws {
+    var scene = Scene()
+    scene.received = nil
+    scene.change = { input in
+      input.receiver = .other("agent.example:8126")
+      input.explanation.resolution = .found(
+        TracingBackend(name: "jaeger", datadog: DatadogConf(address: "agent.example", port: 8126)))
+    }
+    let result = status == 200 ? "sent" : "dropped"
+    for (seconds, reports) in [(2.0, 1), (9, 4)] {
+      scene.counts(
+        Scene.statistics(requests: reports * 7) + "tracing.datadog.reports_\(result): \(reports)\n"
+          + "cluster.tracing_jaeger.membership_total: 1\ncluster.tracing_jaeger.upstream_cx_total: 1\n"
+          + "cluster.tracing_jaeger.upstream_rq_total: \(reports)\ncluster.tracing_jaeger.upstream_rq_\(status): \(reports)\n",
+        at: seconds)
+    }
+    let verdict = try scene.diagnosis(at: 10).verdict
+    #expect(verdict.cause == (status == 200 ? .fine : .answersOtherThanAccepted), "\(verdict)")
   }
 
   @Test func callersWithLessSamplingAreNoFault() throws {

@@ -133,6 +133,7 @@ struct SimulatedProxy {
   private mutating func flush() {
     guard now - lastFlush >= world.form.interval else { return }
     lastFlush = now
+    count("tracing.zipkin.timer_flushed")
     if buffer > 0 { send() }
   }
 
