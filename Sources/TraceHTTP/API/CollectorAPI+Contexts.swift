@@ -1,5 +1,6 @@
 import TraceAnalysis
 import TraceModel
+import TraceStore
 
 /// Whether programs continue the traces of their proxies, and by which headers.
 extension CollectorAPI {
