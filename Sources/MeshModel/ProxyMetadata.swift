@@ -6,4 +6,6 @@ public enum ProxyMetadata {
   package static let usualDrainTime = Duration.seconds(30)
   /// Present if Envoy takes the size and the interval of its reports of spans from the control plane.
   public static let reportRuntime = "kuma-trace.io/report-runtime"
+  /// A feature of a `kuma-dp` that tells what its Envoy counts, or that is told not to. Envoy itself is then not asked for it.
+  package static let evidence = "kuma-trace.io/evidence"
 }

@@ -27,6 +27,8 @@ package struct BootstrapResponder: Sendable {
   private let refusals = RefusalLog(server: DataplaneServer.name)
   private let logger: Logger
   private let port: @Sendable () -> Int?
+  /// How often Envoys send their statistics whose `kuma-dp` does not tell them; `nil` for never.
+  package var metricsInterval: Duration?
 
   /// - Parameters:
   ///   - resources: the store of meshes and Dataplanes.
@@ -70,7 +72,7 @@ package struct BootstrapResponder: Sendable {
       settings: BootstrapSettings(
         discoveryPort: port().flatMap { UInt16(exactly: $0) } ?? 0,
         trustedCA: identity.authority, certificateNames: identity.names,
-        reloadsTokens: authenticator != nil,
+        reloadsTokens: authenticator != nil, metricsInterval: metricsInterval,
         inspectAuthority: { BootstrapSettings.AuthorityVerdict(ofAuthority: $0) }),
       resources: resources, authenticator: authenticator)
   }

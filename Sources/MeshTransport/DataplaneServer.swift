@@ -84,6 +84,8 @@ package final class DataplaneServer: Service {
     package var rates: RequestRates?
     /// The log level of the line for each HTTP request.
     package var requestLogLevel = Logger.Level.debug
+    /// How Envoy's metrics service is served; `nil` for not at all.
+    package var metrics: MetricsService.Setup?
     /// The browser origins that may use the server: none.
     package var origins = OriginRule([])
 
@@ -102,6 +104,7 @@ package final class DataplaneServer: Service {
   package let frames = FrameCounts()
   private let configuration: Configuration
   private let discovery: DiscoveryService
+  private let metrics: MetricsService?
   private let server: GRPCServer<Transport>
   private let port: Mutex<Int?>
   private let isEnding = Atomic(false)
@@ -140,8 +143,18 @@ package final class DataplaneServer: Service {
       documents: configuration.documents, logger: logger)
     var router = RPCRouter<Transport>()
     discovery.register(with: &router)
+    // Statistics may take a third of what discovery may.
+    let budget = configuration.budgets.discovery
+    let metricsReceipts = StreamReceipts(budget: ByteBudget("metrics", limit: budget.limit / 3, within: budget))
+    metrics = configuration.metrics.map {
+      MetricsService($0, receipts: metricsReceipts, streamLimit: limits.streams)
+    }
+    metrics?.register(with: &router)
     server = GRPCServer(
-      transport: Transport(listenerFactory: listener, config: Self.transport(limits, receipts)), router: router)
+      transport: Transport(
+        listenerFactory: listener,
+        config: Self.transport(limits, receipts, metrics: metrics == nil ? nil : metricsReceipts)),
+      router: router)
     port = Mutex(nil)
   }
 
@@ -161,13 +174,17 @@ package final class DataplaneServer: Service {
     return service
   }
 
-  private static func transport(_ limits: Limits, _ receipts: StreamReceipts) -> Transport.Config {
+  /// - Parameter metrics: the receipts of the metrics service; `nil` if it is not served.
+  private static func transport(
+    _ limits: Limits, _ receipts: StreamReceipts, metrics: StreamReceipts?
+  ) -> Transport.Config {
     var config = Transport.Config.defaults
     config.rpc.maxRequestPayloadSize = limits.requestBytes
-    let setup = RequestGuard.Setup(
+    var setup = RequestGuard.Setup(
       receipts: receipts, messageLimit: limits.requestBytes, timeout: TimeAmount(limits.requestTime),
       paths: DiscoveryService.paths)
-    config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
+    if let metrics { setup.others[MetricsService.path] = (metrics, MetricsService.messageBytes) }
+    config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { [setup] channel in
       // Fails only on a closed stream. The setup has to succeed nevertheless: NIO traps when the result of a setup is thrown
       // away.
       try? channel.pipeline.syncOperations.addHandler(RequestGuard(setup: setup), position: .first)
@@ -254,6 +271,7 @@ package final class DataplaneServer: Service {
   private func beginEnding() {
     isEnding.store(true, ordering: .relaxed)
     discovery.beginShutdown()
+    metrics?.beginShutdown()
     server.beginGracefulShutdown()
     service.beginEnding()
   }

@@ -23,10 +23,14 @@ final class RequestGuard: ChannelDuplexHandler {
     let timeout: TimeAmount
     /// The served paths. Content of requests to other paths is ignored.
     let paths: Set<String>
+    /// What is different for requests to further paths, which are served too.
+    var others: [String: (receipts: StreamReceipts, messageLimit: Int)] = [:]
   }
 
   private let setup: Setup
   private var receipt: StreamReceipt?
+  /// Where the receipt is from.
+  private var receipts: StreamReceipts
   private var assembler = MessageAssembler(limit: 0, isCompressed: false)
   private var hasHead = false
   /// Whether further input is discarded.
@@ -35,7 +39,10 @@ final class RequestGuard: ChannelDuplexHandler {
   private var hasEnded = false
   private var timer: Scheduled<Void>?
 
-  init(setup: Setup) { self.setup = setup }
+  init(setup: Setup) {
+    self.setup = setup
+    receipts = setup.receipts
+  }
 
   func handlerRemoved(context: ChannelHandlerContext) { close() }
 
@@ -48,7 +55,7 @@ final class RequestGuard: ChannelDuplexHandler {
     timer?.cancel()
     timer = nil
     assembler = MessageAssembler(limit: 0, isCompressed: false)
-    if let receipt { setup.receipts.close(receipt) }
+    if let receipt { receipts.close(receipt) }
     receipt = nil
   }
 
@@ -77,12 +84,15 @@ final class RequestGuard: ChannelDuplexHandler {
     }
     var request = request
     request.headers.remove(name: StreamReceipts.header)
-    let receipt = setup.receipts.open()
+    let path = request.headers.first(name: ":path") ?? ""
+    let other = setup.others[path]
+    receipts = other?.receipts ?? setup.receipts
+    let receipt = receipts.open()
     self.receipt = receipt
     let (encoding, refusal) = RequestHeaders.check(&request.headers)
-    assembler = MessageAssembler(limit: setup.messageLimit, isCompressed: encoding == .compressed)
+    assembler = MessageAssembler(limit: other?.messageLimit ?? setup.messageLimit, isCompressed: encoding == .compressed)
     request.headers.add(name: StreamReceipts.header, value: receipt.id, indexing: .neverIndexed)
-    ignoresInput = !setup.paths.contains(request.headers.first(name: ":path") ?? "")
+    ignoresInput = other == nil && !setup.paths.contains(path)
     hasEnded = request.endStream
     context.fireChannelRead(wrapInboundOut(.headers(request)))
     if let refusal { refuse(refusal) }

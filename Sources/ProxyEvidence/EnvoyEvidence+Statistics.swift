@@ -2,7 +2,12 @@ extension EnvoyEvidence {
   /// Makes evidence of statistics.
   package init(_ values: some Sequence<(key: Statistic, value: Int)>) {
     self.init()
-    for (statistic, value) in values { add(statistic, value) }
+    var pendingFailures: [String: Int] = [:]
+    for (statistic, value) in values {
+      if statistic.counter == .pendingFailures { pendingFailures[statistic.scope] = value }
+      add(statistic, value)
+    }
+    for name in collectors.keys { collectors[name]?.leaveOutOwnAnswers(pendingFailures: pendingFailures[name] ?? 0) }
   }
 
   private mutating func add(_ statistic: Statistic, _ value: Int) {
@@ -60,7 +65,8 @@ extension CollectorCounts {
     case .connectTimeouts: connectTimeouts = value
     case .reports: requests = value
     case .requestTimeouts: requestTimeouts = value
-    case .resetsByCollector, .resetsByEnvoy: resets &+= value
+    case .resetsByCollector, .resetsByEnvoy, .lostConnections: resets &+= value
+    case .noneHealthy: noneHealthy = value
     case .pendingOverflows, .connectionOverflows: overflows &+= value
     case .retries: retries = value
     case .lookups: lookups = value
@@ -72,6 +78,23 @@ extension CollectorCounts {
     case .certificatesMissing, .certificatesWrong, .namesWrong, .hashesWrong: tlsRefusals &+= value
     default: break
     }
+  }
+}
+
+extension CollectorCounts {
+  /// Envoy answers its tracer in the place of a collector that it cannot reach: 503 where there is no address or no connection, and where
+  /// the connection ends, 504 where the time is over. Seen with Envoy 1.40.
+  fileprivate mutating func leaveOutOwnAnswers(pendingFailures: Int) {
+    let failed = noneHealthy &+ pendingFailures &+ resets &+ overflows
+    unsent = leaveOut(503, atMost: failed)
+    _ = leaveOut(504, atMost: requestTimeouts)
+  }
+
+  private mutating func leaveOut(_ status: UInt16, atMost limit: Int) -> Int {
+    guard let all = answers[status] else { return 0 }
+    let count = min(all, limit)
+    answers[status] = all > count ? all - count : nil
+    return count
   }
 }
 

@@ -78,13 +78,20 @@ package struct CollectorCounts: Sendable, Hashable {
   package var connectFailures = 0
   /// Connections that were not made in time.
   package var connectTimeouts = 0
-  /// Reports, with those that are tried again.
+  /// Reports that were sent over a connection, with those that are tried again.
   package var requests = 0
-  /// Answers by their status; at most ``EvidenceLimits/answers`` different ones.
+  /// Answers of the collector by their status; at most ``EvidenceLimits/answers`` different ones.
+  ///
+  /// Envoy counts a report that it could not send as one with 503, and one without an answer in time as one with 504. These are not
+  /// here: see ``unsent``. If reports of both kinds are lost at once, some answers with 503 may be missing.
   package var answers: [UInt16: Int] = [:]
+  /// Reports that Envoy could not send, as far as its counters of 503 say so.
+  package var unsent = 0
+  /// Reports for which the collector's name had no address.
+  package var noneHealthy = 0
   /// Reports without an answer in time.
   package var requestTimeouts = 0
-  /// Reports whose connection or stream was ended by either side.
+  /// Reports whose connection or stream was ended before the answer.
   package var resets = 0
   /// Reports and connections that were beyond a circuit breaker.
   package var overflows = 0
@@ -92,7 +99,7 @@ package struct CollectorCounts: Sendable, Hashable {
   package var retries = 0
   /// Look-ups of the name.
   package var lookups = 0
-  /// Look-ups that failed.
+  /// Look-ups that failed. A name that there is not counts as found, with no ``endpoints``. Seen with Envoy 1.40.
   package var lookupFailures = 0
   /// Look-ups with an empty answer.
   package var lookupsEmpty = 0

@@ -128,6 +128,8 @@ package enum EvidenceStatistics {
     "membership_healthy": .healthyEndpoints, "ssl.connection_error": .tlsErrors,
     "ssl.fail_verify_no_cert": .certificatesMissing, "ssl.fail_verify_error": .certificatesWrong,
     "ssl.fail_verify_san": .namesWrong, "ssl.fail_verify_cert_hash": .hashesWrong,
+    "upstream_cx_none_healthy": .noneHealthy, "upstream_rq_pending_failure_eject": .pendingFailures,
+    "upstream_cx_destroy_remote_with_active_rq": .lostConnections,
   ]
 
   private static let serviceCounters: [String: Statistic.Counter] = [

@@ -55,6 +55,9 @@ package struct Statistic: Sendable, Hashable {
     package static let certificatesWrong = Counter(217)
     package static let namesWrong = Counter(218)
     package static let hashesWrong = Counter(219)
+    package static let noneHealthy = Counter(220)
+    package static let pendingFailures = Counter(221)
+    package static let lostConnections = Counter(222)
 
     package static let serviceRequests = Counter(300)
     package static let serviceConnections = Counter(301)
@@ -78,7 +81,7 @@ package struct Statistic: Sendable, Hashable {
       if let status { return status != 202 && status != 200 }
       return switch self {
       case .reportsDropped, .reportsFailed, .reportsSkipped, .connectFailures, .connectTimeouts, .requestTimeouts,
-        .resetsByCollector, .pendingOverflows, .connectionOverflows, .lookupFailures, .lookupsEmpty, .tlsErrors,
+        .resetsByCollector, .noneHealthy, .pendingFailures, .lostConnections, .pendingOverflows, .connectionOverflows, .lookupFailures, .lookupsEmpty, .tlsErrors,
         .certificatesMissing, .certificatesWrong, .namesWrong, .hashesWrong:
         true
       default: false

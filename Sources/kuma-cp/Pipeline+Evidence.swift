@@ -8,18 +8,27 @@ import MeshTransport
 import MeshXDS
 import ProxyEvidence
 
-extension EvidenceResponder {
+extension EvidenceAdmission {
   /// Takes evidence of the proxies of a control plane.
   init(store: any ResourceStore, sessions: ProxySessions, authenticator: (any ProxyAuthenticating)?) {
     let evidence = sessions.evidence
     self.init(
-      resources: EvidenceResponder.Resources(
+      resources: EvidenceAdmission.Resources(
         isConnected: { mesh, name in evidence.isConnected(ProxyID(mesh: mesh, name: name)) },
         dataplane: { mesh, name in
           try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
-        },
-        take: { evidence.take($0) }),
+        }),
       authenticator: authenticator)
+  }
+}
+
+extension MetricsService.Setup {
+  /// Takes what Envoys send, if the settings say so.
+  init?(_ configuration: ControlPlaneConfiguration, _ admission: EvidenceAdmission, _ evidence: EvidenceTable) {
+    guard configuration.envoyMetricsEnabled else { return nil }
+    self.init(admission: admission, interval: configuration.envoyMetricsInterval) { mesh, name, values in
+      evidence.take(values, of: ProxyID(mesh: mesh, name: name))
+    }
   }
 }
 

@@ -98,7 +98,7 @@ struct Pipeline: Sendable {
       try await Self.certificate(configuration, in: directory, store: opened, logger: logger)
     }
     let isInCluster = opened.cluster != nil
-    let bootstrap = BootstrapResponder(
+    var bootstrap = BootstrapResponder(
       resources: BootstrapEndpoint.Resources(
         dataplane: { mesh, name in
           try await store.get(ResourceKey(type: .dataplane, mesh: mesh, name: name))?.content(Dataplane.self)
@@ -111,8 +111,12 @@ struct Pipeline: Sendable {
       },
       authenticator: authenticator, logger: logger
     ) { ports.port(Server.dataplane) }
+    let admission = EvidenceAdmission(store: store, sessions: sessions, authenticator: authenticator)
+    let envoyMetrics = MetricsService.Setup(configuration, admission, sessions.evidence)
+    bootstrap.metricsInterval = envoyMetrics?.interval
     let requests = DataplaneRequests(
-      bootstrap: bootstrap, evidence: EvidenceResponder(store: store, sessions: sessions, authenticator: authenticator))
+      bootstrap: bootstrap,
+      evidence: EvidenceResponder(admission: admission) { [evidence = sessions.evidence] in evidence.take($0) })
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
     (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
@@ -122,7 +126,7 @@ struct Pipeline: Sendable {
       plaintext: protection.plaintext(.dataplane))
     settings.limits.connections = descriptors.proxyConnections
     (settings.limits.connectionShare, settings.rates) = (limits.connectionShare, limits.rates)
-    settings.budgets = budgets.dataplane
+    (settings.budgets, settings.metrics) = (budgets.dataplane, envoyMetrics)
     settings.documents = { DocumentThreads.shared.lane(for: $0) }
     settings.requestLogLevel = configuration.requestLogLevel
     let dataplaneServer = DataplaneServer(

@@ -1,6 +1,7 @@
 import Foundation
 import MeshModel
 import MeshTestSupport
+import ProcessSupervisor
 import ProxyEvidence
 import Testing
 
@@ -46,6 +47,47 @@ struct EvidenceTests {
         try await Self.metric("kuma_evidence_proxies", of: system) == 2
       }
       #expect(!web.log.tail().contains("does not get what Envoy counts: it answers 4"))
+    }
+  }
+
+  /// A bootstrap as Kuma's own `kuma-dp` asks for it, and the Envoy of it.
+  @Test("Envoys that no kuma-dp of ours asks tell it by their metrics service, where a setting says so")
+  func metricsService() async throws {
+    let settings = ["KUMA_DP_SERVER_ENVOY_METRICS_ENABLED": "true", "KUMA_DP_SERVER_ENVOY_METRICS_INTERVAL": "1s"]
+    try await TracingSystem.run(proxies: false, settings: settings) { system in
+      let controlPlane = system.controlPlane
+      let ports = try FreePort.take(2)
+      try await controlPlane.apply(
+        """
+        type: Dataplane
+        mesh: default
+        name: foreign
+        networking:
+          address: 127.0.0.1
+          inbound: [{port: \(ports[0]), servicePort: \(try await system.port(of: "web")), \
+        tags: {kuma.io/service: web, kuma.io/protocol: http}}]
+        """)
+      let request = #"{"mesh":"default","name":"foreign","adminPort":\#(ports[1])}"#
+      let bootstrap = try #require(
+        try await HTTPProbe.post(port: controlPlane.ports.dataplane, "/bootstrap", request))
+      #expect(bootstrap.status == 200 && bootstrap.text.contains("envoy.stat_sinks.metrics_service"))
+      let file = controlPlane.home.appending(path: "foreign.yaml")
+      try Data(bootstrap.body).write(to: file)
+      let log = Lines()
+      let envoy = try ChildProcess.start(
+        ChildProcess.Command(
+          try #require(Programs.envoy),
+          ["-c", file.path(percentEncoded: false), "--disable-hot-restart", "--concurrency", "1"],
+          environment: Programs.environment, output: .lines(log.append), errors: .lines(log.append)))
+      var failure: (any Error)?
+      do {
+        try await eventually(deadline: .seconds(60), "evidence of the foreign proxy\n\(log.tail())") {
+          _ = try await HTTPProbe.get(port: ports[0], "/foreign")
+          return try await Self.metric("kuma_evidence_proxies", of: system) == 1
+        }
+      } catch { failure = error }
+      _ = await envoy.end(within: .zero)
+      if let failure { throw failure }
     }
   }
 }

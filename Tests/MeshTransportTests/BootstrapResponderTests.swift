@@ -36,8 +36,9 @@ struct BootstrapResponderTests {
     let responder = DataplaneRequests(
       bootstrap: bootstrap,
       evidence: EvidenceResponder(
-        resources: EvidenceResponder.Resources(
-          isConnected: { _, _ in false }, dataplane: { _, _ in nil }, take: { _ in .kept })))
+        admission: EvidenceAdmission(
+          resources: EvidenceAdmission.Resources(isConnected: { _, _ in false }, dataplane: { _, _ in nil }))
+      ) { _ in .kept })
     let request = HTTPRequest(method: method, scheme: scheme, authority: "cp.example:5678", path: path)
     let answer = await responder.respond(to: request, body: body, from: .local)
     return (answer.status.code, answer.fields[.allow], String(decoding: answer.body, as: UTF8.self))

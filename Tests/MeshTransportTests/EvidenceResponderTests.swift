@@ -22,14 +22,15 @@ import Testing
   ) async -> (answer: Answer, taken: Int) {
     let taken = Mutex(0)
     let responder = EvidenceResponder(
-      resources: EvidenceResponder.Resources(
-        isConnected: { mesh, name in connected && mesh == "default" && name == "web" },
-        dataplane: { mesh, name in stored && mesh == "default" && name == "web" ? Self.dataplane : nil },
-        take: { _ in
-          taken.withLock { $0 += 1 }
-          return verdict
-        }),
-      authenticator: authorities.map { ProofTable($0) })
+      admission: EvidenceAdmission(
+        resources: EvidenceAdmission.Resources(
+          isConnected: { mesh, name in connected && mesh == "default" && name == "web" },
+          dataplane: { mesh, name in stored && mesh == "default" && name == "web" ? Self.dataplane : nil }),
+        authenticator: authorities.map { ProofTable($0) })
+    ) { _ in
+      taken.withLock { $0 += 1 }
+      return verdict
+    }
     var request = HTTPRequest(method: .post, scheme: "https", authority: "cp.example:5678", path: "/evidence")
     if let token { request.headerFields[.authorization] = token }
     return (await responder.respond(to: request, body: body, from: .local), taken.withLock { $0 })

@@ -86,6 +86,23 @@ struct BootstrapEndpointTests {
     #expect(tls?["commonTlsContext"]?["validationContext"]?["trustedCa"]?["inlineString"] == .string(testAuthority))
   }
 
+  @Test("have Envoy send its statistics where a setting says so, unless kuma-dp tells them")
+  func metrics() async throws {
+    var settings = Self.settings
+    let request: DocumentValue = ["mesh": "default", "name": "stored-1", "dataplaneToken": "a.b.c"]
+    #expect(try bootstrap(await respond(request, settings: settings))["statsSinks"] == nil)
+    settings.metricsInterval = .milliseconds(1_500)
+    let foreign = try bootstrap(await respond(request, settings: settings))
+    #expect(foreign["statsFlushInterval"] == "1s")
+    let service = foreign["statsSinks"]?.array?.first?["typedConfig"]?["grpcService"]
+    #expect(service?["envoyGrpc"]?["clusterName"] == "ads_cluster")
+    #expect(service?["initialMetadata"]?.array?.first?["value"] == "a.b.c")
+    let own = try bootstrap(
+      await respond(
+        ["mesh": "default", "name": "stored-1", "features": [.string(ProxyMetadata.evidence)]], settings: settings))
+    #expect(own["statsSinks"] == nil && own["statsFlushInterval"] == nil)
+  }
+
   @Test("are answered in JSON when that is accepted")
   func json() async throws {
     let response = await respond(

@@ -23,6 +23,7 @@ struct Benchmark: Sendable {
     Benchmark("fleet", "a control plane with thousands of proxies, over gRPC and TLS", FleetBenchmark.run),
     Benchmark("hostile", "proxies that refuse everything or do not read, beside others", HostileBenchmark.run),
     Benchmark("tokens", "what tokens cost when proxies connect and come back", TokenBenchmark.run),
+    Benchmark("evidence", "what it costs that proxies tell what their Envoys count", EvidenceBenchmark.run),
     Benchmark("store", "durable writes of resources", StoreBenchmark.run),
     Benchmark("postgres", "writes in PostgreSQL, and when others know of them", PostgresBenchmark.run),
     Benchmark("shared", "proxies of one control plane, writes at another", SharedFleetBenchmark.run),

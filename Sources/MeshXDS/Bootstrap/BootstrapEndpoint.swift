@@ -108,10 +108,11 @@ public struct BootstrapEndpoint: Sendable {
     if let port = dataplane.networking?.adminPort, port != 0 { adminPort = port }
     try dataplane.check(adminPort: adminPort)
 
-    let renderer = BootstrapRenderer(
+    var renderer = BootstrapRenderer(
       request: request, service: dataplane.identifyingService, host: host, port: settings.discoveryPort,
       isTLS: input.isTLS, trustedCA: request.caCert.isEmpty ? settings.trustedCA : request.caCert,
       adminPort: adminPort, usesDelta: settings.usesDelta, reloadsToken: settings.reloadsTokens)
+    if !request.features.contains(ProxyMetadata.evidence) { renderer.metricsInterval = settings.metricsInterval }
     let yaml = renderer.render().yaml()
     var headers = ["kuma-bootstrap-version": "3"]
     guard input.accept == "application/json" else {

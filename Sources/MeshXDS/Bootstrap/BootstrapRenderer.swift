@@ -22,6 +22,8 @@ public struct BootstrapRenderer: Sendable {
   public var usesDelta: Bool
   /// Whether Envoy reads the token from its file, if the request names one and the Envoy can.
   public var reloadsToken: Bool
+  /// How often Envoy sends its statistics to the control plane; `nil` for never.
+  public var metricsInterval: Duration?
   /// The proxy's bootstrap request.
   public var request: BootstrapRequest
 
@@ -69,6 +71,10 @@ public struct BootstrapRenderer: Sendable {
     bootstrap["node"] = ["cluster": .string(service), "id": .string(nodeID), "metadata": metadata]
     bootstrap["staticResources"] = ["clusters": [cluster]]
     bootstrap["statsConfig"] = ["statsTags": .array(Self.statsTags)]
+    if let metricsInterval {
+      bootstrap["statsFlushInterval"] = .string("\(max(1, metricsInterval.components.seconds))s")
+      bootstrap["statsSinks"] = [metricsSink]
+    }
     return .object(bootstrap)
   }
 
@@ -100,18 +106,34 @@ public struct BootstrapRenderer: Sendable {
   }
 
   private var dynamicResources: DocumentValue {
-    var service: DocumentValue.Object = ["envoyGrpc": ["clusterName": .string(Self.discoveryCluster)]]
-    if !request.dataplaneToken.isEmpty, tokenFile == nil {
-      service["initialMetadata"] = [["key": "authorization", "value": .string(request.dataplaneToken)]]
-    }
     // Envoy waits for its first configuration without a limit: it must not serve without one.
     let overStream: DocumentValue = ["ads": [:], "initialFetchTimeout": "0s", "resourceApiVersion": "V3"]
     return [
       "adsConfig": [
-        "apiType": .string(usesDelta ? "DELTA_GRPC" : "GRPC"), "grpcServices": [.object(service)],
+        "apiType": .string(usesDelta ? "DELTA_GRPC" : "GRPC"), "grpcServices": [controlPlane],
         "setNodeOnFirstMessageOnly": true, "transportApiVersion": "V3",
       ],
       "cdsConfig": overStream, "ldsConfig": overStream,
+    ]
+  }
+
+  /// The control plane as a service of gRPC, with the token if Envoy does not read it from a file.
+  private var controlPlane: DocumentValue {
+    var service: DocumentValue.Object = ["envoyGrpc": ["clusterName": .string(Self.discoveryCluster)]]
+    if !request.dataplaneToken.isEmpty, tokenFile == nil {
+      service["initialMetadata"] = [["key": "authorization", "value": .string(request.dataplaneToken)]]
+    }
+    return .object(service)
+  }
+
+  /// Sends Envoy's statistics to the control plane, all of them: there is no filter.
+  private var metricsSink: DocumentValue {
+    [
+      "name": "envoy.stat_sinks.metrics_service",
+      "typedConfig": [
+        "@type": "type.googleapis.com/envoy.config.metrics.v3.MetricsServiceConfig", "grpcService": controlPlane,
+        "transportApiVersion": "V3",
+      ],
     ]
   }
 

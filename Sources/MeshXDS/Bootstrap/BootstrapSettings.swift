@@ -15,6 +15,8 @@ public struct BootstrapSettings: Sendable {
   public var defaultAdminPort: UInt32
   /// Whether Envoy uses delta xDS instead of state-of-the-world xDS.
   public var usesDelta: Bool
+  /// How often Envoys send their statistics whose `kuma-dp` does not tell them; `nil` for never.
+  public var metricsInterval: Duration?
   /// Checks a certificate authority that a proxy sends; by default, accepts all.
   public var inspectAuthority: @Sendable (_ pem: String) -> AuthorityVerdict
 
@@ -33,7 +35,7 @@ public struct BootstrapSettings: Sendable {
     discoveryPort: UInt16 = 5678, discoveryHost: String? = nil, trustedCA: String = "",
     certificateNames: Set<String>? = nil, reloadsTokens: Bool = false,
     defaultAdminPort: UInt32 = 9901,
-    usesDelta: Bool = false,
+    usesDelta: Bool = false, metricsInterval: Duration? = nil,
     inspectAuthority: @escaping @Sendable (_ pem: String) -> AuthorityVerdict = { _ in .usable }
   ) {
     self.discoveryPort = discoveryPort
@@ -43,6 +45,7 @@ public struct BootstrapSettings: Sendable {
     self.reloadsTokens = reloadsTokens
     self.defaultAdminPort = defaultAdminPort
     self.usesDelta = usesDelta
+    self.metricsInterval = metricsInterval
     self.inspectAuthority = inspectAuthority
   }
 }

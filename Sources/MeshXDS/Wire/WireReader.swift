@@ -1,21 +1,24 @@
 /// Reads protobuf's wire format field by field, without allocating objects.
-struct WireReader {
+package struct WireReader {
   /// The bytes are not a protobuf message.
-  struct Failure: Error {}
+  package struct Failure: Error {}
 
-  /// A field with its content; fixed-length numbers and ends of groups have none.
-  struct Field {
-    var number: UInt64
-    var bytes: UnsafeRawBufferPointer?
+  /// A field with its content; numbers have none.
+  package struct Field {
+    package var number: UInt64
+    package var bytes: UnsafeRawBufferPointer?
+    /// The bits of a number of eight bytes.
+    package var fixed64: UInt64?
   }
 
   private let bytes: UnsafeRawBufferPointer
   private var position = 0
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  /// Begins to read a message.
+  package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   /// The next field; `nil` at the end.
-  mutating func next() throws(Failure) -> Field? {
+  package mutating func next() throws(Failure) -> Field? {
     guard position < bytes.count else { return nil }
     let key = try varint()
     let number = key >> 3
@@ -25,8 +28,7 @@ struct WireReader {
       _ = try varint()
       return Field(number: number)
     case 1:
-      _ = try take(8)
-      return Field(number: number)
+      return Field(number: number, fixed64: UInt64(littleEndian: try take(8).loadUnaligned(as: UInt64.self)))
     case 2:
       guard let length = Int(exactly: try varint()) else { throw Failure() }
       return Field(number: number, bytes: try take(length))

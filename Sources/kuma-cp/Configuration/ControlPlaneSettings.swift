@@ -37,6 +37,13 @@ struct ControlPlaneSettings: SettingGroup {
     "dpServer.authn.dpProxy.dpToken.enableIssuer", .truth, default: "true",
     "Whether the control plane issues dataplane tokens; false where all are made offline, with kumactl and a signing key."
   )
+  let envoyMetricsEnabled = Setting(
+    "dpServer.envoyMetrics.enabled", .truth, default: "false",
+    "Whether Envoys send their statistics to the control plane whose kuma-dp does not tell them: those of Kuma's own. They send "
+      + "all of them; docs/evidence.md says what that costs.")
+  let envoyMetricsInterval = Setting(
+    "dpServer.envoyMetrics.interval", .positiveDuration, default: "10s",
+    "How often they do.")
   let diagnosticsPort = Setting(
     "diagnostics.serverPort", .port, default: "5680", "Port of /ready, /healthy and /metrics; 0 picks a free one.",
     flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))

@@ -20,7 +20,8 @@ extension LaunchConfiguration {
         ],
       ],
       "dynamicMetadata": .object([ProxyMetadata.drainTime: .string("\(drainSeconds)s")]), "operatingSystem": "linux",
-      "features": [],
+      // Without an administration interface Envoy can tell it by itself.
+      "features": tellsEvidence && adminPort == 0 ? [] : [.string(ProxyMetadata.evidence)],
     ]
     if let definition { request["dataplaneResource"] = .string(definition.resource.document().json()) }
     if let adminPort { request["adminPort"] = .integer(Int64(adminPort)) }
