@@ -23,10 +23,31 @@ import TraceTestSupport
         let callee: String
         let confidence: Double
       }
+      struct Finding: Decodable {
+        struct Tag: Decodable {
+          let key: String
+          let value: String
+        }
+        let kind: String
+        let title: String
+        let callee: String
+        let message: String
+        let advice: String
+        let isBreak: Bool
+        let calls: Int
+        let judged: Int
+        let since: Int64?
+        let nodes: [String]
+        let otherNodes: [String]
+        let traces: [String]
+        let tag: Tag?
+      }
       let service: String
       let verdict: String
+      let kind: String?
       let message: String
       let advice: String?
+      let findings: [Finding]
       let inbound: Int
       let continued: Int
       let started: Int
@@ -56,7 +77,13 @@ import TraceTestSupport
       let confidence: Double
       let reason: String
     }
+    struct Detached: Decodable {
+      let node: Int
+      let under: Int
+      let reason: String
+    }
     let nodes: [Node]
+    let detached: [Detached]?
     let pieces: [Piece]?
     let probableParent: Parent?
   }
@@ -125,8 +152,73 @@ import TraceTestSupport
     #expect(advice.hasPrefix("Copy these headers from each request to the requests made for it: x-request-id, b3, "))
     #expect(checkout.message == checkout.callees.map(\.message).joined() + " " + advice)
     #expect(report.services.dropFirst().allSatisfy { $0.advice == nil })
+    #expect(report.services.map(\.kind) == ["headers-not-copied", nil, nil])
+    let finding = try #require(checkout.findings.first)
+    #expect([finding.kind, finding.title, finding.callee] == ["headers-not-copied", "headers not copied", "payments"])
+    #expect([finding.calls, finding.judged] as [Int] == [60, 60])
+    #expect(finding.since == nil && finding.nodes.isEmpty && finding.tag == nil && finding.isBreak)
+    #expect(finding.advice == advice)
+    #expect(finding.traces.sorted() == checkout.examples.map(\.traceID).sorted())
     #expect(checkout.examples.count == 3)
     #expect(report.services.last?.rate == 1)
+  }
+
+  /// Requests to checkout, each with a call that continues the trace below a span that nobody reports.
+  private func replaced(_ count: Int, node: String = "c", from first: Int = 0) -> [Span] {
+    (first..<first + count).flatMap { index -> [Span] in
+      let (trace, start) = (UInt64(0x1000 + index * 16), Int64(index) * 300)
+      var spans = request(trace, at: start)
+      spans[2].tags[0].value = node
+      let ids = [
+        span(
+          trace: trace, trace + 3, parent: trace + 9, .client, service: "checkout", at: start + 4, for: 20_000,
+          tags: [.init("node_id", node), .init("upstream_cluster", "payments")]),
+        span(
+          trace: trace, trace + 3, parent: trace + 9, .server, service: "payments", at: start + 5, for: 15_000,
+          tags: [.init("node_id", "p")], shared: true),
+      ]
+      return spans + ids
+    }
+  }
+
+  @Test("A call whose parent was never reported has a kind of its own, and it and its probable request know each other")
+  func replacedIDs() async throws {
+    let collector = try TestCollector()
+    _ = try await collector.store.add(replaced(60))
+    let report = try await collector.get("/api/propagation").json(Report.self)
+    let checkout = try #require(report.services.first)
+    #expect([checkout.service, checkout.verdict, checkout.kind] == ["checkout", "breaks", "span-id-replaced"])
+    #expect(checkout.message.contains("name a parent that no span reports"))
+    #expect(checkout.advice?.hasPrefix("Send the spans of the application's tracer to this collector too") == true)
+    #expect(report.services.dropFirst().allSatisfy { $0.findings.isEmpty })
+    let trace = try #require(checkout.findings.first?.traces.first)
+    let tree = try await collector.get("/api/trees/\(trace)").json(Tree.self)
+    let detached = try #require(tree.detached?.first)
+    #expect(tree.detached?.count == 1)
+    #expect(tree.nodes[detached.node].span.id.hasSuffix("3"))
+    #expect([tree.nodes[detached.under].depth, tree.nodes[detached.node].depth] == [2, 0])
+    #expect(detached.reason.contains("the one request of the trace that the same proxy received before"))
+  }
+
+  @Test("Where proxies differ, the tag that tells them apart is in the answer")
+  func tags() async throws {
+    let collector = try TestCollector()
+    var settings = CollectorAPI.Settings()
+    settings.proxyTags = { nodes in
+      Dictionary(uniqueKeysWithValues: nodes.map { ($0, ["version": $0 == "c2" ? "v2" : "v1", "kuma.io/service": "checkout"]) })
+    }
+    let api = CollectorAPI(store: collector.store, settings: settings)
+    api.propagation.follow(collector.store)
+    var fine = replaced(30, node: "c1")
+    // Their calls are below their requests.
+    for index in fine.indices where fine[index].parentID == fine[index].traceID.low + 9 {
+      fine[index].parentID = fine[index].traceID.low + 1
+    }
+    _ = try await collector.store.add(fine + replaced(30, node: "c2", from: 30))
+    let report = try await TestCollector.send(to: api, .get, "/api/propagation").json(Report.self)
+    let finding = try #require(report.services.first?.findings.first)
+    #expect([finding.nodes, finding.otherNodes] == [["c2"], ["c1"]])
+    #expect([finding.tag?.key, finding.tag?.value] == ["version", "v2"])
   }
 
   @Test("Parameters as of the other queries")

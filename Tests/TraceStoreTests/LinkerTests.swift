@@ -158,6 +158,14 @@ import TraceTestSupport
     Case(
       "two spans below one missing server's side", ["1 S web", "5<4 C app>db", "6<4 C app>db"],
       ["app>db 2 0", "web>app 1 0"]),
+    // A tracer replaced the span id and reported nothing: the call was made for the request that is there.
+    Case(
+      "a call whose parent was never reported, and the request for which it was made",
+      ["1 S web", "2<1 C web>app", "2<1 S app ~", "4<3 C app>db"], ["app>db 1 0", "web>app 1 0"]),
+    Case(
+      "two of them, with both sides",
+      ["1 S web", "2<1 C web>app", "2<1 S app ~", "4<3 C app>db", "4<3 S db ~", "6<5 C app>db", "6<5 S db ~"],
+      ["app>db 2 0", "web>app 1 0"]),
     Case("a missing parent whose call is known", ["1 S web", "2<1 C web>app", "5<4 S app"], ["web>app 1 0"]),
     Case("a called side without a kind", ["1 C web>app", "1 L app ~"], ["web>app 1 0"]),
     // A proxy before an application, and one behind it.
@@ -195,6 +203,20 @@ import TraceTestSupport
   func eachCallOnce(number: Int) async throws {
     let example = Self.once[number]
     #expect(try await links(spans(example.spans)) == example.links, "\(example.name)")
+  }
+
+  @Test("A root that is a call to another service is no request of its own service")
+  func brokenOffRoots() async throws {
+    let test = try TestStore()
+    // With and without a kind, alone and with more spans in the trace.
+    try await test.store.add([
+      span(trace: 1, 1, .server, service: "web", at: 0), span(trace: 2, 2, .client, service: "web", at: 1, remote: "app"),
+      span(trace: 3, 3, service: "web", at: 2, remote: "app"), span(trace: 4, 4, service: "web", at: 3, remote: "app"),
+      span(trace: 4, 5, parent: 4, .server, service: "app", at: 4), span(trace: 5, 6, service: "web", at: 5),
+    ])
+    let graph = try await test.store.graph(endTs: SampleSpans.now, lookback: 3_600_000)
+    #expect(graph.services.map { "\($0.name) \($0.calls) of \($0.spans)" } == ["app 1 of 1", "web 2 of 5"])
+    #expect(graph.edges.map { "\($0.parent)>\($0.child) \($0.figures.calls)" } == ["web>app 3"])
   }
 
   private static func cluster(_ name: String) -> [Span.Tag] {

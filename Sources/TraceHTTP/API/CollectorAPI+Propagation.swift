@@ -173,4 +173,21 @@ extension JSONWriter {
     }
     endArray()
   }
+
+  /// Writes the member `detached`: calls whose parents were not reported, with the nodes of the requests that probably caused them.
+  mutating func detachedCalls(_ calls: [DetachedCall]) {
+    key("detached")
+    beginArray()
+    for call in calls {
+      beginObject()
+      key("node")
+      number(call.node)
+      key("under")
+      number(call.under)
+      key("reason")
+      string(call.reason)
+      endObject()
+    }
+    endArray()
+  }
 }

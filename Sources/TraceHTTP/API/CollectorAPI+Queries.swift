@@ -182,6 +182,8 @@ extension CollectorAPI {
     json.nodes(of: tree)
     if let parent { json.probableParent(parent) }
     if !pieces.isEmpty { json.pieces(pieces) }
+    let detached = tree.detachedCalls
+    if !detached.isEmpty { json.detachedCalls(detached) }
     json.endObject()
     return (summary?.traceID ?? TraceID(low: 0), json.bytes)
   }

@@ -33,6 +33,11 @@ export function showDetails(panel, trace, index, { close, select, page }) {
     node.isDetached ? el("p", { class: "note", text: span.parentId
       ? `The span's parent ${span.parentId} was not recorded, so it stands by itself.`
       : "The other side of this span's id was not recorded, so it stands by itself." }) : null,
+    node.probable ? el("p", { class: "note probable" }, `Probably made for this request (${plain(node.probable.reason ?? "", 400)}): `,
+      jump(trace, node.probable.index, select)) : null,
+    node.probables ? el("p", { class: "note probable" }, "Probably made for this request too, by calls whose parent was not recorded: ",
+      node.probables.slice(0, 10).map((index, number) => [number ? ", " : "", jump(trace, index, select)]),
+      node.probables.length > 10 ? ` and ${node.probables.length - 10} more` : "") : null,
     tags.length ? tagSection(tags, page) : null,
     span.annotations?.length ? section("Events", events(span.annotations, trace, node)) : null,
     section("Endpoints", table([
@@ -46,6 +51,13 @@ export function showDetails(panel, trace, index, { close, select, page }) {
   ];
   panel.replaceChildren(...parts.filter(Boolean));
   panel.scrollTop = 0;
+}
+
+/** A button that shows another span. */
+function jump(trace, index, select) {
+  const { service, span } = trace.nodes[index];
+  return el("button", { type: "button", class: "quiet", onclick: () => select(index),
+    text: plain(`${service || unnamed} ${span.name ?? ""}`, 120) });
 }
 
 function sides(trace, caller, answer, present, select) {

@@ -18,6 +18,12 @@ export class Trace {
         this.nodes.push(nodeOf(node, number, node.parent >= 0 ? node.parent + offset : under));
       }
     });
+    // A call without a recorded parent knows its probable one, and the other way round.
+    for (const { node, under, reason } of answer.detached ?? []) {
+      if (!this.nodes[node] || !this.nodes[under]) continue;
+      this.nodes[node].probable = { index: under, reason };
+      (this.nodes[under].probables ??= []).push(node);
+    }
     this.children = this.nodes.map(() => []);
     this.roots = [];
     this.nodes.forEach((node, index) => {

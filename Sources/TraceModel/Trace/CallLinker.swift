@@ -38,7 +38,10 @@ package enum CallLinker {
 
   private static func call(_ span: SpanEntry, _ emit: (Call) -> Void) {
     span.count(.span, operation: span.operation, emit)
-    if span.isServerSide || (span.isRoot && span.kind == nil) { span.count(.request, operation: span.operation, emit) }
+    let isCall = span.service != TextHash.empty && span.peer != TextHash.empty
+    if span.isServerSide || (span.isRoot && span.kind == nil && !isCall) {
+      span.count(.request, operation: span.operation, emit)
+    }
     switch span.kind {
     // A span without a kind is a call if it names both sides.
     case .client, .producer, nil: span.edge(span.service, span.peer, emit)
@@ -86,6 +89,8 @@ private struct TraceLinker {
   private let root: Int?
   /// The services that unanswered client sides name as called.
   private var named: Set<UInt64> = []
+  /// The services with a server side. Their calls with missing parents were made for those requests, not for others.
+  private var served: Set<UInt64> = []
   /// The counted calls whose called side is missing.
   private var missing: Set<Pair> = []
 
@@ -106,6 +111,7 @@ private struct TraceLinker {
     order = Self.fromTheTop(links.parents)
     for index in order { place(index) }
     for index in spans.indices where spans[index].kind == .client && !isAnswered[index] { named.insert(peers[index]) }
+    for span in spans where isServer(span) { served.insert(span.service) }
   }
 
   private static func fromTheTop(_ parents: [Int?]) -> [Int] {
@@ -177,7 +183,7 @@ private struct TraceLinker {
   mutating func link(_ emit: (Call) -> Void) {
     for (index, span) in spans.enumerated() {
       span.count(.span, operation: span.operation, emit)
-      if span.isServerSide ? !isInner[index] : span.isRoot && span.kind == nil {
+      if span.isServerSide ? !isInner[index] : span.isRoot && span.kind == nil && !isCall(span) {
         span.count(.request, operation: operation(of: index), emit)
       }
       switch span.kind {
@@ -225,7 +231,7 @@ private struct TraceLinker {
     if caller.isGuess {
       // All spans under one missing parent belong to one request.
       let parent = spans[tops[index]].parentID ?? spans[tops[index]].id
-      guard !named.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
+      guard !named.contains(span.service), !served.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
       else { return }
       span.edge(above.service, span.service, isError: false, emit)
     } else if above.kind == .client {
