@@ -111,7 +111,8 @@ extension PropagationAnalyzer {
     let id = PairID(slot: pair, number: pairs[pair].number)
     var found: [ProxyTally] = []
     for index in proxiesByService[pairs[pair].service] ?? [] {
-      guard let proxy = instances[index].proxy, let tally = instances[index].tallies.first(where: { $0.pair == id }) else {
+      guard let proxy = instances[index].proxy, let tally = instances[index].tallies.first(where: { $0.pair == id })
+      else {
         continue
       }
       let calls = Double(tally.continued + tally.started)

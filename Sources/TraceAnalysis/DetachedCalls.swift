@@ -28,13 +28,15 @@ extension SpanTree {
       guard calls.count < Self.detachedCalls else { break }
       let span = node.span
       // The search goes back from the newest one, and few requests of a trace are at one proxy.
-      let earlier = (requests[ProxyInstance(span)] ?? []).prefix { nodes[$0].span.timestamp <= span.timestamp }.suffix(64)
+      let earlier = (requests[ProxyInstance(span)] ?? []).prefix { nodes[$0].span.timestamp <= span.timestamp }.suffix(
+        64)
       guard let under = earlier.last(where: { nodes[$0].span.end > span.timestamp }) ?? earlier.last else { continue }
       let isOnly = earlier.count == 1
       calls.append(
         DetachedCall(
           node: index, under: under,
-          reason: "its parent was never reported; this is \(isOnly ? "the one request" : "the newest request") of the trace that "
+          reason:
+            "its parent was never reported; this is \(isOnly ? "the one request" : "the newest request") of the trace that "
             + "the same proxy received before"))
     }
     return calls

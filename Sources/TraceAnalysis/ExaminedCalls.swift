@@ -125,7 +125,9 @@ struct CallSizes: Sendable {
   func limit(from: Int64, to: Int64) -> Limit? {
     let known = samples.filter { $0.start >= from && $0.start <= to }
     guard let first = known.filter({ !$0.isContinued }).map(\.start).min() else { return nil }
-    let recent = known.filter { $0.start >= first }.sorted { ($0.size, $1.isContinued ? 1 : 0) < ($1.size, $0.isContinued ? 1 : 0) }
+    let recent = known.filter { $0.start >= first }.sorted {
+      ($0.size, $1.isContinued ? 1 : 0) < ($1.size, $0.isContinued ? 1 : 0)
+    }
     let begun = recent.filter { !$0.isContinued }.map(\.size)
     let continued = recent.filter(\.isContinued).map(\.size)
     guard Self.isSample(begun), Self.isSample(continued) else { return nil }
@@ -142,7 +144,8 @@ struct CallSizes: Sendable {
     }
     let below = recent[..<best.split].filter(\.isContinued)
     let above = recent[best.split...].filter { !$0.isContinued }
-    guard Self.isSample(below.map(\.size)), Self.isSample(above.map(\.size)), let largest = below.last, let smallest = above.first
+    guard Self.isSample(below.map(\.size)), Self.isSample(above.map(\.size)), let largest = below.last,
+      let smallest = above.first
     else { return nil }
     return Limit(
       continued: largest.size, begun: smallest.size, continuedCalls: below.count, begunCalls: above.count)

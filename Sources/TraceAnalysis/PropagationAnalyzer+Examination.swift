@@ -3,7 +3,9 @@ import TraceModel
 extension PropagationAnalyzer {
   /// Adds a span of the application's own tracer that is neither a request nor a call. Calls may name it as their parent.
   mutating func examine(own span: Span) {
-    guard span.timestamp.isTimeOfDay, examination.includes(span.traceID, at: span.timestamp), !span.isProxied else { return }
+    guard span.timestamp.isTimeOfDay, examination.includes(span.traceID, at: span.timestamp), !span.isProxied else {
+      return
+    }
     examine(span, .own, nil, nil)
   }
 

@@ -34,7 +34,9 @@ extension PropagationAnalyzer {
     _ pair: Pair, _ counts: CallCounts, _ from: Int64, _ to: Int64
   ) -> (PropagationKind, String) {
     // Nearly all calls whose request is known were made after its answer.
-    if counts.late >= 3, counts.late * 10 >= (counts.late + counts.certain) * 9, counts.continued > 0 || counts.lateAlone > 0 {
+    if counts.late >= 3, counts.late * 10 >= (counts.late + counts.certain) * 9,
+      counts.continued > 0 || counts.lateAlone > 0
+    {
       return (
         .detachedWork,
         "\(counts.late) of them were made after the answer to their request, which its x-request-id tells."

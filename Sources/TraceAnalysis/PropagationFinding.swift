@@ -6,8 +6,9 @@ public struct PropagationFinding: Sendable, Hashable {
   public var kind: PropagationKind
   /// The callee; empty if it concerns all callees, or is about the service's own proxy.
   public var callee: String
-  /// The calls of this kind, and all calls that were judged, in the period.
+  /// The calls of this kind in the period.
   public var calls: Int
+  /// All calls of the period that were judged.
   public var judged: Int
   /// What was seen, in sentences.
   public var message: String
@@ -33,7 +34,8 @@ public struct PropagationFinding: Sendable, Hashable {
     let ranks = ["version": 0, "app.kubernetes.io/version": 1]
     let keys = first.keys.sorted { (ranks[$0] ?? 2, $0) < (ranks[$1] ?? 2, $1) }
     for key in keys {
-      guard let value = first[key], flawed.allSatisfy({ $0[key] == value }), !others.contains(where: { $0[key] == value })
+      guard let value = first[key], flawed.allSatisfy({ $0[key] == value }),
+        !others.contains(where: { $0[key] == value })
       else { continue }
       return (key, value)
     }
@@ -42,7 +44,8 @@ public struct PropagationFinding: Sendable, Hashable {
 
   /// Describes a finding.
   init(
-    kind: PropagationKind, callee: String, calls: Int, judged: Int, message: String, advice: String, since: Int64? = nil,
+    kind: PropagationKind, callee: String, calls: Int, judged: Int, message: String, advice: String,
+    since: Int64? = nil,
     nodes: [String] = [], otherNodes: [String] = [], traces: [TraceID] = []
   ) {
     self.kind = kind
@@ -108,7 +111,8 @@ extension PropagationAnalyzer {
   /// The findings of examined calls to a callee.
   func findings(of pair: Int, _ service: Service, _ from: Int64, _ to: Int64) -> [PropagationFinding] {
     let examined = pairs[pair].counts(from, to).examined
-    let newest = pairs[pair].results.newest(from: from, to: to).filter { $0.result != .unknown }.prefix(Self.recentResults)
+    let newest = pairs[pair].results.newest(from: from, to: to).filter { $0.result != .unknown }.prefix(
+      Self.recentResults)
     guard examined.judged > examined[.fine] else { return [] }
     let tallies = tallies(of: pair)
     var findings: [PropagationFinding] = []
@@ -139,15 +143,18 @@ extension PropagationAnalyzer {
     return findings
   }
 
-  private func message(_ kind: PropagationKind, _ service: String, _ callee: String, _ calls: Int, _ all: Int) -> String {
+  private func message(_ kind: PropagationKind, _ service: String, _ callee: String, _ calls: Int, _ all: Int) -> String
+  {
     let last = "\(calls) of the last \(all) examined calls from \(service) to \(callee)"
     switch kind {
     case .spanIDReplaced:
-      return "\(last) name a parent that no span reports: the application's tracer replaces the span id, and its spans do not "
+      return
+        "\(last) name a parent that no span reports: the application's tracer replaces the span id, and its spans do not "
         + "reach this collector."
     case .headerDoubled: return "\(last) carry x-request-id twice."
     case .b3Flattened:
-      return "\(last) are not the parents of the requests that \(callee) received: an older b3 passes through beside the headers that "
+      return
+        "\(last) are not the parents of the requests that \(callee) received: an older b3 passes through beside the headers that "
         + "the proxy writes, as Envoy before 1.40 leaves it."
     case .sampledFlagTurned:
       return "\(last) are traced although the requests for which they were made are not: x-b3-sampled is turned."

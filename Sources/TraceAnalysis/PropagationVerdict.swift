@@ -112,7 +112,8 @@ extension PropagationAnalyzer {
     if let silent { message = Self.sentences([message, silent.message].filter { !$0.isEmpty }) }
     if silent != nil, !callees.contains(where: \.isBroken) { message += " " + advice }
     return PropagationReport.Service(
-      name: service.name, verdict: verdict, message: message, advice: advice.isEmpty ? nil : advice, inbound: inbound, continued: continued,
+      name: service.name, verdict: verdict, message: message, advice: advice.isEmpty ? nil : advice, inbound: inbound,
+      continued: continued,
       started: started, rate: continued + started > 0 ? Double(continued) / Double(continued + started) : nil,
       recentContinued: recent.continued, recentStarted: recent.started, callees: callees, findings: findings,
       examples: callees.flatMap { callee in callee.examples.map { (callee.name, $0) } })

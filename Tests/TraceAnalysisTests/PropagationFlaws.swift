@@ -52,7 +52,8 @@ struct SimulatedCall {
   static func requestID(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)
     let padded = String(repeating: "0", count: 16 - digits.count) + digits
-    return "\(padded.prefix(8))-\(padded.dropFirst(8).prefix(4))-4\(padded.dropFirst(12).prefix(3))-8000-\(padded.prefix(12))"
+    return
+      "\(padded.prefix(8))-\(padded.dropFirst(8).prefix(4))-4\(padded.dropFirst(12).prefix(3))-8000-\(padded.prefix(12))"
   }
 }
 
@@ -140,7 +141,8 @@ extension PropagationSimulation {
   ) -> UInt64 {
     let id = random.next() | 1
     var span = span(
-      trace: call.trace, id: id, parent: request, .client, service: "orders", call.instance, call.start, call.length, "", 0)
+      trace: call.trace, id: id, parent: request, .client, service: "orders", call.instance, call.start, call.length,
+      "", 0)
     span.tags = [Span.Tag("http.method", "GET")]
     reports.append((call.start + call.length + random.milliseconds(delay), span))
     return id
@@ -156,7 +158,8 @@ extension PropagationSimulation {
     guard calleesReport, call.start < calleesSilentFrom || random.happens(calleesAfterwards) else { return }
     var answer = self.span(
       trace: call.trace, id: sharesIDs ? call.received : random.next() | 1,
-      parent: sharesIDs ? (call.received == call.id ? call.parent : nil) : call.received, .server, service: call.callee, 0,
+      parent: sharesIDs ? (call.received == call.id ? call.parent : nil) : call.received, .server, service: call.callee,
+      0,
       call.start + 0.3, max(call.length - 0.6, 0.1), call.requestID, call.size)
     answer.isShared = sharesIDs
     report(answer, &random, &reports)

@@ -37,9 +37,14 @@ import TraceTestSupport
     }
   }
 
-  @Test("Each kind has a scenario")
-  func all() {
+  @Test("Each kind has a scenario, and a row in the table of kinds")
+  func all() throws {
     #expect(Set(PropagationScenario.kinds.map(\.kind)) == Set(PropagationKind.allCases))
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let document = try String(contentsOf: root.appending(path: "docs/propagation.md"), encoding: .utf8)
+    let rows = document.matches(of: /\n\| `([a-z0-9-]+)` \| [^|]+ \| [^|]+ \|/).map { String($0.1) }
+    #expect(Set(rows) == Set(PropagationKind.allCases.map(\.rawValue)))
   }
 
   /// A service with 150 requests in flight at any time, of which times tell nothing.

@@ -205,7 +205,8 @@ import TraceTestSupport
     let collector = try TestCollector()
     var settings = CollectorAPI.Settings()
     settings.proxyTags = { nodes in
-      Dictionary(uniqueKeysWithValues: nodes.map { ($0, ["version": $0 == "c2" ? "v2" : "v1", "kuma.io/service": "checkout"]) })
+      Dictionary(
+        uniqueKeysWithValues: nodes.map { ($0, ["version": $0 == "c2" ? "v2" : "v1", "kuma.io/service": "checkout"]) })
     }
     let api = CollectorAPI(store: collector.store, settings: settings)
     api.propagation.follow(collector.store)

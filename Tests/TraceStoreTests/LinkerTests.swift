@@ -210,7 +210,8 @@ import TraceTestSupport
     let test = try TestStore()
     // With and without a kind, alone and with more spans in the trace.
     try await test.store.add([
-      span(trace: 1, 1, .server, service: "web", at: 0), span(trace: 2, 2, .client, service: "web", at: 1, remote: "app"),
+      span(trace: 1, 1, .server, service: "web", at: 0),
+      span(trace: 2, 2, .client, service: "web", at: 1, remote: "app"),
       span(trace: 3, 3, service: "web", at: 2, remote: "app"), span(trace: 4, 4, service: "web", at: 3, remote: "app"),
       span(trace: 4, 5, parent: 4, .server, service: "app", at: 4), span(trace: 5, 6, service: "web", at: 5),
     ])

@@ -222,6 +222,23 @@ export function propagationView({ services }, lookback) {
 
 function line(service, lookback) {
   const [word, tone] = verdicts[service.verdict] ?? [service.verdict, "calm"];
+  return el("li", { class: `verdict-line ${tone}` },
+    el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
+      el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
+    el("div", { class: "said" }, said(service), findings(service), callees(service), examples(service)),
+    el("div", { class: "share" }, flawed(service) ?? carried(service)));
+}
+
+/** Calls that continue their traces and yet break them have a share of their own. */
+function flawed({ findings = [] }) {
+  const finding = findings.find(({ kind }) => ["span-id-replaced", "b3-flattened", "sampled-flag-turned"].includes(kind));
+  if (!finding || findings[0] !== finding) return null;
+  const whole = Math.max(0, finding.judged - finding.calls);
+  return [el("b", { text: percent(whole / Math.max(1, finding.judged), 1) }),
+    el("span", { class: "faint", text: ` of ${count(finding.judged, "examined call")} in place` })];
+}
+
+function carried(service) {
   const total = service.continued + service.started;
   const recent = (service.recentContinued ?? 0) + (service.recentStarted ?? 0);
   // What counts is the recent rate; that of the whole period stands beside it where it differs.
@@ -229,15 +246,11 @@ function line(service, lookback) {
   const isOther = recent && Math.abs(rate - service.rate) > 0.005;
   const bar = el("i", { class: "amount" });
   bar.style.width = `${100 * rate}%`;
-  return el("li", { class: `verdict-line ${tone}` },
-    el("div", { class: "who" }, el("a", { class: `name ${colour(service.service)}`, href: operationsOf(service.service, lookback) },
-      el("i", { class: "dot" }), plain(service.service || unnamed, 120)), el("span", { class: `verdict ${tone}`, text: word })),
-    el("div", { class: "said" }, said(service), findings(service), callees(service), examples(service)),
-    el("div", { class: "share" }, service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
-      : [el("b", { text: percent(rate, 1) }),
-        el("span", { class: "faint", text: ` of ${recent && recent < total ? `the last ${count(recent, "call")}` : count(total, "call")} carried on` }),
-        el("span", { class: "track" }, bar),
-        isOther ? el("span", { class: "faint", text: `${percent(service.rate, 1)} of ${total.toLocaleString("en")} in this time` }) : null]));
+  return service.rate === null || service.rate === undefined ? el("span", { class: "faint", text: "no calls to judge by" })
+    : [el("b", { text: percent(rate, 1) }),
+      el("span", { class: "faint", text: ` of ${recent && recent < total ? `the last ${count(recent, "call")}` : count(total, "call")} carried on` }),
+      el("span", { class: "track" }, bar),
+      isOther ? el("span", { class: "faint", text: `${percent(service.rate, 1)} of ${total.toLocaleString("en")} in this time` }) : null];
 }
 
 /** What a service's card says in addition to its callees' rows: what to do, if there is something. */

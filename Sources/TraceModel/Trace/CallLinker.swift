@@ -231,7 +231,8 @@ private struct TraceLinker {
     if caller.isGuess {
       // All spans under one missing parent belong to one request.
       let parent = spans[tops[index]].parentID ?? spans[tops[index]].id
-      guard !named.contains(span.service), !served.contains(span.service), missing.insert(Pair(first: parent, service: span.service)).inserted
+      guard !named.contains(span.service), !served.contains(span.service),
+        missing.insert(Pair(first: parent, service: span.service)).inserted
       else { return }
       span.edge(above.service, span.service, isError: false, emit)
     } else if above.kind == .client {
