@@ -50,7 +50,7 @@ struct Delivery: Sendable, Hashable {
   /// - Parameter name: the name of the collector's cluster in statistics; with `nil`, all clusters of collectors count.
   init(_ history: EvidenceHistory, collector name: String?, now: Timestamp) {
     let newest = history.newest
-    let samples = history.samples()
+    let samples = history.ownSamples()
     let parts = samples.compactMap { sample -> Part? in
       let collector = Self.counts(of: name, in: sample.change)
       let tracer = sample.change.tracer
@@ -125,6 +125,15 @@ struct Delivery: Sendable, Hashable {
       if stretches > 1 || mixed >= mixedSamples { return true }
     }
     return false
+  }
+}
+
+extension EvidenceHistory {
+  /// The parts of the past that the Envoy that runs now has counted alone. Of those of an earlier one, counters that the newer one has
+  /// not used are no longer known.
+  func ownSamples(after time: Timestamp? = nil) -> [Sample] {
+    let begin = epochBegin
+    return samples(after: time.map { max($0, begin) } ?? begin).filter { $0.begin >= begin }
   }
 }
 

@@ -8,8 +8,8 @@ extension Examination {
   private static let clock = 60.0
   /// How long no span may have come before its removal is the answer, in seconds.
   private static let quiet = 10.0
-  /// How long after an answer of 202 a span may take to be seen here, in seconds.
-  private static let storage = 3.0
+  /// How long before a message from the proxy a report may be stored that the next message counts, in seconds.
+  private static let storage = 2.0
 
   /// What is wrong with spans that have come.
   var received: Verdict? {
@@ -81,9 +81,10 @@ extension Examination {
   /// Reports were answered with 202, and the collector of this process has not got them.
   var elsewhere: Verdict? {
     guard case .own = input.receiver, let received = input.received, let history else { return nil }
-    let answered = history.samples().last { $0.change.tracer.reportsSent > 0 }
-    if let answered, answered.begin >= received.since, input.now.secondsSince(answered.time) >= Self.storage,
-      received.lastStored.map({ answered.begin.secondsSince($0) > 2 }) ?? true
+    // A report is answered when its spans are stored, and counted soon after.
+    let answered = history.ownSamples().last { $0.change.tracer.reportsSent > 0 }
+    if let answered, answered.begin >= received.since,
+      received.lastStored.map({ answered.begin.secondsSince($0) > Self.storage }) ?? true
     {
       return lostOnTheWay(received, answered.change.tracer.reportsSent, since: answered.begin)
     }

@@ -46,7 +46,7 @@ struct Examination: Sendable {
     of history: EvidenceHistory?, _ traced: [ListenerGroup], configured: Timestamp?, now: Timestamp
   ) -> [EvidenceHistory.Sample] {
     guard let history else { return [] }
-    let all = history.samples(after: configured).filter { sample in
+    let all = history.ownSamples(after: configured).filter { sample in
       let counts = TrafficCounts(sample.change, traced)
       guard counts.requests > 0 || counts.judged > 0 || sample.change.tracer.spansSent > 0 else { return false }
       return configured.map { sample.begin >= $0 } ?? true

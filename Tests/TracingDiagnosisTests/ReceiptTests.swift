@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test func whatCallersForbidIsNotMissing() throws {
-    let diagnosis = try Self.diagnosis(requests: 20, decided: 20, stored: { $0 / 2 }, spans: { $0 / 2 })
+    let diagnosis = try Self.diagnosis(requests: 20, decided: 20, stored: { $0 / 4 }, spans: { $0 / 4 })
     #expect(diagnosis.receipts.first?.state == .unknown("callers ask that requests are not traced"))
     #expect(diagnosis.verdict.cause == .callersForbid)
   }
