@@ -5,7 +5,7 @@ import Testing
 
 /// What is in deploy/observability: rules for Prometheus, their tests, and dashboards for Grafana.
 @Suite("Dashboards and alerts") struct ObservabilityTests {
-  private static let promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool", "/opt/prometheus/promtool"].first {
+  private static let program: String? = ["/usr/bin/promtool", "/usr/local/bin/promtool", "/opt/prometheus/promtool"].first {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
@@ -19,7 +19,7 @@ import Testing
     -> (status: Int32, output: String)
   {
     let process = Process()
-    process.executableURL = URL(filePath: try #require(promtool))
+    process.executableURL = URL(filePath: try #require(program))
     process.arguments = arguments
     process.currentDirectoryURL = folder
     let pipe = Pipe()
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test("the rules are right, and their tests pass", .enabled(if: promtool != nil, hint)) func rules() throws {
+  @Test("the rules are right, and their tests pass", .enabled(if: program != nil, hint)) func rules() throws {
     for arguments in [
       ["check", "rules", "alerts.yaml"], ["test", "rules", "alerts-test.yaml"], ["check", "config", "prometheus.yaml"],
     ] {
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test("each query is PromQL", .enabled(if: promtool != nil, hint)) func promQL() throws {
+  @Test("each query is PromQL", .enabled(if: program != nil, hint)) func promQL() throws {
     let folder = try TemporaryFolder()
     var rules = "groups:\n- name: queries\n  rules:\n"
     var count = 0
