@@ -121,6 +121,9 @@ import Testing
     #expect(used.isSuperset(of: ["kuma_trace_proxies", "kuma_trace_proxies_silent", "kuma_trace_reports_lost_total"]))
   }
 
+  /// A whole number of a dashboard; -1 where it is missing.
+  private static func number(_ value: DocumentValue?) -> Int { value?.number.flatMap { Int(exactly: $0) } ?? -1 }
+
   @Test("dashboards are what Grafana reads: ids, places, variables and sources of data", arguments: dashboards)
   func dashboards(name: String) throws {
     let dashboard = try Self.dashboard(name)
@@ -134,13 +137,12 @@ import Testing
     for panel in panels {
       let title = panel["title"]?.string ?? ""
       #expect(!title.isEmpty && panel["description"]?.string?.isEmpty == false)
-      #expect(ids.insert(Int(panel["id"]?.number ?? 0)).inserted, "\(title)")
+      let isNew = ids.insert(Self.number(panel["id"])).inserted
+      #expect(isNew, "\(title)")
       #expect(["timeseries", "stat", "table"].contains(panel["type"]?.string ?? ""), "\(title)")
       let position = panel["gridPos"]
-      let (x, y, w, h) = (
-        Int(position?["x"]?.number ?? -1), Int(position?["y"]?.number ?? -1), Int(position?["w"]?.number ?? 0),
-        Int(position?["h"]?.number ?? 0)
-      )
+      let (x, y) = (Self.number(position?["x"]), Self.number(position?["y"]))
+      let (w, h) = (Self.number(position?["w"]), Self.number(position?["h"]))
       #expect(x >= 0 && y >= 0 && w > 0 && h > 0 && x + w <= 24, "\(title)")
       for column in x..<(x + max(0, w)) {
         for row in y..<(y + max(0, h)) { #expect(places.insert([column, row]).inserted, "\(title) covers another") }
