@@ -10,7 +10,37 @@ enum CollectorBenchmark {
         context, spans: spans, senders: senders, requests: context.size(requests, quick: quick),
         rounds: context.size(5, quick: 3))
     }
+    rows.append(
+      try await requestMetrics(context, requests: context.size(640, quick: 256), rounds: context.size(9, quick: 5)))
     return rows
+  }
+
+  /// What it costs to count requests: the same spans at a collector that counts them and at one that does not.
+  private static func requestMetrics(
+    _ context: BenchmarkContext, requests: Int, rounds: Int
+  ) async throws -> ResultRow {
+    let spans = 100
+    let counting = try CollectorUnderLoad(context)
+    let plain = try CollectorUnderLoad(context, hasRequestMetrics: false)
+    let load = SpanLoad(traces: requests * (rounds + 1) * spans / SpanLoad.spansPerTrace)
+    var batches = (counting: 0, plain: 0)
+    func cost(_ collector: CollectorUnderLoad, _ batch: inout Int) async throws -> Double {
+      let bodies = load.bodies(batch * requests..<(batch + 1) * requests, spans: spans)
+      batch += 1
+      return try await Cost.of { try await collector.post(bodies, concurrently: 16) }.cpu / Double(requests * spans)
+    }
+    let costs = try await Comparison(rounds: rounds) {
+      try await cost(counting, &batches.counting)
+    } baseline: {
+      try await cost(plain, &batches.plain)
+    }
+    let page = String(decoding: try await counting.get("/prometheus/requests"), as: UTF8.self)
+    try BenchmarkFailure.unless(
+      page.contains("kuma_trace_request_duration_seconds_count{"), "the collector has counted no request")
+    _ = try (counting.close(), plain.close())
+    return ResultRow(
+      "collector", "\(spans) spans per POST, metrics of requests, CPU per span", in: .seconds,
+      against: "the same without these metrics", costs)
   }
 
   private static func intake(

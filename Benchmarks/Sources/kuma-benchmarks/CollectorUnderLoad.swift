@@ -11,9 +11,12 @@ final class CollectorUnderLoad: Sendable {
   private let store: SegmentStore
   private let api: CollectorAPI
 
-  init(_ context: BenchmarkContext) throws {
+  /// - Parameter hasRequestMetrics: whether it counts requests, as it does by default.
+  init(_ context: BenchmarkContext, hasRequestMetrics: Bool = true) throws {
     path = context.newPath("spans.db")
-    store = try SegmentStore(path: path)
+    var settings = SegmentStore.Settings()
+    if !hasRequestMetrics { settings.limits.metricSeries = 0 }
+    store = try SegmentStore(path: path, settings: settings)
     api = CollectorAPI(store: store)
   }
 

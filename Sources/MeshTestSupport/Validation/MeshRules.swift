@@ -91,7 +91,7 @@ package enum MeshRules {
     ViolationRow(
       "traceContextOption of the wrong kind",
       backends("{name: a, type: zipkin, conf: {url: 'http://z:1/a', traceContextOption: true}}"),
-      "\(config): could not parse config: traceContextOption has to be text, not Boolean"),
+      "\(config): could not parse config: traceContextOption has to be text, not bool"),
     ViolationRow("datadog", backends("{name: a, type: datadog, conf: {address: dd, port: 8126, splitService: true}}")),
     ViolationRow("datadog, port as text", backends("{name: a, type: datadog, conf: {address: dd, port: '8126'}}")),
     ViolationRow(

@@ -34,7 +34,7 @@ public struct CollectorLimits: Sendable, Hashable {
   /// Operations, remote services and values in the lists of all services; evicted like services.
   public var names = 200_000
   /// Series of the metrics of requests, and as many of those of calls. Further ones count as `other`; with 0 there are no such metrics.
-  package var metricSeries = 1_000
+  public var metricSeries = 1_000
   /// Spans in the pending queue. Beyond the limit, requests are refused.
   public var waitingSpans = 200_000
   /// The size of the JSON of the spans in the pending queue in bytes. Beyond the limit, requests are refused.
