@@ -207,7 +207,17 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "MeshHTTP",
-      dependencies: ["HTTPService", "MeshAccess", "MeshModel", "MeshStore", "MeshPolicy", collections, httpTypes],
+      dependencies: [
+        "HTTPService", "MeshAccess", "MeshModel", "MeshStore", "MeshPolicy", "ProxyEvidence", "TracingDiagnosis",
+        collections, httpTypes,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "TracingInspection",
+      dependencies: [
+        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "MeshXDS", "ProxyEvidence", "TracingDiagnosis",
+        serviceLifecycle,
+      ],
       swiftSettings: strict),
     .target(
       name: "TraceHTTP",
@@ -288,7 +298,7 @@ let package = Package(
         "ProgramSettings", "ProxyEvidence",
         "PrometheusMetrics", "SystemErrors", "Systemd", "TraceModel",
         "TraceStore",
-        "TraceAnalysis", "TraceHTTP", "CProcess", argumentParser, asyncHTTPClient,
+        "TraceAnalysis", "TraceHTTP", "TracingDiagnosis", "TracingInspection", "CProcess", argumentParser, asyncHTTPClient,
         collections, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
@@ -350,7 +360,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "MeshHTTPTestSupport", dependencies: ["MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore"],
+      name: "MeshHTTPTestSupport",
+      dependencies: [
+        "MeshHTTP", "MeshModel", "MeshPolicy", "MeshStore", "ProxyEvidence", "TracingDiagnosis", "TracingInspection",
+      ],
       swiftSettings: strict),
     .target(
       name: "TraceTestSupport", dependencies: ["TestSupport", "TraceModel", "TraceStore"], swiftSettings: strict),

@@ -8,17 +8,12 @@ import OrderedCollections
 /// Which policy applies to which proxy, and why.
 struct InspectionRoutes: Sendable {
   let context: APIContext
-  let administration: any EnvoyAdministration
 
   var routes: [Route] {
     [
       Route(
         .get, "/meshes/{mesh}/dataplanes/{name}/policies", "Names the policy that applies to a proxy.",
         handler: policies),
-      Route(
-        .get, "/meshes/{mesh}/dataplanes/{name}/_tracing",
-        "Explains why a proxy is traced or not: candidates, winner, backend, listeners with what to do, traffic, connection.",
-        handler: explanation),
       Route(
         .get, "/meshes/{mesh}/traffic-traces/{name}/dataplanes", "Lists the proxies to which a policy applies.",
         handler: won),
@@ -61,35 +56,6 @@ struct InspectionRoutes: Sendable {
     return .json([
       "kind": "SidecarDataplane", "total": .integer(Int64(items.count)), "items": .array(items),
     ])
-  }
-
-  private func explanation(_ request: RoutedRequest) async throws(APIError) -> Answer {
-    let proxy = ProxyID(mesh: request.parameter("mesh"), name: request.parameter("name"))
-    try await context.mesh(proxy.mesh)
-    do throws(StoreError) {
-      guard var explanation = try await context.inspection.explanation(of: proxy) else {
-        throw StoreError(code: .notFound, message: "")
-      }
-      let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
-      let insight = try await context.store.get(key)?.content(DataplaneInsight.self)
-      explanation.connection = ProxyConnection(insight)
-      explanation.envoy = insight?.envoyAdvice
-      if explanation.connection?.status == .online { await count(&explanation.capture, of: proxy) }
-      return .json(explanation.document)
-    } catch {
-      throw APIError(error, title: APIContext.Title.retrieve, mesh: proxy.mesh)
-    }
-  }
-
-  /// Asks a proxy's Envoy how many connections it passed on.
-  private func count(_ capture: inout CaptureExplanation?, of proxy: ProxyID) async {
-    guard capture != nil else { return }
-    do throws(EnvoyAdministrationError) {
-      let answer = try await administration.answer(to: .passthrough, of: proxy, defaultPort: nil)
-      capture?.read(statistics: String(decoding: answer, as: UTF8.self))
-    } catch {
-      capture?.silence = error.message
-    }
   }
 
   /// An unknown policy applies to nothing, which is not an error. Source: Kuma 2.7.

@@ -20,12 +20,13 @@ public final class MeshAPI: Sendable {
   ///   - configuration: the configuration of the API.
   ///   - inspection: knows which policy applies to which proxy.
   ///   - administration: queries the proxies' Envoys.
+  ///   - diagnoses: knows whether the spans of proxies arrive.
   ///   - tokens: issues tokens; `nil` if the control plane issues none.
   ///   - foreign: the operations of the program's other servers, for the description of the API.
   ///   - now: the clock.
   package init(
     store: any ResourceStore, configuration: APIConfiguration, inspection: any ProxyInspecting,
-    administration: any EnvoyAdministration, tokens: (any TokenIssuing)? = nil,
+    administration: any EnvoyAdministration, diagnoses: any TracingDiagnosing, tokens: (any TokenIssuing)? = nil,
     foreign: @escaping @Sendable () -> [Operation] = { [] },
     now: @escaping @Sendable () -> Timestamp
   ) {
@@ -36,7 +37,9 @@ public final class MeshAPI: Sendable {
       routes += ResourceRoutes(context: context, type: type).routes
     }
     routes += OverviewRoutes(context: context).routes
-    routes += InspectionRoutes(context: context, administration: administration).routes
+    routes += InspectionRoutes(context: context).routes
+    routes += TracingRoutes(
+      context: context, administration: administration, diagnoses: diagnoses, foreign: foreign).routes
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes

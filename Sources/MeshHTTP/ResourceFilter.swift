@@ -36,6 +36,9 @@ struct ResourceFilter: Sendable {
     gateway = filter
   }
 
+  /// Whether more than a name is asked for.
+  var isNarrow: Bool { !tags.isEmpty || gateway != nil }
+
   /// Whether a resource passes the filter.
   func includes(_ resource: Resource) -> Bool {
     guard name.isEmpty || resource.name.contains(name) else { return false }

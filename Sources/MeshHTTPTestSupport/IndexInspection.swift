@@ -22,6 +22,8 @@ package struct IndexInspection: ProxyInspecting {
     }
     var index = MeshIndex(name: mesh)
     _ = index.apply(change)
+    // Each question makes another index, whose changes were all applied at once.
+    index.revision = Int(store.sequence)
     return question(index)
   }
 }

@@ -14,6 +14,8 @@ public struct MeshIndex: Sendable {
 
   /// The mesh's name.
   public let name: String
+  /// Another number after each change: what was read at the same number is still so.
+  package var revision = 0
   /// The mesh; `nil` until it is known and after it is deleted.
   public private(set) var mesh: Mesh?
   private(set) var proxies: [String: Proxy] = [:]
@@ -107,6 +109,7 @@ public struct MeshIndex: Sendable {
   ///
   /// - Returns: the proxies whose configuration may differ now, and those that are gone.
   public mutating func apply(_ change: Change) -> (affected: Set<String>, removed: Set<String>) {
+    if !change.isEmpty { revision += 1 }
     var affected: Set<String> = []
     var removed: Set<String> = []
     if let new = change.mesh { affected.formUnion(replaceMesh(by: new)) }

@@ -56,6 +56,11 @@ public struct ProxyExplanation: Sendable, Hashable {
     return listeners.contains { $0.obstacle == nil }
   }
 
+  /// How many listeners send spans, once the proxy has its configuration.
+  package var tracedListeners: Int {
+    resolution?.backend == nil || backendObstacle != nil ? 0 : listeners.count { $0.obstacle == nil }
+  }
+
   /// The verdict in a sentence, followed by the reason why the running Envoy does not follow it, if there is one.
   public var summary: String {
     ([verdict, connection?.obstacle, envoyShortfall] as [String?]).compactMap { $0 }.joined(separator: " ")
@@ -163,7 +168,13 @@ extension ProxyExplanation.Listener {
 extension MeshIndex {
   /// Why a proxy is traced or not; `nil` when there is no such proxy.
   public func explanation(for proxy: String) -> ProxyExplanation? {
-    guard let configuration = configuration(for: proxy) else { return nil }
+    configuration(for: proxy).map(explanation(of:))
+  }
+
+  /// Why a proxy with a configuration is traced or not. The listeners are those of the configuration: its inbounds, then all of its
+  /// outbounds.
+  package func explanation(of configuration: ProxyConfiguration) -> ProxyExplanation {
+    let proxy = configuration.proxy.name
     let resolution = resolution(for: proxy)
     return ProxyExplanation(
       proxy: configuration.proxy, candidates: candidates(for: proxy), resolution: resolution,

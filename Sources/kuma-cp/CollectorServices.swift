@@ -15,6 +15,8 @@ import TraceStore
 /// The services of a trace collector, with or without a control plane.
 struct CollectorServices {
   let api: CollectorAPI
+  /// What it says of spans to whoever looks for the reason why there are none.
+  let receipts: LiveSpanReceipts
   /// Why spans cannot be stored now; `nil` if they can.
   let obstacle: @Sendable () async -> String?
   /// Stopped last: closes the store.
@@ -125,7 +127,10 @@ struct CollectorServices {
     // Stopped before the listeners, which wait for open requests.
     listeners.append(ClosingService { api.stopWaiting() })
     return CollectorServices(
-      api: api, obstacle: store.obstacle,
+      api: api,
+      receipts: LiveSpanReceipts(
+        api: api, store: store, propagation: propagation, maximumAge: configuration.retention.maximumAge),
+      obstacle: store.obstacle,
       closing: [ClosingService { try store.close() }, RetentionService(store: store, propagation: propagation)],
       listeners: listeners,
       services: services,

@@ -22,6 +22,7 @@ import ServiceLifecycle
 import Systemd
 import TraceHTTP
 import TraceModel
+import TracingInspection
 
 /// The control plane as a whole: start reading here.
 ///
@@ -148,20 +149,6 @@ struct Pipeline: Sendable {
     }
     let isOwnCollector: @Sendable (CollectorURL) -> Bool = { [addresses] url in addresses?.receives(url) ?? false }
     let inspection = LiveInspection(reconciler: reconciler)
-    let api = MeshAPI(
-      store: LiveInsights(store: store, sessions: sessions),
-      configuration: APIConfiguration(
-        hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
-        clusterId: opened.clusterID(), zone: configuration.zone, isReadOnly: configuration.apiReadOnly,
-        readOnlyReason: opened.cluster == nil
-          ? APIConfiguration.readOnlyBySetting : APIConfiguration.readOnlyOnKubernetes,
-        object: { [cluster = opened.cluster] in cluster?.document(of: $0) },
-        effective: configuration.document,
-        versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
-        isOwnCollector: isOwnCollector),
-      inspection: inspection, administration: administration, tokens: accessState.issuer(configuration),
-      foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
-
     let hosts = HostRule(
       names: ControlPlaneIdentity.machineNames().union(certificates.main.current.names ?? []).union(
         configuration.allowedHosts
@@ -172,7 +159,6 @@ struct Pipeline: Sendable {
     metrics.read(forms)
     metrics.read(sessions.evidence)
     metrics.read(opened.bounded, resolver)
-    var services = opened.services
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
         settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
@@ -180,6 +166,27 @@ struct Pipeline: Sendable {
         protection: protection, proxyTags: { await ProxyTags.read(of: $0, from: reconciler) },
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
+    let insights = LiveInsights(store: store, sessions: sessions)
+    let diagnoses = TracingDiagnoses.live(
+      configuration, store: insights, inspection: inspection, evidence: sessions.evidence, collector: collector?.receipts,
+      receivers: (addresses, forms), instance: instance, isShared: opened.shared != nil)
+    metrics.read(diagnoses)
+    let api = MeshAPI(
+      store: insights,
+      configuration: APIConfiguration(
+        hostname: ControlPlaneIdentity.hostname, version: ProductVersion.current, instanceId: instance,
+        clusterId: opened.clusterID(), zone: configuration.zone, isReadOnly: configuration.apiReadOnly,
+        readOnlyReason: opened.cluster == nil
+          ? APIConfiguration.readOnlyBySetting : APIConfiguration.readOnlyOnKubernetes,
+        object: { [cluster = opened.cluster] in cluster?.document(of: $0) },
+        effective: configuration.document,
+        versions: ["kumaDp": .object([ProductVersion.current: ["envoy": "~1.40.0"]])],
+        isOwnCollector: isOwnCollector),
+      inspection: inspection, administration: administration, diagnoses: diagnoses,
+      tokens: accessState.issuer(configuration),
+      foreign: { [addresses] in addresses?.operations ?? [] }, now: { .now })
+
+    var services = opened.services
     if let collector { services += collector.closing }
     if let addresses {
       services.append(
@@ -232,7 +239,7 @@ struct Pipeline: Sendable {
 
     // Stopped from the last to the first: the proxies disconnect, then their insights are stored, then the stores close.
     services += [
-      accessState, resolver, reconciler, sessions, administration, receiverClient, receivers,
+      accessState, resolver, reconciler, sessions, administration, receiverClient, receivers, diagnoses,
     ]
     services += certificates.services
     let diagnosticsService = Self.service(

@@ -14,6 +14,8 @@ struct TestAPI: Sendable {
   let store: MemoryStore
   let clock = TestClock()
   let envoys: PlainAdministration
+  /// What Envoys have counted and the collector has received.
+  let spans = KnownSpans()
   private let api: MeshAPI
 
   /// What was answered.
@@ -53,7 +55,8 @@ struct TestAPI: Sendable {
         hostname: "host", version: "1.2.3", instanceId: "host-1", clusterId: "cluster-1", isReadOnly: isReadOnly,
         readOnlyReason: readOnlyReason, object: object, bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]],
         versions: ["kumaDp": ["1.2.3": [:]]]),
-      inspection: IndexInspection(store: reached), administration: envoys, tokens: tokens,
+      inspection: IndexInspection(store: reached), administration: envoys,
+      diagnoses: TracingDiagnoses.ofStore(reached, spans) { [clock] in clock.now }, tokens: tokens,
       foreign: foreign,
       now: { [clock] in clock.now })
   }

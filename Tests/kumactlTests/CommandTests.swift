@@ -28,13 +28,14 @@ struct CommandTests {
 
   /// Serves the API, adds it to the program's configuration, and tells which requests were made.
   func withControlPlane(
-    store: MemoryStore = MemoryStore(), tokens: (any TokenIssuing)? = nil,
+    store: MemoryStore = MemoryStore(), spans: KnownSpans = KnownSpans(), tokens: (any TokenIssuing)? = nil,
     _ body: @escaping @Sendable (KumactlProcess, String, @Sendable () -> [String]) async throws -> Void
   ) async throws {
     let api = MeshAPI(
       store: store,
       configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
-      inspection: IndexInspection(store: store), administration: EchoingEnvoys(), tokens: tokens,
+      inspection: IndexInspection(store: store), administration: EchoingEnvoys(),
+      diagnoses: TracingDiagnoses.ofStore(store, spans) { .now }, tokens: tokens,
       now: { Timestamp(seconds: 1_800_000_000) })
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in

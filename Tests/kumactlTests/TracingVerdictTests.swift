@@ -206,8 +206,8 @@ struct TracingVerdictTests {
   func sender() {
     let sender: DocumentValue = [
       "id": "web-app at 10.0.0.7", "kind": "program", "services": ["web-app"], "formats": ["otlp-protobuf"],
-      "spansStored": 1200, "rate": .number(3.26), "lastSeen": "2027-01-15T07:59:50Z", "refused": ["broken id": 4],
-      "clockOffsetMs": -125_000,
+      "spans": 1200, "rate": .number(3.26), "lastSeen": 1_799_999_990_000,
+      "refused": [["reason": "broken id", "spans": 4, "requests": 1]], "clockOffset": -125_000,
     ]
     #expect(
       InspectSendersCommand.Row(sender, now: Self.now).cells == [

@@ -136,7 +136,10 @@ struct DoctorCommand: AsyncParsableCommand {
       return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
-    private static let empty =
-      "The mesh has no proxies, so there is nothing that could leave traces.\nWhat to do: start a kuma-dp, or name another mesh with --mesh; `kumactl get meshes` lists those that there are.\n"
+    private static let empty = """
+      The mesh has no proxies, so there is nothing that could leave traces.
+      What to do: start a kuma-dp, or name another mesh with --mesh; `kumactl get meshes` lists those that there are.
+
+      """
   }
 }

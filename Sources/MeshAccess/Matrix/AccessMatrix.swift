@@ -73,7 +73,8 @@ extension AccessMatrix {
     row(
       .api, .readResources,
       [
-        "GET /meshes", "GET /meshes/{mesh}", "GET /meshes/{mesh}/_warnings",
+        "GET /meshes", "GET /meshes/{mesh}", "GET /meshes/{mesh}/_warnings", "GET /meshes/{mesh}/_tracing",
+        "GET /meshes/{mesh}/services/{service}/_tracing",
         "GET /traffic-traces", "GET /meshes/{mesh}/traffic-traces", "GET /meshes/{mesh}/traffic-traces/{name}",
         "GET /meshes/{mesh}/traffic-traces/{name}/dataplanes",
         "GET /meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
@@ -93,6 +94,8 @@ extension AccessMatrix {
         // Computes what writes would do, and writes nothing.
         "POST /_dry-run",
       ]),
+    // Names services and programs that send spans, as the collector does to those who may read traces.
+    row(.api, .readTraces, ["GET /senders"]),
     row(
       .api, .writeResources,
       [

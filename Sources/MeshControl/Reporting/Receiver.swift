@@ -114,6 +114,9 @@ struct Receiver: Sendable {
 }
 
 extension ReportForms {
+  /// Whether a collector of this product answers at a URL.
+  func isCollector(at url: CollectorURL) -> Bool { receivers[url]?.verdict.isOurs == true }
+
   /// Asks a receiver for a proxy, if there is room.
   mutating func join(_ proxy: ProxyID, _ url: CollectorURL, at now: Instant) {
     guard proxies[proxy]?.receiver == nil else { return }

@@ -1,5 +1,5 @@
 package import Logging
-import MeshModel
+package import MeshModel
 package import MeshPolicy
 package import MeshXDS
 import Notifications
@@ -134,6 +134,9 @@ package final class ReportFormSelector: Sendable {
   func forget(_ proxy: ProxyID) { _ = change { forms, now in (forms.chooseNothing(for: proxy, at: now), []) } }
 
   // MARK: Reads
+
+  /// Whether a collector of this product answers at a URL, as far as receivers there are asked who they are.
+  package func isCollector(at url: CollectorURL) -> Bool { state.withLock { $0.forms.isCollector(at: url) } }
 
   /// The format of a connected proxy's reports and why, and whether the control plane sets their size; `nil` if it does not
   /// report to Zipkin, or is still to get its configuration.

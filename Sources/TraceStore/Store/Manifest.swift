@@ -69,6 +69,11 @@ struct Manifest: Sendable {
   /// When the newest span was received, in milliseconds since 1970.
   var lastReceived: Int64? { blocks.last?.received ?? segments.last?.received }
 
+  /// The time of the oldest span, or when the oldest spans were received if that is earlier, in milliseconds since 1970.
+  var oldestTime: Int64? {
+    segments.first.map { min($0.firstTime, $0.received) } ?? blocks.first.map { min($0.firstTime, $0.received) }
+  }
+
   func hasReceived(after time: Int64) -> Bool {
     segments.contains { $0.received > time } || blocks.contains { $0.received > time }
   }

@@ -120,6 +120,10 @@ public final class SegmentStore: SpanStore {
   /// How many spans are stored. A span that was sent twice counts twice.
   public var spanCount: Int { manifest.withLock { $0.spanCount } }
 
+  /// The time of the oldest span in the store, or when it was received if that is earlier, in milliseconds since 1970; nil if the
+  /// store is empty.
+  package var oldestTime: Int64? { manifest.withLock { $0.oldestTime } }
+
   /// Whether ``close()`` has been called.
   var isClosed: Bool { queue.withLock { $0.isClosed } }
 

@@ -57,15 +57,20 @@ struct InspectSendersCommand: AsyncParsableCommand {
         let names = (sender[name]?.array ?? []).compactMap(\.string)
         return names.isEmpty ? "-" : names.joined(separator: ",")
       }
-      let refused = (sender["refused"]?.object ?? [:]).compactMap { reason, count in
-        count.number.flatMap { Int(exactly: $0) }.map { "\($0) \(reason)" }
+      let refused = (sender["refused"]?.array ?? []).map { refusal in
+        "\(InspectServicesCommand.count(refusal["spans"])) \(refusal["reason"]?.string ?? "")"
       }
       cells = [
         sender["id"]?.string ?? "", sender["kind"]?.string ?? "", list("services"), list("formats"),
-        InspectServicesCommand.count(sender["spansStored"]), Self.rate(sender["rate"]),
-        Age.text(since: sender["lastSeen"]?.string.flatMap(Timestamp.init), now: now),
-        refused.isEmpty ? "-" : refused.joined(separator: ", "), Self.clock(sender["clockOffsetMs"]),
+        InspectServicesCommand.count(sender["spans"]), Self.rate(sender["rate"]),
+        Age.text(since: Self.time(sender["lastSeen"]), now: now),
+        refused.isEmpty ? "-" : refused.joined(separator: ", "), Self.clock(sender["clockOffset"]),
       ]
+    }
+
+    /// A time in milliseconds since 1970.
+    private static func time(_ value: DocumentValue?) -> Timestamp? {
+      value?.number.flatMap { Int64(exactly: ($0 / 1000).rounded(.down)) }.map { Timestamp(seconds: $0) }
     }
 
     private static func rate(_ value: DocumentValue?) -> String {
