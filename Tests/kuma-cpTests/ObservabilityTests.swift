@@ -1,34 +1,33 @@
 import Foundation
 import MeshModel
+import ProcessSupervisor
+import Synchronization
 import TestSupport
 import Testing
 
 /// What is in deploy/observability: rules for Prometheus, their tests, and dashboards for Grafana.
 @Suite("Dashboards and alerts") struct ObservabilityTests {
-  private static let program: String? = ["/usr/bin/promtool", "/usr/local/bin/promtool", "/opt/prometheus/promtool"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
+  private static let program: String? = ["/usr/bin/promtool", "/usr/local/bin/promtool", "/opt/prometheus/promtool"]
+    .first {
+      FileManager.default.isExecutableFile(atPath: $0)
+    }
 
   private static let hint: Comment = "needs promtool, which Debian's package prometheus has and Scripts/setup installs"
 
-  private static let dashboards = ["requests", "tracing"]
+  private static let boards = ["requests", "tracing"]
 
-  /// Runs promtool in the folder of the files.
-  private static func promtool(_ arguments: [String], in folder: URL = RepositoryFiles.folder("deploy/observability"))
-    throws
-    -> (status: Int32, output: String)
-  {
-    let process = Process()
-    process.executableURL = URL(filePath: try #require(program))
-    process.arguments = arguments
-    process.currentDirectoryURL = folder
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  /// Runs promtool in the folder of the files; its output in lines of no particular order.
+  private static func promtool(
+    _ arguments: [String], in folder: URL = RepositoryFiles.folder("deploy/observability")
+  ) async throws -> (hasPassed: Bool, output: String) {
+    let lines = Mutex<[String]>([])
+    let add: @Sendable (String) -> Void = { line in lines.withLock { $0.append(line) } }
+    let process = try ChildProcess.start(
+      ChildProcess.Command(
+        try #require(program), arguments, directory: folder.path(percentEncoded: false), output: .lines(add),
+        errors: .lines(add)))
+    let status = await process.exitStatus()
+    return (status.isSuccess, lines.withLock { $0.joined(separator: "\n") })
   }
 
   private static func text(_ name: String) throws -> String {
@@ -47,12 +46,12 @@ import Testing
     }
   }
 
-  @Test("the rules are right, and their tests pass", .enabled(if: program != nil, hint)) func rules() throws {
+  @Test("the rules are right, and their tests pass", .enabled(if: program != nil, hint)) func rules() async throws {
     for arguments in [
       ["check", "rules", "alerts.yaml"], ["test", "rules", "alerts-test.yaml"], ["check", "config", "prometheus.yaml"],
     ] {
-      let (status, output) = try Self.promtool(arguments)
-      #expect(status == 0, "promtool \(arguments.joined(separator: " ")): \(output)")
+      let (hasPassed, output) = try await Self.promtool(arguments)
+      #expect(hasPassed, "promtool \(arguments.joined(separator: " ")): \(output)")
     }
   }
 
@@ -66,11 +65,11 @@ import Testing
     }
   }
 
-  @Test("each query is PromQL", .enabled(if: program != nil, hint)) func promQL() throws {
+  @Test("each query is PromQL", .enabled(if: program != nil, hint)) func promQL() async throws {
     let folder = try TemporaryFolder()
     var rules = "groups:\n- name: queries\n  rules:\n"
     var count = 0
-    for name in Self.dashboards {
+    for name in Self.boards {
       for query in Self.queries(try Self.dashboard(name)) {
         count += 1
         rules += "  - record: \(name):query\(count)\n    expr: \(DocumentValue.string(query).json(.compact))\n"
@@ -78,15 +77,15 @@ import Testing
     }
     #expect(count > 20)
     try Data(rules.utf8).write(to: folder.url.appending(path: "queries.yaml"))
-    let (status, output) = try Self.promtool(["check", "rules", "queries.yaml"], in: folder.url)
-    #expect(status == 0, "\(output)")
+    let (hasPassed, output) = try await Self.promtool(["check", "rules", "queries.yaml"], in: folder.url)
+    #expect(hasPassed, "\(output)")
   }
 
   @Test("all that queries and alerts name exists: metrics, their labels, and values of labels") func names() throws {
     let table = try MetricTable()
     let rules = try Self.text("alerts.yaml").split(separator: "\n").filter { !$0.hasPrefix("#") }.joined(
       separator: "\n")
-    var texts = try Self.dashboards.flatMap { name in
+    var texts = try Self.boards.flatMap { name in
       let dashboard = try Self.dashboard(name)
       let variables = (dashboard["templating"]?["list"]?.array ?? []).compactMap { $0["query"]?["query"]?.string }
       return Self.queries(dashboard) + variables
@@ -124,8 +123,8 @@ import Testing
   /// A whole number of a dashboard; -1 where it is missing.
   private static func number(_ value: DocumentValue?) -> Int { value?.number.flatMap { Int(exactly: $0) } ?? -1 }
 
-  @Test("dashboards are what Grafana reads: ids, places, variables and sources of data", arguments: dashboards)
-  func dashboards(name: String) throws {
+  @Test("dashboards are what Grafana reads: ids, places, variables and sources of data", arguments: boards)
+  func shape(name: String) throws {
     let dashboard = try Self.dashboard(name)
     #expect(dashboard["uid"]?.string == "kuma-trace-\(name)")
     #expect(dashboard["schemaVersion"]?.number == 39)
@@ -158,7 +157,7 @@ import Testing
         }
       }
     }
-    let others = Set(Self.dashboards.map { "/d/kuma-trace-\($0)" })
+    let others = Set(Self.boards.map { "/d/kuma-trace-\($0)" })
     for link in dashboard["links"]?.array ?? [] { #expect(others.contains(link["url"]?.string ?? "")) }
   }
 }
