@@ -433,7 +433,7 @@ let package = Package(
       name: "MeshHTTPTests",
       dependencies: [
         "HTTPService", "MeshAccess", "MeshHTTP", "MeshHTTPTestSupport", "MeshModel", "MeshPolicy", "MeshStore",
-        "MeshTestSupport",
+        "MeshTestSupport", "ProxyEvidence", "TracingDiagnosis",
         collections, httpTypes,
       ],
       swiftSettings: strict),

@@ -14,14 +14,17 @@ struct GuideRoute: Sendable {
   var route: Route {
     Route(
       .get, Self.path, "Says, as a page, where there are pages and how to look at the mesh.", produces: [MediaType.html]
-    ) { _ in .text(page, type: MediaType.html) }
+    ) { request in .text(page(for: request.head.authority), type: MediaType.html) }
   }
 
-  private var page: String {
-    let collector = foreign().lazy.compactMap(\.servers.first).first.map(Self.escaped)
+  private func page(for authority: String?) -> String {
+    let collector = foreign().lazy.compactMap(\.servers.first).first.map {
+      Self.escaped(CollectorPage.address($0, for: authority))
+    }
     let traces =
       collector.map {
-        "Traces, services and who breaks traces: <a href=\"\($0)/\">\($0)</a>, the trace collector's page."
+        "Who of the mesh is traced, and who is not and why: <a href=\"\($0)/mesh\">\($0)/mesh</a>. Traces, services and who "
+          + "breaks traces: <a href=\"\($0)/\">\($0)</a>. Both are the trace collector's page."
       }
       ?? "The trace collector, which has a page for traces, does not run in this control plane."
     return """
@@ -35,7 +38,8 @@ struct GuideRoute: Sendable {
       <body>
       <h1>There is no page for the mesh here</h1>
       <p>\(traces)</p>
-      <p>Meshes, proxies and policies: <code>kumactl get meshes</code>, <code>kumactl inspect dataplanes</code>, or the HTTP
+      <p>Why there are no traces: <code>kumactl doctor</code>.
+      Meshes, proxies and policies: <code>kumactl get meshes</code>, <code>kumactl inspect dataplanes</code>, or the HTTP
       API, which <a href="\(DescriptionRoute.path)">\(DescriptionRoute.path)</a> describes.</p>
       </body>
       </html>

@@ -13,15 +13,9 @@ public protocol ProxyInspecting: Sendable {
   func inspect<Answer: Sendable>(
     _ mesh: String, _ question: @Sendable (MeshIndex) -> Answer
   ) async throws(StoreError) -> Answer
-
-  /// The form of the reports of a connected proxy; `nil` when it is not connected, or does not report to Zipkin.
-  func reports(of proxy: ProxyID) async -> ReportForm?
 }
 
 extension ProxyInspecting {
-  /// Nothing: no proxy is connected.
-  public func reports(of proxy: ProxyID) async -> ReportForm? { nil }
-
   /// The name of the TrafficTrace that applies to a proxy; `nil` when none does or there is no such proxy.
   func winner(for proxy: ProxyID) async throws(StoreError) -> String? {
     try await inspect(proxy.mesh) { $0.winner(for: proxy.name)?.name }
@@ -37,12 +31,5 @@ extension ProxyInspecting {
     try await inspect(mesh) { index in
       index.policy(policy).map { index.proxies(matching: $0).sorted() } ?? []
     }
-  }
-
-  /// Why a proxy is traced or not; `nil` when there is no such proxy.
-  func explanation(of proxy: ProxyID) async throws(StoreError) -> ProxyExplanation? {
-    var explanation = try await inspect(proxy.mesh) { $0.explanation(for: proxy.name) }
-    if explanation != nil { explanation?.reports = await reports(of: proxy) }
-    return explanation
   }
 }

@@ -69,18 +69,18 @@ package final class KnownSpans: EnvoyCounters, SpanReceipts, SpanReceivers {
 
   package func senders() -> SenderList { SenderList(items: state.withLock { $0.senders }) }
 
+  package func reports(of proxy: ProxyID, to tracing: TracingDestination) -> ReportForm? { nil }
+
   package func receiver(at url: CollectorURL, isAlone: Bool) -> DiagnosisInput.Receiver {
     state.withLock { $0.receiver }
   }
 }
 
-extension TracingDiagnoses {
+extension KnownSpans {
   /// Diagnoses of the proxies of a store.
-  package static func ofStore(
-    _ store: any ResourceStore, _ spans: KnownSpans, now: @escaping @Sendable () -> Timestamp
-  ) -> TracingDiagnoses {
+  package func diagnoses(of store: any ResourceStore, now: @escaping @Sendable () -> Timestamp) -> any TracingDiagnosing {
     TracingDiagnoses(
-      store: store, inspection: IndexInspection(store: store), evidence: spans, collector: spans, receivers: spans,
-      settings: Settings(instance: "cp"), now: now)
+      store: store, inspection: IndexInspection(store: store), evidence: self, collector: self, receivers: self,
+      settings: TracingDiagnoses.Settings(instance: "cp"), now: now)
   }
 }

@@ -40,4 +40,7 @@ package protocol SpanReceivers: Sendable {
   ///
   /// - Parameter isAlone: whether no other control plane runs whose collector could have the same address.
   func receiver(at url: CollectorURL, isAlone: Bool) -> DiagnosisInput.Receiver
+
+  /// The form in which a connected proxy reports to a destination; `nil` where it is not known.
+  func reports(of proxy: ProxyID, to tracing: TracingDestination) -> ReportForm?
 }

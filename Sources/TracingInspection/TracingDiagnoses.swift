@@ -191,6 +191,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       var explanation = decided.explanation
       explanation.connection = basis.connection
       explanation.envoy = insight?.envoyAdvice
+      explanation.reports = decided.tracing.flatMap { receivers.reports(of: proxy, to: $0) }
       let obstacle = evidenceObstacle(insight, histories[proxy], now: now)
       if !isQuiet(remembered, basis, now: now) {
         var input = DiagnosisInput(
@@ -216,6 +217,9 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
         if isWithCalls {
           if calls == nil { calls = counts(of: &state.decided, index, histories, now: now) }
           input.calls = calls?.calls(to: decided.services) ?? []
+        }
+        if insight?.isOnline == true, let backend = explanation.resolution?.backend {
+          input.envoyRequirement = EnvoyFeature.shortfall(of: insight?.current?.version?.envoy ?? "", for: backend)
         }
         input.brokenTraces = decided.services.lazy.compactMap { broken[$0] }.first
         let diagnosis = diagnose(input, memory: &remembered.memory)

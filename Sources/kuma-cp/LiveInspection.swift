@@ -12,6 +12,4 @@ struct LiveInspection: ProxyInspecting {
   ) async throws(StoreError) -> Answer {
     await reconciler.inspect(mesh, question)
   }
-
-  func reports(of proxy: ProxyID) async -> ReportForm? { await reconciler.reports(of: proxy) }
 }

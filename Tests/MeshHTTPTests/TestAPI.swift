@@ -56,7 +56,7 @@ struct TestAPI: Sendable {
         readOnlyReason: readOnlyReason, object: object, bodyLimit: bodyLimit, effective: ["store": ["type": "memory"]],
         versions: ["kumaDp": ["1.2.3": [:]]]),
       inspection: IndexInspection(store: reached), administration: envoys,
-      diagnoses: TracingDiagnoses.ofStore(reached, spans) { [clock] in clock.now }, tokens: tokens,
+      diagnoses: spans.diagnoses(of: reached) { [clock] in clock.now }, tokens: tokens,
       foreign: foreign,
       now: { [clock] in clock.now })
   }

@@ -35,7 +35,7 @@ struct CommandTests {
       store: store,
       configuration: APIConfiguration(hostname: "h", version: "1.2.3", instanceId: "i", clusterId: "c"),
       inspection: IndexInspection(store: store), administration: EchoingEnvoys(),
-      diagnoses: TracingDiagnoses.ofStore(store, spans) { .now }, tokens: tokens,
+      diagnoses: spans.diagnoses(of: store) { .now }, tokens: tokens,
       now: { Timestamp(seconds: 1_800_000_000) })
     let requests = Mutex<[String]>([])
     let responder: LoopbackServer.Responder = { request, bytes in

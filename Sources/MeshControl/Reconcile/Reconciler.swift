@@ -242,14 +242,7 @@ package actor Reconciler: Service {
   /// to Zipkin, or is still to get its configuration.
   package func reports(of proxy: ProxyID) async -> ReportForm? {
     await catchUp()
-    guard let forms, var tracing = plan.configuration(of: proxy)?.tracing,
-      case .zipkin(let url, var options) = tracing.receiver, let form = forms.form(of: proxy)
-    else { return nil }
-    options.format = form.format
-    tracing.receiver = .zipkin(url, options)
-    let reporting = form.hasRuntime ? SpanReporting(tracing) : .untraced
-    return ReportForm(
-      format: form.format, spans: reporting.minimumSpans, interval: reporting.flushInterval, reason: form.reason)
+    return plan.configuration(of: proxy)?.tracing.flatMap { forms?.reports(of: proxy, to: $0) }
   }
 }
 

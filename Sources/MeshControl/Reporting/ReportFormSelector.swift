@@ -138,6 +138,19 @@ package final class ReportFormSelector: Sendable {
   /// Whether a collector of this product answers at a URL, as far as receivers there are asked who they are.
   package func isCollector(at url: CollectorURL) -> Bool { state.withLock { $0.forms.isCollector(at: url) } }
 
+  /// The form of a connected proxy's reports; `nil` when it does not report to Zipkin, or is still to get its configuration.
+  ///
+  /// - Parameter tracing: where its spans go.
+  package func reports(of proxy: ProxyID, to tracing: TracingDestination) -> ReportForm? {
+    guard case .zipkin(let url, var options) = tracing.receiver, let form = form(of: proxy) else { return nil }
+    options.format = form.format
+    var tracing = tracing
+    tracing.receiver = .zipkin(url, options)
+    let reporting = form.hasRuntime ? SpanReporting(tracing) : .untraced
+    return ReportForm(
+      format: form.format, spans: reporting.minimumSpans, interval: reporting.flushInterval, reason: form.reason)
+  }
+
   /// The format of a connected proxy's reports and why, and whether the control plane sets their size; `nil` if it does not
   /// report to Zipkin, or is still to get its configuration.
   func form(of proxy: ProxyID) -> (format: TracingDestination.ZipkinFormat, reason: String, hasRuntime: Bool)? {

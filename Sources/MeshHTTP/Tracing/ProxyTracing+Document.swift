@@ -1,4 +1,5 @@
 import MeshModel
+import MeshPolicy
 import OrderedCollections
 import ProxyEvidence
 import TracingDiagnosis

@@ -51,7 +51,6 @@ struct TracingRoutes: Sendable {
     try await context.mesh(proxy.mesh)
     let tracing = try await tracing(of: proxy.mesh, [proxy.name])
     guard var found = tracing.proxies.first else { throw .notFound(APIContext.Title.retrieve) }
-    found.explanation.reports = await context.inspection.reports(of: proxy)
     if found.explanation.connection?.status == .online { await count(&found.explanation.capture, of: proxy) }
     return .json(found.document(now: tracing.time, page: page(for: request)))
   }

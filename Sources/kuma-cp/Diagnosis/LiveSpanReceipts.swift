@@ -94,4 +94,8 @@ struct LiveSpanReceivers: SpanReceivers {
     }
     return forms.isCollector(at: url) ? .ours(url.origin) : .other(url.origin)
   }
+
+  func reports(of proxy: ProxyID, to tracing: TracingDestination) -> ReportForm? {
+    forms.reports(of: proxy, to: tracing)
+  }
 }
