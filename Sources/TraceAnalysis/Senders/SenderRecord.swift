@@ -37,7 +37,11 @@ struct SenderRecord: Sendable {
   private var requests = 0
   private var spans = 0
   private var rate = DecayingRate()
-  private var listeners: [(key: UInt64, listener: SpanListener, spans: Int)] = []
+  private var listeners: [SpanListener] = []
+  private var listenerKeys: [UInt64] = []
+  private var listenerSpans: [Int] = []
+  /// Spans of further listeners.
+  private var otherListenerSpans = 0
   private var refused: [Refusal] = []
   private var lastRefusal: (reason: String, time: Int64, status: Int)?
   private var offsets = ClockOffsets()
@@ -47,7 +51,7 @@ struct SenderRecord: Sendable {
   /// The first span of an earlier request, and when that came.
   private var firstUse: (use: SenderTally.SpanUse, time: Int64)?
   private var remarks = SpanRemarks()
-  private var traits: SenderTraits = []
+  private var traitBits: UInt16 = 0
   private var newestTrace: TraceID?
   /// About how many bytes its texts take, by which memory is bounded.
   private(set) var textBytes = 0
@@ -83,8 +87,10 @@ struct SenderRecord: Sendable {
     rate.add(group.spans, now: now)
     newestTrace = group.newestTrace
     if let use = group.ids.first { compare(use, now: now) }
-    traits.formUnion(group.traits)
-    for counted in group.listeners { add(counted, hide) }
+    traitBits |= group.traitBits
+    for (position, key) in group.listenerKeys.enumerated() {
+      add(key, group.listenerSpans[position], hide) { group.listeners[position] }
+    }
     if group.newestEnd > 0 { offsets.add(wall &- group.newestEnd / 1_000) }
     for (unit, count) in group.units { units[unit, default: 0] += count }
   }
@@ -144,17 +150,19 @@ struct SenderRecord: Sendable {
   }
 
   private mutating func add(
-    _ counted: (key: UInt64, listener: SpanListener, spans: Int), _ hide: (String) -> String
+    _ key: UInt64, _ spans: Int, _ hide: (String) -> String, _ make: () -> SpanListener
   ) {
-    if let index = listeners.firstIndex(where: { $0.key == counted.key }) {
-      listeners[index].spans += counted.spans
-    } else if listeners.count < SenderTally.listenersAtMost {
-      var counted = counted
-      counted.listener.cluster = hide(counted.listener.cluster)
-      listeners.append(counted)
-      textBytes += counted.listener.cluster.utf8.count + 32
+    if let index = listenerKeys.firstIndex(of: key) {
+      listenerSpans[index] += spans
+    } else if key != 0, listenerKeys.count < SenderTally.listenersAtMost {
+      var listener = make()
+      listener.cluster = hide(listener.cluster)
+      listenerKeys.append(key)
+      listenerSpans.append(spans)
+      listeners.append(listener)
+      textBytes += listener.cluster.utf8.count + 32
     } else {
-      listeners[listeners.count - 1].spans += counted.spans
+      otherListenerSpans += spans
     }
   }
 
@@ -196,7 +204,10 @@ struct SenderRecord: Sendable {
     report.requests = requests
     report.spans = spans
     report.rate = rate.perSecond(now: now)
-    for counted in listeners { report.listeners[counted.listener, default: 0] += counted.spans }
+    for (listener, spans) in zip(listeners, listenerSpans) { report.listeners[listener, default: 0] += spans }
+    if otherListenerSpans > 0 {
+      report.listeners[SpanListener(side: .unknown, cluster: ""), default: 0] += otherListenerSpans
+    }
     report.refused = refused.map { .init(reason: $0.reason, spans: $0.spans, requests: $0.requests) }
     report.lastRefusal = lastRefusal.map { .init(reason: $0.reason, time: time($0.time), status: $0.status) }
     report.clockOffset = offsets.value
@@ -209,6 +220,7 @@ struct SenderRecord: Sendable {
     report.reusedIDs = reusedIDs
     report.remarks = remarks.all
     report.unknownKeys = remarks.keys
+    let traits = SenderTraits(rawValue: traitBits)
     if traits.contains(.traceState) { report.propagators.append("W3C") }
     report.isOfOpenTelemetry = traits.contains(.openTelemetry)
     report.deprecated = SenderAdvice.deprecated(traits, formats)

@@ -16,9 +16,13 @@ package struct SenderTally: Sendable {
     var newestEnd: Int64 = 0
     /// Spans by the unit that their start suggests; see ``TimeUnit/suggested(by:now:)``.
     var units: [TimeUnit: Int] = [:]
-    var listeners: [(key: UInt64, listener: SpanListener, spans: Int)] = []
+    /// The listeners, with a key and the number of spans for each.
+    private(set) var listeners: [SpanListener] = []
+    private(set) var listenerKeys: [UInt64] = []
+    private(set) var listenerSpans: [Int] = []
     var newestTrace: TraceID?
-    var traits: SenderTraits = []
+    /// The raw value of ``SenderTraits``. As a number it is changed faster.
+    var traitBits: UInt16 = 0
     /// Refused spans by reason.
     var refused: [(reason: String, spans: Int)] = []
     var brokenIDs = 0
@@ -34,8 +38,12 @@ package struct SenderTally: Sendable {
 
   private(set) var groups: [Group] = []
   private var positions: [UInt64: Int] = [:]
+  /// The group of the last span.
+  private var last = (key: UInt64(0), position: -1)
   /// The present in microseconds since 1970, with which times of spans are compared.
   private let now: Int64
+  /// What tags are looked for. A copy is read faster than what other modules keep.
+  private let keys = Keys.known
   /// Spans of senders beyond ``groupsAtMost``.
   private(set) var others = 0
 
@@ -66,19 +74,26 @@ package struct SenderTally: Sendable {
   /// - Parameter bytes: the bytes of its texts.
   package mutating func add(_ span: SpanDraft, _ bytes: UnsafeRawBufferPointer) {
     var (node, cluster, instance) = (TagDraft?.none, TagDraft?.none, TagDraft?.none)
-    var traits: SenderTraits = []
+    var traits: UInt16 = 0
+    let keys = keys
     for tag in span.tags {
+      let hash = tag.keyHash
       // Nearly all other keys end here.
-      guard SenderTags.mask >> (tag.keyHash & 63) & 1 == 1 else { continue }
-      switch tag.keyHash {
-      case PeerService.nodeKey: node = tag
-      case PeerService.clusterKey: cluster = tag
-      case PeerService.componentKey where tag.valueHash == PeerService.proxyValue: traits.insert(.proxy)
-      case SenderTags.instanceKey: instance = tag
-      default: if let trait = SenderTags.traits[tag.keyHash] { traits.insert(trait) }
+      guard keys.mask >> (hash & 63) & 1 == 1 else { continue }
+      if hash == keys.node {
+        node = tag
+      } else if hash == keys.cluster {
+        cluster = tag
+      } else if hash == keys.component {
+        if tag.valueHash == keys.proxy { traits |= keys.proxyTrait }
+      } else if hash == keys.instance {
+        instance = tag
+      } else {
+        for trait in keys.traits where trait.key == hash { traits |= trait.bits }
       }
     }
-    if cluster != nil || node != nil { traits.insert(.proxy) }
+    if cluster != nil || node != nil { traits |= keys.proxyTrait }
+    let isProxy = traits & keys.proxyTrait != 0
     let endpoint = span.localEndpoint ?? EndpointDraft()
     func text(_ slice: TextSlice) -> String { Self.name(slice.of(bytes)) }
     let address = endpoint.ipv4.isEmpty ? endpoint.ipv6 : endpoint.ipv4
@@ -88,20 +103,20 @@ package struct SenderTally: Sendable {
     } else {
       let of = instance.map { TextHash.hash($0.value.of(bytes)) } ?? TextHash.hash(address.of(bytes))
       key = SpanOrigin.key(
-        service: TextHash.hash(endpoint.serviceName.of(bytes)), instance: of, isProxy: traits.contains(.proxy))
+        service: TextHash.hash(endpoint.serviceName.of(bytes)), instance: of, isProxy: isProxy)
     }
     guard
       let index = group(
         key,
         {
           Group(
-            key: key, kind: traits.contains(.proxy) ? .proxy : .program, node: node.map { text($0.value) },
+            key: key, kind: isProxy ? .proxy : .program, node: node.map { text($0.value) },
             service: text(endpoint.serviceName), instance: instance.map { text($0.value) } ?? text(address))
         })
     else { return others += 1 }
     groups[index].add(span.traceID, span.timestamp, span.duration, traits, now)
     groups[index].addUse(span.traceID.low, span.id, span.kind, span.timestamp)
-    guard traits.contains(.proxy) else { return }
+    guard isProxy else { return }
     let side = SpanListener.Side(span.kind)
     groups[index].addListener((cluster?.valueHash ?? 0) &+ side.number) {
       SpanListener(side: side, cluster: cluster.map { text($0.value) } ?? "")
@@ -112,7 +127,7 @@ package struct SenderTally: Sendable {
   package mutating func add(_ span: Span) {
     let origin = SpanOrigin(span)
     guard let index = group(of: origin) else { return others += 1 }
-    groups[index].add(span.traceID, span.timestamp, span.duration, origin.traits, now)
+    groups[index].add(span.traceID, span.timestamp, span.duration, origin.traits.rawValue, now)
     groups[index].addUse(span.traceID.low, span.id, span.kind, span.timestamp)
     guard origin.isProxy else { return }
     let side = SpanListener.Side(span.kind)
@@ -143,13 +158,18 @@ package struct SenderTally: Sendable {
   /// The position of a group; nil if there are too many.
   private mutating func group(_ key: UInt64, _ make: () -> Group) -> Int? {
     // Fast path: a request has the spans of one sender, or those of each sender together.
-    if let last = groups.last, last.key == key { return groups.count - 1 }
-    if let known = positions[key] { return known }
+    if last.position >= 0, last.key == key { return last.position }
+    if let known = positions[key] {
+      last = (key, known)
+      return known
+    }
     guard groups.count < Self.groupsAtMost else { return nil }
     groups.append(make())
-    if groups.count == 2 { positions[groups[0].key] = 0 }
+    // With one sender there is nothing to look up.
+    if groups.count == 2 { positions[last.key] = 0 }
     if groups.count > 1 { positions[key] = groups.count - 1 }
-    return groups.count - 1
+    last = (key, groups.count - 1)
+    return last.position
   }
 
   static func name(_ bytes: UnsafeRawBufferPointer) -> String {
@@ -161,13 +181,28 @@ package struct SenderTally: Sendable {
   }
 }
 
+/// ``TextHash`` of the keys and values of tags that are looked at in each span.
+private struct Keys: Sendable {
+  let mask = SenderTags.mask
+  let node = PeerService.nodeKey
+  let cluster = PeerService.clusterKey
+  let component = PeerService.componentKey
+  let proxy = PeerService.proxyValue
+  let instance = SenderTags.instanceKey
+  let proxyTrait = SenderTraits.proxy.rawValue
+  /// A search in so few is faster than hashing.
+  let traits = SenderTags.traits.map { (key: $0.key, bits: $0.value.rawValue) }
+
+  static let known = Keys()
+}
+
 extension SenderTally.Group {
   fileprivate mutating func add(
-    _ trace: TraceID, _ timestamp: Int64, _ duration: Int64, _ spanTraits: SenderTraits, _ now: Int64
+    _ trace: TraceID, _ timestamp: Int64, _ duration: Int64, _ spanTraits: UInt16, _ now: Int64
   ) {
     spans += 1
     newestTrace = trace
-    if !spanTraits.isSubset(of: traits) { traits.formUnion(spanTraits) }
+    traitBits |= spanTraits
     guard timestamp > 0 else { return }
     // Fast path: the time of a right unit, which is less than 30 times as long ago, or ahead, as 1970.
     if timestamp > now / 30, timestamp < now &* 30 {
@@ -186,12 +221,20 @@ extension SenderTally.Group {
   }
 
   fileprivate mutating func addListener(_ key: UInt64, _ make: () -> SpanListener) {
-    for index in listeners.indices where listeners[index].key == key {
-      listeners[index].spans += 1
-      return
+    if let index = listenerKeys.firstIndex(of: key) {
+      listenerSpans[index] += 1
+    } else if listenerKeys.count < SenderTally.listenersAtMost {
+      listenerKeys.append(key)
+      listenerSpans.append(1)
+      listeners.append(make())
+    } else if listenerKeys.count == SenderTally.listenersAtMost {
+      // The place of all further ones.
+      listenerKeys.append(0)
+      listenerSpans.append(1)
+      listeners.append(SpanListener(side: .unknown, cluster: ""))
+    } else {
+      listenerSpans[SenderTally.listenersAtMost] += 1
     }
-    let isBeyond = listeners.count >= SenderTally.listenersAtMost
-    listeners.append((key, isBeyond ? SpanListener(side: .unknown, cluster: "") : make(), 1))
   }
 
   fileprivate mutating func refuse(_ reason: String, isOfID: Bool) {

@@ -297,7 +297,7 @@ package struct SpanParser {
         continue
       }
       guard takeValue() else {
-        try scanner.skipValue()
+        try takeOriginTag(key)
         continue
       }
       check(key, "the name of a tag")
@@ -305,6 +305,16 @@ package struct SpanParser {
       let tag = scanner.bytes.withUnsafeBytes { TagDraft(key: key, value: value, in: $0) }
       scanner.bytes.withUnsafeBytes { tagPositions.set(tag, in: &span.tags, $0) }
     } while try scanner.moreMembers()
+  }
+
+  /// Reads a tag of a span that is rejected, if it names the sender.
+  private mutating func takeOriginTag(_ key: TextSlice) throws(JSONError) {
+    let keyHash = scanner.bytes.withUnsafeBytes { TextHash.hash(key.of($0)) }
+    guard SenderTags.mask >> (keyHash & 63) & 1 == 1, try scanner.next("a value") == 0x22 else {
+      return try scanner.skipValue()
+    }
+    let value = try scanner.slice("a text")
+    span.tags.append(scanner.bytes.withUnsafeBytes { TagDraft(key: key, value: value, in: $0) })
   }
 
   /// A tag's value: a text. Numbers and truth values are taken as they are written, as Zipkin's own reader does.

@@ -63,6 +63,7 @@ package struct ZipkinProtobufParser {
         if let problem { throw .content(problem) }
         report.append(span, index: index)
       } catch {
+        readOriginTags(message)
         report.rejections.append(SpanRejection(index: index, reason: error.text, origin: origin))
       }
       index += 1
@@ -117,6 +118,20 @@ package struct ZipkinProtobufParser {
     if span.parentID == span.id, span.id != 0 {
       span.parentID = nil
       report.remarks.add(.parentIsItself)
+    }
+  }
+
+  /// Reads the tags of a span that is rejected, as far as they name the sender.
+  private mutating func readOriginTags(_ message: ProtobufReader) {
+    var reader = message
+    span.tags.removeAll(keepingCapacity: true)
+    while let field = try? reader.next() {
+      guard field == (11, .bytes) else {
+        guard (try? reader.skip(field)) != nil else { return }
+        continue
+      }
+      guard let slice = try? reader.slice(), let tag = try? self.tag(slice, reader) else { return }
+      if SenderTags.mask >> (tag.keyHash & 63) & 1 == 1, span.tags.count < limits.tagsPerSpan { span.tags.append(tag) }
     }
   }
 
