@@ -2,16 +2,18 @@ import MeshModel
 import TracingDiagnosis
 
 extension DataplaneInsight {
-  /// A configuration of tracing that was sent on the current connection and not answered yet; `nil` where there is none.
+  /// A configuration of tracing that was sent on the current connection and not answered yet, and how many of its kind were sent;
+  /// `nil` where there is none. The time is that of the last change of any kind.
   ///
   /// Endpoints and routes decide nothing about tracing.
-  var outstanding: DiagnosisInput.Outstanding? {
+  var outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)? {
     guard let current, current.disconnectTime == nil else { return nil }
     for discovery in [Discovery.lds, .cds] {
       guard let counts = current.status.counts[discovery] else { continue }
       let answered = counts.responsesAcknowledged &+ counts.responsesRejected
       guard counts.responsesSent > answered else { continue }
-      return .init(since: current.status.lastUpdateTime ?? current.connectTime, discovery: discovery)
+      let since = current.status.lastUpdateTime ?? current.connectTime
+      return (counts.responsesSent, .init(since: since, discovery: discovery))
     }
     return nil
   }

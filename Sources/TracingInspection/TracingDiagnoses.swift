@@ -32,6 +32,18 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     var memory = DiagnosisMemory()
     /// The reports that its Envoy had lost at the last look, and since when that Envoy counts.
     var lost: (epoch: Timestamp, reports: Int)?
+    /// The configuration that was outstanding at the last look: how many had been sent then, and since when.
+    var outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?
+
+    /// Notes what is outstanding. What is sent and answered beside does not make it younger.
+    mutating func note(outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?) -> DiagnosisInput.Outstanding? {
+      var new = outstanding
+      if let known = self.outstanding, known.sent == new?.sent, known.value.discovery == new?.value.discovery {
+        new?.value.since = min(known.value.since, new?.value.since ?? known.value.since)
+      }
+      self.outstanding = new
+      return new?.value
+    }
     /// The last diagnosis, when and of what.
     var last: (diagnosis: Diagnosis, time: Timestamp, basis: Basis)?
   }
@@ -204,7 +216,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
             policy: alternative.policy, resolution: alternative.resolution,
             leadsToOwnCollector: isOwn(alternative.resolution.backend, isAlone: !others))
         }
-        input.outstanding = insight?.outstanding
+        input.outstanding = remembered.note(outstanding: insight?.outstanding)
         input.servedBy = insight?.servedBy(other: settings.instance)
         input.evidence = histories[proxy]
         input.evidenceObstacle = obstacle
