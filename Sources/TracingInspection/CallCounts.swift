@@ -1,5 +1,6 @@
 import MeshModel
 import MeshPolicy
+import MeshXDS
 import ProxyEvidence
 import TracingDiagnosis
 

@@ -1,10 +1,10 @@
 package import MeshHTTP
 package import MeshModel
-package import MeshPolicy
+import MeshPolicy
 package import MeshStore
 import MeshXDS
 import ProxyEvidence
-package import ServiceLifecycle
+import ServiceLifecycle
 import TracingDiagnosis
 
 /// Joins what is known of proxies and their spans: what was decided, what the connections say, what Envoys have counted, and what
