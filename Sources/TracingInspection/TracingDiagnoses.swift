@@ -38,8 +38,10 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     /// Notes what is outstanding. What is sent and answered beside does not make it younger.
     mutating func note(outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?) -> DiagnosisInput.Outstanding? {
       var new = outstanding
-      if let known = self.outstanding, known.sent == new?.sent, known.value.discovery == new?.value.discovery {
-        new?.value.since = min(known.value.since, new?.value.since ?? known.value.since)
+      if let known = self.outstanding, let outstanding, known.sent == outstanding.sent,
+        known.value.discovery == outstanding.value.discovery, known.value.since < outstanding.value.since
+      {
+        new?.value.since = known.value.since
       }
       self.outstanding = new
       return new?.value
