@@ -37,9 +37,7 @@ struct SenderRecord: Sendable {
   private var requests = 0
   private var spans = 0
   private var rate = DecayingRate()
-  private var listeners: [SpanListener] = []
-  private var listenerKeys: [UInt64] = []
-  private var listenerSpans: [Int] = []
+  private var listeners: [SenderTally.ListenerCount] = []
   /// Spans of further listeners.
   private var otherListenerSpans = 0
   private var refused: [Refusal] = []
@@ -86,11 +84,9 @@ struct SenderRecord: Sendable {
     lastStored = now
     rate.add(group.spans, now: now)
     newestTrace = group.newestTrace
-    if let use = group.ids.first { compare(use, now: now) }
+    if let use = group.firstUse { compare(use, now: now) }
     traitBits |= group.traitBits
-    for (position, key) in group.listenerKeys.enumerated() {
-      add(key, group.listenerSpans[position], hide) { group.listeners[position] }
-    }
+    for counted in group.listeners { add(counted, hide) }
     if group.newestEnd > 0 { offsets.add(wall &- group.newestEnd / 1_000) }
     for (unit, count) in group.units { units[unit, default: 0] += count }
   }
@@ -149,21 +145,19 @@ struct SenderRecord: Sendable {
     textBytes += shown.utf8.count
   }
 
-  private mutating func add(
-    _ key: UInt64, _ spans: Int, _ hide: (String) -> String, _ make: () -> SpanListener
-  ) {
-    if let index = listenerKeys.firstIndex(of: key) {
-      listenerSpans[index] += spans
-    } else if key != 0, listenerKeys.count < SenderTally.listenersAtMost {
-      var listener = make()
-      listener.cluster = hide(listener.cluster)
-      listenerKeys.append(key)
-      listenerSpans.append(spans)
-      listeners.append(listener)
-      textBytes += listener.cluster.utf8.count + 32
-    } else {
-      otherListenerSpans += spans
+  private mutating func add(_ counted: SenderTally.ListenerCount, _ hide: (String) -> String) {
+    for index in 0..<listeners.count where listeners[index].key == counted.key {
+      listeners[index].spans += counted.spans
+      return
     }
+    guard counted.key != 0, listeners.count < SenderTally.listenersAtMost else {
+      otherListenerSpans += counted.spans
+      return
+    }
+    var listener = counted.listener
+    listener.cluster = hide(listener.cluster)
+    listeners.append(.init(key: counted.key, listener: listener, spans: counted.spans))
+    textBytes += listener.cluster.utf8.count + 32
   }
 
   private mutating func refuse(
@@ -204,7 +198,7 @@ struct SenderRecord: Sendable {
     report.requests = requests
     report.spans = spans
     report.rate = rate.perSecond(now: now)
-    for (listener, spans) in zip(listeners, listenerSpans) { report.listeners[listener, default: 0] += spans }
+    for counted in listeners { report.listeners[counted.listener, default: 0] += counted.spans }
     if otherListenerSpans > 0 {
       report.listeners[SpanListener(side: .unknown, cluster: ""), default: 0] += otherListenerSpans
     }

@@ -16,18 +16,24 @@ package struct SenderTally: Sendable {
     var newestEnd: Int64 = 0
     /// Spans by the unit that their start suggests; see ``TimeUnit/suggested(by:now:)``.
     var units: [TimeUnit: Int] = [:]
-    /// The listeners, with a key and the number of spans for each.
-    private(set) var listeners: [SpanListener] = []
-    private(set) var listenerKeys: [UInt64] = []
-    private(set) var listenerSpans: [Int] = []
+    private(set) var listeners: [ListenerCount] = []
     var newestTrace: TraceID?
     /// The raw value of ``SenderTraits``. As a number it is changed faster.
     var traitBits: UInt16 = 0
     /// Refused spans by reason.
     var refused: [(reason: String, spans: Int)] = []
     var brokenIDs = 0
-    /// Some of its spans, by which ids that are used again are found.
-    var ids: [SpanUse] = []
+    /// Its first span, and some of the others, by which ids that are used again are found.
+    var firstUse: SpanUse?
+    var uses: [SpanUse] = []
+  }
+
+  /// Spans of a listener.
+  struct ListenerCount: Sendable {
+    /// Identifies the listener; 0 for all those beyond ``listenersAtMost``.
+    let key: UInt64
+    let listener: SpanListener
+    var spans: Int
   }
 
   /// An id and the start of its span, in microseconds since 1970.
@@ -215,25 +221,27 @@ extension SenderTally.Group {
 
   /// Notes the first span, and one in sixteen of the others, always the same ones by their ids.
   fileprivate mutating func addUse(_ trace: UInt64, _ id: UInt64, _ kind: Span.Kind?, _ start: Int64) {
+    guard start > 0 else { return }
     let hash = TextHash.fold(trace ^ id, 0x9fb2_1c65_1e98_df25 &+ UInt64(kind?.rawValue ?? 0))
-    guard ids.isEmpty || hash & 15 == 0, ids.count < SenderTally.usesAtMost, start > 0 else { return }
-    ids.append(SenderTally.SpanUse(id: hash, start: start))
+    if firstUse == nil {
+      firstUse = SenderTally.SpanUse(id: hash, start: start)
+    } else if hash & 15 == 0, uses.count < SenderTally.usesAtMost {
+      uses.append(SenderTally.SpanUse(id: hash, start: start))
+    }
   }
 
   fileprivate mutating func addListener(_ key: UInt64, _ make: () -> SpanListener) {
-    if let index = listenerKeys.firstIndex(of: key) {
-      listenerSpans[index] += 1
-    } else if listenerKeys.count < SenderTally.listenersAtMost {
-      listenerKeys.append(key)
-      listenerSpans.append(1)
-      listeners.append(make())
-    } else if listenerKeys.count == SenderTally.listenersAtMost {
+    for index in 0..<listeners.count where listeners[index].key == key {
+      listeners[index].spans += 1
+      return
+    }
+    if listeners.count < SenderTally.listenersAtMost {
+      listeners.append(.init(key: key, listener: make(), spans: 1))
+    } else if listeners.count == SenderTally.listenersAtMost {
       // The place of all further ones.
-      listenerKeys.append(0)
-      listenerSpans.append(1)
-      listeners.append(SpanListener(side: .unknown, cluster: ""))
+      listeners.append(.init(key: 0, listener: SpanListener(side: .unknown, cluster: ""), spans: 1))
     } else {
-      listenerSpans[SenderTally.listenersAtMost] += 1
+      listeners[SenderTally.listenersAtMost].spans += 1
     }
   }
 

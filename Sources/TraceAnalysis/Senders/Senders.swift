@@ -92,7 +92,7 @@ package final class Senders: Sendable {
     let (now, wall) = (steady.milliseconds(), clock.milliseconds())
     state.withLock { state in
       for (position, group) in tally.groups.enumerated() {
-        let reused = state.uses.add(group.ids.dropFirst(), now: now)
+        let reused = state.uses.add(group.uses, now: now)
         change(&state, group.key, { record(of: group, now) }) { record in
           record.note(group, request, now: now, wall: wall, hide: hidden)
           if reused > 0 { record.addReusedIDs(reused) }
