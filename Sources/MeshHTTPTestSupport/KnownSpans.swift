@@ -5,7 +5,7 @@ package import MeshStore
 package import ProxyEvidence
 import Synchronization
 package import TracingDiagnosis
-package import TracingInspection
+import TracingInspection
 
 /// What Envoys have counted and a collector has received, as a test says it.
 package final class KnownSpans: EnvoyCounters, SpanReceipts, SpanReceivers {
