@@ -1,6 +1,7 @@
 import MeshHTTPTestSupport
 import MeshModel
 import MeshPolicy
+import MeshStore
 import MeshTestSupport
 import OrderedCollections
 import ProxyEvidence
