@@ -40,10 +40,14 @@ struct LiveSpanReceipts: SpanReceipts {
 
   func brokenTraces() async -> [String: String] { await propagation.propagationVerdicts().mapValues(\.summary) }
 
-  func senders() -> SenderList {
+  func senders() async -> SenderList {
     // As the collector writes them itself, so that both say the same.
     var json = JSONWriter()
-    json.senders(api.senders.reports())
+    do {
+      json.senders(try await api.knownSenders())
+    } catch {
+      return SenderList(items: [], obstacle: error.message)
+    }
     let items = (try? DocumentValue(json: json.bytes))?.array
     return SenderList(items: items ?? [], obstacle: items == nil ? "the trace collector's answer cannot be read" : nil)
   }
