@@ -3,6 +3,7 @@ import MeshHTTP
 import MeshPolicy
 import MeshStore
 import PrometheusMetrics
+import ProxyEvidence
 import TracingDiagnosis
 import TracingInspection
 
