@@ -27,9 +27,14 @@ extension SpanTree {
     for (index, node) in nodes.enumerated() where node.isDetached && node.span.isOutbound && node.span.isProxied {
       guard calls.count < Self.detachedCalls else { break }
       let span = node.span
-      // The search goes back from the newest one, and few requests of a trace are at one proxy.
-      let earlier = (requests[ProxyInstance(span)] ?? []).prefix { nodes[$0].span.timestamp <= span.timestamp }.suffix(
-        64)
+      let known = requests[ProxyInstance(span)] ?? []
+      var (low, high) = (0, known.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if nodes[known[middle]].span.timestamp <= span.timestamp { low = middle + 1 } else { high = middle }
+      }
+      // Few requests of a trace are at one proxy at a time.
+      let earlier = known[..<low].suffix(64)
       guard let under = earlier.last(where: { nodes[$0].span.end > span.timestamp }) ?? earlier.last else { continue }
       let isOnly = earlier.count == 1
       calls.append(
