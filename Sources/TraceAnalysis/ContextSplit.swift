@@ -48,14 +48,16 @@ extension PropagationAnalyzer {
 
   /// Compares the requests that proxies and tracers of services have reported in the retained time.
   func contextSplits(of names: Set<String>) -> [ContextSplit] {
-    names.sorted().compactMap { name in
+    var judged = self
+    judged.judgeAll(of: names)
+    return names.sorted().compactMap { name in
       guard let service = servicesByName[name] else { return nil }
       let known = instances.filter { $0.service == service && $0.proxy != nil }
       let proxied = Self.newest(known.filter { $0.proxy?.node.isEmpty == false })
       let own = Self.newest(known.filter { $0.proxy?.node.isEmpty == true })
       guard let first = own.first, let last = own.last, !proxied.isEmpty else { return nil }
       var result = ContextSplit(service: name)
-      result.beginsCalls = services[service].pairs.values.contains { pairs[$0].lastStarted > 0 }
+      result.beginsCalls = judged.services[service].pairs.values.contains { judged.pairs[$0].lastStarted > 0 }
       let traces = Set(own.map(\.trace.low))
       for request in proxied where request.end >= first.start && request.start <= last.end {
         result.requests += 1

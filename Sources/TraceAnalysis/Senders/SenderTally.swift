@@ -222,7 +222,8 @@ extension SenderTally.Group {
   /// Notes the first span, and one in sixteen of the others, always the same ones by their ids.
   fileprivate mutating func addUse(_ trace: UInt64, _ id: UInt64, _ kind: Span.Kind?, _ start: Int64) {
     guard start > 0 else { return }
-    let hash = TextHash.fold(trace ^ id, 0x9fb2_1c65_1e98_df25 &+ UInt64(kind?.rawValue ?? 0))
+    // The id of a root is often that of its trace, so the two are not combined by themselves.
+    let hash = TextHash.fold(trace ^ 0x5896_5299_9d7b_1a0f, id ^ 0x9fb2_1c65_1e98_df25) &+ UInt64(kind?.rawValue ?? 0)
     if firstUse == nil {
       firstUse = SenderTally.SpanUse(id: hash, start: start)
     } else if hash & 15 == 0, uses.count < SenderTally.usesAtMost {

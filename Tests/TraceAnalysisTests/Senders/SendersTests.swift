@@ -194,7 +194,8 @@ import Testing
     let senders = senders()
     for number in 0..<15 {
       // Reports wait up to five seconds; one span is an hour ahead.
-      note([span("default.web-1", ago: number == 4 ? -3_600_000 : Int64(number) * 333)], in: senders)
+      let ago = number == 4 ? -3_600_000 : Int64(number) * 333
+      note([span("default.web-1", ago: ago, number: UInt64(number) + 1)], in: senders)
       time.pass(1_000)
     }
     let fine = try #require(senders.report(ofNode: "default.web-1"))
