@@ -105,9 +105,9 @@ import Testing
   @Test func whatIsNotTakenIsToldAgainAndLoggedOnce() async throws {
     let log = LogRecorder()
     let world = World()
-    world.statuses.withLock { $0 = [.serviceUnavailable, .serviceUnavailable, .notFound] }
+    world.statuses.withLock { $0 = [.serviceUnavailable, .serviceUnavailable, .serviceUnavailable, .notFound] }
     try await run(world, log: log) { world in
-      let reports = try await world.reports(4)
+      let reports = try await world.reports(5)
       #expect(reports.allSatisfy { $0.isWhole && $0.sequence == 1 })
       try await eventually("the last line") { log.messages.contains { $0.contains("again") } }
       #expect(log.messages.filter { $0.contains("503") }.count == 1)

@@ -6,6 +6,7 @@ import Testing
 /// When what Envoy counts is told, and what of it.
 @Suite struct EvidenceSequenceTests {
   private static let requests = Statistic("backend", .requests)
+  private static let random = Statistic("backend", .random)
   private static let active = Statistic("backend", .active)
   private static let dropped = Statistic("zipkin", .reportsDropped)
 
@@ -47,7 +48,11 @@ import Testing
     #expect(sequence.message([Self.requests: 2], at: .seconds(20))?.values == [Self.requests: 2])
     sequence.take(.kept)
     #expect(sequence.message([Self.requests: 3], at: .seconds(22)) == nil)
-    #expect(sequence.message([Self.requests: 4], at: .seconds(25))?.values == [Self.requests: 4])
+    #expect(sequence.message([Self.requests: 4], at: .seconds(25)) == nil)
+    #expect(sequence.message([Self.requests: 4, Self.random: 1], at: .seconds(25))?.values.count == 2)
+    sequence.take(.kept)
+    #expect(sequence.message([Self.requests: 5, Self.random: 2], at: .seconds(34)) == nil)
+    #expect(sequence.message([Self.requests: 5, Self.random: 2], at: .seconds(35))?.values.count == 2)
   }
 
   @Test func failuresComeSooner() {
@@ -55,6 +60,10 @@ import Testing
     #expect(sequence.message([Self.requests: 1, Self.dropped: 1], at: .seconds(1)) == nil)
     #expect(
       sequence.message([Self.requests: 1, Self.dropped: 1], at: .seconds(2))?.values == [Self.dropped: 1])
+    sequence.take(.kept)
+    #expect(sequence.message([Self.requests: 1, Self.dropped: 2], at: .seconds(6)) == nil)
+    #expect(
+      sequence.message([Self.requests: 1, Self.dropped: 2], at: .seconds(7))?.values == [Self.dropped: 2])
   }
 
   @Test func requestsInFlightAreToldWithOtherNewsOnly() {

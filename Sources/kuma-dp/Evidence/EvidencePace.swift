@@ -2,10 +2,13 @@
 struct EvidencePace: Sendable, Equatable {
   /// Between two questions to Envoy.
   var question = Duration.seconds(2)
-  /// Between two messages, of which the later says that something was counted. After a longer pause the first message comes at once.
+  /// Between two messages, of which the later says that something was counted that the one before did not say. After a longer pause
+  /// the first message comes at once.
   var message = Duration.seconds(5)
-  /// The same of a message that says that something fails.
+  /// The same of a message that says that something fails that did not fail before.
   var failure = Duration.seconds(2)
+  /// Between two messages that say that the same goes on. Failures that go on are told every ``message``.
+  var steady = Duration.seconds(10)
   /// After this time there is a message although nothing was counted. The connection of the last one is closed by then: a thousand
   /// that stay open would take the control plane more memory than the evidence.
   var signOfLife = Duration.seconds(300)

@@ -16,6 +16,8 @@ struct EvidenceReporter: Sendable {
   private let controlPlane: ControlPlaneClient
   private let pace: EvidencePace
   private let logger: Logger
+  /// How many messages in a row fail before the log says so.
+  private static let unloggedFailures = 3
   /// Another text for each Envoy.
   private let epoch = String(UInt64.random(in: .min ... .max), radix: 16)
 
@@ -48,6 +50,7 @@ struct EvidenceReporter: Sendable {
     var backoff = BackoffSchedule(minimum: pace.question, maximum: pace.longestWait)
     var next = Duration.zero
     var reported: String?
+    var failures = 0
     var connections: Int?
     while (try? await clock.sleep(for: pace.question)) != nil {
       guard clock.now - begin >= next, let text = try? await admin.text(EvidenceStatistics.path) else { continue }
@@ -63,12 +66,17 @@ struct EvidenceReporter: Sendable {
         sequence.take(answer)
         if let obstacle {
           next = clock.now - begin + backoff.failed(Double.random(in: 0...1))
-          if reported != obstacle { logger.info("the control plane does not get what Envoy counts: \(obstacle)") }
-          reported = obstacle
+          failures += 1
+          // A control plane that starts, and a stream that is about to be opened, are not worth a line.
+          if failures >= Self.unloggedFailures, reported != obstacle {
+            logger.info("the control plane does not get what Envoy counts: \(obstacle)")
+            reported = obstacle
+          }
           break
         }
         guard answer == .kept else { continue }
         backoff.succeeded()
+        failures = 0
         if reported != nil { logger.info("the control plane gets what Envoy counts again") }
         reported = nil
         break

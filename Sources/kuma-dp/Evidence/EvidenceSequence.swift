@@ -30,6 +30,8 @@ struct EvidenceSequence: Sendable {
   private var known: [Statistic: Int]?
   private var last: (message: Message, time: Duration)?
   private var sequence = 1
+  /// Whether the control plane has the last message.
+  private var isAcknowledged = false
   /// Whether the control plane may be another one than that of the last message, or one that knows nothing.
   private var isDue = false
 
@@ -42,7 +44,7 @@ struct EvidenceSequence: Sendable {
     let elapsed = last.map { now - $0.time } ?? pace.signOfLife
     guard let message = message(values, elapsed) else { return nil }
     last = (message, now)
-    isDue = false
+    (isDue, isAcknowledged) = (false, false)
     return message
   }
 
@@ -55,9 +57,16 @@ struct EvidenceSequence: Sendable {
     let isWhole = known.keys.contains { values[$0] == nil }
     let isDue =
       self.isDue && elapsed >= pace.failure || elapsed >= pace.signOfLife || isWhole && elapsed >= pace.message
-      || changes.keys.contains { $0.counter.isNews && elapsed >= ($0.counter.isFailure ? pace.failure : pace.message) }
+      || changes.keys.contains { $0.counter.isNews && elapsed >= wait(for: $0) }
     guard isDue else { return nil }
     return Message(sequence: sequence, isWhole: isWhole, values: isWhole ? values : changes)
+  }
+
+  /// How long after the last message one may say that a statistic has changed.
+  private func wait(for statistic: Statistic) -> Duration {
+    let goesOn = isAcknowledged && last?.message.isWhole == false && last?.message.values[statistic] != nil
+    if statistic.counter.isFailure { return goesOn ? pace.message : pace.failure }
+    return goesOn ? pace.steady : pace.message
   }
 
   /// Notes that Envoy has connected to the control plane again, which may have started anew.
@@ -74,6 +83,7 @@ struct EvidenceSequence: Sendable {
     case .kept:
       known = message.isWhole ? message.values : known?.merging(message.values) { _, new in new }
       sequence += 1
+      isAcknowledged = true
     }
   }
 }

@@ -9,7 +9,7 @@ import ProxySimulation
 enum EvidenceBenchmark {
   private static let name = "evidence"
   /// Between two messages of a proxy under load, and between two signs of life: the pace of `kuma-dp`.
-  private static let (message, signOfLife) = (5.0, 300.0)
+  private static let (message, signOfLife) = (10.0, 300.0)
 
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
     let proxies = context.fleetSizes.first ?? context.size(1000, quick: 200)
@@ -48,12 +48,12 @@ enum EvidenceBenchmark {
       try await measurement.idle(for: .seconds(window))
     }
 
-    // Load: every five seconds what changed, over a connection that stays.
+    // Load: every ten seconds what changed, over a connection that stays.
     try await controlPlane.process.isQuiet()
     let before = measurement.residentBytes
     try await send(reporters, isWhole: false)
     try await controlPlane.process.isQuiet()
-    let rounds = context.size(12, quick: 4)
+    let rounds = context.size(6, quick: 2)
     let loaded = try await share(of: controlPlane.process, within: Double(rounds) * message) {
       try await pace(proxies * rounds, over: Double(rounds) * message) { try await reporters[$0 % proxies].send(changes: 10) }
     }
