@@ -5,6 +5,7 @@ import ProcessSupervisor
 import Synchronization
 import TestSupport
 import Testing
+import TraceAnalysis
 
 @testable import TraceHTTP
 @testable import TraceModel
@@ -95,6 +96,18 @@ struct ClientLibraryTests {
     }
     let links = await collector.get("/api/v2/dependencies?endTs=4102444800000&lookback=4102444800000").text
     #expect(links == #"[{"parent":"checkout","child":"bank","callCount":2,"errorCount":2}]"#)
+    let known = collector.api.senders.reports()
+    #expect(known.count == 1)
+    let sender = try #require(known.first)
+    #expect(sender.kind == .program)
+    #expect(sender.services == ["checkout"])
+    #expect(sender.formats == ["otlp-protobuf"])
+    #expect(sender.userAgent.hasPrefix("OTel-OTLP-Exporter-Python/"))
+    #expect(sender.isOfOpenTelemetry)
+    #expect(sender.spans == 4)
+    #expect(sender.refused == [])
+    #expect(sender.remarks == [:])
+    #expect(sender.deprecated == [])
   }
 
   @Test("Zipkin's Python library, in each of its encodings") func zipkin() async throws {
@@ -136,5 +149,10 @@ struct ClientLibraryTests {
       #expect(child.annotations.map(\.value) == ["waiting"])
       #expect(child.annotations.map(\.timestamp) == [1_790_812_740_500_000])
     }
+    let known = collector.api.senders.reports(service: "shop")
+    #expect(Set(known.flatMap(\.formats)) == ["zipkin-v1-json", "zipkin-json", "zipkin-protobuf"])
+    #expect(known.reduce(0) { $0 + $1.spans } == 6)
+    #expect(known.allSatisfy { $0.kind == .program && $0.remarks.isEmpty && $0.refused.isEmpty })
+    #expect(Set(known.flatMap(\.deprecated)) == ["Zipkin's v1 format"])
   }
 }
