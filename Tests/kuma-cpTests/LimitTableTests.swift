@@ -162,6 +162,13 @@ import TraceModel
     try await RunningPipeline.with(settings: ["apiServer.authn.localhostIsAdmin": "true"]) { server in
       // Requests are counted once there is one.
       _ = try await server.request("GET", server.base(.api) + "/meshes", token: nil)
+      // So are proxies.
+      let proxy =
+        #"{"type":"Dataplane","mesh":"default","name":"web","networking":{"address":"127.0.0.1","inbound":[{"port":18080,"#
+        + #""tags":{"kuma.io/service":"web"}}]}}"#
+      let written = try await server.request(
+        "PUT", server.base(.api) + "/meshes/default/dataplanes/web", token: nil, body: proxy)
+      #expect(written.status == 201, "\(written)")
       let page = try await server.request("GET", server.base(.diagnostics) + "/metrics", token: nil).body
       let collector = try await server.request("GET", server.base(.collector) + "/prometheus", token: nil).body
       let requests = try await server.request("GET", server.base(.collector) + "/prometheus/requests", token: nil).body

@@ -1,9 +1,14 @@
 import TraceModel
 
 /// The sides of requests that were seen last, by which a request counts once although a proxy and the application behind it both
-/// report it. It has a fixed size; a side is found until another one needs its place.
+/// report it. It has a fixed size; a side is found until eight newer ones have come to its group.
 struct RecentSides {
-  private var places: [UInt64]
+  /// Groups of ``groupSize`` keys, the newest of each first; 0 where there is none.
+  private var keys: [UInt64]
+  private let groupCount: Int
+
+  /// Keys of a group: those of a line of the processor's cache, so that a group costs one access to memory.
+  private static let groupSize = 8
 
   /// Tells the server's side of a request from the client's.
   private static let serverSide: UInt64 = 0x1656_67b1_9e37_79f9
@@ -16,11 +21,12 @@ struct RecentSides {
     case parent = 0xc2b2_ae3d_27d4_eb4f
   }
 
-  /// - Parameter count: how many spans are kept, rounded up to a power of two; each takes 8 bytes, and another 8 with a parent.
+  /// - Parameter count: how many keys are kept, rounded up to a power of two, of 8 bytes each. A span has one, or two with a parent.
   init(count: Int) {
-    var size = 1
-    while size < count, size < 1 << 24 { size *= 2 }
-    places = [UInt64](repeating: 0, count: size)
+    var groups = 1
+    while groups * Self.groupSize < count, groups < 1 << 20 { groups *= 2 }
+    groupCount = groups
+    keys = [UInt64](repeating: 0, count: groups * Self.groupSize)
   }
 
   /// Notes a side of a request.
@@ -31,16 +37,15 @@ struct RecentSides {
     let base = span.service ^ (isServer ? Self.serverSide : 0)
     let own = key(span, span.id, base, .own)
     let isKnown = contains(own)
-    insert(own)
+    if !isKnown { insert(own) }
+    let below = contains(key(span, span.id, base, .parent))
     // The parent of a shared span is that of the client's side.
-    guard !span.isShared, let parent = span.parentID else {
-      return !isKnown && !contains(key(span, span.id, base, .parent))
-    }
+    guard !span.isShared, let parent = span.parentID else { return !isKnown && !below }
     var above = contains(key(span, parent, base, .own))
     // A service that calls itself: its client's side and the server's below it share the id.
     if above, !isServer { above = !contains(key(span, parent, base ^ Self.serverSide, .own)) }
-    let below = contains(key(span, span.id, base, .parent))
-    insert(key(span, parent, base, .parent))
+    let parentKey = key(span, parent, base, .parent)
+    if !contains(parentKey) { insert(parentKey) }
     return !isKnown && !above && !below
   }
 
@@ -48,7 +53,20 @@ struct RecentSides {
     TextHash.fold(span.traceID.low ^ base, id ^ role.rawValue) | 1
   }
 
-  private func contains(_ key: UInt64) -> Bool { places[Int(truncatingIfNeeded: key >> 1) & (places.count - 1)] == key }
+  /// Where the group of a key begins.
+  private func group(_ key: UInt64) -> Int {
+    (Int(truncatingIfNeeded: key >> 1) & (groupCount - 1)) * Self.groupSize
+  }
 
-  private mutating func insert(_ key: UInt64) { places[Int(truncatingIfNeeded: key >> 1) & (places.count - 1)] = key }
+  private func contains(_ key: UInt64) -> Bool {
+    let start = group(key)
+    for place in start..<start + Self.groupSize where keys[place] == key { return true }
+    return false
+  }
+
+  private mutating func insert(_ key: UInt64) {
+    let start = group(key)
+    for place in (start + 1..<start + Self.groupSize).reversed() { keys[place] = keys[place - 1] }
+    keys[start] = key
+  }
 }
