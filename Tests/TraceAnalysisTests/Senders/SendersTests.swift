@@ -166,9 +166,9 @@ import Testing
 
   @Test("Long names and many of them take a bounded memory") func texts() throws {
     let senders = senders { $0.textBytes = 100_000 }
-    let long = String(repeating: "x", count: 10_000)
+    let long = String(repeating: "x", count: 600)
     var most = 0
-    for number in 0..<2_000 {
+    for number in 0..<100 {
       note(
         (0..<50).map { span("\(number)-\(long)", .client, cluster: "\($0)\(long)", service: "\($0)\(long)") },
         in: senders, Self.request(at: "\(number)\(long)"))
