@@ -43,6 +43,8 @@ struct ExaminedSpan: Sendable {
 struct TraceExamination: Sendable {
   /// Spans per minute up to which every trace is examined.
   private static let fewSpans = 256
+  /// The same within a minute after a quiet one. The first requests after a deploy tell soon what is wrong.
+  private static let spansAfterQuiet = 4_096
   private static let mostSpans = 16_384
   private static let spansPerTrace = 256
   /// Spans of a trace may be reported for so long after its last span, in microseconds.
@@ -66,17 +68,20 @@ struct TraceExamination: Sendable {
     let slot = Int(truncatingIfNeeded: minute & 63)
     if counts[slot].minute != minute { counts[slot] = (minute, 0) }
     counts[slot].count += 1
-    return Self.isAlwaysIn(span.traceID.low) || isQuiet(before: minute)
+    return Self.isAlwaysIn(span.traceID.low) || isWholeMinute(minute)
   }
 
   /// Whether a trace is in the sample, without counting a span.
   func includes(_ trace: TraceID, at time: Int64) -> Bool {
-    Self.isAlwaysIn(trace.low) || isQuiet(before: time / Self.minute)
+    Self.isAlwaysIn(trace.low) || isWholeMinute(time / Self.minute)
   }
 
   private static func isAlwaysIn(_ trace: UInt64) -> Bool { (trace &* 0x9e37_79b9_7f4a_7c15) >> 61 == 0 }
 
-  private func isQuiet(before minute: Int64) -> Bool {
+  /// Whether all traces of a minute are in the sample. If more spans come than expected, those that were are not whole.
+  private func isWholeMinute(_ minute: Int64) -> Bool {
+    let now = counts[Int(truncatingIfNeeded: minute & 63)]
+    if now.minute == minute, now.count > Self.spansAfterQuiet { return false }
     let before = counts[Int(truncatingIfNeeded: (minute - 1) & 63)]
     return before.minute != minute - 1 || before.count <= Self.fewSpans
   }
@@ -117,6 +122,6 @@ struct TraceExamination: Sendable {
     guard let first = trace.first, trace.count <= Self.spansPerTrace else { return false }
     if Self.isAlwaysIn(first.trace.low) { return true }
     let earlier = (first.start - Self.patience) / Self.minute
-    return isQuiet(before: earlier) && isQuiet(before: last / Self.minute) && last / Self.minute - earlier <= 1
+    return isWholeMinute(earlier) && isWholeMinute(last / Self.minute) && last / Self.minute - earlier <= 1
   }
 }
