@@ -26,6 +26,7 @@ struct OpenAPITests {
       let name =
         pattern.contains("traffic-traces") ? policy : pattern.contains("service-insights") ? service : proxy
       return pattern.replacing("{mesh}", with: mesh).replacing("{name}", with: name)
+        .replacing("{service}", with: service)
     }
 
     /// A resource that can be written there.

@@ -25,7 +25,7 @@ import Testing
       "/global-insight", "/global-insights", "/global-secrets", "/global-secrets/{name}", "/gui", "/mesh-insights",
       "/mesh-insights/{mesh}", "/meshes",
       "/meshes/{mesh}",
-      "/meshes/{mesh}/_warnings", "/meshes/{mesh}/dataplane-insights", "/meshes/{mesh}/dataplane-insights/{name}",
+      "/meshes/{mesh}/_tracing", "/meshes/{mesh}/_warnings", "/meshes/{mesh}/dataplane-insights", "/meshes/{mesh}/dataplane-insights/{name}",
       "/meshes/{mesh}/dataplanes", "/meshes/{mesh}/dataplanes+insights", "/meshes/{mesh}/dataplanes+insights/{name}",
       "/meshes/{mesh}/dataplanes/_overview", "/meshes/{mesh}/dataplanes/{name}",
       "/meshes/{mesh}/dataplanes/{name}/_overview", "/meshes/{mesh}/dataplanes/{name}/_tracing",
@@ -33,10 +33,11 @@ import Testing
       "/meshes/{mesh}/dataplanes/{name}/policies", "/meshes/{mesh}/dataplanes/{name}/stats",
       "/meshes/{mesh}/dataplanes/{name}/xds", "/meshes/{mesh}/secrets", "/meshes/{mesh}/secrets/{name}",
       "/meshes/{mesh}/service-insights",
-      "/meshes/{mesh}/service-insights/{name}", "/meshes/{mesh}/traffic-traces",
+      "/meshes/{mesh}/service-insights/{name}", "/meshes/{mesh}/services/{service}/_tracing",
+      "/meshes/{mesh}/traffic-traces",
       "/meshes/{mesh}/traffic-traces/{name}", "/meshes/{mesh}/traffic-traces/{name}/_resources/dataplanes",
       "/meshes/{mesh}/traffic-traces/{name}/_warnings", "/meshes/{mesh}/traffic-traces/{name}/dataplanes",
-      "/openapi.yaml", "/policies", "/secrets", "/service-insights", "/tokens/dataplane", "/tokens/user",
+      "/openapi.yaml", "/policies", "/secrets", "/senders", "/service-insights", "/tokens/dataplane", "/tokens/user",
       "/traffic-traces", "/versions", "/who-am-i",
     ]
     #expect(paths.keys.sorted() == expected)
@@ -54,6 +55,7 @@ import Testing
       let described = try #require(methods.object)
       let name = pattern.contains("traffic-traces") ? "web" : pattern.contains("service-insights") ? "api" : "a"
       let path = pattern.replacing("{mesh}", with: "shop").replacing("{name}", with: name)
+        .replacing("{service}", with: "web")
       // A path may belong to a more general pattern too, whose methods are then allowed as well.
       let allowed = await api.send(.patch, path).headers[.allow]?.split(separator: ", ").map { $0.lowercased() } ?? []
       #expect(Set(described.keys).isSubset(of: allowed), "\(pattern)")
