@@ -35,7 +35,7 @@ enum SenderAdvice {
     if let unit = sender.wrongUnit, sender.wrongUnitSpans > 0 {
       let wanted = sender.formats.last?.hasPrefix("otlp") == true ? "nanoseconds" : "microseconds"
       advice.append(
-        "the times of \(sender.wrongUnitSpans) spans look like \(unit.rawValue) since 1970; send \(wanted), or no search by time "
+        "the times of \(sender.wrongUnitSpans) \(sender.wrongUnitSpans == 1 ? "span" : "spans") look like \(unit.rawValue) since 1970; send \(wanted), or no search by time "
           + "finds them"
       )
     }

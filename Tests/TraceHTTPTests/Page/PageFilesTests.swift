@@ -163,11 +163,11 @@ import Testing
     }
   }
 
-  @Test("All files together are below 82 kB when compressed, each by itself")
+  @Test("All files together are below 92 kB when compressed, each by itself")
   func size() throws {
     var size = try Gzip.compress(PageFiles.page.content).count + Gzip.compress(PageFiles.standalone.content).count
     for file in PageFiles.assets.values { size += try Gzip.compress(file.content).count }
-    #expect(size < 82_000)
+    #expect(size < 92_000)
   }
 
   @Test("Modules import what is exported, and nothing that they do not use")
