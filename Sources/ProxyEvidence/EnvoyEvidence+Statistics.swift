@@ -33,7 +33,7 @@ extension ListenerCounts {
     case .forced: forced = value
     case .clientEnabled: clientEnabled = value
     case .notTraceable: notTraceable = value
-    case .healthChecks: healthChecks = value
+    case .healthChecks, .probes: healthChecks &+= value
     default: break
     }
   }

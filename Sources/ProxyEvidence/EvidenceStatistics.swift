@@ -26,7 +26,8 @@ package enum EvidenceStatistics {
     guard isScope(scope) else { return nil }
     switch name[..<first] {
     case "http":
-      guard !ownListeners.contains(scope), let counter = listenerCounters[counted] else { return nil }
+      let counters = scope == probeListener ? probeCounters : listenerCounters
+      guard !ownListeners.contains(scope), let counter = counters[counted] else { return nil }
       return Statistic(scope, counter)
     case "tracing":
       guard TracerCounts.Kind(rawValue: scope) != nil, let counter = tracerCounters[counted] else { return nil }
@@ -103,7 +104,10 @@ package enum EvidenceStatistics {
   private static let dot = UInt8(ascii: ".")
 
   /// Listeners that are the proxy's own: its administration, and health checks.
-  private static let ownListeners: Set = ["admin", "kuma_envoy_admin", "probe_listener"]
+  private static let ownListeners: Set = ["admin", "kuma_envoy_admin"]
+  /// The listener for health checks: `EnvoyNames.statistics` of its name.
+  package static let probeListener = "probe_listener"
+  private static let probeCounters: [String: Statistic.Counter] = ["downstream_rq_total": .probes]
   private static let ownClusters: Set = ["ads_cluster", "kuma_envoy_admin", "direct_access", "access_log_sink"]
 
   private static let listenerCounters: [String: Statistic.Counter] = [
@@ -140,7 +144,7 @@ package enum EvidenceStatistics {
   private static let names: [Statistic.Counter: (kind: String, counted: String)] = {
     var names: [Statistic.Counter: (kind: String, counted: String)] = [:]
     let all = [
-      ("http", listenerCounters), ("tracing", tracerCounters), ("cluster", collectorCounters),
+      ("http", listenerCounters), ("http", probeCounters), ("tracing", tracerCounters), ("cluster", collectorCounters),
       ("cluster", serviceCounters),
     ]
     // Of two names of one counter the first counts: Zipkin's.

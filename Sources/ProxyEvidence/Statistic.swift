@@ -27,6 +27,8 @@ package struct Statistic: Sendable, Hashable {
     package static let clientEnabled = Counter(5)
     package static let notTraceable = Counter(6)
     package static let healthChecks = Counter(7)
+    /// Requests at the proxy's listener for health checks, which traces nothing.
+    package static let probes = Counter(8)
 
     package static let spansSent = Counter(100)
     package static let reportsSent = Counter(101)
@@ -74,14 +76,15 @@ package struct Statistic: Sendable, Hashable {
     package var isGauge: Bool { self == .active || self == .endpoints || self == .healthyEndpoints }
 
     /// Whether it is worth a message by itself. Requests in flight come and go all the time.
-    package var isNews: Bool { self != .active && self != .timerFlushes && self != .lookups }
+    package var isNews: Bool { self != .active && self != .probes && self != .timerFlushes && self != .lookups }
 
     /// Whether it says that something fails, of which a message is not put off.
     package var isFailure: Bool {
       if let status { return status != 202 && status != 200 }
       return switch self {
       case .reportsDropped, .reportsFailed, .reportsSkipped, .connectFailures, .connectTimeouts, .requestTimeouts,
-        .resetsByCollector, .noneHealthy, .pendingFailures, .lostConnections, .pendingOverflows, .connectionOverflows, .lookupFailures, .lookupsEmpty, .tlsErrors,
+        .resetsByCollector, .noneHealthy, .pendingFailures, .lostConnections, .pendingOverflows, .connectionOverflows,
+        .lookupFailures, .lookupsEmpty, .tlsErrors,
         .certificatesMissing, .certificatesWrong, .namesWrong, .hashesWrong:
         true
       default: false

@@ -36,6 +36,8 @@ struct Delivery: Sendable, Hashable {
   private static let memory = 60.0
   /// How many samples with both kinds of reports in a row are no single stretch.
   private static let mixedSamples = 3
+  /// How many stretches of connections that fail within that time are no restarts.
+  private static let stretchesAtLeast = 3
 
   private struct Part {
     var sample: EvidenceHistory.Sample
@@ -122,7 +124,7 @@ struct Delivery: Sendable, Hashable {
       if !isInside { stretches += 1 }
       mixed = part.sent > 0 ? mixed + 1 : 0
       isInside = true
-      if stretches > 1 || mixed >= mixedSamples { return true }
+      if stretches >= stretchesAtLeast || mixed >= mixedSamples { return true }
     }
     return false
   }

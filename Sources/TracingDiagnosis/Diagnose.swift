@@ -124,12 +124,11 @@ extension Examination {
   /// Envoy tells nothing.
   private var withoutEvidence: Verdict {
     let connection = input.explanation.connection
-    if input.evidence == nil, let time = connection?.connectTime, connection?.status == .online,
-      input.now.secondsSince(time) < Self.firstEvidence
-    {
+    if input.evidence == nil, let connection, isNew(connection) {
       return Verdict(
         .noneExpected, level: .waiting, "The proxy has just connected; what its Envoy counts comes within seconds.",
-        evidence: [.init(.proxy, "It connected at \(time.wholeSecond).")], remedy: "Wait some seconds.")
+        evidence: [.init(.proxy, "Its connection is \(connection.status == .online ? "new" : "being made again").")],
+        remedy: "Wait some seconds.")
     }
     let obstacle =
       input.evidenceObstacle
@@ -143,5 +142,14 @@ extension Examination {
         ? "What the proxy's Envoy counts is not known, and no span of it is here."
         : "Spans arrive, but how many are missing is not known without what Envoy counts.",
       evidence: facts, trace: input.received?.newestTrace)
+  }
+
+  /// Whether a connection was just made, or has just ended, as when a proxy or a control plane restarts.
+  private func isNew(_ connection: ProxyConnection) -> Bool {
+    switch connection.status {
+    case .neverConnected: false
+    case .offline: connection.disconnectTime.map { input.now.secondsSince($0) < Self.restart } ?? false
+    case .online: connection.connectTime.map { input.now.secondsSince($0) < Self.firstEvidence } ?? false
+    }
   }
 }

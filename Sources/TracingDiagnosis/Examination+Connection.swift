@@ -4,7 +4,7 @@ import MeshPolicy
 /// What the proxy's connection says.
 extension Examination {
   /// How long a connection may be gone before it counts, in seconds: a proxy or a control plane is restarted within it.
-  private static let restart = 6.0
+  static let restart = 6.0
   /// How long a configuration may wait for its acknowledgement, in seconds.
   private static let acknowledgement = 6.0
 

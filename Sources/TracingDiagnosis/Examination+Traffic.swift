@@ -11,9 +11,7 @@ extension Examination {
   /// How long a request may be open before that is the answer, in seconds.
   private static let open = 5.0
   /// The time that a message may be late, in seconds.
-  private static let message = 7.0
-  /// The prefix of statistics of the listener for health checks.
-  private static let probes = "probe_listener"
+  private static let message = 8.0
 
   /// Why requests leave no spans although reports are fine; `nil` where nothing is wrong.
   var untracedTraffic: Verdict? {
@@ -42,7 +40,7 @@ extension Examination {
   }
 
   private func nothingSeen(_ history: EvidenceHistory) -> Verdict {
-    let checks = newest.listeners[Self.probes]?.requests ?? 0
+    let checks = newest.listeners[EvidenceStatistics.probeListener]?.healthChecks ?? 0
     if checks > 0 {
       return Verdict(
         .healthChecksOnly, "The proxy has only seen health checks (\(checks.grouped)), which leave no spans.",
@@ -121,29 +119,19 @@ extension Examination {
   private func forbidden(_ history: EvidenceHistory) -> Verdict? {
     // Datadog's tracer does not count spans.
     guard backend?.kind == .zipkin else { return nil }
-    var (sent, old, flushes) = (0, 0, 0)
-    for sample in samples {
-      let isOld =
-        history.time.secondsSince(sample.time) > interval + 0.5
-        || input.now.secondsSince(sample.time) > interval + Self.message
-      if isOld { old &+= TrafficCounts(sample.change, traced).decided }
-      if old > 0 { flushes &+= sample.change.tracer.timerFlushes }
-      sent &+= sample.change.tracer.spansSent
-    }
+    let sent = samples.reduce(0) { $0 &+ $1.change.tracer.spansSent }
+    // A tracer counts whenever its time is over, also where it has no span. One that does not may still hold them.
+    var flushed = samples.last { $0.change.tracer.timerFlushes > 0 }?.time
+    let isQuiet = samples.last.map { input.now.secondsSince($0.time) > Self.message } ?? false
+    if isQuiet, newest.tracer.timerFlushes > 0 { flushed = max(flushed ?? history.epochBegin, input.now) }
+    let old = decided(until: flushed, before: interval + 0.5)
     let missing = old - sent
-    guard missing > 0, sent == 0 || missing >= max(20, old / 2) else { return nil }
+    guard missing > 0, sent == 0 || missing >= max(20, old / 2) else {
+      return flushed.map { history.time.secondsSince($0) > interval + Self.message } ?? true ? held(history, sent) : nil
+    }
     // What begins at callers with less sampling is traced as they decide.
     if let share = callersShare, share < 1, sent >= Binomial(trials: old, probability: share).low(Self.accident) {
       return nil
-    }
-    let hasMoreCome = samples.last.map { history.time.secondsSince($0.time) < 0.5 && samples.count > 1 } ?? false
-    // A tracer counts whenever its time is over, also where it has no span. One that does not may still hold them.
-    guard flushes > 0 || sent > 0 || !hasMoreCome && newest.tracer.timerFlushes > 0 else {
-      return Verdict(
-        .unknown,
-        "Envoy chose \(old.of("request")) to be traced and has handed over \(sent.of("span")); its tracer reports nothing.",
-        evidence: [trafficFact, .init(.envoy, "Its tracer's timer (timer_flushed) does not run.")].compactMap { $0 },
-        since: samples.first?.begin)
     }
     let callers = callersShare.map { $0 < 1 } ?? false
     let facts: [Verdict.Fact?] = [
@@ -157,6 +145,25 @@ extension Examination {
       .callersForbid,
       "Callers' B3 headers keep \(missing.grouped) of \(old.of("request")) from being traced.",
       evidence: facts.compactMap { $0 }, since: samples.first?.begin)
+  }
+
+  /// Requests that were chosen some seconds before a time.
+  private func decided(until time: Timestamp?, before seconds: Double) -> Int {
+    guard let time else { return 0 }
+    return samples.reduce(0) { sum, sample in
+      time.secondsSince(sample.time) > seconds ? sum &+ TrafficCounts(sample.change, traced).decided : sum
+    }
+  }
+
+  /// Envoy has chosen requests, and its tracer holds their spans for longer than it should.
+  private func held(_ history: EvidenceHistory, _ sent: Int) -> Verdict? {
+    let old = decided(until: history.time, before: interval + 0.5)
+    guard old - sent > 0, sent == 0 || old - sent >= max(20, old / 2) else { return nil }
+    return Verdict(
+      .unknown,
+      "Envoy chose \(old.of("request")) to be traced and has handed over \(sent.of("span")); its tracer reports nothing now.",
+      evidence: [trafficFact, .init(.envoy, "Its tracer's timer (timer_flushed) does not run.")].compactMap { $0 },
+      since: samples.first?.begin)
   }
 
   /// The share of the requests that callers in the mesh sample; `nil` where none is known.

@@ -117,8 +117,15 @@ import TracingDiagnosis
     var scene = Scene()
     scene.counts(Scene.statistics(requests: 8), at: 2)
     scene.counts(Scene.statistics(requests: 40), at: 9)
-    let verdict = try scene.diagnosis(at: 10).verdict
-    #expect(verdict.cause == .unknown && verdict.summary.contains("its tracer reports nothing"))
+    #expect(try scene.diagnosis(at: 10).verdict.summary.contains("its tracer reports nothing now"))
+    // Reports leave only when they are full, and its timer has stopped.
+    scene.works(100, at: 20)
+    scene.counts("tracing.zipkin.timer_flushed: 4\n" + Scene.statistics(requests: 110), at: 26)
+    scene.counts(Scene.statistics(requests: 315) + Scene.reports(sent: 24, spans: 116, collector: 202), at: 34)
+    scene.counts(Scene.statistics(requests: 515) + Scene.reports(sent: 24, spans: 116, collector: 202), at: 46)
+    scene.stores(inbound: 116, at: 34)
+    let verdict = try scene.diagnosis(at: 47).verdict
+    #expect(verdict.cause == .unknown, "\(verdict)")
   }
 
   @Test func whatARuntimeOverridesIsNotTheRequestsFault() throws {

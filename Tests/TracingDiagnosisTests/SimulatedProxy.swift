@@ -45,6 +45,7 @@ struct SimulatedProxy {
   private var active: [Double] = []
   private var buffer = 0
   private var lastFlush = 0.0
+  private var lastRestart = 0.0
   private var epoch = 0
   private var envoyDownUntil = 0.0
   // Reports on their way: when they arrive, and how many spans they hold.
@@ -92,7 +93,8 @@ struct SimulatedProxy {
 
   private mutating func restart() {
     // Each of the four about every four minutes.
-    guard chance() < Self.step / 60 else { return }
+    guard now - lastRestart > 30, chance() < Self.step / 30 else { return }
+    lastRestart = now
     switch random.next() % 4 {
     case 0:
       // The Envoy ends; what it holds is lost.

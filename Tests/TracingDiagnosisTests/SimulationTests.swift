@@ -61,7 +61,8 @@ import TracingDiagnosis
     }
   }
 
-  @Test("a proxy whose spans vanish is found with the second message, within about ten seconds", arguments: [2.0, 5, 50])
+  @Test(
+    "a proxy whose spans vanish is found with the second message, within about ten seconds", arguments: [2.0, 5, 50])
   func silence(requestsPerSecond: Double) throws {
     for seed in 1...(Self.seeds ?? 2) {
       var proxy = SimulatedProxy(

@@ -57,7 +57,7 @@ struct EvidenceSequence: Sendable {
     let isWhole = known.keys.contains { values[$0] == nil }
     let isDue =
       self.isDue && elapsed >= pace.failure || elapsed >= pace.signOfLife || isWhole && elapsed >= pace.message
-      || changes.keys.contains { $0.counter.isNews && elapsed >= wait(for: $0) }
+      || changes.keys.contains { isNews($0, known) && elapsed >= wait(for: $0) }
     guard isDue else { return nil }
     return Message(sequence: sequence, isWhole: isWhole, values: isWhole ? values : changes)
   }
@@ -67,6 +67,11 @@ struct EvidenceSequence: Sendable {
     let goesOn = isAcknowledged && last?.message.isWhole == false && last?.message.values[statistic] != nil
     if statistic.counter.isFailure { return goesOn ? pace.message : pace.failure }
     return goesOn ? pace.steady : pace.message
+  }
+
+  /// That there are health checks is news once.
+  private func isNews(_ statistic: Statistic, _ known: [Statistic: Int]) -> Bool {
+    statistic.counter.isNews || statistic.counter == .probes && (known[statistic] ?? 0) == 0
   }
 
   /// Notes that Envoy has connected to the control plane again, which may have started anew.
