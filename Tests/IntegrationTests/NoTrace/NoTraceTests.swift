@@ -170,7 +170,7 @@ struct NoTraceTests {
     for service in NoTraceRig.healthy {
       let changes = rig.watch.changes(of: service)
       #expect(changes.last?.verdict.cause == "fine", "\(service): \(changes.last?.verdict.line ?? "no verdict")")
-      let faults = changes.filter { $0.time > begin && !$0.verdict.isFine }.map(\.verdict.line)
+      let faults = changes.filter { $0.time > begin && !$0.verdict.isHarmless }.map(\.verdict.line)
       #expect(faults.isEmpty, "\(service): \(faults)")
       let outcome = rig.load.outcome("shop")
       #expect(outcome.failed == 0 && Set(outcome.answered.keys) == [200], "\(outcome)")

@@ -23,6 +23,9 @@ final class VerdictWatch: Sendable {
       }
     }
 
+    /// Whether nothing is wrong: spans arrive, or none is expected yet.
+    var isHarmless: Bool { isFine || cause == "none-expected" }
+
     /// In a line, for messages.
     var line: String { "\(cause): \(summary) [\(evidence.joined(separator: " | "))]" }
   }
