@@ -62,6 +62,7 @@ extension PropagationAnalyzer {
     guard let result else { return }
     pairs[pair].calls.change(at: call.start) { $0.examined.count(result) }
     pairs[pair].results.note(at: call.start, result)
+    if result == .fine { pairs[pair].lastFine = max(pairs[pair].lastFine, call.start) }
     if result != .unknown, instances[call.slot].number == call.instance, let pair = call.pair {
       tally(pair, call.slot) { $0.noteExamined(at: call.start, isFine: result == .fine) }
     }

@@ -88,6 +88,8 @@ public struct PropagationAnalyzer: Sendable {
     var nextExample = 0
     /// The newest examined calls.
     var results = RecentResults()
+    /// The start of the newest examined call that was fine, in microseconds since 1970.
+    var lastFine: Int64 = 0
     /// The newest sizes of calls, and of the requests for which they were made.
     var sizes = CallSizes()
     var requestSizes = CallSizes()

@@ -22,6 +22,8 @@ public struct PropagationFinding: Sendable, Hashable {
   public var otherNodes: [String]
   /// Traces in which it is so, the newest first.
   public var traces: [TraceID]
+  /// Whether nearly all of the newest judged calls are of this kind.
+  var isWhole = false
 
   /// A tag that all proxies at which it is so have with the same value, and no other proxy of the service.
   ///
@@ -123,22 +125,24 @@ extension PropagationAnalyzer {
       guard examined[result] >= fewest.calls, Double(recent) >= max(1, fewest.share * Double(newest.count)),
         kind != .sampledFlagTurned || examined[.fine] > 0
       else { continue }
-      let since =
+      let isWhole = recent * 20 >= newest.count * 19
+      let since: Int64? =
         recent == newest.count
-        ? pairs[pair].lastOther(than: result)
+        ? (pairs[pair].lastFine > 0 ? pairs[pair].lastFine : nil)
         : pairs[pair].calls.start(from: from, to: to, without: { $0.examined.judged > 0 && $0.examined[result] == 0 }) {
           $0.examined[result] > 0
         }
       let flawed = tallies.filter { !$0.tally.isFine && $0.tally.examinedRun >= CallTally.longExaminedRun }
       let fine = tallies.filter { $0.tally.isFine && $0.tally.examinedRun >= CallTally.longExaminedRun }
       let isDivided = !flawed.isEmpty && !fine.isEmpty
-      findings.append(
-        PropagationFinding(
-          kind: kind, callee: pairs[pair].callee, calls: examined[result], judged: examined.judged,
-          message: message(kind, service.name, pairs[pair].named, recent, newest.count),
-          advice: kind.advice(headers: Self.headers(isBesideEnvoy: service.isBesideEnvoy), service: service.name),
-          since: since, nodes: isDivided ? Self.nodes(flawed) : [], otherNodes: isDivided ? Self.nodes(fine) : [],
-          traces: pairs[pair].brokenCalls.filter { $0.result == result }.map(\.trace).reversed()))
+      var finding = PropagationFinding(
+        kind: kind, callee: pairs[pair].callee, calls: examined[result], judged: examined.judged,
+        message: message(kind, service.name, pairs[pair].named, recent, newest.count),
+        advice: kind.advice(headers: Self.headers(isBesideEnvoy: service.isBesideEnvoy), service: service.name),
+        since: since, nodes: isDivided ? Self.nodes(flawed) : [], otherNodes: isDivided ? Self.nodes(fine) : [],
+        traces: pairs[pair].brokenCalls.filter { $0.result == result }.map(\.trace).reversed())
+      finding.isWhole = isWhole
+      findings.append(finding)
     }
     return findings
   }
@@ -193,12 +197,5 @@ extension PropagationAnalyzer {
         advice: PropagationKind.proxySilent.advice(headers: "", service: service.name), since: since)
     }
     return found
-  }
-}
-
-extension PropagationAnalyzer.Pair {
-  /// The start of the newest examined call with another result, in microseconds since 1970; `nil` if there is none.
-  fileprivate func lastOther(than result: CallResult) -> Int64? {
-    results.newest(from: .min, to: .max).first { $0.result != result && $0.result != .unknown }?.start
   }
 }

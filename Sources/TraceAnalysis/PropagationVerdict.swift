@@ -97,7 +97,7 @@ extension PropagationAnalyzer {
     let advice = Self.sentences(Self.unique(findings.map(\.advice)))
     if callees.contains(where: \.isBroken) {
       let begins = callees.contains(where: \.beginsTraces)
-      let isAll = begins ? recent.breaks(continued: continued, started: started) : Self.isWholly(breaks)
+      let isAll = begins ? recent.breaks(continued: continued, started: started) : breaks.allSatisfy(\.isWhole)
       verdict = isAll ? .breaks : .partly
       message = Self.sentences(callees.filter(\.isBroken).map(\.message)) + " " + advice
     } else if silent != nil {
@@ -136,12 +136,6 @@ extension PropagationAnalyzer {
       let (one, other) = (ranks.firstIndex(of: first.kind) ?? 0, ranks.firstIndex(of: second.kind) ?? 0)
       return (one, first.callee) < (other, second.callee)
     }
-  }
-
-  /// Whether nearly all judged calls have a finding.
-  private static func isWholly(_ findings: [PropagationFinding]) -> Bool {
-    let calls = findings.reduce(0) { $0 + $1.calls }
-    return calls * 20 >= findings.reduce(0) { $0 + $1.judged } * 19
   }
 
   /// The verdict on a service that breaks no traces.
