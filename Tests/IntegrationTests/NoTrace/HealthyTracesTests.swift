@@ -116,7 +116,8 @@ struct HealthyTracesTests {
     for proxy in proxies {
       let changes = rig.watch.changes(of: proxy)
       for change in changes { verdicts[change.verdict.cause, default: 0] += 1 }
-      let faults = changes.filter { !$0.verdict.isHarmless && !absences.contains(proxy, at: $0.time) }.map(\.verdict.line)
+      let faults = changes.filter { !$0.verdict.isHarmless && !absences.contains(proxy, at: $0.time) }.map(
+        \.verdict.line)
       #expect(faults.isEmpty, "\(proxy): \(faults)")
       #expect(rig.watch.alarms(of: proxy).isEmpty, "\(proxy): \(rig.watch.alarms(of: proxy))")
       #expect(changes.contains { $0.verdict.isFine }, "\(proxy): \(changes.map(\.verdict.line))")
