@@ -18,7 +18,8 @@ import Testing
       let chosen = decided * second
       scene.counts(
         Scene.statistics(requests: requests * second, decided: chosen, notTraceable: (requests - decided) * second)
-          + Scene.reports(sent: spans(chosen) / 5, spans: spans(chosen), collector: 202), at: Double(second))
+          + Scene.reports(sent: spans(chosen) / 5, spans: spans(chosen), collector: 202)
+          + "tracing.zipkin.timer_flushed: \(second)\n", at: Double(second))
       scene.stores(inbound: stored(chosen), at: Double(second))
       diagnosis = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory)
     }
