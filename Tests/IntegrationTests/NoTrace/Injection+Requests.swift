@@ -84,13 +84,6 @@ extension Injection {
 
   /// Causes that no row of the table describes. None of them may get the name of another.
   static let unknown: [Injection] = [
-    // Somebody has switched the tracer off at the administration interface.
-    Injection(
-      cause: "unknown", name: "switched-off", load: { _, _ in nil },
-      begin: { rig in
-        try await rig.modifyRuntime(of: "switched-off", "tracing.random_sampling=0")
-        rig.load.send("switched-off", to: SteadyLoad.Target(port: try rig.proxy("switched-off").inboundPort))
-      }),
     // The collector says 202 and throws everything away.
     Injection(
       cause: "unknown", name: "swallowed", destination: .url({ $0.collectorURL(host: "127.0.0.2") })),
