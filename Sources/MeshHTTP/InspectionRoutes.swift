@@ -31,7 +31,8 @@ struct InspectionRoutes: Sendable {
       Route(
         .get, "/meshes/{mesh}/_warnings", "Lists what will not work as a mesh's writer expects.",
         query: [
-          Operation.Parameter(name: "policies", summary: "true: also what will not work of each of the mesh's policies.")
+          Operation.Parameter(
+            name: "policies", summary: "true: also what will not work of each of the mesh's policies.")
         ], handler: meshWarnings),
     ]
   }

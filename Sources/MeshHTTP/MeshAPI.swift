@@ -38,8 +38,10 @@ public final class MeshAPI: Sendable {
     }
     routes += OverviewRoutes(context: context).routes
     routes += InspectionRoutes(context: context).routes
-    routes += TracingRoutes(
-      context: context, administration: administration, diagnoses: diagnoses, foreign: foreign).routes
+    routes +=
+      TracingRoutes(
+        context: context, administration: administration, diagnoses: diagnoses, foreign: foreign
+      ).routes
     routes += EnvoyRoutes(context: context, administration: administration).routes
     routes += InsightRoutes(context: context).routes
     routes += DryRunRoutes(context: context).routes

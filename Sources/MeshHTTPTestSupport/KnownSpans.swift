@@ -78,7 +78,8 @@ package final class KnownSpans: EnvoyCounters, SpanReceipts, SpanReceivers {
 
 extension KnownSpans {
   /// Diagnoses of the proxies of a store.
-  package func diagnoses(of store: any ResourceStore, now: @escaping @Sendable () -> Timestamp) -> any TracingDiagnosing {
+  package func diagnoses(of store: any ResourceStore, now: @escaping @Sendable () -> Timestamp) -> any TracingDiagnosing
+  {
     TracingDiagnoses(
       store: store, inspection: IndexInspection(store: store), evidence: self, collector: self, receivers: self,
       settings: TracingDiagnoses.Settings(instance: "cp"), now: now)

@@ -143,7 +143,8 @@ package final class MetricsService: Sendable {
   ) async throws(SessionRefusal) -> (proxy: (mesh: String, name: String), pass: EvidenceAdmission.Pass) {
     guard let nodeID, let dot = nodeID.firstIndex(of: "."), dot != nodeID.startIndex else {
       throw SessionRefusal(
-        code: .invalidArgument, message: "the first message needs identifier.node.id, in the form <mesh>.<dataplane name>")
+        code: .invalidArgument,
+        message: "the first message needs identifier.node.id, in the form <mesh>.<dataplane name>")
     }
     guard tokens.count <= 1 else {
       throw SessionRefusal(code: .unauthenticated, message: "there are \(tokens.count) authorization headers; send one")

@@ -90,7 +90,8 @@ final class RequestGuard: ChannelDuplexHandler {
     let receipt = receipts.open()
     self.receipt = receipt
     let (encoding, refusal) = RequestHeaders.check(&request.headers)
-    assembler = MessageAssembler(limit: other?.messageLimit ?? setup.messageLimit, isCompressed: encoding == .compressed)
+    assembler = MessageAssembler(
+      limit: other?.messageLimit ?? setup.messageLimit, isCompressed: encoding == .compressed)
     request.headers.add(name: StreamReceipts.header, value: receipt.id, indexing: .neverIndexed)
     ignoresInput = other == nil && !setup.paths.contains(path)
     hasEnded = request.endStream

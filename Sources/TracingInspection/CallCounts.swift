@@ -13,8 +13,9 @@ struct CallCounts {
 
   private var requests: [Call: Int] = [:]
   /// What each proxy has counted, by its name; none where it tells nothing.
-  private(set) var ofProxies: [String: [(direction: ProxyExplanation.Listener.Direction, service: String, count: Int)]] =
-    [:]
+  private(set) var ofProxies:
+    [String: [(direction: ProxyExplanation.Listener.Direction, service: String, count: Int)]] =
+      [:]
   private var sampling: [String: Double?] = [:]
   /// What inbounds counted; `nil` where one of them tells nothing.
   private var counted: [String: Int?] = [:]

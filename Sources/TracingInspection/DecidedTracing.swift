@@ -18,7 +18,9 @@ struct DecidedTracing: Sendable {
 
   /// Reads what was decided; `nil` when there is no such proxy.
   init?(_ proxy: String, in index: MeshIndex) {
-    guard let dataplane = index.dataplane(proxy), let configuration = index.configuration(for: proxy) else { return nil }
+    guard let dataplane = index.dataplane(proxy), let configuration = index.configuration(for: proxy) else {
+      return nil
+    }
     explanation = index.explanation(of: configuration)
     services = (dataplane.tagValues[TagName.service] ?? []).sorted()
     names = ListenerNames.all(of: configuration)

@@ -71,7 +71,9 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     mutating func countLost(_ history: EvidenceHistory?, _ remembered: inout Remembered) {
       guard let history else { return }
       let lost = history.newest.tracer.lostReports
-      if let before = remembered.lost, before.epoch == history.epochBegin { lostReports += max(0, lost - before.reports) }
+      if let before = remembered.lost, before.epoch == history.epochBegin {
+        lostReports += max(0, lost - before.reports)
+      }
       remembered.lost = (history.epochBegin, lost)
     }
   }
@@ -146,7 +148,8 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
 
   package func senders() async -> SenderList {
     await collector?.senders()
-      ?? SenderList(items: [], obstacle: "this control plane runs no trace collector, so it does not know who sends spans")
+      ?? SenderList(
+        items: [], obstacle: "this control plane runs no trace collector, so it does not know who sends spans")
   }
 
   /// Figures of the proxies of all meshes, for metrics. They are at most ``figuresAge`` seconds old.

@@ -1,8 +1,8 @@
 import HTTPService
 import HTTPTypes
+import MeshControl
 import MeshModel
 import MeshPolicy
-import MeshControl
 import MeshStore
 import MeshTransport
 import MeshXDS

@@ -168,7 +168,8 @@ struct Pipeline: Sendable {
     }
     let insights = LiveInsights(store: store, sessions: sessions)
     let diagnoses = TracingDiagnoses.live(
-      configuration, store: insights, inspection: inspection, evidence: sessions.evidence, collector: collector?.receipts,
+      configuration, store: insights, inspection: inspection, evidence: sessions.evidence,
+      collector: collector?.receipts,
       receivers: (addresses, forms), instance: instance, isShared: opened.shared != nil)
     metrics.read(diagnoses)
     let api = MeshAPI(

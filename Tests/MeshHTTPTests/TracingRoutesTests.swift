@@ -78,12 +78,15 @@ import TracingDiagnosis
     #expect(answer.document["proxies"] == 4)
   }
 
-  @Test("names the nearest cause to one that does not exist, and the mesh that is not there") func slips() async throws {
+  @Test("names the nearest cause to one that does not exist, and the mesh that is not there") func slips() async throws
+  {
     let api = try await Self.shop()
-    #expect(await api.get("/meshes/shop/_tracing?cause=no-polcy").causes.first?.contains("did you mean no-policy?") == true)
+    #expect(
+      await api.get("/meshes/shop/_tracing?cause=no-polcy").causes.first?.contains("did you mean no-policy?") == true)
     #expect(await api.get("/meshes/absent/_tracing").status == 404)
     #expect(await api.get("/meshes/shop/services/absent/_tracing").status == 404)
-    #expect(await api.get("/meshes/shop/_tracing?size=1").document["next"]?.string?.hasSuffix("offset=1&size=1") == true)
+    #expect(
+      await api.get("/meshes/shop/_tracing?size=1").document["next"]?.string?.hasSuffix("offset=1&size=1") == true)
   }
 
   @Test("knows each write at once, though answers are used again") func fresh() async throws {
@@ -108,7 +111,8 @@ import TracingDiagnosis
     #expect(answer["evidence"]?["ageMs"] == 0)
     #expect(answer["evidence"]?["listeners"]?["localhost_80"] == ["requests": 7, "random": 7])
     #expect(answer["receipts"]?.array?.compactMap { $0["direction"]?.string } == ["inbound", "outbound"])
-    #expect(answer["traced"] == true && answer["connection"]?["status"] == "online", "what was there before is still there")
+    #expect(
+      answer["traced"] == true && answer["connection"]?["status"] == "online", "what was there before is still there")
   }
 
   @Test("without what decides it is unknown, and says what is missing") func unknown() async throws {
@@ -143,11 +147,13 @@ import TracingDiagnosis
     let api = TestAPI()
     #expect(await api.get("/senders").document == ["total": 0, "items": [], "next": .null])
     api.spans.set(senders: [
-      ["id": "default.web-1", "node": "default.web-1", "services": ["web"]], ["id": "app", "services": ["app", "web"]],
+      ["id": "default.web-1", "node": "default.web-1", "services": ["web"]],
+      ["id": "app", "services": ["app", "web"]],
     ])
     #expect(await api.get("/senders?service=web").document["total"] == 2)
     #expect(await api.get("/senders?node=default.web-1").document["total"] == 1)
     let page = await api.get("/senders?size=1").document
-    #expect(page["total"] == 2 && page["items"]?.array?.count == 1 && page["next"]?.string?.contains("offset=1") == true)
+    #expect(
+      page["total"] == 2 && page["items"]?.array?.count == 1 && page["next"]?.string?.contains("offset=1") == true)
   }
 }

@@ -39,7 +39,8 @@ import Testing
     await api.putProxy("a", service: "web")
     let all = await api.get("/meshes/shop/_warnings?policies=true").document
     #expect(all["warnings"]?.array?.count == 1)
-    #expect(all["policies"]?.array?.first { $0["name"] == "t" }?["warnings"]?.array?.first?.string == Self.unknownBackend)
+    #expect(
+      all["policies"]?.array?.first { $0["name"] == "t" }?["warnings"]?.array?.first?.string == Self.unknownBackend)
     #expect(await api.get("/meshes/absent/_warnings?policies=true").status == 404)
   }
 

@@ -20,8 +20,10 @@ import Testing
   @Test(arguments: [
     "http.admin.downstream_rq_total", "http.kuma_envoy_admin.downstream_rq_total", "http.a.b.downstream_rq_total",
     "cluster.ads_cluster.upstream_rq_total", "cluster.localhost_8080.upstream_rq_total",
-    "cluster.backend.upstream_rq_503", "cluster.tracing_jaeger.upstream_rq_99", "cluster.tracing_jaeger.upstream_rq_5xx",
-    "cluster.tracing_jaeger.upstream_rq_+99", "tracing.other.spans_sent", "server.live", "", ".", "..", "http..downstream_rq_total",
+    "cluster.backend.upstream_rq_503", "cluster.tracing_jaeger.upstream_rq_99",
+    "cluster.tracing_jaeger.upstream_rq_5xx",
+    "cluster.tracing_jaeger.upstream_rq_+99", "tracing.other.spans_sent", "server.live", "", ".", "..",
+    "http..downstream_rq_total",
     "cluster.tracing_j\u{e4}ger.upstream_rq_total",
   ])
   func otherNamesAreNoEvidence(name: String) {
@@ -29,14 +31,18 @@ import Testing
   }
 
   /// What an Envoy 1.40 counted of a collector that is not there, that answers 503, that ends connections, and that is silent.
-  @Test(arguments: [
-    ("upstream_cx_none_healthy: 5\nupstream_rq_503: 5", [:], 5),
-    ("upstream_cx_connect_fail: 31\nupstream_rq_pending_failure_eject: 31\nupstream_rq_503: 31", [:], 31),
-    ("upstream_rq_total: 28\nupstream_rq_503: 28", [503: 28], 0),
-    ("upstream_rq_total: 32\nupstream_cx_destroy_remote_with_active_rq: 32\nupstream_rq_503: 32", [:], 32),
-    ("upstream_rq_total: 21\nupstream_rq_timeout: 21\nupstream_rq_504: 21", [:], 0),
-    ("upstream_rq_total: 9\nupstream_rq_pending_failure_eject: 2\nupstream_rq_503: 5\nupstream_rq_404: 1", [404: 1, 503: 3], 2),
-  ] as [(String, [UInt16: Int], Int)])
+  @Test(
+    arguments: [
+      ("upstream_cx_none_healthy: 5\nupstream_rq_503: 5", [:], 5),
+      ("upstream_cx_connect_fail: 31\nupstream_rq_pending_failure_eject: 31\nupstream_rq_503: 31", [:], 31),
+      ("upstream_rq_total: 28\nupstream_rq_503: 28", [503: 28], 0),
+      ("upstream_rq_total: 32\nupstream_cx_destroy_remote_with_active_rq: 32\nupstream_rq_503: 32", [:], 32),
+      ("upstream_rq_total: 21\nupstream_rq_timeout: 21\nupstream_rq_504: 21", [:], 0),
+      (
+        "upstream_rq_total: 9\nupstream_rq_pending_failure_eject: 2\nupstream_rq_503: 5\nupstream_rq_404: 1",
+        [404: 1, 503: 3], 2
+      ),
+    ] as [(String, [UInt16: Int], Int)])
   func answersOfEnvoyItselfAreNotTheCollectors(lines: String, answers: [UInt16: Int], unsent: Int) {
     let text = lines.split(separator: "\n").map { "cluster.tracing_jaeger.\($0)" }.joined(separator: "\n")
     let counts = EnvoyEvidence(EvidenceStatistics.values(in: text)).collectors["tracing_jaeger"]

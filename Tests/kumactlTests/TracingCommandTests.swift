@@ -156,7 +156,9 @@ struct TracingCommandTests {
 
       let doctor = try await kumactl("doctor")
       #expect(doctor.status == 1 && doctor.errors == "")
-      #expect(doctor.output.hasPrefix("Looked at: mesh \"default\"; 3 proxies: 2 no-policy, 1 never-connected; 1 TrafficTrace\n"))
+      #expect(
+        doctor.output.hasPrefix(
+          "Looked at: mesh \"default\"; 3 proxies: 2 no-policy, 1 never-connected; 1 TrafficTrace\n"))
       #expect(doctor.output.contains("\n2 proxies: api-1, api-2\n\nVerdict: no-policy (cause 1"))
       let way = try await kumactl("doctor", "--from", "api", "--to", "web")
       #expect(way.status == 1)

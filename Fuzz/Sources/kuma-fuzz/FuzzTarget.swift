@@ -24,7 +24,8 @@ struct FuzzTarget: Sendable {
   }
 
   /// All targets.
-  static let all: [FuzzTarget] = documents + spans + secrets + proxies + evidence + access + addresses + queries + kubernetes
+  static let all: [FuzzTarget] =
+    documents + spans + secrets + proxies + evidence + access + addresses + queries + kubernetes
 }
 
 /// What one input may cost, each as a line over its length in bytes.

@@ -36,7 +36,8 @@ extension PrometheusRegistry {
     // While the store cannot be read nothing is known of proxies.
     @Sendable func figures() async -> [TracingFigures] { (try? await diagnoses.figures()) ?? [] }
     read(
-      "kuma_trace_proxies", .gauge, "Proxies by the cause for which their requests leave traces or not: fine, no-policy, …"
+      "kuma_trace_proxies", .gauge,
+      "Proxies by the cause for which their requests leave traces or not: fine, no-policy, …"
     ) {
       await figures().flatMap { mesh in
         mesh.causes.sorted { $0.key.number < $1.key.number }.map { cause, count in
@@ -52,7 +53,8 @@ extension PrometheusRegistry {
       "kuma_trace_reports_lost_total", .counter,
       "Reports of spans that proxies have lost, as their Envoys counted them since this control plane heard of them."
     ) { await figures().map { .init($0.lostReports, [("mesh", $0.mesh)]) } }
-    read("kuma_trace_evidence_proxies", .gauge, "Proxies by how the counters of their Envoy come to the control plane.") {
+    read("kuma_trace_evidence_proxies", .gauge, "Proxies by how the counters of their Envoy come to the control plane.")
+    {
       let all = await figures()
       return [("kuma-dp", .kumaDp), ("metrics-service", .metricsService), ("none", nil)].map { name, source in
         .init(all.reduce(0) { $0 + ($1.sources[source] ?? 0) }, [("source", name)])

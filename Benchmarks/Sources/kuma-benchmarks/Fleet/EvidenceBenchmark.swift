@@ -55,7 +55,9 @@ enum EvidenceBenchmark {
     try await controlPlane.process.isQuiet()
     let rounds = context.size(6, quick: 2)
     let loaded = try await share(of: controlPlane.process, within: Double(rounds) * message) {
-      try await pace(proxies * rounds, over: Double(rounds) * message) { try await reporters[$0 % proxies].send(changes: 10) }
+      try await pace(proxies * rounds, over: Double(rounds) * message) {
+        try await reporters[$0 % proxies].send(changes: 10)
+      }
     }
     let connected = measurement.residentBytes
     for reporter in reporters { reporter.disconnect() }
@@ -81,7 +83,8 @@ enum EvidenceBenchmark {
   }
 
   /// A real Envoy whose bootstrap was asked for without a word of evidence, as Kuma's own `kuma-dp` does.
-  private static func measureEnvoy(_ context: BenchmarkContext, _ controlPlane: ControlPlane) async throws -> ResultRow {
+  private static func measureEnvoy(_ context: BenchmarkContext, _ controlPlane: ControlPlane) async throws -> ResultRow
+  {
     var ports = FreePorts()
     let (inbound, admin) = (try ports.take(), try ports.take())
     let dataplane: DocumentValue = [
@@ -108,7 +111,8 @@ enum EvidenceBenchmark {
       ChildProcess.Command(
         context.project.appending(path: ".venv/bin/envoy").path,
         ["-c", file, "--disable-hot-restart", "--concurrency", "1", "-l", "off"],
-        environment: ProcessInfo.processInfo.environment, output: .file(file + ".output"), errors: .file(file + ".log")))
+        environment: ProcessInfo.processInfo.environment, output: .file(file + ".output"), errors: .file(file + ".log"))
+    )
     let interface = ControlPlaneClient(address: try ControlPlaneAddress("http://127.0.0.1:\(admin)"))
     var statistics = 0
     var figure = Double.nan
@@ -179,8 +183,10 @@ private final class Reporter {
   ///
   /// - Parameter changes: how many statistics have changed; `nil` for a message with all.
   func send(changes: Int?) async throws {
-    let client = try client ?? ControlPlaneClient(
-      address: ControlPlaneAddress(address), settings: ControlPlaneClient.Settings(skipVerify: true))
+    let client =
+      try client
+      ?? ControlPlaneClient(
+        address: ControlPlaneAddress(address), settings: ControlPlaneClient.Settings(skipVerify: true))
     self.client = client
     sequence += 1
     count += 100
@@ -201,7 +207,9 @@ private final class Reporter {
     var names = ["tracing.zipkin.spans_sent", "tracing.zipkin.reports_sent", collector + "upstream_rq_total"]
     names += [collector + "upstream_rq_202"]
     for listener in ["localhost_8080", "backend", "cart", "payments"] {
-      names += ["downstream_rq_total", "tracing.random_sampling", "tracing.not_traceable"].map { "http.\(listener).\($0)" }
+      names += ["downstream_rq_total", "tracing.random_sampling", "tracing.not_traceable"].map {
+        "http.\(listener).\($0)"
+      }
     }
     for service in ["backend", "cart", "payments"] {
       names += ["upstream_rq_total", "upstream_cx_total"].map { "cluster.\(service).\($0)" }

@@ -37,7 +37,8 @@ struct InspectMeshesCommand: AsyncParsableCommand {
     guard format == .table else { return Console.write(format.text(list: items, total: items.count)) }
     let rows = items.flatMap(WarningRow.rows)
     guard !rows.isEmpty else {
-      return Console.write("No warnings: \(items.count) \(items.count == 1 ? "mesh" : "meshes"), every proxy is fine.\n")
+      return Console.write(
+        "No warnings: \(items.count) \(items.count == 1 ? "mesh" : "meshes"), every proxy is fine.\n")
     }
     Console.write(Table(rows: rows).text)
   }

@@ -169,10 +169,11 @@ extension EnvoyEvidence {
 extension TracerCounts {
   /// What was counted, in document form.
   fileprivate var document: DocumentValue {
-    var object = DocumentValue.counts([
-      "spansSent": spansSent, "reportsSent": reportsSent, "reportsDropped": reportsDropped,
-      "reportsFailed": reportsFailed, "reportsSkipped": reportsSkipped, "timerFlushes": timerFlushes,
-    ]).object ?? [:]
+    var object =
+      DocumentValue.counts([
+        "spansSent": spansSent, "reportsSent": reportsSent, "reportsDropped": reportsDropped,
+        "reportsFailed": reportsFailed, "reportsSkipped": reportsSkipped, "timerFlushes": timerFlushes,
+      ]).object ?? [:]
     object["kind"] = kind.map { .string($0.rawValue) } ?? .null
     return .object(object)
   }

@@ -63,7 +63,8 @@ struct ServiceTracing {
     var looked = ["\(count(offering)) of \(service.quoted)"]
     guard let caller else { return looked }
     looked.append("\(count(calling)) of \(caller.quoted)")
-    looked.append("\(outbounds.count == 1 ? "1 outbound" : "\(outbounds.count) outbounds") for \(service.quoted) in them")
+    looked.append(
+      "\(outbounds.count == 1 ? "1 outbound" : "\(outbounds.count) outbounds") for \(service.quoted) in them")
     return looked
   }
 

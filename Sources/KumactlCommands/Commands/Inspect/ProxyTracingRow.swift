@@ -74,7 +74,8 @@ struct ProxyTracingRow: DocumentRow {
   /// A proxy with everything that is said of it in one line.
   struct Wide: TableRow {
     static let headers = [
-      "MESH", "NAME", "BACKEND", "SAMPLING", "LISTENERS", "RECEIPT", "SERVICES", "POLICY", "STATUS", "EVIDENCE", "SINCE",
+      "MESH", "NAME", "BACKEND", "SAMPLING", "LISTENERS", "RECEIPT", "SERVICES", "POLICY", "STATUS", "EVIDENCE",
+      "SINCE",
       "VERDICT", "WHY AND WHAT TO DO",
     ]
     let cells: [String]

@@ -81,7 +81,9 @@ struct TracingRoutes: Sendable {
     }
     var causes: OrderedDictionary<Cause, Int64> = [:]
     for proxy in tracing.proxies { causes[proxy.diagnosis.verdict.cause, default: 0] += 1 }
-    causes.sort { ($0.key == .fine ? 0 : 1, -$0.value, $0.key.number) < ($1.key == .fine ? 0 : 1, -$1.value, $1.key.number) }
+    causes.sort {
+      ($0.key == .fine ? 0 : 1, -$0.value, $0.key.number) < ($1.key == .fine ? 0 : 1, -$1.value, $1.key.number)
+    }
     let (slice, next) = page.slice(matching)
     let address = self.page(for: request)
     return .json([

@@ -50,7 +50,8 @@ struct TracingListing {
         }
         let present = Set(rows.map(\.1.identity))
         let gone = known.filter { $1.isShown && !present.contains($0) }
-        write(changes, gone: gone.values.sorted { $0.identity.lexicographicallyPrecedes($1.identity) }, isFirst, &columns)
+        write(
+          changes, gone: gone.values.sorted { $0.identity.lexicographicallyPrecedes($1.identity) }, isFirst, &columns)
         let shown = Set(changes.map(\.1.identity))
         known = rows.reduce(into: [:]) { table, entry in
           var row = entry.1
