@@ -50,7 +50,7 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 /// The page of the collector: what browsers get, as it stands.
 let pageFiles = [
   "app.css", "app.js", "canary.js", "compare.js", "details.js", "dom.js", "file.js", "filters.js", "format.js",
-  "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "model.js", "plot.js",
+  "graph.js", "hands.js", "icon.svg", "index.html", "keys.js", "layout.js", "list.js", "mesh.js", "model.js", "plot.js",
   "privacy.js",
   "search.js", "search-keys.js", "search-state.js", "search-view.js", "senders.js", "services.js", "session.js",
   "sign-in.js",

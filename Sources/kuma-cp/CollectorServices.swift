@@ -34,6 +34,7 @@ struct CollectorServices {
   /// Opens the store. Starts nothing yet.
   ///
   /// - Parameters:
+  ///   - meshes: what the page may ask about meshes; `nil` without a control plane.
   ///   - connections: the limit of connections of each listener.
   ///   - hosts: the host names allowed for queries and the page.
   ///   - access: who may send spans and read traces.
@@ -43,7 +44,8 @@ struct CollectorServices {
   ///   - protection: who may do without TLS.
   ///   - proxyTags: reads the tags of proxies by node; `nil` without a control plane.
   static func open(
-    _ configuration: CollectorConfiguration, in directory: URL, connections limit: Int, hosts: HostRule,
+    _ configuration: CollectorConfiguration, in directory: URL, meshes: PageMeshes? = nil, connections limit: Int,
+    hosts: HostRule,
     access: ServerAccess, limits: ClientLimits, budgets: RequestBudgets, ports: BoundPorts, metrics: PrometheusRegistry,
     certificates: ServerCertificates?, protection: ListenerProtection,
     proxyTags: (@Sendable ([String]) async -> [String: [String: String]])? = nil, logger: Logger,
@@ -67,6 +69,7 @@ struct CollectorServices {
     apiSettings.memory = CollectorMemory(budget: budgets.decoded)
     let canary = Canary(interval: configuration.canary.enabled ? configuration.canary.interval : nil)
     apiSettings.canary = canary
+    apiSettings.meshes = meshes?.queries
     let propagation = PropagationMonitor()
     propagation.follow(store)
     let api = CollectorAPI(store: store, propagation: propagation, settings: apiSettings)

@@ -154,6 +154,7 @@ struct Pipeline: Sendable {
         configuration.allowedHosts
       )
       .union(configuration.serviceNames))
+    let meshes = PageMeshes(store: store)
     let metrics = PrometheusRegistry()
     metrics.read(reconciler, sessions, translator, dataplaneServer)
     metrics.read(forms)
@@ -161,7 +162,7 @@ struct Pipeline: Sendable {
     metrics.read(opened.bounded, resolver)
     let collector = try configuration.collector.map { settings in
       try CollectorServices.open(
-        settings, in: directory, connections: descriptors.httpConnections, hosts: hosts, access: access,
+        settings, in: directory, meshes: meshes, connections: descriptors.httpConnections, hosts: hosts, access: access,
         limits: limits, budgets: budgets, ports: ports, metrics: metrics, certificates: certificates,
         protection: protection, proxyTags: { await ProxyTags.read(of: $0, from: reconciler) },
         logger: logger, requestLogLevel: configuration.requestLogLevel)
@@ -200,6 +201,7 @@ struct Pipeline: Sendable {
       questions: LiveReceivers(
         addresses: addresses, senders: collector?.api.senders, client: receiverClient, administration: administration)
     )
+    meshes.connect(api)
     let answer: RequestService.Responder = { request, body, caller in
       await DocumentThreads.answer(body, for: caller.key) { await api.respond(to: request, body: $0, from: caller) }
     }

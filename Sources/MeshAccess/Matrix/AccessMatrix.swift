@@ -136,6 +136,8 @@ extension AccessMatrix {
         "POST /api/trees",
         "GET /info", "GET /config.json",
       ]),
+    // What the API says of meshes needs the same here as there.
+    row(.collector, .readResources, ["GET /api/meshes", "GET /api/mesh"]),
     // A person brings a file with spans; a control plane asks about the reports of its proxies.
     row(.collector, .ingestSpans, ["POST /api/import", "GET /receiver", "POST /receiver/senders"]),
     row(.collector, .viewMetrics, ["GET /metrics", "GET /prometheus", "GET /prometheus/requests"]),
@@ -163,7 +165,7 @@ extension AccessMatrix {
   private static let page = [
     "GET /", "GET /traces", "GET /traces/{id}", "GET /services", "GET /services/{name}", "GET /compare",
     "GET /compare/{id}", "GET /compare/{id}/{other}", "GET /file", "GET /file/{name}", "GET /graph",
-    "GET /propagation", "GET /privacy", "GET /senders", "GET /assets/{file}",
+    "GET /propagation", "GET /privacy", "GET /mesh", "GET /senders", "GET /assets/{file}",
     // Addresses of other pages, which lead to this one.
     "GET /zipkin", "GET /zipkin/traceViewer", "GET /zipkin/dependency", "GET /dependency", "GET /zipkin/traces/{id}",
     "GET /zipkin/trace/{id}", "GET /trace/{id}", "GET /dependencies", "GET /gui", "GET /gui/{rest...}", "GET /search",

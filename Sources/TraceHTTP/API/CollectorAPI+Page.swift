@@ -9,7 +9,7 @@ extension CollectorAPI {
     [
       "/", "/traces", "/traces/{id}", "/services", "/services/{name}", "/compare", "/compare/{id}",
       "/compare/{id}/{other}",
-      "/file", "/file/{name}", "/graph", "/propagation", "/privacy", "/senders",
+      "/file", "/file/{name}", "/graph", "/propagation", "/privacy", "/senders", "/mesh",
     ].map { .page($0, CollectorAPI.view) }
     + [
       .page("/assets/{file}", isExact: true, CollectorAPI.asset),
@@ -18,7 +18,7 @@ extension CollectorAPI {
       .page("/zipkin/traces/{id}", CollectorAPI.oldTrace), .page("/zipkin/trace/{id}", CollectorAPI.oldTrace),
       .page("/trace/{id}", isExact: true, CollectorAPI.oldTrace),
       .page("/dependencies", isExact: true) { _ in { _ in .redirect(to: "/graph") } },
-      .page("/gui", CollectorAPI.start), .page("/gui/{rest...}", CollectorAPI.start),
+      .page("/gui", CollectorAPI.guide), .page("/gui/{rest...}", CollectorAPI.guide),
       .page("/search", isExact: true, CollectorAPI.start), .page("/index.html", isExact: true, CollectorAPI.start),
     ]
 
@@ -52,6 +52,9 @@ extension CollectorAPI {
   private func oldTrace(_ request: RoutedRequest) -> Answer {
     .redirect(to: TraceID(request.decodedParameter("id")).map { "/traces/\($0)" } ?? "/")
   }
+
+  /// Kuma's page shows meshes.
+  private func guide(_ request: RoutedRequest) -> Answer { .redirect(to: settings.meshes == nil ? "/" : "/mesh") }
 
   private func start(_ request: RoutedRequest) -> Answer { .redirect(to: "/") }
 }

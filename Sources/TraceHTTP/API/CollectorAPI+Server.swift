@@ -156,6 +156,9 @@ extension CollectorAPI {
       // Not Zipkin's: the largest file that the page can open.
       json.key("bodyLimit")
       json.number(limits.bodyBytes)
+      // Not Zipkin's either: whether there is a control plane that the page can ask.
+      json.key("meshEnabled")
+      json.bool(settings.meshes != nil)
       json.key("searchEnabled")
       json.bool(true)
       json.key("supportUrl")

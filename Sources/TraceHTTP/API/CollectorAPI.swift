@@ -19,6 +19,8 @@ public final class CollectorAPI: Sendable {
     public var memory: (any RequestMemory)?
     /// Metrics of the HTTP servers in Prometheus' text format, which `/prometheus` appends.
     public var serverMetrics: @Sendable () async -> String = { "" }
+    /// What the page asks about meshes; nil where there is no control plane.
+    package var meshes: MeshQueries?
     /// The canary of the collector.
     package var canary = Canary(interval: nil)
 
@@ -98,7 +100,7 @@ public final class CollectorAPI: Sendable {
   /// All routes. The most frequent come first.
   static let routes: [CollectorRoute] =
     ingestRoutes + queryRoutes + analysisRoutes + exportRoutes + privacyRoutes + senderRoutes + serverRoutes
-    + canaryRoutes
+    + canaryRoutes + meshRoutes
     + receiverRoutes + pageRoutes
 
   private static let router = Router(routes.map(\.operation), headIsGet: true)

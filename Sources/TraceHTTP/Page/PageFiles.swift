@@ -54,6 +54,7 @@ enum PageFiles {
     "keys.js": script(PackageResources.keys_js),
     "layout.js": script(PackageResources.layout_js),
     "list.js": script(PackageResources.list_js),
+    "mesh.js": script(PackageResources.mesh_js),
     "model.js": script(PackageResources.model_js),
     "plot.js": script(PackageResources.plot_js),
     "privacy.js": script(PackageResources.privacy_js),

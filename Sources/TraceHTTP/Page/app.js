@@ -3,7 +3,8 @@ import { showChoice, showCompare } from "./compare.js";
 import { access, el, fetchJSON, isTyping, notice } from "./dom.js";
 import { showFile, takeFiles } from "./file.js";
 import { showGraph } from "./graph.js";
-import { setKeys, showKeys } from "./keys.js";
+import { addKey, setKeys, showKeys } from "./keys.js";
+import { showMesh } from "./mesh.js";
 import { showPrivacy } from "./privacy.js";
 import { showSearch } from "./search.js";
 import { showSenders } from "./senders.js";
@@ -26,6 +27,7 @@ const views = [
   [/^\/(?:graph|services)$/, "graph", () => showGraph(page)],
   [/^\/services\/([^/]+)$/, "graph", (name) => showOperations(page, decoded(name))],
   [/^\/propagation$/, "propagation", () => showPropagation(page)],
+  [/^\/mesh$/, "mesh", () => showMesh(page)],
   [/^\/privacy$/, "privacy", () => showPrivacy(page)],
   [/^\/senders$/, "senders", () => showSenders(page)],
 ];
@@ -96,6 +98,7 @@ function ask() {
     route();
     main.focus({ preventScroll: true });
     watchPropagation();
+    findMesh();
   });
 }
 
@@ -157,7 +160,8 @@ const never = -Infinity;
 let goes = never;
 document.addEventListener("keydown", (event) => {
   if (isTyping(event)) return;
-  const address = event.timeStamp - goes < 1000 && { t: page.searchAddress, s: "/graph", p: "/propagation" }[event.key];
+  const address = event.timeStamp - goes < 1000 && { t: page.searchAddress, s: "/graph", p: "/propagation",
+    m: meshLink.hidden ? undefined : "/mesh" }[event.key];
   goes = never;
   if (event.key === "?") showKeys();
   else if (event.key === "o") idField.focus();
@@ -170,6 +174,16 @@ document.addEventListener("keydown", (event) => {
 }, true);
 
 window.addEventListener("popstate", route);
+
+const meshLink = document.getElementById("mesh-link");
+
+/** Shows the link to the mesh where there is one: a collector alone knows of none. */
+async function findMesh() {
+  const { meshEnabled } = await fetchJSON("/config.json").catch(() => ({}));
+  if (!meshEnabled || !meshLink.hidden) return;
+  meshLink.hidden = false;
+  addKey([["g", "m"], "mesh"]);
+}
 
 let watching;
 
@@ -194,3 +208,4 @@ takeFiles(page);
 await loadSession();
 route();
 watchPropagation();
+findMesh();

@@ -11,6 +11,9 @@ let present = { title: "", keys: [] };
 
 export function setKeys(title, keys) { present = { title, keys }; }
 
+/** Adds a key that works everywhere. */
+export function addKey(key) { everywhere.splice(3, 0, key); }
+
 export function showKeys() {
   if (help?.open) return;
   const list = (title, keys) => el("section", {}, el("h3", { text: title }), el("dl", {}, keys.map(([names, what]) =>

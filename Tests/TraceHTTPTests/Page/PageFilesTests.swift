@@ -16,7 +16,7 @@ import Testing
       "/", "/traces/abc", "/?service=a", "/traces/abc?span=1", "/graph", "/services/a%2Fb", "/propagation",
       "/compare/a/b", "/services", "/services/", "/traces", "/traces/", "/compare", "/compare/a", "/compare/a/",
       "/graph/",
-      "/file", "/file/a", "/propagation/", "/traces/not%20an%20id",
+      "/file", "/file/a", "/propagation/", "/traces/not%20an%20id", "/mesh",
     ])
   func page(path: String) async throws {
     let collector = try TestCollector()
