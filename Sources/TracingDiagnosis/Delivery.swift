@@ -77,7 +77,8 @@ struct Delivery: Sendable, Hashable {
       add(run)
       outcome = .failing
       let isKnown = gauges.answers.contains { Self.accepted(newest.tracer.kind).contains($0.key) && $0.value > 0 }
-      if isKnown, run.count == 1, collector.hasConnectionFaults, now.secondsSince(last.sample.time) < Self.grace {
+      let isShort = lost <= 1 || now.secondsSince(last.sample.time) < Self.grace
+      if isKnown, run.count == 1, collector.hasConnectionFaults, isShort {
         outcome = .working
       }
     } else {
