@@ -8,7 +8,8 @@ import Testing
 /// What is said of proxies with which nothing is wrong, while they restart and are replaced, and their clocks differ.
 @Suite(
   "Nothing is wrong", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
-  .enabled(if: SoakSettings.isSoak, "make soak runs it: its limits are seconds, and forty Envoys take the whole machine"),
+  .enabled(
+    if: SoakSettings.isSoak, "make soak runs it: its limits are seconds, and forty Envoys take the whole machine"),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct HealthyTracesTests {
   /// How long requests are sent; `make soak` says longer.

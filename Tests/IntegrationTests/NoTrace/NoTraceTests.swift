@@ -6,7 +6,8 @@ import Testing
 /// Every cause of a missing trace, injected on real Envoys beside three services with which nothing is wrong.
 @Suite(
   "Why there is no trace", .fewAtATime, .serialized, .timeLimit(.minutes(60)),
-  .enabled(if: SoakSettings.isSoak, "make soak runs it: its limits are seconds, and forty Envoys take the whole machine"),
+  .enabled(
+    if: SoakSettings.isSoak, "make soak runs it: its limits are seconds, and forty Envoys take the whole machine"),
   .enabled(if: Programs.envoy != nil, "needs an Envoy: $ENVOY or .venv/bin/envoy, which Scripts/setup installs"))
 struct NoTraceTests {
   /// By how much the limits are longer, for a machine that does other work too.
