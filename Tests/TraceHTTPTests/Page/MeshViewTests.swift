@@ -64,7 +64,8 @@ extension PageInBrowser {
       }
 
       static func item(
-        _ name: String, _ level: String, _ cause: String, _ summary: String, receipt: String = "receipt: 9 of 9 expected",
+        _ name: String, _ level: String, _ cause: String, _ summary: String,
+        receipt: String = "receipt: 9 of 9 expected",
         evidence: [String] = [], isSilent: Bool = false, trace: String? = nil
       ) -> (name: String, cause: String, text: String) {
         let facts = evidence.map { #"{"source":"Envoy","text":"\#($0)"}"# }.joined(separator: ",")
@@ -105,7 +106,9 @@ extension PageInBrowser {
       withExtendedLifetime(collector) {}
     }
 
-    @Test("Proxies that need work come first, with cause, evidence, remedy and receipt; filters choose; policies are counted")
+    @Test(
+      "Proxies that need work come first, with cause, evidence, remedy and receipt; filters choose; policies are counted"
+    )
     func proxies() async throws {
       let plane = ControlPlane()
       try await serve(plane) { base, browser in
@@ -149,7 +152,8 @@ extension PageInBrowser {
       }
     }
 
-    @Test("What is new appears by itself and keeps what was opened; nobody is asked while nobody looks; a failure is told")
+    @Test(
+      "What is new appears by itself and keeps what was opened; nobody is asked while nobody looks; a failure is told")
     func following() async throws {
       let plane = ControlPlane()
       try await serve(plane) { base, browser in
@@ -184,13 +188,15 @@ extension PageInBrowser {
             "backend-1", "fault", "connection-refused", "It is refused.", evidence: ["3 failures."])
         }
         try await hide(false)
-        try await browser.wait("document.querySelector('.mesh-line.bad .said')?.textContent.startsWith('It is refused.')")
+        try await browser.wait(
+          "document.querySelector('.mesh-line.bad .said')?.textContent.startsWith('It is refused.')")
         #expect(try await browser.isTrue("!document.querySelector('.mesh-line.bad details').open"))
         plane.state.withLock { $0.failure = CollectorError(code: .unavailable, message: "the store is away") }
         try await hide(true)
         try await hide(false)
         try await browser.wait("!document.querySelector('.view > .banner').hidden")
-        #expect(try await browser.texts(of: ".view > .banner")[0].hasSuffix("what is new cannot be read: the store is away"))
+        #expect(
+          try await browser.texts(of: ".view > .banner")[0].hasSuffix("what is new cannot be read: the store is away"))
         #expect(try await browser.texts(of: ".mesh-line b.name").count == 3)
       }
     }
