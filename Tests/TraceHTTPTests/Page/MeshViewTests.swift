@@ -201,24 +201,26 @@ extension PageInBrowser {
       }
     }
 
+    /// The heading of what the page says in place of a mesh.
+    private func notice(_ browser: Browser, _ address: String) async throws -> String {
+      try await browser.open(address)
+      try await browser.wait(for: ".notice h2")
+      return try await browser.texts(of: ".notice h2").joined()
+    }
+
     @Test("A mesh without proxies, a mesh that is not there, no mesh and an unknown state each say what they are")
     func states() async throws {
       let plane = ControlPlane()
       try await serve(plane) { base, browser in
-        func title(_ path: String) async throws -> String {
-          try await browser.open(base + path)
-          try await browser.wait(for: ".notice h2")
-          return try await browser.texts(of: ".notice h2").joined()
-        }
-        #expect(try await title("/mesh?mesh=payments") == "No proxies yet")
+        #expect(try await notice(browser, base + "/mesh?mesh=payments") == "No proxies yet")
         #expect(try await browser.texts(of: ".policies .lead") == ["The mesh payments has no TrafficTrace."])
-        #expect(try await title("/mesh?name=nobody") == "No proxy is like that")
+        #expect(try await notice(browser, base + "/mesh?name=nobody") == "No proxy is like that")
         plane.state.withLock { $0.failure = CollectorError(code: .notFound, message: "there is no mesh \"old\"") }
-        #expect(try await title("/mesh?mesh=old") == "There is no such mesh")
+        #expect(try await notice(browser, base + "/mesh?mesh=old") == "There is no such mesh")
         plane.state.withLock { $0.failure = CollectorError(code: .unavailable, message: "the store is away") }
-        #expect(try await title("/mesh") == "The mesh cannot be shown")
+        #expect(try await notice(browser, base + "/mesh") == "The mesh cannot be shown")
         plane.state.withLock { $0.meshes = .success([]) }
-        #expect(try await title("/mesh") == "No mesh yet")
+        #expect(try await notice(browser, base + "/mesh") == "No mesh yet")
       }
     }
 
