@@ -212,7 +212,8 @@ extension PageInBrowser {
     func states() async throws {
       let plane = ControlPlane()
       try await serve(plane) { base, browser in
-        #expect(try await notice(browser, base + "/mesh?mesh=payments") == "No proxies yet")
+        let empty = try await notice(browser, base + "/mesh?mesh=payments")
+        #expect(empty == "No proxies yet")
         #expect(try await browser.texts(of: ".policies .lead") == ["The mesh payments has no TrafficTrace."])
         #expect(try await notice(browser, base + "/mesh?name=nobody") == "No proxy is like that")
         plane.state.withLock { $0.failure = CollectorError(code: .notFound, message: "there is no mesh \"old\"") }
