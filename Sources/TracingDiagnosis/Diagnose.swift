@@ -48,7 +48,7 @@ extension Examination {
   fileprivate var verdict: Verdict {
     if let decided { return decided }
     let connection = connection
-    if let connection, connection.cause == .configurationRejected || !isFlowing(since: connection.since) {
+    if let connection, connection.cause == .configurationRejected || hasRivals || !isFlowing(since: connection.since) {
       return connection
     }
     var verdict = lostReports ?? received ?? untracedTraffic ?? elsewhere ?? removed ?? limits ?? withoutFault

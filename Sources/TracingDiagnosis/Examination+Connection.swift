@@ -26,6 +26,15 @@ extension Examination {
     }
   }
 
+  /// Whether several processes have had the proxy's name for longer than one takes the place of another. Spans that come may then be
+  /// those of any of them.
+  var hasRivals: Bool {
+    guard let claims = input.explanation.connection?.claims, claims.count > 1, let newest = claims.last else {
+      return false
+    }
+    return input.now.secondsSince(newest.connectTime) >= Self.restart
+  }
+
   private func online(_ connection: ProxyConnection) -> Verdict? {
     if connection.claims.count > 1 {
       let list = connection.claims.prefix(5).map { "\($0.address) since \($0.connectTime.wholeSecond)" }

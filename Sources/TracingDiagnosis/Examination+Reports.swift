@@ -37,7 +37,8 @@ extension Examination {
       return (.reportsOverflow, "Envoy drops reports to \(collectorText), since too many wait there.", nil)
     }
     if counts.tlsErrors > 0 || counts.tlsRefusals > 0 { return tlsFailure(counts.tlsRefusals > 0) }
-    if counts.connectFailures > 0 {
+    // Envoy counts a connection that was not made in time as one that failed too.
+    if counts.connectFailures > counts.connectTimeouts {
       return (.connectionRefused, "The collector at \(collectorText) refuses connections.", nil)
     }
     if counts.connectTimeouts > 0 || counts.requestTimeouts > 0 {

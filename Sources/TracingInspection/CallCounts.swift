@@ -12,6 +12,10 @@ struct CallCounts {
   }
 
   private var requests: [Call: Int] = [:]
+  /// What the callers' Envoys have counted, with the statistics of the cluster of the service that is called.
+  private var callers: [Call: [(history: EvidenceHistory, cluster: String)]] = [:]
+  /// Since when the oldest of the proxies of a service counts.
+  private var begin: [String: Timestamp] = [:]
   /// What each proxy has counted, by its name; none where it tells nothing.
   private(set) var ofProxies:
     [String: [(direction: ProxyExplanation.Listener.Direction, service: String, count: Int)]] =
@@ -36,6 +40,7 @@ struct CallCounts {
       let before = counted[listener.service] ?? .some(0)
       counted[listener.service] = .some(
         before.flatMap { before in change.map { before + ($0.listeners[names.statistics]?.requests ?? 0) } })
+      if let fresh { begin[listener.service] = min(begin[listener.service] ?? fresh.epochBegin, fresh.epochBegin) }
     }
     guard let fresh, let change else { return }
     let name = proxy.explanation.proxy.name
@@ -52,19 +57,35 @@ struct CallCounts {
       let count = (change.services[key]?.requests ?? 0) - (open.services[key]?.requests ?? 0)
       guard count > 0 else { continue }
       ofProxies[name]?.append((.outbound, listener.service, count))
-      requests[Call(caller: caller, service: listener.service), default: 0] += count
+      let call = Call(caller: caller, service: listener.service)
+      requests[call, default: 0] += count
+      callers[call, default: []].append((fresh, key))
       sampling[caller] = .some(proxy.sampling)
     }
   }
 
   /// The calls to the services of a proxy.
-  func calls(to services: [String]) -> [DiagnosisInput.Calls] {
+  func calls(to services: [String], now: Timestamp) -> [DiagnosisInput.Calls] {
     requests.filter { services.contains($0.key.service) }
       .sorted { ($0.key.service, $0.key.caller) < ($1.key.service, $1.key.caller) }
       .map { call, requests in
-        DiagnosisInput.Calls(
-          caller: call.caller, service: call.service, requests: requests,
-          counted: counted[call.service] ?? nil, sampling: sampling[call.caller] ?? nil)
+        let counted = counted[call.service] ?? nil
+        return DiagnosisInput.Calls(
+          caller: call.caller, service: call.service,
+          requests: counted == 0 ? min(requests, comparable(call, now: now)) : requests, counted: counted,
+          sampling: sampling[call.caller] ?? nil)
       }
+  }
+
+  /// The requests of a call since a proxy of the service counts: proxies that are gone may have had those before.
+  private func comparable(_ call: Call, now: Timestamp) -> Int {
+    guard let begin = begin[call.service], let callers = callers[call] else { return 0 }
+    let (seconds, _) = Self.open.components
+    let since = Timestamp(nanosecondsSince1970: begin.nanosecondsSince1970 + seconds * 1_000_000_000)
+    return callers.reduce(0) { sum, caller in
+      let all = caller.history.change(since: since).services[caller.cluster]?.requests ?? 0
+      return sum
+        + max(0, all - (caller.history.change(over: Self.open, at: now).services[caller.cluster]?.requests ?? 0))
+    }
   }
 }

@@ -233,7 +233,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
         }
         if isWithCalls {
           if calls == nil { calls = counts(of: &state.decided, index, histories, now: now) }
-          input.calls = calls?.calls(to: decided.services) ?? []
+          input.calls = calls?.calls(to: decided.services, now: now) ?? []
         }
         if insight?.isOnline == true, let backend = explanation.resolution?.backend {
           input.envoyRequirement = EnvoyFeature.shortfall(of: insight?.current?.version?.envoy ?? "", for: backend)

@@ -101,7 +101,10 @@ enum CauseScenes {
       scene.counts(lost + cluster("upstream_rq_pending_overflow=2 upstream_cx_total=1 upstream_rq_503=2"), at: 4)
     case .collectorSlow:
       scene.counts(
-        lost + cluster("upstream_rq_timeout=2 upstream_rq_total=2 upstream_cx_total=2 upstream_rq_504=2"), at: 8)
+        lost
+          + cluster(
+            "upstream_rq_timeout=1 upstream_rq_total=1 upstream_cx_total=2 upstream_rq_504=1 upstream_cx_connect_fail=1 "
+              + "upstream_cx_connect_timeout=1 upstream_rq_503=1"), at: 8)
     default:
       scene.counts(Scene.statistics(requests: 7) + Scene.reports(dropped: 2, spans: 7, collector: 401), at: 4)
       scene.received?.lastRefusal = .init(reason: "the token is not valid", time: Scene.time(3.9), status: 401)

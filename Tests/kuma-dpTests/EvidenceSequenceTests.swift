@@ -45,14 +45,18 @@ import Testing
 
   @Test func newsComeAtOnceAfterAPauseAndThenNotTooOften() {
     var sequence = Self.begun()
-    #expect(sequence.message([Self.requests: 2], at: .seconds(20))?.values == [Self.requests: 2])
+    #expect(sequence.message([Self.requests: 2], at: .seconds(40))?.values == [Self.requests: 2])
     sequence.take(.kept)
-    #expect(sequence.message([Self.requests: 3], at: .seconds(22)) == nil)
-    #expect(sequence.message([Self.requests: 4], at: .seconds(25)) == nil)
-    #expect(sequence.message([Self.requests: 4, Self.random: 1], at: .seconds(25))?.values.count == 2)
+    #expect(sequence.message([Self.requests: 3], at: .seconds(42)) == nil)
+    // Who begins to get requests is looked at more closely.
+    #expect(sequence.message([Self.requests: 4], at: .seconds(45))?.values == [Self.requests: 4])
     sequence.take(.kept)
-    #expect(sequence.message([Self.requests: 5, Self.random: 2], at: .seconds(34)) == nil)
-    #expect(sequence.message([Self.requests: 5, Self.random: 2], at: .seconds(35))?.values.count == 2)
+    #expect(sequence.message([Self.requests: 5, Self.random: 1], at: .seconds(60))?.values.count == 2)
+    sequence.take(.kept)
+    #expect(sequence.message([Self.requests: 6, Self.random: 2], at: .seconds(65))?.values.count == 2)
+    sequence.take(.kept)
+    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(74)) == nil)
+    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(75))?.values.count == 2)
   }
 
   @Test func failuresComeSooner() {

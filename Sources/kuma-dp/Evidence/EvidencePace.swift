@@ -9,6 +9,8 @@ struct EvidencePace: Sendable, Equatable {
   var failure = Duration.seconds(2)
   /// Between two messages that say that the same goes on. Failures that go on are told every ``message``.
   var steady = Duration.seconds(10)
+  /// For how long after a pause what goes on is told every ``message`` all the same: a proxy that begins to get requests is looked at.
+  var beginning = Duration.seconds(30)
   /// After this time there is a message although nothing was counted. The connection of the last one is closed by then: a thousand
   /// that stay open would take the control plane more memory than the evidence.
   var signOfLife = Duration.seconds(300)

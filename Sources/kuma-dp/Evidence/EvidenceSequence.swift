@@ -29,6 +29,8 @@ struct EvidenceSequence: Sendable {
   /// What the control plane has; `nil` if it has nothing, or nobody knows what.
   private var known: [Statistic: Int]?
   private var last: (message: Message, time: Duration)?
+  /// When the messages began that come one after the other, without a pause.
+  private var begin: Duration?
   private var sequence = 1
   /// Whether the control plane has the last message.
   private var isAcknowledged = false
@@ -42,13 +44,14 @@ struct EvidenceSequence: Sendable {
   /// - Parameter values: all statistics that Envoy has used.
   mutating func message(_ values: [Statistic: Int], at now: Duration) -> Message? {
     let elapsed = last.map { now - $0.time } ?? pace.signOfLife
-    guard let message = message(values, elapsed) else { return nil }
+    guard let message = message(values, elapsed, at: now) else { return nil }
+    if begin == nil || elapsed > pace.beginning { begin = now }
     last = (message, now)
     (isDue, isAcknowledged) = (false, false)
     return message
   }
 
-  private func message(_ values: [Statistic: Int], _ elapsed: Duration) -> Message? {
+  private func message(_ values: [Statistic: Int], _ elapsed: Duration, at now: Duration) -> Message? {
     guard let known else {
       return elapsed >= pace.failure ? Message(sequence: sequence, isWhole: true, values: values) : nil
     }
@@ -57,16 +60,17 @@ struct EvidenceSequence: Sendable {
     let isWhole = known.keys.contains { values[$0] == nil }
     let isDue =
       self.isDue && elapsed >= pace.failure || elapsed >= pace.signOfLife || isWhole && elapsed >= pace.message
-      || changes.keys.contains { isNews($0, known) && elapsed >= wait(for: $0) }
+      || changes.keys.contains { isNews($0, known) && elapsed >= wait(for: $0, at: now) }
     guard isDue else { return nil }
     return Message(sequence: sequence, isWhole: isWhole, values: isWhole ? values : changes)
   }
 
   /// How long after the last message one may say that a statistic has changed.
-  private func wait(for statistic: Statistic) -> Duration {
+  private func wait(for statistic: Statistic, at now: Duration) -> Duration {
     let goesOn = isAcknowledged && last?.message.isWhole == false && last?.message.values[statistic] != nil
     if statistic.counter.isFailure { return goesOn ? pace.message : pace.failure }
-    return goesOn ? pace.steady : pace.message
+    let isBeginning = begin.map { now - $0 < pace.beginning } ?? true
+    return goesOn && !isBeginning ? pace.steady : pace.message
   }
 
   /// That there are health checks is news once.

@@ -122,9 +122,13 @@ struct HealthyTracesTests {
         \.verdict.line)
       #expect(faults.isEmpty, "\(proxy): \(faults)")
       #expect(rig.watch.alarms(of: proxy).isEmpty, "\(proxy): \(rig.watch.alarms(of: proxy))")
-      #expect(changes.contains { $0.verdict.isFine }, "\(proxy): \(changes.map(\.verdict.line))")
+      // The newest instance may have been there for a moment only.
+      let isNew = changes.first.map { $0.time + .seconds(15) > ContinuousClock.now } ?? true
+      #expect(isNew || changes.contains { $0.verdict.isFine }, "\(proxy): \(changes.map(\.verdict.line))")
     }
     #expect(rig.watch.changes(of: "behind").last?.verdict.cause == "fine")
+    // Also not of an instance that has just taken the place of another.
+    #expect(verdicts["past-the-proxy"] == nil)
     let sent = rig.load.outcomes.values.reduce(0) { $0 + $1.sent }
     print(
       "no-trace: \(sent) requests of proxies with which nothing is wrong; verdicts, each with its repetitions: \(verdicts)"

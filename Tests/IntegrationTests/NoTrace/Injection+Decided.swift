@@ -18,7 +18,7 @@ extension Injection {
         mesh: default
         selectors:
         - match: {kuma.io/service: shadowed, team: blue}
-        conf: {backend: nothing}
+        conf: {backend: foreign}
 
         """, shape: NoTraceRig.Shape(tags: ", team: blue")),
     Injection(cause: "backend-unknown", name: "misspelt", destination: .missing("collecter")),

@@ -41,6 +41,8 @@ final class NoTraceRig: Sendable {
     "forgetful": CallingApplication(copies: false),
   ]
   let swallowing = BesideCollector(host: "127.0.0.2", .swallows)
+  /// The same, and no name of the own collector.
+  let foreign = BesideCollector(host: "127.0.0.4", .swallows)
   let losing = BesideCollector(host: "127.0.0.3", .loses(oneIn: 100))
   /// A port that refuses connections, and one that takes them and answers nothing.
   let refusing: OccupiedPort
@@ -76,13 +78,13 @@ final class NoTraceRig: Sendable {
         for (name, application) in rig.applications {
           group.addTask { try await application.serve { rig.note(name, $0) } }
         }
-        for beside in [rig.swallowing, rig.losing] {
+        for beside in [rig.swallowing, rig.foreign, rig.losing] {
           group.addTask {
             try await beside.serve(collectorPort: rig.controlPlane.ports.collector) { rig.note(beside.host, $0) }
           }
         }
         group.addTask { await rig.watch.run() }
-        for server in Array(rig.applications.keys) + [rig.swallowing.host, rig.losing.host] {
+        for server in Array(rig.applications.keys) + [rig.swallowing.host, rig.foreign.host, rig.losing.host] {
           try await eventually("the server \(server)") { rig.servers.withLock { $0[server] != nil } }
         }
         try await rig.application.waitUntilServing()

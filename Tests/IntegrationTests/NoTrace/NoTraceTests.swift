@@ -63,6 +63,7 @@ struct NoTraceTests {
     var backends = [
       "{name: auto, type: zipkin, sampling: 100, conf: {url: '\(own)', apiVersion: auto}}",
       "{name: nothing, type: zipkin, sampling: 100, conf: {url: '\(rig.collectorURL(host: "127.0.0.2"))'}}",
+      "{name: foreign, type: zipkin, sampling: 100, conf: {url: '\(rig.collectorURL(host: "127.0.0.4"))'}}",
     ]
     var policies: [String] = []
     for injection in injections {
