@@ -93,7 +93,7 @@ extension Injection {
       destination: .url { "http://127.0.0.1:\($0.application.closingPort)/api/v2/spans" }),
     // Envoy keeps its spans for an hour.
     Injection(
-      cause: "unknown", name: "hoarded", load: { _, _ in nil },
+      cause: "unknown", name: "hoarded", limit: .seconds(30), load: { _, _ in nil },
       begin: { rig in
         try await rig.modifyRuntime(
           of: "hoarded", "tracing.zipkin.min_flush_spans=100000&tracing.zipkin.flush_interval_ms=3600000")
