@@ -3,6 +3,7 @@ import GRDB
 import HTTPService
 import HTTPTypes
 import TraceHTTP
+import TraceModel
 import TraceStore
 
 /// A collector with a store of its own, asked without HTTP in between.
