@@ -63,14 +63,7 @@ struct RecentResults: Sendable {
   mutating func note(at start: Int64, _ result: CallResult) {
     // Times of day have less than 60 bits.
     let call = (start & (1 << 59 - 1)) << Int64(Self.bits) | Int64(result.rawValue)
-    var index = calls.count
-    while index > 0, calls[index - 1] > call { index -= 1 }
-    if calls.count == Self.kept {
-      guard index > 0 else { return }
-      calls.removeFirst()
-      index -= 1
-    }
-    calls.insert(call, at: index)
+    calls.insert(call, keepingGreatest: Self.kept)
   }
 
   /// The calls in a period, in microseconds since 1970, newest first.

@@ -38,14 +38,7 @@ struct RecentCalls: Sendable {
   /// Adds a call, in any order. The time must be a possible time of day.
   mutating func note(at start: Int64, isContinued: Bool) {
     let call = start << 1 | (isContinued ? 1 : 0)
-    var index = calls.count
-    while index > 0, calls[index - 1] > call { index -= 1 }
-    if calls.count == Self.kept {
-      guard index > 0 else { return }
-      calls.removeFirst()
-      index -= 1
-    }
-    calls.insert(call, at: index)
+    calls.insert(call, keepingGreatest: Self.kept)
   }
 
   /// The calls in a period, in microseconds since 1970. Calls that began traces are included only if attributed to requests.
