@@ -54,11 +54,10 @@ final class PageMeshes: Sendable {
       return .failure(CollectorError(code: .unavailable, message: "the control plane is starting or ending"))
     }
     let query = parameters.map { "\(PercentCoding.encode($0.name))=\(PercentCoding.encode($0.value))" }
-    let path = "/meshes/\(PercentCoding.encode(mesh, space: "%20"))/_tracing"
+    var path = "/meshes/\(PercentCoding.encode(mesh, space: "%20"))/_tracing"
+    if !query.isEmpty { path += "?" + query.joined(separator: "&") }
     let answer = await api.respond(
-      to: HTTPRequest(
-        method: .get, scheme: nil, authority: nil, path: query.isEmpty ? path : "\(path)?\(query.joined(separator: "&"))"),
-      body: [])
+      to: HTTPRequest(method: .get, scheme: nil, authority: nil, path: path), body: [])
     return answer.status == .ok ? .success(answer.body) : .failure(Self.failure(answer))
   }
 

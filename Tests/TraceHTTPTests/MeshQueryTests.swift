@@ -29,7 +29,9 @@ import Testing
       names: { .success(["default", "a b"]) },
       tracing: { mesh, parameters in
         seen.withLock { $0.append(([mesh] + parameters.map { "\($0.name)=\($0.value)" }).joined(separator: " ")) }
-        guard mesh != "old" else { return .failure(CollectorError(code: .notFound, message: "there is no mesh \"old\"")) }
+        guard mesh != "old" else {
+          return .failure(CollectorError(code: .notFound, message: "there is no mesh \"old\""))
+        }
         return .success(Array(#"{"total":0}"#.utf8))
       })
     let api = CollectorAPI(store: collector.store, settings: settings)

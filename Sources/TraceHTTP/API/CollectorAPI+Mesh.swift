@@ -30,7 +30,7 @@ extension CollectorAPI {
   private static let proxyFilters = [
     Operation.Parameter(name: "name", summary: "Part of the name of a proxy."),
     Operation.Parameter(name: "service", summary: "A service that the proxy offers."),
-    Operation.Parameter(name: "cause", summary: "The cause of the verdict: its name, such as no-policy, or its number."),
+    Operation.Parameter(name: "cause", summary: "The cause of the verdict: its name, such as no-policy, or number."),
     Operation.Parameter(name: "notTraced", summary: "true: only proxies whose verdict is other than fine."),
     Operation.Parameter(name: "size", summary: "The largest number of proxies; 100 when absent."),
     Operation.Parameter(name: "offset", summary: "How many proxies are left out at the beginning."),
