@@ -14,7 +14,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build build-tests release images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build build-tests release man images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ release: ## the four programs, optimised and needing no Swift where they run, in
 	@Scripts/setup demo
 	@[ -x .build/release/kuma-demo ] || echo "release: compiling everything; the first time takes 15 to 25 minutes on two cores"
 	PROGRAMS_ALONE=1 swift build -c release --static-swift-stdlib -debug-info-format none
+
+man: release ## the manual pages of the four programs, checked, in .build/man, and their completion, in .build/completions
+	@Scripts/man-pages
+	@Scripts/check-man-pages
+	@Scripts/completions
 
 images: release ## what the images of the cluster are built from, in .build/images
 	@Scripts/stage-images
