@@ -434,7 +434,7 @@ let package = Package(
       name: "MeshHTTPTests",
       dependencies: [
         "HTTPService", "MeshAccess", "MeshHTTP", "MeshHTTPTestSupport", "MeshModel", "MeshPolicy", "MeshStore",
-        "MeshTestSupport", "ProxyEvidence", "TracingDiagnosis",
+        "MeshTestSupport", "ProxyEvidence", "TracingDiagnosis", "TracingInspection",
         collections, httpTypes,
       ],
       swiftSettings: strict),

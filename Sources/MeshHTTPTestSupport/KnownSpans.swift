@@ -55,6 +55,10 @@ package final class KnownSpans: EnvoyCounters, SpanReceipts, SpanReceivers {
     state.withLock { $0.histories.filter { mesh == nil || $0.key.mesh == mesh } }
   }
 
+  package func changed(since time: Timestamp) -> [ProxyID: EvidenceHistory] {
+    all(mesh: nil).filter { $0.value.time > time }
+  }
+
   package func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
 
   package func received(of proxies: [ProxyID]) -> [ProxyID: ReceivedSpans] {

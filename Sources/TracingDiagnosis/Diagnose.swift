@@ -19,18 +19,32 @@ package func diagnose(_ input: DiagnosisInput) -> Diagnosis {
 ///   should be one for each message of evidence, or every few seconds.
 package func diagnose(_ input: DiagnosisInput, memory: inout DiagnosisMemory) -> Diagnosis {
   let groups = ListenerGroup.all(of: input)
-  memory.note(
-    configuration: input.tracingHash, acknowledged: input.explanation.connection?.lastAcknowledgementTime,
-    now: input.now)
+  note(input, groups, acknowledged: input.explanation.connection?.lastAcknowledgementTime, memory: &memory)
+  let examination = Examination(input, memory, groups)
+  var verdict = examination.verdict
+  verdict.since = memory.note(verdict, now: input.now) ?? verdict.since
+  return Diagnosis(verdict: verdict, receipts: examination.receipts)
+}
+
+/// Notes what was counted, for a diagnosis that may be asked for later.
+///
+/// - Parameters:
+///   - input: the connection of the proxy and what others say are not needed.
+///   - acknowledged: when the proxy last accepted a configuration, if it is known: since then its requests are traced as they are.
+///   - memory: what is noted of the proxy.
+package func note(_ input: DiagnosisInput, acknowledged: Timestamp?, memory: inout DiagnosisMemory) {
+  note(input, ListenerGroup.all(of: input), acknowledged: acknowledged, memory: &memory)
+}
+
+private func note(
+  _ input: DiagnosisInput, _ groups: [ListenerGroup], acknowledged: Timestamp?, memory: inout DiagnosisMemory
+) {
+  memory.note(configuration: input.tracingHash, acknowledged: acknowledged, now: input.now)
   if let evidence = input.evidence, evidence.isFresh(at: input.now) {
     var received: ReceivedSpans?
     if case .own = input.receiver { received = input.received }
     memory.note(evidence, received, groups, now: input.now)
   }
-  let examination = Examination(input, memory, groups)
-  var verdict = examination.verdict
-  verdict.since = memory.note(verdict, now: input.now) ?? verdict.since
-  return Diagnosis(verdict: verdict, receipts: examination.receipts)
 }
 
 extension DiagnosisInput {

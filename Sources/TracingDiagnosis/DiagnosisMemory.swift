@@ -46,10 +46,15 @@ package struct DiagnosisMemory: Sendable, Hashable {
   /// Nothing remembered.
   package init() {}
 
+  /// Whether anything was noted.
+  package var isBegun: Bool { configured != nil }
+
   /// The distance of bases, in seconds.
   private static let step = 30.0
   /// How many bases there are: receipts reach back two to five minutes.
   private static let basesAtMost = 6
+  /// The greatest sum: of the counters of a listener or a tracer, of which the greatest is ``EvidenceLimits/value``.
+  private static let greatestSum = EvidenceLimits.value << 4
 
   /// Notes what decides how requests are traced.
   mutating func note(configuration: Int, acknowledged: Timestamp?, now: Timestamp) {
@@ -78,11 +83,11 @@ package struct DiagnosisMemory: Sendable, Hashable {
       bases.removeAll()
     } else if epoch == history.epochBegin {
       for index in sums.indices {
-        sums[index].requests &+= rise(counts[index].requests, self.counts[index].requests)
-        sums[index].decided &+= rise(counts[index].decided, self.counts[index].decided)
+        raise(&sums[index].requests, counts[index].requests, self.counts[index].requests)
+        raise(&sums[index].decided, counts[index].decided, self.counts[index].decided)
       }
-      sumOfSpansSent &+= rise(tracer.spansSent, spansSent)
-      sumOfLost &+= rise(tracer.lost, lost)
+      raise(&sumOfSpansSent, tracer.spansSent, spansSent)
+      raise(&sumOfLost, tracer.lost, lost)
     } else {
       // What waited in the Envoy that ended is lost, which is nobody's fault.
       bases.removeAll()
@@ -110,6 +115,9 @@ package struct DiagnosisMemory: Sendable, Hashable {
     return since
   }
 
-  /// A counter that fell was set to 0 between.
-  private func rise(_ new: Int, _ old: Int) -> Int { new >= old ? new - old : new }
+  /// Raises a sum by what a counter has counted; one that fell was set to 0 between. Sums end far from the limits of numbers, so that
+  /// whatever a proxy says, the difference of two can be counted with.
+  private func raise(_ sum: inout Int, _ new: Int, _ old: Int) {
+    sum = min(sum + (new >= old ? new - old : new), Self.greatestSum)
+  }
 }

@@ -29,6 +29,9 @@ struct CallCounts {
   /// The newest part of it, whose counts may still be under way.
   private static let open = Duration.seconds(5)
 
+  /// A sum that stays far from the limits of numbers, whatever many proxies say.
+  private static func sum(_ a: Int, _ b: Int) -> Int { min(a + b, EvidenceLimits.value) }
+
   /// Adds what a proxy has counted.
   ///
   /// - Parameter evidence: `nil` if it tells nothing.
@@ -39,7 +42,9 @@ struct CallCounts {
     for (listener, names) in proxy.listeners(.inbound) where prefixes.insert(names.statistics).inserted {
       let before = counted[listener.service] ?? .some(0)
       counted[listener.service] = .some(
-        before.flatMap { before in change.map { before + ($0.listeners[names.statistics]?.requests ?? 0) } })
+        before.flatMap { before in
+          change.map { Self.sum(before, $0.listeners[names.statistics]?.requests ?? 0) }
+        })
       if let fresh { begin[listener.service] = min(begin[listener.service] ?? fresh.epochBegin, fresh.epochBegin) }
     }
     guard let fresh, let change else { return }
@@ -58,7 +63,7 @@ struct CallCounts {
       guard count > 0 else { continue }
       ofProxies[name]?.append((.outbound, listener.service, count))
       let call = Call(caller: caller, service: listener.service)
-      requests[call, default: 0] += count
+      requests[call] = Self.sum(requests[call] ?? 0, count)
       callers[call, default: []].append((fresh, key))
       sampling[caller] = .some(proxy.sampling)
     }
@@ -84,8 +89,8 @@ struct CallCounts {
     let since = Timestamp(nanosecondsSince1970: begin.nanosecondsSince1970 + seconds * 1_000_000_000)
     return callers.reduce(0) { sum, caller in
       let all = caller.history.change(since: since).services[caller.cluster]?.requests ?? 0
-      return sum
-        + max(0, all - (caller.history.change(over: Self.open, at: now).services[caller.cluster]?.requests ?? 0))
+      let open = caller.history.change(over: Self.open, at: now).services[caller.cluster]?.requests ?? 0
+      return Self.sum(sum, max(0, all - open))
     }
   }
 }

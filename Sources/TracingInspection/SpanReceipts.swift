@@ -9,6 +9,9 @@ package protocol EnvoyCounters: Sendable {
   /// The evidence of all proxies of a mesh, or of all meshes.
   func all(mesh: String?) -> [ProxyID: EvidenceHistory]
 
+  /// The evidence of all proxies of which some has come after a time.
+  func changed(since time: Timestamp) -> [ProxyID: EvidenceHistory]
+
   /// Yields after evidence of any proxy has come. A slow reader gets one element for several.
   func changes() -> AsyncStream<Void>
 }

@@ -27,57 +27,6 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     }
   }
 
-  /// What is remembered of a proxy.
-  private struct Remembered {
-    var memory = DiagnosisMemory()
-    /// The reports that its Envoy had lost at the last look, and since when that Envoy counts.
-    var lost: (epoch: Timestamp, reports: Int)?
-    /// The configuration that was outstanding at the last look: how many had been sent then, and since when.
-    var outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?
-
-    /// Notes what is outstanding. What is sent and answered beside does not make it younger.
-    mutating func note(outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?) -> DiagnosisInput.Outstanding? {
-      var new = outstanding
-      if let known = self.outstanding, let outstanding, known.sent == outstanding.sent,
-        known.value.discovery == outstanding.value.discovery, known.value.since < outstanding.value.since
-      {
-        new?.value.since = known.value.since
-      }
-      self.outstanding = new
-      return new?.value
-    }
-    /// The last diagnosis, when and of what.
-    var last: (diagnosis: Diagnosis, time: Timestamp, basis: Basis)?
-  }
-
-  /// What decides whether a diagnosis still holds, beside the time.
-  private struct Basis: Equatable {
-    var revision: Int
-    var connection: ProxyConnection
-    var evidence: Timestamp?
-    var stored: Timestamp?
-    var isWithCalls: Bool
-  }
-
-  private struct MeshState {
-    var decided = DecidedMesh()
-    var remembered: [String: Remembered] = [:]
-    /// The last answer about all proxies.
-    var whole: MeshTracing?
-    /// Reports that Envoys have lost since this control plane heard of them.
-    var lostReports = 0
-
-    /// Counts the reports that a proxy's Envoy has lost since the last look.
-    mutating func countLost(_ history: EvidenceHistory?, _ remembered: inout Remembered) {
-      guard let history else { return }
-      let lost = history.newest.tracer.lostReports
-      if let before = remembered.lost, before.epoch == history.epochBegin {
-        lostReports += max(0, lost - before.reports)
-      }
-      remembered.lost = (history.epochBegin, lost)
-    }
-  }
-
   private let store: any ResourceStore
   private let inspection: any ProxyInspecting
   private let evidence: (any EnvoyCounters)?
@@ -86,6 +35,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
   private let settings: Settings
   private let clock: @Sendable () -> Timestamp
   private var meshes: [String: MeshState] = [:]
+  private var collected: CollectorState?
 
   /// The distance of two looks at the proxies that have counted something.
   private static let interval = Duration.seconds(5)
@@ -95,6 +45,13 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
   private static let figuresAge = 14.0
   /// The age up to which a diagnosis of a proxy holds of which nothing has changed and whose evidence is as old, in seconds.
   private static let quietAge = 60.0
+  /// How long what the collector says of services is used again, in seconds: where each proxy is asked about by itself, it is as much
+  /// work for one as for all.
+  private static let collectedAge = 1.0
+  /// How long it is taken as known whether proxies are connected to other control planes, in seconds.
+  private static let othersAge = 30.0
+  /// Up to which part of a mesh its insights are read one by one.
+  private static let readOneByOne = 8
 
   /// - Parameters:
   ///   - store: has the resources, and insights with the newest counts.
@@ -121,18 +78,45 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       var last = Timestamp(seconds: 0)
       for await _ in evidence.changes() {
         let begin = self.clock()
-        await self.note(evidence.all(mesh: nil).filter { $1.time > last }.keys)
+        await self.note(evidence.changed(since: last))
         last = begin
         guard (try? await Task.sleep(for: Self.interval)) != nil else { break }
       }
     }
   }
 
-  private func note(_ proxies: some Sequence<ProxyID>) async {
-    for (mesh, proxies) in Dictionary(grouping: proxies, by: \.mesh) {
+  /// Notes what the Envoys of some proxies have counted.
+  func note(_ histories: [ProxyID: EvidenceHistory]) async {
+    for (mesh, histories) in Dictionary(grouping: histories, by: \.key.mesh) {
       // A store that cannot be read is a matter of others.
-      _ = try? await examine(mesh, Set(proxies.map(\.name)), isAsked: false)
+      try? await note(mesh, histories)
     }
+  }
+
+  /// The same of proxies of one mesh. A verdict is given when somebody asks.
+  private func note(
+    _ mesh: String, _ histories: [(key: ProxyID, value: EvidenceHistory)]
+  ) async throws(StoreError) {
+    let index = try await inspection.inspect(mesh) { $0 }
+    let others = try await hasOthers(mesh)
+    var acknowledged: [String: Timestamp] = [:]
+    for (proxy, _) in histories where meshes[mesh]?.remembered[proxy.name]?.memory.isBegun != true {
+      acknowledged[proxy.name] = ProxyConnection(try await insight(proxy)).lastAcknowledgementTime
+    }
+    // From here on nothing waits, so that the state is consistent.
+    let now = clock()
+    var state = meshes[mesh] ?? MeshState()
+    state.decided.update(index)
+    let received = collector?.received(of: histories.map(\.key)) ?? [:]
+    for (proxy, history) in histories {
+      guard let decided = state.decided.tracing(of: proxy.name, index) else { continue }
+      var remembered = state.remembered[proxy.name] ?? Remembered()
+      let input = input(decided, of: proxy, history, received[proxy], hasOthers: others, now: now)
+      TracingDiagnosis.note(input, acknowledged: acknowledged[proxy.name], memory: &remembered.memory)
+      state.countLost(history, &remembered)
+      state.remembered[proxy.name] = remembered
+    }
+    meshes[mesh] = state.decided.proxies.isEmpty ? nil : state
   }
 
   // MARK: Answers
@@ -143,7 +127,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     {
       return whole
     }
-    return try await examine(mesh, proxies, isAsked: true)
+    return try await examine(mesh, proxies)
   }
 
   package func senders() async -> SenderList {
@@ -160,7 +144,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     for mesh in try await store.list(.mesh, mesh: nil).map(\.name).sorted() {
       var tracing = meshes[mesh]?.whole
       if tracing.map({ abs(clock().secondsSince($0.time)) >= Self.figuresAge }) ?? true {
-        tracing = try await examine(mesh, nil, isAsked: true)
+        tracing = try await examine(mesh, nil)
       }
       figures.append(TracingFigures(mesh, tracing?.proxies ?? [], lostReports: meshes[mesh]?.lostReports ?? 0))
     }
@@ -169,23 +153,11 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
 
   // MARK: Examination
 
-  /// - Parameter isAsked: whether somebody waits for the answer, so that it has to have everything.
-  private func examine(
-    _ mesh: String, _ names: Set<String>?, isAsked: Bool
-  ) async throws(StoreError) -> MeshTracing {
+  private func examine(_ mesh: String, _ names: Set<String>?) async throws(StoreError) -> MeshTracing {
     let index = try await inspection.inspect(mesh) { $0 }
-    var insights: [String: DataplaneInsight] = [:]
-    if let names, names.count == 1, let name = names.first {
-      let key = ResourceKey(type: .dataplaneInsight, mesh: mesh, name: name)
-      insights[name] = try await store.get(key)?.content(DataplaneInsight.self)
-    } else {
-      for resource in try await store.list(.dataplaneInsight, mesh: mesh) {
-        insights[resource.name] = resource.content(DataplaneInsight.self)
-      }
-    }
-    let retention = await collector?.retention()
-    let programs = Dictionary(grouping: collector?.programs() ?? [], by: \.service)
-    let broken = await collector?.brokenTraces() ?? [:]
+    let insights = try await insights(mesh, names, of: index)
+    let others = try await hasOthers(mesh, names == nil ? insights : nil)
+    let collected = await collectorState()
     let histories = evidence?.all(mesh: mesh) ?? [:]
     // From here on nothing waits, so that the state is consistent.
     let now = clock()
@@ -193,28 +165,21 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     state.decided.update(index)
     let asked = names.map { names in state.decided.proxies.filter(names.contains) } ?? state.decided.proxies
     let received = collector?.received(of: asked.map { ProxyID(mesh: mesh, name: $0) }) ?? [:]
-    let others = settings.isShared && insights.values.contains { $0.openInstances(but: settings.instance) }
-    var calls = isAsked ? counts(of: &state.decided, index, histories, now: now) : nil
+    let calls = counts(of: &state.decided, index, histories, now: now)
     var results: [ProxyTracing] = []
     for name in asked {
       guard let decided = state.decided.tracing(of: name, index) else { continue }
       let proxy = ProxyID(mesh: mesh, name: name)
       let insight = insights[name]
       var remembered = state.remembered[name] ?? Remembered()
-      let isWithCalls = isAsked || remembered.last?.diagnosis.verdict.isFine == false
       let basis = Basis(
         revision: index.revision, connection: ProxyConnection(insight), evidence: histories[proxy]?.time,
-        stored: received[proxy]?.lastStored, isWithCalls: isWithCalls)
-      var explanation = decided.explanation
-      explanation.connection = basis.connection
-      explanation.envoy = insight?.envoyAdvice
-      explanation.reports = decided.tracing.flatMap { receivers.reports(of: proxy, to: $0) }
-      let obstacle = evidenceObstacle(insight, histories[proxy], now: now)
+        stored: received[proxy]?.lastStored)
+      var input = input(decided, of: proxy, histories[proxy], received[proxy], hasOthers: others, now: now)
+      input.explanation.connection = basis.connection
+      input.explanation.envoy = insight?.envoyAdvice
+      input.evidenceObstacle = evidenceObstacle(insight, histories[proxy], now: now)
       if !isQuiet(remembered, basis, now: now) {
-        var input = DiagnosisInput(
-          explanation: explanation,
-          listeners: decided.names.map { .init(statistics: $0.statistics, clusters: [$0.cluster]) },
-          receiver: receiver(decided.tracing, isAlone: !others), now: now)
         input.backends = state.decided.backends
         input.alternatives = decided.alternatives.map { alternative in
           .init(
@@ -223,32 +188,25 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
         }
         input.outstanding = remembered.note(outstanding: insight?.outstanding)
         input.servedBy = insight?.servedBy(other: settings.instance)
-        input.evidence = histories[proxy]
-        input.evidenceObstacle = obstacle
-        input.collectorStatistics = decided.tracing.map(ListenerNames.collectorStatistics)
-        if let collector {
-          input.received = received[proxy] ?? ReceivedSpans(since: collector.begin)
-          input.retention = retention
-          input.programs = decided.services.flatMap { programs[$0] ?? [] }
+        if collector != nil {
+          input.retention = collected.retention
+          input.programs = decided.services.flatMap { collected.programs[$0] ?? [] }
         }
-        if isWithCalls {
-          if calls == nil { calls = counts(of: &state.decided, index, histories, now: now) }
-          input.calls = calls?.calls(to: decided.services, now: now) ?? []
-        }
-        if insight?.isOnline == true, let backend = explanation.resolution?.backend {
+        input.calls = calls.calls(to: decided.services, now: now)
+        if insight?.isOnline == true, let backend = input.explanation.resolution?.backend {
           input.envoyRequirement = EnvoyFeature.shortfall(of: insight?.current?.version?.envoy ?? "", for: backend)
         }
-        input.brokenTraces = decided.services.lazy.compactMap { broken[$0] }.first
+        input.brokenTraces = decided.services.lazy.compactMap { collected.broken[$0] }.first
         let diagnosis = diagnose(input, memory: &remembered.memory)
         state.countLost(histories[proxy], &remembered)
         remembered.last = (diagnosis, now, basis)
         state.remembered[name] = remembered
       }
-      guard let diagnosis = remembered.last?.diagnosis, isAsked else { continue }
+      guard let diagnosis = remembered.last?.diagnosis else { continue }
       results.append(
         ProxyTracing(
-          explanation: explanation, services: decided.services, diagnosis: diagnosis, evidence: histories[proxy],
-          evidenceObstacle: obstacle, recentRequests: calls?.ofProxies[name]))
+          explanation: input.explanation, services: decided.services, diagnosis: diagnosis,
+          evidence: histories[proxy], evidenceObstacle: input.evidenceObstacle, recentRequests: calls.ofProxies[name]))
     }
     let tracing = MeshTracing(
       proxies: results, policies: state.decided.policies, time: now, revision: index.revision)
@@ -259,6 +217,77 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     }
     meshes[mesh] = state.decided.proxies.isEmpty ? nil : state
     return tracing
+  }
+
+  /// What is known of a proxy without its connection and without what others say.
+  private func input(
+    _ decided: DecidedTracing, of proxy: ProxyID, _ history: EvidenceHistory?, _ received: ReceivedSpans?,
+    hasOthers: Bool, now: Timestamp
+  ) -> DiagnosisInput {
+    var explanation = decided.explanation
+    explanation.reports = decided.tracing.flatMap { receivers.reports(of: proxy, to: $0) }
+    var input = DiagnosisInput(
+      explanation: explanation,
+      listeners: decided.names.map { .init(statistics: $0.statistics, clusters: [$0.cluster]) },
+      receiver: receiver(decided.tracing, isAlone: !hasOthers), now: now)
+    input.evidence = history
+    input.collectorStatistics = decided.tracing.map(ListenerNames.collectorStatistics)
+    if let collector { input.received = received ?? ReceivedSpans(since: collector.begin) }
+    return input
+  }
+
+  private func insight(_ proxy: ProxyID) async throws(StoreError) -> DataplaneInsight? {
+    let key = ResourceKey(type: .dataplaneInsight, mesh: proxy.mesh, name: proxy.name)
+    return try await store.get(key)?.content(DataplaneInsight.self)
+  }
+
+  /// The insights of some proxies, or of all, and perhaps of others.
+  private func insights(
+    _ mesh: String, _ names: Set<String>?, of index: MeshIndex
+  ) async throws(StoreError) -> [String: DataplaneInsight] {
+    var insights: [String: DataplaneInsight] = [:]
+    if let names, names.count == 1 || names.count <= index.dataplaneNames.count / Self.readOneByOne {
+      for name in names { insights[name] = try await insight(ProxyID(mesh: mesh, name: name)) }
+    } else {
+      for resource in try await store.list(.dataplaneInsight, mesh: mesh) {
+        insights[resource.name] = resource.content(DataplaneInsight.self)
+      }
+    }
+    return insights
+  }
+
+  /// Whether a proxy of the mesh is connected to another control plane, whose collector can have the same address.
+  ///
+  /// - Parameter insights: those of all proxies, if they were just read.
+  private func hasOthers(
+    _ mesh: String, _ insights: [String: DataplaneInsight]? = nil
+  ) async throws(StoreError) -> Bool {
+    guard settings.isShared else { return false }
+    let isOther = { (insight: DataplaneInsight?) in insight?.openInstances(but: self.settings.instance) == true }
+    let value: Bool
+    if let insights {
+      value = insights.values.contains(where: isOther)
+    } else if let known = meshes[mesh]?.others, abs(clock().secondsSince(known.time)) < Self.othersAge {
+      return known.value
+    } else {
+      value = try await store.list(.dataplaneInsight, mesh: mesh).contains {
+        isOther($0.content(DataplaneInsight.self))
+      }
+    }
+    meshes[mesh, default: MeshState()].others = (value, clock())
+    return value
+  }
+
+  private func collectorState() async -> CollectorState {
+    if let collected, abs(clock().secondsSince(collected.time)) < Self.collectedAge { return collected }
+    var state = CollectorState(time: clock())
+    if let collector {
+      state.retention = await collector.retention()
+      state.programs = Dictionary(grouping: collector.programs(), by: \.service)
+      state.broken = await collector.brokenTraces()
+    }
+    collected = state
+    return state
   }
 
   /// Whether the last diagnosis of a proxy holds: nothing has changed, and nothing was counted for so long that time alone changes

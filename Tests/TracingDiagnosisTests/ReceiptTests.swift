@@ -72,6 +72,23 @@ import Testing
     #expect(diagnosis.verdict.cause == .callersForbid)
   }
 
+  @Test("a proxy whose counters jump, as often as it likes, is answered")
+  func jumps() throws {
+    var scene = Scene()
+    var memory = DiagnosisMemory()
+    for look in 1...1_500 {
+      let value = look.isMultiple(of: 2) ? 0 : EvidenceLimits.value
+      scene.counts(
+        Scene.statistics(requests: value) + Scene.reports(sent: value, dropped: value, spans: value, collector: 202),
+        at: Double(look) * 5, whole: true)
+      note(try scene.input(at: Double(look) * 5), acknowledged: nil, memory: &memory)
+    }
+    let receipts = diagnose(try scene.input(at: 7_501), memory: &memory).receipts
+    let requests = try #require(receipts.first?.requests)
+    #expect((0...1 << 60).contains(requests))
+    #expect(receipts.first?.text(at: Scene.time(7_501)).isEmpty == false)
+  }
+
   @Test("bounds of a binomial number")
   func bounds() {
     let chances = Binomial(trials: 4_120, probability: 0.1)

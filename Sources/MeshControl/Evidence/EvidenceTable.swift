@@ -51,6 +51,15 @@ package final class EvidenceTable: Sendable {
     }
   }
 
+  /// The evidence of all proxies of which some has come after a time.
+  package func changed(since time: Timestamp) -> [ProxyID: EvidenceHistory] {
+    state.withLock { state in
+      var result: [ProxyID: EvidenceHistory] = [:]
+      for (proxy, entry) in state.entries where entry.history.time > time { result[proxy] = entry.history }
+      return result
+    }
+  }
+
   /// Whether a stream of the proxy is open here. If not, its evidence came past the control plane that has it.
   package func isConnected(_ proxy: ProxyID) -> Bool { state.withLock { $0.streams[proxy] != nil } }
 

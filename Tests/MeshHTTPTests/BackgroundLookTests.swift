@@ -1,0 +1,83 @@
+import MeshHTTP
+import MeshHTTPTestSupport
+import MeshModel
+import MeshStore
+import MeshTestSupport
+import ProxyEvidence
+import Synchronization
+import Testing
+
+@testable import TracingInspection
+
+/// A store that counts how often the insights of a mesh are read.
+private final class CountingStore: ResourceStore {
+  private let base: MemoryStore
+  private let reads = Mutex((all: 0, single: 0))
+
+  init(_ base: MemoryStore) { self.base = base }
+
+  /// How often those of all proxies were read, and how often that of one.
+  var insightReads: [Int] { reads.withLock { [$0.all, $0.single] } }
+
+  func get(_ key: ResourceKey) -> Resource? {
+    if key.type == .dataplaneInsight { reads.withLock { $0.single += 1 } }
+    return base.get(key)
+  }
+
+  func list(_ type: ResourceType, mesh: String?) -> [Resource] {
+    if type == .dataplaneInsight { reads.withLock { $0.all += 1 } }
+    return base.list(type, mesh: mesh)
+  }
+
+  func put(
+    _ resource: Resource, if condition: WriteCondition
+  ) throws(StoreError) -> (stored: Resource, created: Bool) {
+    try base.put(resource, if: condition)
+  }
+
+  func delete(_ key: ResourceKey, if condition: WriteCondition) throws(StoreError) {
+    try base.delete(key, if: condition)
+  }
+
+  func changes() -> ResourceChanges { base.changes() }
+  var sequence: UInt64 { base.sequence }
+}
+
+/// The look every few seconds at proxies that have counted something.
+@Suite struct BackgroundLookTests {
+  private static let proxy = ProxyID(mesh: "shop", name: "web-1")
+
+  private static func requests(_ count: Int, of api: TestAPI) {
+    api.spans.count(proxy, now: api.clock.now) { history in
+      history.record(
+        [Statistic("localhost_80", .requests): count, Statistic("localhost_80", .random): count], isWhole: true,
+        epoch: "e", at: api.clock.now)
+    }
+  }
+
+  @Test("reads the insight of a proxy once, and of no other, and receipts compare with what it noted")
+  func reads() async throws {
+    let api = try await TestAPI.withMesh()
+    for name in ["web-1", "web-2", "web-3"] { await api.putProxy(name, service: "web", tags: #","kuma.io/protocol":"http""#) }
+    await api.putTrace("all")
+    let store = CountingStore(api.store)
+    let diagnoses = TracingDiagnoses(
+      store: store, inspection: IndexInspection(store: store), evidence: api.spans, collector: api.spans,
+      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp")
+    ) { [clock = api.clock] in clock.now }
+    var last = Timestamp(seconds: 0)
+    for look in 1...12 {
+      Self.requests(look * 10, of: api)
+      api.spans.receive(Self.proxy) { $0.stored = [.init(.inbound, "localhost:80"): look * 10] }
+      await diagnoses.note(api.spans.changed(since: last))
+      last = api.clock.now
+      api.clock.set(Timestamp(seconds: 1_700_000_000 + Int64(look) * 5))
+    }
+    #expect(store.insightReads == [0, 1])
+    let tracing = try await diagnoses.tracing(of: "shop", proxies: ["web-1"])
+    let receipt = try #require(tracing.proxies.first?.diagnosis.receipts.first)
+    #expect(receipt.state == .matches, "\(receipt)")
+    #expect((receipt.requests ?? 0) >= 60, "what is asked for the first time is compared with the looks before")
+    #expect(store.insightReads == [0, 2])
+  }
+}
