@@ -1,4 +1,4 @@
-import MeshModel
+package import MeshModel
 import MeshPolicy
 import ProxyEvidence
 

@@ -28,22 +28,28 @@ extension Examination {
         .otherConfiguration, "Envoy's listeners name a cluster for the collector that this Envoy does not have.", nil
       )
     }
-    if counts.endpoints == 0, counts.connections == 0, let collector, !HostRules.isIP(collector.host) {
+    // An Envoy whose collector was replaced by one without an address keeps the number of addresses of the former. Seen with Envoy 1.40.
+    if counts.endpoints == 0 || counts.noneHealthy > 0, counts.connections == 0, let collector,
+      !HostRules.isIP(collector.host)
+    {
       let fix =
         "Correct the host in the backend's url (\(collector.host.abridged())), or make the name known where the proxy runs."
       return (.nameNotResolved, "The name \"\(collector.host.abridged())\" does not resolve where the proxy runs.", fix)
-    }
-    if counts.overflows > 0 {
-      return (.reportsOverflow, "Envoy drops reports to \(collectorText), since too many wait there.", nil)
     }
     if counts.tlsErrors > 0 || counts.tlsRefusals > 0 { return tlsFailure(counts.tlsRefusals > 0) }
     // Envoy counts a connection that was not made in time as one that failed too.
     if counts.connectFailures > counts.connectTimeouts {
       return (.connectionRefused, "The collector at \(collectorText) refuses connections.", nil)
     }
-    if counts.connectTimeouts > 0 || counts.requestTimeouts > 0 {
-      let what = counts.requestTimeouts > 0 ? "does not answer reports in time" : "cannot be reached in time"
-      return (.collectorSlow, "The collector at \(collectorText) \(what).", nil)
+    if counts.connectTimeouts > 0, counts.requestTimeouts == 0 {
+      return (.collectorSlow, "The collector at \(collectorText) cannot be reached in time.", nil)
+    }
+    // Where no connection is made, reports that wait for one are too many soon.
+    if counts.overflows > 0 {
+      return (.reportsOverflow, "Envoy drops reports to \(collectorText), since too many wait there.", nil)
+    }
+    if counts.requestTimeouts > 0 {
+      return (.collectorSlow, "The collector at \(collectorText) does not answer reports in time.", nil)
     }
     if let status = delivery.refusal { return answer(status) }
     return (
@@ -101,6 +107,7 @@ extension Examination {
     for (status, count) in counts.answers.sorted(by: { $0.key < $1.key }).prefix(4) {
       add(count, "answers \(status)")
     }
+    add(counts.noneHealthy, "without an address to send to")
     add(counts.connectFailures, "connections failed")
     add(counts.connectTimeouts, "connections timed out")
     add(counts.requestTimeouts, "requests timed out")

@@ -84,6 +84,8 @@ extension CollectorCounts {
     connectFailures &+= other.connectFailures
     connectTimeouts &+= other.connectTimeouts
     requests &+= other.requests
+    unsent &+= other.unsent
+    noneHealthy &+= other.noneHealthy
     for (status, count) in other.answers { answers[status, default: 0] &+= count }
     requestTimeouts &+= other.requestTimeouts
     resets &+= other.resets

@@ -58,7 +58,9 @@ private final class CountingStore: ResourceStore {
   @Test("reads the insight of a proxy once, and of no other, and receipts compare with what it noted")
   func reads() async throws {
     let api = try await TestAPI.withMesh()
-    for name in ["web-1", "web-2", "web-3"] { await api.putProxy(name, service: "web", tags: #","kuma.io/protocol":"http""#) }
+    for name in ["web-1", "web-2", "web-3"] {
+      await api.putProxy(name, service: "web", tags: #","kuma.io/protocol":"http""#)
+    }
     await api.putTrace("all")
     let store = CountingStore(api.store)
     let diagnoses = TracingDiagnoses(

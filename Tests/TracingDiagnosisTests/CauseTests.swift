@@ -40,6 +40,38 @@ import TracingDiagnosis
     }
   }
 
+  @Test("the name of a collector that is changed in a running Envoy, which keeps the number of addresses of the former")
+  func changedName() throws {
+    var scene = CauseScenes.working
+    scene.counts(
+      """
+      tracing.zipkin.reports_dropped: 3
+      cluster.tracing_jaeger.upstream_cx_none_healthy: 3
+      cluster.tracing_jaeger.upstream_rq_503: 3
+
+      """, at: 12)
+    let verdict = try scene.diagnosis(at: 12.5).verdict
+    #expect(verdict.cause == .nameNotResolved, "\(verdict)")
+    #expect(verdict.evidence.contains { $0.text.contains("3 without an address to send to") }, "\(verdict)")
+  }
+
+  @Test func whatWaitsForConnectionsThatAreRefusedIsNoOverflow() throws {
+    var scene = Scene()
+    scene.counts(
+      """
+      \(Scene.statistics(requests: 70))tracing.zipkin.spans_sent: 70
+      tracing.zipkin.reports_dropped: 14
+      cluster.tracing_jaeger.membership_total: 1
+      cluster.tracing_jaeger.upstream_cx_total: 30
+      cluster.tracing_jaeger.upstream_cx_connect_fail: 30
+      cluster.tracing_jaeger.upstream_rq_retry: 29
+      cluster.tracing_jaeger.upstream_rq_pending_overflow: 4
+      cluster.tracing_jaeger.upstream_rq_503: 14
+
+      """, at: 4)
+    #expect(try scene.diagnosis(at: 5).verdict.cause == .connectionRefused)
+  }
+
   @Test func aSmallSamplingSaysHowManyRequestsASpanTakes() throws {
     var scene = Scene()
     scene.sampling = 0.5
