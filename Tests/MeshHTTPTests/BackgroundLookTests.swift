@@ -1,11 +1,13 @@
 import MeshHTTP
 import MeshHTTPTestSupport
 import MeshModel
+import MeshPolicy
 import MeshStore
 import MeshTestSupport
 import ProxyEvidence
 import Synchronization
 import Testing
+import TracingDiagnosis
 
 @testable import TracingInspection
 
