@@ -14,7 +14,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build build-tests release man images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build build-tests release man images check-images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ man: release ## the manual pages of the four programs, checked, in .build/man, a
 
 images: release ## what the images of the cluster are built from, in .build/images
 	@Scripts/stage-images
+
+check-images: release ## build the images of the cluster with buildah, without a registry, and start each program; takes minutes
+	@Scripts/check-images
 
 check-release: ## start each of the four programs that `make release` has built
 	@Scripts/setup demo

@@ -20,6 +20,7 @@ package enum KumactlProgram {
 
   /// Runs one command line and returns the exit code.
   static func run(_ arguments: [String]) async -> Int32 {
+    if arguments.first == "---completion" { return await complete(arguments) }
     let arguments = CommandLineReader.withoutTruthValues(arguments)
     if asksForHelp(arguments) {
       let reader = CommandLineReader()
@@ -34,12 +35,28 @@ package enum KumactlProgram {
     } catch {
       return refuse(arguments, error)
     }
-    guard var command = command as? any AsyncParsableCommand else { return refuse(arguments, nil) }
+    guard var command = command as? any AsyncParsableCommand, !(command is Kumactl) else {
+      return refuse(arguments, nil)
+    }
     do {
       try await command.run()
       return 0
     } catch {
       return fail(error)
+    }
+  }
+
+  /// Answers the script of a shell, which asks for the values of an argument.
+  private static func complete(_ arguments: [String]) async -> Int32 {
+    do {
+      _ = try await Kumactl.asyncParseAsRoot(arguments)
+      return 1
+    } catch {
+      // The parser throws its answer. An error is no news to somebody who presses Tab.
+      guard Kumactl.exitCode(for: error) == .success else { return 1 }
+      let answer = Kumactl.fullMessage(for: error)
+      if !answer.isEmpty { Console.write(answer + "\n") }
+      return 0
     }
   }
 

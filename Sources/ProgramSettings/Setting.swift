@@ -8,6 +8,7 @@ package struct Setting<Value: Sendable>: AnySetting {
   package let summary: String
   package let isSecret: Bool
   package var fileForm: SettingFileForm { format.fileForm }
+  package var choices: [String] { format.choices }
   let format: SettingFormat<Value>
 
   /// Declares a setting.
@@ -65,6 +66,8 @@ package protocol AnySetting: Sendable {
   var isSecret: Bool { get }
   /// What a configuration file may give.
   var fileForm: SettingFileForm { get }
+  /// Every valid text, where there are few; empty elsewhere.
+  var choices: [String] { get }
   /// Parses a text into the value that ``SettingValues`` stores.
   func read(_ text: String) throws(SettingFault) -> any Sendable
 }

@@ -4,7 +4,7 @@ package import ArgumentParser
 package struct SettingFlag: Sendable {
   /// What follows the name.
   enum Form: Sendable {
-    case value(name: String?, CompletionKind)
+    case value(name: String?, CompletionKind?)
     case nothing(text: String)
   }
 
@@ -19,10 +19,11 @@ package struct SettingFlag: Sendable {
   ///
   /// - Parameters:
   ///   - valueName: the name of the value in help; `nil` for the flag's name.
+  ///   - completion: what shells complete; `nil` for the setting's choices, if it has any.
   ///   - help: the help text; `nil` for the setting's summary, its default and its variable.
   ///   - standard: the default as shown in help; `nil` for the default's text.
   package static func option(
-    _ name: String, short: Character? = nil, valueName: String? = nil, completion: CompletionKind = .default,
+    _ name: String, short: Character? = nil, valueName: String? = nil, completion: CompletionKind? = nil,
     standard: String? = nil, _ help: String? = nil
   ) -> SettingFlag {
     SettingFlag(name: name, short: short, help: help, standard: standard, form: .value(name: valueName, completion))
@@ -86,7 +87,7 @@ package struct SettingFlags<List: SettingFlagList>: ParsableArguments, CustomRef
     case .value(let name, let completion):
       return Option<String?>(
         name: flag.specification, parsing: List.parsing, help: ArgumentHelp("\(help)", valueName: name),
-        completion: completion)
+        completion: completion ?? (setting.choices.isEmpty ? .default : .list(setting.choices)))
     case .nothing:
       return Flag<Bool>(wrappedValue: false, name: flag.specification, help: ArgumentHelp("\(help)"))
     }

@@ -8,20 +8,26 @@ package struct SettingFormat<Value: Sendable>: Sendable {
   package let read: @Sendable (String) throws(SettingFault) -> Value
   /// What a configuration file may give.
   package let fileForm: SettingFileForm
+  /// Every valid text, where there are few; empty elsewhere. Shells complete them.
+  package let choices: [String]
 
   /// Makes a format from a function that throws what is wrong.
   package init(
-    fileForm: SettingFileForm = .single, _ read: @escaping @Sendable (String) throws(SettingFault) -> Value
+    fileForm: SettingFileForm = .single, choices: [String] = [],
+    _ read: @escaping @Sendable (String) throws(SettingFault) -> Value
   ) {
     self.fileForm = fileForm
+    self.choices = choices
     self.read = read
   }
 
   /// Makes a format from a function that returns `nil` for an invalid text.
   ///
-  /// - Parameter fault: the error for an invalid text, such as `is not a port; give a number from 0 to 65535`.
-  package init(_ fault: String, _ read: @escaping @Sendable (String) -> Value?) {
-    self.init { text throws(SettingFault) in
+  /// - Parameters:
+  ///   - fault: the error for an invalid text, such as `is not a port; give a number from 0 to 65535`.
+  ///   - choices: every valid text, where there are few.
+  package init(_ fault: String, choices: [String] = [], _ read: @escaping @Sendable (String) -> Value?) {
+    self.init(choices: choices) { text throws(SettingFault) in
       guard let value = read(text) else { throw SettingFault(text, fault) }
       return value
     }
@@ -72,7 +78,7 @@ extension SettingFormat<String?> {
 extension SettingFormat<Bool> {
   /// `true` or `false`.
   package static var truth: Self {
-    Self("is neither true nor false") { text in
+    Self("is neither true nor false", choices: ["true", "false"]) { text in
       switch text.lowercased() {
       case "true", "1", "yes": true
       case "false", "0", "no": false
@@ -187,7 +193,8 @@ extension SettingFormat<[String: String]> {
 extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
   /// One of the raw values of an enumeration.
   package static var choice: Self {
-    Self("is not known; choose one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))") {
+    let choices = Value.allCases.map(\.rawValue)
+    return Self("is not known; choose one of \(choices.joined(separator: ", "))", choices: choices) {
       Value(rawValue: $0)
     }
   }

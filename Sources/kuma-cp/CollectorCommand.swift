@@ -21,7 +21,8 @@ extension KumaControlPlane {
         `kuma-cp settings` lists them all.
         """)
 
-    @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
+    @Option(
+      name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.", completion: .file())
     var configFile: String?
 
     @OptionGroup var settings: SettingFlags<CollectorFlags>

@@ -51,7 +51,8 @@ struct KumaControlPlane: AsyncParsableCommand {
         Settings come from defaults < --config-file < environment < flags; `kuma-cp settings` lists them all.
         """)
 
-    @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
+    @Option(
+      name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.", completion: .file())
     var configFile: String?
 
     @OptionGroup var settings: SettingFlags<RunFlags>

@@ -56,8 +56,9 @@ struct KumaDemo: AsyncParsableCommand {
 
   @Option(
     name: .customLong("break"),
-    help: ArgumentHelp("Let a service stop forwarding the trace headers: storefront or checkout.", valueName: "service")
-  )
+    help: ArgumentHelp(
+      "Let a service stop forwarding the trace headers: storefront or checkout.", valueName: "service"),
+    completion: .list(DemoPlan.callers))
   var broken: String?
 
   @Option(help: ArgumentHelp("The Envoy to use.", valueName: "file"), completion: .file())

@@ -167,6 +167,15 @@ struct SettingsTests {
     #expect(throws: (any Error).self) { try SampleCommand.parseAsRoot(["--colour", "red"]) }
   }
 
+  @Test("with few values have them completed")
+  func completion() {
+    let setting = Setting<SampleSettings.Colour>(
+      "a", .choice, default: "red", "The colour.", flag: .option("--colour", valueName: "colour"))
+    #expect(setting.choices == ["red", "green"])
+    #expect(Setting("b", .truth, default: "true", "Whether.").choices == ["true", "false"])
+    #expect(Setting("c", .port, default: "1", "The port.").choices.isEmpty)
+  }
+
   @Test("have help that says what an option does, with default and variable unless it says so itself")
   func help() {
     #expect(

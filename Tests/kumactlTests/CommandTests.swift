@@ -252,12 +252,49 @@ struct CommandTests {
     }
   }
 
-  @Test("print the versions of both sides")
+  @Test("print the versions of both sides, and whose program it is")
   func version() async throws {
     try await withControlPlane { kumactl, _, _ in
       let shown = try await kumactl("version")
       #expect(shown.output == "Client: Kuma \(ProductVersion.current)\nServer: Kuma 1.2.3\n")
+      #expect(try await kumactl("version", "-a").output.contains("\nDistribution:  kuma-trace\n"))
+      #expect(try await kumactl.onTerminal("version").contains("This is the kumactl of kuma-trace, "))
     }
+  }
+
+  @Test("say at a terminal what they applied, and nothing in a pipe")
+  func confirmation() async throws {
+    try await withControlPlane { kumactl, _, _ in
+      try kumactl.write(Self.mesh, to: "mesh.yaml")
+      try kumactl.write(Self.policy("all"), to: "policy.yaml")
+      #expect(try await kumactl.onTerminal("apply -f mesh.yaml") == "mesh \"default\" created\r\n")
+      #expect(try await kumactl.onTerminal("apply -f mesh.yaml") == "mesh \"default\" updated\r\n")
+      #expect(
+        try await kumactl.onTerminal("apply -f policy.yaml")
+          == "traffic-trace \"all\" in mesh \"default\" created\r\n")
+      let piped = try await kumactl("apply", "-f", "mesh.yaml")
+      #expect(piped == KumactlProcess.Outcome(status: 0, output: "", errors: ""))
+    }
+  }
+
+  @Test("name themselves to the control plane, where a header of the configuration does not")
+  func userAgent() async throws {
+    let agents = Mutex<[String]>([])
+    let responder: LoopbackServer.Responder = { request, _ in
+      agents.withLock { $0.append(request.headerFields[.userAgent] ?? "") }
+      return (HTTPResponse(status: .ok), Array(#"{"tagline":"Kuma","version":"1.2.3"}"#.utf8))
+    }
+    try await LoopbackServer.run(responder) { base in
+      try await KumactlProcess.withHome { kumactl in
+        _ = try await kumactl("config", "control-planes", "add", "--name", "a", "--address", base, "--skip-check")
+        _ = try await kumactl("version")
+        _ = try await kumactl(
+          "config", "control-planes", "add", "--name", "b", "--address", base, "--headers", "user-agent=mine",
+          "--skip-check")
+        _ = try await kumactl("version")
+      }
+    }
+    #expect(agents.withLock { $0 } == ["kumactl/\(ProductVersion.current) (kuma-trace)", "mine"])
   }
 
   @Test("leave the configuration alone when they are told to")

@@ -42,6 +42,58 @@ struct KumactlConfigurationTests {
     #expect(configuration.yaml.contains("mesh: demo"))
   }
 
+  /// A file as Kuma's kumactl writes it, with what a later version or an extension may add.
+  private static let ofKuma = """
+    contexts:
+    - controlPlane: cp
+      defaults:
+        mesh: demo
+      name: cp
+    controlPlanes:
+    - coordinates:
+        apiServer:
+          authConf:
+            token: abc
+          authType: tokens
+          caCertFile: ""
+          headers:
+          - key: x
+            value: "1"
+          skipVerify: true
+          url: https://cp.example:5682
+      name: cp
+    currentContext: cp
+    preferences:
+      colour: false
+      pages: [1, "2"]
+      ratio: 0.5
+
+    """
+
+  @Test("that Kuma's kumactl wrote loses nothing when it is written back")
+  func nothingLost() throws {
+    let before = try DocumentValue.yamlDocuments(Self.ofKuma)
+    var configuration = try KumactlConfiguration(yaml: Self.ofKuma)
+    #expect(try DocumentValue.yamlDocuments(configuration.yaml) == before)
+    #expect(configuration.active?.headers.count == 2)
+    configuration.add(.init(name: "b", url: "http://b"))
+    let removed = configuration.remove("b")
+    #expect(removed)
+    #expect(try DocumentValue.yamlDocuments(configuration.yaml) == before)
+  }
+
+  @Test(
+    "is an error where something would be lost when it is written",
+    arguments: [
+      ("controlPlanes: {a: 1}", "controlPlanes has to be a list of objects"),
+      ("contexts: [{name: a}, b]", "contexts has to be a list of objects"),
+      ("currentContext: a\n---\ncurrentContext: b", "the file has to be one document, not 2"),
+    ])
+  func lossy(text: String, message: String) {
+    let error = #expect(throws: DocumentError.self) { try KumactlConfiguration(yaml: text) }
+    #expect(error?.message == message)
+  }
+
   @Test("hands the active place on when its control plane is removed")
   func remove() {
     var configuration = KumactlConfiguration.standard

@@ -1,6 +1,7 @@
 import Foundation
 import MeshTestSupport
 import ProcessSupervisor
+import Testing
 
 /// Runs the program as users do: as a process of its own, in a home of its own.
 struct KumactlProcess: Sendable {
@@ -31,6 +32,21 @@ struct KumactlProcess: Sendable {
   /// Runs a command line and waits for its end.
   func callAsFunction(_ arguments: String..., input: String = "") async throws -> Outcome {
     try await run(arguments, input: input)
+  }
+
+  /// Runs a command line at a terminal, and returns what is seen there. Lines end as on a terminal.
+  func onTerminal(_ line: String) async throws -> String {
+    let seen = home.appending(path: ".\(UUID().uuidString).seen")
+    defer { try? FileManager.default.removeItem(at: seen) }
+    let run = try await ProgramOutput.of(
+      ChildProcess.Command(
+        "/usr/bin/script",
+        ["--quiet", "--return", "--command", "\(TestPrograms.path("kumactl")) \(line)", "/dev/null"],
+        environment: ["HOME": home.path(percentEncoded: false), "NO_COLOR": "1", "PATH": "/usr/bin:/bin"],
+        directory: home.path(percentEncoded: false), input: .file("/dev/null"),
+        output: .file(seen.path(percentEncoded: false))))
+    #expect(run.status.shellCode == 0, "\(line): \(run.errors)")
+    return String(decoding: try Data(contentsOf: seen), as: UTF8.self)
   }
 
   /// Runs a command line and waits for its end.

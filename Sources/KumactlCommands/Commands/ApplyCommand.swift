@@ -114,6 +114,9 @@ struct ApplyCommand: AsyncParsableCommand {
       let resource = item.resource
       do {
         let outcome = try await client.put(resource)
+        let place = resource.type.isMeshScoped ? " in mesh \(resource.mesh.quoted)" : ""
+        Console.confirm(
+          "\(resource.type.argument) \(resource.name.quoted)\(place) \(outcome.isCreated ? "created" : "updated")")
         Console.warn(item.warnings(with: outcome.warnings).filter { shown.insert($0).inserted })
       } catch {
         var error = error.during("failed to apply \(resource.key)")

@@ -12,5 +12,5 @@ struct CompletionBashCommand: AsyncParsableCommand {
 
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
-  func run() async throws { Console.write(Kumactl.completionScript(for: .bash) + "\n") }
+  func run() async throws { Console.write(CompletionScript.text(for: .bash) + "\n") }
 }

@@ -12,5 +12,5 @@ struct CompletionFishCommand: AsyncParsableCommand {
 
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
-  func run() async throws { Console.write(Kumactl.completionScript(for: .fish) + "\n") }
+  func run() async throws { Console.write(CompletionScript.text(for: .fish) + "\n") }
 }

@@ -12,5 +12,5 @@ struct CompletionZshCommand: AsyncParsableCommand {
 
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions
 
-  func run() async throws { Console.write(Kumactl.completionScript(for: .zsh) + "\n") }
+  func run() async throws { Console.write(CompletionScript.text(for: .zsh) + "\n") }
 }

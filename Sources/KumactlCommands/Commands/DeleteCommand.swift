@@ -13,10 +13,12 @@ struct DeleteCommand: AsyncParsableCommand {
       kumactl delete mesh default
       """)
 
-  @Argument(help: ArgumentHelp("mesh, traffic-trace, dataplane, secret or global-secret", valueName: "TYPE"))
+  @Argument(
+    help: ArgumentHelp("mesh, traffic-trace, dataplane, secret or global-secret", valueName: "TYPE"),
+    completion: .list(ResourceType.allCases.filter(\.isUserWritten).map(\.argument).sorted()))
   var type: String
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.ofNamedType)
   var name: String
 
   @OptionGroup var mesh: MeshOptions

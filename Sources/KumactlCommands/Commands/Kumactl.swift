@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// The root of the commands.
-struct Kumactl: ParsableCommand {
+struct Kumactl: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kumactl", abstract: "Management tool for Kuma.",
     discussion: """

@@ -27,6 +27,7 @@ struct VersionCommand: AsyncParsableCommand {
       Console.write(
         """
         Product:       \(ProductVersion.product)
+        Distribution:  \(ProductVersion.name)
         Version:       \(version)
         Git Tag:       \(version)
         Git Commit:    \(BuildRecord.commit)
@@ -35,6 +36,7 @@ struct VersionCommand: AsyncParsableCommand {
         """)
     } else {
       Console.write("Client: \(ProductVersion.product) \(version)\n")
+      Console.confirm("This is the kumactl of \(ProductVersion.name), which works with Kuma's control planes too.")
     }
     do {
       let index = try await Session(global).client().index()

@@ -9,8 +9,13 @@ struct ConfigurationFile {
   /// The content of the file.
   var configuration: KumactlConfiguration
 
-  /// Reads the file; creates a missing one, with the control plane on this machine.
-  init(path: String?, isStored: Bool) throws {
+  /// Reads the file.
+  ///
+  /// - Parameters:
+  ///   - path: the path of the file; `nil` for the standard one.
+  ///   - isStored: whether there is a file at all.
+  ///   - isMade: whether a missing file is made, with the control plane on this machine.
+  init(path: String?, isStored: Bool, isMade: Bool = true) throws {
     guard isStored else {
       self.path = nil
       configuration = .standard
@@ -30,7 +35,7 @@ struct ConfigurationFile {
       }
     case .failure(let failure) where failure.number == ENOENT:
       // The program also works without a writable home directory.
-      try? save()
+      if isMade { try? save() }
     case .failure(let failure):
       throw CommandFailure("Failed to read configuration from file \"\(path)\": \(failure)")
     }

@@ -3,11 +3,13 @@ import OrderedCollections
 
 /// The known control planes and the active one, in the format of Kuma's file.
 ///
-/// Entries are stored as documents, so that this program preserves the keys of newer ones.
+/// Entries are stored as documents, so that this program preserves what other versions and Kuma's own kumactl write.
 struct KumactlConfiguration: Equatable {
   private(set) var controlPlanes: [ControlPlane]
   private var contexts: [DocumentValue.Object]
   private(set) var currentContext: String
+  /// The other keys of the file.
+  private var others: DocumentValue.Object = [:]
 
   /// The default configuration: a control plane on this machine.
   static var standard: KumactlConfiguration {
@@ -24,24 +26,41 @@ struct KumactlConfiguration: Equatable {
 
   /// Parses the text of a file.
   init(yaml text: String) throws(DocumentError) {
-    let document = try DocumentValue.yamlDocuments(text).first ?? .null
-    guard document == .null || document.object != nil else {
+    let documents = try DocumentValue.yamlDocuments(text).filter { $0 != .null }
+    guard documents.count <= 1 else {
+      throw DocumentError(code: .wrongKind, message: "the file has to be one document, not \(documents.count)")
+    }
+    let document = documents.first ?? [:]
+    guard let object = document.object else {
       throw DocumentError(code: .wrongKind, message: "the file has to be an object, not \(document.kind)")
     }
     self.init(
-      controlPlanes: (document["controlPlanes"]?.array ?? []).compactMap(\.object).map(ControlPlane.init),
-      contexts: (document["contexts"]?.array ?? []).compactMap(\.object),
+      controlPlanes: try Self.objects(document, "controlPlanes").map(ControlPlane.init),
+      contexts: try Self.objects(document, "contexts"),
       currentContext: document["currentContext"]?.string ?? "")
+    others = object.filter { !["contexts", "controlPlanes", "currentContext"].contains($0.key) }
+  }
+
+  /// The objects of a list. What is not understood is an error, because it would be lost when the file is written.
+  private static func objects(_ document: DocumentValue, _ key: String) throws(DocumentError) -> [DocumentValue.Object]
+  {
+    let value = document[key] ?? .null
+    let items = value.array ?? []
+    let objects = items.compactMap(\.object)
+    guard value == .null || value.array != nil, objects.count == items.count else {
+      throw DocumentError(code: .wrongKind, message: "\(key) has to be a list of objects")
+    }
+    return objects
   }
 
   /// The text of a file.
   var yaml: String {
-    let document: DocumentValue = [
+    let known: DocumentValue.Object = [
       "contexts": .array(contexts.map { .object($0) }),
       "controlPlanes": .array(controlPlanes.map { .object($0.document) }),
       "currentContext": .string(currentContext),
     ]
-    return document.yaml()
+    return DocumentValue.object(known.merging(others) { known, _ in known }).yaml()
   }
 
   /// The active control plane; `nil` when there is none.

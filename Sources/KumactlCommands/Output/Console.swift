@@ -15,6 +15,11 @@ enum Console {
     if !FileAccess.write(text.utf8, to: STDOUT_FILENO) { outputFailure.store(errno, ordering: .relaxed) }
   }
 
+  /// Tells a person at a terminal what was done, as a line on standard output. A pipe or a file gets nothing, as from Kuma's kumactl.
+  static func confirm(_ text: String) {
+    if isatty(STDOUT_FILENO) == 1 { write("\(text.printableLines)\n") }
+  }
+
   /// The program's exit status: that of the command, or a failure if its output could not be written.
   static func status(_ status: Int32) -> Int32 {
     let failure = outputFailure.load(ordering: .relaxed)

@@ -73,7 +73,7 @@ struct ListOutputOptions: ParsableArguments {
 struct MeshOptions: ParsableArguments {
   @Option(
     name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("mesh to use", valueName: "string"))
+    help: ArgumentHelp("mesh to use", valueName: "string"), completion: NameCompletion.of(.mesh))
   var mesh = "default"
 }
 

@@ -4,12 +4,17 @@ import MeshModel
 /// Finds the control plane of a command from its options.
 struct Session {
   let options: GlobalOptions
+  /// Whether a missing configuration file is made.
+  private let makesConfiguration: Bool
 
-  init(_ options: GlobalOptions) { self.options = options }
+  init(_ options: GlobalOptions, makesConfiguration: Bool = true) {
+    self.options = options
+    self.makesConfiguration = makesConfiguration
+  }
 
   /// The configuration file.
   func configurationFile() throws -> ConfigurationFile {
-    try ConfigurationFile(path: options.configFile, isStored: !options.noConfig)
+    try ConfigurationFile(path: options.configFile, isStored: !options.noConfig, isMade: makesConfiguration)
   }
 
   /// The control plane that the configuration names as the active one.
@@ -34,7 +39,8 @@ struct Session {
     return ControlPlaneClient(
       address: address,
       settings: ControlPlaneClient.Settings(
-        headers: controlPlane.headers, timeout: options.apiTimeout.duration, caFile: controlPlane.caCertFile,
+        headers: [("user-agent", ProductVersion.userAgent(of: "kumactl"))] + controlPlane.headers,
+        timeout: options.apiTimeout.duration, caFile: controlPlane.caCertFile,
         clientCertificate: controlPlane.clientCertificate, skipVerify: controlPlane.skipVerify, observer: observer))
   }
 

@@ -1,3 +1,4 @@
+import ArgumentParser
 import ProgramSettings
 import TraceModel
 import TraceStore
@@ -34,7 +35,7 @@ struct CollectorSettings: SettingGroup {
   let storeFile = Setting(
     "collector.storeFile", .optionalText, default: "",
     "SQLite file of the spans; empty for traces.db in the directory of databases.",
-    flag: .option("--store-file", "SQLite file of the spans (traces.db in the work directory)."))
+    flag: .option("--store-file", completion: .file(), "SQLite file of the spans (traces.db in the work directory)."))
   let maxAge = Setting(
     "collector.retention.maxAge", .duration, default: "168h", "How long spans are kept; 0 for ever.",
     flag: .option("--max-age", "How long spans are kept, such as 168h; 0 for ever."))
@@ -50,7 +51,9 @@ struct CollectorSettings: SettingGroup {
     "collector.ingestTokensFile", .optionalText, default: "",
     "File with tokens for sending spans, beside those in Secrets: a mesh and a token on each line. It is read again when it "
       + "changes.",
-    flag: .option("--ingest-tokens-file", "File with tokens for sending spans, a mesh and a token on each line."))
+    flag: .option(
+      "--ingest-tokens-file", completion: .file(),
+      "File with tokens for sending spans, a mesh and a token on each line."))
   let allowedOrigins = Setting(
     "collector.allowedOrigins", .origins, default: "",
     "Origins whose pages may use the collector from a browser, separated by commas; * for all, empty for none.",

@@ -1,3 +1,4 @@
+import ArgumentParser
 import HTTPService
 import Logging
 import ProgramSettings
@@ -61,7 +62,7 @@ struct ControlPlaneSettings: SettingGroup {
   let workDir = Setting(
     "general.workDir", .optionalText, default: "",
     "Directory of databases and certificates; empty for kuma-trace in the user's state directory.",
-    flag: .option("--work-dir", "Directory of databases and certificates."))
+    flag: .option("--work-dir", completion: .directory, "Directory of databases and certificates."))
   let allowedHosts = Setting(
     "general.allowedHosts", .hosts, default: "",
     "Names, beside localhost, this machine's and the certificate's, under which the HTTP API, diagnostics and the "

@@ -1,3 +1,4 @@
+import ArgumentParser
 import ProgramSettings
 
 /// The settings of a control plane whose resources are objects of a Kubernetes cluster.
@@ -8,7 +9,7 @@ struct KubernetesSettings: SettingGroup {
   let kubeconfig = Setting(
     "runtime.kubernetes.kubeconfig", .optionalText, default: "",
     "Kubeconfig file of the API server; empty for the service account of the pod, else $KUBECONFIG, else ~/.kube/config.",
-    flag: .option("--kubeconfig", "Kubeconfig file of the API server; in a pod none is needed."))
+    flag: .option("--kubeconfig", completion: .file(), "Kubeconfig file of the API server; in a pod none is needed."))
   let controlPlaneServiceName = Setting(
     "runtime.kubernetes.controlPlaneServiceName", .kubernetesName, default: "kuma-control-plane",
     "Name of the Service of the control plane, for which the certificate of the admission server is made.")

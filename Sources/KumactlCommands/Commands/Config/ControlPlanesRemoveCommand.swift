@@ -10,7 +10,9 @@ struct ControlPlanesRemoveCommand: AsyncParsableCommand {
       kumactl config control-planes remove --name test
       """)
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("reference name for the Control Plane", valueName: "string"),
+    completion: NameCompletion.ofControlPlanes)
   var name: String
 
   @OptionGroup(title: GlobalOptions.section) var global: GlobalOptions

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 struct GetDataplaneCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,7 @@ struct GetDataplaneCommand: AsyncParsableCommand {
       kumactl get dataplane web-1 -o yaml
       """)
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.of(.dataplane))
   var name: String
 
   @OptionGroup var mesh: MeshOptions

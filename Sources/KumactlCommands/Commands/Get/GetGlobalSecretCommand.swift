@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 struct GetGlobalSecretCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,7 @@ struct GetGlobalSecretCommand: AsyncParsableCommand {
       kumactl get global-secret admin-user-token -o yaml
       """)
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.of(.globalSecret))
   var name: String
 
   @OptionGroup(title: GlobalOptions.section) var output: OutputOptions

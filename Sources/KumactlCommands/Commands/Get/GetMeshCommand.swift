@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 struct GetMeshCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,7 @@ struct GetMeshCommand: AsyncParsableCommand {
       kumactl get mesh default -o yaml
       """)
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.of(.mesh))
   var name: String
 
   @OptionGroup(title: GlobalOptions.section) var output: OutputOptions

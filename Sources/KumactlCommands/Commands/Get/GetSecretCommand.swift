@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 struct GetSecretCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,7 @@ struct GetSecretCommand: AsyncParsableCommand {
       kumactl get secret api-key -o yaml
       """)
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.of(.secret))
   var name: String
 
   @OptionGroup var mesh: MeshOptions

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MeshModel
 
 struct GetTrafficTraceCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,7 @@ struct GetTrafficTraceCommand: AsyncParsableCommand {
       kumactl get traffic-trace all -o yaml
       """)
 
-  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the resource's name", valueName: "NAME"), completion: NameCompletion.of(.trafficTrace))
   var name: String
 
   @OptionGroup var mesh: MeshOptions

@@ -46,7 +46,7 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
     }
   }
 
-  @Argument(help: ArgumentHelp("the proxy's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the proxy's name", valueName: "NAME"), completion: NameCompletion.of(.dataplane))
   var name: String
 
   @Option(

@@ -12,7 +12,7 @@ struct InspectTrafficTraceCommand: AsyncParsableCommand {
       kumactl inspect traffic-trace all
       """)
 
-  @Argument(help: ArgumentHelp("the policy's name", valueName: "NAME"))
+  @Argument(help: ArgumentHelp("the policy's name", valueName: "NAME"), completion: NameCompletion.of(.trafficTrace))
   var name: String
 
   @Flag(help: "print the proxies that any selector matches, whether the policy applies to them or not")
