@@ -112,7 +112,7 @@ enum CompletingShell: String, CaseIterable, Sendable {
     try kumactl.write(Self.typing, to: "typing")
     try? FileManager.default.removeItem(at: kumactl.home.appending(path: "offered"))
     let home = kumactl.home.path(percentEncoded: false)
-    let programs = URL(filePath: TestPrograms.path("kumactl")).deletingLastPathComponent().path
+    let programs = URL(filePath: try TestPrograms.path("kumactl")).deletingLastPathComponent().path
     let arguments = self == .fish ? ["fish", "--no-config", "\(home)/setup"] : ["zsh", "-f", "\(home)/typing"] + shell
     let run = try await ProgramOutput.of(
       ChildProcess.Command(
