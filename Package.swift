@@ -202,8 +202,8 @@ let package = Package(
     .target(
       name: "HTTPService",
       dependencies: [
-        "LogLimits", "SecretPatterns", "Systemd", httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
-        serviceLifecycle,
+        "LogLimits", "SecretPatterns", "Systemd", httpTypes, logging, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix,
+        nioSSL, nioTLS, serviceLifecycle,
       ],
       swiftSettings: strict),
     .target(
@@ -444,8 +444,8 @@ let package = Package(
     .testTarget(
       name: "HTTPServiceTests",
       dependencies: [
-        "Certificates", "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
-        nioSSL, serviceLifecycle,
+        "Certificates", "HTTPService", "MeshTestSupport", httpTypes, logging, nioCore, nioEmbedded, nioHPACK, nioHTTP1,
+        nioHTTP2, nioPosix, nioSSL, serviceLifecycle,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -476,7 +476,7 @@ let package = Package(
         "ProcessSupervisor",
         "PrometheusMetrics",
         "TraceAnalysis",
-        "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", "TraceTestSupport", grdb, httpTypes,
+        "TraceFormats", "TraceHTTP", "TraceModel", "TraceStore", "TraceTestSupport", grdb, httpTypes, logging, nioPosix,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -13,6 +13,7 @@ package struct HTTPListener: Service {
   private let logger: Logger
   private let loops: RequestLoops?
   private let encryption: Encryption?
+  private let http2: (@Sendable (RequestService) -> ConnectionClassifier.HTTP2Setup)?
   private let adviceIfTaken: String?
 
   private var name: String { service.counts.name }
@@ -22,10 +23,12 @@ package struct HTTPListener: Service {
   ///   - loops: the threads that serve the requests; nil for the threads that all tasks share.
   ///   - tls: the configuration of encrypted connections; nil for a server without TLS.
   ///   - plaintext: who may talk without encryption to a server with TLS.
+  ///   - http2: makes what sets up connections that speak HTTP/2; nil for a server that speaks HTTP/1.1 alone.
   ///   - adviceIfTaken: logged when the port is in use, and the program continues without this server; nil to fail.
   package init(
     host: String, port: Int, service: RequestService, ports: BoundPorts, logger: Logger, loops: RequestLoops? = nil,
-    tls: (any TLSSource)? = nil, plaintext: PlaintextRule = .refused, adviceIfTaken: String? = nil
+    tls: (any TLSSource)? = nil, plaintext: PlaintextRule = .refused,
+    http2: (@Sendable (RequestService) -> ConnectionClassifier.HTTP2Setup)? = nil, adviceIfTaken: String? = nil
   ) {
     self.host = host
     self.port = port
@@ -34,6 +37,7 @@ package struct HTTPListener: Service {
     self.logger = logger
     self.loops = loops
     encryption = tls.map { Encryption(tls: $0, plaintext: plaintext) }
+    self.http2 = http2
     self.adviceIfTaken = adviceIfTaken
     ports.expect(name)
     if let loops {
@@ -58,6 +62,7 @@ package struct HTTPListener: Service {
       [ports, name, host] port in ports.set(name, port, host: host)
     }
     server.encryption = encryption
+    server.http2 = http2?(service)
     server.socket = try ports.inherited.take(for: name, host: host, port: port)
     do {
       try await server.run()

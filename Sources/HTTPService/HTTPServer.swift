@@ -3,7 +3,7 @@ import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 
-/// Listens on an address and serves requests over HTTP/1.1.
+/// Listens on an address and serves requests over HTTP/1.1, and over HTTP/2 where something sets that up.
 public struct HTTPServer: Service {
   /// The address or name to listen on.
   public var host: String
@@ -17,6 +17,8 @@ public struct HTTPServer: Service {
   package var socket: NIOBSDSocket.Handle?
   /// How connections are encrypted; nil for a server without TLS.
   package var encryption: Encryption?
+  /// Sets up connections that speak HTTP/2; nil for a server that speaks HTTP/1.1 alone.
+  package var http2: ConnectionClassifier.HTTP2Setup?
   /// The descriptors that connections leave to the rest of the program.
   package var reserve = DescriptorReserve()
   /// Called with the port once the server accepts connections.
@@ -59,7 +61,7 @@ public struct HTTPServer: Service {
   }
 
   private func listen() async throws -> any Channel {
-    let connection = ServedConnection(service: service, encryption: encryption)
+    let connection = ServedConnection(service: service, encryption: encryption, http2: http2)
     let bootstrap = ServerBootstrap(group: eventLoopGroup)
       .serverChannelOption(.backlog, value: ListeningSocket.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -87,10 +89,16 @@ public struct HTTPServer: Service {
 private struct ServedConnection: Sendable {
   let service: RequestService
   let encryption: Encryption?
+  let http2: ConnectionClassifier.HTTP2Setup?
 
   /// Adds the handlers of a new connection, on its event loop.
   func begin(_ channel: any Channel) throws {
     do {
+      if let http2 {
+        return try ConnectionClassifier.Setup(
+          encryption: encryption, timeout: service.limits.head, service: service, http2: http2
+        ).begin(channel)
+      }
       guard let slot = try service.place(for: channel, encryption: encryption) else { return }
       guard let encryption else { return try service.configure(channel, slot: slot, isSecure: false) }
       let deadline = NIODeadline.now() + TimeAmount(service.limits.head)

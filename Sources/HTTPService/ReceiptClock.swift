@@ -63,6 +63,9 @@ struct ReceiptClock {
   /// Whether bytes may be received. Those of the next request wait until the answer has been sent.
   var takesBytes: Bool { phase != .answering && leaveBy == nil }
 
+  /// Whether an answer is being sent.
+  var isSending: Bool { leaveBy != nil }
+
   /// Bytes have been received.
   mutating func received(_ count: Int, at now: NIODeadline) {
     switch phase {

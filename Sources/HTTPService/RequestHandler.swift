@@ -36,8 +36,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   private let watch: ReceiptWatch
   /// The client of the connection.
   private let caller: Caller
-  /// With whose requests those of this connection count.
-  private let address: ClientKey
   private var state = State.waiting
   private var exchange: Exchange?
   private var body: [UInt8] = []
@@ -48,7 +46,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     self.service = service
     self.watch = watch
     self.caller = caller
-    address = caller.key
   }
 
   // MARK: Requests
@@ -110,32 +107,11 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
   }
 
-  /// The answer to a request that comes too soon, or whose sender may not send it. An address counts first, so that guesses of tokens
-  /// count.
+  /// The answer to a request that comes too soon, or whose sender may not send it.
   private func refusal(of request: HTTPRequest) -> Answer? {
-    service.tooSoon(request, of: address) ?? decide(on: request)
-      ?? service.tooSoon(request, of: exchange?.caller.identity.map { .identity($0) } ?? .machine)
-  }
-
-  /// Asks who sends a request and whether they may.
-  ///
-  /// - Returns: the answer to a request that is refused.
-  private func decide(on request: HTTPRequest) -> Answer? {
-    // A browser sends no credentials before it knows that the page may use the server.
-    guard let access = service.access, service.callers.origins.preflight(request) == nil else { return nil }
-    switch access.decide(on: request, from: caller) {
-    case .allowed(let caller):
-      exchange?.caller = caller
-      return nil
-    case .refused(let answer, let reason):
-      note(reason, request, caller)
-      return answer
-    }
-  }
-
-  private func note(_ reason: String, _ request: HTTPRequest, _ caller: Caller) {
-    service.counts.count(.access)
-    service.refusals.note(reason, operation: request.loggedOperation, caller: caller, to: service.logger)
+    let (caller, refusal) = service.admit(request, from: caller)
+    exchange?.caller = caller
+    return refusal
   }
 
   private func complete(_ context: ChannelHandlerContext) {
@@ -163,7 +139,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     self.exchange = nil
     state = .sending
     if answer.exceedsDocumentBound { service.counts.count(.document) }
-    if let reason = answer.refusalReason { note(reason, exchange.request.head, exchange.caller) }
+    if let reason = answer.refusalReason { service.noteRefusal(reason, of: exchange.request.head, exchange.caller) }
     var answer = answer
     answer.fields.add(service.callers.origins.fields(for: exchange.request.head))
     let isKeepAlive =
@@ -184,8 +160,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   private func refuse(_ context: ChannelHandlerContext, _ refusal: RequestRefusal, version: HTTPVersion = .http1_1) {
-    service.note(refusal.reason, Self.logLine(refusal, service))
-    end(context, with: service.answer(to: exchange?.request.head, refusal), version: version)
+    end(context, with: service.refuse(exchange?.request.head, refusal), version: version)
   }
 
   /// Refuses a request whose body is not received.
@@ -207,11 +182,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
       here.value.context.writeAndFlush(here.value.handler.wrapOutboundOut(.end(nil)), promise: nil)
       here.value.handler.watch.linger()
     }
-  }
-
-  private static func logLine(_ refusal: RequestRefusal, _ service: RequestService) -> String {
-    let sentence = refusal.sentence(hostSetting: service.settings.hosts, originSetting: service.settings.origins)
-    return "the server refused a request: \(sentence)"
   }
 
   /// Writes an answer but its end, for which ``sent(_:)`` waits.
@@ -293,13 +263,6 @@ extension HTTPRequest {
     self.init(
       method: method, scheme: scheme, authority: whole?.authority ?? head.headers.first(name: "host") ?? address(),
       path: whole?.path ?? head.uri, headerFields: fields)
-  }
-}
-
-extension HTTPRequest {
-  /// The method and the path without its query, which may hold secrets; at most 200 characters.
-  fileprivate var loggedOperation: String {
-    "\(method.rawValue.prefix(20)) \((path ?? "").prefix { $0 != "?" }.prefix(180))"
   }
 }
 

@@ -74,5 +74,5 @@ extension RequestService {
 }
 
 extension HTTPField.Name {
-  fileprivate static let requestID = Self("X-Request-Id")
+  static let requestID = Self("X-Request-Id")
 }

@@ -34,7 +34,7 @@ struct DataplaneListener: HTTP2ServerTransport.ListenerFactory {
           let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false)
           try channel.pipeline.syncOperations.addHandler(backoff)
           try channel.pipeline.syncOperations.addHandler(
-            DescriptorGuard(DescriptorReserve(), service: setup.bootstrap))
+            DescriptorGuard(DescriptorReserve(), service: setup.service))
         }.flatMap {
           listenerConfigurator.configure(channel: channel)
         }

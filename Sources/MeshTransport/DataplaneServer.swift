@@ -125,16 +125,17 @@ package final class DataplaneServer: Service {
     let service = Self.bootstrapService(configuration, logger: logger, bootstrap)
     self.service = service
     let frames = FrameGuard.Setup(
-      streams: limits.streamsPerConnection, counts: frames, refusals: RefusalLog(server: Self.name), logger: logger,
-      idle: TimeAmount(service.limits.idle))
+      streams: limits.streamsPerConnection, counts: frames, server: Self.name, logger: logger,
+      idle: service.limits.idle)
     let listener = DataplaneListener(
       host: configuration.host, port: configuration.port, socket: configuration.socket,
       eventLoopGroup: eventLoopGroup,
       setup: { connectionConfigurator in
         ConnectionClassifier.Setup(
-          encryption: configuration.encryption, timeout: TimeAmount(limits.classification),
-          connectionConfigurator: connectionConfigurator,
-          bootstrap: service, frames: frames)
+          encryption: configuration.encryption, timeout: limits.classification, service: service
+        ) { channel, connection in
+          try Self.configure(channel, connection, connectionConfigurator, frames)
+        }
       },
       logger: logger, onListening: onListening)
     let receipts = StreamReceipts(budget: configuration.budgets.discovery)
@@ -156,6 +157,24 @@ package final class DataplaneServer: Service {
         config: Self.transport(limits, receipts, metrics: metrics == nil ? nil : metricsReceipts)),
       router: router)
     port = Mutex(nil)
+  }
+
+  /// Sets up a connection that speaks gRPC.
+  private static func configure(
+    _ channel: any Channel, _ connection: ConnectionClassifier.Connection,
+    _ configurator: HTTP2ServerTransport.ConnectionConfigurator, _ frames: FrameGuard.Setup
+  ) throws -> EventLoopFuture<Void> {
+    connection.slot.beginHTTP2()
+    var caller = connection.caller
+    // Proxies prove who they are by tokens alone.
+    caller.certificate = nil
+    try channel.pipeline.syncOperations.addHandlers([
+      SmallBuffers(), FrameGuard(setup: frames, caller: caller, slot: connection.slot),
+    ])
+    let tls: HTTP2ServerTransport.ConnectionConfigurator.TLS =
+      caller.isSecure ? .configured(requireALPN: false) : .none
+    return configurator.configure(channel: channel, tls: tls).assumeIsolated()
+      .map { ConnectionAcceptor.deliver($0, of: channel) }.nonisolated()
   }
 
   /// The service for `POST /bootstrap` and `POST /evidence`. Proxies may use any host name for the server. Web pages may not use it.

@@ -1,3 +1,4 @@
+import HTTPService
 import MeshModel
 import MeshXDS
 import NIOCore
@@ -78,7 +79,7 @@ final class RequestGuard: ChannelDuplexHandler {
   }
 
   private func begin(_ context: ChannelHandlerContext, _ request: HTTP2Frame.FramePayload.Headers) {
-    guard !isBeyondLimit(context) else {
+    guard !FrameGuard.refuses(context.channel) else {
       (ignoresInput, hasEnded) = (true, true)
       return context.writeAndFlush(wrapOutboundOut(.rstStream(.refusedStream)), promise: nil)
     }
@@ -97,19 +98,6 @@ final class RequestGuard: ChannelDuplexHandler {
     hasEnded = request.endStream
     context.fireChannelRead(wrapInboundOut(.headers(request)))
     if let refusal { refuse(refusal) }
-  }
-
-  /// Whether the client opened more streams than it may. One that did not know the limit can try again.
-  private func isBeyondLimit(_ context: ChannelHandlerContext) -> Bool {
-    guard let connection = context.channel.parent,
-      let frames = try? connection.pipeline.syncOperations.handler(type: FrameGuard.self)
-    else { return false }
-    // Known at once on the event loop of the stream.
-    var isBeyond = false
-    context.channel.getOption(HTTP2StreamChannelOptions.streamID).assumeIsolated().whenSuccess {
-      isBeyond = frames.refuses(UInt32(Int($0)))
-    }
-    return isBeyond
   }
 
   private func receive(_ context: ChannelHandlerContext, _ bytes: inout ByteBuffer) {

@@ -14,7 +14,7 @@ extension KumaControlPlane {
       abstract: "Run the trace collector alone, without a control plane, until it is interrupted.",
       discussion: """
         Takes spans from Zipkin's tracers (POST /api/v2/spans in JSON or protobuf, POST /api/v1/spans in JSON) and from \
-        OpenTelemetry's exporters (POST /v1/traces in protobuf or JSON, at both ports), keeps them in SQLite, and answers \
+        OpenTelemetry's exporters (OTLP over HTTP and over gRPC), keeps them in SQLite, and answers \
         Zipkin's queries with a page to look at them.
 
         It is the collector of `kuma-cp run`, with the same settings: defaults < --config-file < environment < flags; \
@@ -45,7 +45,8 @@ extension KumaControlPlane {
       let collector = all.collector
       return [
         all.workDir, collector.storeFile, collector.zipkinPort, collector.zipkinInterface, collector.otlpPort,
-        collector.otlpEnabled, collector.otlpInterface, collector.maxAge, collector.maxSpans, collector.maxSize,
+        collector.otlpEnabled, collector.otlpGRPCPort, collector.otlpGRPCEnabled, collector.otlpInterface,
+        collector.maxAge, collector.maxSpans, collector.maxSize,
         collector.ingestTokensFile, collector.allowedOrigins, all.allowedHosts, all.logsRequests, all.logLevel,
         all.logFormat,
       ]

@@ -26,6 +26,8 @@ struct CollectorServices {
 
   /// Serve the listeners' requests and count refusals.
   let services: [RequestService]
+  /// Counts connections of HTTP/2 that were ended and streams that were refused.
+  let frames: FrameCounts
   /// Started last and stopped first: the canary, unless a setting turns it off.
   let canary: [any Service]
   /// What has to answer while the collector is well.
@@ -84,8 +86,9 @@ struct CollectorServices {
     ) { !CollectorAPI.acceptsAnyHost($0) }
     let readers = access.collector()
     let signIn = SignInRoutes(sessions: access.sessions, logger: logger)
-    let tls = { (name: String, endpoint: ControlPlaneConfiguration.Endpoint) in
-      ListenerProtection.collectorUsesTLS(configuration, endpoint) ? certificates?.tls(name) : nil
+    let tls = { (name: String, endpoint: ControlPlaneConfiguration.Endpoint, protocols: [String]?) in
+      guard ListenerProtection.collectorUsesTLS(configuration, endpoint) else { return nil as ServerTLS? }
+      return protocols.map { certificates?.tls(name, protocols: $0) } ?? certificates?.tls(name)
     }
     var zipkin = service(Pipeline.Server.collector, limit, limits, api, callers, budgets, logger, requestLogLevel) {
       request, body, caller in
@@ -103,28 +106,45 @@ struct CollectorServices {
     var listeners: [any Service] = [
       HTTPListener(
         host: configuration.zipkin.host, port: configuration.zipkin.port, service: zipkin, ports: ports, logger: logger,
-        loops: loops, tls: tls(Pipeline.Server.collector, configuration.zipkin),
+        loops: loops, tls: tls(Pipeline.Server.collector, configuration.zipkin, nil),
         plaintext: protection.plaintext(.collector))
     ]
     var services = [zipkin]
-    if let endpoint = configuration.otlp {
-      let advice =
-        "OpenTelemetry's exporters can also send to \(CollectorAPI.exporterPaths) of the trace collector's port; choose "
-        + "another port with \(CollectorSettings.key(\.otlpPort)), or none with \(CollectorSettings.key(\.otlpEnabled))"
-      let senders = CallerRule(hosts: hosts, origins: callers.origins) { _ in false }
-      var otlp = service(Pipeline.Server.otlp, limit, limits, api, senders, budgets, logger, requestLogLevel) {
-        request, body, _ in
-        await api.respondToOTLP(request, body: body)
-      }
+    let frames = FrameCounts()
+    let otlp = { (name: String) in
+      // Senders may use any host name for the collector.
+      var otlp = service(
+        name, limit, limits, api, CallerRule(hosts: hosts, origins: callers.origins) { _ in false }, budgets, logger,
+        requestLogLevel
+      ) { request, body, _ in await api.respondToOTLP(request, body: body) }
       otlp.access = access.otlp()
       otlp.settings.origins = CollectorSettings.key(\.allowedOrigins)
+      return otlp
+    }
+    if let endpoint = configuration.otlp {
+      let service = otlp(Pipeline.Server.otlp)
       listeners.append(
         HTTPListener(
-          host: endpoint.host, port: endpoint.port, service: otlp, ports: ports, logger: logger, loops: loops,
-          tls: tls(Pipeline.Server.otlp, endpoint), plaintext: protection.plaintext(.otlp),
-          adviceIfTaken: configuration.isOTLPPortGiven ? nil : advice))
-      services.append(otlp)
+          host: endpoint.host, port: endpoint.port, service: service, ports: ports, logger: logger, loops: loops,
+          tls: tls(Pipeline.Server.otlp, endpoint, nil), plaintext: protection.plaintext(.otlp),
+          adviceIfTaken: configuration.isOTLPPortGiven
+            ? nil : Self.advice(\.otlpPort, \.otlpEnabled)))
+      services.append(service)
     }
+    if let endpoint = configuration.otlpGRPC {
+      let service = otlp(Pipeline.Server.otlpGRPC)
+      let calls = UnaryCalls(
+        methods: CollectorAPI.calls, advice: CollectorAPI.callAdvice, counts: frames, logger: logger)
+      listeners.append(
+        HTTPListener(
+          host: endpoint.host, port: endpoint.port, service: service, ports: ports, logger: logger, loops: loops,
+          tls: tls(Pipeline.Server.otlpGRPC, endpoint, UnaryCalls.protocols), plaintext: protection.plaintext(.otlp),
+          http2: { calls.setup($0) },
+          adviceIfTaken: configuration.isOTLPGRPCPortGiven
+            ? nil : Self.advice(\.otlpGRPCPort, \.otlpGRPCEnabled)))
+      services.append(service)
+    }
+    page.read([frames])
     page.read(services)
     page.read(limits)
     // Stopped before the listeners, which wait for open requests.
@@ -137,8 +157,17 @@ struct CollectorServices {
       closing: [ClosingService { try store.close() }, RetentionService(store: store, propagation: propagation)],
       listeners: listeners,
       services: services,
+      frames: frames,
       canary: Self.canaryServices(configuration, canary, ports, access.canaryToken, [metrics, page], logger),
       parts: Supervision.threads("spans", of: loops.group) + [.task("store of spans") { await store.writerTurn() }])
+  }
+
+  /// What an operator is told when the default port for exporters is in use.
+  private static func advice(
+    _ port: KeyPath<CollectorSettings, Setting<Int>>, _ enabled: KeyPath<CollectorSettings, Setting<Bool>>
+  ) -> String {
+    "OpenTelemetry's exporters can also send to \(CollectorAPI.exporterPaths) of the trace collector's port; choose "
+      + "another port with \(CollectorSettings.key(port)), or none with \(CollectorSettings.key(enabled))"
   }
 
   /// The canary with its metrics; nothing if a setting turns it off.

@@ -71,7 +71,8 @@ struct KumaControlPlane: AsyncParsableCommand {
       return [
         all.store, all.workDir, all.apiPort, all.apiEncryption.port, all.dataplanePort, all.diagnosticsPort,
         all.collector.zipkinPort,
-        all.collector.enabled, all.zone, all.collector.otlpPort, all.collector.otlpEnabled, all.allowedHosts,
+        all.collector.enabled, all.zone, all.collector.otlpPort, all.collector.otlpEnabled,
+        all.collector.otlpGRPCPort, all.collector.otlpGRPCEnabled, all.allowedHosts,
         all.kubernetes.kubeconfig, all.kubernetes.admissionPort, all.logsRequests, all.logLevel, all.logFormat,
       ]
     }()

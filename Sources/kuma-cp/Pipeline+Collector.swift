@@ -21,8 +21,7 @@ extension Pipeline {
     let protection = ListenerProtection(configuration)
     for warning in try protection.check(isCollectorAlone: true) { logger.warning("\(warning)") }
     let directory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
-    let usesTLS = ([settings.zipkin] + (settings.otlp.map { [$0] } ?? []))
-      .contains { ListenerProtection.collectorUsesTLS(settings, $0) }
+    let usesTLS = settings.endpoints.contains { ListenerProtection.collectorUsesTLS(settings, $0) }
     let certificates =
       usesTLS
       ? try await ServerCertificates.open(configuration, logger: logger) {

@@ -225,6 +225,7 @@ struct Pipeline: Sendable {
       apiServices + [dataplaneServer.service] + (collector?.services ?? [])
         + (kubernetes.map { [$0.admission.service] } ?? [])
     )
+    metrics.read([dataplaneServer.frames] + (collector.map { [$0.frames] } ?? []))
     metrics.read(limits)
     metrics.readProcess(KumaControlPlane.logLines)
     let diagnostics = DiagnosticsAPI(

@@ -70,7 +70,7 @@ final class DemoRun: Demo {
           "run", "--store", "sqlite", "--work-dir", folder.controlPlane, "--api-port", "\(ports.api)", "--dp-port",
           "\(ports.dataplane)", "--api-https-port", "0", "--diagnostics-port", "\(ports.diagnostics)", "--zipkin-port",
           "\(ports.collector)",
-          "--otlp-port", "\(ports.otlp)",
+          "--otlp-port", "\(ports.otlp)", "--otlp-grpc-port", "\(ports.otlpGRPC)",
         ])
       for url in [plan.readinessURL, "\(plan.collectorURL)/health", "\(plan.apiURL)/"] {
         try await wait("the control plane did not become ready", about: "kuma-cp") {

@@ -44,7 +44,7 @@ extension HTTPServerTesting {
 
   /// Serves on a free port while a body runs.
   func serving(
-    _ service: RequestService, encryption: Encryption? = nil,
+    _ service: RequestService, encryption: Encryption? = nil, http2: ConnectionClassifier.HTTP2Setup? = nil,
     body: @escaping @Sendable (Int) async throws -> Void
   ) async throws {
     let (ports, listening) = AsyncStream<Int>.makeStream()
@@ -52,6 +52,7 @@ extension HTTPServerTesting {
       host: "127.0.0.1", port: 0, service: service, eventLoopGroup: MultiThreadedEventLoopGroup.singleton
     ) { listening.yield($0) }
     server.encryption = encryption
+    server.http2 = http2
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { [server] in try await server.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }

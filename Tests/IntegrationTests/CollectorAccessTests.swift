@@ -1,6 +1,7 @@
 import BrowserTestSupport
 import Foundation
 import MeshTestSupport
+import ProcessSupervisor
 import Testing
 
 /// Who may send spans to a collector and read its traces: the program, senders and a browser.
@@ -47,6 +48,54 @@ struct CollectorAccessTests {
       for reason in ["nothing was shown", "the token is malformed", "does not have the permission ingestSpans"] {
         #expect(collector.log.all.contains { $0.contains(reason) }, "\(reason): \(collector.log.tail(40))")
       }
+    }
+  }
+
+  @Test(
+    "OpenTelemetry's exporter over gRPC sends with TLS and the token for spans, and is told without it",
+    .enabled(
+      if: TestPrograms.python(with: ["opentelemetry/exporter/otlp/proto/grpc"]) != nil,
+      "needs the Python packages that Scripts/setup installs"))
+  func exporterOverGRPC() async throws {
+    let script = """
+      import sys
+      import grpc
+      from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+      from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+      from opentelemetry.sdk.trace import TracerProvider
+      from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+      from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+      address, authority, token = sys.argv[1:]
+      trusted = grpc.ssl_channel_credentials(open(authority, "rb").read())
+      with grpc.secure_channel(address, trusted) as channel:
+          for metadata in [(), (("authorization", "Bearer wrong"),)]:
+              try:
+                  TraceServiceStub(channel).Export(ExportTraceServiceRequest(), metadata=metadata, timeout=60)
+              except grpc.RpcError as error:
+                  print(error.code().name, error.details())
+      provider = TracerProvider()
+      exporter = OTLPSpanExporter(endpoint="https://" + address, credentials=trusted, compression=grpc.Compression.Gzip,
+                                  headers=(("authorization", "Bearer " + token),))
+      provider.add_span_processor(SimpleSpanProcessor(exporter))
+      with provider.get_tracer("a").start_as_current_span("call") as span:
+          print(format(span.get_span_context().trace_id, "032x"))
+      provider.shutdown()
+      """
+    try await ProtectedCollector.run { collector in
+      let lines = Lines()
+      let python = try #require(TestPrograms.python(with: []))
+      let process = try ChildProcess.start(
+        ChildProcess.Command(
+          python,
+          [
+            "-c", script, "localhost:\(collector.grpcPort)", collector.folder.appending(path: "kuma-cp.crt").path,
+            ProtectedCollector.tokens[0],
+          ], output: .lines(lines.append), errors: .lines(lines.append)))
+      #expect(await process.exitStatus().isSuccess, "\(lines.tail())")
+      try #require(lines.all.count == 3, "\(lines.tail())")
+      #expect(lines.all.prefix(2).allSatisfy { $0.hasPrefix("UNAUTHENTICATED spans are accepted with a token") })
+      let answer = try await collector.send("/api/v2/trace/\(lines.all[2])", token: collector.userToken())
+      #expect(answer.status == 200, "\(answer)")
     }
   }
 

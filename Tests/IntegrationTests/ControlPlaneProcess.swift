@@ -81,6 +81,7 @@ final class ControlPlaneProcess: Sendable {
     // A debug build takes seconds for a key. Tests that use the token turn it on.
     environment["KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN"] = "false"
     environment["KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY"] = "1s"
+    environment["KUMA_COLLECTOR_OTLP_GRPC_PORT"] = "0"
     environment.merge(settings) { $1 }
     let command = launcher + [try Programs.path("kuma-cp")]
     let started = try ChildProcess.start(

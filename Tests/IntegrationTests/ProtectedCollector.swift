@@ -14,6 +14,7 @@ struct ProtectedCollector: Sendable {
 
   let port: Int
   let otlpPort: Int
+  let grpcPort: Int
   let folder: URL
   let log: Lines
   private let key: SigningKey
@@ -27,9 +28,10 @@ struct ProtectedCollector: Sendable {
     let folder = FileManager.default.temporaryDirectory.appending(path: "protected-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let ports = try FreePort.take(2)
+    let ports = try FreePort.take(3)
     let collector = ProtectedCollector(
-      port: ports[0], otlpPort: ports[1], folder: folder, log: Lines(), key: try SigningKey.generate(id: "laptop"))
+      port: ports[0], otlpPort: ports[1], grpcPort: ports[2], folder: folder, log: Lines(),
+      key: try SigningKey.generate(id: "laptop"))
     try collector.accept([tokens[0]])
     let process = try collector.start(settings)
     do {
@@ -48,7 +50,8 @@ struct ProtectedCollector: Sendable {
     let publicKey = folder.appending(path: "user.pem")
     try key.publicPEM.write(to: publicKey, atomically: true, encoding: .utf8)
     let settings = [
-      "KUMA_COLLECTOR_TLS_ENABLED": "true", "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
+      "KUMA_COLLECTOR_TLS_ENABLED": "true", "KUMA_COLLECTOR_OTLP_GRPC_PORT": "\(grpcPort)",
+      "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
       "KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_PUBLIC_KEYS": "[{kid: laptop, keyFile: \(publicKey.path)}]",
     ]
     return try ChildProcess.start(

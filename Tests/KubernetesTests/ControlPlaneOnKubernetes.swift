@@ -92,6 +92,7 @@ final class ControlPlaneOnKubernetes: Sendable {
     environment["KUMA_DEFAULTS_SKIP_MESH_CREATION"] = "true"
     // The proxies of most tests have no pods, and so no tokens.
     environment["KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE"] = "none"
+    environment["KUMA_COLLECTOR_OTLP_GRPC_PORT"] = "0"
     environment.merge(settings) { $1 }
     let command = launcher + [try TestPrograms.path("kuma-cp")]
     let note: @Sendable (String) -> Void = { [weak self] line in self?.lines.withLock { $0.append(line) } }

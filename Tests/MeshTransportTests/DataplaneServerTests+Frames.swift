@@ -1,11 +1,11 @@
 import EnvoyAPI
-import HTTPService
 import MeshTestSupport
 import MeshXDS
 import NIOCore
 import SwiftProtobuf
 import Testing
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// A flood of frames, each of which the protocol allows.

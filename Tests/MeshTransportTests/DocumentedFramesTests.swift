@@ -1,7 +1,7 @@
 import Foundation
-import HTTPService
 import Testing
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// docs/servers.md says the limits of frames as they are in force.

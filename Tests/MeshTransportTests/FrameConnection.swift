@@ -3,6 +3,7 @@ import NIOHPACK
 import NIOPosix
 import Synchronization
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// A client of HTTP/2 that sends the frames that a test says, and notes what comes back.

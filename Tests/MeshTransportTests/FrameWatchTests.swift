@@ -1,9 +1,9 @@
-import HTTPService
 import Logging
 import NIOCore
 import NIOEmbedded
 import Testing
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// A kind of frames with its budget.
@@ -173,6 +173,21 @@ struct FrameWatchTests {
     #expect(watch.received(head(.headers, flags: 1, stream: 1_001), at: at(0)) == .openings)
   }
 
+  @Test("where answers earn, requests with content that were answered do not count, and others do")
+  func answered() {
+    var watch = FrameWatch(streams: 16, answersEarn: true)
+    var stream: UInt32 = 1
+    func call(content: Int) -> FrameRefusal? {
+      defer { stream += 2 }
+      if let refusal = watch.received(head(.headers, stream: stream), at: at(0)) { return refusal }
+      _ = watch.received(FrameHead(length: content, kind: .data, flags: 1, stream: stream), at: at(0))
+      return watch.sent(head(.headers, flags: 1, stream: stream), at: at(0))
+    }
+    for _ in 0..<3 * FrameLimits.openings.burst { #expect(call(content: 5) == nil) }
+    for _ in 0..<FrameLimits.openings.burst { #expect(call(content: 0) == nil) }
+    #expect(call(content: 5) == .openings)
+  }
+
   @Test(
     "streams that the server has to end have a limit, too, which is more than it refuses before a client knows the limit"
   )
@@ -216,7 +231,7 @@ struct FrameGuardTests {
 
   private func open() throws -> EmbeddedChannel {
     let setup = FrameGuard.Setup(
-      streams: 16, counts: counts, refusals: RefusalLog(server: "test"), logger: Logger(label: "test"))
+      streams: 16, counts: counts, server: "test", logger: Logger(label: "test"))
     let channel = EmbeddedChannel(handlers: [OutputSide(), FrameGuard(setup: setup, caller: .local)])
     try channel.connect(to: .init(unixDomainSocketPath: "/none")).wait()
     try channel.writeInbound(ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))

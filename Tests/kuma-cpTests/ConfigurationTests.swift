@@ -81,6 +81,8 @@ struct ConfigurationTests {
     #expect(configuration.collector?.zipkin == .init(host: "127.0.0.1", port: 9411))
     #expect(configuration.collector?.otlp == .init(host: "127.0.0.1", port: 4318))
     #expect(configuration.collector?.isOTLPPortGiven == false)
+    #expect(configuration.collector?.otlpGRPC == .init(host: "127.0.0.1", port: 4317))
+    #expect(configuration.collector?.isOTLPGRPCPortGiven == false)
     #expect(configuration.collector?.limits == CollectorLimits())
     #expect(configuration.collector?.retention == Retention())
     #expect(configuration.collector?.allowedOrigins == [])
@@ -123,6 +125,7 @@ struct ConfigurationTests {
       ("collector.zipkinPort", "KUMA_COLLECTOR_ZIPKIN_PORT"),
       ("collector.zipkinInterface", "KUMA_COLLECTOR_ZIPKIN_INTERFACE"),
       ("collector.otlpPort", "KUMA_COLLECTOR_OTLP_PORT"),
+      ("collector.otlpGrpcPort", "KUMA_COLLECTOR_OTLP_GRPC_PORT"),
       ("collector.otlpEnabled", "KUMA_COLLECTOR_OTLP_ENABLED"),
       ("collector.retention.maxAge", "KUMA_COLLECTOR_RETENTION_MAX_AGE"),
       ("collector.limits.bodySize", "KUMA_COLLECTOR_LIMITS_BODY_SIZE"),
@@ -307,6 +310,7 @@ struct ConfigurationTests {
     let file = """
       collector:
         otlpPort: 14318
+        otlpGrpcPort: 14317
         storeFile: /var/lib/spans.db
         allowedOrigins: "https://a.example, http://b.example:3000"
         autocompleteKeys: env,team
@@ -321,6 +325,8 @@ struct ConfigurationTests {
       #expect(collector.zipkin == .init(host: "127.0.0.1", port: 19_411))
       #expect(collector.otlp == .init(host: "0.0.0.0", port: 14_318))
       #expect(collector.isOTLPPortGiven)
+      #expect(collector.otlpGRPC == .init(host: "0.0.0.0", port: 14_317))
+      #expect(collector.isOTLPGRPCPortGiven)
       #expect(collector.storeFile == "/var/lib/spans.db")
       #expect(collector.allowedOrigins == ["https://a.example", "http://b.example:3000"])
       #expect(collector.autocompleteKeys == ["env", "team"])
@@ -336,5 +342,10 @@ struct ConfigurationTests {
     let (off, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_COLLECTOR_OTLP_ENABLED": "false"], flags: [:])
     #expect(off.collector?.otlp == nil)
+    #expect(off.collector?.otlpGRPC == nil)
+    let (alone, _) = try ControlPlaneConfiguration.load(
+      file: nil, environment: ["KUMA_COLLECTOR_OTLP_GRPC_ENABLED": "false"], flags: [:])
+    #expect(alone.collector?.otlp != nil)
+    #expect(alone.collector?.otlpGRPC == nil)
   }
 }

@@ -12,7 +12,7 @@ struct EndRequestTests {
     var flags = ["store.type": "memory", "general.workDir": folder.path, "collector.tlsEnabled": "false"]
     for port in [
       "apiServer.http.port", "apiServer.https.port", "dpServer.port", "diagnostics.serverPort", "collector.zipkinPort",
-      "collector.otlpPort",
+      "collector.otlpPort", "collector.otlpGrpcPort",
     ] {
       flags[port] = "0"
     }

@@ -30,7 +30,7 @@ struct RunningPipeline: Sendable {
     ]
     for port in [
       "apiServer.http.port", "apiServer.https.port", "dpServer.port", "diagnostics.serverPort", "collector.zipkinPort",
-      "collector.otlpPort",
+      "collector.otlpPort", "collector.otlpGrpcPort",
     ] {
       flags[port] = "0"
     }

@@ -12,6 +12,8 @@ public struct Answer: Sendable {
   package var operation: String?
   /// Why the request is refused, for the log only; nil for an answer that refuses nothing. It must contain no secret.
   package var refusalReason: String?
+  /// What is wrong, of an answer whose body is no plain text; for protocols that say it beside the body.
+  package var sentence: String?
 
   /// Whether the request is refused because its document is nested too deeply, or has too many values or aliases.
   package var exceedsDocumentBound = false

@@ -146,37 +146,14 @@ struct OTLPAnswer {
     json.key("message")
     json.string(message)
     json.endObject()
-    return answer(status, protobuf: protobuf.bytes, json: json.bytes)
+    var answer = answer(status, protobuf: protobuf.bytes, json: json.bytes)
+    answer.sentence = message
+    return answer
   }
 
   private func answer(_ status: HTTPResponse.Status, protobuf: [UInt8], json: [UInt8]) -> Answer {
     // A sender of another type gets JSON.
     let type = type ?? .json
     return Answer(status, type: type.rawValue, body: type == .protobuf ? protobuf : json)
-  }
-}
-
-/// Writes protobuf's wire format.
-struct ProtobufWriter {
-  private(set) var bytes: [UInt8] = []
-
-  private mutating func varint(_ value: UInt64) {
-    var rest = value
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    bytes.append(UInt8(truncatingIfNeeded: rest))
-  }
-
-  mutating func number(_ field: UInt64, _ value: UInt64) {
-    varint(field << 3)
-    varint(value)
-  }
-
-  mutating func bytes(_ field: UInt64, _ value: [UInt8]) {
-    varint(field << 3 | 2)
-    varint(UInt64(value.count))
-    bytes += value
   }
 }

@@ -84,6 +84,7 @@ struct ListenerProtection {
     let endpoints: [(ControlPlaneConfiguration.Listener, String, ControlPlaneConfiguration.Endpoint)] =
       [(.collector, ServerName.collector, collector.zipkin)]
       + (collector.otlp.map { [(.otlp, ServerName.otlp, $0)] } ?? [])
+      + (collector.otlpGRPC.map { [(.otlp, ServerName.otlpGRPC, $0)] } ?? [])
     return endpoints.compactMap { listener, server, endpoint in
       guard !HostRules.isLoopbackListener(endpoint.host), !Self.collectorUsesTLS(collector, endpoint) else {
         return nil

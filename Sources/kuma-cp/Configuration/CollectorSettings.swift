@@ -17,19 +17,27 @@ struct CollectorSettings: SettingGroup {
     flag: .option("--zipkin-interface", "Address of Zipkin's API and the page (127.0.0.1)."))
   let otlpEnabled = Setting(
     "collector.otlpEnabled", .truth, default: "true",
-    "Whether the collector also listens on the port of OpenTelemetry's exporters (OTLP over HTTP).",
+    "Whether the collector also listens on the ports of OpenTelemetry's exporters.",
     flag: .switch("--no-otlp", gives: "false", "Do not listen for OpenTelemetry's exporters."))
   let otlpPort = Setting(
     "collector.otlpPort", .port, default: "4318",
     "Port for OpenTelemetry's exporters; 0 picks a free one. If the default port is in use, the program runs without it.",
     flag: .option("--otlp-port", "Port for OpenTelemetry's exporters, OTLP over HTTP (4318)."))
+  let otlpGRPCEnabled = Setting(
+    "collector.otlpGrpcEnabled", .truth, default: "true",
+    "Whether one of these ports is that of OTLP over gRPC.",
+    flag: .switch("--no-otlp-grpc", gives: "false", "Do not listen for OpenTelemetry's exporters over gRPC."))
+  let otlpGRPCPort = Setting(
+    "collector.otlpGrpcPort", .port, default: "4317",
+    "Port for OpenTelemetry's exporters over gRPC; 0 picks a free one. If the default port is in use, the program runs without it.",
+    flag: .option("--otlp-grpc-port", "Port for OpenTelemetry's exporters, OTLP over gRPC (4317)."))
   let otlpInterface = Setting(
     "collector.otlpInterface", .host, default: "127.0.0.1",
-    "Address on which the collector listens for OpenTelemetry's exporters.",
+    "Address on which the collector listens for OpenTelemetry's exporters, on both ports.",
     flag: .option("--otlp-interface", "Address for OpenTelemetry's exporters (127.0.0.1)."))
   let tlsEnabled = Setting<Bool?>(
     "collector.tlsEnabled", .optionalTruth, default: "",
-    "Whether both ports of the collector take TLS, with the certificate of general.tlsCertFile. Then only clients on this machine "
+    "Whether the ports of the collector take TLS, with the certificate of general.tlsCertFile. Then only clients on this machine "
       + "may do without. Empty for true on an address that others can reach, or where apiServer.authn.localhostIsAdmin is false, "
       + "else false.")
   let storeFile = Setting(
@@ -93,8 +101,18 @@ extension SettingValues<CollectorSettings> {
     self.otlpEnabled ? .init(host: self.otlpInterface, port: self.otlpPort) : nil
   }
 
+  /// The endpoint for OpenTelemetry's exporters over gRPC; `nil` for none.
+  var otlpGRPC: ControlPlaneConfiguration.Endpoint? {
+    self.otlpEnabled && self.otlpGRPCEnabled ? .init(host: self.otlpInterface, port: self.otlpGRPCPort) : nil
+  }
+
+  /// The endpoints of all ports.
+  var endpoints: [ControlPlaneConfiguration.Endpoint] { [zipkin] + [otlp, otlpGRPC].compactMap(\.self) }
+
   /// Whether the port was set explicitly. Then it is an error if the port is in use.
   var isOTLPPortGiven: Bool { given(\.otlpPort) != nil }
+  /// The same of the port over gRPC.
+  var isOTLPGRPCPortGiven: Bool { given(\.otlpGRPCPort) != nil }
 
   var retention: Retention {
     Retention(

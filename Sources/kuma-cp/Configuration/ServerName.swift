@@ -8,6 +8,7 @@ enum ServerName {
   static let diagnostics = "diagnostics"
   static let collector = "trace collector"
   static let otlp = "trace collector for OpenTelemetry"
+  static let otlpGRPC = "trace collector for OpenTelemetry over gRPC"
 
   /// A sentence about a server that does not listen yet.
   static func notListening(_ name: String) -> String {

@@ -4,7 +4,7 @@ import CProcess
 struct DescriptorLimit: Sendable {
   /// Descriptors reserved for files, databases and short-lived ones of libraries.
   private static let reserve = 128
-  private static let httpServers = 6
+  private static let httpServers = 7
 
   /// The limit of each HTTP server. A connection that is closed in favor of a new one counts for a moment longer.
   let httpConnections: Int

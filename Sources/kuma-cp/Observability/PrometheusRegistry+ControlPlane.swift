@@ -11,11 +11,6 @@ extension PrometheusRegistry {
   func read(
     _ reconciler: Reconciler, _ sessions: ProxySessions, _ translator: EnvoyTranslator, _ server: DataplaneServer
   ) {
-    read(
-      "kuma_http2_refusals_total", .counter, "Connections that were ended and streams that were refused, by reason."
-    ) {
-      FrameRefusal.allCases.map { PrometheusText.Sample(server.frames[$0], [("reason", $0.rawValue)]) }
-    }
     read("kuma_xds_requests_delayed_total", .counter, "Requests that waited because their stream sent too many.") {
       server.delayedRequests
     }

@@ -20,6 +20,17 @@ extension PrometheusRegistry {
       samples { $0.usage.refusals })
   }
 
+  /// Registers the metric of connections and streams of HTTP/2, of all servers together.
+  func read(_ frames: [FrameCounts]) {
+    read(
+      "kuma_http2_refusals_total", .counter, "Connections that were ended and streams that were refused, by reason."
+    ) {
+      FrameRefusal.allCases.map { reason in
+        PrometheusText.Sample(frames.reduce(0) { $0 + $1[reason] }, [("reason", reason.rawValue)])
+      }
+    }
+  }
+
   /// Registers the metrics of servers: connections, refusals, and answered requests.
   func read(_ services: [RequestService]) {
     @Sendable func label(_ service: RequestService) -> (String, String) { ("server", service.counts.name) }

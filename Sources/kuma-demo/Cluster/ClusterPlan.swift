@@ -19,6 +19,7 @@ struct ClusterPlan: Sendable {
   let diagnostics: Int
   let zipkin: Int
   let otlp: Int
+  let otlpGRPC: Int
   let admission: Int
   /// Ports of the API server: etcd, etcd's peers, the API, controllers.
   let server: [Int]
@@ -46,6 +47,7 @@ struct ClusterPlan: Sendable {
     diagnostics = try port(5680)
     zipkin = try port(9411)
     otlp = try port(4318)
+    otlpGRPC = try port(4317)
     admission = try ports.take()
     server = [try ports.take(), try ports.take(), try ports.take(), try ports.take()]
     replacedPorts = ports.replaced

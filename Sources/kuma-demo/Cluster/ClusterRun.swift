@@ -153,6 +153,7 @@ final class ClusterRun: Demo {
       "KUMA_DP_SERVER_INTERFACE": plan.address, "KUMA_DP_SERVER_PORT": "\(plan.dataplane)",
       "KUMA_COLLECTOR_ZIPKIN_INTERFACE": plan.address, "KUMA_COLLECTOR_ZIPKIN_PORT": "\(plan.zipkin)",
       "KUMA_COLLECTOR_OTLP_INTERFACE": plan.address, "KUMA_COLLECTOR_OTLP_PORT": "\(plan.otlp)",
+      "KUMA_COLLECTOR_OTLP_GRPC_PORT": "\(plan.otlpGRPC)",
     ]
   }
 

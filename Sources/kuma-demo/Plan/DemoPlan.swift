@@ -35,6 +35,7 @@ struct DemoPlan: Sendable {
     var diagnostics: Int
     var collector: Int
     var otlp: Int
+    var otlpGRPC: Int
   }
 
   let controlPlane: ControlPlanePorts
@@ -67,7 +68,7 @@ struct DemoPlan: Sendable {
     }
     controlPlane = ControlPlanePorts(
       api: try port(5681), dataplane: try port(5678), diagnostics: try port(5680), collector: try port(9411),
-      otlp: try port(4318))
+      otlp: try port(4318), otlpGRPC: try port(4317))
     replacedPorts = ports.replaced
     services = try DemoShop.services.map { part throws(FreePorts.Exhausted) in
       var service = Service(

@@ -1,4 +1,3 @@
-import HTTPService
 import Synchronization
 
 /// Why a connection of HTTP/2 is ended, or a stream is not opened.

@@ -27,6 +27,9 @@ struct StreamTable {
   /// Whether a stream has a request. One that only has a head costs a client too little to count.
   var hasRequest: Bool { !working.isEmpty }
 
+  /// Whether content has come on a stream, which the server has not ended.
+  func hasRequest(on stream: UInt32) -> Bool { working.contains(stream) }
+
   /// The client has sent content on a stream.
   mutating func contentReceived(_ stream: UInt32) {
     if let side = open[stream], side != .client { working.insert(stream) }

@@ -1,5 +1,3 @@
-import HTTPService
-
 /// What a client may send on one connection of HTTP/2.
 ///
 /// Each limit is stricter than the corresponding one of swift-nio-http2 (1.46: 200 resets, and 200 of PING, SETTINGS, PRIORITY
@@ -50,9 +48,15 @@ struct FrameWatch {
   private var headerBytes = 0
   private var continuations = 0
   private var emptyData = 0
+  private let answersEarn: Bool
 
-  /// - Parameter streams: how many streams may be open at a time.
-  init(streams: Int) { self.streams = StreamTable(limit: streams) }
+  /// - Parameters:
+  ///   - streams: how many streams may be open at a time.
+  ///   - answersEarn: whether an answered request gives back what its beginning took.
+  init(streams: Int, answersEarn: Bool = false) {
+    self.streams = StreamTable(limit: streams)
+    self.answersEarn = answersEarn
+  }
 
   /// The client has sent the head of a frame.
   ///
@@ -85,7 +89,10 @@ struct FrameWatch {
   ///
   /// - Returns: why the connection has to end; nil if it goes on.
   mutating func sent(_ frame: FrameHead, at now: ContinuousClock.Instant) -> FrameRefusal? {
-    if frame.endsStream { streams.endServerSide(frame.stream) }
+    if frame.endsStream {
+      if answersEarn, streams.hasRequest(on: frame.stream) { openings.earn(1) }
+      streams.endServerSide(frame.stream)
+    }
     switch frame.kind {
     case .data:
       windowUpdates.earn(Double(frame.length * FrameLimits.updatesPerWindow) / Double(FrameLimits.bytesPerUpdates))

@@ -1,27 +1,48 @@
-import HTTPService
-import Logging
-import NIOCore
+package import Logging
+package import NIOCore
+import NIOHTTP2
 
 /// Runs before HTTP/2's handler on every connection, and ends the connection when its frames cost more than they do, or when it has
 /// no stream with a request for long.
 ///
 /// It reads the heads of frames as bytes pass. Every GOAWAY that leaves has a sentence, also those of HTTP/2's library: see
 /// docs/decisions/044-frames-are-counted.md.
-final class FrameGuard: ChannelDuplexHandler {
-  typealias InboundIn = ByteBuffer
-  typealias InboundOut = ByteBuffer
-  typealias OutboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
+package final class FrameGuard: ChannelDuplexHandler {
+  package typealias InboundIn = ByteBuffer
+  package typealias InboundOut = ByteBuffer
+  package typealias OutboundIn = ByteBuffer
+  package typealias OutboundOut = ByteBuffer
 
   /// The state shared by all connections.
-  struct Setup: Sendable {
+  package struct Setup: Sendable {
     /// How many streams may be open on a connection at a time.
     let streams: Int
     let counts: FrameCounts
     let refusals: RefusalLog
     let logger: Logger
     /// How long a connection stays without a stream that has a request.
-    var idle = TimeAmount(ReceiptLimits().idle)
+    let idle: TimeAmount
+    /// Whether an answered request gives back what its beginning took from ``FrameLimits/openings``.
+    let answersEarn: Bool
+
+    /// Describes it.
+    ///
+    /// - Parameters:
+    ///   - streams: how many streams may be open on a connection at a time.
+    ///   - server: the server's name in the log.
+    ///   - idle: how long a connection stays without a stream that has a request.
+    ///   - answersEarn: whether a connection may have any number of requests, as long as they are answered.
+    package init(
+      streams: Int, counts: FrameCounts, server: String, logger: Logger, idle: Duration = ReceiptLimits().idle,
+      answersEarn: Bool = false
+    ) {
+      self.streams = streams
+      self.counts = counts
+      self.refusals = RefusalLog(server: server)
+      self.logger = logger
+      self.idle = TimeAmount(idle)
+      self.answersEarn = answersEarn
+    }
   }
 
   /// How long a connection that was ended stays, so that the client can read why.
@@ -42,17 +63,17 @@ final class FrameGuard: ChannelDuplexHandler {
   /// Whether the next request to close the connection waits for the client to read the farewell.
   private var delaysClose = false
 
-  init(setup: Setup, caller: Caller, slot: ConnectionSlot? = nil) {
+  package init(setup: Setup, caller: Caller, slot: ConnectionSlot? = nil) {
     self.setup = setup
     self.caller = caller
     self.slot = slot
-    watch = FrameWatch(streams: setup.streams)
+    watch = FrameWatch(streams: setup.streams, answersEarn: setup.answersEarn)
   }
 
-  func handlerAdded(context: ChannelHandlerContext) { startIdleTimer(context) }
-  func handlerRemoved(context: ChannelHandlerContext) { stopIdleTimer() }
+  package func handlerAdded(context: ChannelHandlerContext) { startIdleTimer(context) }
+  package func handlerRemoved(context: ChannelHandlerContext) { stopIdleTimer() }
 
-  func channelInactive(context: ChannelHandlerContext) {
+  package func channelInactive(context: ChannelHandlerContext) {
     stopIdleTimer()
     context.fireChannelInactive()
   }
@@ -80,7 +101,7 @@ final class FrameGuard: ChannelDuplexHandler {
 
   // MARK: From the client
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+  package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !hasEnded else { return }
     if let refusal = inspect(unwrapInboundIn(data)) { return end(context, refusal) }
     noteRequests(context)
@@ -98,8 +119,21 @@ final class FrameGuard: ChannelDuplexHandler {
     }
   }
 
-  /// Whether a stream is beyond the limit and has to be reset. It counts the refusal.
-  func refuses(_ stream: UInt32) -> Bool {
+  /// Whether a stream is beyond the limit of its connection and has to be reset: its client can try again. It counts the refusal. Call
+  /// it on the event loop of the stream.
+  package static func refuses(_ stream: any Channel) -> Bool {
+    guard let connection = stream.parent,
+      let frames = try? connection.pipeline.syncOperations.handler(type: FrameGuard.self)
+    else { return false }
+    // Known at once on the event loop of the stream.
+    var isBeyond = false
+    stream.getOption(HTTP2StreamChannelOptions.streamID).assumeIsolated().whenSuccess {
+      isBeyond = frames.refuses(UInt32(Int($0)))
+    }
+    return isBeyond
+  }
+
+  private func refuses(_ stream: UInt32) -> Bool {
     guard watch.streams.refused.contains(stream) else { return false }
     note(.refusedStream)
     return true
@@ -131,7 +165,7 @@ final class FrameGuard: ChannelDuplexHandler {
 
   // MARK: To the client
 
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+  package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     guard !hasEnded else {
       promise?.fail(ChannelError.ioOnClosedChannel)
       return
@@ -180,7 +214,7 @@ final class FrameGuard: ChannelDuplexHandler {
     return (stream, code)
   }
 
-  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+  package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
     guard mode == .all, delaysClose else { return context.close(mode: mode, promise: promise) }
     // The library closes a connection as soon as it has written why.
     delaysClose = false

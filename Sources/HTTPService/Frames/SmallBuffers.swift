@@ -1,12 +1,12 @@
-import NIOCore
+package import NIOCore
 
 /// Keeps the buffers of idle connections small, between TLS and HTTP/2. Otherwise the buffers of thousands of idle connections
 /// would be most of the control plane's memory.
-final class SmallBuffers: ChannelDuplexHandler {
-  typealias InboundIn = ByteBuffer
-  typealias InboundOut = ByteBuffer
-  typealias OutboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
+package final class SmallBuffers: ChannelDuplexHandler {
+  package typealias InboundIn = ByteBuffer
+  package typealias InboundOut = ByteBuffer
+  package typealias OutboundIn = ByteBuffer
+  package typealias OutboundOut = ByteBuffer
 
   /// Flushes after so many bytes. TLS encrypts each flush into one buffer of 16 KiB, which grows for a larger flush and never
   /// shrinks.
@@ -17,15 +17,17 @@ final class SmallBuffers: ChannelDuplexHandler {
   /// needs. Otherwise gRPC would hold the memory of the largest message.
   private var last: ByteBuffer?
 
+  package init() {}
+
   /// Copies small reads. HTTP/2's decoder holds its last input, and TLS allocates 32 KiB for requests of a few hundred bytes.
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+  package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
     var compact = context.channel.allocator.buffer(capacity: bytes.readableBytes)
     compact.writeBytes(bytes.readableBytesView)
     context.fireChannelRead(wrapInboundOut(compact))
   }
 
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+  package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     var bytes = unwrapOutboundIn(data)
     last = bytes
     while unflushed + bytes.readableBytes > Self.flushSize,
@@ -38,7 +40,7 @@ final class SmallBuffers: ChannelDuplexHandler {
     context.write(wrapOutboundOut(bytes), promise: promise)
   }
 
-  func flush(context: ChannelHandlerContext) {
+  package func flush(context: ChannelHandlerContext) {
     unflushed = 0
     context.flush()
   }
