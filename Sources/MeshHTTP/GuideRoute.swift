@@ -2,8 +2,8 @@ import HTTPService
 import HTTPTypes
 import MeshModel
 
-/// A page at the path of Kuma's GUI, which `GET /` names. There is no GUI for the mesh here, so the page links to that of
-/// the trace collector.
+/// A page at the path of Kuma's GUI, which `GET /` names. The page for the mesh is that of the trace collector: browsers are led there,
+/// and programs are told.
 struct GuideRoute: Sendable {
   /// The collector's address, if it runs.
   let foreign: @Sendable () -> [Operation]
@@ -14,13 +14,22 @@ struct GuideRoute: Sendable {
   var route: Route {
     Route(
       .get, Self.path, "Says, as a page, where there are pages and how to look at the mesh.", produces: [MediaType.html]
-    ) { request in .text(page(for: request.head.authority), type: MediaType.html) }
+    ) { request in answer(to: request.head) }
   }
 
-  private func page(for authority: String?) -> String {
+  private func answer(to request: HTTPRequest) -> Answer {
     let collector = foreign().lazy.compactMap(\.servers.first).first.map {
-      Self.escaped(CollectorPage.address($0, for: authority))
+      CollectorPage.address($0, for: request.authority)
     }
+    var answer = Answer.text(page(linkingTo: collector.map(Self.escaped)), type: MediaType.html)
+    if let collector, request.headerFields[.accept]?.lowercased().contains(MediaType.html) == true {
+      answer.status = .found
+      answer.fields[.location] = "\(collector)/mesh"
+    }
+    return answer
+  }
+
+  private func page(linkingTo collector: String?) -> String {
     let traces =
       collector.map {
         "Who of the mesh is traced, and who is not and why: <a href=\"\($0)/mesh\">\($0)/mesh</a>. Traces, services and who "

@@ -150,6 +150,7 @@ extension EnvoyEvidence {
       "services": Self.table(services) { counts in
         [
           "requests": counts.requests, "connections": counts.connections, "connectFailures": counts.connectFailures,
+          "connectTimeouts": counts.connectTimeouts,
         ]
       },
     ]

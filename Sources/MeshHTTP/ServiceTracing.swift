@@ -1,6 +1,7 @@
 import MeshModel
 import MeshPolicy
 import OrderedCollections
+import ProxyEvidence
 import TracingDiagnosis
 
 /// Whether the requests to a service leave traces: of everybody, or on the way from one service.
@@ -41,7 +42,8 @@ struct ServiceTracing {
         caller: caller, service: service, proxiesWithOutbound: Set(self.outbounds.map(\.proxy)).count,
         obstacle: blocked?.obstacle, fix: blocked?.fix,
         requestsOfCaller: Self.requests(of: calling, .outbound, service),
-        requestsOfService: Self.requests(of: offering, .inbound, service)),
+        requestsOfService: Self.requests(of: offering, .inbound, service),
+        requestsToCaller: Self.requests(of: calling, .inbound, caller)),
       callers: calling.map(\.finding), called: offering.map(\.finding))
   }
 
@@ -52,7 +54,7 @@ struct ServiceTracing {
     var sum = 0
     for proxy in proxies {
       guard let requests = proxy.requests(direction, service) else { return nil }
-      sum += requests
+      sum = EvidenceLimits.sum(sum, requests)
     }
     return sum
   }
@@ -101,6 +103,8 @@ extension ProxyTracing {
 
   /// Requests that are counted towards a service on one side; `nil` where the proxy tells nothing.
   fileprivate func requests(_ direction: ProxyExplanation.Listener.Direction, _ service: String) -> Int? {
-    recentRequests?.filter { $0.direction == direction && $0.service == service }.reduce(0) { $0 + $1.count }
+    recentRequests?.filter { $0.direction == direction && $0.service == service }.reduce(0) {
+      EvidenceLimits.sum($0, $1.count)
+    }
   }
 }

@@ -86,6 +86,6 @@ extension KnownSpans {
   {
     TracingDiagnoses(
       store: store, inspection: IndexInspection(store: store), evidence: self, collector: self, receivers: self,
-      settings: TracingDiagnoses.Settings(instance: "cp"), now: now)
+      settings: TracingDiagnoses.Settings(instance: "cp", advice: "do what makes it tell"), now: now)
   }
 }

@@ -74,17 +74,20 @@ public struct ProxyConnection: Sendable, Hashable {
         + (what.isEmpty ? "." : "")
     case .online:
       let sentences = [
-        refusal.map { "The running Envoy does not have this configuration: it \($0)\(portAdvice)" }, rivalry,
+        refusal.map {
+          "The running Envoy does not have this configuration: it \($0)" + (rejectionAdvice.map { ". \($0)" } ?? "")
+        },
+        rivalry,
       ].compactMap { $0 }
       return sentences.isEmpty ? nil : sentences.joined(separator: " ")
     }
   }
 
-  /// Advice to append to a rejection that was caused by a port in use; empty for other rejections. Neither the control plane
-  /// nor Envoy retries. Envoy reports the error as the system's text, without a number.
-  private var portAdvice: String {
-    guard let lastRejection, lastRejection.message.contains("Address already in use") else { return "" }
-    return ". Free the port and restart kuma-dp, or name another port in the Dataplane."
+  /// What to do about the last rejection: a sentence, where it was caused by a port in use; `nil` for other rejections. Neither the
+  /// control plane nor Envoy retries. Envoy reports the error as the system's text, without a number.
+  public var rejectionAdvice: String? {
+    guard let lastRejection, lastRejection.message.contains("Address already in use") else { return nil }
+    return "Free the port and restart kuma-dp, or name another port in the Dataplane."
   }
 
   /// A sentence that lists the processes that claim to be the proxy; `nil` when there is only one.

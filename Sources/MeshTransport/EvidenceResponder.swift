@@ -11,13 +11,19 @@ package struct EvidenceResponder: Sendable {
 
   private let admission: EvidenceAdmission
   private let take: @Sendable (EvidenceReport) -> EvidenceVerdict
+  private let isAwaited: @Sendable (EvidenceReport) -> Bool
 
   /// - Parameters:
   ///   - admission: checks who reports.
+  ///   - isAwaited: whether more is wanted soon of the proxy whose report was kept.
   ///   - take: takes a report.
-  package init(admission: EvidenceAdmission, take: @escaping @Sendable (EvidenceReport) -> EvidenceVerdict) {
+  package init(
+    admission: EvidenceAdmission, isAwaited: @escaping @Sendable (EvidenceReport) -> Bool = { _ in false },
+    take: @escaping @Sendable (EvidenceReport) -> EvidenceVerdict
+  ) {
     self.admission = admission
     self.take = take
+    self.isAwaited = isAwaited
   }
 
   /// Answers a request.
@@ -42,7 +48,7 @@ package struct EvidenceResponder: Sendable {
     }
     switch take(report) {
     case .kept:
-      var answer = Answer(.noContent)
+      var answer = Answer(isAwaited(report) ? .accepted : .noContent)
       // The next connection may lead to the control plane that has the stream, where the evidence is looked for.
       if !pass.isConnected { answer.fields[.connection] = "close" }
       return answer

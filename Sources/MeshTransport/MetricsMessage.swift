@@ -11,8 +11,11 @@ package struct MetricsMessage: Sendable, Equatable {
   package var values: [Statistic: Int] = [:]
   /// The size of the message in bytes.
   package var byteCount = 0
+  /// How many of the values are of services.
+  private var serviceCount = 0
 
-  /// Decodes a message. Of more statistics than ``EvidenceLimits/reported`` the first are taken.
+  /// Decodes a message. Of more statistics of services than ``EvidenceLimits/reported`` the first are taken, and so of all others: an
+  /// Envoy sends its statistics in any order.
   ///
   /// - Throws: ``WireReader/Failure`` if it is no protobuf message.
   package init(_ bytes: UnsafeRawBufferPointer) throws(WireReader.Failure) {
@@ -22,7 +25,7 @@ package struct MetricsMessage: Sendable, Equatable {
       guard let content = field.bytes else { continue }
       switch field.number {
       case 1: nodeID = try Self.nodeID(content)
-      case 2 where values.count < EvidenceLimits.reported: try add(content)
+      case 2: try add(content)
       default: break
       }
     }
@@ -64,7 +67,9 @@ package struct MetricsMessage: Sendable, Equatable {
       }
     }
     guard let statistic, let value, value >= 0, value <= Double(EvidenceLimits.value) else { return }
-    values[statistic] = Int(value)
+    let isOfService = statistic.counter.rank > 0
+    guard (isOfService ? serviceCount : values.count - serviceCount) < EvidenceLimits.reported else { return }
+    if values.updateValue(Int(value), forKey: statistic) == nil, isOfService { serviceCount += 1 }
   }
 
   /// The value of a counter or a gauge.

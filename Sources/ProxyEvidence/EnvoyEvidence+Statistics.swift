@@ -103,7 +103,9 @@ extension ServiceCounts {
     switch counter {
     case .serviceRequests: requests = value
     case .serviceConnections: connections = value
-    case .serviceConnectFailures, .serviceConnectTimeouts: connectFailures &+= value
+    // Envoy counts a connection that was not made in time as one that failed too.
+    case .serviceConnectFailures: connectFailures = value
+    case .serviceConnectTimeouts: connectTimeouts = value
     default: break
     }
   }

@@ -124,6 +124,8 @@ package struct ServiceCounts: Sendable, Hashable {
   package var connections = 0
   /// Connections that were refused or not made in time.
   package var connectFailures = 0
+  /// Those of them that were not made in time.
+  package var connectTimeouts = 0
 
   /// Nothing counted.
   package init() {}

@@ -15,6 +15,8 @@ package struct EvidenceHistory: Sendable, Hashable {
 
   /// The age up to which evidence is that of now: the interval of signs of life, and the time for some that fail.
   package static let freshness = Duration.seconds(330)
+  /// Ages of answers beyond are of no use, nor can they be computed with.
+  private static let answerAgeAtMost = Duration.seconds(86_400)
 
   /// How the evidence came.
   package let source: Source
@@ -31,12 +33,16 @@ package struct EvidenceHistory: Sendable, Hashable {
   /// By how much the clock of the proxy's machine was ahead when the newest message came, with the time that it took to come;
   /// `nil` if no message had a time.
   package private(set) var clockOffset: Duration?
+  /// A time after which Envoy counted the newest report of spans that was answered as it should be; `nil` if it has counted none since
+  /// it was first heard of.
+  package var answered: Timestamp? { answeredTime.map(Self.timestamp) }
   /// How many statistics are not kept because there are too many.
   package private(set) var omitted = 0
 
   private var newestTime: Int64
   private var firstTime: Int64
   private var epochTime: Int64
+  private var answeredTime: Int64?
   private var scopes: [String] = []
   private var keys: [Key] = []
   private var values: [Int] = []
@@ -70,10 +76,7 @@ package struct EvidenceHistory: Sendable, Hashable {
 
   /// What was counted within a span of time: in all samples that end within it. Numbers of the moment are the newest.
   package func change(over span: Duration, at now: Timestamp) -> EnvoyEvidence {
-    let (seconds, attoseconds) = span.components
-    let length = seconds.multipliedReportingOverflow(by: 1_000)
-    let milliseconds = length.overflow ? Int64.max / 2 : length.partialValue &+ attoseconds / 1_000_000_000_000_000
-    return change(after: Self.milliseconds(now) &- milliseconds)
+    change(after: Self.milliseconds(now) &- Self.milliseconds(span))
   }
 
   /// What was counted in all samples that end after a time.
@@ -83,7 +86,7 @@ package struct EvidenceHistory: Sendable, Hashable {
     var sums = keys.indices.map { keys[$0].counter.isGauge ? values[$0] : 0 }
     samples.forEach(after: time) { _, rises in
       for (index, rise) in rises where sums.indices.contains(index) {
-        sums[index] = min(sums[index] + rise, EvidenceLimits.value)
+        sums[index] = EvidenceLimits.sum(sums[index], rise)
       }
     }
     return evidence(sums.indices.lazy.map { ($0, sums[$0]) })
@@ -131,10 +134,12 @@ package struct EvidenceHistory: Sendable, Hashable {
   ///   - isFirstOfEpoch: whether another process than before has counted all of its values since the last message. If not, it is
   ///     one of several with the same name, and nobody knows what it counted since when.
   ///   - sent: when the message was sent, by the clock of the proxy's machine.
+  ///   - answerAge: how long before it was sent, at most, Envoy counted the newest report that was answered; `nil` if only the
+  ///     values tell.
   ///   - time: when it came. A clock that is set back counts as one that stands still.
   package mutating func record(
     _ values: [Statistic: Int], isWhole: Bool, epoch: String, isFirstOfEpoch: Bool = true,
-    envoyVersion: String = "", sent: Timestamp? = nil, at time: Timestamp
+    envoyVersion: String = "", sent: Timestamp? = nil, answerAge: Duration? = nil, at time: Timestamp
   ) {
     let now = max(Self.milliseconds(time), newestTime)
     let isOther = self.epoch != epoch
@@ -156,6 +161,12 @@ package struct EvidenceHistory: Sendable, Hashable {
       guard !isFirst, !statistic.counter.isGauge, value != before, !isNew || isComplete else { continue }
       // A counter that went back was set to 0 between.
       rises.append((index: index, rise: value > before ? value - before : value))
+    }
+    if isOther { answeredTime = nil }
+    if let answerAge, answerAge <= Self.answerAgeAtMost {
+      answeredTime = max(answeredTime ?? .min, now &- Self.milliseconds(answerAge))
+    } else if !isOther, rises.contains(where: { keys[$0.index].counter == .reportsSent && $0.rise > 0 }) {
+      answeredTime = newestTime
     }
     samples.append(rises.filter { $0.rise > 0 }.sorted { $0.index < $1.index }, from: newestTime, at: now)
     newestTime = now
@@ -230,6 +241,12 @@ package struct EvidenceHistory: Sendable, Hashable {
 
   private static func milliseconds(_ time: Timestamp) -> Int64 {
     time.nanosecondsSince1970 / 1_000_000
+  }
+
+  private static func milliseconds(_ span: Duration) -> Int64 {
+    let (seconds, attoseconds) = span.components
+    let length = seconds.multipliedReportingOverflow(by: 1_000)
+    return length.overflow ? Int64.max / 2 : length.partialValue &+ attoseconds / 1_000_000_000_000_000
   }
 
   private static func timestamp(_ milliseconds: Int64) -> Timestamp {

@@ -28,6 +28,9 @@ package struct EvidenceReport: Sendable, Hashable {
   package var envoyVersion = ""
   /// When it was sent, by the clock of the proxy's machine, to the millisecond.
   package var time: Timestamp
+  /// How long before ``time``, at most, Envoy counted the newest report of spans that was answered as it should be; `nil` if it has
+  /// counted none lately.
+  package var answerAge: Duration?
 
   /// Makes a report without values.
   package init(mesh: String, name: String, epoch: String, sequence: Int, isWhole: Bool, time: Timestamp) {
@@ -74,6 +77,7 @@ package struct EvidenceReport: Sendable, Hashable {
       isWhole: object["whole"]?.bool ?? false,
       time: Timestamp(seconds: Int64(milliseconds / 1_000), nanoseconds: Int32(milliseconds % 1_000) * 1_000_000))
     envoyVersion = try text("envoyVersion", isOptional: true)
+    if object["answerAge"] != nil { answerAge = .milliseconds(try number("answerAge")) }
     guard let reported = object["values"]?.object else {
       guard object["values"] == nil else {
         throw DocumentError(code: .wrongKind, message: "values has to be an object")
@@ -118,6 +122,11 @@ package struct EvidenceReport: Sendable, Hashable {
     writer.bool(isWhole)
     writer.key("time")
     writer.number(time.nanosecondsSince1970 / 1_000_000)
+    if let answerAge {
+      let (seconds, attoseconds) = answerAge.components
+      writer.key("answerAge")
+      writer.number(max(0, seconds &* 1_000 &+ attoseconds / 1_000_000_000_000_000))
+    }
     writer.key("values")
     writer.beginObject()
     let named = values.compactMap { statistic, value in EvidenceStatistics.name(statistic).map { ($0, value) } }

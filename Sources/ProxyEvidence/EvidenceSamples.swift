@@ -105,7 +105,7 @@ struct EvidenceSamples: Sendable, Hashable {
 
   private static func sum(_ a: [Rise], _ b: [Rise]) -> [Rise] {
     var sums: [Int: Int] = [:]
-    for (index, rise) in a + b { sums[index, default: 0] = min(sums[index, default: 0] + rise, EvidenceLimits.value) }
+    for (index, rise) in a + b { sums[index] = EvidenceLimits.sum(sums[index] ?? 0, rise) }
     return sums.sorted { $0.key < $1.key }.map { (index: $0.key, rise: $0.value) }
   }
 

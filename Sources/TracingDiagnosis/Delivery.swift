@@ -49,10 +49,12 @@ struct Delivery: Sendable, Hashable {
 
   /// Judges the reports of a proxy.
   ///
-  /// - Parameter name: the name of the collector's cluster in statistics; with `nil`, all clusters of collectors count.
-  init(_ history: EvidenceHistory, collector name: String?, now: Timestamp) {
+  /// - Parameters:
+  ///   - name: the name of the collector's cluster in statistics; with `nil`, all clusters of collectors count.
+  ///   - change: when the policy or the backend changed. What became of reports before is no matter of the collector of now.
+  init(_ history: EvidenceHistory, collector name: String?, since change: Timestamp? = nil, now: Timestamp) {
     let newest = history.newest
-    let samples = history.ownSamples()
+    let samples = history.ownSamples(after: change).filter { sample in change.map { sample.begin >= $0 } ?? true }
     let parts = samples.compactMap { sample -> Part? in
       let collector = Self.counts(of: name, in: sample.change)
       let tracer = sample.change.tracer
@@ -63,7 +65,8 @@ struct Delivery: Sendable, Hashable {
     let gauges = Self.counts(of: name, in: newest)
     guard let last = parts.last else {
       // The first message of a proxy is no sample. It tells what has happened since the Envoy started.
-      guard samples.isEmpty, newest.tracer.reportsSent == 0, newest.tracer.lost > 0 else {
+      let isOfNow = change.map { history.epochBegin >= $0 } ?? true
+      guard isOfNow, samples.isEmpty, newest.tracer.reportsSent == 0, newest.tracer.lost > 0 else {
         collector.endpoints = gauges.endpoints
         return
       }

@@ -78,8 +78,13 @@ extension Examination {
       return Verdict(.envoyTooOld, requirement.sentence, evidence: [.init(.proxy, requirement.sentence)])
     }
     if let broken = input.brokenTraces {
+      // It begins with the name of a service.
       return Verdict(
-        .traceBroken, broken.sentence, evidence: [.init(.collector, broken.sentence), reportsFact].compactMap { $0 },
+        .traceBroken, broken.ended,
+        evidence: [
+          .init(.collector, "It has examined the traces of the service; the view of broken traces has each call."),
+          reportsFact,
+        ].compactMap { $0 },
         trace: input.received?.newestTrace)
     }
     let inbounds = groups.filter { $0.listener.direction == .inbound }
@@ -94,11 +99,10 @@ extension Examination {
     guard history != nil else { return withoutEvidence }
     let arrived =
       switch input.receiver {
-      case .own: input.received?.lastStored != nil
-      case .ours, .other: newest.tracer.reportsSent > 0
+      case .own: hasStored
+      case .ours, .other: accepted > 0
       }
     guard arrived else { return nothingArrived }
-    let counted = TrafficCounts(newest, traced)
     var facts = [trafficFact, reportsFact].compactMap { $0 }
     if let delivery, delivery.lost > 0 {
       facts.append(
@@ -113,17 +117,31 @@ extension Examination {
         evidence: facts, trace: input.received?.newestTrace)
     case .ours, .other:
       return Verdict(
-        .fine, "The collector at \(collectorText) has accepted \(newest.tracer.reportsSent.of("report")) of the proxy.",
-        evidence: facts + (counted.decided > 0 ? [] : [.init(.envoy, "No request was chosen since Envoy started.")]))
+        .fine, "The collector at \(collectorText) has accepted \(accepted.of("report")) of the proxy.",
+        evidence: facts + (counted.decided > 0 ? [] : [.init(.envoy, "No request was chosen since \(beginning).")]))
     }
   }
 
+  /// Whether the collector has stored a span of a request that was traced as requests are now.
+  private var hasStored: Bool {
+    guard let last = input.received?.lastStored else { return false }
+    guard configuration.isChanged, let since = configuration.since else { return true }
+    return last.secondsSince(since) > interval + 1
+  }
+
+  /// Since when ``counted`` counts: a clause.
+  private var beginning: String {
+    guard configuration.isChanged, let since = configuration.since, since > (history?.epochBegin ?? since) else {
+      return "Envoy started"
+    }
+    return "its tracing changed at \(since.wholeSecond)"
+  }
+
   private var nothingArrived: Verdict {
-    let counted = TrafficCounts(newest, traced)
     let judged = counted.judged
     if counted.decided > 0 {
       let summary =
-        newest.tracer.kind == nil || newest.tracer.reportsSent == 0
+        newest.tracer.kind == nil || accepted == 0 || configuration.isChanged
         ? "The first spans are under way: \(counted.decided.of("request")) were chosen to be traced."
         : "Reports were sent before this collector began to count; no request has come since."
       return Verdict(
@@ -132,7 +150,7 @@ extension Examination {
     }
     return waiting(
       judged == 0 ? "No request has ended yet." : "None of \(judged.of("request")) was chosen yet.",
-      "Envoy has decided about \(judged.of("request")) since it started and chose none.")
+      "Envoy has decided about \(judged.of("request")) since \(beginning) and chose none.")
   }
 
   /// Envoy tells nothing.

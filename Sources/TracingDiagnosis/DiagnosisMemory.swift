@@ -18,6 +18,8 @@ package struct DiagnosisMemory: Sendable, Hashable {
     var storedInAll: Int
     /// What Envoy had counted a moment later; `nil` until it is known. Spans that were stored before are counted by then.
     var counted: [Sums]?
+    /// Spans of each listener that were stored when that was known.
+    var storedByThen: [Int] = []
     var spansSent = 0
     var lost = 0
   }
@@ -36,9 +38,8 @@ package struct DiagnosisMemory: Sendable, Hashable {
   /// Since when the collector has counted.
   private var receivedSince: Timestamp?
   private(set) var bases: [Base] = []
-  /// What decides how requests are traced, as a hash, and since when it is so.
-  private var configuration = 0
-  private(set) var configured: Timestamp?
+  /// Since when requests are traced as they are.
+  private(set) var configuration = ConfigurationAge()
   /// The last verdict.
   private(set) var cause: Cause?
   private(set) var since: Timestamp?
@@ -58,24 +59,26 @@ package struct DiagnosisMemory: Sendable, Hashable {
 
   /// Notes what decides how requests are traced.
   mutating func note(configuration: Int, acknowledged: Timestamp?, now: Timestamp) {
-    guard configured == nil || self.configuration != configuration else { return }
-    configured = configured == nil ? acknowledged : now
-    if configured == nil { configured = now }
-    self.configuration = configuration
+    guard self.configuration.note(configuration, acknowledged: acknowledged, now: now) else { return }
     bases.removeAll()
+    (cause, since) = (nil, nil)
   }
+
+  /// Since when requests are traced as they are; `nil` if nothing was noted.
+  var configured: Timestamp? { configuration.since }
 
   /// Notes what Envoy and the collector have counted.
   mutating func note(_ history: EvidenceHistory, _ received: ReceivedSpans?, _ groups: [ListenerGroup], now: Timestamp)
   {
     let names = groups.map(\.statistics)
     let newest = history.newest
+    configuration.note(history, newest, groups)
     let counts = groups.map { group in
       let counts = newest.listeners[group.statistics] ?? ListenerCounts()
       return Sums(requests: counts.requests, decided: counts.decided)
     }
     let tracer = newest.tracer
-    if self.names != names || receivedSince != received?.since {
+    if self.names != names || hasBegunAgain(received) {
       self.names = names
       receivedSince = received?.since
       sums = Array(repeating: Sums(), count: names.count)
@@ -94,14 +97,22 @@ package struct DiagnosisMemory: Sendable, Hashable {
     }
     (epoch, self.counts, spansSent, lost) = (history.epochBegin, counts, tracer.spansSent, tracer.lost)
     guard let received else { return }
+    let stored = groups.map { $0.stored(of: received) }
     for index in bases.indices
     where bases[index].counted == nil && history.time.secondsSince(bases[index].time) >= 1 {
+      bases[index].storedByThen = stored
       (bases[index].counted, bases[index].spansSent, bases[index].lost) = (sums, sumOfSpansSent, sumOfLost)
     }
     guard now.secondsSince(bases.last?.time ?? Timestamp(seconds: 0)) >= Self.step else { return }
     bases.append(
-      Base(time: now, stored: groups.map { $0.stored(of: received) }, storedInAll: received.total, counted: nil))
+      Base(time: now, stored: stored, storedInAll: received.total, counted: nil))
     if bases.count > Self.basesAtMost { bases.removeFirst() }
+  }
+
+  /// Whether the collector counts anew. The time of its beginning is computed from two clocks, which differ by a little each time.
+  private func hasBegunAgain(_ received: ReceivedSpans?) -> Bool {
+    guard let received, let receivedSince else { return received != nil || receivedSince != nil }
+    return abs(received.since.secondsSince(receivedSince)) > 1
   }
 
   /// Notes a verdict, and says since when it holds.

@@ -57,7 +57,7 @@ extension Examination {
         "Envoy rejected its last \(rejection.discovery == .cds ? "clusters" : "listeners"): \(rejection.message.abridged().sentence)",
         evidence: [
           .init(.proxy, "It rejected them at \(rejection.time.wholeSecond) and keeps earlier ones.")
-        ], since: rejection.time)
+        ], remedy: connection.rejectionAdvice, since: rejection.time)
     }
     if let outstanding = input.outstanding, input.now.secondsSince(outstanding.since) >= Self.acknowledgement {
       return Verdict(

@@ -8,8 +8,6 @@ extension Examination {
   private static let clock = 60.0
   /// How long no span may have come before its removal is the answer, in seconds.
   private static let quiet = 10.0
-  /// How long before a message from the proxy a report may be stored that the next message counts, in seconds.
-  private static let storage = 2.0
 
   /// What is wrong with spans that have come.
   var received: Verdict? {
@@ -60,7 +58,10 @@ extension Examination {
       "The clock of the proxy's host is \(words) \(isBehind ? "behind" : "ahead"): spans are stored, but \(search).",
       evidence: [
         .init(.collector, "Reports come \(words) \(isBehind ? "after" : "before") the end of their newest span.")
-      ], trace: received.newestTrace)
+      ],
+      remedy: "Synchronise the clock of the host; until then, search around "
+        + "\(Timestamp(seconds: input.now.seconds - Int64(offset)).wholeSecond) for what happened at \(input.now.wholeSecond).",
+      trace: received.newestTrace)
   }
 
   private func otherName(_ received: ReceivedSpans) -> Verdict? {
@@ -81,12 +82,12 @@ extension Examination {
   /// Reports were answered with 202, and the collector of this process has not got them.
   var elsewhere: Verdict? {
     guard case .own = input.receiver, let received = input.received, let history else { return nil }
-    // A report is answered when its spans are stored, and counted soon after.
-    let answered = history.ownSamples().last { $0.change.tracer.reportsSent > 0 }
-    if let answered, answered.begin >= received.since,
-      received.lastStored.map({ answered.begin.secondsSince($0) > Self.storage }) ?? true
-    {
-      return lostOnTheWay(received, answered.change.tracer.reportsSent, since: answered.begin)
+    // A report is answered when its spans are stored, and counted soon after. Earlier ones may have gone elsewhere.
+    let begin = configuration.since.map { max($0, received.since) } ?? received.since
+    let last = received.lastStored.map { max($0, begin) } ?? begin
+    if let answered = history.answered, answered.secondsSince(last) > EvidenceLimits.answer / .seconds(1) {
+      let sample = history.ownSamples().last { $0.change.tracer.reportsSent > 0 }
+      return lostOnTheWay(received, sample?.change.tracer.reportsSent ?? 0, since: answered)
     }
     guard let receipt = receipts.first(where: { $0.state == .silent || $0.state == .short }) else { return nil }
     return Verdict(
@@ -103,7 +104,11 @@ extension Examination {
   private func lostOnTheWay(_ received: ReceivedSpans, _ reports: Int, since: Timestamp) -> Verdict {
     let others = newest.collectors.filter { $0.key != input.collectorStatistics && $0.value.requests > 0 }.keys.sorted()
     let facts: [Verdict.Fact] = [
-      .init(.envoy, "Reports were answered with 202: \(reports.grouped) at the last count."),
+      .init(
+        .envoy,
+        reports > 0
+          ? "Reports were answered with 202: \(reports.grouped) at the last count."
+          : "A report was answered with 202 at \(since.wholeSecond) or later."),
       .init(
         .collector,
         received.lastStored.map { "The last span of this proxy was stored at \($0.wholeSecond)." }

@@ -83,6 +83,14 @@ extension Examination {
       if let refusal = recentRefusal {
         return (.spansRefused, "\(place) refuses reports with \(status): \(refusal.reason.abridged().sentence)", nil)
       }
+      if status / 100 == 2 {
+        return (
+          .answersOtherThanAccepted,
+          "\(place) answers reports with \(status); Envoy takes 202 alone for an answer that spans were taken, and counts them as "
+            + "lost, whether the collector has them or not.",
+          "Look whether the collector has the spans; it has to answer 202 for Envoy to count them as sent."
+        )
+      }
       return (
         .answersOtherThanAccepted, "\(place) answers reports with \(status), which means that it does not take them.",
         nil
@@ -105,7 +113,7 @@ extension Examination {
     func add(_ count: Int, _ text: String) { if count > 0 { parts.append("\(count.grouped) \(text)") } }
     add(counts.requests, "requests sent")
     for (status, count) in counts.answers.sorted(by: { $0.key < $1.key }).prefix(4) {
-      add(count, "answers \(status)")
+      if count > 0 { parts.append("\(count.of("answer")) with \(status)") }
     }
     add(counts.noneHealthy, "without an address to send to")
     add(counts.connectFailures, "connections failed")

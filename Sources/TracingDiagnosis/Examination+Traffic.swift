@@ -10,8 +10,6 @@ extension Examination {
   private static let callsAtLeast = 3
   /// How long a request may be open before that is the answer, in seconds.
   private static let open = 5.0
-  /// The time that a message may be late, in seconds.
-  private static let message = 8.0
 
   /// Why requests leave no spans although reports are fine; `nil` where nothing is wrong.
   var untracedTraffic: Verdict? {
@@ -43,8 +41,13 @@ extension Examination {
     let checks = newest.listeners[EvidenceStatistics.probeListener]?.healthChecks ?? 0
     if checks > 0 {
       return Verdict(
-        .healthChecksOnly, "The proxy has only seen health checks (\(checks.grouped)), which leave no spans.",
-        evidence: [.init(.envoy, "Its listener for health checks counted \(checks.of("request")), the others none.")],
+        .healthChecksOnly, "The proxy has only seen health checks, which leave no spans.",
+        evidence: [
+          .init(
+            .envoy,
+            "At \(history.time.wholeSecond) its listener for health checks had counted \(checks.of("request")), the others none."
+          )
+        ],
         since: history.epochBegin)
     }
     return waiting(
@@ -59,7 +62,9 @@ extension Examination {
       need > 1
       ? "\(summary) At \(sampling.text) one span is expected in \(need.of("request"))."
       : "\(summary) The first one leaves a span."
-    return Verdict(.noneExpected, level: .waiting, text, evidence: [.init(.envoy, fact)])
+    return Verdict(
+      .noneExpected, level: .waiting, text, evidence: [.init(.envoy, fact)],
+      remedy: need > 1 ? nil : "Send a request.")
   }
 
   private var openStreams: Verdict? {
@@ -113,65 +118,5 @@ extension Examination {
       "Envoy chose \(counts), where \(sampling.text) would be about \(Int(chances.mean.rounded()).grouped): it cannot trace by the "
         + "x-request-id of the others, or its runtime overrides the sampling.",
       evidence: facts)
-  }
-
-  /// Envoy has chosen requests, and handed over no spans of them although it has had the time.
-  private func forbidden(_ history: EvidenceHistory) -> Verdict? {
-    // Datadog's tracer does not count spans.
-    guard backend?.kind == .zipkin else { return nil }
-    let sent = samples.reduce(0) { $0 &+ $1.change.tracer.spansSent }
-    // A tracer counts whenever its time is over, also where it has no span. One that does not may still hold them.
-    var flushed = samples.last { $0.change.tracer.timerFlushes > 0 }?.time
-    let isQuiet = samples.last.map { input.now.secondsSince($0.time) > Self.message } ?? false
-    if isQuiet, newest.tracer.timerFlushes > 0 { flushed = max(flushed ?? history.epochBegin, input.now) }
-    let old = decided(until: flushed, before: interval + 0.5)
-    let missing = old - sent
-    guard missing > 0, sent == 0 || missing >= max(20, old / 2) else {
-      return flushed.map { history.time.secondsSince($0) > interval + Self.message } ?? true ? held(history, sent) : nil
-    }
-    // What begins at callers with less sampling is traced as they decide.
-    if let share = callersShare, share < 1, sent >= Binomial(trials: old, probability: share).low(Self.accident) {
-      return nil
-    }
-    let callers = callersShare.map { $0 < 1 } ?? false
-    let facts: [Verdict.Fact?] = [
-      .init(
-        .envoy,
-        "It chose \(old.of("request")) and made \(sent.of("span")): x-b3-sampled: 0, b3: 0 or ids in B3 headers that it cannot read "
-          + "have this effect."), trafficFact,
-      callers ? .init(.decided, "Proxies that call this one have a lower sampling.") : nil,
-    ]
-    return Verdict(
-      .callersForbid,
-      "Callers' B3 headers keep \(missing.grouped) of \(old.of("request")) from being traced.",
-      evidence: facts.compactMap { $0 }, since: samples.first?.begin)
-  }
-
-  /// Requests that were chosen some seconds before a time.
-  private func decided(until time: Timestamp?, before seconds: Double) -> Int {
-    guard let time else { return 0 }
-    return samples.reduce(0) { sum, sample in
-      time.secondsSince(sample.time) > seconds ? sum &+ TrafficCounts(sample.change, traced).decided : sum
-    }
-  }
-
-  /// Envoy has chosen requests, and its tracer holds their spans for longer than it should.
-  private func held(_ history: EvidenceHistory, _ sent: Int) -> Verdict? {
-    let old = decided(until: history.time, before: interval + 0.5)
-    guard old - sent > 0, sent == 0 || old - sent >= max(20, old / 2) else { return nil }
-    return Verdict(
-      .unknown,
-      "Envoy chose \(old.of("request")) to be traced and has handed over \(sent.of("span")); its tracer reports nothing now.",
-      evidence: [trafficFact, .init(.envoy, "Its tracer's timer (timer_flushed) does not run.")].compactMap { $0 },
-      since: samples.first?.begin)
-  }
-
-  /// The share of the requests that callers in the mesh sample; `nil` where none is known.
-  private var callersShare: Double? {
-    let known = input.calls.filter { $0.requests > 0 }
-    let all = known.reduce(0) { $0 + $1.requests }
-    guard all > 0 else { return nil }
-    let sampled = known.reduce(0.0) { $0 + Double($1.requests) * min(100, $1.sampling ?? 100) / 100 }
-    return sampled / Double(all)
   }
 }

@@ -20,6 +20,12 @@ struct Examination: Sendable {
   /// The traffic of these parts at traced listeners; gauges are the newest.
   let traffic: TrafficCounts
   let receipts: [Receipt]
+  /// Since when requests are traced as they are now.
+  let configuration: ConfigurationAge
+  /// The reports that arrived since, or since Envoy started.
+  let accepted: Int
+  /// What traced listeners have counted since, or since Envoy started.
+  let counted: TrafficCounts
 
   /// The time that is looked at, in seconds.
   static let window = 60.0
@@ -29,10 +35,13 @@ struct Examination: Sendable {
   init(_ input: DiagnosisInput, _ memory: DiagnosisMemory, _ groups: [ListenerGroup]) {
     self.input = input
     self.groups = groups
+    configuration = memory.configuration
     traced = groups.filter(\.isTraced)
     history = input.evidence.flatMap { $0.isFresh(at: input.now) ? $0 : nil }
     newest = history?.newest ?? EnvoyEvidence()
-    delivery = history.map { Delivery($0, collector: input.collectorStatistics, now: input.now) }
+    (accepted, counted) = configuration.counted(newest, traced)
+    let change = configuration.isChanged ? configuration.since : nil
+    delivery = history.map { Delivery($0, collector: input.collectorStatistics, since: change, now: input.now) }
     samples = Self.samples(of: history, traced, configured: memory.configured, now: input.now)
     var traffic = TrafficCounts()
     for sample in samples { for group in traced { traffic.add(sample.change.listeners[group.statistics]) } }

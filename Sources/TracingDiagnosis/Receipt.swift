@@ -50,6 +50,8 @@ package struct Receipt: Sendable, Hashable {
   package var lag: Double?
   /// How far the clock of the proxy's host is ahead, in seconds; `nil` where it is not known.
   package var clockOffset: Double?
+  /// When Envoy had counted ``requests``; `nil` where nobody has told. Spans are counted up to now.
+  package var counted: Timestamp?
 
   /// Makes a receipt.
   package init(
@@ -72,6 +74,9 @@ package struct Receipt: Sendable, Hashable {
 }
 
 extension Receipt {
+  /// The age of Envoy's count that is worth a word where more spans are stored than are expected, in seconds.
+  private static let late = 2.0
+
   /// The receipt in words: `receipt: 4,118 of 4,120 expected`, `receipt: 0 of ~4,000 for 6 minutes`, `receipt: unknown: …`.
   ///
   /// - Parameter now: when it is read.
@@ -82,7 +87,11 @@ extension Receipt {
     case .idle: return "receipt: no requests"
     case .unknown(let reason): return "receipt: unknown: \(reason)"
     case .silent: return "receipt: 0 of ~\(expected)\(period)"
-    case .matches: return "receipt: \((stored ?? 0).grouped) of \(expected) expected"
+    case .matches:
+      let more = Double(stored ?? 0) > self.expected?.rounded() ?? 0
+      let age = counted.map { now.secondsSince($0) } ?? 0
+      let late = more && age >= Self.late ? "; Envoy's count is \(Timestamp.words(seconds: age)) old" : ""
+      return "receipt: \((stored ?? 0).grouped) of \(expected) expected\(late)"
     case .short:
       let missing = max(0, Int(self.expected?.rounded() ?? 0) - (stored ?? 0))
       return "receipt: \((stored ?? 0).grouped) of \(expected) expected; \(missing.grouped) are missing"

@@ -21,6 +21,8 @@ struct ReceiptBook {
   private static let transport = 3.0
   /// How long Envoy tries to send a report again where it does so, in seconds. Source: `SpanReporting`.
   private static let repeating = 15.0
+  /// How long a proxy takes to tell of the next requests, in seconds.
+  private static let beginning = 10.0
   /// The time that states are about at least, in seconds, so that what is mended is right again soon.
   private static let newestPeriod = 60.0
 
@@ -56,6 +58,10 @@ struct ReceiptBook {
     }
     guard let history, let counts = newest.listeners[group.statistics] else {
       if history == nil { receipt.state = .unknown(input.evidenceObstacle ?? "nobody tells what Envoy has counted") }
+      return receipt
+    }
+    guard input.explanation.resolution?.backend != nil else {
+      receipt.state = .unknown("the proxy is not traced")
       return receipt
     }
     (receipt.requests, receipt.expected) = (counts.requests, Double(counts.decided))
@@ -94,11 +100,19 @@ struct ReceiptBook {
     let chances = Binomial(trials: ended, probability: steps.share)
     receipt.requests = since.requests
     receipt.expected = chances.mean
-    receipt.stored = max(0, stored - oldest.stored[index])
+    // The same time as the requests: some were stored before those were counted.
+    receipt.stored = max(0, stored - oldest.storedByThen[index])
     receipt.since = oldest.time
+    receipt.counted = history?.time
     let range = chances.range(Self.outside)
     receipt.range = max(0, range.lowerBound - underWay[index])...range.upperBound
-    guard since.requests > 0 || receipt.stored != 0 else { return }
+    guard since.requests > 0 || receipt.stored != 0 else {
+      if input.now.secondsSince(oldest.time) < Self.beginning, newest.listeners[groups[index].statistics]?.requests != 0
+      {
+        receipt.state = .unknown("counting has just begun")
+      }
+      return
+    }
     let lately = rises(index, base)
     let storedLately = max(0, stored - base.stored[index])
     let missing = lately.decided - underWay[index] - storedLately

@@ -32,11 +32,13 @@ package struct ServiceWay: Sendable, Hashable {
   package var requestsOfCaller: Int?
   /// Requests that the inbounds of the service counted in the last minute; `nil` where one of the proxies tells nothing.
   package var requestsOfService: Int?
+  /// Requests that the inbounds of the caller counted in the last minute; `nil` where one of the proxies tells nothing.
+  package var requestsToCaller: Int?
 
   /// Makes a way.
   package init(
     caller: String, service: String, proxiesWithOutbound: Int, obstacle: String? = nil, fix: String? = nil,
-    requestsOfCaller: Int? = nil, requestsOfService: Int? = nil
+    requestsOfCaller: Int? = nil, requestsOfService: Int? = nil, requestsToCaller: Int? = nil
   ) {
     self.caller = caller
     self.service = service
@@ -45,6 +47,7 @@ package struct ServiceWay: Sendable, Hashable {
     self.fix = fix
     self.requestsOfCaller = requestsOfCaller
     self.requestsOfService = requestsOfService
+    self.requestsToCaller = requestsToCaller
   }
 }
 
@@ -56,7 +59,8 @@ package func diagnose(service: String, _ proxies: [ProxyFinding]) -> Verdict {
     return Verdict(
       .unknown, level: .fault, "No Dataplane of the mesh offers the service \"\(service.abridged())\".",
       evidence: [.init(.decided, "No inbound and no gateway has the tag kuma.io/service: \(service.abridged()).")],
-      remedy: "Correct the name, or run a proxy for the service.")
+      remedy: "Correct the name, or run a proxy for the service; one that was started with --dataplane-file takes its "
+        + "Dataplane with it when it ends.")
   }
   let alike = proxies.filter { $0.verdict.cause == worst.verdict.cause }
   var verdict = worst.verdict
@@ -101,7 +105,17 @@ package func diagnose(_ way: ServiceWay, callers: [ProxyFinding], called: [Proxy
         .init(.envoy, "The inbounds of \(to) counted none."),
       ])
   }
-  let worst = worst(callers + called).map(\.proxy)
+  let finding = worst(callers + called)
+  if way.requestsOfCaller == 0, finding?.verdict.level == .fine || finding?.verdict.level == .waiting {
+    let served = way.requestsToCaller ?? 0
+    return Verdict(
+      .noneExpected, level: .waiting,
+      "No request of \(from) to \(to) has gone through the proxy of \(from) in the last minute"
+        + (served > 0 ? ", in which \(from) itself was sent \(served.of("request"))." : "."),
+      evidence: [.init(.envoy, "The outbounds of \(from) for \(to) counted no request.")],
+      remedy: "Send one. If there are some, \(from) calls \(to) at another address than that of its outbound.")
+  }
+  let worst = finding.map(\.proxy)
   let isCaller = callers.contains { $0.proxy == worst }
   return isCaller ? diagnose(service: way.caller, callers) : diagnose(service: way.service, called)
 }

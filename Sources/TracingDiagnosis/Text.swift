@@ -37,7 +37,9 @@ extension String {
   /// The text as a sentence of its own: it begins with a capital letter and ends with a full stop.
   var sentence: String {
     guard let first else { return "" }
-    let text = first.uppercased() + dropFirst()
-    return text.hasSuffix(".") || text.hasSuffix("?") ? text : text + "."
+    return (first.uppercased() + dropFirst()).ended
   }
+
+  /// The text with a full stop at its end.
+  var ended: String { hasSuffix(".") || hasSuffix("?") ? self : self + "." }
 }

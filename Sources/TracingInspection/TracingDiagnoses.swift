@@ -20,7 +20,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     package var advice: String
 
     /// Makes settings.
-    package init(instance: String, isShared: Bool = false, advice: String = "") {
+    package init(instance: String, isShared: Bool = false, advice: String) {
       self.instance = instance
       self.isShared = isShared
       self.advice = advice
@@ -338,8 +338,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     guard current.disconnectTime == nil else { return "the proxy is not connected" }
     let version = current.version?.kumaDp ?? ""
     guard version.isEmpty || version == ProductVersion.current else {
-      let advice = settings.advice.isEmpty ? "" : "; \(settings.advice)"
-      return "its kuma-dp (version \(version.printable(atMost: 40))) does not send them\(advice)"
+      return "its kuma-dp (version \(version.printable(atMost: 40))) does not send them; \(settings.advice)"
     }
     return "its kuma-dp has not sent any yet"
   }

@@ -22,6 +22,15 @@ extension EvidenceAdmission {
   }
 }
 
+extension EvidenceResponder {
+  /// Takes evidence into a table, and asks for more where the table does.
+  init(_ admission: EvidenceAdmission, _ evidence: EvidenceTable) {
+    self.init(admission: admission, isAwaited: { evidence.isAwaited(ProxyID(mesh: $0.mesh, name: $0.name)) }) {
+      evidence.take($0)
+    }
+  }
+}
+
 extension MetricsService.Setup {
   /// Takes what Envoys send, if the settings say so.
   init?(_ configuration: ControlPlaneConfiguration, _ admission: EvidenceAdmission, _ evidence: EvidenceTable) {

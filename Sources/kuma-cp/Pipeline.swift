@@ -117,7 +117,7 @@ struct Pipeline: Sendable {
     bootstrap.metricsInterval = envoyMetrics?.interval
     let requests = DataplaneRequests(
       bootstrap: bootstrap,
-      evidence: EvidenceResponder(admission: admission) { [evidence = sessions.evidence] in evidence.take($0) })
+      evidence: EvidenceResponder(admission, sessions.evidence))
     ports.expect(Server.dataplane)
     var settings = DataplaneServer.Configuration()
     (settings.host, settings.port) = (configuration.dataplaneServer.host, configuration.dataplaneServer.port)
@@ -167,6 +167,7 @@ struct Pipeline: Sendable {
         protection: protection, proxyTags: { await ProxyTags.read(of: $0, from: reconciler) },
         logger: logger, requestLogLevel: configuration.requestLogLevel)
     }
+    if let receipts = collector?.receipts { sessions.evidence.compare(with: receipts.lastStored) }
     let insights = LiveInsights(store: store, sessions: sessions)
     let diagnoses = TracingDiagnoses.live(
       configuration, store: insights, inspection: inspection, evidence: sessions.evidence,

@@ -112,7 +112,8 @@ struct AutomaticFormTests {
     func spans(_ name: String) -> Int? { cache.snapshot(for: "default.\(name)")?.reporting.minimumSpans }
     func interval(_ name: String) -> Duration? { cache.snapshot(for: "default.\(name)")?.reporting.flushInterval }
     func reason(_ name: String) async -> String? {
-      await reconciler.reports(of: ProxyID(mesh: "default", name: name))?.reason
+      let tracing = await reconciler.inspect("default") { $0.configuration(for: name)?.tracing }
+      return tracing.flatMap { forms.reports(of: ProxyID(mesh: "default", name: name), to: $0) }?.reason
     }
   }
 
@@ -124,7 +125,7 @@ struct AutomaticFormTests {
       #expect(plane.spans("web") == nil, "it waits for the answer")
       #expect(plane.spans("old") == 5 && plane.interval("old") == .seconds(1))
       #expect(plane.spans("chosen") == 5 && plane.interval("chosen") == .seconds(5))
-      #expect(await plane.reconciler.reports(of: Self.proxies[0]) == nil)
+      #expect(await plane.reason("web") == nil)
       var computed = await plane.reconciler.counters.computed
       #expect(computed == 2)
 

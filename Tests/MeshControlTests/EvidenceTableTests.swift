@@ -57,6 +57,24 @@ import Testing
     #expect(Self.requests(table) == 0)
   }
 
+  /// A report that Envoy counts as answered is stored by then, or is never.
+  @Test(
+    "more is wanted of a proxy whose newest answered report is not stored, until that is certain",
+    arguments: [(nil, false), (99.0, true), (98.5, true), (101, false), (97, false)] as [(Double?, Bool)])
+  func awaited(stored: Double?, isAwaited: Bool) {
+    let table = EvidenceTable()
+    func time(_ seconds: Double) -> Timestamp {
+      Timestamp(nanosecondsSince1970: Self.begin.nanosecondsSince1970 + Int64(seconds * 1e9))
+    }
+    var report = Self.report(1, 50, isWhole: true)
+    report.answerAge = .milliseconds(2_000)
+    _ = table.take(report, now: time(102))
+    #expect(!table.isAwaited(Self.proxy), "nobody knows what is stored")
+    let last = stored.map(time)
+    table.compare { $0 == Self.proxy ? last : nil }
+    #expect(table.isAwaited(Self.proxy) == isAwaited)
+  }
+
   @Test func evidenceOfProxiesThatLeftGoes() {
     let table = EvidenceTable()
     table.connect(Self.proxy)

@@ -67,7 +67,7 @@ private final class CountingStore: ResourceStore {
     let store = CountingStore(api.store)
     let diagnoses = TracingDiagnoses(
       store: store, inspection: IndexInspection(store: store), evidence: api.spans, collector: api.spans,
-      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp")
+      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp", advice: "")
     ) { [clock = api.clock] in clock.now }
     var last = Timestamp(seconds: 0)
     for look in 1...12 {

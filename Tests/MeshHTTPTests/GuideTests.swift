@@ -27,7 +27,22 @@ import Testing
       operation.servers = ["http://a<b>\"&:9411"]
       return [operation]
     })
-    let text = await api.get("/gui").body
+    let answer = await api.get("/gui")
+    let text = answer.body
+    #expect(answer.status == 200 && answer.headers[.location] == nil)
     #expect(text.contains("<a href=\"http://a&lt;b>&quot;&amp;:9411/\">"))
+  }
+
+  @Test("a browser is led to the view of the mesh, by the name at which it asks")
+  func redirect() async throws {
+    let api = TestAPI(foreign: {
+      var operation = Operation(.get, "/x", "X.")
+      operation.servers = ["https://127.0.0.1:9411"]
+      return [operation]
+    })
+    let answer = await api.send(.get, "/gui", headers: [.accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"])
+    #expect(answer.status == 302)
+    #expect(answer.headers[.location]?.hasSuffix(":9411/mesh") == true)
+    #expect(answer.body.contains("kumactl doctor"), "for those whose browser does not go on")
   }
 }

@@ -28,15 +28,17 @@ import TracingDiagnosis
     return api
   }
 
-  private static func online(_ api: TestAPI, _ names: String..., instance: String = "cp") async throws {
+  private static func online(
+    _ api: TestAPI, _ names: String..., instance: String = "cp", kumaDp: String? = nil
+  ) async throws {
     for name in names {
+      var subscription = DataplaneInsight.Subscription(
+        id: name, controlPlaneInstanceId: instance, connectTime: api.clock.now)
+      subscription.version = kumaDp.map { DataplaneInsight.ProxyVersion(kumaDp: $0, envoy: "1.40.0") }
       try await api.store.put(
         Resource(
           mesh: "shop", name: name,
-          spec: .dataplaneInsight(
-            DataplaneInsight(subscriptions: [
-              .init(id: name, controlPlaneInstanceId: instance, connectTime: api.clock.now)
-            ]))))
+          spec: .dataplaneInsight(DataplaneInsight(subscriptions: [subscription]))))
     }
   }
 
@@ -95,6 +97,14 @@ import TracingDiagnosis
     await api.putTrace("all")
     #expect(await api.get("/meshes/shop/_tracing?cause=no-policy").names == [])
     #expect(await api.get("/meshes/shop/dataplanes/other/_tracing").document["verdict"]?["cause"] == "never-connected")
+  }
+
+  @Test("says what makes a kuma-dp of another product tell what its Envoy counts") func advice() async throws {
+    let api = try await Self.shop()
+    try await Self.online(api, "web-1", kumaDp: "2.9.0")
+    let answer = await api.get("/meshes/shop/dataplanes/web-1/_tracing").document
+    #expect(
+      answer["evidence"]?["reason"] == "its kuma-dp (version 2.9.0) does not send them; do what makes it tell")
   }
 
   @Test("has what an Envoy counted, how old that is, and a receipt for each listener") func evidence() async throws {

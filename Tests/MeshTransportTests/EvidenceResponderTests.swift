@@ -18,7 +18,7 @@ import Testing
 
   private func answer(
     token: String? = nil, body: [UInt8] = report.json(), connected: Bool = true, stored: Bool = true,
-    verdict: EvidenceVerdict = .kept, authorities: [String: ProxyAuthority]? = nil
+    verdict: EvidenceVerdict = .kept, isAwaited: Bool = false, authorities: [String: ProxyAuthority]? = nil
   ) async -> (answer: Answer, taken: Int) {
     let taken = Mutex(0)
     let responder = EvidenceResponder(
@@ -26,7 +26,8 @@ import Testing
         resources: EvidenceAdmission.Resources(
           isConnected: { mesh, name in connected && mesh == "default" && name == "web" },
           dataplane: { mesh, name in stored && mesh == "default" && name == "web" ? Self.dataplane : nil }),
-        authenticator: authorities.map { ProofTable($0) })
+        authenticator: authorities.map { ProofTable($0) }),
+      isAwaited: { $0.name == "web" && isAwaited }
     ) { _ in
       taken.withLock { $0 += 1 }
       return verdict
@@ -40,6 +41,12 @@ import Testing
     let (answer, taken) = await answer(stored: false)
     #expect(answer.status == .noContent && answer.body.isEmpty && taken == 1)
     #expect(answer.fields[.connection] == nil)
+  }
+
+  @Test func aProxyOfWhichMoreIsWantedSoonIsTold() async {
+    let (answer, taken) = await answer(isAwaited: true)
+    #expect(answer.status == .accepted && answer.body.isEmpty && taken == 1)
+    #expect(await self.answer(verdict: .wholeWanted, isAwaited: true).answer.status == .conflict)
   }
 
   /// The next connection may lead to the control plane that has the stream.

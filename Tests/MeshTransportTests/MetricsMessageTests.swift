@@ -61,6 +61,17 @@ import Testing
     #expect(try Self.read(bytes).values.count == EvidenceLimits.reported)
   }
 
+  /// A message is taken as whole, so that what is left out would count as 0.
+  @Test func manyServicesDoNotTakeThePlaceOfListenersTracersAndCollectors() throws {
+    var bytes: [UInt8] = []
+    for number in 0..<1_500 { bytes += Message.family("cluster.s\(number).upstream_rq_total", 3, Message.double(1)) }
+    bytes += Message.family("http.backend.downstream_rq_total", 3, Message.double(12))
+    bytes += Message.family("tracing.zipkin.reports_sent", 3, Message.double(7))
+    let values = try Self.read(bytes).values
+    #expect(values[Statistic("backend", .requests)] == 12 && values[Statistic("zipkin", .reportsSent)] == 7)
+    #expect(values.count == EvidenceLimits.reported + 2)
+  }
+
   @Test func whatIsNoMessageIsRefused() {
     let whole = Message.family("http.backend.downstream_rq_total", 3, Message.double(12))
     for count in 1..<whole.count {

@@ -62,6 +62,24 @@ import Testing
     #expect(history.samples().isEmpty)
   }
 
+  /// Either the proxy says so, or it was after the message before.
+  @Test func theTimeOfTheNewestAnswerIsKnown() {
+    let sent = Statistic("zipkin", .reportsSent)
+    var history = EvidenceHistory(source: .kumaDp, at: Self.begin)
+    history.record([sent: 4], isWhole: true, epoch: "a", at: Self.begin)
+    #expect(history.answered == nil)
+    history.record([sent: 5], isWhole: false, epoch: "a", at: Self.time(8))
+    #expect(history.answered == Self.begin)
+    history.record([sent: 9], isWhole: false, epoch: "a", answerAge: .milliseconds(2_500), at: Self.time(16))
+    #expect(history.answered == Self.time(13.5))
+    history.record([Self.requests: 1], isWhole: false, epoch: "a", answerAge: .seconds(10), at: Self.time(24))
+    #expect(history.answered == Self.time(14), "it is not earlier than what was known")
+    history.record([sent: 1], isWhole: true, epoch: "b", at: Self.time(30))
+    #expect(history.answered == nil, "another Envoy")
+    history.record([sent: 2], isWhole: true, epoch: "b", answerAge: .seconds(Int64.max), at: Self.time(38))
+    #expect(history.answered == Self.time(30), "an age that nobody can have")
+  }
+
   @Test func signsOfLifeKeepEvidenceFresh() {
     var history = Self.history(1)
     #expect(history.isFresh(at: Self.time(60)))

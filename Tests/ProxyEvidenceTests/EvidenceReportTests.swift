@@ -9,6 +9,7 @@ import Testing
       mesh: "default", name: "web-01", epoch: "a1", sequence: 3, isWhole: true,
       time: Timestamp(seconds: 1_700_000_000, nanoseconds: 5_000_000))
     report.envoyVersion = "1.40.0"
+    report.answerAge = .milliseconds(2_500)
     report.values = [Statistic("backend", .requests): 12, Statistic("zipkin", .spansSent): 1 << 53]
     return report
   }()
@@ -32,7 +33,7 @@ import Testing
     ("mesh", "\"mesh\":\"\""), ("mesh", "\"mesh\":1"), ("name", "\"name\":null"),
     ("epoch", "\"epoch\":\"\(String(repeating: "e", count: 300))\""), ("sequence", "\"sequence\":-1"),
     ("sequence", "\"sequence\":1.5"), ("sequence", "\"sequence\":9223372036854775807"), ("time", "\"time\":\"now\""),
-    ("values", "\"values\":[]"), ("envoyVersion", "\"envoyVersion\":1"),
+    ("values", "\"values\":[]"), ("answerAge", "\"answerAge\":-1"), ("envoyVersion", "\"envoyVersion\":1"),
     ("values.tracing.zipkin.spans_sent", "\"values\":{\"tracing.zipkin.spans_sent\":-1}"),
   ])
   func whatIsWrongIsNamed(member: String, text: String) {

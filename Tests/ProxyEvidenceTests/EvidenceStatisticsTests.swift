@@ -50,6 +50,13 @@ import Testing
     #expect(counts?.unsent == unsent)
   }
 
+  /// Envoy counts a connection that was not made in time as one that failed too: seen with Envoy 1.40.
+  @Test func connectionsThatWereNotMadeInTimeCountOnce() {
+    let text = "cluster.backend.upstream_cx_connect_fail: 3\ncluster.backend.upstream_cx_connect_timeout: 2\n"
+    let counts = EnvoyEvidence(EvidenceStatistics.values(in: text)).services["backend"]
+    #expect(counts?.connectFailures == 3 && counts?.connectTimeouts == 2)
+  }
+
   @Test func linesAreReadAndWhatIsNotUnderstoodIsLeftOut() {
     let text = """
       http.backend.downstream_rq_total: 12

@@ -97,6 +97,15 @@ import TraceModel
       })
   }
 
+  /// The sum of a histogram never falls.
+  @Test("durations that are none have a bound, and no trace shows them") func endlessDurations() throws {
+    var rig = Rig()
+    for trace in 1...4 { rig.add([rig.span("web", .server, id: 1, trace: UInt64(trace), duration: 5 << 60)]) }
+    let series = try #require(rig.tally.series.first)
+    #expect(series.sum == 4 * RequestTally.longestDuration && series.counts.last == 4)
+    #expect(series.exemplars.allSatisfy { $0 == nil })
+  }
+
   @Test("a service with ids in its names counts as other, and leaves room for the rest") func bounds() {
     var rig = Rig(limit: 50)
     for number in 0..<1_000 {

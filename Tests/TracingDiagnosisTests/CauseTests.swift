@@ -30,6 +30,22 @@ import TracingDiagnosis
     #expect(try scene.diagnosis(at: time).verdict.summary.contains("did you mean \"jaeger\"?"))
   }
 
+  @Test func remediesFitWhatWasSeen() throws {
+    var (scene, time) = CauseScenes.scene(.configurationRejected)
+    #expect(try scene.diagnosis(at: time).verdict.remedy.hasPrefix("Free the port and restart kuma-dp"))
+    (scene, time) = CauseScenes.scene(.clockOff)
+    let there = Timestamp(seconds: Scene.time(time).seconds - 7_200).description
+    #expect(try scene.diagnosis(at: time).verdict.remedy.contains("search around \(there) for what happened at"))
+    scene = CauseScenes.working
+    scene.change = { $0.brokenTraces = "web does not forward the headers to api in 12 of 20 calls" }
+    let broken = try scene.diagnosis(at: 7).verdict
+    #expect(broken.summary == "web does not forward the headers to api in 12 of 20 calls.")
+    #expect(!broken.evidence.contains { $0.text.contains("12 of 20") })
+    scene = Scene()
+    let waiting = try scene.diagnosis(at: 7).verdict
+    #expect(waiting.cause == .noneExpected && waiting.remedy == "Send a request.")
+  }
+
   @Test func theStatusThatAnswersIsNamed() throws {
     for status in [200, 301, 400, 401, 500, 503] {
       var scene = Scene()
@@ -195,6 +211,22 @@ import TracingDiagnosis
     }
     let verdict = try scene.diagnosis(at: 10).verdict
     #expect(verdict.cause == (status == 200 ? .fine : .answersOtherThanAccepted), "\(verdict)")
+  }
+
+  /// The newest requests decide, whatever the minute before was.
+  @Test func callersThatBeginToForbidAreNamedSoonAndForgottenSoon() throws {
+    var scene = Scene()
+    var spans = 0
+    var named: [Int] = []
+    for second in stride(from: 8, through: 160, by: 8) {
+      if !(65...96).contains(second) { spans = second <= 64 ? second * 3 : spans + 24 }
+      scene.counts(
+        Scene.statistics(requests: second * 3) + Scene.reports(sent: spans / 5, spans: spans, collector: 202)
+          + "tracing.zipkin.timer_flushed: \(second / 5)\n", at: Double(second))
+      scene.stores(inbound: spans, at: min(Double(second), second > 64 && second <= 96 ? 64 : .infinity))
+      if try scene.diagnosis(at: Double(second) + 1).verdict.cause == .callersForbid { named.append(second) }
+    }
+    #expect(named == [80, 88, 96])
   }
 
   @Test func callersWithLessSamplingAreNoFault() throws {

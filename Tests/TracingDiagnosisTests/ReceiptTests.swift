@@ -89,6 +89,43 @@ import Testing
     #expect(receipts.first?.text(at: Scene.time(7_501)).isEmpty == false)
   }
 
+  /// The time at which the collector began is computed from two clocks, so that it differs by a millisecond now and then.
+  @Test func aBeginningThatWaversIsNoBeginning() throws {
+    var scene = Scene()
+    var memory = DiagnosisMemory()
+    var receipt: Receipt?
+    for second in stride(from: 4, through: 120, by: 4) {
+      scene.works(second * 5, at: Double(second))
+      scene.received?.since = Scene.time(-3_600 + (second.isMultiple(of: 8) ? 0.001 : 0))
+      receipt = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory).receipts.first
+    }
+    #expect(receipt?.state == .matches)
+    #expect(try #require(receipt?.requests) >= 500)
+  }
+
+  @Test func anOldCountIsCalledOld() throws {
+    var scene = Scene()
+    var memory = DiagnosisMemory()
+    for second in stride(from: 4, through: 40, by: 4) {
+      scene.works(second * 5, at: Double(second))
+      _ = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory)
+    }
+    let now = try #require(diagnose(try scene.input(at: 40.2), memory: &memory).receipts.first)
+    #expect(now.text(at: Scene.time(40.2)) == "receipt: 160 of 160 expected")
+    scene.stores(inbound: 240, at: 47)
+    let receipt = try #require(diagnose(try scene.input(at: 47), memory: &memory).receipts.first)
+    #expect(receipt.state == .matches)
+    #expect(receipt.text(at: Scene.time(47)) == "receipt: 200 of 160 expected; Envoy's count is 7 seconds old")
+  }
+
+  @Test func aProxyThatIsNotTracedSendsSpansNowhere() throws {
+    var scene = CauseScenes.working
+    scene.selector = [TagName.service: "other"]
+    scene.change = { $0.receiver = .other("") }
+    let diagnosis = try scene.diagnosis(at: 8)
+    #expect(diagnosis.receipts.first?.state == .unknown("the proxy is not traced"))
+  }
+
   @Test("bounds of a binomial number")
   func bounds() {
     let chances = Binomial(trials: 4_120, probability: 0.1)

@@ -40,8 +40,14 @@ struct Scene {
   }
 
   /// Has the proxy's Envoy say its statistics, in the form of its administration interface; those that are left out stay.
-  mutating func counts(_ text: String, at seconds: Double, whole: Bool = false, epoch: String = "a") {
-    history?.record(EvidenceStatistics.values(in: text), isWhole: whole, epoch: epoch, at: Self.time(seconds))
+  ///
+  /// - Parameter answerAge: how long ago, at most, it counted the newest report that was answered, in seconds.
+  mutating func counts(
+    _ text: String, at seconds: Double, whole: Bool = false, epoch: String = "a", answerAge: Double? = nil
+  ) {
+    history?.record(
+      EvidenceStatistics.values(in: text), isWhole: whole, epoch: epoch,
+      answerAge: answerAge.map { .milliseconds(Int64($0 * 1_000)) }, at: Self.time(seconds))
   }
 
   /// Has the collector store spans of the proxy; numbers of all that it has stored.

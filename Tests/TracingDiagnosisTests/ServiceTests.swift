@@ -37,6 +37,11 @@ import TracingDiagnosis
     #expect(diagnose(way, callers: Self.fine, called: called).cause == .fine)
     way.requestsOfService = 60
     #expect(diagnose(way, callers: Self.fine, called: called).isFine)
+    // The caller may call at another address.
+    (way.requestsOfCaller, way.requestsToCaller) = (0, 120)
+    let idle = diagnose(way, callers: Self.fine, called: called)
+    #expect(idle.level == .waiting && idle.summary.hasSuffix("in which \"web\" itself was sent 120 requests."))
+    #expect(idle.remedy.contains("calls \"api\" at another address"))
     let offline = [Self.finding("api-1", .proxyOffline)]
     #expect(diagnose(way, callers: Self.fine, called: offline).cause == .proxyOffline)
     #expect(diagnose(way, callers: [], called: called).level == .fault)

@@ -51,9 +51,15 @@ struct SimulatedProxy {
   // Reports on their way: when they arrive, and how many spans they hold.
   private var reports: [(time: Double, spans: Int, sent: Double)] = []
   // kuma-dp
-  private var lastRead: [String: Int] = [:]
-  private var nextMessage = 0.0
-  private var messages: [(time: Double, text: String, epoch: Int)] = []
+  private var lastTold: [String: Int] = [:]
+  private var nextReading = 0.0
+  private var reading: (reports: Int, time: Double)?
+  private var answered: Double?
+  /// When the messages began that come without a pause, and when the last one was sent.
+  private var firstMessage = -60.0
+  private var lastMessage = -60.0
+  private var isAwaited = false
+  private var messages: [(time: Double, text: String, epoch: Int, answered: Double?)] = []
   // Collector and control plane
   private var collectorDownUntil = 0.0
   private(set) var scene = Scene()
@@ -62,6 +68,8 @@ struct SimulatedProxy {
   private var controlPlaneDownUntil = 0.0
   private var nextDiagnosis = 0.0
   private(set) var requests = 0
+  /// When the first report was answered and not stored.
+  private(set) var firstVanished: Double?
 
   init(_ world: World, seed: UInt64) {
     (self.world, random) = (world, SeededGenerator(seed: seed))
@@ -98,18 +106,19 @@ struct SimulatedProxy {
     switch random.next() % 4 {
     case 0:
       // The Envoy ends; what it holds is lost.
-      (epoch, counters, active, buffer, lastRead) = (epoch + 1, [:], [], 0, [:])
+      (epoch, counters, active, buffer, lastTold) = (epoch + 1, [:], [], 0, [:])
+      (reading, answered, isAwaited) = (nil, nil, false)
       envoyDownUntil = now + between(0.5, 4)
-      nextMessage = envoyDownUntil
+      (nextReading, firstMessage, lastMessage) = (envoyDownUntil, envoyDownUntil, -60)
     case 1:
       collectorDownUntil = now + between(0.3, 2)
       stored = 0
       scene.received = ReceivedSpans(since: Scene.time(collectorDownUntil))
     case 2:
       controlPlaneDownUntil = now + between(0.5, 3)
-      (memory, messages, lastRead) = (DiagnosisMemory(), [], [:])
+      (memory, messages, lastTold) = (DiagnosisMemory(), [], [:])
       scene.history = nil
-      nextMessage = controlPlaneDownUntil + between(0, 2)
+      (nextReading, lastMessage) = (controlPlaneDownUntil + between(0, 2), -60)
     default: buffer = 0  // A deployment: the listeners have new tracers.
     }
   }
@@ -164,7 +173,11 @@ struct SimulatedProxy {
       } else {
         count("cluster.tracing_jaeger.upstream_rq_202")
         count("tracing.zipkin.reports_sent")
-        if now <= world.silentAfter ?? .infinity { store(report.spans) }
+        if now <= world.silentAfter ?? .infinity {
+          store(report.spans)
+        } else if firstVanished == nil {
+          firstVanished = now
+        }
       }
     }
   }
@@ -176,17 +189,23 @@ struct SimulatedProxy {
     scene.received?.clockOffset = 0.2 - world.clock
   }
 
-  /// `kuma-dp` reads every two seconds, and sends what changed: at once after quiet, else every five seconds, and failures every two.
+  /// `kuma-dp` reads every two seconds, and sends what changed: at once after quiet, then every five seconds for half a minute, then
+  /// every eight; failures, and what the control plane waits for, after two.
   private mutating func tell() {
-    guard now >= envoyDownUntil, now >= nextMessage else { return }
+    guard now >= envoyDownUntil, now >= nextReading else { return }
+    nextReading = now + 2
     var all = counters
     all["cluster.tracing_jaeger.membership_total"] = 1
-    guard all != lastRead else { return nextMessage = now + 2 }
+    let reports = all["tracing.zipkin.reports_sent"] ?? 0
+    if let reading, reports > reading.reports { answered = reading.time }
+    reading = (reports, now)
     let name = "tracing.zipkin.reports_dropped"
-    let fails = all[name] != lastRead[name]
-    messages.append((now + between(0.02, 0.4), all.map { "\($0.key): \($0.value)\n" }.joined(), epoch))
-    lastRead = all
-    nextMessage = now + (fails ? 2 : 5)
+    let wait = isAwaited || all[name] != lastTold[name] ? 2.0 : now - firstMessage < 30 ? 5 : 8
+    guard all != lastTold, now - lastMessage >= wait else { return }
+    if now - lastMessage > 30 { firstMessage = now }
+    let text = all.map { "\($0.key): \($0.value)\n" }.joined()
+    messages.append((now + between(0.02, 0.4), text, epoch, answered.map { now - $0 }))
+    (lastTold, lastMessage, isAwaited) = (all, now, false)
   }
 
   private mutating func ask() throws -> Diagnosis? {
@@ -194,7 +213,14 @@ struct SimulatedProxy {
     let due = messages.filter { $0.time <= now }
     messages.removeAll { $0.time <= now }
     if scene.history == nil, !due.isEmpty { scene.history = EvidenceHistory(source: .kumaDp, at: Scene.time(now)) }
-    for message in due { scene.counts(message.text, at: now, whole: true, epoch: String(message.epoch)) }
+    for message in due {
+      scene.counts(
+        message.text, at: now, whole: true, epoch: String(message.epoch), answerAge: message.answered)
+    }
+    if !due.isEmpty, let answered = scene.history?.answered, let last = scene.received?.lastStored {
+      // As `EvidenceTable` does.
+      isAwaited = (0...2).contains(answered.secondsSince(last)) && answered > last
+    }
     if !due.isEmpty { nextDiagnosis = min(nextDiagnosis, now) }
     guard now >= nextDiagnosis else { return nil }
     nextDiagnosis = now + 5

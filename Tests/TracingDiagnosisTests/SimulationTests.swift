@@ -61,19 +61,28 @@ import TracingDiagnosis
     }
   }
 
+  /// Also long after it began to get requests, when it tells less often. Half a second is for messages that are under way.
   @Test(
-    "a proxy whose spans vanish is found with the second message, within about ten seconds", arguments: [2.0, 5, 50])
-  func silence(requestsPerSecond: Double) throws {
+    "a proxy whose spans vanish is found within ten seconds of the first that does",
+    arguments: [
+      Load(sampling: 100, form: .auto, requestsPerSecond: 5), Load(sampling: 100, form: .auto, requestsPerSecond: 50),
+      Load(sampling: 10, form: .auto, requestsPerSecond: 50), Load(sampling: 100, form: .json, requestsPerSecond: 2),
+      Load(sampling: 100, form: .json, requestsPerSecond: 50),
+    ], [20, 61.3, 66.9])
+  func silence(load: Load, begin: Double) throws {
     for seed in 1...(Self.seeds ?? 2) {
       var proxy = SimulatedProxy(
-        .init(requestsPerSecond: requestsPerSecond, restarts: false, silentAfter: 30), seed: seed)
-      var found = false
-      while proxy.now < 41, !found {
-        guard let verdict = try proxy.advance()?.verdict else { continue }
-        found = verdict.level == .unknown
-        #expect(!found || proxy.now > 30)
+        .init(
+          requestsPerSecond: load.requestsPerSecond, sampling: load.sampling, form: load.form, restarts: false,
+          silentAfter: begin), seed: seed)
+      var found: Double?
+      while proxy.now < begin + 30, found == nil {
+        guard let verdict = try proxy.advance()?.verdict, verdict.level == .unknown else { continue }
+        found = proxy.now
       }
-      #expect(found, "seed \(seed)")
+      let first = try #require(proxy.firstVanished, "seed \(seed)")
+      let time = try #require(found, "seed \(seed)")
+      #expect(time > first && time - first <= 10.5, "seed \(seed): \(time - first)")
     }
   }
 }

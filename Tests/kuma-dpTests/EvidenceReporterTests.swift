@@ -102,6 +102,19 @@ import Testing
     }
   }
 
+  @Test func aControlPlaneThatWaitsHasTheReportAndGetsTheNext() async throws {
+    let world = World()
+    world.statuses.withLock { $0 = [.accepted] }
+    world.statistics.withLock { $0 += "tracing.zipkin.reports_sent: 1\n" }
+    try await run(world) { world in
+      #expect(try await world.reports(1)[0].answerAge == nil)
+      world.statistics.withLock { $0 += "tracing.zipkin.reports_sent: 2\n" }
+      let second = try await world.reports(2)[1]
+      #expect(!second.isWhole && second.sequence == 2 && second.values == [Statistic("zipkin", .reportsSent): 2])
+      #expect(try #require(second.answerAge) >= .milliseconds(5))
+    }
+  }
+
   @Test func whatIsNotTakenIsToldAgainAndLoggedOnce() async throws {
     let log = LogRecorder()
     let world = World()

@@ -55,8 +55,36 @@ import Testing
     sequence.take(.kept)
     #expect(sequence.message([Self.requests: 6, Self.random: 2], at: .seconds(65))?.values.count == 2)
     sequence.take(.kept)
-    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(74)) == nil)
-    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(75))?.values.count == 2)
+    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(72)) == nil)
+    #expect(sequence.message([Self.requests: 7, Self.random: 3], at: .seconds(73))?.values.count == 2)
+  }
+
+  /// Spans that vanish are found soon, and a control plane that always waits gets no more than a message every two seconds.
+  @Test func whatTheControlPlaneWaitsForComesSoon() {
+    var sequence = Self.begun()
+    var messages = 0
+    for second in stride(from: 2, through: 120, by: 2) {
+      guard sequence.message([Self.requests: second], at: .seconds(second)) != nil else { continue }
+      messages += 1
+      sequence.take(second > 60 ? .awaited : .kept)
+    }
+    // Four in the first half minute, five until the control plane says that it waits, then one at each reading.
+    #expect(messages == 4 + 5 + 28)
+    // Nothing is told where nothing was counted.
+    #expect(sequence.message([Self.requests: 120], at: .seconds(130)) == nil)
+  }
+
+  /// Answers are counted between two readings: after the first of them.
+  @Test func theTimeOfTheNewestAnswerIsTold() {
+    let sent = Statistic("zipkin", .reportsSent)
+    var sequence = EvidenceSequence(EvidencePace())
+    #expect(sequence.message([sent: 5], at: .seconds(1))?.answered == nil)
+    sequence.take(.kept)
+    #expect(sequence.message([sent: 6], at: .seconds(3)) == nil)
+    #expect(sequence.message([sent: 6, Self.requests: 1], at: .seconds(6))?.answered == .seconds(1))
+    sequence.take(.kept)
+    #expect(sequence.message([sent: 6, Self.requests: 2], at: .seconds(9)) == nil)
+    #expect(sequence.message([sent: 7, Self.requests: 2], at: .seconds(11))?.answered == .seconds(9))
   }
 
   @Test func failuresComeSooner() {

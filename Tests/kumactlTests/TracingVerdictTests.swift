@@ -154,6 +154,21 @@ struct TracingVerdictTests {
     #expect(!empty.isFine && empty.text(now: Self.now).contains("has no proxies"))
   }
 
+  @Test("is unknown, and never fine, where the answer has none")
+  func missing() {
+    let items: DocumentValue = [["name": "a"], ["name": "b", "verdict": .null], Self.item("c", Self.fine)]
+    let findings = DoctorCommand.Findings(mesh: [["total": 3, "proxies": 3, "items": items]], named: "m")
+    #expect(!findings.isFine)
+    #expect(findings.text(now: Self.now).contains("2 proxies: a, b\n\nVerdict: unknown\n"))
+    let few = DoctorCommand.Findings(mesh: [["total": 2, "items": [Self.item("a", Self.fine)]]], named: "m")
+    #expect(!few.isFine && few.text(now: Self.now).contains("fewer proxies than the mesh has"))
+    for other in [DoctorCommand.Findings(mesh: [[:]], named: "m"), DoctorCommand.Findings(service: [:])] {
+      #expect(!other.isFine && other.text(now: Self.now).contains("is not one about tracing"))
+    }
+    #expect(
+      !TracingReport.isReport([:]) && !TracingReport.isReport([]) && TracingReport.isReport(["summary": "Traced."]))
+  }
+
   @Test("of the way between two services comes last, unless it is that of a proxy")
   func way() {
     let blocked: DocumentValue = [

@@ -70,6 +70,8 @@ struct DoctorCommand: AsyncParsableCommand {
     let isFine: Bool
     private let looked: [String]
     private let causes: [Cause]
+    /// Whether the answer is one about a mesh or a service.
+    private let isUnderstood: Bool
     private let verdict: TracingVerdict?
 
     /// Proxies with one cause.
@@ -93,8 +95,10 @@ struct DoctorCommand: AsyncParsableCommand {
       ]
       causes = Self.causes(items)
       verdict = nil
+      isUnderstood = !pages.isEmpty && pages.allSatisfy { $0["items"]?.array != nil }
+      let total = pages.first?["total"]?.number ?? 0
       // A mesh without proxies leaves no traces.
-      isFine = causes.isEmpty && !items.isEmpty
+      isFine = isUnderstood && causes.isEmpty && !items.isEmpty && Double(items.count) >= total
     }
 
     /// Findings about a service, or the way to it.
@@ -105,14 +109,16 @@ struct DoctorCommand: AsyncParsableCommand {
       looked = (answer["looked"]?.array ?? []).compactMap(\.string)
       causes = Self.causes((answer["proxies"]?.array ?? []) + (answer["callers"]?.array ?? []))
       verdict = TracingVerdict(answer["verdict"])
-      isFine = answer["fine"]?.bool == true
+      isUnderstood = verdict != nil
+      isFine = isUnderstood && causes.isEmpty && answer["fine"]?.bool == true
     }
 
     /// The proxies that are not fine, by cause, the most frequent first.
     private static func causes(_ items: [DocumentValue]) -> [Cause] {
       var causes: OrderedDictionary<String, Cause> = [:]
       for item in items {
-        guard let verdict = TracingVerdict(item["verdict"]), !verdict.isFine else { continue }
+        let verdict = TracingVerdict(item["verdict"]) ?? .missing
+        guard !verdict.isFine else { continue }
         causes[verdict.cause, default: Cause(verdict: verdict, names: [])].names.append(item["name"]?.string ?? "")
       }
       return causes.values.sorted { $0.names.count > $1.names.count }
@@ -131,9 +137,28 @@ struct DoctorCommand: AsyncParsableCommand {
       if let verdict, !causes.contains(where: { $0.verdict.cause == verdict.cause }) {
         sections.append(verdict.sections(now: now).joined(separator: "\n"))
       } else if verdict == nil {
-        sections.append(isFine ? "Everything is fine.\n" : causes.isEmpty ? Self.empty : "")
+        sections.append(isFine ? "Everything is fine.\n" : causes.isEmpty ? nothing : "")
       }
       return sections.filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    /// What is said where nothing was found although not everything is fine.
+    private var nothing: String {
+      guard isUnderstood else {
+        return """
+          The answer is not one about tracing, so nothing is known.
+          What to do: look whether the address is that of a control plane of this version: `kumactl version`.
+
+          """
+      }
+      guard document["items"]?.array?.isEmpty != false else {
+        return """
+          The answer has fewer proxies than the mesh has, so nothing is known of the others.
+          What to do: ask again.
+
+          """
+      }
+      return Self.empty
     }
 
     private static let empty = """

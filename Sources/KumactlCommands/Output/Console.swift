@@ -12,7 +12,14 @@ enum Console {
   /// more is written.
   static func write(_ text: String) {
     guard outputFailure.load(ordering: .relaxed) == 0 else { return }
-    if !FileAccess.write(text.utf8, to: STDOUT_FILENO) { outputFailure.store(errno, ordering: .relaxed) }
+    guard !FileAccess.write(text.utf8, to: STDOUT_FILENO) else { return }
+    let failure = errno
+    if failure == EPIPE {
+      // The library for networks has the signal ignored, by which the program would have ended already.
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
+    }
+    outputFailure.store(failure, ordering: .relaxed)
   }
 
   /// Tells a person at a terminal what was done, as a line on standard output. A pipe or a file gets nothing, as from Kuma's kumactl.

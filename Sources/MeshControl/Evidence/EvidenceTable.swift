@@ -32,6 +32,8 @@ package final class EvidenceTable: Sendable {
 
   private let limit: Int
   private let state = Mutex(State())
+  /// When the collector of this control plane stored the last spans of a proxy.
+  private let stored = Mutex<(@Sendable (ProxyID) -> Timestamp?)?>(nil)
   private let broadcast = Broadcast<Void>()
 
   /// - Parameter limit: most proxies with evidence.
@@ -62,6 +64,22 @@ package final class EvidenceTable: Sendable {
 
   /// Whether a stream of the proxy is open here. If not, its evidence came past the control plane that has it.
   package func isConnected(_ proxy: ProxyID) -> Bool { state.withLock { $0.streams[proxy] != nil } }
+
+  /// Compares what Envoys count with what the collector of this control plane has.
+  ///
+  /// - Parameter stored: when the last spans of a proxy were stored; `nil` if none was.
+  package func compare(with stored: @escaping @Sendable (ProxyID) -> Timestamp?) {
+    self.stored.withLock { $0 = stored }
+  }
+
+  /// Whether more is wanted of a proxy soon: its Envoy has counted a report as answered, and the collector has stored none since. One
+  /// that is just under way is there with the next message. If not, the spans vanish, which has to be found out within seconds.
+  package func isAwaited(_ proxy: ProxyID) -> Bool {
+    guard let answered = evidence(of: proxy)?.answered, let last = stored.withLock({ $0 })?(proxy) else { return false }
+    // What vanishes for longer is known already.
+    let seconds = answered.secondsSince(last)
+    return seconds > 0 && seconds <= EvidenceLimits.answer / .seconds(1)
+  }
 
   /// Yields after evidence of any proxy has come. A slow reader gets one element for several.
   package func changes() -> AsyncStream<Void> { broadcast.stream() }
@@ -120,7 +138,7 @@ package final class EvidenceTable: Sendable {
     } else {
       state.entries[proxy]?.history.record(
         report.values, isWhole: report.isWhole, epoch: report.epoch, isFirstOfEpoch: report.sequence <= 1,
-        envoyVersion: report.envoyVersion, sent: report.time, at: now)
+        envoyVersion: report.envoyVersion, sent: report.time, answerAge: report.answerAge, at: now)
     }
     return .kept
   }

@@ -237,13 +237,6 @@ package actor Reconciler: Service {
     await catchUp()
     return question(plan[mesh])
   }
-
-  /// The form of the reports of a connected proxy, after all acknowledged writes; `nil` when it is not connected, does not report
-  /// to Zipkin, or is still to get its configuration.
-  package func reports(of proxy: ProxyID) async -> ReportForm? {
-    await catchUp()
-    return plan.configuration(of: proxy)?.tracing.flatMap { forms?.reports(of: proxy, to: $0) }
-  }
 }
 
 /// Translates a proxy's configuration into the resources that are sent to it.

@@ -49,6 +49,8 @@ package struct RequestTally: Sendable {
   package static let bounds: [Int64] = [
     1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
   ]
+  /// The longest duration that counts as it is, in microseconds: a year.
+  package static let longestDuration: Int64 = 365 * 86_400_000_000
   /// What names beyond the limits are called.
   package static let other = "other"
   private static let otherHash = TextHash.hash(other)
@@ -110,13 +112,16 @@ package struct RequestTally: Sendable {
 
   private mutating func count(_ span: SpanEntry, _ key: Key, _ name: (UInt64) -> String?, _ now: Int64) {
     let number = number(of: key, name, now)
-    let duration = max(0, span.duration)
+    // Longer ones are no durations, and their sum would end at the limit of numbers.
+    let duration = min(max(0, span.duration), Self.longestDuration)
     let place = Self.bounds.firstIndex { duration <= $0 } ?? Self.bounds.count
     series[number].counts[place] &+= 1
-    series[number].sum &+= duration
+    let (sum, isBeyond) = series[number].sum.addingReportingOverflow(duration)
+    series[number].sum = isBeyond ? .max : sum
     series[number].lastUse = now
-    series[number].exemplars[place] = Exemplar(
-      trace: span.traceID, duration: duration, end: span.timestamp &+ duration)
+    let (end, isNever) = span.timestamp.addingReportingOverflow(duration)
+    guard !isNever, span.duration <= Self.longestDuration, end >= 0 else { return }
+    series[number].exemplars[place] = Exemplar(trace: span.traceID, duration: duration, end: end)
   }
 
   private mutating func number(of key: Key, _ name: (UInt64) -> String?, _ now: Int64) -> Int {

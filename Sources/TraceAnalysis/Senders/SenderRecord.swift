@@ -33,7 +33,7 @@ struct SenderRecord: Sendable {
   private var userAgent = ""
   let since: Int64
   private(set) var lastSeen: Int64
-  private var lastStored: Int64?
+  private(set) var lastStored: Int64?
   private var requests = 0
   private var spans = 0
   private var rate = DecayingRate()
@@ -263,16 +263,15 @@ private struct DecayingRate: Sendable {
 
 /// How long after their newest spans the last reports of a sender came.
 private struct ClockOffsets: Sendable {
-  private var values: [Int32] = []
+  private var values: [Int64] = []
   private var next = 0
   private static let count = 15
 
   mutating func add(_ milliseconds: Int64) {
-    let value = Int32(clamping: milliseconds)
     if values.count < Self.count {
-      values.append(value)
+      values.append(milliseconds)
     } else {
-      values[next] = value
+      values[next] = milliseconds
       next = (next + 1) % Self.count
     }
   }
@@ -281,6 +280,6 @@ private struct ClockOffsets: Sendable {
   var value: Int64? {
     guard !values.isEmpty else { return nil }
     let sorted = values.sorted()
-    return Int64(sorted[values.count < 5 ? (values.count - 1) / 2 : values.count / 5])
+    return sorted[values.count < 5 ? (values.count - 1) / 2 : values.count / 5]
   }
 }

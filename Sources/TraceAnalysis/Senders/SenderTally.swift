@@ -57,6 +57,8 @@ package struct SenderTally: Sendable {
   static let groupsAtMost = 512
   /// How many listeners of one sender are told apart.
   static let listenersAtMost = 32
+  /// The longest duration of a span by whose end a clock is compared, in microseconds: a day.
+  static let longestDuration: Int64 = 86_400_000_000
   /// How many ids of one sender in a request are compared with others.
   static let usesAtMost = 64
   /// Names are kept up to this number of bytes.
@@ -212,8 +214,10 @@ extension SenderTally.Group {
     guard timestamp > 0 else { return }
     // Fast path: the time of a right unit, which is less than 30 times as long ago, or ahead, as 1970.
     if timestamp > now / 30, timestamp < now &* 30 {
-      let (end, isBeyond) = timestamp.addingReportingOverflow(duration)
-      if !isBeyond, end > newestEnd { newestEnd = end }
+      // The end of a span that is said to take longer tells nothing of the clock.
+      if duration <= SenderTally.longestDuration, timestamp &+ max(0, duration) > newestEnd {
+        newestEnd = timestamp &+ max(0, duration)
+      }
     } else if let unit = TimeUnit.suggested(by: timestamp, now: now) {
       units[unit, default: 0] += 1
     }

@@ -174,6 +174,12 @@ package final class Senders: Sendable {
     return state.withLock { $0.records[key] }?.report(now: now, wall: wall)
   }
 
+  /// When the last spans of an Envoy were stored, in milliseconds since 1970; nil if none was.
+  package func lastStored(ofNode node: String) -> Int64? {
+    let (key, now, wall) = (SpanOrigin(node: node).key, steady.milliseconds(), clock.milliseconds())
+    return state.withLock { $0.records[key]?.lastStored }.map { wall &- max(0, now &- $0) }
+  }
+
   /// The last report of each Envoy that has sent one to a host and port, by the id of its node.
   package func arrivals(of nodes: some Sequence<String>, at authority: String) -> [String: Arrival] {
     let (authority, now) = (authority.lowercased(), steady.milliseconds())

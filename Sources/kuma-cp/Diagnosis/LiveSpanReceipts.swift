@@ -27,6 +27,11 @@ struct LiveSpanReceipts: SpanReceipts {
     return received
   }
 
+  /// When the last spans of a proxy were stored; `nil` if none was.
+  func lastStored(of proxy: ProxyID) -> Timestamp? {
+    api.senders.lastStored(ofNode: proxy.description).map(Timestamp.init(milliseconds:))
+  }
+
   func programs() -> [DiagnosisInput.Program] {
     api.senders.reports().filter { $0.kind == .program }.flatMap { report in
       report.services.map { .init(name: report.id, service: $0, wrongUnit: report.wrongUnit?.rawValue) }

@@ -26,7 +26,16 @@ extension TracingDiagnoses {
       store: store, inspection: inspection, evidence: evidence, collector: collector,
       receivers: LiveSpanReceivers(
         addresses: receivers.own, sharedNames: Set(names.map { $0.lowercased() }), forms: receivers.forms),
-      settings: Settings(instance: instance, isShared: isShared))
+      settings: Settings(
+        instance: instance, isShared: isShared, advice: evidenceAdvice(isEnabled: configuration.envoyMetricsEnabled)))
+  }
+
+  /// What makes an Envoy of Kuma's own `kuma-dp` tell what it counts: a clause.
+  ///
+  /// - Parameter isEnabled: whether bootstraps say so already.
+  static func evidenceAdvice(isEnabled: Bool) -> String {
+    let restart = "start its kuma-dp again, which then gets a bootstrap with Envoy's metrics service"
+    return isEnabled ? restart : "set \(ControlPlaneSettings.key(\.envoyMetricsEnabled)) to true, and \(restart)"
   }
 }
 

@@ -8,7 +8,11 @@ struct EvidencePace: Sendable, Equatable {
   /// The same of a message that says that something fails that did not fail before.
   var failure = Duration.seconds(2)
   /// Between two messages that say that the same goes on. Failures that go on are told every ``message``.
-  var steady = Duration.seconds(10)
+  ///
+  /// A proxy whose spans vanish is found after this time and a ``question``: within ten seconds.
+  var steady = Duration.seconds(8)
+  /// Before a message that the control plane waits for.
+  var awaited = Duration.seconds(2)
   /// For how long after a pause what goes on is told every ``message`` all the same: a proxy that begins to get requests is looked at.
   var beginning = Duration.seconds(30)
   /// After this time there is a message although nothing was counted. The connection of the last one is closed by then: a thousand

@@ -53,15 +53,16 @@ struct EvidenceReporter: Sendable {
     var failures = 0
     var connections: Int?
     while (try? await clock.sleep(for: pace.question)) != nil {
-      guard clock.now - begin >= next, let text = try? await admin.text(EvidenceStatistics.path) else { continue }
+      let asked = clock.now - begin
+      guard asked >= next, let text = try? await admin.text(EvidenceStatistics.path) else { continue }
       let values = EvidenceStatistics.values(in: text)
       let made = EvidenceStatistics.discoveryConnections(in: text)
       if let connections, made != connections { sequence.noteConnection() }
       connections = made
       // Of two answers the first may ask for all.
       for _ in 0..<2 {
-        guard let message = sequence.message(values, at: clock.now - begin) else { break }
-        let (answer, obstacle) = await send(message)
+        guard let message = sequence.message(values, at: asked) else { break }
+        let (answer, obstacle) = await send(message, answerAge: message.answered.map { clock.now - begin - $0 })
         guard !Task.isCancelled else { return }
         sequence.take(answer)
         if let obstacle {
@@ -74,7 +75,7 @@ struct EvidenceReporter: Sendable {
           }
           break
         }
-        guard answer == .kept else { continue }
+        guard answer != .wholeWanted else { continue }
         backoff.succeeded()
         failures = 0
         if reported != nil { logger.info("the control plane gets what Envoy counts again") }
@@ -86,18 +87,23 @@ struct EvidenceReporter: Sendable {
 
   /// Sends a message.
   ///
+  /// - Parameter answerAge: how long ago, at most, Envoy counted the newest report that was answered.
   /// - Returns: what becomes of it, and why it failed.
-  private func send(_ message: EvidenceSequence.Message) async -> (EvidenceSequence.Answer, obstacle: String?) {
+  private func send(
+    _ message: EvidenceSequence.Message, answerAge: Duration?
+  ) async -> (EvidenceSequence.Answer, obstacle: String?) {
     var report = EvidenceReport(
       mesh: proxy.mesh, name: proxy.name, epoch: epoch, sequence: message.sequence, isWhole: message.isWhole,
       time: .now)
     report.values = message.values
     report.envoyVersion = message.isWhole ? envoyVersion : ""
+    report.answerAge = answerAge
     do {
       let answer = try await controlPlane.exchange(
         .post, EvidenceReport.path, json: report.json(),
         headers: tokenText.map { [(name: "authorization", value: "Bearer \($0)")] } ?? [])
       switch answer.status {
+      case 202: return (.awaited, nil)
       case 200..<300: return (.kept, nil)
       case 409: return (.wholeWanted, nil)
       default:

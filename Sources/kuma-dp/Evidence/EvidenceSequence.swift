@@ -13,12 +13,16 @@ struct EvidenceSequence: Sendable {
     var isWhole: Bool
     /// The statistics.
     var values: [Statistic: Int]
+    /// A time after which Envoy counted the newest report of spans that was answered as it should be; `nil` if it has counted none.
+    var answered: Duration? = nil
   }
 
   /// What becomes of a message.
   enum Answer: Sendable, Equatable {
     /// The control plane has it.
     case kept
+    /// The control plane has it, and waits for what comes next.
+    case awaited
     /// The control plane does not know what came before.
     case wholeWanted
     /// There is no answer, or another one.
@@ -36,19 +40,36 @@ struct EvidenceSequence: Sendable {
   private var isAcknowledged = false
   /// Whether the control plane may be another one than that of the last message, or one that knows nothing.
   private var isDue = false
+  /// Whether the control plane waits for the next message.
+  private var isAwaited = false
+  /// How many answered reports Envoy had counted when it was asked last.
+  private var reading: (reports: Int, time: Duration)?
+  /// A time after which it counted the newest of them.
+  private var answered: Duration?
 
   init(_ pace: EvidencePace) { self.pace = pace }
 
   /// The message that is to be sent now; `nil` for none.
   ///
-  /// - Parameter values: all statistics that Envoy has used.
+  /// - Parameters:
+  ///   - values: all statistics that Envoy has used.
+  ///   - now: when it was asked for them.
   mutating func message(_ values: [Statistic: Int], at now: Duration) -> Message? {
+    note(values, at: now)
     let elapsed = last.map { now - $0.time } ?? pace.signOfLife
-    guard let message = message(values, elapsed, at: now) else { return nil }
+    guard var message = message(values, elapsed, at: now) else { return nil }
+    message.answered = answered
     if begin == nil || elapsed > pace.beginning { begin = now }
     last = (message, now)
-    (isDue, isAcknowledged) = (false, false)
+    (isDue, isAcknowledged, isAwaited) = (false, false, false)
     return message
+  }
+
+  /// Notes how many reports were answered.
+  private mutating func note(_ values: [Statistic: Int], at now: Duration) {
+    let reports = values.reduce(0) { $1.key.counter == .reportsSent ? $0 &+ $1.value : $0 }
+    if let reading, reports > reading.reports { answered = reading.time }
+    reading = (reports, now)
   }
 
   private func message(_ values: [Statistic: Int], _ elapsed: Duration, at now: Duration) -> Message? {
@@ -67,6 +88,11 @@ struct EvidenceSequence: Sendable {
 
   /// How long after the last message one may say that a statistic has changed.
   private func wait(for statistic: Statistic, at now: Duration) -> Duration {
+    let usual = usualWait(for: statistic, at: now)
+    return isAwaited ? min(usual, pace.awaited) : usual
+  }
+
+  private func usualWait(for statistic: Statistic, at now: Duration) -> Duration {
     let goesOn = isAcknowledged && last?.message.isWhole == false && last?.message.values[statistic] != nil
     if statistic.counter.isFailure { return goesOn ? pace.message : pace.failure }
     let isBeginning = begin.map { now - $0 < pace.beginning } ?? true
@@ -89,10 +115,11 @@ struct EvidenceSequence: Sendable {
     case .wholeWanted:
       known = nil
       last = nil
-    case .kept:
+    case .kept, .awaited:
       known = message.isWhole ? message.values : known?.merging(message.values) { _, new in new }
       sequence += 1
       isAcknowledged = true
+      isAwaited = answer == .awaited
     }
   }
 }

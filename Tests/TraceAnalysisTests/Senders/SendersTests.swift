@@ -201,6 +201,14 @@ import Testing
     let fine = try #require(senders.report(ofNode: "default.web-1"))
     #expect((0...2_000).contains(try #require(fine.clockOffset)))
     #expect(fine.advice == [])
+    let day: Int64 = 86_400_000
+    for _ in 0..<5 { note([span("long ago", ago: 60 * day)], in: senders) }
+    #expect(senders.report(ofNode: "long ago")?.clockOffset == 60 * day)
+    // A span that is said to last for ever tells nothing of the clock.
+    var endless = span("endless")
+    endless.duration = 5 << 60
+    note([endless], in: senders)
+    #expect(senders.report(ofNode: "endless")?.clockOffset == nil)
     for (node, ago) in [("behind", Int64(600_000)), ("ahead", -600_000)] {
       for _ in 0..<5 { note([span(node, ago: ago)], in: senders) }
     }

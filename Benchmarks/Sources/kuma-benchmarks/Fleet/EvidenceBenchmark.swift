@@ -9,7 +9,7 @@ import ProxySimulation
 enum EvidenceBenchmark {
   private static let name = "evidence"
   /// Between two messages of a proxy under load, and between two signs of life: the pace of `kuma-dp`.
-  private static let (message, signOfLife) = (10.0, 300.0)
+  private static let (message, signOfLife) = (8.0, 300.0)
 
   static func run(_ context: BenchmarkContext) async throws -> [ResultRow] {
     let proxies = context.fleetSizes.first ?? context.size(1000, quick: 200)
@@ -48,7 +48,7 @@ enum EvidenceBenchmark {
       try await measurement.idle(for: .seconds(window))
     }
 
-    // Load: every ten seconds what changed, over a connection that stays.
+    // Load: every eight seconds what changed, over a connection that stays.
     try await controlPlane.process.isQuiet()
     let before = measurement.residentBytes
     try await send(reporters, isWhole: false)

@@ -85,6 +85,10 @@ struct InspectDataplaneCommand: AsyncParsableCommand {
       Console.write(Self.text(policies: try await client.list(path).items))
     case .tracing:
       let explanation = try await client.send(.get, path)
+      guard TracingReport.isReport(explanation) else {
+        throw CommandFailure(
+          "the answer to \(path) is not one about tracing; is a control plane of this version at the address?")
+      }
       Console.write(
         format == .table
           ? TracingReport(explanation, now: Age.now).text : format.text(explanation, sortKeys: false))

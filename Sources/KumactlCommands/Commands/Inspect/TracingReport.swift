@@ -4,6 +4,9 @@ import MeshModel
 struct TracingReport {
   let text: String
 
+  /// Whether an answer is one that this is about.
+  static func isReport(_ answer: DocumentValue) -> Bool { answer["summary"]?.string != nil }
+
   /// - Parameter explanation: the control plane's answer at `_tracing`.
   init(_ explanation: DocumentValue, now: Timestamp) {
     var sections = [(explanation["summary"]?.string ?? "").printable + "\n"]

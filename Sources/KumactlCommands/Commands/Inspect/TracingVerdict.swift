@@ -18,6 +18,16 @@ struct TracingVerdict {
   private let evidence: [EvidenceRow]
   private let trace: String?
 
+  /// That of a proxy of which a control plane states none. What is missing is unknown, and never fine.
+  static let missing = Self(
+    cause: "unknown", summary: "The control plane's answer has no verdict about it.",
+    remedy: "Use a kumactl of the control plane's version: kumactl version.")
+
+  private init(cause: String, summary: String, remedy: String) {
+    (self.cause, self.summary, self.remedy) = (cause, summary, remedy)
+    (number, isFine, since, evidence, trace) = (0, false, nil, [], nil)
+  }
+
   /// Reads a verdict; `nil` for the answer of a control plane that states none.
   init?(_ document: DocumentValue?) {
     guard let document, let cause = document["cause"]?.string else { return nil }
