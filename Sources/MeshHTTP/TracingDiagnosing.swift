@@ -50,6 +50,8 @@ package struct ProxyTracing: Sendable {
   package var evidence: EvidenceHistory?
   /// Why there is no evidence: a clause.
   package var evidenceObstacle: String?
+  /// The control plane of the same store to which the proxy is connected, if it is another one: that one can tell more.
+  package var servedBy: String?
   /// Requests that the proxy has counted in the last minute, by side and service: those to a service without the newest five seconds,
   /// whose counts may be under way at its proxies. `nil` where it tells nothing.
   package var recentRequests: [(direction: ProxyExplanation.Listener.Direction, service: String, count: Int)]?
@@ -57,9 +59,10 @@ package struct ProxyTracing: Sendable {
   /// Joins what is said.
   package init(
     explanation: ProxyExplanation, services: [String], diagnosis: Diagnosis, evidence: EvidenceHistory?,
-    evidenceObstacle: String?,
+    evidenceObstacle: String?, servedBy: String? = nil,
     recentRequests: [(direction: ProxyExplanation.Listener.Direction, service: String, count: Int)]? = nil
   ) {
+    self.servedBy = servedBy
     self.recentRequests = recentRequests
     self.explanation = explanation
     self.services = services

@@ -178,6 +178,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       var input = input(decided, of: proxy, histories[proxy], received[proxy], hasOthers: others, now: now)
       input.explanation.connection = basis.connection
       input.explanation.envoy = insight?.envoyAdvice
+      input.servedBy = insight?.servedBy(other: settings.instance)
       input.evidenceObstacle = evidenceObstacle(insight, histories[proxy], now: now)
       if !isQuiet(remembered, basis, now: now) {
         input.backends = state.decided.backends
@@ -187,7 +188,6 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
             leadsToOwnCollector: isOwn(alternative.resolution.backend, isAlone: !others))
         }
         input.outstanding = remembered.note(outstanding: insight?.outstanding)
-        input.servedBy = insight?.servedBy(other: settings.instance)
         if collector != nil {
           input.retention = collected.retention
           input.programs = decided.services.flatMap { collected.programs[$0] ?? [] }
@@ -206,7 +206,8 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       results.append(
         ProxyTracing(
           explanation: input.explanation, services: decided.services, diagnosis: diagnosis,
-          evidence: histories[proxy], evidenceObstacle: input.evidenceObstacle, recentRequests: calls.ofProxies[name]))
+          evidence: histories[proxy], evidenceObstacle: input.evidenceObstacle, servedBy: input.servedBy,
+          recentRequests: calls.ofProxies[name]))
     }
     let tracing = MeshTracing(
       proxies: results, policies: state.decided.policies, time: now, revision: index.revision)

@@ -15,11 +15,11 @@ package struct TracingFigures: Sendable {
   /// Proxies whose Envoy's counters are known, by how they come; `nil` stands for those that are not known.
   package var sources: [EvidenceHistory.Source?: Int] = [:]
 
-  /// Counts the proxies of a mesh.
+  /// Counts the proxies of a mesh, without those of other control planes of the same store, which count them themselves.
   package init(_ mesh: String, _ proxies: [ProxyTracing], lostReports: Int) {
     self.mesh = mesh
     self.lostReports = lostReports
-    for proxy in proxies {
+    for proxy in proxies where proxy.servedBy == nil {
       causes[proxy.diagnosis.verdict.cause, default: 0] += 1
       if proxy.diagnosis.receipts.contains(where: { $0.state == .silent }) { silent += 1 }
       sources[proxy.evidence?.source, default: 0] += 1

@@ -84,4 +84,28 @@ private final class CountingStore: ResourceStore {
     #expect((receipt.requests ?? 0) >= 60, "what is asked for the first time is compared with the looks before")
     #expect(store.insightReads == [0, 2])
   }
+
+  @Test("metrics count proxies of another control plane of the same store there alone") func figures() async throws {
+    let api = try await TestAPI.withMesh()
+    for (name, instance) in [("web-1", "cp"), ("web-2", "cp-2"), ("web-3", nil)] {
+      await api.putProxy(name, service: "web", tags: #","kuma.io/protocol":"http""#)
+      guard let instance else { continue }
+      try await api.store.put(
+        Resource(
+          mesh: "shop", name: name,
+          spec: .dataplaneInsight(
+            DataplaneInsight(subscriptions: [
+              .init(id: name, controlPlaneInstanceId: instance, connectTime: api.clock.now)
+            ]))))
+    }
+    await api.putTrace("all")
+    let diagnoses = TracingDiagnoses(
+      store: api.store, inspection: IndexInspection(store: api.store), evidence: api.spans, collector: api.spans,
+      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp", isShared: true)
+    ) { [clock = api.clock] in clock.now }
+    let figures = try #require(try await diagnoses.figures().first)
+    #expect(figures.causes.values.reduce(0, +) == 2, "\(figures.causes)")
+    #expect(figures.causes[.connectedElsewhere] == nil && figures.causes[.neverConnected] == 1)
+    #expect(figures.sources == [nil: 2])
+  }
 }
