@@ -1,4 +1,3 @@
-import HTTPService
 import Logging
 import MeshTestSupport
 import MeshXDS
@@ -8,6 +7,7 @@ import ServiceLifecycle
 import SwiftProtobuf
 import Testing
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// How connections of HTTP/2 end with the server, frame by frame.

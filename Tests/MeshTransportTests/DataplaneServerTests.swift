@@ -3,7 +3,6 @@ import EnvoyAPI
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
-import HTTPService
 import HTTPTypes
 import Logging
 import MeshTestSupport
@@ -17,6 +16,7 @@ import SwiftProtobuf
 import Synchronization
 import Testing
 
+@testable import HTTPService
 @testable import MeshTransport
 
 /// Notes what happens to streams, and refuses one proxy.
