@@ -14,7 +14,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build build-tests release man images check-images check-release check check-structure conformance fuzz soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build build-tests release man images check-images check-release check check-structure docs conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,11 @@ check-structure:
 	Scripts/check-sizes.py
 	Scripts/check-dials.py
 	.venv/bin/python Scripts/check-protos.py
+
+docs: ## the documents as a site, in .build/site; a link that leads nowhere fails
+	@Scripts/setup docs
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet
+	@echo "docs: open .build/site/index.html"
 
 conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER names other recordings
 	@Scripts/setup test

@@ -1,4 +1,5 @@
 import ProgramSettings
+import TestSupport
 import Testing
 
 @testable import kuma_cp

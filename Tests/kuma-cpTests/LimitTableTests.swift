@@ -3,6 +3,7 @@ import MeshModel
 import ProgramLog
 import ProgramSettings
 import ProxyEvidence
+import TestSupport
 import Testing
 import TraceModel
 
@@ -138,20 +139,12 @@ import TraceModel
     }
   }
 
-  /// The texts of all sources, in which a text that goes on in the next line is one.
-  private static func sources() throws -> String {
-    try RepositoryFiles.sources().joined().replacing(/"\s*\+\s*"/, with: "")
-  }
-
   @Test("quotes sentences that the code has") func sentences() throws {
-    let sources = try Self.sources()
+    let sources = try SourceTexts()
     for row in try Self.rows() {
       #expect(!row.answer.isEmpty, "\(row.resource)")
       for sentence in DocumentTables.quoted(row.answer) {
-        // Between values, in the source in `\( )`, the sentence stands as it is.
-        let pieces = sentence.components(separatedBy: "…").map { NSRegularExpression.escapedPattern(for: $0) }
-        let pattern = try Regex(pieces.joined(separator: #"\\\([^\n]{1,80}?\)"#))
-        #expect(sources.contains(pattern), "\(row.resource): \(sentence)")
+        #expect(try sources.have(sentence), "\(row.resource): \(sentence)")
       }
     }
   }

@@ -41,7 +41,7 @@ package enum SessionEnd: Sendable, Equatable {
 /// A stream is refused.
 package struct SessionRefusal: Error, Sendable, Hashable {
   /// The kinds of refusals, each a gRPC status.
-  package enum Code: Sendable {
+  package enum Code: Sendable, CaseIterable {
     case invalidArgument, notFound, unauthenticated, permissionDenied, resourceExhausted, unavailable, unimplemented
     case deadlineExceeded
   }

@@ -1,7 +1,7 @@
 /// Why the proxy did not start, or stopped, as a message for the user.
 struct LaunchFailure: Error, Sendable, CustomStringConvertible {
   /// The kind of failure, for programs to match on.
-  enum Code: Sendable, Hashable {
+  enum Code: Sendable, Hashable, CaseIterable {
     /// An option or an environment variable is wrong, missing or one too many.
     case badSetting
     /// A file that an option names cannot be read.

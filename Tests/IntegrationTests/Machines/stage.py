@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Follows a document on machines of its own: network namespaces with files of their own, on one bridge.
+"""Follows documents on machines of its own: network namespaces with files of their own, on one bridge.
 
-    stage.py DOCUMENT PLAN     PLAN is a file with JSON:
+    stage.py PLAN DOCUMENT…     PLAN is a file with JSON:
         machines   name → address
         programs   name → file; machines find them in /media/programs
-        checkout   path below the home of the machine `here` → name of a program
-        after      [{machine, line, script}], what is typed after the document
+        checkout   path on the machine `here`, from its home → name of a program
+        terminal   the machine in one terminal of which each document is typed; absent where documents name machines
+        after      [{machine, line, script}], what is typed after the documents
 
-After the line "On `NAME`:", the document's blocks of shell are typed on that machine, until the next heading. It has to run in a mount, network and process namespace of its own, as root, where it may mount what it likes. It prints what the scripts
+After the line "On `NAME`:", a document's blocks of shell are typed on that machine, until the next heading. In a terminal, later blocks
+see the variables and the programs in the background of earlier ones. It has to run in a mount, network and process namespace of its own, as root, where it may mount what it likes. It prints what the scripts
 print, and ends with status 1 at the first command that fails, or prints another number than the one in the comment behind it.
 """
 import json
@@ -91,7 +93,7 @@ def make_machine(name, address):
 
 def make_checkout(enter, checkout):
     for path, program in checkout.items():
-        file = f"/root/{path}"
+        file = os.path.join("/root", path)
         run(*enter, "mkdir", "--parents", os.path.dirname(file))
         run(*enter, "ln", "-s", f"/media/programs/{program}", file)
 
@@ -116,25 +118,30 @@ def follow(step, enter):
     return status == 0
 
 
-def steps(document):
-    """The blocks of shell in a document, each with the machine on which it is typed."""
-    found, machine, block = [], None, None
+def steps(document, terminal):
+    """The blocks of shell in a document, each with the machine on which it is typed; in a terminal all as one."""
+    found, machine, block, indent = [], terminal, None, ""
+    name = os.path.basename(document)
     with open(document) as file:
         for number, line in enumerate(file, start=1):
-            if line == "```sh\n":
+            if line.lstrip(" ") == "```sh\n" and not block:
                 if machine is None:
                     sys.exit(f"line {number} does not say on which machine")
-                block = {"machine": machine, "line": number + 1, "script": ""}
-            elif line == "```\n" and block:
+                indent = line[: line.index("`")]
+                block = {"machine": machine, "line": f"{number + 1} of {name}", "script": ""}
+            elif line == f"{indent}```\n" and block:
                 found.append(block)
                 block = None
             elif block:
-                block["script"] += line
+                block["script"] += line.removeprefix(indent)
             elif line.startswith("#"):
-                machine = None
+                machine = terminal
             elif named := re.fullmatch(r"On `(\w+)`:\n", line):
                 machine = named[1]
-    return found
+    if terminal is None:
+        return found
+    script = "".join(f"echo '== {terminal}, line {block['line']}'\n{block['script']}" for block in found)
+    return [{"machine": terminal, "line": f"1 of {name}", "script": script}]
 
 
 def show_logs(machines):
@@ -149,9 +156,9 @@ def show_logs(machines):
 def main():
     # The kernel kills everything in the namespace of processes with its first process, which is this one's parent.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with open(sys.argv[2]) as file:
+    with open(sys.argv[1]) as file:
         plan = json.load(file)
-    typed = steps(sys.argv[1])
+    typed = [step for document in sys.argv[2:] for step in steps(document, plan.get("terminal"))]
     machines = make_machines(plan)
     make_checkout(machines["here"], plan["checkout"])
     for step in typed + plan["after"]:
