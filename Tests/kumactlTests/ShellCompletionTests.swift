@@ -113,17 +113,23 @@ enum CompletingShell: String, CaseIterable, Sendable {
     try? FileManager.default.removeItem(at: kumactl.home.appending(path: "offered"))
     let home = kumactl.home.path(percentEncoded: false)
     let programs = URL(filePath: try TestPrograms.path("kumactl")).deletingLastPathComponent().path
-    let arguments = self == .fish ? ["fish", "--no-config", "\(home)/setup"] : ["zsh", "-f", "\(home)/typing"] + shell
     let run = try await ProgramOutput.of(
       ChildProcess.Command(
-        "/usr/bin/env", arguments,
+        "/usr/bin/env", ["zsh", "-f", "\(home)/typing"] + shell,
         environment: ["HOME": home, "LINE": line, "PATH": "\(programs):/usr/bin:/bin", "TERM": "xterm"]),
       limit: .seconds(60))
     #expect(run.status.shellCode == 0, "\(rawValue): \(run.errors)")
     return run.output.filter { !$0.isEmpty }.map { String($0.prefix { $0 != "\t" }) }.sorted()
   }
 
-  private var shell: [String] { self == .bash ? ["bash", "--norc", "--noprofile", "-i"] : ["zsh", "-f", "-i"] }
+  /// The shell, without the files of the machine.
+  private var shell: [String] {
+    switch self {
+    case .bash: ["bash", "--norc", "--noprofile", "-i"]
+    case .zsh: ["zsh", "-f", "-i"]
+    case .fish: ["fish", "--no-config", "-i"]
+    }
+  }
 
   /// Has a terminal with an interactive shell, types the line and Tab, and prints what was offered.
   private static let typing = """
@@ -163,7 +169,7 @@ enum CompletingShell: String, CaseIterable, Sendable {
     case .fish:
       """
       source $HOME/script
-      complete -C $LINE
+      bind \\t 'complete -C (commandline -cp) >$HOME/offered; exit'
       """
     }
   }
