@@ -20,7 +20,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     package var advice: String
 
     /// Makes settings.
-    package init(instance: String, isShared: Bool = false, advice: String) {
+    package init(instance: String, isShared: Bool = false, advice: String = "see docs/evidence.md") {
       self.instance = instance
       self.isShared = isShared
       self.advice = advice
@@ -341,6 +341,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
     guard version.isEmpty || version == ProductVersion.current else {
       return "its kuma-dp (version \(version.printable(atMost: 40))) does not send them; \(settings.advice)"
     }
-    return "its kuma-dp has not sent any yet"
+    guard now.secondsSince(current.connectTime) >= Self.quietAge else { return "its kuma-dp has not sent any yet" }
+    return "its kuma-dp sends none; start it with --evidence=true and an administration port, or read its log"
   }
 }
