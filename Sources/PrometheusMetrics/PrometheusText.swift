@@ -76,8 +76,11 @@ package struct PrometheusText: Sendable {
 
   /// The format.
   package let format: Format
-  /// The text so far. OpenMetrics needs ``end()`` behind the last metric.
-  package private(set) var text = ""
+  /// The text so far, in UTF-8. OpenMetrics needs ``end()`` behind the last metric.
+  package private(set) var bytes: [UInt8] = []
+
+  /// The text so far.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// Starts an empty text.
   package init(_ format: Format = .prometheus) { self.format = format }
@@ -88,31 +91,78 @@ package struct PrometheusText: Sendable {
     let metric =
       format == .openMetrics && kind == .counter && name.hasSuffix("_total")
       ? String(name.dropLast("_total".count)) : name
-    if !help.isEmpty { text += "# HELP \(metric) \(help)\n" }
-    text += "# TYPE \(metric) \(kind.rawValue)\n"
+    if !help.isEmpty { append("# HELP \(metric) \(help)\n") }
+    append("# TYPE \(metric) \(kind.rawValue)\n")
     for sample in samples {
-      text += name + sample.suffix
-      if !sample.labels.isEmpty { text += Self.list(sample.labels) }
-      text += " " + Self.number(sample.value)
-      if format == .openMetrics, let exemplar = sample.exemplar {
-        text += " # \(Self.list(exemplar.labels)) \(Self.number(exemplar.value)) \(Self.number(exemplar.time))"
-      }
-      text += "\n"
+      append(name)
+      append(sample.suffix)
+      if !sample.labels.isEmpty { append("{\(Self.list(sample.labels))}") }
+      append(" ")
+      append(Self.number(sample.value))
+      if let exemplar = sample.exemplar { append(exemplar) }
+      append("\n")
     }
   }
 
-  /// Ends the text: OpenMetrics has a line for it, so that half a page is not taken for a whole one.
-  package mutating func end() { if format == .openMetrics { text += "# EOF\n" } }
+  /// Adds a histogram to the metric that was added last. Its labels are written once and copied to each of its lines, since pages
+  /// have thousands of these.
+  ///
+  /// - Parameters:
+  ///   - name: the name of the metric.
+  ///   - bounds: the upper bounds of its classes as they are written, in ascending order.
+  ///   - counts: how many values are in each class; one more for values above the last bound.
+  ///   - sum: the sum of all values.
+  ///   - exemplar: a measurement of the class with an index. It is only asked for in OpenMetrics.
+  package mutating func addHistogram(
+    _ name: String, _ labels: [(String, String)], bounds: [String], counts: [Int], sum: Double,
+    exemplar: (Int) -> Exemplar? = { _ in nil }
+  ) {
+    let list = Self.list(labels)
+    let bucket = Array("\(name)_bucket{\(list)\(labels.isEmpty ? "" : ",")le=\"".utf8)
+    var total = 0
+    for (index, count) in counts.enumerated() {
+      total &+= count
+      bytes += bucket
+      append(index < bounds.count ? bounds[index] : "+Inf")
+      append("\"} ")
+      append(String(total))
+      if format == .openMetrics, let exemplar = exemplar(index) { append(exemplar) }
+      append("\n")
+    }
+    let labels = labels.isEmpty ? "" : "{\(list)}"
+    append("\(name)_sum\(labels) \(Self.number(sum))\n\(name)_count\(labels) \(total)\n")
+  }
 
+  /// Ends the text: OpenMetrics has a line for it, so that half a page is not taken for a whole one.
+  package mutating func end() { if format == .openMetrics { append("# EOF\n") } }
+
+  private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  private mutating func append(_ exemplar: Exemplar) {
+    guard format == .openMetrics else { return }
+    append(" # {\(Self.list(exemplar.labels))} \(Self.number(exemplar.value)) \(Self.number(exemplar.time))")
+  }
+
+  /// Labels without the braces around them.
   private static func list(_ labels: [(String, String)]) -> String {
-    "{" + labels.map { "\($0.0)=\"\(escape($0.1))\"" }.joined(separator: ",") + "}"
+    var bytes: [UInt8] = []
+    for (name, value) in labels {
+      if !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
+      bytes += name.utf8
+      bytes += "=\"".utf8
+      for byte in value.utf8 {
+        switch byte {
+        case UInt8(ascii: "\\"), UInt8(ascii: "\""): bytes += [UInt8(ascii: "\\"), byte]
+        case UInt8(ascii: "\n"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+        default: bytes.append(byte)
+        }
+      }
+      bytes.append(UInt8(ascii: "\""))
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static func number(_ value: Double) -> String {
     value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
-  }
-
-  private static func escape(_ label: String) -> String {
-    label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
   }
 }

@@ -82,6 +82,25 @@ struct PrometheusRegistryTests {
         """)
   }
 
+  @Test("has the same text of a histogram, value by value or as a whole", arguments: [false, true])
+  func wholeHistogram(hasLabels: Bool) {
+    let labels = hasLabels ? [("name", "a \"b\"\\\n")] : []
+    for format in [PrometheusText.Format.prometheus, .openMetrics] {
+      let exemplar = PrometheusText.Exemplar(0.25, at: 12.5, [("trace_id", "7")])
+      var samples = PrometheusText.Sample.histogram(bounds: [0.5, 1], counts: [2, 0, 4], sum: 40.5)
+      for index in samples.indices { samples[index].labels = labels + samples[index].labels }
+      samples[2].exemplar = exemplar
+      var values = PrometheusText(format)
+      values.add("delay_seconds", .histogram, "Delays.", samples)
+      var whole = PrometheusText(format)
+      whole.add("delay_seconds", .histogram, "Delays.", [])
+      whole.addHistogram("delay_seconds", labels, bounds: ["0.5", "1.0"], counts: [2, 0, 4], sum: 40.5) { index in
+        index == 2 ? exemplar : nil
+      }
+      #expect(whole.text == values.text)
+    }
+  }
+
   @Test("has every handle of swift-metrics")
   func handles() async {
     let registry = PrometheusRegistry()

@@ -106,6 +106,55 @@ import TraceModel
     #expect(series.exemplars.allSatisfy { $0 == nil })
   }
 
+  @Test("an exemplar does not end days after the present") func futureExemplar() throws {
+    var rig = Rig()
+    var span = rig.span("web", .server, id: 1)
+    span.timestamp = rig.now * 1_000 + 2 * 86_400_000_000
+    rig.add([span])
+    let series = try #require(rig.tally.series.first)
+    #expect(series.counts.reduce(0, +) == 1 && series.exemplars.allSatisfy { $0 == nil })
+  }
+
+  @Test("long names are abridged and stay apart, and none can be made like another") func longNames() throws {
+    var rig = Rig()
+    let long = String(repeating: "é", count: 500)
+    let quotes = String(repeating: "\"", count: 60)
+    rig.add([
+      rig.span("web", .server, id: 1, trace: 1, operation: long + "1"),
+      rig.span("web", .server, id: 1, trace: 2, operation: long + "2"),
+      rig.span("web", .server, id: 1, trace: 3, operation: quotes),
+      rig.span("web", .server, id: 1, trace: 4, operation: String(repeating: "a", count: 100)),
+    ])
+    var names = rig.tally.series.map(\.names.1)
+    #expect(Set(names).count == 4)
+    #expect(names[0] == String(repeating: "é", count: 40) + "…#" + Hexadecimal.text(TextHash.hash(long + "1")))
+    #expect(names[2] == String(repeating: "\"", count: 40) + "…#" + Hexadecimal.text(TextHash.hash(quotes)))
+    #expect(names[3] == String(repeating: "a", count: 100))
+    rig.add([rig.span("web", .server, id: 1, trace: 5, operation: names[0])])
+    names = rig.tally.series.map(\.names.1)
+    #expect(names.count == 5 && Set(names).count == 5, "\(names)")
+  }
+
+  @Test("the series for what has no place have a bound of their own") func otherSeries() {
+    var rig = Rig(limit: 20)
+    for number in 0..<20 { rig.add([rig.span("service-\(number)", .server, id: 1, trace: UInt64(number))]) }
+    var trace: UInt64 = 100
+    for number in 0..<20 {
+      for isConsumer in [false, true] {
+        for isError in [false, true] {
+          trace += 1
+          rig.add([
+            rig.span(
+              "service-\(number)", isConsumer ? .consumer : .server, id: 1, trace: trace, operation: "put",
+              isError: isError)
+          ])
+        }
+      }
+    }
+    #expect(rig.tally.series.count <= 20 + 20 + 4, "\(rig.tally.series.count)")
+    #expect(rig.counts.values.reduce(0, +) == 100, "nothing is lost")
+  }
+
   @Test("a service with ids in its names counts as other, and leaves room for the rest") func bounds() {
     var rig = Rig(limit: 50)
     for number in 0..<1_000 {

@@ -67,4 +67,35 @@ import Testing
     #expect(await off.post("[\(Self.span(1, trace: 1, "SERVER", "web", ""))]").status == 202)
     #expect(await page(off).text.contains("kuma_trace_series 0\n"))
   }
+
+  /// The documented bound: 10 KB for each series.
+  @Test("has a bound in bytes, whatever names senders choose") func bound() async throws {
+    let collector = try TestCollector { $0.limits.metricSeries = 30 }
+    let name = String(repeating: #"\""#, count: 500)
+    let spans = (0..<200).map { number in
+      Self.span(
+        1, trace: number + 1, "CLIENT", "\(name)-\(number % 40)",
+        #","remoteEndpoint":{"serviceName":"\#(name)-\#(number)"}"#)
+        + "," + Self.span(2, trace: number + 1, "SERVER", "\(name)-\(number % 40)", "", duration: 1 << (number % 25))
+    }
+    #expect(await collector.post("[\(spans.joined(separator: ","))]").status == 202)
+    for openMetrics in [false, true] {
+      let text = await page(collector, openMetrics: openMetrics).text
+      let series = text.split(separator: "\n").count { $0.contains("le=\"+Inf\"") }
+      #expect(series > 50 && series <= 3 * 30 + 6, "\(series) series")
+      #expect(text.utf8.count <= series * 10_000 + 2_000, "\(text.utf8.count) bytes")
+    }
+  }
+
+  @Test("is made once for all that wait for it, and nobody gets an older one") func sharing() async {
+    let results = SharedResult<Int, Int>()
+    let tickets = (0..<8).map { _ in results.ticket() }
+    for ticket in tickets { #expect(await results.result(1, for: ticket) { 7 } == 7) }
+    #expect(await results.made == 1)
+    // Who asks later gets a new one, and so does another key.
+    let later = (results.ticket(), results.ticket())
+    #expect(await results.result(1, for: later.0) { 8 } == 8)
+    #expect(await results.result(2, for: later.1) { 9 } == 9)
+    #expect(await results.made == 3)
+  }
 }

@@ -33,7 +33,7 @@ package struct RequestTally: Sendable {
     package let subject: Subject
     /// Whether they failed.
     package let isError: Bool
-    /// The service and the operation, or the two services.
+    /// The service and the operation, or the two services; abridged, see ``RequestTally/nameBytes``.
     package let names: (String, String)
     /// One count for each of ``RequestTally/bounds``, and one for longer durations.
     package fileprivate(set) var counts = [Int](repeating: 0, count: RequestTally.bounds.count + 1)
@@ -51,6 +51,10 @@ package struct RequestTally: Sendable {
   ]
   /// The longest duration that counts as it is, in microseconds: a year.
   package static let longestDuration: Int64 = 365 * 86_400_000_000
+  /// Names that take more bytes as the value of a label are abridged: a page of metrics has each in fifteen lines.
+  package static let nameBytes = 100
+  /// How far ahead of the clock the end of a request may be that an exemplar shows, in microseconds.
+  private static let exemplarLead: Int64 = 86_400_000_000
   /// What names beyond the limits are called.
   package static let other = "other"
   private static let otherHash = TextHash.hash(other)
@@ -120,7 +124,8 @@ package struct RequestTally: Sendable {
     series[number].sum = isBeyond ? .max : sum
     series[number].lastUse = now
     let (end, isNever) = span.timestamp.addingReportingOverflow(duration)
-    guard !isNever, span.duration <= Self.longestDuration, end >= 0 else { return }
+    guard !isNever, span.duration <= Self.longestDuration, end >= 0, end / 1_000 <= now &+ Self.exemplarLead / 1_000
+    else { return }
     series[number].exemplars[place] = Exemplar(trace: span.traceID, duration: duration, end: end)
   }
 
@@ -149,10 +154,10 @@ package struct RequestTally: Sendable {
       guard let service = name(service), let operation = operation == TextHash.empty ? "" : name(operation) else {
         return nil
       }
-      return (service, operation)
+      return (Self.abridged(service), Self.abridged(operation))
     case .call(let client, let server):
       guard let client = name(client), let server = name(server) else { return nil }
-      return (client, server)
+      return (Self.abridged(client), Self.abridged(server))
     }
   }
 
@@ -165,8 +170,31 @@ package struct RequestTally: Sendable {
     }
   }
 
-  /// The series for what has no place: of the same service while that has one, and else of all. These are beyond the limits, at most
-  /// four for each service that has places, and six more.
+  /// A name as it is shown: one that is too long has its beginning and a hash, so that two stay two. A name that ends like these is
+  /// abridged too, so that none can be made to look like another one.
+  private static func abridged(_ name: String) -> String {
+    let mark = "…#"
+    let end = mark.utf8.count + 16
+    if name.utf8.count <= nameBytes, name.utf8.reduce(0, { $0 + cost($1) }) <= nameBytes,
+      !name.utf8.suffix(end).starts(with: mark.utf8)
+    {
+      return name
+    }
+    var room = nameBytes - end
+    let beginning = name.unicodeScalars.prefix { scalar in
+      room -= UTF8.width(scalar) + (scalar.isASCII ? cost(UInt8(scalar.value)) - 1 : 0)
+      return room >= 0
+    }
+    return String(beginning) + mark + Hexadecimal.text(TextHash.hash(name))
+  }
+
+  /// How many bytes a byte of a name takes as the value of a label.
+  private static func cost(_ byte: UInt8) -> Int {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "\n") ? 2 : 1
+  }
+
+  /// The series for what has no place: of the same service while that has one, and else of all. These are beyond the limits: at most
+  /// four for each service that has places, in all not more than ``limit``, and six more.
   private mutating func otherSeries(_ key: Key, _ name: (UInt64) -> String?, _ now: Int64) -> Int {
     var wider = key
     switch key.subject {
@@ -175,8 +203,9 @@ package struct RequestTally: Sendable {
       let isKnown = serviceCounts[service] != nil
       wider.subject = .request(
         service: isKnown ? service : Self.otherHash, operation: Self.otherHash, isConsumer: isConsumer)
-      if isKnown, let text = name(service) {
-        return numbers[wider] ?? insert(wider, (text, Self.other), now, isCounted: false)
+      if let known = numbers[wider] { return known }
+      if isKnown, series.count - requestCount - callCount < limit, let text = name(service) {
+        return insert(wider, (Self.abridged(text), Self.other), now, isCounted: false)
       }
       wider.subject = .request(service: Self.otherHash, operation: Self.otherHash, isConsumer: isConsumer)
     }

@@ -136,11 +136,11 @@ extension CollectorAPI {
   }
 
   /// Exemplars need OpenMetrics, for which a client has to ask.
-  private func requestMetrics(_ request: RoutedRequest) -> Answer {
+  private func requestMetrics(_ request: RoutedRequest) async -> Answer {
     let accepted = request.head.headerFields[.accept] ?? ""
     return MediaType.list(accepted, containsAnyOf: [MediaType.openMetrics])
-      ? .text(requests.text(.openMetrics), type: MediaType.openMetrics1)
-      : .text(requests.text(.prometheus), type: MediaType.prometheus)
+      ? Answer(type: MediaType.openMetrics1, body: await requests.page(.openMetrics))
+      : Answer(type: MediaType.prometheus, body: await requests.page(.prometheus))
   }
 
   /// The configuration that Zipkin's page loads when it starts.

@@ -9,6 +9,7 @@ import TraceStore
 final class RequestMetrics: Sendable {
   private let tally: Mutex<RequestTally>
   private let clock: @Sendable () -> Int64
+  private let pages = SharedResult<PrometheusText.Format, [UInt8]>()
 
   /// Follows a store from now on. The series are bounded by its limits.
   convenience init(of store: any SpanStore) {
@@ -33,28 +34,35 @@ final class RequestMetrics: Sendable {
     tally.withLock { $0.add(index.entries, name: index.name, now: now) }
   }
 
-  /// The metrics as text.
-  func text(_ format: PrometheusText.Format) -> String {
+  /// The metrics as text in UTF-8. Requests that wait at the same time share it.
+  func page(_ format: PrometheusText.Format) async -> [UInt8] {
+    await pages.result(format, for: pages.ticket()) { self.text(format) }
+  }
+
+  private func text(_ format: PrometheusText.Format) -> [UInt8] {
     let (series, overflow) = tally.withLock { ($0.series, $0.overflow) }
     var page = PrometheusText(format)
     page.add(
-      "kuma_trace_request_duration_seconds", .histogram, "Requests that services answered, by stored spans.",
-      series.filter { !$0.subject.isCall }.flatMap { $0.samples })
+      "kuma_trace_request_duration_seconds", .histogram, "Requests that services answered, by stored spans.", [])
+    for each in series where !each.subject.isCall { each.write("kuma_trace_request_duration_seconds", to: &page) }
     page.add(
       "kuma_trace_call_duration_seconds", .histogram,
-      "Calls between services as their callers saw them, by stored spans.",
-      series.filter(\.subject.isCall).flatMap { $0.samples })
+      "Calls between services as their callers saw them, by stored spans.", [])
+    for each in series where each.subject.isCall { each.write("kuma_trace_call_duration_seconds", to: &page) }
     page.add(
       "kuma_trace_series", .gauge, "Series of the metrics of requests and calls.", [.init(series.count)])
     page.add(
       "kuma_trace_series_overflow_total", .counter,
       "Requests and calls that count as other, because there were too many series.", [.init(overflow)])
     page.end()
-    return page.text
+    return page.bytes
   }
 }
 
 extension RequestTally.Series {
+  /// The bounds of classes in seconds, as they are written.
+  private static let bounds = RequestTally.bounds.map { "\(Double($0) / 1e6)" }
+
   /// The labels of the series.
   private var labels: [(String, String)] {
     let status = ("status", isError ? "error" : "ok")
@@ -67,18 +75,12 @@ extension RequestTally.Series {
     }
   }
 
-  /// The values of the histogram.
-  fileprivate var samples: [PrometheusText.Sample] {
-    let labels = labels
-    var samples = PrometheusText.Sample.histogram(
-      bounds: RequestTally.bounds.map { Double($0) / 1e6 }, counts: counts, sum: Double(sum) / 1e6)
-    for index in samples.indices {
-      samples[index].labels = labels + samples[index].labels
-      if exemplars.indices.contains(index), let exemplar = exemplars[index] {
-        samples[index].exemplar = PrometheusText.Exemplar(
-          Double(exemplar.duration) / 1e6, at: Double(exemplar.end) / 1e6, [("trace_id", "\(exemplar.trace)")])
-      }
+  /// Adds the values to a page.
+  fileprivate func write(_ name: String, to page: inout PrometheusText) {
+    page.addHistogram(name, labels, bounds: Self.bounds, counts: counts, sum: Double(sum) / 1e6) { index in
+      guard let exemplar = exemplars[index] else { return nil }
+      return PrometheusText.Exemplar(
+        Double(exemplar.duration) / 1e6, at: Double(exemplar.end) / 1e6, [("trace_id", "\(exemplar.trace)")])
     }
-    return samples
   }
 }
