@@ -135,6 +135,7 @@ let package = Package(
       name: "TracingDiagnosis", dependencies: ["MeshModel", "MeshPolicy", "ProxyEvidence"], swiftSettings: strict),
     .target(name: "GroupCommit", swiftSettings: strict),
     .target(name: "SQLiteFiles", dependencies: ["SystemErrors", grdb], swiftSettings: strict),
+    .target(name: "BackupArchive", dependencies: ["Documents", "SystemErrors", crypto], swiftSettings: strict),
     .target(
       name: "MeshStoreSQL", dependencies: ["GroupCommit", "MeshStore", "MeshModel", "SQLiteFiles", grdb],
       swiftSettings: strict),
@@ -288,8 +289,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-cp",
       dependencies: [
-        "AccessHTTP", "MeshAccess", "Backoff", "BoundedHTTPClient", "Certificates", "ConnectionFaults",
-        "Documents", "FileWatch", "Notifications",
+        "AccessHTTP", "MeshAccess", "Backoff", "BackupArchive", "BoundedHTTPClient", "Certificates", "ConnectionFaults",
+        "Documents", "FileWatch", "Notifications", "SQLiteFiles",
         "KubernetesAPI", "MeshKubernetes",
         "MeshModel", "MeshPolicy",
         "MeshStore",
@@ -328,8 +329,9 @@ let package = Package(
     .target(
       name: "KumactlCommands",
       dependencies: [
-        "ChartTemplates", "DemoShop", "MeshAccess", "MeshModel", "MeshClient", "SystemErrors", "TransparentProxy",
-        argumentParser, collections,
+        "Backoff", "ChartTemplates", "DemoShop", "MeshAccess", "MeshModel", "MeshClient", "SystemErrors",
+        "TraceFormats",
+        "TraceModel", "TransparentProxy", argumentParser, collections,
       ],
       resources: chartFiles.map { .embedInCode("Chart/\($0)") }, swiftSettings: strict),
     .executableTarget(
@@ -472,7 +474,8 @@ let package = Package(
     .testTarget(
       name: "TraceHTTPTests",
       dependencies: [
-        "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "LoopbackTestSupport", "TestSupport",
+        "BrowserTestSupport", "Deflate", "HTTPService", "JSONText", "KumactlCommands", "LoopbackTestSupport",
+        "MeshClient", "MeshModel", "TestSupport",
         "ProcessSupervisor",
         "PrometheusMetrics",
         "TraceAnalysis",
@@ -556,7 +559,8 @@ let package = Package(
     .testTarget(
       name: "kuma-cpTests",
       dependencies: [
-        "kuma-cp", "AccessHTTP", "Certificates", "Documents", "HTTPService", "MeshAccess", "MeshClient", "MeshHTTP",
+        "kuma-cp", "AccessHTTP", "BackupArchive", "Certificates", "Documents", "HTTPService", "MeshAccess",
+        "MeshClient", "MeshHTTP", "MeshStoreSQL", "ProcessSupervisor", "SQLiteFiles", "TraceTestSupport",
         "MeshControl", "MeshKubernetes", "MeshModel", "MeshStore", "MeshStorePostgres", "MeshTestSupport",
         "MeshTransport",
         "MeshXDS", "TraceHTTP",

@@ -99,6 +99,8 @@ public final class ControlPlaneClient: Sendable {
     public var status: Int
     /// The body.
     public var body: [UInt8]
+    /// The header fields by their names in lower case; of several with one name the first.
+    package var fields: [String: String] = [:]
   }
 
   /// The size limit of an answer, in bytes.
@@ -149,7 +151,9 @@ public final class ControlPlaneClient: Sendable {
       let response = try await client.execute(request, timeout: timeout)
       status = Int(response.status.code)
       let body = try await response.body.collect(upTo: Self.responseLimit)
-      return Response(status: Int(response.status.code), body: Array(body.readableBytesView))
+      return Response(
+        status: Int(response.status.code), body: Array(body.readableBytesView),
+        fields: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first })
     } catch {
       throw await failure(error, method: method, path: path)
     }

@@ -91,7 +91,13 @@ enum Schema {
     }
   }
 
-  /// The version of the tables; 0 where there are none.
+  /// The version of the tables; 0 where there are none. Creates nothing.
+  static func present(_ connection: Connection) throws(PostgresFailure) -> Int {
+    let exists = try connection.run([Statement("SELECT to_regclass('kuma_trace_schema') IS NOT NULL")])
+    return exists[0].int(0, 0) == 1 ? try version(connection) : 0
+  }
+
+  /// The version of the tables, of which the table kuma_trace_schema is there.
   private static func version(_ connection: Connection) throws(PostgresFailure) -> Int {
     let answer = try connection.run([Statement("SELECT coalesce(max(version), 0) FROM kuma_trace_schema")])
     guard let version = answer[0].int(0, 0), version >= 0 else {

@@ -12,7 +12,7 @@ struct SQLiteFile: Sendable {
   /// The connections.
   var pool: DatabasePool { file.pool }
 
-  private static var kind: DatabaseKind {
+  static var kind: DatabaseKind {
     DatabaseKind(
       noun: "database", owner: "control plane", retry: "try again",
       repair: "put a copy in its place, or move it away to start with an empty one",

@@ -158,7 +158,7 @@ public struct DatabaseFile: Sendable {
         + "path (until then the old content can still be read)")
   }
 
-  private static func makeDirectories(
+  static func makeDirectories(
     for file: String, _ kind: DatabaseKind, path: String
   ) throws(DatabaseFileError) {
     var missing: [String] = []

@@ -58,12 +58,10 @@ extension KumaControlPlane {
     file: String?, flags: [String: String],
     _ build: @escaping @Sendable (ControlPlaneConfiguration, InheritedSockets, Logger) async throws -> Pipeline
   ) async throws {
-    // Without this, a write beyond the limit of file sizes (ulimit -f) would kill the process instead of failing.
-    signal(SIGXFSZ, SIG_IGN)
     let environment = ProcessInfo.processInfo.environment
     let inherited = InheritedSockets.ofThisProcess(environment)
     let manager = ServiceManager(environment: environment)
-    do {
+    try await reportingFailure {
       let (configuration, warnings) = try ControlPlaneConfiguration.load(
         file: file, environment: environment, flags: flags)
       let logger = bootstrapLogging(configuration)
@@ -77,9 +75,6 @@ extension KumaControlPlane {
         return
       }
       try await pipeline.run(until: end.request, manager: manager, orBy: end)
-    } catch let error as any CustomStringConvertible & Error {
-      try? FileHandle.standardError.write(contentsOf: Data("Error: \(error.description.printableLines)\n".utf8))
-      throw ExitCode(1)
     }
   }
 

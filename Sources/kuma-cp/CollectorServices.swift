@@ -60,8 +60,7 @@ struct CollectorServices {
     settings.privacy = configuration.privacy.rules
     settings.report = { OpenedStore.logWriting("spans", $0, logger) }
     let store = try SegmentStore(
-      path: configuration.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false),
-      settings: settings, metrics: CollectorMetrics(metrics))
+      path: configuration.database(in: directory), settings: settings, metrics: CollectorMetrics(metrics))
     var apiSettings = CollectorAPI.Settings()
     apiSettings.version = ProductVersion.current
     if let proxyTags { apiSettings.proxyTags = proxyTags }

@@ -10,7 +10,9 @@ struct KumaControlPlane: AsyncParsableCommand {
     commandName: "kuma-cp",
     abstract: "Control plane of the mesh: resources, HTTP API, configuration of proxies, trace collector.",
     version: "\(ProductVersion.product) \(ProductVersion.current)",
-    subcommands: [Run.self, Collector.self, Settings.self, Version.self])
+    subcommands: [
+      Run.self, Collector.self, Backup.self, Restore.self, Migrate.self, Settings.self, Version.self,
+    ])
 
   static func main() async {
     // One that comes before anybody listens would end the process in the middle of its start.

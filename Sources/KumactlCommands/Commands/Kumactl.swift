@@ -15,7 +15,7 @@ struct Kumactl: AsyncParsableCommand {
     subcommands: [
       ApplyCommand.self, CompletionCommand.self, ConfigCommand.self, DeleteCommand.self, DoctorCommand.self,
       ExportCommand.self,
-      GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, UninstallCommand.self,
-      VersionCommand.self,
+      GenerateCommand.self, GetCommand.self, InspectCommand.self, InstallCommand.self, TracesCommand.self,
+      UninstallCommand.self, VersionCommand.self,
     ])
 }

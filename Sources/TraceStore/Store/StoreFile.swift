@@ -10,7 +10,7 @@ struct StoreFile: Sendable {
   var path: String { file.path }
   var pool: DatabasePool { file.pool }
 
-  private static var kind: DatabaseKind {
+  static var kind: DatabaseKind {
     DatabaseKind(
       noun: "trace store", owner: "collector", retry: "send again", repair: "move it away to start with an empty one",
       // "kmtr" in ASCII.

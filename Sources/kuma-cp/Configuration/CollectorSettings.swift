@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import ProgramSettings
 import TraceModel
 import TraceStore
@@ -108,6 +109,13 @@ extension SettingValues<CollectorSettings> {
 
   /// The endpoints of all ports.
   var endpoints: [ControlPlaneConfiguration.Endpoint] { [zipkin] + [otlp, otlpGRPC].compactMap(\.self) }
+
+  /// The file of the database of spans.
+  ///
+  /// - Parameter directory: the work directory, which has it where no setting names another.
+  func database(in directory: URL) -> String {
+    self.storeFile ?? directory.appending(path: "traces.db").path(percentEncoded: false)
+  }
 
   /// Whether the port was set explicitly. Then it is an error if the port is in use.
   var isOTLPPortGiven: Bool { given(\.otlpPort) != nil }

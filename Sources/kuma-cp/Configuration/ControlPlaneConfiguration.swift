@@ -99,6 +99,11 @@ struct ControlPlaneConfiguration: Sendable {
     settings.collector.enabled ? settings.collector : nil
   }
 
+  /// The database of spans, also where the collector is disabled.
+  var traceDatabase: String {
+    settings.collector.database(in: URL(filePath: workDirectory, directoryHint: .isDirectory))
+  }
+
   /// The settings of who may do what over HTTP.
   var access: SettingValues<AccessSettings> { settings.access }
 

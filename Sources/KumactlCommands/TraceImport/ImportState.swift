@@ -1,0 +1,134 @@
+import Glibc
+import MeshModel
+import SystemErrors
+
+/// How far an import has come, in a file, so that it can go on after it was interrupted.
+struct ImportState: Sendable, Hashable {
+  /// A period that a source could not be read in whole.
+  struct Gap: Sendable, Hashable {
+    var period: ImportPeriods.Period
+    /// The service; empty for all.
+    var service: String
+    var reason: String
+
+    var document: DocumentValue {
+      [
+        "start": .string(Self.time(period.start)), "end": .string(Self.time(period.end)), "service": .string(service),
+        "reason": .string(reason),
+      ]
+    }
+
+    /// The gap as a sentence.
+    var sentence: String {
+      "\(Self.time(period.start)) to \(Self.time(period.end))\(service.isEmpty ? "" : ", service \(service.quoted)"): \(reason)"
+    }
+
+    static func time(_ milliseconds: Int64) -> String {
+      Timestamp(nanosecondsSince1970: milliseconds.multipliedReportingOverflow(by: 1_000_000).partialValue).description
+    }
+  }
+
+  /// How many gaps are kept; further ones are only counted.
+  static let gapLimit = 1_000
+
+  var from: String
+  var to: String
+  var start: Int64
+  var periods: ImportPeriods
+  var counts = TraceTarget.Counts()
+  var gaps: [Gap] = []
+  var gapCount = 0
+
+  /// Notes a gap.
+  mutating func add(_ gap: Gap) {
+    gapCount += 1
+    if gaps.count < Self.gapLimit { gaps.append(gap) }
+  }
+
+  /// The state as JSON.
+  var document: DocumentValue {
+    [
+      "from": .string(from), "to": .string(to), "start": .integer(start), "end": .integer(periods.end),
+      "position": .integer(periods.position), "length": .integer(periods.length),
+      "traces": .integer(Int64(counts.traces)), "spans": .integer(Int64(counts.stored)),
+      "refused": .integer(Int64(counts.refused)), "reason": .string(counts.reason),
+      "gapCount": .integer(Int64(gapCount)),
+      "gaps": .array(
+        gaps.map {
+          [
+            "start": .integer($0.period.start), "end": .integer($0.period.end), "service": .string($0.service),
+            "reason": .string($0.reason),
+          ]
+        }),
+    ]
+  }
+
+  /// Reads a state; nil if the document is not one.
+  init?(_ document: DocumentValue) {
+    func number(_ name: String, in value: DocumentValue) -> Int64? {
+      value[name]?.number.flatMap { Int64(exactly: $0) }
+    }
+    guard let from = document["from"]?.string, let to = document["to"]?.string,
+      let start = number("start", in: document), let end = number("end", in: document),
+      let position = number("position", in: document), start <= position, position <= end
+    else { return nil }
+    self.from = from
+    self.to = to
+    self.start = start
+    periods = ImportPeriods(
+      from: position, to: end, length: number("length", in: document) ?? ImportPeriods.firstLength)
+    counts.traces = Int(clamping: number("traces", in: document) ?? 0)
+    counts.stored = Int(clamping: number("spans", in: document) ?? 0)
+    counts.refused = Int(clamping: number("refused", in: document) ?? 0)
+    counts.reason = document["reason"]?.string ?? ""
+    gapCount = Int(clamping: number("gapCount", in: document) ?? 0)
+    for gap in (document["gaps"]?.array ?? []).prefix(Self.gapLimit) {
+      guard let start = number("start", in: gap), let end = number("end", in: gap) else { continue }
+      gaps.append(
+        Gap(
+          period: ImportPeriods.Period(start: start, end: end), service: gap["service"]?.string ?? "",
+          reason: gap["reason"]?.string ?? ""))
+    }
+  }
+
+  init(from: String, to: String, start: Int64, end: Int64) {
+    self.from = from
+    self.to = to
+    self.start = start
+    periods = ImportPeriods(from: start, to: end)
+  }
+
+  // MARK: The file
+
+  /// Reads the state of an earlier run; nil if there is none.
+  static func read(_ path: String) throws -> ImportState? {
+    switch FileAccess.read(path, limit: 4 << 20) {
+    case .failure(let failure) where failure.number == ENOENT: return nil
+    case .failure(let failure):
+      throw CommandFailure("the state of the import cannot be read: \(failure); give another file with --state-file")
+    case .success(let bytes):
+      guard let document = try? DocumentValue(json: bytes), let state = ImportState(document) else {
+        throw CommandFailure(
+          "\(path.quoted) is not the state of an import; remove it, or give another file with --state-file")
+      }
+      return state
+    }
+  }
+
+  /// Writes the state, so that a file is either the old or the new one.
+  func write(to path: String) throws {
+    if case .failure(let failure) = FileAccess.write(Array(document.json().utf8), to: path) {
+      throw CommandFailure("the state of the import cannot be written: \(failure); give another file with --state-file")
+    }
+  }
+
+  /// The file for an import from one address to another in the user's folder; nil without a home.
+  static func standardPath(from: String, to: String) -> String? {
+    guard let home = getenv("HOME") else { return nil }
+    let folder = "\(String(cString: home))/.kumactl/imports"
+    mkdir("\(String(cString: home))/.kumactl", 0o755)
+    mkdir(folder, 0o700)
+    let name = "\(from) \(to)".map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "-" }.joined()
+    return "\(folder)/\(name.prefix(200)).json"
+  }
+}
