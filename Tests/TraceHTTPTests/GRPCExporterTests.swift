@@ -80,7 +80,8 @@ struct GRPCExporterTests {
     let ids = try await run(script, collector)
     #expect(ids.count == 3)
     for text in ids {
-      let spans = try #require(try await collector.store.trace(#require(TraceID(text))))
+      let id = try #require(TraceID(text))
+      let spans = try #require(try await collector.store.trace(id))
       #expect(spans.count == 2)
       #expect(spans.first { $0.kind == .server }?.name == "post /pay")
       #expect(spans.first { $0.kind == .client }?.remoteServiceName == "bank")
