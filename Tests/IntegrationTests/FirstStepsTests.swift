@@ -2,11 +2,12 @@ import ProcessSupervisor
 import TestSupport
 import Testing
 
-/// What docs/first-steps.md tells a newcomer to type, typed in one terminal of one machine, where the programs are installed.
-@Suite("docs/first-steps.md", .fewAtATime, .inNetworkNamespaces, .timeLimit(.minutes(10)))
+/// What docs/first-steps.md and docs/backup.md tell a newcomer to type, typed in one terminal of one machine, where the programs are
+/// installed.
+@Suite("docs/first-steps.md and docs/backup.md", .fewAtATime, .inNetworkNamespaces, .timeLimit(.minutes(10)))
 struct FirstStepsTests {
   @Test(
-    "leads from installed programs to a trace of two services, and leaves nothing",
+    "lead from installed programs to a trace of two services and to a restored backup, and leave nothing",
     .enabled(if: TestPrograms.envoyProgram != nil, "there is no Envoy; Scripts/setup installs one"))
   func followed() async throws {
     let programs = try DocumentMachines.released()
@@ -17,11 +18,11 @@ struct FirstStepsTests {
         DocumentMachines.Step(
           machine: "here", line: "nothing is left",
           script: """
-            test ! -e ~/first-steps
+            test ! -e ~/first-steps -a ! -e ~/backup
             if curl --silent --max-time 2 http://localhost:5681/ || pgrep --exact 'kuma-cp|kuma-dp|envoy'; then exit 1; fi
             """)
       ])
-    // Every block of the document, the document itself, and the check.
-    #expect(try await machines.follow("first-steps.md").count >= 9)
+    // Every block of the documents, the documents themselves, and the check.
+    #expect(try await machines.follow("first-steps.md", "backup.md").count >= 16)
   }
 }
