@@ -14,7 +14,7 @@ SOURCES = Package.swift $(filter-out Sources/EnvoyAPI Sources/CSpawn Sources/CPr
   $(wildcard Tests/* Benchmarks/Package.swift Benchmarks/Sources Fuzz/Sources/kuma-fuzz)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kubernetes network build build-tests release man images check-images check-release check check-structure docs conformance fuzz soak fmt fmt-check bench golden proto clean
+.PHONY: help demo test kubernetes network build build-tests release packages check-packages man images check-images check-release check check-structure docs conformance fuzz soak fmt fmt-check bench golden proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,11 +60,13 @@ build-tests: ## the same, and the tests, in one build
 	swift build --build-tests $(BUILD_FLAGS)
 
 # One build, so that no core waits for the end of one program before the next; PROGRAMS_ALONE leaves out what serves tests. Debug
-# information is left out too: backtraces have the names of functions, without files and lines.
+# information is left out too: backtraces have the names of functions, without files and lines. Nothing names the folder of the build, so
+# that the same sources give the same programs (Scripts/package) in every folder.
 release: ## the four programs, optimised and needing no Swift where they run, in .build/release
 	@Scripts/setup demo
 	@[ -x .build/release/kuma-demo ] || echo "release: compiling everything; the first time takes 15 to 25 minutes on two cores"
-	PROGRAMS_ALONE=1 swift build -c release --static-swift-stdlib -debug-info-format none
+	PROGRAMS_ALONE=1 swift build -c release --static-swift-stdlib -debug-info-format none \
+	  -Xcc '-ffile-prefix-map=$(CURDIR)/=' -Xcxx '-ffile-prefix-map=$(CURDIR)/='
 
 man: release ## the manual pages of the four programs, checked, in .build/man, and their completion, in .build/completions
 	@Scripts/man-pages
@@ -73,6 +75,14 @@ man: release ## the manual pages of the four programs, checked, in .build/man, a
 
 images: release ## what the images of the cluster are built from, in .build/images
 	@Scripts/stage-images
+
+packages: release ## what is installed: packages for Debian and RPM, a tarball, lists of what is in them, in .build/packages
+	@Scripts/setup packages
+	@Scripts/package
+
+check-packages: ## install what `make packages` has made into a Debian without Swift; start, upgrade and purge it there
+	@Scripts/setup packages
+	Scripts/check-packages
 
 check-images: release ## build the images of the cluster with buildah, without a registry, and start each program; takes minutes
 	@Scripts/check-images
