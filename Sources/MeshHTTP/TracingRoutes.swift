@@ -169,7 +169,13 @@ private struct TracingFilter {
   private let name: String
 
   init(_ request: RoutedRequest) throws(APIError) {
-    onlyNotTraced = request.query.first("notTraced") == "true"
+    let asked = request.query.first("notTraced") ?? ""
+    guard ["", "true", "false"].contains(asked) else {
+      throw .invalid(
+        [Violation(field: "notTraced", message: "\(asked.quoted) is neither true nor false")],
+        title: APIContext.Title.retrieveList)
+    }
+    onlyNotTraced = asked == "true"
     service = request.query.first("service") ?? ""
     name = request.query.first("name") ?? ""
     guard let text = request.query.first("cause"), !text.isEmpty else {

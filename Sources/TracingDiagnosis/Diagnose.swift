@@ -65,12 +65,15 @@ extension Examination {
     if let connection, connection.cause == .configurationRejected || hasRivals || !isFlowing(since: connection.since) {
       return connection
     }
-    var verdict = lostReports ?? received ?? untracedTraffic ?? elsewhere ?? removed ?? limits ?? withoutFault
+    var verdict = onTheWay ?? untracedTraffic ?? elsewhere ?? removed ?? limits ?? withoutFault
     if let connection {
       verdict.evidence.append(.init(.proxy, connection.summary))
     }
     return verdict
   }
+
+  /// What is wrong with reports, or with spans that have come.
+  private var onTheWay: Verdict? { misplaced ?? lostReports ?? received }
 
   /// What keeps traces from being whole although spans arrive.
   private var limits: Verdict? {
@@ -108,6 +111,7 @@ extension Examination {
       facts.append(
         .init(.envoy, "\(delivery.lost.of("report")) were lost within the last minute, and others arrive since."))
     }
+    facts += refusalFacts
     switch input.receiver {
     case .own:
       let last = input.received?.lastStored
@@ -173,7 +177,8 @@ extension Examination {
       last == nil
         ? "What the proxy's Envoy counts is not known, and no span of it is here."
         : "Spans arrive, but how many are missing is not known without what Envoy counts.",
-      evidence: facts, trace: input.received?.newestTrace)
+      evidence: facts, remedy: "Have the proxy tell what its Envoy counts; the evidence says why it does not.",
+      trace: input.received?.newestTrace)
   }
 
   /// Whether a connection was just made, or has just ended, as when a proxy or a control plane restarts.

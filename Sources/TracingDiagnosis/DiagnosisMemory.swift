@@ -16,6 +16,8 @@ package struct DiagnosisMemory: Sendable, Hashable {
     /// Spans of each listener that were stored then.
     var stored: [Int]
     var storedInAll: Int
+    /// Spans, or requests with spans, that were refused then.
+    var refusedInAll: Int
     /// What Envoy had counted a moment later; `nil` until it is known. Spans that were stored before are counted by then.
     var counted: [Sums]?
     /// Spans of each listener that were stored when that was known.
@@ -54,8 +56,8 @@ package struct DiagnosisMemory: Sendable, Hashable {
   private static let step = 30.0
   /// How many bases there are: receipts reach back two to five minutes.
   private static let basesAtMost = 6
-  /// The greatest sum: of the counters of a listener or a tracer, of which the greatest is ``EvidenceLimits/value``.
-  private static let greatestSum = EvidenceLimits.value << 4
+  /// The greatest sum of the counters of a listener or a tracer. The sums of all listeners of a proxy are added once more.
+  private static let greatestSum = EvidenceLimits.value
 
   /// Notes what decides how requests are traced.
   mutating func note(configuration: Int, acknowledged: Timestamp?, now: Timestamp) {
@@ -105,7 +107,7 @@ package struct DiagnosisMemory: Sendable, Hashable {
     }
     guard now.secondsSince(bases.last?.time ?? Timestamp(seconds: 0)) >= Self.step else { return }
     bases.append(
-      Base(time: now, stored: stored, storedInAll: received.total, counted: nil))
+      Base(time: now, stored: stored, storedInAll: received.total, refusedInAll: received.refusedInAll, counted: nil))
     if bases.count > Self.basesAtMost { bases.removeFirst() }
   }
 

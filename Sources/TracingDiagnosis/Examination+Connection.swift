@@ -42,6 +42,7 @@ extension Examination {
         .connectedElsewhere,
         "\(connection.claims.count) processes claim to be this proxy; the requests may go through another one.",
         evidence: [.init(.proxy, "They connect from \(list.joined(separator: ", ")).")],
+        remedy: "Give each process of kuma-dp a name of its own.",
         since: connection.claims.last?.connectTime)
     }
     if let servedBy = input.servedBy, history == nil {
@@ -49,6 +50,7 @@ extension Examination {
         .connectedElsewhere,
         "The proxy is connected to the control plane \"\(servedBy.abridged())\", which has its counts.",
         evidence: [.init(.proxy, "Its newest connection is to \"\(servedBy.abridged())\".")],
+        remedy: "Ask the control plane \"\(servedBy.abridged())\".",
         since: connection.connectTime)
     }
     if let rejection = connection.lastRejection, rejection.discovery == .cds || rejection.discovery == .lds {

@@ -16,11 +16,30 @@ extension Examination {
     return refused(received) ?? wrongUnit(received) ?? clockOff(received) ?? otherName(received)
   }
 
-  private func refused(_ received: ReceivedSpans) -> Verdict? {
-    guard let last = recentRefusal else { return nil }
-    let counts = received.refused.prefix(4).map { refusal in
+  /// What the collector refused, by reason.
+  var refusalFacts: [Verdict.Fact] {
+    guard recentRefusal != nil, let received = input.received else { return [] }
+    return received.refused.prefix(4).map { refusal in
       let spans = refusal.spans > 0 ? refusal.spans.of("span") : refusal.requests.of("request")
       return Verdict.Fact(.collector, "It refused \(spans): \(refusal.reason.abridged().sentence)")
+    }
+  }
+
+  /// What is wrong with spans that are stored, while reports are lost now and then.
+  var misplaced: Verdict? {
+    guard delivery?.outcome == .intermittent, case .own = input.receiver, let received = input.received,
+      var verdict = wrongUnit(received) ?? clockOff(received) ?? otherName(received)
+    else { return nil }
+    if let lostReports { verdict.evidence.append(.init(.envoy, lostReports.summary)) }
+    return verdict
+  }
+
+  private func refused(_ received: ReceivedSpans) -> Verdict? {
+    guard let last = recentRefusal else { return nil }
+    let counts = refusalFacts
+    // One span in a hundred, after which others came, is a fact and no fault.
+    if let lately, lately.refused * 100 <= lately.stored, let stored = received.lastStored, stored > last.time {
+      return nil
     }
     return Verdict(
       .spansRefused, "The collector refused spans of the proxy (\(last.status)): \(last.reason.abridged().sentence)",

@@ -21,6 +21,9 @@ extension Examination {
     return verdict
   }
 
+  /// The statuses by which a collector says that something is wrong with reports themselves.
+  private static let refusalsOfReports: Set<UInt16> = [400, 401, 403, 404, 405, 413, 415]
+
   private func reason(_ delivery: Delivery) -> (Cause, String, String?) {
     let counts = delivery.collector
     if delivery.tracer.reportsSkipped > 0 {
@@ -48,6 +51,12 @@ extension Examination {
     if counts.overflows > 0 {
       return (.reportsOverflow, "Envoy drops reports to \(collectorText), since too many wait there.", nil)
     }
+    // Those that get through are refused, and would be all the same if all did.
+    if let status = delivery.refusal, Self.refusalsOfReports.contains(status),
+      (counts.answers[status] ?? 0) >= counts.requestTimeouts
+    {
+      return answer(status)
+    }
     if counts.requestTimeouts > 0 {
       return (.collectorSlow, "The collector at \(collectorText) does not answer reports in time.", nil)
     }
@@ -56,7 +65,10 @@ extension Examination {
       .unknown,
       counts.resets > 0
         ? "The collector at \(collectorText) ends connections without an answer."
-        : "Reports to \(collectorText) are lost, and Envoy's counters do not say why.", nil
+        : "Reports to \(collectorText) are lost, and Envoy's counters do not say why.",
+      counts.resets > 0
+        ? "Look into the collector's log, and at what stands before it: a load balancer, or a port that expects TLS."
+        : nil
     )
   }
 

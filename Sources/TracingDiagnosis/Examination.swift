@@ -20,6 +20,8 @@ struct Examination: Sendable {
   /// The traffic of these parts at traced listeners; gauges are the newest.
   let traffic: TrafficCounts
   let receipts: [Receipt]
+  /// What the collector refused and stored of the proxy within the last minute or two; `nil` where it is not known.
+  let lately: (refused: Int, stored: Int)?
   /// Since when requests are traced as they are now.
   let configuration: ConfigurationAge
   /// The reports that arrived since, or since Envoy started.
@@ -36,6 +38,12 @@ struct Examination: Sendable {
     self.input = input
     self.groups = groups
     configuration = memory.configuration
+    let base = memory.bases.last { input.now.secondsSince($0.time) >= Self.window } ?? memory.bases.first
+    lately = base.flatMap { base in
+      input.received.map {
+        (refused: max(0, $0.refusedInAll - base.refusedInAll), stored: max(0, $0.total - base.storedInAll))
+      }
+    }
     traced = groups.filter(\.isTraced)
     history = input.evidence.flatMap { $0.isFresh(at: input.now) ? $0 : nil }
     newest = history?.newest ?? EnvoyEvidence()

@@ -51,6 +51,9 @@ package struct ReceivedSpans: Sendable, Hashable {
     }
   }
 
+  /// Spans that were refused, and requests with spans whose number is not known.
+  var refusedInAll: Int { refused.reduce(0) { $0 &+ ($1.spans > 0 ? $1.spans : $1.requests) } }
+
   /// Since when it is counted. A later time than before means that the counts began again.
   package var since: Timestamp
   /// Stored spans.

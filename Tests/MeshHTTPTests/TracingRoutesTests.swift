@@ -86,6 +86,7 @@ import TracingDiagnosis
     #expect(
       await api.get("/meshes/shop/_tracing?cause=no-polcy").causes.first?.contains("did you mean no-policy?") == true)
     #expect(await api.get("/meshes/absent/_tracing").status == 404)
+    #expect(await api.get("/meshes/shop/_tracing?notTraced=TRUE").status == 400)
     #expect(await api.get("/meshes/shop/services/absent/_tracing").status == 404)
     #expect(
       await api.get("/meshes/shop/_tracing?size=1").document["next"]?.string?.hasSuffix("offset=1&size=1") == true)

@@ -46,6 +46,32 @@ import TracingDiagnosis
     #expect(waiting.cause == .noneExpected && waiting.remedy == "Send a request.")
   }
 
+  /// A collector that is slow too refuses what gets through.
+  @Test("what a collector refuses is named before its slowness", arguments: [404, 413, 401])
+  func refusalsOfASlowCollector(status: Int) throws {
+    var scene = Scene()
+    scene.counts(
+      Scene.statistics(requests: 40) + Scene.reports(dropped: 6, spans: 40, collector: status)
+        + "cluster.tracing_jaeger.upstream_rq_timeout: 2\ncluster.tracing_jaeger.upstream_rq_504: 2\n", at: 4)
+    let verdict = try scene.diagnosis(at: 5).verdict
+    #expect(verdict.summary.contains("\(status)") && verdict.cause != .collectorSlow, "\(verdict)")
+  }
+
+  @Test func aClockThatIsOffIsNamedAlsoWhereReportsAreLostNowAndThen() throws {
+    var scene = CauseScenes.working
+    for (seconds, sent, dropped) in [(10.0, 9, 1), (14, 12, 2), (18, 15, 3), (22, 18, 4)] {
+      scene.counts(
+        Scene.statistics(requests: sent * 5)
+          + Scene.reports(sent: sent, dropped: dropped, spans: sent * 5, collector: 202)
+          + "cluster.tracing_jaeger.upstream_rq_timeout: \(dropped)\n", at: seconds)
+      scene.stores(inbound: sent * 5, at: seconds)
+    }
+    #expect(try scene.diagnosis(at: 23).verdict.cause == .collectorSlow)
+    scene.received?.clockOffset = 7_200
+    let verdict = try scene.diagnosis(at: 23).verdict
+    #expect(verdict.cause == .clockOff && verdict.evidence.contains { $0.text.contains("were lost") }, "\(verdict)")
+  }
+
   @Test func theStatusThatAnswersIsNamed() throws {
     for status in [200, 301, 400, 401, 500, 503] {
       var scene = Scene()

@@ -89,6 +89,36 @@ import Testing
     #expect(receipts.first?.text(at: Scene.time(7_501)).isEmpty == false)
   }
 
+  /// All of a proxy's listeners are added up, of which there can be as many as there are statistics.
+  @Test func sumsOfAllListenersHaveAnEnd() throws {
+    var scene = Scene()
+    var memory = DiagnosisMemory()
+    for look in 1...80 {
+      let value = look.isMultiple(of: 2) ? 0 : EvidenceLimits.value
+      scene.counts(Scene.statistics(requests: value, decided: value), at: Double(look), whole: true)
+      _ = diagnose(try scene.input(at: Double(look)), memory: &memory)
+    }
+    let most = Int.max / EvidenceLimits.statistics
+    #expect(memory.sums.allSatisfy { $0.requests <= most && $0.decided <= most })
+  }
+
+  @Test("one span that is refused among many is a fact, and one in ten is a fault", arguments: [1, 40])
+  func refusals(refused: Int) throws {
+    var scene = Scene()
+    var memory = DiagnosisMemory()
+    for second in stride(from: 5, through: 80, by: 5) {
+      scene.works(second * 5, at: Double(second))
+      if second >= 40 {
+        scene.received?.refused = [.init(reason: "duration is too long", spans: refused, requests: 1)]
+        scene.received?.lastRefusal = .init(reason: "duration is too long", time: Scene.time(39), status: 202)
+      }
+      let verdict = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory).verdict
+      guard second >= 40 else { continue }
+      #expect(verdict.cause == (refused == 1 ? .fine : .spansRefused), "at \(second): \(verdict)")
+      #expect(verdict.evidence.contains { $0.text.contains("duration is too long") })
+    }
+  }
+
   /// The time at which the collector began is computed from two clocks, so that it differs by a millisecond now and then.
   @Test func aBeginningThatWaversIsNoBeginning() throws {
     var scene = Scene()

@@ -114,6 +114,10 @@ struct TracingVerdictTests {
     let before = row(["state": "matches", "text": "receipt: 1 of 1"], Self.fine)
     #expect(row(["state": "matches", "text": "receipt: 2 of 2"], Self.fine, age: 9).state == before.state)
     #expect(row(["state": "silent", "text": "receipt: 0 of 2"], Self.fine).state != before.state)
+    // The time of the last span is in the summary.
+    var later = Self.fine.object ?? [:]
+    later["summary"] = "The last one at 12:00:01."
+    #expect(row(["state": "idle", "text": "receipt: no requests"], .object(later), age: 1).state == before.state)
     #expect(row(["state": "matches", "text": "receipt: 1 of 1"], Self.refused).state != before.state)
   }
 

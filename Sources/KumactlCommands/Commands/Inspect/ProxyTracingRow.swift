@@ -34,9 +34,10 @@ struct ProxyTracingRow: DocumentRow {
       verdict?.since.map { Age.text(since: $0, now: now) } ?? "-",
       [verdict?.summary, verdict?.remedy].compactMap { $0?.isEmpty == false ? $0 : nil }.joined(separator: " "),
     ]
+    let isMissing = ["short", "silent"].contains(item["receipt"]?["state"]?.string)
     state =
       configured + details.prefix(3)
-      + [item["receipt"]?["state"]?.string ?? "", source ?? "", verdict?.cause ?? "", verdict?.summary ?? ""]
+      + [isMissing ? "missing" : "", source ?? "", verdict?.cause ?? "", item["verdict"]?["level"]?.string ?? ""]
   }
 
   private static func name(ofBackend backend: DocumentValue?) -> String {
