@@ -76,8 +76,10 @@ extension DatabaseKind {
         try copy.writeWithoutTransaction { database in
           // The file is worth nothing before it is complete.
           try database.execute(sql: "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF")
-          try source.backup(to: database, pagesPerStep: 1_024) { step in
-            try progress(Int64(step.completedPageCount) * size, Int64(step.totalPageCount) * size)
+          try withoutActuallyEscaping(progress) { progress in
+            try source.backup(to: database, pagesPerStep: 1_024) { step in
+              try progress(Int64(step.completedPageCount) * size, Int64(step.totalPageCount) * size)
+            }
           }
         }
         try copy.close()
