@@ -105,7 +105,7 @@ struct InspectionRoutes: Sendable {
   private func meshWarnings(_ request: RoutedRequest) async throws(APIError) -> Answer {
     let mesh = try await context.mesh(request.parameter("mesh"), title: APIContext.Title.retrieve)
     var document = DocumentValue.warnings(await context.warnings.warnings(about: mesh)).object ?? [:]
-    if request.query.first("policies") == "true" {
+    if try request.flag("policies", title: APIContext.Title.retrieve) {
       var policies: [DocumentValue] = []
       for policy in try await context.list(.trafficTrace, mesh: mesh.name) {
         let warnings = await context.warnings.warnings(about: policy)

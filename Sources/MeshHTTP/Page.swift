@@ -25,6 +25,10 @@ struct Page: Sendable, Equatable {
       guard number <= Self.maximumSize else {
         throw refusal("invalid page size of \(number). Maximum page size is \(Self.maximumSize)")
       }
+      // Kuma answers with an empty page whose next one is before it, without end.
+      guard number >= 0 else {
+        throw refusal("invalid page size of \(number): 1 to \(Self.maximumSize), or 0 for all items")
+      }
       size = number
     }
     var offset = 0
@@ -39,8 +43,7 @@ struct Page: Sendable, Equatable {
     self.offset = size == 0 ? 0 : offset
   }
 
-  /// The items on the page, and the offset of the next page if there is one. A negative size gives no items and a next page
-  /// before this one, as in Kuma.
+  /// The items on the page, and the offset of the next page if there is one.
   func slice<Item>(_ items: [Item]) -> (items: ArraySlice<Item>, next: Int?) {
     guard let size else { return (items[...], nil) }
     let (end, overflow) = offset.addingReportingOverflow(size)
@@ -51,6 +54,27 @@ struct Page: Sendable, Equatable {
 }
 
 extension RoutedRequest {
+  /// A parameter that is `true` or `false`, or absent.
+  func flag(_ name: String, title: String = APIContext.Title.retrieveList) throws(APIError) -> Bool {
+    switch query[name] {
+    case nil, "false": return false
+    case "true": return true
+    case .some(let text):
+      throw .invalid([Violation(field: name, message: "must be true or false, not \(text.quoted)")], title: title)
+    }
+  }
+
+  /// Refuses parameters that cannot be decoded. Kuma's own lists ignore them; a filter that is ignored shows what nobody asked for.
+  func checkDecoding() throws(APIError) {
+    guard let pair = query.omitted.first else { return }
+    throw .invalid(
+      [
+        Violation(
+          field: String(pair.prefix { $0 != "=" }),
+          message: "\(pair.quoted) cannot be decoded: write the bytes of UTF-8 as %XX, and a semicolon as %3B")
+      ], title: APIContext.Title.retrieveList)
+  }
+
   /// The link to another page of the same list.
   func link(offset: Int) -> String {
     "\(head.base)\(PercentCoding.encode(path: path))?\(query.encoded(setting: "offset", to: String(offset)))"

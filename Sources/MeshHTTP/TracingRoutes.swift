@@ -109,6 +109,7 @@ struct TracingRoutes: Sendable {
   }
 
   private func senders(_ request: RoutedRequest) async throws(APIError) -> Answer {
+    try request.checkDecoding()
     let page = try Page(request.query)
     let list = await diagnoses.senders()
     let (service, node) = (request.query.first("service") ?? "", request.query.first("node") ?? "")
@@ -169,13 +170,8 @@ private struct TracingFilter {
   private let name: String
 
   init(_ request: RoutedRequest) throws(APIError) {
-    let asked = request.query.first("notTraced") ?? ""
-    guard ["", "true", "false"].contains(asked) else {
-      throw .invalid(
-        [Violation(field: "notTraced", message: "\(asked.quoted) is neither true nor false")],
-        title: APIContext.Title.retrieveList)
-    }
-    onlyNotTraced = asked == "true"
+    try request.checkDecoding()
+    onlyNotTraced = try request.flag("notTraced")
     service = request.query.first("service") ?? ""
     name = request.query.first("name") ?? ""
     guard let text = request.query.first("cause"), !text.isEmpty else {

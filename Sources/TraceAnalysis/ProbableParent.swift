@@ -15,12 +15,16 @@ package struct ProbableParent: Sendable, Equatable {
 struct ProbableParentSearch {
   private struct Candidate {
     let request: InboundRequest
+    /// The start of its trace in microseconds since 1970.
+    let begin: Int64
     /// The callees of the service's calls for the request within its trace.
     var callees: Set<String>
   }
 
   private var candidates: [ProxyInstance: [Candidate]] = [:]
   private let isComplete: Bool
+  /// How many requests there are.
+  private(set) var count = 0
 
   /// - Parameters:
   ///   - traces: the traces of the service at about that time.
@@ -28,6 +32,7 @@ struct ProbableParentSearch {
   init(_ traces: [[Span]], service: String, isComplete: Bool) {
     self.isComplete = isComplete
     for trace in traces {
+      let begin = TraceTimes.timestamp(of: trace)
       var callees: [UInt64: Set<String>] = [:]
       for span in trace where span.isOutbound && span.serviceName == service {
         if let parent = span.parentID, !span.callee.isEmpty { callees[parent, default: []].insert(span.callee) }
@@ -35,17 +40,22 @@ struct ProbableParentSearch {
       for span in trace where span.isInbound && span.serviceName == service {
         guard let request = InboundRequest(span) else { continue }
         candidates[ProxyInstance(span), default: []].append(
-          Candidate(request: request, callees: callees[span.id] ?? []))
+          Candidate(request: request, begin: begin ?? request.start, callees: callees[span.id] ?? []))
+        count += 1
       }
     }
   }
 
   /// The request for which a call was made; `nil` if there is no candidate or no evidence.
   ///
-  /// - Parameter knowledge: the verdict on the service's other calls to the same callee; `nil` if there are none.
-  func parent(of call: Span, knowledge: PropagationKnowledge?) -> ProbableParent? {
+  /// - Parameters:
+  ///   - knowledge: the verdict on the service's other calls to the same callee; `nil` if there are none.
+  ///   - wait: how long before the call the trace of the request may have begun, in microseconds.
+  func parent(of call: Span, knowledge: PropagationKnowledge?, wait: Int64) -> ProbableParent? {
     guard call.isStartedCall, call.timestamp.isTimeOfDay else { return nil }
-    let all = (candidates[ProxyInstance(call)] ?? []).filter { $0.request.trace != call.traceID }
+    let all = (candidates[ProxyInstance(call)] ?? []).filter {
+      $0.request.trace != call.traceID && $0.begin <= call.timestamp && $0.begin >= call.timestamp - wait
+    }
     let number = call.requestNumber
     if number != 0 {
       let same = all.filter { candidate in

@@ -92,6 +92,19 @@ import TracingDiagnosis
       await api.get("/meshes/shop/_tracing?size=1").document["next"]?.string?.hasSuffix("offset=1&size=1") == true)
   }
 
+  @Test(
+    "refuses filters that it does not understand, with the parameter",
+    arguments: [
+      ("notTraced=TRUE", #"notTraced: must be true or false, not "TRUE""#), ("notTraced=1", "notTraced: must be true"),
+      ("name=%ff", #"name: "name=%ff" cannot be decoded"#), ("size=-1", "size: invalid page size of -1"),
+    ])
+  func misunderstood(query: String, cause: String) async throws {
+    let api = try await Self.shop()
+    let answer = await api.get("/meshes/shop/_tracing?\(query)")
+    #expect(answer.status == 400 && answer.causes.first?.hasPrefix(cause) == true, "\(answer.causes)")
+    #expect(await api.get("/meshes/shop/_tracing?notTraced=false").names.count == 4)
+  }
+
   @Test("knows each write at once, though answers are used again") func fresh() async throws {
     let api = try await Self.shop()
     #expect(await api.get("/meshes/shop/_tracing?cause=no-policy").names == ["other"])

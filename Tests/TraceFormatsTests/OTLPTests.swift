@@ -40,6 +40,24 @@ import TraceTestSupport
     #expect(try convert(service: "") { _ in }.serviceName == "unknown_service")
   }
 
+  @Test("A sender is told of a kind that is not known", arguments: [0, 5, 6, 99] as [UInt64])
+  func unknownKind(_ number: UInt64) throws {
+    let protobuf = ProtobufBytes.request { span in
+      span.id(1, 1, 2)
+      span.id(2, 3)
+      span.number(6, number)
+    }
+    let json =
+      #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000010000000000000002","#
+      + #""spanId":"0000000000000003","kind":\#(number)}]}]}]}"#
+    for result in [
+      try OTLPProtobufParser.parse(protobuf, limits: CollectorLimits()),
+      try OTLPJSONParser.parse(Array(json.utf8), limits: CollectorLimits()),
+    ] {
+      #expect(result.spans.count == 1 && result.remarks[.unknownKind] == (number > 5 ? 1 : 0))
+    }
+  }
+
   @Test("Only a failed status makes an error") func statuses() throws {
     func span(_ status: UInt64, _ message: String, error: String? = nil) throws -> Span {
       try convert {

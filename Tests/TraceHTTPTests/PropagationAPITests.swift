@@ -1,6 +1,7 @@
 import HTTPTypes
 import PrometheusMetrics
 import Testing
+import TraceAnalysis
 import TraceTestSupport
 
 @testable import TraceHTTP
@@ -213,6 +214,33 @@ import TraceTestSupport
     #expect(crowd.confidence < beside.confidence / 100)
     // The trace, the newest, and a few steps further back.
     #expect(collector.store.metrics.queries.value - before <= 6)
+  }
+
+  @Test("Many calls beside many long requests cost a few searches, and an answer has a bound and says so")
+  func manyCalls() async throws {
+    let collector = try TestCollector()
+    var spans: [Span] = []
+    for index in 0..<200 {
+      spans += request(UInt64(0x1000 + index * 16), at: Int64(index), for: 20_000)
+      spans += call(UInt64(0x900_000 + index * 16), at: Int64(index) + 300)
+    }
+    _ = try await collector.store.add(spans)
+    let last = TraceID(low: UInt64(0x1000 + 199 * 16))
+    let whole = SpanTree(try #require(try await collector.store.trace(last)))
+    // One that knows nothing of the service.
+    let monitor = PropagationMonitor(clock: collector.store.clock)
+    let source = StoredTraces(store: collector.store)
+    let before = collector.store.metrics.queries.value
+    let answer = try await BrokenTraces(source, monitor).pieces(of: whole)
+    #expect(answer.pieces.count == 20 && answer.isComplete, "the last request is the likeliest one of each call")
+    let searches = collector.store.metrics.queries.value - before
+    #expect(searches <= 12, "\(searches) searches")
+    for bound in [\BrokenTraces.Bounds.spans, \.comparisons] {
+      var bounds = BrokenTraces.Bounds()
+      bounds[keyPath: bound] = 100
+      let answer = try await BrokenTraces(source, monitor, bounds: bounds).pieces(of: whole)
+      #expect(!answer.isComplete && answer.pieces.count < 20)
+    }
   }
 
   @Test("With two requests in flight each piece goes to one of them, half as sure")

@@ -193,7 +193,8 @@ import TraceTestSupport
     let resource: [UInt8] = [0xC2, 0x3E, UInt8(library.count)] + library
     let old = await collector.send(.post, "/v1/traces", [0x0A, UInt8(resource.count)] + resource, fields: type)
     #expect(old.status == 200)
-    #expect(old.text.contains("2 spans were not read"))
+    #expect(old.text.contains("2 spans were not read, since OTLP has not had instrumentation_library_spans"))
+    #expect(!old.text.contains("JSON"))
     #expect(old.text.contains("instrumentation_library_spans"))
     // An id of a wrong length that is no text stays an error.
     let wrong = ProtobufBytes.request { $0.data(1, [1, 2, 3]) }

@@ -8,24 +8,30 @@ package struct QueryParameters: Sendable {
     case lenient
   }
 
-  private let items: [(name: String, value: String)]
+  private var items: [(name: String, value: String)] = []
+  /// The pairs that strict decoding omits, as they came.
+  package private(set) var omitted: [String] = []
 
   /// Decodes `a=1&b=2`.
   package init(_ text: Substring, decoding: Decoding) {
-    items = text.split(separator: "&").compactMap { pair in
+    for pair in text.split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let (name, value) = (parts[0], parts.count > 1 ? parts[1] : "")
       switch decoding {
       case .lenient:
-        return (
-          PercentCoding.decodeLeniently(name, plusIsSpace: true),
-          PercentCoding.decodeLeniently(value, plusIsSpace: true)
-        )
+        items.append(
+          (
+            PercentCoding.decodeLeniently(name, plusIsSpace: true),
+            PercentCoding.decodeLeniently(value, plusIsSpace: true)
+          ))
       case .strict:
         guard !pair.contains(";"), let name = PercentCoding.decode(name, plusIsSpace: true),
           let value = PercentCoding.decode(value, plusIsSpace: true)
-        else { return nil }
-        return (name, value)
+        else {
+          omitted.append(String(pair))
+          continue
+        }
+        items.append((name, value))
       }
     }
   }

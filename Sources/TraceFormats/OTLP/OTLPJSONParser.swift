@@ -172,7 +172,7 @@ struct OTLPJSONBuilder: BoundedReading {
         let number = try number(
           &reader, key, names: ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"],
           prefix: "SPAN_KIND_")
-        span.kind = OTLPSpan.Kind(rawValue: number) ?? .unspecified
+        span.kind = request.kind(number)
       case "startTimeUnixNano": span.start = try reader.unsigned(key)
       case "endTimeUnixNano": span.end = try reader.unsigned(key)
       case "attributes": span.attributes = try attributes(&reader)

@@ -183,8 +183,7 @@ struct OTLPProtobufParser {
           note("parent_span_id must have 8 bytes", &span)
         }
       case (5, .bytes): span.name = try text(&reader)
-      // An unknown number counts as unspecified, as protobuf specifies for enums.
-      case (6, .varint): span.kind = OTLPSpan.Kind(rawValue: try reader.varint()) ?? .unspecified
+      case (6, .varint): span.kind = request.kind(try reader.varint())
       case (7, .fixed64): span.start = try reader.fixed64()
       case (8, .fixed64): span.end = try reader.fixed64()
       case (9, .bytes): try append(try reader.message(), to: &span.attributes)

@@ -36,6 +36,13 @@ struct OTLPRequest {
   /// Whether a span has texts in the place of bytes.
   var hasTextIDs = false
 
+  /// The kind with a number. An unknown one counts as unspecified, as protobuf specifies for enums, and the sender is told.
+  mutating func kind(_ number: UInt64) -> OTLPSpan.Kind {
+    if let kind = OTLPSpan.Kind(rawValue: number) { return kind }
+    remarks.add(.unknownKind)
+    return .unspecified
+  }
+
   /// Counts a span. Throws beyond the limit, then none of the request counts.
   mutating func takeSpan(_ limits: CollectorLimits) throws(CollectorError) -> Int {
     guard spanCount < limits.spansPerRequest else { throw .tooManySpans(limits) }

@@ -73,8 +73,10 @@ struct OTLPAnswer {
     let unread =
       outcome.unreadSpans == 0
       ? ""
-      : "\(outcome.unreadSpans) spans were not read, since they are below keys that are not OTLP's: its JSON has keys such as "
-        + "resourceSpans and scopeSpans"
+      : "\(outcome.unreadSpans) \(outcome.unreadSpans == 1 ? "span was" : "spans were") not read, since "
+        + (type == .protobuf
+          ? "OTLP has not had instrumentation_library_spans (field 1000) since version 0.20: send scope_spans (field 2)"
+          : "they are below keys that are not OTLP's: its JSON has keys such as resourceSpans and scopeSpans")
     let reasons = [unread, Self.reasons(outcome.rejections), outcome.notice ?? ""].filter { !$0.isEmpty }
       .joined(separator: "; ")
     let rejected = outcome.rejections.count + outcome.unreadSpans

@@ -173,7 +173,7 @@ extension CollectorAPI {
   /// A trace as a tree, as `/api/trees/{id}` answers it.
   func treeJSON(_ request: RoutedRequest) async throws(CollectorError) -> (id: TraceID, json: [UInt8]) {
     let tree = SpanTree(try await spans(request))
-    let pieces = try await brokenTraces.pieces(of: tree)
+    let (pieces, isComplete) = try await brokenTraces.pieces(of: tree)
     let parent = try await brokenTraces.probableParent(of: tree)
     var json = JSONWriter()
     json.beginObject()
@@ -182,6 +182,10 @@ extension CollectorAPI {
     json.nodes(of: tree)
     if let parent { json.probableParent(parent) }
     if !pieces.isEmpty { json.pieces(pieces) }
+    if !isComplete {
+      json.key("piecesAreIncomplete")
+      json.bool(true)
+    }
     let detached = tree.detachedCalls
     if !detached.isEmpty { json.detachedCalls(detached) }
     json.endObject()
