@@ -39,8 +39,8 @@ struct TraceImport {
       for service in source.services {
         var open = [period]
         while let part = open.popLast() {
-          let count: Int
-          (count, wasSplit) = try await read(part, service, &open, &gaps, wasSplit)
+          let (count, isSplit) = try await read(part, service, &open, &gaps)
+          wasSplit = wasSplit || isSplit
           largest = max(largest, count)
         }
       }
@@ -56,13 +56,13 @@ struct TraceImport {
   /// Reads a part of a period; what it has too much of is left open in halves.
   private mutating func read(
     _ part: ImportPeriods.Period, _ service: String?, _ open: inout [ImportPeriods.Period],
-    _ gaps: inout [ImportState.Gap], _ wasSplit: Bool
-  ) async throws -> (count: Int, wasSplit: Bool) {
+    _ gaps: inout [ImportState.Gap]
+  ) async throws -> (count: Int, isSplit: Bool) {
     switch try await source.traces(part, service: service) {
     case .all(let listing, let bytes):
       failures = 0
       try await send(listing, in: bytes)
-      return (listing.traces.count, wasSplit)
+      return (listing.traces.count, false)
     case .part(let listing, let bytes, let reason):
       failures = listing == nil ? failures + 1 : 0
       guard failures <= Self.failureLimit else {
