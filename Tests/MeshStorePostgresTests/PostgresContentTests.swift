@@ -43,7 +43,7 @@ import Testing
       // They go on writing.
       try await stores[1].put(.dataplane("after"))
       try await eventually("the write after") {
-        try await stores[0].get(ResourceKey(type: .dataplane, mesh: "default", name: "after")) != nil
+        stores[0].get(ResourceKey(type: .dataplane, mesh: "default", name: "after")) != nil
       }
     }
     let (content, id) = try await PostgresContent.read(configuration)
