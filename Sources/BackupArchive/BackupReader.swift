@@ -21,7 +21,7 @@ package final class BackupReader {
     guard descriptor >= 0 else { throw .cannot("read", path) }
     do throws(BackupError) {
       let reading = Reading(descriptor: descriptor, path: path)
-      guard let header = try reading.header(), header.name == BackupManifest.name else {
+      guard let header = try? reading.header(), header.name == BackupManifest.name else {
         throw .damaged(path, "it does not begin with \(BackupManifest.name); it may be another kind of file")
       }
       let bytes = try reading.text(header, limit: Self.textLimit)

@@ -76,7 +76,7 @@ import TraceTestSupport
     let (source, target) = (try TestCollector(), try TestCollector())
     try await source.store.add((0..<1_100).map { span(trace: UInt64($0 + 1), UInt64($0 + 1), at: 7_000) })
     let state = try await run(from: Self.serving(source.api), into: target.api)
-    #expect(state.counts.traces == 1_000)
+    #expect((1_000..<1_100).contains(state.counts.traces))
     #expect(state.gapCount > 0 && state.gaps.allSatisfy { $0.reason == "more than 1000 traces" })
     #expect(state.gaps.contains { ($0.period.start...$0.period.end).contains(Self.start + 7_000) })
   }
@@ -115,7 +115,7 @@ import TraceTestSupport
   func resumes() async throws {
     let (source, target) = (try TestCollector(), try TestCollector())
     let hour: Int64 = 3_600_000
-    let spans = (0..<10).map { span(trace: UInt64($0 + 1), UInt64($0 + 1), at: -Int64($0) * hour) }
+    let spans = (0..<10).map { span(trace: UInt64($0 + 1), UInt64($0 + 1), at: -Int64($0) * hour - 600_000) }
     try await source.store.add(spans)
     let states = Mutex<[DocumentValue]>([])
     struct Interrupted: Error {}

@@ -30,7 +30,9 @@ import TraceTestSupport
       ).configuration
     }
 
-    func backup(to file: String, only: StorePlaces.Part? = nil, _ interruption: Interruption = Interruption())
+    func backup(
+      to file: String, only: StorePlaces.Part? = nil, _ interruption: Interruption = Interruption(signals: [])
+    )
       async throws
     {
       let progress = CopyingProgress(interruption, isTerminal: false)
@@ -38,7 +40,7 @@ import TraceTestSupport
     }
 
     func restore(_ file: String, only: StorePlaces.Part? = nil, isForced: Bool = false) async throws {
-      let progress = CopyingProgress(Interruption(), isTerminal: false)
+      let progress = CopyingProgress(Interruption(signals: []), isTerminal: false)
       try await StoreRestore(configuration, progress: progress).read(file, only: only, isForced: isForced)
     }
 
@@ -146,7 +148,7 @@ import TraceTestSupport
     try restored.close()
     try before.close()
     await expectFailure("cannot be restored to the store memory") {
-      let progress = CopyingProgress(Interruption(), isTerminal: false)
+      let progress = CopyingProgress(Interruption(signals: []), isTerminal: false)
       try await StoreRestore(place.settings(["store.type": "memory"]), progress: progress)
         .read(file, only: nil, isForced: true)
     }
@@ -185,7 +187,7 @@ import TraceTestSupport
   @Test("leave nothing behind when they are interrupted, or when there is nothing") func interruption() async throws {
     let (place, file) = try await backedUp()
     let before = try Data(contentsOf: URL(filePath: file))
-    let interruption = Interruption()
+    let interruption = Interruption(signals: [])
     interruption.request()
     await expectFailure("interrupted") { try await place.backup(to: file, interruption) }
     #expect(try Data(contentsOf: URL(filePath: file)) == before)

@@ -14,8 +14,8 @@ final class Interruption: Sendable {
   /// Dispatch's sources may be used by several threads; their type does not say so.
   private nonisolated(unsafe) var sources: [any DispatchSourceSignal] = []
 
-  init() {
-    sources = [SIGTERM, SIGINT].map { signal in
+  init(signals: [Int32] = [SIGTERM, SIGINT]) {
+    sources = signals.map { signal in
       let source = DispatchSource.makeSignalSource(signal: signal, queue: .global())
       source.setEventHandler { [weak self] in
         if self?.request() == false { _exit(128 &+ signal) }

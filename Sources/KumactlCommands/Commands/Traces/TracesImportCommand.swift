@@ -94,7 +94,8 @@ struct TracesImportCommand: AsyncParsableCommand {
       stateFile
       ?? (global.noConfig ? nil : ImportState.standardPath(from: "\(source.address)", to: "\(collector.address)"))
     let state = try state(source, collector, age: age, in: file)
-    let found = try await TraceSource.find(source, form: form)
+    let found: TraceSource
+    do { found = try await TraceSource.find(source, form: form) } catch { throw Self.plain(error) }
     let progress = ImportProgress()
     var run = TraceImport(
       found, to: TraceTarget(collector, form: found.form, counts: state.counts), state: state
@@ -112,11 +113,16 @@ struct TracesImportCommand: AsyncParsableCommand {
           "\(remains.counts.traces) traces are imported, all that are older than "
             + "\(ImportState.Gap.time(remains.periods.position)); run the same command again to go on")
       }
-      throw error
+      throw Self.plain(error)
     }
     progress.end()
     if let file { unlink(file) }
     try report(run.state, found, format)
+  }
+
+  /// An error without the advice about control planes, which these servers are not.
+  private static func plain(_ error: any Error) -> any Error {
+    (error as? ControlPlaneError).map { CommandFailure($0.title) } ?? error
   }
 
   private func state(
