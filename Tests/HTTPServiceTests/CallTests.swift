@@ -3,6 +3,7 @@ import Logging
 import MeshTestSupport
 import NIOCore
 import NIOHPACK
+import NIOHTTP2
 import Testing
 
 @testable import HTTPService
@@ -68,7 +69,8 @@ struct CallTests: HTTPServerTesting {
   @Test("requests over HTTP/1.1 are served on the same port")
   func overHTTP1() async throws {
     try await serving(echo()) { port in
-      #expect(try await exchange(port, post("abc")).hasSuffix("\nabc"))
+      let answer = try await exchange(port, post("abc"))
+      #expect(answer.hasSuffix("\nabc"))
     }
   }
 
@@ -190,7 +192,7 @@ struct CallTests: HTTPServerTesting {
       // One without calls is ended, one with a call is not.
       try await idle.connection.closeFuture.get()
       #expect(client.connection.isActive)
-      await gate.open()
+      gate.open()
       #expect(try await call.end["grpc-status"] == "0")
       try await client.connection.closeFuture.get()
     }
