@@ -341,11 +341,9 @@ struct ConfigurationTests {
     }
     let (off, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_COLLECTOR_OTLP_ENABLED": "false"], flags: [:])
-    #expect(off.collector?.otlp == nil)
-    #expect(off.collector?.otlpGRPC == nil)
+    #expect(off.collector?.otlp == nil && off.collector?.otlpGRPC == nil)
     let (alone, _) = try ControlPlaneConfiguration.load(
       file: nil, environment: ["KUMA_COLLECTOR_OTLP_GRPC_ENABLED": "false"], flags: [:])
-    #expect(alone.collector?.otlp != nil)
-    #expect(alone.collector?.otlpGRPC == nil)
+    #expect(alone.collector?.otlp != nil && alone.collector?.otlpGRPC == nil)
   }
 }
