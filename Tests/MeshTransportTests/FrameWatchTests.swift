@@ -175,8 +175,7 @@ struct FrameWatchTests {
 
   @Test("where answers earn, requests with content that were answered do not count, and others do")
   func answered() {
-    var watch = FrameWatch(streams: 16, answersEarn: true)
-    var stream: UInt32 = 1
+    var (watch, stream) = (FrameWatch(streams: 16, answersEarn: true), UInt32(1))
     func call(content: Int) -> FrameRefusal? {
       defer { stream += 2 }
       if let refusal = watch.received(head(.headers, stream: stream), at: at(0)) { return refusal }
@@ -230,8 +229,7 @@ struct FrameGuardTests {
   private let counts = FrameCounts()
 
   private func open() throws -> EmbeddedChannel {
-    let setup = FrameGuard.Setup(
-      streams: 16, counts: counts, server: "test", logger: Logger(label: "test"))
+    let setup = FrameGuard.Setup(streams: 16, counts: counts, server: "test", logger: Logger(label: "test"))
     let channel = EmbeddedChannel(handlers: [OutputSide(), FrameGuard(setup: setup, caller: .local)])
     try channel.connect(to: .init(unixDomainSocketPath: "/none")).wait()
     try channel.writeInbound(ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
