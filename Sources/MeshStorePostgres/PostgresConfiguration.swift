@@ -80,7 +80,7 @@ public struct PostgresConfiguration: Sendable {
   public static let connectionCount = 2
 
   /// The database as named in messages, without secrets.
-  var place: String { "the database \(database) at \(host):\(port)" }
+  package var place: String { "the database \(database) at \(host):\(port)" }
 
   /// A configuration for each host. A host that does not answer leaves the others their share of the time.
   var perHost: [PostgresConfiguration] {

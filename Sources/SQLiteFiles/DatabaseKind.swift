@@ -30,4 +30,7 @@ public struct DatabaseKind: Sendable {
     self.settings = settings
     self.migrator = migrator
   }
+
+  /// The newest version of the schema that this program knows, in quotation marks.
+  package var newest: String { migrator.migrations.last.map(\.debugDescription) ?? "none" }
 }

@@ -4,6 +4,7 @@ import Foundation
 import MeshModel
 import MeshStorePostgres
 import MeshStoreSQL
+import SQLiteFiles
 import SystemErrors
 
 /// Writes what a control plane has into one file, also while it runs.

@@ -81,8 +81,3 @@ struct StoreMigration {
     return finding
   }
 }
-
-extension DatabaseKind {
-  /// The newest version of the schema.
-  fileprivate var newest: String { migrator.migrations.last.map(\.debugDescription) ?? "none" }
-}
