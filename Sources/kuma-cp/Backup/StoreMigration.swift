@@ -45,19 +45,20 @@ struct StoreMigration {
   ) throws -> Finding {
     let schema = try kind.schema(of: path)
     let version = schema.applied.last.map(\.debugDescription) ?? "none"
+    let newest = schema.known.last.map(\.debugDescription) ?? "none"
     var finding = Finding(
       name: name, place: path, version: version, isCurrent: schema.missing.isEmpty && !schema.isNewer,
       state: "the newest that this program knows")
     if schema.isNewer {
-      finding.state = "newer than this program, which knows \(kind.newest); start the version that wrote it"
+      finding.state = "newer than this program, which knows \(newest); start the version that wrote it"
     } else if !schema.missing.isEmpty, migrates {
       // Opening it takes its lock, so that no other program has it open, and brings it forward.
       let file = try DatabaseFile(path: path, kind: kind, busyTimeout: 5)
       try file.close()
-      (finding.version, finding.state) = (kind.newest, "migrated from \(version)")
+      (finding.version, finding.state) = (newest, "migrated from \(version)")
       finding.isCurrent = true
     } else if !schema.missing.isEmpty {
-      finding.state = "older than \(kind.newest); the next start migrates it, or `kuma-cp migrate` while nothing runs"
+      finding.state = "older than \(newest); the next start migrates it, or `kuma-cp migrate` while nothing runs"
     }
     return finding
   }
@@ -67,7 +68,7 @@ struct StoreMigration {
     var schema = try await PostgresContent.schema(of: settings)
     let before = schema.present
     var finding = Finding(
-      name: "resources", place: settings.place, version: "\(schema.present)", isCurrent: schema.present == schema.known,
+      name: "resources", place: "\(settings)", version: "\(schema.present)", isCurrent: schema.present == schema.known,
       state: "the newest that this program knows")
     if migrates, before < schema.known {
       try await PostgresContent.migrate(settings)

@@ -2,6 +2,7 @@ import MeshControl
 import MeshHTTP
 import MeshPolicy
 import MeshStore
+import ProgramSettings
 import PrometheusMetrics
 import ProxyEvidence
 import TracingDiagnosis
