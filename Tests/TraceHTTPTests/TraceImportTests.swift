@@ -1,3 +1,4 @@
+import HTTPService
 import HTTPTypes
 import LoopbackTestSupport
 import MeshClient
@@ -115,7 +116,11 @@ import TraceTestSupport
   func resumes() async throws {
     let (source, target) = (try TestCollector(), try TestCollector())
     let hour: Int64 = 3_600_000
-    let spans = (0..<10).map { span(trace: UInt64($0 + 1), UInt64($0 + 1), at: -Int64($0) * hour - 600_000) }
+    var spans: [Span] = []
+    for number in 0..<10 {
+      let id = UInt64(number + 1)
+      spans.append(span(trace: id, id, at: -Int64(number) * hour - 600_000))
+    }
     try await source.store.add(spans)
     let states = Mutex<[DocumentValue]>([])
     struct Interrupted: Error {}
