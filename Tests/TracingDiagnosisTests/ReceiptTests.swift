@@ -115,7 +115,7 @@ import Testing
       let verdict = diagnose(try scene.input(at: Double(second) + 0.2), memory: &memory).verdict
       guard second >= 40 else { continue }
       #expect(verdict.cause == (refused == 1 ? .fine : .spansRefused), "at \(second): \(verdict)")
-      #expect(verdict.evidence.contains { $0.text.contains("duration is too long") })
+      #expect(verdict.evidence.contains { $0.text.contains("Duration is too long") })
     }
   }
 
