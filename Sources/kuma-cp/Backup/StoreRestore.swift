@@ -56,7 +56,10 @@ struct StoreRestore {
       reservations[part] = reservation
     }
     func temporary(_ part: BackupManifest.Part) -> String { places.path(part) + ".restoring" }
-    defer { for part in wanted { unlink(temporary(part)) } }
+    defer {
+      // Reading the schema of a database makes two files beside it.
+      for part in wanted { for end in ["", "-wal", "-shm"] { unlink(temporary(part) + end) } }
+    }
     try FileManager.default.createDirectory(
       at: places.workDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     try archive.extract(to: { wanted.contains($0) ? temporary($0) : nil }) { part, read, total in
