@@ -232,9 +232,9 @@ final class CallHandler: ChannelInboundHandler {
     if let trailers {
       context.write(wrapOutboundOut(.headers(.init(headers: trailers, endStream: true))), promise: sent)
     }
-    // The rest of the message is not needed (RFC 9113, section 8.1).
-    if !hasInputEnded { context.write(wrapOutboundOut(.rstStream(.noError)), promise: nil) }
     context.flush()
+    // The rest of the message is not needed (RFC 9113, section 8.1). The library drops content that is not flushed before this.
+    if !hasInputEnded { context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil) }
     if self.context != nil { startTimer() }
   }
 
