@@ -25,10 +25,6 @@ struct Page: Sendable, Equatable {
       guard number <= Self.maximumSize else {
         throw refusal("invalid page size of \(number). Maximum page size is \(Self.maximumSize)")
       }
-      // Kuma answers with an empty page whose next one is before it, without end.
-      guard number >= 0 else {
-        throw refusal("invalid page size of \(number): 1 to \(Self.maximumSize), or 0 for all items")
-      }
       size = number
     }
     var offset = 0
@@ -43,7 +39,8 @@ struct Page: Sendable, Equatable {
     self.offset = size == 0 ? 0 : offset
   }
 
-  /// The items on the page, and the offset of the next page if there is one.
+  /// The items on the page, and the offset of the next page if there is one. A negative size gives no items and a next page
+  /// before this one, as in Kuma.
   func slice<Item>(_ items: [Item]) -> (items: ArraySlice<Item>, next: Int?) {
     guard let size else { return (items[...], nil) }
     let (end, overflow) = offset.addingReportingOverflow(size)

@@ -96,7 +96,7 @@ import TracingDiagnosis
     "refuses filters that it does not understand, with the parameter",
     arguments: [
       ("notTraced=TRUE", #"notTraced: must be true or false, not "TRUE""#), ("notTraced=1", "notTraced: must be true"),
-      ("name=%ff", #"name: "name=%ff" cannot be decoded"#), ("size=-1", "size: invalid page size of -1"),
+      ("name=%ff", #"name: "name=%ff" cannot be decoded"#),
     ])
   func misunderstood(query: String, cause: String) async throws {
     let api = try await Self.shop()

@@ -27,7 +27,6 @@ struct VersionCommand: AsyncParsableCommand {
       Console.write(
         """
         Product:       \(ProductVersion.product)
-        Distribution:  \(ProductVersion.name)
         Version:       \(version)
         Git Tag:       \(version)
         Git Commit:    \(BuildRecord.commit)
@@ -36,8 +35,8 @@ struct VersionCommand: AsyncParsableCommand {
         """)
     } else {
       Console.write("Client: \(ProductVersion.product) \(version)\n")
-      Console.confirm("This is the kumactl of \(ProductVersion.name), which works with Kuma's control planes too.")
     }
+    Console.confirm("This is the kumactl of \(ProductVersion.name), which works with Kuma's control planes too.")
     do {
       let index = try await Session(global).client().index()
       if detailed {
