@@ -74,7 +74,7 @@ struct CollectorAccessTests {
               except grpc.RpcError as error:
                   print(error.code().name, error.details())
       provider = TracerProvider()
-      exporter = OTLPSpanExporter(endpoint="https://" + address, credentials=trusted, compression=grpc.Compression.Gzip,
+      exporter = OTLPSpanExporter(endpoint="https://" + address, credentials=trusted, compression=grpc.Compression.Gzip, timeout=100,
                                   headers=(("authorization", "Bearer " + token),))
       provider.add_span_processor(SimpleSpanProcessor(exporter))
       with provider.get_tracer("a").start_as_current_span("call") as span:

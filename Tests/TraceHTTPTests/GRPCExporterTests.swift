@@ -67,7 +67,8 @@ struct GRPCExporterTests {
       from opentelemetry.trace import SpanKind
       for compression in [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate]:
           provider = TracerProvider(resource=Resource.create({"service.name": "Checkout", "note": "n" * 5000}))
-          exporter = OTLPSpanExporter(endpoint="http://" + sys.argv[1], insecure=True, compression=compression)
+          exporter = OTLPSpanExporter(
+              endpoint="http://" + sys.argv[1], insecure=True, compression=compression, timeout=100)
           provider.add_span_processor(SimpleSpanProcessor(exporter))
           tracer = provider.get_tracer("test-scope")
           with tracer.start_as_current_span("POST /pay", kind=SpanKind.SERVER) as parent:
