@@ -221,6 +221,9 @@ final class CallHandler: ChannelInboundHandler {
     sent.futureResult.assumeIsolated().whenComplete { _ in
       self.clock.answerSent(at: .now())
       self.stopTimer()
+      // The rest of the message is not needed (RFC 9113, section 8.1). The library drops content that is not sent before this.
+      guard !self.hasInputEnded, let context = self.context else { return }
+      context.writeAndFlush(self.wrapOutboundOut(.rstStream(.noError)), promise: nil)
     }
     let head = HTTP2Frame.FramePayload.Headers(headers: headers, endStream: body == nil)
     context.write(wrapOutboundOut(.headers(head)), promise: body == nil ? sent : nil)
@@ -233,8 +236,6 @@ final class CallHandler: ChannelInboundHandler {
       context.write(wrapOutboundOut(.headers(.init(headers: trailers, endStream: true))), promise: sent)
     }
     context.flush()
-    // The rest of the message is not needed (RFC 9113, section 8.1). The library drops content that is not flushed before this.
-    if !hasInputEnded { context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil) }
     if self.context != nil { startTimer() }
   }
 
