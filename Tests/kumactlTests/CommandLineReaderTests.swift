@@ -265,7 +265,7 @@ struct CommandLineReaderTests {
       #expect(tree.help(for: path).contains("Example"), "\(path)")
       for child in node.children { check(child, path + [child.name]) }
     }
-    #expect(tree.root.children.count == 12)
+    #expect(tree.root.children.count == 13)
     check(tree.root, [])
   }
 

@@ -120,10 +120,12 @@ struct KumactlConfigurationTests {
     #expect(controlPlane.headers.map { "\($0.name): \($0.value)" } == ["X-A: 1", "authorization: Bearer t"])
   }
 
-  @Test("survives files of any shape", arguments: ["", "contexts: 1", "controlPlanes: [1, {}]", "currentContext: [a]"])
+  @Test("survives files without an active control plane", arguments: ["", "contexts: []", "currentContext: [a]"])
   func shapes(text: String) throws { #expect(try KumactlConfiguration(yaml: text).active == nil) }
 
-  @Test("is refused when it is not an object or not YAML", arguments: ["[]", "text", "contexts: ["])
+  @Test(
+    "is refused when it is not an object or not YAML, or when something would be lost",
+    arguments: ["[]", "text", "contexts: [", "contexts: 1", "controlPlanes: [1, {}]"])
   func refuse(text: String) {
     #expect(throws: DocumentError.self) { try KumactlConfiguration(yaml: text) }
   }
