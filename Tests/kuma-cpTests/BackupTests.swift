@@ -156,7 +156,9 @@ import TraceTestSupport
 
   @Test("are refused when they are damaged, cut off or newer, and nothing is changed")
   func damage() async throws {
-    let (_, file) = try await backedUp()
+    let (place, file) = try await backedUp()
+    // Its folder goes with it.
+    defer { withExtendedLifetime(place) {} }
     let bytes = try Data(contentsOf: URL(filePath: file))
     let other = try Place()
     let damaged = other.folder.file("damaged.tar")

@@ -131,11 +131,12 @@ enum CompletingShell: String, CaseIterable, Sendable {
     }
   }
 
-  /// Has a terminal with an interactive shell, types the line and Tab, and prints what was offered.
+  /// Has a terminal with an interactive shell, types the line and Tab at the prompt that the setup makes, and prints what was offered.
   private static let typing = """
     zmodload zsh/zpty
     zpty shell "$@"
     zpty -w shell "source \\$HOME/setup"
+    zpty -r shell seen '*READY> *'
     zpty -w -n shell "$LINE"$'\\t'
     while zpty -r shell; do :; done >$HOME/seen
     cat $HOME/offered
@@ -151,6 +152,7 @@ enum CompletingShell: String, CaseIterable, Sendable {
       read -r _ _ _ _ function _ <$HOME/specification
       offer() { "$function" "$@"; printf '%s\\n' "${COMPREPLY[@]}" >$HOME/offered; exit; }
       complete -o filenames -F offer kumactl
+      PS1='READY> '
       """
     case .zsh:
       """
@@ -165,11 +167,13 @@ enum CompletingShell: String, CaseIterable, Sendable {
       offer() { zle complete-word; exit; }
       zle -N offer
       bindkey '^I' offer
+      PROMPT='READY> '
       """
     case .fish:
       """
       source $HOME/script
       bind \\t 'complete -C (commandline -cp) >$HOME/offered; exit'
+      function fish_prompt; echo -n 'READY> '; end
       """
     }
   }
