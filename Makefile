@@ -59,14 +59,17 @@ build-tests: ## the same, and the tests, in one build
 	@[ -d $(BUILD) ] || echo "build: compiling everything; the first time takes 15 to 20 minutes on two cores"
 	swift build --build-tests $(BUILD_FLAGS)
 
+# RELEASED=1 says that they are there: to find that nothing is left to compile takes most of a minute.
 # One build, so that no core waits for the end of one program before the next; PROGRAMS_ALONE leaves out what serves tests. Debug
 # information is left out too: backtraces have the names of functions, without files and lines. Nothing names the folder of the build, so
 # that the same sources give the same programs (Scripts/package) in every folder.
 release: ## the four programs, optimised and needing no Swift where they run, in .build/release
+ifneq ($(RELEASED),1)
 	@Scripts/setup demo
 	@[ -x .build/release/kuma-demo ] || echo "release: compiling everything; the first time takes 15 to 25 minutes on two cores"
 	PROGRAMS_ALONE=1 swift build -c release --static-swift-stdlib -debug-info-format none \
 	  -Xcc '-ffile-prefix-map=$(CURDIR)/=' -Xcxx '-ffile-prefix-map=$(CURDIR)/='
+endif
 
 man: release ## the manual pages of the four programs, checked, in .build/man, and their completion, in .build/completions
 	@Scripts/man-pages
