@@ -68,16 +68,24 @@ extension Examination {
   }
 
   private var openStreams: Verdict? {
-    guard traffic.judged == 0, traffic.active > 0, let first = samples.first,
-      input.now.secondsSince(first.time) >= Self.open
+    guard traffic.judged == 0, traffic.active > 0, let since = openSince,
+      input.now.secondsSince(since.known) >= Self.open
     else { return nil }
+    let requests = max(traffic.requests, traffic.active)
     return Verdict(
       .streamOpen, level: .waiting,
       "\(traffic.active.of("request")) \(traffic.active == 1 ? "is" : "are") still open; a span is reported when its request ends.",
       evidence: [
-        .init(.envoy, "Of \(traffic.requests.of("request")) none has ended since \(first.begin.wholeSecond).")
+        .init(.envoy, "Of \(requests.of("request")) none has ended since \(since.begin.wholeSecond).")
       ],
-      since: first.begin)
+      since: since.begin)
+  }
+
+  /// Since when requests may be open, and when that was known. Those that were open at the first message are in no sample of it.
+  private var openSince: (begin: Timestamp, known: Timestamp)? {
+    if let first = samples.first { return (first.begin, first.time) }
+    guard let history, counted.judged == 0 else { return nil }
+    return (history.epochBegin, max(history.begin, configuration.since ?? history.begin))
   }
 
   private var healthChecks: Verdict? {

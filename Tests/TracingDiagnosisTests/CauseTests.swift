@@ -97,6 +97,18 @@ import TracingDiagnosis
     #expect(verdict.evidence.contains { $0.text.contains("3 without an address to send to") }, "\(verdict)")
   }
 
+  @Test("a stream that was open before anything was told of its Envoy")
+  func earlierStream() throws {
+    var scene = Scene()
+    var history = EvidenceHistory(source: .kumaDp, at: Scene.time(2))
+    history.record(
+      EvidenceStatistics.values(in: Scene.statistics(requests: 1, decided: 0, active: 1)), isWhole: true, epoch: "a",
+      at: Scene.time(2))
+    scene.history = history
+    #expect(try scene.diagnosis(at: 4).verdict.cause == .noneExpected)
+    #expect(try scene.diagnosis(at: 8).verdict.cause == .streamOpen)
+  }
+
   @Test func whatWaitsForConnectionsThatAreRefusedIsNoOverflow() throws {
     var scene = Scene()
     scene.counts(

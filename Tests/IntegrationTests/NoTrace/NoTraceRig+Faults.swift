@@ -93,9 +93,12 @@ extension NoTraceRig {
 
   /// Waits until the collector has no span of a service any more.
   func waitForRemoval(of service: String) async throws {
-    try await eventually("the removal of the spans of \(service)") {
-      let path = "/api/v2/traces?serviceName=\(service)&limit=1"
-      return try await HTTPProbe.get(port: controlPlane.ports.collector, path)?.text == "[]"
+    let path = "/api/v2/traces?serviceName=\(service)&limit=1"
+    for isThere in [true, false] {
+      try await eventually("\(isThere ? "spans" : "the removal of the spans") of \(service)") {
+        guard let text = try await HTTPProbe.get(port: controlPlane.ports.collector, path)?.text else { return false }
+        return (text != "[]") == isThere
+      }
     }
   }
 
