@@ -10,6 +10,8 @@ extension Examination {
   private static let callsAtLeast = 3
   /// How long a request may be open before that is the answer, in seconds.
   private static let open = 5.0
+  /// The same of a request that was open when the first message came: the next one comes within this time.
+  private static let openAtFirst = 8.0
 
   /// Why requests leave no spans although reports are fine; `nil` where nothing is wrong.
   var untracedTraffic: Verdict? {
@@ -69,7 +71,7 @@ extension Examination {
 
   private var openStreams: Verdict? {
     guard traffic.judged == 0, traffic.active > 0, let since = openSince,
-      input.now.secondsSince(since.known) >= Self.open
+      input.now.secondsSince(since.known) >= since.time
     else { return nil }
     let requests = max(traffic.requests, traffic.active)
     return Verdict(
@@ -81,11 +83,12 @@ extension Examination {
       since: since.begin)
   }
 
-  /// Since when requests may be open, and when that was known. Those that were open at the first message are in no sample of it.
-  private var openSince: (begin: Timestamp, known: Timestamp)? {
-    if let first = samples.first { return (first.begin, first.time) }
+  /// Since when requests may be open, when that was known, and after how many seconds it is the answer. Those that were open at the
+  /// first message are in no sample; that they have ended may be told some seconds later.
+  private var openSince: (begin: Timestamp, known: Timestamp, time: Double)? {
+    if let first = samples.first { return (first.begin, first.time, Self.open) }
     guard let history, counted.judged == 0 else { return nil }
-    return (history.epochBegin, max(history.begin, configuration.since ?? history.begin))
+    return (history.epochBegin, max(history.begin, configuration.since ?? history.begin), Self.openAtFirst)
   }
 
   private var healthChecks: Verdict? {
