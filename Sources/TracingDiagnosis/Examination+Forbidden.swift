@@ -12,6 +12,8 @@ extension Examination {
   private static let present = 20.0
   /// How many requests without a span in a row are no accident, and how many among others.
   private static let (runAtLeast, missingAtLeast) = (5, 20)
+  /// How many without a span are no accident where there is no span at all: the spans of one or two may be under way.
+  private static let silentAtLeast = 3
 
   /// Requests that were chosen in some part of the past, long enough ago that their spans are handed over, and the spans that were.
   private struct Chosen {
@@ -21,7 +23,9 @@ extension Examination {
     var missing: Int { old - sent }
 
     /// Whether so many are missing that somebody forbids them.
-    var isForbidden: Bool { missing > 0 && (sent == 0 || missing >= max(Examination.missingAtLeast, old / 2)) }
+    var isForbidden: Bool {
+      missing >= (sent == 0 ? Examination.silentAtLeast : max(Examination.missingAtLeast, old / 2))
+    }
   }
 
   /// Envoy has chosen requests, and handed over no spans of them although it has had the time.

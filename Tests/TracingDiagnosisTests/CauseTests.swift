@@ -109,6 +109,15 @@ import TracingDiagnosis
     #expect(try scene.diagnosis(at: 11).verdict.cause == .streamOpen)
   }
 
+  @Test func oneRequestWhoseSpanIsUnderWayIsNotForbidden() throws {
+    for (requests, isForbidden) in [(1, false), (2, false), (3, true)] {
+      var scene = Scene()
+      scene.counts(Scene.statistics(requests: requests), at: 2)
+      scene.counts("tracing.zipkin.timer_flushed: 2\n", at: 9)
+      #expect(try (scene.diagnosis(at: 10).verdict.cause == .callersForbid) == isForbidden, "\(requests)")
+    }
+  }
+
   @Test func whatWaitsForConnectionsThatAreRefusedIsNoOverflow() throws {
     var scene = Scene()
     scene.counts(
