@@ -113,7 +113,7 @@ import TracingDiagnosis
     for (requests, isForbidden) in [(1, false), (2, false), (3, true)] {
       var scene = Scene()
       scene.counts(Scene.statistics(requests: requests), at: 2)
-      scene.counts("tracing.zipkin.timer_flushed: 2\n", at: 9)
+      scene.counts(Scene.statistics(requests: requests + 1) + "tracing.zipkin.timer_flushed: 2\n", at: 9)
       #expect(try (scene.diagnosis(at: 10).verdict.cause == .callersForbid) == isForbidden, "\(requests)")
     }
   }
