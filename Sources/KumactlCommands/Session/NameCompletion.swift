@@ -5,11 +5,14 @@ import MeshModel
 
 /// Completes names in a shell: those of resources in the control plane, and those of the configuration file.
 ///
-/// Somebody has pressed Tab and waits: there is one request, of a second at most. Whatever goes wrong, nothing is offered and nothing
-/// is said, and no configuration file is made.
+/// Somebody has pressed Tab and waits: there is one request, of a second at most, unless `KUMACTL_COMPLETION_TIMEOUT` says another
+/// duration. Whatever goes wrong, nothing is offered and nothing is said, and no configuration file is made.
 enum NameCompletion {
   /// How long the control plane may take.
-  private static let timeout = DurationArgument(.seconds(1))
+  private static var timeout: DurationArgument {
+    getenv("KUMACTL_COMPLETION_TIMEOUT").flatMap { DurationArgument(argument: String(cString: $0)) }
+      ?? DurationArgument(.seconds(1))
+  }
   /// How many names are asked for.
   private static let limit = 1000
 
