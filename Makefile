@@ -51,13 +51,18 @@ network: ## say whether this machine allows the network namespaces in which the 
 	  printf '\n*** NO NETWORK NAMESPACES: they need the rights of root, and iptables. THE TESTS THAT RUN PODS DO NOT RUN. ***\n\n' >&2; \
 	  [ "$$KUMA_TRACE_REQUIRE_NETWORK" != 1 ]; }
 
+# BUILT=1 says that they are there, as RELEASED=1 does below.
 build: ## the four programs, for debugging, in .build/debug
+ifneq ($(BUILT),1)
 	@[ -x $(BUILD)/kuma-demo ] || echo "build: compiling everything; the first time takes 10 to 15 minutes on two cores"
 	@swift build $(BUILD_FLAGS)
+endif
 
 build-tests: ## the same, and the tests, in one build
+ifneq ($(BUILT),1)
 	@[ -d $(BUILD) ] || echo "build: compiling everything; the first time takes 15 to 20 minutes on two cores"
 	swift build --build-tests $(BUILD_FLAGS)
+endif
 
 # RELEASED=1 says that they are there: to find that nothing is left to compile takes most of a minute.
 # One build, so that no core waits for the end of one program before the next; PROGRAMS_ALONE leaves out what serves tests. Debug
