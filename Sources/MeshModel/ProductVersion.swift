@@ -9,5 +9,5 @@ public enum ProductVersion {
   public static func userAgent(of program: String) -> String { "\(program)/\(current) (\(name))" }
 
   /// The version of every program of this project.
-  public static let current = "0.1.0"
+  public static let current = "0.2.0"
 }
