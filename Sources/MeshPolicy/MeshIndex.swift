@@ -9,6 +9,8 @@ public struct MeshIndex: Sendable {
     var dataplane: Dataplane
     /// All tags of the Dataplane, see ``Dataplane/tagValues``.
     var tags: [String: Set<String>]
+    /// When the Dataplane was created; `nil` where it is not known.
+    var creationTime: Timestamp?
     var winner: PolicyPrecedence?
   }
 
@@ -56,55 +58,6 @@ public struct MeshIndex: Sendable {
 
   // MARK: Changes
 
-  /// Changes that were committed together: written and deleted resources of this mesh.
-  public struct Change: Sendable {
-    /// The mesh itself; an inner `nil` when it was deleted.
-    public var mesh: Mesh??
-    /// Proxies by name; `nil` when deleted.
-    public var dataplanes: [String: Dataplane?]
-    /// Policies by name with their creation times; `nil` when deleted.
-    public var policies: [String: (content: TrafficTrace, creationTime: Timestamp)?]
-    /// Secrets by name; `nil` when deleted.
-    public var secrets: [String: Secret?]
-
-    /// Where services are reached without the mesh's help, by service; `nil` when nowhere any more. Services of other meshes may be
-    /// among them.
-    package var serviceAddresses: [String: ServiceAddress?]
-
-    /// An empty change.
-    public init() {
-      mesh = nil
-      dataplanes = [:]
-      policies = [:]
-      secrets = [:]
-      serviceAddresses = [:]
-    }
-
-    /// Whether nothing changed.
-    public var isEmpty: Bool {
-      mesh == nil && dataplanes.isEmpty && policies.isEmpty && secrets.isEmpty && serviceAddresses.isEmpty
-    }
-
-    /// Adds a resource of the mesh that was written or deleted.
-    ///
-    /// - Parameter resource: the resource as it is now; `nil` when it was deleted.
-    public mutating func note(_ key: ResourceKey, _ resource: Resource?) {
-      switch key.type {
-      case .mesh: mesh = .some(resource?.content(Mesh.self))
-      case .trafficTrace:
-        policies[key.name] = .some(
-          resource.flatMap { resource in
-            resource.content(TrafficTrace.self).map {
-              (content: $0, creationTime: resource.creationTime ?? Timestamp(seconds: 0))
-            }
-          })
-      case .dataplane: dataplanes[key.name] = .some(resource?.content(Dataplane.self))
-      case .secret: secrets[key.name] = .some(resource?.content(Secret.self))
-      case .dataplaneInsight, .globalSecret: break
-      }
-    }
-  }
-
   /// Applies a change.
   ///
   /// - Returns: the proxies whose configuration may differ now, and those that are gone.
@@ -119,6 +72,7 @@ public struct MeshIndex: Sendable {
     for (name, dataplane) in change.dataplanes {
       if let dataplane {
         if replaceProxy(name, by: dataplane, dirtyServices: &dirtyServices) { affected.insert(name) }
+        if let time = change.creationTimes[name] { proxies[name]?.creationTime = time }
       } else if removeProxy(name, dirtyServices: &dirtyServices) {
         removed.insert(name)
       }
@@ -180,7 +134,7 @@ public struct MeshIndex: Sendable {
     }
     let winner = policies.winner(for: dataplane.tagSets)
     if let winner { winners[winner.name, default: []].insert(name) }
-    proxies[name] = Proxy(dataplane: dataplane, tags: tags, winner: winner)
+    proxies[name] = Proxy(dataplane: dataplane, tags: tags, creationTime: old?.creationTime, winner: winner)
     return true
   }
 
@@ -332,6 +286,9 @@ public struct MeshIndex: Sendable {
 
   /// A proxy by name.
   public func dataplane(_ name: String) -> Dataplane? { proxies[name]?.dataplane }
+
+  /// When a proxy's Dataplane was created; `nil` where it is not known.
+  package func creationTime(ofDataplane name: String) -> Timestamp? { proxies[name]?.creationTime }
 
   /// The names of all policies.
   public var policyNames: some Collection<String> { policies.names }

@@ -161,9 +161,13 @@ extension Examination {
   private var withoutEvidence: Verdict {
     let connection = input.explanation.connection
     if input.evidence == nil, let connection, isNew(connection) {
+      let isOnline = connection.status == .online
       return Verdict(
-        .noneExpected, level: .waiting, "The proxy has just connected; what its Envoy counts comes within seconds.",
-        evidence: [.init(.proxy, "Its connection is \(connection.status == .online ? "new" : "being made again").")],
+        .noneExpected, level: .waiting,
+        isOnline
+          ? "The proxy has just connected; what its Envoy counts comes within seconds."
+          : "The proxy is about to connect again; what its Envoy counts comes within seconds after.",
+        evidence: [.init(.proxy, isOnline ? "Its connection is new." : (connection.obstacle ?? "It ended").sentence)],
         remedy: "Wait some seconds.")
     }
     let obstacle =
@@ -185,7 +189,7 @@ extension Examination {
   private func isNew(_ connection: ProxyConnection) -> Bool {
     switch connection.status {
     case .neverConnected: false
-    case .offline: connection.disconnectTime.map { input.now.secondsSince($0) < Self.restart } ?? false
+    case .offline: isReturning(connection)
     case .online: connection.connectTime.map { input.now.secondsSince($0) < Self.firstEvidence } ?? false
     }
   }

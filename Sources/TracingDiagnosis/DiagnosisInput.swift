@@ -123,6 +123,10 @@ package struct DiagnosisInput: Sendable {
   package var backends: [String] = []
   /// The other policies that match, the strongest first.
   package var alternatives: [Alternative] = []
+  /// When the Dataplane was created; `nil` where it is not known.
+  package var created: Timestamp?
+  /// Since when proxies can connect to this control plane, if this proxy has not connected to it yet; `nil` where it has.
+  package var awaited: Timestamp?
   /// What was sent to the proxy and not answered yet.
   package var outstanding: Outstanding?
   /// The other control plane to which the proxy is connected; `nil` where it is connected to this one.

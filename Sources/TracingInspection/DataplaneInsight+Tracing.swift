@@ -24,6 +24,11 @@ extension DataplaneInsight {
     return current.controlPlaneInstanceId
   }
 
+  /// Whether the proxy is or was connected to a control plane.
+  func hasConnected(to instance: String) -> Bool {
+    subscriptions.contains { $0.controlPlaneInstanceId == instance }
+  }
+
   /// Whether the proxy is connected to another control plane.
   func openInstances(but instance: String) -> Bool {
     subscriptions.contains { $0.disconnectTime == nil && $0.controlPlaneInstanceId != instance }

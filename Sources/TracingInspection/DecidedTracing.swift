@@ -7,6 +7,8 @@ import TracingDiagnosis
 struct DecidedTracing: Sendable {
   /// What was decided, without the connection.
   let explanation: ProxyExplanation
+  /// When the Dataplane was created; `nil` where it is not known.
+  let created: Timestamp?
   /// The services that the proxy offers, or in whose name it calls, sorted.
   let services: [String]
   /// The names of the explanation's listeners, in its order.
@@ -22,6 +24,7 @@ struct DecidedTracing: Sendable {
       return nil
     }
     explanation = index.explanation(of: configuration)
+    created = index.creationTime(ofDataplane: proxy)
     services = (dataplane.tagValues[TagName.service] ?? []).sorted()
     names = ListenerNames.all(of: configuration)
     tracing = configuration.tracing

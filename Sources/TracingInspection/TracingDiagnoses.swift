@@ -14,14 +14,19 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
   package struct Settings: Sendable {
     /// Identifies this run of the control plane, as insights name it.
     package var instance: String
+    /// Since when proxies can connect to this run; `nil` for a time long ago.
+    package var start: Timestamp?
     /// Whether several control planes may share the store.
     package var isShared: Bool
     /// What makes an Envoy of a `kuma-dp` that is not of this product tell what it counts: a clause.
     package var advice: String
 
     /// Makes settings.
-    package init(instance: String, isShared: Bool = false, advice: String = "see docs/evidence.md") {
+    package init(
+      instance: String, start: Timestamp? = nil, isShared: Bool = false, advice: String = "see docs/evidence.md"
+    ) {
       self.instance = instance
+      self.start = start
       self.isShared = isShared
       self.advice = advice
     }
@@ -179,6 +184,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       input.explanation.connection = basis.connection
       input.explanation.envoy = insight?.envoyAdvice
       input.servedBy = insight?.servedBy(other: settings.instance)
+      input.awaited = insight?.hasConnected(to: settings.instance) == true ? nil : settings.start
       input.evidenceObstacle = evidenceObstacle(insight, histories[proxy], now: now)
       if !isQuiet(remembered, basis, now: now) {
         input.backends = state.decided.backends
@@ -231,6 +237,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       explanation: explanation,
       listeners: decided.names.map { .init(statistics: $0.statistics, clusters: [$0.cluster]) },
       receiver: receiver(decided.tracing, isAlone: !hasOthers), now: now)
+    input.created = decided.created
     input.evidence = history
     input.collectorStatistics = decided.tracing.map(ListenerNames.collectorStatistics)
     if let collector { input.received = received ?? ReceivedSpans(since: collector.begin) }
@@ -335,7 +342,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       guard !history.isFresh(at: now) else { return nil }
       return "nothing has come for \(history.age(at: now).components.seconds) seconds, although a sign of life is due"
     }
-    guard let current = insight?.current else { return "the proxy has never connected" }
+    guard let current = insight?.current else { return "the proxy has not connected yet" }
     guard current.disconnectTime == nil else { return "the proxy is not connected" }
     let version = current.version?.kumaDp ?? ""
     guard version.isEmpty || version == ProductVersion.current else {

@@ -270,6 +270,26 @@ struct ProxySessionsTests {
     }
   }
 
+  @Test("A proxy that has just connected has an insight before the first one is written")
+  func newcomer() async throws {
+    try await withSessions { sessions in
+      let live = LiveInsights(store: store, sessions: sessions)
+      let key = ResourceKey(type: .dataplaneInsight, mesh: "default", name: "web")
+      let before = try await live.get(key)
+      #expect(before == nil)
+      try await open(sessions, "1", Self.introduction(Self.document(port: 81)))
+      let insight = try await live.get(key)
+      #expect(insight?.content(DataplaneInsight.self)?.isOnline == true)
+      for mesh in ["default", nil] {
+        let listed = try await live.list(.dataplaneInsight, mesh: mesh)
+        #expect(listed.map(\.key) == [key])
+        #expect(listed.first?.content(DataplaneInsight.self)?.isOnline == true)
+      }
+      let others = try await live.list(.dataplaneInsight, mesh: "other")
+      #expect(others.isEmpty)
+    }
+  }
+
   @Test("A rejection message is truncated with a note, and is one line")
   func rejection() async throws {
     try await withSessions { sessions in

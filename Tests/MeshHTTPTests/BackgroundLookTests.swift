@@ -99,6 +99,7 @@ private final class CountingStore: ResourceStore {
             ]))))
     }
     await api.putTrace("all")
+    api.clock.set(Timestamp(seconds: 1_700_000_060))
     let diagnoses = TracingDiagnoses(
       store: api.store, inspection: IndexInspection(store: api.store), evidence: api.spans, collector: api.spans,
       receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp", isShared: true)
@@ -107,5 +108,40 @@ private final class CountingStore: ResourceStore {
     #expect(figures.causes.values.reduce(0, +) == 2, "\(figures.causes)")
     #expect(figures.causes[.connectedElsewhere] == nil && figures.causes[.neverConnected] == 1)
     #expect(figures.sources == [nil: 2])
+  }
+
+  @Test("a control plane that has started waits for proxies that were connected to an earlier one, or to none")
+  func newControlPlane() async throws {
+    let api = try await TestAPI.withMesh()
+    let begin = api.clock.now
+    func time(_ seconds: Int64) -> Timestamp { Timestamp(seconds: begin.seconds + seconds) }
+    for (name, instance) in [("left", "cp-1"), ("back", "cp-2"), ("absent", nil), ("gone", "cp-2")] {
+      await api.putProxy(name, service: "web", tags: #","kuma.io/protocol":"http""#)
+      guard let instance else { continue }
+      let end = name == "back" ? nil : time(name == "left" ? 60 : 101)
+      let subscription = DataplaneInsight.Subscription(
+        id: name, controlPlaneInstanceId: instance, connectTime: begin, disconnectTime: end)
+      try await api.store.put(
+        Resource(mesh: "shop", name: name, spec: .dataplaneInsight(DataplaneInsight(subscriptions: [subscription]))))
+    }
+    await api.putTrace("all")
+    let diagnoses = TracingDiagnoses(
+      store: api.store, inspection: IndexInspection(store: api.store), evidence: api.spans, collector: api.spans,
+      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp-2", start: time(100), isShared: true)
+    ) { [clock = api.clock] in clock.now }
+    func causes(at seconds: Int64) async throws -> [String: Cause] {
+      api.clock.set(time(seconds))
+      let proxies = try await diagnoses.tracing(of: "shop", proxies: nil).proxies
+      return Dictionary(
+        uniqueKeysWithValues: proxies.map { ($0.explanation.proxy.name, $0.diagnosis.verdict.cause) })
+    }
+    let early = try await causes(at: 105)
+    #expect(early["left"] == .noneExpected && early["absent"] == .noneExpected && early["gone"] == .noneExpected)
+    // That proxy was connected to this control plane, which knows that it left.
+    let later = try await causes(at: 110)
+    #expect(later["left"] == .noneExpected && later["absent"] == .noneExpected && later["gone"] == .proxyOffline)
+    let late = try await causes(at: 140)
+    #expect(late["left"] == .proxyOffline && late["absent"] == .neverConnected && late["gone"] == .proxyOffline)
+    for causes in [early, later, late] { #expect(causes["back"] == .unknown) }
   }
 }

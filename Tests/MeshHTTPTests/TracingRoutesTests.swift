@@ -25,6 +25,8 @@ import TracingDiagnosis
     await api.putProxy("other", service: "batch", tags: #","kuma.io/protocol":"http""#)
     await api.putTrace("web", #"{"kuma.io/service":"web"}"#)
     await api.putTrace("api", #"{"kuma.io/service":"api"}"#)
+    // Long enough for proxies to have connected.
+    api.clock.set(Timestamp(seconds: 1_700_000_060))
     return api
   }
 
@@ -111,6 +113,31 @@ import TracingDiagnosis
     await api.putTrace("all")
     #expect(await api.get("/meshes/shop/_tracing?cause=no-policy").names == [])
     #expect(await api.get("/meshes/shop/dataplanes/other/_tracing").document["verdict"]?["cause"] == "never-connected")
+  }
+
+  @Test("of a Dataplane that was just created, or created again, no fault is named before its proxy could connect")
+  func beginning() async throws {
+    let api = try await Self.shop()
+    func verdict(at seconds: Int64) async -> DocumentValue {
+      api.clock.set(Timestamp(seconds: 1_700_000_000 + seconds))
+      return await api.get("/meshes/shop/dataplanes/new/_tracing").document["verdict"] ?? .null
+    }
+    await api.putTrace("all")
+    for created: Int64 in [60, 100] {
+      await api.putProxy("new", service: "new", tags: #","kuma.io/protocol":"http""#)
+      let starting = await verdict(at: created + 3)
+      #expect(starting["cause"] == "none-expected" && starting["level"] == "waiting")
+      #expect(
+        starting["evidence"]?.array?.first?["text"]
+          == "Its Dataplane was created 3 seconds ago; its proxy has not connected yet.")
+      #expect(await verdict(at: created + 9)["cause"] == "never-connected")
+      #expect(Self.causes(await api.get("/meshes/shop/_tracing?name=new").document) == ["new: never-connected"])
+      // What is written over stays what it is.
+      await api.putProxy("new", service: "new", tags: #","kuma.io/protocol":"http","version":"2""#)
+      #expect(await verdict(at: created + 20)["cause"] == "never-connected")
+      #expect(await api.send(.delete, "/meshes/shop/dataplanes/new").status == 200)
+      api.clock.set(Timestamp(seconds: 1_700_000_100))
+    }
   }
 
   @Test("says what makes a kuma-dp of another product tell what its Envoy counts") func advice() async throws {

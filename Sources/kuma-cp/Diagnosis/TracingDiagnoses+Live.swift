@@ -28,7 +28,8 @@ extension TracingDiagnoses {
       receivers: LiveSpanReceivers(
         addresses: receivers.own, sharedNames: Set(names.map { $0.lowercased() }), forms: receivers.forms),
       settings: Settings(
-        instance: instance, isShared: isShared, advice: evidenceAdvice(isEnabled: configuration.envoyMetricsEnabled)))
+        instance: instance, start: .now, isShared: isShared,
+        advice: evidenceAdvice(isEnabled: configuration.envoyMetricsEnabled)))
   }
 
   /// What makes an Envoy of Kuma's own `kuma-dp` tell what it counts: a clause.
