@@ -121,23 +121,9 @@ package enum PostgresContent {
         throw PostgresFailure(.unusable, "it holds \(resources) resource(s); let --force replace them")
       }
     }
-    let (number, rows) = (Statement.Parameter.int(last + 1), content.rows)
+    let number = Statement.Parameter.int(last + 1)
     var statements = [
-      Statement(
-        """
-        INSERT INTO kuma_trace_resource
-          (type, mesh, name, creation_time, modification_time, revision, labels, spec, change)
-        SELECT type, mesh, name, created, modified, revision, labels::json, spec::json, $9
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-          AS new (type, mesh, name, created, modified, revision, labels, spec)
-        ON CONFLICT (type, mesh, name) DO UPDATE SET creation_time = excluded.creation_time,
-          modification_time = excluded.modification_time,
-          revision = greatest(excluded.revision, kuma_trace_resource.revision + 1), labels = excluded.labels,
-          spec = excluded.spec, change = excluded.change
-        """,
-        .texts(rows.map(\.type)), .texts(rows.map(\.mesh)), .texts(rows.map(\.name)), .ints(rows.map(\.creationTime)),
-        .ints(rows.map(\.modificationTime)), .ints(rows.map(\.revision)), .texts(rows.map(\.labels)),
-        .texts(rows.map(\.spec)), number),
+      Statement.writing(content.rows, number: last + 1, revision: .above),
       Statement(
         """
         INSERT INTO kuma_trace_deletion (type, mesh, name, change)

@@ -19,6 +19,14 @@ struct WritePlan: Sendable {
     var resource: Resource
     var labels: String
     var spec: String
+
+    var row: StoredContent.Row {
+      StoredContent.Row(
+        type: resource.key.type.rawValue, mesh: resource.mesh, name: resource.name,
+        creationTime: resource.creationTime?.nanosecondsSince1970 ?? 0,
+        modificationTime: resource.modificationTime?.nanosecondsSince1970 ?? 0,
+        revision: Int64(clamping: resource.revision), labels: labels, spec: spec)
+    }
   }
 
   /// The outcome of each operation.
@@ -111,24 +119,7 @@ struct WritePlan: Sendable {
     let created = written.map(\.resource.key).filter { !existedBefore.contains($0) }
     var statements: [Statement] = []
     if !written.isEmpty {
-      let resources = written.map(\.resource)
-      statements.append(
-        Statement(
-          """
-          INSERT INTO kuma_trace_resource
-            (type, mesh, name, creation_time, modification_time, revision, labels, spec, change)
-          SELECT type, mesh, name, created, modified, revision, labels::json, spec::json, $9
-          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-            AS new (type, mesh, name, created, modified, revision, labels, spec)
-          ON CONFLICT (type, mesh, name) DO UPDATE SET creation_time = excluded.creation_time,
-            modification_time = excluded.modification_time, revision = excluded.revision, labels = excluded.labels,
-            spec = excluded.spec, change = excluded.change
-          """,
-          .texts(resources.map(\.key.type.rawValue)), .texts(resources.map(\.mesh)), .texts(resources.map(\.name)),
-          .ints(resources.map { $0.creationTime?.nanosecondsSince1970 ?? 0 }),
-          .ints(resources.map { $0.modificationTime?.nanosecondsSince1970 ?? 0 }),
-          .ints(resources.map { Int64(clamping: $0.revision) }), .texts(written.map(\.labels)),
-          .texts(written.map(\.spec)), .int(number)))
+      statements.append(.writing(written.map(\.row), number: number, revision: .given))
     }
     if !created.isEmpty { statements.append(Self.removal("kuma_trace_deletion", created)) }
     if !gone.isEmpty {
