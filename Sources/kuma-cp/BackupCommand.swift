@@ -23,7 +23,7 @@ extension KumaControlPlane {
 
     func run() async throws {
       try await KumaControlPlane.reportingFailure {
-        let backup = StoreBackup(try scope.settings(), progress: CopyingProgress(Interruption()))
+        let backup = StoreBackup(places: try scope.places(), progress: CopyingProgress(Interruption()))
         try await backup.write(to: file, only: try scope.part())
       }
     }
@@ -49,7 +49,7 @@ extension KumaControlPlane {
 
     func run() async throws {
       try await KumaControlPlane.reportingFailure {
-        let restore = StoreRestore(try scope.settings(), progress: CopyingProgress(Interruption()))
+        let restore = StoreRestore(places: try scope.places(), progress: CopyingProgress(Interruption()))
         try await restore.read(file, only: try scope.part(), isForced: force)
       }
     }
@@ -79,7 +79,7 @@ extension KumaControlPlane {
         guard direction == "up" else {
           throw StorePlaces.Refusal(description: "\(direction.debugDescription) is not known; there is no way but up")
         }
-        let findings = try await StoreMigration(configuration: try scope.settings()).run(migrates: !check)
+        let findings = try await StoreMigration(places: try scope.places()).run(migrates: !check)
         for finding in findings { print(finding.line) }
         if findings.isEmpty { print("there is no store yet; `kuma-cp run` makes it") }
         if !findings.allSatisfy(\.isCurrent) { throw ExitCode(1) }
@@ -109,10 +109,11 @@ struct BackupScope: ParsableArguments {
 
     @OptionGroup var flags: SettingFlags<BackupFlags>
 
-    func settings() throws -> ControlPlaneConfiguration {
-      try ControlPlaneConfiguration.load(
-        file: configFile, environment: ProcessInfo.processInfo.environment, flags: flags.values
-      ).configuration
+    func places() throws -> StorePlaces {
+      StorePlaces(
+        try ControlPlaneConfiguration.load(
+          file: configFile, environment: ProcessInfo.processInfo.environment, flags: flags.values
+        ).configuration)
     }
   }
 
@@ -123,7 +124,7 @@ struct BackupScope: ParsableArguments {
 
   @OptionGroup var options: Settings
 
-  func settings() throws -> ControlPlaneConfiguration { try options.settings() }
+  func places() throws -> StorePlaces { try options.places() }
 
   func part() throws -> StorePlaces.Part? {
     guard let only else { return nil }

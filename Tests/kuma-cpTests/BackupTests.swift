@@ -36,12 +36,13 @@ import TraceTestSupport
       async throws
     {
       let progress = CopyingProgress(interruption, isTerminal: false)
-      try await StoreBackup(configuration, progress: progress).write(to: file, only: only)
+      try await StoreBackup(places: StorePlaces(configuration), progress: progress).write(to: file, only: only)
     }
 
     func restore(_ file: String, only: StorePlaces.Part? = nil, isForced: Bool = false) async throws {
       let progress = CopyingProgress(Interruption(signals: []), isTerminal: false)
-      try await StoreRestore(configuration, progress: progress).read(file, only: only, isForced: isForced)
+      try await StoreRestore(places: StorePlaces(configuration), progress: progress)
+        .read(file, only: only, isForced: isForced)
     }
 
     func resources() throws -> SQLiteStore { try SQLiteStore(path: folder.file("kuma.db")) }
@@ -149,7 +150,7 @@ import TraceTestSupport
     try before.close()
     await expectFailure("cannot be restored to the store memory") {
       let progress = CopyingProgress(Interruption(signals: []), isTerminal: false)
-      try await StoreRestore(place.settings(["store.type": "memory"]), progress: progress)
+      try await StoreRestore(places: StorePlaces(place.settings(["store.type": "memory"])), progress: progress)
         .read(file, only: nil, isForced: true)
     }
   }
@@ -218,7 +219,7 @@ import TraceTestSupport
     let old = RepositoryFiles.folder("Tests/TraceStoreTests/Databases/2-segments.sqlite")
     try FileManager.default.copyItem(atPath: old.path, toPath: place.folder.file("traces.db"))
     func findings(_ migrates: Bool) async throws -> [StoreMigration.Finding] {
-      try await StoreMigration(configuration: place.configuration).run(migrates: migrates)
+      try await StoreMigration(places: StorePlaces(place.configuration)).run(migrates: migrates)
     }
     for _ in 0..<2 {
       let checked = try await findings(false)

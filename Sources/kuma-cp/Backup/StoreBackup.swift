@@ -9,15 +9,8 @@ import SystemErrors
 
 /// Writes what a control plane has into one file, also while it runs.
 struct StoreBackup {
-  let configuration: ControlPlaneConfiguration
   let places: StorePlaces
   let progress: CopyingProgress
-
-  init(_ configuration: ControlPlaneConfiguration, progress: CopyingProgress) {
-    self.configuration = configuration
-    places = StorePlaces(configuration)
-    self.progress = progress
-  }
 
   /// Writes a backup.
   ///
@@ -42,11 +35,11 @@ struct StoreBackup {
     for part in StorePlaces.parts(of: only) {
       let copy = "\(folder)/\(part.rawValue)"
       switch part {
-      case .resources where configuration.store == .postgres:
-        let (content, id) = try await PostgresContent.read(configuration.postgres)
+      case .resources where places.store == .postgres:
+        let (content, id) = try await PostgresContent.read(places.postgres)
         try ResourceDatabase.make(content, at: copy)
         (sources[part], small[.clusterID]) = (copy, Array("\(id)\n".utf8))
-      case .resources where configuration.store == .sqlite && places.exists(part),
+      case .resources where places.store == .sqlite && places.exists(part),
         .traces where places.exists(part):
         let action = "copying the \(part.noun)"
         try StorePlaces.kind(part)?.copy(places.path(part), to: copy) { try progress.step(action, $0, $1) }
@@ -66,7 +59,7 @@ struct StoreBackup {
     }
     guard !sources.isEmpty else { throw StorePlaces.Refusal(description: nothing(only)) }
     let manifest = BackupManifest(
-      version: ProductVersion.current, created: .now, store: configuration.store.rawValue, contents: contents)
+      version: ProductVersion.current, created: .now, store: places.store.rawValue, contents: contents)
     let archive = try BackupWriter(file, manifest: manifest)
     defer { archive.abandon() }
     for content in contents {
@@ -85,7 +78,7 @@ struct StoreBackup {
 
   /// Why a backup has no resources.
   private var remark: String {
-    switch configuration.store {
+    switch places.store {
     case .kubernetes: "the resources are objects of the cluster: back them up with the cluster's own tools"
     case .memory: "resources in memory (store.type memory) have no backup"
     case .sqlite, .postgres: "there are no resources in \(places.path(.resources)): it may be a collector alone"

@@ -21,7 +21,7 @@ struct StoreMigration {
     var line: String { "\(name): \(place): schema \(version): \(state)" }
   }
 
-  let configuration: ControlPlaneConfiguration
+  let places: StorePlaces
 
   /// Looks at the stores, and migrates them if asked. A newer program's store is an error.
   ///
@@ -29,11 +29,10 @@ struct StoreMigration {
   /// - Returns: the stores that are there.
   func run(migrates: Bool) async throws -> [Finding] {
     var findings: [Finding] = []
-    let places = StorePlaces(configuration)
     places.becomeOwner()
-    if configuration.store == .postgres { findings.append(try await database(migrates)) }
+    if places.store == .postgres { findings.append(try await database(migrates)) }
     for part in [BackupManifest.Part.resources, .traces] {
-      guard part == .traces || configuration.store == .sqlite, let kind = StorePlaces.kind(part), places.exists(part)
+      guard part == .traces || places.store == .sqlite, let kind = StorePlaces.kind(part), places.exists(part)
       else { continue }
       findings.append(try Self.file(places.path(part), part.noun, kind, migrates))
     }
@@ -64,7 +63,7 @@ struct StoreMigration {
   }
 
   private func database(_ migrates: Bool) async throws -> Finding {
-    let settings = configuration.postgres
+    let settings = places.postgres
     var schema = try await PostgresContent.schema(of: settings)
     let before = schema.present
     var finding = Finding(

@@ -1,6 +1,7 @@
 import BackupArchive
 import Certificates
 import Foundation
+import MeshStorePostgres
 import MeshStoreSQL
 import SQLiteFiles
 import TraceStore
@@ -24,11 +25,14 @@ struct StorePlaces: Sendable {
   /// The database of spans.
   let traces: String
   let store: ControlPlaneConfiguration.StoreType
+  /// The database of resources, where ``store`` is PostgreSQL.
+  let postgres: PostgresConfiguration
 
   init(_ configuration: ControlPlaneConfiguration) {
     workDirectory = URL(filePath: configuration.workDirectory, directoryHint: .isDirectory)
     traces = configuration.traceDatabase
     store = configuration.store
+    postgres = configuration.postgres
   }
 
   /// The file of a part of a backup.

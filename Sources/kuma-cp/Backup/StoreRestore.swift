@@ -12,15 +12,8 @@ struct StoreRestore {
   /// What the names of replaced files get.
   static let suffix = ".before-restore"
 
-  let configuration: ControlPlaneConfiguration
   let places: StorePlaces
   let progress: CopyingProgress
-
-  init(_ configuration: ControlPlaneConfiguration, progress: CopyingProgress) {
-    self.configuration = configuration
-    places = StorePlaces(configuration)
-    self.progress = progress
-  }
 
   /// Restores a backup.
   ///
@@ -36,10 +29,10 @@ struct StoreRestore {
     guard wanted.contains(where: { StorePlaces.kind($0) != nil }) else {
       throw StorePlaces.Refusal(description: "the backup \(file) has no \((only ?? .resources).rawValue)")
     }
-    if wanted.contains(.resources), configuration.store == .memory || configuration.store == .kubernetes {
+    if wanted.contains(.resources), places.store == .memory || places.store == .kubernetes {
       throw StorePlaces.Refusal(
         description:
-          "resources cannot be restored to the store \(configuration.store.rawValue); give --store sqlite or "
+          "resources cannot be restored to the store \(places.store.rawValue); give --store sqlite or "
           + "--store postgres, or restore the traces alone with --only traces")
     }
     places.becomeOwner()
@@ -78,7 +71,7 @@ struct StoreRestore {
         String(decoding: $0, as: UTF8.self)
       }
       try await PostgresContent.replace(
-        configuration.postgres, with: try ResourceDatabase.content(of: temporary(.resources)),
+        places.postgres, with: try ResourceDatabase.content(of: temporary(.resources)),
         clusterID: id.flatMap { UUID(uuidString: $0.trimmingCharacters(in: .whitespacesAndNewlines))?.uuidString },
         if: isForced ? .replaced : .refused)
       progress.end("the resources are in the database, as they were at \(archive.manifest.created)")
@@ -97,7 +90,7 @@ struct StoreRestore {
 
   /// Whether a part is in PostgreSQL and has no file. The authority is there too, as a secret among the resources.
   private func isInDatabase(_ part: BackupManifest.Part) -> Bool {
-    configuration.store == .postgres && (part == .resources || part == .clusterID)
+    places.store == .postgres && (part == .resources || part == .clusterID)
   }
 
   private func holdsSomething(_ part: BackupManifest.Part) throws -> Bool {
