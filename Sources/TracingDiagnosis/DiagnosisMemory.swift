@@ -23,7 +23,6 @@ package struct DiagnosisMemory: Sendable, Hashable {
     /// Spans of each listener that were stored when that was known.
     var storedByThen: [Int] = []
     var spansSent = 0
-    var lost = 0
   }
 
   /// The listeners, by their prefixes of statistics.
@@ -36,7 +35,8 @@ package struct DiagnosisMemory: Sendable, Hashable {
   /// What was counted since the memory began.
   private(set) var sums: [Sums] = []
   private(set) var sumOfSpansSent = 0
-  private(set) var sumOfLost = 0
+  /// Reports that Envoys of the proxy have lost since the memory began.
+  package private(set) var lostReports = 0
   /// Since when the collector has counted.
   private var receivedSince: Timestamp?
   private(set) var bases: [Base] = []
@@ -84,7 +84,7 @@ package struct DiagnosisMemory: Sendable, Hashable {
       self.names = names
       receivedSince = received?.since
       sums = Array(repeating: Sums(), count: names.count)
-      (sumOfSpansSent, sumOfLost) = (0, 0)
+      sumOfSpansSent = 0
       bases.removeAll()
     } else if epoch == history.epochBegin {
       for index in sums.indices {
@@ -92,18 +92,18 @@ package struct DiagnosisMemory: Sendable, Hashable {
         raise(&sums[index].decided, counts[index].decided, self.counts[index].decided)
       }
       raise(&sumOfSpansSent, tracer.spansSent, spansSent)
-      raise(&sumOfLost, tracer.lost, lost)
     } else {
       // What waited in the Envoy that ended is lost, which is nobody's fault.
       bases.removeAll()
     }
+    if epoch == history.epochBegin { raise(&lostReports, tracer.lost, lost) }
     (epoch, self.counts, spansSent, lost) = (history.epochBegin, counts, tracer.spansSent, tracer.lost)
     guard let received else { return }
     let stored = groups.map { $0.stored(of: received) }
     for index in bases.indices
     where bases[index].counted == nil && history.time.secondsSince(bases[index].time) >= 1 {
       bases[index].storedByThen = stored
-      (bases[index].counted, bases[index].spansSent, bases[index].lost) = (sums, sumOfSpansSent, sumOfLost)
+      (bases[index].counted, bases[index].spansSent) = (sums, sumOfSpansSent)
     }
     guard now.secondsSince(bases.last?.time ?? Timestamp(seconds: 0)) >= Self.step else { return }
     bases.append(

@@ -55,7 +55,7 @@ struct Examination: Sendable {
     for sample in samples { for group in traced { traffic.add(sample.change.listeners[group.statistics]) } }
     traffic.active = TrafficCounts(newest, traced).active
     self.traffic = traffic
-    receipts = ReceiptBook(input, memory, groups, delivery).receipts
+    receipts = ReceiptBook(input, memory, groups, history, newest: newest).receipts
   }
 
   /// The parts of the past with requests at traced listeners, since the configuration is what it is.

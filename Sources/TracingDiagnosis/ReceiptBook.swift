@@ -26,10 +26,15 @@ struct ReceiptBook {
   /// The time that states are about at least, in seconds, so that what is mended is right again soon.
   private static let newestPeriod = 60.0
 
-  init(_ input: DiagnosisInput, _ memory: DiagnosisMemory, _ groups: [ListenerGroup], _ delivery: Delivery?) {
+  /// - Parameters:
+  ///   - history: what Envoy has counted, if it is known and of now.
+  ///   - newest: what it has counted since it started.
+  init(
+    _ input: DiagnosisInput, _ memory: DiagnosisMemory, _ groups: [ListenerGroup], _ history: EvidenceHistory?,
+    newest: EnvoyEvidence
+  ) {
     (self.input, self.memory, self.groups) = (input, memory, groups)
-    history = input.evidence.flatMap { $0.isFresh(at: input.now) ? $0 : nil }
-    newest = history?.newest ?? EnvoyEvidence()
+    (self.history, self.newest) = (history, newest)
     guard let history else { return }
     let latest = history.samples(after: time(before: input.now, seconds: Self.repeating))
     let isRepeating = latest.contains { sample in sample.change.collectors.values.contains { $0.retries > 0 } }

@@ -117,8 +117,9 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       guard let decided = state.decided.tracing(of: proxy.name, index) else { continue }
       var remembered = state.remembered[proxy.name] ?? Remembered()
       let input = input(decided, of: proxy, history, received[proxy], hasOthers: others, now: now)
+      let before = remembered.memory.lostReports
       TracingDiagnosis.note(input, acknowledged: acknowledged[proxy.name], memory: &remembered.memory)
-      state.countLost(history, &remembered)
+      state.countLost(remembered.memory.lostReports - before)
       state.remembered[proxy.name] = remembered
     }
     meshes[mesh] = state.decided.proxies.isEmpty ? nil : state
@@ -203,8 +204,9 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
           input.envoyRequirement = EnvoyFeature.shortfall(of: insight?.current?.version?.envoy ?? "", for: backend)
         }
         input.brokenTraces = decided.services.lazy.compactMap { collected.broken[$0] }.first
+        let before = remembered.memory.lostReports
         let diagnosis = diagnose(input, memory: &remembered.memory)
-        state.countLost(histories[proxy], &remembered)
+        state.countLost(remembered.memory.lostReports - before)
         remembered.last = (diagnosis, now, basis)
         state.remembered[name] = remembered
       }

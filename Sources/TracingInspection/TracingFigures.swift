@@ -26,10 +26,3 @@ package struct TracingFigures: Sendable {
     }
   }
 }
-
-extension TracerCounts {
-  /// Reports that are lost. Zipkin's tracer counts those without an answer as dropped, too.
-  var lostReports: Int {
-    (kind == .datadog ? reportsDropped + reportsFailed : max(reportsDropped, reportsFailed)) + reportsSkipped
-  }
-}

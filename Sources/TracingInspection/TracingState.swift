@@ -8,8 +8,6 @@ extension TracingDiagnoses {
   /// What is remembered of a proxy.
   struct Remembered {
     var memory = DiagnosisMemory()
-    /// The reports that its Envoy had lost at the last look, and since when that Envoy counts.
-    var lost: (epoch: Timestamp, reports: Int)?
     /// The configuration that was outstanding at the last look: how many had been sent then, and since when.
     var outstanding: (sent: UInt64, value: DiagnosisInput.Outstanding)?
 
@@ -55,14 +53,7 @@ extension TracingDiagnoses {
     /// Whether a proxy is connected to another control plane, and when that was read.
     var others: (value: Bool, time: Timestamp)?
 
-    /// Counts the reports that a proxy's Envoy has lost since the last look.
-    mutating func countLost(_ history: EvidenceHistory?, _ remembered: inout Remembered) {
-      guard let history else { return }
-      let lost = history.newest.tracer.lostReports
-      if let before = remembered.lost, before.epoch == history.epochBegin {
-        lostReports = min(lostReports + max(0, lost - before.reports), EvidenceLimits.value)
-      }
-      remembered.lost = (history.epochBegin, lost)
-    }
+    /// Counts reports that the Envoy of a proxy has lost since the look before.
+    mutating func countLost(_ reports: Int) { lostReports = EvidenceLimits.sum(lostReports, reports) }
   }
 }

@@ -85,6 +85,29 @@ private final class CountingStore: ResourceStore {
     #expect(store.insightReads == [0, 2])
   }
 
+  @Test("lost reports are counted once, by looks and by questions, and go on with the next Envoy")
+  func lostReports() async throws {
+    let api = try await TestAPI.withMesh()
+    await api.putProxy("web-1", service: "web", tags: #","kuma.io/protocol":"http""#)
+    let diagnoses = TracingDiagnoses(
+      store: api.store, inspection: IndexInspection(store: api.store), evidence: api.spans, collector: api.spans,
+      receivers: api.spans, settings: TracingDiagnoses.Settings(instance: "cp")
+    ) { [clock = api.clock] in clock.now }
+    // What an Envoy has lost before it was heard of does not count.
+    for (look, (epoch, lost)) in [("a", 2), ("a", 5), ("b", 1), ("b", 4), ("b", 4)].enumerated() {
+      api.clock.set(Timestamp(seconds: 1_700_000_000 + Int64(look) * 5))
+      api.spans.count(Self.proxy, now: api.clock.now) { history in
+        history.record(
+          EvidenceStatistics.values(in: "tracing.zipkin.reports_dropped: \(lost)\n"), isWhole: true, epoch: epoch,
+          at: api.clock.now)
+      }
+      await diagnoses.note(api.spans.all(mesh: nil))
+      _ = try await diagnoses.tracing(of: "shop", proxies: ["web-1"])
+    }
+    let figures = try await diagnoses.figures()
+    #expect(figures.map(\.lostReports) == [6])
+  }
+
   @Test("metrics count proxies of another control plane of the same store there alone") func figures() async throws {
     let api = try await TestAPI.withMesh()
     for (name, instance) in [("web-1", "cp"), ("web-2", "cp-2"), ("web-3", nil)] {
