@@ -27,6 +27,7 @@ extension ProxyTracing {
       "mesh": .string(explanation.proxy.mesh), "name": .string(explanation.proxy.name),
       "services": .array(services.map(DocumentValue.string)),
       "status": .string(explanation.connection?.status.rawValue ?? ""),
+      "controlPlane": servedBy.map(DocumentValue.string) ?? .null,
       "policy": document["winner"] ?? .null, "backend": backend.map(DocumentValue.object) ?? .null,
       "listeners": [
         "traced": .integer(Int64(explanation.tracedListeners)),

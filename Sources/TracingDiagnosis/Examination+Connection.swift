@@ -85,14 +85,6 @@ extension Examination {
         remedy: "Give each process of kuma-dp a name of its own.",
         since: connection.claims.last?.connectTime)
     }
-    if let servedBy = input.servedBy, history == nil {
-      return Verdict(
-        .connectedElsewhere,
-        "The proxy is connected to the control plane \"\(servedBy.abridged())\", which has its counts.",
-        evidence: [.init(.proxy, "Its newest connection is to \"\(servedBy.abridged())\".")],
-        remedy: "Ask the control plane \"\(servedBy.abridged())\".",
-        since: connection.connectTime)
-    }
     if let rejection = connection.lastRejection, rejection.discovery == .cds || rejection.discovery == .lds {
       return Verdict(
         .configurationRejected,
@@ -100,6 +92,15 @@ extension Examination {
         evidence: [
           .init(.proxy, "It rejected them at \(rejection.time.wholeSecond) and keeps earlier ones.")
         ], remedy: connection.rejectionAdvice, since: rejection.time)
+    }
+    if let servedBy = input.servedBy, history == nil {
+      // Nothing is known to be wrong with it.
+      return Verdict(
+        .connectedElsewhere, level: .unknown,
+        "The proxy is connected to the control plane \"\(servedBy.abridged())\", which has its counts.",
+        evidence: [.init(.proxy, "Its newest connection is to \"\(servedBy.abridged())\".")],
+        remedy: "Ask the control plane \"\(servedBy.abridged())\".",
+        since: connection.connectTime)
     }
     if let outstanding = input.outstanding, input.now.secondsSince(outstanding.since) >= Self.acknowledgement {
       return Verdict(

@@ -178,6 +178,9 @@ import TracingDiagnosis
     let elsewhere = await api.get("/meshes/shop/dataplanes/web-2/_tracing").document
     #expect(elsewhere["verdict"]?["fine"] == false)
     #expect(elsewhere["evidence"]?["reason"]?.string?.contains("cp-2") == true)
+    #expect(elsewhere["verdict"]?["cause"] == "connected-elsewhere" && elsewhere["verdict"]?["level"] == "unknown")
+    let items = await api.get("/meshes/shop/_tracing?service=web").document["items"]?.array ?? []
+    #expect(items.map { $0["controlPlane"]?.string } == [nil, "cp-2"])
   }
 
   @Test("of a service, and of the way to it: the outbound that is missing") func service() async throws {

@@ -201,6 +201,16 @@ import TracingDiagnosis
     #expect(try scene.diagnosis(at: 7).verdict.cause == .configurationRejected)
   }
 
+  @Test func whatAnotherControlPlaneKnowsIsUnknownButForARejectionWhichAllKnow() throws {
+    var scene = CauseScenes.scene(.configurationRejected).scene
+    scene.change = { $0.servedBy = "cp-2" }
+    #expect(try scene.diagnosis(at: 20).verdict.cause == .configurationRejected)
+    scene.rejection = nil
+    let verdict = try scene.diagnosis(at: 20).verdict
+    #expect(verdict.cause == .connectedElsewhere && verdict.level == .unknown)
+    #expect(verdict.remedy == "Ask the control plane \"cp-2\".")
+  }
+
   @Test func aProgramThatWritesTimesInTheWrongUnitIsNamed() throws {
     var scene = CauseScenes.working
     scene.change = { $0.programs = [.init(name: "web/1", service: "web", wrongUnit: "milliseconds")] }

@@ -158,6 +158,56 @@ struct TracingVerdictTests {
     #expect(!empty.isFine && empty.text(now: Self.now).contains("has no proxies"))
   }
 
+  @Test("of proxies at other control planes is left to those, unless no other proxy is there")
+  func elsewhere() {
+    let unknown: DocumentValue = [
+      "cause": "connected-elsewhere", "number": 10, "level": "unknown", "fine": false,
+      "summary": "The proxy is connected to the control plane \"b-1\", which has its counts.", "remedy": "Ask it.",
+    ]
+    func item(_ name: String, at controlPlane: String, _ verdict: DocumentValue? = nil) -> DocumentValue {
+      var item = Self.item(name, verdict ?? unknown).object ?? [:]
+      item["controlPlane"] = .string(controlPlane)
+      return .object(item)
+    }
+    func mesh(_ items: [DocumentValue]) -> DoctorCommand.Findings {
+      DoctorCommand.Findings(
+        mesh: [["total": .integer(Int64(items.count)), "items": .array(items), "policies": []]], named: "m")
+    }
+    let others = [item("web-2", at: "b-1"), item("web-3", at: "b-1"), item("web-4", at: "c-1")]
+    let findings = mesh([Self.item("web-1", Self.fine)] + others)
+    #expect(findings.isFine)
+    #expect(
+      findings.text(now: Self.now).hasSuffix(
+        """
+
+        2 proxies at the control plane "b-1": web-2, web-3
+        Only that control plane has what their Envoys count.
+        What to do: ask it too: `kumactl doctor` with its own address, not one that it shares with others.
+
+        1 proxy at the control plane "c-1": web-4
+        Only that control plane has what their Envoys count.
+        What to do: ask it too: `kumactl doctor` with its own address, not one that it shares with others.
+
+        Everything else is fine.
+
+        """), "\(findings.text(now: Self.now))")
+    // What is known to be wrong is wrong wherever a proxy is connected.
+    #expect(!mesh([Self.item("web-1", Self.fine), item("web-2", at: "b-1", Self.refused)]).isFine)
+    #expect(!mesh([Self.item("web-1", Self.refused)] + others).isFine)
+    let none = mesh(others)
+    #expect(!none.isFine && none.text(now: Self.now).contains("\nNo proxy is connected to the control plane that was"))
+
+    func service(_ verdict: DocumentValue, _ items: [DocumentValue]) -> DoctorCommand.Findings {
+      DoctorCommand.Findings(service: ["looked": [], "fine": false, "verdict": verdict, "proxies": .array(items)])
+    }
+    let partly = service(unknown, [Self.item("web-1", Self.fine), others[0]])
+    #expect(partly.isFine && partly.text(now: Self.now).hasSuffix("\nEverything else is fine.\n"))
+    let all = service(unknown, others)
+    #expect(!all.isFine && all.text(now: Self.now).contains("\nVerdict: connected-elsewhere (cause 10"))
+    #expect(!service(Self.refused, [Self.item("web-1", Self.fine), others[0]]).isFine)
+    #expect(!service(Self.fine, [Self.item("web-1", Self.fine)]).isFine)
+  }
+
   @Test("is unknown, and never fine, where the answer has none")
   func missing() {
     let items: DocumentValue = [["name": "a"], ["name": "b", "verdict": .null], Self.item("c", Self.fine)]

@@ -9,7 +9,8 @@ struct DoctorCommand: AsyncParsableCommand {
     discussion: """
       Find out why there are no traces: of a whole mesh, of a service, or of the requests of one service to another. It \
       says what it looked at, and for each cause what shows it and what to do. It ends with status 1 if anything is not \
-      fine or not known.
+      fine or not known. Proxies that are connected to another control plane of the same store are named with it: only \
+      that one knows whether their spans arrive. They make the status 1 only if no other proxy is there to look at.
 
       Examples:
       # Everything in the mesh "default"
@@ -69,7 +70,7 @@ struct DoctorCommand: AsyncParsableCommand {
     let document: DocumentValue
     let isFine: Bool
     private let looked: [String]
-    private let causes: [Cause]
+    private let proxies: Proxies
     /// Whether the answer is one about a mesh or a service.
     private let isUnderstood: Bool
     private let verdict: TracingVerdict?
@@ -78,6 +79,33 @@ struct DoctorCommand: AsyncParsableCommand {
     private struct Cause {
       var verdict: TracingVerdict
       var names: [String]
+    }
+
+    /// What is said of proxies, one by one.
+    private struct Proxies {
+      /// Those that are not fine, by cause, the most frequent first.
+      var causes: [Cause] = []
+      /// Those of which nothing is known here, by the control plane to which they are connected, with the causes that stand for that.
+      var elsewhere: OrderedDictionary<String, [String]> = [:]
+      var causesElsewhere: Set<String> = []
+      /// Whether there are others.
+      var hasKnown = false
+
+      init(_ items: [DocumentValue]) {
+        var causes: OrderedDictionary<String, Cause> = [:]
+        for item in items {
+          let (name, verdict) = (item["name"]?.string ?? "", TracingVerdict(item["verdict"]) ?? .missing)
+          if let controlPlane = item["controlPlane"]?.string, item["verdict"]?["level"]?.string == "unknown" {
+            elsewhere[controlPlane, default: []].append(name)
+            causesElsewhere.insert(verdict.cause)
+            continue
+          }
+          hasKnown = true
+          guard !verdict.isFine else { continue }
+          causes[verdict.cause, default: Cause(verdict: verdict, names: [])].names.append(name)
+        }
+        self.causes = causes.values.sorted { $0.names.count > $1.names.count }
+      }
     }
 
     /// Findings about a whole mesh.
@@ -93,12 +121,12 @@ struct DoctorCommand: AsyncParsableCommand {
         "mesh \(mesh.quoted)", TracingListing.totals(document),
         "\(policies) TrafficTrace\(policies == 1 ? "" : "s")",
       ]
-      causes = Self.causes(items)
+      proxies = Proxies(items)
       verdict = nil
       isUnderstood = !pages.isEmpty && pages.allSatisfy { $0["items"]?.array != nil }
       let total = pages.first?["total"]?.number ?? 0
       // A mesh without proxies leaves no traces.
-      isFine = isUnderstood && causes.isEmpty && !items.isEmpty && Double(items.count) >= total
+      isFine = isUnderstood && proxies.causes.isEmpty && proxies.hasKnown && Double(items.count) >= total
     }
 
     /// Findings about a service, or the way to it.
@@ -107,39 +135,51 @@ struct DoctorCommand: AsyncParsableCommand {
     init(service answer: DocumentValue) {
       document = answer
       looked = (answer["looked"]?.array ?? []).compactMap(\.string)
-      causes = Self.causes((answer["proxies"]?.array ?? []) + (answer["callers"]?.array ?? []))
-      verdict = TracingVerdict(answer["verdict"])
-      isUnderstood = verdict != nil
-      isFine = isUnderstood && causes.isEmpty && answer["fine"]?.bool == true
-    }
-
-    /// The proxies that are not fine, by cause, the most frequent first.
-    private static func causes(_ items: [DocumentValue]) -> [Cause] {
-      var causes: OrderedDictionary<String, Cause> = [:]
-      for item in items {
-        let verdict = TracingVerdict(item["verdict"]) ?? .missing
-        guard !verdict.isFine else { continue }
-        causes[verdict.cause, default: Cause(verdict: verdict, names: [])].names.append(item["name"]?.string ?? "")
-      }
-      return causes.values.sorted { $0.names.count > $1.names.count }
+      let proxies = Proxies((answer["proxies"]?.array ?? []) + (answer["callers"]?.array ?? []))
+      let all = TracingVerdict(answer["verdict"])
+      // That of proxies elsewhere says nothing of the others.
+      let isElsewhere = all.map { proxies.hasKnown && proxies.causesElsewhere.contains($0.cause) } ?? false
+      verdict = isElsewhere ? nil : all
+      isUnderstood = all != nil
+      self.proxies = proxies
+      let hasFineVerdict = isElsewhere || all?.isFine == true
+      isFine =
+        isUnderstood && proxies.causes.isEmpty && hasFineVerdict
+        && (answer["fine"]?.bool == true || proxies.hasKnown && !proxies.elsewhere.isEmpty)
     }
 
     /// The findings for people.
     func text(now: Timestamp) -> String {
       var sections = ["Looked at: \(looked.map(\.printable).joined(separator: "; "))\n"]
-      sections += causes.map { cause in
-        let count = cause.names.count == 1 ? "1 proxy" : "\(cause.names.count) proxies"
-        let names = cause.names.prefix(5).map(\.printable).joined(separator: ", ")
-        let others = cause.names.count > 5 ? " and \(cause.names.count - 5) more" : ""
-        return "\(count): \(names)\(others)\n\n" + cause.verdict.sections(now: now).joined(separator: "\n")
+      sections += proxies.causes.map { cause in
+        "\(Self.count(cause.names)): \(Self.list(cause.names))\n\n"
+          + cause.verdict.sections(now: now).joined(separator: "\n")
+      }
+      sections += proxies.elsewhere.map { controlPlane, names in
+        """
+        \(Self.count(names)) at the control plane \(controlPlane.quoted): \(Self.list(names))
+        Only that control plane has what their Envoys count.
+        What to do: ask it too: `kumactl doctor` with its own address, not one that it shares with others.
+
+        """
       }
       // One that says what is wrong with a proxy is there already.
-      if let verdict, !causes.contains(where: { $0.verdict.cause == verdict.cause }) {
-        sections.append(verdict.sections(now: now).joined(separator: "\n"))
-      } else if verdict == nil {
-        sections.append(isFine ? "Everything is fine.\n" : causes.isEmpty ? nothing : "")
+      if let verdict {
+        let isSaid = proxies.causes.contains { $0.verdict.cause == verdict.cause }
+        if !isSaid { sections.append(verdict.sections(now: now).joined(separator: "\n")) }
+      } else if isFine {
+        sections.append(proxies.elsewhere.isEmpty ? "Everything is fine.\n" : "Everything else is fine.\n")
+      } else if proxies.causes.isEmpty {
+        sections.append(nothing)
       }
       return sections.filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    private static func count(_ names: [String]) -> String { names.count == 1 ? "1 proxy" : "\(names.count) proxies" }
+
+    private static func list(_ names: [String]) -> String {
+      let others = names.count > 5 ? " and \(names.count - 5) more" : ""
+      return names.prefix(5).map(\.printable).joined(separator: ", ") + others
     }
 
     /// What is said where nothing was found although not everything is fine.
@@ -150,6 +190,9 @@ struct DoctorCommand: AsyncParsableCommand {
           What to do: look whether the address is that of a control plane of this version: `kumactl version`.
 
           """
+      }
+      guard proxies.hasKnown || proxies.elsewhere.isEmpty else {
+        return "No proxy is connected to the control plane that was asked, so it does not know whether spans arrive.\n"
       }
       guard document["items"]?.array?.isEmpty != false else {
         return """
