@@ -650,12 +650,12 @@ if let fuzzingLibrary = Context.environment["KUMA_TRACE_FUZZ"] {
     .executableTarget(
       name: "kuma-fuzz",
       dependencies: [
-        "CFuzzing", "Documents", "HTTPService", "JSONText", "KubernetesAPI", "MeshAccess", "MeshKubernetes",
-        "MeshModel",
+        "BackupArchive", "CFuzzing", "Documents", "HTTPService", "JSONText", "KubernetesAPI", "MeshAccess",
+        "MeshKubernetes", "MeshModel",
         "MeshPolicy", "MeshTransport", "MeshXDS", "ProxyEvidence", "SecretPatterns", "TraceFormats", "TraceHTTP",
         "TraceModel",
         "TraceStore", crypto,
-        cryptoExtras, httpTypes, nioCore,
+        cryptoExtras, httpTypes, logging, nioCore, nioHPACK,
       ],
       path: "Fuzz/Sources/kuma-fuzz", swiftSettings: strict,
       // Other linkers leave out the counters of code that runs.

@@ -61,7 +61,10 @@ struct TarHeader {
   }
 
   private static func octal(_ field: ArraySlice<UInt8>) -> Int64? {
-    Int64(String(decoding: field.prefix { $0 != 0 && $0 != 0x20 }, as: UTF8.self), radix: 8)
+    let digits = field.prefix { $0 != 0 && $0 != 0x20 }
+    // Swift takes a sign too, and a size below zero is none.
+    guard digits.allSatisfy({ (0x30...0x37).contains($0) }) else { return nil }
+    return Int64(String(decoding: digits, as: UTF8.self), radix: 8)
   }
 
   /// The sum of all bytes, in which those of the sum itself count as blanks.

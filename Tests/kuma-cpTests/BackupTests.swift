@@ -177,6 +177,10 @@ import TraceTestSupport
     let sums = try #require(bytes.range(of: Data("SHA256SUMS".utf8), options: .backwards))
     try await expect("it ends too early") { $0.removeSubrange(sums.lowerBound...) }
     try await expect("a header of a file cannot be read") { $0[sums.lowerBound] ^= 1 }
+    // A size below zero, with the same sum of bytes.
+    try await expect("a header of a file cannot be read") { data in
+      data.replaceSubrange(sums.lowerBound + 124..<sums.lowerBound + 126, with: Data("-3".utf8))
+    }
     try await expect("it may be another kind of file") {
       $0.replaceSubrange(0..<11, with: Data("other.json\u{0}".utf8))
     }

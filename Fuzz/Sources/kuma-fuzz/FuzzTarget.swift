@@ -25,7 +25,7 @@ struct FuzzTarget: Sendable {
 
   /// All targets.
   static let all: [FuzzTarget] =
-    documents + spans + secrets + proxies + evidence + access + addresses + queries + kubernetes
+    documents + spans + calls + secrets + proxies + evidence + access + addresses + queries + backups + kubernetes
 }
 
 /// What one input may cost, each as a line over its length in bytes.

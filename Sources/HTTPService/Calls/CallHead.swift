@@ -1,15 +1,15 @@
-import HTTPTypes
-import NIOHPACK
+package import HTTPTypes
+package import NIOHPACK
 
 /// The head of a call, read as that of a request over HTTP.
-struct CallHead {
+package struct CallHead: Sendable {
   /// The request that stands for the call. Its content encoding is that of a compressed message.
-  var request: HTTPRequest
+  package var request: HTTPRequest
   /// How compressed messages are compressed: `gzip` or `deflate`; nil if there must be none.
-  var encoding: String?
+  package var encoding: String?
 
   /// Why a call has no request.
-  enum Failure: Error, Hashable {
+  package enum Failure: Error, Hashable {
     /// It is a request that is no call; it gets an answer of HTTP.
     case notACall(HTTPResponse.Status, String)
     /// The call ends with this answer.
@@ -17,7 +17,11 @@ struct CallHead {
   }
 
   /// Reads a head.
-  init(_ headers: HPACKHeaders, _ calls: UnaryCalls, isSecure: Bool) throws(Failure) {
+  ///
+  /// - Parameters:
+  ///   - calls: the methods that there are.
+  ///   - isSecure: whether the connection is encrypted.
+  package init(_ headers: HPACKHeaders, _ calls: UnaryCalls, isSecure: Bool) throws(Failure) {
     let type = headers.first(name: "content-type")?.lowercased() ?? ""
     guard headers.first(name: ":method") == "POST", Self.isOfCall(type) else {
       throw .notACall(

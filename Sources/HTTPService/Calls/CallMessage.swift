@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 
 /// The one message of a unary call, as it arrives: a byte that says whether it is compressed, four with its length, and its content.
-struct CallMessage {
+package struct CallMessage: Sendable {
   /// Why no more is received.
-  enum Failure: Error, Hashable {
+  package enum Failure: Error, Hashable {
     /// It is longer than the limit.
     case tooLarge
     /// It is no message, for the reason.
@@ -13,7 +13,7 @@ struct CallMessage {
   }
 
   /// The bytes before the content.
-  static let headSize = 5
+  package static let headSize = 5
   /// The memory that a message gets before its content comes.
   private static let reserved = 64 * 1024
 
@@ -22,13 +22,18 @@ struct CallMessage {
   /// Whether the call says how compressed messages are compressed.
   let mayBeCompressed: Bool
   /// The content.
-  private(set) var content: [UInt8] = []
+  package private(set) var content: [UInt8] = []
   /// Whether the content is compressed.
-  private(set) var isCompressed = false
+  package private(set) var isCompressed = false
   private var head: [UInt8] = []
   private var length = 0
 
-  init(limit: Int, mayBeCompressed: Bool) {
+  /// Makes a message of which nothing has arrived.
+  ///
+  /// - Parameters:
+  ///   - limit: the largest length in bytes.
+  ///   - mayBeCompressed: whether the call says how compressed messages are compressed.
+  package init(limit: Int, mayBeCompressed: Bool) {
     self.limit = limit
     self.mayBeCompressed = mayBeCompressed
   }
@@ -38,7 +43,7 @@ struct CallMessage {
   /// - Parameters:
   ///   - hasRoom: whether so many bytes can be expected to fit.
   ///   - take: takes memory for bytes; false if too little is left.
-  mutating func add(
+  package mutating func add(
     _ bytes: inout ByteBuffer, hasRoom: (Int) -> Bool, take: (Int) -> Bool
   ) throws(Failure) {
     while head.count < Self.headSize, let byte = bytes.readInteger(as: UInt8.self) {
@@ -66,7 +71,7 @@ struct CallMessage {
   }
 
   /// Checks that the message is complete.
-  func finish() throws(Failure) {
+  package func finish() throws(Failure) {
     guard !head.isEmpty else { throw .malformed("the call has no message") }
     guard head.count == Self.headSize, content.count == length else {
       throw .malformed("the call ended in the middle of its message")

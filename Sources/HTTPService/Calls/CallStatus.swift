@@ -1,11 +1,11 @@
 import Foundation
 import HTTPTypes
-import NIOHPACK
+package import NIOHPACK
 
 /// How a call ends: the status of gRPC that says what an answer of HTTP says.
-struct CallStatus: Hashable {
+package struct CallStatus: Hashable, Sendable {
   /// The codes (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
-  enum Code: Int {
+  package enum Code: Int, Sendable {
     case ok = 0
     case invalidArgument = 3
     case deadlineExceeded = 4
@@ -20,14 +20,15 @@ struct CallStatus: Hashable {
   /// The longest sentence in bytes: some clients take 8 KiB of headers.
   private static let sentenceBytes = 1024
 
-  let code: Code
+  /// The code.
+  package let code: Code
   /// What is wrong; empty for ``Code/ok``.
   let sentence: String
   /// How many seconds a client should wait before it tries again; nil if the answer does not say so.
   let retryAfter: Int?
 
   /// The status of an answer.
-  init(_ answer: Answer) {
+  package init(_ answer: Answer) {
     code =
       switch answer.status.code {
       case 200..<300: .ok
@@ -52,7 +53,7 @@ struct CallStatus: Hashable {
   }
 
   /// Adds the status to the last headers of a call.
-  func add(to headers: inout HPACKHeaders) {
+  package func add(to headers: inout HPACKHeaders) {
     headers.add(name: "grpc-status", value: String(code.rawValue))
     if !sentence.isEmpty { headers.add(name: "grpc-message", value: Self.escaped(sentence)) }
     // An exporter waits as long as it is told, and not as it likes

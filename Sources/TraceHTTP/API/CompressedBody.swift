@@ -1,13 +1,13 @@
 import Deflate
-import TraceModel
+package import TraceModel
 
 /// A body that was compressed as gzip (RFC 1952) or zlib (RFC 1950).
-enum CompressedBody {
+package enum CompressedBody {
   /// Inflates a body. It stops when the output exceeds the limit or the allowed ratio to the input, so that a small body can use
   /// neither much memory nor much time.
   ///
   /// - Parameter limit: the largest output in bytes.
-  static func inflate(
+  package static func inflate(
     _ compressed: [UInt8], limit: Int, limits: CollectorLimits = CollectorLimits()
   ) throws(CollectorError) -> [UInt8] {
     var output: [UInt8] = []

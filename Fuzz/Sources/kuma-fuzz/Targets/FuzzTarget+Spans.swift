@@ -19,6 +19,7 @@ extension FuzzTarget {
       samples: [sample]
     ) { bytes in
       let limits = CollectorLimits()
+      if format == .file { for form in TraceListing.Form.allCases { checkListing(bytes, form) } }
       guard let parsed = try? format.parse(bytes, limits: limits) else { return 0 }
       require(parsed.spans.count <= limits.spansPerRequest, "there are \(parsed.spans.count) spans")
       var json = JSONWriter()
@@ -33,6 +34,23 @@ extension FuzzTarget {
       )
       return parsed.rejections.count + assembled(parsed.spans)
     }
+  }
+
+  /// Checks that each trace of an answer of a query API, alone in an answer, is the same trace.
+  private static func checkListing(_ bytes: [UInt8], _ form: TraceListing.Form) {
+    guard let listing = try? TraceListing(bytes, form) else { return }
+    var end = 0
+    for trace in listing.traces {
+      require(trace.bytes.lowerBound >= end && trace.bytes.upperBound <= bytes.count, "traces overlap: \(trace.bytes)")
+      end = trace.bytes.upperBound
+    }
+    // One of them, so that the work is a line over the length.
+    guard let trace = listing.traces.last else { return }
+    let (start, rest) = form == .zipkin ? ("[", "]") : (#"{"data":["#, "]}")
+    let alone = try? TraceListing(Array(start.utf8) + bytes[trace.bytes] + Array(rest.utf8), form)
+    require(
+      alone?.traces.count == 1 && alone?.traces.first?.id == trace.id && alone?.traces.first?.spans == trace.spans,
+      "a trace of an answer is another one when it is alone")
   }
 
   /// The number of spans in the trees of their traces.
