@@ -10,28 +10,6 @@ import TracingDiagnosis
 /// Joins what is known of proxies and their spans: what was decided, what the connections say, what Envoys have counted, and what
 /// the collector has received. It remembers of each proxy what its counts are compared with.
 package actor TracingDiagnoses: TracingDiagnosing, Service {
-  /// What is known of this control plane.
-  package struct Settings: Sendable {
-    /// Identifies this run of the control plane, as insights name it.
-    package var instance: String
-    /// Since when proxies can connect to this run; `nil` for a time long ago.
-    package var start: Timestamp?
-    /// Whether several control planes may share the store.
-    package var isShared: Bool
-    /// What makes an Envoy of a `kuma-dp` that is not of this product tell what it counts: a clause.
-    package var advice: String
-
-    /// Makes settings.
-    package init(
-      instance: String, start: Timestamp? = nil, isShared: Bool = false, advice: String = "see docs/evidence.md"
-    ) {
-      self.instance = instance
-      self.start = start
-      self.isShared = isShared
-      self.advice = advice
-    }
-  }
-
   private let store: any ResourceStore
   private let inspection: any ProxyInspecting
   private let evidence: (any EnvoyCounters)?
@@ -186,7 +164,7 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
       input.explanation.envoy = insight?.envoyAdvice
       input.servedBy = insight?.servedBy(other: settings.instance)
       input.awaited = insight?.hasConnected(to: settings.instance) == true ? nil : settings.start
-      input.evidenceObstacle = evidenceObstacle(insight, histories[proxy], now: now)
+      input.evidenceObstacle = settings.evidenceObstacle(insight, histories[proxy], now: now)
       if !isQuiet(remembered, basis, now: now) {
         input.backends = state.decided.backends
         input.alternatives = decided.alternatives.map { alternative in
@@ -331,26 +309,5 @@ package actor TracingDiagnoses: TracingDiagnosing, Service {
   private func isOwn(_ backend: TracingBackend?, isAlone: Bool) -> Bool {
     guard let tracing = backend.flatMap(TracingDestination.init) else { return false }
     return receiver(tracing, isAlone: isAlone) == .own
-  }
-
-  /// Why what an Envoy counts is not known, or not any more.
-  private func evidenceObstacle(
-    _ insight: DataplaneInsight?, _ history: EvidenceHistory?, now: Timestamp
-  ) -> String? {
-    if let other = insight?.servedBy(other: settings.instance) {
-      return "the proxy is connected to the control plane \(other), to which its Envoy's counters go"
-    }
-    if let history {
-      guard !history.isFresh(at: now) else { return nil }
-      return "nothing has come for \(history.age(at: now).components.seconds) seconds, although a sign of life is due"
-    }
-    guard let current = insight?.current else { return "the proxy has not connected yet" }
-    guard current.disconnectTime == nil else { return "the proxy is not connected" }
-    let version = current.version?.kumaDp ?? ""
-    guard version.isEmpty || version == ProductVersion.current else {
-      return "its kuma-dp (version \(version.printable(atMost: 40))) does not send them; \(settings.advice)"
-    }
-    guard now.secondsSince(current.connectTime) >= Self.quietAge else { return "its kuma-dp has not sent any yet" }
-    return "its kuma-dp sends none; start it with --evidence=true and an administration port, or read its log"
   }
 }
