@@ -1,4 +1,5 @@
 import MeshModel
+import MeshPolicy
 import Testing
 import TracingDiagnosis
 
