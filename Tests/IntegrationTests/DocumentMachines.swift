@@ -6,10 +6,10 @@ import Testing
 /// Machines on which a test types what documents tell an operator to type: network namespaces with files of their own, where the
 /// real programs run. Only apt-get, scp, systemctl, journalctl and make are played.
 struct DocumentMachines: Encodable {
-  /// What is typed on a machine after the documents.
+  /// What is typed on a machine, in a shell of its own.
   struct Step: Encodable {
     var machine: String
-    /// What it is about, for the output.
+    /// Where it stands, or what it is about, for the output.
     var line: String
     var script: String
   }
@@ -20,9 +20,7 @@ struct DocumentMachines: Encodable {
   var programs: [String: String]
   /// Names of programs by their path on the machine `here`, from its home.
   var checkout: [String: String]
-  /// The machine in one terminal of which each document is typed; nil where documents say on which machine.
-  var terminal: String?
-  var after: [Step] = []
+  var steps: [Step]
 
   /// The programs of this build, and Envoy.
   static func released() throws -> [String: String] {
@@ -30,19 +28,52 @@ struct DocumentMachines: Encodable {
     return Dictionary(uniqueKeysWithValues: programs + [("envoy", try #require(TestPrograms.envoyProgram))])
   }
 
-  /// Types documents, each a name such as `production.md`. It fails at the first command that does.
+  /// Files of `deploy/systemd`.
+  static func units(_ names: [String]) -> [String: String] {
+    Dictionary(
+      uniqueKeysWithValues: names.map {
+        ($0, RepositoryFiles.folder("deploy/systemd/\($0)").path(percentEncoded: false))
+      })
+  }
+
+  /// The places of programs that are installed on the machine `here`.
+  static func installed(_ programs: [String]) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: programs.map { ("/usr/local/bin/\($0)", $0) })
+  }
+
+  /// What a document says is typed: its blocks of the language `sh`, each on the machine that it names.
+  ///
+  /// - Parameters:
+  ///   - document: a file in `docs`.
+  ///   - terminal: a machine for the blocks that name none. They are typed in one terminal, so that later ones see the variables and the
+  ///     programs in the background of earlier ones. Blocks for other machines follow.
+  static func steps(of document: String, terminal: String? = nil) throws -> [Step] {
+    var typed = ""
+    var others: [Step] = []
+    for block in try DocumentBlock.all(in: "docs/\(document)") where block.language == "sh" {
+      let line = "line \(block.line) of \(document)"
+      let machine = try #require(block.machine ?? terminal, "\(line) does not say on which machine")
+      if machine == terminal {
+        typed += "echo '== \(machine), \(line)'\n\(block.text)"
+      } else {
+        others.append(Step(machine: machine, line: line, script: block.text))
+      }
+    }
+    guard let terminal, !typed.isEmpty else { return others }
+    return [Step(machine: terminal, line: "line 1 of \(document)", script: typed)] + others
+  }
+
+  /// Types all steps. It fails at the first command that does.
   ///
   /// - Returns: the lines that name what was typed.
-  func follow(_ documents: String...) async throws -> [String] {
+  func follow() async throws -> [String] {
     let folder = try TemporaryFolder()
     let plan = try folder.write(String(decoding: try JSONEncoder().encode(self), as: UTF8.self), to: "plan.json")
     let stage = RepositoryFiles.folder("Tests/IntegrationTests/Machines/stage.py").path(percentEncoded: false)
-    let files = documents.map { RepositoryFiles.folder("docs/\($0)").path(percentEncoded: false) }
     let typed = try await ProgramOutput.of(
       ChildProcess.Command(
         "unshare",
-        ["--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "python3", stage, plan]
-          + files),
+        ["--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "python3", stage, plan]),
       cancellation: .kill)
     #expect(typed.status.isSuccess, "\((typed.output + typed.errors).joined(separator: "\n"))")
     return typed.output.filter { $0.hasPrefix("== ") }

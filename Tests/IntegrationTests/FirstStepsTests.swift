@@ -13,8 +13,8 @@ struct FirstStepsTests {
     let programs = try DocumentMachines.released()
     let machines = DocumentMachines(
       machines: ["here": "192.0.2.10"], programs: programs,
-      checkout: Dictionary(uniqueKeysWithValues: programs.keys.map { ("/usr/local/bin/\($0)", $0) }), terminal: "here",
-      after: [
+      checkout: DocumentMachines.installed(Array(programs.keys)),
+      steps: try ["first-steps.md", "backup.md"].flatMap { try DocumentMachines.steps(of: $0, terminal: "here") } + [
         DocumentMachines.Step(
           machine: "here", line: "nothing is left",
           script: """
@@ -23,6 +23,6 @@ struct FirstStepsTests {
             """)
       ])
     // Every block of the documents, the documents themselves, and the check.
-    #expect(try await machines.follow("first-steps.md", "backup.md").count >= 16)
+    #expect(try await machines.follow().count >= 16)
   }
 }

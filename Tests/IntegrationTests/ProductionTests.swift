@@ -87,18 +87,15 @@ struct ProductionTests {
     "leads from empty machines to a trace, with TLS and tokens on every way",
     .enabled(if: Self.missing == nil, "\(Self.missing ?? "")"))
   func followed() async throws {
-    let units = Self.units.map {
-      ($0, RepositoryFiles.folder("deploy/systemd/\($0)").path(percentEncoded: false))
-    }
     let machines = DocumentMachines(
       machines: ["here": "192.0.2.10", "db": "192.0.2.1", "cp": "192.0.2.2", "web": "192.0.2.3"],
-      programs: try DocumentMachines.released().merging(units) { $1 },
+      programs: try DocumentMachines.released().merging(DocumentMachines.units(Self.units)) { $1 },
       checkout: [
         ".build/images/kuma-cp/kuma-cp": "kuma-cp", ".build/images/kuma-init/kumactl": "kumactl",
         ".build/images/kuma-dp/kuma-dp": "kuma-dp", ".build/images/kuma-dp/envoy": "envoy",
       ].merging(Self.units.map { ("deploy/systemd/\($0)", $0) }) { $1 },
-      after: Self.checks)
+      steps: try DocumentMachines.steps(of: "production.md") + Self.checks)
     // Every step of the document was there.
-    #expect(try await machines.follow("production.md").count >= 19 + Self.checks.count)
+    #expect(try await machines.follow().count >= 19 + Self.checks.count)
   }
 }

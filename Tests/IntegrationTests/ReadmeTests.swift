@@ -1,6 +1,7 @@
 import Foundation
 import MeshTestSupport
 import ProcessSupervisor
+import TestSupport
 import Testing
 
 /// What README tells a newcomer to type, typed.
@@ -9,23 +10,11 @@ struct ReadmeTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-  /// The shell commands of a section, in their order, without the build: the programs under test are built.
-  private func commands(of section: String, in text: String) throws -> [String] {
-    let start = try #require(text.range(of: "\n## \(section)\n"), "README has no section \"\(section)\"")
-    let body = text[start.upperBound...].components(separatedBy: "\n## ").first ?? ""
-    var blocks: [[String]] = []
-    var isInside = false
-    for line in body.components(separatedBy: "\n") {
-      if line == "```sh" {
-        isInside = true
-        blocks.append([])
-      } else if line == "```" {
-        isInside = false
-      } else if isInside, line != "make build" {
-        blocks[blocks.count - 1].append(line)
-      }
-    }
-    return blocks.flatMap(\.self)
+  /// The shell commands of a section, in their order, without the build: the programs under test are built. No other section has any.
+  private func commands(of section: String) throws -> [String] {
+    let blocks = try DocumentBlock.all(in: "README.md").filter { $0.language == "sh" }
+    #expect(blocks.allSatisfy { $0.section == section }, "only the commands of \(section) are typed")
+    return blocks.flatMap { $0.text.split(separator: "\n").map(String.init) }.filter { $0 != "make build" }
   }
 
   /// Runs a script where the default ports are free for certain: in a network namespace with nothing but loopback.
@@ -66,8 +55,7 @@ struct ReadmeTests {
     try files.createSymbolicLink(at: build.appending(path: "debug"), withDestinationURL: programs)
     try files.copyItem(at: Self.root.appending(path: "Examples"), to: folder.appending(path: "Examples"))
 
-    let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
-    let steps = try commands(of: "Use it", in: readme)
+    let steps = try commands(of: "Use it")
     #expect(steps.contains { $0.hasPrefix("kumactl apply") })
     #expect(steps.contains { $0.hasPrefix("kuma-dp run") })
     // What a person does next: look for the trace until it is there, and end what was started.

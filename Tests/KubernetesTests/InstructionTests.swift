@@ -12,27 +12,11 @@ import Testing
     private var blocks: [String: [String]] = [:]
 
     init() throws {
-      let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-      let text = try String(contentsOf: root.appending(path: "docs/kubernetes.md"), encoding: .utf8)
-      var section = ""
-      var block: (indent: Int, lines: [String])?
-      for line in text.components(separatedBy: "\n") {
-        let content = line.drop { $0 == " " }
-        if let (indent, lines) = block {
-          if content == "```" {
-            blocks[section, default: []].append(lines.joined(separator: "\n"))
-            block = nil
-          } else {
-            // A block in a list is indented as a whole.
-            block?.lines.append(String(line.dropFirst(indent)))
-          }
-        } else if content == "```sh" {
-          block = (line.count - content.count, [])
-        } else if line.hasPrefix("#") {
-          section = line.drop { $0 == "#" }.trimmingCharacters(in: .whitespaces)
-        }
+      for block in try DocumentBlock.all(in: "docs/kubernetes.md") where block.language == "sh" {
+        blocks[block.section, default: []].append(block.text.trimmingCharacters(in: .newlines))
       }
+      // As many as are typed below.
+      #expect(blocks.values.joined().count == 16)
     }
 
     /// One block of a section; there must be as many as are said.
@@ -195,7 +179,7 @@ import Testing
   private func writeMore(_ page: Page, _ shell: Shell) async throws {
     let documents = try await shell.type(try page.block(0, of: 1, in: "Documents"))
     #expect(documents.output.contains("traffictrace.kuma.io/trace-all-traffic configured"), "\(documents)")
-    let proxy = try await shell.type(try page.block(0, of: 2, in: "A proxy outside of pods"))
+    let proxy = try await shell.type(try page.block(0, of: 1, in: "A proxy outside of pods"))
     #expect(proxy.output.contains("dataplane.kuma.io/web created"), "\(proxy)")
     _ = try await shell.type(try page.block(0, of: 1, in: "Is it traced?"))
   }

@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
-"""Follows documents on machines of its own: network namespaces with files of their own, on one bridge.
+"""Types what documents say on machines of its own: network namespaces with files of their own, on one bridge.
 
-    stage.py PLAN DOCUMENT…     PLAN is a file with JSON:
+    stage.py PLAN     PLAN is a file with JSON:
         machines   name → address
         programs   name → file; machines find them in /media/programs
         checkout   path on the machine `here`, from its home → name of a program
-        terminal   the machine in one terminal of which each document is typed; absent where documents name machines
-        after      [{machine, line, script}], what is typed after the documents
+        steps      [{machine, line, script}], what is typed; each script in a shell of its own
 
-After the line "On `NAME`:", a document's blocks of shell are typed on that machine, until the next heading. In a terminal, later blocks
-see the variables and the programs in the background of earlier ones. It has to run in a mount, network and process namespace of its own, as root, where it may mount what it likes. It prints what the scripts
+It has to run in a mount, network and process namespace of its own, as root, where it may mount what it likes. It prints what the scripts
 print, and ends with status 1 at the first command that fails, or prints another number than the one in the comment behind it.
 """
 import json
@@ -100,7 +98,7 @@ def make_checkout(enter, checkout):
 
 def follow(step, enter):
     """Types a script. What runs in the background goes on, so its output goes to a file and not to a pipe that would stay open."""
-    print(f"== {step['machine']}, line {step['line']}", flush=True)
+    print(f"== {step['machine']}, {step['line']}", flush=True)
     with open("/media/output", "w+b") as output:
         status = subprocess.run(
             [*enter, "bash", "-eu", "-c", "cd\n" + step["script"]], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
@@ -118,32 +116,6 @@ def follow(step, enter):
     return status == 0
 
 
-def steps(document, terminal):
-    """The blocks of shell in a document, each with the machine on which it is typed; in a terminal all as one."""
-    found, machine, block, indent = [], terminal, None, ""
-    name = os.path.basename(document)
-    with open(document) as file:
-        for number, line in enumerate(file, start=1):
-            if line.lstrip(" ") == "```sh\n" and not block:
-                if machine is None:
-                    sys.exit(f"line {number} does not say on which machine")
-                indent = line[: line.index("`")]
-                block = {"machine": machine, "line": f"{number + 1} of {name}", "script": ""}
-            elif line == f"{indent}```\n" and block:
-                found.append(block)
-                block = None
-            elif block:
-                block["script"] += line.removeprefix(indent)
-            elif line.startswith("#"):
-                machine = terminal
-            elif named := re.fullmatch(r"On `(\w+)`:\n", line):
-                machine = named[1]
-    if terminal is None:
-        return found
-    script = "".join(f"echo '== {terminal}, line {block['line']}'\n{block['script']}" for block in found)
-    return [{"machine": terminal, "line": f"1 of {name}", "script": script}]
-
-
 def show_logs(machines):
     for name in machines:
         folder = f"/media/machines/{name}/var/log"
@@ -158,12 +130,11 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with open(sys.argv[1]) as file:
         plan = json.load(file)
-    typed = [step for document in sys.argv[2:] for step in steps(document, plan.get("terminal"))]
     machines = make_machines(plan)
     make_checkout(machines["here"], plan["checkout"])
-    for step in typed + plan["after"]:
+    for step in plan["steps"]:
         if not follow(step, machines[step["machine"]]):
-            print(f"FAILED: {step['machine']}, line {step['line']}")
+            print(f"FAILED: {step['machine']}, {step['line']}")
             show_logs(machines)
             return 1
     return 0

@@ -1,0 +1,25 @@
+import ArgumentParser
+import TestSupport
+import Testing
+
+@testable import KumactlCommands
+
+/// Command lines of kumactl that stand in documents.
+@Suite("kumactl in documents") struct DocumentedCommandTests {
+  @Test("is understood as it stands there") func understood() throws {
+    let commands = try DocumentCommand.all(of: "kumactl")
+    #expect(commands.count > 150 && commands.count { !$0.isMention } > 50)
+    let reader = CommandLineReader()
+    for command in commands {
+      switch reader.read(command.arguments) {
+      case .failure(let message, _, _):
+        // A sentence names a command without what the reader knows.
+        let isIncomplete = message.hasPrefix("required flag(s)") || message.contains(/^accepts .* received 0$/)
+        #expect(command.isMention && isIncomplete, "\(command): \(message)")
+      case .nothingWrong where !command.isMention:
+        #expect(throws: Never.self, "\(command)") { try KumactlProgram.parse(command.arguments) }
+      case .nothingWrong, .help: break
+      }
+    }
+  }
+}
