@@ -29,9 +29,10 @@ package struct BackupError: Error, Sendable, CustomStringConvertible {
     BackupError(code: .damaged, message: "the backup \(path) is damaged: \(reason); take another one")
   }
 
-  static func cannot(_ action: String, _ path: String, _ fix: String = "check its folder and permissions")
-    -> BackupError
-  {
-    BackupError(code: .unavailable, message: "\(path) cannot be \(action): \(SystemError.last); \(fix)")
+  /// - Parameter error: the reason; by default that of the last call.
+  static func cannot(
+    _ action: String, _ path: String, _ error: SystemError = .last, _ fix: String = "check its folder and permissions"
+  ) -> BackupError {
+    BackupError(code: .unavailable, message: "\(path) cannot be \(action): \(error); \(fix)")
   }
 }

@@ -25,6 +25,15 @@ package struct BackupManifest: Sendable, Hashable {
       case .key: "key of the certificate authority"
       }
     }
+
+    /// Who can read it where a control plane keeps it, further limited by the umask of the process: its owner alone, if it has
+    /// secrets.
+    var mode: UInt32 {
+      switch self {
+      case .resources, .traces, .key: 0o600
+      case .clusterID, .certificate: 0o644
+      }
+    }
   }
 
   /// A file.
@@ -81,6 +90,7 @@ package struct BackupManifest: Sendable, Hashable {
     guard let document = try? DocumentValue(json: bytes), document["product"]?.string == Self.product,
       let format = document["format"]?.number.flatMap({ Int64(exactly: $0) }), let version = document["version"]?.string
     else { throw .damaged(path, "its \(Self.name) is not that of a backup of this program") }
+    guard format >= 1 else { throw .damaged(path, "its \(Self.name) has the form \(format), which there never was") }
     guard format <= Self.format else {
       throw BackupError(
         code: .newer,

@@ -40,7 +40,7 @@ package final class BackupReader {
   /// Reads all files, and writes those that are wanted. Once. They are worth nothing if this throws.
   ///
   /// - Parameters:
-  ///   - target: where a file is written, overwriting what is there; nil for a file that is only checked.
+  ///   - target: where a file is written, which nothing has yet; nil for a file that is only checked.
   ///   - progress: called with the bytes that are read and the bytes of the file; if it throws, so does this.
   /// - Throws: ``BackupError``, and what `progress` throws.
   package func extract(
@@ -53,7 +53,9 @@ package final class BackupReader {
         throw BackupError.damaged(path, "\(content.part.rawValue) is not where it should be")
       }
       let file = target(content.part)
-      sums[header.name] = try reading.copy(header, to: file) { try progress(content.part, $0, header.size) }
+      sums[header.name] = try reading.copy(header, to: file, mode: content.part.mode) {
+        try progress(content.part, $0, header.size)
+      }
     }
     guard let header = try reading.header(), header.name == BackupWriter.sumsName else {
       throw BackupError.damaged(path, "its checksums are missing: it is not whole")
@@ -94,10 +96,12 @@ package final class BackupReader {
     }
 
     /// Copies a content to a file, and returns its checksum.
-    func copy(_ header: TarHeader, to file: String?, progress: (Int64) throws -> Void) throws -> String {
+    func copy(
+      _ header: TarHeader, to file: String?, mode: mode_t, progress: (Int64) throws -> Void
+    ) throws -> String {
       var target: Int32 = -1
       if let file {
-        target = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        target = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard target >= 0 else { throw BackupError.cannot("written", file) }
       }
       defer { if target >= 0 { close(target) } }
@@ -107,7 +111,7 @@ package final class BackupReader {
         let part = try bytes(Int(min(rest, Int64(BackupWriter.chunk))))
         hash.update(data: part)
         if let file, !FileAccess.write(part, to: target) {
-          throw BackupError.cannot("written", file, "make room, then try again")
+          throw BackupError.cannot("written", file, .last, "make room, then try again")
         }
         rest -= Int64(part.count)
         try progress(header.size - rest)

@@ -5,32 +5,41 @@ import SystemErrors
 
 /// Writes a backup: a tar archive with a manifest, files, and at its end `SHA256SUMS`, as `sha256sum -c` reads it.
 ///
-/// The archive gets its name when it is complete. Until then there is a file with `.partial` behind the name, which ``abandon()``
-/// removes.
+/// The archive gets its name when it is complete. Until then it is a ``PendingFile``, which ``abandon()`` removes.
 package final class BackupWriter {
   /// The name of the checksums in an archive.
   static let sumsName = "SHA256SUMS"
   /// How much is read at once.
   static let chunk = 1 << 20
 
-  private let path: String
-  private let temporary: String
-  private let descriptor: Int32
+  private let file: PendingFile
   private let time: Int64
   private var sums = ""
-  private var isOpen = true
 
   /// Begins an archive, which only its owner can read.
-  package init(_ path: String, manifest: BackupManifest) throws(BackupError) {
-    self.path = path
-    temporary = path + ".partial"
+  ///
+  /// - Parameters:
+  ///   - path: the archive. A regular file is replaced; nothing else is.
+  ///   - folder: a ``PendingFile/folder(beside:)`` of the path, where the archive is until it is complete.
+  package init(_ path: String, in folder: String, manifest: BackupManifest) throws(BackupError) {
+    try Self.check(path)
     time = manifest.created.seconds
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .cannot("written", temporary) }
+    do throws(FileAccess.Failure) { file = try PendingFile(path, in: folder) } catch {
+      throw .cannot("written", path, SystemError(error.number))
+    }
     try add(BackupManifest.name, manifest.json)
   }
 
-  deinit { abandon() }
+  /// Checks that a path can name an archive: one that is there already, such as a device, is not replaced unless it is a regular file.
+  package static func check(_ path: String) throws(BackupError) {
+    guard !path.isEmpty, path != "-" else {
+      throw BackupError(code: .unavailable, message: "a backup is written to a file, not to a stream; give its path")
+    }
+    guard let kind = FileAccess.specialKind(of: path) else { return }
+    throw BackupError(
+      code: .unavailable,
+      message: "\(path) is \(kind), which a backup does not replace; give the path of a file, which may be a new one")
+  }
 
   /// Adds a file.
   ///
@@ -82,27 +91,19 @@ package final class BackupWriter {
   package func finish() throws(BackupError) {
     try add(Self.sumsName, Array(sums.utf8))
     try write([UInt8](repeating: 0, count: 2 * TarHeader.blockSize))
-    guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw .cannot("written", path) }
-    isOpen = false
-    close(descriptor)
-    let folder = open(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if folder >= 0 {
-      fsync(folder)
-      close(folder)
+    // It may have changed while the archive was written.
+    try Self.check(file.path)
+    do throws(FileAccess.Failure) { try file.commit() } catch {
+      throw .cannot("written", file.path, SystemError(error.number))
     }
   }
 
   /// Removes an archive that is not complete; leaves a complete one.
-  package func abandon() {
-    guard isOpen else { return }
-    isOpen = false
-    close(descriptor)
-    unlink(temporary)
-  }
+  package func abandon() { file.abandon() }
 
   private func write(_ bytes: some Collection<UInt8>) throws(BackupError) {
-    guard FileAccess.write(bytes, to: descriptor) else {
-      throw .cannot("written", temporary, "make room, or give another path")
+    do throws(FileAccess.Failure) { try file.write(bytes) } catch {
+      throw .cannot("written", file.path, SystemError(error.number), "make room, or give another path")
     }
   }
 }

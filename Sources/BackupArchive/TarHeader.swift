@@ -4,6 +4,7 @@ struct TarHeader {
   static let blockSize = 512
 
   var name: String
+  /// The size of the content in bytes, never negative.
   var size: Int64
 
   /// How many bytes follow a content up to the next header.

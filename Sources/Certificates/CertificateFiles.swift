@@ -67,6 +67,6 @@ package struct CertificateFiles {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     // The certificate is written last. Without its key it would look like a complete pair.
     try FileAccess.write(Array(pair.privateKeyPEM.utf8), to: key.path).get()
-    try Data(pair.certificatePEM.utf8).write(to: certificate, options: .atomic)
+    try FileAccess.write(Array(pair.certificatePEM.utf8), to: certificate.path, mode: 0o644).get()
   }
 }

@@ -161,17 +161,12 @@ public struct DatabaseFile: Sendable {
   static func makeDirectories(
     for file: String, _ kind: DatabaseKind, path: String
   ) throws(DatabaseFileError) {
-    var missing: [String] = []
-    var directory = file[..<(file.lastIndex(of: "/") ?? file.startIndex)]
-    while !directory.isEmpty, access(String(directory), F_OK) != 0 {
-      missing.append(String(directory))
-      directory = directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)]
-    }
-    for directory in missing.reversed() where mkdir(directory, 0o700) != 0 && errno != EEXIST {
+    let directory = String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)])
+    if case .failure(let failure) = FileAccess.makeDirectories(directory) {
       throw DatabaseFileError(
         code: .unavailable,
-        message: "the directory \(directory) of the \(kind.noun) \(path) cannot be created: "
-          + "\(SystemError.last); create it, or give another path")
+        message: "the directory \(failure.path) of the \(kind.noun) \(path) cannot be created: "
+          + "\(SystemError(failure.number)); create it, or give another path")
     }
   }
 

@@ -114,35 +114,33 @@ public final class DatabaseReservation: Sendable {
   /// Whether there is a file.
   public var exists: Bool { access(path, F_OK) == 0 }
 
+  /// What the names of the files beside a database end in that belong to it.
+  public static let companions = ["-shm", "-wal"]
+
   /// Puts a file in the place of the database. The old files stay under other names.
   ///
   /// - Parameters:
   ///   - file: the new database, on the same file system.
-  ///   - suffix: what the names of the old files get; files of such names are overwritten.
+  ///   - suffix: what the names of the old files get. A file that has such a name already is an error, and nothing is changed.
   /// - Returns: the name of the old database; nil if there was none.
   /// - Throws: ``DatabaseFileError``.
   public func replace(with file: String, keepingOldWith suffix: String) throws(DatabaseFileError) -> String? {
-    var old: String?
-    if exists {
-      // What is in the log belongs to the old file; a damaged one is moved as it is.
-      if let database = try? DatabaseQueue(path: path) {
-        try? database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-        try? database.close()
-      }
-      for part in ["-shm", "-wal", ""] {
-        guard access(path + part, F_OK) == 0 else { continue }
-        try move(path + part, to: path + suffix + part)
-      }
-      old = path + suffix
+    let hasOld = exists
+    // What is in the log belongs to the old file; a damaged one is moved as it is.
+    if hasOld, let database = try? DatabaseQueue(path: path) {
+      try? database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+      try? database.close()
     }
+    // A log without its database is moved, too: SQLite would write its pages into the new one.
+    let parts = (Self.companions + [""]).filter { access(path + $0, F_OK) == 0 }
+    if let taken = parts.map({ path + suffix + $0 }).first(where: FileAccess.isTaken) {
+      throw DatabaseFileError(
+        code: .unavailable, message: "\(taken) is there already and would be overwritten; move it to another place")
+    }
+    for part in parts { try move(path + part, to: path + suffix + part) }
     try move(file, to: path)
-    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if descriptor >= 0 {
-      fsync(descriptor)
-      closeDescriptor(descriptor)
-    }
-    return old
+    FileAccess.synchronizeFolder(of: path)
+    return hasOld ? path + suffix : nil
   }
 
   /// Lets other programs open the database.

@@ -4,7 +4,7 @@ import Glibc
 public enum FileAccess {
   /// Why a file could not be read or written.
   public struct Failure: Error, CustomStringConvertible {
-    /// The failed call: `open`, `read`, `write`.
+    /// The failed call: `open`, `read`, `write`, `rename`, `mkdir`.
     public let action: String
     /// The file.
     public let path: String
@@ -50,33 +50,23 @@ public enum FileAccess {
     }
   }
 
-  /// Replaces a file atomically: readers see the old content or the new one. Only its owner can read it. A file that is not
-  /// regular, such as `/dev/null` or a pipe, is written to in place.
-  public static func write(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
+  /// Replaces a file atomically: readers see the old content or the new one, also after a power failure. A file that is not regular,
+  /// such as `/dev/null` or a pipe, is written to in place.
+  ///
+  /// - Parameter mode: who can read the file, further limited by the umask of the process; by default its owner alone.
+  public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) -> Result<Void, Failure> {
     // A symbolic link stays: its target is replaced.
-    let target =
-      realpath(path, nil).map { pointer in
-        defer { free(pointer) }
-        return String(cString: pointer)
-      } ?? path
+    let target = resolved(path) ?? path
     var status = stat()
     if stat(target, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return writeInPlace(bytes, to: path) }
-    let temporary = "\(target).\(getpid())"
-    func failure(_ action: String) -> Result<Void, Failure> {
-      let failure = Failure(action: action, path: path, number: errno)
-      unlink(temporary)
-      return .failure(failure)
+    do throws(Failure) {
+      let file = try PendingFile(target, mode: mode)
+      try file.write(bytes)
+      try file.commit()
+      return .success(())
+    } catch {
+      return .failure(Failure(action: error.action, path: path, number: error.number))
     }
-    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { return .failure(Failure(action: "open", path: path, number: errno)) }
-    guard write(bytes, to: file) else {
-      let result = failure("write")
-      close(file)
-      return result
-    }
-    guard close(file) == 0 else { return failure("write") }
-    guard rename(temporary, target) == 0 else { return failure("rename") }
-    return .success(())
   }
 
   private static func writeInPlace(_ bytes: [UInt8], to path: String) -> Result<Void, Failure> {
@@ -106,6 +96,58 @@ public enum FileAccess {
       rest = rest.dropFirst(count)
     }
     return true
+  }
+
+  /// The path of what is there, absolute and without symbolic links; nil if nothing is.
+  package static func resolved(_ path: String) -> String? {
+    guard let pointer = realpath(path, nil) else { return nil }
+    defer { free(pointer) }
+    return String(cString: pointer)
+  }
+
+  /// Makes a directory and those that it is in, as far as they are missing.
+  ///
+  /// - Parameter mode: who can look into those that are made, further limited by the umask of the process.
+  package static func makeDirectories(_ path: String, mode: UInt32 = 0o700) -> Result<Void, Failure> {
+    var missing: [Substring] = []
+    var directory = path[...]
+    while !directory.isEmpty, access(String(directory), F_OK) != 0 {
+      missing.append(directory)
+      directory = directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)]
+    }
+    for directory in missing.reversed() where mkdir(String(directory), mode) != 0 && errno != EEXIST {
+      return .failure(Failure(action: "mkdir", path: String(directory), number: errno))
+    }
+    return .success(())
+  }
+
+  /// Has the disk keep the names in the folder of a file, as far as the file system can.
+  package static func synchronizeFolder(of path: String) {
+    let folder = open(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    fsync(folder)
+    close(folder)
+  }
+
+  /// What kind of file has a path, as messages say it with an article; nil for a regular file, and if there is none. A symbolic link
+  /// is one, whatever it points to.
+  package static func specialKind(of path: String) -> String? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return nil
+    case S_IFDIR: return "a directory"
+    case S_IFLNK: return "a symbolic link"
+    case S_IFIFO: return "a pipe"
+    case S_IFSOCK: return "a socket"
+    default: return "a device"
+    }
+  }
+
+  /// Whether something has a path, also a symbolic link that points to nothing.
+  package static func isTaken(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
   }
 
   /// Whether a path is a directory.

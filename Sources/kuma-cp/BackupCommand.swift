@@ -16,7 +16,7 @@ extension KumaControlPlane {
         complete. Meanwhile the folder needs room for it twice.
         """)
 
-    @Argument(help: "The file to write; it is replaced if it is there.", completion: .file())
+    @Argument(help: "The file to write; a regular file is replaced if it is there.", completion: .file())
     var file: String
 
     @OptionGroup var scope: BackupScope
@@ -42,7 +42,7 @@ extension KumaControlPlane {
     @Argument(help: "The file to read.", completion: .file())
     var file: String
 
-    @Flag(help: "Replace what is there. The old files stay, with .before-restore behind their names.")
+    @Flag(help: "Replace what is there. The old files stay, with .before-restore (-2, -3…) behind their names.")
     var force = false
 
     @OptionGroup var scope: BackupScope

@@ -1,4 +1,6 @@
+import Dispatch
 import Foundation
+import Synchronization
 import SystemErrors
 import Testing
 
@@ -17,6 +19,27 @@ import Testing
       try FileAccess.write(Array(text.utf8), to: path).get()
       #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
     }
+  }
+
+  @Test("takes several writers at once, and decides who can read the file") func writers() throws {
+    let path = try path("key")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try "old".write(toFile: path, atomically: true, encoding: .utf8)
+    let failures = Mutex(0)
+    DispatchQueue.concurrentPerform(iterations: 16) { _ in
+      if case .failure = FileAccess.write(Array("new".utf8), to: path) { failures.withLock { $0 += 1 } }
+    }
+    #expect(failures.withLock { $0 } == 0)
+    func mode(_ path: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+    #expect(try mode(path) == 0o600)
+    let open = try self.path("certificate")
+    try "like others".write(toFile: self.path("config"), atomically: true, encoding: .utf8)
+    try FileAccess.write(Array("new".utf8), to: open, mode: 0o644).get()
+    #expect(try mode(open) == mode(self.path("config")))
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    #expect(names == ["certificate", "config", "key"])
   }
 
   @Test("writes to a pipe, which stays one, as /dev/null has to") func pipe() throws {

@@ -55,6 +55,7 @@ import Testing
       (["--from", "http://127.0.0.1:1", "--type", "tempo"], "--type \"tempo\" is not known"),
       (["--from", "http://localhost:9411"], "--from and --to are the same"),
       (["--from", "http://127.0.0.1:1", "--to-token-file", "none"], "the token of --to-token-file cannot be read"),
+      (["--from", "http://127.0.0.1:1", "--state-file", "/"], "\"/\" is a directory"),
       (["--from", "http://127.0.0.1:1"], "connection refused"),
     ])
   func refusals(words: [String], message: String) async throws {

@@ -102,6 +102,10 @@ struct ImportState: Sendable, Hashable {
 
   /// Reads the state of an earlier run; nil if there is none.
   static func read(_ path: String) throws -> ImportState? {
+    // It is removed at the end.
+    if let kind = FileAccess.specialKind(of: path) {
+      throw CommandFailure("\(path.quoted) is \(kind); give the path of a file with --state-file")
+    }
     switch FileAccess.read(path, limit: 4 << 20) {
     case .failure(let failure) where failure.number == ENOENT: return nil
     case .failure(let failure):

@@ -19,15 +19,13 @@ struct StoreBackup {
   ///   - only: what is written; nil for all.
   /// - Throws: an error whose description says what is wrong and how to fix it. Nothing is left then.
   func write(to file: String, only: StorePlaces.Part?) async throws {
-    // Databases are copied before the archive begins, since a file's size stands before its content.
-    let folder = file + ".copies"
-    try? FileManager.default.removeItem(atPath: folder)
-    guard mkdir(folder, 0o700) == 0 else {
+    try BackupWriter.check(file)
+    guard !places.owns(file) else {
       throw StorePlaces.Refusal(
-        description:
-          "the folder \(folder) cannot be made: \(SystemError.last); give a path for the backup in a folder that is "
-          + "there and can be written")
+        description: "\(file) is a file of the control plane's own, which a backup cannot replace; give another path")
     }
+    // Databases are copied before the archive begins, since a file's size stands before its content.
+    let folder = try StorePlaces.folder(beside: file)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var contents: [BackupManifest.Content] = []
     var sources: [BackupManifest.Part: String] = [:]
@@ -60,13 +58,13 @@ struct StoreBackup {
     guard !sources.isEmpty else { throw StorePlaces.Refusal(description: nothing(only)) }
     let manifest = BackupManifest(
       version: ProductVersion.current, created: .now, store: places.store.rawValue, contents: contents)
-    let archive = try BackupWriter(file, manifest: manifest)
+    let archive = try BackupWriter(file, in: folder, manifest: manifest)
     defer { archive.abandon() }
     for content in contents {
       let part = content.part
       if let source = sources[part] {
         try archive.add(part, from: source) { try progress.step("writing the \(part.noun)", $0, $1) }
-        try FileManager.default.removeItem(atPath: source)
+        unlink(source)
       } else {
         try archive.add(part, small[part] ?? [])
       }

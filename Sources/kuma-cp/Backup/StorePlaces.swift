@@ -4,6 +4,7 @@ import Foundation
 import MeshStorePostgres
 import MeshStoreSQL
 import SQLiteFiles
+import SystemErrors
 import TraceStore
 
 /// Where a control plane, or a collector alone, keeps what it has.
@@ -43,6 +44,20 @@ struct StorePlaces: Sendable {
   /// Whether the file of a part is there.
   func exists(_ part: BackupManifest.Part) -> Bool { FileManager.default.fileExists(atPath: path(part)) }
 
+  /// Whether a path is that of a file of the stores, whether it is there or not: a backup of that name would take its place.
+  func owns(_ file: String) -> Bool {
+    func place(_ path: String) -> String {
+      let slash = path.lastIndex(of: "/")
+      let folder = slash.map { String(path[...$0]) } ?? "."
+      return "\(FileAccess.resolved(folder) ?? folder)/\(path[(slash.map(path.index(after:)) ?? path.startIndex)...])"
+    }
+    let file = place(file)
+    return BackupManifest.Part.allCases.contains { part in
+      let own = place(path(part))
+      return (["", ".lock"] + DatabaseReservation.companions).contains { file == own + $0 }
+    }
+  }
+
   /// Goes on as the user and group that own the work directory, where root runs the command: the service could not open files of
   /// root's.
   func becomeOwner() {
@@ -52,6 +67,16 @@ struct StorePlaces: Sendable {
     }
     _ = setegid(status.st_gid)
     _ = seteuid(status.st_uid)
+  }
+
+  /// Makes a folder of a name of its own beside a file; the caller removes it.
+  static func folder(beside file: String) throws(Refusal) -> String {
+    do throws(FileAccess.Failure) { return try PendingFile.folder(beside: file) } catch {
+      throw Refusal(
+        description:
+          "the folder \(error.path) cannot be made: \(SystemError(error.number)); the folder in which it is to be has to be "
+          + "there, and you have to be able to write to it")
+    }
   }
 
   /// The kind of a part that is a database.

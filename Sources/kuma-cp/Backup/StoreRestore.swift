@@ -9,7 +9,7 @@ import TraceStore
 
 /// Puts what a backup holds in the place of what a control plane has.
 struct StoreRestore {
-  /// What the names of replaced files get.
+  /// What the names of replaced files get; a number follows if there are such files of an earlier restore.
   static let suffix = ".before-restore"
 
   let places: StorePlaces
@@ -36,25 +36,22 @@ struct StoreRestore {
           + "--store postgres, or restore the traces alone with --only traces")
     }
     places.becomeOwner()
+    let inFiles = wanted.filter { !isInDatabase($0) }
     var reservations: [BackupManifest.Part: DatabaseReservation] = [:]
     defer { for reservation in reservations.values { reservation.release() } }
-    for part in wanted {
-      guard let kind = StorePlaces.kind(part), !isInDatabase(part) else { continue }
+    var taken: [BackupManifest.Part] = []
+    for part in inFiles {
+      guard let kind = StorePlaces.kind(part) else { continue }
       let reservation = try DatabaseReservation(path: places.path(part), kind: kind)
-      if reservation.exists, !isForced, try holdsSomething(part) {
-        throw StorePlaces.Refusal(
-          description: "\(places.path(part)) holds \(part.noun) already; let --force replace it (the old file stays as "
-            + "\(part.rawValue)\(Self.suffix)), or give another path")
-      }
       reservations[part] = reservation
+      if reservation.exists, !isForced, try holdsSomething(part) { taken.append(part) }
     }
-    func temporary(_ part: BackupManifest.Part) -> String { places.path(part) + ".restoring" }
-    defer {
-      // Reading the schema of a database makes two files beside it.
-      for part in wanted { for end in ["", "-wal", "-shm"] { unlink(temporary(part) + end) } }
+    guard taken.isEmpty else {
+      throw refusal(file, inFiles.filter { taken.contains($0) || (reservations[$0] == nil && isTaken($0)) })
     }
-    try FileManager.default.createDirectory(
-      at: places.workDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let folders = try temporaryFolders(for: wanted)
+    defer { for folder in folders.values { try? FileManager.default.removeItem(atPath: folder) } }
+    func temporary(_ part: BackupManifest.Part) -> String { "\(folders[part] ?? "")/\(part.rawValue)" }
     try archive.extract(to: { wanted.contains($0) ? temporary($0) : nil }) { part, read, total in
       try progress.step("reading the \(part.noun)", read, total)
     }
@@ -66,6 +63,10 @@ struct StoreRestore {
           + "program knows \(schema.known.last?.debugDescription ?? ""); restore them with version \(archive.manifest.version)"
       )
     }
+    // A small file that is as it was stays as it is.
+    let replaced = inFiles.filter { reservations[$0] != nil || !isSame(places.path($0), temporary($0)) }
+    let differing = replaced.filter { reservations[$0] == nil && isTaken($0) }
+    guard isForced || differing.isEmpty else { throw refusal(file, differing) }
     if wanted.contains(.resources), isInDatabase(.resources) {
       let id = (try? FileAccess.read(temporary(.clusterID), limit: 1_000).get()).map {
         String(decoding: $0, as: UTF8.self)
@@ -76,15 +77,17 @@ struct StoreRestore {
         if: isForced ? .replaced : .refused)
       progress.end("the resources are in the database, as they were at \(archive.manifest.created)")
     }
-    for part in wanted where !isInDatabase(part) {
+    let suffix = freeSuffix(replaced)
+    for part in replaced {
+      let old: String?
       if let reservation = reservations[part] {
-        let old = try reservation.replace(with: temporary(part), keepingOldWith: Self.suffix)
-        progress.end(
-          "\(places.path(part)) holds the \(part.noun) as they were at \(archive.manifest.created)"
-            + (old.map { "; the file before is \($0)" } ?? ""))
+        old = try reservation.replace(with: temporary(part), keepingOldWith: suffix)
       } else {
-        try replace(places.path(part), with: temporary(part))
+        old = try replace(part, with: temporary(part), keepingOldWith: suffix)
       }
+      progress.end(
+        "\(places.path(part)) holds the \(part.noun) of \(archive.manifest.created)"
+          + (old.map { "; the file before is \($0)" } ?? ""))
     }
   }
 
@@ -101,11 +104,70 @@ struct StoreRestore {
     }
   }
 
-  private func replace(_ path: String, with file: String) throws {
-    if FileManager.default.fileExists(atPath: path) { _ = rename(path, path + Self.suffix) }
-    guard rename(file, path) == 0 else {
+  private func isTaken(_ part: BackupManifest.Part) -> Bool { FileAccess.isTaken(places.path(part)) }
+
+  private func refusal(_ file: String, _ parts: [BackupManifest.Part]) -> StorePlaces.Refusal {
+    let names = parts.map { "\(places.path($0)) (\($0.noun))" }.joined(separator: ", ")
+    return StorePlaces.Refusal(
+      description:
+        "\(file) is not restored, since it would replace \(names); let --force replace what is there (the old files "
+        + "stay, with \(Self.suffix) behind their names), or give another --work-dir")
+  }
+
+  /// A folder for each part, on the file system of its place and of names that nobody else has: what is read is nothing before it is
+  /// checked.
+  private func temporaryFolders(
+    for parts: [BackupManifest.Part]
+  ) throws(StorePlaces.Refusal) -> [BackupManifest.Part: String] {
+    let directory = places.workDirectory.path(percentEncoded: false)
+    if case .failure(let failure) = FileAccess.makeDirectories(directory) {
       throw StorePlaces.Refusal(
-        description: "\(file) cannot be renamed to \(path): \(SystemError.last); check the permissions")
+        description:
+          "the folder \(failure.path) cannot be made: \(SystemError(failure.number)); give another --work-dir")
+    }
+    var folders: [BackupManifest.Part: String] = [:]
+    do throws(StorePlaces.Refusal) {
+      for part in parts { folders[part] = try StorePlaces.folder(beside: places.path(part)) }
+    } catch {
+      for folder in folders.values { rmdir(folder) }
+      throw error
+    }
+    return folders
+  }
+
+  /// What the names of all replaced files get: no file of an earlier restore has it.
+  private func freeSuffix(_ parts: [BackupManifest.Part]) -> String {
+    var (suffix, number) = (Self.suffix, 1)
+    while parts.contains(where: { part in
+      ([""] + DatabaseReservation.companions).contains { FileAccess.isTaken(places.path(part) + suffix + $0) }
+    }) {
+      number += 1
+      suffix = "\(Self.suffix)-\(number)"
+    }
+    return suffix
+  }
+
+  private func isSame(_ path: String, _ other: String) -> Bool {
+    guard let bytes = try? FileAccess.read(path, limit: 1 << 20, waits: false).get() else { return false }
+    return bytes == (try? FileAccess.read(other, limit: 1 << 20).get())
+  }
+
+  /// - Returns: the name of the old file; nil if there was none.
+  private func replace(
+    _ part: BackupManifest.Part, with file: String, keepingOldWith suffix: String
+  ) throws(StorePlaces.Refusal) -> String? {
+    let path = places.path(part)
+    let old = isTaken(part) ? path + suffix : nil
+    if let old { try move(path, to: old) }
+    try move(file, to: path)
+    FileAccess.synchronizeFolder(of: path)
+    return old
+  }
+
+  private func move(_ file: String, to target: String) throws(StorePlaces.Refusal) {
+    guard rename(file, target) == 0 else {
+      throw StorePlaces.Refusal(
+        description: "\(file) cannot be renamed to \(target): \(SystemError.last); check the permissions")
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import SystemErrors
 
 /// The identity of this control plane.
 enum ControlPlaneIdentity {
@@ -29,11 +30,11 @@ enum ControlPlaneIdentity {
     {
       return known.uuidString.lowercased()
     }
-    do {
-      try Data("\(fresh)\n".utf8).write(to: file, options: .atomic)
-    } catch {
-      let path = file.path(percentEncoded: false)
-      throw Failure(description: "\(path) cannot be written; make its directory writable or choose another: \(error)")
+    let path = file.path(percentEncoded: false)
+    if case .failure(let failure) = FileAccess.write(Array("\(fresh)\n".utf8), to: path, mode: 0o644) {
+      throw Failure(
+        description:
+          "\(path) cannot be written: \(SystemError(failure.number)); make its directory writable or choose another")
     }
     return fresh
   }
