@@ -341,8 +341,8 @@ let package = Package(
     .executableTarget(
       name: "kuma-demo",
       dependencies: [
-        "DemoShop", "Documents", "KubernetesAPI", "PodNetwork", "ProcessSupervisor", "CProcess", "SystemErrors",
-        "TraceHeaders", argumentParser, asyncHTTPClient, collections,
+        "ConnectionFaults", "DemoShop", "Documents", "KubernetesAPI", "PodNetwork", "ProcessSupervisor", "CProcess",
+        "SystemErrors", "TraceHeaders", argumentParser, asyncHTTPClient, collections,
         httpTypes, hummingbird,
         logging,
         nioCore,

@@ -1,6 +1,8 @@
 /// Something has taken longer than it may.
-package struct DeadlineExceeded: Error {
+package struct DeadlineExceeded: Error, CustomStringConvertible {
   package init() {}
+
+  package var description: String { "it took longer than it may" }
 }
 
 /// Does something within a time. The time limit of the HTTP client ends with the head of an answer; this one covers all.

@@ -20,18 +20,53 @@ public enum LoopbackServer {
     server: HTTPServerBuilder = .http1(), host: String = "127.0.0.1", port: Int = 0, _ responder: @escaping Responder,
     _ body: @escaping @Sendable (_ base: String) async throws -> Value
   ) async throws -> Value {
+    try await serving(server: server, host: host, port: port) { request in
+      let bytes = try await request.body.collect(upTo: 16 << 20)
+      let (head, content) = await responder(request.head, Array(bytes.readableBytesView))
+      return Response(
+        status: head.status, headers: head.headerFields,
+        body: content.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: content)))
+    } _: {
+      try await body($0)
+    }
+  }
+
+  /// Serves answers whose head comes at once, and whose body never ends: a byte, and a little later another.
+  ///
+  /// - Parameters:
+  ///   - onByte: called for each byte that is about to be sent.
+  ///   - onEnd: called when the client has closed the connection.
+  public static func runDripping<Value: Sendable>(
+    onByte: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void,
+    _ body: @escaping @Sendable (_ base: String) async throws -> Value
+  ) async throws -> Value {
+    try await serving(server: .http1(), host: "127.0.0.1", port: 0) { _ in
+      Response(
+        status: .ok,
+        body: ResponseBody { writer in
+          defer { onEnd() }
+          while true {
+            onByte()
+            try await writer.write(ByteBuffer(string: " "))
+            try await Task.sleep(for: .milliseconds(20))
+          }
+        })
+    } _: {
+      try await body($0)
+    }
+  }
+
+  private static func serving<Value: Sendable>(
+    server: HTTPServerBuilder, host: String, port: Int,
+    answer: @escaping @Sendable (Request) async throws -> Response,
+    _ body: @escaping @Sendable (_ base: String) async throws -> Value
+  ) async throws -> Value {
     let (channels, continuation) = AsyncStream.makeStream(of: (any Channel).self)
     let running = Mutex<(any Channel)?>(nil)
     var logger = Logger(label: "loopback")
     logger.logLevel = .critical
     let application = Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in
-        let bytes = try await request.body.collect(upTo: 16 << 20)
-        let (head, content) = await responder(request.head, Array(bytes.readableBytesView))
-        return Response(
-          status: head.status, headers: head.headerFields,
-          body: content.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: content)))
-      },
+      responder: CallbackResponder<BasicRequestContext> { request, _ in try await answer(request) },
       server: server, configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
       onServerRunning: { channel in
         continuation.yield(channel)

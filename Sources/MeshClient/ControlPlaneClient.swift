@@ -140,20 +140,25 @@ public final class ControlPlaneClient: Sendable {
     }
     let client = try client()
     let start = ContinuousClock.now
-    var status: Int?
+    let status = Mutex<Int?>(nil)
     defer {
       settings.observer?(
         Exchange(
-          method: method, url: request.url, status: status, body: json.map { String(decoding: $0, as: UTF8.self) },
-          duration: ContinuousClock.now - start))
+          method: method, url: request.url, status: status.withLock { $0 },
+          body: json.map { String(decoding: $0, as: UTF8.self) }, duration: ContinuousClock.now - start))
     }
     do {
-      let response = try await client.execute(request, timeout: timeout)
-      status = Int(response.status.code)
-      let body = try await response.body.collect(upTo: Self.responseLimit)
-      return Response(
-        status: Int(response.status.code), body: Array(body.readableBytesView),
-        fields: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first })
+      return try await within(.nanoseconds(timeout.nanoseconds)) { [request] in
+        let response = try await client.execute(request, deadline: .distantFuture)
+        status.withLock { $0 = Int(response.status.code) }
+        let body = try await response.body.collect(upTo: Self.responseLimit)
+        return Response(
+          status: Int(response.status.code), body: Array(body.readableBytesView),
+          fields: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first })
+      }
+    } catch is DeadlineExceeded {
+      let what = status.withLock { $0 } == nil ? "no answer within" : "the answer has not ended within"
+      throw late("\(what) \(settings.timeout.words)", method: method, path: path)
     } catch {
       throw await failure(error, method: method, path: path)
     }
@@ -270,19 +275,24 @@ public final class ControlPlaneClient: Sendable {
     return configuration
   }
 
-  private func failure(_ error: any Error, method: Method, path: String) async -> ControlPlaneError {
+  /// A request in words, as Kuma's kumactl names it.
+  private func words(_ method: Method, _ path: String) -> String {
     let verb = method.rawValue.prefix(1) + method.rawValue.dropFirst().lowercased()
-    let request = "\(verb) \"\(address)\(path)\""
-    switch error {
-    case let error as HTTPClientError where [.deadlineExceeded, .readTimeout, .writeTimeout].contains(error):
-      let reason = "no answer within \(settings.timeout.words)"
-      return ControlPlaneError(
-        code: .timedOut, title: "\(request): \(reason)", reason: reason, address: address, cause: error)
-    case is NIOTooManyBytesError:
+    return "\(verb) \"\(address)\(path)\""
+  }
+
+  private func late(_ reason: String, method: Method, path: String) -> ControlPlaneError {
+    ControlPlaneError(
+      code: .timedOut, title: "\(words(method, path)): \(reason)", reason: reason, address: address,
+      cause: DeadlineExceeded())
+  }
+
+  private func failure(_ error: any Error, method: Method, path: String) async -> ControlPlaneError {
+    let request = words(method, path)
+    if error is NIOTooManyBytesError {
       let reason = "the answer is larger than 64 MiB"
       return ControlPlaneError(
         code: .tooLarge, title: "\(request): \(reason)", reason: reason, address: address, cause: error)
-    default: break
     }
     let code: ControlPlaneError.Code
     let reason: String

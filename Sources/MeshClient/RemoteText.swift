@@ -37,10 +37,13 @@ public enum RemoteText {
     async -> Result<(status: UInt, bytes: [UInt8]), Failure>
   {
     do {
-      let response = try await client.execute(HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
-      let body = try await response.body.collect(upTo: limit)
-      return .success((response.status.code, Array(buffer: body)))
-    } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {
+      return .success(
+        try await within(timeout) {
+          let response = try await client.execute(HTTPClientRequest(url: url), deadline: .distantFuture)
+          let body = try await response.body.collect(upTo: limit)
+          return (response.status.code, Array(buffer: body))
+        })
+    } catch let error where error is DeadlineExceeded || error as? HTTPClientError == .connectTimeout {
       return .failure(Failure(description: "Get \"\(url)\": no answer within \(timeout.words)", cause: error))
     } catch is NIOTooManyBytesError {
       return .failure(Failure(description: "Get \"\(url)\": the text is larger than 16 MiB"))

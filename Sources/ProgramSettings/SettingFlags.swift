@@ -4,7 +4,7 @@ package import ArgumentParser
 package struct SettingFlag: Sendable {
   /// What follows the name.
   enum Form: Sendable {
-    case value(name: String?, CompletionKind?)
+    case value(name: String, CompletionKind?)
     case nothing(text: String)
   }
 
@@ -18,12 +18,12 @@ package struct SettingFlag: Sendable {
   /// A flag with a value.
   ///
   /// - Parameters:
-  ///   - valueName: the name of the value in help; `nil` for the flag's name.
+  ///   - valueName: the name of the value in help: what it is, such as `file`.
   ///   - completion: what shells complete; `nil` for the setting's choices, if it has any.
   ///   - help: the help text; `nil` for the setting's summary, its default and its variable.
   ///   - standard: the default as shown in help; `nil` for the default's text.
   package static func option(
-    _ name: String, short: Character? = nil, valueName: String? = nil, completion: CompletionKind? = nil,
+    _ name: String, short: Character? = nil, valueName: String, completion: CompletionKind? = nil,
     standard: String? = nil, _ help: String? = nil
   ) -> SettingFlag {
     SettingFlag(name: name, short: short, help: help, standard: standard, form: .value(name: valueName, completion))

@@ -104,7 +104,10 @@ extension KumaControlPlane {
 struct BackupScope: ParsableArguments {
   /// The settings that say where a control plane keeps what it has.
   struct Settings: ParsableArguments {
-    @Option(name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.")
+    @Option(
+      name: [.customLong("config-file"), .customShort("c")],
+      help: ArgumentHelp("Configuration file in YAML.", valueName: "file"),
+      completion: .file())
     var configFile: String?
 
     @OptionGroup var flags: SettingFlags<BackupFlags>
@@ -118,7 +121,7 @@ struct BackupScope: ParsableArguments {
   }
 
   @Option(
-    help: "What it is about: resources or traces; both when it is not given.",
+    help: ArgumentHelp("What it is about; both when it is not given.", valueName: "resources|traces"),
     completion: .list(["resources", "traces"]))
   var only: String?
 

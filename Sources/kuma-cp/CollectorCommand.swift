@@ -22,7 +22,8 @@ extension KumaControlPlane {
         """)
 
     @Option(
-      name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.", completion: .file())
+      name: [.customLong("config-file"), .customShort("c")],
+      help: ArgumentHelp("Configuration file in YAML.", valueName: "file"), completion: .file())
     var configFile: String?
 
     @OptionGroup var settings: SettingFlags<CollectorFlags>

@@ -54,7 +54,8 @@ struct KumaControlPlane: AsyncParsableCommand {
         """)
 
     @Option(
-      name: [.customLong("config-file"), .customShort("c")], help: "Configuration file in YAML.", completion: .file())
+      name: [.customLong("config-file"), .customShort("c")],
+      help: ArgumentHelp("Configuration file in YAML.", valueName: "file"), completion: .file())
     var configFile: String?
 
     @OptionGroup var settings: SettingFlags<RunFlags>

@@ -165,6 +165,31 @@ struct ControlPlaneClientTests {
     }
   }
 
+  @Test("gives up when an answer begins and does not end, and closes the connection")
+  func drips() async throws {
+    let (bytes, ends) = (Mutex(0), Mutex(0))
+    try await LoopbackServer.runDripping {
+      bytes.withLock { $0 += 1 }
+    } onEnd: {
+      ends.withLock { $0 += 1 }
+    } _: { base in
+      let seen = Mutex<[Int?]>([])
+      let settings = ControlPlaneClient.Settings(
+        timeout: .seconds(1), observer: { exchange in seen.withLock { $0.append(exchange.status) } })
+      let error = await #expect(throws: ControlPlaneError.self) { try await client(base, settings).index() }
+      #expect(error?.code == .timedOut)
+      #expect(error?.reason == "the answer has not ended within 1 s")
+      #expect(seen.withLock { $0 } == [200])
+      try await eventually("the end of the connection") { ends.withLock { $0 == 1 } }
+      #expect(bytes.withLock { $0 } > 1)
+      let failure = await #expect(throws: RemoteText.Failure.self) {
+        try await RemoteText.fetch("\(base)/a.yaml", timeout: .seconds(1))
+      }
+      #expect(failure?.description == "Get \"\(base)/a.yaml\": no answer within 1 s")
+      try await eventually("the end of the second connection") { ends.withLock { $0 == 2 } }
+    }
+  }
+
   @Test(
     "does not take another server for a control plane",
     arguments: [(200, "<html></html>"), (200, "{}"), (200, "[]"), (204, "")])

@@ -20,13 +20,14 @@ private struct SampleSettings: SettingGroup {
   }
 
   let httpPort = Setting(
-    "server.httpPort", .port, default: "80", "The port.", flag: .option("--port", "The port (80)."))
+    "server.httpPort", .port, default: "80", "The port.", flag: .option("--port", valueName: "port", "The port (80)."))
   let isOpen = Setting(
     "server.isOpen", .truth, default: "true", "Whether it is open.",
     flag: .switch("--closed", gives: "false", "Closes it."))
   let colour = Setting<Colour>("server.colour", .choice, default: "red", "The colour.")
   let limits = Limits()
-  let file = Setting("file", .optionalText, default: "", "A file.", flag: .option("--file", standard: "none"))
+  let file = Setting(
+    "file", .optionalText, default: "", "A file.", flag: .option("--file", valueName: "file", standard: "none"))
   let secret = Setting("server.secret", .nonEmpty, default: "x", "A secret.", isSecret: true)
   let names = Setting("names", .list("is not a name") { $0 != "bad" }, default: "", "Names.", hasVariable: false)
 }

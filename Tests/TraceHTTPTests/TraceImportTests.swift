@@ -35,7 +35,7 @@ import TraceTestSupport
         let client = ControlPlaneClient(address: try ControlPlaneAddress(from))
         let found = try await TraceSource.find(client, form: nil)
         let state =
-          earlier.flatMap { ImportState($0) } ?? ImportState(from: from, to: to, start: start, end: end)
+          try earlier.map { try ImportState($0) } ?? ImportState(from: from, to: to, start: start, end: end)
         let collector = ControlPlaneClient(address: try ControlPlaneAddress(to))
         var run = TraceImport(
           found, to: TraceTarget(collector, form: found.form, counts: state.counts), state: state,
@@ -134,7 +134,7 @@ import TraceTestSupport
       }
     }
     let kept = try #require(states.withLock { $0.last })
-    let before = try #require(ImportState(kept))
+    let before = try ImportState(kept)
     #expect(before.counts.traces > 0 && before.counts.traces < 10)
     let position = before.periods.position
     let asked = Mutex<[String]>([])
@@ -156,6 +156,89 @@ import TraceTestSupport
       _ = try await run(from: { _, _ in (HTTPResponse(status: .ok), Array("<html>".utf8)) }, into: target.api)
     } throws: { error in
       (error as? CommandFailure)?.message.contains("is not a Zipkin or a Jaeger") == true
+    }
+  }
+
+  @Test("refuse a Prometheus, whose answers have a data of their own") func otherData() async throws {
+    let target = try TestCollector()
+    await #expect {
+      _ = try await run(
+        from: { _, _ in (HTTPResponse(status: .ok), Array(#"{"status":"success","data":{}}"#.utf8)) }, into: target.api)
+    } throws: { error in
+      (error as? CommandFailure)?.message.contains("is not a Zipkin or a Jaeger") == true
+    }
+  }
+
+  @Test("end when a source does not look at the period that it is asked for") func ignoresPeriods() async throws {
+    let target = try TestCollector()
+    let all =
+      "[" + (1...1_000).map { #"[{"traceId":"\#(String($0, radix: 16))","id":"1"}]"# }.joined(separator: ",") + "]"
+    let asked = Mutex(0)
+    await #expect {
+      _ = try await run(
+        from: { request, _ in
+          if request.path == "/api/v2/services" { return (HTTPResponse(status: .ok), Array("[]".utf8)) }
+          asked.withLock { $0 += 1 }
+          return (HTTPResponse(status: .ok), Array(all.utf8))
+        }, into: target.api)
+    } throws: { error in
+      (error as? CommandFailure)?.message.contains("with the same traces whatever period") == true
+    }
+    #expect(asked.withLock { $0 } == 42)
+  }
+
+  @Test(
+    "refuse a collector's answer whose counts cannot be",
+    arguments: ["-9223372036854775808", "-1", "2", "9223372036854775807", "1e300", #""1""#])
+  func impossibleCounts(stored: String) async throws {
+    try await LoopbackServer.run { _, _ in
+      (HTTPResponse(status: .accepted), Array(#"{"stored":\#(stored)}"#.utf8))
+    } _: { to in
+      var target = TraceTarget(ControlPlaneClient(address: try ControlPlaneAddress(to)), form: .zipkin)
+      try await target.add(ArraySlice(#"[{"traceId":"1","id":"1"}]"#.utf8), spans: 1)
+      let error = await #expect(throws: CommandFailure.self) { try await target.flush() }
+      #expect(error?.message.contains("that of 1 spans ") == true, "\(error?.message ?? "")")
+    }
+  }
+
+  @Test("refuse a state with a number that cannot be, and name it") func impossibleStates() throws {
+    let state = ImportState(from: "http://a", to: "http://b", start: 1, end: 3)
+    #expect(try ImportState(state.document) == state)
+    func fault(_ field: String, _ value: String) throws -> String? {
+      var fields = ["from": #""a""#, "to": #""b""#, "start": "1", "end": "3", "position": "2"]
+      fields[field] = value
+      let text = "{" + fields.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ",") + "}"
+      do {
+        _ = try ImportState(DocumentValue(json: Array(text.utf8)))
+        return nil
+      } catch let fault as ImportState.Fault {
+        return fault.field
+      }
+    }
+    for (field, value) in [
+      ("start", "-1"), ("start", "-9223372036854775808"), ("end", "9223372036854775807"), ("end", "9223372036855"),
+      ("position", "0"), ("position", "4"), ("length", "-1"), ("traces", "-9223372036854775808"), ("spans", "1e18"),
+      ("refused", "-1"), ("gapCount", "1e300"), ("from", "null"), ("to", "1"),
+    ] {
+      #expect(try fault(field, value) == field, "\(field) \(value)")
+    }
+    #expect(try fault("gaps", #"[{"start":1,"end":2},{"start":2,"end":1}]"#) == "gaps[1].end")
+    #expect(try fault("traces", "5") == nil)
+  }
+
+  @Test("do not go from a collector into itself, whatever its address") func itself() async throws {
+    let (one, other) = (try TestCollector(), try TestCollector())
+    try await LoopbackServer.run(Self.serving(one.api)) { first in
+      try await LoopbackServer.run(Self.serving(one.api)) { second in
+        try await LoopbackServer.run(Self.serving(other.api)) { third in
+          let clients = try [first, second, third].map { ControlPlaneClient(address: try ControlPlaneAddress($0)) }
+          let error = await #expect(throws: CommandFailure.self) {
+            try await CollectorInstance.requireOthers(clients[0], clients[1])
+          }
+          #expect(error?.message.hasSuffix("are the same collector; it has these traces already") == true)
+          try await CollectorInstance.requireOthers(clients[0], clients[2])
+        }
+      }
     }
   }
 

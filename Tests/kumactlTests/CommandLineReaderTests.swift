@@ -261,8 +261,11 @@ struct CommandLineReaderTests {
       #expect(node.abstract.hasSuffix("."), "\(path)")
       for flag in node.flags + node.positionals {
         #expect(!flag.abstract.isEmpty, "\(path) \(flag.long ?? flag.valueName)")
+        // The name of a flag says nothing about its value.
+        #expect(!flag.takesValue || flag.long == nil || flag.valueName != flag.long, "\(path) \(flag.valueName)")
       }
-      #expect(tree.help(for: path).contains("Example"), "\(path)")
+      let help = tree.help(for: path)
+      #expect(help.contains("Example") && !help.contains("stringss") && !help.contains("stringArrays"), "\(path)")
       for child in node.children { check(child, path + [child.name]) }
     }
     #expect(tree.root.children.count == 13)

@@ -55,6 +55,22 @@ import Testing
           "tag \"kuma.io/protocol\" has an invalid value"
         ),
         (["--address", "192.0.2.3", "--port", "80", "--tag", "kuma.io/service=x"], "is set by --service"),
+        (
+          ["--address", "192.0.2.3", "--port", "80", "--tag", "a=1", "--tag", "a=2"],
+          "--tag a=2: the tag has the value \"1\" already"
+        ),
+        (
+          ["--address", "192.0.2.3", "--port", "80", "--outbound", "api:81", "--outbound", "db:81"],
+          "--outbound db:81: --outbound api:81 listens at 127.0.0.1:81 already"
+        ),
+        (
+          ["--address", "192.0.2.3", "--port", "80", "--outbound", "api:80"],
+          "--outbound api:80: the service itself listens at 127.0.0.1:80 already"
+        ),
+        (
+          ["--address", "127.0.0.1", "--port", "80", "--service-port", "81", "--outbound", "api:80"],
+          "--outbound api:80: the proxy itself listens at 127.0.0.1:80 already"
+        ),
       ]
       for (flags, words) in refusals {
         let refused = try await kumactl.run(common + flags)

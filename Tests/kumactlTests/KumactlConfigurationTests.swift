@@ -26,6 +26,25 @@ struct KumactlConfigurationTests {
     #expect(read.active?.caCertFile == "ca.pem")
   }
 
+  @Test("holds what several have changed at once")
+  func together() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "kumactl-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appending(path: "config").path
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 0..<8 {
+        let read = try ConfigurationFile(path: path, isStored: true)
+        group.addTask {
+          var file = read
+          try file.change { $0.add(.init(name: "cp-\(number)", url: "http://cp-\(number)")) }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let names = try ConfigurationFile(path: path, isStored: true).configuration.controlPlanes.map(\.name)
+    #expect(names.sorted() == (0..<8).map { "cp-\($0)" } + ["local"])
+  }
+
   @Test("keeps what it does not know")
   func unknownKeys() throws {
     let text = """

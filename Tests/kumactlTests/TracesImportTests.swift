@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import LoopbackTestSupport
 import MeshModel
@@ -47,10 +48,38 @@ import Testing
     }
   }
 
+  @Test("keeps a file that is no state, also with --restart, and shows no password")
+  func foreignFiles() async throws {
+    try await LoopbackServer.run { request, _ in
+      let text = request.path == "/receiver" ? #"{"product":"kuma-trace","instance":"i-1"}"# : "[]"
+      return (HTTPResponse(status: .ok), Array(text.utf8))
+    } _: { base in
+      try await KumactlProcess.withHome { kumactl in
+        try kumactl.write("my notes", to: "keep.txt")
+        let refused = try await kumactl("traces", "import", "--from", base, "--restart", "--state-file", "keep.txt")
+        #expect(refused.status == 1 && refused.errors.contains("keep.txt\" is not the state of an import"))
+        #expect(try Data(contentsOf: kumactl.home.appending(path: "keep.txt")) == Data("my notes".utf8))
+        let masked = try await kumactl("traces", "import", "--from", base.replacing("//", with: "//u:pw123@"))
+        #expect(masked.errors.contains("is not an address") && !masked.errors.contains("pw123"), "\(masked.errors)")
+        let itself = try await kumactl(
+          "traces", "import", "--from", base, "--to", base.replacing("127.0.0.1", with: "localhost"))
+        #expect(itself.status == 1 && itself.errors.contains("are the same collector"), "\(itself.errors)")
+      }
+    }
+  }
+
   @Test(
     "refuses what it does not understand",
     arguments: [
       (["--from", "zipkin:9411"], "--from \"zipkin:9411\" is not an address such as http://zipkin:9411"),
+      (
+        ["--from", "http://127.0.0.1:1", "--from-header", "x=a\nb"],
+        "--from-header: the value of \"x\" has a line break"
+      ),
+      (
+        ["--from", "http://127.0.0.1:1", "--from-header", "x y=a"],
+        "--from-header: \"x y\" cannot be the name of a header"
+      ),
       (["--from", "http://127.0.0.1:1", "--lookback", "7x"], "--lookback \"7x\" is not a length of time"),
       (["--from", "http://127.0.0.1:1", "--type", "tempo"], "--type \"tempo\" is not known"),
       (["--from", "http://localhost:9411"], "--from and --to are the same"),

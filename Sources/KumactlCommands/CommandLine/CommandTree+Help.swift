@@ -51,7 +51,8 @@ extension CommandTree {
     let rows = flags.sorted { ($0.long ?? "") < ($1.long ?? "") }.map { flag -> (String, String) in
       var name = flag.short.map { "  -\($0), --\(flag.long ?? "")" } ?? "      --\(flag.long ?? "")"
       if flag.takesValue {
-        let isPlural = flag.isRepeating && flag.valueName != PairsArgument.valueName
+        // Other names, such as service:port, are of one value, or say themselves that there are several.
+        let isPlural = flag.isRepeating && flag.valueName == "string"
         name += " \(flag.valueName)\(isPlural ? "s" : "")"
       }
       var text = flag.abstract

@@ -46,9 +46,30 @@ struct ConfigurationFile {
     return "\(String(cString: home))/.kumactl/config"
   }
 
+  /// Changes the configuration as it is in the file by now, and writes it. No other process changes it meanwhile.
+  ///
+  /// - Parameter body: changes it; nothing is written if it throws.
+  mutating func change(_ body: (inout KumactlConfiguration) throws -> Void) throws {
+    guard let path else { throw Self.notKept }
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    mkdir(folder, 0o755)
+    // The file itself is replaced by each change, so that the lock is that of its folder.
+    let lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if lock >= 0 { close(lock) } }
+    if lock >= 0 { while flock(lock, LOCK_EX) != 0, errno == EINTR {} }
+    self = try ConfigurationFile(path: path, isStored: true, isMade: false)
+    try body(&configuration)
+    try save()
+  }
+
+  private static var notKept: CommandFailure {
+    CommandFailure("the configuration is not kept; leave out --no-config")
+  }
+
   /// Writes the configuration, readable only by its owner because it may contain tokens.
   func save() throws {
-    guard let path else { throw CommandFailure("the configuration is not kept; leave out --no-config") }
+    guard let path else { throw Self.notKept }
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex { mkdir(String(path[..<slash]), 0o755) }
     if case .failure(let failure) = FileAccess.write(Array(configuration.yaml.utf8), to: path) {
       throw CommandFailure("Failed to write configuration to file \"\(path)\": \(failure)")

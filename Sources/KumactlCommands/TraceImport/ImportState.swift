@@ -63,31 +63,57 @@ struct ImportState: Sendable, Hashable {
     ]
   }
 
-  /// Reads a state; nil if the document is not one.
-  init?(_ document: DocumentValue) {
-    func number(_ name: String, in value: DocumentValue) -> Int64? {
-      value[name]?.number.flatMap { Int64(exactly: $0) }
+  /// What makes a document no state.
+  struct Fault: Error, Hashable {
+    /// The field, such as `gaps[2].start`.
+    var field: String
+    /// What it has to be.
+    var wanted: String
+  }
+
+  /// The times that are possible, in milliseconds since 1970: those before 2262, which nanoseconds can hold.
+  private static let times: ClosedRange<Int64> = 0...Int64.max / 1_000_000
+  /// The counts that are possible. JSON holds each of them exactly, and sums of them do not overflow.
+  private static let numbers: ClosedRange<Int64> = 0...1 << 53
+
+  /// Reads a state.
+  init(_ document: DocumentValue) throws(Fault) {
+    func text(_ name: String) throws(Fault) -> String {
+      guard let text = document[name]?.string else { throw Fault(field: name, wanted: "a text") }
+      return text
     }
-    guard let from = document["from"]?.string, let to = document["to"]?.string,
-      let start = number("start", in: document), let end = number("end", in: document),
-      let position = number("position", in: document), start <= position, position <= end
-    else { return nil }
-    self.from = from
-    self.to = to
-    self.start = start
+    func number(
+      _ name: String, _ range: ClosedRange<Int64>, standard: Int64? = nil, in value: DocumentValue? = nil,
+      at place: String = ""
+    ) throws(Fault) -> Int64 {
+      let found = (value ?? document)[name]
+      if found == nil, let standard { return standard }
+      guard let number = found?.number.flatMap({ Int64(exactly: $0) }), range.contains(number) else {
+        throw Fault(
+          field: place + name, wanted: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+      }
+      return number
+    }
+    from = try text("from")
+    to = try text("to")
+    start = try number("start", Self.times)
+    let end = try number("end", start...Self.times.upperBound)
     periods = ImportPeriods(
-      from: position, to: end, length: number("length", in: document) ?? ImportPeriods.firstLength)
-    counts.traces = Int(clamping: number("traces", in: document) ?? 0)
-    counts.stored = Int(clamping: number("spans", in: document) ?? 0)
-    counts.refused = Int(clamping: number("refused", in: document) ?? 0)
+      from: try number("position", start...end), to: end,
+      length: try number("length", Self.numbers, standard: ImportPeriods.firstLength))
+    counts.traces = Int(try number("traces", Self.numbers, standard: 0))
+    counts.stored = Int(try number("spans", Self.numbers, standard: 0))
+    counts.refused = Int(try number("refused", Self.numbers, standard: 0))
     counts.reason = document["reason"]?.string ?? ""
-    gapCount = Int(clamping: number("gapCount", in: document) ?? 0)
-    for gap in (document["gaps"]?.array ?? []).prefix(Self.gapLimit) {
-      guard let start = number("start", in: gap), let end = number("end", in: gap) else { continue }
+    gapCount = Int(try number("gapCount", Self.numbers, standard: 0))
+    for (index, gap) in (document["gaps"]?.array ?? []).prefix(Self.gapLimit).enumerated() {
+      let place = "gaps[\(index)]."
+      let start = try number("start", Self.times, in: gap, at: place)
       gaps.append(
         Gap(
-          period: ImportPeriods.Period(start: start, end: end), service: gap["service"]?.string ?? "",
-          reason: gap["reason"]?.string ?? ""))
+          period: ImportPeriods.Period(
+            start: start, end: try number("end", start...Self.times.upperBound, in: gap, at: place)),
+          service: gap["service"]?.string ?? "", reason: gap["reason"]?.string ?? ""))
     }
   }
 
@@ -111,11 +137,16 @@ struct ImportState: Sendable, Hashable {
     case .failure(let failure):
       throw CommandFailure("the state of the import cannot be read: \(failure); give another file with --state-file")
     case .success(let bytes):
-      guard let document = try? DocumentValue(json: bytes), let state = ImportState(document) else {
-        throw CommandFailure(
-          "\(path.quoted) is not the state of an import; remove it, or give another file with --state-file")
+      let mend = "remove it, or give another file with --state-file"
+      guard let document = try? DocumentValue(json: bytes) else {
+        throw CommandFailure("\(path.quoted) is not the state of an import; \(mend)")
       }
-      return state
+      do throws(Fault) {
+        return try ImportState(document)
+      } catch {
+        throw CommandFailure(
+          "\(path.quoted) is not the state of an import: \(error.field) has to be \(error.wanted); \(mend)")
+      }
     }
   }
 

@@ -7,6 +7,9 @@ import TraceModel
 struct TraceImport {
   /// How many periods in sequence may fail before the import ends: the source is broken then, and not only slow.
   private static let failureLimit = 12
+  /// How many answers in sequence may have the same traces and too many of them: a day is halved 27 times until it is one millisecond,
+  /// which alone may have that many, and the periods beside it share their ends with it.
+  private static let sameLimit = 40
   /// How many ids of traces are remembered. A trace that is sent twice is stored twice and shown once.
   private static let idLimit = 500_000
 
@@ -18,6 +21,8 @@ struct TraceImport {
   /// The traces of this period and of the one before: one that lasts is found in several.
   private var known: (before: Set<TraceID>, now: Set<TraceID>) = ([], [])
   private var failures = 0
+  /// The hash of the last answer that had too many traces, and how many in sequence had the same.
+  private var same = (hash: 0, count: 0)
 
   init(
     _ source: TraceSource, to target: TraceTarget, state: ImportState,
@@ -60,7 +65,7 @@ struct TraceImport {
   ) async throws -> (count: Int, isSplit: Bool) {
     switch try await source.traces(part, service: service) {
     case .all(let listing, let bytes):
-      failures = 0
+      (failures, same.count) = (0, 0)
       try await send(listing, in: bytes)
       return (listing.traces.count, false)
     case .part(let listing, let bytes, let reason):
@@ -68,6 +73,7 @@ struct TraceImport {
       guard failures <= Self.failureLimit else {
         throw CommandFailure("\(source.client.address) does not answer with traces: \(reason)")
       }
+      try checkProgress(of: listing, bytes)
       if let (first, second) = part.halves {
         open += [second, first]
         return (TraceSource.limit, true)
@@ -75,6 +81,18 @@ struct TraceImport {
       if let listing { try await send(listing, in: bytes) }
       gaps.append(ImportState.Gap(period: part, service: service ?? "", reason: reason))
       return (TraceSource.limit, true)
+    }
+  }
+
+  /// Refuses a source that gives the same answer for every period: it would be asked for each millisecond.
+  private mutating func checkProgress(of listing: TraceListing?, _ bytes: [UInt8]) throws {
+    guard let listing, listing.traces.count >= TraceSource.limit else { return same.count = 0 }
+    let hash = bytes.hashValue
+    same = (hash, hash == same.hash ? same.count + 1 : 0)
+    guard same.count <= Self.sameLimit else {
+      throw CommandFailure(
+        "\(source.client.address) answers with the same traces whatever period it is asked for; is there something before it "
+          + "that leaves out the query?")
     }
   }
 

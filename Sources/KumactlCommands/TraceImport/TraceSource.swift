@@ -31,7 +31,8 @@ struct TraceSource: Sendable {
       let response = try await client.exchange(.get, path)
       let document = try? DocumentValue(json: response.body)
       // Pages answer any path with themselves.
-      let names = candidate == .zipkin ? document?.array : document?["data"].map { $0.array ?? [] }
+      // A Jaeger without services answers null.
+      let names = candidate == .zipkin ? document?.array : document?["data"].flatMap { $0 == .null ? [] : $0.array }
       if response.status == 200, let names {
         let services = names.compactMap(\.string)
         return TraceSource(client: client, form: candidate, services: candidate == .zipkin ? [nil] : services)

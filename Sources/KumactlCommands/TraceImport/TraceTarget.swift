@@ -61,10 +61,10 @@ struct TraceTarget {
       switch response.status {
       case 202,
         400 where document?["stored"] != nil:
-        let stored = document?["stored"]?.number.flatMap { Int(exactly: $0) } ?? spans
+        let stored = try self.stored(document, of: spans)
         counts.traces += traces.count
         counts.stored += stored
-        counts.refused += max(0, spans - stored)
+        counts.refused += spans - stored
         if let reason = document?["rejected"]?.array?.last?["reason"]?.string { counts.reason = reason }
         return
       case 400, 413:
@@ -95,6 +95,17 @@ struct TraceTarget {
           "\(client.address) answered POST /api/import with status \(response.status): \(Self.said(response))")
       }
     }
+  }
+
+  /// How many spans an answer says are stored: all where it does not say.
+  private func stored(_ document: DocumentValue?, of spans: Int) throws -> Int {
+    guard let stored = document?["stored"] else { return spans }
+    guard let number = stored.number.flatMap({ Int(exactly: $0) }), (0...spans).contains(number) else {
+      throw CommandFailure(
+        "\(client.address) answered POST /api/import with something that cannot be: that of \(spans) spans "
+          + "\(stored.json().printable(atMost: 30)) are stored; is it a collector of this project?")
+    }
+    return number
   }
 
   private func body(_ traces: ArraySlice<(bytes: [UInt8], spans: Int)>) -> [UInt8] {

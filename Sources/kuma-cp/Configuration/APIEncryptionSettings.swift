@@ -8,7 +8,7 @@ struct APIEncryptionSettings: SettingGroup {
   let port = Setting(
     "apiServer.https.port", .port, default: "5682",
     "Port of the HTTPS API; 0 picks a free one. If the default port is in use, the program runs without it.",
-    flag: .option("--api-https-port", "Port of the HTTPS API (5682)."))
+    flag: .option("--api-https-port", valueName: "port", "Port of the HTTPS API (5682)."))
   let interface = Setting(
     "apiServer.https.interface", .host, default: "127.0.0.1", "Address on which the HTTPS API listens.")
   let certificateFile = Setting(

@@ -12,10 +12,10 @@ struct CollectorSettings: SettingGroup {
   let zipkinPort = Setting(
     "collector.zipkinPort", .port, default: "9411",
     "Port of the collector: Zipkin's API, OpenTelemetry's protocol, the page; 0 picks a free one.",
-    flag: .option("--zipkin-port", "Port of the trace collector and its page (9411)."))
+    flag: .option("--zipkin-port", valueName: "port", "Port of the trace collector and its page (9411)."))
   let zipkinInterface = Setting(
     "collector.zipkinInterface", .host, default: "127.0.0.1", "Address on which the collector listens.",
-    flag: .option("--zipkin-interface", "Address of Zipkin's API and the page (127.0.0.1)."))
+    flag: .option("--zipkin-interface", valueName: "address", "Address of Zipkin's API and the page (127.0.0.1)."))
   let otlpEnabled = Setting(
     "collector.otlpEnabled", .truth, default: "true",
     "Whether the collector also listens on the ports of OpenTelemetry's exporters.",
@@ -23,7 +23,7 @@ struct CollectorSettings: SettingGroup {
   let otlpPort = Setting(
     "collector.otlpPort", .port, default: "4318",
     "Port for OpenTelemetry's exporters; 0 picks a free one. If the default port is in use, the program runs without it.",
-    flag: .option("--otlp-port", "Port for OpenTelemetry's exporters, OTLP over HTTP (4318)."))
+    flag: .option("--otlp-port", valueName: "port", "Port for OpenTelemetry's exporters, OTLP over HTTP (4318)."))
   let otlpGRPCEnabled = Setting(
     "collector.otlpGrpcEnabled", .truth, default: "true",
     "Whether one of these ports is that of OTLP over gRPC.",
@@ -31,11 +31,11 @@ struct CollectorSettings: SettingGroup {
   let otlpGRPCPort = Setting(
     "collector.otlpGrpcPort", .port, default: "4317",
     "Port for OpenTelemetry's exporters over gRPC; 0 picks a free one. If the default port is in use, the program runs without it.",
-    flag: .option("--otlp-grpc-port", "Port for OpenTelemetry's exporters, OTLP over gRPC (4317)."))
+    flag: .option("--otlp-grpc-port", valueName: "port", "Port for OpenTelemetry's exporters, OTLP over gRPC (4317)."))
   let otlpInterface = Setting(
     "collector.otlpInterface", .host, default: "127.0.0.1",
     "Address on which the collector listens for OpenTelemetry's exporters, on both ports.",
-    flag: .option("--otlp-interface", "Address for OpenTelemetry's exporters (127.0.0.1)."))
+    flag: .option("--otlp-interface", valueName: "address", "Address for OpenTelemetry's exporters (127.0.0.1)."))
   let tlsEnabled = Setting<Bool?>(
     "collector.tlsEnabled", .optionalTruth, default: "",
     "Whether the ports of the collector take TLS, with the certificate of general.tlsCertFile. Then only clients on this machine "
@@ -44,29 +44,33 @@ struct CollectorSettings: SettingGroup {
   let storeFile = Setting(
     "collector.storeFile", .optionalText, default: "",
     "SQLite file of the spans; empty for traces.db in the directory of databases.",
-    flag: .option("--store-file", completion: .file(), "SQLite file of the spans (traces.db in the work directory)."))
+    flag: .option(
+      "--store-file", valueName: "file", completion: .file(),
+      "SQLite file of the spans (traces.db in the work directory)."))
   let maxAge = Setting(
     "collector.retention.maxAge", .duration, default: "168h", "How long spans are kept; 0 for ever.",
-    flag: .option("--max-age", "How long spans are kept, such as 168h; 0 for ever."))
+    flag: .option("--max-age", valueName: "duration", "How long spans are kept, such as 168h; 0 for ever."))
   let maxSpans = Setting(
     "collector.retention.maxSpans", .count(from: 0), default: "10000000",
     "How many spans are kept, the oldest are deleted first; 0 for any number.",
-    flag: .option("--max-spans", "How many spans are kept; 0 for any number."))
+    flag: .option("--max-spans", valueName: "count", "How many spans are kept; 0 for any number."))
   let maxSize = Setting(
     "collector.retention.maxSize", .size(from: 0), default: "4GiB",
     "Largest size of the spans' file, the oldest spans are deleted first; 0 for any size.",
-    flag: .option("--max-size", "How large the file may get, such as 4GiB; 0 for any size."))
+    flag: .option("--max-size", valueName: "size", "How large the file may get, such as 4GiB; 0 for any size."))
   let ingestTokensFile = Setting(
     "collector.ingestTokensFile", .optionalText, default: "",
     "File with tokens for sending spans, beside those in Secrets: a mesh and a token on each line. It is read again when it "
       + "changes.",
     flag: .option(
-      "--ingest-tokens-file", completion: .file(),
+      "--ingest-tokens-file", valueName: "file", completion: .file(),
       "File with tokens for sending spans, a mesh and a token on each line."))
   let allowedOrigins = Setting(
     "collector.allowedOrigins", .origins, default: "",
     "Origins whose pages may use the collector from a browser, separated by commas; * for all, empty for none.",
-    flag: .option("--allowed-origins", "Origins whose pages may use the collector; separated by commas, * for all."))
+    flag: .option(
+      "--allowed-origins", valueName: "origins",
+      "Origins whose pages may use the collector; separated by commas, * for all."))
   let canary = CanarySettings()
   let autocompleteKeys = Setting(
     "collector.autocompleteKeys", .list, default: "",

@@ -10,7 +10,7 @@ import ProgramSettings
 struct ControlPlaneSettings: SettingGroup {
   let apiPort = Setting(
     "apiServer.http.port", .port, default: "5681", "Port of the HTTP API; 0 picks a free one.",
-    flag: .option("--api-port", "Port of the HTTP API (5681)."))
+    flag: .option("--api-port", valueName: "port", "Port of the HTTP API (5681)."))
   let apiInterface = Setting(
     "apiServer.http.interface", .host, default: "127.0.0.1", "Address on which the HTTP API listens.")
   let apiReadOnly = Setting<Bool?>(
@@ -26,7 +26,7 @@ struct ControlPlaneSettings: SettingGroup {
   let dataplanePort = Setting(
     "dpServer.port", .port, default: "5678",
     "Port of the data plane server: bootstrap and xDS, TLS and plaintext; 0 picks a free one.",
-    flag: .option("--dp-port", "Port of the data plane server (5678)."))
+    flag: .option("--dp-port", valueName: "port", "Port of the data plane server (5678)."))
   let dataplaneInterface = Setting(
     "dpServer.interface", .host, default: "127.0.0.1", "Address on which the data plane server listens.")
   let proxyAuthentication = Setting<ControlPlaneConfiguration.ProxyAuthentication?>(
@@ -47,7 +47,7 @@ struct ControlPlaneSettings: SettingGroup {
     "How often they do.")
   let diagnosticsPort = Setting(
     "diagnostics.serverPort", .port, default: "5680", "Port of /ready, /healthy and /metrics; 0 picks a free one.",
-    flag: .option("--diagnostics-port", "Port of /ready, /healthy and /metrics (5680)."))
+    flag: .option("--diagnostics-port", valueName: "port", "Port of /ready, /healthy and /metrics (5680)."))
   let diagnosticsInterface = Setting(
     "diagnostics.serverInterface", .host, default: "127.0.0.1", "Address on which diagnostics listen.")
   let environment = Setting<ControlPlaneConfiguration.Environment?>(
@@ -62,13 +62,15 @@ struct ControlPlaneSettings: SettingGroup {
   let workDir = Setting(
     "general.workDir", .optionalText, default: "",
     "Directory of databases and certificates; empty for kuma-trace in the user's state directory.",
-    flag: .option("--work-dir", completion: .directory, "Directory of databases and certificates."))
+    flag: .option(
+      "--work-dir", valueName: "directory", completion: .directory, "Directory of databases and certificates."))
   let allowedHosts = Setting(
     "general.allowedHosts", .hosts, default: "",
     "Names, beside localhost, this machine's and the certificate's, under which the HTTP API, diagnostics and the "
       + "collector's queries may be reached, such as cp.example or *.mesh.example, separated by commas; * for any.",
     flag: .option(
-      "--allowed-hosts", "Further names under which the servers may be reached, separated by commas, * for any."))
+      "--allowed-hosts", valueName: "names",
+      "Further names under which the servers may be reached, separated by commas, * for any."))
   let unprotectedListeners = Setting<[ControlPlaneConfiguration.Listener]>(
     "general.unprotectedListeners", .listeners, default: "",
     "Servers that may be reached from the network without TLS or without authentication: api, dataplane, collector, otlp, "
@@ -89,7 +91,7 @@ struct ControlPlaneSettings: SettingGroup {
     "Whether the mesh \"default\" is not created at the first start.")
   let zone = Setting(
     "multizone.zone.name", .text, default: "default", "Zone of this control plane: tag kuma.io/zone.",
-    flag: .option("--zone", "Zone of this control plane."))
+    flag: .option("--zone", valueName: "name", "Zone of this control plane."))
   let deregistrationDelay = Setting(
     "xdsServer.dataplaneDeregistrationDelay", .duration, default: "10s",
     "How long a proxy that registered itself may be away before its Dataplane is removed.")

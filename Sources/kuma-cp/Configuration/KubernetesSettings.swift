@@ -9,7 +9,9 @@ struct KubernetesSettings: SettingGroup {
   let kubeconfig = Setting(
     "runtime.kubernetes.kubeconfig", .optionalText, default: "",
     "Kubeconfig file of the API server; empty for the service account of the pod, else $KUBECONFIG, else ~/.kube/config.",
-    flag: .option("--kubeconfig", completion: .file(), "Kubeconfig file of the API server; in a pod none is needed."))
+    flag: .option(
+      "--kubeconfig", valueName: "file", completion: .file(),
+      "Kubeconfig file of the API server; in a pod none is needed."))
   let controlPlaneServiceName = Setting(
     "runtime.kubernetes.controlPlaneServiceName", .kubernetesName, default: "kuma-control-plane",
     "Name of the Service of the control plane, for which the certificate of the admission server is made.")
@@ -22,7 +24,7 @@ struct KubernetesSettings: SettingGroup {
   let admissionPort = Setting(
     "runtime.kubernetes.admissionServer.port", .port, default: "5443",
     "Port of the admission server, which the API server asks about writes; 0 picks a free one.",
-    flag: .option("--admission-port", "Port of the admission server (5443)."))
+    flag: .option("--admission-port", valueName: "port", "Port of the admission server (5443)."))
   let admissionCertificateFolder = Setting(
     "runtime.kubernetes.admissionServer.certDir", .optionalText, default: "",
     "Directory with tls.crt and tls.key of the admission server; empty for a certificate that the control plane makes.")

@@ -1,11 +1,12 @@
 import AsyncHTTPClient
+import ConnectionFaults
 import Foundation
 import NIOCore
 import NIOHTTP1
 
 /// Sends requests to services, and to the programs of the demo.
 struct ServiceClient: Sendable {
-  /// How long one request may take, in seconds.
+  /// How long one request may take with its whole answer, in seconds.
   var timeout: Int64 = 5
 
   /// Threads and connections are shared for as long as the process lives.
@@ -40,9 +41,11 @@ struct ServiceClient: Sendable {
     var request = HTTPClientRequest(url: url)
     if let host { request.headers.add(name: "host", value: host) }
     for header in headers { request.headers.add(name: header.name, value: header.value) }
-    let response = try await Self.http.execute(request, timeout: .seconds(timeout))
-    let body = try await response.body.collect(upTo: 16 << 20)
-    return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
+    return try await within(.seconds(timeout)) { [request] in
+      let response = try await Self.http.execute(request, deadline: .distantFuture)
+      let body = try await response.body.collect(upTo: 16 << 20)
+      return Answer(status: Int(response.status.code), body: Array(body.readableBytesView))
+    }
   }
 
   /// Sends a GET request to a server that may not be there yet.

@@ -69,10 +69,7 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
   func run() async throws {
     let session = Session(global)
     var file = try session.configurationFile()
-    if file.configuration.contains(name), !overwrite {
-      throw CommandFailure(
-        "Control Plane with name \(name.quoted) already exists. Use --overwrite to replace an existing one.")
-    }
+    try checkName(in: file.configuration)
     let controlPlane = KumactlConfiguration.ControlPlane(name: name, url: address, settings: try settings())
     let client = try session.client(for: controlPlane)
     var user: String?
@@ -84,10 +81,19 @@ struct ControlPlanesAddCommand: AsyncParsableCommand {
         throw CommandFailure("could not connect to the Control Plane API Server: \(error.withAdvice)")
       }
     }
-    file.configuration.add(controlPlane)
-    try file.save()
+    try file.change { configuration in
+      try checkName(in: configuration)
+      configuration.add(controlPlane)
+    }
     if user == User.anonymous.name { warnOfAnonymity() }
     Console.write("added Control Plane \(name.quoted)\nswitched active Control Plane to \(name.quoted)\n")
+  }
+
+  private func checkName(in configuration: KumactlConfiguration) throws {
+    if configuration.contains(name), !overwrite {
+      throw CommandFailure(
+        "Control Plane with name \(name.quoted) already exists. Use --overwrite to replace an existing one.")
+    }
   }
 
   private func settings() throws -> DocumentValue.Object {

@@ -19,11 +19,13 @@ struct ControlPlanesRemoveCommand: AsyncParsableCommand {
 
   func run() async throws {
     var file = try Session(global).configurationFile()
-    let before = file.configuration.active?.name
-    guard file.configuration.remove(name) else {
-      throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+    var before: String?
+    try file.change { configuration in
+      before = configuration.active?.name
+      guard configuration.remove(name) else {
+        throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+      }
     }
-    try file.save()
     Console.write("removed Control Plane \"\(name)\"\n")
     if let active = file.configuration.active?.name, active != before {
       Console.write("switched active Control Plane to \"\(active)\"\n")

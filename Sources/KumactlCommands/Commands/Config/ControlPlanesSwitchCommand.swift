@@ -19,10 +19,11 @@ struct ControlPlanesSwitchCommand: AsyncParsableCommand {
 
   func run() async throws {
     var file = try Session(global).configurationFile()
-    guard file.configuration.activate(name) else {
-      throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+    try file.change { configuration in
+      guard configuration.activate(name) else {
+        throw CommandFailure("there is no Control Plane with name \"\(name)\"")
+      }
     }
-    try file.save()
     Console.write("switched active Control Plane to \"\(name)\"\n")
   }
 }

@@ -55,7 +55,7 @@ struct GenerateDataplaneCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "service that this one calls, and the port of 127.0.0.1 at which it does, in the form service:port; may be given "
         + "several times",
-      valueName: "strings"))
+      valueName: "service:port"))
   var outbound: [String] = []
 
   @Option(
@@ -87,6 +87,7 @@ struct GenerateDataplaneCommand: AsyncParsableCommand {
   private func networking() throws -> Dataplane.Networking {
     let port = try Self.port(port, of: "--port")
     let servicePort = try servicePort.map { try Self.port($0, of: "--service-port") } ?? port
+    try checkTags()
     var tags = tag.values
     for (name, flag) in [(TagName.service, "--service"), (TagName.protocol, "--protocol")] where tags[name] != nil {
       throw CommandFailure("the tag \(name) is set by \(flag); leave it out of --tag")
@@ -107,8 +108,34 @@ struct GenerateDataplaneCommand: AsyncParsableCommand {
       inbound.serviceAddress = "127.0.0.1"
     }
     return Dataplane.Networking(
-      address: address, inbound: [inbound], outbound: try outbound.map(Self.outbound),
+      address: address, inbound: [inbound], outbound: try outbounds(port: port, servicePort: servicePort),
       adminPort: try adminPort.map { try Self.port($0, of: "--admin-port") })
+  }
+
+  /// Refuses a tag that has two values: one of them would be lost.
+  private func checkTags() throws {
+    var values: [String: String] = [:]
+    for (name, value) in tag.flatMap(\.pairs) {
+      if let other = values.updateValue(value, forKey: name) {
+        throw CommandFailure("--tag \(name)=\(value): the tag has the value \(other.quoted) already; give it once")
+      }
+    }
+  }
+
+  /// The outbounds, each at a port of 127.0.0.1 that nothing else listens at.
+  private func outbounds(port: UInt32, servicePort: UInt32) throws -> [Dataplane.Outbound] {
+    let isProxyBeside = HostRules.isLoopbackListener(address)
+    var owners: [UInt32: String] = [:]
+    if !isProxyBeside || ["127.0.0.1", "localhost"].contains(address) { owners[servicePort] = "the service itself" }
+    if isProxyBeside, ["127.0.0.1", "localhost"].contains(address) { owners[port] = "the proxy itself" }
+    return try outbound.map { text in
+      let outbound = try Self.outbound(text)
+      if let owner = owners.updateValue("--outbound \(text)", forKey: outbound.port) {
+        throw CommandFailure(
+          "--outbound \(text): \(owner) listens at 127.0.0.1:\(outbound.port) already; give the outbound another port")
+      }
+      return outbound
+    }
   }
 
   /// Reads `service:port`.

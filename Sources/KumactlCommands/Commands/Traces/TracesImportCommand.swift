@@ -94,6 +94,7 @@ struct TracesImportCommand: AsyncParsableCommand {
       stateFile
       ?? (global.noConfig ? nil : ImportState.standardPath(from: "\(source.address)", to: "\(collector.address)"))
     let state = try state(source, collector, age: age, in: file)
+    do { try await CollectorInstance.requireOthers(source, collector) } catch { throw Self.plain(error) }
     let found: TraceSource
     do { found = try await TraceSource.find(source, form: form) } catch { throw Self.plain(error) }
     let progress = ImportProgress()
@@ -131,7 +132,8 @@ struct TracesImportCommand: AsyncParsableCommand {
     let end = Timestamp.now.nanosecondsSince1970 / 1_000_000
     let fresh = ImportState(
       from: "\(source.address)", to: "\(collector.address)", start: max(0, end - age), end: end)
-    guard let file, !restart, let earlier = try ImportState.read(file) else { return fresh }
+    // Also read when it is not used: what is no state is not replaced.
+    guard let file, let earlier = try ImportState.read(file), !restart else { return fresh }
     guard earlier.from == fresh.from, earlier.to == fresh.to else {
       throw CommandFailure(
         "\(file.quoted) is of an import from \(earlier.from) to \(earlier.to); give another file with --state-file, or "
@@ -185,6 +187,16 @@ struct TracesImportCommand: AsyncParsableCommand {
   private func client(
     _ text: String, _ flag: String, headers: [(name: String, value: String)]
   ) throws -> ControlPlaneClient {
+    for (name, value) in headers {
+      // Source: RFC 9110, section 5. The values are not shown: they may be secrets.
+      guard name.wholeMatch(of: /[A-Za-z0-9!#$%&'*+.^_`|~\-]+/) != nil else {
+        throw CommandFailure("\(flag)-header: \(name.quoted) cannot be the name of a header")
+      }
+      guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+        throw CommandFailure(
+          "\(flag)-header: the value of \(name.quoted) has a line break or another control character; leave it out")
+      }
+    }
     do {
       return ControlPlaneClient(
         address: try ControlPlaneAddress(text),
@@ -192,8 +204,8 @@ struct TracesImportCommand: AsyncParsableCommand {
           headers: headers, timeout: global.apiTimeout.duration, caFile: caCertFile))
     } catch {
       throw CommandFailure(
-        "\(flag) \(text.quoted) is not an address such as http://zipkin:9411: \(error.reason.isEmpty ? error.title : error.reason)"
-      )
+        "\(flag) \(Redaction.masked(text: text).quoted) is not an address such as http://zipkin:9411: "
+          + (error.reason.isEmpty ? error.title : error.reason))
     }
   }
 
