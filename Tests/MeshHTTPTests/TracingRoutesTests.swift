@@ -1,3 +1,4 @@
+import HTTPTypes
 import MeshHTTPTestSupport
 import MeshModel
 import MeshPolicy
