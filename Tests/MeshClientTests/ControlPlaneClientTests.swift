@@ -167,7 +167,8 @@ struct ControlPlaneClientTests {
 
   @Test("gives up when an answer begins and does not end, and closes the connection")
   func drips() async throws {
-    let (bytes, ends) = (Mutex(0), Mutex(0))
+    let bytes = Mutex(0)
+    let ends = Mutex(0)
     try await LoopbackServer.runDripping {
       bytes.withLock { $0 += 1 }
     } onEnd: {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import ProgramSettings
 import TestSupport
 import Testing
@@ -21,5 +22,12 @@ import Testing
     }
     for row in rows { #expect(declared.contains(row), "\(row)") }
     #expect(rows.count == declared.count)
+  }
+
+  @Test("and help say what a value is, and not the name of its flag again") func valueNames() {
+    for help in [KumaControlPlane.Backup.helpMessage(), KumaControlPlane.Restore.helpMessage()] {
+      #expect(help.contains("--only <resources|traces>") && help.contains("--config-file <file>"), "\(help)")
+      #expect(help.contains("--work-dir <directory>"), "\(help)")
+    }
   }
 }
