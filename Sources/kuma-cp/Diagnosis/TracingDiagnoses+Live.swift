@@ -1,5 +1,6 @@
 import MeshControl
 import MeshHTTP
+import MeshModel
 import MeshPolicy
 import MeshStore
 import ProgramSettings
