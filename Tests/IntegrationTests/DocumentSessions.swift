@@ -173,17 +173,18 @@ struct DocumentSession: Sendable, CustomTestStringConvertible {
     ])
 
   private static let upgrade = DocumentSession(
-    name: "an upgrade", units: ["kuma-cp.service", "kuma-trace.sysusers"], installed: ["kumactl"],
+    name: "an installation and its upgrade", units: ["kuma-cp.service", "kuma-dp@.service", "kuma-trace.sysusers"],
+    installed: ["kuma-dp", "kumactl"],
     checkout: [
       "kuma-trace-9.9.9-linux-x86_64/bin/kuma-cp": "kuma-cp", "kuma-cp.service": "kuma-cp.service",
-      "kuma-trace.sysusers": "kuma-trace.sysusers",
+      "kuma-dp@.service": "kuma-dp@.service", "kuma-trace.sysusers": "kuma-trace.sysusers",
     ],
     parts: [
       .script(
         "an installed control plane",
         """
         install -D kuma-trace-*/bin/kuma-cp /usr/local/bin/kuma-cp
-        cp kuma-cp.service /etc/systemd/system/
+        cp kuma-cp.service kuma-dp@.service /etc/systemd/system/
         install -D --mode 644 kuma-trace.sysusers /etc/sysusers.d/kuma-trace.conf
         systemd-sysusers /etc/sysusers.d/kuma-trace.conf
         mkdir --parents /etc/kuma /var/backups
@@ -191,6 +192,20 @@ struct DocumentSession: Sendable, CustomTestStringConvertible {
         systemctl start kuma-cp.service
         \(wait(for: "5680/ready"))
         echo '{type: Mesh, name: shop}' | kumactl apply -f -
+        mkdir --parents ~/envoy/lib/python3/site-packages/envoy/_bin
+        cd ~/envoy/lib/python3/site-packages/envoy/_bin
+        printf '#!/bin/sh\\nexec /media/programs/envoy "$@"\\n' >envoy
+        chmod 755 envoy
+        """),
+      .document("install.md"),
+      .script(
+        "the proxy is connected",
+        """
+        for attempt in $(seq 400); do
+          ! kumactl inspect dataplanes | grep 'web-1.*Online' || exit 0
+          sleep 0.05
+        done
+        exit 1
         """),
       .document("upgrade.md"),
       .script(

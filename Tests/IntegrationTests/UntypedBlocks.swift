@@ -40,7 +40,7 @@ enum UntypedBlocks {
     "docs/fuzzing.md": ["make fuzz": ".ci/run fuzzes for some seconds"],
     "docs/install.md": [
       "apt-get": "Scripts/check-packages installs the packages into a Debian of its own",
-      "update-alternatives": "Scripts/check-packages has two programs named kumactl",
+      "mv /usr/bin/kumactl": "Scripts/check-packages has two programs named kumactl",
       "tar ": "Scripts/check-packages runs the demo of the tarball",
     ],
     "docs/kubernetes.md": [
@@ -66,5 +66,6 @@ enum UntypedBlocks {
     ],
     "docs/servers.md": ["kuma-cp run": "runs until Ctrl-C"],
     "docs/trace-store.md": ["DATABASE_WRITE": "writes a file among the tests, when a layout changes"],
+    "docs/upgrade.md": ["systemctl stop": "needs packages of two versions; FirstStepsTests type the restore"],
   ]
 }
