@@ -18,6 +18,7 @@ enum UntypedBlocks {
     "docs/auto.md": ["$ kumactl": "AutomaticReportsTests"],
     "docs/backup.md": [
       "kuma-cp backup /var": "FirstStepsTests type it with another file; DocumentSession.upgrade has these paths",
+      "systemctl daemon-reload": "needs the timers of a systemd and a second disk; the units were verified",
       "systemctl stop": "FirstStepsTests type it without units",
       "pg_dump": "programs of PostgreSQL, over a database of the reader",
       "kumactl export": "DocumentSession.fromKuma types it from docs/coming-from-kuma.md",
