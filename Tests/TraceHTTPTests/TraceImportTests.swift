@@ -227,10 +227,12 @@ import TraceTestSupport
   }
 
   @Test("do not go from a collector into itself, whatever its address") func itself() async throws {
-    let (one, other) = (try TestCollector(), try TestCollector())
-    try await LoopbackServer.run(Self.serving(one.api)) { first in
-      try await LoopbackServer.run(Self.serving(one.api)) { second in
-        try await LoopbackServer.run(Self.serving(other.api)) { third in
+    let collectors = try [TestCollector(), TestCollector()]
+    defer { withExtendedLifetime(collectors) {} }
+    let (one, other) = (Self.serving(collectors[0].api), Self.serving(collectors[1].api))
+    try await LoopbackServer.run(one) { first in
+      try await LoopbackServer.run(one) { second in
+        try await LoopbackServer.run(other) { third in
           let clients = try [first, second, third].map { ControlPlaneClient(address: try ControlPlaneAddress($0)) }
           let error = await #expect(throws: CommandFailure.self) {
             try await CollectorInstance.requireOthers(clients[0], clients[1])
