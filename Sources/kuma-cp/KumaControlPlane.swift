@@ -9,7 +9,7 @@ struct KumaControlPlane: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kuma-cp",
     abstract: "Control plane of the mesh: resources, HTTP API, configuration of proxies, trace collector.",
-    version: "\(ProductVersion.product) \(ProductVersion.current)",
+    version: VersionStatement.line(of: "kuma-cp"),
     subcommands: [
       Run.self, Collector.self, Backup.self, Restore.self, Migrate.self, Settings.self, Version.self,
     ])
@@ -25,7 +25,7 @@ struct KumaControlPlane: AsyncParsableCommand {
   struct Version: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print the version.")
 
-    func run() { print("\(ProductVersion.product) \(ProductVersion.current)") }
+    func run() { print(VersionStatement.line(of: "kuma-cp")) }
   }
 
   /// `kuma-cp settings`.

@@ -8,7 +8,7 @@ struct KumaDataplane: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kuma-dp",
     abstract: "Data plane proxy of the mesh: gets its configuration from the control plane and runs Envoy with it.",
-    version: "\(ProductVersion.product) \(ProductVersion.current)",
+    version: VersionStatement.line(of: "kuma-dp"),
     subcommands: [RunCommand.self, WaitCommand.self, VersionCommand.self])
 
   static func main() async {

@@ -262,6 +262,9 @@ struct CommandTests {
       for line in ["version", "version -a"] {
         #expect(try await kumactl.onTerminal(line).contains("This is the kumactl of kuma-trace, "))
       }
+      let detailed = try await kumactl.onTerminal("version -a")
+      #expect(detailed.contains("Server:\r\n   hostname: h\r\n"), "\(detailed)")
+      #expect(piped.contains("Git Commit:") && !detailed.contains("Git Commit:"))
     }
   }
 

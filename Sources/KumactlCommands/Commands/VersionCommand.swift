@@ -22,25 +22,18 @@ struct VersionCommand: AsyncParsableCommand {
 
   func run() async throws {
     ignored.warn()
-    let version = ProductVersion.current
     if detailed {
-      Console.write(
-        """
-        Product:       \(ProductVersion.product)
-        Version:       \(version)
-        Git Tag:       \(version)
-        Git Commit:    \(BuildRecord.commit)
-        Build Date:    \(BuildRecord.date)
-
-        """)
+      Console.write("\(VersionStatement.details(of: "kumactl"))\n")
     } else {
-      Console.write("Client: \(ProductVersion.product) \(version)\n")
+      Console.write("Client: \(VersionStatement.line(of: "kumactl"))\n")
     }
-    Console.confirm("This is the kumactl of \(ProductVersion.name), which works with Kuma's control planes too.")
     do {
       let index = try await Session(global).client().index()
       if detailed {
-        Console.write("Server: \(Self.ordered(index.document).json(.indented(3)))\n")
+        let document = Self.ordered(index.document)
+        Console.write(
+          VersionStatement.isOnTerminal
+            ? "Server:\n\(Self.lines(document))" : "Server: \(document.json(.indented(3)))\n")
       } else {
         let product = index.document["product"]?.string ?? index.tagline
         Console.write("Server: \("\(product) \(index.version)".printable)\n")
@@ -50,6 +43,13 @@ struct VersionCommand: AsyncParsableCommand {
     } catch let error as CommandFailure where error.isUnconfirmed {
       Console.notice("Unable to connect to control plane: \(error.message.printableLines)")
     }
+  }
+
+  /// The server's answer for a person: a line for each key.
+  private static func lines(_ document: DocumentValue) -> String {
+    (document.object ?? [:]).map { name, value in
+      "   \("\(name): \(value.string ?? value.json())".printable)\n"
+    }.joined()
   }
 
   /// The server's answer with the known keys first, in Kuma's order.

@@ -9,15 +9,6 @@ struct VersionCommand: ParsableCommand {
   var detailed = false
 
   func run() {
-    let version = ProductVersion.current
-    guard detailed else { return print("\(ProductVersion.product) \(version)") }
-    print(
-      """
-      Product:       \(ProductVersion.product)
-      Version:       \(version)
-      Git Tag:       \(version)
-      Git Commit:    \(BuildRecord.commit)
-      Build Date:    \(BuildRecord.date)
-      """)
+    print(detailed ? VersionStatement.details(of: "kuma-dp") : VersionStatement.line(of: "kuma-dp"))
   }
 }
