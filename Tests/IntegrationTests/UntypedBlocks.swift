@@ -67,6 +67,9 @@ enum UntypedBlocks {
     ],
     "docs/servers.md": ["kuma-cp run": "runs until Ctrl-C"],
     "docs/trace-store.md": ["DATABASE_WRITE": "writes a file among the tests, when a layout changes"],
-    "docs/upgrade.md": ["systemctl stop": "needs packages of two versions; FirstStepsTests type the restore"],
+    "docs/upgrade.md": [
+      "systemctl stop": "needs packages of two versions; FirstStepsTests type the restore",
+      "mv /var/lib/kuma": "needs programs of version 0.1.0",
+    ],
   ]
 }
