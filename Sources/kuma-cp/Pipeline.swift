@@ -229,11 +229,15 @@ struct Pipeline: Sendable {
     metrics.read([dataplaneServer.frames] + (collector.map { [$0.frames] } ?? []))
     metrics.read(limits)
     metrics.readProcess(KumaControlPlane.logLines)
+    let starting: @Sendable () async -> [String] = {
+      var obstacles = ports.missing.map { ServerName.notListening($0) }
+      if !accessState.isComplete { obstacles.append("the keys that check tokens are not complete yet") }
+      if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
+      return obstacles
+    }
     let diagnostics = DiagnosticsAPI(
       obstacles: {
-        var obstacles = ports.missing.map { ServerName.notListening($0) }
-        if !accessState.isComplete { obstacles.append("the keys that check tokens are not complete yet") }
-        if await !reconciler.isSynchronized { obstacles.append("the store's content is not loaded yet") }
+        var obstacles = await starting()
         if let trouble = await store.obstacle() { obstacles.append(trouble) }
         if let trouble = await collector?.obstacle() { obstacles.append(trouble) }
         obstacles += kubernetes?.obstacles() ?? []
@@ -261,10 +265,7 @@ struct Pipeline: Sendable {
           + Self.listeners(apiServices, configuration, certificates, ports, logger) + [dataplaneServer]))
     if let collector { services += collector.canary }
     let supervision = Supervision(
-      startsWaitingFor: {
-        ports.missing.map { ServerName.notListening($0) }
-          + (await reconciler.isSynchronized ? [] : ["the store's content is not loaded yet"])
-      },
+      startsWaitingFor: starting,
       status: { Supervision.status(proxies: dataplaneServer.streamCount) },
       parts: Supervision.sharedThreads + opened.parts + (collector?.parts ?? []))
     return Pipeline(
