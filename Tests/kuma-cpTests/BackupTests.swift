@@ -17,7 +17,7 @@ import TraceTestSupport
 /// `kuma-cp backup`, `restore` and `migrate`, with the stores that a control plane has open.
 @Suite("Backups") struct BackupTests {
   /// A work directory and the settings that name it.
-  private final class Place: Sendable {
+  final class Place: Sendable {
     let folder: TemporaryFolder
     var configuration: ControlPlaneConfiguration { get throws { try settings() } }
 
@@ -50,7 +50,7 @@ import TraceTestSupport
   }
 
   /// Expects a failure whose description contains words.
-  private func expectFailure(_ words: String, _ body: () async throws -> Void) async {
+  func expectFailure(_ words: String, _ body: () async throws -> Void) async {
     await #expect {
       try await body()
     } throws: { error in
@@ -59,7 +59,7 @@ import TraceTestSupport
   }
 
   /// A place with a mesh, proxies and traces, closed, and its backup.
-  private func backedUp() async throws -> (place: Place, file: String) {
+  func backedUp() async throws -> (place: Place, file: String) {
     let place = try Place()
     let (store, traces) = (try place.resources(), try place.traces())
     try await store.put(.mesh())
@@ -189,80 +189,6 @@ import TraceTestSupport
       data[place.upperBound - 1] = UInt8(ascii: "9")
     }
     await expectFailure("no such file") { try await other.restore(other.folder.file("none.tar")) }
-  }
-
-  @Test("take the place of backups alone, not of other files") func targets() async throws {
-    let (place, file) = try await backedUp()
-    let folder = place.folder
-    try #require(mkfifo(folder.file("pipe"), 0o600) == 0)
-    try #require(symlink("elsewhere", folder.file("link")) == 0)
-    try folder.write("kept", to: "folder/file")
-    let names = try folder.names
-    for (name, words) in [
-      ("pipe", "is a pipe"), ("link", "is a symbolic link"), ("folder", "is a directory"),
-      ("kuma.db", "the control plane's own"), ("folder/../traces.db-wal", "the control plane's own"),
-      ("kuma-cp.key", "the control plane's own"),
-    ] {
-      await expectFailure(words) { try await place.backup(to: folder.file(name)) }
-      #expect(try folder.names == names)
-    }
-    for name in ["", "-"] { await expectFailure("not to a stream") { try await place.backup(to: name) } }
-
-    // What has the names that a backup might take for itself; the file that is replaced can be read by everybody.
-    try folder.write("kept", to: "saved.tar.copies/file")
-    try folder.write("kept", to: "saved.tar.partial")
-    try #require(chmod(file, 0o644) == 0)
-    async let other: Void = place.backup(to: file)
-    try await place.backup(to: file)
-    try await other
-    #expect(try folder.names == (names + ["saved.tar.copies", "saved.tar.partial"]).sorted())
-    for name in ["folder/file", "saved.tar.copies/file", "saved.tar.partial"] {
-      #expect(try String(contentsOfFile: folder.file(name), encoding: .utf8) == "kept")
-    }
-    #expect(try mode(of: file) == 0o600)
-    #expect(try BackupReader(file).manifest.contents.map(\.part) == [.resources, .traces])
-  }
-
-  private func mode(of file: String) throws -> Int? {
-    try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
-  }
-
-  @Test("ask before they replace a small file, and keep what each of them replaced") func replaced() async throws {
-    let (place, file) = try await backedUp()
-    let folder = place.folder
-    func write(_ text: String) throws {
-      for name in ["cluster-id", "kuma-cp.crt", "kuma-cp.key"] { try folder.write(text, to: name) }
-    }
-    func read(_ name: String) throws -> String { try String(contentsOfFile: folder.file(name), encoding: .utf8) }
-    try write("saved")
-    try await place.backup(to: file)
-
-    let other = try Place()
-    try other.folder.write("saved", to: "cluster-id")
-    try other.folder.write("other", to: "kuma-cp.key")
-    // A log whose database is gone.
-    try other.folder.write("log", to: "kuma.db-wal")
-    await expectFailure("would replace \(other.folder.file("kuma-cp.key")) (key of the certificate authority); let") {
-      try await other.restore(file)
-    }
-    #expect(
-      try other.folder.names.filter { !$0.hasSuffix(".lock") } == ["cluster-id", "kuma-cp.key", "kuma.db-wal"])
-    try await other.restore(file, isForced: true)
-    #expect(
-      try other.folder.names.filter { $0.contains("before-restore") }
-        == ["kuma-cp.key.before-restore", "kuma.db.before-restore-wal"])
-    #expect(try mode(of: other.folder.file("kuma-cp.key")) == 0o600)
-    #expect(try mode(of: other.folder.file("kuma-cp.crt")) == mode(of: folder.file("kuma-cp.crt")))
-
-    for (text, suffix) in [("first", ".before-restore"), ("second", ".before-restore-2")] {
-      try write(text)
-      try await place.restore(file, isForced: true)
-      #expect(try read("kuma-cp.key") == "saved")
-      #expect(try read("kuma-cp.key\(suffix)") == text)
-      #expect(try read("cluster-id\(suffix)") == text)
-      #expect(try folder.names.contains("traces.db\(suffix)"))
-    }
-    #expect(try read("kuma-cp.key.before-restore") == "first")
   }
 
   @Test("leave nothing behind when they are interrupted, or when there is nothing") func interruption() async throws {

@@ -3,7 +3,7 @@ import SystemErrors
 
 /// Tells on standard error how far a copy is: on a terminal in one line that changes, elsewhere in one line at the end.
 final class CopyingProgress {
-  private let interruption: Interruption
+  let interruption: Interruption
   private let isTerminal: Bool
   private var shown = -1
 

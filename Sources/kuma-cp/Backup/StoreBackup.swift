@@ -26,6 +26,7 @@ struct StoreBackup {
     }
     // Databases are copied before the archive begins, since a file's size stands before its content.
     let folder = try StorePlaces.folder(beside: file)
+    progress.interruption.remove(atTheEnd: folder)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var contents: [BackupManifest.Content] = []
     var sources: [BackupManifest.Part: String] = [:]
@@ -34,7 +35,9 @@ struct StoreBackup {
       let copy = "\(folder)/\(part.rawValue)"
       switch part {
       case .resources where places.store == .postgres:
-        let (content, id) = try await PostgresContent.read(places.postgres)
+        let (content, id) = try await progress.interruption.wait { [places] in
+          try await PostgresContent.read(places.postgres)
+        }
         try ResourceDatabase.make(content, at: copy)
         (sources[part], small[.clusterID]) = (copy, Array("\(id)\n".utf8))
       case .resources where places.store == .sqlite && places.exists(part),

@@ -1,4 +1,5 @@
 import BackupArchive
+import Certificates
 import Documents
 import Foundation
 import MeshStorePostgres
@@ -44,36 +45,28 @@ struct StoreRestore {
       guard let kind = StorePlaces.kind(part) else { continue }
       let reservation = try DatabaseReservation(path: places.path(part), kind: kind)
       reservations[part] = reservation
-      if reservation.exists, !isForced, try holdsSomething(part) { taken.append(part) }
+      if reservation.exists, !isForced, try holdsSomething(part, at: places.path(part)) { taken.append(part) }
     }
     guard taken.isEmpty else {
       throw refusal(file, inFiles.filter { taken.contains($0) || (reservations[$0] == nil && isTaken($0)) })
     }
     let folders = try temporaryFolders(for: wanted)
     defer { for folder in folders.values { try? FileManager.default.removeItem(atPath: folder) } }
+    for folder in folders.values { progress.interruption.remove(atTheEnd: folder) }
     func temporary(_ part: BackupManifest.Part) -> String { "\(folders[part] ?? "")/\(part.rawValue)" }
     try archive.extract(to: { wanted.contains($0) ? temporary($0) : nil }) { part, read, total in
       try progress.step("reading the \(part.noun)", read, total)
     }
-    for part in wanted {
-      guard let schema = try StorePlaces.kind(part)?.schema(of: temporary(part)), schema.isNewer else { continue }
-      throw StorePlaces.Refusal(
-        description:
-          "the \(part.noun) in \(file) have the schema \(schema.applied.last?.debugDescription ?? ""), and this "
-          + "program knows \(schema.known.last?.debugDescription ?? ""); restore them with version \(archive.manifest.version)"
-      )
-    }
+    try check(wanted, of: archive, at: temporary)
     // A small file that is as it was stays as it is.
     let replaced = inFiles.filter { reservations[$0] != nil || !isSame(places.path($0), temporary($0)) }
     let differing = replaced.filter { reservations[$0] == nil && isTaken($0) }
     guard isForced || differing.isEmpty else { throw refusal(file, differing) }
+    try progress.interruption.check()
     if wanted.contains(.resources), isInDatabase(.resources) {
-      let id = (try? FileAccess.read(temporary(.clusterID), limit: 1_000).get()).map {
-        String(decoding: $0, as: UTF8.self)
-      }
       try await PostgresContent.replace(
         places.postgres, with: try ResourceDatabase.content(of: temporary(.resources)),
-        clusterID: id.flatMap { UUID(uuidString: $0.trimmingCharacters(in: .whitespacesAndNewlines))?.uuidString },
+        clusterID: wanted.contains(.clusterID) ? clusterID(temporary(.clusterID)) : nil,
         if: isForced ? .replaced : .refused)
       progress.end("the resources are in the database, as they were at \(archive.manifest.created)")
     }
@@ -96,12 +89,54 @@ struct StoreRestore {
     places.store == .postgres && (part == .resources || part == .clusterID)
   }
 
-  private func holdsSomething(_ part: BackupManifest.Part) throws -> Bool {
+  private func holdsSomething(_ part: BackupManifest.Part, at path: String) throws -> Bool {
     switch part {
-    case .resources: try ResourceDatabase.count(in: places.path(part)) > 0
-    case .traces: try TraceDatabase.holdsSpans(places.path(part))
+    case .resources: try ResourceDatabase.count(in: path) > 0
+    case .traces: try TraceDatabase.holdsSpans(path)
     case .clusterID, .certificate, .key: false
     }
+  }
+
+  /// Checks that a control plane can start with what was read: checksums say only that it is what was written.
+  private func check(
+    _ parts: [BackupManifest.Part], of archive: BackupReader, at path: (BackupManifest.Part) -> String
+  ) throws {
+    func unusable(_ reason: String) -> StorePlaces.Refusal {
+      StorePlaces.Refusal(
+        description:
+          "the backup \(archive.path) cannot be restored: \(reason), and was so when it was written; take another one")
+    }
+    for part in parts {
+      guard let kind = StorePlaces.kind(part) else { continue }
+      let schema: DatabaseSchema
+      do {
+        schema = try kind.schema(of: path(part))
+        _ = schema.isNewer ? false : try holdsSomething(part, at: path(part))
+      } catch is DatabaseFileError {
+        throw unusable("its \(part.rawValue) is damaged")
+      }
+      guard schema.isNewer else { continue }
+      throw StorePlaces.Refusal(
+        description:
+          "the \(part.noun) in \(archive.path) have the schema \(schema.applied.last?.debugDescription ?? ""), and this "
+          + "program knows \(schema.known.last?.debugDescription ?? ""); restore them with version \(archive.manifest.version)"
+      )
+    }
+    if parts.contains(.clusterID), clusterID(path(.clusterID)) == nil { throw unusable("its cluster-id is not a UUID") }
+    if parts.contains(.certificate), parts.contains(.key) {
+      do throws(ServerCertificate.Failure) {
+        _ = try ServerCertificate.load(certificateFile: path(.certificate), keyFile: path(.key))
+      } catch {
+        throw unusable("its kuma-cp.crt and kuma-cp.key are not a certificate and its key")
+      }
+    }
+  }
+
+  /// The id in a file.
+  private func clusterID(_ path: String) -> String? {
+    guard let bytes = try? FileAccess.read(path, limit: 1_000).get() else { return nil }
+    return UUID(uuidString: String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))?
+      .uuidString
   }
 
   private func isTaken(_ part: BackupManifest.Part) -> Bool { FileAccess.isTaken(places.path(part)) }
