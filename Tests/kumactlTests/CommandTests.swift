@@ -274,6 +274,8 @@ struct CommandTests {
       try kumactl.write(Self.mesh, to: "mesh.yaml")
       try kumactl.write(Self.policy("all"), to: "policy.yaml")
       #expect(try await kumactl.onTerminal("apply -f mesh.yaml") == "mesh \"default\" created\r\n")
+      #expect(try await kumactl.onTerminal("apply -f mesh.yaml") == "mesh \"default\" unchanged\r\n")
+      try kumactl.write(Self.mesh.replacing("//jaeger", with: "//zipkin"), to: "mesh.yaml")
       #expect(try await kumactl.onTerminal("apply -f mesh.yaml") == "mesh \"default\" updated\r\n")
       #expect(
         try await kumactl.onTerminal("apply -f policy.yaml")

@@ -108,15 +108,33 @@ struct ApplyCommand: AsyncParsableCommand {
     }
   }
 
+  /// Whether the control plane has a resource already as it is about to be written; asked where somebody is told. Secrets may be
+  /// written by who cannot read them, and are not asked for.
+  private func isThere(_ resource: Resource, _ client: ControlPlaneClient) async throws(ControlPlaneError) -> Bool {
+    guard Console.confirms, !resource.type.isSecret else { return false }
+    let old: Resource
+    do {
+      old = try await client.get(resource.key)
+    } catch {
+      // One that does not answer is not waited for twice.
+      if error.isUnconfirmed { throw error }
+      return false
+    }
+    // The control plane adds the origin.
+    func labels(_ resource: Resource) -> [String: String] { resource.labels.filter { $0.key != "kuma.io/origin" } }
+    return old.spec == resource.spec && labels(old) == labels(resource)
+  }
+
   private func apply(_ items: [ResourceBatch.Item], client: ControlPlaneClient) async throws {
     var shown: Set<String> = []
     for (index, item) in items.enumerated() {
       let resource = item.resource
       do {
+        let isThere = try await isThere(resource, client)
         let outcome = try await client.put(resource)
         let place = resource.type.isMeshScoped ? " in mesh \(resource.mesh.quoted)" : ""
-        Console.confirm(
-          "\(resource.type.argument) \(resource.name.quoted)\(place) \(outcome.isCreated ? "created" : "updated")")
+        let what = outcome.isCreated ? "created" : isThere ? "unchanged" : "updated"
+        Console.confirm("\(resource.type.argument) \(resource.name.quoted)\(place) \(what)")
         Console.warn(item.warnings(with: outcome.warnings).filter { shown.insert($0).inserted })
       } catch {
         var error = error.during("failed to apply \(resource.key)")

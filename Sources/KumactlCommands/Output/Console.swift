@@ -22,9 +22,12 @@ enum Console {
     outputFailure.store(failure, ordering: .relaxed)
   }
 
+  /// Whether somebody at a terminal is told what was done.
+  static var confirms: Bool { isatty(STDOUT_FILENO) == 1 }
+
   /// Tells a person at a terminal what was done, as a line on standard output. A pipe or a file gets nothing, as from Kuma's kumactl.
   static func confirm(_ text: String) {
-    if isatty(STDOUT_FILENO) == 1 { write("\(text.printableLines)\n") }
+    if confirms { write("\(text.printableLines)\n") }
   }
 
   /// The program's exit status: that of the command, or a failure if its output could not be written.
