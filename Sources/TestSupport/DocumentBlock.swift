@@ -23,25 +23,27 @@ package struct DocumentBlock: Sendable {
     var machine: String?
     var isOpen = false
     var indent = 0
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      let content = line.drop { $0 == " " }
+    for (index, line) in text.components(separatedBy: "\n").enumerated() {
+      let spaces = line.utf8.prefix { $0 == UInt8(ascii: " ") }.count
+      let content = line.utf8.dropFirst(spaces)
       if isOpen {
-        if content == "```" {
+        if content.elementsEqual("```".utf8) {
           isOpen = false
         } else {
-          blocks[blocks.count - 1].text += line.dropFirst(min(indent, line.count - content.count)) + "\n"
+          let typed = String(decoding: line.utf8.dropFirst(min(indent, spaces)), as: UTF8.self)
+          blocks[blocks.count - 1].text += typed + "\n"
         }
-      } else if content.hasPrefix("```") {
+      } else if content.starts(with: "```".utf8) {
         isOpen = true
-        indent = line.count - content.count
+        indent = spaces
         blocks.append(
           DocumentBlock(
-            document: document, section: section, machine: machine, language: String(content.dropFirst(3)),
-            line: index + 2, text: ""))
+            document: document, section: section, machine: machine,
+            language: String(decoding: content.dropFirst(3), as: UTF8.self), line: index + 2, text: ""))
       } else if line.hasPrefix("#") {
         section = line.drop { $0 == "#" }.trimmingCharacters(in: .whitespaces)
         machine = nil
-      } else if let named = line.wholeMatch(of: /On `(\w+)`:/) {
+      } else if line.hasPrefix("On `"), let named = line.wholeMatch(of: /On `(\w+)`:/) {
         machine = String(named.1)
       }
     }
@@ -82,7 +84,9 @@ package struct DocumentCommand: Sendable, CustomStringConvertible {
   }
 
   private static func arguments(of program: String, in script: String) -> [[String]] {
-    ShellCommands.all(in: script).filter { $0.first == program }.map { Array($0.dropFirst()) }
+    // Most of what stands in documents is about something else.
+    guard script.contains(program) else { return [] }
+    return ShellCommands.all(in: script).filter { $0.first == program }.map { Array($0.dropFirst()) }
   }
 
   private static func script(of block: DocumentBlock) -> String {
@@ -98,19 +102,21 @@ package struct DocumentCommand: Sendable, CustomStringConvertible {
     let text = try String(contentsOf: RepositoryFiles.folder(document), encoding: .utf8)
     var isCode = false
     // A sentence goes on in the next line, and so does what it quotes; a block of code is none.
-    let sentences = text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
-      if line.drop(while: { $0 == " " }).hasPrefix("```") {
-        isCode.toggle()
-        return ""
-      }
-      return isCode ? "" : line
+    let lines = text.components(separatedBy: "\n").map { line in
+      if line.contains("```") { isCode.toggle() }
+      return isCode || line.contains("```") ? "" : line
     }
-    return sentences.joined(separator: "\n").split(separator: "\n\n").flatMap { paragraph in
-      paragraph.replacing("\n", with: " ").matches(of: /`([^`]+)`/).flatMap { quoted in
-        arguments(of: program, in: String(quoted.1).replacing("…", with: "").replacing("\\|", with: "|")).map {
-          DocumentCommand(place: document, arguments: $0, isMention: true)
-        }
-      }
+    return lines.joined(separator: "\n").components(separatedBy: "\n\n").flatMap { paragraph in
+      paragraph.contains(program) ? quoted(in: paragraph.replacing("\n", with: " ")) : []
+    }.flatMap { words in
+      arguments(of: program, in: words).map { DocumentCommand(place: document, arguments: $0, isMention: true) }
+    }
+  }
+
+  /// What stands between backticks, as it is typed.
+  private static func quoted(in paragraph: String) -> [String] {
+    paragraph.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 }.map {
+      $0.element.replacingOccurrences(of: "…", with: "").replacingOccurrences(of: "\\|", with: "|")
     }
   }
 }
