@@ -42,7 +42,7 @@ enum UntypedBlocks {
     "docs/install.md": [
       "apt-get": "Scripts/check-packages installs the packages into a Debian of its own",
       "mv /usr/bin/kumactl": "Scripts/check-packages has two programs named kumactl",
-      "tar ": "Scripts/check-packages runs the demo of the tarball",
+      "sha256sum": "Scripts/check-packages runs the demo of the tarball",
     ],
     "docs/kubernetes.md": [
       "make images": "pushes images to a registry of the reader; make check-images builds them",
