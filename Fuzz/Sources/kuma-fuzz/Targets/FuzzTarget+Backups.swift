@@ -1,7 +1,5 @@
 import BackupArchive
 import Crypto
-import Foundation
-import Glibc
 
 extension FuzzTarget {
   /// Backups of the control plane's stores.
@@ -13,13 +11,7 @@ extension FuzzTarget {
       samples: ["", "=backup.json\n{\"product\":\"kuma-trace\"}"]
     ) { bytes in
       let archive = bytes.first == UInt8(ascii: "=") ? ArchiveText(bytes.dropFirst()).archive : bytes
-      let folder = FileManager.default.temporaryDirectory.path
-      let descriptor = open("\(folder)/backup-\(getpid())", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-      guard descriptor >= 0 else { fatalError("\(folder) takes no file") }
-      defer { close(descriptor) }
-      let written = archive.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      require(written == archive.count, "\(folder) takes no content")
-      guard let reader = try? BackupReader("\(folder)/backup-\(getpid())") else { return 0 }
+      guard let reader = try? BackupReader(MemoryFile.shared.path(of: archive)) else { return 0 }
       var (count, size) = (0, 0)
       let extracted: Void? = try? reader.extract(to: { _ in nil }) { _, read, total in
         require(read <= total && read <= archive.count, "\(read) of \(total) bytes are read from \(archive.count)")

@@ -1,6 +1,4 @@
-import CFuzzing
 import Documents
-import Glibc
 import KubernetesAPI
 import MeshKubernetes
 import MeshModel
@@ -68,24 +66,4 @@ private struct SmallMesh: MeshView {
   func hasDataplanes(inMesh name: String) async throws -> Bool { name == "default" }
 
   func warnings(writing resource: Resource, notices: [FieldNotice]) async -> [String] { notices.messages }
-}
-
-/// A file in memory, since the disk would be what takes the time.
-private struct MemoryFile: Sendable {
-  static let shared = MemoryFile()
-
-  private let descriptor: Int32
-
-  private init() {
-    descriptor = kuma_fuzz_memory_file()
-    guard descriptor >= 0 else { fatalError("there is no file in memory") }
-  }
-
-  /// The path of the file, whose content is replaced.
-  func path(of bytes: [UInt8]) -> String {
-    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
-      fatalError("the file cannot be written")
-    }
-    return "/proc/self/fd/\(descriptor)"
-  }
 }
