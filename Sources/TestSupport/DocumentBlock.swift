@@ -69,11 +69,13 @@ package struct DocumentCommand: Sendable, CustomStringConvertible {
 
   package var description: String { "\(place): \(arguments.joined(separator: " "))" }
 
-  /// Every command line of a program in any document: in blocks of shell, behind `$` in those that show answers, and in sentences.
+  /// Every command line of a program in any document: in blocks of shell, behind `$` in those that show answers, and in sentences. One
+  /// that stands in several places is given once for blocks and once for sentences.
   ///
   /// - Parameter program: its name, such as `kumactl`.
   package static func all(of program: String) throws -> [DocumentCommand] {
-    try DocumentBlock.documents().flatMap { document in
+    var seen: Set<[String]> = []
+    let found = try DocumentBlock.documents().flatMap { document in
       let blocks = try DocumentBlock.all(in: document).flatMap { block in
         arguments(of: program, in: script(of: block)).map {
           DocumentCommand(place: "\(document), line \(block.line)", arguments: $0, isMention: false)
@@ -81,6 +83,7 @@ package struct DocumentCommand: Sendable, CustomStringConvertible {
       }
       return try blocks + mentions(of: program, in: document)
     }
+    return found.filter { seen.insert($0.arguments + ["\($0.isMention)"]).inserted }
   }
 
   private static func arguments(of program: String, in script: String) -> [[String]] {

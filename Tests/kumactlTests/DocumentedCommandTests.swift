@@ -8,7 +8,7 @@ import Testing
 @Suite("kumactl in documents") struct DocumentedCommandTests {
   @Test("is understood as it stands there") func understood() throws {
     let commands = try DocumentCommand.all(of: "kumactl")
-    #expect(commands.count > 150 && commands.count { !$0.isMention } > 50)
+    #expect(commands.count > 80 && commands.count { !$0.isMention } > 40)
     let reader = CommandLineReader()
     for command in commands {
       switch reader.read(command.arguments) {
