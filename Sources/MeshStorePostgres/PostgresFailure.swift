@@ -44,13 +44,26 @@ struct PostgresFailure: Error {
   }
 }
 
+extension PostgresConfiguration {
+  /// What to do when no connection can be made. Kuma's default port is none that a PostgreSQL listens on by itself.
+  func advice(_ failure: PostgresFailure) -> String {
+    if failure.message.contains("password authentication failed") {
+      "correct store.postgres.user, or the password, for which there is KUMA_STORE_POSTGRES_PASSWORD"
+    } else if port == 15432 {
+      "try again when it is back, or set store.postgres.port: PostgreSQL's own is 5432, and 15432 the default of Kuma"
+    } else {
+      "try again when it is back"
+    }
+  }
+}
+
 extension StoreError {
   /// A failure in the store's terms.
   init(_ failure: PostgresFailure, _ configuration: PostgresConfiguration, doing action: String) {
     let place = configuration.place
     let message =
       switch failure.kind {
-      case .unreachable: "\(place) cannot be reached: \(failure.message); try again when it is back"
+      case .unreachable: "\(place) cannot be reached: \(failure.message); \(configuration.advice(failure))"
       case .lost, .silent: "\(place) was lost: \(failure.message); try again"
       case .refused("55P03"):
         "\(place) is locked by another control plane that does not release it: \(failure.message); try again"

@@ -1,3 +1,4 @@
+import MeshStore
 import MeshTestSupport
 import PostgresTestSupport
 import Testing
@@ -29,6 +30,22 @@ import Testing
     #expect(all.map(\.host) == hosts)
     #expect(all.allSatisfy { Int($0.attemptTimeout / .milliseconds(1)) == milliseconds })
     #expect(all.allSatisfy { $0.connectionTimeout == .seconds(10) }, "an answer may take as long as ever")
+  }
+
+  @Test(
+    "that cannot be reached come with what to do",
+    arguments: [
+      (5432, "Connection refused", "; try again when it is back"),
+      (15432, "Connection refused", "set store.postgres.port: PostgreSQL's own is 5432, and 15432 the default of Kuma"),
+      (
+        15432, "FATAL:  password authentication failed for user",
+        "or the password, for which there is KUMA_STORE_POSTGRES_PASSWORD"
+      ),
+    ] as [(Int, String, String)])
+  func advice(port: Int, message: String, expected: String) {
+    let error = StoreError(
+      PostgresFailure(.unreachable, message), Self.configuration("db", port: port), doing: "read")
+    #expect(error.message.hasSuffix(expected), "\(error.message)")
   }
 
   @Test("one that says nothing leaves the others their time, and one that was lost is tried last") func silent()
