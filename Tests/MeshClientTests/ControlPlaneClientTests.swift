@@ -220,10 +220,12 @@ struct ControlPlaneClientTests {
   func remoteText() async throws {
     let answers = ["GET /a.yaml": (200, "type: Mesh\n"), "GET /empty": (204, "")]
     try await LoopbackServer.run(LoopbackServer.answering(answers)) { base in
-      let text = try await RemoteText.fetch("\(base)/a.yaml")
+      let text = try await RemoteText.fetch("\(base)/a.yaml", timeout: .seconds(60))
       #expect(text == Array("type: Mesh\n".utf8))
       for path in ["missing.yaml", "empty"] {
-        let failure = await #expect(throws: RemoteText.Failure.self) { try await RemoteText.fetch("\(base)/\(path)") }
+        let failure = await #expect(throws: RemoteText.Failure.self) {
+          try await RemoteText.fetch("\(base)/\(path)", timeout: .seconds(60))
+        }
         #expect(failure?.description.contains("\(base)/\(path)") == true)
       }
     }
