@@ -93,6 +93,7 @@ check-packages: ## install what `make packages` has made into a Debian without S
 	Scripts/check-packages
 
 check-images: release ## build the images of the cluster with buildah, without a registry, and start each program; takes minutes
+	@Scripts/setup packages
 	@Scripts/check-images
 
 check-release: ## start each of the four programs that `make release` has built
