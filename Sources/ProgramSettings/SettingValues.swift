@@ -4,7 +4,7 @@ import OrderedCollections
 /// The effective values of a group of settings. A value is read by the name of its declaration.
 @dynamicMemberLookup
 package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvertible, CustomReflectable {
-  private let declarations = Group()
+  private let declarations = Declarations()
   /// The given texts and the parsed values, by the settings' keys.
   private let given: [String: GivenSetting]
   private let values: [String: any Sendable]
@@ -34,9 +34,15 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
     self.values = values
   }
 
+  /// The declarations behind a reference. A group may have more than a hundred of them, and a copy of each is code in every function that
+  /// copies what holds them.
+  private final class Declarations: Sendable {
+    let group = Group()
+  }
+
   /// The value of a setting.
   package subscript<Value>(dynamicMember setting: KeyPath<Group, Setting<Value>>) -> Value {
-    guard let bound = values[declarations[keyPath: setting].key] as? Bound<Value> else {
+    guard let bound = values[declarations.group[keyPath: setting].key] as? Bound<Value> else {
       preconditionFailure("a setting must be a stored property of its group")
     }
     return bound.value
@@ -49,12 +55,12 @@ package struct SettingValues<Group: SettingGroup>: Sendable, CustomStringConvert
 
   /// The given text of a setting; `nil` if its default is in effect.
   package func given<Value>(_ setting: KeyPath<Group, Setting<Value>>) -> GivenSetting? {
-    given[declarations[keyPath: setting].key]
+    given[declarations.group[keyPath: setting].key]
   }
 
   /// A failure of a setting whose value conflicts with others.
   package func failure<Value>(_ setting: KeyPath<Group, Setting<Value>>, _ fault: String) -> SettingFailure {
-    let declaration = declarations[keyPath: setting]
+    let declaration = declarations.group[keyPath: setting]
     let given = given[declaration.key]
     let text = declaration.isSecret ? Redaction.mask : given?.text ?? declaration.defaultText
     return SettingFailure(
