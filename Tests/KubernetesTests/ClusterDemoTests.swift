@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import KubernetesTestSupport
+import PodNetwork
 import ProcessSupervisor
 import Synchronization
 import TestSupport
@@ -37,7 +38,6 @@ struct ClusterDemoTests {
       launcher + [
         try TestPrograms.path("kuma-demo"), "--kubernetes", "--headless", "--free-ports", "--requests", "6",
       ]
-    let links = try links()
     let process = try ChildProcess.start(
       ChildProcess.Command(
         command[0], Array(command.dropFirst()), environment: environment,
@@ -56,7 +56,7 @@ struct ClusterDemoTests {
     }
     let status = await process.end(within: .seconds(400))
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    let left = try files + processes(naming: folder.path) + Self.links().filter { !links.contains($0) }
+    let left = try files + processes(naming: folder.path) + links(of: process.pid)
     let text = output.withLock { $0 }
     return Run(
       status: status, summary: (try? DocumentValue(json: Array(text.utf8))) ?? .null, errors: errors.withLock { $0 },
@@ -73,9 +73,12 @@ struct ClusterDemoTests {
     }
   }
 
-  /// The links to networks of pods.
-  private static func links() throws -> Set<String> {
-    Set(try FileManager.default.contentsOfDirectory(atPath: "/sys/class/net").filter { $0.hasPrefix("kuma-pods") })
+  /// The links to networks of pods that a process has made; other tests make such links at the same time.
+  private static func links(of process: Int32) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "/sys/class/net").filter { name in
+      let alias = FileManager.default.contents(atPath: "/sys/class/net/\(name)/ifalias") ?? Data()
+      return String(decoding: alias, as: UTF8.self) == PodNetwork.alias(of: process) + "\n"
+    }
   }
 
   @Test("one tree holds both sides of every call between four pods, and nothing is left")

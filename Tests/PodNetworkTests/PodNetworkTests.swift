@@ -73,6 +73,15 @@ struct PodNetworkTests {
     }
   }
 
+  @Test("The link of a network names the process that has made it")
+  func alias() async throws {
+    try await Self.withNetwork { network in
+      let number = network.hostAddress.split(separator: ".")[2]
+      let alias = try String(contentsOfFile: "/sys/class/net/kuma-pods-\(number)/ifalias", encoding: .utf8)
+      #expect(alias == "pods of process \(ProcessInfo.processInfo.processIdentifier)\n")
+    }
+  }
+
   @Test("A removed pod takes its processes with it, also those that have changed their user and their group")
   func removal() async throws {
     try await Self.withNetwork { network in

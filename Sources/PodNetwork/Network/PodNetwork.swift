@@ -87,8 +87,8 @@ package final class PodNetwork: Sendable {
         """
         ip addr add "$2/24" dev "$1"
         if [ -n "$3" ]; then ip -6 addr add "$3/64" dev "$1" nodad; fi
-        ip link set "$1" up
-        """, [link, hostAddress, hostAddress6 ?? ""])
+        ip link set "$1" up alias "$4"
+        """, [link, hostAddress, hostAddress6 ?? "", Self.alias(of: getpid())])
     } catch {
       await holder.end()
       throw error
@@ -106,6 +106,11 @@ package final class PodNetwork: Sendable {
   }
 
   private static func link(_ number: Int) -> String { "kuma-pods-\(number)" }
+
+  /// What `ip link` shows beside the link of a network, so that people and tests see whose it is.
+  ///
+  /// - Parameter process: the one that made the network.
+  package static func alias(of process: Int32) -> String { "pods of process \(process)" }
 
   /// Removes the network with all its pods.
   package func stop() async {
