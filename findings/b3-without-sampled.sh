@@ -3,7 +3,11 @@
 #
 # B3 leaves the decision open when the header is missing (https://github.com/openzipkin/b3-propagation, "Defer"). A
 # service that copies trace id and span id and forgets the third header thus switches off the rest of the trace, proxies
-# included, as soon as it calls a service with OpenTelemetry; py_zipkin and ddtrace decide anew instead.
+# included, as soon as it calls a service with OpenTelemetry.
+#
+# Version: opentelemetry-sdk and opentelemetry-propagator-b3 1.45.1, py-zipkin 1.2.8.
+# Expected: the called service decides anew, as py_zipkin does.
+# Seen: OpenTelemetry does not record the span, and sends "x-b3-sampled: 0" on. With "x-b3-sampled: 1" it records and sends 1.
 #
 # Needs python3 with venv and a package index. Fails when the behaviour is another one.
 set -eu

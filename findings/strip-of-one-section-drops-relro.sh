@@ -13,7 +13,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-strip --version | head -n 1
+strip --version | head -n 1 | grep -F ' 2.40' || { echo 'this is about binutils 2.40'; exit 1; }
 cat >program.c <<'C'
 #include <stdio.h>
 __attribute__((section(".extra"), used)) static const char extra[] = "read by nobody";

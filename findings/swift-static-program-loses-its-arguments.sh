@@ -9,7 +9,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-swiftc --version 2>/dev/null | head -n 1
+swiftc --version 2>/dev/null | grep -F 'Swift version 6.3.1' || { echo 'this is about Swift 6.3.1'; exit 1; }
 cat >early.c <<'C'
 #include <stdlib.h>
 __attribute__((constructor)) static void early(void) { setenv("ANYTHING", "1", 1); }

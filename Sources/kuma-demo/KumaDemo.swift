@@ -27,7 +27,7 @@ struct KumaDemo: AsyncParsableCommand {
       four pods into which the control plane has put a proxy each, in network namespaces with rules of iptables, and the \
       two documents applied with kubectl. It needs the rights of root and iptables; nothing of the machine is changed.
 
-      Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411) where these are free. Envoy is \
+      Control plane, collector and page take their usual ports (5681, 5678, 5680, 9411, 4318, 4317) where these are free. Envoy is \
       --envoy, the variable ENVOY, the envoy of PATH, or that of .venv, whichever is there first.
       """,
     subcommands: [ServiceCommand.self, RequestCommand.self])
