@@ -152,7 +152,7 @@ public final class Browser: Sendable {
 
   /// Polls a condition; what stands in the page is the message if it does not come true.
   public func wait(_ condition: String) async throws {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    let deadline = ContinuousClock.now.advanced(by: .seconds(180))
     while ContinuousClock.now < deadline {
       if try await isTrue("Boolean(\(condition))") { return }
       try await Task.sleep(for: .milliseconds(25))

@@ -57,7 +57,7 @@ struct CollectorCommandTests {
       let otlp = #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0b","spanId":"01","name":"x"}]}]}]}"#
       #expect(try await post(ports[1], "/v1/traces", otlp) == 200)
       #expect(try await HTTPProbe.get(port: ports[1], "/api/v2/services")?.status == 404)
-      let status = await first.process.terminate(grace: .seconds(15))
+      let status = await first.process.terminate(grace: .seconds(60))
       #expect(status.isSuccess, "\(first.log.tail())")
       #expect(first.log.all.contains { $0.contains("stopped") })
 
@@ -65,7 +65,7 @@ struct CollectorCommandTests {
       try await waitUntilUp(second, ports[0])
       for id in ["a", "b"] { #expect(try await HTTPProbe.get(port: ports[0], "/api/v2/trace/\(id)")?.status == 200) }
       #expect(try await HTTPProbe.get(port: ports[1], "/v1/traces") == nil)
-      _ = await second.process.terminate(grace: .seconds(15))
+      _ = await second.process.terminate(grace: .seconds(60))
     }
   }
 
@@ -85,7 +85,7 @@ struct CollectorCommandTests {
       try await eventually("the collector's health") {
         try await HTTPProbe.get(port: ports[0], "/health")?.status == 200
       }
-      #expect(await process.terminate(grace: .seconds(15)).isSuccess)
+      #expect(await process.terminate(grace: .seconds(60)).isSuccess)
     }
   }
 
@@ -123,7 +123,7 @@ struct CollectorCommandTests {
         }
       }
       #expect(try await post(ports[0], "/v1/traces", "{}") == 200)
-      #expect(await running.process.terminate(grace: .seconds(15)).isSuccess)
+      #expect(await running.process.terminate(grace: .seconds(60)).isSuccess)
     }
     try await holder?.close().get()
   }

@@ -42,6 +42,23 @@ struct ForcedEndTests {
     _ = await locker.terminate(grace: .zero)
   }
 
+  /// Ends such a control plane. On a busy machine the store may give its request up before the signal comes, and the program then ends in
+  /// order: that is tried again.
+  private static func withForcedEnd(
+    settings: [String: String] = [:], _ signals: (ChildProcess) async throws -> ProcessSupervisor.ExitStatus,
+    check: (ControlPlaneProcess, ProcessSupervisor.ExitStatus) throws -> Void
+  ) async throws {
+    for attempt in 1...5 {
+      var isForced = false
+      try await withRequestInHand(settings: settings) { controlPlane, process in
+        let status = try await signals(process)
+        isForced = status != .exited(0)
+        if isForced || attempt == 5 { try check(controlPlane, status) }
+      }
+      if isForced { return }
+    }
+  }
+
   /// How many of the requests are over.
   private final class AnswerCount: Sendable {
     private let count = Mutex(0)
@@ -80,9 +97,11 @@ struct ForcedEndTests {
 
   @Test("is forced after general.shutdownTimeout, and the log says what was open")
   func timeout() async throws {
-    try await Self.withRequestInHand(settings: ["KUMA_GENERAL_SHUTDOWN_TIMEOUT": "1s"]) { controlPlane, process in
+    try await Self.withForcedEnd(settings: ["KUMA_GENERAL_SHUTDOWN_TIMEOUT": "1s"]) { process in
       process.signal(.terminate)
-      #expect(await process.exitStatus() == .exited(1))
+      return await process.exitStatus()
+    } check: { controlPlane, status in
+      #expect(status == .exited(1))
       let line = try Self.farewell(of: controlPlane)
       #expect(line.contains("it has not ended within 1 s, general.shutdownTimeout"), "\(line)")
       #expect(line.contains("open=") && !line.contains("open= "), "\(line)")
@@ -91,13 +110,14 @@ struct ForcedEndTests {
 
   @Test("is forced by a second signal at once")
   func secondSignal() async throws {
-    try await Self.withRequestInHand { controlPlane, process in
+    try await Self.withForcedEnd { process in
       // Signals soon after the first one are not a second request.
       try await eventually("the end") {
         process.signal(.terminate)
-        return process.currentExitStatus != nil
+        return process.currentExitStatus
       }
-      #expect(process.currentExitStatus == .exited(128 + SIGTERM))
+    } check: { controlPlane, status in
+      #expect(status == .exited(128 + SIGTERM))
       let line = try Self.farewell(of: controlPlane)
       #expect(line.contains("it was asked to end again"), "\(line)")
     }

@@ -52,7 +52,7 @@ struct PrivacyProcessTests {
       answers.append(try #require(try await HTTPProbe.get(port: port, path)).text)
     }
     #expect(answers[2].contains("REDACTED") && answers[4].contains(#""key":"customer.iban""#))
-    #expect(await process.terminate(grace: .seconds(15)).isSuccess)
+    #expect(await process.terminate(grace: .seconds(60)).isSuccess)
 
     var places: [(place: String, bytes: Data)] = answers.enumerated().map { ("answer \($0)", Data($1.utf8)) }
     places.append(("log", Data(log.all.joined(separator: "\n").utf8)))

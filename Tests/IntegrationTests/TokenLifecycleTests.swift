@@ -86,7 +86,7 @@ struct TokenLifecycleTests {
     // A newer key signs; the old one still verifies.
     let key = try await kumactl(["generate", "signing-key"], home: home)
     try await apply("type: GlobalSecret\nname: user-token-signing-key-2\ndata: \(key)\n", home: home)
-    let second = try await eventually(deadline: .seconds(30), "a token of the second key") { () -> String? in
+    let second = try await eventually("a token of the second key") { () -> String? in
       let token = try await kumactl(
         ["generate", "user-token", "--name", "ben", "--group", "mesh-system:admin", "--valid-for", "1h"], home: home)
       return try part(0, of: token)["kid"]?.string == "2" ? token : nil
@@ -98,7 +98,7 @@ struct TokenLifecycleTests {
     // The first key is deleted: what it signed does not count any more.
     try await use(second, controlPlane)
     _ = try await kumactl(["delete", "global-secret", "user-token-signing-key-1"], home: home)
-    try await eventually(deadline: .seconds(30), "the refusal of tokens of the first key") {
+    try await eventually("the refusal of tokens of the first key") {
       try await status(ann) == 401
     }
     #expect(try await status(first) == 401)
@@ -111,7 +111,7 @@ struct TokenLifecycleTests {
     let list = Base64.encode(Array("\(id)\n".utf8))
     #expect(try await status(third) == 200)
     try await apply("type: GlobalSecret\nname: user-token-revocations\ndata: \(list)\n", home: home)
-    try await eventually(deadline: .seconds(30), "the refusal of the revoked token") {
+    try await eventually("the refusal of the revoked token") {
       try await status(third) == 401
     }
     #expect(try await status(second) == 200)

@@ -32,7 +32,7 @@ import Testing
       RunningCluster.dataplane("web-1", namespace: namespace, mesh: name, service: "web"))
     // The real kubectl's own way to wait.
     try await server.succeed([
-      "wait", "--for=condition=Programmed", "--timeout=60s", "traffictrace/\(name)", "mesh/\(name)",
+      "wait", "--for=condition=Programmed", "--timeout=180s", "traffictrace/\(name)", "mesh/\(name)",
     ])
     let programmed = try await Self.wait(for: "Programmed", "Programmed", of: name, on: server)
     #expect(

@@ -57,8 +57,8 @@ struct PodNodeTests {
         ports: [{name: http, containerPort: 8080}]
         resources: {limits: {memory: 64Mi}}
         securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-        readinessProbe: {httpGet: {path: /index.html, port: http}, periodSeconds: 1}
-        livenessProbe: {exec: {command: [/bin/sh, -c, 'test "$POD" = web-1']}, periodSeconds: 1}
+        readinessProbe: {httpGet: {path: /index.html, port: http}, periodSeconds: 1, timeoutSeconds: 60}
+        livenessProbe: {exec: {command: [/bin/sh, -c, 'test "$POD" = web-1']}, periodSeconds: 1, timeoutSeconds: 60}
         lifecycle:
           postStart: {exec: {command: [/bin/sh, -c, 'echo started >/work/started']}}
           preStop: {exec: {command: [/bin/sh, -c, 'echo stopping >/work/stopping; sleep 0.2']}}

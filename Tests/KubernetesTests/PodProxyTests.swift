@@ -225,7 +225,7 @@ struct PodProxyTests {
             image: kuma-demo
             args: [service, --name, web, --address, 0.0.0.0, --port, "8080", --work, "2"]
             ports: [{containerPort: 8080}]
-            readinessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1}
+            readinessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1, timeoutSeconds: 60}
             lifecycle: {preStop: {exec: {command: [sleep, "4"]}}}
     ---
     apiVersion: v1

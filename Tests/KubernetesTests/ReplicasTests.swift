@@ -6,8 +6,8 @@ import Testing
 /// Two control planes over one API server.
 @Suite(.onKubernetes, .heavy, .timeLimit(.minutes(60))) struct ReplicasTests {
   private static let settings = [
-    "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_LEASE_DURATION": "4s",
-    "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_RENEW_DEADLINE": "3s",
+    "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_LEASE_DURATION": "15s",
+    "KUMA_RUNTIME_KUBERNETES_LEADER_ELECTION_RENEW_DEADLINE": "10s",
   ]
 
   @Test("Both serve proxies; when the leader is killed, the other one writes")

@@ -60,6 +60,8 @@ final class RunningCluster: Sendable {
           guard var webhook = webhook.object else { return webhook }
           let path = webhook["clientConfig"]?["service"]?["path"]?.string ?? "/"
           webhook["clientConfig"] = ["url": .string("https://127.0.0.1:\(controlPlane.ports.admission)\(path)")]
+          // The most that is allowed: other tests keep the processors busy.
+          webhook["timeoutSeconds"] = 30
           return .object(webhook)
         })
       return DocumentValue.object(object).json()

@@ -12,6 +12,7 @@ extension PostgresServer {
   func configuration(_ database: String) -> PostgresConfiguration {
     PostgresConfiguration(
       host: "127.0.0.1", port: port, user: Self.user, password: Self.password, database: database,
+      connectionTimeout: .seconds(30),
       minimumReconnectInterval: .milliseconds(20), maximumReconnectInterval: .milliseconds(200))
   }
 }

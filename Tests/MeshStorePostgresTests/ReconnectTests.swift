@@ -66,7 +66,8 @@ import Testing
         try await eventually("that nothing keeps from writing") { stores[0].obstacle() == nil }
         #expect(try await stores[1].everything() == reader.resources)
       }
-      #expect(events.connections == 4)
+      // One that was opened and was not answered in time counts, too.
+      #expect(events.connections >= 4)
     } catch {
       await server.remove()
       throw error
@@ -137,7 +138,7 @@ import Testing
       configuration.connectionTimeout = .milliseconds(500)
       let store = try await PostgresStore.open(configuration, instance: "a")
       let other = try await PostgresStore.open(configuration, instance: "b")
-      try await store.put(.mesh())
+      try await eventually("a first write") { try? await store.put(.mesh()).stored }
       server.freeze(true)
       await expectUnavailable(["did not answer within"]) { try await store.put(.trafficTrace("t")) }
       #expect(store.list(.mesh, mesh: nil).count == 1)

@@ -64,7 +64,7 @@ struct DataplaneServerTests {
 
   /// Runs a server on a free port while a body runs.
   func withServer(
-    certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
+    certificate: ServerCertificate? = nil, classification: Duration = .seconds(600),
     budgets: DataplaneServer.Budgets = .init(), _ body: (Int) async throws -> Void
   ) async throws {
     let started = try server(certificate: certificate, classification: classification, budgets: budgets)
@@ -85,7 +85,7 @@ struct DataplaneServerTests {
 
   /// A server for a free port, which it tells once it listens.
   func server(
-    certificate: ServerCertificate? = nil, classification: Duration = .seconds(10),
+    certificate: ServerCertificate? = nil, classification: Duration = .seconds(600),
     budgets: DataplaneServer.Budgets = .init(), shutdown: Duration = .seconds(5), connections: Int = 20_000
   ) throws -> (ports: AsyncStream<Int>, server: DataplaneServer) {
     var configuration = DataplaneServer.Configuration()
@@ -163,8 +163,7 @@ struct DataplaneServerTests {
     try await withServer(certificate: certificate, classification: .seconds(8)) { port in
       let answer = try await exchange(port, Array(text.utf8))
       #expect(!answer.contains("200 OK"))
-      let next = try await exchange(port, request)
-      #expect(next.contains("200 OK"))
+      try await eventually("an answer to the next one") { try await exchange(port, request).contains("200 OK") }
     }
   }
 

@@ -65,7 +65,7 @@ struct PageSessionTests {
       let list = collector + "/api/summaries?lookback=1000"
       let first = try await request(.GET, list, cookie)
       let cursor = try JSONDecoder().decode(Summaries.self, from: Data(first.body)).cursor
-      async let waiting = request(.GET, list + "&after=\(cursor)&wait=5", cookie)
+      async let waiting = request(.GET, list + "&after=\(cursor)&wait=30", cookie)
 
       let payload = issued.body.split(separator: ".")[1].replacing("-", with: "+").replacing("_", with: "/")
       let padded = payload + String(repeating: "=", count: (4 - payload.count % 4) % 4)

@@ -7,7 +7,7 @@ import Testing
 @testable import kuma_demo
 
 /// The demo as a process, with real Envoys.
-@Suite("The demo without a person", .serialized)
+@Suite("The demo without a person", .heavy, .serialized)
 struct HeadlessTests {
   private struct Summary: Decodable {
     var ok: Bool
@@ -52,7 +52,7 @@ struct HeadlessTests {
       #expect(try !processes(naming: folder).isEmpty)
       process.signal(.interrupt)
     }
-    let status = await process.end(within: .seconds(120))
+    let status = await process.end(within: .seconds(600))
     let left = try manager.contentsOfDirectory(atPath: folder) + processes(naming: folder)
     return (status, output.withLock { $0 }, errors.withLock { $0 }, left)
   }

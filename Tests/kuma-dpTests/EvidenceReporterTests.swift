@@ -32,8 +32,9 @@ import Testing
       guard request.path == "/evidence", let report = try? EvidenceReport(json: body) else {
         return (HTTPResponse(status: .badRequest), [])
       }
-      reports.withLock { $0.append(report) }
+      // Before the report, for which tests wait.
       tokens.withLock { $0.append(request.headerFields[.authorization]) }
+      reports.withLock { $0.append(report) }
       return (HTTPResponse(status: statuses.withLock { $0.isEmpty ? .noContent : $0.removeFirst() }), [])
     }
 

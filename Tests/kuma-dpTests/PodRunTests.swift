@@ -222,7 +222,9 @@ struct WaitTests {
     }
     let occupied = try OccupiedPort()
     defer { withExtendedLifetime(occupied) {} }
-    let nobody = try wait(["--url", "http://127.0.0.1:\(occupied.number)/ready", "--timeout", "1ms"])
+    let nobody = try wait([
+      "--url", "http://127.0.0.1:\(occupied.number)/ready", "--timeout", "1ms", "--request-timeout", "60s",
+    ])
     #expect(try await nobody.exitCode() == 1)
     #expect(nobody.lines.last?.hasSuffix("is not ready after 1 ms: connection refused") == true, "\(nobody.text)")
   }
