@@ -59,7 +59,7 @@ final class AcknowledgedSpans: Sendable {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v2/spans")
     request.method = .POST
     request.body = .bytes(ByteBuffer(string: body))
-    let answer = try? await HTTPClient.shared.execute(request, timeout: .seconds(20))
+    let answer = try? await HTTPClient.shared.execute(request, timeout: .seconds(1))
     return answer?.status == .accepted
   }
 

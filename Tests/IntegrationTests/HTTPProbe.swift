@@ -12,7 +12,7 @@ enum HTTPProbe {
 
   /// The answer to a GET; `nil` when nobody listens or answers.
   static func get(
-    port: Int, _ path: String, headers: [String: String] = [:], timeout: TimeAmount = .seconds(60)
+    port: Int, _ path: String, headers: [String: String] = [:], timeout: TimeAmount = .seconds(20)
   ) async throws -> Answer? {
     try await send(.GET, port: port, path, headers: headers, timeout: timeout)
   }
@@ -29,7 +29,7 @@ enum HTTPProbe {
 
   private static func send(
     _ method: HTTPMethod, port: Int, _ path: String, body: String? = nil, headers: [String: String] = [:],
-    timeout: TimeAmount = .seconds(60)
+    timeout: TimeAmount = .seconds(20)
   ) async throws -> Answer? {
     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
     request.method = method
