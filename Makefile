@@ -67,7 +67,7 @@ endif
 # RELEASED=1 says that they are there: to find that nothing is left to compile takes most of a minute.
 # One build, so that no core waits for the end of one program before the next; PROGRAMS_ALONE leaves out what serves tests. Debug
 # information is left out too: backtraces have the names of functions, without files and lines. Nothing names the folder of the build, so
-# that the same sources give the same programs (Scripts/package) in every folder.
+# that the same sources give the same programs (Scripts/package) in every folder with a path of that length (docs/releasing.md).
 release: ## the four programs, optimised and needing no Swift where they run, in .build/release
 ifneq ($(RELEASED),1)
 	@Scripts/setup demo
