@@ -120,7 +120,7 @@ conformance: ## replay answers recorded from Kuma; CONFORMANCE=FOLDER names othe
 	@$(MAKE) --no-print-directory build >&2
 	@BUILD=$(BUILD) Scripts/conformance
 
-fuzz: ## ten minutes of random input for everything that reads input; ARGS='--seconds-per-target 7' for as long as .ci/run takes
+fuzz: ## ten minutes of random input for everything that reads input; ARGS='--seconds-per-target 20' for as long as .ci/run takes
 	@Scripts/setup demo
 	Scripts/fuzz $(or $(ARGS),--minutes 10)
 
