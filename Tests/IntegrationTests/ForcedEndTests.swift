@@ -8,9 +8,11 @@ import Testing
 @Suite("An end that takes too long", .heavy, .serialized, .timeLimit(.minutes(60)))
 struct ForcedEndTests {
   /// Runs a control plane with a request that waits for the store, and that nobody can cancel.
+  ///
+  /// - Returns: the status with which the request was answered; `nil` if it was not.
   private static func withRequestInHand(
     settings: [String: String] = [:], _ body: (ControlPlaneProcess, ChildProcess) async throws -> Void
-  ) async throws {
+  ) async throws -> Int? {
     let folder = try TemporaryFolder()
     defer { withExtendedLifetime(folder) {} }
     let controlPlane = try ControlPlaneProcess(home: folder.url, settings: settings)
@@ -34,29 +36,32 @@ struct ForcedEndTests {
       // Nothing says that it was done: it has no answer, or the store gave it up in the last second.
       let status = try await request.value?.status
       #expect(status == nil || status == 503)
+      _ = await locker.terminate(grace: .zero)
+      return status
     } catch {
       _ = await locker.terminate(grace: .zero)
       await controlPlane.kill()
       throw error
     }
-    _ = await locker.terminate(grace: .zero)
   }
 
-  /// Ends such a control plane. On a busy machine the store may give its request up before the signal comes, and the program then ends in
-  /// order: that is tried again.
+  /// Ends such a control plane by signals. On a busy machine the store may give the request up before they come; then the program has to
+  /// end in order, and it is tried again.
   private static func withForcedEnd(
     settings: [String: String] = [:], _ signals: (ChildProcess) async throws -> ProcessSupervisor.ExitStatus,
     check: (ControlPlaneProcess, ProcessSupervisor.ExitStatus) throws -> Void
   ) async throws {
-    for attempt in 1...5 {
-      var isForced = false
-      try await withRequestInHand(settings: settings) { controlPlane, process in
+    for _ in 1...5 {
+      var isInOrder = false
+      let answer = try await withRequestInHand(settings: settings) { controlPlane, process in
         let status = try await signals(process)
-        isForced = status != .exited(0)
-        if isForced || attempt == 5 { try check(controlPlane, status) }
+        isInOrder = status == .exited(0)
+        if !isInOrder { try check(controlPlane, status) }
       }
-      if isForced { return }
+      guard isInOrder else { return }
+      try #require(answer == 503, "the program ended in order while its request had no answer")
     }
+    Issue.record("the store gave the request up each time")
   }
 
   /// How many of the requests are over.

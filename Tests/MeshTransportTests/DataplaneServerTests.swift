@@ -163,7 +163,8 @@ struct DataplaneServerTests {
     try await withServer(certificate: certificate, classification: .seconds(8)) { port in
       let answer = try await exchange(port, Array(text.utf8))
       #expect(!answer.contains("200 OK"))
-      try await eventually("an answer to the next one") { try await exchange(port, request).contains("200 OK") }
+      let next = try await exchange(port, request)
+      #expect(next.contains("200 OK"))
     }
   }
 
